@@ -1,0 +1,112 @@
+"""What the dashboard itself must remember: who signs in, which clusters may be changed, what was changed.
+
+Nothing of the cluster's own state is kept here (rule 1: the API server is the truth), and never a Secret's value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class SigninLink(models.Model):
+    """A one-time link. Only the SHA-256 of its token is kept, so a stolen database opens no session."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"sign-in link for {self.user}"
+
+
+class ClusterPermit(models.Model):
+    """The owner's word, given once, that a cluster may be changed through the dashboard.
+
+    It holds for a context *at an API server*: the same name pointing elsewhere asks again.
+    """
+
+    context = models.CharField(max_length=500)
+    server = models.CharField(max_length=500)
+    allowed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    allowed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["context", "server"], name="one_permit_a_cluster")
+        ]
+
+    def __str__(self) -> str:
+        return f"changes allowed in {self.context}"
+
+
+class Change(models.Model):
+    """One change made through the dashboard, with what is needed to follow it and to take it back.
+
+    ``touched`` maps each field that the action wrote (a JSON Pointer) to its value before and after; ``inverse`` is
+    the request that undoes it. Neither ever holds a Secret's value.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    context = models.CharField(max_length=500)
+    action = models.CharField(max_length=40)
+    plural = models.CharField(max_length=300)
+    kind = models.CharField(max_length=100)
+    namespace = models.CharField(max_length=253, blank=True)
+    name = models.CharField(max_length=253)
+    uid = models.CharField(max_length=64)
+    touched: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    inverse: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    result: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    undoes = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
+    )
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.kind} {self.namespace}/{self.name}"
+
+
+class AuditEntry(models.Model):
+    """Who did what, when, with what result; refusals too. Rows are only ever added."""
+
+    class Result(models.TextChoices):
+        DONE = "done"
+        REFUSED = "refused"
+        FAILED = "failed"
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    user_name = models.CharField(max_length=150)
+    context = models.CharField(max_length=500, blank=True)
+    action = models.CharField(max_length=40)
+    plural = models.CharField(max_length=300, blank=True)
+    namespace = models.CharField(max_length=253, blank=True)
+    name = models.CharField(max_length=253, blank=True)
+    detail = models.TextField(blank=True)
+    result = models.CharField(max_length=10, choices=Result.choices)
+    change = models.ForeignKey(
+        Change, null=True, blank=True, on_delete=models.PROTECT, related_name="audit"
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(result__in=["done", "refused", "failed"]), name="audit_result_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.user_name} {self.action} {self.result}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("An audit entry is never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("An audit entry is never deleted.")
