@@ -1,0 +1,8 @@
+"""Typed Kubernetes objects, their rows and their facts. Pure: no Django, no Channels, no client."""
+
+from __future__ import annotations
+
+from .base import Kind
+from .registry import KINDS, SECTIONS, by_kind
+
+__all__ = ["KINDS", "SECTIONS", "Kind", "by_kind"]

@@ -1,0 +1,273 @@
+"""What a kind of object is to this program: how to decode it, its row in a list and the facts of its page.
+
+Pure: no Django, no client, no clock. A row never depends on the time of day: relative times are cells that
+hold a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from .duration import human_duration
+from .meta import Object, ObjectMeta
+
+__all__ = [
+    "GVR", "Cell", "Column", "Condition", "ContainerFact", "Detail", "Fact", "KeyFact", "Kind", "ListPage",
+    "Object", "ObjectMeta", "Ref", "Row", "State", "Status", "WatchEvent", "cell_text", "human_duration",
+]  # fmt: skip
+
+# ok: fine · info: changing by itself · warn: worth a look · bad: needs a person · done: finished
+State = Literal["ok", "info", "warn", "bad", "done"]
+EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
+SortKey = Any  # str, number or tuple of them; alike within a column
+
+T = TypeVar("T", bound=Object)
+
+
+class GVR(msgspec.Struct, frozen=True):
+    """Group, version and plural of a resource, as in the API's paths."""
+
+    group: str
+    version: str
+    plural: str
+    namespaced: bool = True
+
+    def path(
+        self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
+    ) -> str:
+        """The API path, such as ``/api/v1/namespaces/x/pods/y/log``; without a namespace, that of all."""
+        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
+        if namespace and self.namespaced:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(self.plural)
+        if name:
+            parts.append(quote(name, safe=""))
+        if subresource:
+            parts.append(subresource)
+        return "/".join(parts)
+
+    @property
+    def api_version(self) -> str:
+        """``apps/v1``, or ``v1`` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column of ``kubectl get -o wide``; ``order`` is its place there, ``wide`` ones need ``-o wide``."""
+
+    key: str
+    title: str
+    wide: bool
+    num: bool
+    help: str
+    order: int
+
+
+class Cell(msgspec.Struct, frozen=True, gc=False):
+    """One cell. ``form`` "age": the time since ``since``; "ago": ``text`` and, in brackets, that time ago."""
+
+    text: str
+    since: datetime | None = None
+    form: Literal["", "age", "ago"] = ""
+
+
+def cell_text(cell: Cell, now: datetime) -> str:
+    """The cell in exactly kubectl's words at the aware moment ``now``."""
+    if cell.since is None or not cell.form:
+        return cell.text
+    duration = human_duration((now - cell.since).total_seconds())
+    return duration if cell.form == "age" else f"{cell.text} ({duration} ago)"
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One object in a list: its cells, what they mean to a person, keys to filter and sort by (one a column)."""
+
+    uid: str
+    namespace: str
+    name: str
+    resource_version: str
+    cells: tuple[Cell, ...]
+    state: State
+    reason: str
+    labels: dict[str, str]
+    search: str
+    sort: tuple[SortKey, ...]
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """A link to another object. ``plural`` is empty when this program has no page for its kind."""
+
+    kind: str
+    namespace: str
+    name: str
+    plural: str = ""
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A labelled fact of a page. With ``since``, the time since then belongs after the value."""
+
+    label: str
+    value: str
+    note: str = ""
+    link: Ref | None = None
+    since: datetime | None = None
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A condition of the object's status, judged."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    last_transition: datetime | None
+    state: State
+
+
+class ContainerFact(msgspec.Struct, frozen=True):
+    """A container of a pod. ``previous``: an earlier run's log exists; ``since``: in its state since then."""
+
+    name: str
+    image: str
+    kind: Literal["container", "init", "sidecar", "ephemeral"]
+    state: State
+    ready: bool
+    restarts: int
+    word: str
+    reason: str
+    previous: bool
+    ports: tuple[str, ...]
+    since: datetime | None = None
+
+
+class KeyFact(msgspec.Struct, frozen=True):
+    """A key of a ConfigMap or Secret; never its value."""
+
+    name: str
+    size_bytes: int | None
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """The facts of an object's page. ``sentence`` says what it is and how it is, whatever the time of day."""
+
+    sentence: str
+    facts: tuple[Fact, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    containers: tuple[ContainerFact, ...] = ()
+    keys: tuple[KeyFact, ...] = ()
+
+
+class Status(msgspec.Struct, frozen=True):
+    """A ``Status`` body, as sent in a watch of type ERROR."""
+
+    code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class ListPage(msgspec.Struct, Generic[T], frozen=True):
+    """One chunk of a list. ``remaining`` is the server's estimate of what follows, when it gives one."""
+
+    items: tuple[T, ...]
+    resource_version: str
+    continue_: str
+    remaining: int | None
+
+
+class WatchEvent(msgspec.Struct, Generic[T], frozen=True):
+    """One line of a watch. ``object`` is None for BOOKMARK and ERROR; ``status`` is there only for ERROR."""
+
+    type: EventType
+    object: T | None
+    resource_version: str
+    status: Status | None = None
+
+
+class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+    remaining_item_count: int | None = None
+
+
+class _List(msgspec.Struct, Generic[T], frozen=True):
+    metadata: _ListMeta
+    items: tuple[T, ...] | None = None
+
+
+class _Event(msgspec.Struct, frozen=True):
+    type: EventType
+    object: msgspec.Raw
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    metadata: _ListMeta
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kind(Generic[T]):
+    """A kind of object. ``query`` belongs to every list and watch, ``accept`` to every read of it.
+
+    Decoding raises ``msgspec.DecodeError`` (``ValidationError`` for a wrong shape).
+    """
+
+    gvr: GVR
+    kind: str
+    title: str
+    singular: str
+    section: str
+    type: type[T]
+    columns: tuple[Column, ...]
+    row: Callable[[T], Row]
+    detail: Callable[[T], Detail]
+    explain: str
+    status_column: str | None = None
+    accept: str = "application/json"
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def plural(self) -> str:
+        """The key of this kind in the registry and in addresses."""
+        return self.gvr.plural
+
+    def decode_list(self, raw: bytes) -> ListPage[T]:
+        """A list answer; items in the server's order."""
+        page = self._list_decoder.decode(raw)
+        meta = page.metadata
+        return ListPage(page.items or (), meta.resource_version, meta.continue_, meta.remaining_item_count)
+
+    def decode_event(self, line: bytes) -> WatchEvent[T]:
+        """One line of a watch."""
+        event = _EVENT.decode(line)
+        if event.type == "ERROR":
+            return WatchEvent(event.type, None, "", _STATUS.decode(event.object))
+        if event.type == "BOOKMARK":
+            return WatchEvent(event.type, None, _VERSIONED.decode(event.object).metadata.resource_version)
+        obj = self._decode_watched(event.object)
+        return WatchEvent(event.type, obj, obj.metadata.resource_version)
+
+    def decode_object(self, raw: bytes) -> T:
+        """One object."""
+        return self._object_decoder.decode(raw)
+
+    def _decode_watched(self, raw: msgspec.Raw) -> T:
+        return self._object_decoder.decode(raw)
+
+    @cached_property
+    def _object_decoder(self) -> msgspec.json.Decoder[T]:
+        return msgspec.json.Decoder(self.type)
+
+    @cached_property
+    def _list_decoder(self) -> msgspec.json.Decoder[_List[T]]:
+        return msgspec.json.Decoder(_List[self.type])  # type: ignore[name-defined]
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+_STATUS = msgspec.json.Decoder(Status)
+_VERSIONED = msgspec.json.Decoder(_Versioned)

@@ -1,0 +1,40 @@
+"""Kubernetes' way of writing elapsed time. Pure: the caller brings the clock."""
+
+from __future__ import annotations
+
+# A Go time.Duration ends at 2**63 - 1 nanoseconds; anything older prints as this.
+_LONGEST = 9_223_372_036
+
+
+def human_duration(seconds: float) -> str:
+    """Seconds as kubectl's AGE words: ``119s``, ``3h4m``, ``2d5h``, ``34d``, ``2y30d``.
+
+    The rule is ``HumanDuration`` of k8s.io/apimachinery/pkg/util/duration: two or three significant figures,
+    fractions cut off, one second of clock skew forgiven (``0s``), more of it is ``<invalid>``.
+    """
+    whole = min(int(seconds), _LONGEST)
+    if whole < -1:
+        return "<invalid>"
+    if whole < 120:
+        return f"{max(whole, 0)}s"
+    minutes = whole // 60
+    if minutes < 10:
+        return _pair(minutes, "m", whole % 60, "s")
+    if minutes < 180:
+        return f"{minutes}m"
+    hours = minutes // 60
+    if hours < 8:
+        return _pair(hours, "h", minutes % 60, "m")
+    if hours < 48:
+        return f"{hours}h"
+    days = hours // 24
+    if days < 8:
+        return _pair(days, "d", hours % 24, "h")
+    if days < 730:
+        return f"{days}d"
+    years = days // 365
+    return _pair(years, "y", days % 365, "d") if years < 8 else f"{years}y"
+
+
+def _pair(big: int, big_unit: str, small: int, small_unit: str) -> str:
+    return f"{big}{big_unit}{small}{small_unit}" if small else f"{big}{big_unit}"

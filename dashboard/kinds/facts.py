@@ -1,0 +1,98 @@
+"""Facts that the pages of several kinds share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .base import Condition, Fact, Ref, State
+from .meta import ObjectCondition, ObjectMeta
+from .podspec import PodSpec
+from .uses import pod_spec_uses
+
+# Kinds that this program has pages for: kind → plural.
+PLURALS = {
+    "Pod": "pods",
+    "Deployment": "deployments",
+    "ReplicaSet": "replicasets",
+    "StatefulSet": "statefulsets",
+    "DaemonSet": "daemonsets",
+    "Job": "jobs",
+    "CronJob": "cronjobs",
+    "Service": "services",
+    "Ingress": "ingresses",
+    "EndpointSlice": "endpointslices",
+    "ConfigMap": "configmaps",
+    "Secret": "secrets",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+    "PodDisruptionBudget": "poddisruptionbudgets",
+    "ResourceQuota": "resourcequotas",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
+    "PersistentVolume": "persistentvolumes",
+    "StorageClass": "storageclasses",
+    "Node": "nodes",
+    "Namespace": "namespaces",
+    "Event": "events",
+}
+
+
+def link(kind: str, namespace: str, name: str) -> Ref:
+    """A reference with the plural of the kind's page, if there is one."""
+    return Ref(kind, namespace, name, PLURALS.get(kind, ""))
+
+
+def metadata_facts(meta: ObjectMeta) -> list[Fact]:
+    """Namespace, owners, finalizers while it is being deleted, and when it was made."""
+    facts = []
+    if meta.deletion_timestamp is not None:
+        waits = f"waits for finalizer {', '.join(meta.finalizers)}" if meta.finalizers else ""
+        facts.append(Fact("Being deleted", "", waits, since=meta.deletion_timestamp))
+    for owner in meta.owner_references:
+        note = "manages it" if owner.controller else "owns it"
+        facts.append(
+            Fact("Owner", f"{owner.kind} {owner.name}", note, link(owner.kind, meta.namespace, owner.name))
+        )
+    if meta.namespace:
+        facts.append(Fact("Namespace", meta.namespace, link=link("Namespace", "", meta.namespace)))
+    if meta.creation_timestamp is not None:
+        facts.append(Fact("Created", "", since=meta.creation_timestamp))
+    return facts
+
+
+def pod_spec_facts(spec: PodSpec, namespace: str) -> list[Fact]:
+    """The service account, and every claim, ConfigMap and Secret the spec names, with how."""
+    facts = []
+    if spec.service_account_name:
+        account = spec.service_account_name
+        facts.append(Fact("Service account", account, link=link("ServiceAccount", namespace, account)))
+    labels = {"PersistentVolumeClaim": "Volume claim", "ConfigMap": "ConfigMap", "Secret": "Secret"}
+    for (kind, name), hows in pod_spec_uses(spec).items():
+        facts.append(Fact(labels[kind], name, ", ".join(hows), link(kind, namespace, name)))
+    return facts
+
+
+def conditions(
+    found: Iterable[ObjectCondition] | None,
+    *,
+    bad_when_true: frozenset[str] = frozenset(),
+    neutral: frozenset[str] = frozenset(),
+) -> tuple[Condition, ...]:
+    """Conditions, judged: True is good unless the type is in ``bad_when_true``; ``neutral`` is never bad."""
+    return tuple(
+        Condition(
+            one.type,
+            one.status,
+            one.reason,
+            one.message,
+            one.last_transition_time,
+            _state(one, bad_when_true, neutral),
+        )
+        for one in found or ()
+    )
+
+
+def _state(one: ObjectCondition, bad_when_true: frozenset[str], neutral: frozenset[str]) -> State:
+    if one.type in neutral:
+        return "ok"
+    if one.status not in ("True", "False"):
+        return "warn"
+    return "ok" if (one.status == "True") != (one.type in bad_when_true) else "bad"

@@ -1,0 +1,361 @@
+"""PodSpec and PodTemplateSpec, as pods and everything with a pod template carry them.
+
+Literal values of environment variables are not kept: people put passwords there.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .meta import LocalObjectReference, Struct
+
+
+class KeySelector(Struct, frozen=True, gc=False):
+    """configMapKeyRef or secretKeyRef."""
+
+    name: str = ""
+    key: str = ""
+    optional: bool = False
+
+
+class EnvVarSource(Struct, frozen=True, gc=False):
+    """Where an environment variable takes its value from, as far as it is another object."""
+
+    config_map_key_ref: KeySelector | None = None
+    secret_key_ref: KeySelector | None = None
+
+
+class EnvVar(Struct, frozen=True, gc=False):
+    """An environment variable, without a literal value."""
+
+    name: str = ""
+    value_from: EnvVarSource | None = None
+
+
+class EnvFromRef(Struct, frozen=True, gc=False):
+    """configMapRef or secretRef."""
+
+    name: str = ""
+    optional: bool = False
+
+
+class EnvFromSource(Struct, frozen=True, gc=False):
+    """All keys of a ConfigMap or Secret as environment variables."""
+
+    prefix: str = ""
+    config_map_ref: EnvFromRef | None = None
+    secret_ref: EnvFromRef | None = None
+
+
+class VolumeMount(Struct, frozen=True, gc=False):
+    """Where a container sees a volume."""
+
+    name: str = ""
+    mount_path: str = ""
+    sub_path: str = ""
+    sub_path_expr: str = ""
+    read_only: bool = False
+
+
+class ContainerPort(Struct, frozen=True, gc=False):
+    """A port that a container says it listens on."""
+
+    container_port: int = 0
+    name: str = ""
+    protocol: str = "TCP"
+    host_port: int = 0
+
+
+class Resources(Struct, frozen=True, gc=False):
+    """Requests and limits: resource name → quantity text."""
+
+    requests: dict[str, str] | None = None
+    limits: dict[str, str] | None = None
+
+
+class HTTPGet(Struct, frozen=True, gc=False):
+    """An HTTP probe's target."""
+
+    port: int | str = 0
+    path: str = "/"
+    scheme: str = "HTTP"
+
+
+class PortAction(Struct, frozen=True, gc=False):
+    """A TCP or gRPC probe's target."""
+
+    port: int | str = 0
+
+
+class ExecAction(Struct, frozen=True, gc=False):
+    """A probe that runs a command."""
+
+    command: tuple[str, ...] = ()
+
+
+class Probe(Struct, frozen=True, gc=False):
+    """A liveness, readiness or startup probe; times in seconds."""
+
+    http_get: HTTPGet | None = None
+    tcp_socket: PortAction | None = None
+    grpc: PortAction | None = None
+    exec: ExecAction | None = None
+    initial_delay_seconds: int = 0
+    period_seconds: int = 10
+    timeout_seconds: int = 1
+    failure_threshold: int = 3
+
+
+class Container(Struct, frozen=True, gc=False):
+    """A container, init container or ephemeral container of a pod's spec."""
+
+    name: str
+    image: str = ""
+    restart_policy: str = ""
+    ports: tuple[ContainerPort, ...] | None = None
+    env: tuple[EnvVar, ...] | None = None
+    env_from: tuple[EnvFromSource, ...] | None = None
+    volume_mounts: tuple[VolumeMount, ...] | None = None
+    resources: Resources | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+
+    @property
+    def sidecar(self) -> bool:
+        """An init container that keeps running beside the others (``restartPolicy: Always``)."""
+        return self.restart_policy == "Always"
+
+
+class KeyToPath(Struct, frozen=True, gc=False):
+    """One key of a ConfigMap or Secret, as a file."""
+
+    key: str = ""
+    path: str = ""
+
+
+class ConfigMapSource(Struct, frozen=True, gc=False):
+    """A ConfigMap as files, alone or inside a projected volume."""
+
+    name: str = ""
+    items: tuple[KeyToPath, ...] | None = None
+    optional: bool = False
+
+
+class SecretSource(Struct, frozen=True, gc=False):
+    """A Secret as files; ``secretName`` in a volume, ``name`` inside a projected one."""
+
+    secret_name: str = ""
+    name: str = ""
+    items: tuple[KeyToPath, ...] | None = None
+    optional: bool = False
+
+
+class Projection(Struct, frozen=True, gc=False):
+    """One source of a projected volume, as far as it is another object."""
+
+    config_map: ConfigMapSource | None = None
+    secret: SecretSource | None = None
+
+
+class Projected(Struct, frozen=True, gc=False):
+    """A projected volume."""
+
+    sources: tuple[Projection, ...] | None = None
+
+
+class ClaimSource(Struct, frozen=True, gc=False):
+    """A PersistentVolumeClaim as a volume."""
+
+    claim_name: str = ""
+    read_only: bool = False
+
+
+class EmptyDir(Struct, frozen=True, gc=False):
+    """A folder that is lost with the pod."""
+
+    medium: str = ""
+    size_limit: str = ""
+
+
+class HostPath(Struct, frozen=True, gc=False):
+    """A folder of the node."""
+
+    path: str = ""
+
+
+class CSISource(Struct, frozen=True, gc=False):
+    """An inline CSI volume."""
+
+    driver: str = ""
+    node_publish_secret_ref: LocalObjectReference | None = None
+
+
+class SecretRefSource(Struct, frozen=True, gc=False):
+    """Any older volume type that reads its password from a Secret."""
+
+    secret_ref: LocalObjectReference | None = None
+
+
+class AzureFile(Struct, frozen=True, gc=False):
+    """An Azure file share, which names its Secret differently."""
+
+    secret_name: str = ""
+
+
+class Present(Struct, frozen=True, gc=False):
+    """Only that the field is there (an ephemeral volume's claim is named after pod and volume)."""
+
+
+class Volume(Struct, frozen=True, gc=False):
+    """A volume of a pod, as far as it names other objects or loses data."""
+
+    name: str = ""
+    config_map: ConfigMapSource | None = None
+    secret: SecretSource | None = None
+    projected: Projected | None = None
+    persistent_volume_claim: ClaimSource | None = None
+    ephemeral: Present | None = None
+    empty_dir: EmptyDir | None = None
+    host_path: HostPath | None = None
+    csi: CSISource | None = None
+    azure_file: AzureFile | None = None
+    cephfs: SecretRefSource | None = None
+    rbd: SecretRefSource | None = None
+    iscsi: SecretRefSource | None = None
+    flex_volume: SecretRefSource | None = None
+    scale_io: SecretRefSource | None = msgspec.field(name="scaleIO", default=None)
+    storageos: SecretRefSource | None = None
+
+
+class Named(Struct, frozen=True, gc=False):
+    """Something with only a name (scheduling gates)."""
+
+    name: str = ""
+
+
+class ReadinessGate(Struct, frozen=True, gc=False):
+    """A condition that must be True before the pod counts as ready."""
+
+    condition_type: str = ""
+
+
+class Toleration(Struct, frozen=True, gc=False):
+    """A taint that the pod puts up with."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+    toleration_seconds: int | None = None
+
+
+class TopologySpread(Struct, frozen=True, gc=False):
+    """One topology spread constraint."""
+
+    topology_key: str = ""
+    max_skew: int = 1
+    when_unsatisfiable: str = ""
+
+
+class AffinityTerm(Struct, frozen=True, gc=False):
+    """A pod (anti-)affinity term: over which topology."""
+
+    topology_key: str = ""
+
+
+class WeightedAffinityTerm(Struct, frozen=True, gc=False):
+    """A preferred pod (anti-)affinity term."""
+
+    pod_affinity_term: AffinityTerm | None = None
+
+
+class PodAntiAffinity(Struct, frozen=True, gc=False):
+    """Keeps pods apart."""
+
+    required: tuple[AffinityTerm, ...] | None = msgspec.field(
+        name="requiredDuringSchedulingIgnoredDuringExecution", default=None
+    )
+    preferred: tuple[WeightedAffinityTerm, ...] | None = msgspec.field(
+        name="preferredDuringSchedulingIgnoredDuringExecution", default=None
+    )
+
+
+class NodeRequirement(Struct, frozen=True, gc=False):
+    """A requirement on a node's labels (or, in matchFields, its name)."""
+
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] | None = None
+
+
+class NodeSelectorTerm(Struct, frozen=True, gc=False):
+    """Requirements that must all hold."""
+
+    match_expressions: tuple[NodeRequirement, ...] | None = None
+    match_fields: tuple[NodeRequirement, ...] | None = None
+
+
+class NodeSelector(Struct, frozen=True, gc=False):
+    """Terms of which one must hold."""
+
+    node_selector_terms: tuple[NodeSelectorTerm, ...] | None = None
+
+
+class NodeAffinity(Struct, frozen=True, gc=False):
+    """The nodes a pod must be on."""
+
+    required: NodeSelector | None = msgspec.field(
+        name="requiredDuringSchedulingIgnoredDuringExecution", default=None
+    )
+
+
+class Affinity(Struct, frozen=True, gc=False):
+    """What ties the pod to nodes and keeps it apart from other pods."""
+
+    node_affinity: NodeAffinity | None = None
+    pod_anti_affinity: PodAntiAffinity | None = None
+
+
+class PodSpec(Struct, frozen=True, gc=False):
+    """The spec of a pod or of a pod template."""
+
+    containers: tuple[Container, ...] | None = None
+    init_containers: tuple[Container, ...] | None = None
+    ephemeral_containers: tuple[Container, ...] | None = None
+    volumes: tuple[Volume, ...] | None = None
+    node_name: str = ""
+    node_selector: dict[str, str] | None = None
+    service_account_name: str = ""
+    image_pull_secrets: tuple[LocalObjectReference, ...] | None = None
+    readiness_gates: tuple[ReadinessGate, ...] | None = None
+    scheduling_gates: tuple[Named, ...] | None = None
+    topology_spread_constraints: tuple[TopologySpread, ...] | None = None
+    affinity: Affinity | None = None
+    tolerations: tuple[Toleration, ...] | None = None
+    overhead: dict[str, str] | None = None
+    restart_policy: str = "Always"
+    priority_class_name: str = ""
+    priority: int | None = None
+    termination_grace_period_seconds: int | None = None
+    host_network: bool = False
+
+
+class TemplateAnnotations(Struct, frozen=True, gc=False):
+    """What restarts leave behind."""
+
+    restarted_at: str = msgspec.field(name="kubectl.kubernetes.io/restartedAt", default="")
+
+
+class TemplateMeta(Struct, frozen=True, gc=False):
+    """Metadata of a pod template."""
+
+    labels: dict[str, str] | None = None
+    annotations: TemplateAnnotations | None = None
+
+
+class PodTemplate(Struct, frozen=True, gc=False):
+    """spec.template of a workload."""
+
+    metadata: TemplateMeta = TemplateMeta()
+    spec: PodSpec = PodSpec()

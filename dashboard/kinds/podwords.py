@@ -1,0 +1,138 @@
+"""What a pod's and a container's status mean, in plain words beside Kubernetes' own."""
+
+from __future__ import annotations
+
+import re
+
+from .base import State
+from .meta import ObjectCondition, find_condition
+from .podspec import Container
+from .podstatus import ContainerStatus, PodStatus, Terminated
+from .rows import listed, shorten
+
+Judgement = tuple[State, str]
+
+_STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
+_REFUSED = re.compile(r"unauthorized|denied|forbidden|authentication required|\b40[13]\b", re.IGNORECASE)
+_MISSING = re.compile(r"not found|manifest unknown|\b404\b", re.IGNORECASE)
+_NODES = re.compile(r"^0/(\d+) nodes are available:?\s*")
+_COUNTED = re.compile(r"^\d+ (?:node\(s\) )?")
+_NO_ROOM = re.compile(r"^(?:Insufficient|Too many pods)", re.IGNORECASE)
+
+
+def ended(container: str, terminated: Terminated) -> str:
+    """Why a container ended: ``exit 1 in container web: Error``."""
+    if terminated.reason == "OOMKilled":
+        return f"container {container} ran out of memory"
+    code, signal = terminated.exit_code, terminated.signal
+    how = f"signal {signal}" if signal and not code else f"exit {code}"
+    text = f"{how} in container {container}"
+    if terminated.reason == "Error" and terminated.message:
+        return shorten(f"{text}: {terminated.message}")
+    return f"{text}: {terminated.reason}" if terminated.reason else text
+
+
+def waiting(name: str, image: str, status: ContainerStatus) -> Judgement:
+    """Why a container is not running yet."""
+    state = status.state.waiting
+    reason, message = (state.reason, state.message) if state else ("", "")
+    if reason in _STARTING:
+        return "info", ""
+    if reason == "CrashLoopBackOff":
+        last = status.last_state.terminated
+        return "bad", ended(name, last) if last else f"container {name} stops again and again"
+    if reason in ("ImagePullBackOff", "ErrImagePull", "ImageInspectError", "RegistryUnavailable"):
+        if _MISSING.search(message):
+            return "bad", f"image {image} not found"
+        if _REFUSED.search(message):
+            return "bad", f"the registry refuses image {image}: private, or it does not exist"
+        return "bad", f"image {image} can't be pulled"
+    if reason == "ErrImageNeverPull":
+        return "bad", f"image {image} is not on the node, and pulling is switched off"
+    if reason == "InvalidImageName":
+        return "bad", f"image name {image} is not valid"
+    return "bad", shorten(f"container {name}: {message}") if message else f"container {name} can't start"
+
+
+def unschedulable(condition: ObjectCondition | None) -> str:
+    """The scheduler's message, shortened: ``no node has room: insufficient memory``."""
+    message = condition.message if condition else ""
+    match = _NODES.match(message)
+    if not match:
+        return shorten(message) or "no node found for it yet"
+    if match[1] == "0":
+        return "the cluster has no nodes"
+    causes = message[match.end() :].split(". ")[0].rstrip(".").split(", ")
+    words = [_COUNTED.sub("", cause.strip()) for cause in causes if cause]
+    if not words:
+        return "no node takes it"
+    if all(_NO_ROOM.match(word) for word in words):
+        return shorten("no node has room: " + listed(word.lower() for word in words))
+    return shorten("no node takes it: " + listed(word[:1].lower() + word[1:] for word in words))
+
+
+def judge_container(spec: Container | None, status: ContainerStatus, *, init: bool = False) -> Judgement:
+    """The state of one container. An init container that ended well, or any that completed, is done."""
+    name, image = status.name, (spec.image if spec else "") or status.image
+    if status.state.terminated is not None:
+        terminated = status.state.terminated
+        return ("done", "") if terminated.exit_code == 0 else ("bad", ended(name, terminated))
+    if status.state.running is not None:
+        if status.ready or (init and not (spec and spec.sidecar)):
+            return ("ok", "") if status.ready else ("info", "")
+        if status.started is False:
+            return "info", f"container {name} is starting"
+        return "warn", f"container {name} is not ready"
+    return waiting(name, image, status)
+
+
+def judge(
+    word: str,
+    status: PodStatus,
+    specs: dict[str, Container],
+    gates: tuple[str, ...],
+    finalizers: tuple[str, ...],
+) -> Judgement:
+    """The state and reason of a pod whose STATUS is ``word``."""
+    conditions = status.conditions or ()
+    if word == "Terminating":
+        return "info", shorten(f"waits for finalizer {listed(finalizers)}") if finalizers else ""
+    if word == "Unknown":
+        return "bad", "its node can't be reached"
+    if word == "SchedulingGated":
+        return "info", shorten(f"held back by scheduling gate {listed(gates)}") if gates else ""
+    if status.phase == "Succeeded":
+        return "done", ""
+    if status.phase == "Failed" and status.reason:
+        return "bad", shorten(status.message)
+    worst = _worst(status, specs)
+    if worst[0] == "bad" or (worst[1] and status.phase != "Pending"):
+        return worst
+    scheduled = find_condition(conditions, "PodScheduled")
+    if status.phase == "Pending" and scheduled is not None and scheduled.status == "False":
+        return "bad", unschedulable(scheduled)
+    if status.phase == "Pending":
+        return "info", worst[1]
+    if status.phase == "Failed":
+        return "bad", shorten(status.message)
+    if status.phase == "Running":
+        return _running(word, conditions)
+    return "warn", shorten(status.message)
+
+
+def _running(word: str, conditions: tuple[ObjectCondition, ...]) -> Judgement:
+    ready = find_condition(conditions, "Ready")
+    if word == "NotReady" or (ready is not None and ready.status != "True"):
+        return "warn", shorten(ready.message) if ready is not None else ""
+    return "ok", ""
+
+
+def _worst(status: PodStatus, specs: dict[str, Container]) -> Judgement:
+    rank = {"bad": 3, "warn": 2, "info": 1}
+    worst: Judgement = ("ok", "")
+    for statuses, init in ((status.init_container_statuses, True), (status.container_statuses, False)):
+        for container in statuses or ():
+            found = judge_container(specs.get(container.name), container, init=init)
+            if rank.get(found[0], 0) > rank.get(worst[0], 0) or (not worst[1] and found[0] == worst[0]):
+                worst = found
+    return worst

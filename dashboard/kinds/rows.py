@@ -1,0 +1,118 @@
+"""Small tools that kind modules build their columns, cells and sort keys from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from .base import Cell, Column, Row, SortKey, State
+from .meta import ObjectMeta
+
+NONE = Cell("<none>")
+UNSET = Cell("<unset>")
+UNKNOWN = Cell("<unknown>")
+AGE_HELP = "How long ago it was created."
+NAME_HELP = "The name, unique within its kind and namespace."
+
+_DIGITS = re.compile("[0-9]+")
+_KEY = re.compile("[^a-z0-9]+")
+_LAST = float("inf")
+
+
+def col(title: str, help: str, *, wide: bool = False, num: bool = False) -> Column:
+    """A column before it has its place; see :func:`columns`."""
+    return Column(_KEY.sub("-", title.lower()).strip("-"), title, wide, num, help, 0)
+
+
+def columns(*cols: Column) -> tuple[Column, ...]:
+    """The columns in kubectl's order, repeated keys numbered (``-2``)."""
+    seen: dict[str, int] = {}
+    placed = []
+    for order, column in enumerate(cols):
+        nth = seen[column.key] = seen.get(column.key, 0) + 1
+        key = column.key if nth == 1 else f"{column.key}-{nth}"
+        placed.append(msgspec.structs.replace(column, key=key, order=order))
+    return tuple(placed)
+
+
+def age(moment: datetime | None) -> Cell:
+    """The time since a moment; ``<unknown>`` without one (``translateTimestampSince`` of printers.go)."""
+    return UNKNOWN if moment is None else Cell("", moment, "age")
+
+
+def or_none(text: str | None) -> Cell:
+    """The text, or ``<none>`` when there is none."""
+    return Cell(text) if text else NONE
+
+
+def natural(text: str) -> str:
+    """A key that sorts text as people do: ``web-2`` before ``web-10``, upper case like lower case."""
+    return _DIGITS.sub(_digits, text.lower())
+
+
+def _digits(run: re.Match[str]) -> str:
+    # The count of digits before the digits puts longer (greater) numbers later and still below any letter.
+    number = run[0].lstrip("0") or "0"
+    return f"{len(number):03}{number}"
+
+
+def ratio_key(part: int, whole: int) -> SortKey:
+    """Orders ``1/3`` before ``3/3`` before ``5/5``; nothing wanted counts as complete."""
+    return (part / whole if whole else 1.0, whole)
+
+
+def age_key(moment: datetime | None) -> float:
+    """Orders by age, youngest first, unknown last."""
+    return _LAST if moment is None else -moment.timestamp()
+
+
+def sort_key(cell: Cell) -> SortKey:
+    """The key of a cell that is a time or plain text."""
+    return age_key(cell.since) if cell.form == "age" else natural(cell.text)
+
+
+def make_row(
+    meta: ObjectMeta,
+    cells: tuple[Cell, ...],
+    sort: tuple[SortKey, ...],
+    state: State = "ok",
+    reason: str = "",
+) -> Row:
+    """A row; its search text is the lower-cased namespace, cells, reason and labels."""
+    words = [meta.namespace, reason]
+    words += [cell.text for cell in cells if cell.text]
+    words += [f"{key}={value}" for key, value in meta.labels.items()]
+    return Row(
+        uid=meta.uid,
+        namespace=meta.namespace,
+        name=meta.name,
+        resource_version=meta.resource_version,
+        cells=cells,
+        state=state,
+        reason=reason,
+        labels=meta.labels,
+        search="\n".join(words).lower(),
+        sort=sort,
+    )
+
+
+def shorten(text: str, limit: int = 100) -> str:
+    """One line of at most ``limit`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip(" ,.;:") + "…"
+
+
+def listed(words: Iterable[str], more: str = "more") -> str:
+    """``a``, ``a and b``, ``a, b and c``, ``a, b and 4 more``."""
+    names = list(words)
+    if len(names) > 3:
+        return f"{names[0]}, {names[1]} and {len(names) - 2} {more}"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def plural(count: int, noun: str, plural: str = "") -> str:
+    """``1 pod``, ``3 pods``."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
