@@ -26,6 +26,7 @@ __all__ = [
 # ok: fine · info: changing by itself · warn: worth a look · bad: needs a person · done: finished
 State = Literal["ok", "info", "warn", "bad", "done"]
 EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
+Role = Literal["container", "init", "sidecar", "ephemeral"]
 SortKey = Any  # str, number or tuple of them; alike within a column
 
 T = TypeVar("T", bound=Object)
@@ -87,7 +88,7 @@ def cell_text(cell: Cell, now: datetime) -> str:
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One object in a list: its cells, what they mean to a person, keys to filter and sort by (one a column)."""
+    """One object in a list: its cells, what they mean, and keys to filter and sort by (one a column)."""
 
     uid: str
     namespace: str
@@ -136,7 +137,7 @@ class ContainerFact(msgspec.Struct, frozen=True):
 
     name: str
     image: str
-    kind: Literal["container", "init", "sidecar", "ephemeral"]
+    kind: Role
     state: State
     ready: bool
     restarts: int
@@ -190,14 +191,16 @@ class WatchEvent(msgspec.Struct, Generic[T], frozen=True):
     status: Status | None = None
 
 
-class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
+class ListMeta(msgspec.Struct, frozen=True, rename="camel"):
+    """metadata of a list answer."""
+
     resource_version: str = ""
     continue_: str = msgspec.field(name="continue", default="")
     remaining_item_count: int | None = None
 
 
 class _List(msgspec.Struct, Generic[T], frozen=True):
-    metadata: _ListMeta
+    metadata: ListMeta
     items: tuple[T, ...] | None = None
 
 
@@ -207,7 +210,7 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 class _Versioned(msgspec.Struct, frozen=True):
-    metadata: _ListMeta
+    metadata: ListMeta
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -228,6 +231,7 @@ class Kind(Generic[T]):
     detail: Callable[[T], Detail]
     explain: str
     status_column: str | None = None
+    dec_hook: Callable[[Any, Any], Any] | None = None
     accept: str = "application/json"
     query: Mapping[str, str] = field(default_factory=dict)
 
@@ -249,23 +253,20 @@ class Kind(Generic[T]):
             return WatchEvent(event.type, None, "", _STATUS.decode(event.object))
         if event.type == "BOOKMARK":
             return WatchEvent(event.type, None, _VERSIONED.decode(event.object).metadata.resource_version)
-        obj = self._decode_watched(event.object)
+        obj = self.decode_object(event.object)
         return WatchEvent(event.type, obj, obj.metadata.resource_version)
 
-    def decode_object(self, raw: bytes) -> T:
+    def decode_object(self, raw: bytes | msgspec.Raw) -> T:
         """One object."""
-        return self._object_decoder.decode(raw)
-
-    def _decode_watched(self, raw: msgspec.Raw) -> T:
         return self._object_decoder.decode(raw)
 
     @cached_property
     def _object_decoder(self) -> msgspec.json.Decoder[T]:
-        return msgspec.json.Decoder(self.type)
+        return msgspec.json.Decoder(self.type, dec_hook=self.dec_hook)
 
     @cached_property
     def _list_decoder(self) -> msgspec.json.Decoder[_List[T]]:
-        return msgspec.json.Decoder(_List[self.type])  # type: ignore[name-defined]
+        return msgspec.json.Decoder(_List[self.type], dec_hook=self.dec_hook)  # type: ignore[name-defined]
 
 
 _EVENT = msgspec.json.Decoder(_Event)

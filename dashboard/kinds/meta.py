@@ -1,8 +1,8 @@
 """The parts of ObjectMeta that this program keeps, and the base of every decoded struct.
 
-Fields carry the API's names in snake case. What is not declared is skipped while decoding: managedFields always,
-and annotations unless a kind module names single ones (``last-applied-configuration`` holds whole objects, values
-of Secrets among them).
+Fields carry the API's names in snake case. What is not declared is skipped while decoding: managedFields
+always, and annotations unless a kind module names single ones (``last-applied-configuration`` holds whole
+objects, values of Secrets among them).
 """
 
 from __future__ import annotations

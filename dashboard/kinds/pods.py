@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-from .base import GVR, Cell, Condition, ContainerFact, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Condition, ContainerFact, Detail, Fact, Kind, Role, Row, State
 from .facts import conditions, link, metadata_facts, pod_spec_facts
 from .meta import Object, ObjectMeta, Struct
 from .podspec import Container, PodSpec
@@ -149,7 +147,7 @@ def _conditions(pod: Pod) -> tuple[Condition, ...]:
 def containers(pod: Pod) -> tuple[ContainerFact, ...]:
     """Init containers, sidecars, containers and ephemeral ones, in the spec's order."""
     spec, status = pod.spec, pod.status
-    groups: tuple[tuple[_Role, _Specs, _Statuses], ...] = (
+    groups: tuple[tuple[Role, _Specs, _Statuses], ...] = (
         ("init", spec.init_containers, status.init_container_statuses),
         ("container", spec.containers, status.container_statuses),
         ("ephemeral", spec.ephemeral_containers, status.ephemeral_container_statuses),
@@ -161,13 +159,12 @@ def containers(pod: Pod) -> tuple[ContainerFact, ...]:
     return tuple(found)
 
 
-_Role = Literal["container", "init", "sidecar", "ephemeral"]
 _Specs = tuple[Container, ...] | None
 _Statuses = tuple[ContainerStatus, ...] | None
 
 
-def _container(spec: Container, status: ContainerStatus | None, role: _Role) -> ContainerFact:
-    kind: _Role = "sidecar" if role == "init" and spec.sidecar else role
+def _container(spec: Container, status: ContainerStatus | None, role: Role) -> ContainerFact:
+    kind: Role = "sidecar" if role == "init" and spec.sidecar else role
     ports = tuple(f"{port.container_port}/{port.protocol}" for port in spec.ports or ())
     if status is None:
         return ContainerFact(spec.name, spec.image, kind, "info", False, 0, "Waiting", "", False, ports)
@@ -199,6 +196,5 @@ PODS: Kind[Pod] = Kind(
     status_column="status",
     row=row,
     detail=detail,
-    explain="A pod is the smallest thing that runs: one or more containers that share an address and live and die "
-    "together.",
+    explain="A pod is the smallest thing that runs: one or more containers that share an address and a fate.",
 )

@@ -5,9 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from .base import Kind
+from .configmaps import CONFIGMAPS
+from .deployments import DEPLOYMENTS
+from .events import EVENTS
+from .namespaces import NAMESPACES
+from .nodes import NODES
 from .pods import PODS
+from .replicasets import REPLICASETS
+from .secrets import SECRETS
+from .services import SERVICES
 
-_ALL: tuple[Kind[Any], ...] = (PODS,)
+_ALL: tuple[Kind[Any], ...] = (
+    DEPLOYMENTS,
+    PODS,
+    REPLICASETS,
+    SERVICES,
+    CONFIGMAPS,
+    SECRETS,
+    NODES,
+    NAMESPACES,
+    EVENTS,
+)
 
 KINDS: dict[str, Kind[Any]] = {kind.plural: kind for kind in _ALL}
 

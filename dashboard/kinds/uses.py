@@ -10,9 +10,9 @@ Used = tuple[str, str]  # kind, name
 
 
 def pod_spec_uses(spec: PodSpec, pod_name: str = "") -> dict[Used, tuple[str, ...]]:
-    """(kind, name) → how, out of ``claim``, ``env``, ``envFrom``, ``volume``, ``projected``, ``subPath``, ``csi``
-    and ``imagePullSecret``; each way once, in the order of first mention. Claims of ephemeral volumes need the
-    pod's name.
+    """(kind, name) → how: ``claim``, ``env``, ``envFrom``, ``volume``, ``projected``, ``subPath``, ``csi``,
+    ``imagePullSecret``; each way once, in order of first mention. Claims of ephemeral volumes need the pod's
+    name.
     """
     uses: dict[Used, dict[str, None]] = {}
     for kind, name, how in _mentions(spec, pod_name):

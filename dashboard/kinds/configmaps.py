@@ -1,0 +1,89 @@
+"""ConfigMaps: settings for containers. Only key names and sizes are kept, never values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import GVR, Cell, Detail, Fact, KeyFact, Kind, Row
+from .facts import metadata_facts
+from .meta import Object
+from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural
+
+
+class TextSize(int):
+    """The size of a text in bytes, in place of the text."""
+
+
+class Base64Size(int):
+    """The size in bytes of what a base64 text stands for, in place of the text."""
+
+
+def measure(type_: type, value: Any) -> Any:
+    """msgspec's ``dec_hook``: turns a value into its size while decoding."""
+    if type_ is TextSize:
+        return TextSize(len(value) if value.isascii() else len(value.encode()))
+    if type_ is Base64Size:
+        return Base64Size(len(value) // 4 * 3 - value.count("=", -2))
+    raise NotImplementedError(type_)
+
+
+class ConfigMap(Object, frozen=True, gc=False):
+    """v1 ConfigMap: key → size in bytes."""
+
+    data: dict[str, TextSize] | None = None
+    binary_data: dict[str, Base64Size] | None = None
+    immutable: bool = False
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """All keys and their sizes in bytes, text first, each part sorted."""
+        text = {key: int(size) for key, size in sorted((self.data or {}).items())}
+        return text | {key: int(size) for key, size in sorted((self.binary_data or {}).items())}
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Data", "How many keys it has.", num=True),
+    col("Age", AGE_HELP),
+)
+
+
+def row(config_map: ConfigMap) -> Row:
+    """The row, as ``printConfigMap`` writes it."""
+    meta = config_map.metadata
+    count = len(config_map.data or ()) + len(config_map.binary_data or ())
+    cells = (Cell(meta.name), Cell(str(count)), age(meta.creation_timestamp))
+    sort = (natural(meta.name), count, age_key(meta.creation_timestamp))
+    deleted = meta.deletion_timestamp is not None
+    return make_row(meta, cells, sort, "info" if deleted else "ok", "being deleted" if deleted else "")
+
+
+def detail(config_map: ConfigMap) -> Detail:
+    """The facts of the ConfigMap's page."""
+    sizes = config_map.sizes
+    total = sum(sizes.values())
+    facts = [Fact("Keys", str(len(sizes))), Fact("Size", plural(total, "byte"))]
+    if config_map.immutable:
+        facts.append(Fact("Immutable", "Yes", "can only be replaced as a whole"))
+    facts += [Fact("Binary key", key) for key in sorted(config_map.binary_data or ())]
+    facts += metadata_facts(config_map.metadata)
+    return Detail(
+        f"Settings for containers: {plural(len(sizes), 'key')}, {plural(total, 'byte')} in all.",
+        tuple(facts),
+        keys=tuple(KeyFact(key, size) for key, size in sizes.items()),
+    )
+
+
+CONFIGMAPS: Kind[ConfigMap] = Kind(
+    gvr=GVR("", "v1", "configmaps"),
+    kind="ConfigMap",
+    title="ConfigMaps",
+    singular="ConfigMap",
+    section="Configuration",
+    type=ConfigMap,
+    columns=COLUMNS,
+    dec_hook=measure,
+    row=row,
+    detail=detail,
+    explain="A ConfigMap holds settings that containers read as environment variables or files.",
+)

@@ -1,0 +1,205 @@
+"""Nodes: the machines of the cluster."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .facts import conditions, metadata_facts
+from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
+from .rows import AGE_HELP, NAME_HELP, UNKNOWN, age, age_key, col, columns, listed, make_row, natural, or_none
+
+_ROLE_PREFIX = "node-role.kubernetes.io/"
+_ROLE_LABEL = "kubernetes.io/role"
+
+
+class Taint(Struct, frozen=True, gc=False):
+    """What keeps pods away that do not tolerate it."""
+
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+
+
+class NodeSpec(Struct, frozen=True, gc=False):
+    """spec of a Node."""
+
+    unschedulable: bool = False
+    taints: tuple[Taint, ...] | None = None
+    pod_cidr: str = msgspec.field(name="podCIDR", default="")
+    provider_id: str = msgspec.field(name="providerID", default="")
+
+
+class NodeAddress(Struct, frozen=True, gc=False):
+    """One address of the machine."""
+
+    type: str = ""
+    address: str = ""
+
+
+class NodeInfo(Struct, frozen=True, gc=False):
+    """Versions on the machine."""
+
+    kubelet_version: str = ""
+    os_image: str = ""
+    kernel_version: str = ""
+    container_runtime_version: str = ""
+    architecture: str = ""
+    operating_system: str = ""
+
+
+class NodeStatus(Struct, frozen=True, gc=False):
+    """status of a Node; quantities as texts."""
+
+    conditions: tuple[ObjectCondition, ...] | None = None
+    addresses: tuple[NodeAddress, ...] | None = None
+    node_info: NodeInfo = NodeInfo()
+    capacity: dict[str, str] = msgspec.field(default_factory=dict)
+    allocatable: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Node(Object, frozen=True, gc=False):
+    """v1 Node."""
+
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Status", "Whether it can run pods; SchedulingDisabled: it takes no new ones."),
+    col("Roles", "What it is there for; control-plane: it runs the cluster itself."),
+    col("Age", AGE_HELP),
+    col("Version", "The version of Kubernetes on it."),
+    col("Internal-IP", "Its address inside the cluster's network.", wide=True),
+    col("External-IP", "Its address outside.", wide=True),
+    col("OS-Image", "Its operating system.", wide=True),
+    col("Kernel-Version", "Its kernel and processor type.", wide=True),
+    col("Container-Runtime", "The program that runs its containers.", wide=True),
+)
+
+# Condition types that mean trouble when True, in plain words.
+_TROUBLE = {
+    "MemoryPressure": "memory runs short",
+    "DiskPressure": "disk space runs short",
+    "PIDPressure": "too many processes",
+    "NetworkUnavailable": "its network is not set up",
+}
+
+
+def status_text(node: Node) -> str:
+    """The Status column (``printNode``)."""
+    ready = _ready(node)
+    word = "Unknown" if ready is None else "Ready" if ready.status == "True" else "NotReady"
+    return word + (",SchedulingDisabled" if node.spec.unschedulable else "")
+
+
+def _ready(node: Node) -> ObjectCondition | None:
+    # printNode keeps the last condition of a type.
+    return find_condition(tuple(reversed(node.status.conditions or ())), "Ready")
+
+
+def roles(node: Node) -> tuple[str, ...]:
+    """The node's roles, sorted (``findNodeRoles``)."""
+    found = {
+        key.removeprefix(_ROLE_PREFIX) if key.startswith(_ROLE_PREFIX) else value
+        for key, value in node.metadata.labels.items()
+        if key.startswith(_ROLE_PREFIX) or key == _ROLE_LABEL
+    }
+    return tuple(sorted(found - {""}))
+
+
+def _address(node: Node, type_: str) -> str:
+    return next((one.address for one in node.status.addresses or () if one.type == type_), "<none>")
+
+
+def judge(node: Node) -> tuple[State, str]:
+    """Not reporting is bad; running short of something or taking no pods is worth a look."""
+    found, ready = node.status.conditions or (), _ready(node)
+    if ready is None or ready.status == "Unknown":
+        return "bad", "it stopped reporting" if ready else "it has not reported yet"
+    if ready.status != "True":
+        return "bad", ready.message or "not ready"
+    troubles = [words for type_, words in _TROUBLE.items() if condition_true(found, type_)]
+    if troubles:
+        return "warn", listed(troubles)
+    if node.metadata.deletion_timestamp is not None:
+        return "info", "being deleted"
+    if node.spec.unschedulable:
+        return "warn", "takes no new pods"
+    return "ok", ""
+
+
+def row(node: Node) -> Row:
+    """The row, as ``printNode`` writes it."""
+    meta, info = node.metadata, node.status.node_info
+    state, reason = judge(node)
+    kernel = info.kernel_version or "<unknown>"
+    if info.architecture:
+        kernel += f" ({info.architecture})"
+    cells = (
+        Cell(meta.name),
+        Cell(status_text(node)),
+        or_none(",".join(roles(node))),
+        age(meta.creation_timestamp),
+        Cell(info.kubelet_version),
+        Cell(_address(node, "InternalIP")),
+        Cell(_address(node, "ExternalIP")),
+        Cell(info.os_image) if info.os_image else UNKNOWN,
+        Cell(kernel),
+        Cell(info.container_runtime_version) if info.container_runtime_version else UNKNOWN,
+    )
+    sort = tuple(age_key(cell.since) if cell.form == "age" else natural(cell.text) for cell in cells)
+    return make_row(meta, cells, sort, state, reason)
+
+
+def detail(node: Node) -> Detail:
+    """The facts of the Node's page."""
+    meta, spec, status = node.metadata, node.spec, node.status
+    info = status.node_info
+    word, reason = status_text(node), judge(node)[1]
+    what = f"A machine of the cluster ({', '.join(roles(node)) or 'for pods'})"
+    facts = [Fact("Status", word, reason)]
+    facts += [Fact(one.type, one.address) for one in status.addresses or ()]
+    for name, label in (
+        ("cpu", "CPU"),
+        ("memory", "Memory"),
+        ("pods", "Pods"),
+        ("ephemeral-storage", "Disk"),
+    ):
+        if name in status.allocatable:
+            facts.append(
+                Fact(label, status.allocatable[name], f"of {status.capacity.get(name, '?')} for pods")
+            )
+    for taint in spec.taints or ():
+        value = f"={taint.value}" if taint.value else ""
+        facts.append(
+            Fact("Taint", f"{taint.key}{value}:{taint.effect}", "keeps away pods that do not tolerate it")
+        )
+    zone = meta.labels.get("topology.kubernetes.io/zone")
+    if zone:
+        facts.append(Fact("Zone", zone))
+    facts += [
+        Fact("Kubernetes", info.kubelet_version),
+        Fact("Operating system", info.os_image),
+        Fact("Kernel", info.kernel_version, info.architecture),
+        Fact("Container runtime", info.container_runtime_version),
+    ]
+    facts += metadata_facts(meta)
+    sentence = f"{what}: {word}" + (f" – {reason}." if reason else ".")
+    return Detail(sentence, tuple(facts), conditions(status.conditions, bad_when_true=frozenset(_TROUBLE)))
+
+
+NODES: Kind[Node] = Kind(
+    gvr=GVR("", "v1", "nodes", namespaced=False),
+    kind="Node",
+    title="Nodes",
+    singular="Node",
+    section="Cluster",
+    type=Node,
+    columns=COLUMNS,
+    status_column="status",
+    row=row,
+    detail=detail,
+    explain="A node is a machine, real or virtual, that runs pods.",
+)

@@ -1,0 +1,99 @@
+"""Kubernetes quantities (``100m``, ``1536Mi``, ``12e6``), exactly: no float is ever involved.
+
+Rules: k8s.io/apimachinery/pkg/api/resource/quantity.go.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_UP, Context, Decimal
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+Form = Literal["DecimalSI", "BinarySI", "DecimalExponent"]
+
+_SYNTAX = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([KMGTPE]i)|([numkMGTPE]?)|[eE]([+-]?\d+))")
+_BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+_DECIMAL = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
+_EXPONENTS = {suffix: exponent for exponent, suffix in _DECIMAL.items()}
+_EXACT = Context(prec=400)
+_NANO = Decimal("1e-9")
+_LARGEST = Decimal(2**63 - 1)
+
+
+class QuantityError(ValueError):
+    """The text is not a quantity."""
+
+
+class Quantity(NamedTuple):
+    """An exact amount and the family of suffixes it was written with."""
+
+    value: Decimal
+    form: Form
+
+    def __str__(self) -> str:
+        """The canonical form: no fraction, the largest suffix of the family that keeps it exact."""
+        return format_quantity(self.value, self.form)
+
+
+@lru_cache(maxsize=4096)
+def parse_quantity(text: str) -> Quantity:
+    """The quantity a text stands for; amounts finer than a billionth are rounded up. Raises QuantityError."""
+    match = _SYNTAX.fullmatch(text)
+    if match is None:
+        raise QuantityError(
+            f"{text!r} is not a quantity: a number such as 250m, 1.5, 512Mi or 2G is expected"
+        )
+    sign, number, binary, decimal, exponent = match.groups()
+    amount = Decimal(number)
+    form: Form = "DecimalSI"
+    if binary:
+        form = "BinarySI"
+        amount = min(_EXACT.multiply(amount, Decimal(1024 ** _BINARY.index(binary))), _LARGEST)
+    elif exponent is not None:
+        form = "DecimalExponent"
+        if abs(int(exponent)) > 100:
+            raise QuantityError(f"{text!r} is not a quantity: its exponent is out of range")
+        amount = amount.scaleb(int(exponent), _EXACT)
+    else:
+        amount = amount.scaleb(_EXPONENTS[decimal], _EXACT)
+    amount = _EXACT.quantize(amount, _NANO) if amount == 0 else _round_up(amount)
+    return Quantity(-amount if sign == "-" else amount, form)
+
+
+def parse(text: str) -> Decimal:
+    """The exact amount: cores for CPU, bytes for memory and storage. Raises QuantityError."""
+    return parse_quantity(text).value
+
+
+def canonical(text: str) -> str:
+    """The text as the API server would write it: ``1.5`` → ``1500m``, ``1.5Gi`` → ``1536Mi``."""
+    return str(parse_quantity(text))
+
+
+def format_quantity(value: Decimal, form: Form = "DecimalSI") -> str:
+    """An amount in its canonical form."""
+    if value == 0:
+        return "0"
+    if form == "BinarySI" and abs(value) >= 1024 and value == value.to_integral_value():
+        return _binary(int(value))
+    value = _EXACT.copy_sign(_round_up(abs(value)), value)
+    exponent = max(exp for exp in _DECIMAL if exp <= 0 or form == "DecimalSI" or exp <= 18)
+    while exponent > -9 and value.scaleb(-exponent, _EXACT) % 1:
+        exponent -= 3
+    mantissa = int(value.scaleb(-exponent, _EXACT))
+    if form == "DecimalExponent":
+        return f"{mantissa}e{exponent}" if exponent else str(mantissa)
+    return f"{mantissa}{_DECIMAL[exponent]}"
+
+
+def _binary(whole: int) -> str:
+    power = 0
+    while whole % 1024 == 0 and power < len(_BINARY) - 1:
+        whole //= 1024
+        power += 1
+    return f"{whole}{_BINARY[power]}"
+
+
+def _round_up(amount: Decimal) -> Decimal:
+    return amount.quantize(_NANO, ROUND_UP, _EXACT)

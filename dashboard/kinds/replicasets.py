@@ -1,0 +1,144 @@
+"""ReplicaSets: one version of a Deployment's pods."""
+
+from __future__ import annotations
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .deployments import RolloutMeta
+from .facts import conditions, metadata_facts
+from .meta import Object, ObjectCondition, Struct, find_condition
+from .podspec import PodTemplate
+from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural, shorten
+from .selectors import LabelSelector, format_label_selector
+from .templates import (
+    CONTAINERS,
+    IMAGES,
+    container_cells,
+    selector_column,
+    template_containers,
+    template_facts,
+)
+
+
+class ReplicaSetSpec(Struct, frozen=True, gc=False):
+    """spec of a ReplicaSet."""
+
+    replicas: int = 1
+    min_ready_seconds: int = 0
+    selector: LabelSelector | None = None
+    template: PodTemplate = PodTemplate()
+
+
+class ReplicaSetStatus(Struct, frozen=True, gc=False):
+    """status of a ReplicaSet."""
+
+    replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    observed_generation: int = 0
+    conditions: tuple[ObjectCondition, ...] | None = None
+
+
+class ReplicaSet(Object, frozen=True, gc=False):
+    """apps/v1 ReplicaSet."""
+
+    metadata: RolloutMeta
+    spec: ReplicaSetSpec = ReplicaSetSpec()
+    status: ReplicaSetStatus = ReplicaSetStatus()
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Desired", "How many pods are wanted.", num=True),
+    col("Current", "How many pods there are.", num=True),
+    col("Ready", "How many pods are ready.", num=True),
+    col("Age", AGE_HELP),
+    CONTAINERS,
+    IMAGES,
+    selector_column(),
+)
+
+
+def judge(replica_set: ReplicaSet) -> tuple[State, str]:
+    """An old version scaled to 0 is done; fewer ready pods than wanted are worth a look."""
+    meta, spec, status = replica_set.metadata, replica_set.spec, replica_set.status
+    if meta.deletion_timestamp is not None:
+        return "info", "being deleted"
+    failure = find_condition(status.conditions or (), "ReplicaFailure")
+    if failure is not None and failure.status == "True":
+        return "bad", shorten(f"pods can't be made: {failure.message}")
+    if spec.replicas == 0:
+        return ("done", "scaled to 0") if status.replicas == 0 else ("info", "scaling to 0")
+    if status.replicas != spec.replicas:
+        return "info", f"scaling from {status.replicas} to {spec.replicas}"
+    if status.ready_replicas < spec.replicas:
+        return "warn", f"{plural(spec.replicas - status.ready_replicas, 'pod')} not ready"
+    return "ok", ""
+
+
+def row(replica_set: ReplicaSet) -> Row:
+    """The row, as ``printReplicaSet`` writes it."""
+    meta, spec, status = replica_set.metadata, replica_set.spec, replica_set.status
+    state, reason = judge(replica_set)
+    names, images = container_cells(spec.template.spec)
+    selector = format_label_selector(spec.selector)
+    cells = (
+        Cell(meta.name),
+        Cell(str(spec.replicas)),
+        Cell(str(status.replicas)),
+        Cell(str(status.ready_replicas)),
+        age(meta.creation_timestamp),
+        names,
+        images,
+        Cell(selector),
+    )
+    sort = (
+        natural(meta.name),
+        spec.replicas,
+        status.replicas,
+        status.ready_replicas,
+        age_key(meta.creation_timestamp),
+        natural(names.text),
+        natural(images.text),
+        natural(selector),
+    )
+    return make_row(meta, cells, sort, state, reason)
+
+
+def detail(replica_set: ReplicaSet) -> Detail:
+    """The facts of the ReplicaSet's page."""
+    meta, spec, status = replica_set.metadata, replica_set.spec, replica_set.status
+    reason = judge(replica_set)[1]
+    owner = meta.controller
+    what = f"One version of {owner.kind} {owner.name}" if owner else "A set of equal pods"
+    sentence = f"{what}: {status.ready_replicas} of {plural(spec.replicas, 'pod')} ready"
+    facts = [
+        Fact("Ready", f"{status.ready_replicas} of {spec.replicas}", reason),
+        Fact("Current", str(status.replicas)),
+        Fact("Available", str(status.available_replicas)),
+    ]
+    if meta.revision:
+        facts.append(Fact("Revision", meta.revision, meta.change_cause))
+    facts.append(Fact("Selector", format_label_selector(spec.selector)))
+    facts += template_facts(spec.template, meta.namespace)
+    facts += metadata_facts(meta)
+    return Detail(
+        sentence + (f" – {reason}." if reason else "."),
+        tuple(facts),
+        conditions(status.conditions, bad_when_true=frozenset({"ReplicaFailure"})),
+        template_containers(spec.template.spec),
+    )
+
+
+REPLICASETS: Kind[ReplicaSet] = Kind(
+    gvr=GVR("apps", "v1", "replicasets"),
+    kind="ReplicaSet",
+    title="ReplicaSets",
+    singular="ReplicaSet",
+    section="Workloads",
+    type=ReplicaSet,
+    columns=COLUMNS,
+    status_column="ready",
+    row=row,
+    detail=detail,
+    explain="A ReplicaSet keeps copies of one version of a pod running; Deployments make one per version.",
+)

@@ -1,0 +1,129 @@
+"""Secrets, read through the Table form with ``includeObject=Metadata``: a value never reaches this process.
+
+Annotations are not decoded either: ``last-applied-configuration`` repeats the values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .base import GVR, Cell, Detail, Fact, Kind, ListMeta, ListPage, Row
+from .facts import metadata_facts
+from .meta import Object, ObjectMeta
+from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+class Secret(Object, frozen=True, gc=False):
+    """What the Table tells of a v1 Secret: its type and how many keys it has."""
+
+    secret_type: str
+    key_count: int
+
+
+class _Partial(msgspec.Struct, frozen=True):
+    metadata: ObjectMeta
+
+
+class _TableRow(msgspec.Struct, frozen=True):
+    cells: tuple[Any, ...]
+    object: _Partial
+
+
+class _Table(msgspec.Struct, frozen=True):
+    metadata: ListMeta
+    rows: tuple[_TableRow, ...] | None = None
+
+
+_TABLE = msgspec.json.Decoder(_Table)
+
+
+class SecretKind(Kind[Secret]):
+    """Decodes Tables where other kinds decode objects. Their columns: Name, Type, Data, Age."""
+
+    def decode_list(self, raw: bytes) -> ListPage[Secret]:
+        """A Table answer to a list."""
+        table = _TABLE.decode(raw)
+        meta = table.metadata
+        items = tuple(map(_secret, table.rows or ()))
+        return ListPage(items, meta.resource_version, meta.continue_, meta.remaining_item_count)
+
+    def decode_object(self, raw: bytes | msgspec.Raw) -> Secret:
+        """A Table of one row: the answer to a get, or the object of a watch event."""
+        rows = _TABLE.decode(raw).rows
+        if not rows:
+            raise msgspec.ValidationError("a Table with one row is expected")
+        return _secret(rows[0])
+
+
+def _secret(row: _TableRow) -> Secret:
+    _, type_, count, *_ = row.cells
+    return Secret(metadata=row.object.metadata, secret_type=str(type_), key_count=int(count))
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Type", "What it is made for, such as a certificate or the password of a registry."),
+    col("Data", "How many keys it has.", num=True),
+    col("Age", AGE_HELP),
+)
+
+
+def row(secret: Secret) -> Row:
+    """The row, as ``printSecret`` writes it."""
+    meta = secret.metadata
+    cells = (
+        Cell(meta.name),
+        Cell(secret.secret_type),
+        Cell(str(secret.key_count)),
+        age(meta.creation_timestamp),
+    )
+    sort = (
+        natural(meta.name),
+        natural(secret.secret_type),
+        secret.key_count,
+        age_key(meta.creation_timestamp),
+    )
+    deleted = meta.deletion_timestamp is not None
+    return make_row(meta, cells, sort, "info" if deleted else "ok", "being deleted" if deleted else "")
+
+
+_TYPES = {
+    "Opaque": "Confidential values",
+    "kubernetes.io/tls": "A certificate and its private key",
+    "kubernetes.io/dockerconfigjson": "A password for an image registry",
+    "kubernetes.io/dockercfg": "A password for an image registry",
+    "kubernetes.io/basic-auth": "A user name and password",
+    "kubernetes.io/ssh-auth": "A private SSH key",
+    "kubernetes.io/service-account-token": "A token of a service account",
+    "bootstrap.kubernetes.io/token": "A token with which nodes join the cluster",
+    "helm.sh/release.v1": "A release that Helm keeps about itself",
+}
+
+
+def detail(secret: Secret) -> Detail:
+    """The facts of the Secret's page; key names and values are read on request, never here."""
+    what = _TYPES.get(secret.secret_type, "Confidential values")
+    facts = [Fact("Type", secret.secret_type), Fact("Keys", str(secret.key_count))]
+    return Detail(
+        f"{what}: {plural(secret.key_count, 'key')}.", tuple(facts + metadata_facts(secret.metadata))
+    )
+
+
+SECRETS: Kind[Secret] = SecretKind(
+    gvr=GVR("", "v1", "secrets"),
+    kind="Secret",
+    title="Secrets",
+    singular="Secret",
+    section="Configuration",
+    type=Secret,
+    columns=COLUMNS,
+    accept=TABLE,
+    query={"includeObject": "Metadata"},
+    row=row,
+    detail=detail,
+    explain="A Secret holds confidential values, such as passwords and certificates, that containers read.",
+)

@@ -1,0 +1,192 @@
+"""Services: a permanent address before pods that come and go."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .facts import conditions, metadata_facts
+from .meta import Object, ObjectCondition, Struct
+from .rows import AGE_HELP, age, age_key, col, columns, listed, make_row, natural, or_none
+from .selectors import format_labels
+
+
+class ServicePort(Struct, frozen=True, gc=False):
+    """One port: ``port`` at the Service's address, ``target_port`` (number or name) at the pods."""
+
+    name: str = ""
+    port: int = 0
+    protocol: str = "TCP"
+    target_port: int | str = 0
+    node_port: int = 0
+    app_protocol: str = ""
+
+
+class ServiceSpec(Struct, frozen=True, gc=False):
+    """spec of a Service."""
+
+    type: str = "ClusterIP"
+    cluster_ips: tuple[str, ...] | None = msgspec.field(name="clusterIPs", default=None)
+    external_ips: tuple[str, ...] | None = msgspec.field(name="externalIPs", default=None)
+    external_name: str = ""
+    ports: tuple[ServicePort, ...] | None = None
+    selector: dict[str, str] | None = None
+    session_affinity: str = ""
+    external_traffic_policy: str = ""
+    internal_traffic_policy: str = ""
+    publish_not_ready_addresses: bool = False
+
+
+class Ingress(Struct, frozen=True, gc=False):
+    """An address that a load balancer answers on."""
+
+    ip: str = ""
+    hostname: str = ""
+
+
+class LoadBalancer(Struct, frozen=True, gc=False):
+    """status.loadBalancer, alike in Services and Ingresses."""
+
+    ingress: tuple[Ingress, ...] | None = None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Addresses or host names, each once, sorted (``loadBalancerStatusStringer``)."""
+        return tuple(sorted({one.ip or one.hostname for one in self.ingress or ()} - {""}))
+
+
+class ServiceStatus(Struct, frozen=True, gc=False):
+    """status of a Service."""
+
+    load_balancer: LoadBalancer = LoadBalancer()
+    conditions: tuple[ObjectCondition, ...] | None = None
+
+
+class Service(Object, frozen=True, gc=False):
+    """v1 Service."""
+
+    spec: ServiceSpec = ServiceSpec()
+    status: ServiceStatus = ServiceStatus()
+
+
+COLUMNS = columns(
+    col("Name", "The name, also its host name inside the namespace."),
+    col("Type", "ClusterIP: reachable inside the cluster. NodePort and LoadBalancer: from outside too."),
+    col("Cluster-IP", "Its address inside the cluster; None: the pods' own addresses are handed out."),
+    col("External-IP", "Its address outside the cluster, if it has one."),
+    col("Port(s)", "Its ports; after a colon the port on every node."),
+    col("Age", AGE_HELP),
+    col("Selector", "The labels of the pods it sends traffic to.", wide=True),
+)
+
+
+def external_ip(service: Service) -> str:
+    """The External-IP column (``getServiceExternalIP``)."""
+    spec = service.spec
+    if spec.type == "ExternalName":
+        return spec.external_name
+    external = spec.external_ips or ()
+    if spec.type == "LoadBalancer":
+        return ",".join((*service.status.load_balancer.addresses, *external)) or "<pending>"
+    if spec.type in ("ClusterIP", "NodePort"):
+        return ",".join(external) or "<none>"
+    return "<unknown>"
+
+
+def _port(port: ServicePort) -> str:
+    node_port = f":{port.node_port}" if port.node_port > 0 else ""
+    return f"{port.port}{node_port}/{port.protocol}"
+
+
+def judge(service: Service) -> tuple[State, str]:
+    """A load balancer without an address is still being made; whether pods answer, endpoints tell."""
+    if service.metadata.deletion_timestamp is not None:
+        return "info", "being deleted"
+    if service.spec.type == "LoadBalancer" and external_ip(service) == "<pending>":
+        return "info", "waits for an address from outside"
+    return "ok", ""
+
+
+def row(service: Service) -> Row:
+    """The row, as ``printService`` writes it."""
+    meta, spec = service.metadata, service.spec
+    state, reason = judge(service)
+    cluster_ip = or_none(spec.cluster_ips[0]) if spec.cluster_ips else or_none("")
+    external = external_ip(service)
+    ports = or_none(",".join(map(_port, spec.ports or ())))
+    selector = format_labels(spec.selector)
+    cells = (
+        Cell(meta.name),
+        Cell(spec.type),
+        cluster_ip,
+        Cell(external),
+        ports,
+        age(meta.creation_timestamp),
+        Cell(selector),
+    )
+    sort = (
+        natural(meta.name),
+        spec.type,
+        natural(cluster_ip.text),
+        natural(external),
+        natural(ports.text),
+        age_key(meta.creation_timestamp),
+        natural(selector),
+    )
+    return make_row(meta, cells, sort, state, reason)
+
+
+_REACH = {
+    "ClusterIP": "inside the cluster",
+    "NodePort": "inside the cluster and at a port of every node",
+    "LoadBalancer": "inside the cluster and from outside, through a load balancer",
+}
+
+
+def detail(service: Service) -> Detail:
+    """The facts of the Service's page."""
+    meta, spec = service.metadata, service.spec
+    reason = judge(service)[1]
+    facts = [Fact("Type", spec.type)]
+    if spec.type == "ExternalName":
+        sentence = f"Another name for {spec.external_name}"
+        facts.append(Fact("Stands for", spec.external_name))
+    else:
+        headless = bool(spec.cluster_ips and spec.cluster_ips[0] == "None")
+        how = "The addresses of its pods" if headless else "A permanent address"
+        sentence = f"{how}, reachable {_REACH.get(spec.type, '')}"
+        facts.append(Fact("Cluster IP", ", ".join(spec.cluster_ips or ()) or "<none>"))
+        facts.append(Fact("External IP", external_ip(service).replace(",", ", ")))
+    host = f"{meta.name}.{meta.namespace}.svc"
+    facts.append(Fact("Host name", host, "inside the cluster"))
+    facts += [Fact("Port", f"{port.name} {_port(port)}".strip(), _target(port)) for port in spec.ports or ()]
+    without = "" if spec.selector or spec.type == "ExternalName" else "its endpoints are kept by someone else"
+    facts.append(Fact("Selector", format_labels(spec.selector), without))
+    if spec.session_affinity == "ClientIP":
+        facts.append(Fact("Session affinity", "ClientIP", "a client stays with the same pod"))
+    if spec.external_traffic_policy == "Local":
+        facts.append(Fact("External traffic", "Local", "only to pods on the node that received it"))
+    facts += metadata_facts(meta)
+    if spec.ports:
+        sentence += f", on {listed(_port(port) for port in spec.ports)}"
+    sentence += f" – {reason}." if reason else "."
+    return Detail(sentence, tuple(facts), conditions(service.status.conditions))
+
+
+def _target(port: ServicePort) -> str:
+    return f"to port {port.target_port} of the pods" if port.target_port else ""
+
+
+SERVICES: Kind[Service] = Kind(
+    gvr=GVR("", "v1", "services"),
+    kind="Service",
+    title="Services",
+    singular="Service",
+    section="Network",
+    type=Service,
+    columns=COLUMNS,
+    status_column="external-ip",
+    row=row,
+    detail=detail,
+    explain="A Service is a permanent address and load balancing before pods that come and go.",
+)

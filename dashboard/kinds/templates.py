@@ -1,0 +1,45 @@
+"""What kinds with a pod template share: the Containers and Images columns, and facts about the template."""
+
+from __future__ import annotations
+
+from .base import Cell, Column, ContainerFact, Fact, Role
+from .facts import pod_spec_facts
+from .podspec import PodSpec, PodTemplate
+from .rows import col
+
+CONTAINERS = col("Containers", "The names of the containers in its pod template.", wide=True)
+IMAGES = col("Images", "The container images in its pod template.", wide=True)
+
+
+def selector_column() -> Column:
+    """The column of the label selector."""
+    return col("Selector", "The labels by which it finds its pods.", wide=True)
+
+
+def container_cells(spec: PodSpec) -> tuple[Cell, Cell]:
+    """Containers and Images (``layoutContainerCells``)."""
+    containers = spec.containers or ()
+    return (
+        Cell(",".join(container.name for container in containers)),
+        Cell(",".join(container.image for container in containers)),
+    )
+
+
+def template_facts(template: PodTemplate, namespace: str) -> list[Fact]:
+    """What the pods made from the template use, and the last restart asked for through it."""
+    facts = pod_spec_facts(template.spec, namespace)
+    annotations = template.metadata.annotations
+    if annotations is not None and annotations.restarted_at:
+        facts.insert(0, Fact("Restart asked for", annotations.restarted_at))
+    return facts
+
+
+def template_containers(spec: PodSpec) -> tuple[ContainerFact, ...]:
+    """The template's containers; they have no state of their own."""
+    found = []
+    for containers, init in ((spec.init_containers, True), (spec.containers, False)):
+        for one in containers or ():
+            ports = tuple(f"{port.container_port}/{port.protocol}" for port in one.ports or ())
+            role: Role = ("sidecar" if one.sidecar else "init") if init else "container"
+            found.append(ContainerFact(one.name, one.image, role, "ok", False, 0, "", "", False, ports))
+    return tuple(found)
