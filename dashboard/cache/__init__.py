@@ -1,0 +1,1 @@
+"""Typed copies of the cluster's objects, kept equal to the API server by list and watch."""

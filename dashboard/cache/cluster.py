@@ -1,0 +1,151 @@
+"""Everything this process keeps of one cluster. Reflectors run while somebody looks, and a while after."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+from dashboard.cache.feed import Feed, Review
+from dashboard.cache.namespaces import Namespaces
+from dashboard.cache.reflector import ReflectorStatus, Timing
+from dashboard.cache.store import Store
+from dashboard.errors import Forbidden
+from dashboard.kinds.base import Kind
+from dashboard.kube.transport import Transport
+
+__all__ = ["ClusterCache", "Lease"]
+
+logger = logging.getLogger(__name__)
+
+StatusCallback = Callable[[str, ReflectorStatus], None]
+
+
+class Lease:
+    """Somebody looks at these kinds, until ``release()`` (or the end of a ``with``)."""
+
+    def __init__(self, plurals: frozenset[str], release: Callable[[frozenset[str]], None]) -> None:
+        self.plurals = plurals
+        self._release: Callable[[frozenset[str]], None] | None = release
+
+    def release(self) -> None:
+        """Nobody looks any more; once is enough, and more does no harm."""
+        release, self._release = self._release, None
+        if release is not None:
+            release(self.plurals)
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+class ClusterCache:
+    """The stores of one cluster, by plural (the registry's keys).
+
+    ``namespaces``: where to look when the account may list neither a kind in the whole cluster nor the
+    namespaces. ``idle``: how long reflectors outlive their last lease, in seconds. Use it on one event loop.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        kinds: Mapping[str, Kind[Any]],
+        *,
+        namespaces: tuple[str, ...] = (),
+        idle: float = 300.0,
+        timing: Timing = Timing(),  # noqa: B008 frozen
+        review: Review = Review(),  # noqa: B008 frozen
+    ) -> None:
+        self.transport = transport
+        self._idle = idle
+        known = Namespaces(transport, namespaces)
+        self._feeds = {
+            plural: Feed(transport, kind, known, timing=timing, review=review, on_status=self._tell)
+            for plural, kind in kinds.items()
+        }
+        self._leases = dict.fromkeys(self._feeds, 0)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._callbacks: list[StatusCallback] = []
+        self._closed = False
+
+    def lease(self, plurals: Iterable[str]) -> Lease:
+        """Starts what does not run yet, at once. Raises KeyError for an unknown plural."""
+        wanted = frozenset(plurals)
+        for feed in [self._feeds[plural] for plural in wanted]:
+            if not self._closed:
+                feed.start()
+        for plural in wanted:
+            self._leases[plural] += 1
+            if timer := self._timers.pop(plural, None):
+                timer.cancel()
+        return Lease(wanted, self._release)
+
+    async def synced(self, plurals: Iterable[str], timeout: float) -> None:  # noqa: ASYNC109 part of the promise
+        """Waits until each has been listed once, or was refused or failed; at most ``timeout`` seconds.
+
+        Never raises for any of that: ``status()`` and ``denied()`` tell. Hold a lease on them.
+        """
+        waiting = [asyncio.create_task(self._feeds[plural].settled.wait()) for plural in set(plurals)]
+        if not waiting:
+            return
+        try:
+            await asyncio.wait(waiting, timeout=timeout)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    def store(self, plural: str) -> Store[Any]:
+        """The same store for ever; empty while nobody holds a lease."""
+        return self._feeds[plural].store
+
+    def status(self, plural: str) -> ReflectorStatus:
+        """How fresh the store is, over all its scopes; stopped only when all of them are."""
+        return self._feeds[plural].status
+
+    def denied(self, plural: str) -> Forbidden | None:
+        """The refusal, when nothing of this kind may be read anywhere."""
+        error = self._feeds[plural].status.error
+        return error if isinstance(error, Forbidden) else None
+
+    def scopes(self, plural: str) -> frozenset[str] | None:
+        """The namespaces that are read; None: the whole cluster."""
+        return self._feeds[plural].scopes
+
+    def on_status(self, callback: StatusCallback) -> Callable[[], None]:
+        """Calls back with plural and status when state or reason change. Returns what ends that."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    async def close(self) -> None:
+        """Stops everything; the transport stays open."""
+        self._closed = True
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for feed in self._feeds.values():
+            feed.stop()
+        await asyncio.gather(*(feed.ended() for feed in self._feeds.values()))
+
+    def _release(self, plurals: frozenset[str]) -> None:
+        for plural in plurals:
+            self._leases[plural] -= 1
+            if self._leases[plural] == 0 and not self._closed:
+                loop = asyncio.get_running_loop()
+                self._timers[plural] = loop.call_later(self._idle, self._stop, plural)
+
+    def _stop(self, plural: str) -> None:
+        del self._timers[plural]
+        self._feeds[plural].stop()
+
+    def _tell(self, plural: str, status: ReflectorStatus) -> None:
+        for callback in tuple(self._callbacks):
+            try:
+                callback(plural, status)
+            except Exception:  # one reader's fault must not stop the watch for all
+                logger.exception("a subscriber of the status of %s failed", plural)

@@ -1,0 +1,344 @@
+"""Keeps one store equal to what the API server has: list, watch, and again after every kind of failure.
+
+The semantics are client-go's (tools/cache/reflector.go), with these differences. The list is read in chunks
+of the most recent state. A server that could not be reached in between is listed again even where its watch
+would resume: it may have come back with another history (a restored etcd, a new sandbox), in which the old
+resourceVersion means nothing and a watch stays silent for ever. And every 5 to 9 minutes a second list,
+beside the watch, corrects what a watch has lost without a word.
+
+Silence. The API server sends bookmarks about once a minute, except to watches of a resource that has not
+changed since they began: those hear nothing, and are healthy. So a silent watch is quietly opened again
+where it was; only when that does not succeed within a second does the state become ``reconnecting``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from dashboard.cache.backoff import Backoff
+from dashboard.cache.store import Store, is_older
+from dashboard.errors import (
+    ClusterError,
+    Forbidden,
+    Gone,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from dashboard.kinds.base import Kind, Object, WatchEvent
+from dashboard.kube.failures import Silence
+from dashboard.kube.status import Asked, error_from_status
+from dashboard.kube.transport import Transport
+
+__all__ = ["Reflector", "ReflectorStatus", "Timing"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=Object)
+State = Literal["starting", "live", "reconnecting", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReflectorStatus:
+    """How fresh a copy is.
+
+    ``last_bytes`` and ``since`` are monotonic seconds; ``error`` is the last failure, unless live.
+    """
+
+    state: State
+    reason: str = ""
+    error: ClusterError | None = None
+    last_bytes: float = 0.0
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds, and the size of a chunk."""
+
+    chunk: int = 500
+    # Above the API server's minute between bookmarks; with ``grace`` and a connection attempt still below 75.
+    silence: float = 68.0
+    grace: float = 1.0
+    # A watch that lasted this long was a success: the next failure is the first again.
+    settled: float = 5.0
+    backoff: tuple[float, float] = (0.8, 30.0)
+    refused: tuple[float, float] = (5.0, 60.0)
+    watch: tuple[float, float] = (300.0, 600.0)
+    resync: tuple[float, float] = (300.0, 540.0)
+
+
+class Reflector(Generic[T]):
+    """One list and watch, of one namespace or (None) of all; ``run()`` it as a task.
+
+    With ``raise_forbidden`` a refusal ends ``run()``; otherwise it is tried again slowly, so that a right
+    granted later is noticed.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        kind: Kind[T],
+        store: Store[T],
+        namespace: str | None = None,
+        *,
+        timing: Timing = Timing(),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rng: Callable[[], float] = random.random,
+        on_status: Callable[[ReflectorStatus], None] | None = None,
+        raise_forbidden: bool = False,
+    ) -> None:
+        self.namespace = namespace
+        self.listed = False
+        self._transport = transport
+        self._kind = kind
+        self._store = store
+        self._timing = timing
+        self._clock = clock
+        self._sleep = sleep
+        self._rng = rng
+        self._on_status = on_status
+        self._raise_forbidden = raise_forbidden
+        self._backoff = Backoff(*timing.backoff, rng)
+        self._refused = Backoff(*timing.refused, rng)
+        # Where to watch from; None: list first.
+        self._version: str | None = None
+        self._listed_at = float("-inf")
+        self._opened_at: float | None = None
+        self._resync_at = float("inf")
+        self._grace: asyncio.TimerHandle | None = None
+        self._status = ReflectorStatus("starting", since=clock())
+
+    @property
+    def status(self) -> ReflectorStatus:
+        """How fresh the store is."""
+        return self._status
+
+    async def run(self) -> None:
+        """Lists and watches until cancelled (or refused, see above); every other failure is dealt with
+        here.
+        """
+        try:
+            while True:
+                delay = await self._attempt()
+                if delay:
+                    await self._sleep(delay)
+        finally:
+            self._cancel_grace()
+
+    async def _attempt(self) -> float:
+        """One list (where needed) and one watch, to its end; returns the seconds to wait before the next."""
+        self._opened_at = None
+        try:
+            if self._version is None:
+                await self._list()
+            await self._watch()
+        except Silence as error:
+            self._quietly(error.message)
+            return 0.0
+        except Gone as error:
+            return self._expired(error)
+        except (Forbidden, Unauthenticated, NotFound) as error:
+            return self._stopped(error)
+        except ClusterError as error:
+            return self._failed(error)
+        except Exception as error:  # an object that we fail to understand must not end the watch for ever
+            logger.exception("an answer about %s cannot be read", self._kind.gvr.plural)
+            self._version = None
+            failure = Unavailable(f"An answer about {self._kind.gvr.plural} cannot be read.")
+            failure.__cause__ = error
+            return self._failed(failure)
+        return self._ended()
+
+    # The two requests
+
+    async def _list(self) -> None:
+        first = not self.listed
+        items, version = await self._read_list(self._store.add if first else None)
+        self._store.replace(items, version, self.namespace)
+        self._version = version
+        self._listed_at = self._clock()
+        self._plan_resync()
+        self.listed = True
+
+    async def _read_list(
+        self, progress: Callable[[tuple[T, ...]], object] | None = None
+    ) -> tuple[list[T], str]:
+        """All items and the list's resourceVersion; a continue token that expires leads to one unchunked
+        list.
+        """
+        items: list[T] = []
+        chunk = {"limit": str(self._timing.chunk)}
+        while True:
+            try:
+                response = await self._transport.request(
+                    "GET",
+                    self._kind.gvr,
+                    namespace=self.namespace,
+                    query={**self._kind.query, **chunk},
+                    accept=self._kind.accept,
+                )
+            except Gone:
+                if "continue" not in chunk:
+                    raise
+                items, chunk = [], {}
+                continue
+            self._heard()
+            page = self._kind.decode_list(response.body)
+            del response  # a chunk may be megabytes
+            items += page.items
+            if not page.continue_:
+                return items, page.resource_version
+            if progress is not None:
+                progress(page.items)
+            chunk["continue"] = page.continue_
+
+    async def _watch(self) -> None:
+        query = {
+            **self._kind.query,
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version or "",
+            "timeoutSeconds": str(int(self._between(*self._timing.watch))),
+        }
+        async with self._transport.stream(
+            self._kind.gvr,
+            namespace=self.namespace,
+            query=query,
+            accept=self._kind.accept,
+            silence=self._timing.silence,
+        ) as batches:
+            self._opened_at = self._clock()
+            self._live()
+            resync = asyncio.create_task(self._resync(), name=f"resync {self._kind.gvr.plural}")
+            try:
+                async for lines in batches:
+                    self._receive(lines)
+                    if self._version is None:
+                        return
+            finally:
+                resync.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await resync
+
+    def _receive(self, lines: list[bytes]) -> None:
+        self._heard()
+        events: list[WatchEvent[T]] = []
+        try:
+            for line in lines:
+                event = self._kind.decode_event(line)
+                if event.type == "ERROR":
+                    status = event.status
+                    raise error_from_status(
+                        status.code if status else 500,
+                        status.reason if status else "",
+                        status.message if status else "",
+                        Asked("watch", self._kind.gvr.plural, self.namespace or ""),
+                    )
+                events.append(event)
+                # An older event, sent again, does not move the place to go on from.
+                if self._version is not None and not is_older(event.resource_version, self._version):
+                    self._version = event.resource_version or self._version
+        finally:
+            self._store.apply_all(events)
+
+    async def _resync(self) -> None:
+        """A list beside the watch when it is due; a failure of it says nothing about the watch, and is
+        tried again later.
+        """
+        while True:
+            await self._sleep(max(0.0, self._resync_at - self._clock()))
+            began = self._version or ""
+            try:
+                items, version = await self._read_list()
+            except (ClusterError, msgspec.DecodeError) as error:
+                logger.info("the second list of %s failed: %s", self._kind.gvr.plural, error)
+            else:
+                if is_older(version, began):
+                    self._version = None  # another history; the watch ends with its next bytes or silence
+                    return
+                self._store.reconcile(items, version, self.namespace)
+            self._plan_resync()
+
+    # What each outcome means
+
+    def _ended(self) -> float:
+        """The server ended the watch, as it does when its time is over; at once only when something is
+        wrong.
+        """
+        lasted = self._clock() - (self._opened_at or self._clock())
+        if lasted < 1.0:
+            return self._failed(Unavailable("The API server ended the watch as soon as it began."))
+        self._backoff.reset()
+        self._quietly("The API server ended the watch.")
+        return 0.0
+
+    def _expired(self, error: Gone) -> float:
+        self._version = None
+        if self._clock() - self._listed_at < self._timing.settled:
+            return self._failed(error)  # it was listed just now: do not do so again and again
+        self._quietly(error.message)
+        return 0.0
+
+    def _failed(self, error: ClusterError) -> float:
+        opened = self._opened_at
+        if opened is None and not isinstance(error, TooManyRequests):
+            self._version = None
+        elif opened is not None and self._clock() - opened >= self._timing.settled:
+            self._backoff.reset()
+        self._set("reconnecting", error.message, error)
+        return self._backoff.next(getattr(error, "retry_after", None))
+
+    def _stopped(self, error: ClusterError) -> float:
+        self._version = None
+        if self._raise_forbidden and isinstance(error, Forbidden):
+            raise error
+        self._set("stopped", error.message, error)
+        return self._refused.next()
+
+    # The state
+
+    def _live(self) -> None:
+        self._refused.reset()
+        self._set("live", "", None)
+
+    def _quietly(self, reason: str) -> None:
+        """Still live, unless the next watch takes longer than a moment to open."""
+        if self._status.state == "live" and self._grace is None:
+            self._grace = asyncio.get_running_loop().call_later(
+                self._timing.grace, self._set, "reconnecting", reason, None
+            )
+
+    def _set(self, state: State, reason: str, error: ClusterError | None) -> None:
+        self._cancel_grace()
+        previous = self._status
+        changed = (previous.state, previous.reason) != (state, reason)
+        since = previous.since if previous.state == state else self._clock()
+        self._status = replace(previous, state=state, reason=reason, error=error, since=since)
+        if changed and self._on_status is not None:
+            self._on_status(self._status)
+
+    def _heard(self) -> None:
+        self._status = replace(self._status, last_bytes=self._clock())
+
+    def _cancel_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
+    def _plan_resync(self) -> None:
+        self._resync_at = self._clock() + self._between(*self._timing.resync)
+
+    def _between(self, low: float, high: float) -> float:
+        return low + (high - low) * self._rng()

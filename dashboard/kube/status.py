@@ -1,0 +1,131 @@
+"""What the API server's ``Status`` answers mean: an HTTP status and a body become one of our errors."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from dashboard.errors import (
+    BadInput,
+    ClusterError,
+    Conflict,
+    FieldCause,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)  # fmt: skip
+
+__all__ = ["Asked", "error_from_response", "error_from_status"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of the API server, as its own authorizer would name it."""
+
+    verb: str
+    resource: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        what = f"{self.verb} {self.resource or 'this address'}"
+        what += f" {self.name}" if self.name else ""
+        return f"{what} in namespace {self.namespace}" if self.namespace else what
+
+
+class _Cause(msgspec.Struct, frozen=True):
+    reason: str = ""
+    message: str = ""
+    field: str = ""
+
+
+class _Details(msgspec.Struct, frozen=True, rename="camel"):
+    causes: list[_Cause] | None = None
+    retry_after_seconds: float = 0
+
+
+class _Status(msgspec.Struct, frozen=True):
+    message: str = ""
+    reason: str = ""
+    details: _Details | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Status)
+
+# Validation quotes the value at fault, and decoders quote a piece of the body; both may be a Secret's.
+_QUOTED_VALUE = re.compile(r'(Invalid value|Unsupported value|Duplicate value): (?:"(?:[^"\\]|\\.)*"|\S+)')
+_QUOTED_BODY = re.compile(r"error found in #\d+ byte of.*", re.DOTALL)
+
+
+def error_from_status(code: int, reason: str, message: str, asked: Asked) -> ClusterError:
+    """The error for a ``Status`` sent within a watch."""
+    if reason in ("Expired", "Gone"):
+        code = 410
+    return _error(code, _Status(message=message, reason=reason), asked, None)
+
+
+def error_from_response(
+    status: int, body: bytes, asked: Asked, retry_after: float | None = None
+) -> ClusterError:
+    """The error for an answer of 400 or above. ``retry_after`` is the header's, in seconds."""
+    try:
+        decoded = _DECODER.decode(body)
+    except msgspec.DecodeError:
+        decoded = _Status()  # a proxy's page, or nothing
+    return _error(status, decoded, asked, retry_after)
+
+
+def _error(status: int, decoded: _Status, asked: Asked, retry_after: float | None) -> ClusterError:
+    details = decoded.details or _Details()
+    message = _clean(decoded.message, asked) or f"The API server answered {status} to {asked}."
+    retry_after = retry_after or details.retry_after_seconds or None
+    match status:
+        case 400:
+            return BadInput(message)
+        case 401:
+            return Unauthenticated(
+                "The cluster does not accept the credentials it was given.",
+                next_step="Sign in to the cluster again, or correct the credentials in the kubeconfig.",
+            )
+        case 403:
+            return Forbidden(
+                message,
+                # Admission (a quota, a policy) refuses with the same code, and in other words than RBAC.
+                next_step=f"Ask whoever manages access to allow: {asked}." if " cannot " in message else "",
+                verb=asked.verb,
+                resource=asked.resource,
+                namespace=asked.namespace,
+                name=asked.name,
+            )
+        case 404:
+            return NotFound(message)
+        case 409:
+            return Conflict(message)
+        case 410:
+            return Gone(message)
+        case 422:
+            causes = tuple(
+                FieldCause(cause.field, _clean(cause.message, asked)) for cause in details.causes or ()
+            )
+            return Invalid(message, causes=causes)
+        case 429:
+            return TooManyRequests(
+                message, next_step="Wait a moment; it is asked again by itself.", retry_after=retry_after
+            )
+        case _ if status >= 500:
+            return Unavailable(message, next_step="Look at the API server's health.", retry_after=retry_after)
+        case _:
+            return BadInput(message)
+
+
+def _clean(message: str, asked: Asked) -> str:
+    if asked.resource.split("/")[0].split(".")[0] != "secrets":
+        return message
+    message = _QUOTED_VALUE.sub(r"\1: (not shown)", message)
+    return _QUOTED_BODY.sub("(the rest is not shown)", message)

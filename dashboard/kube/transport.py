@@ -1,0 +1,364 @@
+"""Requests to one API server, in raw bytes.
+
+One session, made on the running loop with the first request. Credentials and TLS come from the cluster's
+configuration and are asked for with every request, so that they may change while watches run. Nothing here
+knows kinds or models, and no header of an inbound request is ever forwarded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import urllib.request
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDict
+from yarl import URL
+
+from dashboard.errors import BadInput, ClusterError, Unavailable
+from dashboard.kinds.base import GVR
+from dashboard.kube.config import Cluster
+from dashboard.kube.credentials import Credential, Credentials, FileCredentials, OidcCredentials
+from dashboard.kube.exec_plugin import ExecCredentials
+from dashboard.kube.failures import Silence, explain
+from dashboard.kube.status import Asked, error_from_response
+from dashboard.kube.tls import tls_context
+
+__all__ = ["Query", "Response", "Transport"]
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Query = Mapping[str, str | Sequence[str]]
+
+CONNECT_SECONDS = 5.0
+# A watch's answer starts at once; a proxy may hold it back for a while.
+OPEN_SECONDS = 30.0
+# An error's body is a Status of a few hundred bytes; a proxy's page may be anything.
+ERROR_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A successful answer."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Transport:
+    """The way to one cluster. Use it on one event loop, and ``close()`` it there."""
+
+    def __init__(
+        self, cluster: Cluster, *, user_agent: str = "cluster-ui", credentials: Credentials | None = None
+    ) -> None:
+        self.cluster = cluster
+        self._user_agent = user_agent
+        self._base = str(cluster.connection.cluster.get("server") or "").rstrip("/")
+        self._credentials = credentials
+        self._session: aiohttp.ClientSession | None = None
+        self._tls: tuple[Credential, ssl.SSLContext | bool] | None = None
+        self._closed = False
+
+    async def request(
+        self,
+        method: Method,
+        target: GVR | str,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+        query: Query | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        timeout: float = 30.0,  # noqa: ASYNC109 the HTTP library keeps it, in one place
+    ) -> Response:
+        """One request and its whole answer. ``timeout`` is in seconds, for everything together.
+
+        ``target`` is a resource, or a path such as ``/version``. Raises a ClusterError for every answer of
+        300 or above and for every failure on the way. Redirects are not followed: they could carry
+        credentials elsewhere.
+        """
+        path, asked = _target(method, target, namespace, name, subresource, query)
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS)
+        try:
+            response = await self._open(method, path, asked, query, body, content_type, accept, limits)
+            async with response:
+                content = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise explain(error, self._base, timeout) from error
+        return Response(response.status, content, response.headers)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        target: GVR | str,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+        query: Query | None = None,
+        accept: str = "application/json",
+        silence: float | None,
+    ) -> AsyncIterator[AsyncGenerator[list[bytes], None]]:
+        """A GET whose answer does not end soon: entered when it starts, then the lines that arrive
+        together, in lists.
+
+        ``silence`` is the longest wait for the next bytes, in seconds (None: no limit); there is no limit
+        in total. Raises Unavailable on silence and when the connection breaks. Ends quietly when the server
+        ends it.
+        """
+        path, asked = _target("GET", target, namespace, name, subresource, query)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                response = await self._open("GET", path, asked, query, None, "", accept, limits)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise explain(error, self._base, OPEN_SECONDS) from error
+        try:
+            async with aclosing(self._batches(response, silence)) as batches:
+                yield batches
+        finally:
+            response.close()
+
+    async def lines(
+        self,
+        target: GVR | str,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+        query: Query | None = None,
+        accept: str = "application/json",
+        silence: float | None,
+    ) -> AsyncIterator[bytes]:
+        """The lines of ``stream()`` one by one, without their ends."""
+        async with self.stream(
+            target,
+            namespace=namespace,
+            name=name,
+            subresource=subresource,
+            query=query,
+            accept=accept,
+            silence=silence,
+        ) as batches:
+            async for batch in batches:
+                for line in batch:
+                    yield line
+
+    async def version(self) -> dict[str, Any]:
+        """The answer of ``/version``: gitVersion, major, minor, platform, …"""
+        response = await self.request("GET", "/version", timeout=10.0)
+        return msgspec.json.decode(response.body, type=dict[str, Any])
+
+    async def close(self) -> None:
+        """Ends every connection; the streams that are still open raise Unavailable."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _open(
+        self,
+        method: Method,
+        path: str,
+        asked: Asked,
+        query: Query | None,
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+        limits: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        """The answer with its body unread, below 300; after a 401 once more with other credentials, if
+        there are any.
+        """
+        session = self._open_session()
+        url = URL(f"{self._base}{path}{'?' + urlencode(query, doseq=True) if query else ''}", encoded=True)
+        headers = CIMultiDict({"Accept": accept, "Accept-Encoding": self._encoding})
+        if body is not None:
+            headers["Content-Type"] = content_type
+        for attempt in (1, 2):
+            credential = await self._source().get()
+            response = await session.request(
+                method,
+                url,
+                data=body,
+                headers=self._identity(credential, headers),
+                timeout=limits,
+                allow_redirects=False,
+                ssl=self._context(credential),
+                server_hostname=self.cluster.connection.cluster.get("tls-server-name") or None,
+                proxy=self._proxy,
+            )
+            if response.status < 300:
+                return response
+            async with response:
+                if response.status == 401 and attempt == 1 and self._source().refused(credential):
+                    continue
+                raise await self._error(response, asked)
+        raise AssertionError("unreachable")
+
+    async def _error(self, response: aiohttp.ClientResponse, asked: Asked) -> ClusterError:
+        if response.status < 400:
+            return Unavailable(
+                f"{self._base} answered with a redirect: that is not an API server.",
+                next_step="Check the server's address in the kubeconfig.",
+            )
+        body = await response.content.read(ERROR_BYTES)
+        return error_from_response(
+            response.status, body, asked, _seconds(response.headers.get("Retry-After", ""))
+        )
+
+    async def _batches(
+        self, response: aiohttp.ClientResponse, silence: float | None
+    ) -> AsyncGenerator[list[bytes], None]:
+        rest = b""
+        while True:
+            try:
+                chunk = await response.content.readany()
+            except aiohttp.SocketTimeoutError as error:
+                raise Silence(f"{self._base} said nothing for {silence:.0f} s.") from error
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise explain(error, self._base, silence) from error
+            if not chunk:
+                break
+            *lines, rest = (rest + chunk).split(b"\n")
+            if lines:
+                yield [line for line in lines if line]
+        if rest:
+            yield [rest]
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise Unavailable("The connection to the cluster is being closed.")
+        if not self._base:
+            raise Unavailable(
+                f"The context {self.cluster.name} names no server.",
+                next_step=f"Check its cluster entry in {self.cluster.source_detail}.",
+            )
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                # Watches hold their connections for minutes; whoever asks much at once limits himself.
+                connector=aiohttp.TCPConnector(limit=0, socket_factory=_socket),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": self._user_agent},
+                # The API server answers in one piece per event; larger pieces mean fewer wake-ups in a burst.
+                read_bufsize=2**18,
+            )
+        return self._session
+
+    def _source(self) -> Credentials:
+        if self._credentials is None:
+            connection = self.cluster.connection
+            if connection.user.get("exec"):
+                self._credentials = ExecCredentials(connection)
+            elif provider := connection.user.get("auth-provider"):
+                if provider.get("name") != "oidc":
+                    raise BadInput(
+                        f"The auth-provider {provider.get('name')} of the kubeconfig is not supported.",
+                        next_step="Kubernetes removed it in 1.26: use the provider's exec plug-in.",
+                    )
+                self._credentials = OidcCredentials(connection)
+            else:
+                self._credentials = FileCredentials(connection.user)
+        return self._credentials
+
+    def _context(self, credential: Credential) -> ssl.SSLContext | bool:
+        if not self._base.startswith("https"):
+            return True
+        if self._tls is None or self._tls[0] != credential:
+            previous = self._tls
+            if previous and (previous[0].certificate, previous[0].key) == (
+                credential.certificate,
+                credential.key,
+            ):
+                self._tls = (credential, previous[1])  # only the token is new: the connections stay good
+            else:
+                self._tls = (credential, tls_context(self.cluster.connection.cluster, credential))
+        return self._tls[1]
+
+    def _identity(self, credential: Credential, headers: CIMultiDict[str]) -> CIMultiDict[str]:
+        """The headers with who we are; ``as`` and ``as-groups`` are the kubeconfig's own impersonation."""
+        headers = headers.copy()
+        if credential.authorization:
+            headers["Authorization"] = credential.authorization
+        user = self.cluster.connection.user
+        if user.get("as"):
+            headers["Impersonate-User"] = str(user["as"])
+            for group in user.get("as-groups") or ():
+                headers.add("Impersonate-Group", str(group))
+        return headers
+
+    @property
+    def _loopback(self) -> bool:
+        host = urlsplit(self._base).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")
+
+    @property
+    def _encoding(self) -> str:
+        """On the way through a network gzip pays (13 times fewer bytes of a list); on one machine it only
+        costs time.
+        """
+        plain = self._loopback or self.cluster.connection.cluster.get("disable-compression")
+        return "identity" if plain else "gzip"
+
+    @property
+    def _proxy(self) -> str | None:
+        """The kubeconfig's proxy, else the environment's as client-go reads it: never for the loopback."""
+        if configured := self.cluster.connection.cluster.get("proxy-url"):
+            return str(configured)
+        parts = urlsplit(self._base)
+        if self._loopback or urllib.request.proxy_bypass(parts.netloc):
+            return None
+        return urllib.request.getproxies_environment().get(parts.scheme)
+
+
+def _target(
+    method: Method,
+    target: GVR | str,
+    namespace: str | None,
+    name: str | None,
+    subresource: str | None,
+    query: Query | None,
+) -> tuple[str, Asked]:
+    if isinstance(target, str):
+        return target, Asked(method.lower(), target)
+    verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(method, "get")
+    if verb == "get" and not name:
+        verb = "watch" if query and "watch" in query else "list"
+    elif verb == "delete" and not name:
+        verb = "deletecollection"
+    resource = (
+        target.plural
+        + (f".{target.group}" if target.group else "")
+        + (f"/{subresource}" if subresource else "")
+    )
+    return target.path(namespace, name, subresource), Asked(verb, resource, namespace or "", name or "")
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Retry-After in seconds; Kubernetes never sends the form with a date."""
+    return float(retry_after) if retry_after.isdigit() else None
+
+
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket that notices within half a minute that the other side is gone without a word."""
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", 15),
+        ("TCP_KEEPINTVL", 5),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", 30_000),
+    ):
+        if hasattr(socket, option):  # not every system has each of them
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return made
