@@ -7,7 +7,7 @@ import msgspec
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import conditions, metadata_facts
 from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
-from .rows import AGE_HELP, NAME_HELP, UNKNOWN, age, age_key, col, columns, listed, make_row, natural, or_none
+from .rows import AGE_HELP, NAME_HELP, UNKNOWN, age, col, columns, listed, make_row, or_none, sort_keys
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _ROLE_LABEL = "kubernetes.io/role"
@@ -149,8 +149,7 @@ def row(node: Node) -> Row:
         Cell(kernel),
         Cell(info.container_runtime_version) if info.container_runtime_version else UNKNOWN,
     )
-    sort = tuple(age_key(cell.since) if cell.form == "age" else natural(cell.text) for cell in cells)
-    return make_row(meta, cells, sort, state, reason)
+    return make_row(meta, cells, sort_keys(cells), state, reason)
 
 
 def detail(node: Node) -> Detail:

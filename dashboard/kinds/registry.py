@@ -6,24 +6,48 @@ from typing import Any
 
 from .base import Kind
 from .configmaps import CONFIGMAPS
+from .cronjobs import CRONJOBS
+from .daemonsets import DAEMONSETS
 from .deployments import DEPLOYMENTS
+from .endpointslices import ENDPOINTSLICES
 from .events import EVENTS
+from .horizontalpodautoscalers import HORIZONTALPODAUTOSCALERS
+from .ingresses import INGRESSES
+from .jobs import JOBS
 from .namespaces import NAMESPACES
 from .nodes import NODES
+from .persistentvolumeclaims import PERSISTENTVOLUMECLAIMS
+from .persistentvolumes import PERSISTENTVOLUMES
+from .poddisruptionbudgets import PODDISRUPTIONBUDGETS
 from .pods import PODS
 from .replicasets import REPLICASETS
+from .resourcequotas import RESOURCEQUOTAS
 from .secrets import SECRETS
 from .services import SERVICES
+from .statefulsets import STATEFULSETS
+from .storageclasses import STORAGECLASSES
 
 _ALL: tuple[Kind[Any], ...] = (
     DEPLOYMENTS,
     PODS,
     REPLICASETS,
+    STATEFULSETS,
+    DAEMONSETS,
+    JOBS,
+    CRONJOBS,
+    HORIZONTALPODAUTOSCALERS,
+    PODDISRUPTIONBUDGETS,
     SERVICES,
+    INGRESSES,
+    ENDPOINTSLICES,
     CONFIGMAPS,
     SECRETS,
+    PERSISTENTVOLUMECLAIMS,
+    PERSISTENTVOLUMES,
+    STORAGECLASSES,
     NODES,
     NAMESPACES,
+    RESOURCEQUOTAS,
     EVENTS,
 )
 

@@ -69,11 +69,6 @@ def age_key(moment: datetime | None) -> float:
     return _LAST if moment is None else -moment.timestamp()
 
 
-def sort_key(cell: Cell) -> SortKey:
-    """The key of a cell that is a time or plain text."""
-    return age_key(cell.since) if cell.form == "age" else natural(cell.text)
-
-
 def make_row(
     meta: ObjectMeta,
     cells: tuple[Cell, ...],
@@ -116,3 +111,8 @@ def listed(words: Iterable[str], more: str = "more") -> str:
 def plural(count: int, noun: str, plural: str = "") -> str:
     """``1 pod``, ``3 pods``."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
+def sort_keys(cells: tuple[Cell, ...]) -> tuple[SortKey, ...]:
+    """Keys for cells that sort as times, whole numbers or text."""
+    return tuple(age_key(cell.since) if cell.form == "age" else natural(cell.text) for cell in cells)

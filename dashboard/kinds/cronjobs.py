@@ -1,0 +1,152 @@
+"""CronJobs: jobs by the clock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .facts import link, metadata_facts
+from .jobs import JobSpec
+from .meta import Object, ObjectReference, Struct
+from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, make_row, plural, sort_keys
+from .selectors import format_label_selector
+from .templates import (
+    CONTAINERS,
+    IMAGES,
+    container_cells,
+    selector_column,
+    template_containers,
+    template_facts,
+)
+
+
+class JobTemplate(Struct, frozen=True, gc=False):
+    """spec.jobTemplate."""
+
+    spec: JobSpec = JobSpec()
+
+
+class CronJobSpec(Struct, frozen=True, gc=False):
+    """spec of a CronJob."""
+
+    schedule: str = ""
+    time_zone: str | None = None
+    suspend: bool | None = None
+    concurrency_policy: str = "Allow"
+    starting_deadline_seconds: int | None = None
+    job_template: JobTemplate = JobTemplate()
+
+
+class CronJobStatus(Struct, frozen=True, gc=False):
+    """status of a CronJob."""
+
+    active: tuple[ObjectReference, ...] | None = None
+    last_schedule_time: datetime | None = None
+    last_successful_time: datetime | None = None
+
+
+class CronJob(Object, frozen=True, gc=False):
+    """batch/v1 CronJob."""
+
+    spec: CronJobSpec = CronJobSpec()
+    status: CronJobStatus = CronJobStatus()
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Schedule", "When it starts: minute, hour, day of the month, month, day of the week."),
+    col("Timezone", "The time zone of the schedule; <none>: that of the control plane."),
+    col("Suspend", "Whether it is switched off."),
+    col("Active", "How many of its jobs run now.", num=True),
+    col("Last Schedule", "How long ago it started a job last."),
+    col("Age", AGE_HELP),
+    CONTAINERS,
+    IMAGES,
+    selector_column(),
+)
+
+
+def _suspended(value: bool | None) -> str:
+    return "<unset>" if value is None else str(value)
+
+
+def judge(cron_job: CronJob) -> tuple[State, str]:
+    """Switched off, or a last run without success, is worth a look."""
+    spec, status = cron_job.spec, cron_job.status
+    if cron_job.metadata.deletion_timestamp is not None:
+        return "info", "being deleted"
+    if spec.suspend:
+        return "warn", "suspended: it starts no jobs"
+    if status.active:
+        return "info", f"{plural(len(status.active), 'job')} running"
+    last, success = status.last_schedule_time, status.last_successful_time
+    if last is not None and (success is None or success < last):
+        return "warn", "the last run has not succeeded"
+    return "ok", ""
+
+
+def row(cron_job: CronJob) -> Row:
+    """The row, as ``printCronJob`` writes it."""
+    meta, spec, status = cron_job.metadata, cron_job.spec, cron_job.status
+    job = spec.job_template.spec
+    cells = (
+        Cell(meta.name),
+        Cell(spec.schedule),
+        NONE if spec.time_zone is None else Cell(spec.time_zone),
+        Cell(_suspended(spec.suspend)),
+        Cell(str(len(status.active or ()))),
+        NONE if status.last_schedule_time is None else age(status.last_schedule_time),
+        age(meta.creation_timestamp),
+        *container_cells(job.template.spec),
+        Cell(format_label_selector(job.selector)),
+    )
+    return make_row(meta, cells, sort_keys(cells), *judge(cron_job))
+
+
+_CONCURRENCY = {
+    "Allow": "jobs may overlap",
+    "Forbid": "a job is left out while the last one runs",
+    "Replace": "a new job ends the one that runs",
+}
+
+
+def detail(cron_job: CronJob) -> Detail:
+    """The facts of the CronJob's page."""
+    meta, spec, status = cron_job.metadata, cron_job.spec, cron_job.status
+    reason = judge(cron_job)[1]
+    facts = [
+        Fact("Schedule", spec.schedule, spec.time_zone or "in the control plane's time zone"),
+        Fact("Suspended", "Yes" if spec.suspend else "No"),
+        Fact("When jobs overlap", spec.concurrency_policy, _CONCURRENCY.get(spec.concurrency_policy, "")),
+    ]
+    facts += [
+        Fact("Running", job.name, link=link("Job", meta.namespace, job.name)) for job in status.active or ()
+    ]
+    if status.last_schedule_time is not None:
+        facts.append(Fact("Last start", "", since=status.last_schedule_time))
+    if status.last_successful_time is not None:
+        facts.append(Fact("Last success", "", since=status.last_successful_time))
+    template = spec.job_template.spec.template
+    facts += template_facts(template, meta.namespace)
+    facts += metadata_facts(meta)
+    sentence = f"Starts a job by the clock, at {spec.schedule}"
+    return Detail(
+        sentence + (f" – {reason}." if reason else "."),
+        tuple(facts),
+        containers=template_containers(template.spec),
+    )
+
+
+CRONJOBS: Kind[CronJob] = Kind(
+    gvr=GVR("batch", "v1", "cronjobs"),
+    kind="CronJob",
+    title="CronJobs",
+    singular="CronJob",
+    section="Workloads",
+    type=CronJob,
+    columns=COLUMNS,
+    status_column="suspend",
+    row=row,
+    detail=detail,
+    explain="A CronJob starts a Job again and again by the clock.",
+)

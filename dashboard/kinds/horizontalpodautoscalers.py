@@ -1,0 +1,130 @@
+"""HorizontalPodAutoscalers: change the number of pods by their load."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .facts import conditions, link, metadata_facts
+from .meta import Object, ObjectCondition, Struct, find_condition
+from .metrics import MetricSpec, MetricStatus, target_texts, targets
+from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
+
+
+class ScaleTarget(Struct, frozen=True, gc=False):
+    """What is scaled."""
+
+    kind: str = ""
+    name: str = ""
+    api_version: str = ""
+
+
+class AutoscalerSpec(Struct, frozen=True, gc=False):
+    """spec of a HorizontalPodAutoscaler."""
+
+    scale_target_ref: ScaleTarget = ScaleTarget()
+    min_replicas: int | None = None
+    max_replicas: int = 0
+    metrics: tuple[MetricSpec, ...] | None = None
+
+
+class AutoscalerStatus(Struct, frozen=True, gc=False):
+    """status of a HorizontalPodAutoscaler."""
+
+    current_replicas: int = 0
+    desired_replicas: int = 0
+    current_metrics: tuple[MetricStatus, ...] | None = None
+    conditions: tuple[ObjectCondition, ...] | None = None
+    last_scale_time: datetime | None = None
+
+
+class HorizontalPodAutoscaler(Object, frozen=True, gc=False):
+    """autoscaling/v2 HorizontalPodAutoscaler."""
+
+    spec: AutoscalerSpec = AutoscalerSpec()
+    status: AutoscalerStatus = AutoscalerStatus()
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Reference", "What it scales."),
+    col("Targets", "Each measure now, and what it should be."),
+    col("MinPods", "It never goes below this many pods.", num=True),
+    col("MaxPods", "It never goes above this many pods.", num=True),
+    col("Replicas", "How many pods there are now.", num=True),
+    col("Age", AGE_HELP),
+)
+
+
+def judge(autoscaler: HorizontalPodAutoscaler) -> tuple[State, str]:
+    """By its conditions: unable to scale or to measure, switched off, at its limit, scaling."""
+    spec, status = autoscaler.spec, autoscaler.status
+    found = status.conditions or ()
+    if autoscaler.metadata.deletion_timestamp is not None:
+        return "info", "being deleted"
+    able, active = find_condition(found, "AbleToScale"), find_condition(found, "ScalingActive")
+    if able is not None and able.status == "False":
+        return "bad", shorten(f"can't scale: {able.message}")
+    if active is not None and active.status == "False":
+        if active.reason == "ScalingDisabled":
+            return "warn", "switched off: its target is scaled to 0"
+        return "bad", shorten(f"can't measure: {active.message}")
+    limited = find_condition(found, "ScalingLimited")
+    if limited is not None and limited.status == "True" and limited.reason == "TooManyReplicas":
+        return "warn", f"wants more than its maximum of {spec.max_replicas}"
+    if status.desired_replicas != status.current_replicas:
+        return "info", f"scaling from {status.current_replicas} to {status.desired_replicas}"
+    return "ok", ""
+
+
+def row(autoscaler: HorizontalPodAutoscaler) -> Row:
+    """The row, as ``printHorizontalPodAutoscaler`` writes it."""
+    meta, spec, status = autoscaler.metadata, autoscaler.spec, autoscaler.status
+    cells = (
+        Cell(meta.name),
+        Cell(f"{spec.scale_target_ref.kind}/{spec.scale_target_ref.name}"),
+        Cell(targets(spec.metrics or (), status.current_metrics or ())),
+        UNSET if spec.min_replicas is None else Cell(str(spec.min_replicas)),
+        Cell(str(spec.max_replicas)),
+        Cell(str(status.current_replicas)),
+        age(meta.creation_timestamp),
+    )
+    return make_row(meta, cells, sort_keys(cells), *judge(autoscaler))
+
+
+def detail(autoscaler: HorizontalPodAutoscaler) -> Detail:
+    """The facts of the HorizontalPodAutoscaler's page."""
+    meta, spec, status = autoscaler.metadata, autoscaler.spec, autoscaler.status
+    reason, target = judge(autoscaler)[1], spec.scale_target_ref
+    least = 1 if spec.min_replicas is None else spec.min_replicas
+    facts = [
+        Fact("Scales", f"{target.kind} {target.name}", link=link(target.kind, meta.namespace, target.name)),
+        Fact("Pods", str(status.current_replicas), f"between {least} and {spec.max_replicas}"),
+        Fact("Wants", str(status.desired_replicas), reason),
+    ]
+    measures = target_texts(spec.metrics or (), status.current_metrics or ())
+    facts += [Fact("Measure", text, "now / wanted") for text in measures]
+    if status.last_scale_time is not None:
+        facts.append(Fact("Last scaled", "", since=status.last_scale_time))
+    facts += metadata_facts(meta)
+    sentence = f"Keeps {target.kind} {target.name} between {least} and {spec.max_replicas} pods by its load"
+    return Detail(
+        f"{sentence}; now {status.current_replicas}" + (f" – {reason}." if reason else "."),
+        tuple(facts),
+        conditions(status.conditions, neutral=frozenset({"ScalingLimited"})),
+    )
+
+
+HORIZONTALPODAUTOSCALERS: Kind[HorizontalPodAutoscaler] = Kind(
+    gvr=GVR("autoscaling", "v2", "horizontalpodautoscalers"),
+    kind="HorizontalPodAutoscaler",
+    title="Autoscalers",
+    singular="HorizontalPodAutoscaler",
+    section="Workloads",
+    type=HorizontalPodAutoscaler,
+    columns=COLUMNS,
+    status_column="replicas",
+    row=row,
+    detail=detail,
+    explain="A HorizontalPodAutoscaler adds pods when they are busy and takes them away when they are idle.",
+)

@@ -1,0 +1,188 @@
+"""Ingresses: host names and paths from outside to Services."""
+
+from __future__ import annotations
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .facts import link, metadata_facts
+from .meta import Object, Struct
+from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, listed, make_row, sort_keys
+from .services import LoadBalancer
+
+
+class BackendPort(Struct, frozen=True, gc=False):
+    """A Service's port by number or name."""
+
+    number: int = 0
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or str(self.number)
+
+
+class ServiceBackend(Struct, frozen=True, gc=False):
+    """The Service that answers."""
+
+    name: str = ""
+    port: BackendPort = BackendPort()
+
+
+class ResourceBackend(Struct, frozen=True, gc=False):
+    """Any other object that answers."""
+
+    kind: str = ""
+    name: str = ""
+
+
+class Backend(Struct, frozen=True, gc=False):
+    """What answers."""
+
+    service: ServiceBackend | None = None
+    resource: ResourceBackend | None = None
+
+
+class Path(Struct, frozen=True, gc=False):
+    """A path and what answers there."""
+
+    path: str = ""
+    path_type: str = ""
+    backend: Backend = Backend()
+
+
+class HTTPRule(Struct, frozen=True, gc=False):
+    """The paths of a host."""
+
+    paths: tuple[Path, ...] | None = None
+
+
+class Rule(Struct, frozen=True, gc=False):
+    """A host and its paths; no host stands for every host."""
+
+    host: str = ""
+    http: HTTPRule | None = None
+
+
+class TLS(Struct, frozen=True, gc=False):
+    """Hosts, and the Secret with their certificate."""
+
+    hosts: tuple[str, ...] | None = None
+    secret_name: str = ""
+
+
+class IngressSpec(Struct, frozen=True, gc=False):
+    """spec of an Ingress."""
+
+    ingress_class_name: str | None = None
+    default_backend: Backend | None = None
+    rules: tuple[Rule, ...] | None = None
+    tls: tuple[TLS, ...] | None = None
+
+
+class IngressStatus(Struct, frozen=True, gc=False):
+    """status of an Ingress."""
+
+    load_balancer: LoadBalancer = LoadBalancer()
+
+
+class Ingress(Object, frozen=True, gc=False):
+    """networking.k8s.io/v1 Ingress."""
+
+    spec: IngressSpec = IngressSpec()
+    status: IngressStatus = IngressStatus()
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Class", "Which ingress controller serves it."),
+    col("Hosts", "The host names it answers to; * stands for all."),
+    col("Address", "Where the ingress controller listens."),
+    col("Ports", "80 for HTTP, 443 for HTTPS."),
+    col("Age", AGE_HELP),
+)
+
+_SHOWN = 3
+
+
+def hosts(rules: tuple[Rule, ...]) -> str:
+    """The Hosts column (``formatHosts``): rules after the third host are only counted, by rules."""
+    found: list[str] = []
+    more = False
+    for rule in rules:
+        more = more or len(found) == _SHOWN
+        if rule.host and not more:
+            found.append(rule.host)
+    text = ",".join(found) or "*"
+    return f"{text} + {len(rules) - _SHOWN} more..." if more else text
+
+
+def judge(ingress: Ingress) -> tuple[State, str]:
+    """Without an address no controller has taken it up."""
+    if ingress.metadata.deletion_timestamp is not None:
+        return "info", "being deleted"
+    if not ingress.status.load_balancer.addresses:
+        return "warn", "no ingress controller has given it an address"
+    return "ok", ""
+
+
+def row(ingress: Ingress) -> Row:
+    """The row, as ``printIngress`` writes it."""
+    meta, spec = ingress.metadata, ingress.spec
+    cells = (
+        Cell(meta.name),
+        NONE if spec.ingress_class_name is None else Cell(spec.ingress_class_name),
+        Cell(hosts(spec.rules or ())),
+        Cell(",".join(ingress.status.load_balancer.addresses)),
+        Cell("80, 443" if spec.tls else "80"),
+        age(meta.creation_timestamp),
+    )
+    return make_row(meta, cells, sort_keys(cells), *judge(ingress))
+
+
+def detail(ingress: Ingress) -> Detail:
+    """The facts of the Ingress's page."""
+    meta, spec = ingress.metadata, ingress.spec
+    reason = judge(ingress)[1]
+    names = [rule.host or "every host" for rule in spec.rules or ()] or ["every host"]
+    facts = [
+        Fact("Class", spec.ingress_class_name or "<none>"),
+        Fact("Address", ", ".join(ingress.status.load_balancer.addresses), reason),
+    ]
+    for rule in spec.rules or ():
+        host, paths = rule.host or "*", rule.http.paths if rule.http else None
+        facts += [_backend(host + (path.path or "/"), path, meta.namespace) for path in paths or ()]
+    if spec.default_backend is not None:
+        facts.append(_backend("Everything else", Path(backend=spec.default_backend), meta.namespace))
+    for tls in spec.tls or ():
+        covered = ", ".join(tls.hosts or ()) or "every host"
+        secret = link("Secret", meta.namespace, tls.secret_name) if tls.secret_name else None
+        facts.append(Fact("Certificate", tls.secret_name or "the controller's own", f"for {covered}", secret))
+    facts += metadata_facts(meta)
+    sentence = f"Leads requests from outside for {listed(dict.fromkeys(names))} to Services"
+    return Detail(sentence + (f" – {reason}." if reason else "."), tuple(facts))
+
+
+def _backend(label: str, path: Path, namespace: str) -> Fact:
+    note, backend = path.path_type, path.backend
+    if backend.service is not None:
+        service = backend.service
+        return Fact(label, f"{service.name}:{service.port}", note, link("Service", namespace, service.name))
+    if backend.resource is not None:
+        resource = backend.resource
+        return Fact(
+            label, f"{resource.kind} {resource.name}", note, link(resource.kind, namespace, resource.name)
+        )
+    return Fact(label, "<none>", note)
+
+
+INGRESSES: Kind[Ingress] = Kind(
+    gvr=GVR("networking.k8s.io", "v1", "ingresses"),
+    kind="Ingress",
+    title="Ingresses",
+    singular="Ingress",
+    section="Network",
+    type=Ingress,
+    columns=COLUMNS,
+    status_column="address",
+    row=row,
+    detail=detail,
+    explain="An Ingress leads web requests from outside, by host name and path, to Services.",
+)

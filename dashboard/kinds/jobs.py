@@ -1,0 +1,210 @@
+"""Jobs: work that ends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .duration import human_duration
+from .facts import conditions, metadata_facts
+from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
+from .podspec import PodTemplate
+from .rows import (
+    AGE_HELP,
+    NAME_HELP,
+    age,
+    age_key,
+    col,
+    columns,
+    make_row,
+    natural,
+    plural,
+    ratio_key,
+    shorten,
+)
+from .selectors import LabelSelector, format_label_selector
+from .templates import (
+    CONTAINERS,
+    IMAGES,
+    container_cells,
+    selector_column,
+    template_containers,
+    template_facts,
+)
+
+
+class JobSpec(Struct, frozen=True, gc=False):
+    """spec of a Job."""
+
+    completions: int | None = None
+    parallelism: int | None = None
+    backoff_limit: int | None = None
+    active_deadline_seconds: int | None = None
+    ttl_seconds_after_finished: int | None = None
+    completion_mode: str = ""
+    suspend: bool = False
+    selector: LabelSelector | None = None
+    template: PodTemplate = PodTemplate()
+
+
+class JobStatus(Struct, frozen=True, gc=False):
+    """status of a Job."""
+
+    active: int = 0
+    ready: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    conditions: tuple[ObjectCondition, ...] | None = None
+
+
+class Job(Object, frozen=True, gc=False):
+    """batch/v1 Job."""
+
+    spec: JobSpec = JobSpec()
+    status: JobStatus = JobStatus()
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Status", "Running, Complete, Failed or Suspended."),
+    col("Completions", "How many pods succeeded, of how many must."),
+    col("Duration", "How long it has been running, or ran."),
+    col("Age", AGE_HELP),
+    CONTAINERS,
+    IMAGES,
+    selector_column(),
+)
+
+
+def status_text(job: Job) -> str:
+    """The Status column (``printJob``)."""
+    found = job.status.conditions or ()
+    if condition_true(found, "Complete"):
+        return "Complete"
+    if condition_true(found, "Failed"):
+        return "Failed"
+    if job.metadata.deletion_timestamp is not None:
+        return "Terminating"
+    for type_, word in (("Suspended", "Suspended"), ("FailureTarget", "FailureTarget")):
+        if condition_true(found, type_):
+            return word
+    return "SuccessCriteriaMet" if condition_true(found, "SuccessCriteriaMet") else "Running"
+
+
+def completions(job: Job) -> str:
+    """The Completions column (``printJob``)."""
+    spec, succeeded = job.spec, job.status.succeeded
+    if spec.completions is not None:
+        return f"{succeeded}/{spec.completions}"
+    parallelism = spec.parallelism or 0
+    return f"{succeeded}/1 of {parallelism}" if parallelism > 1 else f"{succeeded}/1"
+
+
+def _duration(job: Job) -> Cell:
+    start, end = job.status.start_time, job.status.completion_time
+    if start is None:
+        return Cell("")
+    return age(start) if end is None else Cell(human_duration((end - start).total_seconds()))
+
+
+def _duration_key(job: Job) -> tuple[int, float]:
+    # Finished jobs by how long they ran, then running ones, longest running last.
+    start, end = job.status.start_time, job.status.completion_time
+    if start is None:
+        return (0, 0.0)
+    return (1, (end - start).total_seconds()) if end is not None else (2, -start.timestamp())
+
+
+def judge(job: Job) -> tuple[State, str]:
+    """Complete is done, Failed needs a person, failed tries are worth a look."""
+    word, status = status_text(job), job.status
+    if word == "Complete":
+        return "done", ""
+    if word in ("Failed", "FailureTarget"):
+        condition = find_condition(status.conditions or (), word)
+        return "bad", shorten(condition.message) if condition else ""
+    if word == "Terminating":
+        return "info", "being deleted"
+    if word == "Suspended":
+        return "warn", "suspended: it starts no pods"
+    if status.failed:
+        limit = f" of {job.spec.backoff_limit + 1}" if job.spec.backoff_limit is not None else ""
+        return "warn", f"{status.failed}{limit} tries failed"
+    return "info", f"{plural(status.active, 'pod')} running" if status.active else ""
+
+
+def row(job: Job) -> Row:
+    """The row, as ``printJob`` writes it."""
+    meta, spec = job.metadata, job.spec
+    names, images = container_cells(spec.template.spec)
+    word, selector = status_text(job), format_label_selector(spec.selector)
+    cells = (
+        Cell(meta.name),
+        Cell(word),
+        Cell(completions(job)),
+        _duration(job),
+        age(meta.creation_timestamp),
+        names,
+        images,
+        Cell(selector),
+    )
+    sort = (
+        natural(meta.name),
+        word.lower(),
+        ratio_key(job.status.succeeded, 1 if spec.completions is None else spec.completions),
+        _duration_key(job),
+        age_key(meta.creation_timestamp),
+        natural(names.text),
+        natural(images.text),
+        natural(selector),
+    )
+    return make_row(meta, cells, sort, *judge(job))
+
+
+def detail(job: Job) -> Detail:
+    """The facts of the Job's page."""
+    meta, spec, status = job.metadata, job.spec, job.status
+    word, reason = status_text(job), judge(job)[1]
+    facts = [Fact("Status", word, reason), Fact("Completions", completions(job))]
+    if status.start_time is not None:
+        facts.append(Fact("Started", "", since=status.start_time))
+    if status.completion_time is not None:
+        facts.append(Fact("Completed", "", f"after {_duration(job).text}", since=status.completion_time))
+    facts.append(
+        Fact("Pods", f"{status.active} running, {status.succeeded} succeeded, {status.failed} failed")
+    )
+    if spec.backoff_limit is not None:
+        facts.append(Fact("Tries again", f"{plural(spec.backoff_limit, 'time')} at most"))
+    if spec.ttl_seconds_after_finished is not None:
+        kept = human_duration(spec.ttl_seconds_after_finished)
+        facts.append(Fact("Kept after its end", kept, "then it deletes itself"))
+    facts += template_facts(spec.template, meta.namespace)
+    facts += metadata_facts(meta)
+    sentence = f"Work that ends: {completions(job)} done, {word}"
+    return Detail(
+        sentence + (f" – {reason}." if reason else "."),
+        tuple(facts),
+        conditions(
+            status.conditions,
+            bad_when_true=frozenset({"Failed", "FailureTarget"}),
+            neutral=frozenset({"Suspended", "Complete", "SuccessCriteriaMet"}),
+        ),
+        template_containers(spec.template.spec),
+    )
+
+
+JOBS: Kind[Job] = Kind(
+    gvr=GVR("batch", "v1", "jobs"),
+    kind="Job",
+    title="Jobs",
+    singular="Job",
+    section="Workloads",
+    type=Job,
+    columns=COLUMNS,
+    status_column="status",
+    row=row,
+    detail=detail,
+    explain="A Job runs pods until a piece of work is done, and tries again when one fails.",
+)

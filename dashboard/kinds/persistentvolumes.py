@@ -1,0 +1,152 @@
+"""PersistentVolumes: storage as the cluster has it."""
+
+from __future__ import annotations
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .facts import link, metadata_facts
+from .meta import Object, ObjectReference, Struct
+from .podspec import CSISource, NodeSelector
+from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
+from .volumes import MODES_HELP, StorageMeta, access_modes, size_key, storage_class
+
+
+class VolumeNodeAffinity(Struct, frozen=True, gc=False):
+    """The nodes that reach the volume."""
+
+    required: NodeSelector | None = None
+
+
+class VolumeSpec(Struct, frozen=True, gc=False):
+    """spec of a PersistentVolume."""
+
+    capacity: dict[str, str] | None = None
+    access_modes: tuple[str, ...] | None = None
+    claim_ref: ObjectReference | None = None
+    persistent_volume_reclaim_policy: str = ""
+    storage_class_name: str = ""
+    volume_attributes_class_name: str | None = None
+    volume_mode: str | None = None
+    csi: CSISource | None = None
+    node_affinity: VolumeNodeAffinity | None = None
+
+
+class VolumeStatus(Struct, frozen=True, gc=False):
+    """status of a PersistentVolume."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class PersistentVolume(Object, frozen=True, gc=False):
+    """v1 PersistentVolume."""
+
+    metadata: StorageMeta
+    spec: VolumeSpec = VolumeSpec()
+    status: VolumeStatus = VolumeStatus()
+
+    @property
+    def storage_class(self) -> str:
+        """The name of its storage class, or ""."""
+        return storage_class(self.metadata, self.spec.storage_class_name)
+
+    @property
+    def capacity(self) -> str:
+        """Its size, as a quantity."""
+        return (self.spec.capacity or {}).get("storage", "0")
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Capacity", "Its size."),
+    col("Access Modes", MODES_HELP),
+    col("Reclaim Policy", "What becomes of the data when the claim goes: Retain keeps it, Delete does not."),
+    col("Status", "Bound: in use. Available: free. Released: its claim is gone. Failed: not cleaned up."),
+    col("Claim", "The claim that has it."),
+    col("StorageClass", "The kind of storage."),
+    col("VolumeAttributesClass", "Changeable properties of the volume, such as its speed."),
+    col("Reason", "Why it is in that state."),
+    col("Age", AGE_HELP),
+    col("VolumeMode", "Filesystem, or Block for a raw device.", wide=True),
+)
+
+
+def _phase(volume: PersistentVolume) -> str:
+    return "Terminating" if volume.metadata.deletion_timestamp is not None else volume.status.phase
+
+
+def judge(volume: PersistentVolume) -> tuple[State, str]:
+    """Failed needs a person, Released is worth a look."""
+    phase = _phase(volume)
+    if phase == "Failed":
+        return "bad", shorten(volume.status.message)
+    if phase == "Released":
+        return "warn", "its claim is gone, the data is still there"
+    if phase in ("Terminating", "Pending"):
+        return "info", "being deleted" if phase == "Terminating" else ""
+    return "ok", ""
+
+
+def row(volume: PersistentVolume) -> Row:
+    """The row, as ``printPersistentVolume`` writes it."""
+    meta, spec = volume.metadata, volume.spec
+    claim, attributes = spec.claim_ref, spec.volume_attributes_class_name
+    cells = (
+        Cell(meta.name),
+        Cell(volume.capacity),
+        Cell(access_modes(spec.access_modes)),
+        Cell(spec.persistent_volume_reclaim_policy),
+        Cell(_phase(volume)),
+        Cell(f"{claim.namespace}/{claim.name}" if claim else ""),
+        Cell(volume.storage_class),
+        UNSET if attributes is None else Cell(attributes),
+        Cell(volume.status.reason),
+        age(meta.creation_timestamp),
+        UNSET if spec.volume_mode is None else Cell(spec.volume_mode),
+    )
+    name, _, *others = sort_keys(cells)
+    return make_row(meta, cells, (name, size_key(volume.capacity), *others), *judge(volume))
+
+
+_POLICIES = {
+    "Retain": "the data stays when the claim goes",
+    "Delete": "the data is deleted with the claim",
+    "Recycle": "the data is wiped when the claim goes",
+}
+
+
+def detail(volume: PersistentVolume) -> Detail:
+    """The facts of the volume's page."""
+    meta, spec = volume.metadata, volume.spec
+    phase, reason = _phase(volume), judge(volume)[1]
+    policy = spec.persistent_volume_reclaim_policy
+    facts = [Fact("Status", phase, reason), Fact("Capacity", volume.capacity)]
+    if spec.claim_ref is not None:
+        claim = spec.claim_ref
+        to = link("PersistentVolumeClaim", claim.namespace, claim.name)
+        facts.append(Fact("Claim", f"{claim.namespace}/{claim.name}", link=to))
+    facts.append(Fact("Reclaim policy", policy, _POLICIES.get(policy, "")))
+    if volume.storage_class:
+        to = link("StorageClass", "", volume.storage_class)
+        facts.append(Fact("Storage class", volume.storage_class, link=to))
+    facts.append(Fact("Access modes", access_modes(spec.access_modes), MODES_HELP))
+    if spec.csi is not None:
+        facts.append(Fact("Driver", spec.csi.driver))
+    facts += metadata_facts(meta)
+    sentence = f"{volume.capacity} of storage: {phase}"
+    return Detail(sentence + (f" – {reason}." if reason else "."), tuple(facts))
+
+
+PERSISTENTVOLUMES: Kind[PersistentVolume] = Kind(
+    gvr=GVR("", "v1", "persistentvolumes", namespaced=False),
+    kind="PersistentVolume",
+    title="Volumes",
+    singular="PersistentVolume",
+    section="Storage",
+    type=PersistentVolume,
+    columns=COLUMNS,
+    status_column="status",
+    row=row,
+    detail=detail,
+    explain="A PersistentVolume is a piece of storage of the cluster; a claim holds it for pods.",
+)

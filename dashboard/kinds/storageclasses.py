@@ -1,0 +1,101 @@
+"""StorageClasses: kinds of storage to choose from."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row
+from .facts import metadata_facts
+from .meta import Object, ObjectMeta, Struct
+from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, sort_keys
+
+
+class DefaultAnnotations(Struct, frozen=True, gc=False):
+    """The marks of the default class, newer and older."""
+
+    default: str = msgspec.field(name="storageclass.kubernetes.io/is-default-class", default="")
+    beta_default: str = msgspec.field(name="storageclass.beta.kubernetes.io/is-default-class", default="")
+
+
+class StorageClassMeta(ObjectMeta, frozen=True, gc=False):
+    """metadata of a StorageClass."""
+
+    annotations: DefaultAnnotations | None = None
+
+
+class StorageClass(Object, frozen=True, gc=False):
+    """storage.k8s.io/v1 StorageClass."""
+
+    metadata: StorageClassMeta
+    provisioner: str = ""
+    reclaim_policy: str = "Delete"
+    volume_binding_mode: str = "Immediate"
+    allow_volume_expansion: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        """Whether claims that name no class get this one (``IsDefaultAnnotation``)."""
+        marks = self.metadata.annotations
+        return marks is not None and "true" in (marks.default, marks.beta_default)
+
+
+COLUMNS = columns(
+    col("Name", NAME_HELP),
+    col("Provisioner", "The driver that makes its volumes."),
+    col("ReclaimPolicy", "What becomes of the data when a claim goes: Retain keeps it, Delete does not."),
+    col("VolumeBindingMode", "When a volume is made: at once, or when the first pod needs it."),
+    col("AllowVolumeExpansion", "Whether volumes can grow."),
+    col("Age", AGE_HELP),
+)
+
+
+def row(storage_class: StorageClass) -> Row:
+    """The row, as ``printStorageClass`` writes it."""
+    meta = storage_class.metadata
+    cells = (
+        Cell(meta.name + (" (default)" if storage_class.is_default else "")),
+        Cell(storage_class.provisioner),
+        Cell(storage_class.reclaim_policy),
+        Cell(storage_class.volume_binding_mode),
+        Cell("true" if storage_class.allow_volume_expansion else "false"),
+        age(meta.creation_timestamp),
+    )
+    return make_row(meta, cells, sort_keys(cells))
+
+
+def detail(storage_class: StorageClass) -> Detail:
+    """The facts of the storage class's page."""
+    kept = storage_class.reclaim_policy == "Retain"
+    later = storage_class.volume_binding_mode == "WaitForFirstConsumer"
+    grows = "Yes" if storage_class.allow_volume_expansion else "No"
+    facts = [
+        Fact("Provisioner", storage_class.provisioner),
+        Fact(
+            "Reclaim policy",
+            storage_class.reclaim_policy,
+            "the data stays when the claim goes" if kept else "the data is deleted with the claim",
+        ),
+        Fact(
+            "Volume binding",
+            storage_class.volume_binding_mode,
+            "a volume is made when the first pod needs it" if later else "a volume is made at once",
+        ),
+        Fact("Volumes can grow", grows),
+    ]
+    facts += metadata_facts(storage_class.metadata)
+    default = ", the default one" if storage_class.is_default else ""
+    return Detail(f"A kind of storage{default}, made by {storage_class.provisioner}.", tuple(facts))
+
+
+STORAGECLASSES: Kind[StorageClass] = Kind(
+    gvr=GVR("storage.k8s.io", "v1", "storageclasses", namespaced=False),
+    kind="StorageClass",
+    title="Storage classes",
+    singular="StorageClass",
+    section="Storage",
+    type=StorageClass,
+    columns=COLUMNS,
+    row=row,
+    detail=detail,
+    explain="A StorageClass is a kind of storage to choose from; volumes are made to its rules when claimed.",
+)
