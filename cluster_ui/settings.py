@@ -101,7 +101,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dashboard.middleware.session_required",
-    "dashboard.middleware.cluster_errors",
 ]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

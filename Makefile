@@ -1,0 +1,61 @@
+# Two commands matter: `make run` and `make test`. Everything they need is installed into .venv and, for the sandbox,
+# under ~/.cache/cluster-ui and ~/.local/share/cluster-ui.
+
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+
+.PHONY: run stop clean test check unit cluster browser bench lock vendor help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+run: $(RUNTIME) ## everything: environment, database, a cluster if there is none, the server and a link to sign in
+	@$(BIN)/python manage.py run --port $(PORT)
+
+stop: ## stop the sandbox cluster; its objects are kept
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox down; else echo "Nothing has been started here."; fi
+
+clean: ## stop and delete the sandbox with its objects, the environment, the database and collected files
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox reset --delete || true; fi
+	rm -rf .venv var staticfiles test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@echo "The sandbox's programs stay in ~/.cache/cluster-ui (6 minutes to build again): delete it if you want."
+
+test: $(DEV) ## install what the tests need and run all of them
+	@$(BIN)/python tools/test.py
+
+check: $(DEV) ## linters, types, layers, deployment and migration checks
+	@$(BIN)/python tools/test.py --only checks
+
+unit: $(DEV) ## tests that need no cluster
+	@$(BIN)/python tools/test.py --only unit
+
+cluster: $(DEV) ## tests against a real API server of their own
+	@$(BIN)/python tools/test.py --only cluster
+
+browser: $(DEV) ## tests in a real browser
+	@$(BIN)/python tools/test.py --only browser
+
+bench: $(DEV) ## the benchmarks
+	@$(BIN)/python -m bench
+
+lock: $(DEV) ## compile requirements*.in into requirements*.txt, with hashes
+	@for name in requirements requirements-dev; do \
+		$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header \
+			-o $$name.txt $$name.in; done
+
+.venv/bin/python:
+	@echo "Making a virtual environment in .venv (a few seconds)…"
+	@$(PYTHON) -m venv .venv
+
+$(RUNTIME): requirements.txt | .venv/bin/python
+	@echo "Installing what the dashboard needs (about 20 s)…"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt requirements.txt | .venv/bin/python
+	@echo "Installing what the tests need (about 60 s)…"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $(RUNTIME) $@

@@ -1,0 +1,51 @@
+"""The ASGI application: HTTP to Django, websockets to Channels, lifespan to the runtime.
+
+Channels' router rejects `lifespan`, and one event loop must own transport, reflectors and live from start to end, so the
+protocol is answered here.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cluster_ui.settings")
+django_application = get_asgi_application()  # sets Django up: what follows may import models
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
+
+from dashboard.live.runtime import runtime  # noqa: E402
+from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from dashboard.sockets import SameOriginOnly  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+router = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": SameOriginOnly(CookieMiddleware(SessionMiddleware(URLRouter(websocket_urlpatterns)))),
+    }
+)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    else:
+        await router(scope, receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await runtime.start()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await runtime.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

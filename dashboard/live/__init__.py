@@ -1,0 +1,1 @@
+"""Who looks at what: screens, their snapshots, and the hub that sends what changed to whoever looks."""

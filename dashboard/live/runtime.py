@@ -1,0 +1,142 @@
+"""What one process holds open: for each cluster somebody looks at, its transport, cache, history and hub.
+
+Everything here belongs to the one event loop that the server runs on; ``start`` and ``stop`` are called by its lifespan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from dashboard.cache.cluster import ClusterCache
+from dashboard.errors import ClusterError, NotFound
+from dashboard.kinds import KINDS
+from dashboard.kube.config import Cluster, load_clusters
+from dashboard.kube.transport import Transport
+from dashboard.queries.reader import Reader
+
+from .history import History
+from .hub import Hub
+
+SYNC_SECONDS = 10.0
+
+
+class ClusterRuntime:
+    """One cluster, open."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.transport = Transport(cluster)
+        self.cache = ClusterCache(
+            self.transport,
+            kinds=KINDS,
+            namespaces=settings.CLUSTER_UI_NAMESPACES,
+            idle=settings.CLUSTER_UI_IDLE_SECONDS,
+        )
+        self.reader = Reader(self.cache)
+        self.history = History(self.cache)
+        self.hub = Hub(self)
+        self.version = ""
+        self.answered_at: datetime | None = None
+
+    async def ready(self, plurals: Iterable[str]) -> None:
+        """Wait until the kinds have been listed, or refused, or have failed, for at most 10 s."""
+        await self.cache.synced(plurals, timeout=SYNC_SECONDS)
+
+    async def probe(self) -> None:
+        """Ask the API server for its version. Raises ClusterError when it does not answer."""
+        self.version = str((await self.transport.version()).get("gitVersion", ""))
+        self.answered_at = datetime.now(UTC)
+
+    def subscribe(self, plurals: Iterable[str], changed: Callable[[Sequence[Any]], None]) -> Callable[[], None]:
+        """Be told of every change of objects of these kinds and of the state of their watches."""
+        wanted = frozenset(plurals)
+        undo = [self.cache.store(plural).subscribe(changed) for plural in wanted]
+        undo.append(self.cache.on_status(lambda *_: changed(())))
+
+        def unsubscribe() -> None:
+            for each in undo:
+                each()
+
+        return unsubscribe
+
+    async def close(self) -> None:
+        self.hub.close()
+        self.history.close()
+        await self.cache.close()
+        await self.transport.close()
+
+
+class Runtime:
+    """All clusters of this process."""
+
+    def __init__(self) -> None:
+        self.boot = secrets.token_hex(4)
+        self.started = time.monotonic()
+        self.tried = False
+        self._open: dict[str, ClusterRuntime] = {}
+        self._first: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._first = asyncio.create_task(self._first_attempt())
+
+    async def _first_attempt(self) -> None:
+        """Readiness is one finished attempt to reach the cluster, whatever its end."""
+        try:
+            clusters = self.clusters()
+            if clusters:
+                await self.open(clusters[0].slug).probe()
+        except ClusterError:
+            pass  # reported by /readyz and on every page of that cluster
+        finally:
+            self.tried = True
+
+    async def stop(self) -> None:
+        if self._first is not None:
+            self._first.cancel()
+            await asyncio.gather(self._first, return_exceptions=True)
+        for cluster in self._open.values():
+            await cluster.close()
+        self._open.clear()
+
+    def clusters(self) -> tuple[Cluster, ...]:
+        """Every context that can be chosen, the current one first. Raises BadInput for a broken kubeconfig."""
+        return load_clusters(environ=os.environ, sandbox_kubeconfig=sandbox_kubeconfig())
+
+    def open(self, slug: str) -> ClusterRuntime:
+        """The open cluster of a slug. Raises NotFound for a context that no configuration names."""
+        # Compared anew each time: a kubeconfig edited meanwhile must not go on with its old credentials.
+        cluster = next((each for each in self.clusters() if each.slug == slug), None)
+        if cluster is None:
+            raise NotFound(
+                f"No context is called {slug}.", next_step="Choose one of the clusters in the list."
+            )
+        known = self._open.get(slug)
+        if known is not None and known.cluster == cluster:
+            return known
+        if known is not None:
+            self._closing = asyncio.create_task(known.close())
+        self._open[slug] = ClusterRuntime(cluster)
+        return self._open[slug]
+
+    def opened(self) -> tuple[ClusterRuntime, ...]:
+        return tuple(self._open.values())
+
+
+def sandbox_kubeconfig() -> Path | None:
+    """The kubeconfig of this installation's sandbox, when it has been started."""
+    from sandbox import Sandbox
+
+    path = Sandbox(settings.CLUSTER_UI_SANDBOX).kubeconfig
+    return path if path.exists() else None
+
+
+runtime = Runtime()

@@ -1,0 +1,49 @@
+"""The screens, and which of them an address shows."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.http import QueryDict
+from django.urls import Resolver404, resolve
+
+from dashboard.errors import NotFound
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.screen import Screen
+
+from .change import ChangeScreen
+from .chrome import ChromeScreen
+from .detail import DetailScreen
+from .listing import ListScreen
+from .overview import OverviewScreen
+from .scale import ScaleScreen
+
+__all__ = ["Screen", "chrome_screen", "screen_for"]
+
+# By the name of the URL pattern. Addresses that are not here show nothing that moves.
+SCREENS = {
+    "overview": OverviewScreen,
+    "list": ListScreen,
+    "detail": DetailScreen,
+    "scale": ScaleScreen,
+    "change": ChangeScreen,
+}
+
+
+def screen_for(runtime: ClusterRuntime, path: str) -> Screen | None:
+    """The screen of an address, or None when nothing on that page moves. Raises NotFound for no address of ours."""
+    parts = urlsplit(path)
+    try:
+        match = resolve(parts.path)
+    except Resolver404 as error:
+        raise NotFound(f"There is no page at {parts.path}.") from error
+    screen = SCREENS.get(match.url_name or "")
+    if screen is None:
+        return None
+    arguments = {key: value for key, value in match.kwargs.items() if key != "context"}
+    return screen(runtime, params=QueryDict(parts.query), **arguments)
+
+
+def chrome_screen(runtime: ClusterRuntime, path: str) -> ChromeScreen:
+    """The frame around an address: the counts of the kinds at the side."""
+    return ChromeScreen(runtime, params=QueryDict(urlsplit(path).query))

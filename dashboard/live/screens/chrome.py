@@ -1,0 +1,82 @@
+"""The frame around every page: the kinds at the side with their counts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from django.http import QueryDict
+
+from dashboard import render
+from dashboard.kinds import KINDS, SECTIONS
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.screen import Screen
+from dashboard.live.snapshot import Snapshot
+from dashboard.queries.access import Visible
+
+from .common import list_url, rights_key, visibility
+
+
+class ChromeScreen(Screen):
+    def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
+        super().__init__(runtime)
+        self.chosen = frozenset(params.getlist("namespace")) - {""} or None
+        self.visible: dict[str, Visible] = {}
+
+    @property
+    def key(self) -> Hashable:
+        return ("chrome", self.chosen, rights_key(self.visible))
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return frozenset(KINDS)
+
+    async def prepare(self) -> None:
+        self.visible = await visibility(self.runtime, KINDS)
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            regions={f"nav-{plural}": render.region("nav_item", self._item(plural)) for plural in KINDS}
+        )
+
+    def _item(self, plural: str) -> dict[str, Any]:
+        seen = self.visible.get(plural, Visible())
+        listed = self.runtime.cache.status(plural).listed
+        item: dict[str, Any] = {"plural": plural, "count": None, "bad": 0, "warn": 0, "denied": ""}
+        if seen.denied is not None:
+            return item | {"denied": seen.denied.message}
+        if not listed:
+            return item
+        namespaces = seen.within(self.chosen) if KINDS[plural].gvr.namespaced else None
+        states = self.runtime.reader.states(plural, namespaces)
+        return item | {
+            "count": states.total(),
+            "bad": states["bad"],
+            # An Event of type Warning tells of something; it is not itself in need of a person.
+            "warn": 0 if plural == "events" else states["warn"],
+        }
+
+    def context(self) -> Mapping[str, Any]:
+        """The sections at the side: ``id``, ``title`` and ``items`` each."""
+        keep = QueryDict(mutable=True)
+        keep.setlist("namespace", sorted(self.chosen or ()))
+        query = f"?{keep.urlencode()}" if keep else ""
+        return {
+            "sections": [
+                {
+                    "id": title.lower().replace(" ", "-"),
+                    "title": title,
+                    "items": [
+                        {
+                            "plural": kind.plural,
+                            "title": kind.title,
+                            "explain": kind.explain,
+                            "url": list_url(self.runtime, kind.plural, query if kind.gvr.namespaced else ""),
+                        }
+                        for kind in kinds
+                    ],
+                }
+                for title, kinds in SECTIONS
+                if title
+            ]
+        }

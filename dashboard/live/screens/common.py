@@ -1,0 +1,151 @@
+"""What several screens say in the same way."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from django.urls import reverse
+
+from dashboard import render
+from dashboard.errors import ClusterError
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Column, Ref, Row
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.queries.access import Visible, visible
+from dashboard.queries.lists import cell
+
+# A pod's or ReplicaSet's generated ending: the hash of its template, then its own five letters.
+_GENERATED = re.compile(r"(-[bcdf-hj-np-tv-z2456789]{6,10})?(-[bcdf-hj-np-tv-z2456789]{5})$")
+_TEMPLATE_HASH = re.compile(r"-[bcdf-hj-np-tv-z2456789]{6,10}$")
+_NUMBERED = re.compile(r"-\d{7,}(-[bcdf-hj-np-tv-z2456789]{5})?$")  # a CronJob's Jobs: minutes since 1970
+
+
+def name_parts(plural: str, name: str) -> tuple[str, str]:
+    """The name as people know it and its generated ending, which is muted on screen but never cut."""
+    pattern = {"pods": _GENERATED, "replicasets": _TEMPLATE_HASH}.get(plural)
+    match = _NUMBERED.search(name) if plural in ("pods", "jobs") else None
+    match = match or (pattern.search(name) if pattern else None)
+    if match is None or match.start() == 0:
+        return name, ""
+    return name[: match.start()], name[match.start() :]
+
+
+def list_url(runtime: ClusterRuntime, plural: str, query: str = "") -> str:
+    return reverse("list", args=[runtime.cluster.slug, plural]) + query
+
+
+def object_url(runtime: ClusterRuntime, plural: str, namespace: str, name: str, tab: str = "") -> str:
+    url = reverse("detail", args=[runtime.cluster.slug, plural, namespace or "-", name])
+    return f"{url}{quote(tab)}/" if tab else url
+
+
+def ref_url(runtime: ClusterRuntime, ref: Ref | None) -> str:
+    """The page of a reference, "" where this program has none."""
+    if ref is None or ref.plural not in KINDS:
+        return ""
+    return object_url(runtime, ref.plural, ref.namespace, ref.name)
+
+
+def iso(moment: datetime | None) -> str:
+    return moment.isoformat().replace("+00:00", "Z") if moment else ""
+
+
+def row_part(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequence[Column]) -> render.Part:
+    """A list's row. Its facts are the row itself: made once per version of the object."""
+    return render.partial(
+        "row", row_context(runtime, plural, row, columns), (row.uid, row.cells, row.state, row.reason, len(columns))
+    )
+
+
+def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequence[Column]) -> dict[str, Any]:
+    head, tail = name_parts(plural, row.name)
+    status = KINDS[plural].status_column
+    cells = []
+    for column in columns:
+        at = cell(row, column)
+        on_node = column.key == "node" and at.text != "<none>"
+        cells.append(
+            {
+                "key": column.key,
+                "text": at.text,
+                "form": at.form,
+                "since": at.since,
+                "num": column.num,
+                "kind": column.key if column.key == "name" else "status" if column.key == status else "text",
+                "url": object_url(runtime, "nodes", "", at.text) if on_node else "",
+            }
+        )
+    return {
+        "row": {
+            "id": f"row-{row.uid}",
+            "uid": row.uid,
+            "namespace": row.namespace,
+            "namespaced": KINDS[plural].gvr.namespaced,
+            "name": row.name,
+            "head": head,
+            "tail": tail,
+            "url": object_url(runtime, plural, row.namespace, row.name),
+            "state": row.state,
+            "reason": row.reason,
+            "has_status": status is not None,
+            "cells": cells,
+        }
+    }
+
+
+def fresh_part(runtime: ClusterRuntime, plurals: Iterable[str]) -> render.Part:
+    """The freshness badge for a screen that shows these kinds: the worst of their watches decides."""
+    return render.region("fresh", freshness(runtime, plurals))
+
+
+_ORDER = {"stopped": 0, "reconnecting": 1, "behind": 2, "starting": 3, "live": 4}
+
+
+def freshness(runtime: ClusterRuntime, plurals: Iterable[str]) -> dict[str, Any]:
+    """One of the four words of the design, the last change, and why when it is not live.
+
+    A kind that may not be listed says so on the screen itself and does not make the rest stale.
+    """
+    wanted = list(plurals)
+    statuses = [
+        runtime.cache.status(plural) for plural in wanted if runtime.cache.denied(plural) is None
+    ]
+    changes = [
+        change for plural in wanted if (change := runtime.cache.store(plural).last_change) is not None
+    ]
+    since = max(changes, default=None)
+    if not statuses:
+        return {"state": "stopped", "since": iso(since), "reason": "You may not watch what this page shows."}
+    worst = min(statuses, key=lambda status: _ORDER[status.state])
+    # A first list under way is shown as reconnecting: there is nothing yet that could be called live.
+    state = "reconnecting" if worst.state == "starting" else worst.state
+    return {"state": state, "since": iso(since), "reason": worst.reason}
+
+
+async def visibility(runtime: ClusterRuntime, plurals: Iterable[str]) -> dict[str, Visible]:
+    """Where the user may see each of these kinds."""
+    names = sorted(plurals)
+    answers = await asyncio.gather(*(visible(runtime.transport, runtime.cache, name) for name in names))
+    return dict(zip(names, answers, strict=True))
+
+
+def rights_key(seen: Mapping[str, Visible]) -> Hashable:
+    """Rights as part of a screen's key: whoever may see the same shares what is rendered, nobody else."""
+    return tuple(
+        (plural, each.namespaces, each.denied is None) for plural, each in sorted(seen.items())
+    )
+
+
+def unreachable(runtime: ClusterRuntime, plural: str) -> ClusterError | None:
+    """Why a kind has no rows yet, when its first list failed."""
+    status = runtime.cache.status(plural)
+    return status.error if status.state in ("reconnecting", "stopped") else None
+
+
+def parts_by_key(rows: Iterable[tuple[str, render.Part]]) -> Mapping[str, render.Part]:
+    return dict(rows)

@@ -1,0 +1,294 @@
+"""The overview: is it up, what is wrong now, what is changing."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from django.http import QueryDict
+
+from dashboard import render
+from dashboard.errors import ClusterError
+from dashboard.insight import Finding, findings
+from dashboard.kinds import KINDS
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.screen import Screen
+from dashboard.live.snapshot import Snapshot
+from dashboard.queries.access import Visible
+from dashboard.queries.overview import SQUARES, NodePods, Requests, latest_events, nodes_and_pods
+from dashboard.queries.reader import Namespaces
+
+from .charts import replicas_chart, replicas_table
+from .common import fresh_part, list_url, object_url, rights_key, unreachable, visibility
+from .events import event_rows
+from .problems import problem_rows
+
+PROBLEMS, EVENTS, CHANGES = 8, 10, 6
+WORKLOADS = ("deployments", "statefulsets", "daemonsets")
+
+
+class OverviewScreen(Screen):
+    page = "pages/overview.html"
+    pace = 1.0
+
+    def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
+        super().__init__(runtime)
+        self.chosen = frozenset(params.getlist("namespace")) - {""} or None
+        self.visible: dict[str, Visible] = {}
+        self.requests = Requests()
+        self.trouble: ClusterError | None = None
+
+    @property
+    def key(self) -> Hashable:
+        return ("overview", self.chosen, rights_key(self.visible))
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return frozenset(KINDS)
+
+    async def prepare(self) -> None:
+        self.visible = await visibility(self.runtime, KINDS)
+        try:
+            await self.runtime.probe()
+            self.trouble = None
+        except ClusterError as error:
+            self.trouble = error
+
+    def _namespaces(self, plural: str) -> Namespaces:
+        return self.visible[plural].within(self.chosen)
+
+    def snapshot(self) -> Snapshot:
+        now = datetime.now(UTC)
+        changing = self._changes()
+        wrong = self._findings(now)
+        nodes = nodes_and_pods(self.runtime.reader, self.requests, self._namespaces("pods"))
+        steps = self.runtime.history.total(self._namespaces("deployments"))
+        events = latest_events(self.runtime.reader, self._namespaces("events"), EVENTS)
+        return Snapshot(
+            regions={
+                "verdict": render.region("verdict", self._verdict(wrong, nodes)),
+                "tiles": render.region("tiles", {"tiles": self._tiles(nodes)}),
+                "problems-head": render.region(
+                    "problems_head", {"count": len(wrong), "shown": min(len(wrong), PROBLEMS)}
+                ),
+                "changes-head": render.region("changes_head", {"count": len(changing)}),
+                "nodes": render.region("nodes", self._nodes(nodes)),
+                "chart-table-replicas": replicas_table(steps),
+                "fresh": fresh_part(self.runtime, self.plurals),
+            },
+            lists={
+                "problems": problem_rows(self.runtime, wrong[:PROBLEMS]),
+                "changes": {
+                    row["id"]: render.partial("change", row) for row in changing[:CHANGES]
+                },
+                "events": event_rows(self.runtime, events),
+            },
+            charts={"replicas": replicas_chart(steps)},
+        )
+
+    def _findings(self, now: datetime) -> Sequence[Finding]:
+        found = findings(self.runtime.reader, now)
+        return [
+            finding
+            for finding in found
+            if self.visible.get(finding.plural, Visible()).denied is None
+            and (not finding.namespace or self._sees(finding.plural, finding.namespace))
+        ]
+
+    def _sees(self, plural: str, namespace: str) -> bool:
+        namespaces = self._namespaces(plural) if plural in KINDS else self.chosen
+        return namespaces is None or namespace in namespaces
+
+    def _verdict(self, wrong: Sequence[Finding], nodes: Sequence[NodePods]) -> dict[str, Any]:
+        """One sentence for the whole cluster, and beside it what it stands on."""
+        down = self.trouble or unreachable(self.runtime, "pods")
+        if down is not None:
+            return {"state": "bad", "headline": "The cluster does not answer.", "text": down.message}
+        bad = [finding for finding in wrong if finding.severity == "bad"]
+        broken = [each for each in nodes if each.row.state == "bad"]
+        zones = {each.zone for each in nodes if each.zone}
+        if nodes and len(broken) == len(nodes):
+            headline, state = "No node is ready: nothing can run.", "bad"
+        elif bad:
+            things = "One thing is" if len(bad) == 1 else f"{len(bad)} things are"
+            headline, state = f"The cluster is up. {things} not.", "bad"
+        elif wrong:
+            things = "One thing wants" if len(wrong) == 1 else f"{len(wrong)} things want"
+            headline, state = f"The cluster is up. {things} a look.", "warn"
+        else:
+            headline, state = "The cluster is up, and nothing is wrong.", "ok"
+        where = f" in {len(zones)} zones" if len(zones) > 1 else ""
+        parts = [f"The API server answers ({self.runtime.version})"] if self.runtime.version else []
+        if nodes:
+            parts.append(f"{len(nodes)} node{'s' if len(nodes) != 1 else ''}{where}")
+        return {"state": state, "headline": headline, "text": " · ".join(parts)}
+
+    def _tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:
+        pods = self.runtime.reader.states("pods", self._namespaces("pods"))
+        need = pods["bad"] + pods["warn"]
+        ready_nodes = sum(each.row.state != "bad" for each in nodes)
+        tiles = [
+            self._tile("nodes", "Nodes ready", ready_nodes, f"of {len(nodes)}", len(nodes) - ready_nodes),
+            {
+                "id": "tile-pods",
+                "title": "Pods fine",
+                "value": str(pods["ok"]),
+                "of": f"of {pods.total()}",
+                "note": f"{need} need a person" if need else f"{pods['info']} changing, {pods['done']} finished",
+                "state": "bad" if pods["bad"] else "warn" if need else "ok",
+                "url": list_url(self.runtime, "pods", "?state=need" if need else ""),
+            },
+        ]
+        for plural in WORKLOADS:
+            if plural in KINDS:
+                states = self.runtime.reader.states(plural, self._namespaces(plural))
+                if states.total() or plural == "deployments":
+                    tiles.append(
+                        self._tile(
+                            plural,
+                            f"{KINDS[plural].title} fine",
+                            states["ok"] + states["done"],
+                            f"of {states.total()}",
+                            states["bad"] + states["warn"],
+                            states["info"],
+                        )
+                    )
+        tiles += self._asked_tiles(nodes)
+        return tiles
+
+    def _tile(
+        self, plural: str, title: str, value: int, of: str, need: int, changing: int = 0
+    ) -> dict[str, Any]:
+        return {
+            "id": f"tile-{plural}",
+            "title": title,
+            "value": str(value),
+            "of": of,
+            "note": f"{need} need{'s' if need == 1 else ''} a person"
+            if need
+            else f"{changing} changing"
+            if changing
+            else "all as wanted",
+            "state": "bad" if need else "info" if changing else "ok",
+            "url": list_url(self.runtime, plural, "?state=need" if need else ""),
+        }
+
+    def _asked_tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:
+        cpu_of = sum(each.asked.cpu_of for each in nodes)
+        memory_of = sum(each.asked.memory_of for each in nodes)
+        if not cpu_of or not memory_of:
+            return []
+        cpu = sum(each.asked.cpu for each in nodes) / cpu_of
+        memory = sum(each.asked.memory for each in nodes) / memory_of
+        return [
+            {
+                "id": f"tile-{name}-requested",
+                "title": f"{title} requested",
+                "value": f"{share:.0%}".rstrip("%"),
+                "of": "%",
+                "note": note,
+                "state": "warn" if share > 0.9 else "ok",
+                "url": list_url(self.runtime, "nodes"),
+            }
+            for name, title, share, note in (
+                ("cpu", "CPU", cpu, f"of {cpu_of:g} cores"),
+                ("memory", "Memory", memory, f"of {memory_of / 2**30:.0f} GiB"),
+            )
+        ]
+
+    def _changes(self) -> list[dict[str, Any]]:
+        """Workloads on their way from one state to another, and pods that start or end without one."""
+        changes: list[dict[str, Any]] = []
+        for plural in WORKLOADS:
+            if plural not in KINDS or self.visible[plural].denied is not None:
+                continue
+            for row in self.runtime.reader.rows(plural, self._namespaces(plural)):
+                if row.state != "info":
+                    continue
+                changes.append(
+                    {
+                        "id": f"change-{row.uid}",
+                        "icon": "busy",
+                        "title_parts": [(KINDS[plural].kind + " ", "plain"), (row.name, "bold")],
+                        "text": row.reason or "rolls out",
+                        "url": object_url(self.runtime, plural, row.namespace, row.name),
+                        "since": "",
+                        "progress": None,
+                    }
+                )
+        pods = [
+            row for row in self.runtime.reader.rows("pods", self._namespaces("pods")) if row.state == "info"
+        ]
+        index = next(c.order for c in KINDS["pods"].columns if c.key == "status")
+        pods.sort(key=lambda row: (row.cells[index].text, row.namespace, row.name))
+        for word, group in groupby(pods, key=lambda row: row.cells[index].text):
+            rows = list(group)
+            one = len(rows) == 1
+            changes.append(
+                {
+                    "id": f"change-pods-{word}",
+                    "icon": "end" if word == "Terminating" else "wait",
+                    "title_parts": [(rows[0].name, "bold"), (f" is {word}", "plain")]
+                    if one
+                    else [(f"{len(rows)} pods", "bold"), (f" are {word}", "plain")],
+                    "text": rows[0].reason
+                    or (rows[0].namespace if one else ", ".join(sorted({row.namespace for row in rows})[:3])),
+                    "url": object_url(self.runtime, "pods", rows[0].namespace, rows[0].name)
+                    if one
+                    else list_url(self.runtime, "pods", "?state=changing"),
+                    "since": "",
+                    "progress": None,
+                }
+            )
+        return changes
+
+    def _nodes(self, nodes: Sequence[NodePods]) -> dict[str, Any]:
+        seen = self.visible["nodes"]
+        return {
+            "denied": seen.denied.message if seen.denied else "",
+            "zones": [
+                {"name": zone, "nodes": [self._node(each) for each in group]}
+                for zone, group in groupby(nodes, key=lambda each: each.zone)
+            ],
+        }
+
+    def _node(self, each: NodePods) -> dict[str, Any]:
+        drawn = len(each.pods) <= SQUARES
+        status = KINDS["nodes"].columns
+        word = next(each.row.cells[column.order].text for column in status if column.key == "status")
+        return {
+            "name": each.row.name,
+            "url": object_url(self.runtime, "nodes", "", each.row.name),
+            "state": each.row.state,
+            "word": word,
+            "reason": each.row.reason,
+            "pods_count": len(each.pods),
+            "squares": [
+                {
+                    "state": row.state,
+                    "title": f"{row.namespace}/{row.name}{': ' + row.reason if row.reason else ''}",
+                    "url": object_url(self.runtime, "pods", row.namespace, row.name),
+                }
+                for row in (each.pods if drawn else ())
+            ],
+            "states": dict(each.states) if not drawn else {},
+            "bars": [
+                _bar("CPU", each.asked.cpu, each.asked.cpu_of, f"{each.asked.cpu:.3g} of {each.asked.cpu_of:g} cores requested"),
+                _bar(
+                    "Memory",
+                    each.asked.memory,
+                    each.asked.memory_of,
+                    f"{each.asked.memory / 2**30:.3g} of {each.asked.memory_of / 2**30:.3g} GiB requested",
+                ),
+            ],
+        }
+
+    def context(self) -> Mapping[str, Any]:
+        return {"events_url": list_url(self.runtime, "events"), "pods_url": list_url(self.runtime, "pods")}
+
+
+def _bar(label: str, used: float, of: float, words: str) -> dict[str, Any]:
+    percent = round(100 * used / of) if of else 0
+    return {"label": label, "percent": percent, "words": words, "state": "warn" if percent > 90 else "ok"}

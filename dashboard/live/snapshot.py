@@ -1,0 +1,140 @@
+"""What a screen shows, in named parts, and the difference between two showings of it.
+
+A part has a hash of its *facts*, not of its HTML: a relative time ticks in the browser, so it is no change.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from dashboard.render import Part
+
+Hashes = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Chart:
+    hash: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One showing. Lists are ordered; their keys are the ids of the elements."""
+
+    regions: Mapping[str, Part] = field(default_factory=dict)
+    lists: Mapping[str, Mapping[str, Part]] = field(default_factory=dict)
+    charts: Mapping[str, Chart] = field(default_factory=dict)
+    title: str = ""
+
+    @cached_property
+    def have(self) -> Have:
+        """What a browser has that was brought to this snapshot."""
+        return Have(
+            {key: part.hash for key, part in self.regions.items()},
+            {name: {key: part.hash for key, part in rows.items()} for name, rows in self.lists.items()},
+            {key: chart.hash for key, chart in self.charts.items()},
+            self.title,
+        )
+
+
+@dataclass(frozen=True)
+class Have:
+    """What a browser has on screen: a hash for each part, by its id; lists in their order."""
+
+    regions: Hashes = field(default_factory=dict)
+    lists: Mapping[str, Hashes] = field(default_factory=dict)
+    charts: Hashes = field(default_factory=dict)
+    title: str = ""
+
+    @classmethod
+    def read(cls, data: Any) -> Have:
+        """From a browser's message; whatever is not of its shape counts as not there, and is sent anew."""
+
+        def hashes(value: Any) -> Hashes:
+            return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+        if not isinstance(data, dict):
+            return cls()
+        lists = data.get("lists")
+        return cls(
+            hashes(data.get("regions")),
+            {
+                str(name): {str(row[0]): str(row[1]) for row in rows if isinstance(row, list) and len(row) == 2}
+                for name, rows in (lists.items() if isinstance(lists, dict) else ())
+                if isinstance(rows, list)
+            },
+            hashes(data.get("charts")),
+        )
+
+
+def difference(have: Have, now: Snapshot) -> str:
+    """The body of the frame that brings a browser from what it has to ``now``: JSON members, "" when nothing differs."""
+    body: dict[str, Any] = {}
+    if regions := {
+        key: [part.hash, part.html] for key, part in now.regions.items() if have.regions.get(key) != part.hash
+    }:
+        body["regions"] = regions
+    lists = {}
+    for name, rows in now.lists.items():
+        if steps := list_steps(have.lists.get(name, {}), rows):
+            lists[name] = steps
+    if lists:
+        body["lists"] = lists
+    if charts := {
+        key: [chart.hash, chart.data]
+        for key, chart in now.charts.items()
+        if have.charts.get(key) != chart.hash
+    }:
+        body["charts"] = charts
+    if now.title != have.title and now.title:
+        body["title"] = now.title
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)[1:-1] if body else ""
+
+
+def list_steps(old: Hashes, new: Mapping[str, Part]) -> dict[str, Any]:
+    """How to turn a list into another: keys to remove, then rows to put after a key, in order.
+
+    Rows that keep their order among themselves stay where they are (the longest such run), so a change of one row
+    touches one row.
+    """
+    removed = [key for key in old if key not in new]
+    place = {key: at for at, key in enumerate(key for key in old if key in new)}
+    stay = _longest_rising([(key, place[key]) for key in new if key in place])
+    up: list[list[str | None]] = []
+    before: str | None = None
+    for key, part in new.items():
+        changed = old.get(key) != part.hash
+        if changed or key not in stay:
+            up.append([key, part.hash, part.html if changed else None, before])
+        before = key
+    return ({"rm": removed} if removed else {}) | ({"up": up} if up else {})
+
+
+def _longest_rising(items: list[tuple[str, int]]) -> frozenset[str]:
+    """The keys of a longest run of rising places (patience sorting)."""
+    if all(a[1] < b[1] for a, b in zip(items, items[1:], strict=False)):
+        return frozenset(key for key, _ in items)  # the common case: nothing moved
+    tails: list[int] = []
+    ends: list[int] = []  # the index in items of each tail
+    parent: list[int] = []
+    for index, (_, place) in enumerate(items):
+        at = bisect_left(tails, place)
+        parent.append(ends[at - 1] if at else -1)
+        if at == len(tails):
+            tails.append(place)
+            ends.append(index)
+        else:
+            tails[at] = place
+            ends[at] = index
+    chain = []
+    index = ends[-1] if ends else -1
+    while index >= 0:
+        chain.append(items[index][0])
+        index = parent[index]
+    return frozenset(chain)

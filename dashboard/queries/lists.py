@@ -1,0 +1,159 @@
+"""A window of a list: filtered, sorted and cut on the server (rule 2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from dashboard.errors import BadInput
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Cell, Column, Kind, Row
+from dashboard.kinds.selectors import SelectorError, parse
+
+from .reader import Namespaces, Reader
+
+PAGE_SIZE = 100
+# Worst first: what needs a person stands before what changes by itself, and what is finished comes last.
+RANK = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "done": 4}
+CHIPS: Mapping[str, frozenset[str]] = {
+    "need": frozenset({"bad", "warn"}),
+    "changing": frozenset({"info"}),
+    "fine": frozenset({"ok"}),
+    "done": frozenset({"done"}),
+}
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What a list's address asks for. Equal queries are equal views."""
+
+    plural: str
+    namespaces: tuple[str, ...] = ()
+    q: str = ""
+    labels: str = ""
+    sort: str = ""
+    state: str = ""
+    page: int = 1
+
+    @classmethod
+    def read(cls, plural: str, params: QueryDict) -> ListQuery:
+        """From an address. Raises BadInput for a page or state that cannot be; a label filter is judged later, so
+        that what was typed stays on screen."""
+        page = params.get("page", "1")
+        if not (page.isascii() and page.isdigit() and 0 < int(page) < 1_000_000):
+            raise BadInput(f"page is {page!r}: say a number from 1.", field="page")
+        state = params.get("state", "")
+        if state and state not in CHIPS:
+            raise BadInput(f"state is {state!r}: say one of {', '.join(CHIPS)}.", field="state")
+        sort = params.get("sort", "")
+        known = {column.key for column in KINDS[plural].columns} | {"namespace"}
+        if sort.removeprefix("-") not in known | {""}:
+            raise BadInput(f"sort is {sort!r}: say a column out of {', '.join(sorted(known))}.", field="sort")
+        return cls(
+            plural=plural,
+            namespaces=tuple(sorted(set(params.getlist("namespace")) - {""})),
+            q=params.get("q", "").strip(),
+            labels=params.get("labels", "").strip(),
+            sort=sort,
+            state=state,
+            page=int(page),
+        )
+
+    def url_query(self, **changes: object) -> str:
+        """The query string of this view with some of it changed, in one fixed order and without what is default."""
+        new = replace(self, **changes)  # type: ignore[arg-type]
+        pairs: list[tuple[str, str]] = [("namespace", namespace) for namespace in new.namespaces]
+        pairs += [(key, getattr(new, key)) for key in ("q", "labels", "state", "sort") if getattr(new, key)]
+        if new.page > 1:
+            pairs.append(("page", str(new.page)))
+        return f"?{urlencode(pairs)}" if pairs else ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The answer: the rows of one page in order, and counts over all pages. ``counts`` is by chip, before the chip."""
+
+    rows: tuple[Row, ...]
+    total: int
+    page: int
+    pages: int
+    in_scope: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+    label_error: str = ""
+
+    @property
+    def first(self) -> int:
+        """The place of the first row shown, from 1; 0 when there is none."""
+        return (self.page - 1) * PAGE_SIZE + 1 if self.rows else 0
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.rows) - 1 if self.rows else 0
+
+
+def listing(reader: Reader, query: ListQuery, namespaces: Namespaces, *, page_size: int | None = PAGE_SIZE) -> Listing:
+    """The window that a query asks for, of the rows in ``namespaces`` (None: all). ``page_size`` None: every row."""
+    rows = reader.rows(query.plural, namespaces)
+    in_scope = len(rows)
+    label_error = ""
+    for word in query.q.lower().split():
+        rows = [row for row in rows if word in row.search]
+    if query.labels:
+        try:
+            selector = parse(query.labels)
+        except SelectorError as error:
+            label_error = str(error)
+        else:
+            rows = [row for row in rows if selector.matches(row.labels)]
+    by_state = Counter(row.state for row in rows)
+    counts = {chip: sum(by_state[state] for state in states) for chip, states in CHIPS.items()}
+    if query.state:
+        rows = [row for row in rows if row.state in CHIPS[query.state]]
+    key, reverse = sort_key(KINDS[query.plural], query.sort)
+    # Two stable passes: the second key first, so that equal cells stay in the order of their names.
+    rows.sort(key=_by_name)
+    rows.sort(key=key, reverse=reverse)
+    total = len(rows)
+    if page_size is None:
+        return Listing(tuple(rows), total, 1, 1, in_scope, counts, label_error)
+    pages = max(1, -(-total // page_size))
+    page = min(query.page, pages)
+    window = tuple(rows[(page - 1) * page_size : page * page_size])
+    return Listing(window, total, page, pages, in_scope, counts, label_error)
+
+
+def _by_name(row: Row) -> tuple[str, str]:
+    return row.namespace, row.name
+
+
+def sort_key(kind: Kind[Any], sort: str) -> tuple[Callable[[Row], object], bool]:
+    """The key function and direction for ``name`` or ``-name``; without one, worst first."""
+    if not sort:
+        return (lambda row: RANK[row.state]), False
+    name, reverse = sort.removeprefix("-"), sort.startswith("-")
+    if name == "namespace":
+        return (lambda row: row.namespace), reverse
+    index = next(column.order for column in kind.columns if column.key == name)
+    return (lambda row: row.sort[index]), reverse
+
+
+# `kubectl get -A` has it as its first column; on screen it stands after the name.
+NAMESPACE = Column("namespace", "Namespace", wide=False, num=False, help="The namespace it lives in.", order=-1)
+
+
+def shown_columns(kind: Kind[Any], *, namespace: bool = True) -> tuple[Column, ...]:
+    """The columns on screen: those of ``kubectl get -o wide`` and, for a namespaced kind, its namespace."""
+    if not (namespace and kind.gvr.namespaced):
+        return kind.columns
+    name = next((at for at, column in enumerate(kind.columns) if column.key == "name"), -1)
+    return (*kind.columns[: name + 1], NAMESPACE, *kind.columns[name + 1 :])
+
+
+def cell(row: Row, column: Column) -> Cell:
+    """A row's cell in a shown column."""
+    return Cell(row.namespace) if column is NAMESPACE else row.cells[column.order]

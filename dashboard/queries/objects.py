@@ -1,0 +1,116 @@
+"""One object as the user may read it: its YAML without what must not be shown, and its containers' logs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import yaml
+
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Kind
+from dashboard.kube.transport import Transport
+
+PODS = KINDS["pods"].gvr
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LOG_SILENCE = 3600.0  # seconds: a quiet application is no broken connection
+
+
+class _Dumper(yaml.SafeDumper):
+    """Block style for texts of several lines, as people write them."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def as_yaml(obj: Mapping[str, Any]) -> str:
+    return yaml.dump(
+        dict(obj), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False
+    )
+
+
+def shown(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """The object without managedFields and last-applied-configuration; of a Secret, the values are left out as well.
+
+    Rule 5 of the design: a Secret's annotations may repeat its values, so they go too.
+    """
+    meta = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    annotations = {key: value for key, value in meta.get("annotations", {}).items() if key != LAST_APPLIED}
+    secret = obj.get("kind") == "Secret"
+    meta.pop("annotations", None)
+    if annotations and not secret:
+        meta["annotations"] = annotations
+    result = {**obj, "metadata": meta}
+    if secret:
+        for field in ("data", "stringData"):
+            if field in result:
+                result[field] = dict.fromkeys(result[field] or {}, HIDDEN)
+    return result
+
+
+HIDDEN = "(hidden)"
+
+
+async def object_read(
+    transport: Transport, kind: Kind[Any], namespace: str, name: str
+) -> dict[str, Any]:
+    """The object as it stands at the API server, safe to show. Raises NotFound, Forbidden, Unavailable."""
+    answer = await transport.request("GET", kind.gvr, namespace=namespace or None, name=name)
+    found: dict[str, Any] = msgspec.json.decode(answer.body)
+    return shown(found)
+
+
+async def object_yaml(
+    transport: Transport, kind: Kind[Any], namespace: str, name: str
+) -> tuple[str, str]:
+    """(resource version, YAML) of an object, safe to show."""
+    found = await object_read(transport, kind, namespace, name)
+    return str(found["metadata"].get("resourceVersion", "")), as_yaml(found)
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    """Whose log: ``tail`` lines of a container's present run, or of the one before."""
+
+    namespace: str
+    pod: str
+    container: str
+    previous: bool = False
+    tail: int = 500
+
+
+async def log_lines(
+    transport: Transport, request: LogRequest, *, follow: bool = False, since: str = ""
+) -> AsyncIterator[tuple[str, str]]:
+    """(time in RFC 3339, text) a line. With ``since`` (a time from here), only what is later than it.
+
+    Raises ClusterError: the kubelet's own words when it has no such log.
+    """
+    query = {"container": request.container, "timestamps": "true", "tailLines": str(request.tail)}
+    if request.previous:
+        query["previous"] = "true"
+    if follow:
+        query["follow"] = "true"
+    if since:
+        query["sinceTime"] = since  # whole seconds only: what is repeated is dropped below
+    async for line in transport.lines(
+        PODS,
+        namespace=request.namespace,
+        name=request.pod,
+        subresource="log",
+        query=query,
+        silence=LOG_SILENCE,
+    ):
+        at, _, text = line.decode("utf-8", "replace").rstrip("\r\n").partition(" ")
+        if not since or at > since:
+            yield at, text
+

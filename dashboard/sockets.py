@@ -1,0 +1,60 @@
+"""Who may open a websocket at all: a page of this very origin."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.security.websocket import WebsocketDenier
+from django.conf import settings
+from django.http.request import validate_host
+
+App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+
+
+class SameOriginOnly:
+    """Refuses a handshake whose Origin is not scheme, host and port of the request itself.
+
+    A browser sends cookies with a foreign page's websocket, and neither CORS nor SameSite stops one from a sibling
+    domain or another port of the same host, so the whole origin is compared; a missing or `null` one is refused.
+    """
+
+    def __init__(self, application: App) -> None:
+        self.application = application
+        self.deny: App = WebsocketDenier.as_asgi()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        allowed = same_origin(scope)
+        await (self.application if allowed else self.deny)(scope, receive, send)
+
+
+def same_origin(scope: MutableMapping[str, Any]) -> bool:
+    """Whether the handshake's Origin names the host it asks for (or one from CLUSTER_UI_ORIGINS)."""
+    headers = [(name.decode("latin1").lower(), value.decode("latin1")) for name, value in scope["headers"]]
+    origins = [value for name, value in headers if name == "origin"]
+    hosts = [value for name, value in headers if name == "host"]
+    if len(origins) != 1 or len(hosts) != 1:
+        return False
+    if origins[0] in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    try:
+        origin = urlsplit(origins[0])
+        host = urlsplit(f"//{hosts[0]}")
+        same_port = (origin.port or _DEFAULT_PORTS[origin.scheme]) == (
+            host.port or _DEFAULT_PORTS[origin.scheme]
+        )
+    except (ValueError, KeyError):
+        return False
+    return (
+        same_port
+        and origin.scheme == ("https" if settings.HTTPS else "http")
+        and bool(host.hostname)
+        and origin.hostname == host.hostname
+        and validate_host(_bracketed(host.hostname or ""), settings.ALLOWED_HOSTS)
+    )
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def _bracketed(hostname: str) -> str:
+    return f"[{hostname}]" if ":" in hostname else hostname

@@ -1,0 +1,25 @@
+"""Addresses. Those under /c/<context>/ are permalinks: the public contract."""
+
+from django.urls import path
+
+from dashboard.views import audit, changes, clusters, health, pages, scale, session
+
+OBJECT = "c/<context>/<plural>/<namespace>/<name>/"
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("login/", session.login, name="login"),
+    path("logout/", session.logout, name="logout"),
+    path("clusters/", clusters.clusters, name="clusters"),
+    path("clusters/<context>/allow/", clusters.allow, name="allow_changes"),
+    path("audit/", audit.audit, name="audit"),
+    path("changes/<int:change>/", changes.change, name="change"),
+    path("changes/<int:change>/undo/", changes.undo, name="undo"),
+    path("c/<context>/", pages.overview, name="overview"),
+    path("c/<context>/<plural>/", pages.list_, name="list"),
+    path(OBJECT, pages.detail, name="detail"),
+    path(f"{OBJECT}scale/", scale.scale, name="scale"),
+    path(f"{OBJECT}<tab>/", pages.detail, name="detail"),
+]

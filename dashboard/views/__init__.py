@@ -1,0 +1,1 @@
+"""Thin adapters from HTTP to queries, screens and actions."""

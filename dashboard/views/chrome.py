@@ -1,0 +1,160 @@
+"""The frame of a page: cluster, namespaces, kinds, person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import mark_safe
+
+from dashboard.actions.permits import changes_state
+from dashboard.errors import ClusterError
+from dashboard.kinds import KINDS
+from dashboard.kube.config import Cluster
+from dashboard.live.runtime import ClusterRuntime, runtime
+from dashboard.live.screens import chrome_screen
+from dashboard.live.snapshot import Snapshot
+from dashboard.render import chart_json
+
+SOURCES = {
+    "kubeconfig": "from {detail}",
+    "in-cluster": "the cluster that this dashboard runs in",
+    "sandbox": "the sandbox on this machine",
+}
+
+
+def source_words(cluster: Cluster) -> str:
+    return SOURCES[cluster.source].format(detail=cluster.source_detail)
+
+
+async def page_chrome(
+    request: HttpRequest, context: str = "", *, title: str = "", live: bool = False
+) -> dict[str, Any]:
+    """What base.html wants: ``chrome`` and ``r``. Without a cluster that can be opened, the frame stands empty."""
+    cluster = _cluster(context)
+    user = await request.auser()
+    chrome: dict[str, Any] = {
+        "only": "main" if _swaps_main(request) else "",
+        "path": request.path,
+        "title": f"{title} · {cluster.cluster.name} · Cluster UI" if cluster and title else "Cluster UI",
+        "live": live,
+        "user": {
+            "name": user.get_username() if user.is_authenticated else "",
+            "initials": user.get_username()[:2].upper() if user.is_authenticated else "",
+            "logout_url": reverse("logout"),
+        },
+    }
+    if cluster is None:
+        return {"chrome": chrome, "r": {}}
+    slug = cluster.cluster.slug
+    frame = chrome_screen(cluster, request.get_full_path())
+    namespaces = await _namespaces(request, cluster)
+    await frame.prepare()
+    chrome |= {
+        "ws_url": f"/ws/c/{slug}/",
+        "cluster": {
+            "name": cluster.cluster.name,
+            "slug": slug,
+            "server": cluster.cluster.server,
+            "source": cluster.cluster.source,
+            "source_words": source_words(cluster.cluster),
+            "version": cluster.version,
+            "production": cluster.cluster.name in settings.CLUSTER_UI_PRODUCTION,
+            "url": reverse("overview", args=[slug]),
+        },
+        "clusters": [
+            {
+                "name": each.name,
+                "url": reverse("overview", args=[each.slug]),
+                "source": each.source,
+                "current": each.slug == slug,
+            }
+            for each in runtime.clusters()
+        ],
+        "changes": await _changes(cluster.cluster),
+        "namespaces": namespaces,
+        "nav": _nav(frame.context()["sections"], request),
+    }
+    return {"chrome": chrome, "r": regions(frame.snapshot())}
+
+
+def regions(snapshot: Snapshot) -> dict[str, str]:
+    """The rendered regions of a snapshot under names that a template can use."""
+    return {key.replace("-", "_"): part.fresh_html for key, part in snapshot.regions.items()}
+
+
+def lists(snapshot: Snapshot) -> dict[str, str]:
+    return {
+        name.replace("-", "_"): mark_safe("".join(part.fresh_html for part in rows.values()))  # noqa: S308 # parts are escaped
+        for name, rows in snapshot.lists.items()
+    }
+
+
+def charts(snapshot: Snapshot) -> dict[str, str]:
+    return {name.replace("-", "_"): chart_json(chart.data) for name, chart in snapshot.charts.items()}
+
+
+def _swaps_main(request: HttpRequest) -> bool:
+    """Whether the browser asks only for the middle of the page (htmx navigation, not going back in history)."""
+    return request.headers.get("HX-Target") == "main" and not request.headers.get("HX-History-Restore-Request")
+
+
+def _cluster(context: str) -> ClusterRuntime | None:
+    try:
+        if context:
+            return runtime.open(context)
+        clusters = runtime.clusters()
+        return runtime.open(clusters[0].slug) if clusters else None
+    except ClusterError:
+        return None
+
+
+async def _changes(cluster: Cluster) -> dict[str, str]:
+    permit = await changes_state(context=cluster.name, server=cluster.server, is_sandbox=cluster.is_sandbox)
+    return {"state": permit.state, "words": permit.words, "url": reverse("clusters")}
+
+
+async def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str, Any]:
+    """The namespaces to choose from: those that are listed, else those that settings or fallback name."""
+    chosen = set(request.GET.getlist("namespace")) - {""}
+    names = sorted(each.metadata.name for each in cluster.cache.store("namespaces").values(None))
+    denied = cluster.cache.denied("namespaces")
+    if denied is not None:
+        scopes = cluster.cache.scopes("pods")
+        names = sorted(scopes or ())
+    names = sorted({*names, *chosen})
+    if not chosen:
+        summary = f"All {len(names)}" if names else "All"
+    elif len(chosen) == 1:
+        summary = next(iter(chosen))
+    else:
+        summary = f"{len(chosen)} of {len(names)}"
+    keep = [(key, value) for key, value in request.GET.items() if key in ("q", "labels", "state", "sort")]
+    return {
+        "summary": summary,
+        "all": not chosen,
+        "items": [{"name": name, "checked": name in chosen} for name in names],
+        "action_url": _narrowing_url(request, cluster),
+        "keep": keep,
+        "denied": "You may not list namespaces; these are the ones you may look into." if denied else "",
+    }
+
+
+def _narrowing_url(request: HttpRequest, cluster: ClusterRuntime) -> str:
+    """Where a choice of namespaces leads: this list or the overview; from any other page, to the list of its kind."""
+    match = request.resolver_match
+    plural = match.kwargs.get("plural") if match else None
+    if plural in KINDS and KINDS[plural].gvr.namespaced:
+        return reverse("list", args=[cluster.cluster.slug, plural])
+    return reverse("overview", args=[cluster.cluster.slug])
+
+
+def _nav(sections: list[dict[str, Any]], request: HttpRequest) -> list[dict[str, Any]]:
+    match = request.resolver_match
+    current = match.kwargs.get("plural") if match else None
+    for section in sections:
+        for item in section["items"]:
+            item["current"] = item["plural"] == current
+    return sections

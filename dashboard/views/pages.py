@@ -1,0 +1,190 @@
+"""The pages that show the cluster: overview, lists, details. Each is a screen's first showing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from dashboard.errors import BadInput
+from dashboard.insight import findings_for
+from dashboard.kinds.base import cell_text
+from dashboard.live.runtime import ClusterRuntime, runtime
+from dashboard.live.screen import Screen
+from dashboard.live.screens.common import freshness
+from dashboard.live.screens.detail import DetailScreen
+from dashboard.live.screens.listing import ListScreen
+from dashboard.live.screens.overview import OverviewScreen
+from dashboard.queries.lists import PAGE_SIZE, Listing
+from dashboard.queries.objects import object_read
+
+from .chrome import charts, lists, page_chrome, regions
+from .errors import clear_errors
+
+
+async def page(
+    request: HttpRequest, cluster: ClusterRuntime, screen: Screen, *, title: str, template: str = "", **more: Any
+) -> HttpResponse:
+    """A screen as a page (or its middle): prepared, its kinds listed, with the same parts that frames update later.
+
+    A screen nobody looks at has no watch; the lease here starts them, and the browser's own look takes over.
+    """
+    lease = cluster.cache.lease(screen.plurals)
+    try:
+        await screen.prepare()
+        await cluster.ready(screen.waits_for)
+        chrome = await page_chrome(request, cluster.cluster.slug, title=title, live=True)
+        snapshot = screen.snapshot()
+    finally:
+        lease.release()
+    chrome["r"] |= regions(snapshot)
+    return render(
+        request,
+        template or screen.page,
+        {
+            "s": {**screen.context(), **more},
+            "lists": lists(snapshot),
+            "charts": charts(snapshot),
+            "now": datetime.now(UTC),
+            **chrome,
+        },
+    )
+
+
+@require_safe
+@clear_errors
+async def home(request: HttpRequest) -> HttpResponseBase:
+    clusters = runtime.clusters()
+    if not clusters:
+        return HttpResponseRedirect(reverse("clusters"))
+    return HttpResponseRedirect(reverse("overview", args=[clusters[0].slug]))
+
+
+@require_safe
+@clear_errors
+async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
+    cluster = runtime.open(context)
+    return await page(request, cluster, OverviewScreen(cluster, request.GET), title="Overview")
+
+
+@require_safe
+@clear_errors
+async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponseBase:
+    cluster = runtime.open(context)
+    screen = ListScreen(cluster, request.GET, plural)
+    form = request.GET.get("format", "html")
+    if form == "html":
+        return await page(request, cluster, screen, title=screen.kind.title)
+    if form not in ("json", "csv", "tsv"):
+        raise BadInput(f"format is {form!r}: say json, csv or tsv.", field="format")
+    lease = cluster.cache.lease(screen.plurals)
+    try:
+        await screen.prepare()
+        if screen.visible.denied is not None:
+            raise screen.visible.denied
+        await cluster.ready(screen.plurals)
+        # All rows, or the page that was asked for.
+        found = screen.listing(page_size=PAGE_SIZE if "page" in request.GET else None)
+        fresh = freshness(cluster, screen.plurals)["state"]
+    finally:
+        lease.release()
+    if found.label_error:
+        raise BadInput(found.label_error, field="labels")
+    rows = list(_rows(screen, found))
+    if form == "json":
+        return JsonResponse({"freshness": fresh, "total": found.total, "rows": rows})
+    return _separated(screen, rows, form)
+
+
+def _rows(screen: ListScreen, found: Listing) -> Iterator[dict[str, str]]:
+    """The rows in kubectl's words, by column key, with ``namespace`` and ``uid`` besides."""
+    now = datetime.now(UTC)
+    for row in found.rows:
+        cells = {
+            column.key: cell_text(row.cells[column.order], now) for column in screen.kind.columns
+        }
+        yield {**cells, "namespace": row.namespace, "uid": row.uid}
+
+
+class _Echo:
+    def write(self, value: str) -> str:
+        return value
+
+
+def _separated(screen: ListScreen, rows: list[dict[str, str]], form: str) -> HttpResponseBase:
+    keys = [column.key for column in screen.columns]
+    writer = csv.writer(_Echo(), delimiter="," if form == "csv" else "\t", lineterminator="\r\n")
+
+    def lines() -> Iterator[str]:
+        yield writer.writerow(keys)
+        for row in rows:
+            yield writer.writerow([_no_formula(row[key]) for key in keys])
+
+    types = {"csv": "text/csv; charset=utf-8", "tsv": "text/tab-separated-values; charset=utf-8"}
+    response = HttpResponse("".join(lines()), content_type=types[form])
+    response["Content-Disposition"] = f'attachment; filename="{screen.kind.plural}.{form}"'
+    return response
+
+
+def _no_formula(text: str) -> str:
+    """A spreadsheet runs a cell that begins like a formula; names and labels come from whoever may create objects."""
+    return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") else text
+
+
+@require_safe
+@clear_errors
+async def detail(
+    request: HttpRequest, context: str, plural: str, namespace: str, name: str, tab: str = "overview"
+) -> HttpResponseBase:
+    cluster = runtime.open(context)
+    screen = DetailScreen(cluster, request.GET, plural, namespace, name, tab)
+    if request.GET.get("format") == "json":
+        return await _detail_json(cluster, screen)
+    return await page(
+        request,
+        cluster,
+        screen,
+        title=f"{name} · {screen.kind.singular}",
+        actions=_actions(screen),
+    )
+
+
+async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpResponseBase:
+    lease = cluster.cache.lease(screen.plurals)
+    try:
+        await screen.prepare()
+        await cluster.ready(screen.plurals)
+        found = await object_read(cluster.transport, screen.kind, screen.namespace, screen.name)
+        wrong = findings_for(
+            cluster.reader, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC)
+        )
+    finally:
+        lease.release()
+    return JsonResponse(
+        {
+            "object": found,
+            "findings": [
+                {
+                    "rule": finding.rule,
+                    "severity": finding.severity,
+                    "text": "".join(text for text, _ in finding.text),
+                    "next": finding.next_step,
+                }
+                for finding in wrong
+            ],
+        }
+    )
+
+
+def _actions(screen: DetailScreen) -> list[dict[str, str]]:
+    if screen.kind.plural != "deployments":
+        return []
+    return [{"id": "scale", "title": "Scale…", "icon": "scale", "url": f"{screen.context()['url']}scale/"}]
+

@@ -1,0 +1,57 @@
+"""Signing in by a one-time link, and out."""
+
+from __future__ import annotations
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import alogin, alogout
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard.signin import link_redeem
+
+TRIES, WINDOW = 10, 60  # wrong links from one address in so many seconds
+
+
+@require_safe
+@never_cache
+async def login(request: HttpRequest) -> HttpResponse:
+    """Uses up the link's token and starts a session; without a token, tells how to get a link."""
+    following = _local(request, request.GET.get("next", ""))
+    token = request.GET.get("token")
+    if not token:
+        if (await request.auser()).is_authenticated:
+            return HttpResponseRedirect(following)
+        return render(request, "registration/login.html", {"reason": ""})
+    counter = f"signin-tries:{request.META.get('REMOTE_ADDR', '')}"
+    if int(await cache.aget(counter, 0)) >= TRIES:
+        reason = "Too many links that do not hold. Wait a minute, then use a fresh one."
+        return render(request, "registration/login.html", {"reason": reason}, status=429)
+    user = await sync_to_async(link_redeem)(token=token)
+    if user is None:
+        await cache.aadd(counter, 0, WINDOW)
+        await cache.aincr(counter)
+        if (await request.auser()).is_authenticated:
+            return HttpResponseRedirect(following)  # the link of this very session, opened again
+        reason = "This link has been used, is older than 10 minutes, or was never made."
+        return render(request, "registration/login.html", {"reason": reason}, status=403)
+    await alogin(request, user)
+    # The token leaves the address bar and the history with this redirect.
+    return HttpResponseRedirect(following)
+
+
+@require_POST
+async def logout(request: HttpRequest) -> HttpResponse:
+    await alogout(request)
+    return HttpResponseRedirect("/login/")
+
+
+def _local(request: HttpRequest, target: str) -> str:
+    """The target if it is an address of ours, else the front page."""
+    safe = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return target if safe and target.startswith("/") else "/"
