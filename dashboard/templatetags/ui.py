@@ -91,8 +91,6 @@ def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
             parts.append(
                 f'<th scope="row" data-col="{key}"><a href="{escape(row["url"])}">{escape(row["head"])}{tail}</a>{mark}</th>'
             )
-            if row["namespaced"]:
-                parts.append(f'<td data-col="namespace">{escape(row["namespace"])}</td>')
             continue
         text = _cell_text(cell, now)
         if kind == "status":
