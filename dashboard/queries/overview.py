@@ -45,7 +45,7 @@ def amount(quantities: dict[str, str] | None, name: str) -> float:
     if not text:
         return 0.0
     try:
-        return float(parse(text).value)
+        return float(parse(text))
     except QuantityError:
         return 0.0
 

@@ -14,7 +14,7 @@ from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 
-from .common import list_url, rights_key, visibility
+from .common import list_url, listed, rights_key, visibility
 
 
 class ChromeScreen(Screen):
@@ -41,11 +41,10 @@ class ChromeScreen(Screen):
 
     def _item(self, plural: str) -> dict[str, Any]:
         seen = self.visible.get(plural, Visible())
-        listed = self.runtime.cache.status(plural).listed
         item: dict[str, Any] = {"plural": plural, "count": None, "bad": 0, "warn": 0, "denied": ""}
         if seen.denied is not None:
             return item | {"denied": seen.denied.message}
-        if not listed:
+        if not listed(self.runtime, plural):
             return item
         namespaces = seen.within(self.chosen) if KINDS[plural].gvr.namespaced else None
         states = self.runtime.reader.states(plural, namespaces)

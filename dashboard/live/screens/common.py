@@ -141,6 +141,11 @@ def rights_key(seen: Mapping[str, Visible]) -> Hashable:
     )
 
 
+def listed(runtime: ClusterRuntime, plural: str) -> bool:
+    """Whether a kind's rows are known: it is live, or what was listed before the connection was lost is still there."""
+    return runtime.cache.status(plural).state == "live" or len(runtime.cache.store(plural)) > 0
+
+
 def unreachable(runtime: ClusterRuntime, plural: str) -> ClusterError | None:
     """Why a kind has no rows yet, when its first list failed."""
     status = runtime.cache.status(plural)

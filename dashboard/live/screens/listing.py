@@ -16,7 +16,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import Listing, ListQuery, listing, shown_columns
 
-from .common import fresh_part, list_url, rights_key, row_part, unreachable
+from .common import fresh_part, list_url, listed, rights_key, row_part, unreachable
 
 CHIP_WORDS = {"need": "Need a person", "changing": "Changing", "fine": "Fine", "done": "Finished"}
 CHIP_STATES = {"need": "bad", "changing": "info", "fine": "ok", "done": "done"}
@@ -123,8 +123,7 @@ class ListScreen(Screen):
                 "next": None,
             }
         failure = unreachable(self.runtime, self.kind.plural)
-        listed = self.runtime.cache.status(self.kind.plural).listed
-        if not listed:
+        if not listed(self.runtime, self.kind.plural):
             return self._not_listed(failure)
         if found.label_error:
             return {

@@ -73,7 +73,6 @@ class OverviewScreen(Screen):
                 "problems-head": render.region(
                     "problems_head", {"count": len(wrong), "shown": min(len(wrong), PROBLEMS)}
                 ),
-                "changes-head": render.region("changes_head", {"count": len(changing)}),
                 "nodes": render.region("nodes", self._nodes(nodes)),
                 "chart-table-replicas": replicas_table(steps),
                 "fresh": fresh_part(self.runtime, self.plurals),

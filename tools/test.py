@@ -1,0 +1,120 @@
+"""Runs every check and test, each step with its time. `make test` calls this; --only runs one part.
+
+The tests start a sandbox of their own and never touch another cluster: KUBECONFIG and the like are taken out of their
+environment here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+PARTS = ("checks", "unit", "cluster", "browser")
+CLUSTER_VARIABLES = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "DATABASE_URL", "REDIS_URL")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=PARTS, help="run one part")
+    only = parser.parse_args().only
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="cluster-ui-tests-") as home:
+        environment = test_environment(Path(home))
+        steps = [step for part in PARTS if only in (None, part) for step in STEPS[part]]
+        failed = [name for name, run in steps if not _step(name, run, environment)]
+        if only != "checks":
+            failed += [] if _step("tests", lambda env: _pytest(only, env), environment) else ["tests"]
+    print(f"\nAll of it took {time.monotonic() - started:.0f} s.", flush=True)
+    if failed:
+        print(f"Failed: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
+
+
+def test_environment(home: Path) -> dict[str, str]:
+    """The environment of a run that sees nothing of the user's clusters, settings or home."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in CLUSTER_VARIABLES and not name.startswith("CLUSTER_UI_")
+    }
+    keep = {name: os.environ[name] for name in ("CLUSTER_UI_KEEP_TEST_SANDBOX",) if name in os.environ}
+    return kept | keep | {"CLUSTER_UI_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _step(name: str, run: Callable[[dict[str, str]], int], environment: dict[str, str]) -> bool:
+    print(f"\n=== {name}", flush=True)
+    began = time.monotonic()
+    code = run(environment)
+    print(f"=== {name}: {'ok' if code == 0 else f'failed ({code})'} after {time.monotonic() - began:.0f} s", flush=True)
+    return code == 0
+
+
+def _command(*words: str | Path, **extra: str) -> Callable[[dict[str, str]], int]:
+    def run(environment: dict[str, str]) -> int:
+        return subprocess.run([str(word) for word in words], cwd=ROOT, env=environment | extra, check=False).returncode
+
+    return run
+
+
+def _deploy_check(environment: dict[str, str]) -> int:
+    """`check --deploy` for an installation behind TLS, as deploy/ makes it."""
+    return _command(
+        sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING", CLUSTER_UI_HTTPS="1"
+    )(environment)
+
+
+def _static(environment: dict[str, str]) -> int:
+    return _command(sys.executable, "manage.py", "collectstatic", "--noinput", "-v0")(environment)
+
+
+def _chromium(environment: dict[str, str]) -> int:
+    """Debian's Chromium: Playwright drives it, its own download is not needed."""
+    if shutil.which("chromium"):
+        return 0
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        print("The browser tests need chromium: install it (Debian: apt-get install chromium) and run this again.")
+        return 1
+    print("Installing chromium (about a minute)…", flush=True)
+    quiet = environment | {"DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]):
+        if (code := subprocess.run(words, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode) != 0:  # noqa: S603
+            return code
+    return 0
+
+
+def _pytest(only: str | None, environment: dict[str, str]) -> int:
+    marks: Sequence[str] = {
+        None: (),
+        "unit": ("-m", "not cluster and not browser"),
+        "cluster": ("-m", "cluster and not browser"),
+        "browser": ("-m", "browser"),
+    }[only]
+    return _command(sys.executable, "-m", "pytest", *marks)(environment)
+
+
+STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
+    "checks": [
+        ("ruff check", _command(BIN / "ruff", "check", ".")),
+        ("ruff format", _command(BIN / "ruff", "format", "--check", ".")),
+        ("mypy", _command(BIN / "mypy")),
+        ("import-linter", _command(BIN / "lint-imports")),
+        ("bandit", _command(BIN / "bandit", "-q", "-r", "-ll", "cluster_ui", "dashboard", "sandbox")),
+        ("check --deploy", _deploy_check),
+        ("migrations", _command(sys.executable, "manage.py", "makemigrations", "--check", "--dry-run")),
+    ],
+    "unit": [("static files", _static)],
+    "cluster": [],
+    "browser": [("chromium", _chromium)],
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
