@@ -35,7 +35,7 @@ from dashboard.errors import (
     Unauthenticated,
     Unavailable,
 )
-from dashboard.kinds.base import Kind, Object, WatchEvent
+from dashboard.kinds.base import Kind, Object, Status, WatchEvent
 from dashboard.kube.failures import Silence
 from dashboard.kube.status import Asked, error_from_status
 from dashboard.kube.transport import Transport
@@ -239,19 +239,20 @@ class Reflector(Generic[T]):
             for line in lines:
                 event = self._kind.decode_event(line)
                 if event.type == "ERROR":
-                    status = event.status
-                    raise error_from_status(
-                        status.code if status else 500,
-                        status.reason if status else "",
-                        status.message if status else "",
-                        Asked("watch", self._kind.gvr.plural, self.namespace or ""),
-                    )
+                    raise self._told(event.status or Status())
                 events.append(event)
                 # An older event, sent again, does not move the place to go on from.
                 if self._version is not None and not is_older(event.resource_version, self._version):
                     self._version = event.resource_version or self._version
         finally:
             self._store.apply_all(events)
+
+    def _told(self, status: Status) -> ClusterError:
+        asked = Asked("watch", self._kind.gvr.plural, self.namespace or "")
+        error = error_from_status(status.code, status.reason, status.message, asked)
+        if not isinstance(error, TooManyRequests):
+            self._version = None  # as client-go: only a server that is busy is not listed again
+        return error
 
     async def _resync(self) -> None:
         """A list beside the watch when it is due; a failure of it says nothing about the watch, and is

@@ -1,0 +1,425 @@
+"""What the reflector promises under every fault: in the end the copy is the server's state, and until then the status says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from .conftest import Copy
+from .scripted import ScriptedServer, copied, failure, until
+
+Start = Callable[..., Copy]
+
+
+async def test_a_long_list_is_read_in_chunks(server: ScriptedServer, reflecting: Start) -> None:
+    for number in range(25):
+        server.put(f"thing-{number:02}")
+    copy = reflecting(chunk=10)
+    await copy.exact()
+    assert [request.query.get("limit") for request in server.requests[:3]] == ["10", "10", "10"]
+    assert server.counted(watch=False) == 3
+    assert copy.states == ["live"]
+
+
+async def test_the_first_chunk_is_there_before_the_last_one(server: ScriptedServer, reflecting: Start) -> None:
+    for number in range(20):
+        server.put(f"thing-{number:02}")
+    let_go = asyncio.Event()
+
+    async def first(request: web.Request) -> web.StreamResponse:
+        return server._list(dict(request.query), "things", "")
+
+    async def second(request: web.Request) -> web.StreamResponse:
+        await let_go.wait()
+        return server._list(dict(request.query), "things", "")
+
+    server.list_answers.extend([first, second])
+    copy = reflecting(chunk=10)
+    await until(lambda: len(copy.store) == 10, "the first chunk")
+    assert copy.state == "starting"
+    let_go.set()
+    await copy.exact()
+
+
+async def test_changes_follow_and_the_watch_goes_on_where_the_list_ended(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    version = server.put("a")
+    copy = reflecting()
+    await copy.live()
+    watch = server.requests[-1].query
+    assert watch["resourceVersion"] == version
+    assert watch["allowWatchBookmarks"] == "true"
+    assert 300 <= int(watch["timeoutSeconds"]) <= 600
+    server.put("b")
+    server.put("a")
+    server.delete("b")
+    await copy.exact()
+    assert copy.deltas == [("ADDED", "a"), ("ADDED", "b"), ("MODIFIED", "a"), ("DELETED", "b")]
+
+
+async def test_a_bookmark_moves_the_place_to_go_on_from(server: ScriptedServer, reflecting: Start) -> None:
+    server.put("a")
+    copy = reflecting()
+    await copy.live()
+    server.put("elsewhere", plural="others")
+    server.bookmark()
+    await until(lambda: copy.reflector._version == str(server.revision), "the bookmark")
+    server.forget_history()
+    server.cut()
+    await copy.live()
+    assert server.counted(watch=False) == 1  # no 410: nothing had to be listed again
+    await copy.exact()
+
+
+async def test_410_over_http_lists_again(server: ScriptedServer, reflecting: Start) -> None:
+    server.put("stays")
+    server.put("goes")
+    copy = reflecting()
+    await copy.live()
+    server.cut()
+    server.delete("goes")
+    server.put("new")
+    server.forget_history()
+    await copy.exact(seconds=2)
+    assert ("DELETED", "goes") in copy.deltas
+    assert server.counted(watch=False) == 2
+
+
+async def test_410_within_the_stream_lists_again(server: ScriptedServer, reflecting: Start) -> None:
+    server.gone_in_stream = True
+    server.put("goes")
+    copy = reflecting()
+    await copy.live()
+    server.cut()
+    server.delete("goes")
+    server.forget_history()
+    await copy.exact(seconds=2)
+    assert copy.deltas[-1] == ("DELETED", "goes")
+
+
+async def test_410_in_the_middle_of_a_watch_lists_again(server: ScriptedServer, reflecting: Start) -> None:
+    server.put("a")
+    copy = reflecting()
+    await copy.live()
+    await asyncio.sleep(0.06)  # it has settled
+    server.put("unheard", told=False)
+    server.send_error(410, "Expired")
+    await copy.exact(seconds=2)
+    assert "reconnecting" not in copy.states  # it took less than a moment
+
+
+async def test_410_again_and_again_does_not_become_a_storm_of_lists(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("a")
+    server.watch_answers.extend([failure(410, "Expired")] * 6)
+    copy = reflecting(settled=10.0, backoff=(0.02, 0.04))
+    began = asyncio.get_running_loop().time()
+    await copy.exact()
+    assert asyncio.get_running_loop().time() - began > 6 * 0.01
+    assert server.counted(watch=False) == 7
+
+
+async def test_a_delete_missed_during_an_outage_is_emitted_after_the_relist(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("stays")
+    server.put("goes")
+    copy = reflecting()
+    await copy.live()
+    await server.stop()
+    await until(lambda: copy.state == "reconnecting", "the outage is shown", seconds=2)
+    server.delete("goes", told=False)
+    server.put("new", told=False)
+    await asyncio.sleep(0.03)
+    await server.start()
+    await copy.exact()
+    assert ("DELETED", "goes") in copy.deltas
+    assert copy.states == ["live", "reconnecting", "live"]
+
+
+async def test_a_connection_that_breaks_for_a_moment_is_not_listed_again(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("a")
+    copy = reflecting()
+    await copy.live()
+    server.cut()
+    server.put("b")
+    server.delete("a")
+    await copy.exact()
+    assert server.counted(watch=False) == 1
+    assert copy.states[:2] == ["live", "reconnecting"]
+
+
+async def test_a_server_that_came_back_with_another_history_is_noticed(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    """A watch from the old, higher revision would be silent for ever."""
+    server.put("ghost")
+    copy = reflecting()
+    await copy.live()
+    await server.stop()
+    server.restore(revision=7)
+    server.put("new", told=False)
+    await until(lambda: copy.state == "reconnecting", "the outage is shown")
+    await asyncio.sleep(0.03)
+    await server.start()
+    await copy.exact()
+
+
+async def test_an_expired_continue_token_leads_to_a_full_list(server: ScriptedServer, reflecting: Start) -> None:
+    for number in range(25):
+        server.put(f"thing-{number:02}")
+    server.expire_continue = True
+    copy = reflecting(chunk=10)
+    await copy.exact()
+    assert "limit" not in server.requests[2].query
+    assert "continue" not in server.requests[2].query
+
+
+async def test_a_half_open_connection_is_noticed_and_opened_again(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("a")
+    copy = reflecting(silence=0.15, grace=0.05)
+    await copy.live()
+    server.muted = True
+    server.put("unheard")
+    await until(lambda: copy.state == "reconnecting", "the silence is shown", seconds=1)
+    server.muted = False
+    server.cut()
+    await copy.exact()
+
+
+async def test_a_healthy_watch_without_bookmarks_stays_live(server: ScriptedServer, reflecting: Start) -> None:
+    server.put("a")
+    copy = reflecting(silence=0.05)
+    await copy.live()
+    await until(lambda: server.counted(watch=True) >= 4, "opened again")
+    assert copy.states == ["live"]
+    assert server.counted(watch=False) == 1
+    server.put("b")
+    await copy.exact()
+
+
+async def test_bookmarks_keep_a_watch_open(server: ScriptedServer, reflecting: Start) -> None:
+    copy = reflecting(silence=0.1)
+    await copy.live()
+    for _ in range(8):
+        await asyncio.sleep(0.03)
+        server.bookmark()
+    assert server.counted(watch=True) == 1
+
+
+async def test_duplicated_and_reordered_events_do_not_go_back_in_time(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    first = server.put("a")
+    server.put("b")
+    copy = reflecting()
+    await copy.live()
+    uid = copy.store.values()[0].metadata.uid
+    server.put("a")
+    server.send_object("MODIFIED", "a", first, uid=uid)  # older
+    server.send_object("ADDED", "a", str(server.revision), uid=uid)  # the same again
+    server.delete("b")
+    server.send_object("MODIFIED", "b", str(server.revision - 2), uid="uid-b-102")  # before it was deleted
+    server.put("c")
+    server.send_object("DELETED", "c", str(server.revision - 1), uid="old")  # an earlier one of that name
+    server.put("end")
+    await copy.exact()
+    assert [delta for delta in copy.deltas if delta[1] == "b"] == [("ADDED", "b"), ("DELETED", "b")]
+    server.cut()  # and the place to go on from did not go back either
+    await copy.live()
+    assert server.requests[-1].query["resourceVersion"] == str(server.revision)
+
+
+async def test_an_object_made_anew_under_its_name_is_a_deletion_and_an_addition(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("web-0")
+    copy = reflecting()
+    await copy.live()
+    server.delete("web-0", told=False)
+    server.put("web-0")
+    await copy.exact()
+    assert copy.deltas == [("ADDED", "web-0"), ("DELETED", "web-0"), ("ADDED", "web-0")]
+
+
+async def test_events_that_were_never_sent_are_corrected_by_the_second_list(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("goes")
+    server.put("changes")
+    copy = reflecting(resync=(0.1, 0.1))
+    await copy.live()
+    server.delete("goes", told=False)
+    server.put("changes", told=False)
+    server.put("new", told=False)
+    await copy.exact()
+    assert copy.states == ["live"]
+    assert server.counted(watch=True) == 1
+
+
+async def test_the_second_list_does_not_undo_what_the_watch_brought_meanwhile(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("deleted")
+    server.put("changed")
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        answer = server._list(dict(request.query), "things", "")
+        held.set()
+        await let_go.wait()
+        return answer
+
+    copy = reflecting(resync=(0.05, 0.05))
+    await copy.live()
+    server.list_answers.append(slow)
+    await held.wait()
+    server.delete("deleted")
+    server.put("changed")
+    server.put("added")
+    await until(lambda: copied(copy.store.values()) == server.state(), "the watch's changes")
+    seen = len(copy.deltas)
+    let_go.set()
+    await until(lambda: server.counted(watch=False) >= 3, "another list after it")
+    assert copied(copy.store.values()) == server.state()
+    assert copy.deltas[seen:] == []
+
+
+async def test_429_waits_as_long_as_it_was_told_and_does_not_list_again(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        if seconds > 100:  # the next second list
+            await asyncio.Event().wait()
+        waits.append(seconds)
+
+    server.put("a")
+    server.watch_answers.append(failure(429, "TooManyRequests", headers={"Retry-After": "7"}))
+    copy = reflecting(options={"sleep": sleep})
+    await copy.exact()
+    assert len(waits) == 1
+    assert 7 <= waits[0] <= 7.7
+    assert server.counted(watch=False) == 1
+    assert copy.states == ["reconnecting", "live"]
+
+
+async def test_503_with_retry_after_is_honoured_for_lists_too(server: ScriptedServer, reflecting: Start) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        if seconds > 100:
+            await asyncio.Event().wait()
+        waits.append(seconds)
+
+    server.list_answers.append(failure(503, "ServiceUnavailable", headers={"Retry-After": "3"}))
+    copy = reflecting(options={"sleep": sleep})
+    await copy.exact()
+    assert 3 <= waits[0] <= 3.3
+
+
+async def test_an_error_within_the_stream_lists_again(server: ScriptedServer, reflecting: Start) -> None:
+    server.put("a")
+    copy = reflecting()
+    await copy.live()
+    server.put("unheard", told=False)
+    server.send_error(500, "InternalError")
+    await copy.exact()
+
+
+async def test_a_server_that_ends_every_watch_at_once_is_not_asked_in_a_tight_loop(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    async def nothing(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        return response
+
+    server.watch_answers.extend([nothing] * 1000)
+    copy = reflecting(backoff=(0.05, 0.1))
+    await asyncio.sleep(0.5)
+    assert server.counted(watch=True) < 15
+    assert "reconnecting" in copy.states
+
+
+async def test_an_answer_that_cannot_be_read_is_said_and_tried_again(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    async def nonsense(_: web.Request) -> web.StreamResponse:
+        return web.Response(text="<html>a proxy's page</html>")
+
+    server.put("a")
+    server.list_answers.append(nonsense)
+    copy = reflecting()
+    await copy.exact()
+    assert copy.states == ["reconnecting", "live"]
+
+
+async def test_a_refusal_stops_with_its_reason_and_a_right_granted_later_is_noticed(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("a")
+    server.refused.add(("things", ""))
+    copy = reflecting()
+    await until(lambda: copy.state == "stopped", "stopped")
+    assert "cannot list" in copy.reflector.status.reason
+    server.refused.clear()
+    await copy.exact()
+
+
+async def test_a_burst_of_5000_events_is_exact_and_told_in_batches(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    copy = reflecting()
+    await copy.live()
+    calls = 0
+
+    def count(_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    copy.store.subscribe(count)
+    for number in range(5000):
+        server.put(f"thing-{number % 500}")
+    await copy.exact()
+    assert calls < 2500
+
+
+async def test_after_two_minutes_without_a_server_the_copy_is_fresh_within_35_seconds(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    class Clock:
+        now = 0.0
+
+    returned = False
+
+    async def sleep(seconds: float) -> None:
+        nonlocal returned
+        if seconds > 100:
+            await asyncio.Event().wait()
+        Clock.now += seconds
+        if Clock.now - away >= 120 and not returned:
+            returned = True
+            await server.start()
+
+    server.put("goes")
+    copy = reflecting(
+        backoff=(0.8, 30.0), settled=5.0, options={"sleep": sleep, "clock": lambda: Clock.now, "rng": lambda: 1.0}
+    )
+    await copy.live()
+    Clock.now += 60
+    away = Clock.now
+    await server.stop()
+    server.delete("goes", told=False)
+    await copy.exact()
+    assert returned
+    assert Clock.now - (away + 120) <= 35

@@ -1,0 +1,97 @@
+"""A Status body becomes the error that says the same, without a Secret's values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dashboard import errors
+from dashboard.kube.status import Asked, error_from_response, error_from_status
+
+PODS = Asked("list", "pods", "default")
+
+
+def body(message: str = "", **rest: Any) -> bytes:
+    return json.dumps({"kind": "Status", "message": message, **rest}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.BadInput),
+        (401, errors.Unauthenticated),
+        (403, errors.Forbidden),
+        (404, errors.NotFound),
+        (405, errors.BadInput),
+        (409, errors.Conflict),
+        (410, errors.Gone),
+        (422, errors.Invalid),
+        (429, errors.TooManyRequests),
+        (500, errors.Unavailable),
+        (504, errors.Unavailable),
+    ],
+)
+def test_every_status_has_its_error(status: int, kind: type[errors.ClusterError]) -> None:
+    error = error_from_response(status, body("the server's words"), PODS)
+    assert type(error) is kind
+    assert error.title
+    assert error.message == "the server's words" or kind is errors.Unauthenticated
+
+
+def test_a_refusal_names_what_was_asked_and_whom_to_ask() -> None:
+    asked = Asked("patch", "deployments.apps/scale", "shop", "web")
+    error = error_from_response(403, body('User "u" cannot patch resource'), asked)
+    assert isinstance(error, errors.Forbidden)
+    assert (error.verb, error.resource, error.namespace, error.name) == ("patch", "deployments.apps/scale", "shop", "web")
+    assert error.next_step.endswith("allow: patch deployments.apps/scale web in namespace shop.")
+
+
+def test_a_refusal_by_a_quota_is_not_said_to_be_a_missing_right() -> None:
+    error = error_from_response(403, body('pods "x" is forbidden: exceeded quota: q'), PODS)
+    assert error.next_step == ""
+
+
+def test_the_causes_of_an_invalid_object_are_kept() -> None:
+    causes = [{"reason": "FieldValueInvalid", "field": "spec.replicas", "message": "must be at least 0"}, {}]
+    error = error_from_response(422, body("is invalid", details={"causes": causes}), PODS)
+    assert isinstance(error, errors.Invalid)
+    assert error.causes[0] == errors.FieldCause("spec.replicas", "must be at least 0")
+
+
+def test_retry_after_comes_from_the_header_or_the_details() -> None:
+    error = error_from_response(429, body(details={"retryAfterSeconds": 5}), PODS)
+    assert isinstance(error, errors.TooManyRequests)
+    assert error.retry_after == 5
+    error = error_from_response(503, body(details={"retryAfterSeconds": 5}), PODS, 2.0)
+    assert isinstance(error, errors.Unavailable)
+    assert error.retry_after == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"message": 3}'])
+def test_a_body_that_is_no_status_still_gives_a_sentence(content: bytes) -> None:
+    error = error_from_response(502, content, PODS)
+    assert error.message == "The API server answered 502 to list pods in namespace default."
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'Secret "s" is invalid: data: Invalid value: "canary \\"quoted\\" canary": too long',
+        'Secret "s" is invalid: type: Invalid value: canary: is immutable',
+        'illegal base64, error found in #10 byte of ...|"canary"|..., bigger context ...|{"pw": "canary"}|...',
+    ],
+)
+@pytest.mark.parametrize("status", [400, 422])
+def test_values_of_secrets_are_taken_out(status: int, message: str) -> None:
+    asked = Asked("update", "secrets", "default", "s")
+    error = error_from_response(status, body(message, details={"causes": [{"message": message}]}), asked)
+    assert "canary" not in error.message
+    assert "canary" not in repr(getattr(error, "causes", ()))
+    assert "canary" in error_from_response(status, body(message), PODS).message
+
+
+@pytest.mark.parametrize(("code", "reason"), [(410, "Expired"), (410, "Gone"), (0, "Expired")])
+def test_an_expired_watch_is_gone(code: int, reason: str) -> None:
+    assert isinstance(error_from_status(code, reason, "too old", PODS), errors.Gone)
