@@ -71,6 +71,15 @@ def spark_end(points: str) -> str:
 
 
 @register.filter
+def marked(line: Mapping[str, Any]) -> SafeString:
+    """A line of a diff, its changed part (``mark``) underlined."""
+    text, mark = line["text"], line.get("mark")
+    before, found, after = text.partition(mark) if mark else (text, "", "")
+    changed = f"<b>{escape(found)}</b>" if found else ""
+    return mark_safe(f"{escape(before)}{changed}{escape(after)}")  # noqa: S308
+
+
+@register.filter
 def nav_region(regions: Mapping[str, str], plural: str) -> str:
     """The count of a kind at the side, out of the page's regions: ``r.nav_pods``."""
     return regions.get(f"nav_{plural}".replace("-", "_"), "")
