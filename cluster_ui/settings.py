@@ -165,7 +165,9 @@ CACHES: dict[str, Any] = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
-AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = []  # nobody has a password: a session starts from a one-time link
+AUTH_PASSWORD_VALIDATORS: list[
+    dict[str, str]
+] = []  # nobody has a password: a session starts from a one-time link
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare
 from dashboard.errors import ClusterError
 from dashboard.live.hub import Looker
 from dashboard.live.runtime import ClusterRuntime, runtime
-from dashboard.live.screens import chrome_screen, screen_for
+from dashboard.live.screens import Screen, chrome_screen, screen_for
 from dashboard.live.snapshot import Have
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.view = view
             self.paused = False
             try:
-                screens = [chrome_screen(self.cluster, path)]
+                screens: list[Screen] = [chrome_screen(self.cluster, path)]
                 if (screen := screen_for(self.cluster, path)) is not None:
                     screens.append(screen)
                 for each in screens:
@@ -94,9 +94,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.reload(error.title)
                 return
             await self.cluster.ready(frozenset().union(*(each.plurals for each in screens)))
-            self.lookers = [
-                self.cluster.hub.look(each, have, self.wake.set, self.gone) for each in screens
-            ]
+            self.lookers = [self.cluster.hub.look(each, have, self.wake.set, self.gone) for each in screens]
 
     def stop_looking(self) -> None:
         for looker in self.lookers:

@@ -33,7 +33,9 @@ def session_required(get_response: Handler) -> Handler:
             response = HttpResponse(status=401)
             response.headers["HX-Redirect"] = target
             return response
-        if request.GET.get("format") == "json" or "text/html" not in request.headers.get("Accept", "text/html"):
+        if request.GET.get("format") == "json" or "text/html" not in request.headers.get(
+            "Accept", "text/html"
+        ):
             return JsonResponse({"error": "Sign in first.", "login": target}, status=401)
         return HttpResponseRedirect(target)
 

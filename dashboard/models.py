@@ -89,9 +89,7 @@ class AuditEntry(models.Model):
     name = models.CharField(max_length=253, blank=True)
     detail = models.TextField(blank=True)
     result = models.CharField(max_length=10, choices=Result.choices)
-    change = models.ForeignKey(
-        Change, null=True, blank=True, on_delete=models.PROTECT, related_name="audit"
-    )
+    change = models.ForeignKey(Change, null=True, blank=True, on_delete=models.PROTECT, related_name="audit")
 
     class Meta:
         constraints: ClassVar = [
@@ -104,7 +102,7 @@ class AuditEntry(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.user_name} {self.action} {self.result}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
+        if not self._state.adding:
             raise TypeError("An audit entry is never changed.")
         super().save(*args, **kwargs)
 

@@ -78,7 +78,9 @@ class LazyLines:
             yield {"n": number, "html": yaml_line(line)}
 
 
-_YAML_LINE = re.compile(r"(?P<lead>\s*(?:- )*)(?P<key>[^\s#'\"][^:]*?|'[^']*'|\"[^\"]*\")(?P<colon>:)(?P<rest>\s.*|$)")
+_YAML_LINE = re.compile(
+    r"(?P<lead>\s*(?:- )*)(?P<key>[^\s#'\"][^:]*?|'[^']*'|\"[^\"]*\")(?P<colon>:)(?P<rest>\s.*|$)"
+)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?$|true$|false$|null$")
 
 
@@ -89,5 +91,9 @@ def yaml_line(line: str) -> SafeString:
         return format_html("{}", line)
     value = match["rest"].strip()
     lead = match["rest"][: len(match["rest"]) - len(match["rest"].lstrip())]
-    body = format_html('<span class="{}">{}</span>', "n" if _NUMBER.match(value) else "s", value) if value else ""
+    body = (
+        format_html('<span class="{}">{}</span>', "n" if _NUMBER.match(value) else "s", value)
+        if value
+        else ""
+    )
     return format_html('{}<span class="k">{}</span>:{}{}', match["lead"], match["key"], lead, body)

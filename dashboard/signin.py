@@ -4,8 +4,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,14 +21,14 @@ def _digest(token: str) -> str:
 @transaction.atomic
 def link_create(*, user_name: str = OWNER) -> str:
     """Make the user if new, and the path of a link that signs this user in once."""
-    user, _ = get_user_model().objects.get_or_create(username=user_name)
+    user, _ = User.objects.get_or_create(username=user_name)
     token = secrets.token_urlsafe(32)
     SigninLink.objects.filter(created_at__lt=timezone.now() - timedelta(days=1)).delete()
     SigninLink.objects.create(user=user, token_sha256=_digest(token))
     return f"/login/?token={token}"
 
 
-def link_redeem(*, token: str) -> AbstractUser | None:
+def link_redeem(*, token: str) -> User | None:
     """Use a link up. None when it is unknown, used or older than 10 minutes.
 
     One UPDATE decides, so of two requests with the same token only one signs in.

@@ -19,7 +19,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PARTS = ("checks", "unit", "cluster", "browser")
-CLUSTER_VARIABLES = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "DATABASE_URL", "REDIS_URL")
+CLUSTER_VARIABLES = (
+    "KUBECONFIG",
+    "KUBERNETES_SERVICE_HOST",
+    "KUBERNETES_SERVICE_PORT",
+    "DATABASE_URL",
+    "REDIS_URL",
+)
 
 
 def main() -> int:
@@ -54,13 +60,18 @@ def _step(name: str, run: Callable[[dict[str, str]], int], environment: dict[str
     print(f"\n=== {name}", flush=True)
     began = time.monotonic()
     code = run(environment)
-    print(f"=== {name}: {'ok' if code == 0 else f'failed ({code})'} after {time.monotonic() - began:.0f} s", flush=True)
+    print(
+        f"=== {name}: {'ok' if code == 0 else f'failed ({code})'} after {time.monotonic() - began:.0f} s",
+        flush=True,
+    )
     return code == 0
 
 
 def _command(*words: str | Path, **extra: str) -> Callable[[dict[str, str]], int]:
     def run(environment: dict[str, str]) -> int:
-        return subprocess.run([str(word) for word in words], cwd=ROOT, env=environment | extra, check=False).returncode
+        return subprocess.run(
+            [str(word) for word in words], cwd=ROOT, env=environment | extra, check=False
+        ).returncode
 
     return run
 
@@ -81,12 +92,17 @@ def _chromium(environment: dict[str, str]) -> int:
     if shutil.which("chromium"):
         return 0
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        print("The browser tests need chromium: install it (Debian: apt-get install chromium) and run this again.")
+        print(
+            "The browser tests need chromium: install it (Debian: apt-get install chromium) and run this again."
+        )
         return 1
     print("Installing chromium (about a minute)…", flush=True)
     quiet = environment | {"DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]):
-        if (code := subprocess.run(words, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode) != 0:  # noqa: S603
+    for words in (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
+    ):
+        if (code := subprocess.run(words, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode) != 0:
             return code
     return 0
 

@@ -28,7 +28,9 @@ REVIEW_SECONDS = 15.0
 class Looker:
     """One socket at one group. ``wake`` is called when there is something to send; ``take`` then gives it."""
 
-    def __init__(self, group: Group, have: Have, wake: Callable[[], None], gone: Callable[[str], None]) -> None:
+    def __init__(
+        self, group: Group, have: Have, wake: Callable[[], None], gone: Callable[[str], None]
+    ) -> None:
         self.group = group
         self.wake = wake
         self.gone = gone

@@ -56,7 +56,9 @@ class ClusterRuntime:
         self.version = str((await self.transport.version()).get("gitVersion", ""))
         self.answered_at = datetime.now(UTC)
 
-    def subscribe(self, plurals: Iterable[str], changed: Callable[[Sequence[Any]], None]) -> Callable[[], None]:
+    def subscribe(
+        self, plurals: Iterable[str], changed: Callable[[Sequence[Any]], None]
+    ) -> Callable[[], None]:
         """Be told of every change of objects of these kinds and of the state of their watches."""
         wanted = frozenset(plurals)
         undo = [self.cache.store(plural).subscribe(changed) for plural in wanted]

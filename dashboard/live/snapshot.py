@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from dashboard.render import Part
@@ -65,7 +66,9 @@ class Have:
         return cls(
             hashes(data.get("regions")),
             {
-                str(name): {str(row[0]): str(row[1]) for row in rows if isinstance(row, list) and len(row) == 2}
+                str(name): {
+                    str(row[0]): str(row[1]) for row in rows if isinstance(row, list) and len(row) == 2
+                }
                 for name, rows in (lists.items() if isinstance(lists, dict) else ())
                 if isinstance(rows, list)
             },
@@ -118,7 +121,7 @@ def list_steps(old: Hashes, new: Mapping[str, Part]) -> dict[str, Any]:
 
 def _longest_rising(items: list[tuple[str, int]]) -> frozenset[str]:
     """The keys of a longest run of rising places (patience sorting)."""
-    if all(a[1] < b[1] for a, b in zip(items, items[1:], strict=False)):
+    if all(a[1] < b[1] for a, b in pairwise(items)):
         return frozenset(key for key, _ in items)  # the common case: nothing moved
     tails: list[int] = []
     ends: list[int] = []  # the index in items of each tail

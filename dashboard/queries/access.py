@@ -51,9 +51,7 @@ async def visible(transport: Transport, cache: ClusterCache, plural: str) -> Vis
         # An API server that is away can answer no review. What was allowed stays on screen, marked as not fresh.
         return Visible(scopes)
     seen = frozenset(
-        namespace
-        for namespace, decision in zip(sorted(scopes), decisions, strict=True)
-        if decision.allowed
+        namespace for namespace, decision in zip(sorted(scopes), decisions, strict=True) if decision.allowed
     )
     return Visible(seen) if seen else Visible(frozenset(), _refusal(plural))
 

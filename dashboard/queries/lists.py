@@ -96,7 +96,9 @@ class Listing:
         return self.first + len(self.rows) - 1 if self.rows else 0
 
 
-def listing(reader: Reader, query: ListQuery, namespaces: Namespaces, *, page_size: int | None = PAGE_SIZE) -> Listing:
+def listing(
+    reader: Reader, query: ListQuery, namespaces: Namespaces, *, page_size: int | None = PAGE_SIZE
+) -> Listing:
     """The window that a query asks for, of the rows in ``namespaces`` (None: all). ``page_size`` None: every row."""
     rows = reader.rows(query.plural, namespaces)
     in_scope = len(rows)
@@ -110,7 +112,7 @@ def listing(reader: Reader, query: ListQuery, namespaces: Namespaces, *, page_si
             label_error = str(error)
         else:
             rows = [row for row in rows if selector.matches(row.labels)]
-    by_state = Counter(row.state for row in rows)
+    by_state: Counter[str] = Counter(row.state for row in rows)
     counts = {chip: sum(by_state[state] for state in states) for chip, states in CHIPS.items()}
     if query.state:
         rows = [row for row in rows if row.state in CHIPS[query.state]]
@@ -131,7 +133,7 @@ def _by_name(row: Row) -> tuple[str, str]:
     return row.namespace, row.name
 
 
-def sort_key(kind: Kind[Any], sort: str) -> tuple[Callable[[Row], object], bool]:
+def sort_key(kind: Kind[Any], sort: str) -> tuple[Callable[[Row], Any], bool]:
     """The key function and direction for ``name`` or ``-name``; without one, worst first."""
     if not sort:
         return (lambda row: RANK[row.state]), False
@@ -143,7 +145,9 @@ def sort_key(kind: Kind[Any], sort: str) -> tuple[Callable[[Row], object], bool]
 
 
 # `kubectl get -A` has it as its first column; on screen it stands after the name.
-NAMESPACE = Column("namespace", "Namespace", wide=False, num=False, help="The namespace it lives in.", order=-1)
+NAMESPACE = Column(
+    "namespace", "Namespace", wide=False, num=False, help="The namespace it lives in.", order=-1
+)
 
 
 def shown_columns(kind: Kind[Any], *, namespace: bool = True) -> tuple[Column, ...]:

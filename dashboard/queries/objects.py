@@ -60,18 +60,14 @@ def shown(obj: Mapping[str, Any]) -> dict[str, Any]:
 HIDDEN = "(hidden)"
 
 
-async def object_read(
-    transport: Transport, kind: Kind[Any], namespace: str, name: str
-) -> dict[str, Any]:
+async def object_read(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> dict[str, Any]:
     """The object as it stands at the API server, safe to show. Raises NotFound, Forbidden, Unavailable."""
     answer = await transport.request("GET", kind.gvr, namespace=namespace or None, name=name)
     found: dict[str, Any] = msgspec.json.decode(answer.body)
     return shown(found)
 
 
-async def object_yaml(
-    transport: Transport, kind: Kind[Any], namespace: str, name: str
-) -> tuple[str, str]:
+async def object_yaml(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> tuple[str, str]:
     """(resource version, YAML) of an object, safe to show."""
     found = await object_read(transport, kind, namespace, name)
     return str(found["metadata"].get("resourceVersion", "")), as_yaml(found)
@@ -113,4 +109,3 @@ async def log_lines(
         at, _, text = line.decode("utf-8", "replace").rstrip("\r\n").partition(" ")
         if not since or at > since:
             yield at, text
-

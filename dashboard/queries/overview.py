@@ -152,9 +152,10 @@ def _moment(event: Any) -> tuple[float, str]:
 def event_time(event: Any) -> datetime | None:
     """When it last happened: the series' last, the last, the event's own or the creation time, as kubectl reads it."""
     series = getattr(event, "series", None)
-    return (
+    last: datetime | None = (
         (series.last_observed_time if series else None)
         or event.last_timestamp
         or event.event_time
         or event.metadata.creation_timestamp
     )
+    return last

@@ -81,4 +81,3 @@ def pods_of(reader: Reader, plural: str, obj: Any) -> Sequence[Any]:
     if plural == "deployments":
         return [pod for made in owned(reader, "replicasets", obj) for pod in owned(reader, "pods", made)]
     return list(owned(reader, "pods", obj))
-

@@ -98,7 +98,9 @@ def charts(snapshot: Snapshot) -> dict[str, str]:
 
 def _swaps_main(request: HttpRequest) -> bool:
     """Whether the browser asks only for the middle of the page (htmx navigation, not going back in history)."""
-    return request.headers.get("HX-Target") == "main" and not request.headers.get("HX-History-Restore-Request")
+    return request.headers.get("HX-Target") == "main" and not request.headers.get(
+        "HX-History-Restore-Request"
+    )
 
 
 def _cluster(context: str) -> ClusterRuntime | None:

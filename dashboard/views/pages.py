@@ -30,7 +30,13 @@ from .errors import clear_errors
 
 
 async def page(
-    request: HttpRequest, cluster: ClusterRuntime, screen: Screen, *, title: str, template: str = "", **more: Any
+    request: HttpRequest,
+    cluster: ClusterRuntime,
+    screen: Screen,
+    *,
+    title: str,
+    template: str = "",
+    **more: Any,
 ) -> HttpResponse:
     """A screen as a page (or its middle): prepared, its kinds listed, with the same parts that frames update later.
 
@@ -107,9 +113,7 @@ def _rows(screen: ListScreen, found: Listing) -> Iterator[dict[str, str]]:
     """The rows in kubectl's words, by column key, with ``namespace`` and ``uid`` besides."""
     now = datetime.now(UTC)
     for row in found.rows:
-        cells = {
-            column.key: cell_text(row.cells[column.order], now) for column in screen.kind.columns
-        }
+        cells = {column.key: cell_text(row.cells[column.order], now) for column in screen.kind.columns}
         yield {**cells, "namespace": row.namespace, "uid": row.uid}
 
 
@@ -187,4 +191,3 @@ def _actions(screen: DetailScreen) -> list[dict[str, str]]:
     if screen.kind.plural != "deployments":
         return []
     return [{"id": "scale", "title": "Scale…", "icon": "scale", "url": f"{screen.context()['url']}scale/"}]
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.http import QueryDict
@@ -21,7 +22,7 @@ from .scale import ScaleScreen
 __all__ = ["Screen", "chrome_screen", "screen_for"]
 
 # By the name of the URL pattern. Addresses that are not here show nothing that moves.
-SCREENS = {
+SCREENS: dict[str, type[Screen]] = {
     "overview": OverviewScreen,
     "list": ListScreen,
     "detail": DetailScreen,
@@ -41,7 +42,8 @@ def screen_for(runtime: ClusterRuntime, path: str) -> Screen | None:
     if screen is None:
         return None
     arguments = {key: value for key, value in match.kwargs.items() if key != "context"}
-    return screen(runtime, params=QueryDict(parts.query), **arguments)
+    make: Callable[..., Screen] = screen
+    return make(runtime, params=QueryDict(parts.query), **arguments)
 
 
 def chrome_screen(runtime: ClusterRuntime, path: str) -> ChromeScreen:

@@ -34,7 +34,6 @@ def replicas_chart(steps: Sequence[Step]) -> Chart:
 def replicas_table(steps: Sequence[Step]) -> render.Part:
     """The latest steps as a table, newest first."""
     rows = [
-        {"at": _moment(at), "values": [wanted, ready]}
-        for at, wanted, ready in reversed(steps[-TABLE_ROWS:])
+        {"at": _moment(at), "values": [wanted, ready]} for at, wanted, ready in reversed(steps[-TABLE_ROWS:])
     ]
     return render.region("chart_table_replicas", {"columns": ["Wanted", "Ready"], "rows": rows})

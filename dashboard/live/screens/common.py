@@ -58,7 +58,9 @@ def iso(moment: datetime | None) -> str:
 def row_part(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequence[Column]) -> render.Part:
     """A list's row. Its facts are the row itself: made once per version of the object."""
     return render.partial(
-        "row", row_context(runtime, plural, row, columns), (row.uid, row.cells, row.state, row.reason, len(columns))
+        "row",
+        row_context(runtime, plural, row, columns),
+        (row.uid, row.cells, row.state, row.reason, len(columns)),
     )
 
 
@@ -112,12 +114,8 @@ def freshness(runtime: ClusterRuntime, plurals: Iterable[str]) -> dict[str, Any]
     A kind that may not be listed says so on the screen itself and does not make the rest stale.
     """
     wanted = list(plurals)
-    statuses = [
-        runtime.cache.status(plural) for plural in wanted if runtime.cache.denied(plural) is None
-    ]
-    changes = [
-        change for plural in wanted if (change := runtime.cache.store(plural).last_change) is not None
-    ]
+    statuses = [runtime.cache.status(plural) for plural in wanted if runtime.cache.denied(plural) is None]
+    changes = [change for plural in wanted if (change := runtime.cache.store(plural).last_change) is not None]
     since = max(changes, default=None)
     if not statuses:
         return {"state": "stopped", "since": iso(since), "reason": "You may not watch what this page shows."}
@@ -136,9 +134,7 @@ async def visibility(runtime: ClusterRuntime, plurals: Iterable[str]) -> dict[st
 
 def rights_key(seen: Mapping[str, Visible]) -> Hashable:
     """Rights as part of a screen's key: whoever may see the same shares what is rendered, nobody else."""
-    return tuple(
-        (plural, each.namespaces, each.denied is None) for plural, each in sorted(seen.items())
-    )
+    return tuple((plural, each.namespaces, each.denied is None) for plural, each in sorted(seen.items()))
 
 
 def listed(runtime: ClusterRuntime, plural: str) -> bool:

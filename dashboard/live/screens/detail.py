@@ -33,7 +33,9 @@ from .problems import problem_rows
 EVENTS, PODS = 50, 100
 LOG_LINES = 500
 TABS = {"overview": "Overview", "events": "Events", "logs": "Logs", "yaml": "YAML"}
-WITH_PODS = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "services", "nodes"})
+WITH_PODS = frozenset(
+    {"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "services", "nodes"}
+)
 
 
 class DetailScreen(Screen):
@@ -69,9 +71,7 @@ class DetailScreen(Screen):
 
     @property
     def tabs(self) -> dict[str, str]:
-        return {
-            tab: title for tab, title in TABS.items() if tab != "logs" or self.kind.plural == "pods"
-        }
+        return {tab: title for tab, title in TABS.items() if tab != "logs" or self.kind.plural == "pods"}
 
     @property
     def key(self) -> Hashable:
@@ -193,7 +193,7 @@ class DetailScreen(Screen):
     def _belongs(self, obj: Any) -> dict[str, Any]:
         """Owners, this, and what it made, as steps from left to right; nothing when it stands alone."""
         reader = self.runtime.reader
-        above = [
+        above: list[dict[str, Any]] = [
             {"kind": ref.kind, "name": ref.name, "url": ref_url(self.runtime, ref), "note": "", "state": "ok"}
             for ref in owners(reader, obj)
         ]
@@ -209,8 +209,11 @@ class DetailScreen(Screen):
         ]
         if not above and not below:
             return {"chain": []}
-        here = {"kind": self.kind.kind, "name": self.name, "here": True}
-        steps = [{"caption": "Belongs to" if at == 0 else "which made", "items": [item]} for at, item in enumerate(above)]
+        here: dict[str, Any] = {"kind": self.kind.kind, "name": self.name, "here": True}
+        steps = [
+            {"caption": "Belongs to" if at == 0 else "which made", "items": [item]}
+            for at, item in enumerate(above)
+        ]
         steps.append({"caption": "which made" if above else "This", "items": [here]})
         if below:
             steps.append({"caption": "which made", "items": below})
@@ -274,7 +277,9 @@ class DetailScreen(Screen):
                 "ports": ", ".join(each.ports),
                 "since": iso(each.since),
                 "logs_url": f"{logs}?container={each.name}" if has_logs else "",
-                "previous_url": f"{logs}?container={each.name}&previous=1" if has_logs and each.previous else "",
+                "previous_url": f"{logs}?container={each.name}&previous=1"
+                if has_logs and each.previous
+                else "",
             }
             for each in detail.containers
         ]
@@ -462,7 +467,9 @@ class LogTail:
     async def _consume(self, *, follow: bool) -> None:
         after = self.lines[-1][1] if self.lines else ""
         try:
-            async for at, text in log_lines(self.screen.runtime.transport, self.request(), follow=follow, since=after):
+            async for at, text in log_lines(
+                self.screen.runtime.transport, self.request(), follow=follow, since=after
+            ):
                 self.count += 1
                 self.lines.append((self.count, at, text))
                 self.trouble = ""
@@ -483,7 +490,9 @@ class LogTail:
             await self._consume(follow=True)
             if self._changed:
                 self._changed()
-            await asyncio.sleep(3)  # the container ended or is not there yet: its next run has a log of its own
+            await asyncio.sleep(
+                3
+            )  # the container ended or is not there yet: its next run has a log of its own
 
     def stop(self) -> None:
         self._changed = None

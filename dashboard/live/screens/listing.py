@@ -28,9 +28,7 @@ class ListScreen(Screen):
     def __init__(self, runtime: ClusterRuntime, params: QueryDict, plural: str) -> None:
         super().__init__(runtime)
         if plural not in KINDS:
-            raise NotFound(
-                f"There is no list of {plural}.", next_step="Choose one of the kinds at the side."
-            )
+            raise NotFound(f"There is no list of {plural}.", next_step="Choose one of the kinds at the side.")
         self.kind = KINDS[plural]
         self.columns = shown_columns(self.kind)
         self.query = ListQuery.read(plural, params)
@@ -187,7 +185,9 @@ class ListScreen(Screen):
                     "wide": column.wide,
                     "help": column.help,
                     "sorted": {column.key: "asc", f"-{column.key}": "desc"}.get(sort, ""),
-                    "sort_url": self._url(sort=f"-{column.key}" if sort == column.key else column.key, page=1),
+                    "sort_url": self._url(
+                        sort=f"-{column.key}" if sort == column.key else column.key, page=1
+                    ),
                 }
                 for column in self.columns
             ],
@@ -197,9 +197,7 @@ class ListScreen(Screen):
             "keep": [("namespace", namespace) for namespace in self.query.namespaces]
             + [(key, value) for key, value in (("state", self.query.state), ("sort", sort)) if value],
             "path": list_url(self.runtime, self.kind.plural),
-            "exports": {
-                form: self._export_url(form) for form in ("json", "csv", "tsv")
-            },
+            "exports": {form: self._export_url(form) for form in ("json", "csv", "tsv")},
             "kubectl": self._kubectl(),
         }
 

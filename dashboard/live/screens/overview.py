@@ -79,9 +79,7 @@ class OverviewScreen(Screen):
             },
             lists={
                 "problems": problem_rows(self.runtime, wrong[:PROBLEMS]),
-                "changes": {
-                    row["id"]: render.partial("change", row) for row in changing[:CHANGES]
-                },
+                "changes": {row["id"]: render.partial("change", row) for row in changing[:CHANGES]},
                 "events": event_rows(self.runtime, events),
             },
             charts={"replicas": replicas_chart(steps)},
@@ -135,7 +133,9 @@ class OverviewScreen(Screen):
                 "title": "Pods fine",
                 "value": str(pods["ok"]),
                 "of": f"of {pods.total()}",
-                "note": f"{need} need a person" if need else f"{pods['info']} changing, {pods['done']} finished",
+                "note": f"{need} need a person"
+                if need
+                else f"{pods['info']} changing, {pods['done']} finished",
                 "state": "bad" if pods["bad"] else "warn" if need else "ok",
                 "url": list_url(self.runtime, "pods", "?state=need" if need else ""),
             },
@@ -274,7 +274,12 @@ class OverviewScreen(Screen):
             ],
             "states": dict(each.states) if not drawn else {},
             "bars": [
-                _bar("CPU", each.asked.cpu, each.asked.cpu_of, f"{each.asked.cpu:.3g} of {each.asked.cpu_of:g} cores requested"),
+                _bar(
+                    "CPU",
+                    each.asked.cpu,
+                    each.asked.cpu_of,
+                    f"{each.asked.cpu:.3g} of {each.asked.cpu_of:g} cores requested",
+                ),
                 _bar(
                     "Memory",
                     each.asked.memory,

@@ -1,0 +1,38 @@
+"""Runs the benchmarks on a sandbox of their own, prints medians and ratios, and takes the sandbox down again."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from bench import decode, live
+from sandbox import Sandbox
+
+FULL = {"pods": 5000, "events": 120, "rounds": 9}
+SHORT = {"pods": 300, "events": 20, "rounds": 5}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("figure", nargs="?", choices=["decode", "live"], help="one figure (default: both)")
+    parser.add_argument("--short", action="store_true", help="small and quick, as in continuous integration")
+    arguments = parser.parse_args()
+    size = SHORT if arguments.short else FULL
+    with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
+        sandbox = Sandbox("cluster-ui-bench", home=Path(home) / "sandbox")
+        try:
+            print("Starting a sandbox…", flush=True)
+            sandbox.up(samples=False)
+            if arguments.figure in (None, "live"):
+                print(live.run(sandbox, Path(home), events=size["events"]), flush=True)
+            if arguments.figure in (None, "decode"):
+                print(f"Making {size['pods']} pods…", flush=True)
+                sandbox.scale(pods=size["pods"])
+                print(decode.run(sandbox, pods=size["pods"], rounds=size["rounds"]), flush=True)
+        finally:
+            sandbox.destroy()
+
+
+if __name__ == "__main__":
+    main()

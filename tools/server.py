@@ -1,0 +1,96 @@
+"""A dashboard of its own for browser tests and benchmarks: own database, own port, one given cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from urllib.error import URLError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Server:
+    """`manage.py serve` as a process. Use as a context manager; ``log`` keeps what it printed."""
+
+    def __init__(self, home: Path, kubeconfig: Path, **settings: str) -> None:
+        self.home = home
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.log = home / "server.log"
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CLUSTER_UI_", "KUBE")) and name not in ("DATABASE_URL", "REDIS_URL")
+        }
+        self.environment = kept | {"CLUSTER_UI_HOME": str(home), "KUBECONFIG": str(kubeconfig)} | settings
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def manage(self, *words: str) -> str:
+        """What a management command prints. Raises CalledProcessError when it fails."""
+        done = subprocess.run(  # our own command
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def signin_link(self, user: str = "owner") -> str:
+        return self.manage("signin_link", "--user", user, "--base", self.base).strip()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # our own command
+                [sys.executable, "manage.py", "serve", "--port", str(self.port)],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.base}/readyz", timeout=2):  # noqa: S310 # our own address
+                    return
+            except (URLError, OSError):
+                time.sleep(0.1)
+        self.stop()
+        raise RuntimeError(f"The server did not start:\n{self.log.read_text()[-3000:]}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self.process is not None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+    def __enter__(self) -> Server:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.manage("migrate", "-v0")
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
