@@ -7,7 +7,7 @@ import ssl
 
 import aiohttp
 
-from dashboard.errors import ClusterError, Unauthenticated, Unavailable
+from dashboard.errors import Unavailable
 
 __all__ = ["Silence", "explain"]
 
@@ -16,7 +16,7 @@ class Silence(Unavailable):
     """A stream brought nothing for as long as was allowed; it may be healthy all the same."""
 
 
-def explain(error: BaseException, server: str, seconds: float | None) -> ClusterError:
+def explain(error: BaseException, server: str, seconds: float | None) -> Unavailable:
     """The error for what the HTTP library or the system raised; ``seconds`` is the limit that was set."""
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
@@ -49,8 +49,6 @@ def explain(error: BaseException, server: str, seconds: float | None) -> Cluster
             return Unavailable(
                 f"{server} said nothing{limit}.", next_step="Check the network, and the API server's load."
             )
-        case aiohttp.ClientOSError(strerror=str() as reason) if "CERTIFICATE" in reason.upper():
-            return _tls(error, server)
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return Unavailable(
                 "The server's address in the kubeconfig is not a URL.",
@@ -60,13 +58,7 @@ def explain(error: BaseException, server: str, seconds: float | None) -> Cluster
             return Unavailable(f"The connection to {server} broke.", next_step="It is tried again by itself.")
 
 
-def _tls(error: BaseException, server: str) -> ClusterError:
-    text = str(error)
-    if "ALERT" in text.upper():  # the server says so, about us
-        return Unauthenticated(
-            f"{server} does not accept the client certificate.",
-            next_step="It may have ended: get new credentials for the kubeconfig.",
-        )
+def _tls(error: BaseException, server: str) -> Unavailable:
     cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error
     reason = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "the handshake failed"
     return Unavailable(

@@ -64,6 +64,7 @@ class Transport:
         self._credentials = credentials
         self._session: aiohttp.ClientSession | None = None
         self._tls: tuple[Credential, ssl.SSLContext | bool] | None = None
+        self._streams: set[aiohttp.ClientResponse] = set()
         self._closed = False
 
     async def request(
@@ -122,10 +123,12 @@ class Transport:
                 response = await self._open("GET", path, asked, query, None, "", accept, limits)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise explain(error, self._base, OPEN_SECONDS) from error
+        self._streams.add(response)
         try:
             async with aclosing(self._batches(response, silence)) as batches:
                 yield batches
         finally:
+            self._streams.discard(response)
             response.close()
 
     async def lines(
@@ -161,6 +164,8 @@ class Transport:
     async def close(self) -> None:
         """Ends every connection; the streams that are still open raise Unavailable."""
         self._closed = True
+        for response in self._streams:
+            response.close()  # the session alone would leave its reader waiting for ever
         if self._session is not None:
             await self._session.close()
             self._session = None

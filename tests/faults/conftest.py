@@ -71,9 +71,7 @@ class Copy:
 
 
 @pytest_asyncio.fixture
-async def reflecting(
-    server: ScriptedServer, transport: Transport
-) -> AsyncIterator[Callable[..., Copy]]:
+async def reflecting(server: ScriptedServer, transport: Transport) -> AsyncIterator[Callable[..., Copy]]:
     """Starts a reflector; the keywords are Timing's, and ``options`` the Reflector's."""
     tasks: list[asyncio.Task[None]] = []
 

@@ -1,7 +1,7 @@
 """An API server on 127.0.0.1 that does what a test tells it: lists in chunks, watches, and every fault on demand.
 
-It keeps objects of any resource with a revision counter and a history, as etcd does, so that a test can ask at the end whether a
-copy equals the server's state. It knows only what lists, watches and access reviews need.
+It keeps objects of any resource with a revision counter and a history, as etcd does, so that a test can ask at the
+end whether a copy equals the server's state. It knows only what lists, watches and access reviews need.
 """
 
 from __future__ import annotations
@@ -163,12 +163,21 @@ class ScriptedServer:
         self.revision += 1
         known = self._objects.get(key)
         uid = known["metadata"]["uid"] if known else f"uid-{name}-{self.revision}"
-        obj = {"metadata": {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": str(self.revision)}}
+        obj = {
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "uid": uid,
+                "resourceVersion": str(self.revision),
+            }
+        }
         self._objects[key] = obj
         self._record("MODIFIED" if known else "ADDED", key, obj, told)
         return str(self.revision)
 
-    def delete(self, name: str, namespace: str = "default", *, plural: str = "things", told: bool = True) -> None:
+    def delete(
+        self, name: str, namespace: str = "default", *, plural: str = "things", told: bool = True
+    ) -> None:
         """Deletes; the event carries the revision of the deletion."""
         key = (plural, namespace, name)
         obj = self._objects.pop(key)
@@ -176,7 +185,9 @@ class ScriptedServer:
         last = {"metadata": {**obj["metadata"], "resourceVersion": str(self.revision)}}
         self._record("DELETED", key, last, told)
 
-    def state(self, plural: str = "things", namespaces: Iterable[str] | None = None) -> dict[tuple[str, str], str]:
+    def state(
+        self, plural: str = "things", namespaces: Iterable[str] | None = None
+    ) -> dict[tuple[str, str], str]:
         """What a correct copy holds: uid by namespace and name, with the resourceVersion."""
         wanted = None if namespaces is None else set(namespaces)
         return {
@@ -204,7 +215,9 @@ class ScriptedServer:
         for watcher in self._watchers:
             watcher.lines.put_nowait(line)
 
-    def send_object(self, event: str, name: str, version: str, namespace: str = "default", uid: str = "") -> None:
+    def send_object(
+        self, event: str, name: str, version: str, namespace: str = "default", uid: str = ""
+    ) -> None:
         """An event that the history does not hold."""
         metadata = {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": version}
         self.send(event, {"metadata": metadata})
@@ -222,7 +235,9 @@ class ScriptedServer:
         return sum(
             1
             for request in self.requests
-            if request.method == "GET" and ("watch" in request.query) == watch and request.path.startswith(path)
+            if request.method == "GET"
+            and ("watch" in request.query) == watch
+            and request.path.startswith(path)
         )
 
     def _record(self, event: str, key: Key, obj: dict[str, Any], told: bool) -> None:
@@ -266,7 +281,9 @@ class ScriptedServer:
     async def _review(self, request: web.Request) -> web.Response:
         asked = (await request.json())["spec"]["resourceAttributes"]
         allowed = not self._is_refused(asked["resource"], asked["namespace"])
-        return web.json_response({"status": {"allowed": allowed, "reason": "" if allowed else "no rule"}}, status=201)
+        return web.json_response(
+            {"status": {"allowed": allowed, "reason": "" if allowed else "no rule"}}, status=201
+        )
 
     def _list(self, query: dict[str, str], plural: str, namespace: str) -> web.Response:
         start, version = 0, str(self.revision)
@@ -317,12 +334,19 @@ class ScriptedServer:
         return response
 
 
-def cluster_at(directory: Path, server: str, *, user: dict[str, Any] | None = None, **cluster: Any) -> Cluster:
+def cluster_at(
+    directory: Path, server: str, *, user: dict[str, Any] | None = None, **cluster: Any
+) -> Cluster:
     """A cluster out of a kubeconfig written into ``directory``."""
     path = directory / "kubeconfig"
     document = {
         "current-context": "test",
-        "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u", "namespace": cluster.pop("namespace", "")}}],
+        "contexts": [
+            {
+                "name": "test",
+                "context": {"cluster": "c", "user": "u", "namespace": cluster.pop("namespace", "")},
+            }
+        ],
         "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}],
         "users": [{"name": "u", "user": user or {}}],
     }
@@ -342,7 +366,7 @@ async def until(condition: Callable[[], bool], what: str = "", *, seconds: float
     """Waits for a condition."""
     try:
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 anything may be waited for
                 await asyncio.sleep(0.002)
     except TimeoutError:
         raise AssertionError(f"never happened: {what or condition}") from None

@@ -159,7 +159,7 @@ async def test_a_refused_cluster_wide_list_leads_to_the_namespaces_that_may_be_r
     cache = make()
     with cache.lease(["things"]):
         await cache.synced(["things"], 5)
-        assert cache.scopes("things") == {"one", "two"}
+        assert cache.scopes("things") == frozenset({"one", "two"})
         assert copied(cache.store("things").values()) == server.state(namespaces=["one", "two"])
         assert cache.status("things").state == "live"
         assert cache.denied("things") is None
@@ -177,7 +177,7 @@ async def test_where_namespaces_cannot_be_listed_those_of_the_settings_are_read(
     cache = make(namespaces=("team", "foreign"))
     with cache.lease(["things"]):
         await cache.synced(["things"], 5)
-        assert cache.scopes("things") == {"team"}
+        assert cache.scopes("things") == frozenset({"team"})
         assert copied(cache.store("things").values()) == server.state(namespaces=["team"])
 
 
@@ -195,7 +195,9 @@ async def test_without_settings_the_contexts_own_namespace_is_read(
     await transport.close()
 
 
-async def test_what_may_be_read_nowhere_is_denied_and_does_not_raise(server: ScriptedServer, make: Make) -> None:
+async def test_what_may_be_read_nowhere_is_denied_and_does_not_raise(
+    server: ScriptedServer, make: Make
+) -> None:
     server.put("one", "", plural="namespaces")
     server.put("a", "one")
     server.refused = {("things", ""), ("things", "*"), ("nodes", "")}
@@ -220,16 +222,18 @@ async def test_rights_that_change_are_noticed_in_both_directions(server: Scripte
     cache = make()
     with cache.lease(["things"]):
         await cache.synced(["things"], 5)
-        assert cache.scopes("things") == {"one"}
+        assert cache.scopes("things") == frozenset({"one"})
         server.refused = {("things", "")}
         await until(lambda: copied(cache.store("things").values()) == server.state(), "a namespace more")
-        assert cache.scopes("things") == {"one", "two"}
+        assert cache.scopes("things") == frozenset({"one", "two"})
         server.refused = set()
-        await until(lambda: cache.scopes("things") is None and cache.status("things").state == "live", "everything")
+        await until(
+            lambda: cache.scopes("things") is None and cache.status("things").state == "live", "everything"
+        )
         assert copied(cache.store("things").values()) == server.state()
         server.refused = {("things", ""), ("things", "one")}
         server.cut()
-        await until(lambda: cache.scopes("things") == {"two"}, "less again")
+        await until(lambda: cache.scopes("things") == frozenset({"two"}), "less again")
         await until(lambda: copied(cache.store("things").values()) == server.state(namespaces=["two"]))
 
 
@@ -244,11 +248,11 @@ async def test_a_namespace_made_later_is_read_and_one_that_is_gone_is_forgotten(
         await cache.synced(["things"], 5)
         server.put("two", "", plural="namespaces")
         server.put("b", "two")
-        await until(lambda: cache.scopes("things") == {"one", "two"})
+        await until(lambda: cache.scopes("things") == frozenset({"one", "two"}))
         await until(lambda: copied(cache.store("things").values()) == server.state())
         server.delete("one", "", plural="namespaces")
         server.delete("a", "one", told=False)
-        await until(lambda: cache.scopes("things") == {"two"})
+        await until(lambda: cache.scopes("things") == frozenset({"two"}))
         await until(lambda: copied(cache.store("things").values()) == server.state())
 
 
@@ -262,7 +266,7 @@ async def test_not_more_namespaces_are_watched_than_the_limit_and_it_says_so(
     with cache.lease(["things"]):
         await cache.synced(["things"], 5)
         await until(lambda: cache.status("things").state == "live")
-        assert cache.scopes("things") == {"ns-0", "ns-1", "ns-2", "ns-3"}
+        assert cache.scopes("things") == frozenset({"ns-0", "ns-1", "ns-2", "ns-3"})
         assert "5 more namespaces" in cache.status("things").reason
 
 

@@ -1,4 +1,4 @@
-"""What the reflector promises under every fault: in the end the copy is the server's state, and until then the status says so."""
+"""Under every fault the copy is the server's state in the end, and until then the status says so."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ async def test_a_long_list_is_read_in_chunks(server: ScriptedServer, reflecting:
     assert copy.states == ["live"]
 
 
-async def test_the_first_chunk_is_there_before_the_last_one(server: ScriptedServer, reflecting: Start) -> None:
+async def test_the_first_chunk_is_there_before_the_last_one(
+    server: ScriptedServer, reflecting: Start
+) -> None:
     for number in range(20):
         server.put(f"thing-{number:02}")
     let_go = asyncio.Event()
@@ -171,7 +173,9 @@ async def test_a_server_that_came_back_with_another_history_is_noticed(
     await copy.exact()
 
 
-async def test_an_expired_continue_token_leads_to_a_full_list(server: ScriptedServer, reflecting: Start) -> None:
+async def test_an_expired_continue_token_leads_to_a_full_list(
+    server: ScriptedServer, reflecting: Start
+) -> None:
     for number in range(25):
         server.put(f"thing-{number:02}")
     server.expire_continue = True
@@ -195,7 +199,9 @@ async def test_a_half_open_connection_is_noticed_and_opened_again(
     await copy.exact()
 
 
-async def test_a_healthy_watch_without_bookmarks_stays_live(server: ScriptedServer, reflecting: Start) -> None:
+async def test_a_healthy_watch_without_bookmarks_stays_live(
+    server: ScriptedServer, reflecting: Start
+) -> None:
     server.put("a")
     copy = reflecting(silence=0.05)
     await copy.live()
@@ -313,7 +319,9 @@ async def test_429_waits_as_long_as_it_was_told_and_does_not_list_again(
     assert copy.states == ["reconnecting", "live"]
 
 
-async def test_503_with_retry_after_is_honoured_for_lists_too(server: ScriptedServer, reflecting: Start) -> None:
+async def test_503_with_retry_after_is_honoured_for_lists_too(
+    server: ScriptedServer, reflecting: Start
+) -> None:
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -413,7 +421,9 @@ async def test_after_two_minutes_without_a_server_the_copy_is_fresh_within_35_se
 
     server.put("goes")
     copy = reflecting(
-        backoff=(0.8, 30.0), settled=5.0, options={"sleep": sleep, "clock": lambda: Clock.now, "rng": lambda: 1.0}
+        backoff=(0.8, 30.0),
+        settled=5.0,
+        options={"sleep": sleep, "clock": lambda: Clock.now, "rng": lambda: 1.0},
     )
     await copy.live()
     Clock.now += 60

@@ -15,7 +15,9 @@ from tests.faults.scripted import THING
 
 def obj(name: str, version: int | str, *, namespace: str = "default", uid: str = "") -> Object:
     return Object(
-        metadata=ObjectMeta(name=name, namespace=namespace, uid=uid or f"uid-{name}", resource_version=str(version))
+        metadata=ObjectMeta(
+            name=name, namespace=namespace, uid=uid or f"uid-{name}", resource_version=str(version)
+        )
     )
 
 
@@ -48,7 +50,11 @@ def test_replace_tells_only_what_differs(store: Store[Object]) -> None:
     kept = obj("kept", 1)
     store.replace([kept, obj("changed", 2), obj("gone", 3)], "3")
     deltas = store.replace([obj("kept", 1), obj("changed", 5), obj("new", 4)], "5")
-    assert told(deltas) == [("MODIFIED", "default", "changed"), ("ADDED", "default", "new"), ("DELETED", "default", "gone")]
+    assert told(deltas) == [
+        ("MODIFIED", "default", "changed"),
+        ("ADDED", "default", "new"),
+        ("DELETED", "default", "gone"),
+    ]
     assert store.get("default", "kept") is kept
     assert store.by_uid("uid-gone") is None
 
@@ -146,7 +152,14 @@ def test_the_time_of_the_last_change_moves_only_with_a_change() -> None:
 
 @pytest.mark.parametrize(
     ("version", "than", "older"),
-    [("9", "10", True), ("10", "9", False), ("7", "7", False), ("", "7", False), ("a", "b", False), ("7", "x", False)],
+    [
+        ("9", "10", True),
+        ("10", "9", False),
+        ("7", "7", False),
+        ("", "7", False),
+        ("a", "b", False),
+        ("7", "x", False),
+    ],
 )
 def test_only_numbers_are_compared(version: str, than: str, older: bool) -> None:
     assert is_older(version, than) is older
@@ -170,7 +183,10 @@ def test_any_order_and_repetition_of_events_ends_in_the_servers_state(
             known = truth.get(name)
             truth[name] = obj(name, version, uid=known.metadata.uid if known else f"{name}-{version}")
             events.append(event("MODIFIED" if known else "ADDED", truth[name]))
-    repeated = [*events, *data.draw(st.lists(st.sampled_from(events), max_size=10) if events else st.just([]))]
+    repeated = [
+        *events,
+        *data.draw(st.lists(st.sampled_from(events), max_size=10) if events else st.just([])),
+    ]
     store: Store[Object] = Store(THING)
     store.apply_all(data.draw(st.permutations(repeated)))
     assert {thing.metadata.name: thing for thing in store.values()} == truth

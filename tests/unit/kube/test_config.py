@@ -22,7 +22,9 @@ def kubeconfig(path: Path, *contexts: str, current: str = "", **parts: Any) -> P
     document = {
         "current-context": current,
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in contexts],
-        "clusters": [{"name": name, "cluster": {"server": f"https://{path.stem}/{name}"}} for name in contexts],
+        "clusters": [
+            {"name": name, "cluster": {"server": f"https://{path.stem}/{name}"}} for name in contexts
+        ],
         "users": [{"name": name, "user": {"token": "canary-token"}} for name in contexts],
         **parts,
     }
@@ -53,7 +55,10 @@ def test_of_several_files_the_first_to_name_something_wins(tmp_path: Path) -> No
 
 
 def test_relative_paths_are_relative_to_their_own_file(tmp_path: Path) -> None:
-    user = {"name": "u", "user": {"client-certificate": "pki/u.crt", "client-key": "/abs/u.key", "tokenFile": "t"}}
+    user = {
+        "name": "u",
+        "user": {"client-certificate": "pki/u.crt", "client-key": "/abs/u.key", "tokenFile": "t"},
+    }
     cluster = {"name": "c", "cluster": {"server": "https://c", "certificate-authority": "../ca.crt"}}
     context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
     (tmp_path / "users").mkdir()
@@ -78,7 +83,9 @@ def test_without_kubeconfig_the_home_directorys_file_is_read(tmp_path: Path) -> 
 
 
 def service_account(directory: Path) -> Path:
-    claims = base64.urlsafe_b64encode(json.dumps({"sub": "system:serviceaccount:ui:cluster-ui"}).encode()).decode()
+    claims = base64.urlsafe_b64encode(
+        json.dumps({"sub": "system:serviceaccount:ui:cluster-ui"}).encode()
+    ).decode()
     directory.mkdir()
     (directory / "token").write_text(f"header.{claims.rstrip('=')}.signature")
     (directory / "namespace").write_text("ui\n")
@@ -91,7 +98,11 @@ def test_inside_a_pod_its_service_account_is_used(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "6443"}
     sandbox = kubeconfig(tmp_path / "sandbox", "sandbox")
     (found,) = load_clusters(environ=environ, sandbox_kubeconfig=sandbox, service_account_dir=directory)
-    assert (found.source, found.source_detail, found.server) == ("in-cluster", str(directory), "https://[fd00::1]:6443")
+    assert (found.source, found.source_detail, found.server) == (
+        "in-cluster",
+        str(directory),
+        "https://[fd00::1]:6443",
+    )
     assert (found.user, found.namespace) == ("system:serviceaccount:ui:cluster-ui", "ui")
     assert found.connection.user["tokenFile"] == str(directory / "token")
     kubeconfig(tmp_path / ".kube" / "config", "home")  # what a person put there goes before
@@ -125,7 +136,12 @@ def test_a_kubeconfig_that_is_named_and_missing_is_an_error_not_another_cluster(
 
 @pytest.mark.parametrize(
     "content",
-    ["- a list", "users:\n- user: {token: canary-token}", "users: canary-token", "token: 'canary-token\n  x: ["],
+    [
+        "- a list",
+        "users:\n- user: {token: canary-token}",
+        "users: canary-token",
+        "token: 'canary-token\n  x: [",
+    ],
 )
 def test_a_broken_kubeconfig_is_explained_without_its_content(tmp_path: Path, content: str) -> None:
     path = tmp_path / "config"

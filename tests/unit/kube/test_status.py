@@ -44,7 +44,12 @@ def test_a_refusal_names_what_was_asked_and_whom_to_ask() -> None:
     asked = Asked("patch", "deployments.apps/scale", "shop", "web")
     error = error_from_response(403, body('User "u" cannot patch resource'), asked)
     assert isinstance(error, errors.Forbidden)
-    assert (error.verb, error.resource, error.namespace, error.name) == ("patch", "deployments.apps/scale", "shop", "web")
+    assert (error.verb, error.resource, error.namespace, error.name) == (
+        "patch",
+        "deployments.apps/scale",
+        "shop",
+        "web",
+    )
     assert error.next_step.endswith("allow: patch deployments.apps/scale web in namespace shop.")
 
 

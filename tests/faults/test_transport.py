@@ -1,0 +1,362 @@
+"""Requests and streams: credentials, limits, and what a failure on the way is called."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from dashboard import errors
+from dashboard.kinds.base import GVR
+from dashboard.kube import access
+from dashboard.kube import transport as transport_module
+from dashboard.kube.failures import Silence
+from dashboard.kube.transport import Transport
+
+from .scripted import THING, ScriptedServer, cluster_at, failure, until
+
+PODS = GVR("", "v1", "pods")
+
+
+@contextlib.asynccontextmanager
+async def reaching(tmp_path: Path, server: str, **options: Any) -> AsyncIterator[Transport]:
+    made = Transport(cluster_at(tmp_path, server, **options), user_agent="cluster-ui/test")
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_an_answer_is_raw_bytes(server: ScriptedServer, transport: Transport) -> None:
+    server.put("a", plural="pods")
+    response = await transport.request("GET", PODS, namespace="default", query={"limit": "5"})
+    assert response.status == 200
+    assert json.loads(response.body)["items"][0]["metadata"]["name"] == "a"
+    assert response.headers["content-type"].startswith("application/json")
+    assert server.requests[0].path == "/api/v1/namespaces/default/pods"
+    assert server.requests[0].query == {"limit": "5"}
+
+
+async def test_version_names_the_servers(transport: Transport) -> None:
+    assert (await transport.version())["gitVersion"] == "v1.36.3"
+
+
+async def test_who_asks_is_named_so_that_answers_are_not_pretty_printed(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    async with reaching(tmp_path, server.url) as transport:
+        await transport.version()
+    assert server.requests[0].headers["User-Agent"] == "cluster-ui/test"
+
+
+async def test_a_servers_path_stays_in_front(server: ScriptedServer, tmp_path: Path) -> None:
+    async with reaching(tmp_path, server.url + "/k8s/clusters/c-1/") as transport:
+        with contextlib.suppress(errors.NotFound):
+            await transport.request("GET", PODS, query={"labelSelector": "a in (b,c)", "many": ["1", "2"]})
+    assert server.requests[0].path == "/k8s/clusters/c-1/api/v1/pods"
+    assert server.requests[0].query["labelSelector"] == "a in (b,c)"
+
+
+async def test_a_body_goes_out_as_it_is(server: ScriptedServer, transport: Transport) -> None:
+    seen: list[bytes] = []
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        seen.append(await request.read())
+        return web.json_response({})
+
+    server.list_answers.append(note)
+    body = b'[{"op": "test", "path": "/a", "value": 1}]'
+    await transport.request("PATCH", PODS, body=body, content_type="application/json-patch+json")
+    assert seen == [body]
+    assert server.requests[0].headers["Content-Type"] == "application/json-patch+json"
+
+
+async def test_compressed_answers_are_asked_for_only_across_a_network(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def packed(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"})
+
+    async with reaching(tmp_path, server.url) as transport:
+        await transport.version()
+        assert server.requests[-1].headers["Accept-Encoding"] == "identity"
+        monkeypatch.setattr(Transport, "_loopback", False)
+        server.list_answers.append(packed)
+        assert (await transport.request("GET", PODS)).body == b"{}"
+        assert server.requests[-1].headers["Accept-Encoding"] == "gzip"
+
+
+async def test_a_refusal_names_verb_resource_and_place(server: ScriptedServer, transport: Transport) -> None:
+    server.refused.add(("pods", "shop"))
+    with pytest.raises(errors.Forbidden) as caught:
+        await transport.request("GET", PODS, namespace="shop")
+    assert (caught.value.verb, caught.value.resource, caught.value.namespace) == ("list", "pods", "shop")
+    with pytest.raises(errors.Forbidden) as caught:
+        async with transport.stream(PODS, namespace="shop", query={"watch": "1"}, silence=1):
+            pass
+    assert caught.value.verb == "watch"
+
+
+async def test_retry_after_is_passed_on(server: ScriptedServer, transport: Transport) -> None:
+    server.list_answers.append(failure(429, "TooManyRequests", headers={"Retry-After": "12"}))
+    with pytest.raises(errors.TooManyRequests) as caught:
+        await transport.request("GET", PODS)
+    assert caught.value.retry_after == 12
+
+
+async def test_a_redirect_is_not_followed(server: ScriptedServer, transport: Transport) -> None:
+    async def elsewhere(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": "/version"})
+
+    server.list_answers.append(elsewhere)
+    with pytest.raises(errors.Unavailable, match="redirect"):
+        await transport.request("GET", PODS)
+    assert len(server.requests) == 1
+
+
+async def test_connection_refused_says_where_and_what_to_look_at(tmp_path: Path) -> None:
+    async with reaching(tmp_path, "http://127.0.0.1:9") as transport:
+        with pytest.raises(errors.Unavailable) as caught:
+            await transport.version()
+    assert caught.value.message == "Connection refused at http://127.0.0.1:9."
+    assert caught.value.next_step == "Is the API server running?"
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    ("server", "what"),
+    [
+        ("http://no-such-host.invalid", "The name of http://no-such-host.invalid cannot be resolved."),
+        ("", "The context test names no server."),
+        ("not a url", "The server's address in the kubeconfig is not a URL."),
+    ],
+)
+async def test_an_address_that_cannot_be_right_is_explained(tmp_path: Path, server: str, what: str) -> None:
+    async with reaching(tmp_path, server) as transport:
+        with pytest.raises(errors.Unavailable) as caught:
+            await transport.version()
+    assert caught.value.message == what
+
+
+async def test_an_answer_that_takes_too_long_is_given_up(
+    server: ScriptedServer, transport: Transport
+) -> None:
+    async def never(_: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    server.list_answers.append(never)
+    with pytest.raises(errors.Unavailable, match="said nothing"):
+        await transport.request("GET", PODS, timeout=0.1)
+
+
+# Streams
+
+
+async def test_lines_arrive_whole_however_they_were_cut(server: ScriptedServer, transport: Transport) -> None:
+    long = b"x" * 3_000_000  # far beyond any buffer
+
+    async def pieces(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in (b"on", b"e\ntwo\n\nth", b"ree\n", long, b"\nlast"):
+            await response.write(piece)
+            await asyncio.sleep(0.005)
+        return response
+
+    server.watch_answers.append(pieces)
+    lines = [line async for line in transport.lines(THING.gvr, query={"watch": "1"}, silence=5)]
+    assert lines == [b"one", b"two", b"three", long, b"last"]
+
+
+async def test_silence_ends_a_stream_and_talk_keeps_it(server: ScriptedServer, transport: Transport) -> None:
+    server.put("a")
+    query = {"watch": "1", "resourceVersion": "0"}
+    lines: list[bytes] = []
+    began = asyncio.get_running_loop().time()
+
+    async def talk() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0.06)
+            server.bookmark()
+
+    talking = asyncio.create_task(talk())
+    with pytest.raises(Silence, match="said nothing"):
+        async for line in transport.lines(THING.gvr, query=query, silence=0.15):
+            lines.append(line)  # noqa: PERF401 they count although it ends with an error
+    await talking
+    assert len(lines) == 6
+    assert asyncio.get_running_loop().time() - began >= 0.4
+
+
+async def test_a_stream_that_breaks_is_an_error_and_one_that_ends_is_not(
+    server: ScriptedServer, transport: Transport
+) -> None:
+    query = {"watch": "1", "resourceVersion": "0"}
+
+    async def read() -> int:
+        return len([line async for line in transport.lines(THING.gvr, query=query, silence=5)])
+
+    server.put("a")
+    reading = asyncio.create_task(read())
+    await until(lambda: server.watchers == 1)
+    await asyncio.sleep(0.02)
+    server.end_watches()
+    assert await reading == 1
+    reading = asyncio.create_task(read())
+    await until(lambda: server.watchers == 1)
+    await asyncio.sleep(0.02)
+    server.cut()
+    with pytest.raises(errors.Unavailable, match="broke"):
+        await reading
+
+
+async def test_an_answer_that_never_begins_is_given_up(
+    server: ScriptedServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "OPEN_SECONDS", 0.1)
+    server.muted = True
+    with pytest.raises(errors.Unavailable, match="said nothing"):
+        async with transport.stream(THING.gvr, query={"watch": "1", "resourceVersion": "0"}, silence=60):
+            pass
+
+
+async def test_leaving_a_stream_closes_its_connection(server: ScriptedServer, transport: Transport) -> None:
+    server.put("a")
+    async with transport.stream(
+        THING.gvr, query={"watch": "1", "resourceVersion": "0"}, silence=5
+    ) as batches:
+        async for batch in batches:
+            assert len(batch) == 1
+            break
+    await until(lambda: server.watchers == 0, "closed")
+
+
+async def test_close_ends_streams_and_refuses_new_requests(
+    server: ScriptedServer, transport: Transport
+) -> None:
+    async def read() -> None:
+        async for _ in transport.lines(THING.gvr, query={"watch": "1", "resourceVersion": "0"}, silence=5):
+            pass
+
+    reading = asyncio.create_task(read())
+    await until(lambda: server.watchers == 1)
+    await transport.close()
+    with pytest.raises(errors.Unavailable):
+        await reading
+    with pytest.raises(errors.Unavailable, match="being closed"):
+        await transport.version()
+
+
+# Credentials
+
+
+async def test_a_token_is_sent_and_a_wrong_one_is_not_told(server: ScriptedServer, tmp_path: Path) -> None:
+    server.tokens = {"right"}
+    async with reaching(tmp_path, server.url, user={"token": "right"}) as transport:
+        await transport.version()
+    async with reaching(tmp_path, server.url, user={"token": "canary"}) as transport:
+        with pytest.raises(errors.Unauthenticated) as caught:
+            await transport.version()
+    assert "canary" not in caught.value.message + caught.value.next_step + repr(caught.value.__cause__)
+    assert len(server.requests) == 2  # a fixed token is not tried twice
+
+
+async def test_a_token_file_that_was_renewed_serves_after_the_401(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("old")
+    server.tokens = {"old"}
+    async with reaching(tmp_path, server.url, user={"tokenFile": "token"}) as transport:
+        await transport.version()
+        token.write_text("new")
+        server.tokens = {"new"}
+        await transport.version()
+
+
+def plugin(tmp_path: Path) -> dict[str, Any]:
+    """A plug-in that hands out token-1, token-2, … which end in an hour."""
+    script = tmp_path / "plugin.sh"
+    script.write_text(
+        f"#!/bin/sh\necho x >> {tmp_path}/runs\nn=$(wc -l < {tmp_path}/runs | tr -d ' ')\n"
+        'echo "{\\"apiVersion\\": \\"client.authentication.k8s.io/v1\\", \\"kind\\": \\"ExecCredential\\",'
+        ' \\"status\\": {\\"token\\": \\"token-$n\\"}}"\n'
+    )
+    script.chmod(0o755)
+    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(script)}}
+
+
+async def test_exec_credentials_refused_by_the_server_are_renewed_once_for_all(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    server.tokens = {"token-1"}
+    async with reaching(tmp_path, server.url, user=plugin(tmp_path)) as transport:
+        await transport.version()
+        server.tokens = {"token-2"}
+        await asyncio.gather(*(transport.version() for _ in range(10)))
+        assert (tmp_path / "runs").read_text().count("x") == 2
+        server.tokens = set()
+        with pytest.raises(errors.Unauthenticated):
+            await transport.version()
+        assert (tmp_path / "runs").read_text().count("x") == 3
+
+
+async def test_a_watch_too_signs_in_again_after_a_401(server: ScriptedServer, tmp_path: Path) -> None:
+    server.tokens = {"token-2"}
+    server.put("a")
+    async with reaching(tmp_path, server.url, user=plugin(tmp_path)) as transport:
+        query = {"watch": "1", "resourceVersion": "0"}
+        async with transport.stream(THING.gvr, query=query, silence=5) as batches:
+            async for batch in batches:
+                assert b"ADDED" in batch[0]
+                break
+
+
+async def test_a_removed_auth_provider_is_explained(tmp_path: Path) -> None:
+    async with reaching(tmp_path, "http://127.0.0.1:9", user={"auth-provider": {"name": "gcp"}}) as transport:
+        with pytest.raises(errors.BadInput, match="gcp"):
+            await transport.version()
+
+
+async def test_the_kubeconfigs_own_impersonation_is_sent(server: ScriptedServer, tmp_path: Path) -> None:
+    async with reaching(tmp_path, server.url, user={"as": "jane", "as-groups": ["dev"]}) as transport:
+        await transport.version()
+    headers = server.requests[0].headers
+    assert (headers["Impersonate-User"], headers["Impersonate-Group"]) == ("jane", "dev")
+
+
+# Access reviews
+
+
+async def test_access_is_asked_of_the_server_and_remembered_for_a_moment(
+    server: ScriptedServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.refused.add(("pods", "shop"))
+    assert (await access.allowed(transport, "list", PODS)).allowed
+    refused = await access.allowed(transport, "list", PODS, namespace="shop")
+    assert refused == access.Decision(False, "no rule")
+    await access.allowed(transport, "list", PODS, namespace="shop")
+    assert len(server.requests) == 2
+    monkeypatch.setattr(access, "KEEP_SECONDS", 0.0)
+    server.refused.clear()
+    assert (await access.allowed(transport, "list", PODS, namespace="shop")).allowed
+
+
+async def test_remembered_answers_are_bounded(
+    server: ScriptedServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "KEEP_ANSWERS", 3)
+    for number in range(6):
+        await access.allowed(transport, "get", PODS, namespace="n", name=str(number))
+    await access.allowed(transport, "get", PODS, namespace="n", name="5")
+    assert len(server.requests) == 6
+    await access.allowed(transport, "get", PODS, namespace="n", name="0")
+    assert len(server.requests) == 7
