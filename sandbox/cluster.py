@@ -1,0 +1,563 @@
+"""A sandbox: one real control plane with simulated nodes on this machine, its files in one folder.
+
+`Sandbox` is all that others need: the management command, the Makefile through `python -m sandbox`, tests and
+benchmarks. It never reads or writes KUBECONFIG or ~/.kube.
+"""
+
+import base64
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from sandbox import binaries, processes, shapes
+from sandbox.api import Api, ApiError
+from sandbox.binaries import Binaries, Log
+from sandbox.errors import SandboxError
+from sandbox.versions import HERE, pinned
+
+DEFAULT_NAME = "cluster-ui"
+START_SECONDS = 90.0
+
+# The control plane's programs, in the order in which they are stopped.
+_PROGRAMS = (
+    "metrics-server",
+    "kwok-controller",
+    "kube-scheduler",
+    "kube-controller-manager",
+    "kube-apiserver",
+    "etcd",
+)
+_PORTS = (
+    "etcdPort",
+    "etcdPeerPort",
+    "kubeApiserverPort",
+    "kubeControllerManagerPort",
+    "kubeSchedulerPort",
+    "kwokControllerPort",
+    "metricsServerPort",
+)
+
+Condition = Literal["absent", "stopped", "running", "degraded"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a sandbox is. `processes` tells for each process whether it runs; `degraded` means: not all, or not
+    well.
+
+    `nodes` and `pods` are the numbers of all objects, 0 unless `running`.
+    """
+
+    condition: Condition
+    kubeconfig: Path
+    version: str
+    processes: dict[str, bool]
+    nodes: int = 0
+    pods: int = 0
+
+
+def data_home() -> Path:
+    """`cluster-ui` in `$XDG_DATA_HOME` or `~/.local/share`: the state of the sandboxes."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cluster-ui"
+
+
+def print_to_stderr(message: str) -> None:
+    """Where progress goes unless told otherwise: standard output stays free for the kubeconfig's path."""
+    print(message, file=sys.stderr, flush=True)
+
+
+class Sandbox:
+    """The sandbox `name`, with its state in `home`/`name`; making the object changes nothing.
+
+    Several sandboxes run side by side. Every method may be called at any time, also by several processes at
+    once, and raises SandboxError with a message for the user.
+
+    `context` is the name of the kubeconfig's only context. `allow_exec` makes `kubectl exec` run real
+    commands on this machine as this user; any local user who finds the simulated kubelet's port could do so
+    too, so it is for tests, on a machine of one's own.
+    """
+
+    def __init__(
+        self,
+        name: str = DEFAULT_NAME,
+        home: Path | None = None,
+        *,
+        context: str = "sandbox",
+        allow_exec: bool = False,
+        log: Log = print_to_stderr,
+    ) -> None:
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?", name):
+            raise SandboxError(
+                f"A sandbox's name is made of lower-case letters, digits and hyphens, not {name!r}."
+            )
+        self.name = name
+        self.context = context
+        self.allow_exec = allow_exec
+        self.folder = (home or data_home()).absolute() / name
+        self._workdir = self.folder / "kwok" / "clusters" / name
+        self._log = log
+
+    # --- what others use --------------------------------------------------------------------------
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig's path; the file is there once `up` has been called.
+
+        It holds an administrator's key.
+        """
+        return self.folder / "kubeconfig"
+
+    @property
+    def kubectl(self) -> Path:
+        """The path of a kubectl of the cluster's own version."""
+        return binaries.ensure(self._log).path("kubectl")
+
+    def api(self) -> Api:
+        """The API server, as its administrator."""
+        ports = self._state().get("ports")
+        if ports is None:
+            raise SandboxError(f"There is no sandbox {self.name} yet; start it first (up).")
+        return Api(ports["kubeApiserverPort"], self._workdir / "pki")
+
+    def up(self, *, samples: bool = True) -> Path:
+        """Start what is not running and return the kubeconfig's path; at once when everything runs already.
+
+        The objects of an earlier run are kept. `samples` puts the sample applications in, once: what a user
+        then changes or deletes stays so.
+        """
+        with self._alone():
+            found = binaries.ensure(self._log)
+            state = self._state()
+            if not self._is_up(state, found):
+                state = self._start(state, found)
+            if samples and not state.get("samples"):
+                self._add_samples(found)
+                self._save(state | {"samples": True})
+        return self.kubeconfig
+
+    def down(self) -> None:
+        """Stop every process and keep the objects. No error when nothing runs."""
+        if self.folder.is_dir():
+            with self._alone():
+                self._stop()
+
+    def destroy(self) -> None:
+        """Stop every process and delete the sandbox with all its objects. No error when there is none."""
+        if self.folder.is_dir():
+            with self._alone():
+                self._stop()
+                shutil.rmtree(self.folder)
+
+    def reset(self, *, samples: bool = True) -> Path:
+        """Start over with an empty cluster (the ports stay, where free); return the kubeconfig's path."""
+        ports = self._state().get("ports")
+        self.destroy()
+        if ports is not None:
+            self._save({"ports": ports})
+        return self.up(samples=samples)
+
+    def status(self) -> Status:
+        """How the sandbox is; quick, changes nothing, waits for nobody."""
+        alive = {name: pid is not None for name, pid in self._pids().items()}
+        condition: Condition = "absent"
+        if self.kubeconfig.exists():
+            condition = "running" if all(alive.values()) else "degraded" if any(alive.values()) else "stopped"
+        node_count = pod_count = 0
+        if condition == "running":
+            try:
+                node_count, pod_count = self._count("/api/v1/nodes"), self._count("/api/v1/pods")
+            except (OSError, ApiError):
+                condition = "degraded"
+        version = pinned()["kubernetes"]
+        return Status(condition, self.kubeconfig, version, alive, node_count, pod_count)
+
+    def scale(self, *, nodes: int | None = None, pods: int | None = None) -> None:
+        """Set the number of nodes in all (the sandbox's own five stay), and of load pods in the namespace
+        `load`.
+
+        Load pods run on load nodes only, and `pods` alone makes as many of those as needed. Returns as soon
+        as the API server knows what is wanted; 5,000 pods take a minute or two to run. The sandbox must be
+        running.
+        """
+        with self._alone():
+            api = self.api()
+            if not api.ready():
+                raise SandboxError(f"The sandbox {self.name} is not running; start it first (up).")
+            own = len(shapes.own_nodes(0, ""))
+            if nodes is None and pods is not None:
+                nodes = max(own + -(-pods // shapes.LOAD_PODS_PER_NODE), self._count("/api/v1/nodes"))
+            if nodes is not None and nodes < own:
+                raise SandboxError(f"The sandbox has {own} nodes of its own; ask for {own} or more.")
+            if nodes is not None:
+                self._scale_nodes(api, nodes - own)
+            if pods is not None:
+                self._scale_pods(api, pods)
+
+    # --- starting ---------------------------------------------------------------------------------
+
+    def _is_up(self, state: dict[str, Any], found: Binaries) -> bool:
+        if not state.get("fingerprint") or not all(self._pids().values()):
+            return False
+        return bool(state["fingerprint"] == self._fingerprint(state["ports"], found)) and self.api().ready()
+
+    def _start(self, state: dict[str, Any], found: Binaries) -> dict[str, Any]:
+        """Start the processes that don't run, or all of them anew when the configuration has changed."""
+        started = time.monotonic()
+        self._log(f"Starting the sandbox cluster {self.name} (Kubernetes {pinned()['kubernetes']}) …")
+        processes.stop([self._pid_files()["agent"]], self._mark)  # it knows the former port
+        if "ports" in state and state.get("fingerprint") != self._fingerprint(state["ports"], found):
+            self._stop()
+        if not any(self._pids().values()):
+            state = state | {"ports": _free_ports(state.get("ports", {}))}
+        state = state | {"fingerprint": self._fingerprint(state["ports"], found)}
+        self._save(state)
+        for pid_file in self._pid_files().values():
+            if processes.running(pid_file, self._mark) is None:
+                pid_file.unlink(
+                    missing_ok=True
+                )  # else kwokctl would take whoever has that pid now for its own
+        try:
+            self._create(state["ports"], found)
+            self._write_kubeconfig(state["ports"])
+            self._wait(lambda: self.api().ready(), "The API server did not become ready.")
+            for path, content in shapes.plumbing(state["ports"]["metricsServerPort"]).items():
+                self.api().apply(path, content)
+            self._add_nodes(state["ports"]["kwokControllerPort"])
+            account = "/api/v1/namespaces/default/serviceaccounts/default"
+            self._wait(lambda: self._has(account), "The controllers do not work: no default service account.")
+            self._start_agent()
+        except BaseException:
+            self._stop()
+            raise
+        self._log(f"The sandbox cluster {self.name} is up ({time.monotonic() - started:.0f} s).")
+        return state
+
+    def _create(self, ports: dict[str, int], found: Binaries) -> None:
+        """Let kwokctl start the control plane, on the data of the last time if there is any.
+
+        kwokctl's own record is removed first: with it, kwokctl would keep the former ports and configuration.
+        """
+        self._workdir.mkdir(parents=True, exist_ok=True)
+        (self._workdir / "kwok.yaml").unlink(missing_ok=True)
+        if not any(self._pids().values()):
+            for kept in (
+                "bin",
+                "logs",
+            ):  # copies of the programs, maybe of a former version, and ever-growing logs
+                shutil.rmtree(self._workdir / kept, ignore_errors=True)
+        data = self.folder / "etcd"
+        data.mkdir(mode=0o700, exist_ok=True)
+        if not (self._workdir / "etcd").is_symlink():
+            (self._workdir / "etcd").symlink_to(data)  # kwokctl deletes its folder when an installation fails
+        # kwokctl wants manifests for metrics-server and fails to apply them a second time. It gets none to
+        # apply, as it leaves out all but two kinds; shapes.plumbing has what is needed.
+        nothing = self.folder / "kwok" / "no-manifests"
+        nothing.mkdir(exist_ok=True)
+        (nothing / "kustomization.yaml").write_text("resources:\n- namespace.yaml\n")
+        (nothing / "namespace.yaml").write_text(
+            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: kube-system\n"
+        )
+        (self.folder / "exec").mkdir(exist_ok=True)
+        config = self.folder / "kwok-config.yaml"
+        config.write_text(self._config(ports, found))
+        command = [
+            str(found.path("kwokctl")),
+            "create",
+            "cluster",
+            "--name",
+            self.name,
+            "--config",
+            str(config),
+        ]
+        # A home, a kubeconfig and settings of its own: kwokctl would otherwise read and write the user's.
+        env = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.folder),
+            "KUBECONFIG": str(self.folder / "kwok" / "kubeconfig"),
+            "KWOK_WORKDIR": str(self.folder / "kwok"),
+        }
+        output = self.folder / "kwokctl.log"
+        command += ["--timeout", f"{START_SECONDS:.0f}s", "--kubeconfig", env["KUBECONFIG"]]
+        with output.open("w") as out:
+            done = subprocess.run(
+                command, env=env, cwd=self.folder, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            )
+        if done.returncode:
+            tail = "\n".join(output.read_text().splitlines()[-15:])
+            raise SandboxError(
+                f"kwokctl could not start the control plane (see {self._workdir / 'logs'}):\n{tail}"
+            )
+
+    def _config(self, ports: dict[str, int], found: Binaries) -> str:
+        """What kwokctl and kwok are told: programs, ports, stages, metrics."""
+        options: dict[str, Any] = {
+            "runtime": "binary",
+            "bindAddress": "127.0.0.1",
+            "kubeVersion": pinned()["kubernetes"],
+            "etcdVersion": pinned()["etcd"].removeprefix("v"),
+            "kubeApiserverBinary": str(found.path("kube-apiserver")),
+            "kubeControllerManagerBinary": str(found.path("kube-controller-manager")),
+            "kubeSchedulerBinary": str(found.path("kube-scheduler")),
+            "kubectlBinary": str(found.path("kubectl")),
+            "etcdBinary": str(found.path("etcd")),
+            "kwokControllerBinary": str(found.path("kwok")),
+            "metricsServerBinary": str(found.path("metrics-server")),
+            "metricsServerManifests": [str(self.folder / "kwok" / "no-manifests")],
+            "cacheDir": str(self.folder / "kwok" / "cache"),
+            "enable": ["metrics-server"],
+            "disableQPSLimits": True,
+        } | ports
+        # By Logs objects the node agent tells kwok where each pod's log files are. Without node leases (each
+        # node's heartbeat is a stage) kwok works at once after a restart; with them it waits for its own
+        # former ones to expire. The API server would try to resolve a node's host name, where somebody adds a
+        # node with one.
+        arguments = {
+            "kwok-controller": {"enable-crds": "Logs", "node-lease-duration-seconds": "0"},
+            "kube-apiserver": {"kubelet-preferred-address-types": "InternalIP"},
+        }
+        patches = [
+            {"name": component, "extraArgs": [{"key": key, "value": value} for key, value in extra.items()]}
+            for component, extra in arguments.items()
+        ]
+        kwokctl = {
+            "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+            "kind": "KwokctlConfiguration",
+            "options": options,
+            "componentsPatches": patches,
+        }
+        documents = [yaml.safe_dump(kwokctl)]
+        documents += [path.read_text() for path in sorted((HERE / "kwok").glob("*.yaml"))]
+        if self.allow_exec:
+            documents.append(yaml.safe_dump(shapes.exec_here(str(self.folder / "exec"))))
+        return "\n---\n".join(documents)
+
+    def _fingerprint(self, ports: dict[str, int], found: Binaries) -> str:
+        agent = b"".join((HERE / name).read_bytes() for name in ("agent.py", "api.py"))
+        return hashlib.sha256(self._config(ports, found).encode() + agent).hexdigest()
+
+    def _write_kubeconfig(self, ports: dict[str, int]) -> None:
+        pki = self._workdir / "pki"
+
+        def content(name: str) -> str:
+            return base64.b64encode((pki / name).read_bytes()).decode()
+
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": self.context,
+            "contexts": [
+                {"name": self.context, "context": {"cluster": self.context, "user": "sandbox-admin"}}
+            ],
+            "clusters": [
+                {
+                    "name": self.context,
+                    "cluster": {
+                        "server": f"https://127.0.0.1:{ports['kubeApiserverPort']}",
+                        "certificate-authority-data": content("ca.crt"),
+                    },
+                }
+            ],
+            "users": [
+                {
+                    "name": "sandbox-admin",
+                    "user": {
+                        "client-certificate-data": content("admin.crt"),
+                        "client-key-data": content("admin.key"),
+                    },
+                }
+            ],
+        }
+        _write_private(self.kubeconfig, yaml.safe_dump(config, sort_keys=False))
+
+    def _add_nodes(self, kubelet_port: int) -> None:
+        """Add the sandbox's own nodes where missing; tell all nodes where their kubelets listen."""
+        api = self.api()
+        there = {node["metadata"]["name"]: node for node in api.get("/api/v1/nodes")["items"]}
+        for node in shapes.own_nodes(kubelet_port, pinned()["kubernetes"]):
+            if node["metadata"]["name"] not in there:
+                _add_node(api, node)
+        endpoint = {"kubeletEndpoint": {"Port": kubelet_port}}
+        for name, node in there.items():
+            simulated = node["metadata"].get("annotations", {}).get("kwok.x-k8s.io/node") == "fake"
+            if simulated and node["status"].get("daemonEndpoints") != endpoint:
+                api.patch(f"/api/v1/nodes/{name}/status", {"status": {"daemonEndpoints": endpoint}})
+
+    def _start_agent(self) -> None:
+        pid_file = self._pid_files()["agent"]
+        if processes.running(pid_file, self._mark) is not None:
+            return
+        with (self.folder / "agent.log").open("w") as out:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "sandbox.agent",
+                    f"{self.folder}/",
+                    str(self.api().port),
+                    str(self.api().pki),
+                ],
+                cwd=HERE.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        pid_file.write_text(str(process.pid))
+
+    def _add_samples(self, found: Binaries) -> None:
+        self._log("Adding the sample applications …")
+        command = [str(found.path("kubectl")), "--kubeconfig", str(self.kubeconfig), "apply", "--server-side"]
+        command += ["--force-conflicts", "--field-manager", "sandbox-samples", "-f"]
+        for path in sorted((HERE / "samples").glob("*.yaml")):
+            for last_try in (
+                False,
+                False,
+                True,
+            ):  # a kind from an earlier file may take a moment to be served
+                done = subprocess.run(
+                    [*command, str(path)], capture_output=True, text=True, env={"HOME": str(self.folder)}
+                )
+                if done.returncode == 0:
+                    break
+                if last_try:
+                    raise SandboxError(
+                        f"The sample applications in {path.name} could not be added:\n{done.stderr}"
+                    )
+                time.sleep(1)
+
+    # --- scaling ----------------------------------------------------------------------------------
+
+    def _scale_nodes(self, api: Api, wanted: int) -> None:
+        selector = f"labelSelector={shapes.LOAD_LABEL}"
+        there = {node["metadata"]["name"] for node in api.get(f"/api/v1/nodes?{selector}")["items"]}
+        port, version = self._state()["ports"]["kwokControllerPort"], pinned()["kubernetes"]
+        shaped = {
+            node["metadata"]["name"]: node
+            for node in (shapes.load_node(i, port, version) for i in range(wanted))
+        }
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name: _add_node(api, shaped[name]), sorted(shaped.keys() - there)))
+            list(pool.map(lambda name: api.delete(f"/api/v1/nodes/{name}"), sorted(there - shaped.keys())))
+
+    def _scale_pods(self, api: Api, wanted: int) -> None:
+        api.apply(f"/api/v1/namespaces/{shapes.LOAD_NAMESPACE}", shapes.LOAD_NAMESPACE_OBJECT)
+        path = f"/apis/apps/v1/namespaces/{shapes.LOAD_NAMESPACE}/deployments"
+        shaped = {item["metadata"]["name"]: item for item in shapes.load_deployments(wanted)}
+        there = {item["metadata"]["name"] for item in api.get(path)["items"]}
+        for name, deployment in shaped.items():
+            api.apply(f"{path}/{name}", deployment)
+        for name in there - shaped.keys():
+            api.delete(f"{path}/{name}")
+
+    # --- stopping, and what is there --------------------------------------------------------------
+
+    @property
+    def _mark(self) -> str:
+        """What the command line of each of our processes contains, and no other's."""
+        return f"{self.folder}/"
+
+    def _pid_files(self) -> dict[str, Path]:
+        files = {"agent": self.folder / "agent.pid"}
+        return files | {program: self._workdir / "pids" / f"{program}.pid" for program in _PROGRAMS}
+
+    def _pids(self) -> dict[str, int | None]:
+        return {name: processes.running(pid_file, self._mark) for name, pid_file in self._pid_files().items()}
+
+    def _stop(self) -> None:
+        processes.stop(list(self._pid_files().values()), self._mark)
+
+    def _count(self, path: str) -> int:
+        """How many objects a list has, without fetching them."""
+        page = self.api().get(f"{path}?limit=1")
+        return len(page["items"]) + int(page["metadata"].get("remainingItemCount", 0))
+
+    def _has(self, path: str) -> bool:
+        try:
+            self.api().get(path)
+        except (OSError, ApiError):
+            return False
+        return True
+
+    def _wait(self, met: Callable[[], bool], otherwise: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not met():
+            if time.monotonic() > deadline:
+                raise SandboxError(f"{otherwise} Its logs are in {self._workdir / 'logs'}.")
+            time.sleep(0.1)
+
+    def _state(self) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return state
+
+    def _save(self, state: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_private(self.folder / "state.json", json.dumps(state, indent=2))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One change at a time.
+
+        The lock lies beside the folder, which may be deleted while the lock is held.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with (self.folder.parent / f".{self.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _add_node(api: Api, node: shapes.Object) -> None:
+    """Create a node with its status, which a create request alone would ignore."""
+    try:
+        api.post("/api/v1/nodes", node)
+    except ApiError as error:
+        if error.status != 409:
+            raise
+    api.patch(f"/api/v1/nodes/{node['metadata']['name']}/status", {"status": node["status"]})
+
+
+def _free_ports(former: dict[str, int]) -> dict[str, int]:
+    """A free port on 127.0.0.1 for each use; the former one where it still is."""
+    held: list[socket.socket] = []  # all are held until each is chosen, so that no two are the same
+    ports = {}
+    try:
+        for use in _PORTS:
+            for port in (former.get(use, 0), 0):
+                listener = socket.socket()
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                held.append(listener)
+                try:
+                    listener.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                ports[use] = int(listener.getsockname()[1])
+                break
+    finally:
+        for listener in held:
+            listener.close()
+    return ports
+
+
+def _write_private(path: Path, content: str) -> None:
+    """Write a file whole or not at all, readable by its owner only."""
+    partial = path.with_name(path.name + ".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(content)
+    partial.replace(path)
