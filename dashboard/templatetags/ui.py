@@ -107,8 +107,8 @@ def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
             text = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{text}</span>{why}'
         elif cell["url"]:
             text = f'<a href="{escape(cell["url"])}">{text}</a>'
-        mark = ' class="num"' if cell["num"] else ""
-        parts.append(f'<td data-col="{key}"{mark}>{text}</td>')
+        marks = (' class="num"' if cell["num"] else "") + (" data-wide" if cell.get("wide") else "")
+        parts.append(f'<td data-col="{key}"{marks}>{text}</td>')
     return mark_safe("".join(parts))  # noqa: S308 # every text went through escape
 
 

@@ -1,0 +1,12 @@
+// The one entry: starts the parts, each of which listens for what concerns it.
+import { startCharts } from "./chartloader.js";
+import { startLive } from "./live.js";
+import { startNavigation } from "./navigation.js";
+import { startTimes } from "./times.js";
+import { startUi } from "./ui.js";
+
+startTimes();
+startUi();
+startNavigation();
+startCharts();
+startLive();

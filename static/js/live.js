@@ -1,0 +1,252 @@
+// The page's websocket. It says what is on screen (and its hashes), and applies the frames that bring that up to
+// date. Whatever may have been missed, by sleep, a lost network or the page cache, is healed by looking anew.
+import { updateChart } from "./chartloader.js";
+import { applyList, parse } from "./lists.js";
+import { morph } from "./morph.js";
+import { reload } from "./navigation.js";
+import { refresh, serverTime } from "./times.js";
+import { note, say, typed } from "./ui.js";
+
+const SILENCE_MS = 12_000; // the server beats every 5 s
+const DOUBT_MS = 6_000; // back from sleep or a hidden tab after so long: do not trust an open socket
+const SHOW_LOSS_MS = 1_000; // a quick reconnect is nobody's business; a longer one is shown within 2 s
+const SIGNED_OUT = 4401;
+const GONE = 4410;
+
+let socket = null;
+let view = 0;
+let heard = 0; // when the server last said anything, ms
+let lost = 0; // since when there is no connection
+let tries = 0;
+let timer = 0;
+let paused = false;
+let ended = ""; // why there will be no connection any more
+let kept = ""; // the server's own freshness badge while ours covers it
+let watched = Date.now();
+
+const page = () => document.getElementById("page");
+const address = () => page()?.dataset.ws ?? "";
+const isOpen = () => socket?.readyState === WebSocket.OPEN;
+
+function connect() {
+  clearTimeout(timer);
+  timer = 0;
+  drop();
+  if (!address() || ended) return;
+  const url = new URL(address(), location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const mine = new WebSocket(url);
+  socket = mine;
+  mine.address = address();
+  heard = Date.now();
+  mine.onopen = () => look();
+  mine.onmessage = (event) => mine === socket && receive(JSON.parse(event.data));
+  mine.onclose = (event) => {
+    if (mine !== socket) return;
+    socket = null;
+    lost ||= Date.now();
+    if (event.code === GONE) end("This cluster is no longer configured.");
+    else if (event.code === SIGNED_OUT) signedOut();
+    else later();
+  };
+}
+
+function drop() {
+  if (!socket) return;
+  const old = socket;
+  socket = null;
+  old.onclose = old.onmessage = null;
+  old.close();
+}
+
+// Half a second, doubling to ten, each with jitter: a restarted server is not met by everybody at once.
+function later() {
+  clearTimeout(timer);
+  timer = setTimeout(connect, Math.min(500 * 2 ** tries++, 10_000) * (0.5 + Math.random() / 2));
+}
+
+// What is on screen, as the server's hashes: lists in their order, regions and charts by id.
+function have() {
+  const lists = {};
+  for (const list of document.querySelectorAll("[data-list]"))
+    lists[list.id] = [...list.children].filter((row) => row.id).map((row) => [row.id, row.dataset.h ?? ""]);
+  const regions = {};
+  const charts = {};
+  for (const part of document.querySelectorAll("[id][data-h]")) {
+    if (part.parentElement.hasAttribute("data-list")) continue;
+    (part.hasAttribute("data-chart") ? charts : regions)[part.id] = part.dataset.h;
+  }
+  return { lists, regions, charts };
+}
+
+// Called on connect and after every navigation.
+export function look() {
+  const badge = document.querySelector(".freshness");
+  if (badge) badge.hidden = !page()?.hasAttribute("data-live");
+  if (!address()) return drop();
+  if (!isOpen() || socket.address !== address()) {
+    if (!timer && (socket?.readyState !== WebSocket.CONNECTING || socket.address !== address())) connect();
+    return;
+  }
+  view += 1;
+  send({ t: "look", view, path: location.pathname + location.search, have: have() });
+  if (paused) {
+    send({ t: "pause", view });
+    showPaused();
+  }
+}
+
+const send = (message) => isOpen() && socket.send(JSON.stringify(message));
+
+function receive(message) {
+  heard = Date.now();
+  if (lost) {
+    if (Date.now() - lost > SHOW_LOSS_MS) say("Connected again.");
+    lost = tries = 0;
+    if (!paused) uncover();
+  }
+  if (message.at) serverTime(message.at);
+  if (message.t === "frame") {
+    if (message.view === view && !paused) apply(message);
+  } else if (message.t === "reload") {
+    if (message.view === view) askAnew(message.why);
+  } else if (message.t === "bye" && message.why === "signed-out") signedOut();
+}
+
+function apply({ lists = {}, regions = {}, charts = {}, title }) {
+  for (const [id, steps] of Object.entries(lists)) {
+    const list = document.getElementById(id);
+    if (list) announce(applyList(list, steps));
+  }
+  for (const [id, [hash, html]] of Object.entries(regions)) {
+    const old = document.getElementById(id);
+    if (!old) continue;
+    const fresh = parse(html);
+    fresh.dataset.h = hash;
+    morph(old, fresh);
+    const now = document.getElementById(id);
+    refresh(now);
+    if (html.includes(" hx-")) htmx.process(now);
+  }
+  for (const [id, [hash, data]] of Object.entries(charts)) updateChart(id, hash, data);
+  if (title) document.title = title;
+}
+
+// Only what newly needs a person is worth being read out.
+const known = new WeakMap();
+function announce(rows) {
+  for (const row of rows) {
+    const state = row.dataset.state;
+    if (state === "bad" && known.get(row) !== "bad") say(`${row.dataset.name}: ${row.querySelector(".st")?.textContent ?? "needs a person"}`);
+    known.set(row, state);
+  }
+}
+
+let asked = 0;
+function askAnew(why) {
+  if (typed()) return note({ title: why, text: "This page can no longer be kept up to date. What you typed is still here.", retry: () => location.reload() });
+  if (Date.now() - asked < 5000) return note({ title: why, text: "The page was asked for anew and still cannot be kept up to date.", retry: reload });
+  asked = Date.now();
+  reload();
+}
+
+function signedOut() {
+  if (ended) return;
+  end("You are signed out.");
+  const target = `/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
+  if (!typed()) location.assign(target);
+  else note({ title: "You are signed out", text: "What you typed is still here. Sign in in another tab, then come back and go on.", link: { text: "Sign in", url: target } });
+}
+
+function end(why) {
+  ended = why;
+  drop();
+  cover("stopped", "Stopped", why);
+}
+
+// ---- The badge. The server says how fresh its view is; that it cannot be heard, only this side knows.
+
+function cover(state, word, words, icon = "restart") {
+  const badge = document.getElementById("fresh");
+  if (!badge) return;
+  kept ||= badge.outerHTML;
+  badge.className = "fresh";
+  badge.dataset.freshness = state;
+  badge.toggleAttribute("data-paused", icon === "pause");
+  badge.innerHTML = `<svg class="i" aria-hidden="true"><use href="#i-${icon}"/></svg><b></b><span class="long"></span>`;
+  badge.querySelector("b").textContent = word;
+  badge.querySelector(".long").textContent = words;
+}
+
+function uncover() {
+  if (!kept) return;
+  const badge = document.getElementById("fresh");
+  badge?.replaceWith(parse(kept));
+  kept = "";
+  const now = document.getElementById("fresh");
+  if (now) refresh(now);
+}
+
+const clock = (at) => new Date(at).toLocaleTimeString("en-GB");
+
+function showPaused() {
+  cover("stopped", "Paused", `at ${clock(heard)} by you`, "pause");
+}
+
+function pause(on) {
+  paused = on;
+  for (const button of document.querySelectorAll("[data-pause]")) {
+    button.setAttribute("aria-pressed", on);
+    button.querySelector("span").textContent = on ? "Resume updates" : "Pause updates";
+  }
+  if (on) {
+    send({ t: "pause", view });
+    showPaused();
+  } else {
+    uncover();
+    look(); // what was passed over meanwhile comes with a new look
+  }
+}
+
+// ---- Watching over the connection
+
+function watch() {
+  const at = Date.now();
+  const slept = at - watched > DOUBT_MS;
+  watched = at;
+  if (!address() || ended) return;
+  if (slept || (isOpen() && at - heard > SILENCE_MS)) {
+    lost ||= heard;
+    connect();
+  }
+  if (lost && at - lost > SHOW_LOSS_MS && document.getElementById("fresh")?.dataset.freshness !== "reconnecting") {
+    cover("reconnecting", "Reconnecting", `showing ${clock(heard)}`);
+    say("Connection lost, reconnecting.");
+  }
+}
+
+// Back on screen or on the network: do not wait for timers, which browsers slow down.
+function heal() {
+  if (!address() || ended || document.hidden) return;
+  tries = 0;
+  if (!isOpen() || Date.now() - heard > DOUBT_MS) connect();
+}
+
+export function startLive() {
+  connect();
+  setInterval(watch, 500);
+  document.addEventListener("visibilitychange", heal);
+  addEventListener("online", heal);
+  addEventListener("offline", () => (lost ||= Date.now()));
+  addEventListener("pageshow", (event) => event.persisted && heal());
+  addEventListener("pagehide", drop); // an open socket would keep the page out of the back-forward cache
+  document.addEventListener("page:shown", () => look());
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-pause]")) pause(!paused);
+    if (event.target.closest("[data-reconnect]")) {
+      tries = 0;
+      ended = "";
+      connect();
+    }
+  });
+}

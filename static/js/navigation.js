@@ -1,0 +1,178 @@
+// Moving about: a click replaces the middle of the page (or a list within it), Back and Forward bring back what was
+// shown and where it was scrolled to, work shows a thin bar after 100 ms, and what fails says so and can be retried.
+//
+// One listener on the document instead of hx-boost, which binds every link by itself and remembers its address:
+// rows come and go by the hundred here, and a frame may change where a link leads.
+import { dropCharts } from "./chartloader.js";
+import { closeMenus, note, typed } from "./ui.js";
+import { refresh } from "./times.js";
+
+const here = () => location.pathname + location.search;
+let visit = null; // the visit under way: {url, into, history, scroll}
+let shown = here();
+
+const scrollers = () => ({ main: document.getElementById("main"), box: document.querySelector("[data-list-box]"), page: document.scrollingElement });
+
+function keepScroll() {
+  const scroll = Object.fromEntries(Object.entries(scrollers()).map(([name, element]) => [name, element?.scrollTop ?? 0]));
+  history.replaceState({ ...history.state, scroll }, "");
+}
+
+function scrollTo(scroll) {
+  for (const [name, element] of Object.entries(scrollers())) if (element) element.scrollTop = scroll?.[name] ?? 0;
+}
+
+export function go(url, { into = "main", history = "push", scroll = null } = {}) {
+  visit = { url, into, history, scroll };
+  closeMenus();
+  htmx.ajax("GET", url, {
+    source: "#main",
+    target: `#${into}`,
+    select: into === "main" ? "#page" : `#${into}`,
+    swap: into === "main" ? "innerHTML" : "outerHTML",
+  });
+}
+
+export const reload = () => go(here(), { history: "none", scroll: Object.fromEntries(Object.entries(scrollers()).map(([name, element]) => [name, element?.scrollTop ?? 0])) });
+
+function onClick(event) {
+  if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const link = event.target.closest("a[href]");
+  if (!link || link.target || link.hasAttribute("download") || "full" in link.dataset) return;
+  const url = new URL(link.href);
+  if (url.origin !== location.origin || (url.hash && url.pathname + url.search === here())) return;
+  event.preventDefault();
+  const into = link.dataset.into && document.getElementById(link.dataset.into) ? link.dataset.into : "main";
+  go(url.pathname + url.search, { into });
+}
+
+// ---- Answers
+
+const holds = (xhr, id) => xhr.responseText.includes(`id="${id}"`);
+const pathOf = (address) => new URL(address, location.href).pathname + new URL(address, location.href).search;
+
+function beforeSwap(event) {
+  const { xhr, target, requestConfig } = event.detail;
+  const mine = requestConfig.elt.id === "main" ? visit : null;
+  const wanted = target.id === "main" ? "page" : target.id;
+  const failed = xhr.status >= 400;
+  if (!holds(xhr, wanted)) {
+    if (failed) return refuse(event);
+    // Elsewhere than asked for: a form that led on to another page, or a page without the frame.
+    if (!holds(xhr, "page")) return location.assign(xhr.responseURL);
+    Object.assign(event.detail, { target: document.getElementById("main"), selectOverride: "#page", swapOverride: "innerHTML" });
+    moved("push", pathOf(xhr.responseURL));
+    return;
+  }
+  // An answer in place (a page that says what is wrong, a form with its mistakes) is shown whatever its status.
+  event.detail.shouldSwap = true;
+  event.detail.isError = false;
+  if (mine) moved(mine.history, pathOf(xhr.responseURL || mine.url));
+  else if (requestConfig.elt.id === "filter") moved("replace", event.detail.pathInfo.finalRequestPath);
+  if (event.detail.target.id === "main") dropCharts();
+}
+
+function moved(how, url) {
+  if (how === "push" && url !== shown) {
+    keepScroll();
+    history.pushState({}, "", url);
+  } else if (how !== "none") history.replaceState(history.state, "", url);
+  shown = here();
+}
+
+function refuse(event) {
+  event.detail.shouldSwap = false;
+  const { status } = event.detail.xhr;
+  const words = status >= 500 ? "The dashboard could not answer." : status === 403 ? "The dashboard refused the request: load the page again." : "The dashboard did not understand the request.";
+  failedAt(event, `${words} (${status})`);
+}
+
+function failedAt(event, text) {
+  const { elt, verb, path, parameters } = event.detail.requestConfig;
+  const { detail } = event;
+  if (verb === "post" && parameters.step === "apply")
+    return note({ title: "No answer", text: "The change may have been made or not. Look before you send it again; what you typed is kept.", link: { text: "Look at it", url: elt.closest("form")?.querySelector(".act a[href]")?.href ?? here() } });
+  const again = elt.id === "main" && visit ? { ...visit } : null;
+  note({ title: "This did not work", text: `${text} What is on screen is as it was before.`, retry: () => (again ? go(again.url, again) : htmx.ajax(verb, path, { source: elt, target: detail.target, values: parameters })) });
+}
+
+function afterSettle(event) {
+  const target = event.detail.target ?? event.target;
+  const whole = target.id === "main" || target.id === "page";
+  refresh(document.getElementById("main"));
+  if (whole) {
+    markPlace();
+    scrollTo(visit?.scroll);
+    document.getElementById("main").focus({ preventScroll: true });
+  }
+  if (whole || event.target.id === "list") {
+    visit = null;
+    document.dispatchEvent(new Event("page:shown"));
+  }
+}
+
+// The frame stays; where we are, and for which namespaces, is told to its links.
+function markPlace() {
+  const { nav } = document.getElementById("page").dataset;
+  const namespaces = new URLSearchParams(new URLSearchParams(location.search).getAll("namespace").map((name) => ["namespace", name])).toString();
+  for (const link of document.querySelectorAll("#kinds a[data-nav]")) {
+    if (link.dataset.nav === nav) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    if (link.dataset.scoped !== undefined) link.search = namespaces;
+  }
+  const kinds = document.getElementById("kinds");
+  if (kinds?.matches(":popover-open")) kinds.hidePopover();
+}
+
+// ---- Requests
+
+// The filter keeps what else the address asks for, as it stands now, and leaves out what is empty.
+function configRequest(event) {
+  if (event.target.id !== "filter") return;
+  const { parameters } = event.detail;
+  const kept = new URLSearchParams(location.search);
+  for (const name of ["namespace", "state", "sort"]) {
+    delete parameters[name];
+    if (kept.has(name)) parameters[name] = kept.getAll(name);
+  }
+  for (const name of ["q", "labels"]) if (!parameters[name]) delete parameters[name];
+}
+
+const underWay = new Set();
+let bar = 0;
+function working(xhr, on) {
+  if (on) underWay.add(xhr);
+  else underWay.delete(xhr);
+  clearTimeout(bar);
+  const progress = document.getElementById("progress");
+  if (underWay.size) bar = setTimeout(() => (progress.hidden = false), 100);
+  else progress.hidden = true;
+}
+
+export function startNavigation() {
+  history.scrollRestoration = "manual";
+  if (history.state?.scroll) scrollTo(history.state.scroll);
+  document.addEventListener("click", onClick);
+  addEventListener("popstate", (event) => {
+    if (here() === shown) return; // only the fragment
+    shown = here();
+    go(here(), { history: "none", scroll: event.state?.scroll });
+  });
+  document.addEventListener("scrollend", keepScroll, { capture: true, passive: true });
+  addEventListener("pagehide", keepScroll);
+  addEventListener("beforeunload", (event) => typed("[data-keep] textarea") && event.preventDefault());
+  const on = (name, listener) => document.addEventListener(`htmx:${name}`, listener);
+  on("configRequest", configRequest);
+  on("beforeSend", (event) => working(event.detail.xhr, true));
+  on("afterRequest", (event) => working(event.detail.xhr, false));
+  on("beforeOnLoad", (event) => {
+    // Signed out: the answer leads to the sign-in page, but not over what somebody has typed.
+    if (event.detail.xhr.status !== 401 || !typed()) return;
+    event.preventDefault();
+    note({ title: "You are signed out", text: "What you typed is still here. Sign in in another tab, then come back and go on.", link: { text: "Sign in", url: event.detail.xhr.getResponseHeader("HX-Redirect") ?? "/login/" } });
+  });
+  on("beforeSwap", beforeSwap);
+  on("afterSettle", afterSettle);
+  on("sendError", (event) => failedAt(event, "The dashboard does not answer."));
+  on("timeout", (event) => failedAt(event, "The dashboard did not answer within 30 s."));
+}

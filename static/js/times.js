@@ -1,0 +1,89 @@
+// Relative times tick here instead of being rendered again; absolute ones are shown in the reader's zone.
+// An element is looked at again only when its words can have changed: every second while it counts seconds, else
+// every minute, hour or day. One timer, and none of it while the page is hidden.
+
+const due = new WeakMap(); // element → when its words may change (ms)
+let ahead = 0; // the server's clock minus ours, ms
+
+const pair = (big, bigUnit, small, smallUnit) => big + bigUnit + (small ? small + smallUnit : "");
+
+// k8s.io/apimachinery/pkg/util/duration.HumanDuration
+export function humanDuration(seconds) {
+  const s = Math.trunc(seconds);
+  if (s < -1) return "<invalid>";
+  if (s < 120) return `${Math.max(s, 0)}s`;
+  const m = Math.trunc(s / 60);
+  if (m < 10) return pair(m, "m", s % 60, "s");
+  if (m < 180) return `${m}m`;
+  const h = Math.trunc(m / 60);
+  if (h < 8) return pair(h, "h", m % 60, "m");
+  if (h < 48) return `${h}h`;
+  const d = Math.trunc(h / 24);
+  if (d < 8) return pair(d, "d", h % 24, "h");
+  if (d < 730) return `${d}d`;
+  const y = Math.trunc(d / 365);
+  return y < 8 ? pair(y, "y", d % 365, "d") : `${y}y`;
+}
+
+export const now = () => Date.now() + ahead;
+export const inUtc = () => localStorage.getItem("zone") === "utc";
+
+// Frames carry the server's time. A small difference is the way here, not a wrong clock.
+export function serverTime(seconds) {
+  const difference = seconds * 1000 - Date.now();
+  if (Math.abs(difference - ahead) > 1500) ahead = Math.abs(difference) > 1500 ? difference : 0;
+}
+
+function step(seconds) {
+  return seconds < 600 ? 1 : seconds < 28800 ? 60 : seconds < 691200 ? 3600 : 86400;
+}
+
+function relative(time, at) {
+  const since = Date.parse(time.dateTime);
+  const seconds = (at - since) / 1000;
+  const words = humanDuration(seconds) + (time.dataset.rel === "ago" ? " ago" : "");
+  if (time.textContent !== words) time.textContent = words;
+  const every = step(seconds);
+  due.set(time, since + (Math.trunc(seconds / every) + 1) * every * 1000);
+}
+
+const formats = {
+  time: { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" },
+  date: { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" },
+  log: { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 },
+};
+const made = new Map();
+
+function format(form) {
+  const key = form + inUtc();
+  if (!made.has(key)) made.set(key, new Intl.DateTimeFormat("en-GB", { ...(formats[form] ?? formats.time), timeZone: inUtc() ? "UTC" : undefined }));
+  return made.get(key);
+}
+
+function absolute(time) {
+  time.textContent = format(time.dataset.abs).format(new Date(time.dateTime));
+  due.set(time, Infinity);
+}
+
+// Brings every time below `root` up to date that is new or due.
+export function refresh(root = document) {
+  const at = now();
+  const times = root.localName === "time" ? [root] : root.getElementsByTagName("time");
+  for (const time of times) {
+    if ((due.get(time) ?? 0) > at) continue;
+    if (time.dataset.rel) relative(time, at);
+    else if (time.dataset.abs) absolute(time);
+  }
+}
+
+// A changed datetime on an element that stays (see morph.js) makes it due at once.
+export const forget = (time) => due.delete(time);
+
+export function startTimes() {
+  refresh();
+  setInterval(() => document.hidden || refresh(), 1000);
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
+  document.addEventListener("ui:zone", () => {
+    for (const time of document.querySelectorAll("time[data-abs]")) absolute(time);
+  });
+}
