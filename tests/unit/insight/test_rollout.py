@@ -1,0 +1,63 @@
+"""Rollout states by kubectl's rules, in its order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.insight import rollout_status
+
+from .world import NOW, World, condition, deployment, pod, replicaset, waiting
+
+FAILED = [condition("Progressing", "False", "ProgressDeadlineExceeded")]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "state", "text", "percent"),
+    [
+        (deployment(generation=2), "progressing", "Its controller has yet to notice it.", 0),
+        (deployment(available=1, conditions=FAILED), "failed", "1 of 3 pods available when its progress", 33),
+        (deployment(updated=1, current=3), "progressing", "1 of 3 pods made so far.", 33),
+        (deployment(current=4), "progressing", "1 old pod still to end.", 75),
+        (deployment(available=2), "progressing", "2 of 3 pods available.", 66),
+        (deployment(), "done", "3 of 3 pods available.", 100),
+        (deployment(replicas=0), "done", "It has no pods.", 100),
+        (deployment(replicas=0, current=3, updated=3), "progressing", "", 0),
+        (deployment(updated=1, current=4, paused=True), "paused", "It goes on when somebody resumes it.", 25),
+    ],
+)
+def test_states(manifest: dict[str, Any], state: str, text: str, percent: int) -> None:
+    if manifest["spec"]["replicas"] == 0 and manifest["status"]["replicas"]:
+        manifest["status"]["updatedReplicas"] = 0
+    rollout = rollout_status(World().add("deployments", manifest), [], [], NOW)
+    assert (rollout.state, rollout.percent) == (state, percent)
+    assert text in rollout.text
+
+
+def test_a_pod_that_cannot_come_up_makes_it_stuck_and_is_named() -> None:
+    world = World(
+        ("replicasets", replicaset("web-old", revision="9")), ("replicasets", replicaset("web-new", revision="10")),
+        ("pods", pod("old-1", owner=("ReplicaSet", "web-old"))),
+        ("pods", pod("new-1", owner=("ReplicaSet", "web-new"), phase="Pending", ready=False,
+                     state=waiting("ErrImagePull", "not found"))),
+        ("pods", pod("alien", owner=("ReplicaSet", "other"))),
+    )  # fmt: skip
+    rollout = rollout_status(
+        world.add("deployments", deployment(updated=1, current=4)),
+        world.all("replicasets"),
+        world.all("pods"),
+        NOW,
+    )
+    assert rollout.state == "stuck"
+    assert rollout.text.startswith("Pod new-1 cannot pull its image")
+    assert [mark.name for mark in rollout.new] == ["new-1"]
+    assert [(mark.name, mark.state) for mark in rollout.old] == [("old-1", "ok")]
+
+
+def test_pods_that_cannot_be_made_make_it_stuck() -> None:
+    refused = [condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: small")]
+    rollout = rollout_status(
+        World().add("deployments", deployment(updated=1, current=1, conditions=refused)), [], [], NOW
+    )
+    assert (rollout.state, rollout.text) == ("stuck", "Pods cannot be made: exceeded quota: small")
