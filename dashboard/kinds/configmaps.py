@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .base import GVR, Cell, Detail, Fact, KeyFact, Kind, Row
-from .facts import metadata_facts
+from .facts import page
 from .meta import Object
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural
 
@@ -66,12 +66,9 @@ def detail(config_map: ConfigMap) -> Detail:
     if config_map.immutable:
         facts.append(Fact("Immutable", "Yes", "can only be replaced as a whole"))
     facts += [Fact("Binary key", key) for key in sorted(config_map.binary_data or ())]
-    facts += metadata_facts(config_map.metadata)
-    return Detail(
-        f"Settings for containers: {plural(len(sizes), 'key')}, {plural(total, 'byte')} in all.",
-        tuple(facts),
-        keys=tuple(KeyFact(key, size) for key, size in sizes.items()),
-    )
+    sentence = f"Settings for containers: {plural(len(sizes), 'key')}, {plural(total, 'byte')} in all"
+    keys = tuple(KeyFact(key, size) for key, size in sizes.items())
+    return page(config_map.metadata, sentence, facts, keys=keys)
 
 
 CONFIGMAPS: Kind[ConfigMap] = Kind(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import link, metadata_facts
+from .facts import link, page
 from .jobs import JobSpec
 from .meta import Object, ObjectReference, Struct
-from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, make_row, plural, sort_keys
+from .rows import AGE_HELP, NAME_HELP, NONE, age, age_key, col, columns, make_row, plural, sort_keys
 from .selectors import format_label_selector
 from .templates import (
     CONTAINERS,
@@ -100,7 +100,9 @@ def row(cron_job: CronJob) -> Row:
         *container_cells(job.template.spec),
         Cell(format_label_selector(job.selector)),
     )
-    return make_row(meta, cells, sort_keys(cells), *judge(cron_job))
+    sort = sort_keys(cells)
+    sort = (*sort[:5], age_key(status.last_schedule_time), *sort[6:])
+    return make_row(meta, cells, sort, *judge(cron_job))
 
 
 _CONCURRENCY = {
@@ -128,11 +130,12 @@ def detail(cron_job: CronJob) -> Detail:
         facts.append(Fact("Last success", "", since=status.last_successful_time))
     template = spec.job_template.spec.template
     facts += template_facts(template, meta.namespace)
-    facts += metadata_facts(meta)
     sentence = f"Starts a job by the clock, at {spec.schedule}"
-    return Detail(
-        sentence + (f" – {reason}." if reason else "."),
-        tuple(facts),
+    return page(
+        meta,
+        sentence,
+        facts,
+        reason=reason,
         containers=template_containers(template.spec),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, metadata_facts
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct
 from .podspec import PodTemplate
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, plural, sort_keys
@@ -117,13 +117,14 @@ def detail(daemon_set: DaemonSet) -> Detail:
         Fact("Selector", format_label_selector(spec.selector)),
     ]
     facts += template_facts(spec.template, meta.namespace)
-    facts += metadata_facts(meta)
     sentence = f"Keeps one pod on each of {wanted}: {status.number_ready} ready"
-    return Detail(
-        sentence + (f" – {reason}." if reason else "."),
-        tuple(facts),
-        conditions(status.conditions),
-        template_containers(spec.template.spec),
+    return page(
+        meta,
+        sentence,
+        facts,
+        reason=reason,
+        conditions=conditions(status.conditions),
+        containers=template_containers(spec.template.spec),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, metadata_facts
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, ObjectMeta, Struct, find_condition
 from .podspec import PodTemplate
 from .rows import (
@@ -191,12 +191,13 @@ def detail(deployment: Deployment) -> Detail:
         facts.append(Fact("Revision", meta.revision, meta.change_cause))
     facts.append(Fact("Selector", format_label_selector(spec.selector)))
     facts += template_facts(spec.template, meta.namespace)
-    facts += metadata_facts(meta)
-    return Detail(
-        sentence + (f" – {reason}." if reason else "."),
-        tuple(facts),
-        conditions(status.conditions, bad_when_true=frozenset({"ReplicaFailure"})),
-        template_containers(spec.template.spec),
+    return page(
+        meta,
+        sentence,
+        facts,
+        reason=reason,
+        conditions=conditions(status.conditions, bad_when_true=frozenset({"ReplicaFailure"})),
+        containers=template_containers(spec.template.spec),
     )
 
 

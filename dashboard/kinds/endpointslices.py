@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import link, metadata_facts
+from .facts import link, page
 from .meta import Object, ObjectReference, Struct
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, plural, sort_keys
 
@@ -126,10 +126,9 @@ def detail(endpoint_slice: EndpointSlice) -> Detail:
         target = one.target_ref
         to = link(target.kind, target.namespace or meta.namespace, target.name) if target else None
         facts.append(Fact("Endpoint", ", ".join(one.addresses or ()), where, to))
-    facts += metadata_facts(meta)
     behind = f" behind Service {endpoint_slice.service}" if endpoint_slice.service else ""
     sentence = f"The addresses of {plural(len(endpoints), 'endpoint')}{behind}"
-    return Detail(sentence + (f" – {reason}." if reason else "."), tuple(facts))
+    return page(meta, sentence, facts, reason=reason)
 
 
 ENDPOINTSLICES: Kind[EndpointSlice] = Kind(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import link, metadata_facts
+from .facts import link, page
 from .meta import Object, ObjectReference, Struct
 from .rows import NAME_HELP, age, age_key, col, columns, make_row, natural, shorten
 
@@ -138,9 +138,8 @@ def detail(event: Event) -> Detail:
         facts.append(Fact("Last seen", "", since=event.last_seen))
     what = "A warning" if event.type == "Warning" else "A note"
     message = shorten(event.message, 300)
-    return Detail(
-        f"{what} about {involved.kind} {involved.name}: {message}", (*facts, *metadata_facts(event.metadata))
-    )
+    sentence = f"{what} about {involved.kind} {involved.name}: {message.rstrip('.')}"
+    return page(event.metadata, sentence, facts)
 
 
 EVENTS: Kind[Event] = Kind(

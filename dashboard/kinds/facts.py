@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .base import Condition, Fact, Ref, State
+from .base import Condition, ContainerFact, Detail, Fact, KeyFact, Ref, State
 from .meta import ObjectCondition, ObjectMeta
 from .podspec import PodSpec
 from .uses import pod_spec_uses
@@ -40,7 +40,23 @@ def link(kind: str, namespace: str, name: str) -> Ref:
     return Ref(kind, namespace, name, PLURALS.get(kind, ""))
 
 
-def metadata_facts(meta: ObjectMeta) -> list[Fact]:
+def page(
+    meta: ObjectMeta,
+    sentence: str,
+    facts: Iterable[Fact],
+    *,
+    reason: str = "",
+    conditions: tuple[Condition, ...] = (),
+    containers: tuple[ContainerFact, ...] = (),
+    keys: tuple[KeyFact, ...] = (),
+) -> Detail:
+    """A Detail: the sentence with its reason, the facts that tell something, and those of the metadata."""
+    whole = f"{sentence} – {reason}." if reason else f"{sentence}."
+    told = (fact for fact in facts if fact.value or fact.note or fact.since)
+    return Detail(whole, (*told, *_metadata_facts(meta)), conditions, containers, keys)
+
+
+def _metadata_facts(meta: ObjectMeta) -> list[Fact]:
     """Namespace, owners, finalizers while it is being deleted, and when it was made."""
     facts = []
     if meta.deletion_timestamp is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, link, metadata_facts
+from .facts import conditions, link, page
 from .meta import Object, ObjectCondition, Struct, find_condition
 from .metrics import MetricSpec, MetricStatus, target_texts, targets
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
@@ -106,13 +106,10 @@ def detail(autoscaler: HorizontalPodAutoscaler) -> Detail:
     facts += [Fact("Measure", text, "now / wanted") for text in measures]
     if status.last_scale_time is not None:
         facts.append(Fact("Last scaled", "", since=status.last_scale_time))
-    facts += metadata_facts(meta)
     sentence = f"Keeps {target.kind} {target.name} between {least} and {spec.max_replicas} pods by its load"
-    return Detail(
-        f"{sentence}; now {status.current_replicas}" + (f" – {reason}." if reason else "."),
-        tuple(facts),
-        conditions(status.conditions, neutral=frozenset({"ScalingLimited"})),
-    )
+    judged = conditions(status.conditions, neutral=frozenset({"ScalingLimited"}))
+    sentence += f"; now {status.current_replicas}"
+    return page(meta, sentence, facts, reason=reason, conditions=judged)
 
 
 HORIZONTALPODAUTOSCALERS: Kind[HorizontalPodAutoscaler] = Kind(

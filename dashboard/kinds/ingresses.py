@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import link, metadata_facts
+from .facts import link, page
 from .meta import Object, Struct
 from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, listed, make_row, sort_keys
 from .services import LoadBalancer
@@ -44,7 +44,7 @@ class Path(Struct, frozen=True, gc=False):
     """A path and what answers there."""
 
     path: str = ""
-    path_type: str = ""
+    path_type: str | None = None
     backend: Backend = Backend()
 
 
@@ -155,13 +155,12 @@ def detail(ingress: Ingress) -> Detail:
         covered = ", ".join(tls.hosts or ()) or "every host"
         secret = link("Secret", meta.namespace, tls.secret_name) if tls.secret_name else None
         facts.append(Fact("Certificate", tls.secret_name or "the controller's own", f"for {covered}", secret))
-    facts += metadata_facts(meta)
     sentence = f"Leads requests from outside for {listed(dict.fromkeys(names))} to Services"
-    return Detail(sentence + (f" – {reason}." if reason else "."), tuple(facts))
+    return page(meta, sentence, facts, reason=reason)
 
 
 def _backend(label: str, path: Path, namespace: str) -> Fact:
-    note, backend = path.path_type, path.backend
+    note, backend = path.path_type or "", path.backend
     if backend.service is not None:
         service = backend.service
         return Fact(label, f"{service.name}:{service.port}", note, link("Service", namespace, service.name))

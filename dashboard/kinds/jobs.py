@@ -6,7 +6,7 @@ from datetime import datetime
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .duration import human_duration
-from .facts import conditions, metadata_facts
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
 from .podspec import PodTemplate
 from .rows import (
@@ -181,17 +181,18 @@ def detail(job: Job) -> Detail:
         kept = human_duration(spec.ttl_seconds_after_finished)
         facts.append(Fact("Kept after its end", kept, "then it deletes itself"))
     facts += template_facts(spec.template, meta.namespace)
-    facts += metadata_facts(meta)
     sentence = f"Work that ends: {completions(job)} done, {word}"
-    return Detail(
-        sentence + (f" – {reason}." if reason else "."),
-        tuple(facts),
-        conditions(
+    return page(
+        meta,
+        sentence,
+        facts,
+        reason=reason,
+        conditions=conditions(
             status.conditions,
             bad_when_true=frozenset({"Failed", "FailureTarget"}),
             neutral=frozenset({"Suspended", "Complete", "SuccessCriteriaMet"}),
         ),
-        template_containers(spec.template.spec),
+        containers=template_containers(spec.template.spec),
     )
 
 

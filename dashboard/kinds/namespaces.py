@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, metadata_facts
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, shorten
 
@@ -61,11 +61,10 @@ def row(namespace: Namespace) -> Row:
 def detail(namespace: Namespace) -> Detail:
     """The facts of the Namespace's page."""
     phase, reason = namespace.status.phase, judge(namespace)[1]
-    return Detail(
-        f"A room of the cluster with names of its own: {phase}" + (f" – {reason}." if reason else "."),
-        (Fact("Status", phase, reason), *metadata_facts(namespace.metadata)),
-        conditions(namespace.status.conditions, bad_when_true=_BLOCKERS),
-    )
+    sentence = f"A room of the cluster with names of its own: {phase}"
+    judged = conditions(namespace.status.conditions, bad_when_true=_BLOCKERS)
+    facts = [Fact("Status", phase, reason)]
+    return page(namespace.metadata, sentence, facts, reason=reason, conditions=judged)
 
 
 NAMESPACES: Kind[Namespace] = Kind(

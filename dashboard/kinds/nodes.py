@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, metadata_facts
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
 from .rows import AGE_HELP, NAME_HELP, UNKNOWN, age, col, columns, listed, make_row, or_none, sort_keys
 
@@ -184,9 +184,8 @@ def detail(node: Node) -> Detail:
         Fact("Kernel", info.kernel_version, info.architecture),
         Fact("Container runtime", info.container_runtime_version),
     ]
-    facts += metadata_facts(meta)
-    sentence = f"{what}: {word}" + (f" – {reason}." if reason else ".")
-    return Detail(sentence, tuple(facts), conditions(status.conditions, bad_when_true=frozenset(_TROUBLE)))
+    judged = conditions(status.conditions, bad_when_true=frozenset(_TROUBLE))
+    return page(meta, f"{what}: {word}", facts, reason=reason, conditions=judged)
 
 
 NODES: Kind[Node] = Kind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, link, metadata_facts
+from .facts import conditions, link, page
 from .meta import Object, ObjectCondition, Struct, condition_true
 from .podspec import Resources
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, sort_keys
@@ -121,12 +121,15 @@ def detail(claim: PersistentVolumeClaim) -> Detail:
         to = link("StorageClass", "", claim.storage_class)
         facts.append(Fact("Storage class", claim.storage_class, link=to))
     facts.append(Fact("Access modes", access_modes(spec.access_modes), MODES_HELP))
-    facts += metadata_facts(meta)
     sentence = f"{claim.capacity or claim.requested} of storage that outlives pods: {phase}"
-    return Detail(
-        sentence + (f" – {reason}." if reason else "."),
-        tuple(facts),
-        conditions(claim.status.conditions, neutral=frozenset({"Resizing", "FileSystemResizePending"})),
+    return page(
+        meta,
+        sentence,
+        facts,
+        reason=reason,
+        conditions=conditions(
+            claim.status.conditions, neutral=frozenset({"Resizing", "FileSystemResizePending"})
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import link, metadata_facts
+from .facts import link, page
 from .meta import Object, ObjectReference, Struct
 from .podspec import CSISource, NodeSelector
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
@@ -132,9 +132,8 @@ def detail(volume: PersistentVolume) -> Detail:
     facts.append(Fact("Access modes", access_modes(spec.access_modes), MODES_HELP))
     if spec.csi is not None:
         facts.append(Fact("Driver", spec.csi.driver))
-    facts += metadata_facts(meta)
     sentence = f"{volume.capacity} of storage: {phase}"
-    return Detail(sentence + (f" – {reason}." if reason else "."), tuple(facts))
+    return page(meta, sentence, facts, reason=reason)
 
 
 PERSISTENTVOLUMES: Kind[PersistentVolume] = Kind(

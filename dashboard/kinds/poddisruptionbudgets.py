@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, metadata_facts
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, plural, sort_keys
 from .selectors import LabelSelector, format_label_selector
@@ -90,12 +90,11 @@ def detail(budget: PodDisruptionBudget) -> Detail:
             f"{status.desired_healthy} must be",
         ),
         Fact("Selector", format_label_selector(spec.selector)),
-        *metadata_facts(meta),
     )
     sentence = f"Protects {plural(status.expected_pods, 'pod')} from planned moves: {rule}"
     # DisruptionAllowed is False whenever the budget is used up, which is its purpose.
     judged = conditions(status.conditions, neutral=frozenset({"DisruptionAllowed"}))
-    return Detail(sentence + (f" – {reason}." if reason else "."), facts, judged)
+    return page(meta, sentence, facts, reason=reason, conditions=judged)
 
 
 PODDISRUPTIONBUDGETS: Kind[PodDisruptionBudget] = Kind(

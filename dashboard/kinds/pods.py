@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from .base import GVR, Cell, Condition, ContainerFact, Detail, Fact, Kind, Role, Row, State
-from .facts import conditions, link, metadata_facts, pod_spec_facts
+from .facts import conditions, link, page, pod_spec_facts
 from .meta import Object, ObjectMeta, Struct
 from .podspec import Container, PodSpec
 from .podstatus import ContainerStatus, PodStatus, readiness_gates, summarize
@@ -121,12 +121,13 @@ def detail(pod: Pod) -> Detail:
     if status.qos_class:
         facts.append(Fact("Quality of service", status.qos_class, _QOS.get(status.qos_class, "")))
     facts += pod_spec_facts(spec, meta.namespace)
-    facts += metadata_facts(meta)
-    return Detail(
-        sentence + (f" – {reason}." if reason else "."),
-        tuple(facts),
-        _conditions(pod),
-        containers(pod),
+    return page(
+        meta,
+        sentence,
+        facts,
+        reason=reason,
+        conditions=_conditions(pod),
+        containers=containers(pod),
     )
 
 

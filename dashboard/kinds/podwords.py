@@ -16,8 +16,7 @@ _STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
 _REFUSED = re.compile(r"unauthorized|denied|forbidden|authentication required|\b40[13]\b", re.IGNORECASE)
 _MISSING = re.compile(r"not found|manifest unknown|\b404\b", re.IGNORECASE)
 _NODES = re.compile(r"^0/(\d+) nodes are available:?\s*")
-_COUNTED = re.compile(r"^\d+ (?:node\(s\) )?")
-_NO_ROOM = re.compile(r"^(?:Insufficient|Too many pods)", re.IGNORECASE)
+_COUNT = re.compile(r"^\d+ ")
 
 
 def ended(container: str, terminated: Terminated) -> str:
@@ -62,13 +61,35 @@ def unschedulable(condition: ObjectCondition | None) -> str:
         return shorten(message) or "no node found for it yet"
     if match[1] == "0":
         return "the cluster has no nodes"
-    causes = message[match.end() :].split(". ")[0].rstrip(".").split(", ")
-    words = [_COUNTED.sub("", cause.strip()) for cause in causes if cause]
-    if not words:
-        return "no node takes it"
-    if all(_NO_ROOM.match(word) for word in words):
-        return shorten("no node has room: " + listed(word.lower() for word in words))
-    return shorten("no node takes it: " + listed(word[:1].lower() + word[1:] for word in words))
+    causes = [
+        _COUNT.sub("", cause) for cause in message[match.end() :].split(". ")[0].rstrip(".").split(", ")
+    ]
+    short = [cause.removeprefix("Insufficient ") for cause in causes if cause.startswith("Insufficient ")]
+    others = [_cause(cause) for cause in causes if cause and not cause.startswith("Insufficient ")]
+    if short:
+        room = f"no node has room: insufficient {listed(short)}"
+        return shorten(f"{room}; elsewhere {listed(others)}" if others else room, 140)
+    return shorten(f"no node takes it: {listed(others)}" if others else "no node takes it", 140)
+
+
+# How the scheduler's causes start, and how they read in plain words.
+_CAUSES = {
+    "node(s) had untolerated taint": "taints it does not tolerate",
+    "node(s) didn't match Pod's node affinity/selector": "labels it does not ask for",
+    "node(s) didn't match pod anti-affinity": "pods it must stay apart from",
+    "node(s) didn't match pod topology spread": "too many of its kind already",
+    "node(s) didn't satisfy existing pods anti-affinity": "pods that stay apart from it",
+    "node(s) didn't have free ports": "its host port taken",
+    "node(s) had volume node affinity conflict": "its volume out of reach",
+    "node(s) were unschedulable": "switched off for new pods",
+    "pod has unbound immediate PersistentVolumeClaims": "its volume claim is not bound yet",
+    "Too many pods": "too many pods",
+}
+
+
+def _cause(text: str) -> str:
+    plain = next((words for start, words in _CAUSES.items() if text.startswith(start)), "")
+    return plain or text.removeprefix("node(s) ")
 
 
 def judge_container(spec: Container | None, status: ContainerStatus, *, init: bool = False) -> Judgement:

@@ -57,8 +57,8 @@ def parse_quantity(text: str) -> Quantity:
         amount = amount.scaleb(int(exponent), _EXACT)
     else:
         amount = amount.scaleb(_EXPONENTS[decimal], _EXACT)
-    amount = _EXACT.quantize(amount, _NANO) if amount == 0 else _round_up(amount)
-    return Quantity(-amount if sign == "-" else amount, form)
+    amount = _round_up(amount)
+    return Quantity(amount.copy_negate() if sign == "-" else amount, form)
 
 
 def parse(text: str) -> Decimal:
@@ -77,14 +77,14 @@ def format_quantity(value: Decimal, form: Form = "DecimalSI") -> str:
         return "0"
     if form == "BinarySI" and abs(value) >= 1024 and value == value.to_integral_value():
         return _binary(int(value))
-    value = _EXACT.copy_sign(_round_up(abs(value)), value)
-    exponent = max(exp for exp in _DECIMAL if exp <= 0 or form == "DecimalSI" or exp <= 18)
-    while exponent > -9 and value.scaleb(-exponent, _EXACT) % 1:
-        exponent -= 3
-    mantissa = int(value.scaleb(-exponent, _EXACT))
+    sign = "-" if value < 0 else ""
+    mantissa, exponent = int(_round_up(value.copy_abs()).scaleb(9, _EXACT)), -9
+    while mantissa % 1000 == 0 and (exponent < 18 or form == "DecimalExponent"):
+        mantissa //= 1000
+        exponent += 3
     if form == "DecimalExponent":
-        return f"{mantissa}e{exponent}" if exponent else str(mantissa)
-    return f"{mantissa}{_DECIMAL[exponent]}"
+        return f"{sign}{mantissa}e{exponent}" if exponent else f"{sign}{mantissa}"
+    return f"{sign}{mantissa}{_DECIMAL[exponent]}"
 
 
 def _binary(whole: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .deployments import RolloutMeta
-from .facts import conditions, metadata_facts
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, find_condition
 from .podspec import PodTemplate
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural, shorten
@@ -120,12 +120,13 @@ def detail(replica_set: ReplicaSet) -> Detail:
         facts.append(Fact("Revision", meta.revision, meta.change_cause))
     facts.append(Fact("Selector", format_label_selector(spec.selector)))
     facts += template_facts(spec.template, meta.namespace)
-    facts += metadata_facts(meta)
-    return Detail(
-        sentence + (f" – {reason}." if reason else "."),
-        tuple(facts),
-        conditions(status.conditions, bad_when_true=frozenset({"ReplicaFailure"})),
-        template_containers(spec.template.spec),
+    return page(
+        meta,
+        sentence,
+        facts,
+        reason=reason,
+        conditions=conditions(status.conditions, bad_when_true=frozenset({"ReplicaFailure"})),
+        containers=template_containers(spec.template.spec),
     )
 
 

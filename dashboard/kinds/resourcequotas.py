@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import metadata_facts
+from .facts import page
 from .meta import Object, Struct
 from .quantity import parse
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, listed, make_row, natural
@@ -93,9 +93,8 @@ def detail(quota: ResourceQuota) -> Detail:
     ]
     if quota.spec.scopes:
         facts.append(Fact("Counts only", ", ".join(quota.spec.scopes)))
-    facts += metadata_facts(meta)
     sentence = f"Limits how much namespace {meta.namespace} may use"
-    return Detail(sentence + (f" – {reason}." if reason else "."), tuple(facts))
+    return page(meta, sentence, facts, reason=reason)
 
 
 RESOURCEQUOTAS: Kind[ResourceQuota] = Kind(

@@ -20,6 +20,7 @@ NAME_HELP = "The name, unique within its kind and namespace."
 _DIGITS = re.compile("[0-9]+")
 _KEY = re.compile("[^a-z0-9]+")
 _LAST = float("inf")
+_NO_AGE = Cell("<unknown>")
 
 
 def col(title: str, help: str, *, wide: bool = False, num: bool = False) -> Column:
@@ -40,7 +41,7 @@ def columns(*cols: Column) -> tuple[Column, ...]:
 
 def age(moment: datetime | None) -> Cell:
     """The time since a moment; ``<unknown>`` without one (``translateTimestampSince`` of printers.go)."""
-    return UNKNOWN if moment is None else Cell("", moment, "age")
+    return _NO_AGE if moment is None else Cell("", moment, "age")
 
 
 def or_none(text: str | None) -> Cell:
@@ -115,4 +116,6 @@ def plural(count: int, noun: str, plural: str = "") -> str:
 
 def sort_keys(cells: tuple[Cell, ...]) -> tuple[SortKey, ...]:
     """Keys for cells that sort as times, whole numbers or text."""
-    return tuple(age_key(cell.since) if cell.form == "age" else natural(cell.text) for cell in cells)
+    return tuple(
+        age_key(cell.since) if cell.form == "age" or cell is _NO_AGE else natural(cell.text) for cell in cells
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Kind, ListMeta, ListPage, Row
-from .facts import metadata_facts
+from .facts import page
 from .meta import Object, ObjectMeta
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural
 
@@ -108,9 +108,7 @@ def detail(secret: Secret) -> Detail:
     """The facts of the Secret's page; key names and values are read on request, never here."""
     what = _TYPES.get(secret.secret_type, "Confidential values")
     facts = [Fact("Type", secret.secret_type), Fact("Keys", str(secret.key_count))]
-    return Detail(
-        f"{what}: {plural(secret.key_count, 'key')}.", tuple(facts + metadata_facts(secret.metadata))
-    )
+    return page(secret.metadata, f"{what}: {plural(secret.key_count, 'key')}", facts)
 
 
 SECRETS: Kind[Secret] = SecretKind(

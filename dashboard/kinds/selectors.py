@@ -164,7 +164,9 @@ def _requirement(tokens: _Tokens) -> Requirement:
         raise SelectorError(f"{tokens.peek!r} after !{key} is not expected: !{key} stands alone")
     word = tokens.take()
     if word in ("in", "notin"):
-        return Requirement(key, "in" if word == "in" else "notin", tuple(_value_set(tokens, key)))
+        return Requirement(
+            key, "in" if word == "in" else "notin", tuple(sorted(set(_value_set(tokens, key))))
+        )
     if word in ("=", "==", "!=", ">", "<"):
         value = "" if tokens.peek in ("", ",") else tokens.take()
         operator: Operator = word  # type: ignore[assignment]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, metadata_facts
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct
 from .rows import AGE_HELP, age, age_key, col, columns, listed, make_row, natural, or_none
 from .selectors import format_labels
@@ -166,11 +166,9 @@ def detail(service: Service) -> Detail:
         facts.append(Fact("Session affinity", "ClientIP", "a client stays with the same pod"))
     if spec.external_traffic_policy == "Local":
         facts.append(Fact("External traffic", "Local", "only to pods on the node that received it"))
-    facts += metadata_facts(meta)
     if spec.ports:
         sentence += f", on {listed(_port(port) for port in spec.ports)}"
-    sentence += f" – {reason}." if reason else "."
-    return Detail(sentence, tuple(facts), conditions(service.status.conditions))
+    return page(meta, sentence, facts, reason=reason, conditions=conditions(service.status.conditions))
 
 
 def _target(port: ServicePort) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, metadata_facts
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, ObjectMeta, Struct
 from .podspec import PodTemplate
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural, ratio_key
@@ -153,12 +153,13 @@ def detail(stateful_set: StatefulSet) -> Detail:
         facts.append(Fact("Volume for each pod", template.metadata.name, note))
     facts.append(Fact("Selector", format_label_selector(spec.selector)))
     facts += template_facts(spec.template, meta.namespace)
-    facts += metadata_facts(meta)
-    return Detail(
-        sentence + (f" – {reason}." if reason else "."),
-        tuple(facts),
-        conditions(status.conditions),
-        template_containers(spec.template.spec),
+    return page(
+        meta,
+        sentence,
+        facts,
+        reason=reason,
+        conditions=conditions(status.conditions),
+        containers=template_containers(spec.template.spec),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row
-from .facts import metadata_facts
+from .facts import page
 from .meta import Object, ObjectMeta, Struct
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, sort_keys
 
@@ -82,9 +82,9 @@ def detail(storage_class: StorageClass) -> Detail:
         ),
         Fact("Volumes can grow", grows),
     ]
-    facts += metadata_facts(storage_class.metadata)
     default = ", the default one" if storage_class.is_default else ""
-    return Detail(f"A kind of storage{default}, made by {storage_class.provisioner}.", tuple(facts))
+    sentence = f"A kind of storage{default}, made by {storage_class.provisioner}"
+    return page(storage_class.metadata, sentence, facts)
 
 
 STORAGECLASSES: Kind[StorageClass] = Kind(
