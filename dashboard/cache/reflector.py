@@ -36,7 +36,7 @@ from dashboard.errors import (
     Unavailable,
 )
 from dashboard.kinds.base import Kind, Object, Status, WatchEvent
-from dashboard.kube.failures import Silence
+from dashboard.kube.failures import Silence, Unreachable
 from dashboard.kube.status import Asked, error_from_status
 from dashboard.kube.transport import Transport
 
@@ -133,9 +133,20 @@ class Reflector(Generic[T]):
             while True:
                 delay = await self._attempt()
                 if delay:
-                    await self._sleep(delay)
+                    await self._pause(delay)
         finally:
             self._cancel_grace()
+
+    async def _pause(self, delay: float) -> None:
+        """Waits before the next attempt; while the server cannot be reached, only until somebody reaches it."""
+        sleeping = asyncio.ensure_future(self._sleep(delay))
+        waiting: set[asyncio.Future[None]] = {sleeping}
+        if isinstance(self._status.error, Unreachable):
+            waiting.add(self._transport.next_answer())
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
 
     async def _attempt(self) -> float:
         """One list (where needed) and one watch, to its end; returns the seconds to wait before the next."""

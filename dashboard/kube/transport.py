@@ -65,6 +65,7 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._tls: tuple[Credential, ssl.SSLContext | bool] | None = None
         self._streams: set[aiohttp.ClientResponse] = set()
+        self._answer: asyncio.Future[None] | None = None
         self._closed = False
 
     async def request(
@@ -161,6 +162,12 @@ class Transport:
         response = await self.request("GET", "/version", timeout=10.0)
         return msgspec.json.decode(response.body, type=dict[str, Any])
 
+    def next_answer(self) -> asyncio.Future[None]:
+        """Done with the next answer that anybody gets, whatever it says: the API server can be reached."""
+        if self._answer is None:
+            self._answer = asyncio.get_running_loop().create_future()
+        return self._answer
+
     async def close(self) -> None:
         """Ends every connection; the streams that are still open raise Unavailable."""
         self._closed = True
@@ -202,6 +209,9 @@ class Transport:
                 server_hostname=self.cluster.connection.cluster.get("tls-server-name") or None,
                 proxy=self._proxy,
             )
+            if self._answer is not None:
+                self._answer.set_result(None)
+                self._answer = None
             if response.status < 300:
                 return response
             async with response:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from dashboard.kube.transport import Transport
+
 from .conftest import Copy
 from .scripted import ScriptedServer, copied, failure, until
 
@@ -141,6 +143,30 @@ async def test_a_delete_missed_during_an_outage_is_emitted_after_the_relist(
     await copy.exact()
     assert ("DELETED", "goes") in copy.deltas
     assert copy.states == ["live", "reconnecting", "live"]
+
+
+async def test_whoever_reaches_the_server_again_wakes_those_who_wait(
+    server: ScriptedServer, transport: Transport, reflecting: Start
+) -> None:
+    waits = 0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal waits
+        waits += seconds < 100  # not the next second list
+        if waits != 1:  # the second failure is the first without any answer: it would last
+            await asyncio.Event().wait()
+
+    server.put("a")
+    copy = reflecting(options={"sleep": sleep})
+    await copy.live()
+    await server.stop()
+    await until(lambda: waits == 2)
+    server.put("b", told=False)
+    await server.start()
+    await asyncio.sleep(0.02)
+    assert copy.state == "reconnecting"
+    await transport.version()
+    await copy.exact(seconds=2)
 
 
 async def test_a_connection_that_breaks_for_a_moment_is_not_listed_again(
