@@ -20,6 +20,7 @@ from .reader import Namespaces, Reader
 PAGE_SIZE = 100
 # Worst first: what needs a person stands before what changes by itself, and what is finished comes last.
 RANK = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "done": 4}
+DEFAULT_SORT = {"events": "last-seen"}
 CHIPS: Mapping[str, frozenset[str]] = {
     "need": frozenset({"bad", "warn"}),
     "changing": frozenset({"info"}),
@@ -134,7 +135,8 @@ def _by_name(row: Row) -> tuple[str, str]:
 
 
 def sort_key(kind: Kind[Any], sort: str) -> tuple[Callable[[Row], Any], bool]:
-    """The key function and direction for ``name`` or ``-name``; without one, worst first."""
+    """The key function and direction for ``name`` or ``-name``; without one, worst first, and Events latest first."""
+    sort = sort or DEFAULT_SORT.get(kind.plural, "")
     if not sort:
         return (lambda row: RANK[row.state]), False
     name, reverse = sort.removeprefix("-"), sort.startswith("-")
@@ -154,8 +156,9 @@ def shown_columns(kind: Kind[Any], *, namespace: bool = True) -> tuple[Column, .
     """The columns on screen: those of ``kubectl get -o wide`` and, for a namespaced kind, its namespace."""
     if not (namespace and kind.gvr.namespaced):
         return kind.columns
-    name = next((at for at, column in enumerate(kind.columns) if column.key == "name"), -1)
-    return (*kind.columns[: name + 1], NAMESPACE, *kind.columns[name + 1 :])
+    # kubectl names an Event last and what it is about first.
+    at = 1 if kind.columns[0].key == "name" else 0
+    return (*kind.columns[:at], NAMESPACE, *kind.columns[at:])
 
 
 def cell(row: Row, column: Column) -> Cell:

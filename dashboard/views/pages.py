@@ -18,7 +18,7 @@ from dashboard.insight import findings_for
 from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
-from dashboard.live.screens.common import freshness
+from dashboard.live.screens.common import freshness, object_url
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.overview import OverviewScreen
@@ -190,4 +190,5 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
 def _actions(screen: DetailScreen) -> list[dict[str, str]]:
     if screen.kind.plural != "deployments":
         return []
-    return [{"id": "scale", "title": "Scale…", "icon": "scale", "url": f"{screen.context()['url']}scale/"}]
+    path = object_url(screen.runtime, screen.kind.plural, screen.namespace, screen.name)
+    return [{"id": "scale", "title": "Scale…", "icon": "scale", "url": f"{path}scale/"}]

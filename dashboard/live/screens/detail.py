@@ -251,14 +251,13 @@ class DetailScreen(Screen):
         }
         if detail.containers:
             regions["containers"] = render.region("containers", {"containers": self._containers(detail)})
-        if detail.keys:
-            regions["keys"] = render.region(
-                "keys",
-                {
-                    "keys": [{"name": key.name, "size": key.size_bytes} for key in detail.keys],
-                    "secret": self.kind.plural == "secrets",
-                },
-            )
+        regions["keys"] = render.region(
+            "keys",
+            {
+                "keys": [{"name": key.name, "size": _bytes(key.size_bytes)} for key in detail.keys],
+                "note": "names and sizes only" if detail.keys else "",
+            },
+        )
         return regions
 
     def _containers(self, detail: Any) -> list[dict[str, Any]]:

@@ -14,11 +14,12 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible, visible
-from dashboard.queries.lists import Listing, ListQuery, listing, shown_columns
+from dashboard.queries.lists import DEFAULT_SORT, Listing, ListQuery, listing, shown_columns
 
 from .common import fresh_part, list_url, listed, rights_key, row_part, unreachable
 
 CHIP_WORDS = {"need": "Need a person", "changing": "Changing", "fine": "Fine", "done": "Finished"}
+EVENT_WORDS = CHIP_WORDS | {"need": "Warnings", "fine": "Normal"}
 CHIP_STATES = {"need": "bad", "changing": "info", "fine": "ok", "done": "done"}
 
 
@@ -86,7 +87,7 @@ class ListScreen(Screen):
         chips += [
             {
                 "id": chip,
-                "word": CHIP_WORDS[chip],
+                "word": (EVENT_WORDS if self.kind.plural == "events" else CHIP_WORDS)[chip],
                 "count": count,
                 "url": self._url(state=chip, page=1),
                 "current": self.query.state == chip,
@@ -168,7 +169,7 @@ class ListScreen(Screen):
         }
 
     def context(self) -> Mapping[str, Any]:
-        sort = self.query.sort
+        sort = self.query.sort or DEFAULT_SORT.get(self.kind.plural, "")
         return {
             "kind": {
                 "plural": self.kind.plural,
@@ -195,7 +196,11 @@ class ListScreen(Screen):
             "labels": self.query.labels,
             "label_error": self.label_error,
             "keep": [("namespace", namespace) for namespace in self.query.namespaces]
-            + [(key, value) for key, value in (("state", self.query.state), ("sort", sort)) if value],
+            + [
+                (key, value)
+                for key, value in (("state", self.query.state), ("sort", self.query.sort))
+                if value
+            ],
             "path": list_url(self.runtime, self.kind.plural),
             "exports": {form: self._export_url(form) for form in ("json", "csv", "tsv")},
             "kubectl": self._kubectl(),

@@ -25,8 +25,10 @@ from .common import fresh_part, list_url, object_url, rights_key, unreachable, v
 from .events import event_rows
 from .problems import problem_rows
 
-PROBLEMS, EVENTS, CHANGES = 8, 10, 6
+PROBLEMS, EVENTS, CHANGES = 6, 10, 6
 WORKLOADS = ("deployments", "statefulsets", "daemonsets")
+TILES = 6
+ALWAYS = frozenset({"tile-nodes", "tile-pods", "tile-deployments"})
 
 
 class OverviewScreen(Screen):
@@ -109,8 +111,8 @@ class OverviewScreen(Screen):
         if nodes and len(broken) == len(nodes):
             headline, state = "No node is ready: nothing can run.", "bad"
         elif bad:
-            things = "One thing is" if len(bad) == 1 else f"{len(bad)} things are"
-            headline, state = f"The cluster is up. {things} not.", "bad"
+            things = "One thing needs" if len(bad) == 1 else f"{len(bad)} things need"
+            headline, state = f"The cluster is up. {things} a person.", "bad"
         elif wrong:
             things = "One thing wants" if len(wrong) == 1 else f"{len(wrong)} things want"
             headline, state = f"The cluster is up. {things} a look.", "warn"
@@ -154,8 +156,11 @@ class OverviewScreen(Screen):
                             states["info"],
                         )
                     )
-        tiles += self._asked_tiles(nodes)
-        return tiles
+        asked = self._asked_tiles(nodes)
+        # One row of tiles: what is wrong stays, a kind that is all fine makes way.
+        room = TILES - len(asked)
+        tiles.sort(key=lambda tile: tile["state"] == "ok" and tile["id"] not in ALWAYS)
+        return tiles[:room] + asked
 
     def _tile(
         self, plural: str, title: str, value: int, of: str, need: int, changing: int = 0

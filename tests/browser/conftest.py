@@ -1,0 +1,168 @@
+"""Fixtures of the browser tests: a dashboard of its own over the tests' sandbox, and real Chromium."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from sandbox import Sandbox
+from tools.server import Server
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def server(cluster: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("dashboard") / "home", cluster.kubeconfig) as server:
+        # The tests' sandbox is a context like any other: its owner allows changes, once.
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+    """A signed-in browser of its own."""
+    context = browser.new_context(base_url=server.base, viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(server.signin_link())
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page; an error of a script or a broken policy on it fails the test."""
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    page.on(
+        "console",
+        lambda message: wrong.append(f"console: {message.text}")
+        if message.type == "error" and "Content Security Policy" in message.text
+        else None,
+    )
+    yield page
+    assert wrong == []
+
+
+class Objects:
+    """The API server as a colleague with kubectl would use it, in one namespace."""
+
+    def __init__(self, cluster: Sandbox, namespace: str) -> None:
+        self.api = cluster.api()
+        self.namespace = namespace
+
+    def pod(self, name: str, **labels: str) -> None:
+        self.api.post(
+            f"/api/v1/namespaces/{self.namespace}/pods",
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name, "labels": labels},
+                "spec": {"containers": [{"name": "main", "image": "example/app:1"}]},
+            },
+        )
+
+    def delete_pod(self, name: str) -> None:
+        self.api.delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}?gracePeriodSeconds=0")
+
+    def deployment(self, name: str, replicas: int) -> None:
+        labels = {"app.kubernetes.io/name": name}
+        self.api.post(
+            f"/apis/apps/v1/namespaces/{self.namespace}/deployments",
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": name, "labels": labels},
+                "spec": {
+                    "replicas": replicas,
+                    "selector": {"matchLabels": labels},
+                    "template": {
+                        "metadata": {"labels": labels},
+                        "spec": {"containers": [{"name": "main", "image": "example/app:1"}]},
+                    },
+                },
+            },
+        )
+
+    def service(self, name: str) -> None:
+        self.api.post(
+            f"/api/v1/namespaces/{self.namespace}/services",
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": name},
+                "spec": {"selector": {"app.kubernetes.io/name": name}, "ports": [{"port": 80}]},
+            },
+        )
+
+    def scale(self, name: str, replicas: int) -> None:
+        self.api.patch(
+            f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}/scale",
+            {"spec": {"replicas": replicas}},
+        )
+
+    def replicas(self, name: str) -> int:
+        found: dict[str, Any] = self.api.get(
+            f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}"
+        )
+        return int(found["spec"]["replicas"])
+
+
+@pytest.fixture
+def objects(cluster: Sandbox, namespace: str) -> Objects:
+    return Objects(cluster, namespace)
+
+
+@pytest.fixture
+def requests_of() -> Callable[[Page], list[str]]:
+    """Starts to note every HTTP request of a page."""
+
+    def start(page: Page) -> list[str]:
+        urls: list[str] = []
+        page.on("request", lambda request: urls.append(request.url))
+        return urls
+
+    return start
+
+
+def frames_of(page: Page) -> list[dict[str, Any]]:
+    """Starts to note every frame that a page's websockets receive."""
+    frames: list[dict[str, Any]] = []
+    page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda payload: frames.append(json.loads(payload))),
+    )
+    return frames
+
+
+def shot(page: Page, path: Path) -> None:
+    page.screenshot(path=path)

@@ -1,0 +1,144 @@
+"""Live, in a real browser over a real cluster: what changes there changes here, without a request."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tools.server import Server
+
+from .conftest import Objects
+
+SLUG = "tests"
+
+
+def pods(namespace: str, query: str = "") -> str:
+    return f"/c/{SLUG}/pods/?namespace={namespace}{query}"
+
+
+def row(page: Page, name: str) -> str:
+    return f"#rows tr[data-name='{name}']"
+
+
+def test_a_pod_comes_changes_and_goes_without_any_request(
+    page: Page, objects: Objects, namespace: str, requests_of: Callable[[Page], list[str]]
+) -> None:
+    objects.pod("first")
+    page.goto(pods(namespace))
+    expect(page.locator(row(page, "first"))).to_be_visible()
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live")
+    page.evaluate("window.sameDocument = true")
+    urls = requests_of(page)
+
+    objects.pod("second")
+    expect(page.locator(row(page, "second"))).to_be_visible()
+    status = page.locator(row(page, "second")).locator("[data-col=status]")
+    expect(status).to_contain_text("Running", timeout=15_000)
+    expect(page.locator("#list-head")).to_contain_text("of 2")
+    objects.delete_pod("first")
+    expect(page.locator(row(page, "first"))).to_have_count(0)
+    expect(page.locator("#list-head")).to_contain_text("of 1")
+    expect(page.locator("#nav-pods .n")).to_have_text("1")
+
+    assert page.evaluate("window.sameDocument") is True
+    assert urls == []
+
+
+def test_relative_times_tick_without_a_frame(page: Page, objects: Objects, namespace: str) -> None:
+    objects.pod("one")
+    page.goto(pods(namespace))
+    age = page.locator(row(page, "one")).locator("[data-col=age]")
+    first = age.inner_text()
+    page.wait_for_function(
+        "([selector, old]) => document.querySelector(selector).innerText !== old",
+        arg=[row(page, "one") + " [data-col=age]", first],
+        timeout=4000,
+    )
+    assert re.fullmatch(r"\d+s", age.inner_text())
+
+
+def test_the_filter_is_typed_answered_kept_and_part_of_the_address(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.pod("web-a", tier="front")
+    objects.pod("db-a", tier="back")
+    page.goto(pods(namespace))
+    page.locator("input[name=q]").fill("web")
+    expect(page.locator(row(page, "db-a"))).to_have_count(0)
+    expect(page.locator(row(page, "web-a"))).to_be_visible()
+    expect(page).to_have_url(re.compile(r"q=web"))
+    objects.pod("web-b")
+    expect(page.locator(row(page, "web-b"))).to_be_visible()
+    objects.pod("db-b")
+    expect(page.locator("input[name=q]")).to_have_value("web")
+    page.reload()
+    expect(page.locator("#rows tr")).to_have_count(2)
+    page.locator("input[name=q]").fill("")
+    page.locator("input[name=labels]").fill("tier in (back)")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    page.locator("input[name=labels]").fill("tier in (")
+    expect(page.locator("#list-state")).to_contain_text("label filter")
+    expect(page.locator("input[name=labels]")).to_have_value("tier in (")
+
+
+def test_after_a_server_restart_the_page_heals_and_what_was_typed_stays(
+    page: Page, objects: Objects, namespace: str, server: Server
+) -> None:
+    objects.pod("stays")
+    objects.pod("goes")
+    page.goto(pods(namespace))
+    expect(page.locator("#rows tr")).to_have_count(2)
+    page.evaluate("window.sameDocument = true")
+    server.stop(signal.SIGKILL)
+    try:
+        expect(page.locator("#fresh")).to_have_attribute("data-freshness", "reconnecting", timeout=2500)
+        page.locator("input[name=labels]").evaluate("input => { input.value = 'half typed'; }")
+        objects.delete_pod("goes")
+        objects.pod("comes")
+    finally:
+        server.start()
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live", timeout=15_000)
+    expect(page.locator(row(page, "comes"))).to_be_visible()
+    expect(page.locator(row(page, "goes"))).to_have_count(0)
+    expect(page.locator("#rows tr")).to_have_count(2)
+    expect(page.locator("input[name=labels]")).to_have_value("half typed")
+    assert page.evaluate("window.sameDocument") is True
+
+
+def test_going_back_shows_the_list_as_it_was_and_live(page: Page, objects: Objects, namespace: str) -> None:
+    objects.pod("one")
+    page.goto(pods(namespace))
+    page.locator(row(page, "one")).locator("a").first.click()
+    expect(page.locator("#detail-head")).to_contain_text("one")
+    page.go_back()
+    expect(page.locator(row(page, "one"))).to_be_visible()
+    objects.pod("two")
+    expect(page.locator(row(page, "two"))).to_be_visible()
+
+
+def test_a_long_list_keeps_a_page_of_rows_in_the_document(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    for number in range(230):
+        objects.pod(f"p{number:03}")
+    page.goto(pods(namespace, "&sort=name"))
+    expect(page.locator("#list-head")).to_contain_text("of 230")
+    expect(page.locator("#rows tr")).to_have_count(100)
+    page.locator("#page-next").click()
+    expect(page.locator(row(page, "p100"))).to_be_visible()
+    expect(page.locator("#rows tr")).to_have_count(100)
+    page.locator("#sort-name").click()
+    expect(page.locator("#rows tr").first).to_have_attribute("data-name", "p229")
+
+
+def test_an_object_that_is_deleted_says_so_on_its_page(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.pod("short-lived")
+    page.goto(f"/c/{SLUG}/pods/{namespace}/short-lived/")
+    expect(page.locator("#detail-head")).to_contain_text("short-lived")
+    objects.delete_pod("short-lived")
+    expect(page.locator("#detail-head")).to_contain_text("was deleted")
