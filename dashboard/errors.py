@@ -120,9 +120,7 @@ class TooManyRequests(ClusterError):
 
 
 class Unavailable(ClusterError):
-    """The cluster cannot be reached, or answered with an error of its own; ``retry_after`` is in seconds,
-    when it says.
-    """
+    """There is no way to the cluster, or it fails itself; ``retry_after`` is in seconds, when it says."""
 
     title = "The cluster cannot be reached"
     status = 503

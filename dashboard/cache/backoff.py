@@ -8,9 +8,7 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """Delays that double from ``first`` to ``cap`` seconds; of each, a random part between half and all is
-    taken.
-    """
+    """Delays that double from ``first`` to ``cap`` seconds; of each, a random part between half and all is taken."""
 
     def __init__(self, first: float, cap: float, rng: Callable[[], float]) -> None:
         self._first = first

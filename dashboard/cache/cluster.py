@@ -13,6 +13,7 @@ from dashboard.cache.namespaces import Namespaces
 from dashboard.cache.reflector import ReflectorStatus, Timing
 from dashboard.cache.store import Store
 from dashboard.errors import Forbidden
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.kube.transport import Transport
 
@@ -55,7 +56,7 @@ class ClusterCache:
     def __init__(
         self,
         transport: Transport,
-        kinds: Mapping[str, Kind[Any]],
+        kinds: Mapping[str, Kind[Any]] = KINDS,
         *,
         namespaces: tuple[str, ...] = (),
         idle: float = 300.0,

@@ -14,15 +14,12 @@ where it was; only when that does not succeed within a second does the state bec
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
-
-import msgspec
 
 from dashboard.cache.backoff import Backoff
 from dashboard.cache.store import Store, is_older
@@ -115,7 +112,9 @@ class Reflector(Generic[T]):
         # Where to watch from; None: list first.
         self._version: str | None = None
         self._listed_at = float("-inf")
+        # Of the present attempt
         self._opened_at: float | None = None
+        self._answered = False
         self._resync_at = float("inf")
         self._grace: asyncio.TimerHandle | None = None
         self._status = ReflectorStatus("starting", since=clock())
@@ -126,9 +125,7 @@ class Reflector(Generic[T]):
         return self._status
 
     async def run(self) -> None:
-        """Lists and watches until cancelled (or refused, see above); every other failure is dealt with
-        here.
-        """
+        """Lists and watches until cancelled (or refused, see above); every other failure is dealt with here."""
         try:
             while True:
                 delay = await self._attempt()
@@ -138,10 +135,13 @@ class Reflector(Generic[T]):
             self._cancel_grace()
 
     async def _pause(self, delay: float) -> None:
-        """Waits before the next attempt; while the server cannot be reached, only until somebody reaches it."""
+        """Waits before the next attempt; while the server cannot be reached, only until somebody reaches it.
+
+        Not so when this attempt itself had an answer before it failed: then others' answers promise nothing.
+        """
         sleeping = asyncio.ensure_future(self._sleep(delay))
         waiting: set[asyncio.Future[None]] = {sleeping}
-        if isinstance(self._status.error, Unreachable):
+        if isinstance(self._status.error, Unreachable) and not self._answered:
             waiting.add(self._transport.next_answer())
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -151,6 +151,7 @@ class Reflector(Generic[T]):
     async def _attempt(self) -> float:
         """One list (where needed) and one watch, to its end; returns the seconds to wait before the next."""
         self._opened_at = None
+        self._answered = False
         try:
             if self._version is None:
                 await self._list()
@@ -186,9 +187,7 @@ class Reflector(Generic[T]):
     async def _read_list(
         self, progress: Callable[[tuple[T, ...]], object] | None = None
     ) -> tuple[list[T], str]:
-        """All items and the list's resourceVersion; a continue token that expires leads to one unchunked
-        list.
-        """
+        """All items and the list's resourceVersion; an expired continue token leads to one list in one piece."""
         items: list[T] = []
         chunk = {"limit": str(self._timing.chunk)}
         while True:
@@ -240,8 +239,7 @@ class Reflector(Generic[T]):
                         return
             finally:
                 resync.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await resync
+                await asyncio.gather(resync, return_exceptions=True)
 
     def _receive(self, lines: list[bytes]) -> None:
         self._heard()
@@ -266,16 +264,14 @@ class Reflector(Generic[T]):
         return error
 
     async def _resync(self) -> None:
-        """A list beside the watch when it is due; a failure of it says nothing about the watch, and is
-        tried again later.
-        """
+        """A list beside the watch when it is due. Its failure says nothing about the watch; it is tried again later."""
         while True:
             await self._sleep(max(0.0, self._resync_at - self._clock()))
             began = self._version or ""
             try:
                 items, version = await self._read_list()
-            except (ClusterError, msgspec.DecodeError) as error:
-                logger.info("the second list of %s failed: %s", self._kind.gvr.plural, error)
+            except Exception as error:
+                logger.warning("the second list of %s failed: %s", self._kind.gvr.plural, error)
             else:
                 if is_older(version, began):
                     self._version = None  # another history; the watch ends with its next bytes or silence
@@ -286,9 +282,7 @@ class Reflector(Generic[T]):
     # What each outcome means
 
     def _ended(self) -> float:
-        """The server ended the watch, as it does when its time is over; at once only when something is
-        wrong.
-        """
+        """The server ended the watch, as it does when its time is over; at once only when something is wrong."""
         lasted = self._clock() - (self._opened_at or self._clock())
         if lasted < 1.0:
             return self._failed(Unavailable("The API server ended the watch as soon as it began."))
@@ -342,6 +336,7 @@ class Reflector(Generic[T]):
             self._on_status(self._status)
 
     def _heard(self) -> None:
+        self._answered = True
         self._status = replace(self._status, last_bytes=self._clock())
 
     def _cancel_grace(self) -> None:

@@ -70,7 +70,8 @@ class Store(Generic[T]):
 
     def get(self, namespace: str, name: str) -> T | None:
         """The object of that name."""
-        return self._objects.get(namespace, {}).get(name)
+        objects = self._objects.get(namespace)
+        return None if objects is None else objects.get(name)
 
     def by_uid(self, uid: str) -> T | None:
         """The object of that uid."""
@@ -106,25 +107,22 @@ class Store(Generic[T]):
         for item in items:
             listed.add(_key(item))
             self._put(item, deltas)
-        for obj in self.values(None if scope is None else frozenset((scope,))):
-            if _key(obj) not in listed:
-                self._drop(obj, deltas)
+        for obj in self._unlisted(listed, scope):
+            self._drop(obj, deltas)
         return self._publish(deltas)
 
     def reconcile(
         self, items: Iterable[T], resource_version: str, scope: str | None = None
     ) -> list[Delta[T]]:
-        """As ``replace``, with a list that was read while a watch went on: what is newer here than there
-        stays.
-        """
+        """As ``replace``, with a list that was read while a watch went on: what is newer here than there stays."""
         deltas: list[Delta[T]] = []
         listed: set[Key] = set()
         for item in items:
             listed.add(_key(item))
             if not self._is_late(item):
                 self._put(item, deltas)
-        for obj in self.values(None if scope is None else frozenset((scope,))):
-            if _key(obj) not in listed and not is_older(resource_version, obj.metadata.resource_version):
+        for obj in self._unlisted(listed, scope):
+            if not is_older(resource_version, obj.metadata.resource_version):
                 self._drop(obj, deltas)
         return self._publish(deltas)
 
@@ -160,25 +158,41 @@ class Store(Generic[T]):
             return self._objects.values()
         return [self._objects[namespace] for namespace in namespaces if namespace in self._objects]
 
+    def _unlisted(self, listed: set[Key], scope: str | None) -> list[T]:
+        namespaces = tuple(self._objects) if scope is None else (scope,)
+        return [
+            obj
+            for namespace in namespaces
+            for name, obj in self._objects.get(namespace, {}).items()
+            if (namespace, name) not in listed
+        ]
+
     def _is_late(self, obj: T) -> bool:
+        """Whether the event or list that brought it is older than what is known; the same again is not."""
+        key = _key(obj)
         version = obj.metadata.resource_version
-        known = self.get(*_key(obj))
+        known = self.get(*key)
         if known is not None:
-            return is_older(version, known.metadata.resource_version)
-        deleted = self._deleted.get(_key(obj))
+            return version != known.metadata.resource_version and is_older(
+                version, known.metadata.resource_version
+            )
+        deleted = self._deleted.get(key)
         return deleted is not None and (version == deleted or is_older(version, deleted))
 
     def _put(self, obj: T, deltas: list[Delta[T]]) -> None:
-        namespace, name = _key(obj)
+        meta = obj.metadata
+        namespace, name, uid = meta.namespace, meta.name, meta.uid
         old = self.get(namespace, name)
-        if old is not None and old.metadata.uid != obj.metadata.uid:
-            self._drop(old, deltas)
-            old = None
-        if old is not None and obj.metadata.resource_version and _version(old) == _version(obj):
-            return
+        if old is not None:
+            known = old.metadata
+            if known.uid != uid:
+                self._drop(old, deltas)
+                old = None
+            elif meta.resource_version and known.resource_version == meta.resource_version:
+                return
         self._objects.setdefault(namespace, {})[name] = obj
-        if obj.metadata.uid:
-            self._by_uid[obj.metadata.uid] = obj
+        if uid:
+            self._by_uid[uid] = obj
         deltas.append(Delta("MODIFIED" if old is not None else "ADDED", namespace, name, old, obj))
 
     def _drop(self, obj: T, deltas: list[Delta[T]]) -> None:
@@ -216,8 +230,5 @@ def is_older(version: str, than: str) -> bool:
 
 
 def _key(obj: Object) -> Key:
-    return obj.metadata.namespace, obj.metadata.name
-
-
-def _version(obj: Object) -> str:
-    return obj.metadata.resource_version
+    meta = obj.metadata
+    return meta.namespace, meta.name

@@ -65,9 +65,7 @@ class Cluster:
 
 
 def slug(name: str) -> str:
-    """The name as one part of an address: characters outside ``[A-Za-z0-9._@:-]`` become ``~XX``, their
-    UTF-8 bytes in hex.
-    """
+    """The name as one part of an address: UTF-8 bytes outside ``[A-Za-z0-9._@:-]`` become ``~XX``, in hex."""
     return re.sub(
         r"[^A-Za-z0-9._@:-]", lambda match: "".join(f"~{byte:02X}" for byte in match[0].encode()), name
     )
@@ -241,9 +239,7 @@ def _in_cluster(environ: Mapping[str, str], directory: Path) -> Cluster:
 
 
 def _token_subject(path: Path) -> str:
-    """Whose token it is, as it says itself (``system:serviceaccount:<namespace>:<name>``); only to be
-    shown.
-    """
+    """Whose token it is, as it says itself (``system:serviceaccount:<namespace>:<name>``); only to be shown."""
     try:
         payload = path.read_text().split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

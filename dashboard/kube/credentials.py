@@ -135,9 +135,7 @@ class OidcCredentials:
 
 
 def pem(entry: Mapping[str, Any], key: str) -> bytes:
-    """The PEM of ``<key>-data`` (base64), which wins as in client-go, or of the file that ``<key>`` names;
-    or nothing.
-    """
+    """The PEM in ``<key>-data`` (base64; it wins, as in client-go), or in the file that ``<key>`` names, or nothing."""
     if data := entry.get(f"{key}-data"):
         try:
             return base64.b64decode(data, validate=False)

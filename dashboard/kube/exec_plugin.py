@@ -27,6 +27,8 @@ __all__ = ["ExecCredentials"]
 RUN_SECONDS = 60.0
 # Renewed this long before they end, or in the last fifth of a shorter life.
 EARLY = timedelta(seconds=60)
+# Many wait for one run: what failed is not run again for each of them.
+AFTER_FAILURE = timedelta(seconds=3)
 
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 _EXTENSION = "client.authentication.k8s.io/exec"
@@ -59,6 +61,7 @@ class ExecCredentials:
         self._credential: Credential | None = None
         self._ends: datetime | None = None
         self._renew: datetime | None = None
+        self._failed: tuple[datetime, Unauthenticated] | None = None
         self._lock = asyncio.Lock()
 
     async def get(self) -> Credential:
@@ -67,14 +70,15 @@ class ExecCredentials:
             now = self._now()
             if self._credential is not None and (self._renew is None or now < self._renew):
                 return self._credential
-            try:
+            if self._failed is None or now - self._failed[0] >= AFTER_FAILURE:
                 await self._refresh()
-            except Unauthenticated:
-                if self._credential is None or self._ends is None or now >= self._ends:
-                    raise  # otherwise they are still good for a moment, and the next caller tries again
-            if self._credential is None:
-                raise Unauthenticated(f"{self._name} gave no credentials.")
-            return self._credential
+            if self._credential is not None and (self._ends is None or now < self._ends):
+                return self._credential  # even when renewing failed: they are good for a moment yet
+            raise (
+                self._failed[1]
+                if self._failed
+                else Unauthenticated(f"{self._name} gave credentials that ended.")
+            )
 
     def refused(self, used: Credential) -> bool:
         """Forgets them, unless another caller did already; a new run may give others."""
@@ -83,7 +87,12 @@ class ExecCredentials:
         return True
 
     async def _refresh(self) -> None:
-        status = self._parse(await self._run())
+        try:
+            status = self._parse(await self._run())
+        except Unauthenticated as error:
+            self._failed = self._now(), error
+            return
+        self._failed = None
         self._credential = Credential(
             authorization=f"Bearer {status.token}" if status.token else "",
             certificate=status.client_certificate_data.encode(),

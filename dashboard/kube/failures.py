@@ -13,14 +13,14 @@ __all__ = ["Silence", "Unreachable", "explain"]
 
 
 class Unreachable(Unavailable):
-    """There was no answer at all."""
+    """There was not even a connection."""
 
 
 class Silence(Unavailable):
     """A stream brought nothing for as long as was allowed; it may be healthy all the same."""
 
 
-def explain(error: BaseException, server: str, seconds: float | None) -> Unreachable:
+def explain(error: BaseException, server: str, seconds: float | None) -> Unavailable:
     """The error for what the HTTP library or the system raised; ``seconds`` is the limit that was set."""
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
@@ -50,7 +50,7 @@ def explain(error: BaseException, server: str, seconds: float | None) -> Unreach
             )
         case TimeoutError():  # also aiohttp's own
             limit = f" for {seconds:.0f} s" if seconds else ""
-            return Unreachable(
+            return Unavailable(
                 f"{server} said nothing{limit}.", next_step="Check the network, and the API server's load."
             )
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
@@ -59,7 +59,7 @@ def explain(error: BaseException, server: str, seconds: float | None) -> Unreach
                 next_step="It looks like https://host:6443.",
             )
         case _:
-            return Unreachable(f"The connection to {server} broke.", next_step="It is tried again by itself.")
+            return Unavailable(f"The connection to {server} broke.", next_step="It is tried again by itself.")
 
 
 def _tls(error: BaseException, server: str) -> Unreachable:

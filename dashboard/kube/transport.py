@@ -110,8 +110,7 @@ class Transport:
         accept: str = "application/json",
         silence: float | None,
     ) -> AsyncIterator[AsyncGenerator[list[bytes], None]]:
-        """A GET whose answer does not end soon: entered when it starts, then the lines that arrive
-        together, in lists.
+        """A GET whose answer does not end soon: entered when it starts; gives the lines that came together, in lists.
 
         ``silence`` is the longest wait for the next bytes, in seconds (None: no limit); there is no limit
         in total. Raises Unavailable on silence and when the connection breaks. Ends quietly when the server
@@ -142,8 +141,8 @@ class Transport:
         query: Query | None = None,
         accept: str = "application/json",
         silence: float | None,
-    ) -> AsyncIterator[bytes]:
-        """The lines of ``stream()`` one by one, without their ends."""
+    ) -> AsyncGenerator[bytes, None]:
+        """The lines of ``stream()`` one by one, without their ends; to leave early, use ``contextlib.aclosing``."""
         async with self.stream(
             target,
             namespace=namespace,
@@ -188,9 +187,7 @@ class Transport:
         accept: str,
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        """The answer with its body unread, below 300; after a 401 once more with other credentials, if
-        there are any.
-        """
+        """The answer, its body unread, when below 300; a 401 is answered once with other credentials, if there are."""
         session = self._open_session()
         url = URL(f"{self._base}{path}{'?' + urlencode(query, doseq=True) if query else ''}", encoded=True)
         headers = CIMultiDict({"Accept": accept, "Accept-Encoding": self._encoding})
@@ -318,9 +315,7 @@ class Transport:
 
     @property
     def _encoding(self) -> str:
-        """On the way through a network gzip pays (13 times fewer bytes of a list); on one machine it only
-        costs time.
-        """
+        """Through a network gzip pays (13 times fewer bytes of a list); on one machine it only costs time."""
         plain = self._loopback or self.cluster.connection.cluster.get("disable-compression")
         return "identity" if plain else "gzip"
 

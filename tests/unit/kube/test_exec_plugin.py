@@ -146,6 +146,24 @@ async def test_many_callers_wait_for_one_run(plugin: Plugin) -> None:
     assert len(set(found)) == 1
 
 
+async def test_many_callers_share_one_failure_and_a_later_one_tries_again(plugin: Plugin) -> None:
+    plugin.script(f"echo run >> {plugin.directory}/runs; exit 1")
+    credentials = plugin.credentials()
+    found = await asyncio.gather(*(credentials.get() for _ in range(20)), return_exceptions=True)
+    assert {type(error) for error in found} == {Unauthenticated}
+    assert plugin.runs == 1
+    plugin.now += exec_plugin.AFTER_FAILURE
+    with pytest.raises(Unauthenticated):
+        await credentials.get()
+    assert plugin.runs == 2
+
+
+async def test_credentials_that_have_ended_already_are_not_used(plugin: Plugin) -> None:
+    plugin.answer(token="old", ends=START - timedelta(seconds=1))
+    with pytest.raises(Unauthenticated, match="ended"):
+        await plugin.credentials().get()
+
+
 async def test_after_a_401_it_runs_once_more_however_many_were_refused(plugin: Plugin) -> None:
     credentials = plugin.credentials()
     used = await credentials.get()
