@@ -6,7 +6,7 @@ document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 const kept = (kind) => JSON.parse(localStorage.getItem(`columns:${kind}`) ?? "{}");
 
 function apply(kind, choice) {
-  const rule = ([key, shown]) => `.tb[data-kind="${CSS.escape(kind)}"] [data-col="${CSS.escape(key)}"] { display: ${shown ? "table-cell" : "none"}; }`;
+  const rule = ([key, shown]) => `.table-box .tb[data-kind="${CSS.escape(kind)}"] [data-col="${CSS.escape(key)}"] { display: ${shown ? "table-cell" : "none"}; }`;
   sheet.replaceSync(Object.entries(choice).map(rule).join("\n"));
 }
 

@@ -96,16 +96,18 @@ function failedAt(event, text) {
   note({ title: "This did not work", text: `${text} What is on screen is as it was before.`, retry: () => (again ? go(again.url, again) : htmx.ajax(verb, path, { source: elt, target: detail.target, values: parameters })) });
 }
 
-function afterSettle(event) {
-  const target = event.detail.target ?? event.target;
-  const whole = target.id === "main" || target.id === "page";
+let settled = null;
+function afterSettle({ detail: { xhr, target } }) {
+  if (xhr === settled) return; // told once for every element of an answer
+  settled = xhr;
+  const whole = target.id === "main";
   refresh(document.getElementById("main"));
   if (whole) {
     markPlace();
     scrollTo(visit?.scroll);
     document.getElementById("main").focus({ preventScroll: true });
   }
-  if (whole || event.target.id === "list") {
+  if (whole || target.id === "list") {
     visit = null;
     document.dispatchEvent(new Event("page:shown"));
   }
