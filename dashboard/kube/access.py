@@ -16,6 +16,8 @@ __all__ = ["Decision", "allowed"]
 PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 KEEP_SECONDS = 10.0
 KEEP_ANSWERS = 2048
+# A review takes milliseconds; pages wait for it.
+ASK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ async def allowed(
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes},
     }
-    response = await transport.request("POST", PATH, body=msgspec.json.encode(review))
+    response = await transport.request("POST", PATH, body=msgspec.json.encode(review), timeout=ASK_SECONDS)
     status = msgspec.json.decode(response.body, type=_Review).status
     decision = Decision(status.allowed, status.reason)
     answers.pop(key, None)
