@@ -143,14 +143,21 @@ class ContainerLog:
     def previous(self) -> Path:
         return self.file.with_suffix(".previous")
 
+    def create(self) -> None:
+        """Make the file, empty, so that whoever asks early reads nothing instead of failing."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.touch()
+
     def start(self, container_id: str, lines: list[str]) -> None:
         """A container has started: keep its predecessor's log, and write the new one's first lines."""
-        if self.container_id and self.file.exists():
+        if self.container_id:
             self.file.replace(self.previous)
-        resumed = not self.container_id and self.file.exists()  # the agent was restarted, not the container
+        resumed = (
+            not self.container_id and self.file.stat().st_size
+        )  # the agent was restarted, not the container
         self.container_id = container_id
+        self.create()
         if not resumed:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
             for line in lines:
                 self.write(line)
         self.due = time.monotonic() + self.every
@@ -169,8 +176,9 @@ class ContainerLog:
     def write(self, line: str) -> None:
         self.written += 1
         line = line.replace("{n}", str(self.written)).replace("{ms}", str(random.randint(2, 90)))
-        if self.file.exists() and self.file.stat().st_size > LOG_FILE_BYTES:
+        if self.file.stat().st_size > LOG_FILE_BYTES:
             self.file.replace(self.file.with_suffix(".rotated"))
+            self.create()
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
         with self.file.open("a") as out:
             out.write(f"{stamp} stdout F {line}\n")
@@ -301,7 +309,7 @@ class Agent:
         status = pod.get("status", {})
         statuses = status.get("initContainerStatuses", []) + status.get("containerStatuses", [])
         started = {entry["name"]: entry for entry in statuses if entry.get("containerID")}
-        if not started or pod["metadata"].get("deletionTimestamp"):
+        if "startTime" not in status or pod["metadata"].get("deletionTimestamp"):
             return
         containers = pod["spec"].get("initContainers", []) + pod["spec"]["containers"]
         if uid not in self._logs:
@@ -309,6 +317,8 @@ class Agent:
                 item["name"]: ContainerLog(self._logs_folder / uid / f"{item['name']}.log")
                 for item in containers
             }
+            for log in self._logs[uid].values():
+                log.create()
             self._announce(pod, self._logs[uid])
         for container in containers:
             entry, log = started.get(container["name"]), self._logs[uid][container["name"]]

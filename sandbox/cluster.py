@@ -32,6 +32,7 @@ from sandbox.versions import HERE, pinned
 
 DEFAULT_NAME = "cluster-ui"
 START_SECONDS = 90.0
+SCALE_SECONDS = 600.0
 
 # The control plane's programs, in the order in which they are stopped.
 _PROGRAMS = (
@@ -173,7 +174,7 @@ class Sandbox:
 
     def status(self) -> Status:
         """How the sandbox is; quick, changes nothing, waits for nobody."""
-        alive = {name: pid is not None for name, pid in self._pids().items()}
+        alive = {name: pid is not None for name, pid in self.pids().items()}
         condition: Condition = "absent"
         if self.kubeconfig.exists():
             condition = "running" if all(alive.values()) else "degraded" if any(alive.values()) else "stopped"
@@ -186,13 +187,16 @@ class Sandbox:
         version = pinned()["kubernetes"]
         return Status(condition, self.kubeconfig, version, alive, node_count, pod_count)
 
-    def scale(self, *, nodes: int | None = None, pods: int | None = None) -> None:
-        """Set the number of nodes in all (the sandbox's own five stay), and of load pods in the namespace
-        `load`.
+    def pids(self) -> dict[str, int | None]:
+        """The process id of each program, None for one that does not run."""
+        return {name: processes.running(pid_file, self._mark) for name, pid_file in self._pid_files().items()}
 
-        Load pods run on load nodes only, and `pods` alone makes as many of those as needed. Returns as soon
-        as the API server knows what is wanted; 5,000 pods take a minute or two to run. The sandbox must be
-        running.
+    def scale(self, *, nodes: int | None = None, pods: int | None = None) -> None:
+        """Set the number of nodes in all (the sandbox's own five stay), and of load pods in namespace `load`.
+
+        Load pods run on load nodes only; `pods` alone adds as many of those as needed. Returns as soon as the
+        API server knows what is wanted, or, when nodes are to go, once the surplus pods are gone. The sandbox
+        must be running.
         """
         with self._alone():
             api = self.api()
@@ -204,14 +208,16 @@ class Sandbox:
             if nodes is not None and nodes < own:
                 raise SandboxError(f"The sandbox has {own} nodes of its own; ask for {own} or more.")
             if nodes is not None:
-                self._scale_nodes(api, nodes - own)
+                self._add_load_nodes(api, nodes - own)
             if pods is not None:
                 self._scale_pods(api, pods)
+            if nodes is not None:
+                self._remove_load_nodes(api, nodes - own, pods)
 
     # --- starting ---------------------------------------------------------------------------------
 
     def _is_up(self, state: dict[str, Any], found: Binaries) -> bool:
-        if not state.get("fingerprint") or not all(self._pids().values()):
+        if not state.get("fingerprint") or not all(self.pids().values()):
             return False
         return bool(state["fingerprint"] == self._fingerprint(state["ports"], found)) and self.api().ready()
 
@@ -222,7 +228,7 @@ class Sandbox:
         processes.stop([self._pid_files()["agent"]], self._mark)  # it knows the former port
         if "ports" in state and state.get("fingerprint") != self._fingerprint(state["ports"], found):
             self._stop()
-        if not any(self._pids().values()):
+        if not any(self.pids().values()):
             state = state | {"ports": _free_ports(state.get("ports", {}))}
         state = state | {"fingerprint": self._fingerprint(state["ports"], found)}
         self._save(state)
@@ -254,7 +260,7 @@ class Sandbox:
         """
         self._workdir.mkdir(parents=True, exist_ok=True)
         (self._workdir / "kwok.yaml").unlink(missing_ok=True)
-        if not any(self._pids().values()):
+        if not any(self.pids().values()):
             for kept in (
                 "bin",
                 "logs",
@@ -401,23 +407,27 @@ class Sandbox:
         pid_file = self._pid_files()["agent"]
         if processes.running(pid_file, self._mark) is not None:
             return
-        with (self.folder / "agent.log").open("w") as out:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "sandbox.agent",
-                    f"{self.folder}/",
-                    str(self.api().port),
-                    str(self.api().pki),
-                ],
-                cwd=HERE.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-        pid_file.write_text(str(process.pid))
+        arguments = [
+            sys.executable,
+            "-m",
+            "sandbox.agent",
+            self._mark,
+            str(self.api().port),
+            str(self.api().pki),
+        ]
+        log = str(self.folder / "agent.log")
+        pid = os.posix_spawn(  # not subprocess, which complains of a child that outlives it
+            sys.executable,
+            arguments,
+            os.environ | {"PYTHONPATH": str(HERE.parent)},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setpgroup=0,
+        )
+        pid_file.write_text(str(pid))
 
     def _add_samples(self, found: Binaries) -> None:
         self._log("Adding the sample applications …")
@@ -442,27 +452,40 @@ class Sandbox:
 
     # --- scaling ----------------------------------------------------------------------------------
 
-    def _scale_nodes(self, api: Api, wanted: int) -> None:
-        selector = f"labelSelector={shapes.LOAD_LABEL}"
-        there = {node["metadata"]["name"] for node in api.get(f"/api/v1/nodes?{selector}")["items"]}
+    def _load_nodes(self, api: Api) -> set[str]:
+        found = api.get(f"/api/v1/nodes?labelSelector={shapes.LOAD_LABEL}")["items"]
+        return {node["metadata"]["name"] for node in found}
+
+    def _add_load_nodes(self, api: Api, wanted: int) -> None:
         port, version = self._state()["ports"]["kwokControllerPort"], pinned()["kubernetes"]
-        shaped = {
-            node["metadata"]["name"]: node
-            for node in (shapes.load_node(i, port, version) for i in range(wanted))
-        }
+        there = self._load_nodes(api)
+        shaped = [shapes.load_node(number, port, version) for number in range(wanted)]
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda name: _add_node(api, shaped[name]), sorted(shaped.keys() - there)))
-            list(pool.map(lambda name: api.delete(f"/api/v1/nodes/{name}"), sorted(there - shaped.keys())))
+            list(
+                pool.map(
+                    lambda node: _add_node(api, node),
+                    [n for n in shaped if n["metadata"]["name"] not in there],
+                )
+            )
+
+    def _remove_load_nodes(self, api: Api, wanted: int, pods: int | None) -> None:
+        """Remove the nodes beyond `wanted`, after the pods beyond `pods`: those lingered without their nodes."""
+        surplus = sorted(self._load_nodes(api))[wanted:]
+        if surplus and pods is not None:
+            path = f"/api/v1/namespaces/{shapes.LOAD_NAMESPACE}/pods"
+            self._wait(lambda: self._count(path) <= pods, "The load pods do not end.", seconds=SCALE_SECONDS)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name: api.delete(f"/api/v1/nodes/{name}"), surplus))
 
     def _scale_pods(self, api: Api, wanted: int) -> None:
         api.apply(f"/api/v1/namespaces/{shapes.LOAD_NAMESPACE}", shapes.LOAD_NAMESPACE_OBJECT)
-        path = f"/apis/apps/v1/namespaces/{shapes.LOAD_NAMESPACE}/deployments"
+        deployments = f"/apis/apps/v1/namespaces/{shapes.LOAD_NAMESPACE}/deployments"
         shaped = {item["metadata"]["name"]: item for item in shapes.load_deployments(wanted)}
-        there = {item["metadata"]["name"] for item in api.get(path)["items"]}
+        there = {item["metadata"]["name"] for item in api.get(deployments)["items"]}
         for name, deployment in shaped.items():
-            api.apply(f"{path}/{name}", deployment)
+            api.apply(f"{deployments}/{name}", deployment)
         for name in there - shaped.keys():
-            api.delete(f"{path}/{name}")
+            api.delete(f"{deployments}/{name}")
 
     # --- stopping, and what is there --------------------------------------------------------------
 
@@ -474,9 +497,6 @@ class Sandbox:
     def _pid_files(self) -> dict[str, Path]:
         files = {"agent": self.folder / "agent.pid"}
         return files | {program: self._workdir / "pids" / f"{program}.pid" for program in _PROGRAMS}
-
-    def _pids(self) -> dict[str, int | None]:
-        return {name: processes.running(pid_file, self._mark) for name, pid_file in self._pid_files().items()}
 
     def _stop(self) -> None:
         processes.stop(list(self._pid_files().values()), self._mark)
@@ -493,8 +513,8 @@ class Sandbox:
             return False
         return True
 
-    def _wait(self, met: Callable[[], bool], otherwise: str) -> None:
-        deadline = time.monotonic() + START_SECONDS
+    def _wait(self, met: Callable[[], bool], otherwise: str, *, seconds: float = START_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
         while not met():
             if time.monotonic() > deadline:
                 raise SandboxError(f"{otherwise} Its logs are in {self._workdir / 'logs'}.")

@@ -1,0 +1,71 @@
+"""Fixtures of the tests against a real API server: a sandbox of the tests' own, and a namespace for each test."""
+
+import atexit
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.api import Api, ApiError
+from sandbox.binaries import cache_home
+
+SLOTS = 8
+
+
+@contextmanager
+def sandbox_slot() -> Iterator[Sandbox]:
+    """A sandbox that no other test run uses: the lock on its name is held as long as this process lives.
+
+    Its name is stable, so that what a killed run left behind is found, and ended, by the next one.
+    """
+    home = cache_home().with_name("test-sandboxes")
+    home.mkdir(parents=True, exist_ok=True)
+    for slot in range(SLOTS):
+        with (home / f"slot-{slot}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield Sandbox(f"cluster-ui-tests-{slot}", home, context="tests", allow_exec=True)
+            return
+    raise RuntimeError(f"{SLOTS} test runs use a sandbox already.")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Sandbox]:
+    """A fresh sandbox without samples, gone when the session ends.
+
+    With CLUSTER_UI_KEEP_TEST_SANDBOX=1 it is neither made anew nor ended: the next run starts in no time.
+    """
+    keep = os.environ.get("CLUSTER_UI_KEEP_TEST_SANDBOX") == "1"
+    with sandbox_slot() as sandbox:
+        if not keep:
+            atexit.register(sandbox.destroy)  # also when pytest itself breaks down
+            sandbox.destroy()
+        sandbox.up(samples=False)
+        yield sandbox
+        if not keep:
+            sandbox.destroy()
+            atexit.unregister(sandbox.destroy)
+
+
+@pytest.fixture
+def kubeconfig(cluster: Sandbox) -> Path:
+    """The path of the test cluster's kubeconfig."""
+    return cluster.kubeconfig
+
+
+@pytest.fixture
+def namespace(cluster: Sandbox) -> Iterator[str]:
+    """The name of a new namespace, deleted (without waiting) after the test."""
+    name = f"test-{secrets.token_hex(4)}"
+    api: Api = cluster.api()
+    api.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    with suppress(OSError, ApiError):  # what is left goes with the sandbox
+        api.delete(f"/api/v1/namespaces/{name}")
