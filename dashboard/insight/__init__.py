@@ -5,7 +5,11 @@ Knows neither Django nor Channels nor the client, and has no clock: the moment i
 
 from .finding import Finding
 from .findings import findings, findings_for
+from .impact import Effect, Impact, Notice, scale_hint, scale_impact
 from .protocols import Objects
-from .rollout import Rollout, rollout_status
+from .rollout import PodMark, PodSet, Rollout, rollout_status
 
-__all__ = ["Finding", "Objects", "Rollout", "findings", "findings_for", "rollout_status"]
+__all__ = [
+    "Effect", "Finding", "Impact", "Notice", "Objects", "PodMark", "PodSet", "Rollout", "findings", "findings_for",
+    "rollout_status", "scale_hint", "scale_impact",
+]  # fmt: skip

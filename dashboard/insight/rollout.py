@@ -34,9 +34,21 @@ class PodMark:
 
 
 @dataclass(frozen=True, slots=True)
+class PodSet:
+    """One ReplicaSet with its pods; ``new`` for the newest one."""
+
+    new: bool
+    namespace: str
+    name: str
+    pods: tuple[PodMark, ...]
+    ready: int
+    desired: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """``percent`` (0–100) is the share of the way until every wanted pod is new and available and no other is
-    left; 100 only when done. ``new`` are pods of the newest ReplicaSet, ``old`` those of all others.
+    left; 100 only when done. ``sets`` are its ReplicaSets that want or have pods, the newest first.
     """
 
     state: RolloutState
@@ -46,8 +58,7 @@ class Rollout:
     desired: int
     updated: int
     available: int
-    new: tuple[PodMark, ...] = ()
-    old: tuple[PodMark, ...] = ()
+    sets: tuple[PodSet, ...] = ()
 
 
 def rollout_status(
@@ -59,7 +70,8 @@ def rollout_status(
     or with pods that cannot be made; paused is a rollout that was told to wait.
     """
     name, status = deployment.metadata.name, deployment.status
-    fresh, stale = _pods(deployment, replicasets, pods)
+    by_set = _pods(deployment, replicasets, pods)
+    fresh = by_set[0][1] if by_set else []
     state, headline, text = _judge(deployment)
     if state == "progressing":
         if deployment.spec.paused and status.updated_replicas < status.replicas:
@@ -75,29 +87,28 @@ def rollout_status(
         desired=deployment.spec.replicas,
         updated=status.updated_replicas,
         available=status.available_replicas,
-        new=_marks(fresh),
-        old=_marks(stale),
+        sets=tuple(
+            _set(one, own, new=index == 0)
+            for index, (one, own) in enumerate(by_set)
+            if index == 0 or one.spec.replicas or own
+        ),
     )
 
 
 def _pods(
     deployment: Deployment, replicasets: Iterable[ReplicaSet], pods: Iterable[Pod]
-) -> tuple[list[Pod], list[Pod]]:
-    """The Deployment's pods: those of its newest ReplicaSet, and those of the others."""
-    mine = {
-        one.metadata.uid: one
+) -> list[tuple[ReplicaSet, list[Pod]]]:
+    """The Deployment's ReplicaSets, the newest first, each with its pods."""
+    mine: dict[str, tuple[ReplicaSet, list[Pod]]] = {
+        one.metadata.uid: (one, [])
         for one in replicasets
         if (owner := one.metadata.controller) is not None and owner.uid == deployment.metadata.uid
     }
-    newest = max(mine.values(), key=_age_order, default=None)
-    fresh: list[Pod] = []
-    stale: list[Pod] = []
     for pod in pods:
         owner = pod.metadata.controller
         if owner is not None and owner.uid in mine:
-            is_new = newest is not None and owner.uid == newest.metadata.uid
-            (fresh if is_new else stale).append(pod)
-    return fresh, stale
+            mine[owner.uid][1].append(pod)
+    return sorted(mine.values(), key=lambda each: _age_order(each[0]), reverse=True)
 
 
 def _judge(deployment: Deployment) -> tuple[RolloutState, str, str]:
@@ -159,9 +170,12 @@ def _age_order(replicaset: ReplicaSet) -> tuple[int, float]:
     return int(revision) if revision.isdigit() else 0, created.timestamp() if created else 0.0
 
 
-def _marks(pods: Sequence[Pod]) -> tuple[PodMark, ...]:
+def _set(replicaset: ReplicaSet, pods: Sequence[Pod], *, new: bool) -> PodSet:
     marks = []
     for pod in sorted(pods, key=lambda pod: pod.metadata.name):
         shown = row(pod)
         marks.append(PodMark(pod.metadata.namespace, pod.metadata.name, shown.state, shown.cells[2].text))
-    return tuple(marks)
+    meta, status = replicaset.metadata, replicaset.status
+    return PodSet(
+        new, meta.namespace, meta.name, tuple(marks), status.ready_replicas, replicaset.spec.replicas
+    )

@@ -51,8 +51,10 @@ def test_a_pod_that_cannot_come_up_makes_it_stuck_and_is_named() -> None:
     )
     assert rollout.state == "stuck"
     assert rollout.text.startswith("Pod new-1 cannot pull its image")
-    assert [mark.name for mark in rollout.new] == ["new-1"]
-    assert [(mark.name, mark.state) for mark in rollout.old] == [("old-1", "ok")]
+    assert [(one.name, one.new) for one in rollout.sets] == [("web-new", True), ("web-old", False)]
+    assert [[(mark.name, mark.state) for mark in one.pods] for one in rollout.sets] == [
+        [("new-1", "bad")], [("old-1", "ok")],
+    ]  # fmt: skip
 
 
 def test_pods_that_cannot_be_made_make_it_stuck() -> None:

@@ -1,0 +1,106 @@
+"""What a change writes, as lines of YAML: only what people write themselves, with what is alike folded."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import yaml
+
+from .action import Manifest
+
+CONTEXT = 2  # lines alike that are kept on each side of a change
+# What the server keeps for itself; it changes with every write and nobody writes it.
+_SERVERS = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # a copy of the whole object
+_FIRST = ("apiVersion", "kind", "metadata", "spec")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line. ``sign``: "" alike, "-" removed, "+" added, "…" folded (``text`` says how many; no number).
+
+    ``mark`` is the part of ``text`` that differs from its counterpart, or "".
+    """
+
+    n: int | None
+    sign: Literal["", "-", "+", "…"]
+    text: str
+    mark: str = ""
+
+
+def readable(manifest: Manifest) -> Manifest:
+    """The object as a person would write it: without status and what the server keeps."""
+    metadata = {key: value for key, value in manifest.get("metadata", {}).items() if key not in _SERVERS}
+    annotations = {k: v for k, v in metadata.pop("annotations", {}).items() if k != _LAST_APPLIED}
+    if annotations:
+        metadata["annotations"] = annotations
+    kept = {key: value for key, value in manifest.items() if key != "status"} | {"metadata": metadata}
+    return {key: kept[key] for key in (*_FIRST, *kept) if key in kept}
+
+
+def yaml_lines(manifest: Manifest) -> list[str]:
+    """The object as lines of YAML, in its own order."""
+    text = yaml.safe_dump(
+        manifest, sort_keys=False, default_flow_style=False, allow_unicode=True, width=float("inf")
+    )
+    return str(text).splitlines()
+
+
+def diff_lines(before: Manifest, after: Manifest) -> tuple[Line, ...]:
+    """The changed lines between two objects, with context; empty when they are alike."""
+    old, new = yaml_lines(readable(before)), yaml_lines(readable(after))
+    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
+    blocks = matcher.get_opcodes()
+    if all(tag == "equal" for tag, *_ in blocks):
+        return ()
+    lines: list[Line] = []
+    for index, (tag, a1, a2, b1, b2) in enumerate(blocks):
+        if tag == "equal":
+            lines += _alike(new, b1, b2, first=index == 0, last=index == len(blocks) - 1)
+        else:
+            lines += _changed(old, new, a1, a2, b1, b2)
+    return tuple(lines)
+
+
+def _alike(lines: list[str], start: int, end: int, *, first: bool, last: bool) -> Iterator[Line]:
+    head, tail = 0 if first else CONTEXT, 0 if last else CONTEXT
+    folded = end - start - head - tail
+    for at in range(start, end):
+        if folded > 1 and start + head <= at < end - tail:
+            if at == start + head:
+                yield Line(None, "…", f"{folded} lines alike")
+            continue
+        yield Line(at + 1, "", lines[at])
+
+
+def _changed(old: list[str], new: list[str], a1: int, a2: int, b1: int, b2: int) -> Iterator[Line]:
+    paired = a2 - a1 == b2 - b1
+    for at in range(a1, a2):
+        yield Line(at + 1, "-", old[at], _mark(old[at], new[b1 + at - a1]) if paired else "")
+    for at in range(b1, b2):
+        yield Line(at + 1, "+", new[at], _mark(new[at], old[a1 + at - b1]) if paired else "")
+
+
+def _mark(line: str, other: str) -> str:
+    """The value, when two lines differ in nothing else: underlining single digits would be hard to read."""
+    key, colon, value = line.partition(": ")
+    return value if colon and other.startswith(key + colon) else ""
+
+
+def effect_digest(before: Manifest, after: Manifest) -> str:
+    """A digest of what differs between two objects, and of nothing else: equal for the same effect on a busy one."""
+    changes = sorted(_leaves("", readable(before), readable(after)))
+    return hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()
+
+
+def _leaves(path: str, old: Any, new: Any) -> Iterator[tuple[str, str, str]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {*old, *new}:
+            yield from _leaves(f"{path}/{key}", old.get(key), new.get(key))
+    elif old != new:
+        yield path, json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True)

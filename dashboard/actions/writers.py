@@ -1,0 +1,30 @@
+"""Who wrote a field of an object last, as far as its managedFields tell."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .action import Manifest
+
+
+def last_manager(manifest: Manifest, path: str) -> tuple[str, datetime | None]:
+    """The manager that owns the field at a JSON Pointer, and when it wrote last; ("", None) when nobody does.
+
+    Of several owners the latest. A write through the scale subresource carries no time.
+    """
+    keys = [f"f:{step}" for step in path.strip("/").split("/")]
+    owners = []
+    for entry in manifest["metadata"].get("managedFields") or ():
+        fields = entry.get("fieldsV1") or {}
+        for key in keys:
+            fields = fields.get(key) if isinstance(fields, dict) else None
+        if fields is not None:
+            owners.append((_time(entry.get("time")), str(entry.get("manager", ""))))
+    if not owners:
+        return "", None
+    when, who = max(owners, key=lambda owner: owner[0].timestamp() if owner[0] else 0.0)
+    return who, when
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
