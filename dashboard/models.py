@@ -50,8 +50,19 @@ class Change(models.Model):
 
     ``touched`` maps each field that the action wrote (a JSON Pointer) to its value before and after; ``inverse`` is
     the request that undoes it. Neither ever holds a Secret's value.
+
+    The row is written before anything is sent, with state ``sending``, and ``nonce`` names the preview it comes
+    from: the same preview is applied once. A change that was refused has no row; ``unknown`` means that the answer
+    was lost.
     """
 
+    class State(models.TextChoices):
+        SENDING = "sending"
+        DONE = "done"
+        UNKNOWN = "unknown"
+
+    nonce = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.SENDING)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     context = models.CharField(max_length=500)
     action = models.CharField(max_length=40)
@@ -79,6 +90,7 @@ class AuditEntry(models.Model):
         DONE = "done"
         REFUSED = "refused"
         FAILED = "failed"
+        UNKNOWN = "unknown"
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
     user_name = models.CharField(max_length=150)
@@ -94,7 +106,7 @@ class AuditEntry(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(result__in=["done", "refused", "failed"]), name="audit_result_known"
+                condition=Q(result__in=["done", "refused", "failed", "unknown"]), name="audit_result_known"
             )
         ]
 
