@@ -34,7 +34,7 @@ class ClusterRuntime:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.transport = Transport(cluster)
+        self.transport = Transport(cluster, user_agent=f"cluster-ui/{settings.VERSION}")
         self.cache = ClusterCache(
             self.transport,
             kinds=KINDS,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,6 @@ from dashboard.kube.transport import Transport
 
 PODS = KINDS["pods"].gvr
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-LOG_SILENCE = 3600.0  # seconds: a quiet application is no broken connection
 
 
 class _Dumper(yaml.SafeDumper):
@@ -86,7 +86,7 @@ class LogRequest:
 
 async def log_lines(
     transport: Transport, request: LogRequest, *, follow: bool = False, since: str = ""
-) -> AsyncIterator[tuple[str, str]]:
+) -> AsyncGenerator[tuple[str, str]]:
     """(time in RFC 3339, text) a line. With ``since`` (a time from here), only what is later than it.
 
     Raises ClusterError: the kubelet's own words when it has no such log.
@@ -98,14 +98,16 @@ async def log_lines(
         query["follow"] = "true"
     if since:
         query["sinceTime"] = since  # whole seconds only: what is repeated is dropped below
-    async for line in transport.lines(
+    lines = transport.lines(
         PODS,
         namespace=request.namespace,
         name=request.pod,
         subresource="log",
         query=query,
-        silence=LOG_SILENCE,
-    ):
-        at, _, text = line.decode("utf-8", "replace").rstrip("\r\n").partition(" ")
-        if not since or at > since:
-            yield at, text
+        silence=None,  # a quiet application is no broken connection
+    )
+    async with aclosing(lines):
+        async for line in lines:
+            at, _, text = line.decode("utf-8", "replace").rstrip("\r\n").partition(" ")
+            if not since or at > since:
+                yield at, text

@@ -17,6 +17,7 @@ from dashboard.errors import ClusterError
 from dashboard.kube.config import Cluster
 from dashboard.live.runtime import runtime
 
+from .actions import actor_of
 from .chrome import page_chrome, source_words
 from .errors import clear_errors
 
@@ -51,7 +52,7 @@ async def _entry(cluster: Cluster) -> dict[str, Any]:
         "version": opened.version,
         "state": state,
         "trouble": trouble,
-        "allowed": {"state": permit.state, "words": permit.words, "by": permit.by, "at": permit.at},
+        "allowed": {"state": permit.state, "words": permit.words},
         "allow_url": reverse("allow_changes", args=[cluster.slug]),
     }
 
@@ -61,11 +62,6 @@ async def _entry(cluster: Cluster) -> dict[str, Any]:
 async def allow(request: HttpRequest, context: str) -> HttpResponseBase:
     """The owner allows changes to a cluster, once; audited."""
     cluster = runtime.open(context).cluster
-    await cluster_allow_changes(
-        user=await request.auser(),
-        context=cluster.name,
-        server=cluster.server,
-        is_sandbox=cluster.is_sandbox,
-    )
+    await cluster_allow_changes(actor=actor_of(await request.auser()), cluster=cluster)
     messages.success(request, f"Changes are allowed in {cluster.name}.")
     return HttpResponseRedirect(reverse("clusters"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,8 +35,7 @@ async def page(
     screen: Screen,
     *,
     title: str,
-    template: str = "",
-    **more: Any,
+    more: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """A screen as a page (or its middle): prepared, its kinds listed, with the same parts that frames update later.
 
@@ -53,9 +52,9 @@ async def page(
     chrome["r"] |= regions(snapshot)
     return render(
         request,
-        template or screen.page,
+        screen.page,
         {
-            "s": {**screen.context(), **more},
+            "s": {**screen.context(), **(more or {})},
             "lists": lists(snapshot),
             "charts": charts(snapshot),
             "now": datetime.now(UTC),
@@ -156,7 +155,7 @@ async def detail(
         cluster,
         screen,
         title=f"{name} · {screen.kind.singular}",
-        actions=_actions(screen),
+        more={"actions": _actions(screen)},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -466,14 +466,14 @@ class LogTail:
     async def _consume(self, *, follow: bool) -> None:
         after = self.lines[-1][1] if self.lines else ""
         try:
-            async for at, text in log_lines(
-                self.screen.runtime.transport, self.request(), follow=follow, since=after
-            ):
-                self.count += 1
-                self.lines.append((self.count, at, text))
-                self.trouble = ""
-                if follow and self._changed:
-                    self._changed()
+            lines = log_lines(self.screen.runtime.transport, self.request(), follow=follow, since=after)
+            async with aclosing(lines):
+                async for at, text in lines:
+                    self.count += 1
+                    self.lines.append((self.count, at, text))
+                    self.trouble = ""
+                    if follow and self._changed:
+                        self._changed()
         except ClusterError as error:
             self.trouble = error.message
 

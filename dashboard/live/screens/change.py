@@ -1,0 +1,132 @@
+"""A change that was applied: how far it has come, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from dashboard import render
+from dashboard.actions.undo import UndoState, change_follow, change_undo_state
+from dashboard.errors import NotFound
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.screen import Screen
+from dashboard.live.snapshot import Snapshot
+from dashboard.models import Change
+from dashboard.queries.access import Visible, visible
+
+from .common import fresh_part, iso, list_url, object_url, rights_key
+
+ACTION_WORDS = {"scale": "Scale"}
+FOLLOWED = frozenset({"deployments", "replicasets", "pods"})
+
+
+class ChangeScreen(Screen):
+    page = "pages/change.html"
+
+    def __init__(self, runtime: ClusterRuntime, params: QueryDict, change: int) -> None:
+        super().__init__(runtime)
+        self.number = change
+        self.visible = Visible()
+        self.change: Change
+        self.undo: UndoState
+
+    @property
+    def key(self) -> Hashable:
+        return ("change", self.number, rights_key({"deployments": self.visible}))
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return FOLLOWED
+
+    async def prepare(self) -> None:
+        self.visible = await visible(self.runtime.transport, self.runtime.cache, "deployments")
+        if self.visible.denied is not None:
+            raise self.visible.denied
+        self.change = await change_of(self.number, self.runtime)
+        self.undo = await change_undo_state(change=self.change)
+
+    def snapshot(self) -> Snapshot:
+        progress = change_follow(change=self.change, objects=self.runtime.reader, now=datetime.now(UTC))
+        return Snapshot(
+            regions={
+                "change-progress": render.region(
+                    "change_progress",
+                    {
+                        "state": progress.state,
+                        "headline": progress.headline,
+                        "text": progress.text,
+                        "percent": progress.percent,
+                        "done": progress.done,
+                        "since": iso(self.change.created_at.replace(microsecond=0)),
+                        "rows": [
+                            {
+                                "tag": "new" if each.new else "old",
+                                "name": each.name,
+                                "url": object_url(self.runtime, "replicasets", each.namespace, each.name),
+                                "squares": [{"state": pod.state} for pod in each.pods],
+                                "words": f"{each.ready} of {each.desired} ready",
+                            }
+                            for each in progress.sets
+                        ],
+                    },
+                ),
+                "change-undo": render.region(
+                    "change_undo",
+                    {
+                        "possible": self.undo.possible,
+                        "words": self.undo.words,
+                        "url": reverse("undo", args=[self.number]),
+                        "done_by": "" if self.undo.undone_by is None else self.undo.words,
+                    },
+                ),
+                "fresh": fresh_part(self.runtime, self.plurals),
+            }
+        )
+
+    def context(self) -> Mapping[str, Any]:
+        change = self.change
+        return {
+            "title": ACTION_WORDS.get(change.action, change.action),
+            "object": object_context(self.runtime, change),
+            "breadcrumbs": [
+                ("Deployments", list_url(self.runtime, change.plural)),
+                (
+                    change.name,
+                    object_url(self.runtime, change.plural, change.namespace, change.name),
+                ),
+            ],
+            "cluster_name": self.runtime.cluster.name,
+            "at": iso(change.created_at.replace(microsecond=0)),
+            "user": change.user.get_username(),
+            "what": what(change),
+        }
+
+
+async def change_of(number: int, runtime: ClusterRuntime | None = None) -> Change:
+    """The change of a number. Raises NotFound; also when it was made in another cluster than ``runtime``'s."""
+    change = await Change.objects.filter(pk=number).select_related("user").afirst()
+    if change is None or (runtime is not None and change.context != runtime.cluster.name):
+        raise NotFound(f"There is no change {number}.", next_step="Look at the list of changes made here.")
+    return change
+
+
+def object_context(runtime: ClusterRuntime, change: Change) -> dict[str, str]:
+    return {
+        "plural": change.plural,
+        "kind": change.kind,
+        "namespace": change.namespace,
+        "name": change.name,
+        "url": object_url(runtime, change.plural, change.namespace, change.name),
+    }
+
+
+def what(change: Change) -> str:
+    """What was changed, in words: "from 2 to 5 replicas"."""
+    values = change.touched.get("/spec/replicas")
+    if values:
+        return f"From {values[0]} to {values[1]} replicas"
+    return "It is not known yet whether it was made" if change.state != Change.State.DONE else ""
