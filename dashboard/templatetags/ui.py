@@ -56,12 +56,14 @@ def reltime(context: Context, since: datetime | str | None, form: str = "age") -
 
 @register.simple_tag
 def abstime(at: datetime | str | None, form: str = "time") -> SafeString | str:
-    """A moment, shown by the browser in the zone its reader chose: ``14:07:31`` ("time") or with the day ("date")."""
+    """A moment, shown by the browser in the zone its reader chose: ``14:07:31 UTC`` ("time"), with the day
+    ("date"), or bare with its milliseconds ("log")."""
     moment = _moment(at)
     if moment is None:
         return ""
-    words = moment.astimezone(UTC).strftime("%H:%M:%S UTC" if form == "time" else "%Y-%m-%d %H:%M:%S UTC")
-    return mark_safe(f'<time datetime="{_iso(moment)}" data-abs="{escape(form)}">{words}</time>')  # noqa: S308
+    words = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC" if form == "date" else "%H:%M:%S UTC")
+    exact = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return mark_safe(f'<time datetime="{exact}" data-abs="{escape(form)}">{words}</time>')  # noqa: S308
 
 
 @register.filter
@@ -97,9 +99,8 @@ def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
         if kind == "name":
             mark = "" if row["has_status"] else _name_mark(state, reason)
             tail = f'<span class="hash">{escape(row["tail"])}</span>' if row["tail"] else ""
-            parts.append(
-                f'<th scope="row" data-col="{key}"><a href="{escape(row["url"])}">{escape(row["head"])}{tail}</a>{mark}</th>'
-            )
+            link = f'<a href="{escape(row["url"])}">{escape(row["head"])}{tail}</a>'
+            parts.append(f'<th scope="row" data-col="{key}">{link}{mark}</th>')
             continue
         text = _cell_text(cell, now)
         if kind == "status":
@@ -144,7 +145,9 @@ def _time(moment: datetime, form: str, now: datetime) -> SafeString:
 
 
 def _moment(value: datetime | str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) and value else (value or None)  # type: ignore[return-value]
+    if not value:
+        return None
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _iso(moment: datetime) -> str:

@@ -161,7 +161,7 @@ function signedOut() {
 function end(why) {
   ended = why;
   drop();
-  cover("stopped", "Stopped", why);
+  cover("stopped", "Stopped", why, "bad");
 }
 
 // ---- The badge. The server says how fresh its view is; that it cannot be heard, only this side knows.

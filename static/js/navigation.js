@@ -83,8 +83,8 @@ function moved(how, url) {
 function refuse(event) {
   event.detail.shouldSwap = false;
   const { status } = event.detail.xhr;
-  const words = status >= 500 ? "The dashboard could not answer." : status === 403 ? "The dashboard refused the request: load the page again." : "The dashboard did not understand the request.";
-  failedAt(event, `${words} (${status})`);
+  const words = status >= 500 ? "The dashboard could not answer" : status === 403 ? "The dashboard refused the request: load the page again" : "The dashboard did not understand the request";
+  failedAt(event, `${words} (${status}).`);
 }
 
 function failedAt(event, text) {
