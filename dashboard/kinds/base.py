@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from .duration import human_duration
-from .meta import Object, ObjectMeta
+from .meta import Object, ObjectMeta, decode_custom
 
 __all__ = [
     "GVR", "Cell", "Column", "Condition", "ContainerFact", "Detail", "Fact", "KeyFact", "Kind", "ListPage",
@@ -231,7 +231,6 @@ class Kind(Generic[T]):
     detail: Callable[[T], Detail]
     explain: str
     status_column: str | None = None
-    dec_hook: Callable[[Any, Any], Any] | None = None
     accept: str = "application/json"
     query: Mapping[str, str] = field(default_factory=dict)
 
@@ -262,11 +261,11 @@ class Kind(Generic[T]):
 
     @cached_property
     def _object_decoder(self) -> msgspec.json.Decoder[T]:
-        return msgspec.json.Decoder(self.type, dec_hook=self.dec_hook)
+        return msgspec.json.Decoder(self.type, dec_hook=decode_custom)
 
     @cached_property
     def _list_decoder(self) -> msgspec.json.Decoder[_List[T]]:
-        return msgspec.json.Decoder(_List[self.type], dec_hook=self.dec_hook)  # type: ignore[name-defined]
+        return msgspec.json.Decoder(_List[self.type], dec_hook=decode_custom)  # type: ignore[name-defined]
 
 
 _EVENT = msgspec.json.Decoder(_Event)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .base import GVR, Cell, Detail, Fact, KeyFact, Kind, Row
 from .facts import page
 from .meta import Object
@@ -13,18 +11,19 @@ from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, nat
 class TextSize(int):
     """The size of a text in bytes, in place of the text."""
 
+    @classmethod
+    def from_json(cls, text: str) -> TextSize:
+        """Measures the text, which is not kept."""
+        return cls(len(text) if text.isascii() else len(text.encode()))
+
 
 class Base64Size(int):
     """The size in bytes of what a base64 text stands for, in place of the text."""
 
-
-def measure(type_: type, value: Any) -> Any:
-    """msgspec's ``dec_hook``: turns a value into its size while decoding."""
-    if type_ is TextSize:
-        return TextSize(len(value) if value.isascii() else len(value.encode()))
-    if type_ is Base64Size:
-        return Base64Size(len(value) // 4 * 3 - value.count("=", -2))
-    raise NotImplementedError(type_)
+    @classmethod
+    def from_json(cls, text: str) -> Base64Size:
+        """Measures the text, which is not kept."""
+        return cls(len(text) // 4 * 3 - text.count("=", -2))
 
 
 class ConfigMap(Object, frozen=True, gc=False):
@@ -79,7 +78,6 @@ CONFIGMAPS: Kind[ConfigMap] = Kind(
     section="Configuration",
     type=ConfigMap,
     columns=COLUMNS,
-    dec_hook=measure,
     row=row,
     detail=detail,
     explain="A ConfigMap holds settings that containers read as environment variables or files.",

@@ -1,20 +1,26 @@
 """PodSpec and PodTemplateSpec, as pods and everything with a pod template carry them.
 
-Literal values of environment variables are not kept: people put passwords there.
+Literal values of environment variables are not kept: people put passwords there. Parts that all pods of a workload
+have alike are kept once for all of them, however long their lists of variables are.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
 import msgspec
 
-from .meta import LocalObjectReference, Struct
+from .meta import LocalObjectReference, SharedDict, Struct, Word, decode_custom
 
 
 class KeySelector(Struct, frozen=True, gc=False):
     """configMapKeyRef or secretKeyRef."""
 
-    name: str = ""
-    key: str = ""
+    name: Word = ""
+    key: Word = ""
     optional: bool = False
 
 
@@ -28,21 +34,21 @@ class EnvVarSource(Struct, frozen=True, gc=False):
 class EnvVar(Struct, frozen=True, gc=False):
     """An environment variable, without a literal value."""
 
-    name: str = ""
+    name: Word = ""
     value_from: EnvVarSource | None = None
 
 
 class EnvFromRef(Struct, frozen=True, gc=False):
     """configMapRef or secretRef."""
 
-    name: str = ""
+    name: Word = ""
     optional: bool = False
 
 
 class EnvFromSource(Struct, frozen=True, gc=False):
     """All keys of a ConfigMap or Secret as environment variables."""
 
-    prefix: str = ""
+    prefix: Word = ""
     config_map_ref: EnvFromRef | None = None
     secret_ref: EnvFromRef | None = None
 
@@ -50,10 +56,10 @@ class EnvFromSource(Struct, frozen=True, gc=False):
 class VolumeMount(Struct, frozen=True, gc=False):
     """Where a container sees a volume."""
 
-    name: str = ""
-    mount_path: str = ""
-    sub_path: str = ""
-    sub_path_expr: str = ""
+    name: Word = ""
+    mount_path: Word = ""
+    sub_path: Word = ""
+    sub_path_expr: Word = ""
     read_only: bool = False
 
 
@@ -61,24 +67,24 @@ class ContainerPort(Struct, frozen=True, gc=False):
     """A port that a container says it listens on."""
 
     container_port: int = 0
-    name: str = ""
-    protocol: str = "TCP"
+    name: Word = ""
+    protocol: Word = "TCP"
     host_port: int = 0
 
 
 class Resources(Struct, frozen=True, gc=False):
     """Requests and limits: resource name → quantity text."""
 
-    requests: dict[str, str] | None = None
-    limits: dict[str, str] | None = None
+    requests: SharedDict | None = None
+    limits: SharedDict | None = None
 
 
 class HTTPGet(Struct, frozen=True, gc=False):
     """An HTTP probe's target."""
 
     port: int | str = 0
-    path: str = "/"
-    scheme: str = "HTTP"
+    path: Word = "/"
+    scheme: Word = "HTTP"
 
 
 class PortAction(Struct, frozen=True, gc=False):
@@ -90,7 +96,7 @@ class PortAction(Struct, frozen=True, gc=False):
 class ExecAction(Struct, frozen=True, gc=False):
     """A probe that runs a command."""
 
-    command: tuple[str, ...] = ()
+    command: tuple[Word, ...] = ()
 
 
 class Probe(Struct, frozen=True, gc=False):
@@ -109,9 +115,9 @@ class Probe(Struct, frozen=True, gc=False):
 class Container(Struct, frozen=True, gc=False):
     """A container, init container or ephemeral container of a pod's spec."""
 
-    name: str
-    image: str = ""
-    restart_policy: str = ""
+    name: Word
+    image: Word = ""
+    restart_policy: Word = ""
     ports: tuple[ContainerPort, ...] | None = None
     env: tuple[EnvVar, ...] | None = None
     env_from: tuple[EnvFromSource, ...] | None = None
@@ -130,14 +136,14 @@ class Container(Struct, frozen=True, gc=False):
 class KeyToPath(Struct, frozen=True, gc=False):
     """One key of a ConfigMap or Secret, as a file."""
 
-    key: str = ""
-    path: str = ""
+    key: Word = ""
+    path: Word = ""
 
 
 class ConfigMapSource(Struct, frozen=True, gc=False):
     """A ConfigMap as files, alone or inside a projected volume."""
 
-    name: str = ""
+    name: Word = ""
     items: tuple[KeyToPath, ...] | None = None
     optional: bool = False
 
@@ -145,8 +151,8 @@ class ConfigMapSource(Struct, frozen=True, gc=False):
 class SecretSource(Struct, frozen=True, gc=False):
     """A Secret as files; ``secretName`` in a volume, ``name`` inside a projected one."""
 
-    secret_name: str = ""
-    name: str = ""
+    secret_name: Word = ""
+    name: Word = ""
     items: tuple[KeyToPath, ...] | None = None
     optional: bool = False
 
@@ -167,27 +173,27 @@ class Projected(Struct, frozen=True, gc=False):
 class ClaimSource(Struct, frozen=True, gc=False):
     """A PersistentVolumeClaim as a volume."""
 
-    claim_name: str = ""
+    claim_name: Word = ""
     read_only: bool = False
 
 
 class EmptyDir(Struct, frozen=True, gc=False):
     """A folder that is lost with the pod."""
 
-    medium: str = ""
-    size_limit: str = ""
+    medium: Word = ""
+    size_limit: Word = ""
 
 
 class HostPath(Struct, frozen=True, gc=False):
     """A folder of the node."""
 
-    path: str = ""
+    path: Word = ""
 
 
 class CSISource(Struct, frozen=True, gc=False):
     """An inline CSI volume."""
 
-    driver: str = ""
+    driver: Word = ""
     node_publish_secret_ref: LocalObjectReference | None = None
 
 
@@ -200,7 +206,7 @@ class SecretRefSource(Struct, frozen=True, gc=False):
 class AzureFile(Struct, frozen=True, gc=False):
     """An Azure file share, which names its Secret differently."""
 
-    secret_name: str = ""
+    secret_name: Word = ""
 
 
 class Present(Struct, frozen=True, gc=False):
@@ -210,7 +216,7 @@ class Present(Struct, frozen=True, gc=False):
 class Volume(Struct, frozen=True, gc=False):
     """A volume of a pod, as far as it names other objects or loses data."""
 
-    name: str = ""
+    name: Word = ""
     config_map: ConfigMapSource | None = None
     secret: SecretSource | None = None
     projected: Projected | None = None
@@ -231,37 +237,37 @@ class Volume(Struct, frozen=True, gc=False):
 class Named(Struct, frozen=True, gc=False):
     """Something with only a name (scheduling gates)."""
 
-    name: str = ""
+    name: Word = ""
 
 
 class ReadinessGate(Struct, frozen=True, gc=False):
     """A condition that must be True before the pod counts as ready."""
 
-    condition_type: str = ""
+    condition_type: Word = ""
 
 
 class Toleration(Struct, frozen=True, gc=False):
     """A taint that the pod puts up with."""
 
-    key: str = ""
-    operator: str = "Equal"
-    value: str = ""
-    effect: str = ""
+    key: Word = ""
+    operator: Word = "Equal"
+    value: Word = ""
+    effect: Word = ""
     toleration_seconds: int | None = None
 
 
 class TopologySpread(Struct, frozen=True, gc=False):
     """One topology spread constraint."""
 
-    topology_key: str = ""
+    topology_key: Word = ""
     max_skew: int = 1
-    when_unsatisfiable: str = ""
+    when_unsatisfiable: Word = ""
 
 
 class AffinityTerm(Struct, frozen=True, gc=False):
     """A pod (anti-)affinity term: over which topology."""
 
-    topology_key: str = ""
+    topology_key: Word = ""
 
 
 class WeightedAffinityTerm(Struct, frozen=True, gc=False):
@@ -284,9 +290,9 @@ class PodAntiAffinity(Struct, frozen=True, gc=False):
 class NodeRequirement(Struct, frozen=True, gc=False):
     """A requirement on a node's labels (or, in matchFields, its name)."""
 
-    key: str = ""
-    operator: str = ""
-    values: tuple[str, ...] | None = None
+    key: Word = ""
+    operator: Word = ""
+    values: tuple[Word, ...] | None = None
 
 
 class NodeSelectorTerm(Struct, frozen=True, gc=False):
@@ -317,40 +323,76 @@ class Affinity(Struct, frozen=True, gc=False):
     pod_anti_affinity: PodAntiAffinity | None = None
 
 
+Containers = tuple[Container, ...] | None
+Volumes = tuple[Volume, ...] | None
+Tolerations = tuple[Toleration, ...] | None
+
+if TYPE_CHECKING:
+    SharedContainers = Containers
+    SharedVolumes = Volumes
+    SharedTolerations = Tolerations
+else:  # PodSpec decodes these itself, see __post_init__
+    SharedContainers = SharedVolumes = SharedTolerations = msgspec.Raw
+
+# The volume of the service account's token has a random name in every pod; without it, pods of a workload are alike.
+_TOKEN_VOLUME = re.compile(rb'"kube-api-access-[a-z0-9]{5}"')
+
+
+def _sharing(type_: Any) -> Callable[[bytes], Any]:
+    """A decoder that returns the same object for the same bytes (for the last few thousand different ones)."""
+    decode = lru_cache(maxsize=2048)(msgspec.json.Decoder(type_, dec_hook=decode_custom).decode)
+    return lambda raw: decode(_TOKEN_VOLUME.sub(b'"kube-api-access"', raw))
+
+
+_SHARED = {
+    "containers": _sharing(Containers),
+    "init_containers": _sharing(Containers),
+    "ephemeral_containers": _sharing(Containers),
+    "volumes": _sharing(Volumes),
+    "tolerations": _sharing(Tolerations),
+}
+
+
 class PodSpec(Struct, frozen=True, gc=False):
     """The spec of a pod or of a pod template."""
 
-    containers: tuple[Container, ...] | None = None
-    init_containers: tuple[Container, ...] | None = None
-    ephemeral_containers: tuple[Container, ...] | None = None
-    volumes: tuple[Volume, ...] | None = None
-    node_name: str = ""
-    node_selector: dict[str, str] | None = None
-    service_account_name: str = ""
+    containers: SharedContainers = None
+    init_containers: SharedContainers = None
+    ephemeral_containers: SharedContainers = None
+    volumes: SharedVolumes = None
+    node_name: Word = ""
+    node_selector: SharedDict | None = None
+    service_account_name: Word = ""
     image_pull_secrets: tuple[LocalObjectReference, ...] | None = None
     readiness_gates: tuple[ReadinessGate, ...] | None = None
     scheduling_gates: tuple[Named, ...] | None = None
     topology_spread_constraints: tuple[TopologySpread, ...] | None = None
     affinity: Affinity | None = None
-    tolerations: tuple[Toleration, ...] | None = None
-    overhead: dict[str, str] | None = None
-    restart_policy: str = "Always"
-    priority_class_name: str = ""
+    tolerations: SharedTolerations = None
+    overhead: SharedDict | None = None
+    restart_policy: Word = "Always"
+    priority_class_name: Word = ""
     priority: int | None = None
     termination_grace_period_seconds: int | None = None
     host_network: bool = False
+
+    def __post_init__(self) -> None:
+        for name, decode in _SHARED.items():
+            raw = getattr(self, name)
+            if isinstance(raw, msgspec.Raw):
+                msgspec.structs.force_setattr(self, name, decode(bytes(raw)))
 
 
 class TemplateAnnotations(Struct, frozen=True, gc=False):
     """What restarts leave behind."""
 
-    restarted_at: str = msgspec.field(name="kubectl.kubernetes.io/restartedAt", default="")
+    restarted_at: Word = msgspec.field(name="kubectl.kubernetes.io/restartedAt", default="")
 
 
 class TemplateMeta(Struct, frozen=True, gc=False):
     """Metadata of a pod template."""
 
-    labels: dict[str, str] | None = None
+    labels: SharedDict | None = None
     annotations: TemplateAnnotations | None = None
 
 

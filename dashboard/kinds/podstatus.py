@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from .meta import ObjectCondition, Struct, condition_true
+from .meta import ObjectCondition, Struct, Word, condition_true
 from .podspec import PodSpec
 
 NODE_LOST = "NodeLost"
@@ -16,7 +16,7 @@ NODE_LOST = "NodeLost"
 class Waiting(Struct, frozen=True, gc=False):
     """A container that is not running yet, or waits to be started again."""
 
-    reason: str = ""
+    reason: Word = ""
     message: str = ""
 
 
@@ -31,7 +31,7 @@ class Terminated(Struct, frozen=True, gc=False):
 
     exit_code: int = 0
     signal: int = 0
-    reason: str = ""
+    reason: Word = ""
     message: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -53,8 +53,8 @@ class ContainerState(Struct, frozen=True, gc=False):
 class ContainerStatus(Struct, frozen=True, gc=False):
     """What the kubelet says about one container."""
 
-    name: str = ""
-    image: str = ""
+    name: Word = ""
+    image: Word = ""
     ready: bool = False
     started: bool | None = None
     restart_count: int = 0
@@ -71,17 +71,17 @@ class PodIP(Struct, frozen=True, gc=False):
 class PodStatus(Struct, frozen=True, gc=False):
     """status of a pod."""
 
-    phase: str = ""
-    reason: str = ""
+    phase: Word = ""
+    reason: Word = ""
     message: str = ""
     conditions: tuple[ObjectCondition, ...] | None = None
     init_container_statuses: tuple[ContainerStatus, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None
     ephemeral_container_statuses: tuple[ContainerStatus, ...] | None = None
     pod_ips: tuple[PodIP, ...] | None = msgspec.field(name="podIPs", default=None)
-    host_ip: str = msgspec.field(name="hostIP", default="")
-    nominated_node_name: str = ""
-    qos_class: str = ""
+    host_ip: Word = msgspec.field(name="hostIP", default="")
+    nominated_node_name: Word = ""
+    qos_class: Word = ""
     start_time: datetime | None = None
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Kind, ListMeta, ListPage, Row
 from .facts import page
-from .meta import Object, ObjectMeta
+from .meta import Object, ObjectMeta, decode_custom
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -38,7 +38,7 @@ class _Table(msgspec.Struct, frozen=True):
     rows: tuple[_TableRow, ...] | None = None
 
 
-_TABLE = msgspec.json.Decoder(_Table)
+_TABLE = msgspec.json.Decoder(_Table, dec_hook=decode_custom)
 
 
 class SecretKind(Kind[Secret]):
