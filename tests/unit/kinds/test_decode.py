@@ -208,7 +208,9 @@ def typical(number: int) -> dict[str, Any]:
         one["env"] = [{"name": f"SETTING_{n}", "value": "x" * 20} for n in range(10)]
         one["env"] += [{"name": "DATABASE_PASSWORD", "valueFrom": secret}]
         one["resources"] = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}}
-        one["volumeMounts"] = [{"name": volume["name"], "mountPath": f"/mnt/{place}"} for volume in volumes]
+        one["volumeMounts"] = [
+            {"name": volume["name"], "mountPath": f"/mnt/{place}"} for place, volume in enumerate(volumes)
+        ]
         one |= {
             "livenessProbe": probe,
             "readinessProbe": probe,
