@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django import template
 from django.template.context import Context
@@ -72,11 +72,19 @@ def spark_end(points: str) -> str:
     return points.split()[-1].replace(",", " ") if points else "0 0"
 
 
+class DiffLine(Protocol):
+    """A line of a diff; ``mark`` is the part of ``text`` that differs from its counterpart, or ""."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def mark(self) -> str: ...
+
+
 @register.filter
-def marked(line: Mapping[str, Any]) -> SafeString:
-    """A line of a diff, its changed part (``mark``) underlined."""
-    text, mark = line["text"], line.get("mark")
-    before, found, after = text.partition(mark) if mark else (text, "", "")
+def marked(line: DiffLine) -> SafeString:
+    """A line of a diff, its changed part underlined."""
+    before, found, after = line.text.partition(line.mark) if line.mark else (line.text, "", "")
     changed = f"<b>{escape(found)}</b>" if found else ""
     return mark_safe(f"{escape(before)}{changed}{escape(after)}")  # noqa: S308
 
