@@ -62,6 +62,11 @@ async def _entry(cluster: Cluster) -> dict[str, Any]:
 async def allow(request: HttpRequest, context: str) -> HttpResponseBase:
     """The owner allows changes to a cluster, once; audited."""
     cluster = runtime.open(context).cluster
-    await cluster_allow_changes(actor=actor_of(await request.auser()), cluster=cluster)
+    await cluster_allow_changes(
+        user=actor_of(await request.auser()).user,
+        context=cluster.name,
+        server=cluster.server,
+        is_sandbox=cluster.is_sandbox,
+    )
     messages.success(request, f"Changes are allowed in {cluster.name}.")
     return HttpResponseRedirect(reverse("clusters"))
