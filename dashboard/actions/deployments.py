@@ -186,4 +186,4 @@ def _target(transport: Transport, namespace: str, name: str) -> Target:
 
 
 def _typed(manifest: Manifest) -> Deployment:
-    return msgspec.convert(manifest, Deployment)
+    return DEPLOYMENTS.decode_object(msgspec.json.encode(manifest))

@@ -204,10 +204,10 @@ async def _dry_run(order: Order) -> tuple[Manifest, Manifest]:
     raise AssertionError("unreachable")
 
 
-async def _pause(attempt: int) -> None:
-    """A moment before the next attempt; raises the Conflict at hand after the last one."""
+async def _pause(attempt: int, conflict: Conflict) -> None:
+    """A moment before the next attempt; the conflict itself after the last one."""
     if attempt == ATTEMPTS:
-        raise
+        raise conflict
     await asyncio.sleep(JITTER_SECONDS * (attempt + random.random()))
 
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from dashboard.errors import ReadOnly
 from dashboard.kube.config import Cluster
 from dashboard.models import AuditEntry, ClusterPermit
 
-from .action import Actor
-
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """``ask``: read-only until somebody allows changes, once. ``off``: this installation takes none."""
+    """``ask``: read-only until somebody allows changes, once. ``off``: this installation takes none. ``by`` and
+    ``at`` are who allowed them and when, where somebody had to.
+    """
 
     state: Literal["allowed", "ask", "off"]
     words: str
+    by: str = ""
+    at: datetime | None = None
 
 
 async def changes_state(*, context: str, server: str, is_sandbox: bool) -> Permit:
@@ -35,7 +39,8 @@ async def changes_state(*, context: str, server: str, is_sandbox: bool) -> Permi
     )
     if permit is None:
         return Permit("ask", f"{context} is read-only until you allow changes to it, once.")
-    return Permit("allowed", f"{permit.allowed_by} allowed changes on {permit.allowed_at:%Y-%m-%d}.")
+    by, at = permit.allowed_by.get_username(), permit.allowed_at
+    return Permit("allowed", f"{by} allowed changes on {at:%Y-%m-%d}.", by, at)
 
 
 async def changes_required(cluster: Cluster) -> None:
@@ -47,24 +52,28 @@ async def changes_required(cluster: Cluster) -> None:
         raise ReadOnly(permit.words, next_step="Allow changes on the page of clusters.")
 
 
-async def cluster_allow_changes(*, actor: Actor, cluster: Cluster) -> ClusterPermit:
-    """Allow changes to a cluster from now on; audited. Raises ReadOnly where the installation takes none."""
-    if settings.CLUSTER_UI_READ_ONLY:
-        raise ReadOnly("This installation only reads.", next_step="Ask whoever runs this dashboard.")
-    return await sync_to_async(_allow)(actor, cluster)
+async def cluster_allow_changes(*, user: User, context: str, server: str, is_sandbox: bool) -> None:
+    """Allow changes to a cluster from now on; audited. Does nothing for the sandbox and where they are allowed.
+
+    Raises ReadOnly where the installation takes none.
+    """
+    permit = await changes_state(context=context, server=server, is_sandbox=is_sandbox)
+    if permit.state == "off":
+        raise ReadOnly(permit.words, next_step="Ask whoever runs this dashboard.")
+    if permit.state == "ask":
+        await sync_to_async(_allow)(user, context, server)
 
 
-def _allow(actor: Actor, cluster: Cluster) -> ClusterPermit:
+def _allow(user: User, context: str, server: str) -> None:
     with transaction.atomic():
-        permit, created = ClusterPermit.objects.get_or_create(
-            context=cluster.name, server=cluster.server, defaults={"allowed_by": actor.user}
+        _, created = ClusterPermit.objects.get_or_create(
+            context=context, server=server, defaults={"allowed_by": user}
         )
         if created:
             AuditEntry.objects.create(
-                user_name=actor.name,
-                context=cluster.name,
+                user_name=user.get_username(),
+                context=context,
                 action="allow-changes",
-                detail=f"Changes allowed at {cluster.server}.",
+                detail=f"Changes allowed at {server}.",
                 result=AuditEntry.Result.DONE,
             )
-    return permit

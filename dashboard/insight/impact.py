@@ -341,7 +341,7 @@ class _Scale:
         if self.replicas == 0 and least > 0:
             text = "At 0 it switches itself off (ScalingDisabled) and will not bring pods back."
             if least > 1:
-                below = "1" if least == 2 else f"1 to {least - 1}"
+                below = "1" if least == 2 else "1 or 2" if least == 3 else f"1 to {least - 1}"
                 text += f" With {below} it would put {least} back {HPA_SYNC}."
         elif self.replicas < least:
             text = f"It would put {least} back {HPA_SYNC}. To stay below, lower its minimum."

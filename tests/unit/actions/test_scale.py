@@ -1,0 +1,57 @@
+"""Numbers that can be asked for, and what scaling writes and reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.actions.deployments import SCALE, read_replicas
+from dashboard.errors import BadInput
+
+
+@pytest.mark.parametrize(("typed", "number"), [("0", 0), ("3", 3), (" 3 ", 3), ("007", 7), ("10000", 10_000)])
+def test_whole_numbers_are_read(typed: str, number: int) -> None:
+    assert read_replicas(typed) == number
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "  ",
+        "-1",
+        "1e3",
+        "3.0",
+        "+3",
+        "three",
+        "٣",
+        "３",
+        "²",
+        "0x10",
+        "1_000",
+        "1,000",
+        "3 4",
+        "10001",
+        "9" * 5000,
+        "\0",
+    ],
+)
+def test_other_input_is_refused_and_names_the_field(typed: str) -> None:
+    with pytest.raises(BadInput) as error:
+        read_replicas(typed)
+    assert error.value.field == "replicas"
+    assert len(error.value.message) < 120
+
+
+def test_a_missing_number_of_replicas_is_one() -> None:
+    assert SCALE.touched({"spec": {}}) == {"/spec/replicas": 1}
+    assert SCALE.touched({"spec": {"replicas": 0}}) == {"/spec/replicas": 0}
+
+
+def test_the_answers_missing_number_is_zero() -> None:
+    after = SCALE.after({"spec": {"replicas": 3}}, {"spec": {}})
+    assert SCALE.touched(after) == {"/spec/replicas": 0}
+
+
+def test_words_and_inverse() -> None:
+    assert SCALE.words({"/spec/replicas": 1}) == "1 replica"
+    assert SCALE.inverse({"/spec/replicas": 3}) == {"replicas": 3}
