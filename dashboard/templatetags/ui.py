@@ -1,7 +1,7 @@
 """Template tags: icons, relative times and the cells of a row.
 
-A list renders up to 200 rows of ten cells at a time, so the cells are one tag instead of a loop of template
-conditions (measured: 16 µs a row instead of 120).
+A list renders up to 200 rows of ten cells at a time, so a row's cells are one tag instead of a loop of template
+conditions: a whole row takes about 45 µs.
 """
 
 from __future__ import annotations
@@ -103,22 +103,33 @@ def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
     reason = escape(row["reason"]) if row["reason"] else ""
     parts: list[str] = []
     for cell in row["cells"]:
-        key, kind = cell["key"], cell["kind"]
-        if kind == "name":
-            mark = "" if row["has_status"] else _name_mark(state, reason)
-            tail = f'<span class="hash">{escape(row["tail"])}</span>' if row["tail"] else ""
-            link = f'<a href="{escape(row["url"])}">{escape(row["head"])}{tail}</a>'
-            parts.append(f'<th scope="row" data-col="{key}">{link}{mark}</th>')
+        if cell["kind"] == "name":
+            parts.append(_name_cell(row, state, reason))
             continue
         text = _cell_text(cell, now)
-        if kind == "status":
-            why = f'<span class="why">{reason}</span>' if reason else ""
-            text = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{text}</span>{why}'
+        classes = "num" if cell["num"] else ""
+        if cell["kind"] == "status":
+            classes = "c-st"
+            # Nothing to say is not good news: no tick stands before a <none>.
+            if state != "ok" or cell["text"] not in _ABSENT:
+                why = f'<span class="why">{reason}</span>' if reason else ""
+                text = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{text}</span>{why}'
         elif cell["url"]:
             text = f'<a href="{escape(cell["url"])}">{text}</a>'
-        marks = (' class="num"' if cell["num"] else "") + (" data-wide" if cell.get("wide") else "")
-        parts.append(f'<td data-col="{key}"{marks}>{text}</td>')
+        marks = (f' class="{classes}"' if classes else "") + (" data-wide" if cell.get("wide") else "")
+        parts.append(f'<td data-col="{cell["key"]}"{marks}>{text}</td>')
     return mark_safe("".join(parts))  # noqa: S308 # every text went through escape
+
+
+def _name_cell(row: Mapping[str, Any], state: str, reason: str) -> str:
+    tail = f'<span class="hash">{escape(row["tail"])}</span>' if row["tail"] else ""
+    # Kinds without a status column say beside the name what is not fine.
+    mark = ""
+    if not row["has_status"] and state not in ("ok", "done"):
+        words = reason or STATE_WORDS[state]
+        mark = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{words}</span>'
+    link = f'<a href="{escape(row["url"])}">{escape(row["head"])}{tail}</a>'
+    return f'<th scope="row" data-col="name">{link}{mark}</th>'
 
 
 def _cell_text(cell: Mapping[str, Any], now: datetime) -> str:
@@ -133,13 +144,6 @@ def _cell_text(cell: Mapping[str, Any], now: datetime) -> str:
 
 
 _ABSENT = frozenset({"0", "<none>", "<unset>", "<unknown>", "-", ""})
-
-
-def _name_mark(state: str, reason: str) -> str:
-    """Kinds without a status column say beside the name what is not fine."""
-    if state in ("ok", "done"):
-        return ""
-    return f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{reason or STATE_WORDS[state]}</span>'
 
 
 def _svg(name: str, classes: str) -> SafeString:

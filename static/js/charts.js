@@ -89,7 +89,7 @@ function layout(data, element) {
     hoverlabel: { bgcolor: token("surface"), bordercolor: token("line"), font: { color: token("ink") } },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false },
     xaxis: { ...axis, type: "date", showgrid: false, range: [wall(from), wall(now())], nticks: 6, tickformat: "%H:%M", hoverformat: "%H:%M:%S" },
-    yaxis: { ...axis, range: [0, highest * 1.08], nticks: 4, tickformat: ",d", rangemode: "tozero" },
+    yaxis: { ...axis, range: [0, highest * 1.08], nticks: 5, ...(highest < 5 && { dtick: 1 }), tickformat: ",d", rangemode: "tozero" },
   };
 }
 
