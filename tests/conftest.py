@@ -1,4 +1,4 @@
-"""Fixtures of the tests against a real API server: a sandbox of the tests' own, and a namespace for each test."""
+"""Fixtures of the tests against a real API server: a sandbox of their own, and a namespace for each test."""
 
 import atexit
 import fcntl
