@@ -93,7 +93,7 @@ def about(
         text,
         next_step,
         next_ref,
-        evidence,
+        evidence.strip(),
         since,
         cause.ref if cause else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from dashboard.kinds.base import Ref
@@ -147,13 +148,9 @@ class _Scale:
         return len(ready & own), len(ready)
 
     def stops(self, service: Service) -> bool:
-        """Whether the change takes the last endpoint of a Service that answers now, or could."""
-        if self.replicas or not self.current:
-            return False
+        """Whether the change takes the last endpoint of a Service that answers now."""
         own, every = self.endpoints(service)
-        if every:
-            return own == every
-        return all(pod in self.pods for pod in self.survey.selected(service))
+        return self.replicas == 0 and 0 < own == every
 
     def on_services(self) -> Iterator[Effect]:
         if not self.more:
@@ -164,8 +161,11 @@ class _Scale:
             ref = Ref("Service", self.namespace, name, "services")
             subject, note = bold(f"Service {name}"), _reach(service)
             if self.stops(service):
-                lost = f" loses {own} of {every} endpoints" if every else " loses the pods it selects"
-                yield Effect("bad", "bad", parts(subject, lost), note, "stops", ref)
+                yield Effect(
+                    "bad", "bad", parts(subject, f" loses {own} of {every} endpoints"), note, "stops", ref
+                )
+            elif not every:
+                yield Effect("info", "info", parts(subject, " answers nobody now"), note, "", ref)
             elif self.replicas == 0:
                 yield Effect(
                     "warn", "warn", parts(subject, f" loses {own} of {every} endpoints"), note, "fewer", ref
@@ -217,15 +217,16 @@ class _Scale:
             title = f"Services {listed(names)} will stop answering"
         every = self.endpoints(stopped[0])[1]
         pods = "This 1 pod is" if every == 1 else f"These {every} pods are"
-        text = f"{pods} all it has." if every else "No other pod stands behind it."
         places = [
             place
             for one in self.survey.all("ingresses")
             for place, service in routes(one)
             if service in names
         ]
-        from_then = f"{listed(places)} answers 503" if places else "its clients get no answer"
-        return Notice("bad", title, f"{text} From then on {from_then}, until somebody scales back up.")
+        answer = "answers" if len(places) == 1 else "answer"
+        from_then = f"{listed(places)} {answer} 503" if places else "its clients get no answer"
+        text = f"{pods} all it has. From then on {from_then}, until somebody scales back up."
+        return Notice("bad", title, text)
 
     def _too_many(self) -> Notice | None:
         headroom, room = self.headroom, self.room
@@ -247,9 +248,12 @@ class _Scale:
 
     def on_pods(self) -> Iterator[Effect]:
         if self.more > 0:
-            yield Effect(
-                "ok", "plus", parts(f"{plural(self.more, 'pod starts', 'pods start')}"), self._image()
-            )
+            limits = [found.pods for found in (self.room, self.headroom) if found is not None]
+            start = min([self.more, *limits])
+            if start < self.more:
+                yield Effect("warn", "plus", parts(f"{start} of {self.more} pods start"), self._image())
+            else:
+                yield Effect("ok", "plus", parts(plural(start, "pod starts", "pods start")), self._image())
         elif self.more < 0:
             grace = self.template.spec.termination_grace_period_seconds
             seconds = GRACE_SECONDS if grace is None else grace
@@ -257,7 +261,7 @@ class _Scale:
             note = f"{has} {seconds} s to finish its requests, then it is killed"
             if self.replicas:
                 note += "; those that are not ready go first, then the youngest"
-            yield Effect("info", "end", parts(f"{plural(-self.more, 'pod ends', 'pods end')}"), note)
+            yield Effect("info", "end", parts(plural(-self.more, "pod ends", "pods end")), note)
 
     def _image(self) -> str:
         images = [one.image for one in self.template.spec.containers or () if one.image]
@@ -292,14 +296,14 @@ class _Scale:
             word = "" if state == "ok" else "refuses"
             yield Effect(state, "gauge", text, f"{headroom.resource} runs out first", word, ref)
 
-    @property
+    @cached_property
     def room(self) -> Room | None:
         nodes = self.survey.all("nodes")
         return (
             room_on_nodes(self.template.spec, nodes, self.objects.all("pods"), self.more) if nodes else None
         )
 
-    @property
+    @cached_property
     def headroom(self) -> Headroom | None:
         return quota_headroom(self.template.spec, self.survey.all("resourcequotas"))
 

@@ -93,6 +93,24 @@ class Survey:
         }
 
     @cached_property
+    def past_jobs(self) -> frozenset[tuple[str, str]]:
+        """Jobs that nobody needs to look at any more, by namespace and name: they are complete, or a later Job of
+        the same CronJob is.
+        """
+        done = [job for job in self.all("jobs") if condition_true(job.status.conditions or (), "Complete")]
+        last: dict[str, datetime] = {}
+        for job in done:
+            owner, created = job.metadata.controller, job.metadata.creation_timestamp
+            if owner is not None and created is not None:
+                last[owner.uid] = max(last.get(owner.uid, created), created)
+        past = {(job.metadata.namespace, job.metadata.name) for job in done}
+        for job in self.all("jobs"):
+            owner, created = job.metadata.controller, job.metadata.creation_timestamp
+            if owner is not None and created is not None and owner.uid in last and created < last[owner.uid]:
+                past.add((job.metadata.namespace, job.metadata.name))
+        return frozenset(past)
+
+    @cached_property
     def slices(self) -> dict[tuple[str, str], list[EndpointSlice]]:
         """EndpointSlices by namespace and name of their Service."""
         found: dict[tuple[str, str], list[EndpointSlice]] = defaultdict(list)

@@ -9,7 +9,6 @@ from dashboard.insight.survey import Known, Survey
 from dashboard.insight.words import bold, code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.ingresses import Ingress
-from dashboard.kinds.rows import plural
 from dashboard.kinds.selectors import format_labels, from_labels
 from dashboard.kinds.services import Service
 
@@ -32,7 +31,8 @@ def _no_endpoint(survey: Survey, known: Known, service: Service) -> Finding:
     pods = survey.selected(service)
     if not pods:
         return _selects_nothing(survey, service, ref)
-    how = f"has no ready endpoint: none of its {plural(len(pods), 'pod')} is ready, so it answers nobody"
+    none = "its only pod is not ready" if len(pods) == 1 else f"none of its {len(pods)} pods is ready"
+    how = f"has no ready endpoint: {none}, so it answers nobody"
     text = parts(bold(f"Service {ref.name}"), f" in {ref.namespace} {how}.")
     owner = survey.owner(pods[0])
     cause = known.get(owner)

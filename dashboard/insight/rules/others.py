@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from dashboard.insight.finding import Finding, Severity, about, said
 from dashboard.insight.survey import Known, Survey
@@ -11,7 +11,7 @@ from dashboard.insight.words import Part, bold, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.jobs import Job
-from dashboard.kinds.meta import ObjectCondition, condition_true, find_condition
+from dashboard.kinds.meta import ObjectCondition, find_condition
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.rows import plural
 from dashboard.kinds.uses import pod_spec_uses
@@ -135,22 +135,12 @@ def _autoscaler(
 
 def jobs(survey: Survey, known: Known) -> Iterator[Finding]:
     """Failed Jobs whose pods do not say why themselves, unless a later Job of the same CronJob succeeded."""
-    every = survey.all("jobs")
-    succeeded: dict[str, datetime] = {}
-    for job in every:
-        owner, created = job.metadata.controller, job.metadata.creation_timestamp
-        if owner is not None and created and condition_true(job.status.conditions or (), "Complete"):
-            succeeded[owner.uid] = max(succeeded.get(owner.uid, created), created)
-    for job in every:
+    for job in survey.all("jobs"):
         failed = find_condition(job.status.conditions or (), "Failed")
-        if failed is None or failed.status != "True" or job.metadata.deletion_timestamp is not None:
-            continue
-        owner, created = job.metadata.controller, job.metadata.creation_timestamp
-        later = succeeded.get(owner.uid) if owner is not None else None
         ref = Ref("Job", job.metadata.namespace, job.metadata.name, "jobs")
-        if ref in known or (later is not None and created is not None and later > created):
-            continue
-        yield _failed(job, ref, failed)
+        past = (ref.namespace, ref.name) in survey.past_jobs or job.metadata.deletion_timestamp is not None
+        if failed is not None and failed.status == "True" and not past and ref not in known:
+            yield _failed(job, ref, failed)
 
 
 def _failed(job: Job, ref: Ref, because: ObjectCondition) -> Finding:

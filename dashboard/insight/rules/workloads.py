@@ -28,8 +28,12 @@ Group = Sequence[tuple[Pod, Trouble]]
 
 
 def pods_in_trouble(survey: Survey, known: Known) -> Iterator[Finding]:
-    """One problem for each owner of pods that are not fine; the pods of Deployments are told with them."""
+    """One problem for each owner of pods that are not fine; the pods of Deployments are told with them, and what
+    Jobs got over is past.
+    """
     for owner, group in survey.troubles.items():
+        if owner.plural == "jobs" and (owner.namespace, owner.name) in survey.past_jobs:
+            continue
         if owner.plural == "deployments" and survey.objects.get(owner.plural, owner.namespace, owner.name):
             continue
         yield told(known, owner, group)
@@ -137,7 +141,9 @@ def _sentence(owner: Ref, worst: Trouble, alike: int, others: int, deployment: D
     if owner.plural == "pods":
         return parts(subject, f"{where} {worst.one}", *worst.rest, ".")
     standing = f" {_standing(deployment)}" if deployment is not None else ""
-    verb = f"one of its pods {worst.one}" if alike == 1 else f"{alike} of its pods {worst.many}"
+    single = deployment is not None and deployment.spec.replicas == 1 and not others
+    one = "its pod" if single else "one of its pods"
+    verb = f"{one} {worst.one}" if alike == 1 else f"{alike} of its pods {worst.many}"
     more = f" {plural(others, 'more pod has', 'more pods have')} other problems." if others else ""
     return parts(subject, f"{where}{standing}: {verb}", *worst.rest, f".{more}")
 

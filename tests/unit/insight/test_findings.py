@@ -249,6 +249,14 @@ def test_failed_job_is_told_unless_a_later_run_succeeded() -> None:
     assert len(findings(World(failed, ("jobs", job("two", "Complete", cron, hours=3))), NOW)) == 1
 
 
+def test_failed_pods_of_a_job_that_got_over_them_are_past() -> None:
+    tried = ("pods", pod("try-1", owner=("Job", "one"), phase="Failed", ready=False, state=ended(1)))
+    assert [one.rule for one in findings(World(tried, ("jobs", job("one", "Failed", hours=1))), NOW)] == [
+        "pod-failed"
+    ]
+    assert findings(World(tried, ("jobs", job("one", "Complete", hours=1))), NOW) == []
+
+
 def test_findings_for_a_pod_a_replicaset_and_what_follows() -> None:
     world = World(
         *crashing(2), ("deployments", deployment(replicas=2, available=0)), ("replicasets", replicaset()),
@@ -271,9 +279,9 @@ def test_ten_thousand_mostly_healthy_pods_are_judged_quickly() -> None:
         world.add("pods", pod(f"fine-{index}", owner=("ReplicaSet", "fine")))
     took = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         found = findings(world, NOW)
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert len(found) == 1
-    # The goal is 30 ms on an idle core; the bound leaves room for a machine that is shared.
-    assert min(took) < 0.12, took
+    # The goal is 30 ms; the bound leaves room for a machine that is shared.
+    assert min(took) < 0.09, took

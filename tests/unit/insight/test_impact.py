@@ -85,6 +85,12 @@ def test_a_service_without_slices_is_judged_by_its_pods() -> None:
     assert "Service web loses 3 of 3 endpoints" in told(impact(world(("services", service())), 0))
 
 
+def test_a_service_that_answers_nobody_now_does_not_stop() -> None:
+    found = impact(world(("services", service()), ("endpointslices", endpoints("web", ("web-0", False)))), 0)
+    assert "Service web answers nobody now" in told(found)
+    assert found.headline is not None and found.headline.title == "Nothing of web will run"
+
+
 def test_fewer_pods_keep_the_service_and_say_how_many_seconds_they_have() -> None:
     found = impact(world(("services", service()), template=SIZE | {"terminationGracePeriodSeconds": 5}), 1)
     assert found.headline is None and not found.danger
@@ -189,6 +195,7 @@ def test_a_quota_that_is_used_up_first_is_named() -> None:
     assert found.headline is not None
     assert found.headline.title == "The quota of shop stops it at 6"
     assert found.headline.text == "Quota small (requests.memory) refuses 2 pods of 5."
+    assert "3 of 5 pods start" in told(found)
     assert told(found)["ResourceQuota small leaves room for 3 more pods of this size"] == (
         "requests.memory runs out first"
     )
