@@ -71,7 +71,7 @@ def judge(daemon_set: DaemonSet) -> tuple[State, str]:
     if meta.deletion_timestamp is not None:
         return "info", "being deleted"
     if meta.generation > status.observed_generation:
-        return "info", "the change was not noticed yet"
+        return "info", "the last change is not picked up yet"
     if status.updated_number_scheduled < wanted:
         if spec.update_strategy.type == "OnDelete":
             return "warn", "the new version waits until pods are deleted by hand"
@@ -117,7 +117,8 @@ def detail(daemon_set: DaemonSet) -> Detail:
         Fact("Selector", format_label_selector(spec.selector)),
     ]
     facts += template_facts(spec.template, meta.namespace)
-    sentence = f"Keeps one pod on each of {wanted}: {status.number_ready} ready"
+    ready = f"{status.number_ready} of {status.desired_number_scheduled} ready"
+    sentence = f"Keeps one pod on each of {wanted}: {ready}"
     return page(
         meta,
         sentence,

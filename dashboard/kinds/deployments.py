@@ -129,7 +129,7 @@ def judge(deployment: Deployment) -> tuple[State, str]:
     if spec.paused:
         return "warn", "paused: changes wait until it is resumed"
     if meta.generation > status.observed_generation:
-        return "info", "the change was not noticed yet"
+        return "info", "the last change is not picked up yet"
     if status.updated_replicas < spec.replicas:
         return "info", f"rolling out: {status.updated_replicas} of {spec.replicas} pods are up to date"
     if status.replicas > status.updated_replicas:
@@ -178,9 +178,10 @@ def detail(deployment: Deployment) -> Detail:
     """The facts of the Deployment's page."""
     meta, spec, status = deployment.metadata, deployment.spec, deployment.status
     reason = judge(deployment)[1]
-    sentence = (
-        f"Keeps {plural(spec.replicas, 'copy', 'copies')} of its pod running: {status.ready_replicas} ready"
-    )
+    size = plural(spec.replicas, "copy", "copies")
+    sentence = f"Keeps {size} of its pod running: {status.ready_replicas} of {spec.replicas} ready"
+    if not spec.replicas:
+        sentence = "Runs no pods now"
     facts = [
         Fact("Ready", f"{status.ready_replicas} of {spec.replicas}", reason),
         Fact("Up to date", str(status.updated_replicas)),

@@ -92,7 +92,11 @@ def judge(endpoint_slice: EndpointSlice) -> tuple[State, str]:
     if not endpoints:
         return "warn", "nobody is behind it"
     if not ready:
-        return "bad", f"none of {plural(len(endpoints), 'endpoint')} is ready"
+        one = len(endpoints) == 1
+        return (
+            "bad",
+            "its only endpoint is not ready" if one else f"none of {len(endpoints)} endpoints is ready",
+        )
     if any(not one.ready for one in staying):
         return "warn", f"{ready} of {len(endpoints)} endpoints are ready"
     return "ok", ""

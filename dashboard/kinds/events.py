@@ -138,8 +138,8 @@ def detail(event: Event) -> Detail:
         facts.append(Fact("Last seen", "", since=event.last_seen))
     what = "A warning" if event.type == "Warning" else "A note"
     message = shorten(event.message, 300)
-    sentence = f"{what} about {involved.kind} {involved.name}: {message.rstrip('.')}"
-    return page(event.metadata, sentence, facts)
+    sentence = f"{what} about {involved.kind} {involved.name}".rstrip()
+    return page(event.metadata, sentence, facts, reason=message)
 
 
 EVENTS: Kind[Event] = Kind(

@@ -51,7 +51,7 @@ def page(
     keys: tuple[KeyFact, ...] = (),
 ) -> Detail:
     """A Detail: the sentence with its reason, the facts that tell something, and those of the metadata."""
-    whole = f"{sentence} – {reason}." if reason else f"{sentence}."
+    whole = f"{sentence} – {reason.rstrip('.')}." if reason else f"{sentence}."
     told = (fact for fact in facts if fact.value or fact.note or fact.since)
     return Detail(whole, (*told, *_metadata_facts(meta)), conditions, containers, keys)
 
@@ -74,14 +74,14 @@ def _metadata_facts(meta: ObjectMeta) -> list[Fact]:
     return facts
 
 
-def pod_spec_facts(spec: PodSpec, namespace: str) -> list[Fact]:
-    """The service account, and every claim, ConfigMap and Secret the spec names, with how."""
+def pod_spec_facts(spec: PodSpec, namespace: str, pod_name: str = "") -> list[Fact]:
+    """The service account, and every claim, ConfigMap and Secret the spec (of that pod) names, with how."""
     facts = []
     if spec.service_account_name:
         account = spec.service_account_name
         facts.append(Fact("Service account", account, link=link("ServiceAccount", namespace, account)))
     labels = {"PersistentVolumeClaim": "Volume claim", "ConfigMap": "ConfigMap", "Secret": "Secret"}
-    for (kind, name), hows in pod_spec_uses(spec).items():
+    for (kind, name), hows in pod_spec_uses(spec, pod_name).items():
         facts.append(Fact(labels[kind], name, ", ".join(hows), link(kind, namespace, name)))
     return facts
 

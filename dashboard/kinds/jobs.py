@@ -181,7 +181,7 @@ def detail(job: Job) -> Detail:
         kept = human_duration(spec.ttl_seconds_after_finished)
         facts.append(Fact("Kept after its end", kept, "then it deletes itself"))
     facts += template_facts(spec.template, meta.namespace)
-    sentence = f"Work that ends: {completions(job)} done, {word}"
+    sentence = f"Work that ends, {completions(job)} done: {word}"
     return page(
         meta,
         sentence,

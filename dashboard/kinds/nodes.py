@@ -121,13 +121,11 @@ def judge(node: Node) -> tuple[State, str]:
     if ready.status != "True":
         return "bad", ready.message or "not ready"
     troubles = [words for type_, words in _TROUBLE.items() if condition_true(found, type_)]
+    if node.spec.unschedulable:
+        troubles.append("takes no new pods")
     if troubles:
         return "warn", listed(troubles)
-    if node.metadata.deletion_timestamp is not None:
-        return "info", "being deleted"
-    if node.spec.unschedulable:
-        return "warn", "takes no new pods"
-    return "ok", ""
+    return ("info", "being deleted") if node.metadata.deletion_timestamp is not None else ("ok", "")
 
 
 def row(node: Node) -> Row:

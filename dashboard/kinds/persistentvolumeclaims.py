@@ -121,7 +121,8 @@ def detail(claim: PersistentVolumeClaim) -> Detail:
         to = link("StorageClass", "", claim.storage_class)
         facts.append(Fact("Storage class", claim.storage_class, link=to))
     facts.append(Fact("Access modes", access_modes(spec.access_modes), MODES_HELP))
-    sentence = f"{claim.capacity or claim.requested} of storage that outlives pods: {phase}"
+    size = claim.requested if claim.capacity in ("", "0") else claim.capacity
+    sentence = f"{size} of storage that outlives pods: {phase}"
     return page(
         meta,
         sentence,

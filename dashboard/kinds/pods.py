@@ -105,10 +105,10 @@ def detail(pod: Pod) -> Detail:
     """The facts of the pod's page."""
     meta, spec, status = pod.metadata, pod.spec, pod.status
     summary = summarize(spec, status, meta.deletion_timestamp is not None)
-    reason = _judge(pod, summary.status)[1]
+    state, reason = _judge(pod, summary.status)
     where = f" on node {spec.node_name}" if spec.node_name else ", not placed on a node yet"
-    size = plural(summary.total, "container")
-    sentence = f"A pod with {size}, {summary.ready} ready{where}: {summary.status}"
+    ready = "its work is done" if state == "done" else f"{summary.ready} of {summary.total} ready"
+    sentence = f"A pod with {plural(summary.total, 'container')}{where}, {ready}: {summary.status}"
     facts = [Fact("Status", summary.status, reason)]
     if spec.node_name:
         facts.append(Fact("Node", spec.node_name, link=link("Node", "", spec.node_name)))
@@ -120,7 +120,7 @@ def detail(pod: Pod) -> Detail:
         facts.append(Fact("Started", "", since=status.start_time))
     if status.qos_class:
         facts.append(Fact("Quality of service", status.qos_class, _QOS.get(status.qos_class, "")))
-    facts += pod_spec_facts(spec, meta.namespace)
+    facts += pod_spec_facts(spec, meta.namespace, meta.name)
     return page(
         meta,
         sentence,

@@ -97,10 +97,13 @@ def judge_container(spec: Container | None, status: ContainerStatus, *, init: bo
     name, image = status.name, (spec.image if spec else "") or status.image
     if status.state.terminated is not None:
         terminated = status.state.terminated
-        return ("done", "") if terminated.exit_code == 0 else ("bad", ended(name, terminated))
+        well = terminated.exit_code == 0 and (init or not terminated.signal)
+        return ("done", "") if well else ("bad", ended(name, terminated))
     if status.state.running is not None:
-        if status.ready or (init and not (spec and spec.sidecar)):
-            return ("ok", "") if status.ready else ("info", "")
+        if status.ready:
+            return "ok", ""
+        if init and not (spec and spec.sidecar):
+            return "info", f"init container {name} is running"
         if status.started is False:
             return "info", f"container {name} is starting"
         return "warn", f"container {name} is not ready"
@@ -125,7 +128,7 @@ def judge(
     if status.phase == "Succeeded":
         return "done", ""
     if status.phase == "Failed" and status.reason:
-        return "bad", shorten(status.message)
+        return "bad", shorten(status.message).rstrip(".")
     worst = _worst(status, specs)
     if worst[0] == "bad" or (worst[1] and status.phase != "Pending"):
         return worst
@@ -135,7 +138,7 @@ def judge(
     if status.phase == "Pending":
         return "info", worst[1]
     if status.phase == "Failed":
-        return "bad", shorten(status.message)
+        return "bad", shorten(status.message).rstrip(".")
     if status.phase == "Running":
         return _running(word, conditions)
     return "warn", shorten(status.message)

@@ -7,7 +7,7 @@ from .deployments import RolloutMeta
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, find_condition
 from .podspec import PodTemplate
-from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural, shorten
+from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, shorten
 from .selectors import LabelSelector, format_label_selector
 from .templates import (
     CONTAINERS,
@@ -71,7 +71,7 @@ def judge(replica_set: ReplicaSet) -> tuple[State, str]:
     if status.replicas != spec.replicas:
         return "info", f"scaling from {status.replicas} to {spec.replicas}"
     if status.ready_replicas < spec.replicas:
-        return "warn", f"{plural(spec.replicas - status.ready_replicas, 'pod')} not ready"
+        return "warn", f"{status.ready_replicas} of {spec.replicas} ready"
     return "ok", ""
 
 
@@ -110,7 +110,8 @@ def detail(replica_set: ReplicaSet) -> Detail:
     reason = judge(replica_set)[1]
     owner = meta.controller
     what = f"One version of {owner.kind} {owner.name}" if owner else "A set of equal pods"
-    sentence = f"{what}: {status.ready_replicas} of {plural(spec.replicas, 'pod')} ready"
+    ready = f"{status.ready_replicas} of {spec.replicas} ready"
+    sentence = f"{what}: {ready}" if spec.replicas else f"{what}: it runs no pods now"
     facts = [
         Fact("Ready", f"{status.ready_replicas} of {spec.replicas}", reason),
         Fact("Current", str(status.replicas)),
@@ -124,7 +125,7 @@ def detail(replica_set: ReplicaSet) -> Detail:
         meta,
         sentence,
         facts,
-        reason=reason,
+        reason="" if reason == ready else reason,
         conditions=conditions(status.conditions, bad_when_true=frozenset({"ReplicaFailure"})),
         containers=template_containers(spec.template.spec),
     )

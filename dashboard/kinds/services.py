@@ -167,7 +167,8 @@ def detail(service: Service) -> Detail:
     if spec.external_traffic_policy == "Local":
         facts.append(Fact("External traffic", "Local", "only to pods on the node that received it"))
     if spec.ports:
-        sentence += f", on {listed(_port(port) for port in spec.ports)}"
+        ports = [f"{port.port}/{port.protocol}" for port in spec.ports]
+        sentence += f", on {'ports' if len(ports) > 1 else 'port'} {listed(ports)}"
     return page(meta, sentence, facts, reason=reason, conditions=conditions(service.status.conditions))
 
 

@@ -100,7 +100,7 @@ def judge(stateful_set: StatefulSet) -> tuple[State, str]:
     if meta.deletion_timestamp is not None:
         return "info", "being deleted"
     if meta.generation > status.observed_generation:
-        return "info", "the change was not noticed yet"
+        return "info", "the last change is not picked up yet"
     if status.replicas != spec.replicas:
         return "info", f"scaling from {status.replicas} to {spec.replicas}"
     updating = bool(status.update_revision) and status.update_revision != status.current_revision
@@ -138,7 +138,10 @@ def detail(stateful_set: StatefulSet) -> Detail:
     meta, spec, status = stateful_set.metadata, stateful_set.spec, stateful_set.status
     reason = judge(stateful_set)[1]
     size = plural(spec.replicas, "numbered pod")
-    sentence = f"Keeps {size} with names and volumes of their own: {status.ready_replicas} ready"
+    ready = f"{status.ready_replicas} of {spec.replicas} ready"
+    sentence = f"Keeps {size} with names and volumes of their own: {ready}"
+    if not spec.replicas:
+        sentence = "Runs no pods now"
     facts = [
         Fact("Ready", f"{status.ready_replicas} of {spec.replicas}", reason),
         Fact("Up to date", str(status.updated_replicas)),
@@ -157,7 +160,7 @@ def detail(stateful_set: StatefulSet) -> Detail:
         meta,
         sentence,
         facts,
-        reason=reason,
+        reason="" if reason == ready else reason,
         conditions=conditions(status.conditions),
         containers=template_containers(spec.template.spec),
     )

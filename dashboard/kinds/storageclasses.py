@@ -82,8 +82,8 @@ def detail(storage_class: StorageClass) -> Detail:
         ),
         Fact("Volumes can grow", grows),
     ]
-    default = ", the default one" if storage_class.is_default else ""
-    sentence = f"A kind of storage{default}, made by {storage_class.provisioner}"
+    default = "; claims that name no class get it" if storage_class.is_default else ""
+    sentence = f"A kind of storage, made by {storage_class.provisioner}{default}"
     return page(storage_class.metadata, sentence, facts)
 
 
