@@ -79,17 +79,11 @@ class Room:
     unsure: tuple[str, ...]
 
 
-def room_on_nodes(spec: PodSpec, nodes: Sequence[Node], pods: Iterable[Pod], most: int) -> Room:
+def room_on_nodes(spec: PodSpec, nodes: Sequence[Node], pods: Sequence[Pod], most: int) -> Room:
     """How many more pods like this one, at most ``most``, the nodes take: what they can give minus what is asked
     for on them already, on nodes that the pod's node selector, node affinity and tolerations allow.
     """
-    asked: dict[str, Amounts] = defaultdict(lambda: defaultdict(Decimal))
-    for pod in pods:
-        if pod.spec.node_name and pod.status.phase not in ("Succeeded", "Failed"):
-            on_node = asked[pod.spec.node_name]
-            on_node["pods"] += 1
-            for name, amount in pod_amounts(pod.spec).items():
-                on_node[name] += amount
+    asked = _asked_on_nodes(pods)
     wanted = {**pod_amounts(spec), "pods": Decimal(1)}
     fitting = used = 0
     for node in nodes:
@@ -105,6 +99,26 @@ def room_on_nodes(spec: PodSpec, nodes: Sequence[Node], pods: Iterable[Pod], mos
         if here > 0:
             fitting, used = min(most, fitting + here), used + 1
     return Room(fitting, used, _unsure(spec))
+
+
+def _asked_on_nodes(pods: Sequence[Pod]) -> dict[str, Amounts]:
+    """What the pods on each node ask for together, and how many they are ("pods")."""
+    asked: dict[str, Amounts] = defaultdict(lambda: defaultdict(Decimal))
+    # Pods of one template share their decoded containers, so each template is added up once. An id stands for its
+    # object only while that lives, which ``pods`` sees to.
+    sizes: dict[tuple[int, int, int], Amounts] = {}
+    for pod in pods:
+        spec = pod.spec
+        if not spec.node_name or pod.status.phase in ("Succeeded", "Failed"):
+            continue
+        key = id(spec.containers), id(spec.init_containers), id(spec.overhead)
+        size = sizes.get(key)
+        if size is None:
+            size = sizes[key] = {**pod_amounts(spec), "pods": Decimal(1)}
+        on_node = asked[spec.node_name]
+        for name, amount in size.items():
+            on_node[name] += amount
+    return asked
 
 
 def takes(node: Node, spec: PodSpec) -> bool:

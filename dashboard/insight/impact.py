@@ -12,7 +12,14 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.rows import listed, plural
-from dashboard.kinds.selectors import SelectorError, from_label_selector, from_labels
+from dashboard.kinds.selectors import (
+    NOTHING,
+    LabelSelector,
+    Selector,
+    SelectorError,
+    from_label_selector,
+    from_labels,
+)
 from dashboard.kinds.services import Service
 
 from .capacity import Headroom, Room, in_words, pod_amounts, quota_headroom, room_on_nodes
@@ -112,10 +119,12 @@ class _Scale:
         self.objects = objects
         self.template = deployment.spec.template
         own = Ref("Deployment", self.namespace, self.name, "deployments")
+        selector = _selector(deployment.spec.selector)
         self.pods = [
             pod
             for pod in self.survey.all("pods")
-            if pod.metadata.deletion_timestamp is None
+            if selector.matches(pod.metadata.labels)
+            and pod.metadata.deletion_timestamp is None
             and pod.status.phase not in ("Succeeded", "Failed")
             and self.survey.owner(pod) == own
         ]
@@ -312,11 +321,7 @@ class _Scale:
     def on_budgets(self) -> Iterator[Effect]:
         labels = self.template.metadata.labels or {}
         for budget in self.survey.all("poddisruptionbudgets") if self.more < 0 else ():
-            try:
-                guards = from_label_selector(budget.spec.selector).matches(labels)
-            except SelectorError:
-                continue
-            if guards:
+            if _selector(budget.spec.selector).matches(labels):
                 name = budget.metadata.name
                 ref = Ref("PodDisruptionBudget", self.namespace, name, "poddisruptionbudgets")
                 text = parts(bold(f"PodDisruptionBudget {name}"), " does not prevent this")
@@ -360,6 +365,13 @@ class _Scale:
             if not self.current:
                 text = f"It switches itself on again. {text}"
         return Notice(state, title, text, ref, "Look at the autoscaler")
+
+
+def _selector(selector: LabelSelector | None) -> Selector:
+    try:
+        return from_label_selector(selector)
+    except SelectorError:  # only a server that does not validate lets one through
+        return NOTHING
 
 
 def _reach(service: Service) -> str:
