@@ -81,7 +81,10 @@ class Server:
         """Replaces the status whatever anyone wrote there meanwhile; the Table of the result, with the object."""
         query = {"includeObject": "Object"} | ({"dryRun": "All"} if dry_run else {})
         while True:
-            body = json.loads(self.request("GET", path)) | {"status": status}
+            body = json.loads(self.request("GET", path))
+            # A controller may have written this one already, and it may not be taken back.
+            kept = {key: value for key, value in body.get("status", {}).items() if key == "collisionCount"}
+            body["status"] = kept | status
             try:
                 table: Object = json.loads(
                     self.request("PUT", f"{path}/status", body, accept=TABLE, query=query)
