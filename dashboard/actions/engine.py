@@ -41,9 +41,9 @@ from .problems import StaleView, Unrecorded, Unsettled
 from .writers import last_manager
 
 MANAGER = "cluster-ui"
-# A busy object is written a few times a second; each attempt takes some milliseconds.
-ATTEMPTS = 8
-JITTER_SECONDS = 0.05
+# A busy object is written a few times a second, in a rollout some dozen times; read and write take milliseconds.
+ATTEMPTS = 20
+JITTER_SECONDS = 0.1
 # How long the second of two submits waits for the first one's end.
 WAIT_SECONDS = 15.0
 # Errors that say the cluster (or this dashboard) decided against it; others say that something broke.
@@ -169,52 +169,51 @@ async def _send(order: Order, shown: tokens.Shown) -> tuple[Manifest, Manifest]:
     """
     target, action = order.target, order.action
     for attempt in range(1, ATTEMPTS + 1):
+        before, after = await _dry_run(order)
+        await _unchanged(order, shown, before)
+        if effect_digest(before, after) != shown.effect:
+            was, now = action.words(shown.touched), action.words(action.touched(after))
+            raise StaleView(f"The cluster would now make something else of it: {now}.", was=was, now=now)
+        # Read once more, so that on a busy object as little as possible comes between this and the write.
         before = await change_read(transport=order.transport, target=target)
-        if _uid(before) != shown.uid:
-            message = f"{target} was deleted and created again since you looked: this is another object."
-            was, now = action.words(shown.touched), action.words(action.touched(before))
-            raise StaleView(message, was=was, now=now)
-        if action.touched(before) != shown.touched:
-            raise await change_stale(target=target, action=action, was=shown.touched, manifest=before)
+        await _unchanged(order, shown, before)
         try:
-            after = action.after(before, await _request(order, before, dry=True))
-            if effect_digest(before, after) != shown.effect:
-                now = action.words(action.touched(after))
-                message = f"The cluster would now make something else of it: {now}."
-                raise StaleView(message, was=action.words(shown.touched), now=now)
-            try:
-                return before, action.after(before, await _request(order, before, dry=False))
-            except Unavailable as error:
-                raise _Lost(before, after, error) from error
-        except StaleView:
-            raise
-        except Conflict as conflict:
-            await _pause(attempt, conflict)
+            return before, action.after(before, await _request(order, before, dry=False))
+        except Unavailable as error:
+            raise _Lost(before, after, error) from error
+        except Conflict:
+            if attempt == ATTEMPTS:
+                raise
+            await asyncio.sleep(JITTER_SECONDS * random.random())
     raise AssertionError("unreachable")
+
+
+async def _unchanged(order: Order, shown: tokens.Shown, manifest: Manifest) -> None:
+    """Raises StaleView unless it is the same object, and what the action touches is as it was shown."""
+    target, action = order.target, order.action
+    if _uid(manifest) != shown.uid:
+        was, now = action.words(shown.touched), action.words(action.touched(manifest))
+        message = f"{target} was deleted and created again since you looked: this is another object."
+        raise StaleView(message, was=was, now=now)
+    if action.touched(manifest) != shown.touched:
+        raise await change_stale(target=target, action=action, was=shown.touched, manifest=manifest)
 
 
 async def _dry_run(order: Order) -> tuple[Manifest, Manifest]:
     """The object as it is, and as it would be."""
-    for attempt in range(1, ATTEMPTS + 1):
-        before = await change_read(transport=order.transport, target=order.target)
-        try:
-            return before, order.action.after(before, await _request(order, before, dry=True))
-        except Conflict as conflict:
-            await _pause(attempt, conflict)
-    raise AssertionError("unreachable")
-
-
-async def _pause(attempt: int, conflict: Conflict) -> None:
-    """A moment before the next attempt; the conflict itself after the last one."""
-    if attempt == ATTEMPTS:
-        raise conflict
-    await asyncio.sleep(JITTER_SECONDS * (attempt + random.random()))
+    before = await change_read(transport=order.transport, target=order.target)
+    return before, order.action.after(before, await _request(order, before, dry=True))
 
 
 async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
+    """The action's request, bound to this object, and, when it is meant, to this version of it: a dry run writes
+    nothing that could be lost.
+    """
     target, write = order.target, order.action.write(manifest, order.wanted)
-    precondition = {"resourceVersion": manifest["metadata"]["resourceVersion"], "uid": _uid(manifest)}
-    body = {**write.body, "metadata": {**write.body.get("metadata", {}), **precondition}}
+    bound = {"uid": _uid(manifest)}
+    if not dry:
+        bound["resourceVersion"] = manifest["metadata"]["resourceVersion"]
+    body = {**write.body, "metadata": {**write.body.get("metadata", {}), **bound}}
     response = await order.transport.request(
         write.method,
         target.gvr,

@@ -55,7 +55,8 @@ class FakeTransport:
         dry = (query or {}).get("dryRun") == "All"
         self.before_write(dry)
         sent = json.loads(body)
-        if sent["metadata"] != {"resourceVersion": str(self.version), "uid": self.uid}:
+        expected = {"uid": self.uid} if dry else {"resourceVersion": str(self.version), "uid": self.uid}
+        if sent["metadata"] != expected:
             raise Conflict("the object has been modified")
         wanted = sent["spec"]["replicas"]
         if not dry:
