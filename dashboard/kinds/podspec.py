@@ -7,8 +7,7 @@ have alike are kept once for all of them, however long their lists of variables 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import lru_cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -338,18 +337,34 @@ else:  # PodSpec decodes these itself, see __post_init__
 _TOKEN_VOLUME = re.compile(rb'"kube-api-access-[a-z0-9]{5}"')
 
 
-def _sharing(type_: Any) -> Callable[[bytes], Any]:
-    """A decoder that returns the same object for the same bytes (for the last few thousand different ones)."""
-    decode = lru_cache(maxsize=2048)(msgspec.json.Decoder(type_, dec_hook=decode_custom).decode)
-    return lambda raw: decode(_TOKEN_VOLUME.sub(b'"kube-api-access"', raw))
+class _Sharing:
+    """Decodes equal JSON to one and the same object, for the last few thousand different ones.
+
+    They are found again by a digest, as the JSON holds literal values of variables.
+    """
+
+    def __init__(self, type_: Any) -> None:
+        self._decoder = msgspec.json.Decoder(type_, dec_hook=decode_custom)
+        self._kept: dict[bytes, Any] = {}
+
+    def __call__(self, raw: msgspec.Raw) -> Any:
+        text = _TOKEN_VOLUME.sub(b'"kube-api-access"', bytes(raw))
+        digest = blake2b(text, digest_size=16).digest()
+        found = self._kept.get(digest)
+        if found is None:
+            found = self._decoder.decode(text)
+            if len(self._kept) >= 4096:
+                del self._kept[next(iter(self._kept))]
+            self._kept[digest] = found
+        return found
 
 
 _SHARED = {
-    "containers": _sharing(Containers),
-    "init_containers": _sharing(Containers),
-    "ephemeral_containers": _sharing(Containers),
-    "volumes": _sharing(Volumes),
-    "tolerations": _sharing(Tolerations),
+    "containers": _Sharing(Containers),
+    "init_containers": _Sharing(Containers),
+    "ephemeral_containers": _Sharing(Containers),
+    "volumes": _Sharing(Volumes),
+    "tolerations": _Sharing(Tolerations),
 }
 
 
@@ -380,7 +395,7 @@ class PodSpec(Struct, frozen=True, gc=False):
         for name, decode in _SHARED.items():
             raw = getattr(self, name)
             if isinstance(raw, msgspec.Raw):
-                msgspec.structs.force_setattr(self, name, decode(bytes(raw)))
+                msgspec.structs.force_setattr(self, name, decode(raw))
 
 
 class TemplateAnnotations(Struct, frozen=True, gc=False):
