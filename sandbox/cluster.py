@@ -247,6 +247,7 @@ class Sandbox:
             account = "/api/v1/namespaces/default/serviceaccounts/default"
             self._wait(lambda: self._has(account), "The controllers do not work: no default service account.")
             self._start_agent()
+            self._wait(self._works, f"Some of it does not run: {self.pids()}.")
         except BaseException:
             self._stop()
             raise
@@ -328,13 +329,15 @@ class Sandbox:
             "enable": ["metrics-server"],
             "disableQPSLimits": True,
         } | ports
-        # By Logs objects the node agent tells kwok where each pod's log files are. Without node leases (each
-        # node's heartbeat is a stage) kwok works at once after a restart; with them it waits for its own
-        # former ones to expire. The API server would try to resolve a node's host name, where somebody adds a
-        # node with one.
+        # Nobody competes for leadership or for a node here, and waiting for the leases of the time before a
+        # restart would take up to 15 and 200 seconds. A node's heartbeat is a stage instead of a lease.
+        # By Logs objects the node agent tells kwok where each pod's log files are. And where somebody adds a
+        # node with a host name, the API server should not try to resolve it.
         arguments = {
             "kwok-controller": {"enable-crds": "Logs", "node-lease-duration-seconds": "0"},
             "kube-apiserver": {"kubelet-preferred-address-types": "InternalIP"},
+            "kube-controller-manager": {"leader-elect": "false"},
+            "kube-scheduler": {"leader-elect": "false"},
         }
         patches = [
             {"name": component, "extraArgs": [{"key": key, "value": value} for key, value in extra.items()]}
@@ -428,6 +431,9 @@ class Sandbox:
             setpgroup=0,
         )
         pid_file.write_text(str(pid))
+        self._wait(
+            lambda: processes.running(pid_file, self._mark) == pid, f"The node agent fails, see {log}."
+        )
 
     def _add_samples(self, found: Binaries) -> None:
         self._log("Adding the sample applications …")
@@ -512,6 +518,11 @@ class Sandbox:
         except (OSError, ApiError):
             return False
         return True
+
+    def _works(self) -> bool:
+        """Whether every process runs, and the simulated kubelets report."""
+        nodes = self.api().get("/api/v1/nodes")["items"]
+        return all(self.pids().values()) and all(node["status"].get("conditions") for node in nodes)
 
     def _wait(self, met: Callable[[], bool], otherwise: str, *, seconds: float = START_SECONDS) -> None:
         deadline = time.monotonic() + seconds

@@ -11,8 +11,7 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.api import ApiError
-
-from .conftest import sandbox_slot
+from tests.conftest import sandbox_slot
 
 pytestmark = pytest.mark.cluster
 

@@ -61,4 +61,4 @@ def test_the_readme_names_the_pinned_versions() -> None:
 
 def test_the_kwok_files_are_yaml() -> None:
     for path in (HERE / "kwok").glob("*.yaml"):
-        assert all(document["metadata"]["name"] for document in yaml.safe_load_all(path.read_text()))
+        assert all(document["kind"] for document in yaml.safe_load_all(path.read_text()))
