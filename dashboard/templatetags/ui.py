@@ -90,6 +90,12 @@ def marked(line: DiffLine) -> SafeString:
 
 
 @register.filter
+def words(command: str) -> SafeString:
+    """A command line that breaks between its words, not at the hyphens of its options."""
+    return mark_safe(" ".join(f"<span>{escape(word)}</span>" for word in command.split(" ")))  # noqa: S308
+
+
+@register.filter
 def nav_region(regions: Mapping[str, str], plural: str) -> str:
     """The count of a kind at the side, out of the page's regions: ``r.nav_pods``."""
     return regions.get(f"nav_{plural}".replace("-", "_"), "")

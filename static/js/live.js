@@ -100,7 +100,8 @@ const send = (message) => isOpen() && socket.send(JSON.stringify(message));
 
 function receive(message) {
   heard = Date.now();
-  if (lost) {
+  // An open socket proves nothing yet: the first frame of this view brings what happened meanwhile.
+  if (lost && message.t === "frame" && message.view === view) {
     if (Date.now() - lost > SHOW_LOSS_MS) say("Connected again.");
     lost = tries = 0;
     if (!paused) uncover();
@@ -160,6 +161,7 @@ function signedOut() {
 
 function end(why) {
   ended = why;
+  lost ||= Date.now();
   drop();
   cover("stopped", "Stopped", why, "bad");
 }
@@ -225,10 +227,12 @@ function watch() {
   }
 }
 
-// Back on screen or on the network: do not wait for timers, which browsers slow down.
+// Back on screen or on the network: do not wait for timers, which browsers slow down. Perhaps somebody has signed in
+// again in another tab meanwhile.
 function heal() {
-  if (!address() || ended || document.hidden) return;
+  if (!address() || document.hidden) return;
   tries = 0;
+  ended = "";
   if (!isOpen() || Date.now() - heard > DOUBT_MS) connect();
 }
 
