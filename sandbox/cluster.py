@@ -198,8 +198,8 @@ class Sandbox:
         API server knows what is wanted, or, when nodes are to go, once the surplus pods are gone. The sandbox
         must be running.
         """
+        api = self.api()
         with self._alone():
-            api = self.api()
             if not api.ready():
                 raise SandboxError(f"The sandbox {self.name} is not running; start it first (up).")
             own = len(shapes.own_nodes(0, ""))

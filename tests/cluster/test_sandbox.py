@@ -84,6 +84,7 @@ def pods(cluster: Sandbox, namespace: str) -> Pods:
 
 def kubectl(sandbox: Sandbox, *arguments: str) -> str:
     command = [str(sandbox.kubectl), "--kubeconfig", str(sandbox.kubeconfig), *arguments]
+    command += ["--cache-dir", str(sandbox.folder / "kubectl-cache")]  # not ~/.kube
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
 
 
