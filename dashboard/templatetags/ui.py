@@ -110,7 +110,7 @@ def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
     parts: list[str] = []
     for cell in row["cells"]:
         if cell["kind"] == "name":
-            parts.append(_name_cell(row, state, reason))
+            parts.append(_name_cell(row, state, reason, " data-wide" if cell.get("wide") else ""))
             continue
         text = _cell_text(cell, now)
         classes = "num" if cell["num"] else ""
@@ -127,7 +127,7 @@ def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
     return mark_safe("".join(parts))  # noqa: S308 # every text went through escape
 
 
-def _name_cell(row: Mapping[str, Any], state: str, reason: str) -> str:
+def _name_cell(row: Mapping[str, Any], state: str, reason: str, wide: str) -> str:
     tail = f'<span class="hash">{escape(row["tail"])}</span>' if row["tail"] else ""
     # Kinds without a status column say beside the name what is not fine.
     mark = ""
@@ -135,7 +135,7 @@ def _name_cell(row: Mapping[str, Any], state: str, reason: str) -> str:
         words = reason or STATE_WORDS[state]
         mark = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{words}</span>'
     link = f'<a href="{escape(row["url"])}">{escape(row["head"])}{tail}</a>'
-    return f'<th scope="row" data-col="name">{link}{mark}</th>'
+    return f'<th scope="row" data-col="name"{wide}>{link}{mark}</th>'
 
 
 def _cell_text(cell: Mapping[str, Any], now: datetime) -> str:
