@@ -19,7 +19,7 @@ stop: ## stop the sandbox cluster; its objects are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox down; else echo "Nothing has been started here."; fi
 
 clean: ## stop and delete the sandbox with its objects, the environment, the database and collected files
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox reset --delete || true; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -c "from sandbox import Sandbox; Sandbox().destroy()"; fi
 	rm -rf .venv var staticfiles test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@echo "The sandbox's programs stay in ~/.cache/cluster-ui (6 minutes to build again): delete it if you want."
 

@@ -85,16 +85,18 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.view = view
             self.paused = False
             try:
-                screens: list[Screen] = [chrome_screen(self.cluster, path)]
-                if (screen := screen_for(self.cluster, path)) is not None:
-                    screens.append(screen)
-                for each in screens:
-                    await each.prepare()
+                # The page before the frame around it: its first frame is what says that all is well again.
+                page, chrome = screen_for(self.cluster, path), chrome_screen(self.cluster, path)
+                screens: list[Screen] = [page, chrome] if page is not None else [chrome]
+                with self.cluster.cache.lease(screens[0].plurals):
+                    await self.cluster.ready(screens[0].waits_for)
+                    await asyncio.gather(*(each.prepare() for each in screens))
+                    self.lookers = [
+                        self.cluster.hub.look(each, have, self.wake.set, self.gone) for each in screens
+                    ]
             except ClusterError as error:
+                self.stop_looking()
                 await self.reload(error.title)
-                return
-            await self.cluster.ready(frozenset().union(*(each.plurals for each in screens)))
-            self.lookers = [self.cluster.hub.look(each, have, self.wake.set, self.gone) for each in screens]
 
     def stop_looking(self) -> None:
         for looker in self.lookers:

@@ -133,7 +133,7 @@ async def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str
         summary = next(iter(chosen))
     else:
         summary = f"{len(chosen)} of {len(names)}"
-    keep = [(key, value) for key, value in request.GET.items() if key in ("q", "labels", "state", "sort")]
+    keep = [(key, value) for key, value in request.GET.items() if key in ("state", "sort")]
     return {
         "summary": summary,
         "all": not chosen,

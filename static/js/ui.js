@@ -252,6 +252,11 @@ export function startUi() {
       if (target.checked) log.scrollTop = log.scrollHeight;
     }
   });
+  // Other namespaces, the same filter: as it stands in the list's own fields, not as the page was loaded.
+  document.addEventListener("formdata", ({ target, formData }) => {
+    if (!target.matches("[data-namespaces]")) return;
+    for (const { name, value } of document.querySelectorAll("#filter [name=q], #filter [name=labels]")) if (value) formData.set(name, value);
+  });
   document.addEventListener("keydown", onKey);
   document.addEventListener("page:shown", toLogEnd);
   toLogEnd();

@@ -31,6 +31,10 @@ class ChromeScreen(Screen):
     def plurals(self) -> frozenset[str]:
         return frozenset(KINDS)
 
+    @property
+    def waits_for(self) -> frozenset[str]:
+        return frozenset()  # a count appears when its kind has been listed
+
     async def prepare(self) -> None:
         self.visible = await visibility(self.runtime, KINDS)
 

@@ -78,6 +78,7 @@ def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequenc
                 "form": at.form,
                 "since": at.since,
                 "num": column.num,
+                "wide": column.wide,
                 "kind": column.key if column.key == "name" else "status" if column.key == status else "text",
                 "url": object_url(runtime, "nodes", "", at.text) if on_node else "",
             }

@@ -90,6 +90,10 @@ class DetailScreen(Screen):
         related = {"pods", "replicasets", "events", "services", "endpointslices", "nodes"}
         return frozenset({self.kind.plural, *(plural for plural in related if plural in KINDS)})
 
+    @property
+    def waits_for(self) -> frozenset[str]:
+        return self.plurals - {"events"}  # Events may be many, and tell nothing that the object does not
+
     async def prepare(self) -> None:
         self.visible = await visibility(self.runtime, self.plurals)
         seen = self.visible[self.kind.plural]

@@ -50,6 +50,10 @@ class OverviewScreen(Screen):
     def plurals(self) -> frozenset[str]:
         return frozenset(KINDS)
 
+    @property
+    def waits_for(self) -> frozenset[str]:
+        return self.plurals - {"events"}
+
     async def prepare(self) -> None:
         self.visible = await visibility(self.runtime, KINDS)
         try:

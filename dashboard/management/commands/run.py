@@ -69,7 +69,9 @@ class Command(BaseCommand):
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
-        self._say(f"\nReady after {time.monotonic() - started:.0f} s. Sign in with this link (10 minutes, one use):\n")
+        self._say(
+            f"\nReady after {time.monotonic() - started:.0f} s. Sign in with this link (10 minutes, one use):\n"
+        )
         self._say(f"    {link}\n")
         self._say("Another link: .venv/bin/python manage.py signin_link. Stop with Ctrl-C.")
         if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.name == "nt":
@@ -78,7 +80,9 @@ class Command(BaseCommand):
     def _farewell(self, *, sandboxed: bool) -> None:
         self._say("\nThe server has stopped.")
         if sandboxed:
-            self._say("The sandbox goes on running: `make stop` stops it and keeps its objects, `make clean` deletes it.")
+            self._say(
+                "The sandbox goes on running: `make stop` stops it and keeps its objects, `make clean` deletes it."
+            )
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)

@@ -16,7 +16,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--user", default=OWNER, help="who signs in (made if new; default: %(default)s)")
         parser.add_argument(
-            "--base", default="http://127.0.0.1:8000", help="where the dashboard is reached (default: %(default)s)"
+            "--base",
+            default="http://127.0.0.1:8000",
+            help="where the dashboard is reached (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

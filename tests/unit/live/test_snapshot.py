@@ -39,7 +39,9 @@ def applied(old: dict[str, str], steps: dict[str, Any]) -> dict[str, str]:
     st.dictionaries(st.sampled_from("abcdefghij"), st.sampled_from("123")),
     st.randoms(use_true_random=False),
 )
-def test_the_steps_turn_any_list_into_any_other(old: dict[str, str], new: dict[str, str], random: Any) -> None:
+def test_the_steps_turn_any_list_into_any_other(
+    old: dict[str, str], new: dict[str, str], random: Any
+) -> None:
     shuffled = list(new.items())
     random.shuffle(shuffled)
     target = dict(shuffled)
