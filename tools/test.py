@@ -123,7 +123,6 @@ STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
         ("ruff format", _command(BIN / "ruff", "format", "--check", ".")),
         ("mypy", _command(BIN / "mypy")),
         ("import-linter", _command(BIN / "lint-imports")),
-        ("bandit", _command(BIN / "bandit", "-q", "-r", "-ll", "cluster_ui", "dashboard", "sandbox")),
         ("check --deploy", _deploy_check),
         ("migrations", _command(sys.executable, "manage.py", "makemigrations", "--check", "--dry-run")),
     ],

@@ -9,7 +9,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,10 @@ class Runtime:
         self.started = time.monotonic()
         self.tried = False
         self._open: dict[str, ClusterRuntime] = {}
-        self._first: asyncio.Task[None] | None = None
+        self._kept: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self._first = asyncio.create_task(self._first_attempt())
+        self.keep(self._first_attempt())
 
     async def _first_attempt(self) -> None:
         """Readiness is one finished attempt to reach the cluster, whatever its end."""
@@ -101,10 +101,15 @@ class Runtime:
         finally:
             self.tried = True
 
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something for as long as the process serves."""
+        self._kept.append(asyncio.create_task(work))
+
     async def stop(self) -> None:
-        if self._first is not None:
-            self._first.cancel()
-            await asyncio.gather(self._first, return_exceptions=True)
+        for task in self._kept:
+            task.cancel()
+        await asyncio.gather(*self._kept, return_exceptions=True)
+        self._kept.clear()
         for cluster in self._open.values():
             await cluster.close()
         self._open.clear()

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,66 +15,144 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Change',
+            name="Change",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('nonce', models.CharField(max_length=64, unique=True)),
-                ('state', models.CharField(choices=[('sending', 'Sending'), ('done', 'Done'), ('unknown', 'Unknown')], default='sending', max_length=10)),
-                ('context', models.CharField(max_length=500)),
-                ('action', models.CharField(max_length=40)),
-                ('plural', models.CharField(max_length=300)),
-                ('kind', models.CharField(max_length=100)),
-                ('namespace', models.CharField(blank=True, max_length=253)),
-                ('name', models.CharField(max_length=253)),
-                ('uid', models.CharField(max_length=64)),
-                ('touched', models.JSONField(default=dict)),
-                ('inverse', models.JSONField(default=dict)),
-                ('result', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ('undoes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undone_by', to='dashboard.change')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("nonce", models.CharField(max_length=64, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("sending", "Sending"), ("done", "Done"), ("unknown", "Unknown")],
+                        default="sending",
+                        max_length=10,
+                    ),
+                ),
+                ("context", models.CharField(max_length=500)),
+                ("action", models.CharField(max_length=40)),
+                ("plural", models.CharField(max_length=300)),
+                ("kind", models.CharField(max_length=100)),
+                ("namespace", models.CharField(blank=True, max_length=253)),
+                ("name", models.CharField(max_length=253)),
+                ("uid", models.CharField(max_length=64)),
+                ("touched", models.JSONField(default=dict)),
+                ("inverse", models.JSONField(default=dict)),
+                ("result", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                (
+                    "undoes",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="undone_by",
+                        to="dashboard.change",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SigninLink',
+            name="SigninLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token_sha256', models.CharField(max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('used_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("token_sha256", models.CharField(max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("used_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ('user_name', models.CharField(max_length=150)),
-                ('context', models.CharField(blank=True, max_length=500)),
-                ('action', models.CharField(max_length=40)),
-                ('plural', models.CharField(blank=True, max_length=300)),
-                ('namespace', models.CharField(blank=True, max_length=253)),
-                ('name', models.CharField(blank=True, max_length=253)),
-                ('detail', models.TextField(blank=True)),
-                ('result', models.CharField(choices=[('done', 'Done'), ('refused', 'Refused'), ('failed', 'Failed'), ('unknown', 'Unknown')], max_length=10)),
-                ('change', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='audit', to='dashboard.change')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ("user_name", models.CharField(max_length=150)),
+                ("context", models.CharField(blank=True, max_length=500)),
+                ("action", models.CharField(max_length=40)),
+                ("plural", models.CharField(blank=True, max_length=300)),
+                ("namespace", models.CharField(blank=True, max_length=253)),
+                ("name", models.CharField(blank=True, max_length=253)),
+                ("detail", models.TextField(blank=True)),
+                (
+                    "result",
+                    models.CharField(
+                        choices=[
+                            ("done", "Done"),
+                            ("refused", "Refused"),
+                            ("failed", "Failed"),
+                            ("unknown", "Unknown"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "change",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="audit",
+                        to="dashboard.change",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('result__in', ['done', 'refused', 'failed', 'unknown'])), name='audit_result_known')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("result__in", ["done", "refused", "failed", "unknown"])),
+                        name="audit_result_known",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ClusterPermit',
+            name="ClusterPermit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('context', models.CharField(max_length=500)),
-                ('server', models.CharField(max_length=500)),
-                ('allowed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('allowed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("context", models.CharField(max_length=500)),
+                ("server", models.CharField(max_length=500)),
+                ("allowed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "allowed_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('context', 'server'), name='one_permit_a_cluster')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("context", "server"), name="one_permit_a_cluster")
+                ],
             },
         ),
     ]

@@ -45,8 +45,8 @@ def refusal_context(error: ClusterError, back: str) -> dict[str, str]:
 
 def conflict_context(error: StaleView) -> dict[str, str]:
     return {
-        "text": "Nothing was written.",
-        "who": error.who or "Somebody",
+        "text": f"{error.message} Nothing was written.",
+        "who": "",  # the message names who it was
         "when": iso(error.when),
         "was": error.was,
         "now": error.now,

@@ -100,8 +100,9 @@ const send = (message) => isOpen() && socket.send(JSON.stringify(message));
 
 function receive(message) {
   heard = Date.now();
-  // An open socket proves nothing yet: the first frame of this view brings what happened meanwhile.
-  if (lost && message.t === "frame" && message.view === view) {
+  // An open socket proves nothing yet: the first frame of this view brings what happened meanwhile. None comes, nor is
+  // one missed, while the reader has paused.
+  if (lost && (paused || (message.t === "frame" && message.view === view))) {
     if (Date.now() - lost > SHOW_LOSS_MS) say("Connected again.");
     lost = tries = 0;
     if (!paused) uncover();

@@ -65,9 +65,11 @@ def page(context: BrowserContext) -> Iterator[Page]:
     page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
     page.on(
         "console",
-        lambda message: wrong.append(f"console: {message.text}")
-        if message.type == "error" and "Content Security Policy" in message.text
-        else None,
+        lambda message: (
+            wrong.append(f"console: {message.text}")
+            if message.type == "error" and "Content Security Policy" in message.text
+            else None
+        ),
     )
     yield page
     assert wrong == []
@@ -131,9 +133,7 @@ class Objects:
         )
 
     def replicas(self, name: str) -> int:
-        found: dict[str, Any] = self.api.get(
-            f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}"
-        )
+        found: dict[str, Any] = self.api.get(f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}")
         return int(found["spec"]["replicas"])
 
 

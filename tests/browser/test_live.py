@@ -134,9 +134,7 @@ def test_a_long_list_keeps_a_page_of_rows_in_the_document(
     expect(page.locator("#rows tr").first).to_have_attribute("data-name", "p229")
 
 
-def test_an_object_that_is_deleted_says_so_on_its_page(
-    page: Page, objects: Objects, namespace: str
-) -> None:
+def test_an_object_that_is_deleted_says_so_on_its_page(page: Page, objects: Objects, namespace: str) -> None:
     objects.pod("short-lived")
     page.goto(f"/c/{SLUG}/pods/{namespace}/short-lived/")
     expect(page.locator("#detail-head")).to_contain_text("short-lived")

@@ -68,7 +68,9 @@ def test_a_bad_number_is_refused_by_name_and_stays_typed(
     page.goto(scale_page(namespace))
     number = page.locator("input[name=replicas]")
     number.evaluate("(input, typed) => { input.type = 'text'; input.value = typed; }", typed)
-    page.locator("button[value=preview]").evaluate("button => { button.form.noValidate = true; button.click(); }")
+    page.locator("button[value=preview]").evaluate(
+        "button => { button.form.noValidate = true; button.click(); }"
+    )
     expect(page.locator("#change")).to_contain_text(re.compile("replicas|number", re.IGNORECASE))
     expect(page.locator("[data-apply]")).to_have_count(0)
     expect(page.locator("input[name=replicas]")).to_have_value(typed)
