@@ -46,6 +46,9 @@ lock: $(DEV) ## compile requirements*.in into requirements*.txt, with hashes
 		$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header \
 			-o $$name.txt $$name.in; done
 
+vendor: $(DEV) ## fetch the front-end files anew from npm, as static/vendor says
+	@$(BIN)/python tools/vendor.py --update
+
 .venv/bin/python:
 	@echo "Making a virtual environment in .venv (a few seconds)…"
 	@$(PYTHON) -m venv .venv

@@ -115,7 +115,7 @@ def detail(autoscaler: HorizontalPodAutoscaler) -> Detail:
 HORIZONTALPODAUTOSCALERS: Kind[HorizontalPodAutoscaler] = Kind(
     gvr=GVR("autoscaling", "v2", "horizontalpodautoscalers"),
     kind="HorizontalPodAutoscaler",
-    title="Autoscalers",
+    title="HorizontalPodAutoscalers",
     singular="HorizontalPodAutoscaler",
     section="Workloads",
     type=HorizontalPodAutoscaler,

@@ -137,7 +137,7 @@ def detail(claim: PersistentVolumeClaim) -> Detail:
 PERSISTENTVOLUMECLAIMS: Kind[PersistentVolumeClaim] = Kind(
     gvr=GVR("", "v1", "persistentvolumeclaims"),
     kind="PersistentVolumeClaim",
-    title="Volume claims",
+    title="PersistentVolumeClaims",
     singular="PersistentVolumeClaim",
     section="Storage",
     type=PersistentVolumeClaim,

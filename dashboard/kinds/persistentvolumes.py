@@ -139,7 +139,7 @@ def detail(volume: PersistentVolume) -> Detail:
 PERSISTENTVOLUMES: Kind[PersistentVolume] = Kind(
     gvr=GVR("", "v1", "persistentvolumes", namespaced=False),
     kind="PersistentVolume",
-    title="Volumes",
+    title="PersistentVolumes",
     singular="PersistentVolume",
     section="Storage",
     type=PersistentVolume,

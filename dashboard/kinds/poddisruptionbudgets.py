@@ -100,7 +100,7 @@ def detail(budget: PodDisruptionBudget) -> Detail:
 PODDISRUPTIONBUDGETS: Kind[PodDisruptionBudget] = Kind(
     gvr=GVR("policy", "v1", "poddisruptionbudgets"),
     kind="PodDisruptionBudget",
-    title="Disruption budgets",
+    title="PodDisruptionBudgets",
     singular="PodDisruptionBudget",
     section="Workloads",
     type=PodDisruptionBudget,

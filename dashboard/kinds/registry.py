@@ -28,8 +28,8 @@ from .statefulsets import STATEFULSETS
 from .storageclasses import STORAGECLASSES
 
 _ALL: tuple[Kind[Any], ...] = (
-    DEPLOYMENTS,
     PODS,
+    DEPLOYMENTS,
     REPLICASETS,
     STATEFULSETS,
     DAEMONSETS,

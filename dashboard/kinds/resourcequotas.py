@@ -100,7 +100,7 @@ def detail(quota: ResourceQuota) -> Detail:
 RESOURCEQUOTAS: Kind[ResourceQuota] = Kind(
     gvr=GVR("", "v1", "resourcequotas"),
     kind="ResourceQuota",
-    title="Resource quotas",
+    title="ResourceQuotas",
     singular="ResourceQuota",
     section="Cluster",
     type=ResourceQuota,

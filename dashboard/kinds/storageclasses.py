@@ -90,7 +90,7 @@ def detail(storage_class: StorageClass) -> Detail:
 STORAGECLASSES: Kind[StorageClass] = Kind(
     gvr=GVR("storage.k8s.io", "v1", "storageclasses", namespaced=False),
     kind="StorageClass",
-    title="Storage classes",
+    title="StorageClasses",
     singular="StorageClass",
     section="Storage",
     type=StorageClass,

@@ -36,7 +36,8 @@ async def page_chrome(
     cluster = _cluster(context)
     user = await request.auser()
     chrome: dict[str, Any] = {
-        "only": "main" if _swaps_main(request) else "",
+        "only": _swapped(request),
+        "query": "",
         "path": request.path,
         "title": f"{title} · {cluster.cluster.name} · Cluster UI" if cluster and title else "Cluster UI",
         "live": live,
@@ -52,6 +53,7 @@ async def page_chrome(
     frame = chrome_screen(cluster, request.get_full_path())
     namespaces = await _namespaces(request, cluster)
     await frame.prepare()
+    shown = frame.context()
     chrome |= {
         "ws_url": f"/ws/c/{slug}/",
         "cluster": {
@@ -75,7 +77,8 @@ async def page_chrome(
         ],
         "changes": await _changes(cluster.cluster),
         "namespaces": namespaces,
-        "nav": _nav(frame.context()["sections"], request),
+        "query": shown["query"],
+        "nav": _nav(shown["sections"], request),
     }
     return {"chrome": chrome, "r": regions(frame.snapshot())}
 
@@ -96,11 +99,10 @@ def charts(snapshot: Snapshot) -> dict[str, str]:
     return {name.replace("-", "_"): chart_json(chart.data) for name, chart in snapshot.charts.items()}
 
 
-def _swaps_main(request: HttpRequest) -> bool:
-    """Whether the browser asks only for the middle of the page (htmx navigation, not going back in history)."""
-    return request.headers.get("HX-Target") == "main" and not request.headers.get(
-        "HX-History-Restore-Request"
-    )
+def _swapped(request: HttpRequest) -> str:
+    """The part of the page that the browser asks for: "main", "list", or "" for all of it."""
+    target = request.headers.get("HX-Target", "")
+    return target if target in ("main", "list") else ""
 
 
 def _cluster(context: str) -> ClusterRuntime | None:

@@ -65,6 +65,7 @@ class ChromeScreen(Screen):
         keep.setlist("namespace", sorted(self.chosen or ()))
         query = f"?{keep.urlencode()}" if keep else ""
         return {
+            "query": query,
             "sections": [
                 {
                     "id": title.lower().replace(" ", "-"),
@@ -74,6 +75,7 @@ class ChromeScreen(Screen):
                             "plural": kind.plural,
                             "title": kind.title,
                             "explain": kind.explain,
+                            "namespaced": kind.gvr.namespaced,
                             "url": list_url(self.runtime, kind.plural, query if kind.gvr.namespaced else ""),
                         }
                         for kind in kinds
@@ -81,5 +83,5 @@ class ChromeScreen(Screen):
                 }
                 for title, kinds in SECTIONS
                 if title
-            ]
+            ],
         }

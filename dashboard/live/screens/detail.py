@@ -381,7 +381,14 @@ class DetailScreen(Screen):
                 "nodes": "Pods on it",
             }.get(self.kind.plural, "Pods"),
             "pod_columns": [
-                {"key": c.key, "title": c.title, "num": c.num, "help": c.help} for c in self._pod_columns
+                {
+                    "key": c.key,
+                    "title": c.title,
+                    "num": c.num,
+                    "help": c.help,
+                    "status": c.key == KINDS["pods"].status_column,
+                }
+                for c in self._pod_columns
             ]
             if self._has_pods
             else [],

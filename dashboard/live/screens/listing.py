@@ -185,6 +185,7 @@ class ListScreen(Screen):
                     "num": column.num,
                     "wide": column.wide,
                     "help": column.help,
+                    "status": column.key == self.kind.status_column,
                     "sorted": {column.key: "asc", f"-{column.key}": "desc"}.get(sort, ""),
                     "sort_url": self._url(
                         sort=f"-{column.key}" if sort == column.key else column.key, page=1

@@ -1,0 +1,114 @@
+"""Filter, sort, window and counts over rows; the address of a view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+
+from dashboard.errors import BadInput
+from dashboard.kinds.base import Cell, Row
+from dashboard.queries.lists import ListQuery, listing
+
+
+def row(name: str, state: str = "ok", namespace: str = "shop", **labels: str) -> Row:
+    words = "\n".join([namespace, name, *(f"{key}={value}" for key, value in labels.items())])
+    cells = tuple(Cell(name) for _ in range(10))
+    return Row(
+        uid=f"uid-{name}",
+        namespace=namespace,
+        name=name,
+        resource_version="1",
+        cells=cells,
+        state=state,  # type: ignore[arg-type]
+        reason="",
+        labels=labels,
+        search=words,
+        sort=tuple(name for _ in cells),
+    )
+
+
+class Rows:
+    def __init__(self, *rows: Row) -> None:
+        self._rows = rows
+
+    def rows(self, plural: str, namespaces: frozenset[str] | None) -> list[Row]:
+        return [row for row in self._rows if namespaces is None or row.namespace in namespaces]
+
+
+def names(rows: Any, query: str, namespaces: frozenset[str] | None = None) -> list[str]:
+    return [row.name for row in listing(rows, ListQuery.read("pods", QueryDict(query)), namespaces).rows]
+
+
+WORLD = Rows(
+    row("web-1", tier="front"),
+    row("web-2", "bad", tier="front"),
+    row("db-0", "info", namespace="data", tier="back"),
+    row("job-x", "done", namespace="data"),
+    row("cache", "warn"),
+)
+
+
+def test_the_worst_come_first_by_default() -> None:
+    assert names(WORLD, "") == ["web-2", "cache", "db-0", "web-1", "job-x"]
+
+
+def test_every_word_of_the_filter_must_be_there_in_any_case() -> None:
+    assert names(WORLD, "q=WEB+front") == ["web-2", "web-1"]
+    assert names(WORLD, "q=web+back") == []
+
+
+def test_labels_filter_as_kubectl_does() -> None:
+    assert names(WORLD, "labels=tier+in+(back)") == ["db-0"]
+    assert names(WORLD, "labels=tier!%3Dfront&sort=name") == ["cache", "db-0", "job-x"]
+
+
+def test_a_broken_label_filter_says_what_is_wrong_and_filters_nothing() -> None:
+    found = listing(WORLD, ListQuery.read("pods", QueryDict("labels=tier+in+(")), None)  # type: ignore[arg-type]
+    assert found.label_error
+    assert found.total == 5
+
+
+def test_counts_are_those_before_a_chip_is_chosen() -> None:
+    found = listing(WORLD, ListQuery.read("pods", QueryDict("state=need")), None)  # type: ignore[arg-type]
+    assert [row.name for row in found.rows] == ["web-2", "cache"]
+    assert found.counts == {"need": 2, "changing": 1, "fine": 1, "done": 1}
+    assert found.total == 2
+
+
+def test_sort_both_ways_and_equal_cells_by_name() -> None:
+    assert names(WORLD, "sort=name") == ["cache", "db-0", "job-x", "web-1", "web-2"]
+    assert names(WORLD, "sort=-name")[0] == "web-2"
+    assert names(WORLD, "sort=namespace") == ["db-0", "job-x", "cache", "web-1", "web-2"]
+
+
+def test_pages_of_a_hundred_and_a_page_past_the_end_is_the_last() -> None:
+    many = Rows(*(row(f"p{number:03}") for number in range(230)))
+    found = listing(many, ListQuery.read("pods", QueryDict("sort=name&page=2")), None)  # type: ignore[arg-type]
+    assert (found.first, found.last, found.total, found.pages) == (101, 200, 230, 3)
+    last = listing(many, ListQuery.read("pods", QueryDict("sort=name&page=9")), None)  # type: ignore[arg-type]
+    assert (last.page, last.first, last.last) == (3, 201, 230)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("page=0", "page"),
+        ("page=x", "page"),
+        ("page=²", "page"),
+        ("sort=colour", "sort"),
+        ("state=odd", "state"),
+    ],
+)
+def test_what_an_address_cannot_ask_for_is_named(query: str, field: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        ListQuery.read("pods", QueryDict(query))
+    assert raised.value.field == field
+
+
+def test_an_address_says_only_what_is_not_default_and_reads_back() -> None:
+    query = ListQuery.read("pods", QueryDict("q=a+b&namespace=y&namespace=x&page=1&sort=-age&labels=a%3Db"))
+    text = query.url_query()
+    assert text == "?namespace=x&namespace=y&q=a+b&labels=a%3Db&sort=-age"
+    assert ListQuery.read("pods", QueryDict(text[1:])) == query

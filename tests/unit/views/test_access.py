@@ -1,0 +1,162 @@
+"""Nothing without a session but the fixed list; links that sign in once; sockets of this origin only."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import AsyncClient, Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from dashboard.models import AuditEntry, SigninLink
+from dashboard.signin import link_create, link_redeem
+from dashboard.sockets import same_origin
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PUBLIC = {"healthz", "readyz", "login"}
+VALUES = {
+    "context": "sandbox",
+    "plural": "pods",
+    "namespace": "shop",
+    "name": "web",
+    "tab": "yaml",
+    "change": "1",
+}
+
+
+def patterns(resolver: URLResolver | None = None) -> list[URLPattern]:
+    found: list[URLPattern] = []
+    for each in (resolver or get_resolver()).url_patterns:
+        found += patterns(each) if isinstance(each, URLResolver) else [each]
+    return found
+
+
+def addresses() -> list[str]:
+    """One address for every URL pattern that is not public."""
+    made = []
+    for each in patterns():
+        if each.name in PUBLIC:
+            continue
+        route = str(each.pattern)
+        for key, value in VALUES.items():
+            route = route.replace(f"<int:{key}>", value).replace(f"<{key}>", value)
+        assert "<" not in route, f"say a value for {route}"
+        made.append(f"/{route}")
+    return made
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "head", "options"])
+async def test_every_route_and_verb_without_a_session_leads_to_the_sign_in_or_a_401(method: str) -> None:
+    client = AsyncClient()
+    for address in addresses():
+        response = await getattr(client, method)(address, headers={"accept": "text/html"})
+        assert response.status_code == 302, (method, address)
+        assert response["Location"].startswith("/login/"), (method, address)
+        script = await getattr(client, method)(address, headers={"accept": "application/json"})
+        assert script.status_code == 401, (method, address)
+        fragment = await getattr(client, method)(address, headers={"hx-request": "true"})
+        assert fragment.status_code == 401, (method, address)
+        assert fragment["HX-Redirect"].startswith("/login/")
+
+
+async def test_the_public_pages_carry_the_policy_and_no_cluster() -> None:
+    for address in ("/healthz", "/login/"):
+        response = await AsyncClient().get(address)
+        assert response.status_code == 200
+        policy = response["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        assert "script-src 'self'" in policy
+
+
+def test_a_link_signs_in_once_and_says_so_in_the_audit() -> None:
+    path = link_create(user_name="mara")
+    first = Client()
+    assert first.get(path).status_code == 302
+    assert first.session["_auth_user_id"] == str(User.objects.get(username="mara").pk)
+    again = Client().get(path)
+    assert again.status_code == 403
+    assert "has been used" in again.content.decode()
+    assert list(AuditEntry.objects.order_by("pk").values_list("action", "result")) == [
+        ("sign in", "done"),
+        ("sign in", "refused"),
+    ]
+
+
+def test_a_link_is_too_old_after_ten_minutes() -> None:
+    token = link_create().partition("token=")[2]
+    SigninLink.objects.update(created_at=timezone.now() - timedelta(minutes=10, seconds=1))
+    assert link_redeem(token=token) is None
+
+
+def test_the_token_itself_is_not_kept() -> None:
+    token = link_create().partition("token=")[2]
+    link = SigninLink.objects.get()
+    assert token not in str(vars(link))
+
+
+def test_guessing_is_slowed_down() -> None:
+    client = Client(REMOTE_ADDR="192.0.2.77")
+    codes = [client.get("/login/?token=wrong").status_code for _ in range(12)]
+    assert codes[:10] == [403] * 10
+    assert codes[10:] == [429] * 2
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example"]
+)
+def test_a_sign_in_leads_nowhere_else(target: str) -> None:
+    response = Client().get(link_create(), {"token": link_create().partition("token=")[2], "next": target})
+    assert response.status_code == 302
+    assert response["Location"] == "/"
+
+
+def test_posts_without_the_token_are_refused() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.get(link_create())
+    for address in (
+        "/logout/",
+        "/clusters/sandbox/allow/",
+        "/changes/1/undo/",
+        "/c/sandbox/deployments/a/b/scale/",
+    ):
+        assert client.post(address).status_code == 403, address
+
+
+def scope(origin: str | None, host: str = "127.0.0.1:8000") -> dict[str, Any]:
+    headers = [(b"host", host.encode())]
+    if origin is not None:
+        headers.append((b"origin", origin.encode()))
+    return {"type": "websocket", "headers": headers}
+
+
+def test_a_socket_opens_for_its_own_origin_alone() -> None:
+    assert same_origin(scope("http://127.0.0.1:8000"))
+    for foreign in (
+        None,
+        "null",
+        "",
+        "http://evil.example",
+        "http://127.0.0.1:8001",  # a sibling port on the same host: cookies do not tell ports apart
+        "https://127.0.0.1:8000",
+        "http://localhost:8000",
+        "http://127.0.0.1:8000.evil.example",
+        "http://user@127.0.0.1:8000@evil.example",
+        "http://127.0.0.1:port",
+    ):
+        assert not same_origin(scope(foreign)), foreign
+    assert not same_origin(scope("http://evil.example", host="evil.example")), (
+        "a rebound name is no host of ours"
+    )
+
+
+def test_an_audit_entry_is_only_ever_added() -> None:
+    entry = AuditEntry.objects.create(user_name="mara", action="scale", result="done")
+    entry.detail = "other"
+    with pytest.raises(TypeError):
+        entry.save()
+    with pytest.raises(TypeError):
+        entry.delete()
