@@ -69,3 +69,8 @@ def namespace(cluster: Sandbox) -> Iterator[str]:
     yield name
     with suppress(OSError, ApiError):  # what is left goes with the sandbox
         api.delete(f"/api/v1/namespaces/{name}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright's synchronous API keeps an event loop running, beside which no other can be."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))

@@ -80,7 +80,7 @@ function traces(data) {
 function layout(data, element) {
   const style = getComputedStyle(element);
   const starts = data.traces.flatMap(({ x }) => (x.length ? [Date.parse(x[0])] : []));
-  const from = Math.max(now() - data.layout.window * 1000, Math.min(...starts, now() - 60_000));
+  const from = Math.max(now() - data.layout.window * 1000, Math.min(...starts, now() - 300_000));
   const highest = Math.max(1, ...data.traces.flatMap(({ y }) => y));
   const axis = { fixedrange: true, gridcolor: token("line-soft"), zerolinecolor: token("line"), tickfont: { size: 11 } };
   return {

@@ -91,7 +91,8 @@ class ListScreen(Screen):
                 "count": count,
                 "url": self._url(state=chip, page=1),
                 "current": self.query.state == chip,
-                "state": CHIP_STATES[chip],
+                # A Warning tells of something; it is not itself in need of a person.
+                "state": "warn" if self.kind.plural == "events" and chip == "need" else CHIP_STATES[chip],
             }
             for chip, count in found.counts.items()
             if count or self.query.state == chip
