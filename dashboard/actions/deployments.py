@@ -146,7 +146,7 @@ class Scale:
             effects=impact.effects,
             notices=notices,
             kubectl=f"{command} --current-replicas={current} --replicas={wanted['replicas']}",
-            undo_words=f"Undo by scaling back to {current}; it stays one click away in History.",
+            undo_words=f"Undo by scaling back to {current}; it stays one click away under Changes made here.",
             button=f"Scale {target.name} to {replicas}",
             danger=impact.danger,
         )

@@ -157,7 +157,7 @@ async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
     except DatabaseError as error:
         raise Unrecorded(
             f"The change WAS made: {order.target} went from {action.words(was)} to {action.words(made)}. "
-            "Only its record could not be written, so History does not show it and it cannot be undone from here.",
+            "Only its record could not be written, so it is not among the changes made here and cannot be undone from here.",
             next_step=f"To take it back, bring it to {action.words(was)} by hand.",
         ) from error
     return change
@@ -257,7 +257,8 @@ async def _ended(change: Change) -> Change:
     while change.state == Change.State.SENDING:
         if loop.time() > until:
             raise Conflict(
-                "This change is being applied already.", next_step="Look at the object, or at History."
+                "This change is being applied already.",
+                next_step="Look at the object, or at Changes made here.",
             )
         await asyncio.sleep(0.1)
         again = await sync_to_async(records.found)(change.nonce)

@@ -51,7 +51,9 @@ def claim(order: Order, nonce: str) -> tuple[Change, bool]:
     except IntegrityError as error:
         if (found := Change.objects.filter(nonce=nonce).first()) is not None:
             return found, False
-        raise Conflict("That change is undone already.", next_step="Open it in History.") from error
+        raise Conflict(
+            "That change is undone already.", next_step="Open it under Changes made here."
+        ) from error
     except DatabaseError as error:
         raise Unavailable(
             "Nothing was sent: the dashboard's own database cannot record the change.",

@@ -77,7 +77,7 @@ async def change_undo_preview(
     change = await _change(change_id, transport)
     state = await change_undo_state(change=change)
     if not state.possible:
-        raise Conflict(state.words, next_step="Open it in History.")
+        raise Conflict(state.words, next_step="Open it under Changes made here.")
     order = _order(transport, actor, change)
     target, action = order.target, order.action
     manifest = await change_read(transport=transport, target=target)

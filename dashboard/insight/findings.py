@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from dashboard.kinds.base import Ref
 
@@ -28,11 +28,10 @@ RULES: tuple[Rule, ...] = (
     network.ingresses,
 )
 _NODE_RULES = (nodes.silent, nodes.under_pressure, nodes.cordoned)
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def findings(objects: Objects, now: datetime) -> list[Finding]:
-    """What is wrong now: bad before warn, causes before what follows from them, by weight, oldest first.
+    """What is wrong now: bad before warn, causes before what follows from them, by weight, then by name.
 
     One problem is told once, about the object that a person would act on: the Deployment, not its pods.
     """
@@ -70,9 +69,10 @@ def _run(survey: Survey, rules: tuple[Rule, ...]) -> list[Finding]:
     return found
 
 
-def _order(one: Finding) -> tuple[bool, bool, int, datetime, str, str]:
+def _order(one: Finding) -> tuple[bool, bool, int, str, str, str]:
     worst_first = one.severity != "bad", one.follows is not None, -one.weight
-    return (*worst_first, one.since or _NEVER, one.namespace, one.name)
+    # Not by since: a crash loop that is an hour old begins anew with every crash.
+    return (*worst_first, one.namespace, one.plural, one.name)
 
 
 def _of_pod(survey: Survey, namespace: str, name: str) -> list[Finding]:

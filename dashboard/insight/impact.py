@@ -249,7 +249,8 @@ class _Scale:
             )
         if room is not None and room.pods < self.more:
             waiting = plural(self.more - room.pods, "pod")
-            title = f"Only {room.pods} of {plural(self.more, 'more pod', 'more pods')} find room"
+            few = f"Only {room.pods}" if room.pods else "None"
+            title = f"{few} of {plural(self.more, 'more pod', 'more pods')} find room"
             return Notice("warn", title, f"{waiting} would wait as Pending until a node has room.")
         return None
 
@@ -351,11 +352,11 @@ class _Scale:
             text = "At 0 it switches itself off (ScalingDisabled) and will not bring pods back."
             if least > 1:
                 below = "1" if least == 2 else "1 or 2" if least == 3 else f"1 to {least - 1}"
-                text += f" With {below} it would put {least} back {HPA_SYNC}."
+                text += f" With {below} it would set it back to {least} {HPA_SYNC}."
         elif self.replicas < least:
-            text = f"It would put {least} back {HPA_SYNC}. To stay below, lower its minimum."
+            text = f"It would set it back to {least} {HPA_SYNC}. To stay below, lower its minimum."
         elif self.replicas > most:
-            text = f"It would take {most} back {HPA_SYNC}. To stay above, raise its maximum."
+            text = f"It would set it back to {most} {HPA_SYNC}. To stay above, raise its maximum."
         else:
             state, wants = "info", autoscaler.status.desired_replicas
             text = f"It goes on from here: up {HPA_SYNC}, down {HPA_SETTLE}, as its metrics ask"

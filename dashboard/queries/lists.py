@@ -22,7 +22,8 @@ PAGE_SIZE = 100
 RANK = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "done": 4}
 DEFAULT_SORT = {"events": "last-seen"}
 CHIPS: Mapping[str, frozenset[str]] = {
-    "need": frozenset({"bad", "warn"}),
+    "need": frozenset({"bad"}),
+    "look": frozenset({"warn"}),
     "changing": frozenset({"info"}),
     "fine": frozenset({"ok"}),
     "done": frozenset({"done"}),
@@ -110,7 +111,7 @@ def listing(
         try:
             selector = parse(query.labels)
         except SelectorError as error:
-            label_error = str(error)
+            label_error, rows = str(error), []  # all of them would look like an answer
         else:
             rows = [row for row in rows if selector.matches(row.labels)]
     by_state: Counter[str] = Counter(row.state for row in rows)

@@ -64,7 +64,9 @@ def preview_context(runtime: ClusterRuntime, preview: Preview) -> dict[str, Any]
         "diff_words": preview.diff_words,
         "kubectl": told.kubectl,
         "checked_at": iso(preview.checked_at.replace(microsecond=0)),
-        "undo_words": told.undo_words,
+        "undo_words": told.undo_words
+        if preview.token
+        else "Nothing would change: there is nothing to apply.",
         "button": {"text": told.button, "danger": told.danger} if preview.token else None,
         "token": preview.token,
     }

@@ -81,12 +81,13 @@ async def _show(
         request,
         cluster,
         ScaleScreen(cluster, request.GET, made.plural, made.namespace, made.name),
-        title=f"Undo {made.action} {made.name}",
+        title=f"Undo {made.action} {made.namespace}/{made.name}",
         more={
             "title": "Undo",
             "object": object_context(cluster, made),
             "breadcrumbs": [
                 ("Deployments", list_url(cluster, made.plural)),
+                (made.namespace, list_url(cluster, made.plural, f"?namespace={made.namespace}")),
                 (made.name, object_context(cluster, made)["url"]),
                 ("Change", reverse("change", args=[made.pk])),
             ],

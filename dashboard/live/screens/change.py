@@ -95,6 +95,10 @@ class ChangeScreen(Screen):
             "breadcrumbs": [
                 ("Deployments", list_url(self.runtime, change.plural)),
                 (
+                    change.namespace,
+                    list_url(self.runtime, change.plural, f"?namespace={change.namespace}"),
+                ),
+                (
                     change.name,
                     object_url(self.runtime, change.plural, change.namespace, change.name),
                 ),

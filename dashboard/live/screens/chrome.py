@@ -16,6 +16,28 @@ from dashboard.queries.access import Visible
 
 from .common import list_url, listed, rights_key, visibility
 
+# As `kubectl api-resources` lists them.
+SHORT_NAMES = {
+    "pods": "po",
+    "deployments": "deploy",
+    "replicasets": "rs",
+    "statefulsets": "sts",
+    "daemonsets": "ds",
+    "cronjobs": "cj",
+    "services": "svc",
+    "ingresses": "ing",
+    "configmaps": "cm",
+    "persistentvolumeclaims": "pvc",
+    "persistentvolumes": "pv",
+    "storageclasses": "sc",
+    "horizontalpodautoscalers": "hpa",
+    "poddisruptionbudgets": "pdb",
+    "nodes": "no",
+    "namespaces": "ns",
+    "resourcequotas": "quota",
+    "events": "ev",
+}
+
 
 class ChromeScreen(Screen):
     def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
@@ -76,6 +98,7 @@ class ChromeScreen(Screen):
                             "title": kind.title,
                             "explain": kind.explain,
                             "namespaced": kind.gvr.namespaced,
+                            "names": f"{kind.plural} {kind.singular} {SHORT_NAMES.get(kind.plural, '')}".lower(),
                             "url": list_url(self.runtime, kind.plural, query if kind.gvr.namespaced else ""),
                         }
                         for kind in kinds

@@ -80,7 +80,11 @@ def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequenc
                 "num": column.num,
                 "wide": column.wide,
                 "kind": column.key if column.key == "name" else "status" if column.key == status else "text",
-                "url": object_url(runtime, "nodes", "", at.text) if on_node else "",
+                "url": object_url(runtime, "nodes", "", at.text)
+                if on_node
+                else _involved_url(runtime, row.namespace, at.text)
+                if (plural, column.key) == ("events", "object")
+                else "",
             }
         )
     return {
@@ -99,6 +103,15 @@ def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequenc
             "cells": cells,
         }
     }
+
+
+def _involved_url(runtime: ClusterRuntime, namespace: str, words: str) -> str:
+    """The page of what an Event is about, out of kubectl's ``pod/web-1``; "" where this program has none."""
+    kind, _, name = words.partition("/")
+    found = next((each for each in KINDS.values() if each.singular.lower() == kind), None)
+    if found is None or not name:
+        return ""
+    return object_url(runtime, found.plural, namespace if found.gvr.namespaced else "", name)
 
 
 def fresh_part(runtime: ClusterRuntime, plurals: Iterable[str]) -> render.Part:

@@ -32,6 +32,7 @@ from .problems import problem_rows
 
 EVENTS, PODS = 50, 100
 LOG_LINES = 500
+WORDS = frozenset({"status", "type"})  # status columns that hold a word, not a number or an address
 TABS = {"overview": "Overview", "events": "Events", "logs": "Logs", "yaml": "YAML"}
 WITH_PODS = frozenset(
     {"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "services", "nodes"}
@@ -181,12 +182,15 @@ class DetailScreen(Screen):
         return {
             "kind": self.kind.kind,
             "title": self.name,
-            "word": cell(row, column).text if column else STATE_WORDS.get(row.state, ""),
+            "word": cell(row, column).text
+            if column is not None and column.key in WORDS
+            else STATE_WORDS.get(row.state, ""),
             "state": row.state,
             "sentence": detail.sentence,
             "gone": {
                 "at": self.gone_at,
-                "text": "What you see is how it was last. A workload's pod comes back under another name.",
+                "text": "What you see is how it was last."
+                + (" A workload makes a new pod under another name." if self.kind.plural == "pods" else ""),
                 "url": list_url(self.runtime, self.kind.plural, self._namespace_query),
                 "link": f"Look at the {self.kind.title}",
             }
@@ -231,6 +235,7 @@ class DetailScreen(Screen):
                 "note": fact.note,
                 "url": ref_url(self.runtime, fact.link),
                 "since": iso(fact.since),
+                "paren": fact.label == "Restarts",
             }
             for fact in detail.facts
         ]
@@ -301,7 +306,9 @@ class DetailScreen(Screen):
 
     @property
     def _pod_columns(self) -> tuple[Any, ...]:
-        wanted = ("name", "ready", "status", "restarts", "age", "ip", "node")
+        wanted = ["name", "ready", "status", "restarts", "age", "ip", "node"]
+        if self.kind.plural == "nodes":
+            wanted = ["name", "ready", "status", "restarts", "age"]  # they are all on this one
         columns = shown_columns(KINDS["pods"], namespace=self.kind.plural == "nodes")
         return tuple(column for column in columns if column.key in (*wanted, "namespace"))
 

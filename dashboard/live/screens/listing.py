@@ -18,9 +18,15 @@ from dashboard.queries.lists import DEFAULT_SORT, Listing, ListQuery, listing, s
 
 from .common import fresh_part, list_url, listed, rights_key, row_part, unreachable
 
-CHIP_WORDS = {"need": "Need a person", "changing": "Changing", "fine": "Fine", "done": "Finished"}
-EVENT_WORDS = CHIP_WORDS | {"need": "Warnings", "fine": "Normal"}
-CHIP_STATES = {"need": "bad", "changing": "info", "fine": "ok", "done": "done"}
+CHIP_WORDS = {
+    "need": "Need a person",
+    "look": "Worth a look",
+    "changing": "Changing",
+    "fine": "Fine",
+    "done": "Finished",
+}
+EVENT_WORDS = CHIP_WORDS | {"look": "Warnings", "fine": "Normal"}
+CHIP_STATES = {"need": "bad", "look": "warn", "changing": "info", "fine": "ok", "done": "done"}
 
 
 class ListScreen(Screen):
@@ -91,8 +97,7 @@ class ListScreen(Screen):
                 "count": count,
                 "url": self._url(state=chip, page=1),
                 "current": self.query.state == chip,
-                # A Warning tells of something; it is not itself in need of a person.
-                "state": "warn" if self.kind.plural == "events" and chip == "need" else CHIP_STATES[chip],
+                "state": CHIP_STATES[chip],
             }
             for chip, count in found.counts.items()
             if count or self.query.state == chip
@@ -129,8 +134,16 @@ class ListScreen(Screen):
             return {
                 "state": "no-match",
                 "title": "This label filter cannot be read",
+                "field": "labels",
                 "text": found.label_error,
                 "next": {"text": "Clear the label filter", "url": self._url(labels="", page=1)},
+            }
+        if unknown := self._unknown_namespaces():
+            return {
+                "state": "no-match",
+                "title": f"There is no namespace {unknown[0]}",
+                "text": "It may have been deleted, or the address is misspelt.",
+                "next": {"text": "Show all namespaces", "url": self._url(namespaces=(), page=1)},
             }
         if found.total == 0 and found.in_scope > 0:
             return {
@@ -158,6 +171,14 @@ class ListScreen(Screen):
                 "next": None,
             }
         return {"state": ""}
+
+    def _unknown_namespaces(self) -> list[str]:
+        """The chosen namespaces that are not there, when none of those that are has been chosen."""
+        store = self.runtime.cache.store("namespaces")
+        if not listed(self.runtime, "namespaces"):
+            return []
+        unknown = [name for name in self.query.namespaces if store.get("", name) is None]
+        return unknown if len(unknown) == len(self.query.namespaces) else []
 
     def _not_listed(self, failure: ClusterError | None) -> dict[str, Any]:
         if failure is None:

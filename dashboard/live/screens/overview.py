@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from django.http import QueryDict
+from django.urls import reverse
 
 from dashboard import render
 from dashboard.errors import ClusterError
@@ -38,13 +39,14 @@ class OverviewScreen(Screen):
     def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
         super().__init__(runtime)
         self.chosen = frozenset(params.getlist("namespace")) - {""} or None
+        self.all_problems = params.get("problems") == "all"
         self.visible: dict[str, Visible] = {}
         self.requests = Requests()
         self.trouble: ClusterError | None = None
 
     @property
     def key(self) -> Hashable:
-        return ("overview", self.chosen, rights_key(self.visible))
+        return ("overview", self.chosen, self.all_problems, rights_key(self.visible))
 
     @property
     def plurals(self) -> frozenset[str]:
@@ -71,25 +73,33 @@ class OverviewScreen(Screen):
         wrong = self._findings(now)
         nodes = nodes_and_pods(self.runtime.reader, self.requests, self._namespaces("pods"))
         steps = self.runtime.history.total(self._namespaces("deployments"))
+        shown = wrong if self.all_problems else wrong[:PROBLEMS]
         events = latest_events(self.runtime.reader, self._namespaces("events"), EVENTS)
         return Snapshot(
             regions={
                 "verdict": render.region("verdict", self._verdict(wrong, nodes)),
                 "tiles": render.region("tiles", {"tiles": self._tiles(nodes)}),
                 "problems-head": render.region(
-                    "problems_head", {"count": len(wrong), "shown": min(len(wrong), PROBLEMS)}
+                    "problems_head",
+                    {"count": len(wrong), "shown": len(shown), "all_url": self._all_url()},
                 ),
                 "nodes": render.region("nodes", self._nodes(nodes)),
                 "chart-table-replicas": replicas_table(steps),
                 "fresh": fresh_part(self.runtime, self.plurals),
             },
             lists={
-                "problems": problem_rows(self.runtime, wrong[:PROBLEMS]),
+                "problems": problem_rows(self.runtime, shown),
                 "changes": {row["id"]: render.partial("change", row) for row in changing[:CHANGES]},
                 "events": event_rows(self.runtime, events),
             },
             charts={"replicas": replicas_chart(steps)},
         )
+
+    def _all_url(self) -> str:
+        query = QueryDict(mutable=True)
+        query.setlist("namespace", sorted(self.chosen or ()))
+        query["problems"] = "all"
+        return f"{reverse('overview', args=[self.runtime.cluster.slug])}?{query.urlencode()}"
 
     def _findings(self, now: datetime) -> Sequence[Finding]:
         found = findings(self.runtime.reader, now)
@@ -122,6 +132,13 @@ class OverviewScreen(Screen):
             headline, state = f"The cluster is up. {things} a look.", "warn"
         else:
             headline, state = "The cluster is up, and nothing is wrong.", "ok"
+        if self.chosen is not None and not (nodes and len(broken) == len(nodes)):
+            # Of a part of the cluster only that part can be judged.
+            headline = headline.replace("The cluster is up. ", "").replace("The cluster is up, and n", "N")
+            where_chosen = (
+                " and ".join(sorted(self.chosen)) if len(self.chosen) < 3 else "the chosen namespaces"
+            )
+            headline = f"{headline.rstrip('.')} in {where_chosen}."
         where = f" in {len(zones)} zones" if len(zones) > 1 else ""
         parts = [f"The API server answers ({self.runtime.version})"] if self.runtime.version else []
         if nodes:
@@ -129,58 +146,35 @@ class OverviewScreen(Screen):
         return {"state": state, "headline": headline, "text": " · ".join(parts)}
 
     def _tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:
-        pods = self.runtime.reader.states("pods", self._namespaces("pods"))
-        need = pods["bad"] + pods["warn"]
-        ready_nodes = sum(each.row.state != "bad" for each in nodes)
         tiles = [
-            self._tile("nodes", "Nodes ready", ready_nodes, f"of {len(nodes)}", len(nodes) - ready_nodes),
-            {
-                "id": "tile-pods",
-                "title": "Pods fine",
-                "value": str(pods["ok"]),
-                "of": f"of {pods.total()}",
-                "note": f"{need} need a person"
-                if need
-                else f"{pods['info']} changing, {pods['done']} finished",
-                "state": "bad" if pods["bad"] else "warn" if need else "ok",
-                "url": list_url(self.runtime, "pods", "?state=need" if need else ""),
-            },
+            self._tile(plural, "Nodes ready" if plural == "nodes" else f"{KINDS[plural].title} fine")
+            for plural in ("nodes", "pods", *WORKLOADS)
         ]
-        for plural in WORKLOADS:
-            if plural in KINDS:
-                states = self.runtime.reader.states(plural, self._namespaces(plural))
-                if states.total() or plural == "deployments":
-                    tiles.append(
-                        self._tile(
-                            plural,
-                            f"{KINDS[plural].title} fine",
-                            states["ok"] + states["done"],
-                            f"of {states.total()}",
-                            states["bad"] + states["warn"],
-                            states["info"],
-                        )
-                    )
         asked = self._asked_tiles(nodes)
         # One row of tiles: what is wrong stays, a kind that is all fine makes way.
         room = TILES - len(asked)
         tiles.sort(key=lambda tile: tile["state"] == "ok" and tile["id"] not in ALWAYS)
         return tiles[:room] + asked
 
-    def _tile(
-        self, plural: str, title: str, value: int, of: str, need: int, changing: int = 0
-    ) -> dict[str, Any]:
+    def _tile(self, plural: str, title: str) -> dict[str, Any]:
+        """How many of a kind are fine; the words are those of the list that it leads to."""
+        namespaces = self._namespaces(plural) if KINDS[plural].gvr.namespaced else None
+        states = self.runtime.reader.states(plural, namespaces)
+        counts = (
+            (states["bad"], "bad", f"need{'s' if states['bad'] == 1 else ''} a person", "?state=need"),
+            (states["warn"], "warn", "worth a look", "?state=look"),
+            (states["info"], "info", "changing", "?state=changing"),
+            (states["done"], "ok", "finished", ""),
+        )
+        said = [(count, state, words, query) for count, state, words, query in counts if count]
         return {
             "id": f"tile-{plural}",
             "title": title,
-            "value": str(value),
-            "of": of,
-            "note": f"{need} need{'s' if need == 1 else ''} a person"
-            if need
-            else f"{changing} changing"
-            if changing
-            else "all as wanted",
-            "state": "bad" if need else "info" if changing else "ok",
-            "url": list_url(self.runtime, plural, "?state=need" if need else ""),
+            "value": str(states["ok"]),
+            "of": f"of {states.total()}",
+            "note": ", ".join(f"{count} {words}" for count, _, words, _ in said[:2]) or "all as wanted",
+            "state": said[0][1] if said else "ok",
+            "url": list_url(self.runtime, plural, said[0][3] if said else ""),
         }
 
     def _asked_tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:

@@ -116,10 +116,10 @@ def hpa(least: int | None, most: int, desired: int = 4, target: str = "web") -> 
     ("replicas", "text"),
     [
         (0, "At 0 it switches itself off (ScalingDisabled) and will not bring pods back. "
-            "With 1 or 2 it would put 3 back within about 15 s."),
-        (1, "It would put 3 back within about 15 s. To stay below, lower its minimum."),
+            "With 1 or 2 it would set it back to 3 within about 15 s."),
+        (1, "It would set it back to 3 within about 15 s. To stay below, lower its minimum."),
         (5, "It goes on from here: up within about 15 s, down after up to 5 minutes, as its metrics ask (now 4)."),
-        (20, "It would take 12 back within about 15 s. To stay above, raise its maximum."),
+        (20, "It would set it back to 12 within about 15 s. To stay above, raise its maximum."),
     ],
 )  # fmt: skip
 def test_an_autoscaler_says_what_it_will_do(replicas: int, text: str) -> None:
@@ -164,7 +164,7 @@ def test_more_pods_that_do_not_fit_are_counted() -> None:
 )
 def test_nodes_that_do_not_take_the_pod_do_not_count(manifest: dict[str, Any]) -> None:
     found = impact(world(("nodes", manifest), template=SIZE | {"nodeSelector": {"disk": "fast"}}), 4)
-    assert found.headline is not None and found.headline.title.startswith("Only 0 of 1 more pod")
+    assert found.headline is not None and found.headline.title.startswith("None of 1 more pod")
 
 
 def test_tolerated_and_selected_nodes_count_and_what_was_not_reckoned_is_said() -> None:
