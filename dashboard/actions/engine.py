@@ -157,7 +157,7 @@ async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
     except DatabaseError as error:
         raise Unrecorded(
             f"The change WAS made: {order.target} went from {action.words(was)} to {action.words(made)}. "
-            "Only its record could not be written, so it is not among the changes made here and cannot be undone from here.",
+            "Only its record could not be written, so it is not listed and cannot be undone from here.",
             next_step=f"To take it back, bring it to {action.words(was)} by hand.",
         ) from error
     return change

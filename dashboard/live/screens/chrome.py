@@ -40,6 +40,8 @@ SHORT_NAMES = {
 
 
 class ChromeScreen(Screen):
+    pace = 1.0
+
     def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
         super().__init__(runtime)
         self.chosen = frozenset(params.getlist("namespace")) - {""} or None

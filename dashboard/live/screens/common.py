@@ -18,6 +18,7 @@ from dashboard.kinds.base import Column, Ref, Row
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import cell
+from dashboard.queries.reader import JUDGED_BY
 
 # A pod's or ReplicaSet's generated ending: the hash of its template, then its own five letters.
 _GENERATED = re.compile(r"(-[bcdf-hj-np-tv-z2456789]{6,10})?(-[bcdf-hj-np-tv-z2456789]{5})$")
@@ -66,7 +67,8 @@ def row_part(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequence[C
 
 def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     head, tail = name_parts(plural, row.name)
-    status = KINDS[plural].status_column
+    # Where the state is judged from other objects, it stands beside the name: no cell of its own says it.
+    status = None if plural in JUDGED_BY else KINDS[plural].status_column
     cells = []
     for column in columns:
         at = cell(row, column)

@@ -88,7 +88,16 @@ class DetailScreen(Screen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        related = {"pods", "replicasets", "events", "services", "endpointslices", "nodes"}
+        related = {
+            "pods",
+            "deployments",
+            "replicasets",
+            "events",
+            "services",
+            "endpointslices",
+            "ingresses",
+            "nodes",
+        }
         return frozenset({self.kind.plural, *(plural for plural in related if plural in KINDS)})
 
     @property
@@ -125,7 +134,7 @@ class DetailScreen(Screen):
         elif not self.gone_at:
             self.gone_at = iso(datetime.now(UTC).replace(microsecond=0))
         obj = now if now is not None else self.last
-        row = self.runtime.reader.row(self.kind.plural, obj)
+        row = self.runtime.reader.judged_row(self.kind.plural, obj)
         detail = self.kind.detail(obj)
         regions = {
             "detail-head": render.region("detail_head", self._head(row, detail, gone=now is None)),

@@ -15,6 +15,7 @@ from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import DEFAULT_SORT, Listing, ListQuery, listing, shown_columns
+from dashboard.queries.reader import JUDGED_BY
 
 from .common import fresh_part, list_url, listed, rights_key, row_part, unreachable
 
@@ -48,7 +49,7 @@ class ListScreen(Screen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        return frozenset({self.kind.plural})
+        return frozenset({self.kind.plural}) | JUDGED_BY.get(self.kind.plural, frozenset())
 
     async def prepare(self) -> None:
         self.visible = await visible(self.runtime.transport, self.runtime.cache, self.kind.plural)
@@ -65,7 +66,7 @@ class ListScreen(Screen):
             regions={
                 "list-head": render.region("list_head", self._head(found)),
                 "list-state": render.region("list_state", self._state(found)),
-                "fresh": fresh_part(self.runtime, self.plurals),
+                "fresh": fresh_part(self.runtime, {self.kind.plural}),
             },
             lists={
                 "rows": {
