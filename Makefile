@@ -16,10 +16,10 @@ run: $(RUNTIME) ## everything: environment, database, a cluster if there is none
 	@$(BIN)/python manage.py run --port $(PORT)
 
 stop: ## stop the sandbox cluster; its objects are kept
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sandbox down; else echo "Nothing has been started here."; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python manage.py sandbox down; else echo "Nothing has been started here."; fi
 
 clean: ## stop and delete the sandbox with its objects, the environment, the database and collected files
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -c "from sandbox import Sandbox; Sandbox().destroy()"; fi
+	@if [ -f var/sandbox ]; then $(BIN)/python -c "from sandbox import Sandbox; Sandbox(open('var/sandbox').read()).destroy()"; fi
 	rm -rf .venv var staticfiles test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@echo "The sandbox's programs stay in ~/.cache/cluster-ui (6 minutes to build again): delete it if you want."
 

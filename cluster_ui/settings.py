@@ -42,7 +42,6 @@ def _secret_key(home: Path) -> str:
         return given
     kept = home / "secret-key"
     if not kept.exists():
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = kept.with_suffix(f".{os.getpid()}")
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(50))
@@ -57,6 +56,7 @@ def _secret_key(home: Path) -> str:
 
 # Where the installation keeps its database, its key and its sandbox's pointer.
 HOME = Path(os.environ.get("CLUSTER_UI_HOME") or BASE_DIR / "var")
+HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
 SECRET_KEY = _secret_key(HOME)
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *_words("CLUSTER_UI_HOSTS")]
@@ -150,12 +150,16 @@ DATABASES: dict[str, Any] = {
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Sessions are in it, as good as a sign-in: it is its owner's alone (SQLite gives -wal and -shm the same mode).
+    _path = Path(str(DATABASES["default"]["NAME"]))
+    if _path.is_absolute() and not _path.exists() and _path.parent.is_dir():
+        _path.touch(mode=0o600)
     # WAL lets readers go on while one writes; IMMEDIATE takes the write lock at the start of a transaction, where
     # waiting helps, not in its middle, where SQLite can only fail.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -6,15 +6,18 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Coroutine
 from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.core.exceptions import SuspiciousOperation
+from django.db import DatabaseError
 from django.utils.crypto import constant_time_compare
 
-from dashboard.errors import ClusterError
+from dashboard.errors import ClusterError, NotFound
 from dashboard.live.hub import Looker
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens import Screen, chrome_screen, screen_for
@@ -24,42 +27,51 @@ logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
 SESSION_SECONDS = 15.0
-STALLED_SECONDS = 25.0
 MESSAGE_BYTES = 262_144
 
-# Close codes of our own; the browser's script knows them.
+# Close codes: the first three are ours and the browser's script knows them; the others are the protocol's.
 SIGNED_OUT, GONE, STALLED = 4401, 4410, 4408
+FAILED, RESTARTED, LATER = 1011, 1012, 1013
+UNCONFIRMED_SECONDS = 30.0  # a session that could not be asked for so long counts as ended
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One socket: at most one page and the frame around it."""
 
-    async def connect(self) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.view = 0
+        self.path = ""
         self.lookers: list[Looker] = []
         self.paused = False
-        self.tasks: list[asyncio.Task[None]] = []
+        self.tasks: set[asyncio.Task[None]] = set()
         self.wake = asyncio.Event()
-        self.sent_at = time.monotonic()
         self.looking = asyncio.Lock()
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # However it ends: Channels calls disconnect() only when the browser said goodbye.
+            self.stop_looking()
+            for task in tuple(self.tasks):
+                task.cancel()
+
+    async def connect(self) -> None:
+        # Accepted and then closed with a code: a refused handshake would tell the script nothing.
+        await self.accept()
         if not await self.signed_in():
-            # Accepted and then closed with a code: a refused handshake would tell the script nothing.
-            await self.accept()
             await self.bye("signed-out", SIGNED_OUT)
             return
         try:
             self.cluster: ClusterRuntime = runtime.open(self.scope["url_route"]["kwargs"]["context"])
-        except ClusterError:
-            await self.accept()
+        except NotFound:
             await self.bye("gone", GONE)
             return
-        await self.accept()
-        self.tasks = [asyncio.create_task(self.keep_sending()), asyncio.create_task(self.keep_checking())]
+        except ClusterError:  # a kubeconfig that is just being written
+            await self.close(LATER)
+            return
+        self.spawn(self.keep_sending())
+        self.spawn(self.keep_checking())
 
     async def disconnect(self, code: int) -> None:
-        for task in self.tasks:
-            task.cancel()
-        self.stop_looking()
         raise StopConsumer
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -67,23 +79,26 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         try:
             message = json.loads(text_data)
-        except ValueError:
-            return
-        match message:
-            case {"t": "look", "view": int(view), "path": str(path), **rest}:
-                await self.look(view, path, Have.read(rest.get("have")))
-            case {"t": "pause"}:
-                self.paused = True
-            case {"t": "resume"}:
-                self.paused = False
-                self.wake.set()
+            match message:
+                case {"t": "look", "view": int(view), "path": str(path), **rest}:
+                    self.paused = False
+                    await self.look(view, path, Have.read(rest.get("have")))
+                case {"t": "pause"}:
+                    self.paused = True
+                case {"t": "resume"}:
+                    self.paused = False
+                    self.wake.set()
+        except (ValueError, RecursionError, SuspiciousOperation):
+            return  # no message of ours: broken JSON, an address that is none
+        except Exception:
+            logger.exception("a look of a browser")
+            await self.close(FAILED)
 
     async def look(self, view: int, path: str, have: Have) -> None:
         """Look at another address. Its first frame says what has changed since the browser's showing of it."""
         async with self.looking:
             self.stop_looking()
-            self.view = view
-            self.paused = False
+            self.view, self.path = view, path
             try:
                 # The page before the frame around it: its first frame is what says that all is well again.
                 page, chrome = screen_for(self.cluster, path), chrome_screen(self.cluster, path)
@@ -91,20 +106,35 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 with self.cluster.cache.lease(screens[0].plurals):
                     await self.cluster.ready(screens[0].waits_for)
                     await asyncio.gather(*(each.prepare() for each in screens))
-                    self.lookers = [
-                        self.cluster.hub.look(each, have, self.wake.set, self.gone) for each in screens
-                    ]
+                    for each in screens:
+                        self.lookers.append(self.cluster.hub.look(each, have, self.wake.set, self.gone))
             except ClusterError as error:
                 self.stop_looking()
                 await self.reload(error.title)
 
     def stop_looking(self) -> None:
-        for looker in self.lookers:
+        lookers, self.lookers = self.lookers, []
+        for looker in lookers:
             self.cluster.hub.leave(looker)
-        self.lookers = []
 
     def gone(self, why: str) -> None:
-        self.tasks.append(asyncio.create_task(self.reload(why)))
+        """A group that this socket looked at has ended."""
+        if why == "closed":
+            # The cluster's configuration changed: a new socket finds the new one.
+            self.spawn(self.close(RESTARTED))
+        elif why:
+            self.spawn(self.reload(why))
+        else:
+            # Rights have changed, so another group's snapshot is the right one. Both screens were told; once is enough.
+            if not any(task.get_name() == "look anew" for task in self.tasks):
+                self.spawn(self.look_anew(), name="look anew")
+
+    async def look_anew(self) -> None:
+        await asyncio.sleep(0)  # the other screen's group may be ending too
+        have = Have()
+        for looker in self.lookers:
+            have = have.with_other(looker.have())
+        await self.look(self.view, self.path, have)
 
     async def reload(self, why: str) -> None:
         """The page as it stands cannot be kept up to date: the browser asks for it anew and is told why there."""
@@ -112,37 +142,61 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def keep_sending(self) -> None:
         """Sends what is new; while one send is under way, later states replace each other."""
-        try:
-            while True:
-                try:
-                    await asyncio.wait_for(self.wake.wait(), BEAT_SECONDS)
-                except TimeoutError:
-                    await self.say(f'{{"t":"beat","at":{time.time():.3f}}}')
-                    continue
-                self.wake.clear()
-                if self.paused:
-                    continue
-                for looker in self.lookers:
-                    body = looker.take()
-                    if body is not None:
-                        head = f'{{"t":"frame","view":{self.view},"at":{time.time():.3f}'
-                        await self.say(f"{head},{body}}}" if body else f"{head}}}")
-        except TimeoutError:
-            await self.close(STALLED)
-        except (ConnectionError, RuntimeError):
-            return  # the socket closed under us; disconnect() clears up
+        while True:
+            try:
+                await asyncio.wait_for(self.wake.wait(), BEAT_SECONDS)
+            except TimeoutError:
+                late = max((looker.group.late() for looker in self.lookers), default=0.0)
+                await self.say(f'{{"t":"beat","at":{time.time():.3f},"late":{late:.1f}}}')
+                continue
+            self.wake.clear()
+            if self.paused:
+                continue
+            for looker in tuple(self.lookers):
+                body = looker.take()
+                if body is not None:
+                    head = f'{{"t":"frame","view":{self.view},"at":{time.time():.3f}'
+                    await self.say(f"{head},{body}}}" if body else f"{head}}}")
 
     async def say(self, text: str) -> None:
-        await asyncio.wait_for(self.send(text_data=text), STALLED_SECONDS)
-        self.sent_at = time.monotonic()
+        await self.send(text_data=text)
 
     async def keep_checking(self) -> None:
-        """A stream must not outlive its session."""
+        """A stream must outlive neither its session nor its cluster's configuration."""
+        confirmed = time.monotonic()
         while True:
             await asyncio.sleep(SESSION_SECONDS)
-            if not await self.signed_in():
+            try:
+                signed_in = await self.signed_in()
+            except DatabaseError:
+                logger.exception("asking for a session")
+                if time.monotonic() - confirmed > UNCONFIRMED_SECONDS:
+                    await self.close(LATER)
+                    return
+                continue
+            confirmed = time.monotonic()
+            if not signed_in:
                 await self.bye("signed-out", SIGNED_OUT)
                 return
+            if not runtime.serves(self.cluster):
+                await self.close(RESTARTED)
+                return
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
+        """Run something beside the socket; if it fails, the socket must not go on as if nothing were."""
+
+        async def watched() -> None:
+            try:
+                await work
+            except (ConnectionError, RuntimeError):
+                return  # the socket closed under it
+            except Exception:
+                logger.exception("a socket's %s", name or work.__name__)
+                await self.close(FAILED)
+
+        task = asyncio.create_task(watched(), name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def bye(self, why: str, code: int) -> None:
         await self.send(text_data=json.dumps({"t": "bye", "why": why}))

@@ -83,6 +83,16 @@ class Change(models.Model):
         return f"{self.action} {self.kind} {self.namespace}/{self.name}"
 
 
+class OnlyAdded(models.QuerySet["AuditEntry"]):
+    """Neither one row nor many are changed or deleted."""
+
+    def update(self, **kwargs: Any) -> int:
+        raise TypeError("Audit entries are never changed.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("Audit entries are never deleted.")
+
+
 class AuditEntry(models.Model):
     """Who did what, when, with what result; refusals too. Rows are only ever added."""
 
@@ -102,6 +112,8 @@ class AuditEntry(models.Model):
     detail = models.TextField(blank=True)
     result = models.CharField(max_length=10, choices=Result.choices)
     change = models.ForeignKey(Change, null=True, blank=True, on_delete=models.PROTECT, related_name="audit")
+
+    objects = OnlyAdded.as_manager()
 
     class Meta:
         constraints: ClassVar = [

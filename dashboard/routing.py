@@ -1,5 +1,9 @@
-from django.urls import path
+from channels.security.websocket import WebsocketDenier
+from django.urls import path, re_path
 
 from dashboard.consumers import LiveConsumer
 
-websocket_urlpatterns = [path("ws/c/<context>/", LiveConsumer.as_asgi())]
+websocket_urlpatterns = [
+    path("ws/c/<context>/", LiveConsumer.as_asgi()),
+    re_path("", WebsocketDenier.as_asgi()),
+]

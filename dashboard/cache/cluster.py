@@ -101,6 +101,10 @@ class ClusterCache:
             for task in waiting:
                 task.cancel()
 
+    def settled(self, plural: str) -> bool:
+        """Whether it has been listed once, or was refused or failed: before that, ``scopes()`` says nothing."""
+        return self._feeds[plural].settled.is_set()
+
     def store(self, plural: str) -> Store[Any]:
         """The same store for ever; empty while nobody holds a lease."""
         return self._feeds[plural].store

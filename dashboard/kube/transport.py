@@ -109,9 +109,11 @@ class Transport:
         query: Query | None = None,
         accept: str = "application/json",
         silence: float | None,
+        longest: int | None = None,
     ) -> AsyncIterator[AsyncGenerator[list[bytes], None]]:
         """A GET whose answer does not end soon: entered when it starts; gives the lines that came together, in lists.
 
+        ``longest`` is how much of a line is kept, in bytes (None: all): one byte more tells that it was cut.
         ``silence`` is the longest wait for the next bytes, in seconds (None: no limit); there is no limit
         in total. Raises Unavailable on silence and when the connection breaks. Ends quietly when the server
         ends it.
@@ -125,7 +127,7 @@ class Transport:
             raise explain(error, self._base, OPEN_SECONDS) from error
         self._streams.add(response)
         try:
-            async with aclosing(self._batches(response, silence)) as batches:
+            async with aclosing(self._batches(response, silence, longest)) as batches:
                 yield batches
         finally:
             self._streams.discard(response)
@@ -141,6 +143,7 @@ class Transport:
         query: Query | None = None,
         accept: str = "application/json",
         silence: float | None,
+        longest: int | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """The lines of ``stream()`` one by one, without their ends; to leave early, use ``contextlib.aclosing``."""
         async with self.stream(
@@ -151,6 +154,7 @@ class Transport:
             query=query,
             accept=accept,
             silence=silence,
+            longest=longest,
         ) as batches:
             async for batch in batches:
                 for line in batch:
@@ -229,7 +233,7 @@ class Transport:
         )
 
     async def _batches(
-        self, response: aiohttp.ClientResponse, silence: float | None
+        self, response: aiohttp.ClientResponse, silence: float | None, longest: int | None
     ) -> AsyncGenerator[list[bytes], None]:
         rest = b""
         while True:
@@ -242,6 +246,8 @@ class Transport:
             if not chunk:
                 break
             *lines, rest = (rest + chunk).split(b"\n")
+            if longest is not None and len(rest) > longest:
+                rest = rest[: longest + 1]  # its end is of no interest, only that it is too long
             if lines:
                 yield [line for line in lines if line]
         if rest:

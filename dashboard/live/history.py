@@ -18,21 +18,40 @@ class History:
 
     def __init__(self, cache: ClusterCache, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self._cache = cache
         self._steps: dict[tuple[str, str], deque[Step]] = {}
-        self.since: float | None = None
+        self._tidied = 0.0
         self._unsubscribe = cache.store("deployments").subscribe(self._record)
 
     def _record(self, deltas: Sequence[Any]) -> None:
         now = self._clock()
-        self.since = self.since or now
+        # A watch that nobody looks at ends and empties its store: that is no deletion, and leaves no step.
+        watching = self._cache.status("deployments").state in ("live", "reconnecting")
         for delta in deltas:
             deployment = delta.new
+            if deployment is None and not watching:
+                continue
             wanted, ready = (0, 0) if deployment is None else replicas(deployment)
             steps = self._steps.setdefault((delta.namespace, delta.name), deque())
             if not steps or steps[-1][1:] != (wanted, ready):
                 steps.append((now, wanted, ready))
             while len(steps) > 1 and steps[1][0] < now - KEEP_SECONDS:
                 steps.popleft()  # the last step before the hour stays: it is the value the hour begins with
+
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Deployments that have been gone for an hour; looked for once in a while."""
+        if now - self._tidied < KEEP_SECONDS / 6:
+            return
+        self._tidied = now
+        gone = [
+            key
+            for key, steps in self._steps.items()
+            if steps[-1][1:] == (0, 0) and steps[-1][0] < now - KEEP_SECONDS
+        ]
+        for key in gone:
+            del self._steps[key]
 
     def of(self, namespace: str, name: str) -> list[Step]:
         """The steps of one Deployment, oldest first."""

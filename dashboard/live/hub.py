@@ -1,4 +1,4 @@
-"""Coalesces changes and sends them: the first at once, the rest at most every 250 ms, always the latest state.
+"""Coalesces changes and sends them: the first at once, the rest paced, always the latest state.
 
 A group is everybody who looks at the same screen. It renders once; each looker is sent the difference from what it
 was last sent. A looker that is still busy sending is not given a queue but, when done, the difference to the present.
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dashboard.errors import ClusterError
+from dashboard.errors import ClusterError, Forbidden, NotFound, Unauthenticated
 
 from .snapshot import Have, Snapshot, difference
 
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REVIEW_SECONDS = 15.0
+# After these a screen cannot be shown any more; anything else (an API server that is away) passes.
+FINAL = (Forbidden, NotFound, Unauthenticated)
 
 
 class Looker:
-    """One socket at one group. ``wake`` is called when there is something to send; ``take`` then gives it."""
+    """One socket at one group.
+
+    ``wake`` is called when there is something to send; ``take`` then gives it. ``gone`` is called with the reason
+    when the group ends, or with "" when its rights have changed and it wants to be looked at anew.
+    """
 
     def __init__(
         self, group: Group, have: Have, wake: Callable[[], None], gone: Callable[[str], None]
@@ -46,12 +52,18 @@ class Looker:
         self.version, self._have = self.group.version, None
         return body if body or first else None
 
+    def have(self) -> Have:
+        """What this looker was last sent."""
+        return self._have if self._have is not None else self.group.past(self.version).have
+
 
 class Group:
     """The lookers of one screen, its present snapshot, and when it is next made."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, hub: Hub, screen: Screen) -> None:
+        self.hub = hub
         self.screen = screen
+        self.key = screen.key  # as it was joined: a review may change what the screen would be now
         self.lookers: set[Looker] = set()
         self.version = 1
         self.snapshot = screen.snapshot()
@@ -59,29 +71,45 @@ class Group:
         self._frames: dict[tuple[int, int], str] = {}
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._flushed_at = 0.0
+        self._waiting_since: float | None = None
+        self._review_now = asyncio.Event()
+        self._closed = False
+        self._lease = screen.runtime.cache.lease(screen.plurals)
+        self._unsubscribe = screen.runtime.subscribe(screen.plurals, self.changed, self._review_now.set)
         self._review = asyncio.create_task(self._review_rights())
-        self.lease = screen.runtime.cache.lease(screen.plurals)
-        self._unsubscribe = screen.runtime.subscribe(screen.plurals, self.changed)
         screen.open(self.changed)
 
     def changed(self, _: Sequence[Any] = ()) -> None:
         """Something this screen may show has changed."""
-        if self._timer is not None:
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        if self._timer is not None or self._closed:
             return
         loop = asyncio.get_running_loop()
         wait = self._flushed_at + self.screen.pace - time.monotonic()
         # call_soon, not now: events that arrived in one read of the watch make one frame.
         self._timer = loop.call_later(wait, self.flush) if wait > 0 else loop.call_soon(self.flush)
 
+    def late(self) -> float:
+        """For how many seconds a change has been waiting to be shown."""
+        return 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since
+
     def flush(self) -> None:
         """Make the snapshot anew and tell the lookers when it differs."""
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._flushed_at = time.monotonic()
         try:
             snapshot = self.screen.snapshot()
         except ClusterError as error:
-            self._dismiss(error)
+            self.dismiss(error.title)
             return
+        except Exception:
+            # Told as "behind" by late(), and tried again with the next change or review.
+            logger.exception("showing %s", self.key)
+            return
+        self._waiting_since = None
         if snapshot.have == self.snapshot.have:
             return
         self.version += 1
@@ -93,6 +121,10 @@ class Group:
         for looker in self.lookers:
             looker.wake()
 
+    def past(self, version: int) -> Snapshot:
+        """The snapshot of a version that a looker has."""
+        return self._past[version]
+
     def frame(self, version: int, have: Have | None) -> str:
         """The difference from a version, or from what a browser says it has, to the present."""
         if have is not None:
@@ -103,29 +135,45 @@ class Group:
         return self._frames[key]
 
     async def _review_rights(self) -> None:
+        """Asks anew every 15 s, and as soon as a watch changes its state, whether the screen may be shown."""
         while True:
-            await asyncio.sleep(REVIEW_SECONDS)
+            try:
+                async with asyncio.timeout(REVIEW_SECONDS):
+                    await self._review_now.wait()
+                await asyncio.sleep(self.screen.pace)  # several watches change together
+            except TimeoutError:
+                pass
+            self._review_now.clear()
             try:
                 await self.screen.prepare()
-            except ClusterError as error:
-                self._dismiss(error)
+            except FINAL as error:
+                self.dismiss(error.title)
                 return
+            except ClusterError:
+                pass  # the badge tells that the cluster is away
             except Exception:
-                logger.exception("reviewing the rights of %s", self.screen.key)
+                logger.exception("reviewing the rights of %s", self.key)
                 continue
+            if self.screen.key != self.key:
+                self.dismiss("")
+                return
             self.changed()
 
-    def _dismiss(self, error: ClusterError) -> None:
-        """The screen cannot be shown any more (a right was taken away): its lookers load the page that says so."""
-        for looker in list(self.lookers):
-            looker.gone(error.title)
+    def dismiss(self, why: str) -> None:
+        """End the group: its screen cannot be shown any more, or ("") is another one now."""
+        lookers = list(self.lookers)
+        self.hub.drop(self)
+        for looker in lookers:
+            looker.gone(why)
 
     def close(self) -> None:
-        self._review.cancel()
+        self._closed = True
+        if self._review is not asyncio.current_task():
+            self._review.cancel()
         if self._timer is not None:
             self._timer.cancel()
         self._unsubscribe()
-        self.lease.release()
+        self._lease.release()
         self.screen.close()
 
 
@@ -142,7 +190,8 @@ class Hub:
         """Join the group of a prepared screen. The caller must ``leave``."""
         group = self.groups.get(screen.key)
         if group is None:
-            group = self.groups[screen.key] = Group(screen)
+            group = Group(self, screen)
+            self.groups[group.key] = group
         looker = Looker(group, have, wake, gone)
         group.lookers.add(looker)
         # The group's snapshot may be as old as its last change allows: bring it to now before the first difference.
@@ -151,13 +200,18 @@ class Hub:
         return looker
 
     def leave(self, looker: Looker) -> None:
-        group = looker.group
-        group.lookers.discard(looker)
-        if not group.lookers and self.groups.get(group.screen.key) is group:
-            del self.groups[group.screen.key]
+        """Twice does no harm."""
+        looker.group.lookers.discard(looker)
+        if not looker.group.lookers:
+            self.drop(looker.group)
+
+    def drop(self, group: Group) -> None:
+        """End a group, whoever still looks."""
+        if self.groups.get(group.key) is group:
+            del self.groups[group.key]
             group.close()
 
     def close(self) -> None:
-        for group in self.groups.values():
-            group.close()
-        self.groups.clear()
+        """End every group and tell its lookers."""
+        for group in list(self.groups.values()):
+            group.dismiss("closed")

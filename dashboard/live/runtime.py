@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +45,10 @@ class ClusterRuntime:
         self.version = ""
         self.answered_at: datetime | None = None
 
+    def is_of(self, cluster: Cluster) -> bool:
+        """Whether it was opened for just this context, its credentials included."""
+        return self.cluster == cluster and self.cluster.connection == cluster.connection
+
     async def ready(self, plurals: Iterable[str]) -> None:
         """Wait until the kinds have been listed, or refused, or have failed, for at most 10 s."""
         await self.cache.synced(plurals, timeout=SYNC_SECONDS)
@@ -57,12 +59,21 @@ class ClusterRuntime:
         self.answered_at = datetime.now(UTC)
 
     def subscribe(
-        self, plurals: Iterable[str], changed: Callable[[Sequence[Any]], None]
+        self,
+        plurals: Iterable[str],
+        changed: Callable[[Sequence[Any]], None],
+        reconsider: Callable[[], None],
     ) -> Callable[[], None]:
-        """Be told of every change of objects of these kinds and of the state of their watches."""
+        """Be told of every change of objects of these kinds, and (``reconsider``) of the state of their watches."""
         wanted = frozenset(plurals)
+
+        def status(plural: str, _: object) -> None:
+            if plural in wanted:
+                changed(())
+                reconsider()
+
         undo = [self.cache.store(plural).subscribe(changed) for plural in wanted]
-        undo.append(self.cache.on_status(lambda *_: changed(())))
+        undo.append(self.cache.on_status(status))
 
         def unsubscribe() -> None:
             for each in undo:
@@ -81,11 +92,9 @@ class Runtime:
     """All clusters of this process."""
 
     def __init__(self) -> None:
-        self.boot = secrets.token_hex(4)
-        self.started = time.monotonic()
         self.tried = False
         self._open: dict[str, ClusterRuntime] = {}
-        self._kept: list[asyncio.Task[None]] = []
+        self._kept: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         self.keep(self._first_attempt())
@@ -103,13 +112,15 @@ class Runtime:
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something for as long as the process serves."""
-        self._kept.append(asyncio.create_task(work))
+        task = asyncio.create_task(work)
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
 
     async def stop(self) -> None:
-        for task in self._kept:
+        kept = tuple(self._kept)
+        for task in kept:
             task.cancel()
-        await asyncio.gather(*self._kept, return_exceptions=True)
-        self._kept.clear()
+        await asyncio.gather(*kept, return_exceptions=True)
         for cluster in self._open.values():
             await cluster.close()
         self._open.clear()
@@ -127,12 +138,21 @@ class Runtime:
                 f"No context is called {slug}.", next_step="Choose one of the clusters in the list."
             )
         known = self._open.get(slug)
-        if known is not None and known.cluster == cluster:
+        if known is not None and known.is_of(cluster):
             return known
         if known is not None:
-            self._closing = asyncio.create_task(known.close())
+            self.keep(known.close())
         self._open[slug] = ClusterRuntime(cluster)
         return self._open[slug]
+
+    def serves(self, cluster: ClusterRuntime) -> bool:
+        """Whether a cluster is still configured as it was opened; yes, while a kubeconfig cannot be read."""
+        try:
+            return self.open(cluster.cluster.slug) is cluster
+        except NotFound:
+            return False
+        except ClusterError:
+            return True
 
     def opened(self) -> tuple[ClusterRuntime, ...]:
         return tuple(self._open.values())

@@ -53,6 +53,15 @@ class Have:
     charts: Hashes = field(default_factory=dict)
     title: str = ""
 
+    def with_other(self, other: Have) -> Have:
+        """Both together."""
+        return Have(
+            {**self.regions, **other.regions},
+            {**self.lists, **other.lists},
+            {**self.charts, **other.charts},
+            other.title or self.title,
+        )
+
     @classmethod
     def read(cls, data: Any) -> Have:
         """From a browser's message; whatever is not of its shape counts as not there, and is sent anew."""

@@ -29,13 +29,17 @@ class Visible:
 
 
 async def visible(transport: Transport, cache: ClusterCache, plural: str) -> Visible:
-    """Where the user may list a kind.
+    """Where the user may list a kind; nowhere, without a refusal, while that is not known yet.
 
     Asked anew at every look (the answers are kept for seconds only): the API server lets an open watch run on when
     the right to it is taken away, so the watch itself proves nothing.
     """
     if (refusal := cache.denied(plural)) is not None:
         return Visible(frozenset(), refusal)
+    if not cache.settled(plural):
+        return Visible(
+            frozenset()
+        )  # whether all of it or some namespaces may be read is still being found out
     kind = KINDS[plural]
     scopes = cache.scopes(plural)
     try:

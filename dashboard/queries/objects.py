@@ -58,6 +58,9 @@ def shown(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 
 HIDDEN = "(hidden)"
+# One pod must not fill this process: what is longer is cut, and says so.
+LINE_BYTES = 16 * 1024
+TAIL_BYTES = 2 * 1024 * 1024
 
 
 async def object_read(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> dict[str, Any]:
@@ -92,6 +95,8 @@ async def log_lines(
     Raises ClusterError: the kubelet's own words when it has no such log.
     """
     query = {"container": request.container, "timestamps": "true", "tailLines": str(request.tail)}
+    if not follow:
+        query["limitBytes"] = str(TAIL_BYTES)
     if request.previous:
         query["previous"] = "true"
     if follow:
@@ -105,9 +110,11 @@ async def log_lines(
         subresource="log",
         query=query,
         silence=None,  # a quiet application is no broken connection
+        longest=LINE_BYTES,
     )
     async with aclosing(lines):
         async for line in lines:
-            at, _, text = line.decode("utf-8", "replace").rstrip("\r\n").partition(" ")
+            cut = line[:LINE_BYTES].decode("utf-8", "replace").rstrip("\r\n")
+            at, _, text = (cut if len(line) <= LINE_BYTES else f"{cut}… (cut)").partition(" ")
             if not since or at > since:
                 yield at, text

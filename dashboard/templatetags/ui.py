@@ -96,6 +96,12 @@ def words(command: str) -> SafeString:
 
 
 @register.filter
+def breaks(value: object) -> SafeString:
+    """A value that breaks after its commas: selectors and lists are one long word otherwise."""
+    return mark_safe(escape(value).replace(",", ",<wbr>"))  # noqa: S308
+
+
+@register.filter
 def nav_region(regions: Mapping[str, str], plural: str) -> str:
     """The count of a kind at the side, out of the page's regions: ``r.nav_pods``."""
     return regions.get(f"nav_{plural}".replace("-", "_"), "")
@@ -120,8 +126,11 @@ def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
             if state != "ok" or cell["text"] not in _ABSENT:
                 why = f'<span class="why">{reason}</span>' if reason else ""
                 text = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{text}</span>{why}'
+            text = f'<div class="sw">{text}</div>'
         elif cell["url"]:
             text = f'<a href="{escape(cell["url"])}">{text}</a>'
+        elif cell["key"] == "message":
+            text = f'<div class="lines">{text}</div>'
         marks = (f' class="{classes}"' if classes else "") + (" data-wide" if cell.get("wide") else "")
         parts.append(f'<td data-col="{cell["key"]}"{marks}>{text}</td>')
     return mark_safe("".join(parts))  # noqa: S308 # every text went through escape

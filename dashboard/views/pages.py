@@ -43,8 +43,8 @@ async def page(
     """
     lease = cluster.cache.lease(screen.plurals)
     try:
-        await screen.prepare()
         await cluster.ready(screen.waits_for)
+        await screen.prepare()
         chrome = await page_chrome(request, cluster.cluster.slug, title=title, live=True)
         snapshot = screen.snapshot()
     finally:
@@ -91,10 +91,10 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
         raise BadInput(f"format is {form!r}: say json, csv or tsv.", field="format")
     lease = cluster.cache.lease(screen.plurals)
     try:
+        await cluster.ready(screen.plurals)
         await screen.prepare()
         if screen.visible.denied is not None:
             raise screen.visible.denied
-        await cluster.ready(screen.plurals)
         # All rows, or the page that was asked for.
         found = screen.listing(page_size=PAGE_SIZE if "page" in request.GET else None)
         fresh = freshness(cluster, screen.plurals)["state"]
@@ -162,8 +162,8 @@ async def detail(
 async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpResponseBase:
     lease = cluster.cache.lease(screen.plurals)
     try:
-        await screen.prepare()
         await cluster.ready(screen.plurals)
+        await screen.prepare()
         found = await object_read(cluster.transport, screen.kind, screen.namespace, screen.name)
         wrong = findings_for(
             cluster.reader, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC)

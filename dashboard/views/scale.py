@@ -43,8 +43,8 @@ async def scale(
     cluster = runtime.open(context)
     screen = ScaleScreen(cluster, request.GET, plural, namespace, name)
     with cluster.cache.lease(screen.plurals):
-        await screen.prepare()
         await cluster.ready(screen.plurals)
+        await screen.prepare()
         actor = actor_of(await request.auser())
         where = Where(transport=cluster.transport, actor=actor, namespace=namespace, name=name)
         form = await _form(cluster, screen)

@@ -9,14 +9,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.signin import link_redeem
 
 TRIES, WINDOW = 10, 60  # wrong links from one address in so many seconds
 
 
-@require_safe
+@require_GET  # a HEAD, such as a link checker sends, must not use the link up
 @never_cache
 async def login(request: HttpRequest) -> HttpResponse:
     """Uses up the link's token and starts a session; without a token, tells how to get a link."""
@@ -26,21 +26,29 @@ async def login(request: HttpRequest) -> HttpResponse:
         if (await request.auser()).is_authenticated:
             return HttpResponseRedirect(following)
         return render(request, "registration/login.html", {"reason": ""})
-    counter = f"signin-tries:{request.META.get('REMOTE_ADDR', '')}"
-    if int(await cache.aget(counter, 0)) >= TRIES:
-        reason = "Too many links that do not hold. Wait a minute, then use a fresh one."
-        return render(request, "registration/login.html", {"reason": reason}, status=429)
     user = await sync_to_async(link_redeem)(token=token)
     if user is None:
-        await cache.aadd(counter, 0, WINDOW)
-        await cache.aincr(counter)
         if (await request.auser()).is_authenticated:
             return HttpResponseRedirect(following)  # the link of this very session, opened again
+        if await _too_many(request):
+            reason = "Too many links that do not hold. Wait a minute, then use a fresh one."
+            return render(request, "registration/login.html", {"reason": reason}, status=429)
         reason = "This link has been used, is older than 10 minutes, or was never made."
         return render(request, "registration/login.html", {"reason": reason}, status=403)
     await alogin(request, user)
     # The token leaves the address bar and the history with this redirect.
     return HttpResponseRedirect(following)
+
+
+async def _too_many(request: HttpRequest) -> bool:
+    """Counts a link that did not hold. One that holds always signs in: 256 bits are not guessed, and nobody shall
+    lock the owner out."""
+    counter = f"signin-tries:{request.META.get('REMOTE_ADDR', '')}"
+    await cache.aadd(counter, 0, WINDOW)
+    try:
+        return await cache.aincr(counter) > TRIES
+    except ValueError:  # it ran out just now
+        return False
 
 
 @require_POST

@@ -108,6 +108,10 @@ function receive(message) {
     if (!paused) uncover();
   }
   if (message.at) serverTime(message.at);
+  if (message.t === "beat" && !paused && !lost) {
+    if (message.late > 2) cover("behind", "Behind", "changes wait to be shown", "wait");
+    else if (document.getElementById("fresh")?.dataset.freshness === "behind") uncover();
+  }
   if (message.t === "frame") {
     if (message.view === view && !paused) apply(message);
   } else if (message.t === "reload") {
@@ -132,6 +136,7 @@ function apply({ lists = {}, regions = {}, charts = {}, title }) {
   }
   for (const [id, [hash, data]] of Object.entries(charts)) updateChart(id, hash, data);
   if (title) document.title = title;
+  document.dispatchEvent(new Event("page:moved"));
 }
 
 // Only what newly needs a person is worth being read out.

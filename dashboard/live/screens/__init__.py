@@ -38,6 +38,8 @@ def screen_for(runtime: ClusterRuntime, path: str) -> Screen | None:
         match = resolve(parts.path)
     except Resolver404 as error:
         raise NotFound(f"There is no page at {parts.path}.") from error
+    if match.kwargs.get("context", runtime.cluster.slug) != runtime.cluster.slug:
+        raise NotFound(f"{parts.path} is a page of another cluster.")
     screen = SCREENS.get(match.url_name or "")
     if screen is None:
         return None

@@ -162,7 +162,3 @@ def unreachable(runtime: ClusterRuntime, plural: str) -> ClusterError | None:
     """Why a kind has no rows yet, when its first list failed."""
     status = runtime.cache.status(plural)
     return status.error if status.state in ("reconnecting", "stopped") else None
-
-
-def parts_by_key(rows: Iterable[tuple[str, render.Part]]) -> Mapping[str, render.Part]:
-    return dict(rows)

@@ -12,10 +12,11 @@ from typing import Any
 from django.http import QueryDict
 
 from dashboard import render
-from dashboard.errors import BadInput, ClusterError, NotFound
+from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
 from dashboard.insight import findings_for
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Row
+from dashboard.kube.access import allowed
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
@@ -110,16 +111,37 @@ class DetailScreen(Screen):
         if seen.denied is not None:
             raise seen.denied
         await self.runtime.ready({self.kind.plural})
-        if self._object() is None and self.last is None:
+        found = self._object()
+        if found is not None:
+            self.last = found
+        if self.last is None:
             raise NotFound(
                 f"There is no {self.kind.singular} {self.name}"
                 + (f" in namespace {self.namespace}." if self.namespace else "."),
                 next_step="It may have been deleted, or be reborn under another name: look at the list.",
             )
+        if self.tab in ("yaml", "logs"):
+            # These are read past the cache; an open log goes on at the API server when the right to it is taken away.
+            await self._require("get", "log" if self.tab == "logs" else None)
         if self.tab == "yaml":
             await self._read_yaml()
         if self.log is not None:
             await self.log.read()
+
+    async def _require(self, verb: str, subresource: str | None) -> None:
+        decision = await allowed(
+            self.runtime.transport,
+            verb,
+            self.kind.gvr,
+            namespace=self.namespace or None,
+            name=self.name,
+            subresource=subresource,
+        )
+        if not decision.allowed:
+            resource = f"{self.kind.plural}/{subresource}" if subresource else self.kind.plural
+            raise Forbidden(
+                f"You may not {verb} {resource}.", verb=verb, resource=resource, namespace=self.namespace
+            )
 
     def _object(self) -> Any | None:
         seen = self.visible[self.kind.plural].namespaces
@@ -452,7 +474,8 @@ class LogTail:
         self._task: asyncio.Task[None] | None = None
 
     def _detail(self) -> Any:
-        pod = self.screen._object() or self.screen.last
+        pod = self.screen._object()
+        pod = self.screen.last if pod is None else pod
         return self.screen.kind.detail(pod)
 
     @property

@@ -57,6 +57,8 @@ class Command(BaseCommand):
             return False
         self._say("No kubeconfig found: starting the sandbox, a real Kubernetes cluster on this machine.")
         Sandbox(settings.CLUSTER_UI_SANDBOX).up()
+        # `make clean` deletes the sandbox that was started from here, and no other.
+        (settings.HOME / "sandbox").write_text(settings.CLUSTER_UI_SANDBOX)
         kubeconfig = sandbox_kubeconfig()
         self._say(f"The sandbox is up. For kubectl: export KUBECONFIG={kubeconfig}")
         return True

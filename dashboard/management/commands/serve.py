@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from typing import Any
 
 import uvicorn
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+STALLED_SECONDS = 25.0
+
+
+class PatientProtocol(WebSocketsSansIOProtocol):
+    """Cuts a socket whose browser has not read for 25 s.
+
+    A polite close would wait, like everything else, until the browser reads.
+    """
+
+    _cut: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._cut = asyncio.get_running_loop().call_later(STALLED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
 
 
 class Command(BaseCommand):
@@ -25,7 +49,9 @@ class Command(BaseCommand):
             port=options["port"],
             lifespan="on",
             loop="uvloop",
-            ws="websockets-sansio",
+            ws=PatientProtocol,
+            # A proxy in front is told of by CLUSTER_UI_HTTPS; without one, its headers are only somebody's words.
+            proxy_headers=settings.HTTPS,
             # Frames are small and shared: compressing them anew for every socket costs more than it saves.
             ws_per_message_deflate=False,
             ws_max_size=1_048_576,
@@ -35,5 +61,4 @@ class Command(BaseCommand):
             access_log=False,
             log_level="warning",
             server_header=False,
-            # A proxy's headers are believed from this machine only (uvicorn's default), or from FORWARDED_ALLOW_IPS.
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from dashboard.errors import Forbidden
 from dashboard.live.hub import Hub, Looker
@@ -29,7 +30,9 @@ class FakeRuntime:
     def release(self) -> None:
         self.leases -= 1
 
-    def subscribe(self, plurals: frozenset[str], changed: Callable[[Any], None]) -> Callable[[], None]:
+    def subscribe(
+        self, plurals: frozenset[str], changed: Callable[[Any], None], reconsider: Callable[[], None]
+    ) -> Callable[[], None]:
         self.callbacks.append(changed)
         return lambda: self.callbacks.remove(changed)
 
@@ -74,8 +77,8 @@ class Counter(Screen):
         return {}
 
 
-@pytest.fixture
-def world() -> Iterator[tuple[FakeRuntime, Hub]]:
+@pytest_asyncio.fixture
+async def world() -> AsyncIterator[tuple[FakeRuntime, Hub]]:
     runtime = FakeRuntime()
     hub = Hub(runtime)  # type: ignore[arg-type]
     yield runtime, hub
@@ -176,6 +179,51 @@ async def test_a_right_that_is_taken_away_dismisses_the_lookers(
     screen.denied = True
     await asyncio.sleep(0.06)
     assert gone == ["Not allowed"]
+
+
+async def test_a_dismissed_group_is_gone_though_its_lookers_are_still_there(
+    world: tuple[FakeRuntime, Hub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.live.hub.REVIEW_SECONDS", 0.02)
+    runtime, hub = world
+    _, _, gone = look(hub, screen := Counter(runtime))
+    screen.denied = True
+    await asyncio.sleep(0.06)
+    assert gone == ["Not allowed"]
+    assert hub.groups == {}
+    assert (runtime.leases, runtime.callbacks) == (0, [])
+
+
+async def test_a_group_whose_rights_change_ends_and_asks_to_be_looked_at_anew(
+    world: tuple[FakeRuntime, Hub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.live.hub.REVIEW_SECONDS", 0.02)
+    runtime, hub = world
+    looker, _, gone = look(hub, screen := Counter(runtime))
+    screen.name = "counter with other rights"
+    await asyncio.sleep(0.06)
+    assert gone == [""]
+    assert hub.groups == {}
+    assert (runtime.leases, runtime.callbacks) == (0, [])
+    hub.leave(looker)
+
+
+async def test_a_showing_that_fails_counts_as_late_until_one_succeeds(
+    world: tuple[FakeRuntime, Hub], caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime, hub = world
+    looker, _, _ = look(hub, screen := Counter(runtime))
+    assert looker.group.late() == 0
+    good = screen.snapshot
+    screen.snapshot = lambda: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+    runtime.change()
+    await asyncio.sleep(0.12)
+    assert looker.group.late() > 0.05
+    assert "ZeroDivisionError" in caplog.text
+    screen.snapshot = good  # type: ignore[method-assign]
+    runtime.change()
+    await asyncio.sleep(0.08)
+    assert looker.group.late() == 0
 
 
 async def test_the_last_looker_ends_the_group(world: tuple[FakeRuntime, Hub]) -> None:

@@ -103,6 +103,7 @@ def test_guessing_is_slowed_down() -> None:
     codes = [client.get("/login/?token=wrong").status_code for _ in range(12)]
     assert codes[:10] == [403] * 10
     assert codes[10:] == [429] * 2
+    assert client.get(link_create()).status_code == 302, "nobody locks the owner out"
 
 
 @pytest.mark.parametrize(
@@ -160,3 +161,7 @@ def test_an_audit_entry_is_only_ever_added() -> None:
         entry.save()
     with pytest.raises(TypeError):
         entry.delete()
+    with pytest.raises(TypeError):
+        AuditEntry.objects.update(detail="other")
+    with pytest.raises(TypeError):
+        AuditEntry.objects.all().delete()
