@@ -6,11 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import yaml
 
+from sandbox import Sandbox
 from tools.server import Server
 
 PATH = "/ws/c/tests/"
@@ -62,8 +65,20 @@ async def test_what_makes_no_sense_is_passed_over_and_the_next_look_answered(ser
         signed_in(server) as session,
         session.ws_connect(server.base + PATH, headers={"Origin": server.base}) as socket,
     ):
-        for nonsense in ("{", "[]", "3", '{"t":"look"}', '{"t":"look","view":"x","path":3}', "x" * 300_000):
-            await socket.send_str(nonsense)
+        nonsense = [
+            "{",
+            "[]",
+            "3",
+            "[" * 200_000,
+            "x" * 300_000,
+            '{"t":"look"}',
+            '{"t":"look","view":"x","path":3}',
+            look(1, "//["),
+            look(2, "/c/tests/pods/?" + "&".join(f"f{number}=1" for number in range(1500))),
+            '{"t":"look","view":3,"path":"/c/tests/pods/?q=\\ud800","have":{}}',
+        ]
+        for each in nonsense:
+            await socket.send_str(each)
         await socket.send_str(look(7, "/c/tests/nodes/"))
         frame = await heard(socket, "frame")
         assert frame["view"] == 7
@@ -94,3 +109,35 @@ async def test_a_socket_ends_soon_after_its_session(server: Server) -> None:
             "from django.contrib.sessions.models import Session; Session.objects.all().delete()",
         )
         assert (await heard(socket, "bye", seconds=30))["why"] == "signed-out"
+
+
+async def test_an_account_with_rights_in_one_namespace_sees_it_at_the_first_look(
+    cluster: Sandbox, namespace: str, tmp_path: Path
+) -> None:
+    """Cold: nothing has been listed yet, and whether all of it may be read is still being found out."""
+    api = cluster.api()
+    api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "looker"}})
+    subject = {"kind": "ServiceAccount", "name": "looker", "namespace": namespace}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+    api.post(
+        f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
+        {"metadata": {"name": "looker"}, "subjects": [subject], "roleRef": role},
+    )
+    token = api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts/looker/token", {"spec": {}})
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token["status"]["token"]}
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(yaml.safe_dump(config))
+    api.post(f"/api/v1/namespaces/{namespace}/configmaps", {"metadata": {"name": "seen"}, "data": {"a": "1"}})
+    own = Server(tmp_path / "home", kubeconfig, CLUSTER_UI_NAMESPACES=namespace)
+    await asyncio.to_thread(own.__enter__)
+    try:
+        async with signed_in(own) as session:
+            async with session.get(f"{own.base}/c/tests/configmaps/?format=json") as response:
+                assert response.status == 200, await response.text()
+                names = [row["name"] for row in (await response.json())["rows"]]
+                assert "seen" in names
+            async with session.get(f"{own.base}/c/tests/nodes/?format=json") as response:
+                assert response.status == 403
+    finally:
+        await asyncio.to_thread(own.stop)
