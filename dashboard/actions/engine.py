@@ -23,6 +23,7 @@ from dashboard.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    Protected,
     ReadOnly,
     Unauthenticated,
     Unavailable,
@@ -34,7 +35,7 @@ from dashboard.models import AuditEntry, Change
 
 from . import records
 from . import token as tokens
-from .action import Action, Manifest, Order, Preview, Target, Touched
+from .action import Action, Confidential, Manifest, Order, Preview, Target, Touched, Write
 from .diff import Line, diff_lines, effect_digest
 from .permits import changes_required
 from .problems import StaleView, Unrecorded, Unsettled
@@ -47,7 +48,7 @@ JITTER_SECONDS = 0.05
 # How long the second of two submits waits for the first one's end.
 WAIT_SECONDS = 15.0
 # Errors that say the cluster (or this dashboard) decided against it; others say that something broke.
-_REFUSALS = (BadInput, Conflict, Forbidden, Invalid, NotFound, ReadOnly, Unauthenticated)
+_REFUSALS = (BadInput, Conflict, Forbidden, Invalid, NotFound, Protected, ReadOnly, Unauthenticated)
 
 R = TypeVar("R")
 
@@ -85,8 +86,8 @@ async def change_preview(*, order: Order, objects: Objects) -> Preview:
     before, after = await _dry_run(order)
     now = datetime.now(UTC)
     told = order.action.tell(order.target, before, after, order.wanted, objects, now)
-    diff = diff_lines(before, after)
-    token = tokens.show(order, before, effect_digest(before, after)) if diff else ""
+    diff = diff_lines(*_comparable(order.action, before, after))
+    token = tokens.show(order, before, _effect(order.action, before, after)) if diff else ""
     return Preview(told=told, diff=diff, diff_words=_diff_words(diff), checked_at=now, token=token)
 
 
@@ -153,7 +154,7 @@ async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
         raise
     was, made = action.touched(before), action.touched(after)
     try:
-        await sync_to_async(records.finish)(change, order, _uid(before), was, made)
+        await sync_to_async(records.finish)(change, order, before, was, made, _result(before, after))
     except DatabaseError as error:
         raise Unrecorded(
             f"The change WAS made: {order.target} went from {action.words(was)} to {action.words(made)}. "
@@ -178,7 +179,7 @@ async def _send(order: Order, shown: tokens.Shown) -> tuple[Manifest, Manifest]:
             raise await change_stale(target=target, action=action, was=shown.touched, manifest=before)
         try:
             after = action.after(before, await _request(order, before, dry=True))
-            if effect_digest(before, after) != shown.effect:
+            if _effect(action, before, after) != shown.effect:
                 now = action.words(action.touched(after))
                 message = f"The cluster would now make something else of it: {now}."
                 raise StaleView(message, was=action.words(shown.touched), now=now)
@@ -212,18 +213,50 @@ async def _pause(attempt: int, conflict: Conflict) -> None:
 
 
 async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
-    target, write = order.target, order.action.write(manifest, order.wanted)
+    action = order.action
+    if not isinstance(action, Confidential):
+        return await _sent(order, action.write(manifest, order.wanted), manifest, dry=dry)
+    wanted = await action.supply(order, manifest, dry=dry)
+    write = action.write(manifest, wanted)
+    try:
+        return {**write.body, **await _sent(order, write, manifest, dry=dry)}
+    except ClusterError as error:
+        action.scrub(error, wanted)
+        raise
+
+
+def _comparable(action: Action, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
+    return action.shown(before, after) if isinstance(action, Confidential) else (before, after)
+
+
+def _effect(action: Action, before: Manifest, after: Manifest) -> str:
+    return effect_digest(*_comparable(action, before, after))
+
+
+async def _sent(order: Order, write: Write, manifest: Manifest, *, dry: bool) -> Manifest:
+    target = order.target
     precondition = {"resourceVersion": manifest["metadata"]["resourceVersion"], "uid": _uid(manifest)}
-    body = {**write.body, "metadata": {**write.body.get("metadata", {}), **precondition}}
+    body = dict(write.body)
+    query = {"fieldManager": MANAGER} if write.method in ("PATCH", "PUT") else {}
+    if write.method == "DELETE":
+        # The options in a DELETE's body are all that counts: beside it the query is not read.
+        body |= {"preconditions": precondition, **({"dryRun": ["All"]} if dry else {})}
+    elif write.method == "POST":
+        body["deleteOptions"] = {**body.get("deleteOptions", {}), "preconditions": precondition}
+    else:
+        body["metadata"] = {**body.get("metadata", {}), **precondition}
+    if dry and write.method != "DELETE":
+        query["dryRun"] = "All"
     response = await order.transport.request(
         write.method,
         target.gvr,
         namespace=target.namespace,
         name=target.name,
         subresource=write.subresource or None,
-        query={"fieldManager": MANAGER, **({"dryRun": "All"} if dry else {})},
+        query=query,
         body=msgspec.json.encode(body),
         content_type=write.content_type,
+        accept=write.accept,
     )
     return msgspec.json.decode(response.body, type=dict[str, Any])
 
@@ -235,6 +268,10 @@ async def _look_again(order: Order, lost: _Lost, change: Change) -> tuple[Manife
     target, action = order.target, order.action
     try:
         found = await change_read(transport=order.transport, target=target)
+    except NotFound:
+        if action.write(lost.before, order.wanted).method in ("DELETE", "POST"):
+            return lost.before, lost.after
+        found = None
     except ClusterError:
         found = None
     if found is not None and _uid(found) == _uid(lost.before):
@@ -278,6 +315,16 @@ async def _to_its_end(work: Coroutine[Any, Any, R]) -> R:
     _running.add(task)  # a task that nobody holds may be collected
     task.add_done_callback(_running.discard)
     return await asyncio.shield(task)
+
+
+def _result(before: Manifest, after: Manifest) -> dict[str, Any]:
+    """What following a change needs to know: which generation it made, and who keeps the object."""
+    owners = before["metadata"].get("ownerReferences") or ()
+    controller = next((owner for owner in owners if owner.get("controller")), None)
+    return {
+        "generation": after["metadata"].get("generation"),
+        "controller": {key: controller[key] for key in ("kind", "name", "uid")} if controller else None,
+    }
 
 
 def _uid(manifest: Manifest) -> str:
