@@ -167,7 +167,7 @@ class Keyed(Protocol):
     def on(self, wanted: Wanted) -> Action:
         """The action on just the keys that are wanted."""
 
-    def back(self, manifest: Manifest) -> Wanted:
+    def back(self, manifest: Manifest) -> Wanted | None:
         """What to want to get back to the object as it is in ``manifest``; used instead of ``inverse``."""
 
 
@@ -177,9 +177,6 @@ class Confidential(Action, Protocol):
 
     Its writes ask for metadata answers, so what was sent stands for the content in what ``after`` is given.
     """
-
-    def narrowed(self, wanted: Wanted) -> Action:
-        """The action for one order."""
 
     async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
         """What to write in full, fetched where the order only names it. Not ``dry``: a write follows at once."""

@@ -19,8 +19,9 @@ from .deployments import SCALE
 from .engine import change_apply, change_preview, change_read, change_stale
 from .problems import StaleView
 from .restarts import RESTART
+from .secrets import ROTATE
 
-ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE, RESTART)}
+ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE, RESTART, ROTATE)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
