@@ -55,6 +55,8 @@ def restore(base: str, typed: str) -> str:
                 ending = old[there][1] or usual
             elif ending:
                 ending = usual
+            if not content and ending == "\n" and made and made[-1].endswith("\r"):
+                ending = "\r"  # or these two endings would become one
             made.append(content + ending)
     return "".join(made)
 
