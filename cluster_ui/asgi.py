@@ -16,6 +16,7 @@ django_application = get_asgi_application()  # sets Django up: what follows may 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 
+from dashboard.live.rotations import rotations  # noqa: E402
 from dashboard.live.runtime import runtime  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.sockets import SameOriginOnly  # noqa: E402
@@ -44,8 +45,10 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await runtime.start()
+            rotations.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            await rotations.stop()
             await runtime.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

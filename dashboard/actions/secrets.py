@@ -16,18 +16,20 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from asgiref.sync import sync_to_async
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound, ReadOnly
 from dashboard.insight import Effect, Notice, Objects
 from dashboard.insight.secretuse import Consumer, Use, secret_consumers
 from dashboard.insight.words import Parts, bold, code, parts, plain
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kinds.rows import plural
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
-from dashboard.models import Change
+from dashboard.models import Change, Rotation
 
 from .action import Actor, Manifest, Order, Preview, Progress, Target, Told, Touched, Wanted, Write, pointer
 from .engine import MANAGER, change_access, change_apply, change_preview, change_read
@@ -79,9 +81,44 @@ async def secret_rotate_preview(
     """What a new value would do. Raises BadInput for a key or value that cannot be: nothing is sent then."""
     order = await _order(transport, actor, namespace, name, key, value)
     preview = await change_preview(order=order, objects=objects)
-    accounts = await _service_accounts(transport, namespace, name)
-    told = dataclasses.replace(preview.told, effects=(*preview.told.effects, *accounts))
+    return await with_asked(preview, transport=transport, order=order, objects=objects)
+
+
+async def with_asked(preview: Preview, *, transport: Transport, order: Order, objects: Objects) -> Preview:
+    """The preview, with what has to be asked of the API server: ServiceAccounts, the right to each restart, and
+    whether an earlier rotation is still under way.
+    """
+    target, action, told = order.target, order.action, preview.told
+    if not isinstance(action, Rotate):
+        return preview
+    notices = list(told.notices)
+    stages = [
+        each.ref
+        for each in secret_consumers(objects, target.namespace, target.name, action.key)
+        if each.restartable
+    ]
+    for ref in stages:
+        gvr = KINDS[ref.plural].gvr
+        right = await allowed(transport, "patch", gvr, namespace=ref.namespace, name=ref.name)
+        if not right.allowed:
+            title = f"{ref.name} will keep the old value"
+            text = f"Your account may not patch {ref.plural} in namespace {ref.namespace}: ask somebody to restart it."
+            notices.append(Notice("warn", title, text, ref))
+    if order.undoes is None and await sync_to_async(_under_way)(target):
+        text = "Its restarts are not finished yet; those of this change then run beside them."
+        notices.append(Notice("warn", "An earlier rotation of this Secret is under way", text))
+    accounts = await _service_accounts(transport, target.namespace, target.name)
+    told = dataclasses.replace(told, effects=(*told.effects, *accounts), notices=tuple(notices))
     return dataclasses.replace(preview, told=told)
+
+
+def _under_way(target: Target) -> bool:
+    return Rotation.objects.filter(
+        state=Rotation.State.RESTARTING,
+        change__context=target.context,
+        change__namespace=target.namespace,
+        change__name=target.name,
+    ).exists()
 
 
 async def secret_rotate_apply(

@@ -28,7 +28,7 @@ from dashboard.insight.secretuse import READ
 from dashboard.kube.config import slug
 from dashboard.models import Change, Rotation
 
-from .runtime import Runtime
+from .runtime import Runtime, runtime
 
 log = logging.getLogger(__name__)
 
@@ -109,3 +109,6 @@ class Rotations:
             return
         except ClusterError as error:
             log.warning("%s waits: %s", rotation, error.message)
+
+
+rotations = Rotations(runtime)

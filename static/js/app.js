@@ -2,6 +2,7 @@
 import { startCharts } from "./chartloader.js";
 import { startLive } from "./live.js";
 import { startNavigation } from "./navigation.js";
+import { startSecrets } from "./secrets.js";
 import { startTimes } from "./times.js";
 import { startUi } from "./ui.js";
 
@@ -10,3 +11,4 @@ startUi();
 startNavigation();
 startCharts();
 startLive();
+startSecrets();

@@ -17,6 +17,7 @@ from .chrome import ChromeScreen
 from .detail import DetailScreen
 from .listing import ListScreen
 from .overview import OverviewScreen
+from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
 
 __all__ = ["Screen", "chrome_screen", "screen_for"]
@@ -28,6 +29,8 @@ SCREENS: dict[str, type[Screen]] = {
     "detail": DetailScreen,
     "scale": ScaleScreen,
     "change": ChangeScreen,
+    "rotate": RotateScreen,
+    "rotation": RotationScreen,
 }
 
 
