@@ -17,11 +17,12 @@ from . import records
 from .action import Action, Actor, Keyed, Order, Preview, Progress, Target, TellsWayBack
 from .deployments import SCALE
 from .engine import change_apply, change_preview, change_read, change_stale
+from .pods import DELETE, EVICT
 from .problems import StaleView
 from .restarts import RESTART
 from .secrets import ROTATE
 
-ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE, RESTART, ROTATE)}
+ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE, RESTART, ROTATE, DELETE, EVICT)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ def last_manager(manifest: Manifest, path: str) -> tuple[str, datetime | None]:
 
     Of several owners the latest. A write through the scale subresource carries no time.
     """
-    keys = [f"f:{step}" for step in path.strip("/").split("/")] if path else []
+    keys = [f"f:{step.replace('~1', '/').replace('~0', '~')}" for step in path.strip("/").split("/")] if path else []
     owners = []
     for entry in manifest["metadata"].get("managedFields") or ():
         fields = entry.get("fieldsV1") or {}

@@ -12,12 +12,12 @@ from dashboard.errors import NotFound
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 
+from .action import ObjectActionScreen
 from .change import ChangeScreen
 from .chrome import ChromeScreen
 from .detail import DetailScreen
 from .listing import ListScreen
 from .overview import OverviewScreen
-from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
 
 __all__ = ["Screen", "chrome_screen", "screen_for"]
@@ -28,9 +28,9 @@ SCREENS: dict[str, type[Screen]] = {
     "list": ListScreen,
     "detail": DetailScreen,
     "scale": ScaleScreen,
+    "restart": ObjectActionScreen,
+    "delete": ObjectActionScreen,
     "change": ChangeScreen,
-    "rotate": RotateScreen,
-    "rotation": RotationScreen,
 }
 
 

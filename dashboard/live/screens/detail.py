@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import aclosing, suppress
@@ -29,7 +30,6 @@ from .charts import replicas_chart, replicas_table
 from .common import fresh_part, iso, list_url, object_url, ref_url, rights_key, row_part, visibility
 from .events import event_rows
 from .problems import problem_rows
-from .secret import SecretCard
 
 EVENTS, PODS = 50, 100
 LOG_LINES = 500
@@ -69,7 +69,6 @@ class DetailScreen(Screen):
         self.gone_at = ""
         self.yaml: tuple[str, str] = ("", "")  # of which resource version, its text
         self.log = LogTail(self) if tab == "logs" else None
-        self.secret = SecretCard(self) if plural == "secrets" and tab == "overview" else None
 
     @property
     def tabs(self) -> dict[str, str]:
@@ -84,7 +83,6 @@ class DetailScreen(Screen):
             self.name,
             self.tab,
             self.params.urlencode() if self.tab == "logs" else "",
-            self.secret.readable if self.secret else True,
             rights_key(self.visible),
         )
 
@@ -109,8 +107,6 @@ class DetailScreen(Screen):
             await self._read_yaml()
         if self.log is not None:
             await self.log.read()
-        if self.secret is not None:
-            await self.secret.read()
 
     def _object(self) -> Any | None:
         seen = self.visible[self.kind.plural].namespaces
@@ -146,8 +142,6 @@ class DetailScreen(Screen):
                 lists["events"] = event_rows(self.runtime, self._events(8))
                 if self._has_pods:
                     lists["pods"] = self._pods(obj)
-                if self.secret is not None:
-                    regions |= self.secret.regions(obj.metadata.resource_version)
                 if self.kind.plural == "deployments":
                     steps = self.runtime.history.of(self.namespace, self.name)
                     charts["replicas"] = replicas_chart(steps)
@@ -344,8 +338,6 @@ class DetailScreen(Screen):
         self.changed = changed
         if self.log is not None:
             self.log.follow(changed)
-        if self.secret is not None:
-            self.secret.changed = changed
 
     def close(self) -> None:
         self.changed = None
@@ -353,8 +345,6 @@ class DetailScreen(Screen):
             self._reading.cancel()
         if self.log is not None:
             self.log.stop()
-        if self.secret is not None:
-            self.secret.close()
 
     @property
     def _namespace_query(self) -> str:
@@ -398,18 +388,18 @@ class DetailScreen(Screen):
         }
 
     def _kubectl(self) -> str:
-        where = f" -n {self.namespace}" if self.namespace else ""
-        what = f"{self.kind.plural} {self.name}{where}"
+        where = ["-n", self.namespace] if self.namespace else []
+        what = [self.kind.plural, self.name, *where]
         match self.tab:
             case "yaml":
-                return f"kubectl get {what} -o yaml"
+                return shlex.join(["kubectl", "get", *what, "-o", "yaml"])
             case "events":
-                return f"kubectl events --for {self.kind.singular.lower()}/{self.name}{where}"
+                return shlex.join(["kubectl", "events", "--for", f"{self.kind.plural}/{self.name}", *where])
             case "logs":
                 assert self.log is not None  # noqa: S101 # made with this tab
                 return self.log.kubectl()
             case _:
-                return f"kubectl describe {what}"
+                return shlex.join(["kubectl", "describe", *what])
 
 
 STATE_WORDS = {"info": "Changing", "warn": "Worth a look", "bad": "Needs a person"}
@@ -552,8 +542,9 @@ class LogTail:
         }
 
     def kubectl(self) -> str:
-        previous = " --previous" if self.previous else ""
-        return (
-            f"kubectl logs {self.screen.name} -n {self.screen.namespace} -c {self.container}"
-            f" --tail={LOG_LINES}{previous}"
-        )
+        return shlex.join(
+            [
+                "kubectl", "logs", self.screen.name, "-n", self.screen.namespace, "-c", self.container,
+                f"--tail={LOG_LINES}", *(["--previous"] if self.previous else ["--follow"]),
+            ]
+        )  # fmt: skip
