@@ -188,6 +188,22 @@ class Confidential(Action, Protocol):
         """Takes the values out of what the cluster said."""
 
 
+@runtime_checkable
+class Sums(Protocol):
+    """An action for which “from these values to those” would say too much."""
+
+    def summary(self, change: Change) -> str:
+        """What a change did, as the beginning of a sentence."""
+
+
+@runtime_checkable
+class Differs(Protocol):
+    """An action that shows what it writes in a way of its own, not as the lines of the object's YAML."""
+
+    def diff(self, before: Manifest, after: Manifest) -> tuple[Line, ...]:
+        """The changed lines; empty when both are alike."""
+
+
 def pointer(manifest: Mapping[str, Any], path: str) -> Any:
     """The value at a JSON Pointer, or None."""
     value: Any = manifest

@@ -35,7 +35,7 @@ from dashboard.models import AuditEntry, Change
 
 from . import records
 from . import token as tokens
-from .action import Action, Confidential, Manifest, Order, Preview, Target, Touched, Write
+from .action import Action, Confidential, Differs, Manifest, Order, Preview, Target, Touched, Write
 from .diff import Line, diff_lines, effect_digest
 from .permits import changes_required
 from .problems import StaleView, Unrecorded, Unsettled
@@ -86,7 +86,8 @@ async def change_preview(*, order: Order, objects: Objects) -> Preview:
     before, after = await _dry_run(order)
     now = datetime.now(UTC)
     told = order.action.tell(order.target, before, after, order.wanted, objects, now)
-    diff = diff_lines(*_comparable(order.action, before, after))
+    compare = order.action.diff if isinstance(order.action, Differs) else diff_lines
+    diff = compare(*_comparable(order.action, before, after))
     token = tokens.show(order, before, _effect(order.action, before, after)) if diff else ""
     return Preview(told=told, diff=diff, diff_words=_diff_words(diff), checked_at=now, token=token)
 

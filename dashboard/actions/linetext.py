@@ -56,7 +56,7 @@ def restore(base: str, typed: str) -> str:
             elif ending:
                 ending = usual
             if not content and ending == "\n" and made and made[-1].endswith("\r"):
-                ending = "\r"  # or these two endings would become one
+                made[-1] += "\n"  # or these two endings would become one; the line that came before gives way
             made.append(content + ending)
     return "".join(made)
 

@@ -15,6 +15,7 @@ from dashboard.models import Change
 
 from . import records
 from .action import Action, Actor, Keyed, Order, Preview, Progress, Target, TellsWayBack
+from .configmaps import EDIT
 from .deployments import SCALE
 from .engine import change_apply, change_preview, change_read, change_stale
 from .pods import DELETE, EVICT
@@ -22,7 +23,7 @@ from .problems import StaleView
 from .restarts import RESTART
 from .secrets import ROTATE
 
-ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE, RESTART, ROTATE, DELETE, EVICT)}
+ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE, RESTART, ROTATE, EDIT, DELETE, EVICT)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

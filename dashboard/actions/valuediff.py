@@ -13,7 +13,7 @@ from .linetext import blocks, editable, split
 # More lines of one key than this help nobody; a page of them would be slow.
 MOST_LINES = 400
 MOST_LETTERS = 2000  # of one line
-_ENDINGS = {"\r\n": "␍", "\r": "␍ alone"}
+_ENDINGS = {"\r\n": " [CRLF]", "\r": " [CR]", "\n": " [LF]"}
 
 
 def value_lines(before: Manifest, after: Manifest) -> tuple[Line, ...]:
@@ -30,9 +30,10 @@ def value_lines(before: Manifest, after: Manifest) -> tuple[Line, ...]:
 
 
 def text_lines(old: str, new: str) -> tuple[Line, ...]:
-    """The changed lines between two texts. A line whose ending is not a line feed, or that has none, says so."""
+    """The changed lines between two texts. A line without an ending says so, and where endings differ every line does."""
     a, b = split(old), split(new)
-    mixed = any(ending == "\r" or ending == "\r\n" for _, ending in (*a, *b))
+    # Where all lines end alike there is nothing to tell apart.
+    mixed = len({ending for _, ending in (*a, *b) if ending}) > 1
     lines: list[Line] = []
     steps = list(blocks(a, b))
     for index, (tag, a1, a2, b1, b2) in enumerate(steps):
@@ -100,7 +101,7 @@ def _shown(line: TextLine, mixed: bool) -> str:
         text = f"{text[:MOST_LETTERS]}… {len(text) - MOST_LETTERS} more letters"
     if not ending:
         return f"{text} (no line ending here)"
-    return text + (_ENDINGS.get(ending, "␊") if mixed else "")
+    return text + (_ENDINGS[ending] if mixed else "")
 
 
 def _mark(line: str, other: str) -> str:

@@ -170,7 +170,7 @@ def _word(ways: set[Way], consumer: Consumer) -> str:
 
 def _reads(touched: tuple[Use, ...], keys: Collection[str]) -> str:
     if any(use.keys is None for use in touched):
-        return " uses all keys" if len(keys) > 1 else f" uses {next(iter(keys))}"
+        return " uses every key of it" if len(keys) > 1 else f" uses {next(iter(keys))}"
     named = sorted({key for use in touched for key in use.keys or () if key in keys})
     return f" uses {listed(named)}" if len(named) < 4 else f" uses {plural(len(named), 'changed key')}"
 

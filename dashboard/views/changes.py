@@ -110,7 +110,7 @@ async def _show(
             "form_template": "forms/undo.html",
             "form": {
                 "action_url": reverse("undo", args=[made.pk]),
-                "sentence": f"This takes back what {made.user.get_username()} did: {what(made).lower()}.",
+                "sentence": f"This takes back what {made.user.get_username()} did: {_in_sentence(what(made))}.",
             },
             "readonly": None,
             "cluster_name": cluster.cluster.name,
@@ -122,3 +122,8 @@ async def _show(
     )
     response.status_code = status
     return response
+
+
+def _in_sentence(words: str) -> str:
+    """Words that begin a sentence, within one; the rest may be names, which stay as they are."""
+    return words[:1].lower() + words[1:]

@@ -23,10 +23,13 @@ class Offer:
 
 
 RESTART = Offer("restart", "Restart…", "restart", (("patch", ""),))
+ROTATE = Offer("rotate", "Rotate…", "restart", (("patch", ""),))
 OFFERS: dict[str, tuple[Offer, ...]] = {
     "deployments": (Offer("scale", "Scale…", "scale", (("patch", "scale"),)), RESTART),
     "statefulsets": (RESTART,),
     "daemonsets": (RESTART,),
+    "secrets": (ROTATE,),
+    "configmaps": (Offer("edit", "Edit…", "file", (("patch", ""),)),),
     # Which of both is used depends on whether a budget covers the pod.
     "pods": (Offer("delete", "Delete…", "x", (("delete", ""), ("create", "eviction"))),),
 }

@@ -1,5 +1,6 @@
 // The one entry: starts the parts, each of which listens for what concerns it.
 import { startCharts } from "./chartloader.js";
+import { startEditor } from "./editor.js";
 import { startLive } from "./live.js";
 import { startNavigation } from "./navigation.js";
 import { startSecrets } from "./secrets.js";
@@ -12,3 +13,4 @@ startNavigation();
 startCharts();
 startLive();
 startSecrets();
+startEditor();

@@ -16,8 +16,10 @@ from .action import ObjectActionScreen
 from .change import ChangeScreen
 from .chrome import ChromeScreen
 from .detail import DetailScreen
+from .edit import EditScreen
 from .listing import ListScreen
 from .overview import OverviewScreen
+from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
 
 __all__ = ["Screen", "chrome_screen", "screen_for"]
@@ -30,7 +32,11 @@ SCREENS: dict[str, type[Screen]] = {
     "scale": ScaleScreen,
     "restart": ObjectActionScreen,
     "delete": ObjectActionScreen,
+    "edit": EditScreen,
+    "values": DetailScreen,
     "change": ChangeScreen,
+    "rotate": RotateScreen,
+    "rotation": RotationScreen,
 }
 
 

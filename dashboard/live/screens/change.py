@@ -11,6 +11,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard import render
+from dashboard.actions.action import Sums
 from dashboard.actions.undo import ACTIONS, UndoState, change_follow, change_undo_state
 from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
@@ -22,7 +23,7 @@ from dashboard.queries.access import Visible, visible
 
 from .common import fresh_part, iso, list_url, object_url, rights_key
 
-FOLLOWED = frozenset({"deployments", "statefulsets", "daemonsets", "replicasets", "pods"})
+FOLLOWED = frozenset({"deployments", "statefulsets", "daemonsets", "replicasets", "pods", "configmaps"})
 ROLLED = frozenset({"deployments", "statefulsets", "daemonsets"})
 
 
@@ -146,6 +147,8 @@ def what(change: Change) -> str:
     if change.state != Change.State.DONE:
         return "It is not known yet whether it was made"
     action = ACTIONS[change.action]
+    if isinstance(action, Sums):
+        return action.summary(change)
     was, made = ({path: pair[at] for path, pair in change.touched.items()} for at in (0, 1))
     words = f"{action.words(was)} → {action.words(made)}"
     return words[:1].upper() + words[1:]
