@@ -154,6 +154,9 @@ DATABASES: dict[str, Any] = {
         conn_health_checks=True,
     )
 }
+if _password_file := os.environ.get("CLUSTER_UI_DATABASE_PASSWORD_FILE"):
+    # As container engines hand a secret over: not in an environment that `inspect` shows.
+    DATABASES["default"]["PASSWORD"] = Path(_password_file).read_text().strip()
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # WAL lets readers go on while one writes; IMMEDIATE takes the write lock at the start of a transaction, where
     # waiting helps, not in its middle, where SQLite can only fail.

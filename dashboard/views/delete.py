@@ -68,7 +68,7 @@ async def delete(
             status = error.status
             if isinstance(error, BadInput) and error.field:
                 errors[error.field] = error.message
-        # A name that was not typed right takes nothing back: the preview stays beside the message.
+        # A name that was not typed right takes nothing back: the preview stays, with the message in it.
         if form.refusal is None and ("error" not in said or "confirm" in errors):
             try:
                 preview = await pod_delete_preview(
@@ -81,6 +81,9 @@ async def delete(
                     budgets_known=known,
                 )
                 said["preview"] = preview_context(cluster, preview)
+                if "confirm" in errors:
+                    wrong = said.pop("error")
+                    said["preview"]["notices"].insert(0, {"state": "bad", **wrong})
             except ClusterError as error:
                 said["error"] = error_context(error)
                 status = error.status if request.method == "POST" else 200
