@@ -184,8 +184,8 @@ class Confidential(Action, Protocol):
     def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
         """Both as they may be shown and compared."""
 
-    def scrub(self, error: ClusterError, wanted: Wanted) -> None:
-        """Takes the values out of what the cluster said."""
+    def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
+        """Takes the values, old and new, out of what the cluster said."""
 
 
 @runtime_checkable

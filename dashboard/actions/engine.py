@@ -222,7 +222,7 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
     try:
         return {**write.body, **await _sent(order, write, manifest, dry=dry)}
     except ClusterError as error:
-        action.scrub(error, wanted)
+        action.scrub(error, manifest, wanted)
         raise
 
 

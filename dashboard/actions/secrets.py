@@ -259,24 +259,22 @@ class Rotate:
                 name=error.name,
             ) from error
 
-    def scrub(self, error: ClusterError, wanted: Wanted) -> None:
-        """Takes the value out of what the cluster said: an admission rule may quote it."""
-        encoded = wanted.get("value", "")
-        raw = base64.b64decode(encoded).decode("utf-8", "replace")
-        quoted = json.dumps(raw, ensure_ascii=False)[1:-1]
-        texts = (encoded, encoded.rstrip("="), raw, raw.strip(), quoted)
-        hide = [text for text in texts if len(text) >= SHORTEST]
-        for text in hide:
-            error.message = error.message.replace(text, "(hidden)")
+    def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
+        """Takes every value out of what the cluster said: an admission rule may quote what is and what was."""
+        values = {*(manifest.get("data") or {}).values(), wanted.get("value", "")}
+        hide = sorted({text for value in values for text in _spellings(value)}, key=len, reverse=True)
+
+        def clean(said: str) -> str:
+            for text in hide:
+                said = said.replace(text, "(hidden)")
+            return said
+
+        error.message = clean(error.message)
         error.args = (error.message,)
         if isinstance(error, Invalid):
-            causes = []
-            for cause in error.causes:
-                message = cause.message
-                for text in hide:
-                    message = message.replace(text, "(hidden)")
-                causes.append(dataclasses.replace(cause, message=message))
-            error.causes = tuple(causes)
+            error.causes = tuple(
+                dataclasses.replace(cause, message=clean(cause.message)) for cause in error.causes
+            )
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
         return Write(
@@ -442,6 +440,15 @@ def _changeable(manifest: Manifest) -> None:
 
 def _backup_target(target: Target, digest: str) -> Target:
     return dataclasses.replace(target, name=backup_name(target.name, digest))
+
+
+def _spellings(encoded: str) -> Iterator[str]:
+    """How a value may be quoted; without those that are in any text by chance."""
+    raw = base64.b64decode(encoded).decode("utf-8", "replace")
+    quoted = json.dumps(raw, ensure_ascii=False)[1:-1]
+    for text in (encoded, encoded.rstrip("="), raw, raw.strip(), quoted):
+        if len(text) >= SHORTEST:
+            yield text
 
 
 def _size(value: str) -> str:
