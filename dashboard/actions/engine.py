@@ -89,7 +89,8 @@ async def change_preview(*, order: Order, objects: Objects) -> Preview:
     compare = order.action.diff if isinstance(order.action, Differs) else diff_lines
     diff = compare(*_comparable(order.action, before, after))
     token = tokens.show(order, before, _effect(order.action, before, after)) if diff else ""
-    return Preview(told=told, diff=diff, diff_words=_diff_words(diff), checked_at=now, token=token)
+    words = _diff_words(order.action.write(before, order.wanted), diff)
+    return Preview(told=told, diff=diff, diff_words=words, checked_at=now, token=token)
 
 
 async def change_apply(*, order: Order, token: str) -> Change:
@@ -332,6 +333,8 @@ def _uid(manifest: Manifest) -> str:
     return str(manifest["metadata"]["uid"])
 
 
-def _diff_words(diff: tuple[Line, ...]) -> str:
+def _diff_words(write: Write, diff: tuple[Line, ...]) -> str:
     changed = max(sum(line.sign == "+" for line in diff), sum(line.sign == "-" for line in diff))
-    return f"{changed} {'line' if changed == 1 else 'lines'}, field manager {MANAGER}"
+    lines = f"{changed} {'line' if changed == 1 else 'lines'}"
+    # The server itself marks what is deleted: there is no field manager then.
+    return f"{lines}, field manager {MANAGER}" if write.method in ("PATCH", "PUT") else lines
