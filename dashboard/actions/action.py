@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from dashboard.errors import ClusterError
 from dashboard.insight import Effect, Notice, Objects, PodSet
-from dashboard.kinds.base import GVR, State
+from dashboard.kinds.base import GVR, Ref, State
 from dashboard.kube.transport import Transport
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far an applied change has come. ``percent`` is 0–100, None when it cannot be told."""
+    """How far an applied change has come. ``percent`` is 0–100, None when it cannot be told; ``restart`` are the
+    workloads that must be restarted to see it.
+    """
 
     state: State
     headline: str
@@ -100,6 +102,7 @@ class Progress:
     percent: int | None
     sets: tuple[PodSet, ...] = ()
     done: bool = False
+    restart: tuple[Ref, ...] = ()
 
 
 class Action(Protocol):

@@ -14,7 +14,8 @@ from django.db.models import Q
 
 from dashboard.errors import ClusterError, Forbidden, NotFound, ReadOnly
 from dashboard.insight import Notice, Objects
-from dashboard.insight.configmapuse import change_effects, consumers, stale_pods
+from dashboard.insight.configmapuse import RESTARTABLE, change_effects, consumers, stale_pods
+from dashboard.kinds.base import Ref
 from dashboard.kinds.configmaps import CONFIGMAPS
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.transport import Transport
@@ -24,8 +25,9 @@ from .action import Actor, Manifest, Order, Preview, Progress, Target, Told, Tou
 from .configmap_plan import Draft, Merged, Plan, plan
 from .configmap_values import Value, digest, size_words, values
 from .diff import Line
-from .engine import MANAGER, change_access, change_apply, change_preview, change_read
+from .engine import MANAGER, change_access, change_apply, change_preview, change_read, to_its_end
 from .formats import Flaw, flaw
+from .restarts import workload_restart_apply, workload_restart_preview
 from .valuediff import value_lines
 from .writers import last_manager
 
@@ -84,10 +86,13 @@ class EditForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
-    """An edit, shown. ``preview`` is None when nothing is to be written."""
+    """An edit, shown. ``preview`` is None when nothing is to be written; ``restarts`` are the workloads that see it only
+    after a restart.
+    """
 
     preview: Preview | None
     merged: tuple[Merged, ...]
+    restarts: tuple[Ref, ...] = ()
 
 
 async def configmap_values(*, transport: Transport, namespace: str, name: str) -> dict[str, Value]:
@@ -138,7 +143,11 @@ async def configmap_edit_preview(
         return Edited(preview=None, merged=found.merged)
     preview = await change_preview(order=_order(transport, actor, target, found.wanted), objects=objects)
     notices = (*_merge_notices(found.merged), *(_flaw_notice(each) for each in flaws), *preview.told.notices)
-    return Edited(preview=replace(preview, told=replace(preview.told, notices=notices)), merged=found.merged)
+    return Edited(
+        preview=replace(preview, told=replace(preview.told, notices=notices)),
+        merged=found.merged,
+        restarts=restarts_needed(objects, namespace, name, found.mine),
+    )
 
 
 async def configmap_edit_apply(
@@ -155,6 +164,51 @@ async def configmap_edit_apply(
     target = _target(transport, namespace, name)
     found, _ = await _planned(transport, target, draft, objects)
     return await change_apply(order=_order(transport, actor, target, found.wanted), token=token)
+
+
+async def configmap_restart(
+    *, transport: Transport, actor: Actor, change: Change, chosen: Collection[str], objects: Objects
+) -> None:
+    """Restart those of the workloads that need it which were chosen ("deployments/web"), once for a change. Each restart
+    is a change of its own; what became of each is kept in ``change.result["restarts"]``.
+    """
+    needed = restarts_needed(objects, change.namespace, change.name, changed_keys(change))
+    wanted = [ref for ref in needed if f"{ref.plural}/{ref.name}" in chosen]
+    again = Change.objects.filter(pk=change.pk, result__has_key="restarts")
+    # One statement decides, so that the second of two submits restarts nothing.
+    if not wanted or not await Change.objects.filter(pk=change.pk).exclude(pk__in=again.values("pk")).aupdate(
+        result={**change.result, "restarts": []}
+    ):
+        return
+    await to_its_end(_restart(transport, actor, change, wanted, objects))
+
+
+async def _restart(
+    transport: Transport, actor: Actor, change: Change, wanted: Collection[Ref], objects: Objects
+) -> None:
+    done: list[dict[str, str]] = []
+    for ref in wanted:
+        where = {"plural": ref.plural, "namespace": ref.namespace, "name": ref.name}
+        said = ""
+        try:
+            preview = await workload_restart_preview(
+                transport=transport, actor=actor, objects=objects, **where
+            )
+            await workload_restart_apply(transport=transport, actor=actor, token=preview.token, **where)
+        except ClusterError as error:
+            said = error.message
+        done.append({"kind": ref.kind, "name": ref.name, "said": said})
+    change.result = {**change.result, "restarts": done}
+    await change.asave(update_fields=["result"])
+
+
+def restarts_needed(objects: Objects, namespace: str, name: str, keys: Collection[str]) -> tuple[Ref, ...]:
+    """The workloads whose containers see new values of these keys only when they are restarted."""
+    return tuple(
+        each.ref
+        for each in consumers(objects, namespace, name)
+        if each.restartable and each.needs_restart(keys)
+    )
 
 
 async def _planned(
@@ -179,8 +233,14 @@ async def _writer(target: Target, manifest: Manifest, key: str = "") -> Writer:
     if who and who != MANAGER:
         # "unknown" is what the API server writes for a client that does not say what it is.
         return Writer("" if who == "unknown" else who, when)
+    # One that is being sent counts: the watch may tell of it before its end is recorded here.
+    done = Q(uid=manifest["metadata"]["uid"], state=Change.State.DONE)
     changes = Change.objects.filter(
-        context=target.context, uid=manifest["metadata"]["uid"], state=Change.State.DONE
+        done | Q(state=Change.State.SENDING),
+        context=target.context,
+        plural=target.plural,
+        namespace=target.namespace,
+        name=target.name,
     )
     if key:
         changes = changes.filter(Q(touched__has_key=paths[0]) | Q(touched__has_key=paths[1]))
@@ -345,10 +405,24 @@ class Edit:
         if not waiting:
             text = "Every pod that reads it only at its start was started since. Files in volumes follow by themselves."
             return Progress(state="ok", headline="Saved", text=text, percent=None, done=True)
+        restarts = change.result.get("restarts", ())
+        failed = [
+            f"{each['kind']} {each['name']} was not restarted: {each['said']}"
+            for each in restarts
+            if each["said"]
+        ]
+        under_way = {(each["kind"], each["name"]) for each in restarts if not each["said"]}
+        rest = {ref: count for ref, count in waiting.items() if (ref.kind, ref.name) not in under_way}
         said = [f"{ref.kind} {ref.name} ({plural(count, 'pod')})" for ref, count in waiting.items()]
-        text = f"The old values still run in {listed(said)}: a restart brings the new ones."
+        text = f"The old values still run in {listed(said)}"
+        text += ": a restart brings the new ones." if rest else ", which is being restarted."
         return Progress(
-            state="warn", headline="Saved; a restart is missing", text=text, percent=None, done=True
+            state="warn" if rest else "info",
+            headline="Saved; a restart is missing" if rest else "Saved; restarting",
+            text=" ".join([text, *failed]),
+            percent=None,
+            done=not under_way,
+            restart=tuple(ref for ref in rest if ref.plural in RESTARTABLE),
         )
 
 

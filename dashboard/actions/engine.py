@@ -112,7 +112,7 @@ async def change_apply(*, order: Order, token: str) -> Change:
     if not new:
         return await _ended(change)
     # A browser that leaves must not cut this in two.
-    return await _to_its_end(_apply(order, shown, change))
+    return await to_its_end(_apply(order, shown, change))
 
 
 async def change_read(*, transport: Transport, target: Target) -> Manifest:
@@ -312,7 +312,8 @@ async def _ended(change: Change) -> Change:
 _running: set[asyncio.Task[Any]] = set()
 
 
-async def _to_its_end(work: Coroutine[Any, Any, R]) -> R:
+async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
+    """Wait for work that goes on when the waiting is given up."""
     task = asyncio.create_task(work)
     _running.add(task)  # a task that nobody holds may be collected
     task.add_done_callback(_running.discard)

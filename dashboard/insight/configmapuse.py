@@ -86,6 +86,8 @@ def stale_pods(
 ) -> dict[Ref, int]:
     """How many pods of whom were started before ``since`` and so still run the old values of these keys."""
     found: dict[Ref, int] = {}
+    # The API server tells whole seconds: a pod of the same second is most likely the restart that came with the change.
+    since = since.replace(microsecond=0)
     for pod in objects.all("pods", namespace):
         created = pod.metadata.creation_timestamp
         if (

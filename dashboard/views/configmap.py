@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypedDict
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +23,7 @@ from dashboard.actions.configmaps import (
     configmap_edit_apply,
     configmap_edit_form,
     configmap_edit_preview,
+    configmap_restart,
     configmap_value,
     configmap_values,
     flaw_words,
@@ -32,6 +33,7 @@ from dashboard.actions.problems import StaleView
 from dashboard.actions.valuediff import text_lines
 from dashboard.errors import BadInput, ClusterError, NotFound
 from dashboard.insight import Objects
+from dashboard.kinds.base import Ref
 from dashboard.kube.transport import Transport
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens.common import iso, list_url, object_url
@@ -87,6 +89,13 @@ async def edit(
             step = request.POST.get("step", "preview")
             if step == "apply":
                 change = await configmap_edit_apply(**where, draft=draft, token=request.POST.get("token", ""))
+                await configmap_restart(
+                    transport=cluster.transport,
+                    actor=where["actor"],
+                    change=change,
+                    chosen=request.POST.getlist("restart"),
+                    objects=cluster.reader,
+                )
                 return HttpResponseRedirect(reverse("change", args=[change.pk]))
             if step != "preview":
                 raise BadInput(f"step is {step!r}: say preview or apply.", field="step")
@@ -105,6 +114,8 @@ async def edit(
             else:
                 said["preview"] = preview_context(cluster, edited.preview)
                 said["kept"] = _kept(draft)
+                chosen = request.POST.getlist("restart")
+                said["restarts"] = [_restart(ref, chosen) for ref in edited.restarts]
         except ClusterError as error:
             status = error.status
             said = _said(error, draft)
@@ -213,6 +224,8 @@ def unpacked(text: str | None) -> bytes | None:
         content = opener.decompress(base64.b64decode(text, validate=True), 4 * MOST_BYTES)
     except (binascii.Error, zlib.error) as error:
         raise BadInput("The form is damaged.", next_step="Open it anew.") from error
+    if not opener.eof and not opener.unconsumed_tail:
+        raise BadInput("The form is damaged.", next_step="Open it anew.")
     if opener.unconsumed_tail:
         raise BadInput(f"A file has more than the {MOST_BYTES:,} bytes that fit into a ConfigMap.")
     return content
@@ -333,6 +346,11 @@ def _side(base: bytes | None, content: bytes | None) -> dict[str, Any]:
     if old is None or new is None:
         return {"words": f"binary, {size_words(len(content))}", "lines": ()}
     return {"words": size_words(len(content)), "lines": text_lines(old, new)}
+
+
+def _restart(ref: Ref, chosen: Collection[str]) -> dict[str, Any]:
+    word = f"{ref.plural}/{ref.name}"
+    return {"value": word, "text": f"{ref.kind} {ref.name}", "checked": word in chosen}
 
 
 def _shown(key: str, value: Value, url: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from dashboard.actions.configmaps import (
     configmap_edit_apply,
     configmap_edit_form,
     configmap_edit_preview,
+    configmap_restart,
     configmap_value,
 )
 from dashboard.actions.problems import StaleView
@@ -570,6 +571,31 @@ async def test_who_uses_it_and_when_they_see_it_is_told(place: Place, mara: Acto
     assert "Deployment by-env needs other, which this takes away" in [
         text_of(effect.text) for effect in gone.preview.told.effects
     ]
+
+
+async def test_the_chosen_workloads_are_restarted_once(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS)
+    env = [{"configMapRef": {"name": "settings"}}]
+    for name in ("one", "two"):
+        spec = {"containers": [{"name": "app", "image": "app:1", "envFrom": env}]}
+        place.api.post(f"/apis/apps/v1/namespaces/{place.namespace}/deployments", workload(name, spec))
+
+    def generation(name: str) -> int:
+        found = place.api.get(f"/apis/apps/v1/namespaces/{place.namespace}/deployments/{name}")
+        return int(found["metadata"]["generation"])
+
+    draft = place.form(other={"text": "y"})
+    edited = await place.preview(mara, draft)
+    assert [ref.name for ref in edited.restarts] == ["one", "two"]
+    change = await place.save(mara, draft)
+    objects = await Listed.now(place.transport, place.namespace)
+    for chosen in (["deployments/one", "deployments/other"], ["deployments/one", "deployments/two"]):
+        await configmap_restart(
+            transport=place.transport, actor=mara, change=change, chosen=chosen, objects=objects
+        )
+    assert (generation("one"), generation("two")) == (2, 1)
+    assert change.result["restarts"] == [{"kind": "Deployment", "name": "one", "said": ""}]
+    assert [each.action async for each in Change.objects.order_by("pk")] == ["edit", "restart"]
 
 
 async def test_one_key_is_downloaded_as_it_is(place: Place) -> None:

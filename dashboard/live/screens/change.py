@@ -65,6 +65,13 @@ class ChangeScreen(Screen):
                         "text": progress.text,
                         "percent": progress.percent,
                         "done": progress.done,
+                        "restart": [
+                            {
+                                "text": f"Restart {ref.kind} {ref.name}…",
+                                "url": f"{object_url(self.runtime, ref.plural, ref.namespace, ref.name)}restart/",
+                            }
+                            for ref in progress.restart
+                        ],
                         "since": iso(self.change.created_at.replace(microsecond=0)),
                         "rows": [
                             {
