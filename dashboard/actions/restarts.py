@@ -80,6 +80,11 @@ async def workload_restart_apply(
     return await change_apply(order=_order(transport, actor, plural, namespace, name, moment), token=signed)
 
 
+def restart_command(kind: str, namespace: str, name: str) -> str:
+    """The same restart by kubectl."""
+    return shlex.join(["kubectl", "rollout", "restart", f"{kind.lower()}/{name}", "-n", namespace])
+
+
 def _order(transport: Transport, actor: Actor, plural: str, namespace: str, name: str, moment: str) -> Order:
     return Order(
         transport=transport,
@@ -161,7 +166,7 @@ class Restart:
             command = ["kubectl", "patch", slash, *where, "--type=merge", "-p", patch]
             undo, button = "This can itself be undone, with one more restart.", f"Put {target.name} back"
         else:
-            command = ["kubectl", "rollout", "restart", slash, *where]
+            command = shlex.split(restart_command(target.kind, target.namespace, target.name))
             undo = "A restart cannot be taken back: undoing it replaces the pods once more."
             button = f"Restart {target.name}"
         return Told(

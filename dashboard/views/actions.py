@@ -30,6 +30,7 @@ async def show_action(
     template: str,
     form: Mapping[str, Any],
     refusal: ClusterError | None = None,
+    kubectl: str = "",
     status: int = 200,
     said: Mapping[str, Any] | None = None,
 ) -> HttpResponseBase:
@@ -58,6 +59,7 @@ async def show_action(
             "form_template": template,
             "form": form,
             "readonly": refusal_context(refusal, url) if refusal else None,
+            "kubectl": kubectl,
             "cluster_name": cluster.cluster.name,
             "preview": None,
             "conflict": None,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.actions.problems import StaleView
 from dashboard.actions.restarts import (
+    restart_command,
     workload_restart_apply,
     workload_restart_form,
     workload_restart_preview,
@@ -86,6 +87,7 @@ async def restart(
                 "restarted_at": form.restarted_at,
             },
             refusal=form.refusal,
+            kubectl=restart_command(screen.kind.kind, screen.namespace, name),
             status=status,
             said=said,
         )

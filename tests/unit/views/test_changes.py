@@ -22,7 +22,10 @@ def person() -> User:
 
 
 @pytest.fixture
-def signed_in(client: Client, person: User, monkeypatch: pytest.MonkeyPatch) -> Client:
+def signed_in(client: Client, person: User, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Client:
+    # Pages name their static files with hashes, which only a collected folder has.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     # No cluster is configured: the page must stand without one.
     monkeypatch.setattr("dashboard.views.chrome._cluster", lambda context: None)
     client.force_login(person)
