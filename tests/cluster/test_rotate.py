@@ -18,6 +18,7 @@ from django.contrib.auth.models import User
 from dashboard.actions import rotation as machine
 from dashboard.actions.action import Actor, Preview
 from dashboard.actions.problems import StaleView
+from dashboard.actions.reveals import secret_reveal
 from dashboard.actions.rotation import (
     FOLLOWED,
     Lost,
@@ -424,6 +425,7 @@ async def test_what_cannot_be_is_refused_and_an_immutable_secret_has_a_way_out(
 
 
 GET = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+LIST = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}
 PATCH = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "patch"]}
 
 
@@ -527,3 +529,22 @@ async def test_the_backup_goes_with_its_secret(place: Place, mara: Actor) -> Non
         return False
 
     assert await until(gone)
+
+
+async def test_a_reveal_is_read_as_the_user_and_audited_without_the_value(place: Place, mara: Actor) -> None:
+    where = {"actor": mara, "namespace": place.namespace, "name": "database"}
+    value = await secret_reveal(transport=place.transport, key="password", purpose="show", **where)  # type: ignore[arg-type]
+    assert value == OLD.encode()
+    await secret_reveal(transport=place.transport, key="password", purpose="copy", **where)  # type: ignore[arg-type]
+    with pytest.raises(NotFound):
+        await secret_reveal(transport=place.transport, key="nothing", purpose="show", **where)  # type: ignore[arg-type]
+    async with restricted(place, LIST) as transport:  # type: ignore[arg-type]
+        with pytest.raises(Forbidden):
+            await secret_reveal(transport=transport, key="password", purpose="show", **where)  # type: ignore[arg-type]
+    audit = [entry async for entry in AuditEntry.objects.order_by("pk")]
+    assert [(entry.action, entry.result, entry.user_name) for entry in audit] == [
+        ("reveal", "done", "mara"), ("reveal", "done", "mara"), ("reveal", "refused", "mara"),
+        ("reveal", "refused", "mara"),
+    ]  # fmt: skip
+    assert audit[0].detail == "Shown: key password." and "without being shown" in audit[1].detail
+    assert not any(OLD in entry.detail for entry in audit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -252,6 +253,24 @@ class RotationScreen(Screen):
             "since": iso(row.cells[4].since),
         }
 
+    def _kubectl(self) -> str:
+        """The same with kubectl: what this page waits for, in its order."""
+        words = [
+            shlex.join(
+                [
+                    "kubectl",
+                    "rollout",
+                    "status",
+                    f"{step['kind'].lower()}/{step['name']}",
+                    "-n",
+                    self.change.namespace,
+                ]
+            )
+            for step in self._steps
+        ]
+        read = ["kubectl", "get", "secret", self.change.name, "-n", self.change.namespace]
+        return " && ".join(words) or shlex.join(read)
+
     def context(self) -> Mapping[str, Any]:
         change = self.change
         return {
@@ -265,4 +284,5 @@ class RotationScreen(Screen):
             "at": iso(change.created_at.replace(microsecond=0)),
             "user": change.user.get_username(),
             "key": key_of(change) if change.touched else "",
+            "kubectl": self._kubectl(),
         }

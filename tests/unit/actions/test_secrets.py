@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import base64
+import json
+import logging
 import traceback
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core import signing
 
-from dashboard.actions.secrets import Rotate, backup_name, mark, read_value
+from dashboard.actions.action import Actor
+from dashboard.actions.secrets import (
+    METADATA_ONLY,
+    Rotate,
+    backup_name,
+    mark,
+    read_value,
+    secret_rotate_apply,
+    secret_rotate_preview,
+)
+from dashboard.actions.token import SALT
 from dashboard.errors import BadInput, FieldCause, Invalid
+from dashboard.kube.transport import Response
+from dashboard.models import AuditEntry, Change
+
+from ..insight.world import World
 
 OLD, NEW = "s3cret-old-value", 's3cret-"new"\nvalue'
 
@@ -111,3 +130,52 @@ def test_a_backup_has_a_name_that_kubernetes_takes_however_long_its_secret_has()
     assert backup_name("database", digest) == f"database-backup-{digest[:12]}"
     assert len(backup_name("x" * 253, digest)) <= 253
     assert "." not in backup_name("x" * 199 + ".y", digest)[190:205]
+
+
+class Api:
+    """One Secret; what is sent is kept, and the write that is no dry run breaks in a way nobody foresaw."""
+
+    def __init__(self) -> None:
+        self.cluster = SimpleNamespace(name="dev", server="https://dev", is_sandbox=True)
+        self.sent: list[tuple[str, str, bytes]] = []
+
+    async def request(
+        self,
+        method: str,
+        target: Any,
+        *,
+        query: dict[str, str] | None = None,
+        body: bytes = b"",
+        accept: str = "",
+        **_: Any,
+    ) -> Response:
+        if isinstance(target, str):
+            return Response(200, b'{"status": {"allowed": true}}', {})
+        if method == "GET" and target.plural == "serviceaccounts":
+            return Response(200, b'{"items": []}', {})
+        if method != "GET":
+            self.sent.append((method, accept, body))
+            if method == "PATCH" and "dryRun" not in (query or {}):
+                raise RuntimeError("nobody foresaw this")
+            return Response(200, json.dumps({"kind": "P", "metadata": secret()["metadata"]}).encode(), {})
+        return Response(200, json.dumps(secret(password=OLD)).encode(), {})
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_break_in_the_middle_leaves_no_value_in_traceback_token_or_database() -> None:
+    api: Any = Api()
+    actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
+    what: Any = {"transport": api, "actor": actor, "namespace": "shop", "name": "database", "key": "password"}
+    shown = await secret_rotate_preview(**what, value=NEW.encode(), objects=World())
+    with pytest.raises(RuntimeError) as error:
+        await secret_rotate_apply(**what, value=NEW.encode(), token=shown.token)
+    assert [(method, accept) for method, accept, _ in api.sent] == [
+        ("PATCH", METADATA_ONLY), ("PATCH", METADATA_ONLY), ("POST", METADATA_ONLY), ("PATCH", METADATA_ONLY),
+    ]  # fmt: skip
+    said = logging.Formatter().formatException((error.type, error.value, error.tb))
+    changes = [row async for row in Change.objects.values()]
+    rows = [*changes, *[row async for row in AuditEntry.objects.values()]]
+    token = json.dumps(signing.loads(shown.token, salt=SALT))
+    for place in (said, repr(rows), token, repr(shown)):
+        assert not any(text in place for text in (OLD, NEW, b64(OLD), b64(NEW), json.dumps(NEW)[1:-1]))
+    assert rows and "nobody foresaw" in said and "mark" in token
