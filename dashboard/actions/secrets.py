@@ -373,9 +373,8 @@ class Rotate:
 
     def _kubectl(self, target: Target, stages: list[Consumer], *, undoing: bool) -> str:
         where = f"-n {target.namespace}"
-        source = f"base64 -w0 < {'old' if undoing else 'new'}-value"
-        patch = f'"{{\\"data\\":{{\\"{self.key}\\":\\"$({source})\\"}}}}"'
-        commands = [f"kubectl patch secret {target.name} {where} --type=merge -p {patch}"]
+        file = "old-value" if undoing else "new-value"
+        commands = [rotate_command(target.namespace, target.name, self.key, file)]
         for each in stages:
             what = f"{each.ref.kind.lower()}/{each.ref.name}"
             commands += [f"kubectl rollout restart {what} {where}", f"kubectl rollout status {what} {where}"]
@@ -397,6 +396,12 @@ ROTATE = Rotate()
 def backup_of(change: Change) -> str:
     """The name of the backup that a rotation kept, "" for none."""
     return backup_name(change.name, change.inverse["input"]["mark"]) if change.inverse else ""
+
+
+def rotate_command(namespace: str, name: str, key: str, file: str = "new-value") -> str:
+    """The write with kubectl; the value comes from a file, so that no shell keeps it in its history."""
+    patch = f'"{{\\"data\\":{{\\"{key}\\":\\"$(base64 -w0 < {file})\\"}}}}"'
+    return f"kubectl patch secret {name} -n {namespace} --type=merge -p {patch}"
 
 
 def secret_target(transport: Transport, namespace: str, name: str) -> Target:

@@ -17,6 +17,7 @@ from dashboard.actions.rotation import rotation_begin
 from dashboard.actions.secrets import (
     RotateForm,
     read_value,
+    rotate_command,
     secret_rotate_apply,
     secret_rotate_form,
     secret_rotate_preview,
@@ -172,6 +173,7 @@ async def _show(
                 "errors": errors,
             },
             "readonly": refusal_context(form.refusal, url) if form.refusal else None,
+            "kubectl": rotate_command(screen.namespace, screen.name, chosen or "KEY"),
             "cluster_name": cluster.cluster.name,
             "preview": None,
             "conflict": None,
