@@ -144,7 +144,7 @@ async def _show(
                     screen.namespace,
                     f"--replicas={form.current}",
                 ]
-            ),  # fmt: skip
+            ),
             "cluster_name": cluster.cluster.name,
             "preview": None,
             "conflict": None,
