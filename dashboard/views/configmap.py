@@ -42,6 +42,7 @@ from dashboard.live.screens.edit import EditScreen
 
 from .actions import actor_of, conflict_context, error_context, preview_context, refusal_context
 from .errors import clear_errors
+from .offers import object_offers
 from .pages import page
 
 MOST_SHOWN = 64 * 1024  # bytes of a value on its page; all of it is a download away
@@ -132,12 +133,16 @@ async def values(
     _only_configmaps(plural)
     found = await configmap_values(transport=cluster.transport, namespace=namespace, name=name)
     url = object_url(cluster, plural, namespace, name)
+    screen = DetailScreen(cluster, request.GET, plural, namespace, name)
     return await page(
         request,
         cluster,
-        DetailScreen(cluster, request.GET, plural, namespace, name),
+        screen,
         title=f"{name} · ConfigMap",
-        more={"contents": [_shown(key, value, url) for key, value in found.items()], "actions": []},
+        more={
+            "contents": [_shown(key, value, url) for key, value in found.items()],
+            "actions": await object_offers(screen),
+        },
     )
 
 
