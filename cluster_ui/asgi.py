@@ -17,6 +17,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 
 from dashboard.actions.undo import keep_settling  # noqa: E402
+from dashboard.live.rotations import rotations  # noqa: E402
 from dashboard.live.runtime import runtime  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.sockets import SameOriginOnly  # noqa: E402
@@ -46,8 +47,10 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await runtime.start()
             runtime.keep(keep_settling())
+            rotations.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            await rotations.stop()
             await runtime.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -80,6 +80,11 @@ X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 
+# A ConfigMap's form holds up to 1 MiB of text as it is and as it was, with a few fields for each of its keys.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+DATA_UPLOAD_MAX_NUMBER_FILES = 4_000
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -149,6 +154,9 @@ DATABASES: dict[str, Any] = {
         conn_health_checks=True,
     )
 }
+if _password_file := os.environ.get("CLUSTER_UI_DATABASE_PASSWORD_FILE"):
+    # As container engines hand a secret over: not in an environment that `inspect` shows.
+    DATABASES["default"]["PASSWORD"] = Path(_password_file).read_text().strip()
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Sessions are in it, as good as a sign-in: it is its owner's alone (SQLite gives -wal and -shm the same mode).
     _path = Path(str(DATABASES["default"]["NAME"]))

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 __all__ = [
     "BadInput", "ClusterError", "Conflict", "FieldCause", "Forbidden", "Gone", "Invalid", "NotFound",
-    "ReadOnly", "TooManyRequests", "Unauthenticated", "Unavailable",
+    "Protected", "ReadOnly", "TooManyRequests", "Unauthenticated", "Unavailable",
 ]  # fmt: skip
 
 
@@ -117,6 +117,12 @@ class TooManyRequests(ClusterError):
     def __init__(self, message: str, *, next_step: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, next_step=next_step)
         self.retry_after = retry_after
+
+
+class Protected(TooManyRequests):
+    """A PodDisruptionBudget does not let the pod go now."""
+
+    title = "A disruption budget protects it"
 
 
 class Unavailable(ClusterError):

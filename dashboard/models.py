@@ -83,6 +83,35 @@ class Change(models.Model):
         return f"{self.action} {self.kind} {self.namespace}/{self.name}"
 
 
+class Rotation(models.Model):
+    """The restarts that follow the write of a new Secret value, one after the other, and where they have got to.
+
+    ``steps`` are the workloads in their order, each with its state; no value is here, and its backup is known by the
+    change. One process at a time moves a rotation on: it holds it until ``held_until`` and writes only as long as
+    ``version`` is the one that it read.
+    """
+
+    class State(models.TextChoices):
+        RESTARTING = "restarting"
+        DONE = "done"
+        STOPPED = "stopped"
+        REPLACED = (
+            "replaced"  # the value was taken back meanwhile: that change restarts what had been restarted
+        )
+
+    change = models.OneToOneField(Change, on_delete=models.PROTECT, related_name="rotation")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RESTARTING, db_index=True)
+    steps: models.JSONField[list[dict[str, Any]], list[dict[str, Any]]] = models.JSONField(default=list)
+    version = models.PositiveIntegerField(default=0)
+    holder = models.CharField(max_length=64, blank=True)
+    held_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"rotation of {self.change}: {self.state}"
+
+
 class OnlyAdded(models.QuerySet["AuditEntry"]):
     """Neither one row nor many are changed or deleted."""
 

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from dashboard.views import audit, changes, clusters, health, pages, scale, session
+from dashboard.views import (
+    audit,
+    changes,
+    clusters,
+    configmap,
+    delete,
+    health,
+    pages,
+    restart,
+    reveal,
+    rotate,
+    scale,
+    session,
+)
 
 OBJECT = "c/<context>/<plural>/<namespace>/<name>/"
 
@@ -15,11 +28,20 @@ urlpatterns = [
     path("clusters/", clusters.clusters, name="clusters"),
     path("clusters/<context>/allow/", clusters.allow, name="allow_changes"),
     path("audit/", audit.audit, name="audit"),
+    path("changes/", audit.audit, name="changes"),
     path("changes/<int:change>/", changes.change, name="change"),
+    path("changes/<int:change>/rotation/", rotate.rotation, name="rotation"),
     path("changes/<int:change>/undo/", changes.undo, name="undo"),
     path("c/<context>/", pages.overview, name="overview"),
     path("c/<context>/<plural>/", pages.list_, name="list"),
     path(OBJECT, pages.detail, name="detail"),
     path(f"{OBJECT}scale/", scale.scale, name="scale"),
+    path(f"{OBJECT}rotate/", rotate.rotate, name="rotate"),
+    path(f"{OBJECT}reveal/", reveal.reveal, name="reveal"),
+    path(f"{OBJECT}restart/", restart.restart, name="restart"),
+    path(f"{OBJECT}delete/", delete.delete, name="delete"),
+    path(f"{OBJECT}edit/", configmap.edit, name="edit"),
+    path(f"{OBJECT}values/", configmap.values, name="values"),
+    path(f"{OBJECT}value/", configmap.value, name="value"),
     path(f"{OBJECT}<tab>/", pages.detail, name="detail"),
 ]

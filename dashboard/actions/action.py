@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from django.contrib.auth.models import User
 
+from dashboard.errors import ClusterError
 from dashboard.insight import Effect, Notice, Objects, PodSet
-from dashboard.kinds.base import GVR, State
+from dashboard.kinds.base import GVR, Ref, State
 from dashboard.kube.transport import Transport
 
 if TYPE_CHECKING:
@@ -51,12 +52,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """The request that an action makes, without the precondition, which the engine adds to ``metadata``."""
+    """The request that an action makes, without the precondition, which the engine adds: to ``metadata``, for a DELETE
+    to the options that are its body, for a POST (an Eviction) to its ``deleteOptions``.
+    """
 
-    method: Literal["PATCH", "PUT"]
+    method: Literal["PATCH", "PUT", "DELETE", "POST"]
     content_type: str
     subresource: str
     body: Manifest
+    accept: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,9 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far an applied change has come. ``percent`` is 0–100, None when it cannot be told."""
+    """How far an applied change has come. ``percent`` is 0–100, None when it cannot be told; ``restart`` are the
+    workloads that must be restarted to see it.
+    """
 
     state: State
     headline: str
@@ -96,6 +102,7 @@ class Progress:
     percent: int | None
     sets: tuple[PodSet, ...] = ()
     done: bool = False
+    restart: tuple[Ref, ...] = ()
 
 
 class Action(Protocol):
@@ -124,8 +131,8 @@ class Action(Protocol):
     def after(self, manifest: Manifest, answer: Manifest) -> Manifest:
         """The object as it would be, from the answer to a dry run of the request."""
 
-    def inverse(self, touched: Touched) -> Wanted:
-        """What to want to get back to these values."""
+    def inverse(self, touched: Touched) -> Wanted | None:
+        """What to want to get back to these values; None when there is no way back."""
 
     def words(self, touched: Touched) -> str:
         """The values for a sentence: ``3 replicas``."""
@@ -143,6 +150,61 @@ class Action(Protocol):
 
     def follow(self, change: Change, objects: Objects, now: datetime) -> Progress:
         """How far the change has come."""
+
+
+@runtime_checkable
+class TellsWayBack(Protocol):
+    """An action whose undo needs other words than “back to the values before”."""
+
+    def way_back(self, change: Change) -> str:
+        """What undoing the change does, or why it cannot be undone."""
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """An action on some of many keys, such as an edit of a ConfigMap: what it touches depends on what is wanted.
+
+    Its touched values are digests; the values themselves, which may be large, are kept only to go back.
+    """
+
+    def on(self, wanted: Wanted) -> Action:
+        """The action on just the keys that are wanted."""
+
+    def back(self, manifest: Manifest) -> Wanted | None:
+        """What to want to get back to the object as it is in ``manifest``; used instead of ``inverse``."""
+
+
+@runtime_checkable
+class Confidential(Action, Protocol):
+    """An action on values that nobody may see: not in a diff, a digest without a key, an answer or an error.
+
+    Its writes ask for metadata answers, so what was sent stands for the content in what ``after`` is given.
+    """
+
+    async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
+        """What to write in full, fetched where the order only names it. Not ``dry``: a write follows at once."""
+
+    def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
+        """Both as they may be shown and compared."""
+
+    def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
+        """Takes the values, old and new, out of what the cluster said."""
+
+
+@runtime_checkable
+class Sums(Protocol):
+    """An action for which “from these values to those” would say too much."""
+
+    def summary(self, change: Change) -> str:
+        """What a change did, as the beginning of a sentence."""
+
+
+@runtime_checkable
+class Differs(Protocol):
+    """An action that shows what it writes in a way of its own, not as the lines of the object's YAML."""
+
+    def diff(self, before: Manifest, after: Manifest) -> tuple[Line, ...]:
+        """The changed lines; empty when both are alike."""
 
 
 def pointer(manifest: Mapping[str, Any], path: str) -> Any:

@@ -22,13 +22,14 @@ _FIRST = ("apiVersion", "kind", "metadata", "spec")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. ``sign``: "" alike, "-" removed, "+" added, "…" folded (``text`` says how many; no number).
+    """One line. ``sign``: "" alike, "-" removed, "+" added, "…" folded (``text`` says how many), "#" a heading for
+    what follows; the last two have no number.
 
     ``mark`` is the part of ``text`` that differs from its counterpart, or "".
     """
 
     n: int | None
-    sign: Literal["", "-", "+", "…"]
+    sign: Literal["", "-", "+", "…", "#"]
     text: str
     mark: str = ""
 

@@ -7,7 +7,6 @@ again, and only what the action touches decides.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -23,6 +22,7 @@ from dashboard.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    Protected,
     ReadOnly,
     Unauthenticated,
     Unavailable,
@@ -34,7 +34,7 @@ from dashboard.models import AuditEntry, Change
 
 from . import records
 from . import token as tokens
-from .action import Action, Manifest, Order, Preview, Target, Touched
+from .action import Action, Confidential, Differs, Manifest, Order, Preview, Target, Touched, Write
 from .diff import Line, diff_lines, effect_digest
 from .permits import changes_required
 from .problems import StaleView, Unrecorded, Unsettled
@@ -47,7 +47,7 @@ JITTER_SECONDS = 0.1
 # How long the second of two submits waits for the first one's end.
 WAIT_SECONDS = 15.0
 # Errors that say the cluster (or this dashboard) decided against it; others say that something broke.
-_REFUSALS = (BadInput, Conflict, Forbidden, Invalid, NotFound, ReadOnly, Unauthenticated)
+_REFUSALS = (BadInput, Conflict, Forbidden, Invalid, NotFound, Protected, ReadOnly, Unauthenticated)
 
 R = TypeVar("R")
 
@@ -85,9 +85,11 @@ async def change_preview(*, order: Order, objects: Objects) -> Preview:
     before, after = await _dry_run(order)
     now = datetime.now(UTC)
     told = order.action.tell(order.target, before, after, order.wanted, objects, now)
-    diff = diff_lines(before, after)
-    token = tokens.show(order, before, effect_digest(before, after)) if diff else ""
-    return Preview(told=told, diff=diff, diff_words=_diff_words(diff), checked_at=now, token=token)
+    compare = order.action.diff if isinstance(order.action, Differs) else diff_lines
+    diff = compare(*_comparable(order.action, before, after))
+    token = tokens.show(order, before, _effect(order.action, before, after)) if diff else ""
+    words = _diff_words(order.action.write(before, order.wanted), diff)
+    return Preview(told=told, diff=diff, diff_words=words, checked_at=now, token=token)
 
 
 async def change_apply(*, order: Order, token: str) -> Change:
@@ -109,7 +111,7 @@ async def change_apply(*, order: Order, token: str) -> Change:
     if not new:
         return await _ended(change)
     # A browser that leaves must not cut this in two.
-    return await _to_its_end(_apply(order, shown, change))
+    return await to_its_end(_apply(order, shown, change))
 
 
 async def change_read(*, transport: Transport, target: Target) -> Manifest:
@@ -153,7 +155,7 @@ async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
         raise
     was, made = action.touched(before), action.touched(after)
     try:
-        await sync_to_async(records.finish)(change, order, _uid(before), was, made)
+        await sync_to_async(records.finish)(change, order, before, was, made, _result(before, after))
     except DatabaseError as error:
         raise Unrecorded(
             f"The change WAS made: {order.target} went from {action.words(was)} to {action.words(made)}. "
@@ -171,7 +173,7 @@ async def _send(order: Order, shown: tokens.Shown) -> tuple[Manifest, Manifest]:
     for attempt in range(1, ATTEMPTS + 1):
         before, after = await _dry_run(order)
         await _unchanged(order, shown, before)
-        if effect_digest(before, after) != shown.effect:
+        if _effect(action, before, after) != shown.effect:
             was, now = action.words(shown.touched), action.words(action.touched(after))
             raise StaleView(f"The cluster would now make something else of it: {now}.", was=was, now=now)
         # Read once more, so that on a busy object as little as possible comes between this and the write.
@@ -181,10 +183,8 @@ async def _send(order: Order, shown: tokens.Shown) -> tuple[Manifest, Manifest]:
             return before, action.after(before, await _request(order, before, dry=False))
         except Unavailable as error:
             raise _Lost(before, after, error) from error
-        except Conflict:
-            if attempt == ATTEMPTS:
-                raise
-            await asyncio.sleep(JITTER_SECONDS * random.random())
+        except Conflict as conflict:
+            await _pause(attempt, conflict)
     raise AssertionError("unreachable")
 
 
@@ -205,24 +205,61 @@ async def _dry_run(order: Order) -> tuple[Manifest, Manifest]:
     return before, order.action.after(before, await _request(order, before, dry=True))
 
 
+async def _pause(attempt: int, conflict: Conflict) -> None:
+    """A moment before the next attempt; the conflict itself after the last one."""
+    if attempt == ATTEMPTS:
+        raise conflict
+    await asyncio.sleep(JITTER_SECONDS * random.random())
+
+
 async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
-    """The action's request, bound to this object, and, when it is meant, to this version of it: a dry run writes
-    nothing that could be lost.
-    """
-    target, write = order.target, order.action.write(manifest, order.wanted)
-    bound = {"uid": _uid(manifest)}
+    action = order.action
+    if not isinstance(action, Confidential):
+        return await _sent(order, action.write(manifest, order.wanted), manifest, dry=dry)
+    wanted = await action.supply(order, manifest, dry=dry)
+    write = action.write(manifest, wanted)
+    try:
+        return {**write.body, **await _sent(order, write, manifest, dry=dry)}
+    except ClusterError as error:
+        action.scrub(error, manifest, wanted)
+        raise
+
+
+def _comparable(action: Action, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
+    return action.shown(before, after) if isinstance(action, Confidential) else (before, after)
+
+
+def _effect(action: Action, before: Manifest, after: Manifest) -> str:
+    return effect_digest(*_comparable(action, before, after))
+
+
+async def _sent(order: Order, write: Write, manifest: Manifest, *, dry: bool) -> Manifest:
+    target = order.target
+    # Bound to this object and, when it is meant, to this version of it: a dry run writes nothing that could be lost.
+    precondition = {"uid": _uid(manifest)}
     if not dry:
-        bound["resourceVersion"] = manifest["metadata"]["resourceVersion"]
-    body = {**write.body, "metadata": {**write.body.get("metadata", {}), **bound}}
+        precondition["resourceVersion"] = manifest["metadata"]["resourceVersion"]
+    body = dict(write.body)
+    query = {"fieldManager": MANAGER} if write.method in ("PATCH", "PUT") else {}
+    if write.method == "DELETE":
+        # The options in a DELETE's body are all that counts: beside it the query is not read.
+        body |= {"preconditions": precondition, **({"dryRun": ["All"]} if dry else {})}
+    elif write.method == "POST":
+        body["deleteOptions"] = {**body.get("deleteOptions", {}), "preconditions": precondition}
+    else:
+        body["metadata"] = {**body.get("metadata", {}), **precondition}
+    if dry and write.method != "DELETE":
+        query["dryRun"] = "All"
     response = await order.transport.request(
         write.method,
         target.gvr,
         namespace=target.namespace,
         name=target.name,
         subresource=write.subresource or None,
-        query={"fieldManager": MANAGER, **({"dryRun": "All"} if dry else {})},
+        query=query,
         body=msgspec.json.encode(body),
         content_type=write.content_type,
+        accept=write.accept,
     )
     return msgspec.json.decode(response.body, type=dict[str, Any])
 
@@ -234,6 +271,10 @@ async def _look_again(order: Order, lost: _Lost, change: Change) -> tuple[Manife
     target, action = order.target, order.action
     try:
         found = await change_read(transport=order.transport, target=target)
+    except NotFound:
+        if action.write(lost.before, order.wanted).method in ("DELETE", "POST"):
+            return lost.before, lost.after
+        found = None
     except ClusterError:
         found = None
     if found is not None and _uid(found) == _uid(lost.before):
@@ -273,17 +314,30 @@ async def _ended(change: Change) -> Change:
 _running: set[asyncio.Task[Any]] = set()
 
 
-async def _to_its_end(work: Coroutine[Any, Any, R]) -> R:
+async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
+    """Wait for work that goes on when the waiting is given up."""
     task = asyncio.create_task(work)
     _running.add(task)  # a task that nobody holds may be collected
     task.add_done_callback(_running.discard)
     return await asyncio.shield(task)
 
 
+def _result(before: Manifest, after: Manifest) -> dict[str, Any]:
+    """What following a change needs to know: which generation it made, and who keeps the object."""
+    owners = before["metadata"].get("ownerReferences") or ()
+    controller = next((owner for owner in owners if owner.get("controller")), None)
+    return {
+        "generation": after["metadata"].get("generation"),
+        "controller": {key: controller[key] for key in ("kind", "name", "uid")} if controller else None,
+    }
+
+
 def _uid(manifest: Manifest) -> str:
     return str(manifest["metadata"]["uid"])
 
 
-def _diff_words(diff: tuple[Line, ...]) -> str:
+def _diff_words(write: Write, diff: tuple[Line, ...]) -> str:
     changed = max(sum(line.sign == "+" for line in diff), sum(line.sign == "-" for line in diff))
-    return f"{changed} {'line' if changed == 1 else 'lines'}, field manager {MANAGER}"
+    lines = f"{changed} {'line' if changed == 1 else 'lines'}"
+    # The server itself marks what is deleted: there is no field manager then.
+    return f"{lines}, field manager {MANAGER}" if write.method in ("PATCH", "PUT") else lines

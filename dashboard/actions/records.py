@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
@@ -17,7 +17,7 @@ from django.utils import timezone
 from dashboard.errors import ClusterError, Conflict, Unavailable
 from dashboard.models import AuditEntry, Change
 
-from .action import Actor, Order, Target, Touched
+from .action import Actor, Keyed, Manifest, Order, Target, Touched
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +66,26 @@ def found(nonce: str) -> Change | None:
     return Change.objects.filter(nonce=nonce).first()
 
 
-def finish(change: Change, order: Order, uid: str, was: Touched, made: Touched) -> None:
-    """The change was made. Raises DatabaseError when that cannot be recorded, after trying again."""
+def finish(
+    change: Change,
+    order: Order,
+    before: Manifest,
+    was: Touched,
+    made: Touched,
+    result: dict[str, Any] | None = None,
+) -> None:
+    """The change was made to the object ``before``. Raises DatabaseError when that cannot be recorded, after
+    trying again.
+
+    ``result`` is what following it needs to know of the object besides.
+    """
     action = order.action
     change.state = Change.State.DONE
-    change.uid = uid
+    change.uid = before["metadata"]["uid"]
     change.touched = {path: [was.get(path), made.get(path)] for path in {**was, **made}}
-    change.inverse = {"action": action.name, "input": action.inverse(was)}
+    back = action.back(before) if isinstance(action, Keyed) else action.inverse(was)
+    change.inverse = {} if back is None else {"action": action.name, "input": back}
+    change.result = result or {}
     detail = f"{action.words(was)} → {action.words(made)}"
 
     def write() -> None:

@@ -17,14 +17,18 @@ from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
 from . import records
-from .action import Action, Actor, Order, Preview, Progress, Target
+from .action import Action, Actor, Keyed, Order, Preview, Progress, Target, TellsWayBack
+from .configmaps import EDIT
 from .deployments import SCALE
 from .engine import change_apply, change_preview, change_read, change_stale
+from .pods import DELETE, EVICT
 from .problems import StaleView
+from .restarts import RESTART
+from .secrets import ROTATE
 
 logger = logging.getLogger(__name__)
 
-ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE,)}
+ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE, RESTART, ROTATE, EDIT, DELETE, EVICT)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +67,19 @@ async def change_undo_state(*, change: Change) -> UndoState:
         return UndoState(
             possible=False, words="Whether it was made is not known, so it cannot be undone from here."
         )
-    action = ACTIONS[change.inverse["action"]]
+    if not change.inverse:
+        return UndoState(possible=False, words=way_back(change) or "It cannot be undone.")
+    if special := way_back(change):
+        return UndoState(possible=True, words=special)
+    action = _back(change)
     was = {path: values[0] for path, values in change.touched.items()}
     return UndoState(possible=True, words=f"It can be taken back to {action.words(was)}.")
+
+
+def way_back(change: Change) -> str:
+    """What the action itself says about undoing, "" when it says nothing special."""
+    action = ACTIONS[change.action]
+    return action.way_back(change) if isinstance(action, TellsWayBack) else ""
 
 
 async def change_undo_preview(
@@ -132,7 +146,17 @@ def _order(transport: Transport, actor: Actor, change: Change) -> Order:
         namespace=change.namespace,
         name=change.name,
     )
-    action, wanted = ACTIONS[change.inverse["action"]], change.inverse["input"]
     return Order(
-        transport=transport, actor=actor, target=target, action=action, wanted=wanted, undoes=change.pk
+        transport=transport,
+        actor=actor,
+        target=target,
+        action=_back(change),
+        wanted=change.inverse["input"],
+        undoes=change.pk,
     )
+
+
+def _back(change: Change) -> Action:
+    """The action that takes a change back."""
+    action = ACTIONS[change.inverse["action"]]
+    return action.on(change.inverse["input"]) if isinstance(action, Keyed) else action

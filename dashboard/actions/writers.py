@@ -8,11 +8,16 @@ from .action import Manifest
 
 
 def last_manager(manifest: Manifest, path: str) -> tuple[str, datetime | None]:
-    """The manager that owns the field at a JSON Pointer, and when it wrote last; ("", None) when nobody does.
+    """The manager that owns the field at a JSON Pointer ("": any field), and when it wrote last; ("", None) when
+    nobody does.
 
     Of several owners the latest. A write through the scale subresource carries no time.
     """
-    keys = [f"f:{step}" for step in path.strip("/").split("/")]
+    keys = (
+        [f"f:{step.replace('~1', '/').replace('~0', '~')}" for step in path.strip("/").split("/")]
+        if path
+        else []
+    )
     owners = []
     for entry in manifest["metadata"].get("managedFields") or ():
         fields = entry.get("fieldsV1") or {}

@@ -7,9 +7,10 @@ from .finding import Finding
 from .findings import findings, findings_for
 from .impact import Effect, Impact, Notice, scale_hint, scale_impact
 from .protocols import Objects
-from .rollout import PodMark, PodSet, Rollout, rollout_status
+from .restart import restart_impact
+from .rollout import PodMark, PodSet, Rollout, Workload, rollout_status, workload_rollout
 
 __all__ = [
-    "Effect", "Finding", "Impact", "Notice", "Objects", "PodMark", "PodSet", "Rollout", "findings", "findings_for",
-    "rollout_status", "scale_hint", "scale_impact",
+    "Effect", "Finding", "Impact", "Notice", "Objects", "PodMark", "PodSet", "Rollout", "Workload", "findings",
+    "findings_for", "restart_impact", "rollout_status", "scale_hint", "scale_impact", "workload_rollout",
 ]  # fmt: skip

@@ -25,7 +25,7 @@ from dashboard.kinds.services import Service
 from .capacity import Headroom, Room, in_words, pod_amounts, quota_headroom, room_on_nodes
 from .protocols import Objects
 from .rules.network import routes
-from .survey import Survey, is_ready
+from .survey import Survey
 from .words import Parts, bold, parts
 
 EffectState = Literal["bad", "warn", "info", "ok"]
@@ -119,7 +119,7 @@ class _Scale:
         self.objects = objects
         self.template = deployment.spec.template
         own = Ref("Deployment", self.namespace, self.name, "deployments")
-        selector = _selector(deployment.spec.selector)
+        selector = selector_of(deployment.spec.selector)
         self.pods = [
             pod
             for pod in self.survey.all("pods")
@@ -144,16 +144,7 @@ class _Scale:
     def endpoints(self, service: Service) -> tuple[int, int]:
         """Ready endpoints of a Service that are pods of the Deployment, and all of them."""
         own = {pod.metadata.name for pod in self.pods}
-        slices = self.survey.slices.get((self.namespace, service.metadata.name))
-        if slices:
-            ready = {
-                target.name
-                for one in slices
-                for endpoint in one.endpoints or ()
-                if endpoint.ready and (target := endpoint.target_ref) is not None
-            }
-        else:
-            ready = {pod.metadata.name for pod in self.survey.selected(service) if is_ready(pod)}
+        ready = self.survey.endpoints(service)
         return len(ready & own), len(ready)
 
     def stops(self, service: Service) -> bool:
@@ -168,7 +159,7 @@ class _Scale:
             own, every = self.endpoints(service)
             name = service.metadata.name
             ref = Ref("Service", self.namespace, name, "services")
-            subject, note = bold(f"Service {name}"), _reach(service)
+            subject, note = bold(f"Service {name}"), reach(service)
             if self.stops(service):
                 yield Effect(
                     "bad", "bad", parts(subject, f" loses {own} of {every} endpoints"), note, "stops", ref
@@ -322,7 +313,7 @@ class _Scale:
     def on_budgets(self) -> Iterator[Effect]:
         labels = self.template.metadata.labels or {}
         for budget in self.survey.all("poddisruptionbudgets") if self.more < 0 else ():
-            if _selector(budget.spec.selector).matches(labels):
+            if selector_of(budget.spec.selector).matches(labels):
                 name = budget.metadata.name
                 ref = Ref("PodDisruptionBudget", self.namespace, name, "poddisruptionbudgets")
                 text = parts(bold(f"PodDisruptionBudget {name}"), " does not prevent this")
@@ -368,14 +359,14 @@ class _Scale:
         return Notice(state, title, text, ref, "Look at the autoscaler")
 
 
-def _selector(selector: LabelSelector | None) -> Selector:
+def selector_of(selector: LabelSelector | None) -> Selector:
     try:
         return from_label_selector(selector)
     except SelectorError:  # only a server that does not validate lets one through
         return NOTHING
 
 
-def _reach(service: Service) -> str:
+def reach(service: Service) -> str:
     ports = listed(str(port.port) for port in service.spec.ports or ())
     word = "port" if len(service.spec.ports or ()) == 1 else "ports"
     inside = "; also used inside the cluster by name" if service.spec.type != "ExternalName" else ""

@@ -1,23 +1,29 @@
 """How far a rollout is, by the rules of ``kubectl rollout status``, and why it hangs, which kubectl does not say.
 
-Rules: kubernetes/kubectl, pkg/polymorphichelpers/rollout_status.go, DeploymentStatusViewer.
+Rules: kubernetes/kubectl, pkg/polymorphichelpers/rollout_status.go: DeploymentStatusViewer, StatefulSetStatusViewer,
+DaemonSetStatusViewer.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from dashboard.kinds.base import State
+from dashboard.kinds.daemonsets import DaemonSet
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.meta import find_condition
 from dashboard.kinds.pods import Pod, row
 from dashboard.kinds.replicasets import ReplicaSet
-from dashboard.kinds.rows import plural, shorten
+from dashboard.kinds.rows import natural, plural, shorten
+from dashboard.kinds.statefulsets import StatefulSet
 
+from .protocols import Objects
 from .rules.pods import pod_trouble
+from .survey import is_ready
 from .words import text_of
 
 RolloutState = Literal["done", "progressing", "stuck", "failed", "paused"]
@@ -35,7 +41,9 @@ class PodMark:
 
 @dataclass(frozen=True, slots=True)
 class PodSet:
-    """One ReplicaSet with its pods; ``new`` for the newest one."""
+    """One ReplicaSet with its pods, or the pods of one revision of a StatefulSet or DaemonSet (``plural`` is "" then:
+    such a revision has no page); ``new`` for the newest one.
+    """
 
     new: bool
     namespace: str
@@ -43,6 +51,7 @@ class PodSet:
     pods: tuple[PodMark, ...]
     ready: int
     desired: int
+    plural: str = "replicasets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,26 @@ class Rollout:
     updated: int
     available: int
     sets: tuple[PodSet, ...] = ()
+
+
+Workload = Deployment | StatefulSet | DaemonSet
+
+
+def workload_rollout(objects: Objects, workload: Workload, now: datetime, generation: int = 0) -> Rollout:
+    """How far a Deployment, StatefulSet or DaemonSet is.
+
+    ``generation`` is one that is known to be there: an object read before it says nothing of the change that made it.
+    """
+    meta = workload.metadata
+    pods = objects.all("pods", meta.namespace)
+    if isinstance(workload, Deployment):
+        found = rollout_status(workload, objects.all("replicasets", meta.namespace), pods, now)
+    else:
+        found = _numbered_or_everywhere(workload, pods, now)
+    if meta.generation >= generation:
+        return found
+    state, headline, text = _unnoticed(meta.name)
+    return dataclasses.replace(found, state=state, headline=headline, text=text, percent=0)
 
 
 def rollout_status(
@@ -116,11 +145,7 @@ def _judge(deployment: Deployment) -> tuple[RolloutState, str, str]:
     meta, spec, status = deployment.metadata, deployment.spec, deployment.status
     name, wanted, available = meta.name, plural(spec.replicas, "pod"), status.available_replicas
     if meta.generation > status.observed_generation:
-        return (
-            "progressing",
-            f"The cluster takes up the change of {name}",
-            "Its controller has yet to notice it.",
-        )
+        return _unnoticed(name)
     progressing = find_condition(status.conditions or (), "Progressing")
     if progressing is not None and progressing.reason == "ProgressDeadlineExceeded":
         text = f"{available} of {wanted} available when its progress deadline passed."
@@ -142,6 +167,10 @@ def _hangs(deployment: Deployment, fresh: Sequence[Pod], now: datetime) -> str:
     failure = find_condition(deployment.status.conditions or (), "ReplicaFailure")
     if failure is not None and failure.status == "True":
         return f"Pods cannot be made: {shorten(failure.message, 200)}"
+    return _stuck_pod(fresh, now)
+
+
+def _stuck_pod(fresh: Iterable[Pod], now: datetime) -> str:
     for pod in fresh:
         trouble = pod_trouble(pod, now)
         if trouble is not None and (trouble.severity == "bad" or trouble.rule == "pod-unschedulable"):
@@ -171,11 +200,144 @@ def _age_order(replicaset: ReplicaSet) -> tuple[int, float]:
 
 
 def _set(replicaset: ReplicaSet, pods: Sequence[Pod], *, new: bool) -> PodSet:
-    marks = []
-    for pod in sorted(pods, key=lambda pod: pod.metadata.name):
-        shown = row(pod)
-        marks.append(PodMark(pod.metadata.namespace, pod.metadata.name, shown.state, shown.cells[2].text))
     meta, status = replicaset.metadata, replicaset.status
     return PodSet(
-        new, meta.namespace, meta.name, tuple(marks), status.ready_replicas, replicaset.spec.replicas
+        new, meta.namespace, meta.name, _marks(pods), status.ready_replicas, replicaset.spec.replicas
     )
+
+
+def _marks(pods: Iterable[Pod]) -> tuple[PodMark, ...]:
+    marks = []
+    for pod in sorted(pods, key=lambda pod: natural(pod.metadata.name)):
+        shown = row(pod)
+        marks.append(PodMark(pod.metadata.namespace, pod.metadata.name, shown.state, shown.cells[2].text))
+    return tuple(marks)
+
+
+def _unnoticed(name: str) -> tuple[RolloutState, str, str]:
+    return (
+        "progressing",
+        f"The cluster takes up the change of {name}",
+        "Its controller has yet to notice it.",
+    )
+
+
+# StatefulSets and DaemonSets
+
+_REVISION = "controller-revision-hash"
+
+
+def _numbered_or_everywhere(
+    workload: StatefulSet | DaemonSet, every: Iterable[Pod], now: datetime
+) -> Rollout:
+    """The rollout of what names its pods' version by a ControllerRevision."""
+    mine = [pod for pod in every if (own := pod.metadata.controller) and own.uid == workload.metadata.uid]
+    newest = _newest_revision(workload, mine)
+    fresh = [pod for pod in mine if pod.metadata.labels.get(_REVISION, "") == newest]
+    rest = [pod for pod in mine if pod.metadata.labels.get(_REVISION, "") != newest]
+    if isinstance(workload, StatefulSet):
+        (state, headline, text), target = _judge_numbered(workload), workload.spec.replicas
+        updated, available = workload.status.updated_replicas, workload.status.available_replicas
+    else:
+        (state, headline, text), target = (
+            _judge_everywhere(workload),
+            workload.status.desired_number_scheduled,
+        )
+        updated, available = workload.status.updated_number_scheduled, workload.status.number_available
+    if state == "progressing" and (why := _stuck_pod(fresh, now)):
+        state, headline, text = "stuck", f"{workload.metadata.name} does not get further by itself", why
+    percent = int(100 * min(updated, available, target) / target) if target else 0
+    if workload.metadata.generation > workload.status.observed_generation:
+        percent = 0
+    return Rollout(
+        state,
+        headline,
+        text,
+        percent=100 if state == "done" else min(99, percent),
+        desired=target,
+        updated=updated,
+        available=available,
+        sets=tuple(
+            _revision_set(workload, pods, new=pods is fresh)
+            for pods in (fresh, rest)
+            if pods or pods is fresh
+        ),
+    )
+
+
+def _newest_revision(workload: StatefulSet | DaemonSet, pods: Sequence[Pod]) -> str:
+    """The hash that pods of the newest template carry. A DaemonSet does not name it; its pods count templates."""
+    if isinstance(workload, StatefulSet):
+        return workload.status.update_revision
+    if workload.status.updated_number_scheduled == 0 and workload.status.desired_number_scheduled:
+        return ""  # none of the pods there are is new
+    order = {
+        pod.metadata.labels.get(_REVISION, ""): int(text)
+        for pod in pods
+        if (text := pod.metadata.labels.get("pod-template-generation", "")).isdigit()
+    }
+    return max(order, key=lambda revision: order[revision], default="")
+
+
+def _revision_set(workload: StatefulSet | DaemonSet, pods: Sequence[Pod], *, new: bool) -> PodSet:
+    ready = sum(is_ready(pod) for pod in pods)
+    namespace = workload.metadata.namespace
+    name = "new version" if new else "version before"
+    if isinstance(workload, StatefulSet):
+        target = workload.spec.replicas - workload.partition if new else len(pods)
+    else:
+        target = workload.status.desired_number_scheduled if new else len(pods)
+    return PodSet(new, namespace, name, _marks(pods), ready, max(0, target), plural="")
+
+
+def _by_hand(name: str, left: int) -> tuple[RolloutState, str, str]:
+    if not left:
+        return "done", f"{name} is complete", "All its pods have the newest version."
+    text = f"Its update strategy is OnDelete: {plural(left, 'pod')} will have it once somebody deletes them."
+    return "paused", f"{name} waits until its pods are deleted by hand", text
+
+
+def _judge_numbered(one: StatefulSet) -> tuple[RolloutState, str, str]:
+    """StatefulSetStatusViewer; it has no answer for OnDelete, where the pods' own revision tells."""
+    meta, spec, status = one.metadata, one.spec, one.status
+    name, wanted = meta.name, plural(spec.replicas, "pod")
+    if not status.observed_generation or meta.generation > status.observed_generation:
+        return _unnoticed(name)
+    if spec.update_strategy.type == "OnDelete":
+        same = status.update_revision == status.current_revision
+        return _by_hand(name, 0 if same else max(0, spec.replicas - status.updated_replicas))
+    if status.ready_replicas < spec.replicas:
+        return "progressing", f"{name} waits for its pods", f"{status.ready_replicas} of {wanted} ready."
+    if one.partition:
+        target = max(0, spec.replicas - one.partition)
+        if status.updated_replicas < target:
+            text = f"{status.updated_replicas} of {plural(target, 'pod')} replaced so far."
+            return "progressing", f"{name} replaces its pods", text
+        text = f"{plural(target, 'pod')} replaced; those below number {one.partition} keep the old version."
+        return "done", f"{name} is complete up to its partition", text
+    if status.update_revision != status.current_revision:
+        text = f"{status.updated_replicas} of {wanted} replaced so far."
+        return "progressing", f"{name} replaces its pods", text
+    if not spec.replicas:
+        return "done", f"{name} is scaled to 0", "It has no pods."
+    return "done", f"{name} is complete", f"{status.ready_replicas} of {wanted} ready."
+
+
+def _judge_everywhere(one: DaemonSet) -> tuple[RolloutState, str, str]:
+    """DaemonSetStatusViewer; it has no answer for OnDelete."""
+    meta, status = one.metadata, one.status
+    name, wanted = meta.name, plural(status.desired_number_scheduled, "pod")
+    if meta.generation > status.observed_generation:
+        return _unnoticed(name)
+    left = status.desired_number_scheduled - status.updated_number_scheduled
+    if one.spec.update_strategy.type == "OnDelete":
+        return _by_hand(name, max(0, left))
+    if left > 0:
+        text = f"{status.updated_number_scheduled} of {wanted} replaced so far."
+        return "progressing", f"{name} replaces its pods", text
+    if status.number_available < status.desired_number_scheduled:
+        text = f"{status.number_available} of {wanted} available."
+        return "progressing", f"{name} waits for its pods", text
+    if not status.desired_number_scheduled:
+        return "done", f"{name} runs nowhere", "No node matches it."
+    return "done", f"{name} is complete", f"{status.number_available} of {wanted} available."

@@ -136,6 +136,18 @@ class Survey:
             and pod.status.phase not in ("Succeeded", "Failed")
         ]
 
+    def endpoints(self, service: Service) -> frozenset[str]:
+        """The names of the pods that a Service sends traffic to now; by its pods where it has no EndpointSlice (yet)."""
+        slices = self.slices.get((service.metadata.namespace, service.metadata.name))
+        if slices:
+            return frozenset(
+                target.name
+                for one in slices
+                for endpoint in one.endpoints or ()
+                if endpoint.ready and (target := endpoint.target_ref) is not None
+            )
+        return frozenset(pod.metadata.name for pod in self.selected(service) if is_ready(pod))
+
     def answers(self, service: Service) -> bool:
         """Whether a Service has a ready endpoint; by its pods where it has no EndpointSlice (yet)."""
         slices = self.slices.get((service.metadata.namespace, service.metadata.name))

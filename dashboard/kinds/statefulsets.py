@@ -12,10 +12,11 @@ from .templates import CONTAINERS, IMAGES, container_cells, template_containers,
 
 
 class Partition(Struct, frozen=True, gc=False):
-    """A rolling update leaves pods below this number as they are."""
+    """A rolling update leaves pods below ``partition`` as they are; ``max_surge`` only in DaemonSets."""
 
     partition: int = 0
     max_unavailable: int | str | None = None
+    max_surge: int | str | None = None
 
 
 class UpdateStrategy(Struct, frozen=True, gc=False):

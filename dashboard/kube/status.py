@@ -16,6 +16,7 @@ from dashboard.errors import (
     Gone,
     Invalid,
     NotFound,
+    Protected,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
@@ -114,6 +115,15 @@ def _error(status: int, decoded: _Status, asked: Asked, retry_after: float | Non
                 FieldCause(cause.field, _clean(cause.message, asked)) for cause in details.causes or ()
             )
             return Invalid(message, causes=causes)
+        case 429 if budget := " ".join(
+            cause.message for cause in details.causes or () if cause.reason == "DisruptionBudget"
+        ):
+            return Protected(
+                f"{message} {budget}.",
+                next_step="Wait until more of its pods are ready, scale the workload up, or lower what the budget "
+                "asks for.",
+                retry_after=retry_after,
+            )
         case 429:
             return TooManyRequests(
                 message, next_step="Wait a moment; it is asked again by itself.", retry_after=retry_after

@@ -8,6 +8,7 @@ knows kinds or models, and no header of an inbound request is ever forwarded.
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 import ssl
 import urllib.request
@@ -41,6 +42,7 @@ CONNECT_SECONDS = 5.0
 OPEN_SECONDS = 30.0
 # An error's body is a Status of a few hundred bytes; a proxy's page may be anything.
 ERROR_BYTES = 64 * 1024
+LARGE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,8 @@ class Transport:
             response = await session.request(
                 method,
                 url,
-                data=body,
+                # A large body is sent in pieces: in one, it would hold the event loop up.
+                data=io.BytesIO(body) if body is not None and len(body) > LARGE_BYTES else body,
                 headers=self._identity(credential, headers),
                 timeout=limits,
                 allow_redirects=False,

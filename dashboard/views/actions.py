@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from dashboard.actions.action import Actor, Preview
@@ -12,7 +15,60 @@ from dashboard.actions.problems import StaleView
 from dashboard.errors import ClusterError, Invalid, ReadOnly
 from dashboard.insight import Effect, Notice
 from dashboard.live.runtime import ClusterRuntime
-from dashboard.live.screens.common import iso, ref_url
+from dashboard.live.screens.action import ObjectActionScreen
+from dashboard.live.screens.common import iso, list_url, object_url, ref_url
+
+from .pages import page
+
+
+async def show_action(
+    request: HttpRequest,
+    cluster: ClusterRuntime,
+    screen: ObjectActionScreen,
+    *,
+    title: str,
+    template: str,
+    form: Mapping[str, Any],
+    refusal: ClusterError | None = None,
+    kubectl: str = "",
+    status: int = 200,
+    said: Mapping[str, Any] | None = None,
+) -> HttpResponseBase:
+    """The page of an action: its form, and beside it what was said (a preview, a conflict, an error)."""
+    kind = screen.kind
+    url = object_url(cluster, kind.plural, screen.namespace, screen.name)
+    response = await page(
+        request,
+        cluster,
+        screen,
+        title=f"{title} {screen.name}",
+        more={
+            "title": title,
+            "object": {
+                "plural": kind.plural,
+                "kind": kind.kind,
+                "namespace": screen.namespace,
+                "name": screen.name,
+                "url": url,
+            },
+            "breadcrumbs": [
+                (kind.title, list_url(cluster, kind.plural)),
+                (screen.namespace, list_url(cluster, kind.plural, f"?namespace={screen.namespace}")),
+                (screen.name, url),
+            ],
+            "form_template": template,
+            "form": form,
+            "readonly": refusal_context(refusal, url) if refusal else None,
+            "kubectl": kubectl,
+            "cluster_name": cluster.cluster.name,
+            "preview": None,
+            "conflict": None,
+            "error": None,
+            **(said or {}),
+        },
+    )
+    response.status_code = status
+    return response
 
 
 def actor_of(user: User | AnonymousUser) -> Actor:

@@ -10,24 +10,30 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.actions.problems import StaleView
+from dashboard.actions.secrets import ROTATE
 from dashboard.actions.undo import change_undo_apply, change_undo_preview
 from dashboard.errors import BadInput, ClusterError
+from dashboard.insight.secretuse import READ
 from dashboard.kube.config import slug
 from dashboard.live.runtime import ClusterRuntime, runtime
+from dashboard.live.screens.action import ObjectActionScreen
 from dashboard.live.screens.change import ChangeScreen, change_of, object_context, what
 from dashboard.live.screens.common import list_url
-from dashboard.live.screens.scale import TOUCHED, ScaleScreen
 from dashboard.models import Change
 
 from .actions import actor_of, conflict_context, error_context, preview_context
 from .errors import clear_errors
 from .pages import page
+from .rotate import begin
 
 
 @require_safe
 @clear_errors
 async def change(request: HttpRequest, change: int) -> HttpResponseBase:
-    cluster = runtime.open(slug((await change_of(change)).context))
+    made = await change_of(change)
+    if made.action == ROTATE.name:
+        return HttpResponseRedirect(reverse("rotation", args=[change]))
+    cluster = runtime.open(slug(made.context))
     return await page(request, cluster, ChangeScreen(cluster, request.GET, change), title="Change")
 
 
@@ -40,8 +46,11 @@ async def undo(request: HttpRequest, change: int) -> HttpResponseBase:
     actor = actor_of(await request.auser())
     said: dict[str, Any] = {}
     status = 200
-    with cluster.cache.lease(TOUCHED):
-        await cluster.ready(TOUCHED)
+    screen = ObjectActionScreen(cluster, request.GET, made.plural, made.namespace or "-", made.name)
+    # Who reads a Secret is told from more kinds than other changes touch.
+    plurals = screen.plurals | (READ if made.action == ROTATE.name else frozenset())
+    with cluster.cache.lease(plurals):
+        await cluster.ready(plurals)
         try:
             step = request.POST.get("step", "preview")
             if step == "apply":
@@ -51,6 +60,8 @@ async def undo(request: HttpRequest, change: int) -> HttpResponseBase:
                     change_id=change,
                     token=request.POST.get("token", ""),
                 )
+                if undone.action == ROTATE.name:
+                    await begin(cluster, undone)
                 return HttpResponseRedirect(reverse("change", args=[undone.pk]))
             if step != "preview":
                 raise BadInput(f"step is {step!r}: say preview or apply.", field="step")
@@ -71,22 +82,28 @@ async def undo(request: HttpRequest, change: int) -> HttpResponseBase:
             except ClusterError as error:
                 said["error"] = error_context(error)
                 status = error.status
-        return await _show(request, cluster, made, status=status, **said)
+        return await _show(request, cluster, screen, made, status=status, **said)
 
 
 async def _show(
-    request: HttpRequest, cluster: ClusterRuntime, made: Change, *, status: int, **said: Any
+    request: HttpRequest,
+    cluster: ClusterRuntime,
+    screen: ObjectActionScreen,
+    made: Change,
+    *,
+    status: int,
+    **said: Any,
 ) -> HttpResponseBase:
     response = await page(
         request,
         cluster,
-        ScaleScreen(cluster, request.GET, made.plural, made.namespace, made.name),
+        screen,
         title=f"Undo {made.action} {made.namespace}/{made.name}",
         more={
             "title": "Undo",
             "object": object_context(cluster, made),
             "breadcrumbs": [
-                ("Deployments", list_url(cluster, made.plural)),
+                (screen.kind.title, list_url(cluster, made.plural)),
                 (made.namespace, list_url(cluster, made.plural, f"?namespace={made.namespace}")),
                 (made.name, object_context(cluster, made)["url"]),
                 ("Change", reverse("change", args=[made.pk])),
@@ -94,7 +111,7 @@ async def _show(
             "form_template": "forms/undo.html",
             "form": {
                 "action_url": reverse("undo", args=[made.pk]),
-                "sentence": f"This takes back what {made.user.get_username()} did: {what(made).lower()}.",
+                "sentence": f"This takes back what {made.user.get_username()} did: {_in_sentence(what(made))}.",
             },
             "readonly": None,
             "cluster_name": cluster.cluster.name,
@@ -106,3 +123,8 @@ async def _show(
     )
     response.status_code = status
     return response
+
+
+def _in_sentence(words: str) -> str:
+    """Words that begin a sentence, within one; the rest may be names, which stay as they are."""
+    return words[:1].lower() + words[1:]

@@ -18,7 +18,7 @@ from dashboard.insight import findings_for
 from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
-from dashboard.live.screens.common import freshness, object_url
+from dashboard.live.screens.common import freshness
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.overview import OverviewScreen
@@ -27,6 +27,7 @@ from dashboard.queries.objects import object_read
 
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
+from .offers import object_offers
 
 
 async def page(
@@ -155,7 +156,7 @@ async def detail(
         cluster,
         screen,
         title=f"{name} · {screen.kind.singular}",
-        more={"actions": _actions(screen)},
+        more={"actions": await object_offers(screen)},
     )
 
 
@@ -184,10 +185,3 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
             ],
         }
     )
-
-
-def _actions(screen: DetailScreen) -> list[dict[str, str]]:
-    if screen.kind.plural != "deployments":
-        return []
-    path = object_url(screen.runtime, screen.kind.plural, screen.namespace, screen.name)
-    return [{"id": "scale", "title": "Scale…", "icon": "scale", "url": f"{path}scale/"}]

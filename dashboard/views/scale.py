@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any, TypedDict
 
 from django.http import HttpRequest, HttpResponseRedirect
@@ -134,6 +135,16 @@ async def _show(
                 "errors": errors,
             },
             "readonly": refusal_context(form.refusal, url) if form.refusal else None,
+            "kubectl": shlex.join(
+                [
+                    "kubectl",
+                    "scale",
+                    f"deployment/{screen.name}",
+                    "-n",
+                    screen.namespace,
+                    f"--replicas={form.current}",
+                ]
+            ),
             "cluster_name": cluster.cluster.name,
             "preview": None,
             "conflict": None,

@@ -1,7 +1,9 @@
 // The one entry: starts the parts, each of which listens for what concerns it.
 import { startCharts } from "./chartloader.js";
+import { startEditor } from "./editor.js";
 import { startLive } from "./live.js";
 import { startNavigation } from "./navigation.js";
+import { startSecrets } from "./secrets.js";
 import { startTimes } from "./times.js";
 import { startUi } from "./ui.js";
 
@@ -10,3 +12,5 @@ startUi();
 startNavigation();
 startCharts();
 startLive();
+startSecrets();
+startEditor();

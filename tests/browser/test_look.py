@@ -93,9 +93,7 @@ def test_the_form_follows_the_number_that_it_changes(page: Page, objects: Object
     expect(page.locator("input[name=replicas]")).to_have_value("4")
 
 
-def test_of_a_deleted_deployment_nothing_can_be_applied(
-    page: Page, objects: Objects, namespace: str
-) -> None:
+def test_of_a_deleted_deployment_nothing_can_be_applied(page: Page, objects: Objects, namespace: str) -> None:
     objects.deployment("web", 1)
     page.goto(f"/c/{SLUG}/deployments/{namespace}/web/scale/")
     page.locator("input[name=replicas]").fill("2")

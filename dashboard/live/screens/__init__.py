@@ -12,11 +12,14 @@ from dashboard.errors import NotFound
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 
+from .action import ObjectActionScreen
 from .change import ChangeScreen
 from .chrome import ChromeScreen
 from .detail import DetailScreen
+from .edit import EditScreen
 from .listing import ListScreen
 from .overview import OverviewScreen
+from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
 
 __all__ = ["Screen", "chrome_screen", "screen_for"]
@@ -27,7 +30,13 @@ SCREENS: dict[str, type[Screen]] = {
     "list": ListScreen,
     "detail": DetailScreen,
     "scale": ScaleScreen,
+    "restart": ObjectActionScreen,
+    "delete": ObjectActionScreen,
+    "edit": EditScreen,
+    "values": DetailScreen,
     "change": ChangeScreen,
+    "rotate": RotateScreen,
+    "rotation": RotationScreen,
 }
 
 

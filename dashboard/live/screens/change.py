@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +11,10 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard import render
-from dashboard.actions.undo import UndoState, change_follow, change_undo_state
+from dashboard.actions.action import Sums
+from dashboard.actions.undo import ACTIONS, UndoState, change_follow, change_undo_state
 from dashboard.errors import NotFound
+from dashboard.kinds import KINDS
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
@@ -20,8 +23,8 @@ from dashboard.queries.access import Visible, visible
 
 from .common import fresh_part, iso, list_url, object_url, rights_key
 
-ACTION_WORDS = {"scale": "Scale"}
-FOLLOWED = frozenset({"deployments", "replicasets", "pods"})
+FOLLOWED = frozenset({"deployments", "statefulsets", "daemonsets", "replicasets", "pods", "configmaps"})
+ROLLED = frozenset({"deployments", "statefulsets", "daemonsets"})
 
 
 class ChangeScreen(Screen):
@@ -36,17 +39,18 @@ class ChangeScreen(Screen):
 
     @property
     def key(self) -> Hashable:
-        return ("change", self.number, rights_key({"deployments": self.visible}))
+        return ("change", self.number, rights_key({"": self.visible}))
 
     @property
     def plurals(self) -> frozenset[str]:
         return FOLLOWED
 
     async def prepare(self) -> None:
-        self.visible = await visible(self.runtime.transport, self.runtime.cache, "deployments")
+        self.change = await change_of(self.number, self.runtime)
+        plural = self.change.plural
+        self.visible = await visible(self.runtime.transport, self.runtime.cache, plural)
         if self.visible.denied is not None:
             raise self.visible.denied
-        self.change = await change_of(self.number, self.runtime)
         self.undo = await change_undo_state(change=self.change)
 
     def snapshot(self) -> Snapshot:
@@ -61,12 +65,21 @@ class ChangeScreen(Screen):
                         "text": progress.text,
                         "percent": progress.percent,
                         "done": progress.done,
+                        "restart": [
+                            {
+                                "text": f"Restart {ref.kind} {ref.name}…",
+                                "url": f"{object_url(self.runtime, ref.plural, ref.namespace, ref.name)}restart/",
+                            }
+                            for ref in progress.restart
+                        ],
                         "since": iso(self.change.created_at.replace(microsecond=0)),
                         "rows": [
                             {
                                 "tag": "new" if each.new else "old",
                                 "name": each.name,
-                                "url": object_url(self.runtime, "replicasets", each.namespace, each.name),
+                                "url": object_url(self.runtime, each.plural, each.namespace, each.name)
+                                if each.plural
+                                else "",
                                 "squares": [{"state": pod.state} for pod in each.pods],
                                 "words": f"{each.ready} of {each.desired} ready",
                             }
@@ -90,10 +103,10 @@ class ChangeScreen(Screen):
     def context(self) -> Mapping[str, Any]:
         change = self.change
         return {
-            "title": ACTION_WORDS.get(change.action, change.action),
+            "title": change.action.capitalize(),
             "object": object_context(self.runtime, change),
             "breadcrumbs": [
-                ("Deployments", list_url(self.runtime, change.plural)),
+                (KINDS[change.plural].title, list_url(self.runtime, change.plural)),
                 (
                     change.namespace,
                     list_url(self.runtime, change.plural, f"?namespace={change.namespace}"),
@@ -107,6 +120,7 @@ class ChangeScreen(Screen):
             "at": iso(change.created_at.replace(microsecond=0)),
             "user": change.user.get_username(),
             "what": what(change),
+            "kubectl": _kubectl(change),
         }
 
 
@@ -128,9 +142,24 @@ def object_context(runtime: ClusterRuntime, change: Change) -> dict[str, str]:
     }
 
 
+def _kubectl(change: Change) -> str:
+    """The command that follows the same change."""
+    where = ["-n", change.namespace] if change.namespace else []
+    if change.plural in ROLLED:
+        return shlex.join(["kubectl", "rollout", "status", f"{change.kind.lower()}/{change.name}", *where])
+    return shlex.join(["kubectl", "get", change.plural, change.name, *where, "--watch"])
+
+
 def what(change: Change) -> str:
     """What was changed, in words: "from 2 to 5 replicas"."""
     values = change.touched.get("/spec/replicas")
     if values:
         return f"From {values[0]} to {values[1]} replicas"
-    return "It is not known yet whether it was made" if change.state != Change.State.DONE else ""
+    if change.state != Change.State.DONE:
+        return "It is not known yet whether it was made"
+    action = ACTIONS[change.action]
+    if isinstance(action, Sums):
+        return action.summary(change)
+    was, made = ({path: pair[at] for path, pair in change.touched.items()} for at in (0, 1))
+    words = f"{action.words(was)} → {action.words(made)}"
+    return words[:1].upper() + words[1:]

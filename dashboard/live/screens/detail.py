@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import aclosing, suppress
@@ -436,18 +437,18 @@ class DetailScreen(Screen):
         }
 
     def _kubectl(self) -> str:
-        where = f" -n {self.namespace}" if self.namespace else ""
-        what = f"{self.kind.plural} {self.name}{where}"
+        where = ["-n", self.namespace] if self.namespace else []
+        what = [self.kind.plural, self.name, *where]
         match self.tab:
             case "yaml":
-                return f"kubectl get {what} -o yaml"
+                return shlex.join(["kubectl", "get", *what, "-o", "yaml"])
             case "events":
-                return f"kubectl events --for {self.kind.singular.lower()}/{self.name}{where}"
+                return shlex.join(["kubectl", "events", "--for", f"{self.kind.plural}/{self.name}", *where])
             case "logs":
                 assert self.log is not None  # noqa: S101 # made with this tab
                 return self.log.kubectl()
             case _:
-                return f"kubectl describe {what}"
+                return shlex.join(["kubectl", "describe", *what])
 
 
 STATE_WORDS = {"info": "Changing", "warn": "Worth a look", "bad": "Needs a person"}
@@ -591,8 +592,9 @@ class LogTail:
         }
 
     def kubectl(self) -> str:
-        previous = " --previous" if self.previous else ""
-        return (
-            f"kubectl logs {self.screen.name} -n {self.screen.namespace} -c {self.container}"
-            f" --tail={LOG_LINES}{previous}"
-        )
+        return shlex.join(
+            [
+                "kubectl", "logs", self.screen.name, "-n", self.screen.namespace, "-c", self.container,
+                f"--tail={LOG_LINES}", *(["--previous"] if self.previous else ["--follow"]),
+            ]
+        )  # fmt: skip

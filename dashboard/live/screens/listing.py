@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -235,10 +236,13 @@ class ListScreen(Screen):
         return f"{url}{'&' if '?' in url else '?'}format={form}"
 
     def _kubectl(self) -> str:
-        """The same list by kubectl (which cannot filter by text: that part is left out)."""
+        """The same list by kubectl (which cannot filter by text: that part is left out).
+
+        Namespace and labels come from the address, which anybody may have written: they are quoted.
+        """
         namespaces = self.query.namespaces
-        where = ""
+        where = []
         if self.kind.gvr.namespaced:
-            where = f" -n {namespaces[0]}" if len(namespaces) == 1 else " -A"
-        labels = f" -l '{self.query.labels}'" if self.query.labels else ""
-        return f"kubectl get {self.kind.plural}{where}{labels} -o wide"
+            where = ["-n", namespaces[0]] if len(namespaces) == 1 else ["-A"]
+        labels = ["-l", self.query.labels] if self.query.labels else []
+        return shlex.join(["kubectl", "get", self.kind.plural, *where, *labels, "-o", "wide"])

@@ -100,3 +100,14 @@ def test_values_of_secrets_are_taken_out(status: int, message: str) -> None:
 @pytest.mark.parametrize(("code", "reason"), [(410, "Expired"), (410, "Gone"), (0, "Expired")])
 def test_an_expired_watch_is_gone(code: int, reason: str) -> None:
     assert isinstance(error_from_status(code, reason, "too old", PODS), errors.Gone)
+
+
+def test_a_blocked_eviction_names_the_budget_and_what_to_do() -> None:
+    numbers = "The disruption budget web needs 3 healthy pods and has 3 currently"
+    cause = {"reason": "DisruptionBudget", "message": numbers}
+    message = "Cannot evict pod as it would violate the pod's disruption budget."
+    asked = Asked("create", "pods/eviction", "shop", "web-1")
+    error = error_from_response(429, body(message, details={"causes": [cause]}), asked)
+    assert isinstance(error, errors.Protected)
+    assert error.message == f"{message} {numbers}."
+    assert "scale the workload up" in error.next_step

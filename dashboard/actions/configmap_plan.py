@@ -1,0 +1,212 @@
+"""What a person's edit of a ConfigMap comes to, beside what the ConfigMap holds by now. Pure.
+
+Each key has three states: as the form was filled (base), as it is now (theirs), as the person wants it (mine). Keys
+that only one side changed merge; a key that both changed, each in another way, is for the person to decide.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from dashboard.errors import BadInput
+
+from .action import Wanted
+from .configmap_values import Field, Value, check_key, check_size, digest, field_for
+from .linetext import editable, normal, restore
+
+Side = Literal["mine", "theirs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One key as the form brings it back. ``id`` is its number in the names of inputs.
+
+    ``was`` is its name when the form was filled, "" for a new one; ``base`` the digest of its value then, ``field``
+    where that was kept, ``content`` the value itself, which untouched keys need not bring along. ``name`` None: as it
+    was. ``text`` None: the text field was not touched, or there is none.
+    """
+
+    id: str
+    was: str = ""
+    base: str = ""
+    field: Field | None = None
+    content: bytes | None = None
+    name: str | None = None
+    delete: bool = False
+    text: str | None = None
+    upload: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person decided for a key that both sides changed; ``seen`` is the digest of the other side's value."""
+
+    side: Side
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A whole form. ``anyway``: keys to be saved although their text is not what their name says."""
+
+    rows: tuple[Row, ...]
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    anyway: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A key that both sides changed; None where it is not there. ``base`` is None too when it is not known."""
+
+    key: str
+    base: bytes | None
+    theirs: bytes | None
+    mine: bytes | None
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A key that only somebody else changed meanwhile."""
+
+    key: str
+    how: Literal["changed", "added", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``mine``: what will be written, by key (None: removed); ``clashes`` must be decided before anything is."""
+
+    mine: Mapping[str, Value | None]
+    fields: Mapping[str, Field]
+    clashes: tuple[Clash, ...]
+    merged: tuple[Merged, ...]
+
+    @property
+    def wanted(self) -> Wanted:
+        """The change as the action wants it: field → key → base64, or None to remove."""
+        made: dict[str, dict[str, str | None]] = {}
+        for key, value in self.mine.items():
+            was = self.fields.get(key)
+            if was is not None and (value is None or value.field != was):
+                made.setdefault(was, {})[key] = None
+            if value is not None:
+                made.setdefault(value.field, {})[key] = base64.b64encode(value.content).decode()
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Op:
+    row: Row
+    value: Value | None
+    pair: str = ""  # the other key of a renaming: one does not go without the other
+
+
+def plan(draft: Draft, now: Mapping[str, Value]) -> Plan:
+    """The plan. Raises BadInput, with the input's name, for names and sizes that cannot be."""
+    base = {row.was: row.base for row in draft.rows if row.was}
+    known = {row.was: row.content for row in draft.rows if row.was}
+    ops = _ops(draft.rows, now)
+    clashes = []
+    for key, op in list(ops.items()):
+        theirs = now[key].content if key in now else None
+        mine = op.value.content if op.value else None
+        if digest(theirs) in (base.get(key, ""), digest(mine)):
+            continue
+        choice = draft.choices.get(key)
+        if choice is None or choice.seen != digest(theirs):
+            clashes.append(Clash(key, known.get(key), theirs, mine, op.row.id))
+        elif choice.side == "theirs":
+            ops.pop(key, None)
+            ops.pop(op.pair, None)
+    clashes = [clash for clash in clashes if clash.key in ops]
+    result = {key: value.content for key, value in now.items()}
+    for key, op in ops.items():
+        result.pop(key, None)
+        if op.value is not None:
+            result[key] = op.value.content
+    if ops:
+        check_size(result)
+    # Where a key was when the form was filled, so that a second submit of the same form wants the same.
+    fields: dict[str, Field] = {key: value.field for key, value in now.items() if key in ops}
+    fields |= {row.was: row.field for row in draft.rows if row.was in ops and row.field}
+    return Plan({key: op.value for key, op in ops.items()}, fields, tuple(clashes), _merged(base, now, ops))
+
+
+def _ops(rows: tuple[Row, ...], now: Mapping[str, Value]) -> dict[str, _Op]:
+    """What the rows change, by key. A key that is taken away and given anew is given."""
+    removed: dict[str, _Op] = {}
+    given: dict[str, _Op] = {}
+    names: dict[str, Row] = {}
+    for row in rows:
+        if row.delete or _is_blank(row):
+            if row.was:
+                removed[row.was] = _Op(row, None)
+            continue
+        name = row.was if row.name is None else row.name
+        if name != row.was:
+            check_key(name, f"n{row.id}")
+        if name in names:
+            raise BadInput(
+                f"Two keys are called {name}.", next_step="Give one another name; nothing was sent.", field=f"n{row.id}"
+            )  # fmt: skip
+        names[name] = row
+        content = _content(row, now)
+        if name != row.was:
+            if row.was:
+                removed[row.was] = _Op(row, None, pair=name)
+            given[name] = _Op(row, Value(field_for(content or b"", row.field), content or b""), pair=row.was)
+        elif content is not None:
+            given[name] = _Op(row, Value(field_for(content, row.field), content))
+    ops = {**removed, **given}
+    return {key: replace(op, pair=op.pair if op.pair in ops else "") for key, op in sorted(ops.items())}
+
+
+def _is_blank(row: Row) -> bool:
+    """A new row that nobody filled."""
+    return not row.was and not row.name and not row.text and row.upload is None
+
+
+def _content(row: Row, now: Mapping[str, Value]) -> bytes | None:
+    """The new bytes of a row, None when they stay as they are. A renamed key brings its bytes along."""
+    if row.upload is not None:
+        made = row.upload
+    elif not row.was:
+        made = normal(row.text or "").encode()
+    elif row.text is None:
+        return _known(row, now) if row.name not in (None, row.was) else None
+    else:
+        text = editable(_known(row, now))
+        if text is None:
+            raise BadInput(f"{row.was} is not text: upload a file in its place.", field=f"t{row.id}")
+        made = restore(text, row.text).encode()
+    if row.was and digest(made) == row.base and row.name in (None, row.was):
+        return None
+    return made
+
+
+def _known(row: Row, now: Mapping[str, Value]) -> bytes:
+    """The value that the form was filled with: as it brings it along, else as it still is under either name."""
+    if row.content is not None:
+        return row.content
+    for name in (row.was, row.name or ""):
+        if name in now and digest(now[name].content) == row.base:
+            return now[name].content
+    raise BadInput(
+        f"{row.was} was changed meanwhile, and its value is not in the form any more.",
+        next_step="Download what is there now, then open the form anew.",
+        field=f"n{row.id}",
+    )
+
+
+def _merged(base: Mapping[str, str], now: Mapping[str, Value], ops: Mapping[str, Any]) -> tuple[Merged, ...]:
+    merged = []
+    for key in sorted({*base, *now} - set(ops)):
+        there = digest(now[key].content) if key in now else ""
+        if there != base.get(key, ""):
+            how = "removed" if not there else "changed" if key in base else "added"
+            merged.append(Merged(key, how))  # type: ignore[arg-type] # one of the three words
+    return tuple(merged)

@@ -1,0 +1,198 @@
+"""What deleting one pod would touch: what comes after it, who answers meanwhile, what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dashboard.kinds.base import Ref
+from dashboard.kinds.poddisruptionbudgets import PodDisruptionBudget
+from dashboard.kinds.pods import Pod
+from dashboard.kinds.rows import listed, plural
+
+from .impact import Effect, Notice, reach, selector_of
+from .protocols import Objects
+from .survey import Survey, is_ready
+from .words import bold, parts
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionImpact:
+    """``headline`` is the consequence that comes first, when there is one; ``danger`` that something stops or is lost
+    for good.
+    """
+
+    headline: Notice | None
+    effects: tuple[Effect, ...]
+    notices: tuple[Notice, ...]
+    danger: bool
+
+
+def budgets_over(objects: Objects, pod: Pod) -> tuple[PodDisruptionBudget, ...]:
+    """The PodDisruptionBudgets that cover a pod."""
+    return tuple(
+        budget
+        for budget in objects.all("poddisruptionbudgets", pod.metadata.namespace)
+        if selector_of(budget.spec.selector).matches(pod.metadata.labels)
+    )
+
+
+def deletion_impact(
+    objects: Objects, pod: Pod, now: datetime, *, evict: bool, grace: int | None
+) -> DeletionImpact:
+    """What happens when the pod is deleted, or evicted. ``grace`` is in seconds, None for the pod's own."""
+    one = _Deletion(objects, pod, now, evict, grace)
+    return DeletionImpact(
+        one.headline(),
+        (*one.on_pod(), *one.on_services(), *one.on_data()),
+        tuple(one.notices()),
+        one.naked or bool(one.stopped) or grace == 0,
+    )
+
+
+class _Deletion:
+    def __init__(self, objects: Objects, pod: Pod, now: datetime, evict: bool, grace: int | None) -> None:
+        self.pod, self.evict, self.grace = pod, evict, grace
+        self.name, self.namespace = pod.metadata.name, pod.metadata.namespace
+        self.objects = objects
+        self.survey = Survey(objects, now, self.namespace)
+        self.over = pod.status.phase in ("Succeeded", "Failed")
+        self.controller = pod.metadata.controller
+        self.naked = self.controller is None
+        self.services = [
+            service
+            for service in self.survey.all("services")
+            if service.spec.selector and pod in self.survey.selected(service)
+        ]
+
+    @property
+    def stopped(self) -> list[str]:
+        """Services that this pod alone answers for."""
+        return [
+            one.metadata.name for one in self.services if self.survey.endpoints(one) == frozenset({self.name})
+        ]
+
+    @property
+    def seconds(self) -> int:
+        if self.grace is not None:
+            return self.grace
+        own = self.pod.spec.termination_grace_period_seconds
+        return 30 if own is None else own
+
+    def headline(self) -> Notice | None:
+        if self.pod.metadata.deletion_timestamp is not None:
+            text = "It goes when its containers have stopped and its finalizers are done."
+            return Notice("info", f"{self.name} is being deleted already", text)
+        if self.naked:
+            text = "Nothing keeps it: no controller makes a new one. Whoever needs it has to create it again."
+            return Notice("bad", f"{self.name} is gone for good", text)
+        if self.stopped:
+            word = "Service" if len(self.stopped) == 1 else "Services"
+            title = f"{word} {listed(self.stopped)} will not answer for a while"
+            return Notice("bad", title, "This pod is all that answers now; the next one has to start first.")
+        return None
+
+    def on_pod(self) -> Iterator[Effect]:
+        owner = self.survey.owner(self.pod)
+        controller = self.controller
+        if controller is None:
+            yield Effect("bad", "bad", parts("Nothing comes in its place"), "", "for good")
+        elif controller.kind == "StatefulSet":
+            text = parts(bold(f"StatefulSet {owner.name}"), f" makes {self.name} again")
+            yield Effect("ok", "restart", text, "with the same name and the same claims", "", owner)
+        elif controller.kind == "DaemonSet":
+            text = parts(
+                bold(f"DaemonSet {owner.name}"),
+                f" makes a new one on {self.pod.spec.node_name or 'the node'}",
+            )
+            yield Effect("ok", "restart", text, "under another name", "", owner)
+        elif controller.kind == "Job":
+            text = parts(bold(f"Job {controller.name}"), " starts another pod")
+            note = "its work is done: the pod and its log go" if self.over else "the work begins again"
+            if self.pod.status.phase == "Succeeded":
+                text = parts(bold(f"Job {controller.name}"), " stays complete")
+            yield Effect("info", "restart", text, note, "", owner)
+        elif controller.kind == "Node":
+            text = parts("Its node's kubelet shows it again at once")
+            note = "a static pod: it stops only when its file on the node goes"
+            yield Effect("warn", "warn", text, note)
+        else:
+            text = parts(bold(f"{owner.kind} {owner.name}"), " makes a new one")
+            yield Effect("ok", "restart", text, "under another name, maybe on another node", "", owner)
+        if self.over:
+            return
+        if self.seconds:
+            note = f"it has {self.seconds} s to finish its requests, then it is killed"
+        else:
+            note = "the API server forgets it at once; its containers may still run on the node for a while"
+        yield Effect("info" if self.seconds else "warn", "end", parts("Its containers end"), note)
+
+    def on_services(self) -> Iterator[Effect]:
+        for service in self.services:
+            name = service.metadata.name
+            ref = Ref("Service", self.namespace, name, "services")
+            ready = self.survey.endpoints(service)
+            subject, note = bold(f"Service {name}"), reach(service)
+            if name in self.stopped:
+                yield Effect("bad", "bad", parts(subject, " loses its only endpoint"), note, "stops", ref)
+            elif self.name in ready:
+                kept = f" keeps {len(ready) - 1} of {len(ready)} endpoints"
+                yield Effect("info", "info", parts(subject, kept), note, "", ref)
+            else:
+                yield Effect("ok", "ok", parts(subject, " sends it no traffic now"), note, "", ref)
+
+    def on_data(self) -> Iterator[Effect]:
+        volumes = self.pod.spec.volumes or ()
+        if scratch := sorted(volume.name for volume in volumes if volume.empty_dir is not None):
+            text = parts(f"What is in emptyDir {listed(scratch)} is lost")
+            yield Effect("warn", "warn", text, "it lives as long as its pod", "lost")
+        for volume in volumes:
+            if volume.ephemeral is not None:
+                text = parts(f"What is in volume {volume.name} is lost")
+                yield Effect("warn", "warn", text, "its claim belongs to this pod alone", "lost")
+        for volume in volumes:
+            if (claim := volume.persistent_volume_claim) is not None:
+                ref = Ref("PersistentVolumeClaim", self.namespace, claim.claim_name, "persistentvolumeclaims")
+                text = parts(bold(f"Claim {claim.claim_name}"), " and its data stay")
+                yield Effect("ok", "ok", text, "", "", ref)
+        yield Effect("info", "logs", parts("Its logs go with it"), "unless something collects them")
+
+    def notices(self) -> Iterator[Notice]:
+        budgets: Sequence[PodDisruptionBudget] = budgets_over(self.objects, self.pod)
+        for budget in budgets:
+            name, status = budget.metadata.name, budget.status
+            ref = Ref("PodDisruptionBudget", self.namespace, name, "poddisruptionbudgets")
+            healthy = f"{status.current_healthy} of {status.expected_pods} pods are healthy"
+            numbers = f"{healthy}, {status.desired_healthy} must be"
+            text = (
+                f"It is evicted: the budget is asked, and may refuse. Now {numbers}, so "
+                f"{plural(status.disruptions_allowed, 'pod')} may go. A plain deletion would not ask."
+            )
+            yield Notice("info", f"PodDisruptionBudget {name} covers it", text, ref, "Look at the budget")
+        if not budgets and self.evict:
+            text = "Your account may not list budgets, so it is evicted: if one covers it, that is asked."
+            yield Notice("info", "Whether a budget covers it is not known", text)
+        if not budgets and not self.evict and not self.over:
+            text = "It is deleted directly: no PodDisruptionBudget covers it, so nothing would be asked."
+            yield Notice("info", "No budget covers it", text)
+        if self.grace == 0 and self.controller is not None and self.controller.kind == "StatefulSet":
+            text = "A second pod of the same name may start while the first still writes to the same volume."
+            yield Notice("bad", "Two at once can damage its data", text)
+        elif self.grace == 0:
+            text = "Only for a pod whose node is gone or hangs. What it was doing is not finished."
+            yield Notice("warn", "Without time to finish", text)
+
+
+def replacement_of(objects: Objects, namespace: str, controller: str, since: datetime) -> Pod | None:
+    """The youngest pod that a controller (by its uid) made at or after a moment, ready ones first."""
+    made = [
+        pod
+        for pod in objects.all("pods", namespace)
+        if (owner := pod.metadata.controller) is not None
+        and owner.uid == controller
+        and pod.metadata.creation_timestamp is not None
+        and pod.metadata.creation_timestamp >= since
+        and pod.metadata.deletion_timestamp is None
+    ]
+    return max(made, key=lambda pod: (is_ready(pod), pod.metadata.creation_timestamp), default=None)

@@ -1,0 +1,288 @@
+"""Editing a ConfigMap in the browser, from the first look to the undo, alone and with somebody else."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tools.server import Server
+
+from .conftest import Objects
+
+SLUG = "tests"
+PROPERTIES = "# shop\r\nlog.level=info\r\nqueue=100\r\n"
+NOTES = "two spaces at the end  \n\tno line ending here"
+PNG = b"\x89PNG\r\n\x1a\n\0\xff"
+
+
+class Settings:
+    """A ConfigMap "settings", and what a colleague with kubectl sees and does of it."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.api = objects.api
+        self.path = f"/api/v1/namespaces/{objects.namespace}/configmaps"
+        self.url = f"/c/{SLUG}/configmaps/{objects.namespace}/settings/"
+
+    def make(self, **fields: Any) -> None:
+        data = {"app.properties": PROPERTIES, "notes": NOTES, "flags.json": "{}\n"}
+        binary = {"logo.png": base64.b64encode(PNG).decode()}
+        self.api.post(
+            self.path,
+            {"metadata": {"name": "settings"}, "data": data, "binaryData": binary, **fields},
+        )
+
+    def get(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.get(f"{self.path}/settings")
+        return found
+
+    @property
+    def data(self) -> dict[str, str]:
+        found: dict[str, str] = self.get()["data"]
+        return found
+
+    def write(self, key: str, text: str) -> None:
+        self.api.patch(f"{self.path}/settings?fieldManager=kubectl-edit", {"data": {key: text}})
+
+
+@pytest.fixture
+def config(objects: Objects) -> Settings:
+    return Settings(objects)
+
+
+@pytest.fixture(autouse=True)
+def changes_allowed(context: BrowserContext) -> None:
+    """The owner's word, given once for this cluster."""
+    page = context.new_page()
+    page.goto("/clusters/")
+    allow = page.get_by_role("button", name=re.compile("Allow changes"))
+    if allow.count():
+        allow.click()
+        expect(allow).to_have_count(0)
+    page.close()
+
+
+@pytest.fixture
+def plain(browser: Browser, context: BrowserContext, server: Server) -> Iterator[Page]:
+    """A signed-in browser that runs no scripts."""
+    signed_in = context.storage_state()
+    without = browser.new_context(base_url=server.base, java_script_enabled=False, storage_state=signed_in)
+    yield without.new_page()
+    without.close()
+
+
+def text_of(page: Page, key: str) -> Any:
+    return page.get_by_label(f"Text of {key}", exact=True)
+
+
+def press(page: Page, name: str) -> None:
+    button = page.get_by_role("button", name=name, exact=True)
+    button.focus()
+    page.keyboard.press("Enter")
+
+
+def apply(page: Page) -> None:
+    button = page.locator("[data-apply]")
+    expect(button).to_be_visible()
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#change-progress")).to_be_visible()
+
+
+def test_edit_preview_apply_follow_undo_by_keyboard_alone(page: Page, config: Settings) -> None:
+    config.make()
+    before = config.get()
+    page.goto(config.url)
+    page.locator("#act-edit").focus()
+    page.keyboard.press("Enter")
+    area = text_of(page, "app.properties")
+    expect(area).to_have_value(PROPERTIES.replace("\r\n", "\n"))
+    area.focus()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("new=1\n")
+    expect(page.locator("[data-key]", has=area).locator("[data-lines]")).to_have_text("4 lines")
+    press(page, "Preview")
+    expect(page.locator("#preview")).to_contain_text("new=1")
+    expect(page.locator("#preview")).to_contain_text("No pod and no workload here uses this ConfigMap")
+    assert config.get() == before, "a preview writes nothing"
+    apply(page)
+    expect(page).to_have_url(re.compile(r"/changes/\d+/"))
+    assert config.data["app.properties"] == f"{PROPERTIES}new=1\r\n", "the new line ends as the others do"
+    assert {**config.data, "app.properties": PROPERTIES} == before["data"]
+    assert config.get()["binaryData"] == before["binaryData"]
+    page.get_by_role("link", name="Undo").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#preview")).to_contain_text("new=1")
+    apply(page)
+    assert (config.data, config.get()["binaryData"]) == (before["data"], before["binaryData"])
+
+
+def test_two_people_at_once_see_each_other_and_the_later_one_chooses(
+    page: Page, context: BrowserContext, config: Settings
+) -> None:
+    config.make()
+    page.goto(f"{config.url}edit/")
+    text_of(page, "app.properties").fill("log.level=debug\n")
+    text_of(page, "notes").fill("my notes")
+    press(page, "Preview")
+    expect(page.locator("[data-apply]")).to_be_visible()
+    expect(page.locator("#edit-stale")).to_be_hidden()
+    other = context.new_page()
+    other.goto(f"{config.url}edit/")
+    text_of(other, "app.properties").fill("log.level=warn\n")
+    press(other, "Preview")
+    apply(other)
+    expect(page.locator("#edit-now")).to_contain_text("Last changed by owner")
+    expect(page.locator("#edit-stale")).to_be_visible()
+    expect(text_of(page, "app.properties")).to_have_value("log.level=debug\n")
+    button = page.locator("[data-apply]")
+    button.focus()
+    page.keyboard.press("Enter")
+    clash = page.locator(".clash")
+    expect(clash).to_have_count(1)
+    expect(clash).to_contain_text("log.level=info")
+    expect(clash).to_contain_text("log.level=warn")
+    expect(clash).to_contain_text("log.level=debug")
+    expect(text_of(page, "app.properties")).to_have_value("log.level=debug\n")
+    assert config.data["notes"] == NOTES, "nothing is written in part"
+    page.get_by_role("radio", name="Theirs: leave").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="Mine: what")).to_be_checked()
+    press(page, "Preview with these choices")
+    expect(page.locator("#preview")).to_contain_text("log.level=warn")
+    apply(page)
+    assert (config.data["app.properties"], config.data["notes"]) == ("log.level=debug\r\n", "my notes")
+
+
+def test_changes_of_other_keys_merge_and_it_is_said(page: Page, config: Settings) -> None:
+    config.make()
+    page.goto(f"{config.url}edit/")
+    text_of(page, "notes").fill("mine")
+    config.write("flags.json", '{"a": 1}\n')
+    expect(page.locator("#edit-now")).to_contain_text("Last changed by kubectl-edit")
+    press(page, "Preview")
+    expect(page.locator("#preview")).to_contain_text("flags.json was changed by somebody else")
+    apply(page)
+    assert (config.data["notes"], config.data["flags.json"]) == ("mine", '{"a": 1}\n')
+
+
+def test_without_scripts_nothing_is_lost_and_nothing_untouched_is_written(
+    plain: Page, config: Settings, tmp_path: Path
+) -> None:
+    config.make()
+    before = config.get()
+    plain.goto(f"{config.url}edit/")
+    plain.get_by_role("button", name="Preview", exact=True).click()
+    expect(plain.locator("#preview")).to_contain_text("Nothing to save")
+    area = text_of(plain, "app.properties")
+    area.fill(area.input_value() + "x=1\n")
+    file = tmp_path / "other.bin"
+    file.write_bytes(b"\0\r\n\xfe")
+    plain.get_by_label("Upload a file as logo.png").set_input_files(file)
+    plain.get_by_role("button", name="Preview", exact=True).click()
+    expect(text_of(plain, "app.properties")).to_have_value(PROPERTIES.replace("\r\n", "\n") + "x=1\n")
+    expect(plain.get_by_text("The file you chose (4 bytes) takes the place of this value.")).to_be_visible()
+    plain.locator("[data-apply]").click()
+    expect(plain.locator("#change-progress")).to_be_visible()
+    assert config.data == {**before["data"], "app.properties": f"{PROPERTIES}x=1\r\n"}
+    assert config.get()["binaryData"] == {"logo.png": base64.b64encode(b"\0\r\n\xfe").decode()}
+
+
+def test_keys_are_added_renamed_deleted_uploaded_and_downloaded(
+    page: Page, config: Settings, tmp_path: Path
+) -> None:
+    config.make()
+    page.goto(f"{config.url}edit/")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download logo.png").click()
+    assert Path(download.value.path()).read_bytes() == PNG
+    press(page, "Add a key")
+    page.keyboard.type("extra")
+    page.keyboard.press("Tab")
+    page.get_by_label("Text of the new key", exact=True).last.fill("one\ntwo")
+    page.get_by_label("Name of the key logo.png").fill("icon.png")
+    page.get_by_label("Delete the key notes").focus()
+    page.keyboard.press("Space")
+    file = tmp_path / "flags"
+    file.write_bytes(b'{"b": 2}\r\n')
+    page.get_by_label("Upload a file as flags.json").set_input_files(file)
+    press(page, "Preview")
+    apply(page)
+    assert config.data == {"app.properties": PROPERTIES, "extra": "one\ntwo", "flags.json": '{"b": 2}\r\n'}
+    assert config.get()["binaryData"] == {"icon.png": base64.b64encode(PNG).decode()}
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "a b"])
+def test_a_bad_name_is_refused_in_words_and_stays_typed(page: Page, config: Settings, name: str) -> None:
+    config.make()
+    before = config.get()
+    page.goto(f"{config.url}edit/")
+    page.get_by_label("Name of the key notes").fill(name)
+    press(page, "Preview")
+    expect(page.locator("#preview")).to_contain_text(f"“{name}” cannot name a key")
+    expect(page.get_by_label("Name of the key notes")).to_have_value(name)
+    expect(page.locator("[data-apply]")).to_have_count(0)
+    assert config.get() == before
+
+
+def test_broken_json_is_named_with_its_line_and_saved_only_when_somebody_says_so(
+    page: Page, config: Settings
+) -> None:
+    config.make()
+    page.goto(f"{config.url}edit/")
+    text_of(page, "flags.json").fill("{\n  a\n}\n")
+    press(page, "Preview")
+    expect(page.locator("#preview")).to_contain_text("flags.json, line 2")
+    expect(page.locator("[data-apply]")).to_have_count(0)
+    page.get_by_label("Save flags.json although it is no valid JSON").focus()
+    page.keyboard.press("Space")
+    press(page, "Preview again")
+    expect(page.locator("#preview")).to_contain_text("flags.json is saved although it is broken")
+    apply(page)
+    assert config.data["flags.json"] == "{\n  a\n}\n"
+
+
+def test_an_immutable_one_says_how_to_go_on(page: Page, config: Settings) -> None:
+    config.make(immutable=True)
+    page.goto(f"{config.url}edit/")
+    expect(page.locator("#page")).to_contain_text("It is immutable")
+    expect(page.locator("#page")).to_contain_text("Create another one under a new name, such as settings-2")
+    expect(page.locator("textarea")).to_have_count(0)
+
+
+def test_those_who_see_it_only_after_a_restart_are_restarted_when_chosen(
+    page: Page, config: Settings, objects: Objects
+) -> None:
+    config.make()
+    labels = {"app": "web"}
+    env = [{"configMapRef": {"name": "settings"}}]
+    pod = {"containers": [{"name": "main", "image": "example/app:1", "envFrom": env}]}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    path = f"/apis/apps/v1/namespaces/{objects.namespace}/deployments"
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    objects.api.post(path, {"metadata": {"name": "web"}, "spec": spec})
+    page.goto(f"{config.url}edit/")
+    text_of(page, "notes").fill("new")
+    press(page, "Preview")
+    expect(page.locator("#preview")).to_contain_text("after a restart")
+    page.get_by_label("Deployment web").focus()
+    page.keyboard.press("Space")
+    apply(page)
+    assert config.data["notes"] == "new"
+    assert objects.api.get(f"{path}/web")["metadata"]["generation"] == 2
+    expect(page.locator("#change-progress")).to_contain_text("Every pod that reads it", timeout=30_000)
+
+
+def test_values_are_read_when_somebody_asks(page: Page, config: Settings) -> None:
+    config.make()
+    page.goto(config.url)
+    expect(page.locator("#values")).not_to_contain_text("log.level")
+    page.get_by_role("link", name="Show the values").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#values")).to_contain_text("log.level=info")
+    expect(page.locator("#values")).to_contain_text("binary")

@@ -1,0 +1,229 @@
+"""Rotating a Secret in the browser: from the first look to the undo by keyboard; bad values; a server that dies."""
+
+from __future__ import annotations
+
+import base64
+import re
+import signal
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tools.server import Server
+
+from .conftest import Objects
+
+SLUG = "tests"
+OLD = "old-password-1234"
+
+
+class Shop:
+    """A Secret, and Deployments that start only with a password of at least twelve characters."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.api, self.namespace = objects.api, objects.namespace
+        self.secrets = f"/api/v1/namespaces/{self.namespace}/secrets"
+        self.api.post(
+            self.secrets,
+            {"metadata": {"name": "database"}, "stringData": {"password": OLD, "username": "shop"}},
+        )
+
+    def workload(self, name: str, replicas: int = 1, **probe: Any) -> None:
+        labels = {"app.kubernetes.io/name": name}
+        source = {"secretKeyRef": {"name": "database", "key": "password"}}
+        container = {
+            "name": "main",
+            "image": "example/app:1",
+            "env": [{"name": "DB_PASSWORD", "valueFrom": source}],
+            **probe,
+        }
+        annotations = {"requires.sandbox.cluster-ui.dev/DB_PASSWORD": r"\S{12,}"}
+        self.api.post(
+            f"/apis/apps/v1/namespaces/{self.namespace}/deployments",
+            {
+                "metadata": {"name": name},
+                "spec": {
+                    "replicas": replicas,
+                    "selector": {"matchLabels": labels},
+                    "template": {
+                        "metadata": {"labels": labels, "annotations": annotations},
+                        "spec": {"containers": [container]},
+                    },
+                },
+            },
+        )
+
+    def value(self, key: str = "password") -> str:
+        return base64.b64decode(self.api.get(f"{self.secrets}/database")["data"][key]).decode()
+
+    def generation(self, name: str) -> int:
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}"
+        return int(self.api.get(path)["metadata"]["generation"])
+
+    @property
+    def page(self) -> str:
+        return f"/c/{SLUG}/secrets/{self.namespace}/database/"
+
+
+@pytest.fixture
+def shop(objects: Objects) -> Shop:
+    return Shop(objects)
+
+
+@pytest.fixture(autouse=True)
+def changes_allowed(context: BrowserContext) -> None:
+    """The owner's word, given once for this cluster."""
+    page = context.new_page()
+    page.goto("/clusters/")
+    allow = page.get_by_role("button", name=re.compile("Allow changes"))
+    if allow.count():
+        allow.click()
+        expect(allow).to_have_count(0)
+    page.close()
+
+
+def tab_to(page: Page, selector: str, limit: int = 120) -> None:
+    """Moves the focus there with Tab alone."""
+    for _ in range(limit):
+        if page.evaluate("selector => document.activeElement?.matches(selector) ?? false", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
+def test_rotate_preview_apply_follow_undo_by_keyboard_alone(page: Page, shop: Shop) -> None:
+    shop.workload("web", 2)
+    page.goto(shop.page)
+    expect(page.locator("#keys")).to_contain_text("17 bytes")
+    tab_to(page, "#act-rotate")
+    page.keyboard.press("Enter")
+    expect(page.locator("#change")).to_be_visible()
+    tab_to(page, "input[name=key]")
+    page.keyboard.press("Space")
+    expect(page.locator("input[name=key][value=password]")).to_be_checked()
+    tab_to(page, "[data-generate]")
+    page.keyboard.press("Enter")
+    typed = page.locator("[name=value]").input_value()
+    assert re.fullmatch(r"[A-Za-z0-9]{32}", typed)
+    apply = page.locator("[data-apply]")
+    expect(apply).to_have_text("Rotate password")
+    expect(page.locator("#preview")).to_contain_text("Deployment web")
+    expect(page.locator("#preview")).to_contain_text("does not change the password inside the database")
+    assert typed not in page.locator("#page").inner_html()
+    assert shop.value() == OLD, "a preview writes nothing"
+    tab_to(page, "[data-apply]")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/changes/\d+/rotation/"))
+    assert shop.value() == typed
+    expect(page.locator("#rotation-progress")).to_contain_text("Stage 1")
+    expect(page.locator("#rotation-progress h2")).to_contain_text("database is rotated", timeout=60_000)
+    expect(page.locator("#rotation-pods")).to_contain_text("the new one in 2 of 2", timeout=20_000)
+    tab_to(page, "#act-back")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-apply]")).to_have_text("Bring back password")
+    tab_to(page, "[data-apply]")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("Bring back")
+    assert shop.value() == OLD
+    expect(page.locator("#rotation-progress h2")).to_contain_text("database is rotated", timeout=60_000)
+    assert shop.generation("web") == 3
+
+
+def test_what_is_typed_stays_through_preview_and_conflict(page: Page, shop: Shop) -> None:
+    page.goto(f"{shop.page}rotate/?key=password")
+    field = page.locator("[name=value]")
+    field.fill("typed-by-mara-1234")
+    apply = page.locator("[data-apply]")
+    expect(apply).to_be_visible()
+    expect(field).to_have_value("typed-by-mara-1234")
+    shop.api.patch(
+        f"{shop.secrets}/database?fieldManager=kubectl-edit", {"stringData": {"password": "jons-123456789"}}
+    )
+    apply.click()
+    expect(page.locator("#preview")).to_contain_text("changed meanwhile")
+    expect(page.locator("#preview")).to_contain_text("kubectl-edit")
+    expect(field).to_have_value("typed-by-mara-1234")
+    assert shop.value() == "jons-123456789"
+    page.locator("[data-apply]").click()
+    expect(page).to_have_url(re.compile(r"/rotation/"))
+    assert shop.value() == "typed-by-mara-1234"
+
+
+def test_lines_and_files_arrive_byte_for_byte(page: Page, shop: Shop) -> None:
+    page.goto(f"{shop.page}rotate/?key=password")
+    page.locator("[name=value]").fill("first line\nsecond line \n")
+    page.locator("[data-apply]").click()
+    expect(page).to_have_url(re.compile(r"/rotation/"))
+    assert shop.value() == "first line\nsecond line \n"
+    page.goto(f"{shop.page}rotate/?key=username")
+    raw = bytes(range(256)) + b"\r\n"
+    page.locator("[data-rotate] input[type=file]").set_input_files(
+        {"name": "key.bin", "mimeType": "application/octet-stream", "buffer": raw}
+    )
+    expect(page.locator("#value-hint")).to_contain_text("258 bytes of key.bin")
+    page.locator("[data-apply]").click()
+    expect(page).to_have_url(re.compile(r"/rotation/"))
+    assert base64.b64decode(shop.api.get(f"{shop.secrets}/database")["data"]["username"]) == raw
+
+
+def test_a_value_that_fails_stops_it_and_the_old_one_brings_it_back(page: Page, shop: Shop) -> None:
+    shop.workload("mail")
+    shop.workload("web", 2)
+    page.goto(f"/c/{SLUG}/deployments/?namespace={shop.namespace}")
+    expect(page.locator("#rows")).to_contain_text("2/2", timeout=30_000)
+    page.goto(f"{shop.page}rotate/?key=password")
+    page.locator("[name=value]").fill("short")
+    page.locator("[data-apply]").click()
+    progress = page.locator("#rotation-progress")
+    expect(progress.locator("h2")).to_contain_text("mail does not come up with this value", timeout=90_000)
+    expect(progress).to_contain_text("1 further restart not begun")
+    page.reload()
+    expect(progress.locator("h2")).to_contain_text("mail does not come up")
+    page.locator("#act-back").click()
+    page.locator("[data-apply]").click()
+    expect(page.locator("#rotation-progress h2")).to_contain_text("database is rotated", timeout=60_000)
+    assert shop.value() == OLD
+    assert (shop.generation("mail"), shop.generation("web")) == (3, 1)
+
+
+def test_a_server_that_dies_in_the_middle_goes_on_and_restarts_nothing_twice(
+    page: Page, shop: Shop, server: Server
+) -> None:
+    shop.workload("mail", readinessProbe={"httpGet": {"port": 80}, "initialDelaySeconds": 6})
+    shop.workload("web", 2)
+    page.goto(f"{shop.page}rotate/?key=password")
+    page.locator("[name=value]").fill("another-password-5")
+    page.locator("[data-apply]").click()
+    expect(page.locator("#rotation-progress")).to_contain_text("Restarting mail", timeout=20_000)
+    expect(page.locator(".stages .now progress")).to_be_visible(timeout=20_000)
+    server.stop(signal.SIGKILL)
+    expect(page.locator("#fresh")).to_contain_text(re.compile("reconnecting", re.IGNORECASE), timeout=10_000)
+    server.start()
+    expect(page.locator("#rotation-progress h2")).to_contain_text("database is rotated", timeout=90_000)
+    assert shop.value() == "another-password-5"
+    assert (shop.generation("mail"), shop.generation("web")) == (2, 2)
+
+
+def test_a_value_is_shown_when_asked_hidden_again_and_copied_without_being_shown(
+    page: Page, context: BrowserContext, shop: Shop
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.clock.install()
+    page.goto(shop.page)
+    expect(page.locator("#keys")).to_contain_text("password")
+    assert OLD not in page.content()
+    copy = page.get_by_role("button", name="Copy password")
+    copy.click()
+    expect(copy.locator("use")).to_have_attribute("href", "#i-done")
+    assert page.evaluate("navigator.clipboard.readText()") == OLD
+    assert OLD not in page.content()
+    page.get_by_role("button", name="Reveal password").click()
+    expect(page.locator("#revealed pre")).to_have_text(OLD)
+    expect(page.locator("#revealed")).to_contain_text("audit log")
+    page.clock.run_for(31_000)
+    expect(page.locator("#revealed pre")).to_have_count(0)
+    assert OLD not in page.content()
+    page.goto("/audit/")
+    expect(page.locator("#page")).to_contain_text("Shown: key password.")
+    expect(page.locator("#page")).to_contain_text("Copied without being shown: key password.")

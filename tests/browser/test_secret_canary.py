@@ -1,0 +1,311 @@
+"""Canaries in Secrets: random values that must be found nowhere but in the one reveal.
+
+The finder is shown first that it finds one in each of the places that are searched: pages, frames, the log, the files of
+the database. Values are looked for raw and in base64, at all three alignments.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import APIResponse, BrowserContext, Page, Response, WebSocket, expect
+
+from sandbox.api import ApiError
+from tools.server import Server
+
+from .conftest import Objects
+from .test_rotate import SLUG, Shop
+
+HX = {"HX-Request": "true", "HX-Target": "preview"}
+
+
+def needles(value: str) -> list[bytes]:
+    """The value as it may turn up: raw, and what base64 makes of it whatever stands before and after it."""
+    raw = value.encode()
+    found = [raw]
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + raw)
+        # The first and last signs depend on the neighbours.
+        found.append(encoded[(4 if before else 0) : len(encoded) // 4 * 4 - 4])
+    return found
+
+
+class Aviary:
+    """Values that must not be found, and every place where they might be."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.values: dict[str, str] = {}
+        self.heard: list[tuple[str, bytes]] = []
+
+    def new(self, name: str) -> str:
+        self.values[name] = f"{name}{secrets.token_hex(12)}"
+        return self.values[name]
+
+    def listen(self, page: Page) -> None:
+        def answered(response: Response) -> None:
+            if response.request.redirected_to is None and response.url.startswith(self.server.base):
+                try:
+                    self.heard.append((f"{response.request.method} {response.url}", response.body()))
+                except Exception as error:  # the page went on before its body came
+                    assert "body" in str(error) or "closed" in str(error) or "resource" in str(error), error
+
+        def opened(socket: WebSocket) -> None:
+            socket.on("framereceived", lambda frame: self.heard.append(("frame", _bytes(frame))))
+
+        page.on("requestfinished", lambda request: answered(request.response()))
+        page.on("websocket", opened)
+
+    def note(self, answer: APIResponse) -> APIResponse:
+        headers = json.dumps(answer.headers).encode()
+        self.heard.append((f"{answer.status} {answer.url}", answer.body() + headers))
+        return answer
+
+    def places(self) -> Iterator[tuple[str, bytes]]:
+        yield from self.heard
+        for path in sorted(self.server.home.iterdir()):
+            if path.is_file():
+                yield path.name, path.read_bytes()
+
+    def found(self, only: str = "") -> list[tuple[str, str]]:
+        """(value, place) of each that is found."""
+        return [
+            (name, place)
+            for place, content in self.places()
+            for name, value in self.values.items()
+            if name.startswith(only) and any(needle in content for needle in needles(value))
+        ]
+
+
+def _bytes(frame: str | bytes) -> bytes:
+    return frame.encode() if isinstance(frame, str) else frame
+
+
+def test_the_finder_finds_raw_and_encoded_values_at_every_alignment(server: Server) -> None:
+    aviary = Aviary(server)
+    value = aviary.new("tit")
+    for before in range(4):
+        for after in range(4):
+            text = b"x" * before + value.encode() + b"y" * after
+            aviary.heard = [("raw", text), ("encoded", b"..." + base64.b64encode(text) + b"...")]
+            assert {place for _, place in aviary.found()} == {"raw", "encoded"}, (before, after)
+    aviary.heard = [("others", base64.b64encode(secrets.token_bytes(4096)))]
+    assert aviary.found() == []
+
+
+def test_the_finder_finds_one_in_page_frame_log_and_database(
+    page: Page, context: BrowserContext, objects: Objects, server: Server
+) -> None:
+    """The positive control: names are no secret, so one that is a canary shows up everywhere it is looked for."""
+    aviary = Aviary(server)
+    name = aviary.new("robin")
+    aviary.listen(page)
+    page.goto(f"/c/{SLUG}/pods/?namespace={objects.namespace}")
+    objects.pod(name)
+    expect(page.locator("#rows")).to_contain_text(name)
+    page.goto(f"/c/{SLUG}/pods/{objects.namespace}/{name}/")
+    aviary.note(context.request.get(f"/c/{SLUG}/nothing-{name}/"))
+    objects.api.post(
+        f"/api/v1/namespaces/{objects.namespace}/secrets",
+        {"metadata": {"name": name}, "stringData": {"a": "b"}},
+    )
+    with allowed(context):
+        page.goto(f"/c/{SLUG}/secrets/{objects.namespace}/{name}/")
+        page.get_by_role("button", name="Reveal a").click()
+        expect(page.locator("#revealed pre")).to_have_text("b")
+    places = {place for _, place in aviary.found()}
+    assert "frame" in places
+    assert any(place.startswith("GET") for place in places)
+    assert any(place.startswith("404") for place in places)
+    assert "server.log" in places
+    assert any("sqlite3" in place for place in places)
+
+
+@contextmanager
+def allowed(context: BrowserContext) -> Iterator[None]:
+    """Changes to the cluster are allowed from here on, once."""
+    page = context.new_page()
+    page.goto("/clusters/")
+    allow = page.get_by_role("button", name=re.compile("Allow changes"))
+    if allow.count():
+        allow.click()
+        expect(allow).to_have_count(0)
+    page.close()
+    yield
+
+
+@pytest.fixture
+def post(page: Page, context: BrowserContext) -> Callable[..., APIResponse]:
+    """Posts as the pages' own scripts do."""
+
+    def send(path: str, **form: str) -> APIResponse:
+        page.goto("/clusters/")
+        headers = json.loads(page.locator("body").get_attribute("hx-headers") or "{}")
+        return context.request.post(
+            path, form=form, headers={**headers, **HX, "Referer": page.url}, max_redirects=0
+        )
+
+    return send
+
+
+def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
+    page: Page, context: BrowserContext, objects: Objects, server: Server, post: Callable[..., APIResponse]
+) -> None:
+    aviary = Aviary(server)
+    old, new, other, bad, last, quoted = (
+        aviary.new(name) for name in ("wren", "finch", "lark", "shrike", "owl", "crow")
+    )
+    with allowed(context):
+        aviary.listen(page)
+    shop = Shop(objects)
+    applied = json.dumps({"stringData": {"password": old}})
+    shop.api.patch(
+        f"{shop.secrets}/database",
+        {
+            "metadata": {
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": applied, "note": old}
+            },
+            "stringData": {"password": old, "token": aviary.new("heron")},
+        },
+    )
+    shop.workload("web")
+    shop.api.patch(
+        f"/apis/apps/v1/namespaces/{shop.namespace}/deployments/web",
+        {
+            "spec": {
+                "template": {
+                    "metadata": {
+                        "annotations": {"requires.sandbox.cluster-ui.dev/DB_PASSWORD": "(?!shrike).*"}
+                    }
+                }
+            }
+        },
+    )
+    rotate = f"{shop.page}rotate/"
+
+    # Looking around.
+    for path in (
+        shop.page, f"{shop.page}yaml/", f"{shop.page}events/", f"/c/{SLUG}/secrets/?namespace={shop.namespace}",
+        f"/c/{SLUG}/secrets/?q={old}", f"/c/{SLUG}/", rotate,
+    ):  # fmt: skip
+        page.goto(path)
+        page.wait_for_timeout(300)
+    # The address that was asked for comes back with the page, as it must: that one is no leak.
+    aviary.heard = [
+        (place, body) for place, body in aviary.heard if f"q={old}" not in place and place != "frame"
+    ]
+    for form in ("json", "csv", "tsv"):
+        aviary.note(context.request.get(f"/c/{SLUG}/secrets/?namespace={shop.namespace}&format={form}"))
+    aviary.note(context.request.get(f"{shop.page}?format=json"))
+
+    # Preview, apply, follow.
+    page.goto(rotate)
+    page.locator("[name=key][value=password]").check()
+    page.locator("[name=value]").fill(new)
+    expect(page.locator("[data-apply]")).to_be_visible()
+    # Conflict: somebody else writes in between.
+    shop.api.patch(f"{shop.secrets}/database?fieldManager=kubectl-edit", {"stringData": {"password": other}})
+    page.locator("[data-apply]").click()
+    expect(page.locator("#preview")).to_contain_text("changed meanwhile")
+    page.locator("[data-apply]").click()
+    expect(page.locator("#rotation-progress h2")).to_contain_text("is rotated", timeout=60_000)
+    assert shop.value() == new
+
+    # A value that fails, and the way back.
+    page.goto(f"{rotate}?key=password")
+    page.locator("[name=value]").fill(bad)
+    page.locator("[data-apply]").click()
+    expect(page.locator("#rotation-progress h2")).to_contain_text("does not come up", timeout=90_000)
+    page.locator("#act-back").click()
+    page.locator("[data-apply]").click()
+    expect(page.locator("#rotation-progress h2")).to_contain_text("is rotated", timeout=60_000)
+    assert shop.value() == new
+
+    # What cannot be: errors of every kind with a value at hand.
+    for wrong in (
+        {"key": "password", "value": last, "encoding": "base64", "step": "preview"},
+        {"key": "password", "value": last, "encoding": "rot13", "step": "preview"},
+        {"key": "nothing", "value": last, "step": "preview"},
+        {"key": "password", "value": last, "step": "apply", "token": "forged"},
+        {"key": "password", "value": last, "step": "dance"},
+        {"key": "password", "value": last * 60_000, "step": "preview"},
+        {"value": last, "step": "apply"},
+    ):
+        assert aviary.note(post(rotate, **wrong)).status >= 400
+    assert aviary.note(post(f"{shop.page}reveal/", key="nothing")).status == 404
+    assert aviary.note(post(f"/c/{SLUG}/deployments/{shop.namespace}/web/reveal/", key="x")).status == 404
+
+    # A rule of the cluster that quotes the value.
+    with quoting(shop):
+        refused = post(rotate, key="password", value=quoted, step="preview")
+        for _ in range(50):
+            if refused.status == 422:
+                break
+            page.wait_for_timeout(100)
+            refused = post(rotate, key="password", value=quoted, step="preview")
+        assert "You wrote" in aviary.note(refused).text()
+    # An immutable Secret; one that is gone.
+    for _ in range(50):
+        try:
+            shop.api.patch(f"{shop.secrets}/database", {"immutable": True})
+            break
+        except ApiError:  # the rule is on its way out
+            page.wait_for_timeout(100)
+    assert aviary.note(post(rotate, key="password", value=last, step="preview")).status >= 400
+    for path in ("/audit/", "/changes/", shop.page, f"{shop.page}yaml/"):
+        page.goto(path)
+        page.wait_for_timeout(300)
+
+    assert aviary.found() == []
+
+    # The one reveal, and nothing of it in the frames, the log or the database.
+    page.goto(shop.page)
+    page.get_by_role("button", name="Reveal password").click()
+    expect(page.locator("#revealed pre")).to_have_text(new)
+    page.wait_for_timeout(500)
+    assert {place for _, place in aviary.found()} == {f"POST {server.base}{shop.page}reveal/"}
+    shop.api.delete(f"{shop.secrets}/database")
+    assert aviary.note(post(rotate, key="password", value=last, step="preview")).status == 404
+    assert aviary.found(only="owl") == []
+
+
+@contextmanager
+def quoting(shop: Shop) -> Iterator[None]:
+    """A ValidatingAdmissionPolicy that refuses every write of a Secret here and repeats what was written."""
+    name = f"test-{secrets.token_hex(4)}"
+    admission = "/apis/admissionregistration.k8s.io/v1"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["secrets"]}
+    said = "'You wrote ' + string(object.data.password) + ' over ' + string(oldObject.data.password)"
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "false", "messageExpression": said}],
+    }
+    here = {"matchLabels": {"kubernetes.io/metadata.name": shop.namespace}}
+    bound: dict[str, Any] = {
+        "policyName": name,
+        "validationActions": ["Deny"],
+        "matchResources": {"namespaceSelector": here},
+    }
+    shop.api.post(f"{admission}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})
+    try:
+        shop.api.post(
+            f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": bound}
+        )
+        yield
+    finally:
+        for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+            shop.api.delete(f"{admission}/{plural}/{name}")
+
+
+def test_the_database_is_searched_where_it_is(server: Server) -> None:
+    """The files that are searched are those that the server writes."""
+    kept = {path.name for path in Path(server.home).iterdir()}
+    assert {"cluster-ui.sqlite3", "server.log"} <= kept

@@ -1,0 +1,616 @@
+"""Editing ConfigMaps against a real API server: bytes, conflicts, refusals, undo."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import dataclasses
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import QueryDict
+from django.test import RequestFactory
+from django.utils.datastructures import MultiValueDict
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dashboard.actions.action import Actor
+from dashboard.actions.configmap_plan import Choice, Draft, Row, plan
+from dashboard.actions.configmap_values import MOST_BYTES, Value, digest, values
+from dashboard.actions.configmaps import (
+    Broken,
+    Clashes,
+    Edited,
+    Immutable,
+    configmap_edit_apply,
+    configmap_edit_form,
+    configmap_edit_preview,
+    configmap_restart,
+    configmap_value,
+)
+from dashboard.actions.problems import StaleView
+from dashboard.actions.undo import change_undo_apply, change_undo_preview
+from dashboard.errors import BadInput, Forbidden, Invalid, NotFound
+from dashboard.insight.configmapuse import READ
+from dashboard.insight.words import text_of
+from dashboard.kinds import KINDS
+from dashboard.kube.config import load_clusters
+from dashboard.kube.transport import Transport
+from dashboard.models import AuditEntry, Change
+from dashboard.views.configmap import _fields, read_draft
+from sandbox import Sandbox
+from sandbox.api import ApiError
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+WAIT_SECONDS = 30.0
+
+
+class Listed:
+    """The objects of a namespace as the API server lists them now."""
+
+    def __init__(self, found: dict[str, Sequence[Any]]) -> None:
+        self._found = found
+
+    @classmethod
+    async def now(cls, transport: Transport, namespace: str) -> Listed:
+        found = {}
+        for plural in (*READ, "configmaps"):
+            kind = KINDS[plural]
+            response = await transport.request("GET", kind.gvr, namespace=namespace)
+            found[plural] = kind.decode_list(response.body).items
+        return cls(found)
+
+    def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
+        return self._found.get(plural, ())
+
+    def get(self, plural: str, namespace: str, name: str) -> Any | None:
+        return next((one for one in self.all(plural) if one.metadata.name == name), None)
+
+
+class Place:
+    """A namespace with a ConfigMap "settings" in it, one user's way to it, and the administrator's."""
+
+    def __init__(self, cluster: Sandbox, transport: Transport, namespace: str) -> None:
+        self.api = cluster.api()
+        self.transport = transport
+        self.namespace = namespace
+        self.path = f"/api/v1/namespaces/{namespace}/configmaps"
+
+    def make(self, name: str = "settings", **fields: Any) -> dict[str, Any]:
+        return self.api.post(self.path, {"metadata": {"name": name}, **fields})
+
+    def get(self, name: str = "settings") -> dict[str, Any]:
+        return self.api.get(f"{self.path}/{name}")
+
+    def contents(self, name: str = "settings") -> dict[str, bytes]:
+        return {key: value.content for key, value in values(self.get(name)).items()}
+
+    def write(self, name: str = "settings", **data: str | None) -> None:
+        """Somebody else writes keys with kubectl; an underscore stands for a dot."""
+        keys = {key.replace("_", "."): text for key, text in data.items()}
+        self.api.patch(f"{self.path}/{name}?fieldManager=kubectl-edit", {"data": keys})
+
+    def form(self, name: str = "settings", **changes: dict[str, Any]) -> Draft:
+        """The form as it is filled now, with some rows changed, by key."""
+        rows = []
+        for number, (key, value) in enumerate(values(self.get(name)).items()):
+            fields = {
+                "id": str(number), "was": key, "base": digest(value.content), "field": value.field,
+                "content": value.content, "name": key,
+            }  # fmt: skip
+            rows.append(Row(**(fields | changes.get(key.replace(".", "_"), {}))))
+        return Draft(tuple(rows))
+
+    async def preview(
+        self, who: Actor, draft: Draft, name: str = "settings", transport: Transport | None = None
+    ) -> Edited:
+        return await configmap_edit_preview(
+            transport=transport or self.transport, actor=who, namespace=self.namespace, name=name, draft=draft,
+            objects=await Listed.now(self.transport, self.namespace),
+        )  # fmt: skip
+
+    async def apply(
+        self,
+        who: Actor,
+        draft: Draft,
+        token: str,
+        name: str = "settings",
+        transport: Transport | None = None,
+    ) -> Change:
+        return await configmap_edit_apply(
+            transport=transport or self.transport, actor=who, namespace=self.namespace, name=name, draft=draft,
+            token=token, objects=Listed({}),
+        )  # fmt: skip
+
+    async def save(self, who: Actor, draft: Draft, name: str = "settings") -> Change:
+        edited = await self.preview(who, draft, name)
+        assert edited.preview is not None
+        return await self.apply(who, draft, edited.preview.token, name)
+
+
+async def until(check: Callable[[], Awaitable[Any]]) -> Any:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            if found := await check():
+                return found
+            await asyncio.sleep(0.2)
+
+
+@pytest.fixture
+async def place(cluster: Sandbox, namespace: str) -> AsyncIterator[Place]:
+    (found, *_) = load_clusters(
+        environ={"KUBECONFIG": str(cluster.kubeconfig)}, sandbox_kubeconfig=cluster.kubeconfig
+    )
+    transport = Transport(found)
+    yield Place(cluster, transport, namespace)
+    await transport.close()
+
+
+@pytest.fixture
+def mara() -> Actor:
+    return Actor(user=User.objects.create(username="mara"), name="mara")
+
+
+@pytest.fixture
+def jon() -> Actor:
+    return Actor(user=User.objects.create(username="jon"), name="jon")
+
+
+SETTINGS = {"app.properties": "a=1\r\nb=2\r\n", "notes.txt": "one  \ntwo", "other": "x"}
+BINARY = {"logo.png": base64.b64encode(b"\x89PNG\0\xff").decode()}
+
+
+# ---- Bytes
+
+CONTENT = st.one_of(
+    st.binary(max_size=40),
+    st.text(st.sampled_from("ab=€ \t\r\n\0\x01\x0c\ufeff\u2028"), max_size=40).map(str.encode),
+)
+KEYS = st.text(st.sampled_from("abZ9.-_"), min_size=1, max_size=6).filter(
+    lambda name: name != "." and not name.startswith("..")
+)
+
+
+def posted(fields: list[dict[str, Any]], **typed: str) -> Any:
+    """The form's fields as a browser without scripts sends them, newlines made pairs; ``typed`` by row id."""
+    post = QueryDict(mutable=True)
+    for field in fields:
+        post.appendlist("row", field["row"])
+        number = field["id"]
+        post[f"n{number}"] = field["name"]
+        if field.get("base"):
+            post[f"b{number}"] = field["base"]
+        if field["text"] is not None:
+            text = typed.get(f"t{number}", field["text"])
+            post[f"t{number}"] = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+    request = RequestFactory().post("/")
+    request._post, request._files = post, MultiValueDict()  # type: ignore[attr-defined]
+    return request
+
+
+async def test_a_round_trip_keeps_every_byte_and_a_save_without_an_edit_writes_nothing(
+    place: Place, mara: Actor
+) -> None:
+    """On the real API server: what was written comes back through form, preview, apply and undo, byte for byte."""
+    loop = asyncio.get_running_loop()
+
+    async def example(contents: dict[str, bytes], line: str) -> None:
+        name = f"bytes-{secrets.token_hex(4)}"
+        place.make(name)
+        new = tuple(
+            Row(id=f"new{at}", name=key, upload=content) for at, (key, content) in enumerate(contents.items())
+        )
+        if contents:
+            await place.save(mara, Draft(new), name)
+        assert place.contents(name) == contents
+        before = place.get(name)
+        objects = Listed({})
+        form = await configmap_edit_form(
+            transport=place.transport, namespace=place.namespace, name=name, objects=objects
+        )
+        fields = _fields(form, None)
+        edited = await place.preview(mara, read_draft(posted(fields)), name)
+        assert edited.preview is None
+        with pytest.raises(BadInput):
+            await place.apply(mara, read_draft(posted(fields)), "", name)
+        assert place.get(name) == before, "nothing was written"
+        first = next((field for field in fields if field["text"] and not field["new"]), None)
+        if first is None:
+            return
+        draft = read_draft(posted(fields, **{f"t{first['id']}": f"{first['text']}\n{line}"}))
+        change = await place.save(mara, draft, name)
+        made = place.contents(name)
+        assert made[first["was"]].startswith(contents[first["was"]])
+        assert {key: made[key] for key in contents if key != first["was"]} == {
+            key: content for key, content in contents.items() if key != first["was"]
+        }
+        shown = await change_undo_preview(
+            transport=place.transport, actor=mara, change_id=change.pk, objects=objects
+        )
+        await change_undo_apply(
+            transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
+        )
+        after = place.get(name)
+        assert place.contents(name) == contents
+        assert (after.get("data"), after.get("binaryData")) == (before.get("data"), before.get("binaryData"))
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(st.dictionaries(KEYS, CONTENT, max_size=4), st.sampled_from(["x", "x\n", "€"]))
+    def run(contents: dict[str, bytes], line: str) -> None:
+        asyncio.run_coroutine_threadsafe(example(contents, line), loop).result(60)
+
+    await asyncio.to_thread(run)
+
+
+async def test_a_preview_writes_nothing_and_shows_each_key(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS, binaryData=BINARY)
+    before = place.get()
+    draft = place.form(
+        app_properties={"text": "a=1\r\nb=3\r\n"}, logo_png={"upload": b"\0\1\2"}, other={"delete": True}
+    )
+    edited = await place.preview(mara, draft)
+    assert edited.preview is not None
+    assert [(line.sign, line.text) for line in edited.preview.diff] == [
+        ("#", "app.properties: 10 bytes → 10 bytes"),
+        ("", "a=1"),
+        ("-", "b=2"),
+        ("+", "b=3"),
+        ("#", "logo.png: binary, 6 bytes → 3 bytes"),
+        ("#", "other: removed, 1 byte"),
+        ("-", "x (no line ending here)"),
+    ]
+    assert edited.preview.told.kubectl.startswith(f"kubectl patch configmap/settings -n {place.namespace}")
+    assert place.get() == before
+
+
+async def test_apply_is_made_recorded_and_undone_to_the_byte(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS, binaryData=BINARY)
+    before = place.get()
+    draft = place.form(
+        app_properties={"text": "a=1\r\nb=3\r\n"}, logo_png={"name": "new.png"}, other={"delete": True}
+    )
+    change = await place.save(mara, draft)
+    assert place.contents() == {
+        "app.properties": b"a=1\r\nb=3\r\n", "new.png": b"\x89PNG\0\xff", "notes.txt": b"one  \ntwo",
+    }  # fmt: skip
+    owners = {entry["manager"] for entry in place.get()["metadata"]["managedFields"]}
+    assert "cluster-ui" in owners
+    (entry,) = [entry async for entry in AuditEntry.objects.all()]
+    assert entry.result == "done" and "app.properties" in entry.detail and "b=3" not in entry.detail
+    shown = await change_undo_preview(
+        transport=place.transport, actor=mara, change_id=change.pk, objects=Listed({})
+    )
+    assert shown.conflict is None
+    undone = await change_undo_apply(
+        transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
+    )
+    after = place.get()
+    assert (after["data"], after["binaryData"]) == (before["data"], before["binaryData"])
+    again = await change_undo_preview(
+        transport=place.transport, actor=mara, change_id=undone.pk, objects=Listed({})
+    )
+    assert again.conflict is None
+
+
+async def test_a_double_submit_applies_once(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS)
+    draft = place.form(other={"text": "y"}, notes_txt={"name": "n.txt"})
+    edited = await place.preview(mara, draft)
+    assert edited.preview is not None
+    one, two = await asyncio.gather(*(place.apply(mara, draft, edited.preview.token) for _ in range(2)))
+    version = place.get()["metadata"]["resourceVersion"]
+    three = await place.apply(mara, draft, edited.preview.token)
+    assert one.pk == two.pk == three.pk
+    assert place.get()["metadata"]["resourceVersion"] == version
+
+
+# ---- Two people
+
+
+async def test_keys_that_do_not_overlap_merge_and_it_is_said(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS)
+    draft = place.form(other={"text": "mine"})
+    place.write(notes_txt="theirs")
+    edited = await place.preview(mara, draft)
+    assert edited.preview is not None
+    (notice,) = edited.preview.told.notices
+    assert notice.title == "Merged with what changed meanwhile" and "notes.txt was changed" in notice.text
+    place.write(app_properties="theirs, between preview and apply")
+    await place.apply(mara, draft, edited.preview.token)
+    assert place.contents() == {
+        "app.properties": b"theirs, between preview and apply", "notes.txt": b"theirs", "other": b"mine",
+    }  # fmt: skip
+
+
+async def test_a_key_that_both_changed_shows_three_sides_and_the_person_chooses(
+    place: Place, mara: Actor, jon: Actor
+) -> None:
+    place.make(data=SETTINGS)
+    draft = place.form(other={"text": "mine"}, notes_txt={"text": "my notes"})
+    edited = await place.preview(mara, draft)
+    assert edited.preview is not None
+    await place.save(jon, place.form(other={"text": "theirs"}))
+    for attempt in (place.preview(mara, draft), place.apply(mara, draft, edited.preview.token)):
+        with pytest.raises(Clashes) as error:
+            await attempt
+        (clash,) = error.value.clashes
+        assert (clash.key, clash.base, clash.theirs, clash.mine) == ("other", b"x", b"theirs", b"mine")
+        assert error.value.writers["other"].who == "jon"
+    assert place.contents()["other"] == b"theirs"
+    chosen = dataclasses.replace(draft, choices={"other": Choice("theirs", digest(b"theirs"))})
+    await place.save(mara, chosen)
+    assert (place.contents()["other"], place.contents()["notes.txt"]) == (b"theirs", b"my notes")
+
+
+async def test_mine_can_be_chosen_but_only_over_what_was_seen(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS)
+    draft = place.form(other={"text": "mine"})
+    place.write(other="theirs")
+    chosen = dataclasses.replace(draft, choices={"other": Choice("mine", digest(b"theirs"))})
+    edited = await place.preview(mara, chosen)
+    assert edited.preview is not None
+    place.write(other="theirs again")
+    with pytest.raises(Clashes) as error:
+        await place.apply(mara, chosen, edited.preview.token)
+    assert error.value.writers["other"].who == "kubectl-edit"
+    again = dataclasses.replace(draft, choices={"other": Choice("mine", digest(b"theirs again"))})
+    await place.save(mara, again)
+    assert place.contents()["other"] == b"mine"
+
+
+async def test_an_undo_after_somebody_else_changed_the_key_says_so(
+    place: Place, mara: Actor, jon: Actor
+) -> None:
+    place.make(data=SETTINGS)
+    change = await place.save(mara, place.form(other={"text": "mine"}))
+    await place.save(jon, place.form(notes_txt={"text": "elsewhere"}))
+    preview = change_undo_preview
+    shown = await preview(transport=place.transport, actor=mara, change_id=change.pk, objects=Listed({}))
+    assert shown.conflict is None, "another key is none of its business"
+    await place.save(jon, place.form(other={"text": "jon's"}))
+    with pytest.raises(StaleView):
+        await change_undo_apply(
+            transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
+        )
+    shown = await preview(transport=place.transport, actor=mara, change_id=change.pk, objects=Listed({}))
+    assert shown.conflict is not None and shown.conflict.who == "jon"
+    assert place.contents()["other"] == b"jon's"
+
+
+# ---- Refusals
+
+
+async def test_names_sizes_and_broken_texts_are_refused_and_nothing_is_sent(
+    place: Place, mara: Actor
+) -> None:
+    place.make(data={"a.json": "{}", "b": "1"})
+    before = place.get()
+    for change in ({"name": "a/b"}, {"name": ".."}, {"upload": b"x" * MOST_BYTES}):
+        with pytest.raises(BadInput):
+            await place.preview(mara, place.form(b=change))
+    broken = place.form(a_json={"text": "{\n,}"})
+    with pytest.raises(Broken) as error:
+        await place.preview(mara, broken)
+    assert "a.json, line 2" in error.value.message
+    assert place.get() == before
+    await place.save(mara, dataclasses.replace(broken, anyway=frozenset({"a.json"})))
+    assert place.contents()["a.json"] == b"{\n,}"
+
+
+async def test_the_largest_that_fits_is_what_the_api_server_takes(place: Place, mara: Actor) -> None:
+    place.make()
+    full = Draft(
+        (Row(id="new", name="a", upload=b"\xff" * (MOST_BYTES - 3)), Row(id="new1", name="b", text="€"))
+    )
+    await place.save(mara, full)
+    assert sum(map(len, place.contents().values())) == MOST_BYTES
+    with pytest.raises(ApiError) as error:
+        place.write(c="1")
+    assert error.value.status == 422
+
+
+async def test_an_immutable_one_is_refused_with_the_way_out(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS, immutable=True)
+    draft = place.form(other={"text": "y"})
+    with pytest.raises(Immutable) as error:
+        await place.preview(mara, draft)
+    assert "Create another one under a new name, such as settings-2" in error.value.next_step
+    form = await configmap_edit_form(
+        transport=place.transport, namespace=place.namespace, name="settings", objects=Listed({})
+    )
+    assert isinstance(form.refusal, Immutable)
+
+
+async def test_the_api_server_keeps_an_immutable_one_as_it_is(place: Place, mara: Actor) -> None:
+    """The refusal here is not our invention, and one that was made immutable between preview and apply holds."""
+    place.make(data=SETTINGS)
+    draft = place.form(other={"text": "y"})
+    edited = await place.preview(mara, draft)
+    assert edited.preview is not None
+    place.api.patch(f"{place.path}/settings", {"immutable": True})
+    with pytest.raises(Immutable):
+        await place.apply(mara, draft, edited.preview.token)
+    with pytest.raises(ApiError) as error:
+        place.write(other="z")
+    assert error.value.status == 422
+
+
+@asynccontextmanager
+async def restricted(place: Place, *verbs: str) -> AsyncIterator[Transport]:
+    """A way in as a ServiceAccount that may do this much with ConfigMaps."""
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{place.namespace}"
+    account = f"/api/v1/namespaces/{place.namespace}/serviceaccounts"
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": list(verbs)}]
+    place.api.post(account, {"metadata": {"name": "reader"}})
+    place.api.post(f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": rules})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
+    subject = {"kind": "ServiceAccount", "name": "reader", "namespace": place.namespace}
+    place.api.post(
+        f"{rbac}/rolebindings", {"metadata": {"name": "reader"}, "roleRef": role, "subjects": [subject]}
+    )
+    answer = place.api.post(f"{account}/reader/token", {"spec": {"expirationSeconds": 600}})
+    owner = place.transport.cluster
+    connection = dataclasses.replace(owner.connection, user={"token": answer["status"]["token"]})
+    transport = Transport(dataclasses.replace(owner, user="reader", connection=connection))
+    try:
+        yield transport
+    finally:
+        await transport.close()
+
+
+async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS)
+    before = place.get()
+    async with restricted(place, "get") as transport:
+        form = await configmap_edit_form(
+            transport=transport, namespace=place.namespace, name="settings", objects=Listed({})
+        )
+        assert isinstance(form.refusal, Forbidden)
+        assert f"patch configmaps in namespace {place.namespace}" in form.refusal.message
+        with pytest.raises(Forbidden):
+            await place.preview(mara, place.form(other={"text": "y"}), transport=transport)
+    assert place.get() == before
+
+
+async def test_a_rule_of_the_cluster_refuses_in_its_own_words(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS)
+    before = place.get()
+    name = f"test-{secrets.token_hex(4)}"
+    admission = "/apis/admissionregistration.k8s.io/v1"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["configmaps"]}
+    here = {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}}
+    validation = {"expression": "object.data['other'] != 'bad'", "message": "Nothing bad on a Monday."}
+    place.api.post(
+        f"{admission}/validatingadmissionpolicies",
+        {
+            "metadata": {"name": name},
+            "spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]},
+        },
+    )
+    binding = {
+        "policyName": name,
+        "validationActions": ["Deny"],
+        "matchResources": {"namespaceSelector": here},
+    }
+    try:
+        place.api.post(
+            f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding}
+        )
+
+        async def refused() -> str:
+            try:
+                await place.preview(mara, place.form(other={"text": "bad"}))
+            except Invalid as error:
+                return error.message
+            return ""
+
+        assert "Nothing bad on a Monday." in await until(refused)
+        assert place.get() == before
+        await place.save(mara, place.form(other={"text": "good"}))
+    finally:
+        for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+            try:
+                place.api.delete(f"{admission}/{plural}/{name}")
+            except ApiError as error:
+                assert error.status == 404
+    assert place.contents()["other"] == b"good"
+
+
+# ---- Who uses it
+
+
+def workload(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    labels = {"app": name}
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
+
+
+async def test_who_uses_it_and_when_they_see_it_is_told(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS)
+    volume = {"name": "config", "configMap": {"name": "settings"}}
+    app = {"name": "app", "image": "app:1"}
+    env = [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "other"}}}]
+    mount = {"name": "config", "mountPath": "/etc/app"}
+    specs: dict[str, dict[str, Any]] = {
+        "by-env": {"containers": [app | {"env": env}]},
+        "by-all": {"containers": [app | {"envFrom": [{"configMapRef": {"name": "settings"}}]}]},
+        "by-volume": {"containers": [app | {"volumeMounts": [mount]}], "volumes": [volume]},
+        "by-path": {
+            "containers": [app | {"volumeMounts": [mount | {"subPath": "other"}]}],
+            "volumes": [volume],
+        },
+        "nobody": {"containers": [app]},
+    }
+    for name, spec in specs.items():
+        place.api.post(f"/apis/apps/v1/namespaces/{place.namespace}/deployments", workload(name, spec))
+    edited = await place.preview(mara, place.form(other={"text": "y"}))
+    assert edited.preview is not None
+    told = {effect.ref.name: effect.word for effect in edited.preview.told.effects if effect.ref is not None}
+    assert told == {
+        "by-env": "after a restart", "by-all": "after a restart", "by-volume": "soon", "by-path": "never by itself",
+    }  # fmt: skip
+    elsewhere = await place.preview(mara, place.form(notes_txt={"text": "y"}))
+    assert elsewhere.preview is not None
+    words = {e.ref.name: e.word for e in elsewhere.preview.told.effects if e.ref is not None}
+    assert words["by-env"] == "not touched"
+    gone = await place.preview(mara, place.form(other={"delete": True}))
+    assert gone.preview is not None and gone.preview.told.danger
+    assert gone.preview.told.headline is not None
+    assert gone.preview.told.headline.title == "New pods of by-env will not start"
+    assert "Deployment by-env needs other, which this takes away" in [
+        text_of(effect.text) for effect in gone.preview.told.effects
+    ]
+
+
+async def test_the_chosen_workloads_are_restarted_once(place: Place, mara: Actor) -> None:
+    place.make(data=SETTINGS)
+    env = [{"configMapRef": {"name": "settings"}}]
+    for name in ("one", "two"):
+        spec = {"containers": [{"name": "app", "image": "app:1", "envFrom": env}]}
+        place.api.post(f"/apis/apps/v1/namespaces/{place.namespace}/deployments", workload(name, spec))
+
+    def generation(name: str) -> int:
+        found = place.api.get(f"/apis/apps/v1/namespaces/{place.namespace}/deployments/{name}")
+        return int(found["metadata"]["generation"])
+
+    draft = place.form(other={"text": "y"})
+    edited = await place.preview(mara, draft)
+    assert [ref.name for ref in edited.restarts] == ["one", "two"]
+    change = await place.save(mara, draft)
+    objects = await Listed.now(place.transport, place.namespace)
+    for chosen in (["deployments/one", "deployments/other"], ["deployments/one", "deployments/two"]):
+        await configmap_restart(
+            transport=place.transport, actor=mara, change=change, chosen=chosen, objects=objects
+        )
+    assert (generation("one"), generation("two")) == (2, 1)
+    assert change.result["restarts"] == [{"kind": "Deployment", "name": "one", "said": ""}]
+    assert [each.action async for each in Change.objects.order_by("pk")] == ["edit", "restart"]
+
+
+async def test_one_key_is_downloaded_as_it_is(place: Place) -> None:
+    place.make(data=SETTINGS, binaryData=BINARY)
+    for key, content in place.contents().items():
+        found = await configmap_value(
+            transport=place.transport, namespace=place.namespace, name="settings", key=key
+        )
+        assert found == content
+    with pytest.raises(NotFound, match="no key nothing"):
+        await configmap_value(
+            transport=place.transport, namespace=place.namespace, name="settings", key="nothing"
+        )
+
+
+def test_a_plan_of_values_as_they_are_is_empty() -> None:
+    now = {"a": Value("data", b"1")}
+    assert plan(Draft((Row(id="0", was="a", base=digest(b"1"), field="data"),)), now).mine == {}

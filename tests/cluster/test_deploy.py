@@ -1,0 +1,56 @@
+"""The manifests for running inside a cluster, as a real API server takes them: a dry run with strict fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox import Sandbox
+from sandbox.api import APPLY
+
+pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+PATHS = {
+    "Namespace": "/api/v1/namespaces",
+    "ServiceAccount": "/api/v1/namespaces/{ns}/serviceaccounts",
+    "PersistentVolumeClaim": "/api/v1/namespaces/{ns}/persistentvolumeclaims",
+    "Service": "/api/v1/namespaces/{ns}/services",
+    "Deployment": "/apis/apps/v1/namespaces/{ns}/deployments",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+}
+MANIFESTS = [
+    pytest.param(document, id=f"{path.stem}-{document['kind']}-{document['metadata']['name']}")
+    for path in sorted((ROOT / "deploy").glob("*.yaml"))
+    for document in yaml.safe_load_all(path.read_text())
+]
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_the_api_server_takes_it(cluster: Sandbox, namespace: str, manifest: dict[str, Any]) -> None:
+    # Its own namespace is not there in a dry run, so the test's stands in for it.
+    if "namespace" in manifest["metadata"]:
+        manifest["metadata"]["namespace"] = namespace
+    path = f"{PATHS[manifest['kind']].format(ns=namespace)}/{manifest['metadata']['name']}"
+    query = "dryRun=All&fieldManager=test&force=true&fieldValidation=Strict"
+    answer = cluster.api().patch(f"{path}?{query}", manifest, content_type=APPLY)
+    assert answer["kind"] == manifest["kind"]
+
+
+def test_its_pod_is_let_into_a_namespace_for_restricted_pods(cluster: Sandbox, namespace: str) -> None:
+    api = cluster.api()
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    api.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}})
+    documents = yaml.safe_load_all((ROOT / "deploy" / "dashboard.yaml").read_text())
+    template = next(one for one in documents if one["kind"] == "Deployment")["spec"]["template"]
+    template["spec"].pop("serviceAccountName")  # not there in a dry run
+    pod = {
+        "metadata": {"name": "cluster-ui", "labels": template["metadata"]["labels"]},
+        "spec": template["spec"],
+    }
+    made = api.post(f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod)
+    assert made["metadata"]["name"] == "cluster-ui"

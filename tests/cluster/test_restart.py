@@ -1,0 +1,500 @@
+"""Restarting and deleting against a real API server: rollouts of three kinds, budgets, refusals."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from dashboard.actions.action import Actor, Preview
+from dashboard.actions.pods import pod_delete_apply, pod_delete_form, pod_delete_preview
+from dashboard.actions.problems import StaleView
+from dashboard.actions.restarts import (
+    ANNOTATION,
+    workload_restart_apply,
+    workload_restart_form,
+    workload_restart_preview,
+)
+from dashboard.actions.undo import (
+    change_follow,
+    change_undo_apply,
+    change_undo_preview,
+    change_undo_state,
+)
+from dashboard.errors import BadInput, Conflict, Forbidden, Invalid, NotFound, Protected
+from dashboard.insight.words import text_of
+from dashboard.kinds import KINDS
+from dashboard.kube.config import load_clusters
+from dashboard.kube.transport import Transport
+from dashboard.models import AuditEntry, Change
+from sandbox import Sandbox
+from sandbox.api import ApiError
+
+from .test_scale import GET, READ, Listed, Place, restricted, until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+APPS = "/apis/apps/v1/namespaces/{ns}"
+LABELS = {"app": "web"}
+
+
+class Everything(Listed):
+    """What the pages of restarts and deletions read."""
+
+    @classmethod
+    async def now(cls, transport: Transport, namespace: str) -> Everything:
+        found: dict[str, Sequence[Any]] = {}
+        for plural in (*READ, "statefulsets", "daemonsets"):
+            kind = KINDS[plural]
+            response = await transport.request(
+                "GET", kind.gvr, namespace=namespace if kind.gvr.namespaced else None
+            )
+            found[plural] = kind.decode_list(response.body).items
+        return cls(found)
+
+
+class Here(Place):
+    async def objects(self) -> Everything:
+        return await Everything.now(self.transport, self.namespace)
+
+    def workload(self, plural: str, **spec: Any) -> None:
+        pod = {"containers": [{"name": "app", "image": "web:1"}], "terminationGracePeriodSeconds": 1}
+        template = {"metadata": {"labels": LABELS}, "spec": pod | spec.pop("pod", {})}
+        selector = {"matchLabels": LABELS}
+        self.make(
+            f"{APPS}/{plural}",
+            {"metadata": {"name": "web"}, "spec": {"selector": selector, "template": template, **spec}},
+        )
+
+    def found(self, plural: str) -> dict[str, Any]:
+        return self.api.get(f"{APPS.format(ns=self.namespace)}/{plural}/web")
+
+    def pods(self) -> dict[str, dict[str, Any]]:
+        items = self.api.get(f"/api/v1/namespaces/{self.namespace}/pods")["items"]
+        return {item["metadata"]["name"]: item for item in items}
+
+    async def up(self, count: int) -> None:
+        async def ready() -> bool:
+            return sum(is_ready(pod) for pod in self.pods().values()) == count == len(self.pods())
+
+        await until(ready)
+
+    async def show(self, who: Actor, plural: str, transport: Transport | None = None) -> Preview:
+        return await workload_restart_preview(
+            transport=transport or self.transport, actor=who, plural=plural, namespace=self.namespace, name="web",
+            objects=await self.objects(),
+        )  # fmt: skip
+
+    async def restart(
+        self, who: Actor, plural: str, token: str, transport: Transport | None = None
+    ) -> Change:
+        return await workload_restart_apply(
+            transport=transport or self.transport, actor=who, plural=plural, namespace=self.namespace, name="web",
+            token=token,
+        )  # fmt: skip
+
+    async def show_delete(
+        self, who: Actor, name: str, transport: Transport | None = None, **more: Any
+    ) -> Preview:
+        return await pod_delete_preview(
+            transport=transport or self.transport, actor=who, namespace=self.namespace, name=name,
+            objects=await self.objects(), **more,
+        )  # fmt: skip
+
+    async def delete(
+        self, who: Actor, name: str, token: str, transport: Transport | None = None, **more: Any
+    ) -> Change:
+        return await pod_delete_apply(
+            transport=transport or self.transport, actor=who, namespace=self.namespace, name=name, token=token,
+            **more,
+        )  # fmt: skip
+
+    async def done(self, change: Change) -> str:
+        """The headline of the change's end."""
+
+        async def end() -> str:
+            progress = change_follow(change=change, objects=await self.objects(), now=datetime.now(UTC))
+            return progress.headline if progress.done else ""
+
+        return str(await until(end))
+
+    def budget(self, name: str = "web", least: int = 2) -> None:
+        self.make(
+            "/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
+            {
+                "metadata": {"name": name},
+                "spec": {"minAvailable": least, "selector": {"matchLabels": LABELS}},
+            },
+        )
+
+    async def budget_allows(self, count: int, name: str = "web") -> None:
+        path = f"/apis/policy/v1/namespaces/{self.namespace}/poddisruptionbudgets/{name}"
+
+        async def counted() -> bool:
+            status = self.api.get(path).get("status", {})
+            return status.get("expectedPods", 0) > 0 and status.get("disruptionsAllowed") == count
+
+        await until(counted)
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def annotation(workload: dict[str, Any]) -> str:
+    return str(workload["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION, ""))
+
+
+@pytest.fixture
+async def here(cluster: Sandbox, namespace: str) -> AsyncIterator[Here]:
+    (found, *_) = load_clusters(
+        environ={"KUBECONFIG": str(cluster.kubeconfig)}, sandbox_kubeconfig=cluster.kubeconfig
+    )
+    transport = Transport(found)
+    yield Here(cluster, transport, namespace)
+    await transport.close()
+
+
+@pytest.fixture
+def mara() -> Actor:
+    return Actor(user=User.objects.create(username="mara"), name="mara")
+
+
+@pytest.mark.parametrize("plural", ["deployments", "statefulsets", "daemonsets"])
+async def test_a_restart_replaces_every_pod_and_is_followed_to_its_end(
+    here: Here, mara: Actor, plural: str
+) -> None:
+    here.workload(plural, **({} if plural == "daemonsets" else {"replicas": 2}))
+    count = 2
+    if plural == "daemonsets":
+
+        async def counted() -> int:
+            return int(here.found(plural).get("status", {}).get("desiredNumberScheduled", 0))
+
+        count = await until(counted)
+    await here.up(count)
+    before = {pod["metadata"]["uid"] for pod in here.pods().values()}
+    shown = await here.show(mara, plural)
+    kind = KINDS[plural].singular.lower()
+    assert shown.told.kubectl == f"kubectl rollout restart {kind}/web -n {here.namespace}"
+    assert annotation(here.found(plural)) == "", "a preview writes nothing"
+    assert any(ANNOTATION in line.text for line in shown.diff if line.sign == "+")
+    change = await here.restart(mara, plural, shown.token)
+    assert annotation(here.found(plural))
+    assert (await here.done(change)).startswith("web is complete")
+    after = {
+        pod["metadata"]["uid"] for pod in here.pods().values() if not pod["metadata"].get("deletionTimestamp")
+    }
+    assert len(after) == count and not before & after
+    assert [entry.action async for entry in AuditEntry.objects.all()] == ["restart"]
+
+
+async def test_right_after_the_write_a_restart_is_not_taken_for_done(here: Here, mara: Actor) -> None:
+    here.workload("deployments", replicas=1)
+    await here.up(1)
+    stale = await here.objects()
+    change = await here.restart(mara, "deployments", (await here.show(mara, "deployments")).token)
+    assert not change_follow(change=change, objects=stale, now=datetime.now(UTC)).done
+
+
+async def test_undo_of_a_restart_restores_the_annotation_and_says_that_it_restarts_again(
+    here: Here, mara: Actor
+) -> None:
+    here.workload("deployments", replicas=1)
+    await here.up(1)
+    change = await here.restart(mara, "deployments", (await here.show(mara, "deployments")).token)
+    await here.done(change)
+    assert "cannot be taken back" in (await change_undo_state(change=change)).words
+    shown = await change_undo_preview(
+        transport=here.transport, actor=mara, change_id=change.pk, objects=await here.objects()
+    )
+    assert "This restarts it again" in [notice.title for notice in shown.preview.told.notices]
+    assert "kubectl patch deployment/web" in shown.preview.told.kubectl
+    undo = await change_undo_apply(
+        transport=here.transport, actor=mara, change_id=change.pk, token=shown.preview.token
+    )
+    assert annotation(here.found("deployments")) == ""
+    assert (await here.done(undo)).startswith("web is complete")
+
+
+async def test_two_restarts_at_once_are_one_and_the_second_sees_the_first(here: Here, mara: Actor) -> None:
+    here.workload("deployments", replicas=1)
+    await here.up(1)
+    token = (await here.show(mara, "deployments")).token
+    path = f"{APPS.format(ns=here.namespace)}/deployments/web?fieldManager=kubectl-rollout"
+    restarted = {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: "2026-01-01T00:00:00Z"}}}}}
+    here.api.patch(path, restarted)
+    with pytest.raises(StaleView) as error:
+        await here.restart(mara, "deployments", token)
+    assert error.value.who == "kubectl-rollout"
+    token = (await here.show(mara, "deployments")).token
+    first = await here.restart(mara, "deployments", token)
+    assert (await here.restart(mara, "deployments", token)).pk == first.pk
+    with pytest.raises(BadInput):
+        await here.restart(mara, "deployments", token.replace("~", "x~", 1))
+
+
+async def test_a_paused_deployment_is_refused_with_the_way_out(here: Here, mara: Actor) -> None:
+    here.workload("deployments", replicas=1, paused=True)
+    with pytest.raises(Invalid, match="paused") as error:
+        await here.show(mara, "deployments")
+    assert f"kubectl rollout resume deployment/web -n {here.namespace}" in error.value.next_step
+
+
+async def test_other_kinds_cannot_be_restarted(here: Here) -> None:
+    with pytest.raises(NotFound):
+        await workload_restart_form(
+            transport=here.transport, plural="pods", namespace=here.namespace, name="web"
+        )
+
+
+async def test_on_delete_means_nothing_happens_until_pods_are_deleted(here: Here, mara: Actor) -> None:
+    here.workload("statefulsets", replicas=2, updateStrategy={"type": "OnDelete"})
+    await here.up(2)
+    before = {name: pod["metadata"]["uid"] for name, pod in here.pods().items()}
+    shown = await here.show(mara, "statefulsets")
+    assert shown.told.headline is not None
+    assert shown.told.headline.title == "No pod of web restarts by itself"
+    change = await here.restart(mara, "statefulsets", shown.token)
+
+    async def waits() -> bool:
+        progress = change_follow(change=change, objects=await here.objects(), now=datetime.now(UTC))
+        return progress.state == "warn" and "2 pods will have it" in progress.text
+
+    assert await until(waits)
+    assert {name: pod["metadata"]["uid"] for name, pod in here.pods().items()} == before
+    for name in sorted(before):
+        deleted = await here.delete(mara, name, (await here.show_delete(mara, name)).token)
+        assert await here.done(deleted) == f"{name} is there again"
+    assert (await here.done(change)).startswith("web is complete")
+
+
+async def test_recreate_says_which_service_stops_answering(here: Here, mara: Actor) -> None:
+    here.workload("deployments", replicas=2, strategy={"type": "Recreate"})
+    here.make(
+        "/api/v1/namespaces/{ns}/services",
+        {"metadata": {"name": "web"}, "spec": {"selector": LABELS, "ports": [{"port": 80}]}},
+    )
+    await here.up(2)
+
+    async def served() -> bool:
+        slices = (await here.objects()).all("endpointslices")
+        return sum(one.ready for each in slices for one in each.endpoints or ()) == 2
+
+    await until(served)
+    told = (await here.show(mara, "deployments")).told
+    assert told.danger and told.headline is not None
+    assert told.headline.title == "Service web will not answer for a while"
+    assert "Recreate" in told.headline.text
+
+
+PATCH = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]}
+
+
+async def test_without_the_right_a_restart_is_refused_and_its_loss_is_audited(
+    here: Here, mara: Actor
+) -> None:
+    here.workload("deployments", replicas=1)
+    await here.up(1)
+    async with restricted(here, GET, PATCH) as transport:
+        token = (await here.show(mara, "deployments", transport)).token
+        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{here.namespace}"
+        here.api.patch(f"{rbac}/roles/reader", {"rules": [GET]})
+
+        async def refused() -> bool:
+            try:
+                await transport.request(
+                    "PATCH", KINDS["deployments"].gvr, namespace=here.namespace, name="web",
+                    query={"dryRun": "All"}, body=b"{}", content_type="application/merge-patch+json",
+                )  # fmt: skip
+            except Forbidden:
+                return True
+            return False
+
+        await until(refused)
+        with pytest.raises(Forbidden):
+            await here.restart(mara, "deployments", token, transport)
+    assert annotation(here.found("deployments")) == ""
+    assert [entry.result async for entry in AuditEntry.objects.all()] == ["refused"]
+
+
+async def test_a_pod_without_a_budget_is_deleted_and_its_successor_followed(here: Here, mara: Actor) -> None:
+    here.workload("deployments", replicas=2, pod={"volumes": [{"name": "tmp", "emptyDir": {}}]})
+    await here.up(2)
+    name = sorted(here.pods())[0]
+    shown = await here.show_delete(mara, name, grace="1")
+    texts = [text_of(effect.text) for effect in shown.told.effects]
+    assert "Deployment web makes a new one" in texts
+    assert "What is in emptyDir tmp is lost" in texts
+    assert shown.told.button == f"Delete {name}"
+    assert shown.told.undo_words == "This cannot be undone."
+    assert shown.told.kubectl == f"kubectl delete pod {name} -n {here.namespace} --grace-period=1"
+    assert "deletionTimestamp" not in here.pods()[name]["metadata"]
+    change = await here.delete(mara, name, shown.token, grace="1")
+    assert (change.action, change.inverse) == ("delete", {})
+    assert (await here.done(change)).endswith("takes its place")
+    assert name not in here.pods()
+    state = await change_undo_state(change=change)
+    assert not state.possible and "does not come back" in state.words
+    with pytest.raises(Conflict):
+        await change_undo_preview(
+            transport=here.transport, actor=mara, change_id=change.pk, objects=await here.objects()
+        )
+
+
+async def test_a_pod_under_a_budget_is_evicted_and_a_blocked_eviction_names_the_budget(
+    here: Here, mara: Actor
+) -> None:
+    here.workload("statefulsets", replicas=2)
+    here.budget(least=1)
+    await here.up(2)
+    await here.budget_allows(1)
+    shown = await here.show_delete(mara, "web-1")
+    assert shown.told.button == "Evict web-1"
+    assert shown.told.notices[0].title == "PodDisruptionBudget web covers it"
+    assert "kubectl create --raw" in shown.told.kubectl
+    change = await here.delete(mara, "web-1", shown.token)
+    assert change.action == "evict"
+    assert await here.done(change) == "web-1 is there again"
+    await here.up(2)
+    await here.budget_allows(1)
+    token = (await here.show_delete(mara, "web-0")).token
+    path = f"/apis/policy/v1/namespaces/{here.namespace}/poddisruptionbudgets/web"
+    here.api.patch(path, {"spec": {"minAvailable": 2}})
+    await here.budget_allows(0)
+    with pytest.raises(Protected, match="disruption budget web needs 2 healthy pods and has 2"):
+        await here.delete(mara, "web-0", token)
+    with pytest.raises(Protected) as error:
+        await here.show_delete(mara, "web-0")
+    assert "scale the workload up" in error.value.next_step
+    assert "deletionTimestamp" not in here.pods()["web-0"]["metadata"]
+    results = [entry.result async for entry in AuditEntry.objects.order_by("pk")]
+    assert results == ["done", "refused"]
+
+
+async def test_two_budgets_over_one_pod_are_said(here: Here, mara: Actor) -> None:
+    here.workload("statefulsets", replicas=1)
+    here.budget("one", 0)
+    here.budget("two", 0)
+    await here.up(1)
+    with pytest.raises(Invalid, match="2 PodDisruptionBudgets cover the pod"):
+        await here.show_delete(mara, "web-0")
+
+
+async def test_a_naked_pod_must_be_named_and_is_gone_for_good(here: Here, mara: Actor) -> None:
+    here.make(
+        "/api/v1/namespaces/{ns}/pods",
+        {"metadata": {"name": "alone"}, "spec": {"containers": [{"name": "app", "image": "web:1"}]}},
+    )
+    await here.up(1)
+    shown = await here.show_delete(mara, "alone")
+    assert shown.told.danger and shown.told.headline is not None
+    assert shown.told.headline.title == "alone is gone for good"
+    for confirm in ("", "alon"):
+        with pytest.raises(BadInput) as error:
+            await here.delete(mara, "alone", shown.token, confirm=confirm)
+        assert error.value.field == "confirm"
+    assert "deletionTimestamp" not in here.pods()["alone"]["metadata"]
+    change = await here.delete(mara, "alone", shown.token, confirm="alone")
+    assert await here.done(change) == "alone is gone"
+
+
+async def test_a_pod_made_anew_under_its_name_is_not_deleted(here: Here, mara: Actor) -> None:
+    here.workload("statefulsets", replicas=1)
+    await here.up(1)
+    token = (await here.show_delete(mara, "web-0")).token
+    uid = here.pods()["web-0"]["metadata"]["uid"]
+    here.api.delete(f"/api/v1/namespaces/{here.namespace}/pods/web-0?gracePeriodSeconds=0")
+
+    async def again() -> bool:
+        pod = here.pods().get("web-0")
+        return pod is not None and pod["metadata"]["uid"] != uid
+
+    await until(again)
+    with pytest.raises(StaleView, match="another object"):
+        await here.delete(mara, "web-0", token)
+
+
+@pytest.mark.parametrize("grace", ["-1", "1e3", "soon", "100000"])
+async def test_a_bad_grace_is_refused_and_nothing_is_sent(here: Here, mara: Actor, grace: str) -> None:
+    with pytest.raises(BadInput):
+        await here.show_delete(mara, "nobody", grace=grace)
+
+
+async def test_without_the_right_to_evict_the_form_says_which(here: Here, mara: Actor) -> None:
+    here.workload("statefulsets", replicas=1)
+    here.budget(least=0)
+    await here.up(1)
+    read = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]}
+    async with restricted(here, read) as transport:
+        form = await pod_delete_form(
+            transport=transport, namespace=here.namespace, name="web-0", objects=await here.objects()
+        )
+        assert isinstance(form.refusal, Forbidden)
+        assert "create pods/eviction" in form.refusal.message
+        with pytest.raises(Forbidden):
+            await here.show_delete(mara, "web-0", transport)
+
+
+async def test_a_rule_of_the_cluster_refuses_a_restart_and_a_deletion_in_its_own_words(
+    here: Here, mara: Actor
+) -> None:
+    here.workload("deployments", replicas=1)
+    await here.up(1)
+    name = f"test-{secrets.token_hex(4)}"
+    admission = "/apis/admissionregistration.k8s.io/v1"
+    rules = [
+        {
+            "apiGroups": ["apps"],
+            "apiVersions": ["v1"],
+            "operations": ["UPDATE"],
+            "resources": ["deployments"],
+        },
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["pods"]},
+    ]
+    validation = {"expression": "request.userInfo.username == 'system:nobody'", "message": "Not on a Monday."}
+    # Controllers go on: only who acts from here is refused.
+    person = {
+        "name": "people",
+        "expression": "!request.userInfo.username.startsWith('system:')",
+    }
+    here.api.post(
+        f"{admission}/validatingadmissionpolicies",
+        {
+            "metadata": {"name": name},
+            "spec": {
+                "matchConstraints": {"resourceRules": rules},
+                "matchConditions": [person],
+                "validations": [validation],
+            },
+        },
+    )
+    place = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": here.namespace}}}
+    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": place}
+    try:
+        here.api.post(
+            f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding}
+        )
+        pod = next(iter(here.pods()))
+
+        async def refused() -> bool:
+            said = []
+            for ask in (here.show(mara, "deployments"), here.show_delete(mara, pod)):
+                try:
+                    await ask
+                except Invalid as error:
+                    said.append("Not on a Monday." in error.message)
+            return said == [True, True]
+
+        assert await until(refused)
+    finally:
+        for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+            try:
+                here.api.delete(f"{admission}/{plural}/{name}")
+            except ApiError as error:
+                assert error.status == 404

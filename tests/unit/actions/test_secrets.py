@@ -1,0 +1,181 @@
+"""What a rotation makes of a value, and that nothing it gives out holds one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import traceback
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import signing
+
+from dashboard.actions.action import Actor
+from dashboard.actions.secrets import (
+    METADATA_ONLY,
+    Rotate,
+    backup_name,
+    mark,
+    read_value,
+    secret_rotate_apply,
+    secret_rotate_preview,
+)
+from dashboard.actions.token import SALT
+from dashboard.errors import BadInput, FieldCause, Invalid
+from dashboard.kube.transport import Response
+from dashboard.models import AuditEntry, Change
+
+from ..insight.world import World
+
+OLD, NEW = "s3cret-old-value", 's3cret-"new"\nvalue'
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def secret(**values: str) -> dict[str, Any]:
+    meta = {
+        "name": "database",
+        "namespace": "shop",
+        "uid": "u1",
+        "resourceVersion": "1",
+        "annotations": {"a": OLD},
+    }
+    return {"metadata": meta, "type": "Opaque", "data": {key: b64(value) for key, value in values.items()}}
+
+
+@pytest.mark.parametrize(
+    ("typed", "encoding", "value"),
+    [
+        ("a\r\nb \n", "text", b"a\nb \n"),
+        ("a\r\nb", "", b"a\r\nb"),
+        ("  spaces stay  ", "text", b"  spaces stay  "),
+        (base64.b64encode(b"\0\xff\r\n").decode(), "base64", b"\0\xff\r\n"),
+        ("å", "text", "å".encode()),
+    ],
+)
+def test_the_bytes_that_were_meant(typed: str, encoding: str, value: bytes) -> None:
+    assert read_value(typed, encoding) == value
+
+
+@pytest.mark.parametrize(
+    ("typed", "encoding", "field"),
+    [
+        ("", "text", "value"),
+        ("hunter2!", "base64", "value"),
+        ("x" * (2**20 + 1), "", "value"),
+        ("x", "rot13", "encoding"),
+    ],
+)
+def test_what_cannot_be_names_its_field_and_never_repeats_the_value(
+    typed: str, encoding: str, field: str
+) -> None:
+    with pytest.raises(BadInput) as error:
+        read_value(typed, encoding)
+    assert error.value.field == field
+    assert "hunter2" not in "".join(traceback.format_exception(error.value)).replace("typed = ", "")
+
+
+def test_a_mark_tells_the_same_value_of_the_same_key_of_the_same_secret_only() -> None:
+    same = mark("u1", "password", b"x")
+    assert same == mark("u1", "password", b"x")
+    assert (
+        len({same, mark("u2", "password", b"x"), mark("u1", "user", b"x"), mark("u1", "password", b"y")}) == 4
+    )
+
+
+def test_touched_values_are_sizes_and_keyed_marks(settings: Any) -> None:
+    touched = Rotate("password").touched(secret(password=OLD))
+    assert touched["/data/password"]["bytes"] == len(OLD)
+    settings.SECRET_KEY = "another"
+    assert Rotate("password").touched(secret(password=OLD)) != touched, (
+        "whoever lacks the key can guess nothing"
+    )
+    assert Rotate("gone").touched(secret(password=OLD)) == {"/data/gone": None}
+
+
+def test_what_is_shown_holds_names_and_sizes() -> None:
+    before = secret(password=OLD, user="shop")
+    after = secret(password=NEW, user="shop")
+    shown = Rotate("password").shown(before, after)
+    assert shown[0]["data"] == {"password": "(16 bytes)", "user": "(4 bytes)"}
+    assert shown[1]["data"] == {"password": "(18 bytes), new value", "user": "(4 bytes)"}
+    said = repr(shown)
+    assert not any(text in said for text in (OLD, NEW, b64(OLD), b64(NEW)))
+    assert Rotate("password").shown(before, before)[0] == Rotate("password").shown(before, before)[1]
+
+
+def test_the_way_back_names_the_backup_and_there_is_none_without_one() -> None:
+    back = Rotate("password").back(secret(password=OLD))
+    assert back == {"key": "password", "mark": mark("u1", "password", OLD.encode()), "keeps": True}
+    assert Rotate("password", keeps=False).back(secret(password=OLD)) is None
+
+
+@pytest.mark.parametrize(
+    "quote", [OLD, NEW, b64(OLD), b64(NEW), b64(OLD).rstrip("="), '"s3cret-\\"new\\"\\nvalue"']
+)
+def test_what_the_cluster_says_is_freed_of_old_and_new_values(quote: str) -> None:
+    error = Invalid(f"You wrote {quote}, no.", causes=(FieldCause("data", f"bad {quote}"),))
+    Rotate("password").scrub(error, secret(password=OLD), {"value": b64(NEW)})
+    assert error.message.replace('"', "") == "You wrote (hidden), no."
+    assert quote not in str(error) and quote not in error.causes[0].message
+
+
+def test_a_backup_has_a_name_that_kubernetes_takes_however_long_its_secret_has() -> None:
+    digest = mark("u1", "password", b"x")
+    assert backup_name("database", digest) == f"database-backup-{digest[:12]}"
+    assert len(backup_name("x" * 253, digest)) <= 253
+    assert "." not in backup_name("x" * 199 + ".y", digest)[190:205]
+
+
+class Api:
+    """One Secret; what is sent is kept, and the write that is no dry run breaks in a way nobody foresaw."""
+
+    def __init__(self) -> None:
+        self.cluster = SimpleNamespace(name="dev", server="https://dev", is_sandbox=True)
+        self.sent: list[tuple[str, str, bytes]] = []
+
+    async def request(
+        self,
+        method: str,
+        target: Any,
+        *,
+        query: dict[str, str] | None = None,
+        body: bytes = b"",
+        accept: str = "",
+        **_: Any,
+    ) -> Response:
+        if isinstance(target, str):
+            return Response(200, b'{"status": {"allowed": true}}', {})
+        if method == "GET" and target.plural == "serviceaccounts":
+            return Response(200, b'{"items": []}', {})
+        if method != "GET":
+            self.sent.append((method, accept, body))
+            if method == "PATCH" and "dryRun" not in (query or {}):
+                raise RuntimeError("nobody foresaw this")
+            return Response(200, json.dumps({"kind": "P", "metadata": secret()["metadata"]}).encode(), {})
+        return Response(200, json.dumps(secret(password=OLD)).encode(), {})
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_break_in_the_middle_leaves_no_value_in_traceback_token_or_database() -> None:
+    api: Any = Api()
+    actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
+    what: Any = {"transport": api, "actor": actor, "namespace": "shop", "name": "database", "key": "password"}
+    shown = await secret_rotate_preview(**what, value=NEW.encode(), objects=World())
+    with pytest.raises(RuntimeError) as error:
+        await secret_rotate_apply(**what, value=NEW.encode(), token=shown.token)
+    assert [(method, accept) for method, accept, _ in api.sent] == [
+        ("PATCH", METADATA_ONLY), ("PATCH", METADATA_ONLY), ("POST", METADATA_ONLY), ("PATCH", METADATA_ONLY),
+    ]  # fmt: skip
+    said = logging.Formatter().formatException((error.type, error.value, error.tb))
+    changes = [row async for row in Change.objects.values()]
+    rows = [*changes, *[row async for row in AuditEntry.objects.values()]]
+    token = json.dumps(signing.loads(shown.token, salt=SALT))
+    for place in (said, repr(rows), token, repr(shown)):
+        assert not any(text in place for text in (OLD, NEW, b64(OLD), b64(NEW), json.dumps(NEW)[1:-1]))
+    assert rows and "nobody foresaw" in said and "mark" in token

@@ -1,0 +1,58 @@
+"""The command to copy: what came from an address must not run anything in somebody's shell."""
+
+from __future__ import annotations
+
+import shlex
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dashboard.kinds import KINDS
+from dashboard.live.screens.detail import TABS, DetailScreen
+from dashboard.live.screens.listing import ListScreen
+from dashboard.models import Change
+
+HOSTILE = ["x; rm -rf ~", "$(id)", "`id`", "a'b", 'a"b', "x\nid", "--kubeconfig=/tmp/x y"]
+
+
+def listed(namespaces: list[str], labels: str) -> str:
+    query = SimpleNamespace(namespaces=namespaces, labels=labels)
+    screen: Any = SimpleNamespace(query=query, kind=KINDS["pods"])
+    return ListScreen._kubectl(screen)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_list_quotes_namespace_and_labels(text: str) -> None:
+    words = shlex.split(listed([text], text))
+    assert words == ["kubectl", "get", "pods", "-n", text, "-l", text, "-o", "wide"]
+
+
+def test_a_list_of_all_namespaces() -> None:
+    assert listed([], "") == "kubectl get pods -A -o wide"
+
+
+@pytest.mark.parametrize("tab", sorted(set(TABS) - {"logs"}))
+@pytest.mark.parametrize("name", ["web", "system:node; id"])
+def test_every_tab_has_one(tab: str, name: str) -> None:
+    screen: Any = SimpleNamespace(tab=tab, kind=KINDS["pods"], name=name, namespace="shop", log=None)
+    words = shlex.split(DetailScreen._kubectl(screen))
+    assert words[0] == "kubectl" and words[-1] != "-n"
+    assert {"-n", "shop"} <= set(words)
+    assert name in words or f"pods/{name}" in words
+
+
+@pytest.mark.parametrize(
+    ("plural", "kind", "command"),
+    [
+        ("deployments", "Deployment", "kubectl rollout status deployment/web -n shop"),
+        ("statefulsets", "StatefulSet", "kubectl rollout status statefulset/web -n shop"),
+        ("daemonsets", "DaemonSet", "kubectl rollout status daemonset/web -n shop"),
+        ("pods", "Pod", "kubectl get pods web -n shop --watch"),
+    ],
+)
+def test_following_a_change(plural: str, kind: str, command: str) -> None:
+    from dashboard.live.screens import change
+
+    made = Change(plural=plural, kind=kind, namespace="shop", name="web")
+    assert change._kubectl(made) == command

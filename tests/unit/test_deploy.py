@@ -1,0 +1,117 @@
+"""The image, the compose file and the manifests, read from the files: what must hold of each of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dashboard.kinds import KINDS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+MANIFESTS: list[dict[str, Any]] = [
+    document
+    for path in sorted((ROOT / "deploy").glob("*.yaml"))
+    for document in yaml.safe_load_all(path.read_text())
+]
+ONCE = {"kubeconfig", "password", "migrate"}
+PINNED = re.compile(r"^[\w./-]+:v?\d+\.\d+[\w.+-]*$")
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def manifest(kind: str, name: str = "cluster-ui") -> dict[str, Any]:
+    return next(one for one in MANIFESTS if (one["kind"], one["metadata"]["name"]) == (kind, name))
+
+
+def test_the_image_is_built_in_stages_and_does_not_run_as_root() -> None:
+    stages = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(stages) == 2 and all(PINNED.match(stage) for stage in stages)
+    last = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
+    assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
+    assert "HEALTHCHECK" in last
+
+
+def test_what_is_copied_is_there_and_is_sent_to_the_engine() -> None:
+    sent = set(re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    copied = set(re.findall(r"^COPY (\S+) \./", DOCKERFILE, re.MULTILINE))
+    assert copied == sent
+    assert all((ROOT / name).exists() for name in copied)
+
+
+@every_service
+def test_every_image_has_a_fixed_tag(name: str) -> None:
+    assert PINNED.match(SERVICES[name]["image"])
+
+
+@every_service
+def test_what_stays_has_a_health_check_and_a_root_that_is_read_only(name: str) -> None:
+    service = SERVICES[name]
+    assert name in ONCE or "test" in service["healthcheck"]
+    assert service.get("read_only") is True or (name == "k3s" and service["privileged"])
+
+
+def test_nothing_else_is_privileged_and_only_this_machine_is_served() -> None:
+    assert [name for name, service in SERVICES.items() if service.get("privileged")] == ["k3s"]
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert ports == ["127.0.0.1:8000:8000"]
+
+
+def test_no_password_is_written_down() -> None:
+    for service in SERVICES.values():
+        for key, value in service.get("environment", {}).items():
+            assert "PASSWORD" not in key or key.endswith("_FILE")
+            assert not re.search(r"://[^/@]*:[^/@]+@", str(value)), key
+    assert not re.search(
+        r"kind: Secret$", "\n".join(path.read_text() for path in (ROOT / "deploy").glob("*"))
+    )
+
+
+def test_the_dashboard_waits_for_its_kubeconfig_and_its_database() -> None:
+    waits = {name: on["condition"] for name, on in SERVICES["dashboard"]["depends_on"].items()}
+    assert waits["kubeconfig"] == waits["migrate"] == "service_completed_successfully"
+    assert SERVICES["kubeconfig"]["depends_on"]["k3s"]["condition"] == "service_healthy"
+
+
+def test_the_pod_runs_hardened() -> None:
+    pod = manifest("Deployment")["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    for container in (*pod["initContainers"], *pod["containers"]):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+        assert container["image"] == SERVICES["dashboard"]["image"]
+
+
+def granted(role: str) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for rule in manifest("ClusterRole", role)["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                found.setdefault((group, resource), set()).update(rule["verbs"])
+    return found
+
+
+def test_every_kind_that_is_shown_may_be_watched_and_no_more_is_granted() -> None:
+    shown = {(kind.gvr.group, kind.gvr.plural) for kind in KINDS.values()}
+    view, secrets = granted("cluster-ui-view"), granted("cluster-ui-secrets")
+    assert {*view, *secrets} - {("", "pods/log"), ("", "serviceaccounts")} == shown
+    assert ("", "secrets") not in view, "whoever may list Secrets may read their values"
+    for resource, verbs in view.items():
+        assert verbs <= {"get", "list", "watch"}
+        assert resource[1] in ("pods/log", "serviceaccounts") or verbs == {"get", "list", "watch"}
+
+
+def test_what_can_be_done_is_granted_by_name() -> None:
+    change = granted("cluster-ui-change")
+    assert change["apps", "deployments/scale"] == {"get", "patch"}
+    assert all("patch" in change["apps", plural] for plural in ("deployments", "statefulsets", "daemonsets"))
+    assert change["", "pods"] == {"delete"} and change["", "pods/eviction"] == {"create"}
+    everything = [value for verbs in change.values() for value in verbs] + [name for _, name in change]
+    assert "*" not in everything

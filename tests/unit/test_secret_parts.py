@@ -1,0 +1,81 @@
+"""What a page says of a Secret: names, sizes and public parts for each type, and no value."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.errors import NotFound
+from dashboard.kinds.certificates import read_certificate
+from dashboard.kube.transport import Response
+from dashboard.queries.secrets import SecretParts, secret_parts, secret_value
+
+from .kinds.test_certificates import PEM
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+class Api:
+    def __init__(self, kind: str, values: dict[str, bytes]) -> None:
+        data = {key: base64.b64encode(value).decode() for key, value in values.items()}
+        self.body = json.dumps({"metadata": {"resourceVersion": "7"}, "type": kind, "data": data}).encode()
+
+    async def request(self, *_: Any, **__: Any) -> Response:
+        return Response(200, self.body, {})
+
+
+async def parts(kind: str, now: datetime = NOW, **values: bytes) -> SecretParts:
+    api: Any = Api(kind, {key.replace("__", "."): value for key, value in values.items()})
+    return await secret_parts(api, "shop", "x", now)
+
+
+async def test_opaque_is_names_and_sizes() -> None:
+    found = await parts("Opaque", b=b"12345", a=b"")
+    assert [(key.name, key.size) for key in found.keys] == [("a", 0), ("b", 5)]
+    assert found.facts == () and "12345" not in repr(found)
+
+
+async def test_a_certificate_shows_its_public_part_and_when_it_ends() -> None:
+    found = await parts(
+        "kubernetes.io/tls", tls__crt=PEM, tls__key=b"-----BEGIN PRIVATE KEY-----\nhidden-key"
+    )
+    facts = {fact.label: fact for fact in found.facts}
+    assert facts["Certificate of"].value == "C=SE, O=Shöp, CN=shop.example"
+    assert "*.shop.example" in facts["Good for"].value and facts["Issued by"].value == "itself"
+    assert facts["Expires"].state == "ok" and facts["Expires"].until is not None
+    assert "hidden-key" not in repr(found)
+    certificate = read_certificate(PEM)
+    assert certificate is not None
+    for before, state in ((timedelta(days=10), "warn"), (-timedelta(days=1), "bad")):
+        later = await parts("kubernetes.io/tls", certificate.not_after - before, tls__crt=PEM, tls__key=b"k")
+        assert next(fact.state for fact in later.facts if fact.label == "Expires") == state
+
+
+async def test_each_type_says_what_it_is_and_what_is_missing() -> None:
+    auths = json.dumps({"auths": {"registry.example": {"auth": "aGlkZGVu"}}}).encode()
+    registry = await parts("kubernetes.io/dockerconfigjson", **{"__dockerconfigjson": auths})
+    assert [(fact.label, fact.value) for fact in registry.facts] == [("Registries", "registry.example")]
+    assert "aGlkZGVu" not in repr(registry)
+    ssh = await parts(
+        "kubernetes.io/ssh-auth", **{"ssh-privatekey": b"-----BEGIN OPENSSH PRIVATE KEY-----\nhidden"}
+    )
+    assert ssh.facts[0].value == "OPENSSH format" and "hidden" not in repr(ssh)
+    basic = await parts("kubernetes.io/basic-auth", username=b"mara")
+    assert basic.facts[0].label == "Missing" and "mara" not in repr(basic)
+    assert basic.keys[0].what == "user name"
+    for broken in (b"", b"\xff", b"[]", b'{"auths": 3}'):
+        found = await parts("kubernetes.io/dockerconfigjson", **{"__dockerconfigjson": broken})
+        assert found.facts[-1].state == "warn"
+    nothing = await parts("kubernetes.io/tls", tls__crt=b"junk", tls__key=b"k")
+    assert nothing.facts[0].state == "bad"
+
+
+async def test_one_value_is_given_and_a_key_that_is_not_there_is_not_repeated() -> None:
+    api: Any = Api("Opaque", {"a": b"\0binary"})
+    assert await secret_value(api, "shop", "x", "a") == b"\0binary"
+    with pytest.raises(NotFound):
+        await secret_value(api, "shop", "x", "b")

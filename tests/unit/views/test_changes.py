@@ -1,0 +1,119 @@
+"""The list of what was done: order, filters, pages, and the way back of each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from dashboard.models import AuditEntry, Change
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def person() -> User:
+    return User.objects.create(username="mara")
+
+
+@pytest.fixture
+def signed_in(client: Client, person: User, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Client:
+    # Pages name their static files with hashes, which only a collected folder has.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    # No cluster is configured: the page must stand without one.
+    monkeypatch.setattr("dashboard.views.chrome._cluster", lambda context: None)
+    client.force_login(person)
+    return client
+
+
+def entry(number: int = 0, **facts: Any) -> AuditEntry:
+    made = {
+        "user_name": "mara", "context": "dev", "action": "scale", "plural": "deployments", "namespace": "shop",
+        "name": "web", "detail": "", "result": "done", "at": START + timedelta(minutes=number),
+    }  # fmt: skip
+    return AuditEntry.objects.create(**{**made, **facts})
+
+
+def change(person: User, nonce: str, **facts: Any) -> Change:
+    made = {
+        "nonce": nonce, "user": person, "context": "dev", "action": "scale", "plural": "deployments",
+        "kind": "Deployment", "namespace": "shop", "name": "web", "uid": "u", "state": "done",
+        "inverse": {"action": "scale", "input": {"replicas": 1}},
+    }  # fmt: skip
+    return Change.objects.create(**{**made, **facts})
+
+
+def details(response: Any) -> list[str]:
+    return [shown["detail"] for shown in response.context["s"]["entries"]]
+
+
+def test_newest_first_by_both_names(signed_in: Client) -> None:
+    for number, detail in enumerate(["first", "second", "third"]):
+        entry(number, detail=detail)
+    for path in ("/changes/", "/audit/"):
+        assert details(signed_in.get(path)) == ["third", "second", "first"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("user=jon", ["by jon"]),
+        ("action=restart", ["restarted"]),
+        ("namespace=staging", ["elsewhere"]),
+        ("cluster=prod", ["in prod"]),
+        ("result=refused", ["refused"]),
+        ("q=PAY", ["payments"]),
+        ("q=pay&user=jon", []),
+        ("user=jon&action=scale&page=7", ["by jon"]),
+    ],
+)
+def test_filters(signed_in: Client, query: str, found: list[str]) -> None:
+    entry(1, detail="by jon", user_name="jon")
+    entry(2, detail="restarted", action="restart")
+    entry(3, detail="elsewhere", namespace="staging")
+    entry(4, detail="in prod", context="prod")
+    entry(5, detail="refused", result="refused")
+    entry(6, detail="payments", name="payments")
+    assert details(signed_in.get(f"/changes/?{query}")) == found
+
+
+def test_pages_keep_the_filter(signed_in: Client) -> None:
+    for number in range(120):
+        entry(number, detail=str(number), user_name="jon" if number % 2 else "mara")
+    first = signed_in.get("/changes/?user=jon")
+    assert details(first)[0] == "119" and len(details(first)) == 50
+    older = first.context["s"]["pager"]["next_url"]
+    second = signed_in.get(f"/changes/{older}")
+    assert len(details(second)) == 10 and {shown["user"] for shown in second.context["s"]["entries"]} == {
+        "jon"
+    }
+
+
+def test_only_what_can_be_taken_back_offers_it(signed_in: Client, person: User) -> None:
+    entry(1, change=change(person, "open"))
+    entry(2, change=change(person, "gone", action="delete", inverse={}))
+    entry(3, change=change(person, "lost", state="unknown"))
+    taken = change(person, "taken")
+    later = change(person, "later", undoes=taken)
+    entry(4, change=taken)
+    entry(5, result="refused")
+    shown = signed_in.get("/changes/").context["s"]["entries"]
+    undo = [bool(one["undo_url"]) for one in shown]
+    assert undo == [False, False, False, False, True]
+    assert shown[1]["undone_url"] == f"/changes/{later.pk}/"
+
+
+def test_names_are_escaped(signed_in: Client) -> None:
+    entry(detail="<script>alert(1)</script>", user_name="<b>jon")
+    html = signed_in.get("/changes/").content.decode()
+    assert "<script>alert" not in html and "<b>jon" not in html
+
+
+def test_nobody_without_a_session_sees_it(client: Client) -> None:
+    assert client.get("/changes/").status_code == 302
