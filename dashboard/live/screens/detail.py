@@ -30,6 +30,7 @@ from .charts import replicas_chart, replicas_table
 from .common import fresh_part, iso, list_url, object_url, ref_url, rights_key, row_part, visibility
 from .events import event_rows
 from .problems import problem_rows
+from .secret import SecretCard
 
 EVENTS, PODS = 50, 100
 LOG_LINES = 500
@@ -69,6 +70,7 @@ class DetailScreen(Screen):
         self.gone_at = ""
         self.yaml: tuple[str, str] = ("", "")  # of which resource version, its text
         self.log = LogTail(self) if tab == "logs" else None
+        self.secret = SecretCard(self) if plural == "secrets" and tab == "overview" else None
 
     @property
     def tabs(self) -> dict[str, str]:
@@ -83,6 +85,7 @@ class DetailScreen(Screen):
             self.name,
             self.tab,
             self.params.urlencode() if self.tab == "logs" else "",
+            self.secret.readable if self.secret else True,
             rights_key(self.visible),
         )
 
@@ -107,6 +110,8 @@ class DetailScreen(Screen):
             await self._read_yaml()
         if self.log is not None:
             await self.log.read()
+        if self.secret is not None:
+            await self.secret.read()
 
     def _object(self) -> Any | None:
         seen = self.visible[self.kind.plural].namespaces
@@ -142,6 +147,8 @@ class DetailScreen(Screen):
                 lists["events"] = event_rows(self.runtime, self._events(8))
                 if self._has_pods:
                     lists["pods"] = self._pods(obj)
+                if self.secret is not None:
+                    regions |= self.secret.regions(obj.metadata.resource_version)
                 if self.kind.plural == "deployments":
                     steps = self.runtime.history.of(self.namespace, self.name)
                     charts["replicas"] = replicas_chart(steps)
@@ -338,6 +345,8 @@ class DetailScreen(Screen):
         self.changed = changed
         if self.log is not None:
             self.log.follow(changed)
+        if self.secret is not None:
+            self.secret.changed = changed
 
     def close(self) -> None:
         self.changed = None
@@ -345,6 +354,8 @@ class DetailScreen(Screen):
             self._reading.cancel()
         if self.log is not None:
             self.log.stop()
+        if self.secret is not None:
+            self.secret.close()
 
     @property
     def _namespace_query(self) -> str:
