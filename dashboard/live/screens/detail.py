@@ -31,6 +31,7 @@ from .charts import replicas_chart, replicas_table
 from .common import fresh_part, iso, list_url, object_url, ref_url, rights_key, row_part, visibility
 from .events import event_rows
 from .problems import problem_rows
+from .secret import SecretCard
 
 EVENTS, PODS = 50, 100
 LOG_LINES = 500
@@ -71,6 +72,7 @@ class DetailScreen(Screen):
         self.gone_at = ""
         self.yaml: tuple[str, str] = ("", "")  # of which resource version, its text
         self.log = LogTail(self) if tab == "logs" else None
+        self.secret = SecretCard(self) if plural == "secrets" and tab == "overview" else None
 
     @property
     def tabs(self) -> dict[str, str]:
@@ -85,6 +87,7 @@ class DetailScreen(Screen):
             self.name,
             self.tab,
             self.params.urlencode() if self.tab == "logs" else "",
+            self.secret.readable if self.secret else True,
             rights_key(self.visible),
         )
 
@@ -128,6 +131,8 @@ class DetailScreen(Screen):
             await self._read_yaml()
         if self.log is not None:
             await self.log.read()
+        if self.secret is not None:
+            await self.secret.read()
 
     async def _require(self, verb: str, subresource: str | None) -> None:
         decision = await allowed(
@@ -178,6 +183,8 @@ class DetailScreen(Screen):
                 lists["events"] = event_rows(self.runtime, self._events(8))
                 if self._has_pods:
                     lists["pods"] = self._pods(obj)
+                if self.secret is not None:
+                    regions |= self.secret.regions(obj.metadata.resource_version)
                 if self.kind.plural == "deployments":
                     steps = self.runtime.history.of(self.namespace, self.name)
                     charts["replicas"] = replicas_chart(steps)
@@ -380,6 +387,8 @@ class DetailScreen(Screen):
         self.changed = changed
         if self.log is not None:
             self.log.follow(changed)
+        if self.secret is not None:
+            self.secret.changed = changed
 
     def close(self) -> None:
         self.changed = None
@@ -387,6 +396,8 @@ class DetailScreen(Screen):
             self._reading.cancel()
         if self.log is not None:
             self.log.stop()
+        if self.secret is not None:
+            self.secret.close()
 
     @property
     def _namespace_query(self) -> str:
