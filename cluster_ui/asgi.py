@@ -16,7 +16,6 @@ django_application = get_asgi_application()  # sets Django up: what follows may 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 
-from dashboard.actions.undo import keep_settling  # noqa: E402
 from dashboard.live.rotations import rotations  # noqa: E402
 from dashboard.live.runtime import runtime  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
@@ -46,7 +45,6 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await runtime.start()
-            runtime.keep(keep_settling())
             rotations.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":

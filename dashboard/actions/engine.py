@@ -7,6 +7,7 @@ again, and only what the action touches decides.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar

@@ -341,7 +341,7 @@ class Rotate:
             notices=tuple(self._notices(manifest, target, undoing=undoing)),
             kubectl=self._kubectl(target, stages, undoing=undoing),
             undo_words=(
-                "The old value is kept as an immutable Secret beside this one; going back is one click under Changes made here."
+                "The old value is kept as an immutable Secret beside this one; going back is one click away."
                 if self.keeps
                 else "Your account may not keep a backup here: this cannot be undone."
             ),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError
 
 from dashboard.errors import Conflict, NotFound
 from dashboard.insight import Objects
@@ -25,8 +22,6 @@ from .pods import DELETE, EVICT
 from .problems import StaleView
 from .restarts import RESTART
 from .secrets import ROTATE
-
-logger = logging.getLogger(__name__)
 
 ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE, RESTART, ROTATE, EDIT, DELETE, EVICT)}
 
@@ -119,16 +114,6 @@ async def change_undo_apply(*, transport: Transport, actor: Actor, change_id: in
 async def changes_settle(*, older: timedelta = timedelta(minutes=2)) -> int:
     """Say of changes that a crash cut in two that their end is not known; how many there were."""
     return await sync_to_async(records.settle)(older)
-
-
-async def keep_settling() -> None:
-    """Settle what a crash cut in two, now and every minute, for as long as the process serves."""
-    while True:
-        try:
-            await changes_settle()
-        except DatabaseError:
-            logger.exception("settling changes")
-        await asyncio.sleep(60)
 
 
 async def _change(change_id: int, transport: Transport) -> Change:
