@@ -1,4 +1,5 @@
 // The one entry: starts the parts, each of which listens for what concerns it.
+import { startChanges } from "./changes.js";
 import { startCharts } from "./chartloader.js";
 import { startLive } from "./live.js";
 import { startNavigation } from "./navigation.js";
@@ -8,5 +9,6 @@ import { startUi } from "./ui.js";
 startTimes();
 startUi();
 startNavigation();
+startChanges();
 startCharts();
 startLive();
