@@ -141,10 +141,11 @@ def _name_cell(row: Mapping[str, Any], state: str, reason: str, wide: str) -> st
     # Kinds without a status column say beside the name what is not fine.
     mark = ""
     if not row["has_status"] and state not in ("ok", "done"):
-        words = reason or STATE_WORDS[state]
-        mark = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{words}</span>'
+        mark = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{STATE_WORDS[state]}</span>'
+        mark += f'<span class="why">{reason}</span>' if reason else ""
     link = f'<a href="{escape(row["url"])}">{escape(row["head"])}{tail}</a>'
-    return f'<th scope="row" data-col="name"{wide}>{link}{mark}</th>'
+    words = f'<div class="sw">{link}{mark}</div>' if mark else link
+    return f'<th scope="row" data-col="name"{wide}>{words}</th>'
 
 
 def _cell_text(cell: Mapping[str, Any], now: datetime) -> str:

@@ -1,4 +1,5 @@
 // The one entry: starts the parts, each of which listens for what concerns it.
+import { startChanges } from "./changes.js";
 import { startCharts } from "./chartloader.js";
 import { startEditor } from "./editor.js";
 import { startLive } from "./live.js";
@@ -10,6 +11,7 @@ import { startUi } from "./ui.js";
 startTimes();
 startUi();
 startNavigation();
+startChanges();
 startCharts();
 startLive();
 startSecrets();

@@ -4,6 +4,7 @@ import { morph } from "./morph.js";
 import { refresh } from "./times.js";
 
 const MARKED_MS = 6000;
+const GONE_MS = 10_000;
 const marks = new Map(); // element → when its mark ends
 const template = document.createElement("template");
 
@@ -16,7 +17,7 @@ export function parse(html) {
 export function applyList(list, { rm = [], up = [] }) {
   const box = list.closest("[data-list-box]");
   const stays = box && holdStill(list, box, new Set([...rm, ...up.filter(([key, , , after]) => moves(list, key, after)).map(([key]) => key)]));
-  for (const key of rm) find(list, key)?.remove();
+  takeAway(list, box, rm);
   const touched = [];
   const added = [];
   for (const [key, hash, html, after] of up) {
@@ -48,7 +49,43 @@ function find(list, key) {
   return row?.parentNode === list ? row : null;
 }
 
-const follows = (list, after) => (after === null ? list.firstElementChild : find(list, after)?.nextElementSibling);
+function follows(list, after) {
+  let next = after === null ? list.firstElementChild : find(list, after)?.nextElementSibling;
+  while (next?.classList.contains("gone")) next = next.nextElementSibling;
+  return next;
+}
+
+// Removes rows. Nothing moves under the pointer: a row at or above it stays as a grey one where scrolling cannot make
+// up for it, until the pointer leaves the list or some seconds have passed.
+function takeAway(list, box, keys) {
+  const under = list.closest(".log") ? null : list.querySelector(":scope > :hover");
+  let room = box && scrollerOf(box).scrollTop;
+  for (const key of keys) {
+    const row = find(list, key);
+    if (!row) continue;
+    const above = under && under.compareDocumentPosition(row) & Node.DOCUMENT_POSITION_PRECEDING;
+    const height = above || row === under ? row.offsetHeight : 0;
+    if (row === under || (above && height > room)) leaveGone(list, row);
+    else {
+      if (above) room -= height;
+      row.remove();
+    }
+  }
+}
+
+function leaveGone(list, row) {
+  row.removeAttribute("id");
+  row.classList.add("gone");
+  row.setAttribute("aria-hidden", "true");
+  for (const link of row.querySelectorAll("a")) link.removeAttribute("href");
+  const end = () => {
+    clearTimeout(later);
+    list.removeEventListener("mouseleave", end);
+    row.remove();
+  };
+  const later = setTimeout(end, GONE_MS);
+  list.addEventListener("mouseleave", end);
+}
 
 function moves(list, key, after) {
   const row = find(list, key);
@@ -94,9 +131,11 @@ function mark(row) {
   }, 500);
 }
 
+const scrollerOf = (box) => (box.scrollHeight > box.clientHeight + 1 && getComputedStyle(box).overflowY !== "visible" ? box : document.scrollingElement);
+
 // Remembers where a row is that must not move, and gives the function that puts it back there afterwards.
 function holdStill(list, box, leaving) {
-  const scroller = box.scrollHeight > box.clientHeight + 1 && getComputedStyle(box).overflowY !== "visible" ? box : document.scrollingElement;
+  const scroller = scrollerOf(box);
   if (box.hasAttribute("data-follow") && scroller.scrollTop + scroller.clientHeight >= scroller.scrollHeight - 40)
     return () => (scroller.scrollTop = scroller.scrollHeight);
   let row = list.querySelector(":scope > :hover");

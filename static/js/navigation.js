@@ -87,11 +87,22 @@ function refuse(event) {
   failedAt(event, `${words} (${status}).`);
 }
 
+// What a page that could not be shown in place says: an error inside the frame, or one without it.
+function told(xhr) {
+  const answer = new DOMParser().parseFromString(xhr?.responseText ?? "", "text/html");
+  const head = answer.querySelector("#page .state h1, .bare .card h1");
+  return { title: head?.textContent.trim(), text: head?.parentElement.querySelector("h1 + p")?.textContent.trim() || undefined };
+}
+
 function failedAt(event, text) {
   const { elt, verb, path, parameters } = event.detail.requestConfig;
   const { detail } = event;
-  if (verb === "post" && parameters.step === "apply")
+  if (verb === "post" && parameters.step === "apply") {
+    const { title, text: words } = told(detail.xhr);
+    if (detail.xhr?.status >= 400 && detail.xhr.status < 500)
+      return note({ title: title ?? "The change was refused", text: `${words ?? text} Nothing was written; what you typed is kept.` });
     return note({ title: "No answer", text: "The change may have been made or not. Look before you send it again; what you typed is kept.", link: { text: "Look at it", url: elt.closest("form")?.querySelector(".act a[href]")?.href ?? here() } });
+  }
   const again = elt.id === "main" && visit ? { ...visit } : null;
   note({ title: "This did not work", text: `${text} What is on screen is as it was before.`, retry: () => (again ? go(again.url, again) : htmx.ajax(verb, path, { source: elt, target: detail.target, values: parameters })) });
 }

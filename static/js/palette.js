@@ -5,7 +5,7 @@ import { go } from "./navigation.js";
 const SHOWN = 12;
 
 function places() {
-  const links = (selector, what) => [...document.querySelectorAll(selector)].map((link) => ({ text: (link.querySelector(".k, .cut") ?? link).textContent.trim().replace(/\s+/g, " "), what, link }));
+  const links = (selector, what) => [...document.querySelectorAll(selector)].map((link) => ({ text: (link.querySelector(".k, .cut") ?? link).textContent.trim().replace(/\s+/g, " "), names: link.dataset.names?.split(" ") ?? [], what, link }));
   const lists = location.pathname.split("/").length === 5 ? location.pathname : "";
   const namespaces = [...document.querySelectorAll('#namespaces [name="namespace"]')].map(({ value }) => {
     const form = document.querySelector("[data-namespaces]");
@@ -13,6 +13,9 @@ function places() {
   });
   return [...links("#kinds a", "kind"), ...links(".head .btns a, .tabs a", "on this page"), ...namespaces, ...links(".cluster li a", "cluster"), ...links(".person .pop > a, .cluster .pop > a", "page")];
 }
+
+// A kind by kubectl's words for it ("po", "deploy", "service") comes before whatever only looks like them.
+const named = (names = [], query) => (names.includes(query) ? 4 : names.some((name) => name.startsWith(query)) ? 2.5 : 0);
 
 // Every letter in order; a run at the start of a word counts most, as "dep" does for Deployments.
 function score(text, query) {
@@ -45,7 +48,7 @@ export function startPalette() {
 
   function filter() {
     const query = field.value.trim().toLowerCase();
-    found = query ? all.map((place) => ({ ...place, score: score(place.text, query) })).filter((place) => place.score).sort((a, b) => b.score - a.score) : all;
+    found = query ? all.map((place) => ({ ...place, score: Math.max(score(place.text, query), named(place.names, query)) })).filter((place) => place.score).sort((a, b) => b.score - a.score) : all;
     found = found.slice(0, SHOWN);
     const pods = document.querySelector('#kinds [data-nav="pods"]');
     if (query && pods) found.push({ text: `Find pods with “${field.value.trim()}”`, what: "search", url: `${pods.pathname}?q=${encodeURIComponent(field.value.trim())}` });

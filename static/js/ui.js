@@ -156,7 +156,7 @@ function press(selector) {
 }
 
 function nextRow(by) {
-  const rows = $$("#page table.cards tbody th a");
+  const rows = $$("#page table.cards tbody th a[href]");
   const at = rows.indexOf(document.activeElement);
   rows[Math.max(0, Math.min(rows.length - 1, at + by))]?.focus();
   return rows.length > 0;
@@ -223,6 +223,20 @@ function onNamespaces(form, target) {
   all.checked = !each.some((box) => box.checked);
 }
 
+// A state that is about a field of the filter makes that field invalid, and describes it.
+function markField() {
+  const { field } = $("#list-state")?.dataset ?? {};
+  for (const input of $$("#filter input:not([type=hidden])")) {
+    if (input.name === field) {
+      input.setAttribute("aria-invalid", "true");
+      input.setAttribute("aria-describedby", "list-state");
+    } else {
+      input.removeAttribute("aria-invalid");
+      input.removeAttribute("aria-describedby");
+    }
+  }
+}
+
 export function startUi() {
   document.addEventListener("click", (event) => {
     const { target } = event;
@@ -259,6 +273,8 @@ export function startUi() {
   });
   document.addEventListener("keydown", onKey);
   document.addEventListener("page:shown", toLogEnd);
+  document.addEventListener("page:shown", markField);
+  document.addEventListener("page:moved", markField);
   toLogEnd();
   startTips();
   startSettings();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from .conftest import Objects
 
@@ -19,6 +19,18 @@ PAGES = {
     "audit": "/audit/",
     "clusters": "/clusters/",
 }
+
+
+@pytest.fixture
+def changes_allowed(context: BrowserContext) -> None:
+    """The owner's word, given once for this cluster."""
+    page = context.new_page()
+    page.goto("/clusters/")
+    allow = page.get_by_role("button", name=re.compile("Allow changes"))
+    if allow.count():
+        allow.click()
+        expect(allow).to_have_count(0)
+    page.close()
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -80,6 +92,7 @@ def test_a_kind_is_found_by_its_short_name(page: Page) -> None:
         expect(page.locator("#palette [role=option]").first).to_contain_text(kind)
 
 
+@pytest.mark.usefixtures("changes_allowed")
 def test_the_form_follows_the_number_that_it_changes(page: Page, objects: Objects, namespace: str) -> None:
     objects.deployment("web", 2)
     page.goto(f"/c/{SLUG}/deployments/{namespace}/web/scale/")
@@ -93,6 +106,7 @@ def test_the_form_follows_the_number_that_it_changes(page: Page, objects: Object
     expect(page.locator("input[name=replicas]")).to_have_value("4")
 
 
+@pytest.mark.usefixtures("changes_allowed")
 def test_of_a_deleted_deployment_nothing_can_be_applied(page: Page, objects: Objects, namespace: str) -> None:
     objects.deployment("web", 1)
     page.goto(f"/c/{SLUG}/deployments/{namespace}/web/scale/")
@@ -113,6 +127,7 @@ def test_an_error_page_is_shown_once_and_stays(page: Page, namespace: str) -> No
     expect(page.locator("[data-note]")).to_have_count(0)
 
 
+@pytest.mark.usefixtures("changes_allowed")
 def test_a_change_that_was_refused_is_not_called_unanswered(
     page: Page, objects: Objects, namespace: str
 ) -> None:

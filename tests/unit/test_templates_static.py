@@ -6,7 +6,9 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from django.template.loader import get_template
+from django.template.loader import get_template, render_to_string
+
+from dashboard.templatetags.ui import breaks
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -89,6 +91,35 @@ def test_every_script_that_is_imported_exists() -> None:
 def test_scripts_evaluate_no_text() -> None:
     for path in SCRIPTS:
         assert not re.search(r"\beval\(|new Function\(|setAttribute\(\"style\"", path.read_text()), path.name
+
+
+def test_a_selector_breaks_after_its_commas_and_is_escaped() -> None:
+    assert breaks("app=web,tier in (a,<b>)") == "app=web,<wbr>tier in (a,<wbr>&lt;b&gt;)"
+
+
+def test_a_fact_puts_its_time_in_brackets_only_where_asked() -> None:
+    at = "2026-01-01T00:00:00Z"
+    facts = [
+        {"label": "Restarts", "value": 14, "since": at, "paren": True},
+        {"label": "Seen", "value": "x", "since": at},
+    ]
+    html = render_to_string("regions/facts.html", {"facts": facts})
+    assert re.search(r"14 \(<time[^>]*>[^<]* ago</time>\)", html)
+    assert re.search(r"x <time[^>]*>[^<]* ago</time></dd>", html)
+
+
+def test_of_a_deleted_deployment_no_numbers_are_told() -> None:
+    html = render_to_string("regions/scale_now.html", {"desired": 0, "ready": 0, "current": 0, "gone": True})
+    assert "This Deployment was deleted." in html
+    assert "data-gone" in html
+    assert "wanted" not in html
+
+
+def test_a_state_names_the_field_that_it_is_about() -> None:
+    assert 'data-field="labels"' in render_to_string(
+        "regions/list_state.html", {"state": "no-match", "field": "labels"}
+    )
+    assert "data-field" not in render_to_string("regions/list_state.html", {"state": "no-match"})
 
 
 # --- Contrast. Tokens are written as light-dark(#light, #dark): each theme is computed by itself.

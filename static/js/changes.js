@@ -1,0 +1,63 @@
+// The form of a change beside the live object: "from" is what there is now, a preview that was made with another number
+// is made anew before it can be applied, and of a deleted object nothing can be applied.
+import { parse } from "./lists.js";
+
+const icon = '<svg class="i" aria-hidden="true"><use href="#i-warn"/></svg>';
+let asked = ""; // the number for which a preview was last asked for by itself
+let before = ""; // the number that the preview before it was made with
+
+function tell(preview, title, text, again = false) {
+  let box = preview.querySelector("[data-outdated]");
+  if (!box) {
+    box = parse(`<section class="callout warn" role="alert" data-outdated>${icon}<h2></h2><p></p></section>`);
+    preview.querySelector(".p-say")?.prepend(box);
+  }
+  box.querySelector("h2").textContent = title;
+  box.querySelector("p").textContent = text;
+  if (again && !box.querySelector("button")) box.append(parse('<div class="btns"><button class="btn" name="step" value="preview">Preview anew</button></div>'));
+}
+
+function block(preview, on) {
+  for (const button of preview.querySelectorAll("[data-apply]")) button.disabled = on;
+}
+
+function sync() {
+  const now = document.getElementById("scale-now");
+  const form = document.getElementById("change");
+  const preview = document.getElementById("preview");
+  if (!now || !form || !preview) return;
+  const { desired, gone } = now.dataset;
+  if (gone !== undefined) {
+    block(preview, true);
+    if (preview.querySelector("[data-apply]")) tell(preview, "This Deployment was deleted", "There is nothing left that this could be applied to.");
+    return;
+  }
+  const from = form.querySelector("[data-from]");
+  if (from && from.textContent !== desired) from.textContent = desired;
+  const made = preview.dataset.madeFrom;
+  if (made === undefined || !preview.querySelector("[data-apply]")) return;
+  if (made === desired) {
+    block(preview, false);
+    if (asked === desired) tell(preview, "It changed meanwhile", `It was ${before} and is ${desired} now. This preview is new: read it before you apply it.`);
+    else preview.querySelector("[data-outdated]")?.remove();
+    return;
+  }
+  block(preview, true);
+  tell(preview, "It changed meanwhile", `It is ${desired} now, and was ${made} when this preview was made: preview anew.`, true);
+  if (asked === desired || !form.checkValidity()) return;
+  asked = desired;
+  before = made;
+  form.requestSubmit(form.querySelector('.fields [value="preview"]'));
+}
+
+export function startChanges() {
+  sync();
+  document.addEventListener("page:moved", sync);
+  document.addEventListener("htmx:afterSettle", sync);
+  document.addEventListener("page:shown", () => {
+    asked = before = "";
+    sync();
+  });
+  // What is typed afterwards is previewed with the number of now: the word of the change has been read.
+  document.addEventListener("input", ({ target }) => target.closest("#change") && (asked = before = ""));
+}
