@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from django.views.decorators.http import require_safe
 
 from dashboard.errors import BadInput
 from dashboard.insight import findings_for
+from dashboard.insight.relations import Relations, used_by, uses
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
@@ -161,9 +163,9 @@ async def detail(
 
 
 async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpResponseBase:
-    lease = cluster.cache.lease(screen.plurals)
+    lease = cluster.cache.lease(KINDS)
     try:
-        await cluster.ready(screen.plurals)
+        await cluster.ready(KINDS)
         await screen.prepare()
         found = await object_read(cluster.transport, screen.kind, screen.namespace, screen.name)
         wrong = findings_for(
@@ -171,9 +173,19 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
         )
     finally:
         lease.release()
+
+    def relations(of: Callable[..., Relations]) -> list[dict[str, Any]]:
+        obj = screen.last
+        return [
+            {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name, "how": list(ways)}
+            for ref, ways in of(cluster.reader, screen.kind.plural, obj).items()
+        ]
+
     return JsonResponse(
         {
             "object": found,
+            "uses": relations(uses),
+            "used_by": relations(used_by),
             "findings": [
                 {
                     "rule": finding.rule,

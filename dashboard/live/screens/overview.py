@@ -172,7 +172,7 @@ class OverviewScreen(Screen):
             "title": title,
             "value": str(states["ok"]),
             "of": f"of {states.total()}",
-            "note": ", ".join(f"{count} {words}" for count, _, words, _ in said[:2]) or "all as wanted",
+            "note": ", ".join(f"{count} {words}" for count, _, words, _ in said[:1]) or "all as wanted",
             "state": said[0][1] if said else "ok",
             "url": list_url(self.runtime, plural, said[0][3] if said else ""),
         }
