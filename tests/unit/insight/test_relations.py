@@ -72,7 +72,7 @@ def test_a_pod_uses_what_its_spec_names_and_where_it_runs() -> None:
         "ReplicaSet/web-5d4f": ("owner",),
         "Secret/db": ("env",),
         "ConfigMap/settings": ("envFrom", "volume"),
-        "Secret/tls": ("subPath",),
+        "Secret/tls": ("volume", "subPath"),
         "PersistentVolumeClaim/data": ("claim",),
         "ServiceAccount/robot": ("serviceAccount",),
         "Node/n1": ("runsOn",),
