@@ -3,7 +3,10 @@
 import { parse } from "./lists.js";
 
 const icon = '<svg class="i" aria-hidden="true"><use href="#i-warn"/></svg>';
+const READ_MS = 1500; // a new preview can be applied only after a moment: a click meant for the one before does not do it
+
 let asked = ""; // the number for which a preview was last asked for by itself
+let told = 0; // when that preview came, ms
 let before = ""; // the number that the preview before it was made with
 
 function tell(preview, title, text, again = false) {
@@ -37,10 +40,16 @@ function sync() {
   const made = preview.dataset.madeFrom;
   if (made === undefined || !preview.querySelector("[data-apply]")) return;
   if (made === desired) {
-    block(preview, false);
-    if (asked === desired) tell(preview, "It changed meanwhile", `It was ${before} and is ${desired} now. This preview is new: read it before you apply it.`);
-    else preview.querySelector("[data-outdated]")?.remove();
-    return;
+    if (asked !== desired) {
+      preview.querySelector("[data-outdated]")?.remove();
+      return block(preview, false);
+    }
+    if (!preview.querySelector("[data-outdated]")) {
+      told = performance.now();
+      setTimeout(sync, READ_MS + 50);
+    }
+    tell(preview, "It changed meanwhile", `It was ${before} and is ${desired} now. This preview is new: read it before you apply it.`);
+    return block(preview, performance.now() - told < READ_MS);
   }
   block(preview, true);
   tell(preview, "It changed meanwhile", `It is ${desired} now, and was ${made} when this preview was made: preview anew.`, true);
