@@ -71,7 +71,9 @@ class Reader:
         finding = self._findings(plural).get((plural, row.namespace, row.name))
         if finding is None:
             return row
-        reason = shorten("".join(text for text, _ in finding.text))
+        # The row names the object already.
+        said = "".join(text for text, _ in finding.text[1:]).strip().removeprefix(f"in {row.namespace} ")
+        reason = shorten(said, 160)
         return msgspec.structs.replace(row, state=finding.severity, reason=reason)
 
     def _findings(self, plural: str) -> dict[tuple[str, str, str], Finding]:

@@ -102,6 +102,22 @@ def test_two_people_who_scale_at_once_see_each_other(
     other.locator("[data-apply]").click()
     expect(other).to_have_url(re.compile(r"/changes/\d+/"))
     expect(page.locator("#scale-now")).to_contain_text("3 wanted")
+    expect(page.locator("#preview")).to_contain_text("It was 2 and is 3 now")
+    expect(page.locator("input[name=replicas]")).to_have_value("4")
+    assert objects.replicas("web") == 3
+
+
+def test_an_apply_on_what_is_no_more_is_refused_with_what_it_is_now(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.deployment("web", 2)
+    page.goto(scale_page(namespace))
+    page.locator("input[name=replicas]").fill("4")
+    expect(page.locator("[data-apply]")).to_contain_text("Scale web to 4")
+    # A reader who paused updates is told by the answer to the click, if not before.
+    page.locator(".freshness summary").click()
+    page.locator("[data-pause]").click()
+    objects.scale("web", 3)
     page.locator("[data-apply]").click()
     expect(page.locator("#preview")).to_contain_text("changed meanwhile")
     expect(page.locator("input[name=replicas]")).to_have_value("4")

@@ -87,7 +87,7 @@ class ChromeScreen(Screen):
         """The sections at the side: ``id``, ``title`` and ``items`` each."""
         keep = QueryDict(mutable=True)
         keep.setlist("namespace", sorted(self.chosen or ()))
-        query = f"?{keep.urlencode()}" if keep else ""
+        query = f"?{keep.urlencode()}" if self.chosen else ""
         return {
             "query": query,
             "sections": [
