@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+PROGRAMS = "from sandbox.binaries import ensure; from sandbox.cluster import print_to_stderr; ensure(print_to_stderr)"
 PARTS = ("checks", "unit", "cluster", "browser")
 CLUSTER_VARIABLES = (
     "KUBECONFIG",
@@ -127,7 +128,8 @@ STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
         ("migrations", _command(sys.executable, "manage.py", "makemigrations", "--check", "--dry-run")),
     ],
     "unit": [("static files", _static)],
-    "cluster": [],
+    # Built on first use, for minutes: here, where it can say so, not inside a test that is silent.
+    "cluster": [("sandbox programs", _command(sys.executable, "-c", PROGRAMS))],
     "browser": [("chromium", _chromium)],
 }
 

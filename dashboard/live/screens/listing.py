@@ -240,9 +240,13 @@ class ListScreen(Screen):
 
         Namespace and labels come from the address, which anybody may have written: they are quoted.
         """
-        namespaces = self.query.namespaces
-        where = []
-        if self.kind.gvr.namespaced:
-            where = ["-n", namespaces[0]] if len(namespaces) == 1 else ["-A"]
         labels = ["-l", self.query.labels] if self.query.labels else []
-        return shlex.join(["kubectl", "get", self.kind.plural, *where, *labels, "-o", "wide"])
+        wheres: list[list[str]] = [[]]
+        if self.kind.gvr.namespaced:
+            # kubectl takes one namespace or all of them.
+            wheres = [["-n", namespace] for namespace in self.query.namespaces] or [["-A"]]
+        commands = [
+            shlex.join(["kubectl", "get", self.kind.plural, *where, *labels, "-o", "wide"])
+            for where in wheres
+        ]
+        return "; ".join(commands)
