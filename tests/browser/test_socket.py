@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -141,3 +142,37 @@ async def test_an_account_with_rights_in_one_namespace_sees_it_at_the_first_look
                 assert response.status == 403
     finally:
         await asyncio.to_thread(own.stop)
+
+
+def masked(text: str) -> bytes:
+    """A text frame of a client (RFC 6455, 5.2), masked with zeros."""
+    payload = text.encode()
+    size = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
+    return b"\x81" + size + bytes(4) + payload
+
+
+async def test_a_browser_that_does_not_read_is_cut_within_half_a_minute(server: Server) -> None:
+    async with signed_in(server) as session:
+        cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in session.cookie_jar)
+    # Nothing is read after the handshake: all buffers between here and the server fill.
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+    head = [
+        f"GET {PATH} HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
+        f"Origin: {server.base}",
+        f"Cookie: {cookies}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ]
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    assert b"101" in await reader.readline()
+    began = time.monotonic()
+    with pytest.raises(ConnectionError):
+        for view in range(100_000):
+            assert time.monotonic() - began < 75, "it is still open"
+            writer.write(masked(look(view, "/c/tests/events/")))
+            await asyncio.wait_for(writer.drain(), 60)
+            await asyncio.sleep(0.02)
+    writer.close()
