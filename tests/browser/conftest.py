@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from sandbox import Sandbox
 from tools.server import Server
 
 CHROMIUM = "/usr/bin/chromium"
+# Two cores may be shared with a control plane and a browser: the tests are of what happens, not of how soon.
+expect.set_options(timeout=20_000)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

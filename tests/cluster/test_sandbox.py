@@ -20,7 +20,7 @@ Object = dict[str, Any]
 MINE = "sandbox.cluster-ui.dev/"
 
 
-def wait_for(read: Callable[[], T | None], seconds: float = 60.0) -> T:
+def wait_for(read: Callable[[], T | None], seconds: float = 150.0) -> T:
     """The first answer of `read` that is true, asked for until then; the last one is in the failure's message."""
     deadline = time.monotonic() + seconds
     while not (answer := read()):
