@@ -179,6 +179,9 @@ class Transport:
         for response in self._streams:
             response.close()  # the session alone would leave its reader waiting for ever
         if self._session is not None:
+            if self._session.connector is not None:
+                # Without this, TLS connections would go on saying goodbye after the loop has ended.
+                await self._session.connector.close(abort_ssl=True)
             await self._session.close()
             self._session = None
 
