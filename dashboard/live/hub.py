@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REVIEW_SECONDS = 15.0
+BREATH_SECONDS = 0.05
 # After these a screen cannot be shown any more; anything else (an API server that is away) passes.
 FINAL = (Forbidden, NotFound, Unauthenticated)
 
@@ -71,6 +72,7 @@ class Group:
         self._frames: dict[tuple[int, int], str] = {}
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._flushed_at = 0.0
+        self._spent_until = 0.0
         self._waiting_since: float | None = None
         self._review_now = asyncio.Event()
         self._closed = False
@@ -86,9 +88,17 @@ class Group:
         if self._timer is not None or self._closed:
             return
         loop = asyncio.get_running_loop()
-        wait = self._flushed_at + self.screen.pace - time.monotonic()
+        wait = self._wait()
         # call_soon, not now: events that arrived in one read of the watch make one frame.
         self._timer = loop.call_later(wait, self.flush) if wait > 0 else loop.call_soon(self.flush)
+
+    def _wait(self) -> float:
+        """Seconds until the next showing: one a ``pace`` in the long run, after a rest a second's worth of them at
+        once, so that a change need not wait for the one just before it (a token bucket)."""
+        pace = self.screen.pace
+        at_once = max(1, round(1 / pace)) - 1
+        next_free = max(self._flushed_at + min(BREATH_SECONDS, pace), self._spent_until - at_once * pace)
+        return next_free - time.monotonic()
 
     def late(self) -> float:
         """For how many seconds a change has been waiting to be shown."""
@@ -100,6 +110,7 @@ class Group:
             self._timer.cancel()
             self._timer = None
         self._flushed_at = time.monotonic()
+        self._spent_until = max(self._spent_until, self._flushed_at) + self.screen.pace
         try:
             snapshot = self.screen.snapshot()
         except ClusterError as error:

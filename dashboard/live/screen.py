@@ -20,7 +20,7 @@ class Screen(abc.ABC):
     """
 
     page: str  # the template of its page
-    pace = 0.25  # seconds at least between two showings; the first change after a rest is shown at once
+    pace = 0.25  # seconds between showings when changes never stop; the first ones after a rest are shown at once
 
     def __init__(self, runtime: ClusterRuntime) -> None:
         self.runtime = runtime
