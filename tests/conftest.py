@@ -23,35 +23,53 @@ def sandbox_slot() -> Iterator[Sandbox]:
 
     Its name is stable, so that what a killed run left behind is found, and ended, by the next one.
     """
-    home = cache_home().with_name("test-sandboxes")
-    home.mkdir(parents=True, exist_ok=True)
+    home = _sandboxes()
     for slot in range(SLOTS):
         with (home / f"slot-{slot}.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            yield Sandbox(f"cluster-ui-tests-{slot}", home, context="tests", allow_exec=True)
+            yield _sandbox(f"cluster-ui-tests-{slot}")
             return
     raise RuntimeError(f"{SLOTS} test runs use a sandbox already.")
+
+
+def kept_sandbox() -> Sandbox:
+    """The sandbox that outlives test runs and that several may share: each test has a namespace of its own."""
+    sandbox = _sandbox("cluster-ui-tests-kept")
+    with (_sandboxes() / "kept.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs that begin together must not both start it
+        sandbox.up(samples=False)
+    return sandbox
+
+
+def _sandboxes() -> Path:
+    home = cache_home().with_name("test-sandboxes")
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def _sandbox(name: str) -> Sandbox:
+    return Sandbox(name, _sandboxes(), context="tests", allow_exec=True)
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Sandbox]:
     """A fresh sandbox without samples, gone when the session ends.
 
-    With CLUSTER_UI_KEEP_TEST_SANDBOX=1 it is neither made anew nor ended: the next run starts in no time.
+    With CLUSTER_UI_KEEP_TEST_SANDBOX=1 it is one that is neither made anew nor ended: the next run starts in no time.
     """
-    keep = os.environ.get("CLUSTER_UI_KEEP_TEST_SANDBOX") == "1"
+    if os.environ.get("CLUSTER_UI_KEEP_TEST_SANDBOX") == "1":
+        yield kept_sandbox()
+        return
     with sandbox_slot() as sandbox:
-        if not keep:
-            atexit.register(sandbox.destroy)  # also when pytest itself breaks down
-            sandbox.destroy()
+        atexit.register(sandbox.destroy)  # also when pytest itself breaks down
+        sandbox.destroy()
         sandbox.up(samples=False)
         yield sandbox
-        if not keep:
-            sandbox.destroy()
-            atexit.unregister(sandbox.destroy)
+        sandbox.destroy()
+        atexit.unregister(sandbox.destroy)
 
 
 @pytest.fixture
