@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -32,6 +32,20 @@ class Snapshot:
     lists: Mapping[str, Mapping[str, Part]] = field(default_factory=dict)
     charts: Mapping[str, Chart] = field(default_factory=dict)
     title: str = ""
+
+    @classmethod
+    def joined(cls, parts: Iterable[Snapshot]) -> Snapshot:
+        """All of them as one showing; their parts have different names."""
+        regions: dict[str, Part] = {}
+        lists: dict[str, Mapping[str, Part]] = {}
+        charts: dict[str, Chart] = {}
+        title = ""
+        for part in parts:
+            regions |= part.regions
+            lists |= part.lists
+            charts |= part.charts
+            title = part.title or title
+        return cls(regions, lists, charts, title)
 
     @cached_property
     def have(self) -> Have:

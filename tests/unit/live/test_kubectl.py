@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.http import QueryDict
 
 from dashboard.kinds import KINDS
 from dashboard.live.screens.detail import TABS, DetailScreen
@@ -35,9 +36,10 @@ def test_a_list_of_all_namespaces() -> None:
 @pytest.mark.parametrize("tab", sorted(set(TABS) - {"logs"}))
 @pytest.mark.parametrize("name", ["web", "system:node; id"])
 def test_every_tab_has_one(tab: str, name: str) -> None:
-    screen: Any = SimpleNamespace(tab=tab, kind=KINDS["pods"], name=name, namespace="shop", log=None)
-    words = shlex.split(DetailScreen._kubectl(screen))
-    assert words[0] == "kubectl" and words[-1] != "-n"
+    runtime: Any = SimpleNamespace()
+    screen = DetailScreen(runtime, QueryDict(), "pods", "shop", name, tab)
+    words = shlex.split(shlex.join(screen.tab.kubectl()))
+    assert words[-1] != "-n"
     assert {"-n", "shop"} <= set(words)
     assert name in words or f"pods/{name}" in words
 

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dashboard import render
 from dashboard.errors import ClusterError, Forbidden, NotFound
+from dashboard.kinds.base import Detail, Kind
+from dashboard.live.screens.common import iso, object_url
+from dashboard.live.snapshot import Snapshot
 from dashboard.queries.secrets import SecretParts, secret_parts
 
-from .common import iso, object_url
+from ..piece import Card, Rereading
 
 if TYPE_CHECKING:
-    from .detail import DetailScreen
+    from ..screen import DetailScreen
 
 
-class SecretCard:
+class SecretCard(Card):
     """Read as the user when the page is made, and again when the Secret changes; whoever may only list Secrets sees
     that the rest needs the right to get them.
     """
 
+    main = "cards/secret_keys.html"
+    side = "cards/secret_what.html"
+
     def __init__(self, screen: DetailScreen) -> None:
-        self.screen = screen
+        super().__init__(screen)
         self.readable = True
-        self.changed: Callable[[], None] | None = None
         self._parts: SecretParts | None = None
         self._trouble = ""
-        self._reading: asyncio.Task[None] | None = None
+        self._rereading = Rereading(self, self.prepare, lambda: self._parts)
 
-    async def read(self) -> None:
+    @classmethod
+    def fits(cls, kind: Kind[Any]) -> bool:
+        return kind.plural == "secrets"
+
+    @property
+    def key(self) -> Hashable:
+        return self.readable
+
+    async def prepare(self) -> None:
         screen = self.screen
         try:
             self._parts = await secret_parts(
@@ -49,11 +60,11 @@ class SecretCard:
         except ClusterError as error:
             self._trouble = error.message
 
-    def regions(self, resource_version: str) -> dict[str, render.Part]:
-        """The regions, as last read; when the object is of another version, it is read again."""
+    def show(self, obj: Any, detail: Detail) -> Snapshot:
+        """As last read; when the object is of another version, it is read again."""
         parts = self._parts
-        if self.readable and (parts is None or parts.resource_version != resource_version):
-            self._read_later()
+        if self.readable and (parts is None or parts.resource_version != obj.metadata.resource_version):
+            self._rereading.soon()
         url = object_url(self.screen.runtime, "secrets", self.screen.namespace, self.screen.name, "reveal")
         keys = [
             {"name": key.name, "size": _bytes(key.size), "what": key.what}
@@ -63,30 +74,17 @@ class SecretCard:
             {"label": fact.label, "value": fact.value, "state": fact.state, "until": iso(fact.until)}
             for fact in (parts.facts if parts else ())
         ]
-        return {
+        regions = {
             "keys": render.region("secret_keys", {"keys": keys, "url": url, "trouble": self._trouble}),
             "secret-what": render.region(
                 "secret_what", {"facts": facts, "immutable": parts is not None and parts.immutable}
             ),
         }
-
-    def _read_later(self) -> None:
-        if self.changed is None or (self._reading is not None and not self._reading.done()):
-            return
-
-        async def read() -> None:
-            with suppress(ClusterError):
-                before = self._parts
-                await self.read()
-                if before != self._parts and self.changed is not None:
-                    self.changed()
-
-        self._reading = asyncio.create_task(read())
+        return Snapshot(regions=regions)
 
     def close(self) -> None:
-        self.changed = None
-        if self._reading is not None:
-            self._reading.cancel()
+        super().close()
+        self._rereading.stop()
 
 
 def _bytes(size: int) -> str:

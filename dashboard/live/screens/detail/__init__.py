@@ -1,0 +1,10 @@
+"""The page of one object: a head, and tabs; its overview is made of cards.
+
+- A new card: a module in ``cards/``, a template in ``templates/cards/``, a line in ``cards/__init__.py``.
+- A new tab: a module here, a template in ``templates/tabs/``, a line in ``tabs.py``.
+"""
+
+from .screen import DetailScreen
+from .tabs import TABS
+
+__all__ = ["TABS", "DetailScreen"]

@@ -1,0 +1,23 @@
+"""The latest Events about the object; all of them have a tab."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.kinds.base import Detail
+from dashboard.live.screens.events import event_rows
+from dashboard.live.snapshot import Snapshot
+
+from ..events import events_about
+from ..piece import Card
+
+EVENTS = 8
+
+
+class EventsCard(Card):
+    main = "cards/events.html"
+    plurals = frozenset({"events"})
+
+    def show(self, obj: Any, detail: Detail) -> Snapshot:
+        found = events_about(self.screen, obj, EVENTS)
+        return Snapshot(lists={"events": event_rows(self.screen.runtime, found)})

@@ -1,0 +1,30 @@
+"""The facts of the object's kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard import render
+from dashboard.kinds.base import Detail
+from dashboard.live.screens.common import iso, ref_url
+from dashboard.live.snapshot import Snapshot
+
+from ..piece import Card
+
+
+class FactsCard(Card):
+    side = "cards/facts.html"
+
+    def show(self, obj: Any, detail: Detail) -> Snapshot:
+        facts = [
+            {
+                "label": fact.label,
+                "value": fact.value,
+                "note": fact.note,
+                "url": ref_url(self.screen.runtime, fact.link),
+                "since": iso(fact.since),
+                "paren": fact.label == "Restarts",
+            }
+            for fact in detail.facts
+        ]
+        return Snapshot(regions={"facts": render.region("facts", {"facts": facts})})

@@ -1,0 +1,108 @@
+"""What an object's page is put together from. Each piece knows what it reads and shows, and nothing of the rest."""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dashboard.errors import ClusterError
+from dashboard.kinds.base import Detail, Kind
+from dashboard.live.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from .screen import DetailScreen
+
+
+class Piece(abc.ABC):
+    """A part of the page of one object; made anew for each screen."""
+
+    plurals: ClassVar[frozenset[str]] = frozenset()  # see plurals_of
+
+    def __init__(self, screen: DetailScreen) -> None:
+        self.screen = screen
+        self.changed: Callable[[], None] | None = None
+
+    @classmethod
+    def fits(cls, kind: Kind[Any]) -> bool:
+        """Whether objects of this kind have it."""
+        return True
+
+    @classmethod
+    def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
+        """The kinds that it reads for an object of this kind, besides the object's own."""
+        return cls.plurals
+
+    @property
+    def key(self) -> Hashable:
+        """What it shows besides the object and the rights to the kinds that it reads; part of the screen's key."""
+        return ()
+
+    async def prepare(self) -> None:  # noqa: B027 # most pieces live from the cache alone
+        """Ask for what the cache does not tell; see ``Screen.prepare``."""
+
+    @abc.abstractmethod
+    def show(self, obj: Any, detail: Detail) -> Snapshot:
+        """Its regions, lists and charts now: no waiting. ``obj`` may be the last that was seen of it."""
+
+    def context(self) -> Mapping[str, Any]:
+        """What its template needs that does not change while somebody looks: members of ``s``."""
+        return {}
+
+    def open(self, changed: Callable[[], None]) -> None:
+        """The first looker came: ``changed()`` asks for a new showing."""
+        self.changed = changed
+
+    def close(self) -> None:
+        """The last looker went."""
+        self.changed = None
+
+
+class Card(Piece):
+    """A piece of the overview, with a template in its wide column, at its side, or in both."""
+
+    main: ClassVar[str] = ""
+    side: ClassVar[str] = ""
+
+
+class Tab(Piece):
+    """A page of its own under the object's."""
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    template: ClassVar[str]
+    shortcut: ClassVar[str] = ""
+
+    @abc.abstractmethod
+    def kubectl(self) -> list[str]:
+        """The words of the command that tells the same."""
+
+
+class Rereading:
+    """Reads something past the cache again while somebody looks: one read at a time, told of when it changed."""
+
+    def __init__(
+        self, piece: Piece, read: Callable[[], Awaitable[None]], found: Callable[[], object]
+    ) -> None:
+        self._piece = piece
+        self._read = read
+        self._found = found
+        self._task: asyncio.Task[None] | None = None
+
+    def soon(self) -> None:
+        if self._piece.changed is None or (self._task is not None and not self._task.done()):
+            return
+        self._task = asyncio.create_task(self._again())
+
+    async def _again(self) -> None:
+        before = self._found()
+        with suppress(ClusterError):  # gone, or out of reach: the badge and the head say so
+            await self._read()
+        if before != self._found() and self._piece.changed is not None:
+            self._piece.changed()
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()

@@ -1,0 +1,206 @@
+"""The page of one object: its head, and the tab that the address names."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Hashable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import QueryDict
+
+from dashboard import render
+from dashboard.errors import Forbidden, NotFound
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Detail, Row
+from dashboard.kube.access import allowed
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.screen import Screen
+from dashboard.live.screens.common import fresh_part, iso, list_url, object_url, rights_key, visibility
+from dashboard.live.snapshot import Snapshot
+from dashboard.queries.access import Visible
+from dashboard.queries.lists import cell
+from dashboard.queries.reader import JUDGED_BY
+
+from .tabs import TABS
+
+WORDS = frozenset({"status", "type"})  # status columns that hold a word, not a number or an address
+STATE_WORDS = {"info": "Changing", "warn": "Worth a look", "bad": "Needs a person"}
+
+
+class DetailScreen(Screen):
+    page = "pages/detail.html"
+
+    def __init__(
+        self,
+        runtime: ClusterRuntime,
+        params: QueryDict,
+        plural: str,
+        namespace: str,
+        name: str,
+        tab: str = "overview",
+    ) -> None:
+        super().__init__(runtime)
+        if plural not in KINDS:
+            raise NotFound(f"There is no kind {plural}.", next_step="Choose one of the kinds at the side.")
+        self.kind = KINDS[plural]
+        self.namespace = "" if namespace == "-" else namespace
+        self.name = name
+        if bool(self.namespace) != self.kind.gvr.namespaced:
+            raise NotFound(f"There is no {self.kind.singular} at this address.")
+        if tab not in TABS or not TABS[tab].fits(self.kind):
+            raise NotFound(f"A {self.kind.singular} has no page {tab}.")
+        self.params = params
+        self.visible: dict[str, Visible] = {}
+        self.last: Any = None
+        self.gone_at = ""
+        self.tab = TABS[tab](self)
+
+    @property
+    def key(self) -> Hashable:
+        return (
+            "detail",
+            self.kind.plural,
+            self.namespace,
+            self.name,
+            self.tab.id,
+            self.tab.key,
+            rights_key(self.visible),
+        )
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        head = JUDGED_BY.get(self.kind.plural, frozenset())
+        return frozenset({self.kind.plural}) | head | self.tab.plurals_of(self.kind)
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        return self.plurals - {"events"}  # Events may be many, and tell nothing that the object does not
+
+    async def prepare(self) -> None:
+        self.visible = await visibility(self.runtime, self.plurals)
+        seen = self.visible[self.kind.plural]
+        if seen.denied is not None:
+            raise seen.denied
+        await self.runtime.ready({self.kind.plural})
+        self.last = self.newest()
+        if self.last is None:
+            raise NotFound(
+                f"There is no {self.kind.singular} {self.name}"
+                + (f" in namespace {self.namespace}." if self.namespace else "."),
+                next_step="It may have been deleted, or be reborn under another name: look at the list.",
+            )
+        await self.tab.prepare()
+
+    async def require(self, verb: str, subresource: str | None = None) -> None:
+        """For what is read past the cache. Raises Forbidden when the user may not do this to the object."""
+        decision = await allowed(
+            self.runtime.transport,
+            verb,
+            self.kind.gvr,
+            namespace=self.namespace or None,
+            name=self.name,
+            subresource=subresource,
+        )
+        if not decision.allowed:
+            resource = f"{self.kind.plural}/{subresource}" if subresource else self.kind.plural
+            raise Forbidden(
+                f"You may not {verb} {resource}.", verb=verb, resource=resource, namespace=self.namespace
+            )
+
+    def newest(self) -> Any:
+        """The object as it is, or as it was last."""
+        present = self._present()
+        return self.last if present is None else present
+
+    def _present(self) -> Any | None:
+        seen = self.visible[self.kind.plural].namespaces
+        if seen is not None and self.namespace and self.namespace not in seen:
+            return None
+        return self.runtime.reader.get(self.kind.plural, self.namespace, self.name)
+
+    def snapshot(self) -> Snapshot:
+        present = self._present()
+        if present is not None:
+            self.last, self.gone_at = present, ""
+        elif not self.gone_at:
+            self.gone_at = iso(datetime.now(UTC).replace(microsecond=0))
+        obj = self.last
+        row = self.runtime.reader.judged_row(self.kind.plural, obj)
+        detail = self.kind.detail(obj)
+        around = Snapshot(
+            regions={
+                "detail-head": render.region("detail_head", self._head(row, detail, gone=present is None)),
+                "fresh": fresh_part(self.runtime, self.plurals),
+            }
+        )
+        return Snapshot.joined([around, self.tab.show(obj, detail)])
+
+    def _head(self, row: Row, detail: Detail, *, gone: bool) -> dict[str, Any]:
+        column = next((c for c in self.kind.columns if c.key == self.kind.status_column), None)
+        return {
+            "kind": self.kind.kind,
+            "title": self.name,
+            "word": cell(row, column).text
+            if column is not None and column.key in WORDS
+            else STATE_WORDS.get(row.state, ""),
+            "state": row.state,
+            "sentence": detail.sentence,
+            "gone": {
+                "at": self.gone_at,
+                "text": "What you see is how it was last."
+                + (" A workload makes a new pod under another name." if self.kind.plural == "pods" else ""),
+                "url": list_url(self.runtime, self.kind.plural, self._namespace_query),
+                "link": f"Look at the {self.kind.title}",
+            }
+            if gone
+            else None,
+        }
+
+    def open(self, changed: Callable[[], None]) -> None:
+        self.tab.open(changed)
+
+    def close(self) -> None:
+        self.tab.close()
+
+    @property
+    def _namespace_query(self) -> str:
+        return f"?namespace={self.namespace}" if self.namespace else ""
+
+    def context(self) -> Mapping[str, Any]:
+        url = object_url(self.runtime, self.kind.plural, self.namespace, self.name)
+        crumbs = [(self.kind.title, list_url(self.runtime, self.kind.plural))]
+        if self.namespace:
+            crumbs.append((self.namespace, list_url(self.runtime, self.kind.plural, self._namespace_query)))
+        return {
+            "plural": self.kind.plural,
+            "kind": self.kind.kind,
+            "explain": self.kind.explain,
+            "name": self.name,
+            "namespace": self.namespace,
+            "breadcrumbs": crumbs,
+            "tab_template": self.tab.template,
+            "tabs": [
+                {
+                    "id": tab.id,
+                    "title": tab.title,
+                    "shortcut": tab.shortcut,
+                    "url": url if tab.id == "overview" else f"{url}{tab.id}/",
+                    "current": tab.id == self.tab.id,
+                }
+                for tab in TABS.values()
+                if tab.fits(self.kind)
+            ],
+            "url": url,
+            "kubectl": shlex.join(["kubectl", *self.tab.kubectl()]),
+            **self.tab.context(),
+        }
+
+    @property
+    def kubectl_namespace(self) -> list[str]:
+        return ["-n", self.namespace] if self.namespace else []
+
+    @property
+    def kubectl_name(self) -> list[str]:
+        """How kubectl is told of the object: ``pods web-1 -n shop``."""
+        return [self.kind.plural, self.name, *self.kubectl_namespace]
