@@ -13,11 +13,13 @@ from .pods import PodsCard
 from .problems import ProblemsCard
 from .replicas import ReplicasCard
 from .secret import SecretCard
+from .tables import TablesCard
 from .values import ValuesCard
 
 CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
     BelongsCard,
+    TablesCard,
     PodsCard,
     ContainersCard,
     KeysCard,
