@@ -11,8 +11,11 @@ from .facts import FactsCard
 from .keys import KeysCard
 from .pods import PodsCard
 from .problems import ProblemsCard
+from .protection import ProtectionCard
+from .reach import ReachCard
 from .replicas import ReplicasCard
 from .secret import SecretCard
+from .survival import SurvivalCard
 from .tables import TablesCard
 from .values import ValuesCard
 
@@ -20,13 +23,16 @@ CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
     BelongsCard,
     TablesCard,
+    ReachCard,
     PodsCard,
     ContainersCard,
+    SurvivalCard,
     KeysCard,
     SecretCard,
     ValuesCard,
     EventsCard,
     FactsCard,
+    ProtectionCard,
     ConditionsCard,
     ReplicasCard,
 )
