@@ -67,6 +67,8 @@ def test_the_rules_of_a_role_are_told_in_words_and_live(page: Page, objects: Obj
     objects.api.patch(role, {"rules": [READS, SCALES]})
     expect(page.locator("#tables tbody tr")).to_have_count(2)
     expect(page.locator("#tables")).to_contain_text("of API group apps")
+    objects.api.patch(role, {"rules": []})
+    expect(page.get_by_text("Nothing: it has no rules.")).to_be_visible()
 
 
 @pytest.mark.usefixtures("role")
