@@ -17,7 +17,7 @@ from .exits import ended_as, exits
 ENDING = timedelta(minutes=2)
 
 # What the kubelet says about an eviction (pkg/kubelet/eviction/helpers.go).
-_LOW = re.compile(r"low on resource: ([\w.-]+)")
+_LOW = re.compile(r"low on resource: ([\w-]+(?:\.[\w-]+)*)")
 _CONDITION = re.compile(r"condition: \[([\w, ]+)\]")
 _SHORT = {
     "memory": "of memory", "ephemeral-storage": "of disk", "pids": "of processes", "inodes": "of inodes on its disk",

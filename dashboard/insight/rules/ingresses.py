@@ -171,11 +171,11 @@ def _no_address(survey: Survey, ingress: Ingress, ref: Ref, served: frozenset[st
     if ingress.status.load_balancer.addresses or not survey.older(created, SERVING):
         return None
     others = (name or "") in served
-    which = f"class {name}" if name else "no class named"
+    of = f"of class {name}" if name else "without a class"
     why = (
-        f"the controller of its {which} serves others, but not this one"
+        f"other Ingresses {of} got one, this one did not"
         if others
-        else f"no controller serves it ({which}), or its controller gives none"
+        else f"no controller gave one to any Ingress {of}"
     )
     text = parts(*subject(ref), f" has no address: {why}.")
     step = Step("Look at its events and at the log of the ingress controller.", ref, "events")
@@ -206,7 +206,7 @@ def _clashes(survey: Survey) -> Iterator[Finding]:
                     ref_of(ingress), f"{service.name}:{service.port}" if service else "a resource"
                 )
     for (_, host, path, _), owners in places.items():
-        if len(owners) > 1 and len(set(owners.values()) | {ref.namespace for ref in owners}) > 1:
+        if len({(ref.namespace, service) for ref, service in owners.items()}) > 1:
             yield from _clash(f"{host or '*'}{path}", owners)
 
 

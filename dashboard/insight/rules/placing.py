@@ -17,8 +17,6 @@ from .case import Case
 PLACING = timedelta(seconds=15)
 # Nobody has even looked at it.
 UNSEEN = timedelta(minutes=1)
-# Whoever set a gate needs time to open it.
-GATED = timedelta(minutes=10)
 
 _NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found', re.IGNORECASE)
 _UNBOUND = "unbound immediate PersistentVolumeClaims"
@@ -33,7 +31,7 @@ def finds_no_node(case: Case) -> Trouble | None:
         return None
     since = case.since("PodScheduled")
     if scheduled.reason == "SchedulingGated":
-        return _gated(case) if case.older(since, GATED) else None
+        return _gated(case)
     if not case.older(since, PLACING):
         return None
     return _no_claim(case) or _unbound(case) or _no_room(case)
@@ -56,11 +54,12 @@ def _unseen(case: Case) -> Trouble | None:
 
 
 def _gated(case: Case) -> Trouble:
+    """On purpose: queues hold pods back so, for hours when the cluster is full."""
     gates = [gate.name for gate in case.pod.spec.scheduling_gates or ()]
     rest = parts(" by scheduling gate ", code(listed(gates)))
     step = case.look("Look at the controller that set the gate: only that removes it.")
     return Trouble(
-        "pod-scheduling-gated", "warn", 36, "is held back", "are held back", rest, step,
+        "pod-scheduling-gated", "note", 36, "is held back", "are held back", rest, step,
         stands("spec.schedulingGates", ", ".join(gates)), case.since("PodScheduled"),
     )  # fmt: skip
 

@@ -27,6 +27,8 @@ def does_not_start(case: Case) -> Trouble | None:
     placed = case.condition("PodScheduled")
     if case.pod.status.phase != "Pending" or placed is None or placed.status != "True":
         return None
+    if any(must_end and status.state.running is not None for status, must_end in case.containers()):
+        return None  # volumes and network are there: an init container is at work
     creating = any(
         status.state.waiting is not None and status.state.waiting.reason in CREATING
         for status, _ in case.containers()

@@ -38,12 +38,14 @@ def problem_rows(runtime: ClusterRuntime, found: Sequence[Problem]) -> Mapping[s
 
 
 def finding_rows(
-    runtime: ClusterRuntime, found: Sequence[Finding], logs: Mapping[LogWish, Sequence[Line]]
+    runtime: ClusterRuntime, found: Sequence[Finding], logs: Mapping[LogWish, Sequence[Line]], here: str
 ) -> Mapping[str, render.Part]:
-    """The rows of a ``problems`` list with all that the findings rest on, and the last lines of logs that were read."""
+    """The rows of a ``problems`` list with all that the findings rest on, and the last lines of logs that were read;
+    on the page at ``here``, to which no step need lead.
+    """
     rows = []
     for finding in found:
-        row = _row(runtime, finding)
+        row = _row(runtime, finding, here)
         row["evidence"] = [
             {"where": one.where, "says": one.says, "url": ref_url(runtime, one.ref)}
             for one in finding.evidence
@@ -58,15 +60,18 @@ def _parts(rows: Sequence[dict[str, Any]]) -> Mapping[str, render.Part]:
     return {row["id"]: render.partial("problem", row) for row in rows}
 
 
-def _row(runtime: ClusterRuntime, finding: Finding) -> dict[str, Any]:
+def _row(runtime: ClusterRuntime, finding: Finding, here: str = "") -> dict[str, Any]:
     where = "-".join(part for part in (finding.plural, finding.namespace, finding.name) if part)
-    step = finding.step
+    url = object_url(runtime, finding.plural, finding.namespace, finding.name)
+    next_url = step_url(runtime, finding.step)
     return {
         "id": f"problem-{finding.rule}-{where}",
         "state": "info" if finding.severity == "note" else finding.severity,
         "text_parts": list(finding.text),
-        "next": {"text": step.text, "url": step_url(runtime, step)} if step.text else None,
-        "url": object_url(runtime, finding.plural, finding.namespace, finding.name),
+        "next": {"text": finding.step.text, "url": next_url if next_url not in (url, here) else ""}
+        if finding.step.text
+        else None,
+        "url": url,
         "since": iso(finding.since),
     }
 

@@ -15,6 +15,7 @@ from dashboard.kinds.base import Detail, Kind, Ref
 from dashboard.kinds.pods import PODS
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
+from dashboard.live.screens.common import object_url
 from dashboard.live.screens.problems import Line, finding_rows
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.seen import Seen
@@ -85,7 +86,9 @@ class ProblemsCard(Card):
         if _asks(found, obj) != self._asked:
             self._rereading.soon()
         every = sorted([*found, *self._certificates], key=order)
-        return Snapshot(lists={"problems": finding_rows(self.screen.runtime, every[:SHOWN], self._logs)})
+        screen = self.screen
+        here = object_url(screen.runtime, screen.kind.plural, screen.namespace, screen.name)
+        return Snapshot(lists={"problems": finding_rows(screen.runtime, every[:SHOWN], self._logs, here)})
 
     def close(self) -> None:
         super().close()
