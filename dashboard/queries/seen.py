@@ -1,4 +1,4 @@
-"""The objects that a user may see, for the rules of ``insight``: what they say can rest on nothing else."""
+"""The cache as one user may see it: ``insight`` reads through this where its words are about other objects."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from .reader import Reader
 
 
 class Seen:
-    """The cache through a user's rights; a kind whose rights are not told is not seen. Fulfils ``insight.Objects``."""
+    """Fulfils the protocol of ``insight``. A kind that is not in ``visible`` was not asked for, and is not seen."""
 
     def __init__(self, reader: Reader, visible: Mapping[str, Visible]) -> None:
         self._reader = reader
         self._visible = visible
 
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
-        seen = self._visible.get(plural)
-        if seen is None or seen.denied is not None:
-            return ()
-        if seen.namespaces is None:
-            return self._reader.all(plural, namespace)
-        wanted = seen.namespaces if namespace is None else seen.namespaces & {namespace}
-        return [obj for each in sorted(wanted) for obj in self._reader.all(plural, each)]
+        """Every object of a kind that may be seen, in one namespace or in all."""
+        chosen = frozenset({namespace}) if namespace else None
+        scopes = self._scopes(plural, chosen)
+        return self._reader.all(plural, namespace) if scopes == chosen else self._within(plural, scopes)
 
     def get(self, plural: str, namespace: str, name: str) -> Any | None:
-        return self._reader.get(plural, namespace, name) if self._sees(plural, namespace) else None
+        """The object, or None when it is not there or may not be seen."""
+        chosen = frozenset({namespace}) if namespace else None
+        return self._reader.get(plural, namespace, name) if self._scopes(plural, chosen) == chosen else None
 
     def reads(self, plural: str, namespace: str = "") -> bool:
-        return self._sees(plural, namespace) and self._reader.reads(plural, namespace)
+        """Whether all objects of a kind in a namespace are known and may be seen."""
+        chosen = frozenset({namespace}) if namespace else None
+        return self._scopes(plural, chosen) == chosen and self._reader.reads(plural, namespace)
 
-    def _sees(self, plural: str, namespace: str) -> bool:
-        seen = self._visible.get(plural)
-        if seen is None or seen.denied is not None:
-            return False
-        return seen.namespaces is None or namespace in seen.namespaces
+    def _within(self, plural: str, scopes: frozenset[str] | None) -> Sequence[Any]:
+        return [obj for scope in sorted(scopes or ()) for obj in self._reader.all(plural, scope)]
+
+    def _scopes(self, plural: str, chosen: frozenset[str] | None) -> frozenset[str] | None:
+        visible = self._visible.get(plural)
+        return frozenset() if visible is None else visible.within(chosen)

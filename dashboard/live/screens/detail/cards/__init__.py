@@ -11,20 +11,26 @@ from .facts import FactsCard
 from .keys import KeysCard
 from .pods import PodsCard
 from .problems import ProblemsCard
+from .protection import ProtectionCard
+from .reach import ReachCard
 from .replicas import ReplicasCard
 from .secret import SecretCard
+from .survival import SurvivalCard
 from .values import ValuesCard
 
 CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
     BelongsCard,
+    ReachCard,
     PodsCard,
     ContainersCard,
+    SurvivalCard,
     KeysCard,
     SecretCard,
     ValuesCard,
     EventsCard,
     FactsCard,
+    ProtectionCard,
     ConditionsCard,
     ReplicasCard,
 )
