@@ -106,6 +106,8 @@ def _run(survey: Survey, rules: tuple[Rule, ...]) -> list[Finding]:
     found: list[Finding] = []
     for rule in rules:
         for one in rule(survey, known):
+            if one.namespace in survey.ending_namespaces:
+                continue  # everything in it is on its way out, one after the other
             found.append(one)
             if one.ref not in known or (known[one.ref].severity == "note" and one.severity != "note"):
                 known[one.ref] = one

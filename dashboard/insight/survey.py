@@ -168,6 +168,13 @@ class Survey:
             and ready.status != "True"
         }
 
+    @cached_property
+    def ending_namespaces(self) -> frozenset[str]:
+        """Namespaces that are being deleted."""
+        return frozenset(
+            one.metadata.name for one in self.all("namespaces") if one.metadata.deletion_timestamp is not None
+        )
+
     # ---- Jobs
 
     @cached_property

@@ -17,6 +17,8 @@ from dashboard.kinds.meta import ObjectCondition, find_condition
 
 # New pods have no measures for a while: metrics-server looks every 15 s, the autoscaler too.
 MEASURING = timedelta(minutes=2)
+# A peak passes; a load that stays wants more room.
+PEAK = timedelta(minutes=15)
 
 _NO_REQUEST = re.compile(r"missing request for (\w+)(?: in container (\S+))?")
 _NO_API = re.compile(
@@ -109,7 +111,8 @@ def _at_maximum(survey: Survey, one: HorizontalPodAutoscaler, ref: Ref) -> Findi
     target, most = target_of(one), one.spec.max_replicas
     how = f"is at its maximum: {target.kind} {target.name} needs more than {most} replicas"
     step = Step("Raise its maxReplicas, if the nodes have room.", ref, "yaml")
-    return _finding(one, ref, "autoscaler-at-maximum", "warn", 22, how, step, limited)
+    severity: Severity = "warn" if survey.older(limited.last_transition_time, PEAK) else "note"
+    return _finding(one, ref, "autoscaler-at-maximum", severity, 22, how, step, limited)
 
 
 _JUDGES: tuple[Judge, ...] = (_no_target, _cannot_scale, _cannot_measure, _at_maximum)

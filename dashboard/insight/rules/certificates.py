@@ -40,7 +40,9 @@ def _time(about: Ref, secret: Ref, certificate: Certificate, where: Parts, now: 
     first, last = certificate.not_before, certificate.not_after
     step = Step("Renew it; if something renews it by itself, see why it does not.", secret)
     evidence = (
-        Evidence("Good from, until", f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC", secret),
+        Evidence(
+            f"Secret {secret.name}", f"good from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC", secret
+        ),
         *stands("Issued by", "itself" if certificate.self_signed else certificate.issuer),
     )
     if last <= now:
@@ -76,7 +78,10 @@ def _hosts(
         f" that is not good for {listed(bare)}: browsers refuse it.",
     )
     step = Step("Have it issued for that name too.", secret)
-    evidence = (Evidence("Good for", good, secret), *stands("Hosts asked for", ", ".join(hosts)))
+    evidence = (
+        Evidence(f"Secret {secret.name}", f"good for {good}", secret),
+        *stands("Hosts asked for", ", ".join(hosts)),
+    )
     return [Finding("certificate-other-host", "warn", 55, about, text, step, evidence)]
 
 

@@ -47,8 +47,9 @@ def finding_rows(
     for finding in found:
         row = _row(runtime, finding, here)
         row["evidence"] = [
-            {"where": one.where, "says": one.says, "url": ref_url(runtime, one.ref)}
+            {"where": one.where, "says": one.says, "url": url if url != here else ""}
             for one in finding.evidence
+            for url in [ref_url(runtime, one.ref)]
         ]
         wish = finding.log
         row["log"] = _log(runtime, wish, logs[wish]) if wish is not None and logs.get(wish) else None

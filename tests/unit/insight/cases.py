@@ -519,7 +519,7 @@ WORKLOADS: dict[str, Example] = {
         "Scale Deployment web up when it should run again.", "Condition ScalingActive: False, ScalingDisabled",
     ),
     "autoscaler-at-maximum": Example(
-        _scaler(condition("ScalingLimited", "True", "TooManyReplicas")), SCALER, "warn",
+        _scaler(condition("ScalingLimited", "True", "TooManyReplicas", since=ago(hours=1))), SCALER, "warn",
         "HorizontalPodAutoscaler web in shop is at its maximum: Deployment web needs more than 5 replicas.",
         "Raise its maxReplicas, if the nodes have room.", "spec and status: 2 replicas now, 2 to 5 allowed",
     ),

@@ -47,7 +47,7 @@ def test_expired_certificate_says_since_when_and_of_whom() -> None:
         "Ingress shop in shop shows a certificate in Secret shop-tls that expired on 2026-02-28: browsers refuse it."
     )
     assert (one.severity, one.step.ref) == ("bad", SECRET)
-    assert [each.where for each in one.evidence] == ["Good from, until", "Issued by"]
+    assert [each.where for each in one.evidence] == ["Secret shop-tls", "Issued by"]
 
 
 def test_secret_tells_of_its_own_certificate_without_naming_itself_twice() -> None:

@@ -238,6 +238,17 @@ def test_claim_has_a_moment_to_be_bound_and_waits_for_its_first_pod_without_a_pr
     assert claims("soon", minutes=5) == ["claim-no-provisioner"]
 
 
+def test_autoscaler_at_its_maximum_is_only_noted_while_it_may_be_a_peak() -> None:
+    peak = condition("ScalingLimited", "True", "TooManyReplicas", since=ago(minutes=5))
+    hpa = {
+        "metadata": meta("web"),
+        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 5},
+        "status": {"conditions": [peak]},
+    }
+    world = World(("horizontalpodautoscalers", hpa), ("deployments", deployment()))
+    assert [(one.rule, one.severity) for one in findings(world, NOW)] == [("autoscaler-at-maximum", "note")]
+
+
 def test_autoscaler_of_new_pods_has_time_to_measure() -> None:
     young = condition("ScalingActive", "False", "FailedGetResourceMetric", "no metrics", ago(seconds=50))
     target = {"kind": "Deployment", "name": "web"}
@@ -247,6 +258,13 @@ def test_autoscaler_of_new_pods_has_time_to_measure() -> None:
         "status": {"conditions": [young]},
     }
     assert findings(World(("horizontalpodautoscalers", hpa), ("deployments", deployment())), NOW) == []
+
+
+def test_objects_of_a_namespace_that_is_being_deleted_are_no_problem() -> None:
+    world = World(("ingresses", ingress("gone"))).reading("services")
+    assert [one.rule for one in findings(world, NOW)] == ["ingress-no-service"]
+    world.add("namespaces", {"metadata": {"name": "shop", "deletionTimestamp": ago(seconds=5)}})
+    assert findings(world, NOW) == []
 
 
 def test_notes_come_last_and_are_no_problems() -> None:
