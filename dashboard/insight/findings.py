@@ -11,7 +11,18 @@ from dashboard.kinds.base import Ref
 from .finding import RANK, Finding
 from .placement import node_by_node
 from .protocols import Objects
-from .rules import autoscalers, budgets, ingresses, jobs, namespaces, nodes, services, storage, workloads
+from .rules import (
+    access,
+    autoscalers,
+    budgets,
+    ingresses,
+    jobs,
+    namespaces,
+    nodes,
+    services,
+    storage,
+    workloads,
+)
 from .survey import Known, Survey
 
 Rule = Callable[[Survey, Known], Iterator[Finding]]
@@ -34,8 +45,9 @@ RULES: tuple[Rule, ...] = (
     budgets.budgets,
     services.services,
     ingresses.ingresses,
+    access.bindings,
 )
-# Every kind that the rules read.
+# Every kind that the rules read, but for those about access rights.
 READ = frozenset(
     {
         "nodes", "namespaces", "persistentvolumeclaims", "persistentvolumes", "storageclasses", "pods", "replicasets",
@@ -44,11 +56,13 @@ READ = frozenset(
         "events",
     }
 )  # fmt: skip
+ACCESS = frozenset({"rolebindings", "clusterrolebindings", "roles", "clusterroles", "serviceaccounts"})
 # The rules about objects that have no namespace look at nothing else.
 _ALONE: dict[str, tuple[Rule, ...]] = {
     "nodes": (nodes.unready, nodes.under_pressure, nodes.cordoned, nodes.behind),
     "namespaces": (namespaces.stuck,),
     "persistentvolumes": (storage.volumes,),
+    "clusterrolebindings": (access.bindings,),
 }
 
 
@@ -59,6 +73,11 @@ def findings(objects: Objects, now: datetime) -> list[Finding]:
     are no problems by themselves, come last.
     """
     return _run(Survey(objects, now), RULES)
+
+
+def read_for(plural: str) -> frozenset[str]:
+    """The kinds that the rules read to tell what is wrong with an object of this kind."""
+    return READ | ACCESS if plural in ACCESS else READ
 
 
 def findings_for(objects: Objects, plural: str, namespace: str, name: str, now: datetime) -> list[Finding]:
@@ -80,7 +99,7 @@ def _of(survey: Survey, plural: str, namespace: str, name: str) -> list[Finding]
     if plural == "replicasets":
         obj = survey.objects.get("replicasets", namespace, name)
         return list(workloads.replicaset(survey, obj)) if obj is not None else []
-    if plural not in READ:
+    if plural not in READ | ACCESS:
         return [one for one in _run(survey, RULES) if _key(one.step.ref) == (plural, namespace, name)]
     wanted = {(plural, namespace, name)}
     if plural == "cronjobs":

@@ -53,6 +53,7 @@ StorageRule = Literal[
 ClusterRule = Literal[
     "node-silent", "node-not-ready", "node-memory-pressure", "node-disk-pressure", "node-pid-pressure",
     "node-network-unavailable", "node-cordoned", "node-version-skew", "namespace-stuck",
+    "binding-no-role", "binding-no-account",
 ]  # fmt: skip
 
 RuleName = PodRule | WorkloadRule | NetworkRule | StorageRule | ClusterRule

@@ -24,6 +24,7 @@ from dashboard.live.screens.common import freshness, visibility
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.overview import OverviewScreen
+from dashboard.live.screens.timeline import TimelineScreen
 from dashboard.queries.lists import PAGE_SIZE, Listing
 from dashboard.queries.objects import object_read
 from dashboard.queries.seen import Seen
@@ -81,6 +82,14 @@ async def home(request: HttpRequest) -> HttpResponseBase:
 async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
     cluster = runtime.open(context)
     return await page(request, cluster, OverviewScreen(cluster, request.GET), title="Overview")
+
+
+@require_safe
+@clear_errors
+async def timeline(request: HttpRequest, context: str) -> HttpResponseBase:
+    """Filters: ``namespace`` (repeatable), ``kind``, ``type``, ``q``, ``since`` and ``before`` (ISO 8601)."""
+    cluster = runtime.open(context)
+    return await page(request, cluster, TimelineScreen(cluster, request.GET), title="Timeline")
 
 
 @require_safe

@@ -21,12 +21,14 @@ from .listing import ListScreen
 from .overview import OverviewScreen
 from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
+from .timeline import TimelineScreen
 
 __all__ = ["Screen", "chrome_screen", "screen_for"]
 
 # By the name of the URL pattern. Addresses that are not here show nothing that moves.
 SCREENS: dict[str, type[Screen]] = {
     "overview": OverviewScreen,
+    "timeline": TimelineScreen,
     "list": ListScreen,
     "detail": DetailScreen,
     "scale": ScaleScreen,

@@ -606,6 +606,11 @@ NETWORK: dict[str, Example] = {
         "If pods are to reach it, use a Service without a selector and an EndpointSlice of your own.",
         "spec.externalName: 198.51.100.2",
     ),
+    "ingress-no-class": Example(
+        _served(ingress("web", ingressClassName="gone"), ("ingressclasses", {"metadata": {"name": "nginx"}})), INGRESS, "bad",
+        "Ingress shop in shop is served by nobody: there is no IngressClass gone.",
+        "Correct ingressClassName, or install the controller that brings that class.", "IngressClasses: nginx",
+    ),
     "ingress-no-service": Example(
         _served(ingress("gone")), INGRESS, "bad",
         "Ingress shop in shop leads nowhere at shop.example/web: there is no Service gone.",
@@ -793,4 +798,26 @@ CLUSTER: dict[str, Example] = {
     ),
 }  # fmt: skip
 
-EXAMPLES: dict[str, Example] = PODS | WORKLOADS | NETWORK | STORAGE | CLUSTER
+
+def binding(role: str, **more: Any) -> dict[str, Any]:
+    return {"metadata": meta("operators"), "roleRef": {"kind": "Role", "name": role}} | more
+
+
+ACCOUNT = [{"kind": "ServiceAccount", "namespace": "shop", "name": "robot"}]
+ROLE = {"metadata": meta("operator")}
+BINDING = ("rolebindings", "shop", "operators")
+
+ACCESS: dict[str, Example] = {
+    "binding-no-role": Example(
+        World(("rolebindings", binding("gone")), ("roles", ROLE)), BINDING, "warn",
+        "RoleBinding operators in shop gives no rights: Role gone does not exist.",
+        "Create Role gone, or make the binding anew: its role cannot be changed.", "roleRef: Role gone",
+    ),
+    "binding-no-account": Example(
+        World(("rolebindings", binding("operator", subjects=ACCOUNT)), ("roles", ROLE)).reading("serviceaccounts"), BINDING,
+        "note", "RoleBinding operators in shop gives rights to ServiceAccount shop/robot, which does not exist.",
+        "Create ServiceAccount robot in shop, or take it out of the binding.", "subjects: ServiceAccount shop/robot",
+    ),
+}  # fmt: skip
+
+EXAMPLES: dict[str, Example] = PODS | WORKLOADS | NETWORK | STORAGE | CLUSTER | ACCESS

@@ -8,7 +8,6 @@ import pytest
 
 from dashboard.insight import findings, findings_for
 from dashboard.insight.words import text_of
-from dashboard.kinds import KINDS
 
 from .world import NOW, World, ago, condition, deployment, endpoints, ingress, node, pod, service, waiting
 
@@ -102,19 +101,6 @@ def test_ingress_has_a_while_to_get_its_certificate() -> None:
     made["metadata"]["creationTimestamp"] = ago(seconds=40)
     world = World(("ingresses", made), ("services", service()), ("pods", pod())).reading("secrets")
     assert rules(world) == []
-
-
-def test_ingress_of_a_class_that_is_not_there_is_served_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Of the kind, the rule needs only the name.
-    monkeypatch.setitem(KINDS, "ingressclasses", KINDS["storageclasses"])
-    world = World(
-        ("ingresses", ingress("web", ingressClassName="gone")), ("services", service()), ("pods", pod())
-    )
-    world.add("ingressclasses", {"metadata": {"name": "nginx"}})
-    (found,) = findings(world, NOW)
-    assert found.rule == "ingress-no-class"
-    assert text_of(found.text) == "Ingress shop in shop is served by nobody: there is no IngressClass gone."
-    assert "IngressClasses: nginx" in [f"{one.where}: {one.says}" for one in found.evidence]
 
 
 def test_same_address_of_two_classes_or_to_the_same_service_is_no_clash() -> None:

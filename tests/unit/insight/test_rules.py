@@ -13,11 +13,11 @@ from dashboard.insight.words import text_of
 from .cases import EXAMPLES
 from .world import NOW
 
-# Told of what the cache does not hold, or of kinds that it may not: test_certificates.py, test_network.py.
+# Told of what the cache does not hold: test_certificates.py.
 ELSEWHERE = frozenset(
     {
         "certificate-unreadable", "certificate-expired", "certificate-expires", "certificate-early",
-        "certificate-other-host", "ingress-no-class",
+        "certificate-other-host",
     }
 )  # fmt: skip
 

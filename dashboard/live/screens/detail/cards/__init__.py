@@ -16,11 +16,13 @@ from .reach import ReachCard
 from .replicas import ReplicasCard
 from .secret import SecretCard
 from .survival import SurvivalCard
+from .tables import TablesCard
 from .values import ValuesCard
 
 CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
     BelongsCard,
+    TablesCard,
     ReachCard,
     PodsCard,
     ContainersCard,

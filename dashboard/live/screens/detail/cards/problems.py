@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dashboard.errors import ClusterError
-from dashboard.insight import READ, Finding, findings_for, order
+from dashboard.insight import Finding, findings_for, order, read_for
 from dashboard.insight.finding import LogWish
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind, Ref
@@ -47,7 +47,7 @@ class ProblemsCard(Card):
 
     @classmethod
     def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
-        return READ & KINDS.keys()
+        return read_for(kind.plural) & KINDS.keys()
 
     @property
     def key(self) -> Hashable:
