@@ -20,10 +20,10 @@ Namespaces = frozenset[str] | None  # None: every namespace
 
 
 # A Service or an Ingress says nothing of itself: how it is, only the objects behind it tell.
-JUDGED_BY = {
-    "services": frozenset({"services", "pods", "endpointslices", "deployments", "replicasets"}),
-    "ingresses": frozenset({"ingresses", "services", "pods", "endpointslices", "deployments", "replicasets"}),
-}
+_BEHIND = frozenset(
+    {"services", "pods", "endpointslices", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs"}
+)
+JUDGED_BY = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses", "ingressclasses"}}
 JUDGE_SECONDS = 1.0
 
 
@@ -88,9 +88,10 @@ class Reader:
         return msgspec.structs.replace(row, state=state, reason=shorten(said, 160))
 
     def _findings(self, plural: str) -> dict[tuple[str, str, str], Finding]:
-        """What is wrong, by object; nothing while the kinds behind it have not all been listed."""
-        if any(self.cache.status(needed).state != "live" for needed in JUDGED_BY[plural]):
-            return {}
+        """What is wrong, by object; nothing while the kinds behind it have not all been listed, or refused."""
+        for needed in JUDGED_BY[plural]:
+            if self.cache.status(needed).state != "live" and self.cache.denied(needed) is None:
+                return {}
         made, kept = self._judged
         if time.monotonic() - made > JUDGE_SECONDS:
             found = findings(self, datetime.now(UTC))

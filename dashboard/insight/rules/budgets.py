@@ -15,7 +15,7 @@ from dashboard.kinds.poddisruptionbudgets import PodDisruptionBudget
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.selectors import NOTHING, Selector, SelectorError, from_label_selector
 
-from .templates import templates
+from .templates import knows_templates, templates
 
 # The disruption controller needs a moment, and pods may come after their budget.
 COUNTING = timedelta(minutes=2)
@@ -60,7 +60,8 @@ def _cannot_count(one: PodDisruptionBudget, ref: Ref) -> Finding | None:
 
 
 def _protects_nothing(survey: Survey, one: PodDisruptionBudget, ref: Ref) -> Finding | None:
-    if one.status.expected_pods or not survey.reads("pods", ref.namespace):
+    known = survey.reads("pods", ref.namespace) and knows_templates(survey, ref.namespace)
+    if one.status.expected_pods or not known:
         return None
     selector = _selector(one)
     if any(selector.matches(each.labels) for each in templates(survey, ref.namespace)):

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from dashboard.insight.finding import Evidence, Finding, Page, Step, reported, stands, subject
+from dashboard.insight.finding import Evidence, Finding, Page, Severity, Step, reported, stands, subject
 from dashboard.insight.survey import Known, Survey
 from dashboard.insight.words import Part, Parts, code, parts
 from dashboard.kinds.base import Ref
@@ -17,7 +17,7 @@ from dashboard.kinds.selectors import format_labels, from_labels
 from dashboard.kinds.services import Service, ServicePort
 
 from .nearest import nearest
-from .templates import templates
+from .templates import knows_templates, templates
 
 # Pods and Services are made one after the other, and pods need a while to get ready.
 STARTING = timedelta(minutes=1)
@@ -110,7 +110,9 @@ def _selects_nothing(survey: Survey, known: Known, service: Service, ref: Ref) -
         )
         step = Step(f"Make its selector like the labels of {near.ref.kind} {near.ref.name}.", ref, "yaml")
     since = service.metadata.creation_timestamp
-    return Finding("service-selects-nothing", "warn", 52, ref, text, step, evidence, since)
+    # It may be meant for a workload that is scaled to 0 and that may not be seen.
+    severity: Severity = "warn" if knows_templates(survey, ref.namespace) else "note"
+    return Finding("service-selects-nothing", severity, 52, ref, text, step, evidence, since)
 
 
 def _differences(found: tuple[tuple[str, str], ...]) -> Parts:

@@ -20,6 +20,11 @@ class Template(NamedTuple):
     size: int
 
 
+def knows_templates(survey: Survey, namespace: str) -> bool:
+    """Whether the workloads of a namespace that may stand without pods are all known."""
+    return all(survey.reads(kind, namespace) for kind in ("deployments", "statefulsets", "daemonsets"))
+
+
 def templates(survey: Survey, namespace: str) -> Iterator[Template]:
     """Of every workload of a namespace that nothing else manages."""
     for kind in KINDS_WITH_TEMPLATES:

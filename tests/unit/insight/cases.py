@@ -529,7 +529,8 @@ WORKLOADS: dict[str, Example] = {
         "Allow one to be missing (maxUnavailable: 1), or run one pod more.", "spec: minAvailable 2",
     ),
     "budget-selects-nothing": Example(
-        World(("poddisruptionbudgets", budget(expectedPods=0)), ("pods", pod(labels={"app": "api"}))), BUDGET, "warn",
+        World(("poddisruptionbudgets", budget(expectedPods=0)), ("pods", pod(labels={"app": "api"}))).reading(
+            "deployments", "statefulsets", "daemonsets"), BUDGET, "warn",
         "PodDisruptionBudget web in shop protects nothing: no pod has the labels that it selects.",
         "Correct its selector, or delete it.", "spec.selector: app=web",
     ),
@@ -569,7 +570,8 @@ def _served(manifest: dict[str, Any], *more: tuple[str, dict[str, Any]]) -> Worl
 
 NETWORK: dict[str, Example] = {
     "service-selects-nothing": Example(
-        World(("pods", pod()), ("services", service(selector={"app": "wbe"})), ("deployments", deployment())), SERVICE, "warn",
+        World(("pods", pod()), ("services", service(selector={"app": "wbe"})), ("deployments", deployment())).reading(
+            "statefulsets", "daemonsets"), SERVICE, "warn",
         "Service web in shop selects no pod: none has the labels app=wbe. The nearest is Deployment web: app=web instead of "
         "app=wbe.", "Make its selector like the labels of Deployment web.", "Pods of Deployment web: app=web",
     ),
