@@ -18,8 +18,7 @@ import msgspec
 from dashboard.errors import BadInput, Forbidden, Invalid, ReadOnly
 from dashboard.insight import Objects
 from dashboard.insight.departure import budgets_over, deletion_impact, replacement_of
-from dashboard.insight.rules.pods import pod_trouble
-from dashboard.insight.survey import is_ready
+from dashboard.insight.survey import Survey, is_ready
 from dashboard.insight.words import text_of
 from dashboard.kinds.pods import PODS, Pod, row
 from dashboard.kube.transport import Transport
@@ -276,11 +275,11 @@ class PodDelete:
             return Progress(
                 state="ok", headline=again, text=f"Made by {keeper}, and ready.", percent=100, done=True
             )
-        trouble = pod_trouble(new, now)
+        trouble = Survey(objects, now, new.metadata.namespace).trouble(new)
         shown = row(new)
         text = f"Made by {keeper}; {shown.cells[2].text}."
         if trouble is not None:
-            text = f"It {trouble.one}{text_of(trouble.rest)}. {trouble.next_step}"
+            text = f"It {trouble.one}{text_of(trouble.rest)}. {trouble.step.text}"
         state = shown.state if trouble is not None else "info"
         return Progress(state=state, headline=again, text=text, percent=66)
 

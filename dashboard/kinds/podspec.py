@@ -398,6 +398,7 @@ class PodSpec(Struct, frozen=True, gc=False):
     tolerations: SharedTolerations = None
     overhead: SharedDict | None = None
     restart_policy: Word = "Always"
+    scheduler_name: Word = ""
     priority_class_name: Word = ""
     priority: int | None = None
     termination_grace_period_seconds: int | None = None

@@ -20,10 +20,10 @@ Namespaces = frozenset[str] | None  # None: every namespace
 
 
 # A Service or an Ingress says nothing of itself: how it is, only the objects behind it tell.
-JUDGED_BY = {
-    "services": frozenset({"services", "pods", "endpointslices", "deployments", "replicasets"}),
-    "ingresses": frozenset({"ingresses", "services", "pods", "endpointslices", "deployments", "replicasets"}),
-}
+_BEHIND = frozenset(
+    {"services", "pods", "endpointslices", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs"}
+)
+JUDGED_BY = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses", "ingressclasses"}}
 JUDGE_SECONDS = 1.0
 
 
@@ -41,6 +41,17 @@ class Reader:
 
     def get(self, plural: str, namespace: str, name: str) -> Any | None:
         return self.cache.store(plural).get(namespace, name)
+
+    def reads(self, plural: str, namespace: str = "") -> bool:
+        """Whether all objects of a kind in a namespace are in the cache, be they as they were before the connection
+        was lost.
+        """
+        if plural not in KINDS or self.cache.denied(plural) is not None:
+            return False
+        scopes = self.cache.scopes(plural)
+        if self.cache.status(plural).state == "live":
+            return scopes is None or namespace in scopes
+        return scopes is None and len(self.cache.store(plural)) > 0
 
     def row(self, plural: str, obj: Any) -> Row:
         """The object's row; the same object gives the same row object, so that identity tells of change."""
@@ -73,13 +84,14 @@ class Reader:
             return row
         # The row names the object already.
         said = "".join(text for text, _ in finding.text[1:]).strip().removeprefix(f"in {row.namespace} ")
-        reason = shorten(said, 160)
-        return msgspec.structs.replace(row, state=finding.severity, reason=reason)
+        state = row.state if finding.severity == "note" else finding.severity
+        return msgspec.structs.replace(row, state=state, reason=shorten(said, 160))
 
     def _findings(self, plural: str) -> dict[tuple[str, str, str], Finding]:
-        """What is wrong, by object; nothing while the kinds behind it have not all been listed."""
-        if any(self.cache.status(needed).state != "live" for needed in JUDGED_BY[plural]):
-            return {}
+        """What is wrong, by object; nothing while the kinds behind it have not all been listed, or refused."""
+        for needed in JUDGED_BY[plural]:
+            if self.cache.status(needed).state != "live" and self.cache.denied(needed) is None:
+                return {}
         made, kept = self._judged
         if time.monotonic() - made > JUDGE_SECONDS:
             found = findings(self, datetime.now(UTC))

@@ -20,13 +20,14 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
-from dashboard.live.screens.common import freshness
+from dashboard.live.screens.common import freshness, visibility
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.live.screens.timeline import TimelineScreen
 from dashboard.queries.lists import PAGE_SIZE, Listing
 from dashboard.queries.objects import object_read
+from dashboard.queries.seen import Seen
 
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
@@ -177,9 +178,8 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
         await cluster.ready(KINDS)
         await screen.prepare()
         found = await object_read(cluster.transport, screen.kind, screen.namespace, screen.name)
-        wrong = findings_for(
-            cluster.reader, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC)
-        )
+        seen = Seen(cluster.reader, await visibility(cluster, KINDS))
+        wrong = findings_for(seen, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC))
     finally:
         lease.release()
 
@@ -200,7 +200,8 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
                     "rule": finding.rule,
                     "severity": finding.severity,
                     "text": "".join(text for text, _ in finding.text),
-                    "next": finding.next_step,
+                    "next": finding.step.text,
+                    "evidence": [f"{one.where}: {one.says}" for one in finding.evidence],
                 }
                 for finding in wrong
             ],

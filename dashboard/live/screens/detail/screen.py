@@ -24,6 +24,8 @@ from dashboard.queries.reader import JUDGED_BY
 
 from .tabs import TABS
 
+# Events and Secrets may be many, and only add to what the rest tells.
+LATER = frozenset({"events", "secrets"})
 WORDS = frozenset({"status", "type"})  # status columns that hold a word, not a number or an address
 STATE_WORDS = {"info": "Changing", "warn": "Worth a look", "bad": "Needs a person"}
 
@@ -75,7 +77,7 @@ class DetailScreen(Screen):
 
     @property
     def waits_for(self) -> frozenset[str]:
-        return self.plurals - {"events"}  # Events may be many, and tell nothing that the object does not
+        return self.plurals - LATER
 
     async def prepare(self) -> None:
         self.visible = await visibility(self.runtime, self.plurals)
