@@ -226,6 +226,7 @@ class Volume(Struct, frozen=True, gc=False):
     csi: CSISource | None = None
     azure_file: AzureFile | None = None
     cephfs: SecretRefSource | None = None
+    cinder: SecretRefSource | None = None
     rbd: SecretRefSource | None = None
     iscsi: SecretRefSource | None = None
     flex_volume: SecretRefSource | None = None
