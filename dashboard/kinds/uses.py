@@ -49,6 +49,11 @@ class Mention(NamedTuple):
         """The keys that are read; None: all of them."""
         return None if self.items is None else frozenset(key for key, _ in self.items)
 
+    @property
+    def partial(self) -> bool:
+        """Whether some container sees only a part of the volume."""
+        return not self.at_mount and any(mount.partial for mount in self.mounts)
+
     def places(self, key: str) -> tuple[str, ...]:
         """The variables, or files within the volume, that the key becomes."""
         if self.items is None:
@@ -81,9 +86,8 @@ def pod_spec_uses(spec: PodSpec, pod_name: str = "") -> dict[Used, tuple[str, ..
     for mention in mentions(spec, pod_name):
         ways = uses.setdefault((mention.kind, mention.name), {})
         ways[mention.how] = None
-        if mention.how in ("volume", "projected") and not mention.at_mount:
-            if any(mount.partial for mount in mention.mounts):
-                ways["subPath"] = None
+        if mention.how in ("volume", "projected") and mention.partial:
+            ways["subPath"] = None
     return {used: tuple(ways) for used, ways in uses.items()}
 
 

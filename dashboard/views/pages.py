@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,17 +15,18 @@ from django.views.decorators.http import require_safe
 
 from dashboard.errors import BadInput
 from dashboard.insight import findings_for
-from dashboard.insight.relations import Relations, used_by, uses
+from dashboard.insight.relations import Relations
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
-from dashboard.live.screens.common import freshness
+from dashboard.live.screens.common import freshness, visibility
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.queries.lists import PAGE_SIZE, Listing
 from dashboard.queries.objects import object_read
+from dashboard.queries.relations import related
 
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
@@ -171,21 +172,15 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
         wrong = findings_for(
             cluster.reader, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC)
         )
+        await cluster.reader.know_users()
+        connected = related(cluster.reader, await visibility(cluster, KINDS), screen.kind.plural, screen.last)
     finally:
         lease.release()
-
-    def relations(of: Callable[..., Relations]) -> list[dict[str, Any]]:
-        obj = screen.last
-        return [
-            {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name, "how": list(ways)}
-            for ref, ways in of(cluster.reader, screen.kind.plural, obj).items()
-        ]
-
     return JsonResponse(
         {
             "object": found,
-            "uses": relations(uses),
-            "used_by": relations(used_by),
+            "uses": _relations(connected.uses),
+            "used_by": _relations(connected.used_by),
             "findings": [
                 {
                     "rule": finding.rule,
@@ -197,3 +192,10 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
             ],
         }
     )
+
+
+def _relations(found: Relations) -> list[dict[str, Any]]:
+    return [
+        {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name, "how": list(ways)}
+        for ref, ways in found.items()
+    ]
