@@ -84,7 +84,9 @@ def test_what_uses_an_object_is_the_other_side_of_it() -> None:
     everything = world()
 
     def users(plural: str, name: str, namespace: str = "shop") -> dict[str, tuple[str, ...]]:
-        return told(used_by(everything, Users.among(everything), plural, everything.get(plural, namespace, name)))
+        return told(
+            used_by(everything, Users.among(everything), plural, everything.get(plural, namespace, name))
+        )
 
     assert users("configmaps", "settings") == {"Pod/web-1": ("envFrom", "volume")}
     assert users("configmaps", "other") == {}

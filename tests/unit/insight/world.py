@@ -31,6 +31,9 @@ class World:
         self._kept.setdefault(plural, {})[obj.metadata.namespace, obj.metadata.name] = obj
         return obj
 
+    def remove(self, plural: str, namespace: str, name: str) -> None:
+        self._kept.get(plural, {}).pop((namespace, name), None)
+
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
         every = self._kept.get(plural, {}).values()
         return [obj for obj in every if namespace is None or obj.metadata.namespace == namespace]
