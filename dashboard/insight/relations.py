@@ -57,6 +57,18 @@ def pod_spec(plural: str, obj: Any) -> PodSpec | None:
     return spec
 
 
+def pod_labels(plural: str, obj: Any) -> dict[str, str] | None:
+    """The labels of a pod, or of the pods that a workload makes; None for other kinds."""
+    labels: dict[str, str] | None = None
+    if plural == "pods":
+        labels = obj.metadata.labels
+    elif plural in TEMPLATES:
+        labels = obj.spec.template.metadata.labels or {}
+    elif plural == "cronjobs":
+        labels = obj.spec.job_template.spec.template.metadata.labels or {}
+    return labels
+
+
 def _services_pods(service: Any) -> Selector:
     return NOTHING if service.spec.type == "ExternalName" else from_labels(service.spec.selector)
 

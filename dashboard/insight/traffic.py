@@ -6,7 +6,7 @@ then sidecars (``FindPort`` of k8s.io/kubernetes/pkg/api/v1/pod).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,11 @@ class Route:
     service: Service | None
     port: ServicePort | None
     resource: str = ""
+
+    @property
+    def place(self) -> str:
+        """``shop.example/checkout``; what no rule matches is "every other address"."""
+        return f"{self.host}{self.path}" if self.host else "every other address"
 
 
 def service_ends(objects: Objects, service: Service) -> ServiceEnds:
@@ -162,3 +167,23 @@ def _number(port: ServicePort, pod: Pod) -> int | None:
             if own.name == port.target_port and own.protocol == port.protocol:
                 return own.container_port
     return None
+
+
+def services_of(objects: Objects, namespace: str, labels: Mapping[str, str]) -> list[Service]:
+    """The Services that select pods with these labels, by name."""
+    found = [
+        one for one in objects.all("services", namespace) if selector_of("services", one).matches(labels)
+    ]
+    return sorted(found, key=lambda one: one.metadata.name)
+
+
+def ingresses_to(
+    objects: Objects, namespace: str, services: Collection[str]
+) -> list[tuple[Ingress, list[str]]]:
+    """The Ingresses that lead to one of the Services, by name, each with the hosts and paths that do."""
+    found = []
+    for ingress in sorted(objects.all("ingresses", namespace), key=lambda one: one.metadata.name):
+        places = [route.place for route in routes(objects, ingress) if route.service_name in services]
+        if places:
+            found.append((ingress, list(dict.fromkeys(places))))
+    return found

@@ -7,7 +7,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.urls import reverse
 
@@ -50,6 +50,15 @@ def ref_url(runtime: ClusterRuntime, ref: Ref | None) -> str:
     if ref is None or ref.plural not in KINDS:
         return ""
     return object_url(runtime, ref.plural, ref.namespace, ref.name)
+
+
+def map_url(runtime: ClusterRuntime, ref: Ref | None = None, query: str = "") -> str:
+    """The map; of one object and what it is connected to, where one is given."""
+    url = reverse("map", args=[runtime.cluster.slug])
+    if ref is None:
+        return url + query
+    focus = "/".join((ref.plural, ref.namespace or "-", ref.name))
+    return f"{url}?{urlencode({'focus': focus}, safe='/')}"
 
 
 def iso(moment: datetime | None) -> str:

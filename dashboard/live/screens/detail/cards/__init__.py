@@ -11,18 +11,22 @@ from .facts import FactsCard
 from .keys import KeysCard
 from .pods import PodsCard
 from .problems import ProblemsCard
+from .relations import RelationsCard
 from .replicas import ReplicasCard
+from .routes import RoutesCard
 from .secret import SecretCard
 from .values import ValuesCard
 
 CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
     BelongsCard,
+    RoutesCard,
     PodsCard,
     ContainersCard,
     KeysCard,
     SecretCard,
     ValuesCard,
+    RelationsCard,
     EventsCard,
     FactsCard,
     ConditionsCard,
