@@ -19,8 +19,9 @@ from .duration import human_duration
 from .meta import Object, ObjectMeta, decode_custom
 
 __all__ = [
-    "GVR", "Cell", "Column", "Condition", "ContainerFact", "Detail", "Fact", "KeyFact", "Kind", "ListPage",
-    "Object", "ObjectMeta", "Ref", "Row", "State", "Status", "WatchEvent", "cell_text", "human_duration",
+    "GVR", "Cell", "Column", "Condition", "ContainerFact", "Detail", "Entry", "Fact", "KeyFact", "Kind",
+    "ListPage", "Object", "ObjectMeta", "Ref", "Row", "State", "Status", "Table", "WatchEvent", "cell_text",
+    "human_duration",
 ]  # fmt: skip
 
 # ok: fine · info: changing by itself · warn: worth a look · bad: needs a person · done: finished
@@ -155,6 +156,23 @@ class KeyFact(msgspec.Struct, frozen=True):
     size_bytes: int | None
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of a table of a page: its text, what that means, and where it leads."""
+
+    text: str
+    note: str = ""
+    link: Ref | None = None
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Facts with headings, such as the rules of a Role. ``empty`` says what it means when there are no rows."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    empty: str = ""
+
+
 class Detail(msgspec.Struct, frozen=True):
     """The facts of an object's page. ``sentence`` says what it is and how it is, whatever the time of day."""
 
@@ -163,6 +181,7 @@ class Detail(msgspec.Struct, frozen=True):
     conditions: tuple[Condition, ...] = ()
     containers: tuple[ContainerFact, ...] = ()
     keys: tuple[KeyFact, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -215,7 +234,8 @@ class _Versioned(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Kind(Generic[T]):
-    """A kind of object. ``query`` belongs to every list and watch, ``accept`` to every read of it.
+    """A kind of object. ``query`` belongs to every list and watch, ``accept`` to every read of it; ``rare``:
+    seldom looked at, so the menu folds it away.
 
     Decoding raises ``msgspec.DecodeError`` (``ValidationError`` for a wrong shape).
     """
@@ -231,6 +251,8 @@ class Kind(Generic[T]):
     detail: Callable[[T], Detail]
     explain: str
     status_column: str | None = None
+    short_names: tuple[str, ...] = ()
+    rare: bool = False
     accept: str = "application/json"
     query: Mapping[str, str] = field(default_factory=dict)
 

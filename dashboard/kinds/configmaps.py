@@ -5,7 +5,7 @@ from __future__ import annotations
 from .base import GVR, Cell, Detail, Fact, KeyFact, Kind, Row
 from .facts import page
 from .meta import Object
-from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural
+from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, deleted_state, make_row, natural, plural
 
 
 class TextSize(int):
@@ -53,8 +53,7 @@ def row(config_map: ConfigMap) -> Row:
     count = len(config_map.data or ()) + len(config_map.binary_data or ())
     cells = (Cell(meta.name), Cell(str(count)), age(meta.creation_timestamp))
     sort = (natural(meta.name), count, age_key(meta.creation_timestamp))
-    deleted = meta.deletion_timestamp is not None
-    return make_row(meta, cells, sort, "info" if deleted else "ok", "being deleted" if deleted else "")
+    return make_row(meta, cells, sort, *deleted_state(meta))
 
 
 def detail(config_map: ConfigMap) -> Detail:
@@ -76,6 +75,7 @@ CONFIGMAPS: Kind[ConfigMap] = Kind(
     title="ConfigMaps",
     singular="ConfigMap",
     section="Configuration",
+    short_names=("cm",),
     type=ConfigMap,
     columns=COLUMNS,
     row=row,

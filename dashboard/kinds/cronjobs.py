@@ -146,6 +146,7 @@ CRONJOBS: Kind[CronJob] = Kind(
     title="CronJobs",
     singular="CronJob",
     section="Workloads",
+    short_names=("cj",),
     type=CronJob,
     columns=COLUMNS,
     status_column="suspend",

@@ -135,6 +135,7 @@ DAEMONSETS: Kind[DaemonSet] = Kind(
     title="DaemonSets",
     singular="DaemonSet",
     section="Workloads",
+    short_names=("ds",),
     type=DaemonSet,
     columns=COLUMNS,
     status_column="ready",

@@ -217,6 +217,7 @@ DEPLOYMENTS: Kind[Deployment] = Kind(
     title="Deployments",
     singular="Deployment",
     section="Workloads",
+    short_names=("deploy",),
     type=Deployment,
     columns=COLUMNS,
     status_column="ready",

@@ -141,6 +141,7 @@ ENDPOINTSLICES: Kind[EndpointSlice] = Kind(
     title="EndpointSlices",
     singular="EndpointSlice",
     section="Network",
+    rare=True,
     type=EndpointSlice,
     columns=COLUMNS,
     status_column="endpoints",

@@ -148,6 +148,7 @@ EVENTS: Kind[Event] = Kind(
     title="Events",
     singular="Event",
     section="Cluster",
+    short_names=("ev",),
     type=Event,
     columns=COLUMNS,
     status_column="type",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .base import Condition, ContainerFact, Detail, Fact, KeyFact, Ref, State
+from .base import Condition, ContainerFact, Detail, Entry, Fact, KeyFact, Ref, State, Table
 from .meta import ObjectCondition, ObjectMeta
 from .podspec import PodSpec
 from .uses import pod_spec_uses
@@ -20,15 +20,24 @@ PLURALS = {
     "CronJob": "cronjobs",
     "Service": "services",
     "Ingress": "ingresses",
+    "IngressClass": "ingressclasses",
+    "NetworkPolicy": "networkpolicies",
     "EndpointSlice": "endpointslices",
     "ConfigMap": "configmaps",
     "Secret": "secrets",
     "HorizontalPodAutoscaler": "horizontalpodautoscalers",
     "PodDisruptionBudget": "poddisruptionbudgets",
+    "PriorityClass": "priorityclasses",
     "ResourceQuota": "resourcequotas",
+    "LimitRange": "limitranges",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "PersistentVolume": "persistentvolumes",
     "StorageClass": "storageclasses",
+    "ServiceAccount": "serviceaccounts",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
     "Node": "nodes",
     "Namespace": "namespaces",
     "Event": "events",
@@ -49,11 +58,24 @@ def page(
     conditions: tuple[Condition, ...] = (),
     containers: tuple[ContainerFact, ...] = (),
     keys: tuple[KeyFact, ...] = (),
+    tables: tuple[Table, ...] = (),
 ) -> Detail:
     """A Detail: the sentence with its reason, the facts that tell something, and those of the metadata."""
     whole = f"{sentence} – {reason.rstrip('.')}." if reason else f"{sentence}."
     told = (fact for fact in facts if fact.value or fact.note or fact.since)
-    return Detail(whole, (*told, *_metadata_facts(meta)), conditions, containers, keys)
+    return Detail(whole, (*told, *_metadata_facts(meta)), conditions, containers, keys, tables)
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Entry]], empty: str = "") -> Table:
+    """A table without the columns that say nothing in any row."""
+    heads, body = tuple(columns), [tuple(row) for row in rows]
+    told = [at for at in range(len(heads)) if not body or any(row[at].text for row in body)]
+    return Table(
+        title,
+        tuple(heads[at] for at in told),
+        tuple(tuple(row[at] for at in told) for row in body),
+        empty,
+    )
 
 
 def _metadata_facts(meta: ObjectMeta) -> list[Fact]:

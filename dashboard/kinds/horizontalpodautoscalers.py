@@ -7,7 +7,7 @@ from datetime import datetime
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import conditions, link, page
 from .meta import Object, ObjectCondition, Struct, find_condition
-from .metrics import MetricSpec, MetricStatus, target_texts, targets
+from .metrics import MetricSpec, MetricStatus, load_key, target_texts, targets
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
 
 
@@ -89,7 +89,9 @@ def row(autoscaler: HorizontalPodAutoscaler) -> Row:
         Cell(str(status.current_replicas)),
         age(meta.creation_timestamp),
     )
-    return make_row(meta, cells, sort_keys(cells), *judge(autoscaler))
+    name, reference, _, *others = sort_keys(cells)
+    load = load_key(spec.metrics or (), status.current_metrics or ())
+    return make_row(meta, cells, (name, reference, load, *others), *judge(autoscaler))
 
 
 def detail(autoscaler: HorizontalPodAutoscaler) -> Detail:
@@ -118,6 +120,8 @@ HORIZONTALPODAUTOSCALERS: Kind[HorizontalPodAutoscaler] = Kind(
     title="HorizontalPodAutoscalers",
     singular="HorizontalPodAutoscaler",
     section="Workloads",
+    short_names=("hpa",),
+    rare=True,
     type=HorizontalPodAutoscaler,
     columns=COLUMNS,
     status_column="replicas",

@@ -178,6 +178,7 @@ INGRESSES: Kind[Ingress] = Kind(
     title="Ingresses",
     singular="Ingress",
     section="Network",
+    short_names=("ing",),
     type=Ingress,
     columns=COLUMNS,
     status_column="address",

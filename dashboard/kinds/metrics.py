@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
 from .meta import Struct
+from .quantity import parse
 
 _SHOWN = 2
+_NOT_KNOWN = Decimal(-1)
 
 
 class MetricTarget(Struct, frozen=True, gc=False):
@@ -73,6 +77,32 @@ def target_texts(specs: Sequence[MetricSpec], statuses: Sequence[MetricStatus]) 
     """Each measure as ``now/wanted``."""
     padded = [*statuses[: len(specs)], *(MetricStatus() for _ in range(len(specs) - len(statuses)))]
     return [_target(spec, status) for spec, status in zip(specs, padded, strict=True)]
+
+
+def load_key(specs: Sequence[MetricSpec], statuses: Sequence[MetricStatus]) -> Decimal:
+    """Orders by the busiest measure: 1 is as wanted, 2 twice as much; what is not known comes first."""
+    pairs = zip(specs, statuses, strict=False)
+    return max((_load(_source(spec), _source(status)) for spec, status in pairs), default=_NOT_KNOWN)
+
+
+def _source(entry: Any) -> Any:
+    found = (entry.resource, entry.container_resource, entry.pods, entry.object, entry.external)
+    return next((each for each in found if each is not None), None)
+
+
+def _load(source: MetricSource | None, status: MetricCurrent | None) -> Decimal:
+    if source is None or status is None:
+        return _NOT_KNOWN
+    wanted, now = source.target, status.current
+    pairs = (
+        (wanted.average_value, now.average_value),
+        (wanted.average_utilization, now.average_utilization),
+        (wanted.value, now.value),
+    )
+    limit, used = next((pair for pair in pairs if pair[0] is not None), (None, None))
+    if limit is None or used is None or not (whole := parse(str(limit))):
+        return _NOT_KNOWN
+    return parse(str(used)) / whole
 
 
 def _target(spec: MetricSpec, status: MetricStatus) -> str:

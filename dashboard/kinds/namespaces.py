@@ -73,6 +73,7 @@ NAMESPACES: Kind[Namespace] = Kind(
     title="Namespaces",
     singular="Namespace",
     section="Cluster",
+    short_names=("ns",),
     type=Namespace,
     columns=COLUMNS,
     status_column="status",

@@ -192,6 +192,7 @@ NODES: Kind[Node] = Kind(
     title="Nodes",
     singular="Node",
     section="Cluster",
+    short_names=("no",),
     type=Node,
     columns=COLUMNS,
     status_column="status",

@@ -140,6 +140,7 @@ PERSISTENTVOLUMECLAIMS: Kind[PersistentVolumeClaim] = Kind(
     title="PersistentVolumeClaims",
     singular="PersistentVolumeClaim",
     section="Storage",
+    short_names=("pvc",),
     type=PersistentVolumeClaim,
     columns=COLUMNS,
     status_column="status",

@@ -172,6 +172,7 @@ PERSISTENTVOLUMES: Kind[PersistentVolume] = Kind(
     title="PersistentVolumes",
     singular="PersistentVolume",
     section="Storage",
+    short_names=("pv",),
     type=PersistentVolume,
     columns=COLUMNS,
     status_column="status",

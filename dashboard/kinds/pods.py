@@ -192,6 +192,7 @@ PODS: Kind[Pod] = Kind(
     title="Pods",
     singular="Pod",
     section="Workloads",
+    short_names=("po",),
     type=Pod,
     columns=COLUMNS,
     status_column="status",

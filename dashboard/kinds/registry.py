@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .base import Kind
+from .clusterrolebindings import CLUSTERROLEBINDINGS
+from .clusterroles import CLUSTERROLES
 from .configmaps import CONFIGMAPS
 from .cronjobs import CRONJOBS
 from .daemonsets import DAEMONSETS
@@ -12,17 +14,24 @@ from .deployments import DEPLOYMENTS
 from .endpointslices import ENDPOINTSLICES
 from .events import EVENTS
 from .horizontalpodautoscalers import HORIZONTALPODAUTOSCALERS
+from .ingressclasses import INGRESSCLASSES
 from .ingresses import INGRESSES
 from .jobs import JOBS
+from .limitranges import LIMITRANGES
 from .namespaces import NAMESPACES
+from .networkpolicies import NETWORKPOLICIES
 from .nodes import NODES
 from .persistentvolumeclaims import PERSISTENTVOLUMECLAIMS
 from .persistentvolumes import PERSISTENTVOLUMES
 from .poddisruptionbudgets import PODDISRUPTIONBUDGETS
 from .pods import PODS
+from .priorityclasses import PRIORITYCLASSES
 from .replicasets import REPLICASETS
 from .resourcequotas import RESOURCEQUOTAS
+from .rolebindings import ROLEBINDINGS
+from .roles import ROLES
 from .secrets import SECRETS
+from .serviceaccounts import SERVICEACCOUNTS
 from .services import SERVICES
 from .statefulsets import STATEFULSETS
 from .storageclasses import STORAGECLASSES
@@ -30,24 +39,33 @@ from .storageclasses import STORAGECLASSES
 _ALL: tuple[Kind[Any], ...] = (
     PODS,
     DEPLOYMENTS,
-    REPLICASETS,
     STATEFULSETS,
     DAEMONSETS,
     JOBS,
     CRONJOBS,
+    REPLICASETS,
     HORIZONTALPODAUTOSCALERS,
     PODDISRUPTIONBUDGETS,
     SERVICES,
     INGRESSES,
+    NETWORKPOLICIES,
     ENDPOINTSLICES,
+    INGRESSCLASSES,
     CONFIGMAPS,
     SECRETS,
+    RESOURCEQUOTAS,
+    LIMITRANGES,
+    PRIORITYCLASSES,
     PERSISTENTVOLUMECLAIMS,
     PERSISTENTVOLUMES,
     STORAGECLASSES,
+    SERVICEACCOUNTS,
+    ROLES,
+    ROLEBINDINGS,
+    CLUSTERROLES,
+    CLUSTERROLEBINDINGS,
     NODES,
     NAMESPACES,
-    RESOURCEQUOTAS,
     EVENTS,
 )
 

@@ -15,6 +15,7 @@ NONE = Cell("<none>")
 UNSET = Cell("<unset>")
 UNKNOWN = Cell("<unknown>")
 AGE_HELP = "How long ago it was created."
+CREATED_HELP = "When it was created."
 NAME_HELP = "The name, unique within its kind and namespace."
 
 _DIGITS = re.compile("[0-9]+")
@@ -42,6 +43,11 @@ def columns(*cols: Column) -> tuple[Column, ...]:
 def age(moment: datetime | None) -> Cell:
     """The time since a moment; ``<unknown>`` without one (``translateTimestampSince`` of printers.go)."""
     return _NO_AGE if moment is None else Cell("", moment, "age")
+
+
+def created_at(moment: datetime | None) -> Cell:
+    """The moment itself: the "Created At" column of kinds without a printer of their own (``rest/table.go``)."""
+    return Cell(f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else "0001-01-01T00:00:00Z")
 
 
 def or_none(text: str | None) -> Cell:
@@ -93,6 +99,11 @@ def make_row(
         search="\n".join(words).lower(),
         sort=sort,
     )
+
+
+def deleted_state(meta: ObjectMeta) -> tuple[State, str]:
+    """State and reason of a kind that is always fine, except that it may be on its way out."""
+    return ("ok", "") if meta.deletion_timestamp is None else ("info", "being deleted")
 
 
 def shorten(text: str, limit: int = 100) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from .base import GVR, Cell, Detail, Fact, Kind, ListMeta, ListPage, Row
 from .facts import page
 from .meta import Object, ObjectMeta, decode_custom
-from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural
+from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, deleted_state, make_row, natural, plural
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
@@ -87,8 +87,7 @@ def row(secret: Secret) -> Row:
         secret.key_count,
         age_key(meta.creation_timestamp),
     )
-    deleted = meta.deletion_timestamp is not None
-    return make_row(meta, cells, sort, "info" if deleted else "ok", "being deleted" if deleted else "")
+    return make_row(meta, cells, sort, *deleted_state(meta))
 
 
 _TYPES = {

@@ -182,6 +182,7 @@ SERVICES: Kind[Service] = Kind(
     title="Services",
     singular="Service",
     section="Network",
+    short_names=("svc",),
     type=Service,
     columns=COLUMNS,
     status_column="external-ip",

@@ -190,6 +190,7 @@ STATEFULSETS: Kind[StatefulSet] = Kind(
     title="StatefulSets",
     singular="StatefulSet",
     section="Workloads",
+    short_names=("sts",),
     type=StatefulSet,
     columns=COLUMNS,
     status_column="ready",

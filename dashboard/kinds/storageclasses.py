@@ -93,6 +93,7 @@ STORAGECLASSES: Kind[StorageClass] = Kind(
     title="StorageClasses",
     singular="StorageClass",
     section="Storage",
+    short_names=("sc",),
     type=StorageClass,
     columns=COLUMNS,
     row=row,

@@ -4,7 +4,7 @@
 
 KUBECONFIG must be that of a sandbox: the objects of ``shapes.py`` are created in a namespace of their own and removed
 again. Statuses are written as a dry run, so that no controller changes them before they are read. A fixture is
-``{"at": moment of the reading, "columns": …, "cases": {name: {"object": …, "cells": […]}}}``; a Secret's object is the
+``{"columns": …, "cases": {name: {"at": moment of the reading, "object": …, "cells": […]}}}``; a Secret's object is the
 Table itself, as no other form of a Secret is ever read.
 """
 
@@ -73,13 +73,15 @@ def capture(server: Server, plural: str) -> Object:
         name = manifest["metadata"]["name"]
         try:
             table = place(server, kind, manifest, NAMESPACE, dry_run=True)
+            at = datetime.now(UTC).isoformat(timespec="seconds")
         finally:
             remove(server, kind, name, NAMESPACE)
         (row,) = table["rows"]
         row["object"]["metadata"].pop("managedFields", None)
-        cases[name] = {"object": table if kind.accept == TABLE else row["object"], "cells": row["cells"]}
+        obj = table if kind.accept == TABLE else row["object"]
+        cases[name] = {"at": at, "object": obj, "cells": row["cells"]}
         columns = [[column["name"], column["priority"] > 0] for column in table["columnDefinitions"]]
-    return {"at": datetime.now(UTC).isoformat(timespec="seconds"), "columns": columns, "cases": cases}
+    return {"columns": columns, "cases": cases}
 
 
 def main(kubeconfig: str, *plurals: str) -> None:

@@ -283,6 +283,113 @@ def pods() -> ARRAY:
             containerStatuses=[container(f"c{n}", running(), ready=n < 3) for n in range(5)],
         ),
         pod("phase-unknown", web, phase="Unknown"),
+        pod("phase-unknown-why", web, phase="Unknown", reason="NodeUnreachable"),
+        pod(
+            "host-network",
+            pod_spec("web", hostNetwork=True),
+            phase="Running",
+            conditions=READY,
+            hostIP="192.0.2.1",
+            podIPs=[{"ip": "192.0.2.1"}, {"ip": "2001:db8::1"}],
+            containerStatuses=[up],
+        ),
+        pod(
+            "waits-without-reason",
+            web,
+            phase="Pending",
+            containerStatuses=[container("web", {"waiting": {}})],
+        ),
+        pod("not-reported", pair, phase="Running", conditions=UNREADY, containerStatuses=[up]),
+        pod(
+            "signal-and-reason",
+            web,
+            phase="Failed",
+            containerStatuses=[container("web", terminated(137, "OOMKilled", signal=9))],
+        ),
+        pod(
+            "some-signalled",
+            pair,
+            phase="Running",
+            conditions=UNREADY,
+            containerStatuses=[container("log", terminated(143, signal=15)), up],
+        ),
+        pod(
+            "evicted-while-running",
+            web,
+            phase="Failed",
+            reason="Evicted",
+            containerStatuses=[container("web", terminated(137, "Error"), restarts=1)],
+        ),
+        pod(
+            "deadline",
+            pod_spec("web", activeDeadlineSeconds=5),
+            phase="Failed",
+            reason="DeadlineExceeded",
+            message="Pod was active on the node longer than the specified deadline",
+        ),
+        pod(
+            "init-restarted",
+            staged,
+            phase="Running",
+            conditions=READY,
+            initContainerStatuses=[
+                container("one", terminated(0, "Completed"), restarts=3, lastState=CRASHED),
+                container("two", terminated(0, "Completed")),
+            ],
+            containerStatuses=[container("web", running(), ready=True, restarts=1, lastState=CRASHED)],
+        ),
+        pod(
+            "sidecar-crashing",
+            helped,
+            phase="Running",
+            conditions=UNREADY,
+            initContainerStatuses=[
+                container("one", terminated(0, "Completed")),
+                container("proxy", waiting("CrashLoopBackOff"), started=False, restarts=5, lastState=CRASHED),
+            ],
+            containerStatuses=[container("web", waiting("PodInitializing"))],
+        ),
+        pod(
+            "sidecar-outlives",
+            helped,
+            phase="Succeeded",
+            initContainerStatuses=[
+                container("one", terminated(0, "Completed")),
+                container("proxy", terminated(0, "Completed"), started=False),
+            ],
+            containerStatuses=[container("web", terminated(0, "Completed"))],
+        ),
+        deleted(
+            pod(
+                "terminating-init",
+                staged,
+                phase="Pending",
+                initContainerStatuses=[
+                    container("one", running()),
+                    container("two", waiting("PodInitializing")),
+                ],
+                containerStatuses=[container("web", waiting("PodInitializing"))],
+            )
+        ),
+        deleted(
+            pod(
+                "terminating-failed", web, phase="Failed", containerStatuses=[container("web", terminated(1))]
+            )
+        ),
+        pod(
+            "gated-twice",
+            pod_spec(
+                "web", **unbound, schedulingGates=[{"name": "example.test/a"}, {"name": "example.test/b"}]
+            ),
+            phase="Pending",
+        ),
+        pod(
+            "readiness-gates-met",
+            pod_spec("web", readinessGates=gates),
+            phase="Running",
+            conditions=[*READY, condition("example.test/a"), condition("example.test/b")],
+            containerStatuses=[up],
+        ),
     ]
 
 
@@ -345,6 +452,12 @@ def deployments() -> ARRAY:
         deployment("down", {"replicas": 2}, **replicas(2, 0, updatedReplicas=2, conditions=[progressing])),
         deployment("expressions", {"selector": EXPRESSIONS, "template": expressed()}),
         deployment("recreate", {"strategy": {"type": "Recreate"}}),
+        deployment(
+            "partial", {"replicas": 10}, **replicas(10, 7, 6, updatedReplicas=10, unavailableReplicas=4)
+        ),
+        deployment("surplus", {"replicas": 1}, **replicas(4, 4, updatedReplicas=1)),
+        deployment("unobserved", {"replicas": 2}, observedGeneration=0),
+        deleted(deployment("terminating", {"replicas": 2}, **replicas(2, 2, updatedReplicas=2))),
     ]
 
 
@@ -358,6 +471,9 @@ def replicasets() -> ARRAY:
         replica_set("old", {"replicas": 0}, **replicas(0, 0)),
         replica_set("scaling", {"replicas": 12}, **replicas(10, 9)),
         replica_set("expressions", {"selector": EXPRESSIONS, "template": expressed()}, **replicas(1, 0)),
+        replica_set("default-replicas", {}),
+        replica_set("unavailable", {"replicas": 3}, **replicas(3, 3, 0)),
+        deleted(replica_set("terminating", {"replicas": 1}, **replicas(1, 1))),
     ]
 
 
@@ -379,6 +495,14 @@ def statefulsets() -> ARRAY:
             **replicas(3, 3, updatedReplicas=1, currentRevision="a", updateRevision="b"),
         ),
         stateful_set("zero", {"replicas": 0}, **replicas(0, 0)),
+        stateful_set("default-replicas", {}),
+        stateful_set("more-than-wanted", {"replicas": 1}, **replicas(3, 2)),
+        stateful_set(
+            "on-delete",
+            {"replicas": 2, "updateStrategy": {"type": "OnDelete"}, "podManagementPolicy": "Parallel"},
+            **replicas(2, 2, updatedReplicas=0, currentRevision="a", updateRevision="b"),
+        ),
+        deleted(stateful_set("terminating", {"replicas": 2}, **replicas(2, 1))),
     ]
 
 
@@ -401,6 +525,9 @@ def daemonsets() -> ARRAY:
         daemon_set("everywhere", {}, 5, 5, 5),
         daemon_set("selected", somewhere, 3, 2, 3),
         daemon_set("rolling", somewhere, 3, 3, 1),
+        daemon_set("nowhere", somewhere, 0, 0, 0),
+        daemon_set("expressions", {"selector": EXPRESSIONS, "template": expressed()}, 12, 9, 12),
+        deleted(daemon_set("terminating", {}, 5, 4, 5)),
     ]
 
 
@@ -425,7 +552,34 @@ def jobs() -> ARRAY:
         job("failing", {}, **start, active=0, ready=0, conditions=[lost]),
         job("failed", {}, **start, failed=7, conditions=[lost, reached]),
         job("suspended", {"suspend": True}, conditions=[condition("Suspended")]),
+        job(
+            "indexed",
+            {"completions": 5, "parallelism": 5, "completionMode": "Indexed", "backoffLimitPerIndex": 1},
+            **start,
+            active=2,
+            ready=2,
+            succeeded=2,
+            failed=1,
+            completedIndexes="0,3",
+            failedIndexes="1",
+        ),
+        job("queue-half", {"parallelism": 3}, **start, active=1, ready=1, succeeded=2),
+        job("queue-of-one", {"parallelism": 1}, **start, active=1, ready=1),
+        job("stopped", {"parallelism": 0, "completions": 3}, **start, active=0, ready=0),
+        job("paused", {"suspend": True}, active=0, ready=0, succeeded=0, conditions=[condition("Suspended")]),
+        job("resumed", {}, **start, active=1, ready=1, conditions=[condition("Suspended", "False")]),
+        job("ending-pods", {}, **start, active=0, ready=0, terminating=2, conditions=[lost]),
         deleted(job("terminating", {}, **start, active=1, ready=0)),
+        deleted(
+            job(
+                "terminating-complete",
+                {},
+                **start,
+                **end,
+                succeeded=1,
+                conditions=[won, condition("Complete")],
+            )
+        ),
     ]
 
 
@@ -443,6 +597,9 @@ def cronjobs() -> ARRAY:
         ),
         cron_job("suspended", {"suspend": True}, lastScheduleTime=AGES[1]),
         cron_job("active", {"suspend": False}, active=active, lastScheduleTime=AGES[2]),
+        cron_job("active-never-told", {"concurrencyPolicy": "Forbid"}, active=active[:1]),
+        cron_job("suspended-in-utc", {"suspend": True, "timeZone": "Etc/UTC", "schedule": "@yearly"}),
+        deleted(cron_job("terminating", {}, active=active, lastScheduleTime=AGES[0])),
     ]
 
 
@@ -468,6 +625,26 @@ def services() -> ARRAY:
         service("balancer-external", balanced | {"externalIPs": ["198.51.100.3"]}, *addresses[:2]),
         service("balancer-only-external", balanced | {"externalIPs": ["198.51.100.4"]}),
         service("external-name", {"type": "ExternalName", "externalName": "db.example.test"}),
+        service(
+            "external-name-port", {"type": "ExternalName", "externalName": "db.example.test", "ports": [http]}
+        ),
+        service("prefers-dual-stack", web | {"ipFamilyPolicy": "PreferDualStack"}),
+        service(
+            "headless-dual-stack",
+            {"clusterIP": "None", "ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]},
+        ),
+        service("node-port-external", web | {"type": "NodePort", "externalIPs": ["198.51.100.5"]}),
+        service("other-protocol", {"ports": [{"port": 7, "protocol": "SCTP"}], "selector": {"app": "web"}}),
+        service(
+            "balancer-without-node-ports",
+            balanced
+            | {"allocateLoadBalancerNodePorts": False, "loadBalancerClass": "example.test/lb"}
+            | {"externalTrafficPolicy": "Local"},
+        ),
+        service("balancer-v6", balanced, {"ip": "2001:db8::9"}, {"ip": "198.51.100.11"}),
+        service("balancer-twice-the-same", balanced, {"ip": "198.51.100.9"}, {"ip": "198.51.100.9"}),
+        service("affine", web | {"sessionAffinity": "ClientIP", "internalTrafficPolicy": "Local"}),
+        deleted(service("terminating", balanced, {"ip": "198.51.100.12"})),
     ]
 
 
@@ -490,6 +667,27 @@ def ingresses() -> ARRAY:
         ingress("three-and-any", [*five[:3], ""], {"ingressClassName": "nginx"}),
         ingress("any-between", [five[0], "", *five[1:3]], {"ingressClassName": "nginx"}),
         ingress("default", [], {"ingressClassName": "nginx", "defaultBackend": backend}),
+        ingress("wildcard", ["*.example.test"], {"ingressClassName": "nginx"}),
+        ingress("any-host", [""], {}),
+        ingress("no-class", five[:1], {}, {"ip": "2001:db8::8"}, {"hostname": "lb.example.test"}),
+        ingress("twice-the-same", [five[0], five[0]], {}, {"ip": "198.51.100.8"}, {"ip": "198.51.100.8"}),
+        ingress("tls-of-any-host", [""], {"tls": [{}]}),
+        ingress(
+            "address-with-ports",
+            five[:1],
+            {},
+            {"ip": "198.51.100.8", "ports": [{"port": 80, "protocol": "TCP"}]},
+        ),
+        thing(
+            "networking.k8s.io/v1",
+            "Ingress",
+            "resource",
+            spec={
+                "defaultBackend": {"resource": {"apiGroup": "example.test", "kind": "Bucket", "name": "site"}}
+            },
+        ),
+        thing("networking.k8s.io/v1", "Ingress", "host-only", spec={"rules": [{"host": five[0]}]}),
+        deleted(ingress("terminating", five[:1], {}, {"ip": "198.51.100.8"})),
     ]
 
 
@@ -512,6 +710,21 @@ def endpointslices() -> ARRAY:
         endpoint_slice("nameless-port", five[:1], [{"port": 80}]),
         endpoint_slice("names", ["db.example.test"], ports[:1], addressType="FQDN"),
         endpoint_slice(
+            "unset-ports", five[:1], [{"name": "any"}, {"name": "dns", "port": 53, "protocol": "UDP"}]
+        ),
+        endpoint_slice("without-ports", five[:1], []),
+        endpoint_slice("port-without-a-word", five[:1], [{}]),
+        endpoint_slice("v6", ["2001:db8::1", "2001:db8::2"], ports[:1], addressType="IPv6"),
+        endpoint_slice(
+            "ending",
+            [],
+            ports[:1],
+            endpoints=[
+                {"addresses": five[:1], "conditions": {"ready": False, "serving": True, "terminating": True}},
+                {"addresses": five[1:2], "conditions": {}},
+            ],
+        ),
+        endpoint_slice(
             "unready", [], ports[:1], endpoints=[{"addresses": five[:1], "conditions": {"ready": False}}]
         ),
     ]
@@ -529,6 +742,7 @@ def configmaps() -> ARRAY:
         ),
         thing("v1", "ConfigMap", "empty"),
         thing("v1", "ConfigMap", "immutable", data={"a": ""}, immutable=True),
+        deleted(thing("v1", "ConfigMap", "terminating", data={"a": "1"})),
     ]
 
 
@@ -544,6 +758,30 @@ def secrets() -> ARRAY:
             stringData={"username": "a", "password": "b"},
         ),
         thing("v1", "Secret", "own-type", type="example.test/own", stringData={"key": "value"}),
+        thing(
+            "v1",
+            "Secret",
+            "certificate",
+            type="kubernetes.io/tls",
+            stringData={"tls.crt": "none", "tls.key": "none"},
+        ),
+        thing(
+            "v1",
+            "Secret",
+            "registry",
+            type="kubernetes.io/dockerconfigjson",
+            stringData={".dockerconfigjson": '{"auths": {}}'},
+        ),
+        thing("v1", "Secret", "ssh", type="kubernetes.io/ssh-auth", stringData={"ssh-privatekey": "none"}),
+        thing(
+            "v1",
+            "Secret",
+            "bootstrap",
+            type="bootstrap.kubernetes.io/token",
+            stringData={"token-id": "abcdef"},
+        ),
+        thing("v1", "Secret", "immutable", stringData={"a": "b"}, immutable=True),
+        deleted(thing("v1", "Secret", "terminating", stringData={"a": "b"})),
     ]
 
 
@@ -569,6 +807,17 @@ def persistentvolumeclaims() -> ARRAY:
         claim("lost", {"volumeName": "pv-3"}, phase="Lost"),
         claim("older-class", {"storageClassName": None}, older, phase="Pending"),
         claim("block", {"volumeMode": "Block", "volumeAttributesClassName": "gold"}, phase="Pending"),
+        claim("waits-for-its-volume", {"volumeName": "pv-5"}, phase="Pending"),
+        claim(
+            "growing",
+            {"volumeName": "pv-6", "storageClassName": "fast"},
+            phase="Bound",
+            accessModes=modes[:1],
+            conditions=[condition("Resizing")],
+            capacity={"storage": "1Gi"},
+        ),
+        claim("odd-size", {"volumeName": "pv-7"}, phase="Bound", capacity={"storage": "1500M"}),
+        claim("not-yet-seen", {}),
         deleted(claim("terminating", {"volumeName": "pv-4"}, phase="Bound", **size)),
     ]
 
@@ -602,7 +851,16 @@ def persistentvolumes() -> ARRAY:
         ),
         volume("older-class", {}, older, phase="Available"),
         volume("attributes", {**driver, "volumeAttributesClassName": "gold"}, phase="Available"),
+        volume("pending", {}, phase="Pending"),
+        volume(
+            "once-per-pod",
+            {"accessModes": ["ReadWriteOncePod"], "capacity": {"storage": "1500M"}},
+            phase="Bound",
+        ),
+        volume("reserved", {"claimRef": {"namespace": "shop", "name": "not-there-yet"}}, phase="Available"),
+        volume("recycled", {"persistentVolumeReclaimPolicy": "Recycle"}, phase="Released"),
         deleted(volume("terminating", taken, phase="Bound")),
+        deleted(volume("terminating-failed", taken, phase="Failed", reason="DeleteFailed")),
     ]
 
 
@@ -616,6 +874,10 @@ def storageclasses() -> ARRAY:
     return [
         storage_class("plain"),
         storage_class("default", meta=default, allowVolumeExpansion=True),
+        storage_class(
+            "default-too", meta={"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
+        ),
+        storage_class("no-growth", allowVolumeExpansion=False, parameters={"type": "slow"}),
         storage_class(
             "late", meta=not_default, volumeBindingMode="WaitForFirstConsumer", reclaimPolicy="Retain"
         ),
@@ -657,11 +919,36 @@ def nodes() -> ARRAY:
             conditions=[condition("MemoryPressure"), up],
             addresses=addresses[1:],
         ),
+        node("cordoned-unready", {f"{role}x": ""}, {"unschedulable": True}, conditions=[down], nodeInfo=info),
+        node("cordoned-silent", {"kubernetes.io/role": ""}, {"unschedulable": True}),
+        node(
+            "dual-stack",
+            {f"{role}control-plane": "", f"{role}etcd": "true"},
+            {"taints": [{"key": "kinds.test/only", "effect": "NoSchedule"}]},
+            conditions=[up],
+            addresses=[
+                {"type": "Hostname", "address": "dual"},
+                {"type": "InternalIP", "address": "2001:db8::10"},
+                *addresses,
+                {"type": "InternalIP", "address": "10.9.0.2"},
+            ],
+            nodeInfo=info | {"kubeletVersion": "v1.36.3-rc.1+k3s1"},
+        ),
+        deleted(node("leaving", {}, {}, conditions=[up], addresses=addresses[:1])),
     ]
 
 
 def namespaces() -> ARRAY:
-    return [thing("v1", "Namespace", "kinds-active"), deleted(thing("v1", "Namespace", "kinds-terminating"))]
+    remains = condition(
+        "NamespaceContentRemaining", "True", "SomeResourcesRemain", "pods. has 1 resource instances"
+    )
+    return [
+        thing("v1", "Namespace", "kinds-active", meta={"labels": {"team": "a"}}),
+        deleted(thing("v1", "Namespace", "kinds-terminating")),
+        deleted(
+            thing("v1", "Namespace", "kinds-stuck", status={"phase": "Terminating", "conditions": [remains]})
+        ),
+    ]
 
 
 def resourcequotas() -> ARRAY:
@@ -686,6 +973,20 @@ def resourcequotas() -> ARRAY:
     return [
         quota("team", hard, used),
         quota("fresh", {"pods": "5", "count/secrets": "1"}, {}),
+        quota("only-limits", {"limits.cpu": "10", "limits.memory": "1e9"}, {"limits.cpu": "100m"}),
+        quota(
+            "extended",
+            {"requests.example.test/gpu": "4", "requests.storage": "1Ti"},
+            {"requests.storage": "512Gi"},
+        ),
+        thing(
+            "v1",
+            "ResourceQuota",
+            "scoped",
+            spec={"hard": {"pods": "3"}, "scopes": ["BestEffort"]},
+            status={"hard": {"pods": "3"}, "used": {"pods": "0"}},
+        ),
+        deleted(quota("terminating", {"pods": "5"}, {"pods": "1"})),
         thing("v1", "ResourceQuota", "unset", spec={}),
     ]
 
@@ -707,13 +1008,22 @@ def poddisruptionbudgets() -> ARRAY:
         ),
         budget("share", {"maxUnavailable": "25%"}, currentHealthy=2, desiredHealthy=2, expectedPods=2),
         budget("zero", {"minAvailable": 0}),
+        budget("most", {"minAvailable": "90%"}, disruptionsAllowed=12, currentHealthy=120, expectedPods=120),
+        budget(
+            "everything", {"selector": {}, "maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
+        ),
+        thing(
+            "policy/v1", "PodDisruptionBudget", "unseen", spec={"selector": SELECTOR, "maxUnavailable": "0%"}
+        ),
+        deleted(budget("terminating", {"minAvailable": 1}, expectedPods=1)),
         budget("neither", {"selector": EXPRESSIONS}),
     ]
 
 
 def horizontalpodautoscalers() -> ARRAY:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+
     def autoscaler(name: str, metrics: ARRAY | None, current: ARRAY | None, **more: Any) -> Object:
-        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
         spec = {"scaleTargetRef": target, "maxReplicas": 10} | (
             {} if metrics is None else {"metrics": metrics}
         )
@@ -752,6 +1062,41 @@ def horizontalpodautoscalers() -> ARRAY:
         autoscaler("unset", [cpu], None, minReplicas=2),
         autoscaler("two", [cpu, memory], [now(cpu, **full), now(memory, **full)]),
         autoscaler("four", [cpu, memory, pods_, on], [now(cpu, **full)]),
+        autoscaler(
+            "three", [cpu, outside, pods_], [now(cpu, **full), now(outside, **full), now(pods_, **full)]
+        ),
+        autoscaler(
+            "other-target", [cpu], None, scaleTargetRef=target | {"kind": "StatefulSet", "name": "db"}
+        ),
+        thing(
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            "scaling-down",
+            spec={"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 12, "metrics": [cpu]},
+            status={
+                "currentReplicas": 11,
+                "desiredReplicas": 3,
+                "currentMetrics": [now(cpu, averageUtilization=7, averageValue="3m")],
+                "conditions": [
+                    condition("AbleToScale"),
+                    condition("ScalingActive"),
+                    condition("ScalingLimited", "False"),
+                ],
+            },
+        ),
+        thing(
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            "blind",
+            spec={"scaleTargetRef": target, "maxReplicas": 2, "metrics": [cpu]},
+            status={
+                "currentReplicas": 1,
+                "desiredReplicas": 0,
+                "currentMetrics": [{"type": ""}],
+                "conditions": [condition("ScalingActive", "False", "FailedGetResourceMetric", "no metrics")],
+            },
+        ),
+        deleted(autoscaler("terminating", [cpu], None)),
     ]
     for number, spec in enumerate(all_specs):
         cases.append(autoscaler(f"full-{number}", [spec], [now(spec, **full)]))
@@ -793,6 +1138,183 @@ def events() -> ARRAY:
         event("nothing", "", source={"component": "scheduler"}, **whole),
         event("never-last", "x", firstTimestamp=AGES[0], source={"host": "only-host"}),
         event("reported", "x", lastTimestamp=AGES[2], **reporter),
+        event("counted-without-times", "x", count=3, source={"component": "kubelet"}),
+        event("first-only", "x", firstTimestamp=AGES[0], count=1),
+        event("no-count", "x", **{key: older[key] for key in ("firstTimestamp", "lastTimestamp")}),
+        event("older-and-series", "x", series={"count": 4, "lastObservedTime": micro}, **older, **newer),
+        event("no-reason", "x\ty", reason="", type="", **older),
+        deleted(event("terminating", "x", **older)),
+    ]
+
+
+def ingressclasses() -> ARRAY:
+    def ingress_class(name: str, meta: Object | None = None, /, **parameters: str) -> Object:
+        spec: Object = {"controller": "example.test/controller"} | (
+            {"parameters": parameters} if parameters else {}
+        )
+        return thing("networking.k8s.io/v1", "IngressClass", f"kinds-{name}", meta=meta or {}, spec=spec)
+
+    mark = "ingressclass.kubernetes.io/is-default-class"
+    inside = {"scope": "Namespace", "namespace": "shop"}
+    return [
+        ingress_class("plain"),
+        ingress_class("default", {"annotations": {mark: "true"}}),
+        ingress_class("not-default", {"annotations": {mark: "false"}}),
+        ingress_class("settings", apiGroup="example.test", kind="Settings", name="outside"),
+        ingress_class("settings-inside", kind="ConfigMap", name="settings", **inside),
+        deleted(ingress_class("terminating")),
+    ]
+
+
+def networkpolicies() -> ARRAY:
+    def policy(name: str, selector: Object, **spec: Any) -> Object:
+        return thing("networking.k8s.io/v1", "NetworkPolicy", name, spec={"podSelector": selector} | spec)
+
+    team = {"namespaceSelector": {"matchLabels": {"team": "a"}}}
+    shop = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}
+    block = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "10.2.0.0/16"]}}
+    ports = [{"port": 80}, {"port": "metrics"}, {"port": 8000, "endPort": 8080}, {"protocol": "UDP"}]
+    peers = [{"podSelector": SELECTOR}, {"podSelector": {}}, team, shop | {"podSelector": SELECTOR}, block]
+    return [
+        policy("deny-all", {}, policyTypes=["Ingress", "Egress"]),
+        policy("allow-all", {}, ingress=[{}], egress=[{}]),
+        policy("labels", SELECTOR, ingress=[{"from": peers, "ports": ports}]),
+        policy(
+            "expressions", EXPRESSIONS, ingress=[{"from": [{"namespaceSelector": {}}]}, {"ports": ports[:1]}]
+        ),
+        policy("outward", SELECTOR, policyTypes=["Egress"], egress=[{"to": [block], "ports": ports[3:]}]),
+        policy("idle-rules", SELECTOR, policyTypes=["Egress"], ingress=[{"from": [team]}]),
+        deleted(policy("terminating", SELECTOR)),
+    ]
+
+
+def serviceaccounts() -> ARRAY:
+    return [
+        thing("v1", "ServiceAccount", "plain"),
+        thing("v1", "ServiceAccount", "no-token", automountServiceAccountToken=False),
+        thing(
+            "v1",
+            "ServiceAccount",
+            "everything",
+            automountServiceAccountToken=True,
+            imagePullSecrets=[{"name": "registry"}, {"name": "mirror"}],
+            secrets=[{"name": "token"}],
+        ),
+        deleted(thing("v1", "ServiceAccount", "terminating")),
+    ]
+
+
+RBAC = "rbac.authorization.k8s.io"
+READS_PODS = {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch"]}
+RULES = [
+    READS_PODS,
+    {"apiGroups": ["", "apps"], "resources": ["deployments", "secrets"], "verbs": ["patch", "get"]},
+    {
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "resourceNames": ["a", "b"],
+        "verbs": ["create", "update"],
+    },
+    {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+    {"apiGroups": [RBAC], "resources": ["roles"], "verbs": ["bind", "escalate"]},
+]
+
+
+def roles() -> ARRAY:
+    return [
+        thing(f"{RBAC}/v1", "Role", "reader", rules=[READS_PODS]),
+        thing(f"{RBAC}/v1", "Role", "many:rules", rules=RULES),
+        thing(f"{RBAC}/v1", "Role", "nothing"),
+        thing(f"{RBAC}/v1", "Role", "empty", rules=[]),
+        deleted(thing(f"{RBAC}/v1", "Role", "terminating", rules=[READS_PODS])),
+    ]
+
+
+def clusterroles() -> ARRAY:
+    def role(name: str, **fields: Any) -> Object:
+        return thing(f"{RBAC}/v1", "ClusterRole", f"kinds:{name}", **fields)
+
+    addresses = {"nonResourceURLs": ["/healthz", "/version/*"], "verbs": ["get"]}
+    gathers = {"clusterRoleSelectors": [{"matchLabels": {"kinds.test/gathered": "true"}}, EXPRESSIONS]}
+    return [
+        role("reader", rules=[READS_PODS]),
+        role("everything", rules=[*RULES, addresses]),
+        role("gathered", rules=[READS_PODS], meta={"labels": {"kinds.test/gathered": "yes"}}),
+        role("gathers", rules=[], aggregationRule=gathers),
+        role("nothing"),
+        deleted(role("terminating")),
+    ]
+
+
+USERS = [{"apiGroup": RBAC, "kind": "User", "name": name} for name in ("jane", "joe@example.test")]
+GROUPS = [
+    {"apiGroup": RBAC, "kind": "Group", "name": name} for name in ("ops", "system:serviceaccounts:shop")
+]
+ACCOUNTS = [{"kind": "ServiceAccount", "name": name, "namespace": "shop"} for name in ("web", "db")]
+
+
+def _bindings(kind: str, prefix: str, role_kind: str) -> ARRAY:
+    def binding(name: str, subjects: ARRAY | None, role: str = "kinds:no-such-role") -> Object:
+        given = {"apiGroup": RBAC, "kind": role_kind, "name": role}
+        who = {} if subjects is None else {"subjects": subjects}
+        return thing(f"{RBAC}/v1", kind, f"{prefix}{name}", roleRef=given, **who)
+
+    nobody = {"apiGroup": RBAC, "kind": "User", "name": "system:anonymous"}
+    return [
+        binding("users", USERS),
+        binding("groups", GROUPS),
+        binding("accounts", ACCOUNTS),
+        binding("mixed", [*ACCOUNTS[:1], *USERS[:1], *GROUPS[:1], *USERS[1:]]),
+        binding("nobody", None),
+        binding("empty", []),
+        binding("anonymous", [nobody]),
+        deleted(binding("terminating", USERS)),
+    ]
+
+
+def rolebindings() -> ARRAY:
+    signed_in = [{"apiGroup": RBAC, "kind": "Group", "name": "system:authenticated"}]
+    given = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"}
+    everybody = thing(f"{RBAC}/v1", "RoleBinding", "everybody", roleRef=given, subjects=signed_in)
+    return [*_bindings("RoleBinding", "", "Role"), everybody]
+
+
+def clusterrolebindings() -> ARRAY:
+    return _bindings("ClusterRoleBinding", "kinds:", "ClusterRole")
+
+
+def limitranges() -> ARRAY:
+    def limit_range(name: str, *limits: Object) -> Object:
+        return thing("v1", "LimitRange", name, spec={"limits": list(limits)})
+
+    container_ = {
+        "type": "Container",
+        "min": {"cpu": "50m"},
+        "max": {"cpu": "2", "memory": "1.5Gi"},
+        "default": {"cpu": "500m", "memory": "256Mi"},
+        "defaultRequest": {"cpu": "100m"},
+        "maxLimitRequestRatio": {"cpu": "10"},
+    }
+    claim = {"type": "PersistentVolumeClaim", "min": {"storage": "1Gi"}, "max": {"storage": "100Gi"}}
+    return [
+        limit_range("all", container_, {"type": "Pod", "max": {"cpu": "4"}}, claim),
+        limit_range("claims", claim),
+        limit_range("nothing"),
+        limit_range("nothing-of-pods", {"type": "Pod"}),
+        deleted(limit_range("terminating", claim)),
+    ]
+
+
+def priorityclasses() -> ARRAY:
+    def priority(name: str, value: int, **fields: Any) -> Object:
+        return thing("scheduling.k8s.io/v1", "PriorityClass", f"kinds-{name}", value=value, **fields)
+
+    return [
+        priority("plain", 1000),
+        priority("high", 1_000_000_000, description="For what must not wait"),
+        priority("low", -10, preemptionPolicy="Never"),
+        priority("default", 0, globalDefault=True, preemptionPolicy="PreemptLowerPriority"),
+        deleted(priority("terminating", 5)),
     ]
 
 
@@ -802,5 +1324,7 @@ SHAPES = {
         pods, deployments, replicasets, statefulsets, daemonsets, jobs, cronjobs, services, ingresses, endpointslices,
         configmaps, secrets, persistentvolumeclaims, persistentvolumes, storageclasses, nodes, namespaces,
         resourcequotas, poddisruptionbudgets, horizontalpodautoscalers, events,
+        ingressclasses, networkpolicies, serviceaccounts, roles, clusterroles, rolebindings, clusterrolebindings,
+        limitranges, priorityclasses,
     )
 }  # fmt: skip

@@ -1,0 +1,26 @@
+"""ClusterRoleBindings: who has which rights in the whole cluster."""
+
+from __future__ import annotations
+
+from .base import GVR, Detail, Kind
+from .rbac import Binding, binding_columns, binding_detail, binding_row
+
+
+def detail(binding: Binding) -> Detail:
+    """The facts of the ClusterRoleBinding's page."""
+    return binding_detail(binding, "in the whole cluster")
+
+
+CLUSTERROLEBINDINGS: Kind[Binding] = Kind(
+    gvr=GVR("rbac.authorization.k8s.io", "v1", "clusterrolebindings", namespaced=False),
+    kind="ClusterRoleBinding",
+    title="ClusterRoleBindings",
+    singular="ClusterRoleBinding",
+    section="Access",
+    rare=True,
+    type=Binding,
+    columns=binding_columns(),
+    row=binding_row,
+    detail=detail,
+    explain="A ClusterRoleBinding gives the rights of a ClusterRole, in every namespace, to those it names.",
+)

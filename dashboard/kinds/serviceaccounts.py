@@ -1,0 +1,74 @@
+"""ServiceAccounts: who pods are, towards the API server and towards image registries."""
+
+from __future__ import annotations
+
+from .base import GVR, Cell, Detail, Fact, Kind, Row
+from .facts import link, page
+from .meta import LocalObjectReference, Object
+from .rows import AGE_HELP, NAME_HELP, age, col, columns, deleted_state, make_row, sort_keys
+
+
+class ServiceAccount(Object, frozen=True, gc=False):
+    """v1 ServiceAccount."""
+
+    secrets: tuple[LocalObjectReference, ...] | None = None
+    image_pull_secrets: tuple[LocalObjectReference, ...] | None = None
+    automount_service_account_token: bool | None = None
+
+    @property
+    def user_name(self) -> str:
+        """The name that access rules know it by."""
+        return f"system:serviceaccount:{self.metadata.namespace}:{self.metadata.name}"
+
+
+COLUMNS = columns(col("Name", NAME_HELP), col("Age", AGE_HELP))
+
+
+def row(account: ServiceAccount) -> Row:
+    """The row, as ``printServiceAccount`` writes it."""
+    meta = account.metadata
+    cells = (Cell(meta.name), age(meta.creation_timestamp))
+    return make_row(meta, cells, sort_keys(cells), *deleted_state(meta))
+
+
+def detail(account: ServiceAccount) -> Detail:
+    """The facts of the ServiceAccount's page."""
+    meta = account.metadata
+    mounts = account.automount_service_account_token is not False
+    token = (
+        "they get its token unless they decline it" if mounts else "they get no token unless they ask for it"
+    )
+    facts = [
+        Fact("User name", account.user_name, "in access rules and audit logs"),
+        Fact(
+            "Token in pods",
+            "Yes" if mounts else "No",
+            "a pod can decline it (automountServiceAccountToken: false)"
+            if mounts
+            else "a pod can ask for it (automountServiceAccountToken: true)",
+        ),
+    ]
+    for used in account.image_pull_secrets or ():
+        to = link("Secret", meta.namespace, used.name)
+        facts.append(Fact("Image pull secret", used.name, "for the images of its pods", to))
+    facts += [
+        Fact("Secret", kept.name, "named by it", link("Secret", meta.namespace, kept.name))
+        for kept in account.secrets or ()
+    ]
+    who = "pods that name no other account" if meta.name == "default" else "pods that name it"
+    return page(meta, f"The identity of {who}; {token}", facts)
+
+
+SERVICEACCOUNTS: Kind[ServiceAccount] = Kind(
+    gvr=GVR("", "v1", "serviceaccounts"),
+    kind="ServiceAccount",
+    title="ServiceAccounts",
+    singular="ServiceAccount",
+    section="Access",
+    short_names=("sa",),
+    type=ServiceAccount,
+    columns=COLUMNS,
+    row=row,
+    detail=detail,
+    explain="A ServiceAccount is who a pod is; bindings give it rights, and it can bring passwords for images.",
+)

@@ -1,0 +1,189 @@
+"""What the pages of rights, network policies and limits say in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Detail, Table
+from dashboard.kinds.rbac import power
+
+from .shapes import RBAC, thing
+from .test_judgements import decoded, detail_of, row_of
+from .test_rows import fixture
+
+
+def words(table: Table) -> list[tuple[str, ...]]:
+    return [
+        tuple(f"{entry.text} ({entry.note})" if entry.note else entry.text for entry in row)
+        for row in table.rows
+    ]
+
+
+def fact(detail: Detail, label: str) -> list[str]:
+    return [f"{each.value}: {each.note}".strip(": ") for each in detail.facts if each.label == label]
+
+
+@pytest.mark.parametrize(
+    ("verbs", "said"),
+    [
+        (["get", "list", "watch"], "read"),
+        (["create"], "create"),
+        (["delete", "deletecollection"], "delete"),
+        (["update", "patch"], "change"),
+        (["deletecollection"], "change"),
+        (["get", "patch"], "read and change"),
+        (["*", "get"], "do anything with"),
+        (["impersonate"], "impersonate"),
+        (["use", "get"], "read and use"),
+        ([], "do nothing with"),
+    ],
+)
+def test_verbs_in_words(verbs: list[str], said: str) -> None:
+    assert power(verbs) == said
+
+
+def test_rules_in_words() -> None:
+    detail = detail_of("roles", "many:rules")
+    assert detail.sentence == (
+        "In namespace kinds-capture, whoever is bound to it may do anything with every resource, "
+        "read pods and pods/log and 3 more kinds of rights."
+    )
+    (table,) = detail.tables
+    assert table.columns == ("May", "On", "Only those named")
+    assert words(table) == [
+        ("get, list, watch (read)", "pods, pods/log", ""),
+        (
+            "patch, get (read and change)",
+            "deployments, secrets (confidential values; of API groups the core and apps)",
+            "",
+        ),
+        ("create, update (change)", "configmaps", "a, b (create has no name to compare)"),
+        ("any verb (do anything)", "every resource (of every API group)", ""),
+        (
+            "bind, escalate (bind and escalate: a way to get more rights)",
+            "roles (of API group rbac.authorization.k8s.io)",
+            "",
+        ),
+    ]  # fmt: skip
+
+
+def test_a_role_without_rules_and_one_that_gathers_them() -> None:
+    assert detail_of("roles", "nothing").sentence.endswith("may do nothing.")
+    assert detail_of("roles", "nothing").tables[0].empty == "Nothing: it has no rules."
+    gathers = fact(detail_of("clusterroles", "kinds:gathers"), "Gathers ClusterRoles")[0]
+    assert gathers.startswith("kinds.test/gathered=true:")
+
+
+def test_a_column_that_says_nothing_is_left_out() -> None:
+    assert detail_of("roles", "reader").tables[0].columns == ("May", "On")
+    assert detail_of("limitranges", "claims").tables[0].columns == ("Each", "Resource", "At least", "At most")
+
+
+def test_who_gets_what_by_a_binding() -> None:
+    detail = detail_of("rolebindings", "mixed")
+    assert detail.sentence.startswith(
+        "Gives Role kinds:no-such-role to service account shop/web, user jane and 2 more"
+    )
+    (table,) = detail.tables
+    assert words(table)[:2] == [("ServiceAccount", "web", "shop"), ("User", "jane", "")]
+    link = table.rows[0][1].link
+    assert link is not None
+    assert (link.plural, link.namespace, link.name) == ("serviceaccounts", "shop", "web")
+    assert detail_of("clusterrolebindings", "kinds:groups").sentence == (
+        "Gives ClusterRole kinds:no-such-role to group ops and every service account of namespace shop, "
+        "in the whole cluster."
+    )
+
+
+def test_a_binding_leads_to_its_role_where_that_is() -> None:
+    (given,) = [each.link for each in detail_of("rolebindings", "users").facts if each.label == "Gives"]
+    assert given is not None
+    assert (given.plural, given.namespace) == ("roles", "kinds-capture")
+    (given,) = [each.link for each in detail_of("rolebindings", "everybody").facts if each.label == "Gives"]
+    assert given is not None
+    assert (given.plural, given.namespace, given.name) == ("clusterroles", "", "cluster-admin")
+
+
+@pytest.mark.parametrize(
+    ("role", "subject", "state"),
+    [
+        ("cluster-admin", "system:authenticated", "bad"),
+        ("cluster-admin", "system:unauthenticated", "bad"),
+        ("view", "system:unauthenticated", "warn"),
+        ("view", "system:authenticated", "ok"),
+        ("system:public-info-viewer", "system:unauthenticated", "ok"),
+        ("cluster-admin", "system:masters", "ok"),
+    ],
+)
+def test_rights_for_everybody_are_marked(role: str, subject: str, state: str) -> None:
+    group = {"apiGroup": RBAC, "kind": "Group", "name": subject}
+    given: dict[str, Any] = {"roleRef": {"kind": "ClusterRole", "name": role}, "subjects": [group]}
+    binding = decoded("clusterrolebindings", thing(f"{RBAC}/v1", "ClusterRoleBinding", "b", **given))
+    assert KINDS["clusterrolebindings"].row(binding).state == state
+
+
+def test_what_a_policy_lets_in_and_out() -> None:
+    detail = detail_of("networkpolicies", "labels")
+    assert detail.sentence == (
+        "Guards pods with app=web of namespace kinds-capture: lets only what its rules name in."
+    )
+    assert fact(detail, "Going out") == ["everything: unless another policy guards it"]
+    (table,) = detail.tables
+    ports = "80/TCP, metrics/TCP, 8000–8080/TCP, every UDP port"
+    assert words(table) == [
+        ("pods with app=web of this namespace", ports),
+        ("every pod of this namespace", ports),
+        ("every pod of namespaces with team=a", ports),
+        ("pods with app=web of namespace shop", ports),
+        ("addresses 10.0.0.0/8, except 10.1.0.0/16, 10.2.0.0/16", ports),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("deny-all", "lets nothing in and nothing out."),
+        ("allow-all", "lets everything in and everything out."),
+        ("outward", "lets only what its rules name out."),
+    ],
+)
+def test_policies_in_a_sentence(name: str, said: str) -> None:
+    assert detail_of("networkpolicies", name).sentence.endswith(said)
+
+
+def test_rules_of_an_unguarded_direction_are_marked() -> None:
+    row = row_of("networkpolicies", "idle-rules")
+    assert (row.state, row.reason) == (
+        "warn",
+        "its Ingress rules count for nothing: policyTypes lacks Ingress",
+    )
+
+
+def test_limits_in_a_table() -> None:
+    detail = detail_of("limitranges", "all")
+    assert detail.sentence.startswith("Limits what each container, pod and volume claim of namespace")
+    assert words(detail.tables[0]) == [
+        ("container", "cpu", "50m", "2", "100m", "500m", "10"),
+        ("container", "memory", "", "1536Mi", "256Mi", "256Mi", ""),
+        ("pod", "cpu", "", "4", "", "", ""),
+        ("volume claim", "storage", "1Gi", "100Gi", "", "", ""),
+    ]
+
+
+def test_an_account_tells_of_its_token_and_its_secrets() -> None:
+    detail = detail_of("serviceaccounts", "everything")
+    assert detail.sentence == "The identity of pods that name it; they get its token unless they decline it."
+    assert [one.partition(":")[0] for one in fact(detail, "Image pull secret")] == ["registry", "mirror"]
+    assert fact(detail_of("serviceaccounts", "no-token"), "Token in pods")[0].startswith("No")
+
+
+def test_links_of_tables_lead_to_pages_that_exist() -> None:
+    for plural in KINDS:
+        for name in fixture(plural)["cases"]:
+            entries = [
+                entry for table in detail_of(plural, name).tables for row in table.rows for entry in row
+            ]
+            assert all(entry.link is None or entry.link.plural in {"", *KINDS} for entry in entries)
