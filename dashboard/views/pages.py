@@ -23,6 +23,7 @@ from dashboard.live.screen import Screen
 from dashboard.live.screens.common import freshness, visibility
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
+from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.queries.lists import PAGE_SIZE, Listing
 from dashboard.queries.objects import object_read
@@ -81,6 +82,13 @@ async def home(request: HttpRequest) -> HttpResponseBase:
 async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
     cluster = runtime.open(context)
     return await page(request, cluster, OverviewScreen(cluster, request.GET), title="Overview")
+
+
+@require_safe
+@clear_errors
+async def map_(request: HttpRequest, context: str) -> HttpResponseBase:
+    cluster = runtime.open(context)
+    return await page(request, cluster, MapScreen(cluster, request.GET), title="Map")
 
 
 @require_safe

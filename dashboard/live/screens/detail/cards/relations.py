@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Any
 
 from dashboard import render
@@ -23,6 +22,10 @@ OPEN = 5  # rows of a kind that stand open; the rest is folded
 ROWS = 200  # on the whole card (rule 2 of the design)
 SOURCES = frozenset(KINDS) - {"events"}
 CONFIGURATION = ("ConfigMap", "Secret")
+Way = tuple[str, str, str]  # how, what it means, what a change would do
+# As in the menu, but what controllers make comes after what people wrote.
+_LAST = ("endpointslices", "replicasets", "pods")
+_ORDER = {plural: at for at, plural in enumerate((*(one for one in KINDS if one not in _LAST), *_LAST))}
 
 
 class RelationsCard(Card):
@@ -56,26 +59,27 @@ class RelationsCard(Card):
         return Snapshot(regions={"relations": render.region("relations", region)})
 
     def _groups(self, obj: Any, relations: Relations, room: Room, *, mine: bool) -> list[dict[str, Any]]:
-        """The relations by kind, in the order of the menu, worst first within each."""
-        order = {plural: at for at, plural in enumerate(KINDS)}
-        refs = sorted(relations, key=lambda ref: (order.get(ref.plural, len(order)), ref.kind))
-        groups = []
-        for (kind, plural), group in groupby(refs, key=lambda ref: (ref.kind, ref.plural)):
-            rows = sorted((self._state(ref) | {"ref": ref} for ref in group), key=_worst_first)
-            shown = room.take(rows)
-            made = [self._row(obj, row, relations[row["ref"]], mine=mine) for row in shown]
-            groups.append(
+        """The relations by kind and by how, worst first within each."""
+        ways = {ref: tuple(self._ways(obj, ref, found, mine=mine)) for ref, found in relations.items()}
+        groups: dict[tuple[int, str, tuple[Way, ...]], list[Ref]] = {}
+        for ref, told in ways.items():
+            groups.setdefault((_ORDER.get(ref.plural, len(_ORDER)), ref.kind, told), []).append(ref)
+        made = []
+        for (_, kind, told), refs in sorted(groups.items()):
+            rows = sorted((self._state(ref) | {"ref": ref} for ref in refs), key=_worst_first)
+            shown = [self._row(obj, row, relations[row["ref"]], mine=mine) for row in room.take(rows)]
+            plural = refs[0].plural
+            made.append(
                 {
-                    "kind": kind,
                     "title": KINDS[plural].title if plural in KINDS and len(rows) > 1 else kind,
-                    "explain": KINDS[plural].explain if plural in KINDS else "",
                     "count": len(rows),
-                    "rows": made[:OPEN],
-                    "folded": made[OPEN:],
+                    "ways": told,
+                    "rows": shown[:OPEN],
+                    "folded": shown[OPEN:],
                     "left_out": len(rows) - len(shown),
                 }
             )
-        return groups
+        return made
 
     def _state(self, ref: Ref) -> dict[str, Any]:
         """How the other is, where the user may know; ``missing`` when there is none of that name."""
@@ -102,17 +106,15 @@ class RelationsCard(Card):
             "state": "warn" if missing and not optional else found["state"],
             "word": ("Not there, which is allowed" if optional else "Missing") if missing else "",
             "reason": found["reason"],
-            "ways": list(self._ways(obj, ref, ways, mine=mine)),
         }
 
     def _needed(self, obj: Any, ref: Ref) -> bool:
         plural = self.screen.kind.plural
         return plural == "ingresses" or needed(plural, obj, ref)
 
-    def _ways(self, obj: Any, ref: Ref, ways: tuple[str, ...], *, mine: bool) -> Iterator[dict[str, str]]:
+    def _ways(self, obj: Any, ref: Ref, ways: tuple[str, ...], *, mine: bool) -> Iterator[Way]:
         """Each way with what it means and, of a ConfigMap or Secret, what a change of it would do there."""
         here = self.screen.kind
-        user_kind = here.kind if mine else ref.kind
         used = ref if mine else Ref(here.kind, self.screen.namespace, self.screen.name, here.plural)
         effects = {}
         if used.kind in CONFIGURATION:
@@ -122,11 +124,8 @@ class RelationsCard(Card):
         for way in ways:
             if way == "volume" and "subPath" in effects and "volume" not in effects:
                 continue  # only single files of it are mounted
-            yield {
-                "how": way,
-                "words": words(user_kind, way, of_user=not mine),
-                "effect": WORDS[effects[way]] if way in effects else "",
-            }
+            effect = WORDS[effects[way]] if way in effects else ""
+            yield way, words(here.kind if mine else ref.kind, way, of_user=not mine), effect
 
 
 class Room:

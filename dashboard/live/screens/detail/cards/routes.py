@@ -6,9 +6,10 @@ from typing import Any
 
 from dashboard import render
 from dashboard.insight.traffic import Route, routes, service_ends
+from dashboard.insight.usedby import ref_of
 from dashboard.kinds.base import Detail, Kind
-from dashboard.kinds.rows import plural
-from dashboard.live.screens.common import object_url
+from dashboard.kinds.rows import listed, plural
+from dashboard.live.screens.common import map_url, object_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.relations import Sight
 
@@ -28,6 +29,7 @@ class RoutesCard(Card):
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         found = routes(self.screen.runtime.reader, obj)
         region = {
+            "map": map_url(self.screen.runtime, ref_of("ingresses", obj)),
             "routes": [self._row(route) for route in found[:SHOWN]],
             "left_out": max(0, len(found) - SHOWN),
         }
@@ -62,5 +64,15 @@ class RoutesCard(Card):
         ends = service_ends(self.screen.runtime.reader, route.service)
         if not ends.total:
             return "bad", "no pods behind it: requests get 503", url
+        at = sorted(
+            {
+                port.number
+                for end in ends.pods
+                for port in end.ports
+                if port.port is route.port and port.number
+            }
+        )
         words = f"{ends.ready} of {plural(ends.total, 'pod')} ready"
+        if at:
+            words += f", at port{'s' if len(at) > 1 else ''} {listed(map(str, at))}"
         return ("ok" if ends.ready == ends.total else "warn" if ends.ready else "bad"), words, url
