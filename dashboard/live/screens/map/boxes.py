@@ -19,6 +19,7 @@ from dashboard.queries.seen import Seen
 
 Box = dict[str, Any]
 CAPTIONS = ("Ingresses", "Services", "Workloads and their pods", "Configuration and storage", "Nodes")
+NOUNS = ("Ingress", "Service", "workload", "object", "node")
 SQUARES = 80  # pods of a workload drawn one by one; of more, only the counts are told
 STATES: tuple[State, ...] = ("bad", "warn", "info", "ok", "done")
 
@@ -32,7 +33,7 @@ class Limits:
     pods: int = 0
 
 
-WIDE, CLOSE = Limits(), Limits(boxes=40, nodes=20, pods=40)
+WIDE, TIGHT, CLOSE = Limits(), Limits(boxes=5, nodes=0), Limits(boxes=40, nodes=20, pods=40)
 
 
 def key_of(ref: Ref) -> str:
@@ -57,10 +58,19 @@ class Boxes:
         self.limits = limits
         self.focus = focus
 
+        self._states: dict[App, State] = {}
+        self._rows: dict[Ref, Row | None] = {}
+
     def state(self, app: App) -> State:
-        """The worst of its own objects; nodes speak for themselves."""
-        refs = (*app.ingresses, *app.services, *app.reads, *(one.ref for one in app.workloads))
-        return min((self._judge(ref)[0] for ref in refs), key=RANK.__getitem__, default="ok")
+        """The worst of its objects and pods; nodes speak for themselves."""
+        if app not in self._states:
+            refs = (*app.ingresses, *app.services, *app.reads, *(one.ref for one in app.workloads))
+            states = {self._judge(ref)[0] for ref in refs}
+            states |= {
+                self.runtime.reader.row("pods", pod).state for one in app.workloads for pod in one.pods
+            }
+            self._states[app] = min(states, key=RANK.__getitem__, default="ok")
+        return self._states[app]
 
     def columns(self, app: App) -> list[dict[str, Any]]:
         """The five columns, each with its boxes in order and, in words, what there is no room for."""
@@ -91,9 +101,9 @@ class Boxes:
             {
                 "caption": caption,
                 "boxes": [make(ref) | {"to": " ".join(ends.get(ref, ()))} for ref in refs],
-                "more": len(every) - len(refs),
+                "more": _more(len(every) - len(refs), len(refs), noun),
             }
-            for caption, refs, every, make in zip(CAPTIONS, shown, whole, draw, strict=True)
+            for caption, noun, refs, every, make in zip(CAPTIONS, NOUNS, shown, whole, draw, strict=True)
         ]
 
     def alone(self, app: App) -> Box:
@@ -107,8 +117,10 @@ class Boxes:
 
     def row(self, ref: Ref) -> Row | None:
         """The row of an object that the user may list."""
-        obj = self.seen.get(ref.plural, ref.namespace, ref.name) if ref.plural else None
-        return None if obj is None else self.runtime.reader.judged_row(ref.plural, obj)
+        if ref not in self._rows:
+            obj = self.seen.get(ref.plural, ref.namespace, ref.name) if ref.plural else None
+            self._rows[ref] = None if obj is None else self.runtime.reader.judged_row(ref.plural, obj)
+        return self._rows[ref]
 
     def missing(self, ref: Ref) -> bool:
         """Whether something names it and there is none; no, while the kind is not fully known."""
@@ -125,9 +137,9 @@ class Boxes:
             return row.state, row.reason
         return ("bad", "missing") if self.missing(ref) else ("ok", "")
 
-    def _chosen(self, refs: Sequence[Ref], most: int = 0) -> list[Ref]:
+    def _chosen(self, refs: Sequence[Ref], most: int | None = None) -> list[Ref]:
         """As many as there is room for, those that need a look before others, in the given order."""
-        most = most or self.limits.boxes
+        most = self.limits.boxes if most is None else most
         if len(refs) <= most:
             return list(refs)
         worst = sorted(refs, key=lambda ref: (ref != self.focus, RANK[self._judge(ref)[0]]))[:most]
@@ -200,6 +212,19 @@ class Boxes:
             if (target.kind, target.name) == (ref.kind, ref.name):
                 return f"{one.spec.min_replicas or 1} to {one.spec.max_replicas} pods, by its autoscaler"
         return ""
+
+
+def size(app: App, limits: Limits) -> int:
+    """How many boxes an application takes."""
+    nodes = len({name for one in app.workloads for name in one.nodes})
+    columns = (app.ingresses, app.services, app.workloads, app.reads)
+    return sum(min(len(column), limits.boxes) for column in columns) + min(nodes, limits.nodes)
+
+
+def _more(left: int, shown: int, noun: str) -> str:
+    if not left:
+        return ""
+    return f"and {left} more" if shown else plural(left, noun)
 
 
 def _ports(service: Any) -> str:

@@ -23,7 +23,7 @@ from dashboard.queries.lists import RANK
 from dashboard.queries.relations import owners
 from dashboard.queries.seen import Seen
 
-from .boxes import CAPTIONS, CLOSE, WIDE, Boxes, key_of, readers
+from .boxes import CAPTIONS, CLOSE, TIGHT, WIDE, Boxes, Limits, key_of, readers, size
 from .table import table_rows
 
 MOST = 200  # boxes on the page, and rows of the table (rule 2 of the design)
@@ -67,7 +67,7 @@ class MapScreen(Screen):
             app for area in found for app in area.apps if wanted is None or not wanted.isdisjoint(app.refs)
         ]
         counts = readers(app for area in found for app in area.apps)
-        boxes = Boxes(self.runtime, seen, counts, CLOSE if self.focus else WIDE, self.focus)
+        boxes = Boxes(self.runtime, seen, counts, self._limits(apps), self.focus)
         drawn = _fitting(boxes, apps)
         rows = [row for app in apps for row in table_rows(boxes, app)][:MOST]
         return Snapshot(
@@ -82,6 +82,11 @@ class MapScreen(Screen):
                 "map-rows": {row["id"]: render.partial("map_row", {"row": row}) for row in rows},
             },
         )
+
+    def _limits(self, apps: Sequence[App]) -> Limits:
+        if self.focus is not None:
+            return CLOSE
+        return WIDE if sum(size(app, WIDE) for app in apps) <= MOST else TIGHT
 
     def _namespaces(self) -> list[str]:
         there = frozenset[str]().union(*(self.runtime.cache.store(each).namespaces() for each in READ)) - {""}
