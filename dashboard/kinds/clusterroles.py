@@ -44,10 +44,8 @@ def row(role: ClusterRole) -> Row:
 def detail(role: ClusterRole) -> Detail:
     """The facts of the ClusterRole's page."""
     meta, rules = role.metadata, role.rules or ()
-    facts = [
-        Fact("By a ClusterRoleBinding", "counts in the whole cluster"),
-        Fact("By a RoleBinding", "counts in the namespace of the binding"),
-    ]
+    where = "by a ClusterRoleBinding, or by a RoleBinding there"
+    facts = [Fact("Counts", "in the whole cluster or in one namespace", where)]
     if role.aggregation_rule is not None:
         gathered = role.aggregation_rule.cluster_role_selectors or ()
         note = "a controller copies their rules into this one"

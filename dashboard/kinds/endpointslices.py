@@ -29,6 +29,7 @@ class Endpoint(Struct, frozen=True, gc=False):
     target_ref: ObjectReference | None = None
     node_name: str = ""
     zone: str = ""
+    hostname: str = ""
 
     @property
     def ready(self) -> bool:

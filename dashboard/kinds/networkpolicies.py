@@ -17,6 +17,7 @@ from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, sort_keys
 from .selectors import LabelSelector, format_label_selector
 
 _UNGUARDED = "unless another policy guards it"
+_NAMED = "only what its rules name"
 _NAME_LABEL = "kubernetes.io/metadata.name="
 
 
@@ -129,8 +130,8 @@ def detail(policy: NetworkPolicy) -> Detail:
         Fact("Other policies", "can let more through", "none can take away what this one lets through"),
         Fact("Enforced by", "the network plugin", "a cluster whose plugin knows no policies ignores it"),
     ]
-    said = [f"lets {_amount(incoming)} in"] if inward else []
-    said += [f"{'' if inward else 'lets '}{_amount(outgoing)} out"] if outward else []
+    said = [_let(incoming, "in")] if inward else []
+    said += [_let(outgoing, "out")] if outward else []
     sentence = f"Guards {pods} of namespace {meta.namespace}: {' and '.join(said) or 'neither way'}"
     return page(meta, sentence, facts, reason=judge(policy)[1], tables=tuple(tables))
 
@@ -141,9 +142,12 @@ Directed = Sequence[tuple[tuple[Peer, ...] | None, tuple[PolicyPort, ...] | None
 def _amount(rules: Directed) -> str:
     if not rules:
         return "nothing"
-    return (
-        "everything" if any(not peers and not ports for peers, ports in rules) else "only what its rules name"
-    )
+    return "everything" if any(not peers and not ports for peers, ports in rules) else _NAMED
+
+
+def _let(rules: Directed, way: str) -> str:
+    amount = _amount(rules)
+    return f"lets {way} {amount}" if amount == _NAMED else f"lets {amount} {way}"
 
 
 def _directed(title: str, head: str, rules: Directed, empty: str) -> Table:

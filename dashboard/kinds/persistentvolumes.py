@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import msgspec
+
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import link, page
 from .meta import Object, ObjectReference, Struct
-from .podspec import NodeSelector
+from .podspec import NodeSelector, Present
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
 from .volumes import MODES_HELP, StorageMeta, access_modes, size_key, storage_class
 
@@ -57,6 +61,8 @@ class VolumeSpec(Struct, frozen=True, gc=False):
     volume_attributes_class_name: str | None = None
     volume_mode: str | None = None
     csi: VolumeDriver | None = None
+    host_path: Present | None = None
+    on_disk: Present | None = msgspec.field(name="local", default=None)
     node_affinity: VolumeNodeAffinity | None = None
 
 
@@ -84,6 +90,34 @@ class PersistentVolume(Object, frozen=True, gc=False):
     def capacity(self) -> str:
         """Its size, as a quantity."""
         return (self.spec.capacity or {}).get("storage", "0")
+
+    @property
+    def local(self) -> bool:
+        """Whether it is on a node's own disk: by its type, or since only named nodes reach it."""
+        return self.spec.host_path is not None or self.spec.on_disk is not None or bool(self.only_on)
+
+    @property
+    def only_on(self) -> tuple[str, ...]:
+        """The nodes that alone reach it, sorted; () when that does not go by a node's name."""
+        return self._topology(lambda key: key == "kubernetes.io/hostname" or key.endswith("/node"))
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones from which it can be reached, sorted; () when that does not go by zone."""
+        return self._topology(lambda key: key.endswith("/zone"))
+
+    def _topology(self, wanted: Callable[[str], bool]) -> tuple[str, ...]:
+        affinity = self.spec.node_affinity
+        terms = (affinity.required.node_selector_terms if affinity and affinity.required else None) or ()
+        found = {
+            value
+            for term in terms
+            for one in (*(term.match_expressions or ()), *(term.match_fields or ()))
+            if one.operator == "In"
+            and wanted("kubernetes.io/hostname" if one.key == "metadata.name" else one.key)
+            for value in one.values or ()
+        }
+        return tuple(sorted(found))
 
 
 COLUMNS = columns(

@@ -209,7 +209,7 @@ class AzureFile(Struct, frozen=True, gc=False):
 
 
 class Present(Struct, frozen=True, gc=False):
-    """Only that the field is there (an ephemeral volume's claim is named after pod and volume)."""
+    """Only that the field is there: what kind of volume it is, or that an ephemeral one has a claim of its own."""
 
 
 class Volume(Struct, frozen=True, gc=False):
@@ -232,6 +232,18 @@ class Volume(Struct, frozen=True, gc=False):
     flex_volume: SecretRefSource | None = None
     scale_io: SecretRefSource | None = msgspec.field(name="scaleIO", default=None)
     storageos: SecretRefSource | None = None
+    downward_api: Present | None = msgspec.field(name="downwardAPI", default=None)
+    image: Present | None = None
+    nfs: Present | None = None
+    fc: Present | None = None
+    glusterfs: Present | None = None
+    cinder: Present | None = None
+    quobyte: Present | None = None
+    azure_disk: Present | None = None
+    vsphere_volume: Present | None = None
+    portworx_volume: Present | None = None
+    gce_persistent_disk: Present | None = None
+    aws_elastic_block_store: Present | None = msgspec.field(name="awsElasticBlockStore", default=None)
 
 
 class Named(Struct, frozen=True, gc=False):

@@ -87,6 +87,16 @@ def format_quantity(value: Decimal, form: Form = "DecimalSI") -> str:
     return f"{sign}{mantissa}{_DECIMAL[exponent]}"
 
 
+def format_bytes(count: int) -> str:
+    """An amount of bytes as people read it, in the largest binary unit: ``512 B``, ``1.5 GiB``, ``10 GiB``."""
+    amount, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:.3g} {unit}" if amount < 1000 else f"{amount:.0f} {unit}"
+
+
 def _binary(whole: int) -> str:
     power = 0
     while whole % 1024 == 0 and power < len(_BINARY) - 1:

@@ -97,8 +97,13 @@ def allowed(rules: Sequence[PolicyRule]) -> str:
     for rule in rules:
         things.setdefault(power(rule.verbs), []).extend(_things(rule))
     most_first = sorted(things.items(), key=lambda each: each[0] != _ANYTHING)
-    clauses = [f"{verb} {listed(dict.fromkeys(named))}" for verb, named in most_first]
+    clauses = [f"{verb} {listed(_wholes_first(named))}" for verb, named in most_first]
     return listed(clauses, "more kinds of rights")
+
+
+def _wholes_first(things: Iterable[str]) -> list[str]:
+    """Each once; ``pods`` says more than ``pods/exec`` does."""
+    return sorted(dict.fromkeys(things), key=lambda thing: "/" in thing)
 
 
 def _things(rule: PolicyRule) -> list[str]:

@@ -1,36 +1,35 @@
-"""The cache as one user may see it: rules that read through this cannot tell what the user may not list."""
+"""The cache as one user may see it: ``insight`` reads through this where its words are about other objects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-
-from dashboard.kinds import KINDS
 
 from .access import Visible
 from .reader import Reader
-from .relations import Sight
 
 
-@dataclass(frozen=True)
 class Seen:
-    """Fulfils the protocol through which ``insight`` reads."""
+    """Fulfils the protocol of ``insight``. A kind that is not in ``visible`` was not asked for, and is not seen."""
 
-    reader: Reader
-    visible: Mapping[str, Visible]
+    def __init__(self, reader: Reader, visible: Mapping[str, Visible]) -> None:
+        self._reader = reader
+        self._visible = visible
 
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
-        """Every object of a kind that the user may list, in one namespace or in all."""
-        if plural not in KINDS or plural not in self.visible:
-            return []
+        """Every object of a kind that may be seen, in one namespace or in all."""
         chosen = frozenset({namespace}) if namespace else None
-        if not KINDS[plural].gvr.namespaced:
-            chosen = None
-        return self.reader.cache.store(plural).values(self.visible[plural].within(chosen))
+        scopes = self._scopes(plural, chosen)
+        return self._reader.all(plural, namespace) if scopes == chosen else self._within(plural, scopes)
 
     def get(self, plural: str, namespace: str, name: str) -> Any | None:
-        """One object, where the user may list it."""
-        return (
-            self.reader.get(plural, namespace, name) if Sight(self.visible).all(plural, namespace) else None
-        )
+        """The object, or None when it is not there or may not be seen."""
+        chosen = frozenset({namespace}) if namespace else None
+        return self._reader.get(plural, namespace, name) if self._scopes(plural, chosen) == chosen else None
+
+    def _within(self, plural: str, scopes: frozenset[str] | None) -> Sequence[Any]:
+        return [obj for scope in sorted(scopes or ()) for obj in self._reader.all(plural, scope)]
+
+    def _scopes(self, plural: str, chosen: frozenset[str] | None) -> frozenset[str] | None:
+        visible = self._visible.get(plural)
+        return frozenset() if visible is None else visible.within(chosen)

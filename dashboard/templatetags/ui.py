@@ -113,6 +113,12 @@ def nav_region(regions: Mapping[str, str], plural: str) -> str:
     return regions.get(f"nav_{plural}".replace("-", "_"), "")
 
 
+@register.filter
+def more_region(regions: Mapping[str, str], section: str) -> str:
+    """The marks of the kinds that a section at the side folds away: ``r.nav_more_network``."""
+    return nav_region(regions, f"more-{section}")
+
+
 @register.simple_tag(takes_context=True)
 def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
     """The cells of one row (``row.cells``, see ``partials/row.html``)."""

@@ -163,6 +163,7 @@ def _nav(sections: list[dict[str, Any]], request: HttpRequest) -> list[dict[str,
     match = request.resolver_match
     current = match.kwargs.get("plural") if match else None
     for section in sections:
-        for item in section["items"]:
+        for item in (*section["items"], *section["more"]):
             item["current"] = item["plural"] == current
+        section["open"] = any(item["current"] for item in section["more"])
     return sections

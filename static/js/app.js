@@ -2,6 +2,7 @@
 import { startChanges } from "./changes.js";
 import { startCharts } from "./chartloader.js";
 import { startEditor } from "./editor.js";
+import { startFolds } from "./folds.js";
 import { startLive } from "./live.js";
 import { startMap } from "./map.js";
 import { startNavigation } from "./navigation.js";
@@ -12,6 +13,7 @@ import { startUi } from "./ui.js";
 startTimes();
 startUi();
 startNavigation();
+startFolds();
 startChanges();
 startCharts();
 startLive();

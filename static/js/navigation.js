@@ -129,8 +129,10 @@ function markPlace() {
   const { nav } = document.getElementById("page").dataset;
   const namespaces = new URLSearchParams(new URLSearchParams(location.search).getAll("namespace").map((name) => ["namespace", name])).toString();
   for (const link of document.querySelectorAll("#kinds a[data-nav]")) {
-    if (link.dataset.nav === nav) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.nav === nav) {
+      link.setAttribute("aria-current", "page");
+      link.closest("details")?.setAttribute("open", "");
+    } else link.removeAttribute("aria-current");
     if (link.dataset.scoped !== undefined) link.search = namespaces;
   }
   const kinds = document.getElementById("kinds");

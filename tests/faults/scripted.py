@@ -99,6 +99,7 @@ class ScriptedServer:
         # Taken one by one for the next requests that match.
         self.list_answers: deque[Answer] = deque()
         self.watch_answers: deque[Answer] = deque()
+        self.paths: dict[str, Answer] = {}  # what else is answered, by its exact path, every time
         self.tokens: set[str] | None = None  # None: nobody has to sign in
         # (plural, namespace or "" for the cluster) that are refused; "*" stands for every namespace.
         self.refused: set[tuple[str, str]] = set()
@@ -258,6 +259,8 @@ class ScriptedServer:
             return web.json_response({"gitVersion": "v1.36.3", "major": "1", "minor": "36"})
         if request.path.endswith("/selfsubjectaccessreviews"):
             return await self._review(request)
+        if request.path in self.paths:
+            return await self.paths[request.path](request)
         match = re.fullmatch(r"/api/v1(?:/namespaces/([^/]+))?/([^/]+)", request.path)
         if match is None:
             return web.json_response(status_body(404, "NotFound", "not found"), status=404)

@@ -8,35 +8,13 @@ from typing import Any
 from django.http import QueryDict
 
 from dashboard import render
-from dashboard.kinds import KINDS, SECTIONS
+from dashboard.kinds import KINDS, SECTIONS, Kind
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 
 from .common import list_url, listed, rights_key, visibility
-
-# As `kubectl api-resources` lists them.
-SHORT_NAMES = {
-    "pods": "po",
-    "deployments": "deploy",
-    "replicasets": "rs",
-    "statefulsets": "sts",
-    "daemonsets": "ds",
-    "cronjobs": "cj",
-    "services": "svc",
-    "ingresses": "ing",
-    "configmaps": "cm",
-    "persistentvolumeclaims": "pvc",
-    "persistentvolumes": "pv",
-    "storageclasses": "sc",
-    "horizontalpodautoscalers": "hpa",
-    "poddisruptionbudgets": "pdb",
-    "nodes": "no",
-    "namespaces": "ns",
-    "resourcequotas": "quota",
-    "events": "ev",
-}
 
 
 class ChromeScreen(Screen):
@@ -63,9 +41,15 @@ class ChromeScreen(Screen):
         self.visible = await visibility(self.runtime, KINDS)
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(
-            regions={f"nav-{plural}": render.region("nav_item", self._item(plural)) for plural in KINDS}
-        )
+        items = {plural: self._item(plural) for plural in KINDS}
+        regions = {f"nav-{plural}": render.region("nav_item", item) for plural, item in items.items()}
+        for title, kinds in SECTIONS:
+            folded = [items[kind.plural] for kind in kinds if kind.rare]
+            if folded:
+                marks = {state: sum(item[state] for item in folded) for state in ("bad", "warn")}
+                section = _section_id(title)
+                regions[f"nav-more-{section}"] = render.region("nav_more", {"section": section, **marks})
+        return Snapshot(regions=regions)
 
     def _item(self, plural: str) -> dict[str, Any]:
         seen = self.visible.get(plural, Visible())
@@ -84,7 +68,7 @@ class ChromeScreen(Screen):
         }
 
     def context(self) -> Mapping[str, Any]:
-        """The sections at the side: ``id``, ``title`` and ``items`` each."""
+        """The sections at the side: ``id``, ``title``, ``items`` and, folded away, ``more``."""
         keep = QueryDict(mutable=True)
         keep.setlist("namespace", sorted(self.chosen or ()))
         query = f"?{keep.urlencode()}" if self.chosen else ""
@@ -92,21 +76,25 @@ class ChromeScreen(Screen):
             "query": query,
             "sections": [
                 {
-                    "id": title.lower().replace(" ", "-"),
+                    "id": _section_id(title),
                     "title": title,
-                    "items": [
-                        {
-                            "plural": kind.plural,
-                            "title": kind.title,
-                            "explain": kind.explain,
-                            "namespaced": kind.gvr.namespaced,
-                            "names": f"{kind.plural} {kind.singular} {SHORT_NAMES.get(kind.plural, '')}".lower(),
-                            "url": list_url(self.runtime, kind.plural, query if kind.gvr.namespaced else ""),
-                        }
-                        for kind in kinds
-                    ],
+                    "items": [self._place(kind, query) for kind in kinds if not kind.rare],
+                    "more": [self._place(kind, query) for kind in kinds if kind.rare],
                 }
                 for title, kinds in SECTIONS
-                if title
             ],
         }
+
+    def _place(self, kind: Kind[Any], query: str) -> dict[str, Any]:
+        return {
+            "plural": kind.plural,
+            "title": kind.title,
+            "explain": kind.explain,
+            "namespaced": kind.gvr.namespaced,
+            "names": " ".join((kind.plural, kind.singular, *kind.short_names)).lower(),
+            "url": list_url(self.runtime, kind.plural, query if kind.gvr.namespaced else ""),
+        }
+
+
+def _section_id(title: str) -> str:
+    return title.lower().replace(" ", "-")

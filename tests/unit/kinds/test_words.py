@@ -128,7 +128,7 @@ def test_rights_for_everybody_are_marked(role: str, subject: str, state: str) ->
 def test_what_a_policy_lets_in_and_out() -> None:
     detail = detail_of("networkpolicies", "labels")
     assert detail.sentence == (
-        "Guards pods with app=web of namespace kinds-capture: lets only what its rules name in."
+        "Guards pods with app=web of namespace kinds-capture: lets in only what its rules name."
     )
     assert fact(detail, "Going out") == ["everything: unless another policy guards it"]
     (table,) = detail.tables
@@ -145,9 +145,9 @@ def test_what_a_policy_lets_in_and_out() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("deny-all", "lets nothing in and nothing out."),
-        ("allow-all", "lets everything in and everything out."),
-        ("outward", "lets only what its rules name out."),
+        ("deny-all", "lets nothing in and lets nothing out."),
+        ("allow-all", "lets everything in and lets everything out."),
+        ("outward", "lets out only what its rules name."),
     ],
 )
 def test_policies_in_a_sentence(name: str, said: str) -> None:

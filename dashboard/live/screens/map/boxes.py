@@ -14,7 +14,9 @@ from dashboard.kinds.base import Ref, Row, State
 from dashboard.kinds.rows import listed, plural
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens.common import list_url, map_url, name_parts, ref_url
+from dashboard.queries.access import Visible
 from dashboard.queries.lists import RANK
+from dashboard.queries.relations import Sight
 from dashboard.queries.seen import Seen
 
 Box = dict[str, Any]
@@ -47,13 +49,14 @@ class Boxes:
     def __init__(
         self,
         runtime: ClusterRuntime,
-        seen: Seen,
+        visible: Mapping[str, Visible],
         readers: Mapping[Ref, int],
         limits: Limits,
         focus: Ref | None,
     ) -> None:
         self.runtime = runtime
-        self.seen = seen
+        self.seen = Seen(runtime.reader, visible)
+        self.sight = Sight(visible)
         self.readers = readers
         self.limits = limits
         self.focus = focus
@@ -126,10 +129,7 @@ class Boxes:
         """Whether something names it and there is none; no, while the kind is not fully known."""
         if ref.plural not in KINDS or self.row(ref) is not None:
             return False
-        visible = self.seen.visible.get(ref.plural)
-        allowed = visible is not None and visible.denied is None
-        within = allowed and (visible.namespaces is None or ref.namespace in visible.namespaces)  # type: ignore[union-attr]
-        return bool(within) and self.runtime.cache.status(ref.plural).state == "live"
+        return self.sight.ref(ref) and self.runtime.cache.status(ref.plural).state == "live"
 
     def _judge(self, ref: Ref) -> tuple[State, str]:
         row = self.row(ref)

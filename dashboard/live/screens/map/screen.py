@@ -67,7 +67,7 @@ class MapScreen(Screen):
             app for area in found for app in area.apps if wanted is None or not wanted.isdisjoint(app.refs)
         ]
         counts = readers(app for area in found for app in area.apps)
-        boxes = Boxes(self.runtime, seen, counts, self._limits(apps), self.focus)
+        boxes = Boxes(self.runtime, self.visible, counts, self._limits(apps), self.focus)
         drawn = _fitting(boxes, apps)
         rows = [row for app in apps for row in table_rows(boxes, app)][:MOST]
         return Snapshot(

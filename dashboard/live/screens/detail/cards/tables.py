@@ -1,0 +1,36 @@
+"""The tables of the object's kind, such as the rules of a Role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard import render
+from dashboard.kinds.base import Detail, Table
+from dashboard.live.screens.common import ref_url
+from dashboard.live.snapshot import Snapshot
+
+from ..piece import Card
+
+
+class TablesCard(Card):
+    main = "cards/tables.html"
+
+    def show(self, obj: Any, detail: Detail) -> Snapshot:
+        tables = [self._table(each) for each in detail.tables]
+        return Snapshot(regions={"tables": render.region("tables", {"tables": tables})})
+
+    def _table(self, table: Table) -> dict[str, Any]:
+        heads = [head.lower() for head in table.columns]
+        rows = [
+            [
+                {
+                    "text": entry.text,
+                    "note": entry.note,
+                    "url": ref_url(self.screen.runtime, entry.link),
+                    "head": head,
+                }
+                for head, entry in zip(heads, row, strict=True)
+            ]
+            for row in table.rows
+        ]
+        return {"title": table.title, "columns": list(table.columns), "rows": rows, "empty": table.empty}

@@ -1,0 +1,123 @@
+"""How full volumes are, as the kubelets tell: ``/stats/summary`` of a node, through the API server, as the user.
+
+The cluster keeps no such figures anywhere else. Reading them takes the right to ``get nodes/proxy``, which is a strong
+one: who lacks it is told so, and sees everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from dashboard.errors import ClusterError
+from dashboard.kinds import KINDS
+from dashboard.kinds.meta import Struct
+from dashboard.kube.access import allowed
+from dashboard.kube.transport import Transport
+
+NODES_AT_ONCE = 8  # a page that shows more nodes says how many it left out
+ASK_SECONDS = 5.0
+KEEP_SECONDS = 30.0
+
+Place = tuple[str, str, str]  # namespace, pod, volume
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Of one volume, in bytes."""
+
+    used: int
+    capacity: int
+    free: int
+
+    @property
+    def share(self) -> float:
+        """The used part of what can be used, from 0 to 1: the file system may keep some of its capacity back."""
+        usable = self.used + self.free
+        return self.used / usable if usable else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fills:
+    """What was found, and why the rest was not, in a sentence ("" when nothing is missing)."""
+
+    of: Mapping[Place, Fill] = field(default_factory=dict)
+    trouble: str = ""
+
+
+class _PodRef(Struct, frozen=True):
+    name: str = ""
+    namespace: str = ""
+
+
+class _Volume(Struct, frozen=True):
+    name: str = ""
+    used_bytes: int | None = None
+    capacity_bytes: int | None = None
+    available_bytes: int | None = None
+
+
+class _Pod(Struct, frozen=True):
+    pod_ref: _PodRef = _PodRef()
+    volume: tuple[_Volume, ...] | None = None
+
+
+class _Summary(Struct, frozen=True):
+    pods: tuple[_Pod, ...] | None = None
+
+
+_SUMMARY = msgspec.json.Decoder(_Summary)
+_kept: WeakKeyDictionary[Transport, dict[str, tuple[float, Mapping[Place, Fill]]]] = WeakKeyDictionary()
+
+
+async def volume_fills(transport: Transport, nodes: Iterable[str]) -> Fills:
+    """The volumes of all pods on these nodes; what a kubelet said is kept for half a minute."""
+    names = sorted(set(nodes) - {""})
+    asked = names[:NODES_AT_ONCE]
+    answers = await asyncio.gather(*(_of_node(transport, name) for name in asked))
+    found = {place: fill for answer in answers for place, fill in answer.of.items()}
+    trouble = next((answer.trouble for answer in answers if answer.trouble), "")
+    if len(names) > len(asked) and not trouble:
+        trouble = f"Asked on {len(asked)} of {len(names)} nodes only."
+    return Fills(found, trouble)
+
+
+async def _of_node(transport: Transport, node: str) -> Fills:
+    try:
+        decision = await allowed(transport, "get", KINDS["nodes"].gvr, name=node, subresource="proxy")
+        if not decision.allowed:
+            return Fills(
+                trouble="You may not get nodes/proxy, by which a kubelet tells how full volumes are."
+            )
+        return Fills(await _summary(transport, node))
+    except ClusterError as error:
+        return Fills(trouble=f"The kubelet of {node} does not tell: {error.message}")
+    except msgspec.DecodeError:
+        return Fills(trouble=f"The kubelet of {node} answers with something else than its figures.")
+
+
+async def _summary(transport: Transport, node: str) -> Mapping[Place, Fill]:
+    kept = _kept.setdefault(transport, {})
+    now = time.monotonic()
+    if node in kept and now - kept[node][0] < KEEP_SECONDS:
+        return kept[node][1]
+    answer = await transport.request(
+        "GET", KINDS["nodes"].gvr, name=node, subresource="proxy/stats/summary", timeout=ASK_SECONDS
+    )
+    found = {
+        (pod.pod_ref.namespace, pod.pod_ref.name, volume.name): Fill(
+            volume.used_bytes, volume.capacity_bytes, volume.available_bytes or 0
+        )
+        for pod in _SUMMARY.decode(answer.body).pods or ()
+        for volume in pod.volume or ()
+        if volume.used_bytes is not None and volume.capacity_bytes
+    }
+    for old in [name for name, (at, _) in kept.items() if now - at > KEEP_SECONDS]:
+        del kept[old]
+    kept[node] = (now, found)
+    return found

@@ -1,0 +1,168 @@
+"""What becomes of data: each kind of volume, each event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.insight.survival import Keeping, survival
+
+from .world import World, meta
+
+CLAIM = {"persistentVolumeClaim": {"claimName": "data"}}
+
+
+def pod(world: World, *volumes: dict[str, Any], plural: str = "pods", **spec: Any) -> Any:
+    mounts = [{"name": volume["name"], "mountPath": f"/{volume['name']}"} for volume in volumes]
+    pod_spec = {"containers": [{"name": "main", "volumeMounts": mounts}], "volumes": list(volumes), **spec}
+    if plural == "pods":
+        return world.add("pods", {"metadata": meta("web"), "spec": pod_spec})
+    return world.add(plural, {"metadata": meta("web"), "spec": {"template": {"spec": pod_spec}}})
+
+
+def fates(keeping: Keeping) -> str:
+    return " ".join(answer.fate for answer in keeping.answers)
+
+
+def only_volume(world: World, source: dict[str, Any], plural: str = "pods") -> Keeping:
+    found = survival(world, plural, pod(world, {"name": "v"} | source, plural=plural))
+    assert found is not None
+    own, volume = found.keepings
+    assert fates(own) == "lost lost lost none"
+    return volume
+
+
+@pytest.mark.parametrize(
+    ("source", "expected", "place"),
+    [
+        ({"emptyDir": {}}, "kept lost lost none", "local"),
+        ({"emptyDir": {"medium": "Memory"}}, "kept lost lost none", "memory"),
+        ({"hostPath": {"path": "/var/lib/x"}}, "kept bound lost none", "local"),
+        ({"configMap": {"name": "c"}}, "made made made none", "cluster"),
+        ({"secret": {"secretName": "s"}}, "made made made none", "cluster"),
+        ({"projected": {"sources": []}}, "made made made none", "cluster"),
+        ({"downwardAPI": {"items": []}}, "made made made none", "cluster"),
+        ({"image": {"reference": "x"}}, "made made made none", "cluster"),
+        ({"nfs": {"server": "n", "path": "/"}}, "kept kept kept none", "remote"),
+        ({"awsElasticBlockStore": {"volumeID": "v"}}, "kept kept kept none", "remote"),
+        ({"csi": {"driver": "inline.example"}}, "kept lost lost none", "unknown"),
+        ({"ephemeral": {"volumeClaimTemplate": {}}}, "kept lost lost lost", "unknown"),
+    ],
+)
+def test_each_type_of_volume(source: dict[str, Any], expected: str, place: str) -> None:
+    keeping = only_volume(World(), source)
+    assert (fates(keeping), keeping.place) == (expected, place)
+    assert keeping.mounts == ("/v",)
+
+
+def test_a_daemonsets_pod_finds_its_nodes_folder_again() -> None:
+    keeping = only_volume(World(), {"hostPath": {"path": "/x"}}, plural="daemonsets")
+    assert fates(keeping) == "kept kept lost none"
+
+
+def claimed(volume: dict[str, Any] | None = None, policy: str = "Delete", **claim: Any) -> World:
+    world = World()
+    spec = {"resources": {"requests": {"storage": "10Gi"}}, "storageClassName": "fast"} | claim
+    if volume is not None:
+        spec["volumeName"] = "pv-1"
+        pv = {"metadata": {"name": "pv-1"}, "spec": {"persistentVolumeReclaimPolicy": policy} | volume}
+        world.add("persistentvolumes", pv)
+    world.add("persistentvolumeclaims", {"metadata": meta("data"), "spec": spec})
+    return world
+
+
+def on(key: str, *values: str) -> dict[str, Any]:
+    expression = {"key": key, "operator": "In", "values": list(values)}
+    return {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}}}
+
+
+CSI = {"csi": {"driver": "disk.example"}}
+
+
+@pytest.mark.parametrize(
+    ("volume", "policy", "expected", "place"),
+    [
+        (CSI, "Delete", "kept kept kept lost", "remote"),
+        (CSI, "Retain", "kept kept kept kept", "remote"),
+        (CSI | on("topology.kubernetes.io/zone", "a"), "Delete", "kept kept kept lost", "remote"),
+        (CSI | on("kubernetes.io/hostname", "worker-a1"), "Delete", "kept bound lost lost", "local"),
+        (CSI | on("topology.hostpath.csi/node", "worker-a1"), "Delete", "kept bound lost lost", "local"),
+        ({"local": {"path": "/mnt"}} | on("kubernetes.io/hostname", "w"), "Retain", "kept bound lost kept", "local"),
+        ({"hostPath": {"path": "/mnt"}}, "Retain", "kept bound lost kept", "local"),
+        ({"nfs": {"server": "n", "path": "/"}}, "Retain", "kept kept kept kept", "remote"),
+    ],
+)  # fmt: skip
+def test_each_place_behind_a_claim(volume: dict[str, Any], policy: str, expected: str, place: str) -> None:
+    keeping = only_volume(claimed(volume, policy), CLAIM)
+    assert (fates(keeping), keeping.place) == (expected, place)
+    assert keeping.ref is not None and keeping.ref.kind == "PersistentVolumeClaim"
+
+
+def test_the_nodes_and_zones_that_reach_a_volume_are_named() -> None:
+    local = only_volume(claimed(CSI | on("kubernetes.io/hostname", "worker-a1")), CLAIM)
+    assert "worker-a1" in local.where and "only on worker-a1" in local.answers[1].words
+    zone = only_volume(claimed(CSI | on("topology.kubernetes.io/zone", "eu-1a")), CLAIM)
+    assert "zone eu-1a" in zone.where and "zone eu-1a" in zone.answers[2].words
+
+
+def test_before_there_is_a_volume_the_storage_class_tells_the_policy() -> None:
+    world = claimed()
+    assert fates(only_volume(world, CLAIM)) == "kept kept bound bound"
+    world.add("storageclasses", {"metadata": {"name": "fast"}, "reclaimPolicy": "Retain"})
+    assert fates(only_volume(world, CLAIM)) == "kept kept bound kept"
+
+
+def test_a_claim_that_may_not_be_seen_makes_no_promise() -> None:
+    keeping = only_volume(World(), CLAIM)
+    assert keeping.where == "no volume yet" and keeping.answers[3].fate == "bound"
+
+
+def stateful(world: World, **retention: str) -> Keeping:
+    spec = {
+        "template": {"spec": {"containers": [{"name": "main", "volumeMounts": [{"name": "data", "mountPath": "/d"}]}]}},
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+        "persistentVolumeClaimRetentionPolicy": retention or None,
+    }  # fmt: skip
+    sts = world.add("statefulsets", {"metadata": meta("db"), "spec": {k: v for k, v in spec.items() if v}})
+    found = survival(world, "statefulsets", sts)
+    assert found is not None
+    assert found.sentence == "What it writes to /d outlives the pod. All else is lost with it."
+    return found.keepings[1]
+
+
+def test_a_statefulsets_pod_gets_its_claim_again_and_its_end_is_told() -> None:
+    kept = stateful(World())
+    assert kept.answers[1].fate == "kept" and "same claim" in kept.answers[1].words
+    assert (
+        "Scaling down keeps the claims, deleting the StatefulSet keeps the claims." in kept.answers[3].words
+    )
+    gone = stateful(World(), whenScaled="Delete", whenDeleted="Retain")
+    assert "Scaling down deletes the claims, deleting the StatefulSet keeps" in gone.answers[3].words
+
+
+def test_a_workload_without_lasting_volumes_says_that_it_keeps_nothing() -> None:
+    world = World()
+    found = survival(world, "deployments", pod(world, {"name": "tmp", "emptyDir": {}}, plural="deployments"))
+    assert found is not None and found.sentence.startswith("It keeps no data")
+
+
+def test_a_claim_and_its_volume_say_the_same() -> None:
+    world = claimed(CSI)
+    claim = world.get("persistentvolumeclaims", "shop", "data")
+    volume = world.get("persistentvolumes", "", "pv-1")
+    of_claim = survival(world, "persistentvolumeclaims", claim)
+    assert of_claim is not None and "deleting the claim deletes the data" in of_claim.sentence
+    assert survival(world, "persistentvolumes", volume) is None  # no claim has it
+    bound = World(
+        ("persistentvolumes", {"metadata": {"name": "pv-1"}, "spec": CSI | {
+            "persistentVolumeReclaimPolicy": "Delete", "claimRef": {"namespace": "shop", "name": "data"}}}),
+    )  # fmt: skip
+    of_volume = survival(bound, "persistentvolumes", bound.get("persistentvolumes", "", "pv-1"))
+    assert of_volume is not None and fates(of_volume.keepings[0]) == fates(of_claim.keepings[0])
+
+
+def test_what_has_no_data_has_no_such_card() -> None:
+    world = World()
+    config = world.add("configmaps", {"metadata": meta("c")})
+    assert survival(world, "configmaps", config) is None
