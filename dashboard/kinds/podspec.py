@@ -237,7 +237,6 @@ class Volume(Struct, frozen=True, gc=False):
     nfs: Present | None = None
     fc: Present | None = None
     glusterfs: Present | None = None
-    cinder: Present | None = None
     quobyte: Present | None = None
     azure_disk: Present | None = None
     vsphere_volume: Present | None = None

@@ -250,7 +250,8 @@ def _focus(text: str) -> Ref | None:
 
 def _fitting(boxes: Boxes, apps: Sequence[App]) -> dict[App, list[dict[str, Any]]]:
     """The applications for which there is room, with their columns; those that need a look come first."""
-    room, drawn = MOST, {}
+    room = MOST
+    drawn: dict[App, list[dict[str, Any]]] = {}
     for app in sorted(apps, key=lambda app: RANK[boxes.state(app)]):
         columns = boxes.columns(app)
         room -= sum(len(column["boxes"]) for column in columns)
