@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from dashboard.insight.topology import App, Workload, node_ref
-from dashboard.kinds.base import Ref
+from dashboard.kinds.base import Ref, State
 from dashboard.kinds.rows import plural
 from dashboard.live.screens.common import name_parts, object_url, ref_url
 
@@ -56,13 +56,17 @@ def _row(boxes: Boxes, app: App, ref: Ref, ways: list[Ref], workload: Workload |
 
 
 def _pods(boxes: Boxes, workload: Workload) -> str:
-    states = Counter(boxes.runtime.reader.row("pods", pod).state for pod in workload.pods)
+    states: Counter[State] = Counter(boxes.runtime.reader.row("pods", pod).state for pod in workload.pods)
     if not workload.pods:
         return "no pods"
     if len(states) == 1:
-        return f"{plural(len(workload.pods), 'pod')}, {WORDS[next(iter(states))]}"
-    told = ", ".join(f"{states[state]} {WORDS[state]}" for state in STATES if states[state])
+        return f"{plural(len(workload.pods), 'pod')}, {_word(next(iter(states)), len(workload.pods))}"
+    told = ", ".join(f"{states[state]} {_word(state, states[state])}" for state in STATES if states[state])
     return f"{plural(len(workload.pods), 'pod')}: {told}"
+
+
+def _word(state: State, count: int) -> str:
+    return "needs a person" if state == "bad" and count == 1 else WORDS[state]
 
 
 def _link(boxes: Boxes, ref: Ref) -> dict[str, Any]:
