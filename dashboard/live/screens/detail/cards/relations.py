@@ -60,26 +60,35 @@ class RelationsCard(Card):
 
     def _groups(self, obj: Any, relations: Relations, room: Room, *, mine: bool) -> list[dict[str, Any]]:
         """The relations by kind and by how, worst first within each."""
-        ways = {ref: tuple(self._ways(obj, ref, found, mine=mine)) for ref, found in relations.items()}
-        groups: dict[tuple[int, str, tuple[Way, ...]], list[Ref]] = {}
-        for ref, told in ways.items():
-            groups.setdefault((_ORDER.get(ref.plural, len(_ORDER)), ref.kind, told), []).append(ref)
-        made = []
-        for (_, kind, told), refs in sorted(groups.items()):
+        alike: dict[tuple[int, str, tuple[str, ...]], list[Ref]] = {}
+        for ref, ways in relations.items():
+            alike.setdefault((_ORDER.get(ref.plural, len(_ORDER)), ref.kind, ways), []).append(ref)
+        made: list[dict[str, Any]] = []
+        for (_, _, ways), refs in sorted(alike.items()):
             rows = sorted((self._state(ref) | {"ref": ref} for ref in refs), key=_worst_first)
-            shown = [self._row(obj, row, relations[row["ref"]], mine=mine) for row in room.take(rows)]
-            plural = refs[0].plural
-            made.append(
-                {
-                    "title": KINDS[plural].title if plural in KINDS and len(rows) > 1 else kind,
-                    "count": len(rows),
-                    "ways": told,
-                    "rows": shown[:OPEN],
-                    "folded": shown[OPEN:],
-                    "left_out": len(rows) - len(shown),
-                }
-            )
+            shown = room.take(rows)
+            # What a change would do is read from the spec of each: only of those that are shown.
+            told: dict[tuple[Way, ...], list[dict[str, Any]]] = {}
+            for row in shown:
+                told.setdefault(tuple(self._ways(obj, row["ref"], ways, mine=mine)), []).append(row)
+            groups = [self._group(obj, ways, means, some, mine=mine) for means, some in told.items()]
+            made += groups or [_unshown(refs[0])]
+            made[-1]["left_out"] = len(rows) - len(shown)
+            made[-1]["count"] += len(rows) - len(shown)
         return made
+
+    def _group(
+        self,
+        obj: Any,
+        ways: tuple[str, ...],
+        means: tuple[Way, ...],
+        rows: list[dict[str, Any]],
+        *,
+        mine: bool,
+    ) -> dict[str, Any]:
+        shown = [self._row(obj, row, ways, mine=mine) for row in rows]
+        group = _unshown(rows[0]["ref"])
+        return group | {"count": len(rows), "ways": means, "rows": shown[:OPEN], "folded": shown[OPEN:]}
 
     def _state(self, ref: Ref) -> dict[str, Any]:
         """How the other is, where the user may know; ``missing`` when there is none of that name."""
@@ -126,6 +135,20 @@ class RelationsCard(Card):
                 continue  # only single files of it are mounted
             effect = WORDS[effects[way]] if way in effects else ""
             yield way, words(here.kind if mine else ref.kind, way, of_user=not mine), effect
+
+
+def _unshown(ref: Ref) -> dict[str, Any]:
+    """A group of the kind of the reference, without rows."""
+    known = KINDS.get(ref.plural)
+    return {
+        "kind": ref.kind,
+        "title": known.title if known else ref.kind,
+        "count": 0,
+        "ways": (),
+        "rows": [],
+        "folded": [],
+        "left_out": 0,
+    }
 
 
 class Room:
