@@ -209,3 +209,6 @@ CLUSTER_UI_PRODUCTION = _words("CLUSTER_UI_PRODUCTION")  # context names that ca
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed
 CLUSTER_UI_IDLE_SECONDS = _seconds("CLUSTER_UI_IDLE_SECONDS", 300)  # a watch nobody looks at any more
 CLUSTER_UI_SANDBOX = os.environ.get("CLUSTER_UI_SANDBOX", "cluster-ui")  # the sandbox's name
+CLUSTER_UI_TIMELINE = _flag(
+    "CLUSTER_UI_TIMELINE", default=True
+)  # whether what changed is recorded, for a day

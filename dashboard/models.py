@@ -161,3 +161,44 @@ class AuditEntry(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("An audit entry is never deleted.")
+
+
+class Happening(models.Model):
+    """Something that a watch told: an object came, changed or went, or an Event said something; kept for a day.
+
+    ``key`` names it, so that server processes that watch the same cluster keep it once. ``what`` holds, of a change, the
+    fields with their values before and after as far as the cache keeps fields at all (never a Secret's value); of an
+    Event its words. ``plural``, ``namespace`` and ``name`` are of the object that it is about, ``owner_…`` of what that
+    belongs to in the end.
+    """
+
+    class Type(models.TextChoices):
+        ADDED = "added"
+        CHANGED = "changed"
+        DELETED = "deleted"
+        EVENT = "event"
+        WATCHING = "watching"
+
+    context = models.CharField(max_length=500)
+    key = models.CharField(max_length=160)
+    at = models.DateTimeField()
+    type = models.CharField(max_length=10, choices=Type.choices)
+    plural = models.CharField(max_length=300, blank=True)
+    namespace = models.CharField(max_length=253, blank=True)
+    name = models.CharField(max_length=253, blank=True)
+    uid = models.CharField(max_length=64, blank=True)
+    owner_plural = models.CharField(max_length=300, blank=True)
+    owner_name = models.CharField(max_length=253, blank=True)
+    what: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["context", "key"], name="one_happening_a_key")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["context", "at"], name="happening_time"),
+            models.Index(fields=["context", "plural", "namespace", "name", "at"], name="happening_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.type} {self.plural} {self.namespace}/{self.name}"

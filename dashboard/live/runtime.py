@@ -23,6 +23,7 @@ from dashboard.queries.reader import Reader
 
 from .history import History
 from .hub import Hub
+from .timeline import Timeline
 
 SYNC_SECONDS = 10.0
 
@@ -41,6 +42,7 @@ class ClusterRuntime:
         )
         self.reader = Reader(self.cache)
         self.history = History(self.cache)
+        self.timeline = Timeline(self)
         self.hub = Hub(self)
         self.version = ""
         self.answered_at: datetime | None = None
@@ -50,7 +52,10 @@ class ClusterRuntime:
         return self.cluster == cluster and self.cluster.connection == cluster.connection
 
     async def ready(self, plurals: Iterable[str]) -> None:
-        """Wait until the kinds have been listed, or refused, or have failed, for at most 10 s."""
+        """Wait until the kinds have been listed, or refused, or have failed, for at most 10 s. Somebody looks: from
+        now on what happens is recorded."""
+        if settings.CLUSTER_UI_TIMELINE:
+            self.timeline.start()
         await self.cache.synced(plurals, timeout=SYNC_SECONDS)
 
     async def probe(self) -> None:
@@ -84,6 +89,7 @@ class ClusterRuntime:
     async def close(self) -> None:
         self.hub.close()
         self.history.close()
+        await self.timeline.close()
         await self.cache.close()
         await self.transport.close()
 

@@ -25,6 +25,7 @@ from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
+from dashboard.live.screens.timeline import TimelineScreen
 from dashboard.queries.lists import PAGE_SIZE, Listing
 from dashboard.queries.objects import object_read
 from dashboard.queries.relations import related
@@ -89,6 +90,14 @@ async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
 async def map_(request: HttpRequest, context: str) -> HttpResponseBase:
     cluster = runtime.open(context)
     return await page(request, cluster, MapScreen(cluster, request.GET), title="Map")
+
+
+@require_safe
+@clear_errors
+async def timeline(request: HttpRequest, context: str) -> HttpResponseBase:
+    """Filters: ``namespace`` (repeatable), ``kind``, ``type``, ``q``, ``since`` and ``before`` (ISO 8601)."""
+    cluster = runtime.open(context)
+    return await page(request, cluster, TimelineScreen(cluster, request.GET), title="Timeline")
 
 
 @require_safe

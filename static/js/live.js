@@ -2,6 +2,7 @@
 // date. Whatever may have been missed, by sleep, a lost network or the page cache, is healed by looking anew.
 import { updateChart } from "./chartloader.js";
 import { applyList, parse } from "./lists.js";
+import { markSince } from "./since.js";
 import { morph } from "./morph.js";
 import { reload } from "./navigation.js";
 import { refresh, serverTime } from "./times.js";
@@ -123,6 +124,7 @@ function apply({ lists = {}, regions = {}, charts = {}, title }) {
   for (const [id, steps] of Object.entries(lists)) {
     const list = document.getElementById(id);
     if (list) announce(applyList(list, steps));
+    if (id === "rows") markSince();
   }
   for (const [id, [hash, html]] of Object.entries(regions)) {
     const old = document.getElementById(id);

@@ -22,6 +22,7 @@ from .map import MapScreen
 from .overview import OverviewScreen
 from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
+from .timeline import TimelineScreen
 
 __all__ = ["Screen", "chrome_screen", "screen_for"]
 
@@ -29,6 +30,7 @@ __all__ = ["Screen", "chrome_screen", "screen_for"]
 SCREENS: dict[str, type[Screen]] = {
     "overview": OverviewScreen,
     "map": MapScreen,
+    "timeline": TimelineScreen,
     "list": ListScreen,
     "detail": DetailScreen,
     "scale": ScaleScreen,

@@ -116,6 +116,8 @@ def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequenc
             "url": object_url(runtime, plural, row.namespace, row.name),
             "state": row.state,
             "reason": row.reason,
+            # Not among the facts that are hashed: it tells of them.
+            "changed": iso(runtime.timeline.changed_at(row.uid)),
             "has_status": status is not None,
             "cells": cells,
         }

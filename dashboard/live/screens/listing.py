@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from django.http import QueryDict
+from django.urls import reverse
 
 from dashboard import render
 from dashboard.errors import ClusterError, NotFound
@@ -217,6 +218,7 @@ class ListScreen(Screen):
                 }
                 for column in self.columns
             ],
+            "timeline_url": f"{reverse('timeline', args=[self.runtime.cluster.slug])}?kind={self.kind.plural}",
             "q": self.query.q,
             "labels": self.query.labels,
             "label_error": self.label_error,

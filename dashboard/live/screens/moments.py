@@ -1,0 +1,111 @@
+"""What happened, as rows; and the reader that keeps them up to date while somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from itertools import pairwise
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from dashboard import render
+from dashboard.kinds import KINDS
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.queries.access import Visible
+from dashboard.queries.timeline import Moment, Timeline, TimelineQuery, timeline_read
+
+from .common import iso, object_url
+
+FIELDS = 8  # lines of one change before the rest is folded
+PACE_SECONDS = 1.0
+ICONS = {"added": "plus", "changed": "gear", "deleted": "minus", "event": "info", "done": "undo"}
+WORDS = {"added": "was made", "changed": "changed", "deleted": "was deleted"}
+GAP_SECONDS = 600  # a mark is renewed every five minutes: shorter holes are none
+
+
+class MomentReader:
+    """A page of the timeline; reads it anew when something was written."""
+
+    def __init__(
+        self, runtime: ClusterRuntime, query: TimelineQuery, visible: Callable[[], Mapping[str, Visible]]
+    ) -> None:
+        self.found = Timeline()
+        self._runtime = runtime
+        self._query = query
+        self._visible = visible
+        self._changed: Callable[[], None] | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def read(self) -> None:
+        self.found = await sync_to_async(timeline_read)(
+            self._runtime.timeline.context, self._query, self._visible()
+        )
+
+    def open(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._unsubscribe = self._runtime.timeline.subscribe(self._written)
+
+    def close(self) -> None:
+        self._changed = None
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _written(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._again())
+
+    async def _again(self) -> None:
+        await asyncio.sleep(PACE_SECONDS)  # what is written in the meantime is read with it
+        before = self.found
+        await self.read()
+        if self.found != before and self._changed is not None:
+            self._changed()
+
+    def rows(self) -> Mapping[str, render.Part]:
+        rows = [moment_row(self._runtime, each) for each in self.found.moments]
+        return {row["id"]: render.partial("moment", row) for row in rows}
+
+    def state(self) -> dict[str, Any]:
+        """Since when somebody has watched, where the record has holes, and how to go further back."""
+        moments, watched = self.found.moments, self.found.watched
+        return {
+            "since": iso(watched[0].since) if watched else "",
+            "gaps": [
+                {"from": iso(one.until), "until": iso(other.since)}
+                for one, other in pairwise(watched)
+                if (other.since - one.until).total_seconds() > GAP_SECONDS
+            ][-3:],
+            "lost": sum(each.lost for each in watched),
+            "older": moments[-1].at.isoformat() if self.found.older else "",
+            "empty": not moments,
+        }
+
+
+def moment_row(runtime: ClusterRuntime, moment: Moment) -> dict[str, Any]:
+    """What ``partials/moment.html`` shows."""
+    kind = KINDS.get(moment.plural)
+    fields = [{"path": path, "before": before, "after": after} for path, before, after in moment.fields]
+    return {
+        "id": f"m-{moment.key}".replace("@", "-"),
+        "at": iso(moment.at.astimezone(UTC).replace(microsecond=0)),
+        "type": moment.type,
+        "icon": "warn" if moment.state == "warn" else "bad" if moment.state == "bad" else ICONS[moment.type],
+        "state": moment.state,
+        "kind": kind.singular if kind else "",
+        "name": moment.name,
+        "namespace": moment.namespace,
+        "url": object_url(runtime, moment.plural, moment.namespace, moment.name) if kind else "",
+        "word": WORDS.get(moment.type, ""),
+        "title": moment.title,
+        "words": moment.words,
+        "times": moment.times,
+        "fields": fields[:FIELDS],
+        "folded": fields[FIELDS:],
+        "more": moment.more,
+        "change": moment.change,
+    }

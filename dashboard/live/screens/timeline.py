@@ -1,0 +1,94 @@
+"""What happened in the cluster, or in some namespaces: ``/c/<context>/timeline/``."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from dashboard import render
+from dashboard.kinds import KINDS
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.screen import Screen
+from dashboard.live.snapshot import Snapshot
+from dashboard.live.timeline import RECORDED
+from dashboard.queries.access import Visible
+from dashboard.queries.timeline import CHANGE_WORDS, TimelineQuery
+
+from .common import fresh_part, rights_key, visibility
+from .moments import MomentReader
+
+
+class TimelineScreen(Screen):
+    page = "pages/timeline.html"
+    pace = 1.0
+
+    def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
+        super().__init__(runtime)
+        self.query = TimelineQuery.read(params)
+        self.visible: dict[str, Visible] = {}
+        self.reader = MomentReader(runtime, self.query, lambda: self.visible)
+
+    @property
+    def key(self) -> Hashable:
+        return ("timeline", self.query, rights_key(self.visible))
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return RECORDED
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        return frozenset()  # it comes out of the database
+
+    async def prepare(self) -> None:
+        self.visible = await visibility(self.runtime, RECORDED)
+        await self.reader.read()
+
+    def open(self, changed: Any) -> None:
+        self.reader.open(changed)
+
+    def close(self) -> None:
+        self.reader.close()
+
+    def snapshot(self) -> Snapshot:
+        state = self.reader.state()
+        older = self._url(before=state["older"]) if state["older"] else ""
+        return Snapshot(
+            regions={
+                "moments-state": render.region("moments_state", state | {"older_url": older}),
+                "fresh": fresh_part(self.runtime, RECORDED),
+            },
+            lists={"moments": self.reader.rows()},
+        )
+
+    def _url(self, **changes: str) -> str:
+        query = self.query
+        pairs = [("namespace", namespace) for namespace in query.namespaces]
+        kept = {"kind": query.plural, "type": query.type, "q": query.q} | changes
+        pairs += [(key, value) for key, value in kept.items() if value]
+        url = reverse("timeline", args=[self.runtime.cluster.slug])
+        return f"{url}?{urlencode(pairs)}" if pairs else url
+
+    def context(self) -> Mapping[str, Any]:
+        query = self.query
+        return {
+            "path": reverse("timeline", args=[self.runtime.cluster.slug]),
+            "q": query.q,
+            "kind": query.plural,
+            "kinds": [(kind.plural, kind.title) for kind in KINDS.values() if kind.plural in RECORDED],
+            "since": query.since.isoformat() if query.since else "",
+            "before": query.before.isoformat() if query.before else "",
+            "newest_url": self._url(),
+            "keep": [("namespace", namespace) for namespace in query.namespaces],
+            "types": [
+                {"id": "", "word": "Everything", "url": self._url(type=""), "current": not query.type},
+                *(
+                    {"id": type_, "word": word, "url": self._url(type=type_), "current": query.type == type_}
+                    for type_, word in CHANGE_WORDS.items()
+                ),
+            ],
+        }

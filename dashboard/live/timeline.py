@@ -1,0 +1,237 @@
+"""What happened in a cluster, kept for a day: what the watches tell, written to the database in batches.
+
+From a cluster's first look on, its kinds stay watched for as long as the process serves: a record with holes where
+nobody looked would be worth little. Where there are holes all the same (the server was not running), marks of type
+``watching`` tell from when until when somebody watched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError
+
+from dashboard.kinds import KINDS, by_kind
+from dashboard.kinds.base import Ref
+from dashboard.kinds.difference import FieldChange, field_changes
+from dashboard.models import Happening
+from dashboard.queries.relations import owners
+
+if TYPE_CHECKING:
+    from .runtime import ClusterRuntime
+
+log = logging.getLogger(__name__)
+
+Type = Happening.Type
+
+KEEP = timedelta(days=1)
+FLUSH_SECONDS = 1.0
+TIDY_SECONDS = 300.0
+WAITING = 20_000  # happenings that wait for the database at most; more are counted, and said
+BATCH = 1000
+ROWS = 200_000  # a cluster at most, however much happens in a day
+FIELDS = 24  # of one change
+# EndpointSlices repeat what pods tell.
+LEFT_OUT = frozenset({"endpointslices"})
+RECORDED = frozenset(KINDS) - LEFT_OUT
+
+
+class Timeline:
+    """One cluster's, in one process. ``start`` it on the event loop; ``subscribe`` to hear of what was written."""
+
+    def __init__(self, runtime: ClusterRuntime) -> None:
+        self.context = runtime.cluster.name
+        self.lost = 0
+        self._runtime = runtime
+        self._waiting: dict[str, Happening] = {}
+        self._changed_at: dict[str, datetime] = {}
+        self._subscribers: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._began = datetime.now(UTC)
+        self._tidied = self._began - timedelta(days=1)
+
+    def start(self) -> None:
+        """Begin to record; twice does no harm."""
+        if self._task is not None:
+            return
+        lease = self._runtime.cache.lease(RECORDED)
+        self._undo = [lease.release, *(self._listen(plural) for plural in sorted(RECORDED))]
+        self._task = asyncio.create_task(self._keep_writing(), name=f"timeline of {self.context}")
+
+    async def close(self) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo = []
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+            await self._write()
+
+    def subscribe(self, written: Callable[[], None]) -> Callable[[], None]:
+        """Calls back after each batch that was written. Returns what ends that."""
+        self._subscribers.append(written)
+        return lambda: self._subscribers.remove(written) if written in self._subscribers else None
+
+    def changed_at(self, uid: str) -> datetime | None:
+        """When an object last came or changed in a field that the cache keeps, as far as is known."""
+        return self._changed_at.get(uid)
+
+    def _listen(self, plural: str) -> Callable[[], None]:
+        take = self._take_events if plural == "events" else lambda deltas: self._take(plural, deltas)
+        return self._runtime.cache.store(plural).subscribe(take)
+
+    # ---- What the watches tell
+
+    def _take(self, plural: str, deltas: Sequence[Any]) -> None:
+        # A watch that begins lists what is there, one that ends empties its store: nothing of that has happened.
+        watching = self._runtime.cache.status(plural).state in ("live", "reconnecting")
+        now = datetime.now(UTC)
+        for delta in deltas:
+            if delta.type == "ADDED":
+                self._added(plural, delta.new, now)
+            elif watching and delta.type == "MODIFIED":
+                self._changed(plural, delta.old, delta.new, now)
+            elif watching:
+                self._deleted(plural, delta.old, now)
+
+    def _added(self, plural: str, obj: Any, now: datetime) -> None:
+        """Of what a first list shows, what was made within the time that is kept."""
+        at = obj.metadata.creation_timestamp or now
+        if at > now - KEEP:
+            self._changed_at.setdefault(obj.metadata.uid, at)
+            self._put(Type.ADDED, f"{obj.metadata.uid}@created", at, plural, obj, {})
+
+    def _changed(self, plural: str, old: Any, new: Any, now: datetime) -> None:
+        fields = field_changes(old, new)
+        if fields:
+            self._changed_at[new.metadata.uid] = now
+            # Named by its version, as every process that watches sees the same ones.
+            key = f"{new.metadata.uid}@{new.metadata.resource_version}"
+            self._put(Type.CHANGED, key, now, plural, new, _fields(fields))
+
+    def _deleted(self, plural: str, obj: Any, now: datetime) -> None:
+        self._changed_at.pop(obj.metadata.uid, None)
+        self._put(Type.DELETED, f"{obj.metadata.uid}@deleted", now, plural, obj, {})
+
+    def _take_events(self, deltas: Sequence[Any]) -> None:
+        now = datetime.now(UTC)
+        for delta in deltas:
+            event = delta.new
+            at = event.last_seen if event is not None else None
+            if event is None or at is None or at < now - KEEP:
+                continue
+            about = event.involved_object
+            kind = by_kind(about.kind)
+            what = {
+                "reason": event.reason,
+                "message": event.message.strip()[:1000],
+                "warning": event.type == "Warning",
+                "times": event.times,
+            }
+            obj = self._runtime.reader.get(kind.plural, about.namespace, about.name) if kind else None
+            ref = Ref(about.kind, about.namespace, about.name, kind.plural if kind else "")
+            self._put_about(Type.EVENT, f"{event.metadata.uid}@event", at, ref, about.uid, obj, what)
+
+    def _put(self, type_: str, key: str, at: datetime, plural: str, obj: Any, what: dict[str, Any]) -> None:
+        ref = Ref(KINDS[plural].kind, obj.metadata.namespace, obj.metadata.name, plural)
+        self._put_about(type_, key, at, ref, obj.metadata.uid, obj, what)
+
+    def _put_about(
+        self, type_: str, key: str, at: datetime, ref: Ref, uid: str, obj: Any | None, what: dict[str, Any]
+    ) -> None:
+        if len(self._waiting) >= WAITING and key not in self._waiting:
+            self.lost += 1
+            return
+        owner_plural, owner_name = self._owner(obj)
+        self._waiting[key] = Happening(
+            context=self.context,
+            key=key,
+            at=at,
+            type=type_,
+            plural=ref.plural,
+            namespace=ref.namespace,
+            name=ref.name,
+            uid=uid[:64],
+            owner_plural=owner_plural,
+            owner_name=owner_name,
+            what=what,
+        )
+
+    def _owner(self, obj: Any) -> tuple[str, str]:
+        """What an object belongs to in the end, as far as this program knows its kind."""
+        chain = owners(self._runtime.reader, obj) if obj is not None else []
+        top = next((ref for ref in chain if ref.plural), None)
+        return (top.plural, top.name) if top is not None else ("", "")
+
+    # ---- The database
+
+    async def _keep_writing(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self._write()
+                await self._tidy()
+            except DatabaseError:
+                log.exception("writing the timeline of %s", self.context)
+
+    async def _write(self) -> None:
+        """What waits, oldest first; what could not be written waits on."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, {}
+        try:
+            await sync_to_async(_write)(waiting.values())
+        except DatabaseError:
+            self._waiting = {**waiting, **self._waiting}
+            raise
+        for written in tuple(self._subscribers):
+            written()
+
+    async def _tidy(self) -> None:
+        """Keeps the mark of this watch up to date and takes away what is older than a day, every few minutes."""
+        now = datetime.now(UTC)
+        if (now - self._tidied).total_seconds() < TIDY_SECONDS:
+            return
+        self._tidied = now
+        oldest = now - KEEP
+        lost, self.lost = self.lost, 0
+        mark = {"until": now.isoformat(), "lost": lost}
+        key = f"watching@{self._began.isoformat()}"
+        await sync_to_async(_tidy)(self.context, key, self._began, mark, oldest)
+        self._changed_at = {uid: at for uid, at in self._changed_at.items() if at > oldest}
+
+
+def _fields(fields: list[FieldChange]) -> dict[str, Any]:
+    return {"fields": [list(each) for each in fields[:FIELDS]], "more": max(0, len(fields) - FIELDS)}
+
+
+def _write(happenings: Iterable[Happening]) -> None:
+    # An Event that comes again is the same one, later; all else that is there already is there from another process.
+    Happening.objects.bulk_create(
+        happenings,
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["context", "key"],
+        update_fields=["at", "what"],
+    )
+
+
+def _tidy(context: str, key: str, began: datetime, mark: dict[str, Any], oldest: datetime) -> None:
+    kept = Happening.objects.filter(context=context)
+    found = kept.filter(key=key).first()
+    if found is not None:
+        mark["lost"] += found.what.get("lost", 0)
+    Happening.objects.update_or_create(
+        context=context, key=key, defaults={"at": began, "type": Type.WATCHING, "what": mark}
+    )
+    kept.filter(at__lt=oldest).exclude(key=key).delete()
+    edge = kept.order_by("-at").values_list("at", flat=True)[ROWS : ROWS + 1].first()
+    if edge is not None:
+        kept.filter(at__lte=edge).exclude(key=key).delete()

@@ -1,0 +1,255 @@
+"""What happened, for a user: what was recorded and what was done through the dashboard, as far as the user may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.http import QueryDict
+
+from dashboard.errors import BadInput
+from dashboard.kinds import KINDS
+from dashboard.models import AuditEntry, Happening
+
+from .access import Visible
+
+PAGE = 100
+CHANGE_WORDS = {
+    "object": "Objects came, changed or went",
+    "spec": "What was asked for changed",
+    "event": "Events",
+    "here": "Done through the dashboard",
+}
+# Actions that are no change of an object: they belong into the audit alone.
+NO_CHANGE = ("reveal",)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One thing that happened. ``fields``: path, before, after; ``words`` of an Event or of what somebody did."""
+
+    key: str
+    at: datetime
+    type: str  # added, changed, deleted, event, done
+    plural: str
+    namespace: str
+    name: str
+    fields: tuple[tuple[str, str, str], ...] = ()
+    more: int = 0
+    title: str = ""
+    words: str = ""
+    state: str = "ok"
+    times: int = 1
+    change: int | None = None
+
+
+@dataclass(frozen=True)
+class Watched:
+    """From when until when a server process watched; ``lost`` happenings could not be kept meanwhile."""
+
+    since: datetime
+    until: datetime
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class TimelineQuery:
+    """What an address asks for: everything, or of some namespaces, of a kind, of an object."""
+
+    namespaces: tuple[str, ...] = ()
+    plural: str = ""
+    name: str = ""
+    type: str = ""
+    q: str = ""
+    before: datetime | None = None
+    since: datetime | None = None
+
+    @classmethod
+    def read(cls, params: QueryDict) -> TimelineQuery:
+        """From an address. Raises BadInput, with the field's name, for what cannot be."""
+        plural, type_ = params.get("kind", ""), params.get("type", "")
+        if plural and plural not in KINDS:
+            raise BadInput(f"kind is {plural!r}: say the plural of a kind, such as pods.", field="kind")
+        if type_ and type_ not in CHANGE_WORDS:
+            raise BadInput(f"type is {type_!r}: say one of {', '.join(CHANGE_WORDS)}.", field="type")
+        return cls(
+            namespaces=tuple(sorted(set(params.getlist("namespace")) - {""})),
+            plural=plural,
+            type=type_,
+            q=params.get("q", "").strip(),
+            before=_moment(params, "before"),
+            since=_moment(params, "since"),
+        )
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The newest first; ``older``: there are more before the last of them."""
+
+    moments: tuple[Moment, ...] = ()
+    older: bool = False
+    watched: tuple[Watched, ...] = field(default=())
+
+
+def _moment(params: QueryDict, key: str) -> datetime | None:
+    text = params.get(key, "")
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise BadInput(f"{key} is {text!r}: say a time such as 2026-01-31T12:00:00Z.", field=key)
+    return found
+
+
+def timeline_read(context: str, query: TimelineQuery, visible: Mapping[str, Visible]) -> Timeline:
+    """A page of it, out of the database; call it through ``sync_to_async``."""
+    moments = [*_happenings(context, query, visible), *_done_here(context, query, visible)]
+    moments.sort(key=lambda each: (each.at, each.key), reverse=True)
+    return Timeline(tuple(moments[:PAGE]), len(moments) > PAGE, tuple(_watched(context)))
+
+
+def _happenings(context: str, query: TimelineQuery, visible: Mapping[str, Visible]) -> list[Moment]:
+    if query.type == "here":
+        return []
+    rows = Happening.objects.filter(context=context).exclude(type=Happening.Type.WATCHING)
+    rows = rows.filter(_may_see(query, visible)).filter(_asked(query))
+    if query.name:
+        own = Q(plural=query.plural, name=query.name)
+        rows = rows.filter(own | Q(owner_plural=query.plural, owner_name=query.name))
+    elif query.plural:
+        rows = rows.filter(plural=query.plural)
+    match query.type:
+        case "event":
+            rows = rows.filter(type=Happening.Type.EVENT)
+        case "object" | "spec":
+            rows = rows.exclude(type=Happening.Type.EVENT)
+    return _grouped(rows.order_by("-at", "-id")[: 3 * PAGE], spec=query.type == "spec")
+
+
+def _asked(query: TimelineQuery) -> Q:
+    """The filters that both sources have."""
+    asked = Q(name__icontains=query.q) if query.q else Q()
+    if query.namespaces:
+        asked &= Q(namespace__in=query.namespaces)
+    if query.before:
+        asked &= Q(at__lt=query.before)
+    if query.since:
+        asked &= Q(at__gt=query.since)
+    return asked
+
+
+def _may_see(query: TimelineQuery, visible: Mapping[str, Visible]) -> Q:
+    """Objects of kinds, and Events, in the namespaces where the user may list them."""
+    seen = Q(pk__in=[])
+    for plural, each in visible.items():
+        if each.denied is None:
+            where = Q() if each.namespaces is None else Q(namespace__in=each.namespaces)
+            of = (
+                Q(type=Happening.Type.EVENT)
+                if plural == "events"
+                else Q(plural=plural) & ~Q(type=Happening.Type.EVENT)
+            )
+            seen |= of & where
+    return seen
+
+
+def _grouped(rows: Sequence[Happening] | Any, *, spec: bool) -> list[Moment]:
+    """Each as a moment; changes of one object that follow each other within seconds are one. Newest first."""
+    found: list[Moment] = []
+    for row in rows:
+        moment = _of(row)
+        if spec and moment.type == "changed":
+            fields = tuple(each for each in moment.fields if not each[0].startswith("status."))
+            if not fields:
+                continue
+            moment = _with(moment, fields=fields)
+        last = found[-1] if found else None
+        if last is not None and _one_change(moment, last):
+            found[-1] = _with(last, fields=_joined(moment.fields, last.fields), more=last.more + moment.more)
+        else:
+            found.append(moment)
+    return [each for each in found if each.type != "changed" or each.fields]
+
+
+def _one_change(earlier: Moment, later: Moment) -> bool:
+    same = (earlier.plural, earlier.namespace, earlier.name) == (later.plural, later.namespace, later.name)
+    both = earlier.type == later.type == "changed"
+    return same and both and (later.at - earlier.at).total_seconds() < 5
+
+
+def _joined(earlier: tuple[tuple[str, str, str], ...], later: tuple[tuple[str, str, str], ...]) -> Any:
+    """Two changes in a row as one: from the first value to the last; what came back to where it was is none."""
+    joined = {path: (before, after) for path, before, after in earlier}
+    for path, before, after in later:
+        joined[path] = (joined[path][0] if path in joined else before, after)
+    return tuple((path, before, after) for path, (before, after) in joined.items() if before != after)
+
+
+def _with(moment: Moment, **new: Any) -> Moment:
+    return Moment(**{**moment.__dict__, **new})
+
+
+def _of(row: Happening) -> Moment:
+    what = row.what
+    return Moment(
+        key=row.key,
+        at=row.at,
+        type=row.type,
+        plural=row.plural,
+        namespace=row.namespace,
+        name=row.name,
+        fields=tuple((path, before, after) for path, before, after in what.get("fields", ())),
+        more=what.get("more", 0),
+        title=what.get("reason", ""),
+        words=what.get("message", ""),
+        state="warn" if what.get("warning") else "ok",
+        times=what.get("times", 1),
+    )
+
+
+def _done_here(context: str, query: TimelineQuery, visible: Mapping[str, Visible]) -> list[Moment]:
+    if query.type in ("event", "object", "spec"):
+        return []
+    rows = AuditEntry.objects.filter(context=context).exclude(action__in=NO_CHANGE).exclude(plural="")
+    rows = rows.filter(_asked(query))
+    if query.plural:
+        rows = rows.filter(plural=query.plural)
+    if query.name:
+        rows = rows.filter(name=query.name)
+    states = {"done": "ok", "refused": "warn", "failed": "bad", "unknown": "warn"}
+    return [
+        Moment(
+            key=f"audit-{row.pk}",
+            at=row.at,
+            type="done",
+            plural=row.plural,
+            namespace=row.namespace,
+            name=row.name,
+            title=f"{row.user_name}: {row.action}" + ("" if row.result == "done" else f", {row.result}"),
+            words=row.detail,
+            state=states[row.result],
+            change=row.change_id,
+        )
+        for row in rows.order_by("-at")[: PAGE + 1]
+        if _sees(visible, row)
+    ]
+
+
+def _sees(visible: Mapping[str, Visible], row: AuditEntry) -> bool:
+    each = visible.get(row.plural)
+    if each is None or each.denied is not None:
+        return False
+    return each.namespaces is None or row.namespace in each.namespaces
+
+
+def _watched(context: str) -> list[Watched]:
+    rows = Happening.objects.filter(context=context, type=Happening.Type.WATCHING).order_by("at")
+    return [
+        Watched(row.at, datetime.fromisoformat(row.what["until"]), row.what.get("lost", 0)) for row in rows
+    ]

@@ -1,0 +1,264 @@
+"""What is recorded, and how a user reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.http import QueryDict
+
+from dashboard.cache.store import Delta
+from dashboard.errors import BadInput, Forbidden
+from dashboard.kinds import KINDS
+from dashboard.live import timeline as module
+from dashboard.live.timeline import Timeline
+from dashboard.models import AuditEntry, Happening
+from dashboard.queries.access import Visible
+from dashboard.queries.timeline import TimelineQuery, timeline_read
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = datetime.now(UTC)
+EVERYTHING = {plural: Visible() for plural in KINDS}
+
+
+class Cluster:
+    """Stores that can be told of changes, and the state of their watches."""
+
+    def __init__(self) -> None:
+        self.cluster = SimpleNamespace(name="prod")
+        self.state = "live"
+        self.tell: dict[str, Any] = {}
+        self.objects: dict[tuple[str, str, str], Any] = {}
+        self.cache = SimpleNamespace(
+            store=lambda plural: SimpleNamespace(subscribe=lambda call: self._subscribe(plural, call)),
+            status=lambda plural: SimpleNamespace(state=self.state),
+            lease=lambda plurals: SimpleNamespace(release=lambda: None),
+        )
+        self.reader = SimpleNamespace(get=lambda *key: self.objects.get(key))
+
+    def _subscribe(self, plural: str, call: Any) -> Any:
+        self.tell[plural] = call
+        return lambda: None
+
+
+@pytest.fixture
+def cluster() -> Iterator[tuple[Cluster, Timeline]]:
+    made = Cluster()
+    timeline = Timeline(made)  # type: ignore[arg-type]
+    for plural in module.RECORDED:
+        timeline._listen(plural)
+    yield made, timeline
+
+
+def decoded(plural: str, name: str = "web", version: str = "1", **parts: Any) -> Any:
+    meta = {"name": name, "namespace": "shop", "uid": f"u-{plural}-{name}", "resourceVersion": version}
+    meta |= {"creationTimestamp": (NOW - timedelta(minutes=5)).isoformat()}
+    manifest = {"metadata": meta | parts.pop("metadata", {}), **parts}
+    return KINDS[plural].decode_object(json.dumps(manifest).encode())
+
+
+def told(made: Cluster, plural: str, type_: str, old: Any, new: Any) -> None:
+    obj = new or old
+    made.tell[plural]([Delta(type_, obj.metadata.namespace, obj.metadata.name, old, new)])  # type: ignore[arg-type]
+
+
+def scaled(replicas: int, version: str = "1") -> Any:
+    return decoded("deployments", version=version, spec={"replicas": replicas})
+
+
+async def read(query: TimelineQuery | None = None, visible: dict[str, Visible] | None = None) -> list[Any]:
+    found = await sync_to_async(timeline_read)("prod", query or TimelineQuery(), visible or EVERYTHING)
+    return list(found.moments)
+
+
+async def test_an_object_that_came_changed_and_went(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "ADDED", None, scaled(3))
+    told(made, "deployments", "MODIFIED", scaled(3), scaled(5, "2"))
+    told(made, "deployments", "DELETED", scaled(5, "2"), None)
+    await timeline._write()
+    moments = await read()
+    assert [each.type for each in moments] == ["deleted", "changed", "added"]
+    assert moments[1].fields == (("spec.replicas", "3", "5"),)
+
+
+async def test_what_a_first_list_shows_is_no_change_but_was_made_when_it_was_made(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = cluster
+    made.state = "starting"
+    told(made, "deployments", "ADDED", None, scaled(3))
+    old = {"creationTimestamp": (NOW - timedelta(days=3)).isoformat()}
+    told(made, "configmaps", "ADDED", None, decoded("configmaps", name="old", metadata=old))
+    told(made, "deployments", "DELETED", scaled(3), None)  # a watch that ends empties its store
+    await timeline._write()
+    (moment,) = await read()
+    assert (moment.type, moment.name) == ("added", "web")
+    assert abs((moment.at - (NOW - timedelta(minutes=5))).total_seconds()) < 2
+
+
+async def test_two_processes_that_watch_the_same_keep_it_once(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    other = Timeline(made)  # type: ignore[arg-type]
+    for each in (timeline, other):
+        each._take("deployments", [Delta("MODIFIED", "shop", "web", scaled(3), scaled(5, "2"))])
+        await each._write()
+    assert await sync_to_async(Happening.objects.count)() == 1
+
+
+async def test_an_event_that_comes_again_is_one_with_its_count(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+
+    def event(count: int) -> Any:
+        about = {"kind": "Pod", "namespace": "shop", "name": "web-1", "uid": "u-p"}
+        last = (NOW - timedelta(seconds=60 - count)).isoformat()
+        return decoded("events", name="e", involvedObject=about, type="Warning", reason="BackOff",
+                       message="restarting", count=count, lastTimestamp=last)  # fmt: skip
+
+    told(made, "events", "ADDED", None, event(1))
+    await timeline._write()
+    told(made, "events", "MODIFIED", event(1), event(7))
+    await timeline._write()
+    (moment,) = await read()
+    assert (moment.type, moment.plural, moment.name, moment.times) == ("event", "pods", "web-1", 7)
+    assert moment.state == "warn" and moment.title == "BackOff"
+
+
+async def test_changes_of_one_object_in_a_row_read_as_one(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "MODIFIED", scaled(3), scaled(4, "2"))
+    told(made, "deployments", "MODIFIED", scaled(4, "2"), scaled(5, "3"))
+    await timeline._write()
+    (moment,) = await read()
+    assert moment.fields == (("spec.replicas", "3", "5"),)
+
+
+async def test_there_and_back_within_seconds_is_nothing(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "MODIFIED", scaled(3), scaled(4, "2"))
+    told(made, "deployments", "MODIFIED", scaled(4, "2"), scaled(3, "3"))
+    await timeline._write()
+    assert await read() == []
+
+
+async def test_a_workloads_timeline_has_what_belongs_to_it(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    owner = {"kind": "StatefulSet", "name": "db", "uid": "u-statefulsets-db", "controller": True}
+    pod = decoded("pods", name="db-0", metadata={"ownerReferences": [owner]})
+    told(made, "pods", "ADDED", None, pod)
+    told(made, "pods", "ADDED", None, decoded("pods", name="other"))
+    await timeline._write()
+    of_db = await read(TimelineQuery(namespaces=("shop",), plural="statefulsets", name="db"))
+    assert [each.name for each in of_db] == ["db-0"]
+
+
+async def test_nobody_reads_of_what_may_not_be_listed(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "ADDED", None, scaled(3))
+    told(made, "pods", "ADDED", None, decoded("pods"))
+    await timeline._write()
+    refused = Visible(frozenset(), Forbidden("no", verb="list", resource="pods"))
+    seen = await read(visible={"deployments": Visible(frozenset({"shop"})), "pods": refused})
+    assert [each.plural for each in seen] == ["deployments"]
+    assert await read(visible={"deployments": Visible(frozenset({"other"}))}) == []
+
+
+async def test_what_was_done_through_the_dashboard_is_among_it_for_those_who_may_see_the_object() -> None:
+    entry = {
+        "user_name": "ann",
+        "context": "prod",
+        "plural": "deployments",
+        "namespace": "shop",
+        "name": "web",
+    }
+    await sync_to_async(AuditEntry.objects.create)(action="scale", result="refused", detail="no", **entry)
+    await sync_to_async(AuditEntry.objects.create)(action="reveal", result="done", **entry)
+    (moment,) = await read()
+    assert (moment.type, moment.title, moment.words) == ("done", "ann: scale, refused", "no")
+    assert await read(visible={"pods": Visible()}) == []
+
+
+async def test_filters_by_namespace_kind_name_and_type(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "ADDED", None, scaled(3))
+    told(made, "pods", "ADDED", None, decoded("pods", name="web-1"))
+    told(made, "pods", "MODIFIED", decoded("pods", name="web-1"),
+         decoded("pods", name="web-1", version="2", status={"phase": "Running"}))  # fmt: skip
+    await timeline._write()
+    for query, expected in (
+        (TimelineQuery(namespaces=("other",)), 0),
+        (TimelineQuery(plural="pods"), 2),
+        (TimelineQuery(q="WEB-1"), 2),
+        (TimelineQuery(type="event"), 0),
+        (TimelineQuery(type="spec"), 2),  # a change of status alone is left out
+        (TimelineQuery(before=NOW - timedelta(hours=1)), 0),
+        (TimelineQuery(since=NOW - timedelta(minutes=1)), 1),
+    ):
+        assert len(await read(query)) == expected, query
+
+
+@pytest.mark.parametrize("query", ["kind=cats", "type=x", "before=yesterday", "since=2026-01-01T00:00:00"])
+def test_an_address_that_cannot_be_read_names_its_field(query: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        TimelineQuery.read(QueryDict(query))
+    assert raised.value.field == query.partition("=")[0]
+
+
+async def test_a_day_is_kept_and_the_marks_tell_who_watched_when(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "ADDED", None, scaled(3))
+    await timeline._write()
+    await sync_to_async(Happening.objects.update)(at=NOW - timedelta(days=2))
+    timeline.lost = 3
+    await timeline._tidy()
+    found = await sync_to_async(timeline_read)("prod", TimelineQuery(), EVERYTHING)
+    assert found.moments == ()
+    (watched,) = found.watched
+    assert watched.lost == 3 and watched.until >= watched.since
+
+
+async def test_more_than_can_wait_is_counted_not_kept(
+    cluster: tuple[Cluster, Timeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAITING", 2)
+    made, timeline = cluster
+    for name in ("a", "b", "c", "d"):
+        told(made, "pods", "ADDED", None, decoded("pods", name=name))
+    assert timeline.lost == 2 and len(timeline._waiting) == 2
+
+
+async def test_what_could_not_be_written_waits_on(
+    cluster: tuple[Cluster, Timeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import DatabaseError
+
+    def broken(_: Any) -> None:
+        raise DatabaseError("locked")
+
+    made, timeline = cluster
+    told(made, "deployments", "ADDED", None, scaled(3))
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_write", broken)
+        with pytest.raises(DatabaseError):
+            await timeline._write()
+    await timeline._write()
+    assert len(await read()) == 1
+
+
+async def test_readers_hear_of_each_batch(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    heard: list[int] = []
+    end = timeline.subscribe(lambda: heard.append(1))
+    await timeline._write()  # nothing to write
+    told(made, "deployments", "ADDED", None, scaled(3))
+    await timeline._write()
+    end()
+    told(made, "deployments", "DELETED", scaled(3), None)
+    await timeline._write()
+    assert heard == [1]
