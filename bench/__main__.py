@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import decode, judge, live
+from bench import decode, judge, live, relations
 from sandbox import Sandbox
 
 FULL = {"pods": 5000, "events": 120, "rounds": 9, "judged": 10_000}
@@ -16,14 +16,19 @@ SHORT = {"pods": 300, "events": 20, "rounds": 5, "judged": 2_000}
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "figure", nargs="?", choices=["decode", "judge", "live"], help="one figure (default: all)"
+        "figure",
+        nargs="?",
+        choices=["decode", "judge", "live", "relations"],
+        help="one figure (default: all)",
     )
     parser.add_argument("--short", action="store_true", help="small and quick, as in continuous integration")
     arguments = parser.parse_args()
     size = SHORT if arguments.short else FULL
     if arguments.figure in (None, "judge"):
         print(judge.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
-    if arguments.figure == "judge":
+    if arguments.figure in (None, "relations"):
+        print(relations.run(pods=2 * size["pods"], rounds=size["rounds"]), flush=True)
+    if arguments.figure in ("judge", "relations"):
         return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
         sandbox = Sandbox("cluster-ui-bench", home=Path(home) / "sandbox")

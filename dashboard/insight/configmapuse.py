@@ -12,11 +12,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from dashboard.kinds.base import Ref
-from dashboard.kinds.podspec import Container, PodSpec, Volume
+from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.uses import mentions
 
 from .impact import Effect
 from .protocols import Objects
+from .relations import pod_spec
 from .words import bold, parts
 
 Way = Literal["env", "envFrom", "volume", "subPath"]
@@ -75,7 +77,8 @@ def consumers(objects: Objects, namespace: str, name: str) -> tuple[Consumer, ..
         for each in objects.all(kind_plural, namespace):
             if _belongs(each):
                 continue
-            if uses := spec_uses(_pod_spec(kind_plural, each), name):
+            spec = pod_spec(kind_plural, each)
+            if spec is not None and (uses := spec_uses(spec, name)):
                 ref = Ref(kind_name, namespace, each.metadata.name, kind_plural)
                 found.append(Consumer(ref, uses))
     return tuple(found)
@@ -182,49 +185,11 @@ def _belongs(obj: Any) -> bool:
     return controller is not None and controller.kind in _KINDS.values()
 
 
-def _pod_spec(kind_plural: str, obj: Any) -> PodSpec:
-    found: PodSpec
-    if kind_plural == "pods":
-        found = obj.spec
-    elif kind_plural == "cronjobs":
-        found = obj.spec.job_template.spec.template.spec
-    else:
-        found = obj.spec.template.spec
-    return found
-
-
 def _uses(spec: PodSpec, name: str) -> Iterator[Use]:
-    containers = (*(spec.init_containers or ()), *(spec.containers or ()), *(spec.ephemeral_containers or ()))
-    for container in containers:
-        yield from _environment(container, name)
-    for volume in spec.volumes or ():
-        for keys, needed in _files(volume, name):
-            mounts = [
-                mount for container in containers for mount in container.volume_mounts or ()
-                if mount.name == volume.name
-            ]  # fmt: skip
-            for partial in sorted({bool(mount.sub_path or mount.sub_path_expr) for mount in mounts}):
-                yield Use("subPath" if partial else "volume", keys, needed)
-
-
-def _environment(container: Container, name: str) -> Iterator[Use]:
-    for variable in container.env or ():
-        source = variable.value_from
-        if source is None:
+    for mention in mentions(spec):
+        if (mention.kind, mention.name) != ("ConfigMap", name):
             continue
-        ref = source.config_map_key_ref
-        if ref is not None and ref.name == name:
-            yield Use("env", frozenset({ref.key}), not ref.optional)
-    for every in container.env_from or ():
-        whole = every.config_map_ref
-        if whole is not None and whole.name == name:
-            yield Use("envFrom", None, not whole.optional)
-
-
-def _files(volume: Volume, name: str) -> Iterator[tuple[frozenset[str] | None, bool]]:
-    """(keys, whether they must be there) of each time that a volume holds it."""
-    projected = (volume.projected.sources or ()) if volume.projected else ()
-    for source in (volume.config_map, *(each.config_map for each in projected)):
-        if source is not None and source.name == name:
-            keys = frozenset(item.key for item in source.items) if source.items else None
-            yield keys, not source.optional
+        if mention.how in ("env", "envFrom"):
+            yield Use("env" if mention.how == "env" else "envFrom", mention.keys, mention.needed)
+        for partial in sorted({mount.partial for mount in mention.mounts}):
+            yield Use("subPath" if partial else "volume", mention.keys, mention.needed)

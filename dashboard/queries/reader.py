@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from dashboard.cache.cluster import ClusterCache
+from dashboard.cache.store import Delta
 from dashboard.insight import Finding, findings
+from dashboard.insight.relations import Relations
+from dashboard.insight.usedby import SOURCES, Users, used_by
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Row
 from dashboard.kinds.rows import shorten
@@ -25,6 +30,7 @@ _BEHIND = frozenset(
 )
 JUDGED_BY = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses", "ingressclasses"}}
 JUDGE_SECONDS = 1.0
+SLICE = 200  # objects read for their relations at a time: some 10 ms
 
 
 class Reader:
@@ -34,6 +40,8 @@ class Reader:
         self.cache = cache
         self._rows: dict[str, dict[str, tuple[Any, Row]]] = {}
         self._judged: tuple[float, dict[tuple[str, str, str], Finding]] = (0.0, {})
+        self._users: Users | None = None
+        self._unread: list[tuple[str, str, str]] = []  # plural, namespace, name
 
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
         """Every cached object of a kind, in one namespace or in all; empty for a kind that is not watched."""
@@ -52,6 +60,38 @@ class Reader:
         if self.cache.status(plural).state == "live":
             return scopes is None or namespace in scopes
         return scopes is None and len(self.cache.store(plural)) > 0
+
+    async def know_users(self) -> None:
+        """Reads who uses what from everything cached, before it is first asked for: some objects at a time, so that
+        nobody else waits. From then on changes alone keep it right.
+        """
+        self._follow()
+        while self._unread:
+            self._read_some(SLICE)
+            await asyncio.sleep(0)
+
+    def used_by(self, plural: str, obj: Any) -> Relations:
+        """What uses an object, of all that is cached, whoever may see it."""
+        users = self._follow()
+        self._read_some(len(self._unread))
+        return used_by(self, users, plural, obj)
+
+    def _follow(self) -> Users:
+        if self._users is None:
+            self._users = Users()
+            for plural in SOURCES:
+                store = self.cache.store(plural)
+                store.subscribe(partial(_tell, self._users, plural))
+                self._unread += [(plural, *key_of(obj)) for obj in store.values(None)]
+        return self._users
+
+    def _read_some(self, count: int) -> None:
+        users = self._follow()
+        for _ in range(min(count, len(self._unread))):
+            plural, namespace, name = self._unread.pop()
+            # As it is now: it may have changed or gone since it was noted.
+            if (obj := self.get(plural, namespace, name)) is not None:
+                users.change(plural, None, obj)
 
     def row(self, plural: str, obj: Any) -> Row:
         """The object's row; the same object gives the same row object, so that identity tells of change."""
@@ -107,3 +147,12 @@ class Reader:
         present = {obj.metadata.uid for obj in self.cache.store(plural).values(None)}
         rows = self._rows[plural]
         self._rows[plural] = {uid: kept for uid, kept in rows.items() if uid in present}
+
+
+def key_of(obj: Any) -> tuple[str, str]:
+    return obj.metadata.namespace, obj.metadata.name
+
+
+def _tell(users: Users, plural: str, deltas: Sequence[Delta[Any]]) -> None:
+    for delta in deltas:
+        users.change(plural, delta.old, delta.new)

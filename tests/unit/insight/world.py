@@ -28,7 +28,10 @@ class World:
 
     def add(self, plural: str, manifest: dict[str, Any]) -> Any:
         meta = {"uid": f"{plural}-{manifest['metadata']['name']}", "creationTimestamp": ago(hours=5)}
-        manifest = manifest | {"metadata": meta | manifest["metadata"]}
+        return self.put(plural, manifest | {"metadata": meta | manifest["metadata"]})
+
+    def put(self, plural: str, manifest: dict[str, Any]) -> Any:
+        """The manifest just as it is."""
         obj = KINDS[plural].decode_object(json.dumps(manifest).encode())
         self._kept.setdefault(plural, {})[obj.metadata.namespace, obj.metadata.name] = obj
         return obj
@@ -49,6 +52,9 @@ class World:
 
     def reads(self, plural: str, namespace: str = "") -> bool:
         return plural in self._kept
+
+    def remove(self, plural: str, namespace: str, name: str) -> None:
+        self._kept.get(plural, {}).pop((namespace, name), None)
 
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
         every = self._kept.get(plural, {}).values()

@@ -72,12 +72,15 @@ class DetailScreen(Screen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        head = JUDGED_BY.get(self.kind.plural, frozenset())
-        return frozenset({self.kind.plural}) | head | self.tab.plurals_of(self.kind)
+        return self._head_plurals | self.tab.plurals_of(self.kind)
 
     @property
     def waits_for(self) -> frozenset[str]:
-        return self.plurals - LATER
+        return (self._head_plurals | self.tab.waits_of(self.kind)) - LATER
+
+    @property
+    def _head_plurals(self) -> frozenset[str]:
+        return JUDGED_BY.get(self.kind.plural, frozenset()) | {self.kind.plural}
 
     async def prepare(self) -> None:
         self.visible = await visibility(self.runtime, self.plurals)
