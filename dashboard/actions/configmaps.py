@@ -259,10 +259,11 @@ def _check_immutable(manifest: Manifest, target: Target, objects: Objects) -> No
         return
     users = [str(each.ref.name) for each in consumers(objects, target.namespace, target.name)]
     point = f"let {listed(users)} use that one instead" if users else "use that one instead"
+    other = other_name(target.name)
     raise Immutable(
         f"ConfigMap {target.name} was made immutable: Kubernetes lets nobody change it, nor make it changeable again.",
-        next_step=f"Create another one under a new name, such as {target.name}-2, with the new values; {point}; then "
-        "delete this one.",
+        next_step=f"Create another one under a new name, such as {other}, with the new values; {point}; then delete this "
+        "one.",
     )
 
 
@@ -456,6 +457,20 @@ def _surprises(made: Touched, wanted: Wanted) -> tuple[Notice, ...]:
         return ()
     title = f"The cluster makes something else of {listed(other)}"
     return (Notice("warn", title, "An admission rule changes what is asked for."),)
+
+
+def edit_command(namespace: str, name: str, form: EditForm) -> str:
+    """The same by kubectl; for an immutable one, another with its values, from files with their keys' names."""
+    if not isinstance(form.refusal, Immutable):
+        return shlex.join(["kubectl", "edit", f"configmap/{name}", "-n", namespace])
+    files = [f"--from-file={key}" for key in form.values]
+    return shlex.join(["kubectl", "create", "configmap", other_name(name), "-n", namespace, *files])
+
+
+def other_name(name: str) -> str:
+    """A name for the one that takes an immutable one's place: ``settings-2`` after ``settings``."""
+    stem, dash, number = name.rpartition("-")
+    return f"{stem}-{int(number) + 1}" if dash and number.isdecimal() and len(number) < 4 else f"{name}-2"
 
 
 def _kubectl(target: Target, body: Manifest) -> str:

@@ -42,6 +42,10 @@ async def error_response(request: HttpRequest, error: ClusterError, *, context: 
         return JsonResponse(
             {"error": error.message, "title": error.title, "next_step": error.next_step}, status=error.status
         )
+    if request.headers.get("HX-Target") == "preview":
+        # Beside a form, whatever it is: what was typed there stays.
+        said = {"title": error.title, "text": f"{error.message} {error.next_step}".strip()}
+        return render(request, "partials/preview.html", {"s": {"error": said}}, status=error.status)
     facts: dict[str, Any] = {
         "status": error.status,
         "title": error.title,
