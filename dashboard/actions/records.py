@@ -17,7 +17,7 @@ from django.utils import timezone
 from dashboard.errors import ClusterError, Conflict, Unavailable
 from dashboard.models import AuditEntry, Change
 
-from .action import Actor, Keyed, Manifest, Order, Target, Touched
+from .action import Actor, Keyed, Manifest, Order, Sums, Target, Touched
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,9 @@ def finish(
     back = action.back(before) if isinstance(action, Keyed) else action.inverse(was)
     change.inverse = {} if back is None else {"action": action.name, "input": back}
     change.result = result or {}
-    detail = f"{action.words(was)} → {action.words(made)}"
+    detail = (
+        action.summary(change) if isinstance(action, Sums) else f"{action.words(was)} → {action.words(made)}"
+    )
 
     def write() -> None:
         with transaction.atomic():
@@ -126,13 +128,12 @@ def lose(change: Change, actor: Actor, error: ClusterError) -> None:
         log.exception("the end of a change was not recorded: %s by %s: %s", change, actor.name, error.message)
 
 
-def refuse(order: Order, error: ClusterError) -> None:
+def refuse(actor: Actor, action: str, target: Target, error: ClusterError) -> None:
     """A refusal before anything was begun."""
-    target = order.target
     AuditEntry.objects.create(
-        user_name=order.actor.name,
+        user_name=actor.name,
         context=target.context,
-        action=order.action.name,
+        action=action,
         plural=target.plural,
         namespace=target.namespace,
         name=target.name,

@@ -98,7 +98,9 @@ async def change_undo_preview(
     made = {path: values[1] for path, values in change.touched.items()}
     conflict = None
     if action.touched(manifest) != made:
-        conflict = await change_stale(target=target, action=action, was=made, manifest=manifest)
+        conflict = await change_stale(
+            target=target, action=action, was=made, manifest=manifest, since="since that change"
+        )
     preview = await change_preview(order=order, objects=objects)
     return UndoPreview(change=change, preview=preview, conflict=conflict)
 
@@ -106,8 +108,10 @@ async def change_undo_preview(
 async def change_undo_apply(*, transport: Transport, actor: Actor, change_id: int, token: str) -> Change:
     """Take a change back as its preview showed; errors as of ``change_apply``, and Conflict when it is undone."""
     change = await _change(change_id, transport)
-    if change.state != Change.State.DONE:
-        raise Conflict((await change_undo_state(change=change)).words)
+    if change.state != Change.State.DONE or not change.inverse:
+        refusal = Conflict((await change_undo_state(change=change)).words)
+        await sync_to_async(records.refuse)(actor, change.action, _target(change), refusal)
+        raise refusal
     return await change_apply(order=_order(transport, actor, change), token=token)
 
 
@@ -123,18 +127,21 @@ async def _change(change_id: int, transport: Transport) -> Change:
     return change
 
 
-def _order(transport: Transport, actor: Actor, change: Change) -> Order:
-    target = Target(
+def _target(change: Change) -> Target:
+    return Target(
         context=change.context,
         gvr=KINDS[change.plural].gvr,
         kind=change.kind,
         namespace=change.namespace,
         name=change.name,
     )
+
+
+def _order(transport: Transport, actor: Actor, change: Change) -> Order:
     return Order(
         transport=transport,
         actor=actor,
-        target=target,
+        target=_target(change),
         action=_back(change),
         wanted=change.inverse["input"],
         undoes=change.pk,

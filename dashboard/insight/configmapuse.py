@@ -6,13 +6,14 @@ ConfigMap, but never one mounted by subPath (kubernetes.io/docs/concepts/configu
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from dashboard.kinds.base import Ref
-from dashboard.kinds.podspec import Container, PodSpec, Volume
+from dashboard.kinds.podspec import ConfigMapSource, Container, PodSpec, Volume, VolumeMount
 from dashboard.kinds.rows import listed, plural
 
 from .impact import Effect
@@ -33,11 +34,13 @@ _ENDED = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One way in which a pod spec uses it. ``keys`` None: all of them. ``needed``: no container starts without."""
+    """One way in which a pod spec uses it. ``keys`` None: all of them. ``needed`` are those without which no container
+    starts.
+    """
 
     way: Way
     keys: frozenset[str] | None
-    needed: bool
+    needed: frozenset[str] = frozenset()
 
     def concerns(self, keys: Collection[str]) -> bool:
         return self.keys is None or not self.keys.isdisjoint(keys)
@@ -124,10 +127,7 @@ def change_effects(
     keys = {*written, *removed}
     effects = []
     for consumer in consumers(objects, namespace, name):
-        broken = sorted(
-            key for key in removed
-            if any(use.needed and use.keys is not None and key in use.keys for use in consumer.uses)
-        )  # fmt: skip
+        broken = sorted(key for key in removed if any(key in use.needed for use in consumer.uses))
         effects.append(_effect(consumer, keys, broken))
     if not effects:
         effects = [Effect("info", "info", parts("No pod and no workload here uses this ConfigMap"))]
@@ -198,13 +198,36 @@ def _uses(spec: PodSpec, name: str) -> Iterator[Use]:
     for container in containers:
         yield from _environment(container, name)
     for volume in spec.volumes or ():
-        for keys, needed in _files(volume, name):
-            mounts = [
-                mount for container in containers for mount in container.volume_mounts or ()
-                if mount.name == volume.name
-            ]  # fmt: skip
-            for partial in sorted({bool(mount.sub_path or mount.sub_path_expr) for mount in mounts}):
-                yield Use("subPath" if partial else "volume", keys, needed)
+        mounts = [
+            mount for container in containers for mount in container.volume_mounts or ()
+            if mount.name == volume.name
+        ]  # fmt: skip
+        for source in _files(volume, name):
+            named = frozenset(item.key for item in source.items or ())
+            needed = frozenset() if source.optional else named
+            for mount in sorted(mounts, key=_is_partial):
+                if _is_partial(mount):
+                    yield Use("subPath", _behind(mount, source), needed)
+                else:
+                    yield Use("volume", named or None, needed)
+
+
+def _is_partial(mount: VolumeMount) -> bool:
+    return bool(mount.sub_path or mount.sub_path_expr)
+
+
+def _behind(mount: VolumeMount, source: ConfigMapSource) -> frozenset[str] | None:
+    """The keys whose files a mount by subPath shows: the file of that name, or all in the folder of that name."""
+    files = {item.path: item.key for item in source.items or ()}
+    if mount.sub_path_expr:
+        return frozenset(files.values()) or None  # made of variables that only the container knows
+    path = posixpath.normpath(mount.sub_path)
+    if not files:
+        return frozenset({path})
+    return frozenset(
+        key for file, key in files.items()
+        if (at := posixpath.normpath(file)) == path or at.startswith(f"{path}/")
+    )  # fmt: skip
 
 
 def _environment(container: Container, name: str) -> Iterator[Use]:
@@ -214,17 +237,16 @@ def _environment(container: Container, name: str) -> Iterator[Use]:
             continue
         ref = source.config_map_key_ref
         if ref is not None and ref.name == name:
-            yield Use("env", frozenset({ref.key}), not ref.optional)
+            yield Use("env", frozenset({ref.key}), frozenset() if ref.optional else frozenset({ref.key}))
     for every in container.env_from or ():
         whole = every.config_map_ref
         if whole is not None and whole.name == name:
-            yield Use("envFrom", None, not whole.optional)
+            yield Use("envFrom", None)
 
 
-def _files(volume: Volume, name: str) -> Iterator[tuple[frozenset[str] | None, bool]]:
-    """(keys, whether they must be there) of each time that a volume holds it."""
+def _files(volume: Volume, name: str) -> Iterator[ConfigMapSource]:
+    """Each time that a volume holds it."""
     projected = (volume.projected.sources or ()) if volume.projected else ()
     for source in (volume.config_map, *(each.config_map for each in projected)):
         if source is not None and source.name == name:
-            keys = frozenset(item.key for item in source.items) if source.items else None
-            yield keys, not source.optional
+            yield source

@@ -75,7 +75,9 @@ async def take_step(
         except BadInput as error:
             if error.field not in ("token", *beside):
                 return _failed(said, error, tell)
-            notice = {"state": "warn" if error.field == "token" else "bad", **error_context(error)}
+            notice = {"state": "bad", **error_context(error)}
+            if error.field == "token":
+                notice |= {"state": "warn", "title": "This preview is new"}
             said.status = error.status
             said.wrong[error.field] = error.message
         except ClusterError as error:

@@ -23,7 +23,6 @@ from dashboard.actions.configmaps import (
     configmap_edit_apply,
     configmap_edit_form,
     configmap_edit_preview,
-    configmap_restart,
     configmap_value,
     configmap_values,
     edit_command,
@@ -61,14 +60,10 @@ async def edit(
 
     async def apply(token: str) -> Change:
         check_uploads(request)
-        change = await configmap_edit_apply(
+        return await configmap_edit_apply(
             transport=transport, actor=actor, namespace=namespace, name=name, draft=_sent(draft), token=token,
-            objects=cluster.reader,
+            objects=cluster.reader, restart=chosen,
         )  # fmt: skip
-        await configmap_restart(
-            transport=transport, actor=actor, change=change, chosen=chosen, objects=cluster.reader
-        )
-        return change
 
     async def preview() -> Parts:
         check_uploads(request)
@@ -82,7 +77,7 @@ async def edit(
         return {
             "preview": preview_context(cluster, edited.preview),
             "kept": _kept(_sent(draft)),
-            "restarts": [_restart(ref, chosen) for ref in edited.restarts],
+            "restarts": [_restart(ref, refusal, chosen) for ref, refusal in edited.restarts.items()],
         }
 
     async with listed(cluster, screen):
@@ -356,10 +351,22 @@ def _said(error: ClusterError, draft: Draft) -> Parts:
     if isinstance(error, Broken):
         return {
             "instead": "partials/broken.html",
-            "flaws": [{"key": each.key, "words": flaw_words(each), "format": each.format} for each in error.flaws],
+            "flaws": [
+                {"key": each.key, "words": flaw_words(each), "format": each.format, "line": each.line,
+                 "row": _row_of(draft, each.key)}
+                for each in error.flaws
+            ],
             "kept": _kept(draft),
         }  # fmt: skip
     return {"error": error_context(error), "kept": _kept(draft)}
+
+
+def _row_of(draft: Draft, key: str) -> str:
+    """The editor that holds a key's text; "" for one that came as a file."""
+    rows = (
+        row for row in draft.rows if key in (row.name, row.was) and not row.delete and row.text is not None
+    )
+    return next((row.id for row in rows if row.upload is None), "")
 
 
 def _clash(clash: Clash, error: Clashes) -> dict[str, Any]:
@@ -372,7 +379,8 @@ def _clash(clash: Clash, error: Clashes) -> dict[str, Any]:
         "when": iso(writer.when and writer.when.replace(microsecond=0)),
         "base": _side(None, clash.base) if clash.base is not None else None,
         "theirs": _side(clash.base, clash.theirs),
-        "mine": _side(clash.base, clash.mine),
+        "mine": _side(clash.base, clash.mine)
+        | ({"words": f"renames it to {clash.renamed}"} if clash.renamed else {}),
         "text": clash.mine is not None and editable(clash.mine) is not None,
     }
 
@@ -387,9 +395,9 @@ def _side(base: bytes | None, content: bytes | None) -> dict[str, Any]:
     return {"words": size_words(len(content)), "lines": text_lines(old, new)}
 
 
-def _restart(ref: Ref, chosen: Collection[str]) -> dict[str, Any]:
+def _restart(ref: Ref, refusal: str, chosen: Collection[str]) -> dict[str, Any]:
     word = f"{ref.plural}/{ref.name}"
-    return {"value": word, "text": f"{ref.kind} {ref.name}", "checked": word in chosen}
+    return {"value": word, "text": f"{ref.kind} {ref.name}", "checked": word in chosen, "refusal": refusal}
 
 
 def _shown(key: str, value: Value, url: str) -> dict[str, Any]:

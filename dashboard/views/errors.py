@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.views.decorators.csrf import requires_csrf_token
 
@@ -44,7 +45,8 @@ async def error_response(request: HttpRequest, error: ClusterError, *, context: 
         )
     if request.headers.get("HX-Target") == "preview":
         # Beside a form, whatever it is: what was typed there stays.
-        said = {"title": error.title, "text": f"{error.message} {error.next_step}".strip()}
+        kept = "Nothing was written; what you typed is kept."
+        said = {"title": error.title, "text": " ".join(filter(None, (error.message, error.next_step, kept)))}
         return render(request, "partials/preview.html", {"s": {"error": said}}, status=error.status)
     facts: dict[str, Any] = {
         "status": error.status,
@@ -83,4 +85,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _bare(request, 403, "403_csrf.html")
+    """The page's own scripts get the token of now: somebody may have signed in again beside what was being typed. No
+    other origin can read it.
+    """
+    response = _bare(request, 403, "403_csrf.html")
+    if request.headers.get("HX-Request"):
+        response["X-CSRFToken"] = get_token(request)
+    return response

@@ -95,6 +95,6 @@ class ObjectActionScreen(ActionScreen):
         return {
             "gone": False,
             "state": row.state,
-            "word": f"{column.title} {cell(row, column).text}" if column else "There",
+            "word": f"{column.title} {cell(row, column).text}" if column else "",
             "sentence": row.reason,
         }
