@@ -7,9 +7,9 @@ that only one side changed merge; a key that both changed, each in another way, 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from dashboard.errors import BadInput
 
@@ -224,9 +224,9 @@ def _known(row: Row, now: Mapping[str, Value]) -> bytes:
     )
 
 
-def _merged(base: Mapping[str, str], now: Mapping[str, Value], ops: Mapping[str, Any]) -> tuple[Merged, ...]:
+def _merged(base: Mapping[str, str], now: Mapping[str, Value], mine: Collection[str]) -> tuple[Merged, ...]:
     merged = []
-    for key in sorted({*base, *now} - set(ops)):
+    for key in sorted({*base, *now} - set(mine)):
         there = digest(now[key].content) if key in now else ""
         if there != base.get(key, ""):
             how = "removed" if not there else "changed" if key in base else "added"

@@ -38,7 +38,7 @@ from . import token as tokens
 from .action import Action, Confidential, Differs, Manifest, Order, Preview, Target, Touched, Write
 from .diff import Line, diff_lines, effect_digest
 from .permits import changes_required
-from .problems import StaleView, Unrecorded, Unsettled
+from .problems import NoWayBack, StaleView, Unrecorded, Unsettled
 from .writers import last_manager
 
 MANAGER = "cluster-ui"
@@ -111,7 +111,7 @@ async def change_apply(*, order: Order, token: str) -> Change:
         raise
     try:
         change, new = await sync_to_async(records.claim)(order, shown.nonce)
-    except Conflict as error:
+    except NoWayBack as error:
         await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error)
         raise
     if not new:

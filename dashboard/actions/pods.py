@@ -207,6 +207,10 @@ class PodDelete:
     def words(self, touched: Touched) -> str:
         return "being deleted" if touched[DELETED] else "there"
 
+    def summary(self, change: Change) -> str:
+        """What was done, as the beginning of a sentence."""
+        return f"{'Evicted' if self.evict else 'Deleted'} the pod"
+
     def way_back(self, change: Change) -> str:
         return "A deleted pod does not come back; what its controller makes is another one."
 

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from dashboard.errors import ClusterError, Conflict, Unavailable
+from dashboard.errors import ClusterError, Unavailable
 from dashboard.models import AuditEntry, Change
 
 from .action import Actor, Keyed, Manifest, Order, Sums, Target, Touched
+from .problems import NoWayBack
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ PAUSE_SECONDS = 0.2
 def claim(order: Order, nonce: str) -> tuple[Change, bool]:
     """The row of this change, and whether it is new. The nonce is unique, so of two submits one makes it.
 
-    Raises Conflict when the change to undo is undone already, Unavailable when nothing can be recorded: then
+    Raises NoWayBack when the change to undo is undone already, Unavailable when nothing can be recorded: then
     nothing may be sent.
     """
     target = order.target
@@ -51,7 +52,7 @@ def claim(order: Order, nonce: str) -> tuple[Change, bool]:
     except IntegrityError as error:
         if (found := Change.objects.filter(nonce=nonce).first()) is not None:
             return found, False
-        raise Conflict(
+        raise NoWayBack(
             "That change is undone already.", next_step="Open it under Changes made here."
         ) from error
     except DatabaseError as error:

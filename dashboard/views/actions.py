@@ -77,7 +77,7 @@ async def take_step(
                 return _failed(said, error, tell)
             notice = {"state": "bad", **error_context(error)}
             if error.field == "token":
-                notice |= {"state": "warn", "title": "This preview is new"}
+                notice |= {"state": "warn", "title": "This preview is new", "field": ""}
             said.status = error.status
             said.wrong[error.field] = error.message
         except ClusterError as error:

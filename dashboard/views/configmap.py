@@ -32,7 +32,6 @@ from dashboard.actions.linetext import editable, normal
 from dashboard.actions.valuediff import text_lines
 from dashboard.errors import BadInput, ClusterError, NotFound
 from dashboard.kinds.base import Ref
-from dashboard.kinds.rows import plural as plural_of
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens.common import iso, object_url
 from dashboard.live.screens.detail import DetailScreen
@@ -206,7 +205,7 @@ def check_uploads(request: HttpRequest) -> None:
         size, title = getattr(file, "size", None) or 0, getattr(file, "name", "")
         if size > MOST_BYTES:
             raise BadInput(
-                f"The file {title} has {plural_of(size, 'byte')}: {MOST_BYTES:,} fit into a ConfigMap at most.",
+                f"The file {title} has {size:,} bytes: {MOST_BYTES:,} fit into a ConfigMap at most.",
                 next_step="Choose a smaller one, or keep large files in a volume; nothing was sent.",
                 field=name,
             )

@@ -45,7 +45,7 @@ async def error_response(request: HttpRequest, error: ClusterError, *, context: 
         )
     if request.headers.get("HX-Target") == "preview":
         # Beside a form, whatever it is: what was typed there stays.
-        kept = "Nothing was written; what you typed is kept."
+        kept = "Nothing was written, and this form stays as it is."
         said = {"title": error.title, "text": " ".join(filter(None, (error.message, error.next_step, kept)))}
         return render(request, "partials/preview.html", {"s": {"error": said}}, status=error.status)
     facts: dict[str, Any] = {

@@ -60,19 +60,24 @@ function sync() {
   form.requestSubmit(form.querySelector('.fields [value="preview"]'));
 }
 
-// The input at fault is marked, with what is wrong beside it. Gives whether there is one.
+// The input at fault is marked, with what is wrong beside it. Gives that input, or null.
 function markWrong(form, preview) {
   for (const old of form.querySelectorAll("[data-wrong]")) old.remove();
-  for (const input of form.querySelectorAll('[aria-describedby="wrong"]')) for (const name of ["aria-invalid", "aria-describedby"]) input.removeAttribute(name);
+  for (const input of form.querySelectorAll('[aria-describedby~="wrong"]')) {
+    input.removeAttribute("aria-invalid");
+    input.setAttribute("aria-describedby", input.getAttribute("aria-describedby").replace(/ ?\bwrong$/, ""));
+  }
   const wrong = preview.querySelector("[data-field]");
   const input = wrong && form.elements[wrong.dataset.field];
-  if (!(input instanceof HTMLElement) || input.hasAttribute("aria-describedby")) return false;
+  const at = input instanceof HTMLElement ? input.closest(".editor-h, .field") : null;
+  if (!at) return null;
   const text = parse(`<p class="error" id="wrong" data-wrong>${icon.replace("warn", "bad")}<span></span></p>`);
   text.querySelector("span").textContent = wrong.querySelector("p").textContent;
-  input.closest(".editor-h, .field").after(text);
+  if (at.matches(".field")) at.append(text);
+  else at.after(text);
   input.setAttribute("aria-invalid", "true");
-  input.setAttribute("aria-describedby", "wrong");
-  return true;
+  input.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") ?? ""} wrong`.trim());
+  return input;
 }
 
 // What a button brought may be below a long form: it comes into view, and is read out.
@@ -81,7 +86,7 @@ function showAnswer({ detail: { requestConfig } }) {
   if (!preview || requestConfig?.target?.id !== "preview") return;
   const marked = markWrong(document.getElementById("change"), preview);
   if (requestConfig.triggeringEvent?.type !== "submit") return;
-  if (marked) return document.querySelector('[aria-describedby="wrong"]').focus();
+  if (marked) return marked.focus();
   const [callout, decide, card] = [".callout", ".decide", ".p-show .card"].map((each) => preview.querySelector(each));
   const oneColumn = decide && getComputedStyle(decide.parentElement).display === "contents";
   const first = callout ?? (oneColumn ? card : decide) ?? card;

@@ -102,4 +102,4 @@ async def test_an_error_before_the_form_could_be_read_stays_beside_what_was_type
     response = await error_response(request, NotFound("There is no ConfigMap settings."))
     html = response.content.decode()  # type: ignore[attr-defined]
     assert response.status_code == 404
-    assert html.lstrip().startswith('<div id="preview"') and "what you typed is kept" in html
+    assert html.lstrip().startswith('<div id="preview"') and "this form stays as it is" in html
