@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponseRedirect
@@ -24,18 +24,32 @@ from dashboard.models import Change
 from .pages import page
 
 Parts = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class Said:
     """What stands beside a form: ``parts`` as ``partials/preview.html`` wants them, the answer's status, and ``wrong``:
     input → what is wrong with it. ``done`` leads on to the change that was made; there is nothing to show then.
+    ``error`` is what ended the step.
     """
 
     parts: Parts = field(default_factory=dict)
     status: int = 200
     wrong: dict[str, str] = field(default_factory=dict)
     done: HttpResponseRedirect | None = None
+    error: ClusterError | None = None
+
+    async def or_else(self, reading: Awaitable[T]) -> T:
+        """What the form is filled with. Where it cannot be read, the error of the step is what a person must know: it may
+        be that a change was sent and its answer lost.
+        """
+        try:
+            return await reading
+        except ClusterError as error:
+            if self.error is None:
+                raise
+            raise self.error from error
 
 
 def error_parts(error: ClusterError) -> Parts:
@@ -97,7 +111,7 @@ async def take_step(
 
 def _failed(said: Said, error: ClusterError, tell: Callable[[ClusterError], Parts]) -> Said:
     said.parts |= tell(error)
-    said.status = error.status
+    said.status, said.error = error.status, error
     if isinstance(error, BadInput) and error.field:
         said.wrong[error.field] = error.message
     return said
@@ -134,7 +148,7 @@ async def show_action(
     kind = screen.kind
     url = object_url(cluster, kind.plural, screen.namespace, screen.name)
     where = list_url(cluster, kind.plural, f"?namespace={screen.namespace}")
-    response = await page(
+    showing = page(
         request,
         cluster,
         screen,
@@ -165,6 +179,7 @@ async def show_action(
             **said.parts,
         },
     )
+    response = await said.or_else(showing)
     response.status_code = said.status
     return response
 

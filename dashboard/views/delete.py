@@ -50,9 +50,11 @@ async def delete(
         said = await take_step(request, apply=apply, preview=preview, beside=("confirm",))
         if said.done:
             return said.done
-        form = await pod_delete_form(
-            transport=cluster.transport, namespace=screen.namespace, name=name, objects=cluster.reader,
-            budgets_known=budgets_known(),
+        form = await said.or_else(
+            pod_delete_form(
+                transport=cluster.transport, namespace=screen.namespace, name=name, objects=cluster.reader,
+                budgets_known=budgets_known(),
+            )
         )  # fmt: skip
         return await show_action(
             request,

@@ -14,6 +14,7 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.views.decorators.csrf import requires_csrf_token
 
+from dashboard.actions.problems import Unrecorded, Unsettled
 from dashboard.errors import ClusterError, Forbidden
 
 from .chrome import page_chrome
@@ -45,7 +46,8 @@ async def error_response(request: HttpRequest, error: ClusterError, *, context: 
         )
     if request.headers.get("HX-Target") == "preview":
         # Beside a form, whatever it is: what was typed there stays.
-        kept = "Nothing was written, and this form stays as it is."
+        sent = isinstance(error, Unsettled | Unrecorded)
+        kept = "" if sent else "Nothing was written, and this form stays as it is."
         said = {"title": error.title, "text": " ".join(filter(None, (error.message, error.next_step, kept)))}
         return render(request, "partials/preview.html", {"s": {"error": said}}, status=error.status)
     facts: dict[str, Any] = {

@@ -45,8 +45,10 @@ async def restart(
         said = await take_step(request, apply=apply, preview=preview)
         if said.done:
             return said.done
-        form = await workload_restart_form(
-            transport=cluster.transport, plural=plural, namespace=screen.namespace, name=name
+        form = await said.or_else(
+            workload_restart_form(
+                transport=cluster.transport, plural=plural, namespace=screen.namespace, name=name
+            )
         )
         return await show_action(
             request,

@@ -47,8 +47,10 @@ async def scale(
         said = await take_step(request, apply=apply, preview=preview, at_once=False)
         if said.done:
             return said.done
-        form = await deployment_scale_form(
-            transport=cluster.transport, namespace=namespace, name=name, objects=cluster.reader
+        form = await said.or_else(
+            deployment_scale_form(
+                transport=cluster.transport, namespace=namespace, name=name, objects=cluster.reader
+            )
         )
         where = ["kubectl", "scale", f"deployment/{name}", "-n", namespace, f"--replicas={form.current}"]
         return await show_action(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from dashboard.actions.problems import StaleView
-from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
+from dashboard.actions.problems import StaleView, Unsettled
+from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound, Unavailable
 from dashboard.models import Change
 from dashboard.views.actions import Parts, Said, take_step
 from dashboard.views.errors import error_response
@@ -103,3 +103,20 @@ async def test_an_error_before_the_form_could_be_read_stays_beside_what_was_type
     html = response.content.decode()  # type: ignore[attr-defined]
     assert response.status_code == 404
     assert html.lstrip().startswith('<div id="preview"') and "this form stays as it is" in html
+
+
+async def test_a_lost_answer_is_said_even_where_the_form_cannot_be_read_any_more() -> None:
+    """The cluster that swallowed an answer does not answer the next question either."""
+
+    async def unreachable() -> None:
+        raise Unavailable("The connection broke.")
+
+    lost = Unsettled("Whether web was changed is not known.")
+    said = await Form(apply=lost).take(POST("/", {"step": "apply"}))
+    with pytest.raises(Unsettled):
+        await said.or_else(unreachable())
+    response = await error_response(POST("/", headers={"hx-target": "preview"}), lost)
+    html = response.content.decode()  # type: ignore[attr-defined]
+    assert "is not known" in html and "Nothing was written" not in html
+    with pytest.raises(Unavailable):
+        await (await Form().take(POST("/"))).or_else(unreachable())
