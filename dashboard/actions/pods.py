@@ -17,7 +17,7 @@ import msgspec
 
 from dashboard.errors import BadInput, Forbidden, Invalid, ReadOnly
 from dashboard.insight import Objects
-from dashboard.insight.departure import budgets_over, deletion_impact, replacement_of
+from dashboard.insight.departure import asks_budgets, budgets_over, deletion_impact, replacement_of
 from dashboard.insight.survey import Survey, is_ready
 from dashboard.insight.words import text_of
 from dashboard.kinds.pods import PODS, Pod, row
@@ -137,9 +137,9 @@ def _target(transport: Transport, namespace: str, name: str) -> Target:
 
 
 def _way(pod: Pod, objects: Objects, budgets_known: bool) -> PodDelete:
-    """Whether to evict. Raises Invalid when two budgets cover the pod: the Eviction API refuses that."""
+    """Whether to evict. Raises Invalid when two budgets over the pod would be asked: the Eviction API refuses that."""
     over = budgets_over(objects, pod)
-    if len(over) > 1:
+    if len(over) > 1 and asks_budgets(pod):
         names = " and ".join(budget.metadata.name for budget in over)
         raise Invalid(
             f"{len(over)} PodDisruptionBudgets cover the pod ({names}), and the Eviction API refuses to choose.",
@@ -205,6 +205,10 @@ class PodDelete:
 
     def words(self, touched: Touched) -> str:
         return "being deleted" if touched[DELETED] else "there"
+
+    def summary(self, change: Change) -> str:
+        """What was done, as the beginning of a sentence."""
+        return f"{'Evicted' if self.evict else 'Deleted'} the pod"
 
     def way_back(self, change: Change) -> str:
         return "A deleted pod does not come back; what its controller makes is another one."

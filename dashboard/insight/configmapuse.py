@@ -6,6 +6,7 @@ ConfigMap, but never one mounted by subPath (kubernetes.io/docs/concepts/configu
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any, Literal
 from dashboard.kinds.base import Ref
 from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.rows import listed, plural
-from dashboard.kinds.uses import mentions
+from dashboard.kinds.uses import Mention, Mount, mentions
 
 from .impact import Effect
 from .protocols import Objects
@@ -35,11 +36,13 @@ _ENDED = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One way in which a pod spec uses it. ``keys`` None: all of them. ``needed``: no container starts without."""
+    """One way in which a pod spec uses it. ``keys`` None: all of them. ``needed`` are those without which no container
+    starts.
+    """
 
     way: Way
     keys: frozenset[str] | None
-    needed: bool
+    needed: frozenset[str] = frozenset()
 
     def concerns(self, keys: Collection[str]) -> bool:
         return self.keys is None or not self.keys.isdisjoint(keys)
@@ -127,10 +130,7 @@ def change_effects(
     keys = {*written, *removed}
     effects = []
     for consumer in consumers(objects, namespace, name):
-        broken = sorted(
-            key for key in removed
-            if any(use.needed and use.keys is not None and key in use.keys for use in consumer.uses)
-        )  # fmt: skip
+        broken = sorted(key for key in removed if any(key in use.needed for use in consumer.uses))
         effects.append(_effect(consumer, keys, broken))
     if not effects:
         effects = [Effect("info", "info", parts("No pod and no workload here uses this ConfigMap"))]
@@ -189,7 +189,25 @@ def _uses(spec: PodSpec, name: str) -> Iterator[Use]:
     for mention in mentions(spec):
         if (mention.kind, mention.name) != ("ConfigMap", name):
             continue
+        needed = (mention.keys or frozenset()) if mention.needed else frozenset()
         if mention.how in ("env", "envFrom"):
-            yield Use("env" if mention.how == "env" else "envFrom", mention.keys, mention.needed)
-        for partial in sorted({mount.partial for mount in mention.mounts}):
-            yield Use("subPath" if partial else "volume", mention.keys, mention.needed)
+            yield Use("env" if mention.how == "env" else "envFrom", mention.keys, needed)
+        for mount in sorted(mention.mounts, key=lambda mount: mount.partial):
+            if mount.partial:
+                yield Use("subPath", _behind(mount, mention), needed)
+            else:
+                yield Use("volume", mention.keys, needed)
+
+
+def _behind(mount: Mount, mention: Mention) -> frozenset[str] | None:
+    """The keys whose files a mount by subPath shows: the file of that name, or all in the folder of that name."""
+    if mount.expression:
+        return mention.keys  # made of variables that only the container knows
+    path = posixpath.normpath(mount.sub_path)
+    if mention.items is None:
+        return frozenset({path})
+    return frozenset(
+        key
+        for key, file in mention.items
+        if (at := posixpath.normpath(file)) == path or at.startswith(f"{path}/")
+    )
