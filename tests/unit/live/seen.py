@@ -31,6 +31,9 @@ class Cache:
     def denied(self, plural: str) -> None:
         return None
 
+    def scopes(self, plural: str) -> None:
+        return None
+
     def put(self, plural: str, *manifests: dict[str, Any]) -> None:
         """Adds or changes objects; a Secret only by its metadata."""
         self.stores[plural].add([self._decoded(plural, manifest) for manifest in manifests])
