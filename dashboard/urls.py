@@ -33,6 +33,7 @@ urlpatterns = [
     path("changes/<int:change>/rotation/", rotate.rotation, name="rotation"),
     path("changes/<int:change>/undo/", changes.undo, name="undo"),
     path("c/<context>/", pages.overview, name="overview"),
+    path("c/<context>/capacity/", pages.capacity, name="capacity"),
     path("c/<context>/<plural>/", pages.list_, name="list"),
     path(OBJECT, pages.detail, name="detail"),
     path(f"{OBJECT}scale/", scale.scale, name="scale"),

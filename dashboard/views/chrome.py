@@ -77,6 +77,7 @@ async def page_chrome(
         ],
         "changes": await _changes(cluster.cluster),
         "namespaces": namespaces,
+        "capacity_url": reverse("capacity", args=[slug]),
         "query": shown["query"],
         "nav": _nav(shown["sections"], request),
     }
@@ -147,8 +148,11 @@ async def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str
 
 
 def _narrowing_url(request: HttpRequest, cluster: ClusterRuntime) -> str:
-    """Where a choice of namespaces leads: this list or the overview; from any other page, to the list of its kind."""
+    """Where a choice of namespaces leads: this list, the capacity or the overview; from any other page, to the list
+    of its kind."""
     match = request.resolver_match
+    if match and match.url_name == "capacity":
+        return reverse("capacity", args=[cluster.cluster.slug])
     plural = match.kwargs.get("plural") if match else None
     if plural in KINDS and KINDS[plural].gvr.namespaced:
         return reverse("list", args=[cluster.cluster.slug, plural])

@@ -13,6 +13,7 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 
 from .action import ObjectActionScreen
+from .capacity import CapacityScreen
 from .change import ChangeScreen
 from .chrome import ChromeScreen
 from .detail import DetailScreen
@@ -27,6 +28,7 @@ __all__ = ["Screen", "chrome_screen", "screen_for"]
 # By the name of the URL pattern. Addresses that are not here show nothing that moves.
 SCREENS: dict[str, type[Screen]] = {
     "overview": OverviewScreen,
+    "capacity": CapacityScreen,
     "list": ListScreen,
     "detail": DetailScreen,
     "scale": ScaleScreen,

@@ -11,15 +11,23 @@ from .facts import FactsCard
 from .keys import KeysCard
 from .pods import PodsCard
 from .problems import ProblemsCard
+from .quotas import QuotasCard
 from .replicas import ReplicasCard
+from .restarts import RestartsCard
 from .secret import SecretCard
+from .usage import NamespaceUsageCard, NodeUsageCard, PodUsageCard, UsageCard
 from .values import ValuesCard
 
 CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
     BelongsCard,
+    NodeUsageCard,
+    NamespaceUsageCard,
+    QuotasCard,
     PodsCard,
     ContainersCard,
+    PodUsageCard,
+    UsageCard,
     KeysCard,
     SecretCard,
     ValuesCard,
@@ -27,4 +35,5 @@ CARDS: tuple[type[Card], ...] = (
     FactsCard,
     ConditionsCard,
     ReplicasCard,
+    RestartsCard,
 )
