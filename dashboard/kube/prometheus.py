@@ -167,6 +167,11 @@ class Prometheus:
             )
         if read.status == "error":
             raise self._refused(read)
+        if status >= 500:
+            raise PrometheusError(
+                f"Prometheus at {self.target.shown} fails (HTTP {status}).",
+                next_step="It is asked again by itself; look at Prometheus, and at what stands before it.",
+            )
         if status != 200 or read.status != "success" or read.data is None:
             raise PrometheusError(
                 f"What answers at {self.target.shown} is no Prometheus (HTTP {status}).",

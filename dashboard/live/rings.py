@@ -18,10 +18,13 @@ Point = tuple[float, tuple[float | None, ...]]  # Unix time in seconds; values, 
 
 
 class _Series:
-    __slots__ = ("first", "values")
+    """Values of the samples from number ``first`` to number ``last``."""
+
+    __slots__ = ("first", "last", "values")
 
     def __init__(self, first: int) -> None:
         self.first = first
+        self.last = first - 1
         self.values = array("f")
 
 
@@ -71,6 +74,7 @@ class Rings(Generic[K]):
         number = self._clock.count - 1
         self._make_room(samples)
         self.full = False
+        most = self._clock.samples * self._width
         for key, values in samples.items():
             series = self._series.get(key)
             if series is None:
@@ -78,7 +82,13 @@ class Rings(Generic[K]):
                     self.full = True
                     continue
                 series = self._series[key] = _Series(number)
-            self._append(series, number, values)
+            elif series.last != number - 1:
+                self._fill(series, number)
+            series.values.extend(values)
+            series.last = number
+            if len(series.values) > most:
+                del series.values[:-most]
+                series.first = number - self._clock.samples + 1
 
     def points(self, key: K) -> list[Point]:
         """The samples of a key, oldest first, from its first to its last one within the clock's time."""
@@ -87,7 +97,7 @@ class Rings(Generic[K]):
             return []
         width, first = self._width, max(series.first, self._clock.first)
         found: list[Point] = []
-        for number in range(first, self._end(series)):
+        for number in range(first, series.last + 1):
             start = (number - series.first) * width
             values = series.values[start : start + width]
             found.append((self._clock.at(number), tuple(None if math.isnan(one) else one for one in values)))
@@ -101,30 +111,22 @@ class Rings(Generic[K]):
         """What the values take, without Python's own."""
         return sum(series.values.buffer_info()[1] * 4 for series in self._series.values())
 
-    def _end(self, series: _Series) -> int:
-        return series.first + len(series.values) // self._width
-
-    def _append(self, series: _Series, number: int, values: Sequence[float]) -> None:
-        width = self._width
-        missed = number - self._end(series)
+    def _fill(self, series: _Series, number: int) -> None:
+        """Gaps for the samples that a series was not in; after too many, it begins anew."""
+        missed = number - 1 - series.last
         if missed >= self._clock.samples:
             series.first, series.values = number, array("f")
-        elif missed > 0:
-            series.values.extend([math.nan] * (missed * width))
-        series.values.extend(values)
-        surplus = self._end(series) - series.first - self._clock.samples
-        if surplus > 0:
-            del series.values[: surplus * width]
-            series.first += surplus
+        else:
+            series.values.extend([math.nan] * (missed * self._width))
 
     def _make_room(self, samples: Mapping[K, Sequence[float]]) -> None:
         oldest = self._clock.first
-        for key in [key for key, series in self._series.items() if self._end(series) <= oldest]:
+        for key in [key for key, series in self._series.items() if series.last < oldest]:
             del self._series[key]
         wanted = len(self._series) + sum(key not in self._series for key in samples) - self._limit
         if wanted > 0:
             ended = sorted(
-                (self._end(series), at, key)
+                (series.last, at, key)
                 for at, (key, series) in enumerate(self._series.items())
                 if key not in samples
             )

@@ -207,13 +207,18 @@ def meters_part(name: str, meters: Sequence[Meter], *, of: str = "", note: str =
 class PastUsage:
     """The history behind the two charts of a page: Prometheus' where one is set and answers, else what was sampled."""
 
-    def __init__(self, runtime: ClusterRuntime, range_: str, question: Question | None = None) -> None:
-        """Raises BadInput for a range that there is not."""
+    def __init__(self, runtime: ClusterRuntime, range_: str) -> None:
+        """``question`` is set when it is known. Raises BadInput for a range that there is not."""
         if range_ not in RANGES:
             raise BadInput(f"range is {range_!r}: say one of {', '.join(RANGES)}.", field="range")
         self.runtime = runtime
-        self.range = range_ if runtime.longer else "1h"
-        self.question = question
+        self.question: Question | None = None
+        self._range = range_
+
+    @property
+    def range(self) -> str:
+        """What is shown: without Prometheus, there is the last hour alone."""
+        return "1h" if self.runtime.longer is None else self._range
 
     async def prepare(self) -> None:
         if self.runtime.longer is not None and self.question is not None:

@@ -19,7 +19,9 @@ def container(name: str = "main", **resources: dict[str, str]) -> dict[str, Any]
     return {"name": name, "image": "example/app:1", "resources": resources}
 
 
-def pod(world: World, name: str, *containers: dict[str, Any], owner: tuple[str, str] | None = None, **spec: Any) -> Any:
+def pod(
+    world: World, name: str, *containers: dict[str, Any], owner: tuple[str, str] | None = None, **spec: Any
+) -> Any:
     manifest = {
         "metadata": meta(name, owner),
         "spec": {"containers": list(containers) or [container()], "nodeName": "a", **spec},
@@ -119,7 +121,10 @@ def test_what_is_not_measured_is_not_nought() -> None:
 
 def test_a_node_without_measures_still_tells_what_is_requested_and_one_that_is_gone_tells_nothing() -> None:
     world = World()
-    world.add("nodes", {"metadata": {"name": "a"}, "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"}}})
+    world.add(
+        "nodes",
+        {"metadata": {"name": "a"}, "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"}}},
+    )
     pod(world, "p", HALF)
     tally = tallied(world, {}, {"gone": NodeUse(LATER, Use(1, 1))})
     assert set(tally.nodes) == {"a"}

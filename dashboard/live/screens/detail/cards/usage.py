@@ -46,11 +46,7 @@ class UsageCard(Card):
 
     def __init__(self, screen: DetailScreen) -> None:
         super().__init__(screen)
-        range_ = screen.params.get("range", "1h")
-        question = Question(
-            range_ if screen.runtime.longer else "1h", screen.kind.plural, screen.namespace, screen.name
-        )
-        self.past = PastUsage(screen.runtime, range_, question)
+        self.past = PastUsage(screen.runtime, screen.params.get("range", "1h"))
         self.rights = UsageRights()
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -70,6 +66,8 @@ class UsageCard(Card):
         self.rights = await usage_rights(self.screen.runtime.transport, **rights)
         await usage.first(FIRST_SECONDS)
         if self.denied is None:
+            screen = self.screen
+            self.past.question = Question(self.past.range, screen.kind.plural, screen.namespace, screen.name)
             await self.past.prepare()
 
     def open(self, changed: Callable[[], None]) -> None:
