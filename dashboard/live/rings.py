@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 SAMPLES = 240
+KEEP_SECONDS = 3600.0
 Point = tuple[float, tuple[float | None, ...]]  # Unix time in seconds; values, None where not measured
 
 
@@ -31,8 +32,9 @@ class _Series:
 class Clock:
     """The moments of the latest samples, numbered from 0 on for ever."""
 
-    def __init__(self, samples: int = SAMPLES) -> None:
+    def __init__(self, samples: int = SAMPLES, keep: float = KEEP_SECONDS) -> None:
         self.samples = samples
+        self._keep = keep
         self.count = 0
         self._at = array("d")
 
@@ -40,6 +42,8 @@ class Clock:
         self._at.append(at)
         self.count += 1
         del self._at[: -self.samples]
+        while self._at[0] < at - self._keep:  # after a pause: what was before it is no part of the hour
+            del self._at[0]
 
     @property
     def first(self) -> int:

@@ -104,9 +104,9 @@ const UNITS = {
 };
 
 // Round steps of the unit that the axis is written in: 500 MiB, 1 GiB, not 536 870 912.
-function ticks(unit, most) {
+function ticks(unit, most, count = 4) {
   const base = UNITS[unit].base(most);
-  const rough = Math.max(most, 1e-6) / base / 4;
+  const rough = Math.max(most, 1e-6) / base / count;
   const scale = 10 ** Math.floor(Math.log10(rough));
   let step = [1, 2, 5, 10].find((each) => each * scale >= rough) * scale * base;
   if (unit === "count") step = Math.max(1, Math.round(step));
@@ -119,17 +119,19 @@ function ticks(unit, most) {
 
 const greatest = (lists) => lists.reduce((most, list) => list.reduce((so, value) => Math.max(so, value ?? 0), most), 0);
 
+const narrow = (element) => element.clientWidth < 320;
+
 function frame(element) {
   return {
     autosize: true, margin: { l: 32, r: 8, t: 22, b: 22 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(element).fontFamily, size: 12, color: token("ink-3") }, dragmode: false, hovermode: "x unified",
     hoverlabel: { bgcolor: token("surface"), bordercolor: token("line"), font: { color: token("ink") } },
-    legend: { orientation: "h", xref: "container", x: 0, y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false, ...(element.clientWidth < 320 && { entrywidth: 76, font: { size: 11 } }) },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false, ...(narrow(element) && { entrywidth: 62, font: { size: 11 } }) },
   };
 }
 
 const axis = () => ({ fixedrange: true, gridcolor: token("line-soft"), zerolinecolor: token("line"), tickfont: { size: 11 } });
-const times = (from, long) => ({ ...axis(), type: "date", showgrid: false, range: [wall(from), wall(now())], nticks: 6, tickformat: long ? "%d %b %H:%M" : "%H:%M", hoverformat: long ? "%d %b %H:%M" : "%H:%M:%S" });
+const times = (element, from, long) => ({ ...axis(), type: "date", showgrid: false, range: [wall(from), wall(now())], nticks: narrow(element) || long ? 4 : 6, tickangle: 0, tickformat: long ? "%d %b %H:%M" : "%H:%M", hoverformat: long ? "%d %b %H:%M" : "%H:%M:%S" });
 
 function line({ name, role = "line" }, x, y, more) {
   const drawnLine = stroke(role);
@@ -155,7 +157,7 @@ const SHAPES = {
       const starts = data.traces.flatMap(({ x }) => (x.length ? [Date.parse(x[0])] : []));
       const from = Math.max(now() - data.layout.window * 1000, Math.min(...starts, now() - 300_000));
       const highest = Math.max(1, greatest(data.traces.map(({ y }) => y)));
-      return { ...frame(element), xaxis: times(from), yaxis: { ...axis(), range: [0, highest * 1.08], nticks: 5, ...(highest < 5 && { dtick: 1 }), tickformat: ",d", rangemode: "tozero" } };
+      return { ...frame(element), xaxis: times(element, from), yaxis: { ...axis(), range: [0, highest * 1.08], nticks: 5, ...(highest < 5 && { dtick: 1 }), tickformat: ",d", rangemode: "tozero" } };
     },
   },
   usage: {
@@ -170,7 +172,7 @@ const SHAPES = {
       const most = greatest(data.traces.map(({ y }) => y)) || 1;
       const start = data.t.length ? data.t0 * 1000 : now();
       const from = Math.max(now() - data.layout.window * 1000, Math.min(start, now() - 300_000));
-      return { ...frame(element), margin: { l: 56, r: 8, t: 22, b: 22 }, xaxis: times(from, data.layout.window > 86_400), yaxis: { ...axis(), range: [0, most * 1.08], ...ticks(data.unit, most) } };
+      return { ...frame(element), margin: { l: 56, r: 8, t: 22, b: 22 }, xaxis: times(element, from, data.layout.window > 86_400), yaxis: { ...axis(), range: [0, most * 1.08], ...ticks(data.unit, most) } };
     },
   },
   bars: {
@@ -185,7 +187,7 @@ const SHAPES = {
     },
     layout(data, element) {
       const most = greatest(data.traces.map(({ x }) => x)) || 1;
-      return { ...frame(element), barmode: "overlay", hovermode: "y unified", margin: { l: 8, r: 12, t: 22, b: 22 }, xaxis: { ...axis(), range: [0, most * 1.05], ...ticks(data.unit, most) }, yaxis: { ...axis(), automargin: true, autorange: "reversed", showgrid: false } };
+      return { ...frame(element), barmode: "overlay", hovermode: "y unified", margin: { l: 8, r: 12, t: 22, b: 22 }, xaxis: { ...axis(), range: [0, most * 1.05], tickangle: 0, ...ticks(data.unit, most, narrow(element) ? 2 : 4) }, yaxis: { ...axis(), automargin: true, autorange: "reversed", showgrid: false } };
     },
   },
 };

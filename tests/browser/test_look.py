@@ -13,6 +13,7 @@ SLUG = "tests"
 
 PAGES = {
     "overview": f"/c/{SLUG}/",
+    "capacity": f"/c/{SLUG}/capacity/",
     "pods": f"/c/{SLUG}/pods/",
     "detail": f"/c/{SLUG}/deployments/{{namespace}}/web/",
     "scale": f"/c/{SLUG}/deployments/{{namespace}}/web/scale/",

@@ -183,11 +183,7 @@ def sum_meters(name: str, each: Sum, *, of: Mapping[str, float] | None = None) -
     meters = []
     for resource in RESOURCES:
         total = getattr(each, resource)
-        note = (
-            f"{total.unlimited} of {each.pods} pods without a limit"
-            if 0 < total.unlimited < each.pods
-            else ""
-        )
+        note = f"{total.unlimited} of {each.pods} pods without" if 0 < total.unlimited < each.pods else ""
         limit = total.limit if total.unlimited < each.pods else None
         whole = (of or {}).get(resource)
         meters.append(Meter(name, resource, each.used(resource), total.requested, limit, whole, note))
@@ -213,6 +209,7 @@ class PastUsage:
             raise BadInput(f"range is {range_!r}: say one of {', '.join(RANGES)}.", field="range")
         self.runtime = runtime
         self.question: Question | None = None
+        self.shown = frozenset(ROLES)  # the lines that may be seen
         self._range = range_
 
     @property
@@ -244,7 +241,8 @@ class PastUsage:
             (length, _), step = RANGES["1h"], EVERY_SECONDS
         regions = {"usage-note": render.region("usage_note", self._note(known, sampled, empty))}
         charts = {}
-        for resource, lines in by_resource.items():
+        for resource, every in by_resource.items():
+            lines = Lines(every.at, {line: each for line, each in every.lines.items() if line in self.shown})
             regions[f"chart-table-usage-{resource}"] = usage_table(lines, resource, dated=length > 86400)
             charts[f"usage-{resource}"] = usage_chart(lines, resource, length, step)
         return Snapshot(regions=regions, charts=charts)

@@ -51,6 +51,15 @@ def test_a_series_that_has_ended_goes_when_its_time_is_over() -> None:
     assert rings.keys() == ("a",)
 
 
+def test_after_a_pause_what_is_older_than_an_hour_is_gone() -> None:
+    clock, rings = filled(samples=240)
+    put(clock, rings, a=(1.0, 1.0))
+    clock.tick(15.0 + 3600)
+    rings.put({"a": (2.0, 2.0)})
+    assert rings.points("a") == [(3615, (2, 2))]
+    assert clock.since == 3615
+
+
 def test_one_that_comes_back_after_longer_than_that_begins_anew() -> None:
     clock, rings = filled(samples=3)
     put(clock, rings, a=(1.0, 1.0))

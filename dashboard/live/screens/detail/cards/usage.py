@@ -18,7 +18,15 @@ from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.usage import PodUse
 from dashboard.live.rings import Point
-from dashboard.live.screens.usage import NOT_BEGUN, Meter, PastUsage, meters_part, state_part, sum_meters
+from dashboard.live.screens.usage import (
+    NOT_BEGUN,
+    ROLES,
+    Meter,
+    PastUsage,
+    meters_part,
+    state_part,
+    sum_meters,
+)
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.usage import Reading
 from dashboard.queries.access import Visible
@@ -33,7 +41,9 @@ if TYPE_CHECKING:
 
 OWNERS = ("Deployment", "CronJob")  # under whose name their ReplicaSets and Jobs are counted
 WORKLOADS = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"})
-FIRST_SECONDS = 2.0
+FIRST_SECONDS = 1.0
+EVERY_LINE = frozenset(ROLES)
+OF_NODE = frozenset({"used", "allocatable"})  # what the node tells itself, whatever runs on it
 
 
 class UsageCard(Card):
@@ -276,10 +286,11 @@ class NodeUsageCard(UsageCard):
         return ""
 
     def points(self, obj: Any) -> Sequence[Point]:
-        points = self.screen.runtime.usage.of_nodes.points(self.screen.name)
-        if self._all_pods:
-            return points
-        return [(at, (*values[:2], None, None, None, None, *values[6:])) for at, values in points]
+        return self.screen.runtime.usage.of_nodes.points(self.screen.name)
+
+    def show(self, obj: Any, detail: Detail) -> Snapshot:
+        self.past.shown = EVERY_LINE if self._all_pods else OF_NODE
+        return super().show(obj, detail)
 
 
 def _containers(pod: Pod) -> list[tuple[str, Size]]:
