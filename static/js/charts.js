@@ -48,7 +48,8 @@ async function paint(element, data) {
   if (!element.isConnected) return;
   const first = !element.data;
   const make = SHAPES[data.kind] ?? SHAPES.steps;
-  await Plotly.react(element, make.traces(data), make.layout(data, element), CONFIG);
+  const layout = make.layout(data, element);
+  await Plotly.react(element, make.traces(data), data.kind && !greatest(data.traces.map(({ x, y }) => y ?? x)) ? nothing(layout) : layout, CONFIG);
   if (first) sizes.observe(element);
 }
 
@@ -128,6 +129,12 @@ function frame(element) {
     hoverlabel: { bgcolor: token("surface"), bordercolor: token("line"), font: { color: token("ink") } },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false, ...(narrow(element) && { entrywidth: 62, font: { size: 11 } }) },
   };
+}
+
+// Axes without a line would have made-up numbers on them.
+function nothing(layout) {
+  const words = { text: "Nothing to draw yet", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 };
+  return { ...layout, showlegend: false, xaxis: { ...layout.xaxis, visible: false }, yaxis: { ...layout.yaxis, visible: false }, annotations: [words] };
 }
 
 const axis = () => ({ fixedrange: true, gridcolor: token("line-soft"), zerolinecolor: token("line"), tickfont: { size: 11 } });

@@ -24,7 +24,7 @@ from dashboard.queries.prometheus import Question
 from dashboard.queries.usage import UsageRights, usage_rights
 
 from .common import fresh_part, list_url, object_url, rights_key, visibility
-from .usage import TITLES, WORDS, Meter, PastUsage, bars_chart, meters_part, state_part, sum_meters
+from .usage import TITLES, WORDS, Meter, PastUsage, bars_chart, meters_part, state_part, sum_meters, why_empty
 
 FIRST_SECONDS = 3.0
 NODES, NAMESPACES, GAPS, BARS = 60, 60, 6, 8
@@ -128,7 +128,7 @@ class CapacityScreen(Screen):
                 },
                 lists={"cap-nodes": self._heat_rows()},
             ),
-            self.past.snapshot(self._points()),
+            self.past.snapshot(self._points(), empty=why_empty(self._state()[0])),
             self._by_namespace(namespaces),
             self._gaps(),
         ]

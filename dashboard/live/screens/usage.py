@@ -53,6 +53,7 @@ ROLES = {"used": "area", "requested": "line", "limits": "dots", "allocatable": "
 TABLE_ROWS = 13
 PROMETHEUS_WAIT = 2.0
 NEARLY = 0.9
+NO_FIGURES = "There is no history where nothing is measured."
 NOT_BEGUN = "The history begins with the first sample; a new one comes every 15 s."
 INSTALL = (
     "kubectl apply -f "
@@ -130,6 +131,11 @@ def _forbidden(error: Forbidden, who: str) -> dict[str, Any]:
 
 def state_part(runtime: ClusterRuntime, reading: Reading, denied: Forbidden | None) -> render.Part:
     return render.region("metrics_state", metrics_state(runtime, reading, denied))
+
+
+def why_empty(reading: Reading, otherwise: str = NOT_BEGUN) -> str:
+    """Why a chart has no line."""
+    return otherwise if reading.state in ("ok", "stale", "starting", "waiting") else NO_FIGURES
 
 
 # ---- Meters: a bar and its figures

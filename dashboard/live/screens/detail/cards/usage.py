@@ -26,6 +26,7 @@ from dashboard.live.screens.usage import (
     meters_part,
     state_part,
     sum_meters,
+    why_empty,
 )
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.usage import Reading
@@ -112,7 +113,11 @@ class UsageCard(Card):
             "usage-state": state_part(self.screen.runtime, self.reading, denied),
             "usage-now": meters_part("usage-now", self.meters(obj), of=self.whole, note=self.note(obj)),
         }
-        past = self.past.snapshot(points, empty=self.empty(obj)) if denied is None else Snapshot()
+        past = (
+            self.past.snapshot(points, empty=why_empty(self.reading, self.empty(obj)))
+            if denied is None
+            else Snapshot()
+        )
         return Snapshot.joined([Snapshot(regions=regions), past])
 
     def context(self) -> Mapping[str, Any]:
