@@ -36,6 +36,28 @@ def _words(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
 
 
+def _by_context(name: str) -> dict[str, str]:
+    """``<value>`` for every context (under ""), or ``<context>=<value>``, with commas; contexts as in addresses."""
+    found = {}
+    for word in _words(name):
+        context, equals, value = word.partition("=")
+        # No context's slug holds a slash: what comes before this "=" is an address or a path already.
+        named = bool(equals) and "/" not in context
+        found[context.strip() if named else ""] = value.strip() if named else word
+    return found
+
+
+def _urls_by_context(name: str) -> dict[str, str]:
+    found = _by_context(name)
+    for url in found.values():
+        if not url.startswith(("http://", "https://")) or not url.partition("://")[2].strip("/"):
+            raise ImproperlyConfigured(
+                f"{name} has {url!r}: say an address such as https://prometheus.example:9090, "
+                "or <context>=<address>, with commas."
+            )
+    return found
+
+
 def _secret_key(home: Path) -> str:
     """The key from the environment, or one made once for this installation and readable by its owner alone."""
     if given := os.environ.get("CLUSTER_UI_SECRET_KEY"):
@@ -212,3 +234,8 @@ CLUSTER_UI_SANDBOX = os.environ.get("CLUSTER_UI_SANDBOX", "cluster-ui")  # the s
 CLUSTER_UI_TIMELINE = _flag(
     "CLUSTER_UI_TIMELINE", default=True
 )  # whether what changed is recorded, for a day
+CLUSTER_UI_USAGE_SECONDS = _seconds(
+    "CLUSTER_UI_USAGE_SECONDS", 3600
+)  # how long sampling outlives its last looker
+CLUSTER_UI_PROMETHEUS_URL = _urls_by_context("CLUSTER_UI_PROMETHEUS_URL")
+CLUSTER_UI_PROMETHEUS_TOKEN_FILE = _by_context("CLUSTER_UI_PROMETHEUS_TOKEN_FILE")

@@ -35,6 +35,7 @@ urlpatterns = [
     path("c/<context>/", pages.overview, name="overview"),
     path("c/<context>/map/", pages.map_, name="map"),
     path("c/<context>/timeline/", pages.timeline, name="timeline"),
+    path("c/<context>/capacity/", pages.capacity, name="capacity"),
     path("c/<context>/<plural>/", pages.list_, name="list"),
     path(OBJECT, pages.detail, name="detail"),
     path(f"{OBJECT}scale/", scale.scale, name="scale"),

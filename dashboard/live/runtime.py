@@ -18,12 +18,17 @@ from dashboard.cache.cluster import ClusterCache
 from dashboard.errors import ClusterError, NotFound
 from dashboard.kinds import KINDS
 from dashboard.kube.config import Cluster, load_clusters
+from dashboard.kube.metrics import MetricsServer
+from dashboard.kube.prometheus import Prometheus, Target
 from dashboard.kube.transport import Transport
+from dashboard.queries.prometheus import PrometheusUsage
 from dashboard.queries.reader import Reader
 
-from .history import History
+from .history import History, Restarts
 from .hub import Hub
+from .longer import Longer
 from .timeline import Timeline
+from .usage import Source, Usage
 
 SYNC_SECONDS = 10.0
 
@@ -43,6 +48,11 @@ class ClusterRuntime:
         self.reader = Reader(self.cache)
         self.history = History(self.cache)
         self.timeline = Timeline(self)
+        self.restarts = Restarts(self.cache)
+        target = prometheus_target(cluster)
+        self.prometheus = None if target is None else Prometheus(target)
+        self.usage = Usage(self.cache, self._sources(), idle=settings.CLUSTER_UI_USAGE_SECONDS)
+        self.longer = None if self.prometheus is None else Longer(self.prometheus, self.usage.tell)
         self.hub = Hub(self)
         self.version = ""
         self.answered_at: datetime | None = None
@@ -86,10 +96,30 @@ class ClusterRuntime:
 
         return unsubscribe
 
+    def _sources(self) -> list[Source]:
+        """Who measures what is used: the cluster's own metrics, else Prometheus where one is set."""
+        sources: list[Source] = [MetricsServer(self.transport)]
+        if self.prometheus is not None:
+            sources.append(PrometheusUsage(self.prometheus, self._node_names))
+        return sources
+
+    def _node_names(self) -> dict[str, str]:
+        names: dict[str, str] = {}
+        for node in self.reader.all("nodes"):
+            name = node.metadata.name
+            names |= {name: name} | {each.address: name for each in node.status.addresses or ()}
+        return names
+
     async def close(self) -> None:
         self.hub.close()
         self.history.close()
         await self.timeline.close()
+        self.restarts.close()
+        await self.usage.close()
+        if self.longer is not None:
+            await self.longer.close()
+        if self.prometheus is not None:
+            await self.prometheus.close()
         await self.cache.close()
         await self.transport.close()
 
@@ -162,6 +192,14 @@ class Runtime:
 
     def opened(self) -> tuple[ClusterRuntime, ...]:
         return tuple(self._open.values())
+
+
+def prometheus_target(cluster: Cluster) -> Target | None:
+    """The Prometheus that the settings name for a context, or for every one."""
+    urls, tokens = settings.CLUSTER_UI_PROMETHEUS_URL, settings.CLUSTER_UI_PROMETHEUS_TOKEN_FILE
+    own, every = cluster.slug, ""
+    url = urls.get(own) or urls.get(every)
+    return Target.read(url, tokens.get(own) or tokens.get(every) or "") if url else None
 
 
 def sandbox_kubeconfig() -> Path | None:

@@ -14,6 +14,7 @@ from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Cell, Column, Kind, Row
 from dashboard.kinds.selectors import SelectorError, parse
+from dashboard.kinds.usage import Use
 
 from .reader import Namespaces, Reader
 
@@ -28,6 +29,14 @@ CHIPS: Mapping[str, frozenset[str]] = {
     "fine": frozenset({"ok"}),
     "done": frozenset({"done"}),
 }
+
+# Not kubectl get's, but kubectl top's: on screen only. Their cells are no part of a Row.
+CPU = Column("cpu", "CPU", wide=False, num=True, help="CPU in use now, in thousandths of a core.", order=-2)
+MEMORY = Column(
+    "memory", "Memory", wide=False, num=True, help="Memory in use now (the working set), in MiB.", order=-2
+)
+MEASURED: Mapping[str, tuple[Column, ...]] = {"pods": (CPU, MEMORY), "nodes": (CPU, MEMORY)}
+Measure = Callable[[Row], Use | None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,8 @@ class ListQuery:
         if state and state not in CHIPS:
             raise BadInput(f"state is {state!r}: say one of {', '.join(CHIPS)}.", field="state")
         sort = params.get("sort", "")
-        known = {column.key for column in KINDS[plural].columns} | {"namespace"}
+        columns = (*KINDS[plural].columns, *MEASURED.get(plural, ()))
+        known = {column.key for column in columns} | {"namespace"}
         if sort.removeprefix("-") not in known | {""}:
             raise BadInput(f"sort is {sort!r}: say a column out of {', '.join(sorted(known))}.", field="sort")
         return cls(
@@ -99,9 +109,17 @@ class Listing:
 
 
 def listing(
-    reader: Reader, query: ListQuery, namespaces: Namespaces, *, page_size: int | None = PAGE_SIZE
+    reader: Reader,
+    query: ListQuery,
+    namespaces: Namespaces,
+    *,
+    page_size: int | None = PAGE_SIZE,
+    measure: Measure = lambda _: None,
 ) -> Listing:
-    """The window that a query asks for, of the rows in ``namespaces`` (None: all). ``page_size`` None: every row."""
+    """The window that a query asks for, of the rows in ``namespaces`` (None: all). ``page_size`` None: every row.
+
+    ``measure`` gives what a row's object uses, for the sort by that.
+    """
     rows = reader.rows(query.plural, namespaces)
     in_scope = len(rows)
     label_error = ""
@@ -118,7 +136,7 @@ def listing(
     counts = {chip: sum(by_state[state] for state in states) for chip, states in CHIPS.items()}
     if query.state:
         rows = [row for row in rows if row.state in CHIPS[query.state]]
-    key, reverse = sort_key(KINDS[query.plural], query.sort)
+    key, reverse = sort_key(KINDS[query.plural], query.sort, measure)
     # Two stable passes: the second key first, so that equal cells stay in the order of their names.
     rows.sort(key=_by_name)
     rows.sort(key=key, reverse=reverse)
@@ -135,7 +153,7 @@ def _by_name(row: Row) -> tuple[str, str]:
     return row.namespace, row.name
 
 
-def sort_key(kind: Kind[Any], sort: str) -> tuple[Callable[[Row], Any], bool]:
+def sort_key(kind: Kind[Any], sort: str, measure: Measure) -> tuple[Callable[[Row], Any], bool]:
     """The key function and direction for ``name`` or ``-name``; without one, worst first, and Events latest first."""
     sort = sort or DEFAULT_SORT.get(kind.plural, "")
     if not sort:
@@ -143,6 +161,8 @@ def sort_key(kind: Kind[Any], sort: str) -> tuple[Callable[[Row], Any], bool]:
     name, reverse = sort.removeprefix("-"), sort.startswith("-")
     if name == "namespace":
         return (lambda row: row.namespace), reverse
+    if any(column.key == name for column in MEASURED.get(kind.plural, ())):
+        return (lambda row: getattr(measure(row), name, -1.0)), reverse
     index = next(column.order for column in kind.columns if column.key == name)
     return (lambda row: row.sort[index]), reverse
 
@@ -160,6 +180,12 @@ def shown_columns(kind: Kind[Any], *, namespace: bool = True) -> tuple[Column, .
     # kubectl names an Event last and what it is about first.
     at = 1 if kind.columns[0].key == "name" else 0
     return (*kind.columns[:at], NAMESPACE, *kind.columns[at:])
+
+
+def measured_columns(kind: Kind[Any], columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """The columns on screen with those of ``kubectl top``, before the wide ones."""
+    at = next((place for place, column in enumerate(columns) if column.wide), len(columns))
+    return (*columns[:at], *MEASURED.get(kind.plural, ()), *columns[at:])
 
 
 def cell(row: Row, column: Column) -> Cell:

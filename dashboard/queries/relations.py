@@ -81,6 +81,8 @@ def pods_of(reader: Reader, plural: str, obj: Any) -> Sequence[Any]:
             for pod in reader.all("pods", obj.metadata.namespace)
             if selector.matches(pod.metadata.labels or {})
         ]
+    if plural == "cronjobs":
+        return [pod for made in owned(reader, "jobs", obj) for pod in owned(reader, "pods", made)]
     if plural == "deployments":
         return [pod for made in owned(reader, "replicasets", obj) for pod in owned(reader, "pods", made)]
     return list(owned(reader, "pods", obj))

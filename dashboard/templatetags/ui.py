@@ -144,6 +144,7 @@ def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
         elif cell["key"] == "message":
             text = f'<div class="lines">{text}</div>'
         marks = (f' class="{classes}"' if classes else "") + (" data-wide" if cell.get("wide") else "")
+        marks += " data-quiet" if cell.get("quiet") else ""
         parts.append(f'<td data-col="{cell["key"]}"{marks}>{text}</td>')
     return mark_safe("".join(parts))  # noqa: S308 # every text went through escape
 

@@ -147,12 +147,12 @@ async def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str
 
 
 def _narrowing_url(request: HttpRequest, cluster: ClusterRuntime) -> str:
-    """Where a choice of namespaces leads: this list, the map or the overview; from any other page, to the list of its
-    kind.
+    """Where a choice of namespaces leads: this list, the map, the capacity or the overview; from any other page, to the
+    list of its kind.
     """
     match = request.resolver_match
-    if match and match.url_name == "map":
-        return reverse("map", args=[cluster.cluster.slug])
+    if match and match.url_name in ("map", "capacity", "timeline"):
+        return reverse(match.url_name, args=[cluster.cluster.slug])
     plural = match.kwargs.get("plural") if match else None
     if plural in KINDS and KINDS[plural].gvr.namespaced:
         return reverse("list", args=[cluster.cluster.slug, plural])

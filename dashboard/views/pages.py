@@ -20,6 +20,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
+from dashboard.live.screens.capacity import CapacityScreen
 from dashboard.live.screens.common import freshness, visibility
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
@@ -88,6 +89,13 @@ async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
 
 @require_safe
 @clear_errors
+async def capacity(request: HttpRequest, context: str) -> HttpResponseBase:
+    cluster = runtime.open(context)
+    return await page(request, cluster, CapacityScreen(cluster, request.GET), title="Capacity")
+
+
+@require_safe
+@clear_errors
 async def map_(request: HttpRequest, context: str) -> HttpResponseBase:
     cluster = runtime.open(context)
     return await page(request, cluster, MapScreen(cluster, request.GET), title="Map")
@@ -144,7 +152,7 @@ class _Echo:
 
 
 def _separated(screen: ListScreen, rows: list[dict[str, str]], form: str) -> HttpResponseBase:
-    keys = [column.key for column in screen.columns]
+    keys = [column.key for column in screen.exported]
     writer = csv.writer(_Echo(), delimiter="," if form == "csv" else "\t", lineterminator="\r\n")
 
     def lines() -> Iterator[str]:

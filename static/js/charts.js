@@ -1,5 +1,7 @@
-// Charts by Plotly, in the colours of the style sheet. Data is {traces: [{name, x: [ISO…], y, role}], layout: {window
-// (seconds shown), extend (the last value holds until now), unit}}. A chart moves on; it is never drawn from nothing twice.
+// Charts by Plotly, in the colours of the style sheet. A chart moves on; it is never drawn from nothing twice. Data:
+//   steps  {traces: [{name, x: [ISO…], y, role}], layout: {window (seconds shown), extend (the last value holds until now)}}
+//   usage  {kind, unit "cpu"|"memory"|"count", t0 (Unix time), t: [seconds after it…], traces: [{name, y (null: a gap), role}], layout: {window, step}}
+//   bars   {kind, unit, names, traces: [{name, x, role}]}
 import { inUtc, now } from "./times.js";
 
 const drawn = new Map(); // element → its data
@@ -25,9 +27,17 @@ export function mount(element) {
   if (!drawn.has(element) && source?.textContent.trim()) draw(element, JSON.parse(source.textContent));
 }
 
-export async function draw(element, data) {
-  const first = !drawn.has(element);
+// One after the other, each in a task of its own: several charts on a page must not hold it up together.
+let queue = Promise.resolve();
+const pause = () => new Promise((done) => setTimeout(done));
+
+export function draw(element, data) {
   drawn.set(element, data);
+  queue = queue.then(() => (drawn.get(element) === data ? paint(element, data) : undefined)).then(pause);
+  return queue;
+}
+
+async function paint(element, data) {
   let Plotly;
   try {
     Plotly = await plotly();
@@ -36,7 +46,10 @@ export async function draw(element, data) {
     return;
   }
   if (!element.isConnected) return;
-  await Plotly.react(element, traces(data), layout(data, element), CONFIG);
+  const first = !element.data;
+  const make = SHAPES[data.kind] ?? SHAPES.steps;
+  const layout = make.layout(data, element);
+  await Plotly.react(element, make.traces(data), data.kind && !greatest(data.traces.map(({ x, y }) => y ?? x)) ? nothing(layout) : layout, CONFIG);
   if (first) sizes.observe(element);
 }
 
@@ -63,37 +76,132 @@ function token(name) {
   return getComputedStyle(probe).color;
 }
 
-const ROLES = { area: "accent", line: "ink-3", warn: "warn-solid", bad: "bad-solid" };
+const faint = (color, part) => color.replace("rgb(", "rgba(").replace(")", `, ${part})`);
 
-function traces(data) {
-  return data.traces.map(({ name, x, y, role = "line" }) => {
-    const more = data.layout.extend && x.length ? [[now()], [y.at(-1)]] : [[], []];
-    const color = token(ROLES[role] ?? "ink-3");
-    return {
-      type: "scatter", mode: "lines", name, x: [...x, ...more[0]].map(wall), y: [...y, ...more[1]],
-      line: { shape: "hv", color, width: role === "area" ? 1.75 : 1.25, dash: role === "line" ? "5px,3px" : "solid" },
-      ...(role === "area" && { fill: "tozeroy", fillcolor: color.replace("rgb(", "rgba(").replace(")", ", 0.12)") }),
-    };
-  });
+// Lines differ in dash as well as in colour: an area is what is, the others what it is held against.
+const ROLES = {
+  area: { color: "accent", width: 1.75, dash: "solid" },
+  line: { color: "ink-3", width: 1.25, dash: "5px,3px" },
+  dots: { color: "ink-2", width: 1.5, dash: "1px,3px" },
+  edge: { color: "ink-3", width: 1, dash: "solid" },
+  warn: { color: "warn-solid", width: 1.25, dash: "solid" },
+  bad: { color: "bad-solid", width: 1.25, dash: "solid" },
+};
+
+function stroke(role) {
+  const { color, ...line } = ROLES[role] ?? ROLES.line;
+  return { ...line, color: token(color) };
 }
 
-function layout(data, element) {
-  const style = getComputedStyle(element);
-  const starts = data.traces.flatMap(({ x }) => (x.length ? [Date.parse(x[0])] : []));
-  const from = Math.max(now() - data.layout.window * 1000, Math.min(...starts, now() - 300_000));
-  const highest = Math.max(1, ...data.traces.flatMap(({ y }) => y));
-  const axis = { fixedrange: true, gridcolor: token("line-soft"), zerolinecolor: token("line"), tickfont: { size: 11 } };
+// ---- Units
+
+const THREE = (number) => number.toLocaleString("en-US", { maximumSignificantDigits: 3, useGrouping: false });
+const BYTES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const power = (bytes) => Math.min(BYTES.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(bytes, 1)) / 10)));
+const UNITS = {
+  cpu: { words: (cores) => (cores >= 1 ? `${THREE(cores)} cores` : cores ? `${Math.ceil(cores * 1000)}m` : "0"), base: () => 1, tick: (cores, most) => (most < 1 ? (cores ? `${Math.round(cores * 1000)}m` : "0") : THREE(cores)) },
+  memory: { words: (bytes) => `${THREE(bytes / 1024 ** power(bytes))} ${BYTES[power(bytes)]}`, base: (most) => 1024 ** power(most), tick: (bytes, most) => (bytes ? `${THREE(bytes / 1024 ** power(most))} ${BYTES[power(most)]}` : "0") },
+  count: { words: (count) => `${count}`, base: () => 1, tick: (count) => `${count}` },
+};
+
+// Round steps of the unit that the axis is written in: 500 MiB, 1 GiB, not 536 870 912.
+function ticks(unit, most, count = 4) {
+  const base = UNITS[unit].base(most);
+  const rough = Math.max(most, 1e-6) / base / count;
+  const scale = 10 ** Math.floor(Math.log10(rough));
+  let step = [1, 2, 5, 10].find((each) => each * scale >= rough) * scale * base;
+  if (unit === "count") step = Math.max(1, Math.round(step));
+  const values = [];
+  for (let value = 0; value <= most * 1.08; value += step) values.push(value);
+  return { tickvals: values, ticktext: values.map((value) => UNITS[unit].tick(value, most)) };
+}
+
+// ---- Shapes
+
+const greatest = (lists) => lists.reduce((most, list) => list.reduce((so, value) => Math.max(so, value ?? 0), most), 0);
+
+const narrow = (element) => element.clientWidth < 320;
+
+function frame(element) {
   return {
     autosize: true, margin: { l: 32, r: 8, t: 22, b: 22 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: style.fontFamily, size: 12, color: token("ink-3") }, dragmode: false, hovermode: "x unified",
+    font: { family: getComputedStyle(element).fontFamily, size: 12, color: token("ink-3") }, dragmode: false, hovermode: "x unified",
     hoverlabel: { bgcolor: token("surface"), bordercolor: token("line"), font: { color: token("ink") } },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false },
-    xaxis: { ...axis, type: "date", showgrid: false, range: [wall(from), wall(now())], nticks: 6, tickformat: "%H:%M", hoverformat: "%H:%M:%S" },
-    yaxis: { ...axis, range: [0, highest * 1.08], nticks: 5, ...(highest < 5 && { dtick: 1 }), tickformat: ",d", rangemode: "tozero" },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false, ...(narrow(element) && { entrywidth: 62, font: { size: 11 } }) },
   };
 }
 
+// Axes without a line would have made-up numbers on them.
+function nothing(layout) {
+  const words = { text: "Nothing to draw yet", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 };
+  return { ...layout, showlegend: false, xaxis: { ...layout.xaxis, visible: false }, yaxis: { ...layout.yaxis, visible: false }, annotations: [words] };
+}
+
+const axis = () => ({ fixedrange: true, gridcolor: token("line-soft"), zerolinecolor: token("line"), tickfont: { size: 11 } });
+const times = (element, from, long) => ({ ...axis(), type: "date", showgrid: false, range: [wall(from), wall(now())], nticks: narrow(element) || long ? 4 : 6, tickangle: 0, tickformat: long ? "%d %b %H:%M" : "%H:%M", hoverformat: long ? "%d %b %H:%M" : "%H:%M:%S" });
+
+function line({ name, role = "line" }, x, y, more) {
+  const drawnLine = stroke(role);
+  return { type: "scatter", mode: "lines", name, x, y, line: { ...drawnLine, ...more }, ...(role === "area" && { fill: "tozeroy", fillcolor: faint(drawnLine.color, 0.12) }) };
+}
+
+// Until the next sample is due, the last one holds.
+function held(data) {
+  const last = data.t.at(-1);
+  const after = now() / 1000 - data.t0;
+  if (last === undefined || after <= last || after - last > 3 * data.layout.step) return data;
+  return { ...data, t: [...data.t, after], traces: data.traces.map((trace) => ({ ...trace, y: [...trace.y, trace.y.at(-1)] })) };
+}
+
+const SHAPES = {
+  steps: {
+    traces: (data) =>
+      data.traces.map(({ name, x, y, role }) => {
+        const more = data.layout.extend && x.length ? [[now()], [y.at(-1)]] : [[], []];
+        return line({ name, role }, [...x, ...more[0]].map(wall), [...y, ...more[1]], { shape: "hv" });
+      }),
+    layout(data, element) {
+      const starts = data.traces.flatMap(({ x }) => (x.length ? [Date.parse(x[0])] : []));
+      const from = Math.max(now() - data.layout.window * 1000, Math.min(...starts, now() - 300_000));
+      const highest = Math.max(1, greatest(data.traces.map(({ y }) => y)));
+      return { ...frame(element), xaxis: times(element, from), yaxis: { ...axis(), range: [0, highest * 1.08], nticks: 5, ...(highest < 5 && { dtick: 1 }), tickformat: ",d", rangemode: "tozero" } };
+    },
+  },
+  usage: {
+    traces(data) {
+      data = held(data);
+      const x = data.t.map((after) => wall((data.t0 + after) * 1000));
+      const { words } = UNITS[data.unit];
+      const hold = data.unit === "count" ? { shape: "hv" } : {};
+      return data.traces.map((trace) => ({ ...line(trace, x, trace.y, hold), connectgaps: false, text: trace.y.map((value) => (value === null ? "" : words(value))), hovertemplate: "%{text}" }));
+    },
+    layout(data, element) {
+      const most = greatest(data.traces.map(({ y }) => y)) || 1;
+      const start = data.t.length ? data.t0 * 1000 : now();
+      const from = Math.max(now() - data.layout.window * 1000, Math.min(start, now() - 300_000));
+      return { ...frame(element), margin: { l: 56, r: 8, t: 22, b: 22 }, xaxis: times(element, from, data.layout.window > 86_400), yaxis: { ...axis(), range: [0, most * 1.08], ...ticks(data.unit, most) } };
+    },
+  },
+  bars: {
+    traces(data) {
+      const { words } = UNITS[data.unit];
+      const common = ({ name, x }) => ({ name, y: data.names, x, text: x.map((value) => (value === null ? "" : words(value))), hovertemplate: "%{text}", textposition: "none" });
+      return data.traces.map((trace) => {
+        if (trace.role === "edge") return { ...common(trace), type: "scatter", mode: "markers", marker: { symbol: "line-ns-open", size: 15, line: { width: 2 }, color: token("ink") } };
+        const area = trace.role === "area";
+        return { ...common(trace), type: "bar", orientation: "h", width: area ? 0.32 : 0.7, marker: area ? { color: token("accent") } : { color: faint(token("control"), 0.25), line: { color: token("control"), width: 1 } } };
+      });
+    },
+    layout(data, element) {
+      const most = greatest(data.traces.map(({ x }) => x)) || 1;
+      return { ...frame(element), barmode: "overlay", hovermode: "y unified", margin: { l: 8, r: 12, t: 22, b: 22 }, xaxis: { ...axis(), range: [0, most * 1.05], tickangle: 0, ...ticks(data.unit, most, narrow(element) ? 2 : 4) }, yaxis: { ...axis(), automargin: true, autorange: "reversed", showgrid: false } };
+    },
+  },
+};
+
 const again = () => drawn.forEach((data, element) => element.isConnected && draw(element, data));
-setInterval(() => document.hidden || again(), EVERY_MS);
+// Time goes by on charts that have it for an axis.
+const moveOn = () => drawn.forEach((data, element) => element.isConnected && data.kind !== "bars" && draw(element, data));
+setInterval(() => document.hidden || moveOn(), EVERY_MS);
 document.addEventListener("ui:theme", again);
 document.addEventListener("ui:zone", again);

@@ -19,6 +19,7 @@ export function applyList(list, { rm = [], up = [] }) {
   const stays = box && holdStill(list, box, new Set([...rm, ...up.filter(([key, , , after]) => moves(list, key, after)).map(([key]) => key)]));
   takeAway(list, box, rm);
   const touched = [];
+  const quiet = list.closest(".log, [data-quiet]"); // what moves all the time is not news
   const added = [];
   for (const [key, hash, html, after] of up) {
     let row = find(list, key);
@@ -31,7 +32,7 @@ export function applyList(list, { rm = [], up = [] }) {
     } else if (html !== null) {
       const before = snapshot(row);
       if (morph(row, parse(html))) {
-        markCells(row, before);
+        if (!quiet) markCells(row, before);
         touched.push(row);
       }
       row.dataset.h = hash;
@@ -39,7 +40,7 @@ export function applyList(list, { rm = [], up = [] }) {
     place(list, row, after);
     refresh(row);
   }
-  if (!list.closest(".log")) touched.forEach(mark);
+  if (!quiet) touched.forEach(mark);
   stays?.(added);
   return touched;
 }
@@ -99,6 +100,16 @@ function place(list, row, after) {
   else list.insertBefore(row, next);
 }
 
+// Measures of a list's rows, which come at once for all of them: {row id: [words of each measured cell]}. They are no
+// news of a row, so nothing is marked.
+export function applyValues(element, hash, values) {
+  element.dataset.h = hash;
+  for (const [id, texts] of Object.entries(values)) {
+    const cells = document.getElementById(id)?.querySelectorAll("td[data-quiet]") ?? [];
+    texts.forEach((text, at) => cells[at] && cells[at].textContent !== text && (cells[at].textContent = text));
+  }
+}
+
 // A cell's words, with moments in place of the words that tick.
 function words(cell) {
   let text = cell.textContent;
@@ -111,7 +122,7 @@ const snapshot = (row) => (row.localName === "tr" ? [...row.cells].map(words) : 
 function markCells(row, before) {
   before.forEach((was, at) => {
     const cell = row.cells[at];
-    if (cell?.localName === "td" && words(cell) !== was) cell.classList.add("ch");
+    if (cell?.localName === "td" && !("quiet" in cell.dataset) && words(cell) !== was) cell.classList.add("ch");
   });
 }
 

@@ -1,7 +1,7 @@
 // The page's websocket. It says what is on screen (and its hashes), and applies the frames that bring that up to
 // date. Whatever may have been missed, by sleep, a lost network or the page cache, is healed by looking anew.
 import { updateChart } from "./chartloader.js";
-import { applyList, parse } from "./lists.js";
+import { applyList, applyValues, parse } from "./lists.js";
 import { markSince } from "./since.js";
 import { morph } from "./morph.js";
 import { reload } from "./navigation.js";
@@ -75,7 +75,7 @@ function have() {
   const charts = {};
   for (const part of document.querySelectorAll("[id][data-h]")) {
     if (part.parentElement.hasAttribute("data-list")) continue;
-    (part.hasAttribute("data-chart") ? charts : regions)[part.id] = part.dataset.h;
+    (part.matches("[data-chart], [data-values]") ? charts : regions)[part.id] = part.dataset.h;
   }
   return { lists, regions, charts };
 }
@@ -136,7 +136,11 @@ function apply({ lists = {}, regions = {}, charts = {}, title }) {
     refresh(now);
     if (html.includes(" hx-")) htmx.process(now);
   }
-  for (const [id, [hash, data]] of Object.entries(charts)) updateChart(id, hash, data);
+  for (const [id, [hash, data]] of Object.entries(charts)) {
+    const values = document.querySelector(`#${CSS.escape(id)}[data-values]`);
+    if (values) applyValues(values, hash, data);
+    else updateChart(id, hash, data);
+  }
   if (title) document.title = title;
   document.dispatchEvent(new Event("page:moved"));
 }

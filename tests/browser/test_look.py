@@ -14,6 +14,7 @@ SLUG = "tests"
 PAGES = {
     "overview": f"/c/{SLUG}/",
     "map": f"/c/{SLUG}/map/",
+    "capacity": f"/c/{SLUG}/capacity/",
     "pods": f"/c/{SLUG}/pods/",
     "detail": f"/c/{SLUG}/deployments/{{namespace}}/web/",
     "scale": f"/c/{SLUG}/deployments/{{namespace}}/web/scale/",

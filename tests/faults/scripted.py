@@ -99,7 +99,7 @@ class ScriptedServer:
         # Taken one by one for the next requests that match.
         self.list_answers: deque[Answer] = deque()
         self.watch_answers: deque[Answer] = deque()
-        self.paths: dict[str, Answer] = {}  # what else is answered, by its exact path, every time
+        self.paths: dict[str, Answer] = {}  # whole answers, by the beginning of a path
         self.tokens: set[str] | None = None  # None: nobody has to sign in
         # (plural, namespace or "" for the cluster) that are refused; "*" stands for every namespace.
         self.refused: set[tuple[str, str]] = set()
@@ -158,8 +158,13 @@ class ScriptedServer:
 
     # The objects
 
-    def put(self, name: str, namespace: str = "default", *, plural: str = "things", told: bool = True) -> str:
-        """Creates or changes; returns the resourceVersion. Not ``told``: watches do not hear of it."""
+    def put(
+        self, name: str, namespace: str = "default", *, plural: str = "things", told: bool = True, **more: Any
+    ) -> str:
+        """Creates or changes; returns the resourceVersion. Not ``told``: watches do not hear of it.
+
+        ``more``: further members of the object, such as ``spec``.
+        """
         key = (plural, namespace, name)
         self.revision += 1
         known = self._objects.get(key)
@@ -172,6 +177,7 @@ class ScriptedServer:
                 "resourceVersion": str(self.revision),
             }
         }
+        obj |= more
         self._objects[key] = obj
         self._record("MODIFIED" if known else "ADDED", key, obj, told)
         return str(self.revision)
@@ -259,8 +265,9 @@ class ScriptedServer:
             return web.json_response({"gitVersion": "v1.36.3", "major": "1", "minor": "36"})
         if request.path.endswith("/selfsubjectaccessreviews"):
             return await self._review(request)
-        if request.path in self.paths:
-            return await self.paths[request.path](request)
+        for beginning, answer in self.paths.items():
+            if request.path.startswith(beginning):
+                return await answer(request)
         match = re.fullmatch(r"/api/v1(?:/namespaces/([^/]+))?/([^/]+)", request.path)
         if match is None:
             return web.json_response(status_body(404, "NotFound", "not found"), status=404)

@@ -13,6 +13,7 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 
 from .action import ObjectActionScreen
+from .capacity import CapacityScreen
 from .change import ChangeScreen
 from .chrome import ChromeScreen
 from .detail import DetailScreen
@@ -31,6 +32,7 @@ SCREENS: dict[str, type[Screen]] = {
     "overview": OverviewScreen,
     "map": MapScreen,
     "timeline": TimelineScreen,
+    "capacity": CapacityScreen,
     "list": ListScreen,
     "detail": DetailScreen,
     "scale": ScaleScreen,

@@ -38,6 +38,7 @@ class ChromeScreen(Screen):
         return frozenset()  # a count appears when its kind has been listed
 
     async def prepare(self) -> None:
+        self.runtime.usage.touch()  # the frame is around every page: somebody looks at this cluster
         self.visible = await visibility(self.runtime, KINDS)
 
     def snapshot(self) -> Snapshot:

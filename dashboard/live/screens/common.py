@@ -15,10 +15,10 @@ from django.urls import reverse
 from dashboard import render
 from dashboard.errors import ClusterError
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Column, Ref, Row
+from dashboard.kinds.base import Cell, Column, Ref, Row
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.queries.access import Visible, visible
-from dashboard.queries.lists import cell
+from dashboard.queries.lists import MEASURED, cell
 from dashboard.queries.reader import JUDGED_BY
 
 # A pod's or ReplicaSet's generated ending: the hash of its template, then its own five letters.
@@ -71,22 +71,38 @@ def iso(moment: datetime | None) -> str:
     return moment.isoformat().replace("+00:00", "Z") if moment else ""
 
 
-def row_part(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequence[Column]) -> render.Part:
-    """A list's row. Its facts are the row itself: made once per version of the object."""
+def row_part(
+    runtime: ClusterRuntime,
+    plural: str,
+    row: Row,
+    columns: Sequence[Column],
+    measured: Mapping[str, str] = {},
+) -> render.Part:
+    """A list's row. Its facts are the row itself: made once per version of the object.
+
+    ``measured`` cells, by column, are no facts: they change all the time, and come by themselves.
+    """
     return render.partial(
         "row",
-        row_context(runtime, plural, row, columns),
+        row_context(runtime, plural, row, columns, measured),
         (row.uid, row.cells, row.state, row.reason, len(columns)),
     )
 
 
-def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequence[Column]) -> dict[str, Any]:
+def row_context(
+    runtime: ClusterRuntime,
+    plural: str,
+    row: Row,
+    columns: Sequence[Column],
+    measured: Mapping[str, str] = {},
+) -> dict[str, Any]:
     head, tail = name_parts(plural, row.name)
     # Where the state is judged from other objects, it stands beside the name: no cell of its own says it.
     status = None if plural in JUDGED_BY else KINDS[plural].status_column
     cells = []
     for column in columns:
-        at = cell(row, column)
+        quiet = column in MEASURED.get(plural, ())
+        at = Cell(measured.get(column.key, "")) if quiet else cell(row, column)
         on_node = column.key == "node" and at.text != "<none>"
         cells.append(
             {
@@ -95,6 +111,7 @@ def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequenc
                 "form": at.form,
                 "since": at.since,
                 "num": column.num,
+                "quiet": quiet,
                 "wide": column.wide,
                 "kind": column.key if column.key == "name" else "status" if column.key == status else "text",
                 "url": object_url(runtime, "nodes", "", at.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from django.http import QueryDict
@@ -12,14 +12,24 @@ from django.urls import reverse
 from dashboard import render
 from dashboard.errors import ClusterError, NotFound
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import Column
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible, visible
-from dashboard.queries.lists import DEFAULT_SORT, Listing, ListQuery, listing, shown_columns
+from dashboard.queries.lists import (
+    DEFAULT_SORT,
+    MEASURED,
+    Listing,
+    ListQuery,
+    listing,
+    measured_columns,
+    shown_columns,
+)
 from dashboard.queries.reader import JUDGED_BY
 
 from .common import fresh_part, list_url, listed, rights_key, row_part, unreachable
+from .measured import Measured
 
 CHIP_WORDS = {
     "need": "Need a person",
@@ -40,14 +50,16 @@ class ListScreen(Screen):
         if plural not in KINDS:
             raise NotFound(f"There is no list of {plural}.", next_step="Choose one of the kinds at the side.")
         self.kind = KINDS[plural]
-        self.columns = shown_columns(self.kind)
+        self.exported = shown_columns(self.kind)
+        self.columns = measured_columns(self.kind, self.exported)
+        self.measured = Measured(runtime, plural)
         self.query = ListQuery.read(plural, params)
         self.visible = Visible()
         self.label_error = ""
 
     @property
     def key(self) -> Hashable:
-        return ("list", self.query, rights_key({self.kind.plural: self.visible}))
+        return ("list", self.query, rights_key({self.kind.plural: self.visible}), self.measured.key)
 
     @property
     def plurals(self) -> frozenset[str]:
@@ -55,11 +67,24 @@ class ListScreen(Screen):
 
     async def prepare(self) -> None:
         self.visible = await visible(self.runtime.transport, self.runtime.cache, self.kind.plural)
+        await self.measured.prepare(self.visible)
+
+    def open(self, changed: Callable[[], None]) -> None:
+        self.measured.open(changed)
+
+    def close(self) -> None:
+        self.measured.close()
 
     def listing(self, *, page_size: int | None = 100) -> Listing:
         chosen = frozenset(self.query.namespaces) or None
         namespaces = self.visible.within(chosen if self.kind.gvr.namespaced else None)
-        return listing(self.runtime.reader, self.query, namespaces, page_size=page_size)
+        return listing(
+            self.runtime.reader,
+            self.query,
+            namespaces,
+            page_size=page_size,
+            measure=self.measured.use,
+        )
 
     def snapshot(self) -> Snapshot:
         found = self.listing()
@@ -72,10 +97,13 @@ class ListScreen(Screen):
             },
             lists={
                 "rows": {
-                    f"row-{row.uid}": row_part(self.runtime, self.kind.plural, row, self.columns)
+                    f"row-{row.uid}": row_part(
+                        self.runtime, self.kind.plural, row, self.columns, self.measured.texts(row)
+                    )
                     for row in found.rows
                 }
             },
+            charts={"rows-usage": self.measured.values(found.rows)} if self.measured.shown else {},
         )
 
     def _url(self, **changes: Any) -> str:
@@ -212,13 +240,12 @@ class ListScreen(Screen):
                     "help": column.help,
                     "status": column.key == self.kind.status_column,
                     "sorted": {column.key: "asc", f"-{column.key}": "desc"}.get(sort, ""),
-                    "sort_url": self._url(
-                        sort=f"-{column.key}" if sort == column.key else column.key, page=1
-                    ),
+                    "sort_url": self._url(sort=self._next_sort(column, sort), page=1),
                 }
                 for column in self.columns
             ],
             "timeline_url": f"{reverse('timeline', args=[self.runtime.cluster.slug])}?kind={self.kind.plural}",
+            "measured": self.measured.shown,
             "q": self.query.q,
             "labels": self.query.labels,
             "label_error": self.label_error,
@@ -232,6 +259,13 @@ class ListScreen(Screen):
             "exports": {form: self._export_url(form) for form in ("json", "csv", "tsv")},
             "kubectl": self._kubectl(),
         }
+
+    def _next_sort(self, column: Column, sort: str) -> str:
+        """The other direction; of what is measured, the greatest come first."""
+        first, second = column.key, f"-{column.key}"
+        if column in MEASURED.get(self.kind.plural, ()):
+            first, second = second, first
+        return second if sort == first else first
 
     def _export_url(self, form: str) -> str:
         url = self._url(page=1)

@@ -14,18 +14,22 @@ from dashboard import render
 from dashboard.errors import ClusterError
 from dashboard.insight import Problem, findings, problems
 from dashboard.kinds import KINDS
+from dashboard.kinds.units import cpu_words, memory_words, percent
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
+from dashboard.live.usage import ALL_NODES
 from dashboard.queries.access import Visible
 from dashboard.queries.overview import SQUARES, NodePods, Requests, latest_events, nodes_and_pods
 from dashboard.queries.reader import Namespaces
 from dashboard.queries.seen import Seen
+from dashboard.queries.usage import UsageRights, usage_rights
 
-from .charts import replicas_chart, replicas_table
+from .charts import replicas_chart, replicas_table, spark
 from .common import fresh_part, list_url, object_url, rights_key, unreachable, visibility
 from .events import event_rows
 from .problems import problem_rows
+from .usage import COLUMNS
 
 PROBLEMS, EVENTS, CHANGES = 6, 10, 6
 WORKLOADS = ("deployments", "statefulsets", "daemonsets")
@@ -43,11 +47,12 @@ class OverviewScreen(Screen):
         self.all_problems = params.get("problems") == "all"
         self.visible: dict[str, Visible] = {}
         self.requests = Requests()
+        self.usage = UsageRights()
         self.trouble: ClusterError | None = None
 
     @property
     def key(self) -> Hashable:
-        return ("overview", self.chosen, self.all_problems, rights_key(self.visible))
+        return ("overview", self.chosen, self.all_problems, rights_key(self.visible), self.usage.key)
 
     @property
     def plurals(self) -> frozenset[str]:
@@ -59,6 +64,8 @@ class OverviewScreen(Screen):
 
     async def prepare(self) -> None:
         self.visible = await visibility(self.runtime, KINDS)
+        self.runtime.usage.touch()
+        self.usage = await usage_rights(self.runtime.transport, nodes=self.visible["nodes"])
         try:
             await self.runtime.probe()
             self.trouble = None
@@ -189,13 +196,28 @@ class OverviewScreen(Screen):
                 "of": "%",
                 "note": note,
                 "state": "warn" if share > 0.9 else "ok",
-                "url": list_url(self.runtime, "nodes"),
+                "url": reverse("capacity", args=[self.runtime.cluster.slug]),
+                "spark": spark,
             }
-            for name, title, share, note in (
-                ("cpu", "CPU", cpu, f"of {cpu_of:g} cores"),
-                ("memory", "Memory", memory, f"of {memory_of / 2**30:.0f} GiB"),
+            for name, title, share, (note, spark) in (
+                ("cpu", "CPU", cpu, self._in_use("cpu", f"of {cpu_words(cpu_of)}", cpu_of)),
+                (
+                    "memory",
+                    "Memory",
+                    memory,
+                    self._in_use("memory", f"of {memory_words(memory_of)}", memory_of),
+                ),
             )
         ]
+
+    def _in_use(self, resource: str, note: str, of: float) -> tuple[str, str]:
+        """The words beneath what is requested, and the line of what was used: only where that may be seen."""
+        points = self.runtime.usage.of_nodes.points(ALL_NODES) if self.usage.sees_nodes else []
+        column = COLUMNS[resource]["used"]
+        used = [value for _, values in points if (value := values[column]) is not None]
+        if not used:
+            return note, ""
+        return f"{note} · {percent(used[-1], of)} used", spark(used)
 
     def _changes(self) -> list[dict[str, Any]]:
         """Workloads on their way from one state to another, and pods that start or end without one."""

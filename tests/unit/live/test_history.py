@@ -1,26 +1,32 @@
-"""Replicas over time: steps, their sum, gaps and forgetting."""
+"""Replicas and restarts over time: steps, their sum, gaps and forgetting."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
 
-from dashboard.live.history import KEEP_SECONDS, History
+from dashboard.live.history import KEEP_SECONDS, History, Restarts
+from tests.unit.insight.world import World, meta
 
 
 class Cache:
-    """Deployments' store and the state of its watch."""
+    """Stores that tell what a test has them tell, and the state of their watches."""
 
     def __init__(self) -> None:
         self.state = "live"
-        self.tell: Any = None
+        self.callbacks: dict[str, Any] = {}
 
     def store(self, plural: str) -> Any:
-        return SimpleNamespace(subscribe=self._subscribe)
+        return SimpleNamespace(
+            subscribe=lambda callback: self._subscribe(plural, callback), get=lambda *_: None
+        )
 
-    def _subscribe(self, callback: Any) -> Any:
-        self.tell = callback
+    def _subscribe(self, plural: str, callback: Any) -> Any:
+        self.callbacks[plural] = callback
         return lambda: None
+
+    def tell(self, deltas: list[Any], plural: str = "deployments") -> None:
+        self.callbacks[plural](deltas)
 
     def status(self, plural: str) -> Any:
         return SimpleNamespace(state=self.state)
@@ -75,3 +81,74 @@ def test_what_has_been_gone_for_an_hour_is_forgotten() -> None:
     clock[0] += KEEP_SECONDS + 1
     cache.tell([delta("api", 1, 1)])
     assert made.of("shop", "web") == []
+
+
+def test_workloads_of_one_name_and_different_kinds_have_steps_of_their_own() -> None:
+    made, cache, _ = history()
+    status = SimpleNamespace(desired_number_scheduled=5, number_ready=4)
+    agent = SimpleNamespace(namespace="shop", name="web", new=SimpleNamespace(status=status))
+    cache.tell([delta("web", 2, 2)])
+    cache.tell([agent], "daemonsets")
+    cache.tell([delta("web", 3, 1)], "statefulsets")
+    assert made.of("shop", "web") == [(1000, 2, 2)]
+    assert made.of("shop", "web", "daemonsets") == [(1000, 5, 4)]
+    assert made.of("shop", "web", "statefulsets") == [(1000, 3, 1)]
+    assert made.total(None) == [(1000, 2, 2)]
+
+
+# --- Restarts
+
+
+def pod(restarts: int, owner: str = "db") -> Any:
+    status = {"phase": "Running", "containerStatuses": [{"name": "main", "restartCount": restarts}]}
+    spec = {"containers": [{"name": "main"}]}
+    manifest = {"metadata": meta("db-0", ("StatefulSet", owner)), "spec": spec, "status": status}
+    return World().add("pods", manifest)
+
+
+def changed(old: Any, new: Any) -> Any:
+    kind = "ADDED" if old is None else "DELETED" if new is None else "MODIFIED"
+    return SimpleNamespace(type=kind, namespace="shop", name="db-0", old=old, new=new)
+
+
+def counting() -> tuple[Restarts, Cache, list[float]]:
+    cache, clock = Cache(), [1000.0]
+    return Restarts(cache, lambda: clock[0]), cache, clock  # type: ignore[arg-type]
+
+
+def test_restarts_are_counted_for_the_workload_from_the_first_look_on() -> None:
+    made, cache, clock = counting()
+    cache.tell([changed(None, pod(7))], "pods")
+    assert made.of("statefulsets", "shop", "db") == []
+    assert made.since == 1000
+    clock[0] = 1050
+    cache.tell([changed(pod(7), pod(8))], "pods")
+    cache.tell([changed(pod(8), pod(10))], "pods")
+    clock[0] = 1070
+    cache.tell([changed(pod(10), pod(11))], "pods")
+    assert made.of("statefulsets", "shop", "db") == [(1050, 3), (1065, 1)]
+
+
+def test_a_pod_that_is_made_anew_is_no_restart() -> None:
+    made, cache, _ = counting()
+    cache.tell([changed(None, pod(3))], "pods")
+    cache.tell([changed(pod(3), None), changed(None, pod(0))], "pods")
+    assert made.of("statefulsets", "shop", "db") == []
+
+
+def test_restarts_of_an_hour_ago_are_forgotten() -> None:
+    made, cache, clock = counting()
+    cache.tell([changed(pod(0), pod(1))], "pods")
+    clock[0] += KEEP_SECONDS + 20
+    assert made.of("statefulsets", "shop", "db") == []
+
+
+def test_after_a_watch_has_ended_counting_begins_anew() -> None:
+    made, cache, clock = counting()
+    cache.tell([changed(None, pod(0))], "pods")
+    cache.state = "starting"
+    cache.tell([changed(pod(0), None)], "pods")
+    assert made.since is None
+    cache.state, clock[0] = "live", 2000.0
+    cache.tell([changed(None, pod(4))], "pods")
+    assert made.since == 2000

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.http import QueryDict
 
 from dashboard.errors import BadInput
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Cell, Row
-from dashboard.queries.lists import ListQuery, listing
+from dashboard.kinds.usage import Use
+from dashboard.live.screens.common import row_part
+from dashboard.queries.lists import ListQuery, listing, measured_columns, shown_columns
 
 
 def row(name: str, state: str = "ok", namespace: str = "shop", **labels: str) -> Row:
@@ -112,3 +116,45 @@ def test_an_address_says_only_what_is_not_default_and_reads_back() -> None:
     text = query.url_query()
     assert text == "?namespace=x&namespace=y&q=a+b&labels=a%3Db&sort=-age"
     assert ListQuery.read("pods", QueryDict(text[1:])) == query
+
+
+# --- What kubectl top measures
+
+
+def measured(rows: Any, query: str, **uses: float) -> list[str]:
+    found = listing(
+        rows,
+        ListQuery.read("pods", QueryDict(query)),
+        None,
+        measure=lambda row: Use(uses[row.name], 0.0) if row.name in uses else None,
+    )
+    return [row.name for row in found.rows]
+
+
+def test_rows_sort_by_what_they_use_and_the_unmeasured_stand_below_nought() -> None:
+    rows: Any = Rows(row("a"), row("b"), row("c"))
+    assert measured(rows, "sort=-cpu", b=0.5, c=0.0) == ["b", "c", "a"]
+    assert measured(rows, "sort=cpu", b=0.5, c=0.0) == ["a", "c", "b"]
+
+
+def test_only_what_is_measured_can_be_sorted_by_it() -> None:
+    with pytest.raises(BadInput):
+        ListQuery.read("deployments", QueryDict("sort=cpu"))
+
+
+def test_measured_columns_are_on_screen_before_the_wide_ones_and_not_kubectl_gets() -> None:
+    kind = KINDS["pods"]
+    keys = [column.key for column in measured_columns(kind, shown_columns(kind))]
+    assert keys[keys.index("age") + 1 : keys.index("ip")] == ["cpu", "memory"]
+    assert not {"cpu", "memory"} & {column.key for column in kind.columns}
+    assert measured_columns(KINDS["services"], KINDS["services"].columns) == KINDS["services"].columns
+
+
+def test_a_rows_hash_leaves_out_what_is_measured() -> None:
+    runtime: Any = SimpleNamespace(cluster=SimpleNamespace(slug="sandbox"))
+    columns = measured_columns(KINDS["pods"], KINDS["pods"].columns)
+    parts = [
+        row_part(runtime, "pods", row("a"), columns, {"cpu": f"{use}m", "memory": "1Mi"}) for use in (1, 2)
+    ]
+    assert parts[0].hash == parts[1].hash
+    assert '<td data-col="cpu" class="num" data-quiet>1m</td>' in parts[0].html

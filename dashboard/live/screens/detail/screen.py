@@ -169,11 +169,15 @@ class DetailScreen(Screen):
         self.tab.close()
 
     @property
+    def url(self) -> str:
+        return object_url(self.runtime, self.kind.plural, self.namespace, self.name)
+
+    @property
     def _namespace_query(self) -> str:
         return f"?namespace={self.namespace}" if self.namespace else ""
 
     def context(self) -> Mapping[str, Any]:
-        url = object_url(self.runtime, self.kind.plural, self.namespace, self.name)
+        url = self.url
         crumbs = [(self.kind.title, list_url(self.runtime, self.kind.plural))]
         if self.namespace:
             crumbs.append((self.namespace, list_url(self.runtime, self.kind.plural, self._namespace_query)))
@@ -196,7 +200,7 @@ class DetailScreen(Screen):
                 for tab in TABS.values()
                 if tab.fits(self.kind)
             ],
-            "url": url,
+            "url": self.url,
             "kubectl": shlex.join(["kubectl", *self.tab.kubectl()]),
             **self.tab.context(),
         }

@@ -12,13 +12,16 @@ from .keys import KeysCard
 from .pods import PodsCard
 from .problems import ProblemsCard
 from .protection import ProtectionCard
+from .quotas import QuotasCard
 from .reach import ReachCard
 from .relations import RelationsCard
 from .replicas import ReplicasCard
+from .restarts import RestartsCard
 from .routes import RoutesCard
 from .secret import SecretCard
 from .survival import SurvivalCard
 from .tables import TablesCard
+from .usage import NamespaceUsageCard, NodeUsageCard, PodUsageCard, UsageCard
 from .values import ValuesCard
 
 CARDS: tuple[type[Card], ...] = (
@@ -27,8 +30,13 @@ CARDS: tuple[type[Card], ...] = (
     RoutesCard,
     TablesCard,
     ReachCard,
+    NodeUsageCard,
+    NamespaceUsageCard,
+    QuotasCard,
     PodsCard,
     ContainersCard,
+    PodUsageCard,
+    UsageCard,
     SurvivalCard,
     KeysCard,
     SecretCard,
@@ -39,4 +47,5 @@ CARDS: tuple[type[Card], ...] = (
     ProtectionCard,
     ConditionsCard,
     ReplicasCard,
+    RestartsCard,
 )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from dashboard import render
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Column, Detail, Kind
+from dashboard.kinds.base import Column, Detail, Kind, Row
 from dashboard.live.screens.common import row_part
+from dashboard.live.screens.measured import Measured
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.lists import RANK, shown_columns
+from dashboard.queries.lists import MEASURED, RANK, measured_columns, shown_columns
 from dashboard.queries.relations import pods_of
 
 from ..piece import Card
+
+if TYPE_CHECKING:
+    from ..screen import DetailScreen
 
 PODS = 100
 WITH_PODS = frozenset(
@@ -30,14 +33,40 @@ class PodsCard(Card):
     def fits(cls, kind: Kind[Any]) -> bool:
         return kind.plural in WITH_PODS
 
+    def __init__(self, screen: DetailScreen) -> None:
+        super().__init__(screen)
+        self.measured = Measured(screen.runtime, "pods")
+
+    @property
+    def key(self) -> Hashable:
+        return self.measured.key
+
+    async def prepare(self) -> None:
+        await self.measured.prepare(self.screen.visible["pods"])
+
+    def open(self, changed: Callable[[], None]) -> None:
+        super().open(changed)
+        self.measured.open(changed)
+
+    def close(self) -> None:
+        super().close()
+        self.measured.close()
+
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        return Snapshot(lists={"pods": self._rows(obj)} if self._may_see else {})
+        if not self._may_see:
+            return Snapshot()
+        rows, columns = self._rows(obj), self._columns
+        parts = {
+            f"row-{row.uid}": row_part(self.screen.runtime, "pods", row, columns, self.measured.texts(row))
+            for row in rows
+        }
+        return Snapshot(lists={"pods": parts}, charts={"pods-usage": self.measured.values(rows)})
 
     @property
     def _may_see(self) -> bool:
         return self.screen.visible["pods"].denied is None
 
-    def _rows(self, obj: Any) -> Mapping[str, render.Part]:
+    def _rows(self, obj: Any) -> list[Row]:
         runtime = self.screen.runtime
         seen = self.screen.visible["pods"].namespaces
         rows = [
@@ -46,15 +75,15 @@ class PodsCard(Card):
             if seen is None or pod.metadata.namespace in seen
         ]
         rows.sort(key=lambda row: (RANK[row.state], row.namespace, row.name))
-        columns = self._columns
-        return {f"row-{row.uid}": row_part(runtime, "pods", row, columns) for row in rows[:PODS]}
+        return rows[:PODS]
 
     @property
     def _columns(self) -> tuple[Column, ...]:
         on_node = self.screen.kind.plural == "nodes"
         wanted = {"name", "namespace", "ready", "status", "restarts", "age"}
+        wanted |= {column.key for column in MEASURED["pods"]}
         wanted |= set() if on_node else {"ip", "node"}
-        columns = shown_columns(KINDS["pods"], namespace=on_node)
+        columns = measured_columns(KINDS["pods"], shown_columns(KINDS["pods"], namespace=on_node))
         return tuple(column for column in columns if column.key in wanted)
 
     def context(self) -> Mapping[str, Any]:

@@ -1,0 +1,78 @@
+"""The columns CPU and Memory of a list of pods or nodes, as ``kubectl top`` writes them.
+
+All of them are new every 15 s. So they are no part of a row: a row's hash leaves them out, and they go to the
+browser by themselves, as a few bytes a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+
+from dashboard import render
+from dashboard.kinds.base import Row
+from dashboard.kinds.units import NONE, percent, top_cpu, top_memory
+from dashboard.kinds.usage import Use
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.snapshot import Chart
+from dashboard.queries.access import Visible
+from dashboard.queries.lists import MEASURED
+from dashboard.queries.usage import UsageRights, usage_rights
+
+
+class Measured:
+    """What is measured of the rows of a list; for kinds that nothing is measured of, it is empty."""
+
+    def __init__(self, runtime: ClusterRuntime, plural: str) -> None:
+        self._runtime = runtime
+        self._plural = plural
+        self._rights = UsageRights()
+        self._unsubscribe: Callable[[], None] | None = None
+
+    @property
+    def shown(self) -> bool:
+        return self._plural in MEASURED
+
+    @property
+    def key(self) -> Hashable:
+        return self._rights.key if self.shown else ()
+
+    async def prepare(self, visible: Visible) -> None:
+        if self.shown:
+            self._runtime.usage.touch()
+            self._rights = await usage_rights(self._runtime.transport, **{self._plural: visible})
+
+    def open(self, changed: Callable[[], None]) -> None:
+        if self.shown:
+            self._unsubscribe = self._runtime.usage.subscribe(changed)
+
+    def close(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    def use(self, row: Row) -> Use | None:
+        """What the object of a row uses, where that is known and may be seen."""
+        tally = self._runtime.usage.tally
+        if self._plural == "nodes":
+            node = tally.nodes.get(row.name) if self._rights.sees_nodes else None
+            return node.use if node else None
+        pod = tally.pods.get(row.uid) if self._rights.sees_pods_in(row.namespace) else None
+        return pod.total if pod else None
+
+    def texts(self, row: Row) -> Mapping[str, str]:
+        """The cells of a row, by column."""
+        if not self.shown:
+            return {}
+        use = self.use(row)
+        if use is None:
+            return dict.fromkeys(("cpu", "memory"), NONE)
+        cpu, memory = top_cpu(use.cpu), top_memory(use.memory)
+        if self._plural == "nodes":
+            of = self._runtime.usage.tally.nodes[row.name].of
+            cpu = f"{cpu}, {percent(use.cpu, of.get('cpu'))}"
+            memory = f"{memory}, {percent(use.memory, of.get('memory'))}"
+        return {"cpu": cpu, "memory": memory}
+
+    def values(self, rows: Iterable[Row]) -> Chart:
+        """The cells of all rows, by the rows' ids: what ``[data-values]`` takes."""
+        texts = {f"row-{row.uid}": list(self.texts(row).values()) for row in rows}
+        return Chart(render.facts_hash(texts), texts)

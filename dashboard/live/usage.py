@@ -1,0 +1,262 @@
+"""What a cluster's nodes and pods use, sampled every 15 s into an hour's history.
+
+Sampling goes on while somebody looks at any page of the cluster and for an hour after: whoever comes back within
+the time that the history covers finds it whole. Usage is read with the transport's account; what of it a user sees is
+decided where it is shown (:mod:`dashboard.queries.usage`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+from dashboard.cache.cluster import ClusterCache
+from dashboard.errors import ClusterError, Forbidden, NotFound
+from dashboard.insight.usage import RESOURCES, NodeTally, Sizes, Sum, Tally, Workload
+from dashboard.kinds.usage import NodeUse, PodUse
+from dashboard.kube.failures import Unreachable
+from dashboard.queries.reader import Reader
+
+from .rings import Clock, Rings
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 15.0
+# A cluster without metrics, or without the right to them, is asked less often.
+REFUSED_SECONDS = 60.0
+SYNC_SECONDS = 10.0
+# Figures older than that are told as stale: metrics-server measures each minute at the latest.
+STALE_SECONDS = 180.0
+JOINED = frozenset({"pods", "nodes", "replicasets", "jobs"})
+# Series at most; a pod's takes 2 kB, all others' 6 kB.
+MOST_PODS, MOST_OTHERS = 5000, 2500
+AT_ONCE = 1000  # pods added up before the loop is given back
+
+# Columns of the series. Those of pods are the first two only.
+USED_CPU, USED_MEMORY, REQUESTED_CPU, REQUESTED_MEMORY, LIMIT_CPU, LIMIT_MEMORY, OF_CPU, OF_MEMORY = range(8)
+ALL_NODES = ""  # the key of all nodes together
+
+State = Literal["starting", "ok", "missing", "forbidden", "unavailable", "unreachable", "waiting", "stale"]
+K = TypeVar("K")
+U = TypeVar("U", NodeUse, PodUse)
+
+
+class Source(Protocol):
+    """Who measures. Raises ClusterErrors."""
+
+    name: str
+
+    async def nodes(self) -> Mapping[str, NodeUse]: ...
+    async def pods(self, namespaces: frozenset[str] | None) -> Mapping[tuple[str, str], PodUse]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the latest measuring ended. ``source`` names who was asked; ``measured_at`` is 0.0 without a measure.
+
+    missing: the cluster serves no metrics; forbidden: the account may not list them; unavailable: they are served
+    by something that does not answer; unreachable: the cluster itself is away; waiting: there are none yet; stale:
+    the newest are older than three minutes.
+    """
+
+    state: State = "starting"
+    source: str = ""
+    error: ClusterError | None = None
+    measured_at: float = 0.0
+
+
+class Usage:
+    """One cluster's. ``sources`` are asked in order: the next one where the one before has nothing.
+
+    ``idle``: how long sampling outlives the last ``touch()``, in seconds. Use it on one event loop.
+    """
+
+    def __init__(
+        self,
+        cache: ClusterCache,
+        sources: Sequence[Source],
+        *,
+        idle: float = 3600.0,
+        every: float = EVERY_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._cache = cache
+        self._reader = Reader(cache)
+        self._sources = sources
+        self._idle = idle
+        self._every = every
+        self._clock = clock
+        self._sizes = Sizes()
+        self._task: asyncio.Task[None] | None = None
+        self._looked_at = float("-inf")
+        self._callbacks: list[Callable[[], None]] = []
+        self._first = asyncio.Event()
+        self.nodes = self.pods = Reading()
+        self.tally = Tally(self._reader, self._sizes)
+        self.ticks = Clock()
+        self.of_nodes: Rings[str] = Rings(self.ticks, 8, MOST_OTHERS)
+        self.of_namespaces: Rings[str] = Rings(self.ticks, 6, MOST_OTHERS)
+        self.of_workloads: Rings[Workload] = Rings(self.ticks, 6, MOST_OTHERS)
+        self.of_pods: Rings[str] = Rings(self.ticks, 2, MOST_PODS)
+
+    def touch(self) -> None:
+        """Somebody looks now: sampling starts, unless it goes on already. Needs a running loop."""
+        self._looked_at = self._clock()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="usage")
+
+    async def first(self, timeout: float) -> None:  # noqa: ASYNC109 as ClusterCache.synced
+        """Waits for the first sample of a run, whatever its end; at most ``timeout`` seconds."""
+        try:
+            await asyncio.wait_for(self._first.wait(), timeout)
+        except TimeoutError:
+            return
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls back after each sample. Returns what ends that."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    def tell(self) -> None:
+        """Something that is shown beside usage is new."""
+        for callback in tuple(self._callbacks):
+            callback()
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            with self._cache.lease(JOINED):
+                await self._cache.synced(JOINED, SYNC_SECONDS)
+                while self._clock() - self._looked_at < self._idle:
+                    began = time.monotonic()
+                    try:
+                        await self.sample()
+                    except Exception:  # the next one may succeed
+                        logger.exception("sampling usage")
+                    await asyncio.sleep(max(0.0, self._pause - (time.monotonic() - began)))
+        finally:
+            self._first.clear()
+
+    @property
+    def _pause(self) -> float:
+        refused = {self.nodes.state, self.pods.state} <= {"missing", "forbidden"}
+        return REFUSED_SECONDS if refused else self._every
+
+    async def sample(self) -> None:
+        """Measures once, adds up and remembers."""
+        scopes = self._cache.scopes("pods")
+        of_nodes, of_pods = await asyncio.gather(
+            _measure(self._sources, lambda source: source.nodes(), self._clock),
+            _measure(self._sources, lambda source: source.pods(scopes), self._clock),
+        )
+        self.nodes, nodes = of_nodes
+        self.pods, pods = of_pods
+        self.tally = await self._tallied(nodes, pods)
+        if nodes or pods:
+            self._remember()
+        self._first.set()
+        self.tell()
+
+    async def _tallied(self, nodes: Mapping[str, NodeUse], pods: Mapping[tuple[str, str], PodUse]) -> Tally:
+        tally = Tally(self._reader, self._sizes)
+        for place, pod in enumerate(self._reader.all("pods"), start=1):
+            tally.add(pod, pods.get((pod.metadata.namespace, pod.metadata.name)))
+            if place % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        tally.settle(self._reader.all("nodes"), nodes)
+        return tally
+
+    def _remember(self) -> None:
+        tally = self.tally
+        self.ticks.tick(self._clock())
+        by_node = {name: _node_values(each) for name, each in tally.nodes.items()}
+        if by_node:
+            by_node[ALL_NODES] = tuple(map(_known_sum, zip(*by_node.values(), strict=True)))
+        self.of_nodes.put(by_node)
+        self.of_namespaces.put({name: _values(each) for name, each in tally.namespaces.items()})
+        self.of_workloads.put({key: _values(each) for key, each in tally.workloads.items()})
+        self.of_pods.put({uid: each.total for uid, each in tally.pods.items()})
+
+    @property
+    def size_bytes(self) -> int:
+        """What the history's values take in memory."""
+        return sum(
+            rings.size_bytes for rings in (self.of_nodes, self.of_namespaces, self.of_workloads, self.of_pods)
+        )
+
+
+def _values(each: Sum) -> tuple[float, ...]:
+    used = [each.used(resource) for resource in RESOURCES]
+    return (
+        *(math.nan if one is None else one for one in used),
+        each.cpu.requested,
+        each.memory.requested,
+        each.cpu.limit,
+        each.memory.limit,
+    )
+
+
+def _known_sum(column: tuple[float, ...]) -> float:
+    known = [each for each in column if not math.isnan(each)]
+    return sum(known) if known else math.nan
+
+
+def _node_values(node: NodeTally) -> tuple[float, ...]:
+    used = node.use or (math.nan, math.nan)
+    asked = node.asked
+    return (
+        *used,
+        asked.cpu.requested,
+        asked.memory.requested,
+        asked.cpu.limit,
+        asked.memory.limit,
+        node.of.get("cpu", math.nan),
+        node.of.get("memory", math.nan),
+    )
+
+
+async def _measure(
+    sources: Sequence[Source],
+    ask: Callable[[Source], Awaitable[Mapping[K, U]]],
+    clock: Callable[[], float],
+) -> tuple[Reading, Mapping[K, U]]:
+    """The measures of the first source that has some; else how the first one's failure reads."""
+    readings: list[Reading] = []
+    for source in sources:
+        try:
+            found = await ask(source)
+        except ClusterError as error:
+            readings.append(Reading(_state(error), source.name, error))
+            continue
+        if found:
+            at = max(each.at for each in found.values())
+            stale = clock() - at > STALE_SECONDS
+            return Reading("stale" if stale else "ok", source.name, None, at), found
+        readings.append(Reading("waiting", source.name))
+    return (readings[-1] if len(readings) == 1 else _worth_telling(readings)), {}
+
+
+def _worth_telling(readings: Sequence[Reading]) -> Reading:
+    """Of several failures: where nothing is installed in the first place, the second is what somebody set up."""
+    return next((one for one in readings if one.state != "missing"), readings[0] if readings else Reading())
+
+
+def _state(error: ClusterError) -> State:
+    match error:
+        case NotFound():
+            return "missing"
+        case Forbidden():
+            return "forbidden"
+        case Unreachable():
+            return "unreachable"
+        case _:
+            return "unavailable"

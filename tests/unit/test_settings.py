@@ -1,0 +1,43 @@
+"""Settings that name something for each context."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from cluster_ui.settings import _by_context, _urls_by_context
+
+NAME = "CLUSTER_UI_PROMETHEUS_URL"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", {}),
+        ("https://p.example", {"": "https://p.example"}),
+        ("https://p.example/?cluster=prod", {"": "https://p.example/?cluster=prod"}),
+        (
+            "prod=https://p.example/?cluster=prod, arn:aws~2Fx=http://q:9090,http://rest",
+            {"prod": "https://p.example/?cluster=prod", "arn:aws~2Fx": "http://q:9090", "": "http://rest"},
+        ),
+    ],
+)
+def test_an_address_for_every_context_or_for_one(
+    monkeypatch: pytest.MonkeyPatch, text: str, found: dict[str, str]
+) -> None:
+    monkeypatch.setenv(NAME, text)
+    assert _urls_by_context(NAME) == found
+
+
+@pytest.mark.parametrize("text", ["prometheus:9090", "prod=prometheus", "https://", "ftp://x"])
+def test_what_is_no_address_is_refused_with_the_name_of_the_setting(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv(NAME, text)
+    with pytest.raises(ImproperlyConfigured, match=NAME):
+        _urls_by_context(NAME)
+
+
+def test_a_path_may_hold_an_equals_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTER_UI_PROMETHEUS_TOKEN_FILE", "/run/a=b,prod=/run/token")
+    assert _by_context("CLUSTER_UI_PROMETHEUS_TOKEN_FILE") == {"": "/run/a=b", "prod": "/run/token"}
