@@ -217,9 +217,11 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
     action = order.action
     if not isinstance(action, Confidential):
         return await _sent(order, action.write(manifest, order.wanted), manifest, dry=dry)
-    wanted = await action.supply(order, manifest, dry=dry)
-    write = action.write(manifest, wanted)
+    wanted = order.wanted
     try:
+        # Keeping a backup is a write too, of which a rule of the cluster may quote the values.
+        wanted = await action.supply(order, manifest, dry=dry)
+        write = action.write(manifest, wanted)
         return {**write.body, **await _sent(order, write, manifest, dry=dry)}
     except ClusterError as error:
         action.scrub(error, manifest, wanted)

@@ -13,7 +13,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any, Literal
+from urllib.parse import quote, quote_plus
 
 import msgspec
 from asgiref.sync import sync_to_async
@@ -38,6 +40,7 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 # The API server refuses a larger Secret (k8s.io/api/core/v1 MaxSecretSize: all values together, decoded).
 MOST_BYTES = 1024 * 1024
 SHORTEST = 4  # a shorter value is in any text by chance
+SHORTEST_LINE = 12  # the same of one line among several
 SALT = "dashboard.actions.secrets"
 BACKUP_OF = "cluster-ui.dev/backup-of"  # label: the uid of the Secret whose old value a backup keeps
 SERVICE_ACCOUNTS = GVR("", "v1", "serviceaccounts")
@@ -269,12 +272,13 @@ class Rotate:
                 said = said.replace(text, "(hidden)")
             return said
 
-        error.message = clean(error.message)
-        error.args = (error.message,)
-        if isinstance(error, Invalid):
-            error.causes = tuple(
-                dataclasses.replace(cause, message=clean(cause.message)) for cause in error.causes
-            )
+        for each in _chain(error):
+            each.message = clean(each.message)
+            each.args = (each.message,)
+            if isinstance(each, Invalid):
+                each.causes = tuple(
+                    dataclasses.replace(cause, message=clean(cause.message)) for cause in each.causes
+                )
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
         return Write(
@@ -447,13 +451,26 @@ def _backup_target(target: Target, digest: str) -> Target:
     return dataclasses.replace(target, name=backup_name(target.name, digest))
 
 
+def _chain(error: BaseException | None) -> Iterator[ClusterError]:
+    """The error and those that led to it: a traceback prints them all."""
+    while error is not None:
+        if isinstance(error, ClusterError):
+            yield error
+        error = error.__cause__ or error.__context__
+
+
 def _spellings(encoded: str) -> Iterator[str]:
-    """How a value may be quoted; without those that are in any text by chance."""
+    """How a value may be quoted, whole or by one of its lines; without those that are in any text by chance."""
     raw = base64.b64decode(encoded).decode("utf-8", "replace")
-    quoted = json.dumps(raw, ensure_ascii=False)[1:-1]
-    for text in (encoded, encoded.rstrip("="), raw, raw.strip(), quoted):
-        if len(text) >= SHORTEST:
-            yield text
+    lines = (line.strip() for line in raw.splitlines())
+    for text in (raw, raw.strip(), *(line for line in lines if len(line) >= SHORTEST_LINE)):
+        yield from _long(text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1])
+        yield from _long(quote(text), quote(text, safe=""), quote_plus(text), escape(text))
+    yield from _long(encoded, encoded.rstrip("="))
+
+
+def _long(*texts: str) -> Iterator[str]:
+    return (text for text in texts if len(text) >= SHORTEST)
 
 
 def _size(value: str) -> str:
