@@ -188,7 +188,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         async def watched() -> None:
             try:
                 await work
-            except (ConnectionError, RuntimeError):
+            except (OSError, RuntimeError):
                 return  # the socket closed under it
             except Exception:
                 logger.exception("a socket's %s", name or work.__name__)

@@ -192,6 +192,14 @@ class Confidential(Action, Protocol):
 
 
 @runtime_checkable
+class Asks(Protocol):
+    """An action of which some is known only to the API server or the database."""
+
+    async def ask(self, order: Order, told: Told, objects: Objects) -> Told:
+        """What is told of it, with that."""
+
+
+@runtime_checkable
 class Sums(Protocol):
     """An action for which “from these values to those” would say too much."""
 

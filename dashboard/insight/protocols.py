@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 
 class Objects(Protocol):
@@ -14,3 +14,18 @@ class Objects(Protocol):
 
     def get(self, plural: str, namespace: str, name: str) -> Any | None:
         """One object; the namespace is "" for kinds that have none."""
+
+
+@runtime_checkable
+class Knows(Protocol):
+    """Objects that can tell whether they are all there are."""
+
+    def knows(self, plural: str, namespace: str) -> bool | None:
+        """Whether every object of a kind in a namespace is here; None where the account may not list them."""
+
+
+def unlisted(objects: Objects, plurals: Iterable[str], namespace: str) -> tuple[str, ...]:
+    """The kinds that may not be listed in a namespace, in order: about those, nothing can be said there."""
+    if not isinstance(objects, Knows):
+        return ()
+    return tuple(sorted(plural for plural in plurals if objects.knows(plural, namespace) is None))

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,8 @@ from django.contrib.auth.models import User
 
 from dashboard.actions import rotation as machine
 from dashboard.actions.action import Actor, Preview
-from dashboard.actions.problems import StaleView
+from dashboard.actions.backups import KEPT, backup_of, backups_prune
+from dashboard.actions.problems import StaleView, UnderWay
 from dashboard.actions.reveals import secret_reveal
 from dashboard.actions.rotation import (
     FOLLOWED,
@@ -27,14 +29,14 @@ from dashboard.actions.rotation import (
     rotations_claim,
     rotations_missing,
 )
+from dashboard.actions.rotation_control import rotation_stop
 from dashboard.actions.secrets import (
-    backup_of,
     secret_rotate_apply,
     secret_rotate_form,
     secret_rotate_preview,
 )
 from dashboard.actions.undo import change_undo_apply, change_undo_preview, change_undo_state
-from dashboard.errors import BadInput, Conflict, Forbidden, Invalid, NotFound
+from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound
 from dashboard.insight.secretuse import READ
 from dashboard.insight.words import text_of
 from dashboard.kinds import KINDS
@@ -44,6 +46,7 @@ from dashboard.models import AuditEntry, Change, Rotation
 from sandbox import Sandbox
 from sandbox.api import ApiError
 
+from .test_rights import RULES
 from .test_scale import restricted, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
@@ -366,7 +369,7 @@ async def test_a_process_that_ends_in_the_middle_is_followed_by_another_and_noth
     # It ends after the restart was sent and before that was recorded.
     send = machine._restart
 
-    async def cut(*given: Any) -> int:
+    async def cut(*given: Any) -> tuple[int, str]:
         await send(*given)
         raise asyncio.CancelledError
 
@@ -399,7 +402,9 @@ async def test_a_key_that_somebody_else_changed_is_a_conflict_another_key_is_non
 ) -> None:
     token = (await place.preview(mara)).token
     place.api.patch(f"{place.secrets}/database?fieldManager=kubectl-edit", {"stringData": {"username": "x"}})
-    await place.apply(mara, token)
+    change = await place.apply(mara, token)
+    await place.begin(change)
+    await place.follow(change)
     token = (await place.preview(mara, "third-password-9")).token
     place.api.patch(
         f"{place.secrets}/database?fieldManager=kubectl-edit", {"stringData": {"password": "y" * 20}}
@@ -429,6 +434,31 @@ LIST = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}
 PATCH = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "patch"]}
 
 
+async def test_with_just_the_rights_of_deploy_it_is_rotated_followed_and_taken_back(
+    place: Place, mara: Actor
+) -> None:
+    place.workload("web")
+    await place.up("web")
+    admin = place.transport
+    async with restricted(place, *(rule for rules in RULES.values() for rule in rules)) as place.transport:  # type: ignore[arg-type]
+        shown = await place.preview(mara)
+        titles = [notice.title for notice in shown.told.notices]
+        assert titles == ["The other side must know the value too"], "nothing that it may not"
+        change = await place.apply(mara, shown.token)
+        await place.begin(change)
+        assert (await place.follow(change)).state == "done"
+        back = await change_undo_preview(
+            transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+        )
+        undone = await change_undo_apply(
+            transport=place.transport, actor=mara, change_id=change.pk, token=back.preview.token
+        )
+        await place.begin(undone)
+        assert (await place.follow(undone)).state == "done"
+    place.transport = admin
+    assert place.value() == OLD
+
+
 async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: Place, mara: Actor) -> None:
     async with restricted(place, GET) as transport:  # type: ignore[arg-type]
         form = await secret_rotate_form(transport=transport, namespace=place.namespace, name="database")
@@ -455,28 +485,36 @@ async def test_without_a_backup_the_preview_says_so_and_undo_is_not_offered(
     assert not state.possible and "No backup" in state.words
 
 
-async def test_a_rule_of_the_cluster_refuses_in_its_own_words_without_the_value(
-    place: Place, mara: Actor
-) -> None:
+@asynccontextmanager
+async def ruled(place: Place, on: str, expression: str, said: str) -> AsyncIterator[None]:
+    """A rule of the cluster for Secrets here, that refuses in its own words."""
     name = f"test-{secrets.token_hex(4)}"
     admission = "/apis/admissionregistration.k8s.io/v1"
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["secrets"]}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": [on], "resources": ["secrets"]}
     here = {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}}
-    validation = {
-        "expression": "string(object.data.password) == string(oldObject.data.password)",
-        "messageExpression": "'Not on a Monday: ' + string(object.data.password)",
-    }
+    validation = {"expression": expression, "messageExpression": said}
     spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]}
-    place.api.post(f"{admission}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})
     binding = {
         "policyName": name,
         "validationActions": ["Deny"],
         "matchResources": {"namespaceSelector": here},
     }
+    place.api.post(f"{admission}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})
     try:
         place.api.post(
             f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding}
         )
+        yield
+    finally:
+        for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+            place.api.delete(f"{admission}/{plural}/{name}")
+
+
+async def test_a_rule_of_the_cluster_refuses_in_its_own_words_without_the_value(
+    place: Place, mara: Actor
+) -> None:
+    same = "string(object.data.password) == string(oldObject.data.password)"
+    async with ruled(place, "UPDATE", same, "'Not on a Monday: ' + string(object.data.password)"):
 
         async def refused() -> str:
             try:
@@ -488,10 +526,102 @@ async def test_a_rule_of_the_cluster_refuses_in_its_own_words_without_the_value(
         message = await until(refused)
         assert "Not on a Monday" in message
         assert NEW not in message and base64.b64encode(NEW.encode()).decode() not in message
-    finally:
-        for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
-            place.api.delete(f"{admission}/{plural}/{name}")
     assert place.value() == OLD
+
+
+async def test_a_rule_that_refuses_the_backup_lets_nothing_be_written_and_tells_no_value(
+    place: Place, mara: Actor
+) -> None:
+    token = (await place.preview(mara)).token
+    async with ruled(place, "CREATE", "false", "'No copies of ' + string(object.data.password)"):
+
+        async def in_force() -> bool:
+            probe = {"metadata": {"name": "probe"}, "stringData": {"password": "probe"}}
+            try:
+                place.api.post(f"{place.secrets}?dryRun=All", probe)
+            except ApiError:
+                return True
+            return False
+
+        await until(in_force)
+        with pytest.raises(ClusterError) as error:
+            await place.apply(mara, token)
+    assert "No copies of (hidden)" in error.value.message
+    entry = await AuditEntry.objects.aget()
+    assert entry.result == "refused" and OLD not in entry.detail
+    assert place.value() == OLD
+
+
+async def test_while_one_value_goes_round_another_is_refused_until_that_is_stopped_or_taken_back(
+    place: Place, mara: Actor
+) -> None:
+    place.workload("web")
+    await place.up("web")
+    early = (await place.preview(mara, "third-password-9")).token
+    change = await place.rotate(mara)
+    for step in (place.preview(mara, "fourth-password-9"), place.apply(mara, early, "third-password-9")):
+        with pytest.raises(UnderWay) as error:
+            await step
+        assert error.value.change == change.pk
+    form = await secret_rotate_form(transport=place.transport, namespace=place.namespace, name="database")
+    assert isinstance(form.refusal, UnderWay)
+    await rotation_stop(actor=mara, change=change)
+    assert (await place.preview(mara, "fourth-password-9")).token
+
+
+async def test_going_back_is_previewed_for_just_what_had_been_restarted(place: Place, mara: Actor) -> None:
+    place.workload("mail")
+    place.workload("web", 2)
+    await place.up("mail")
+    await place.up("web")
+    change = await place.rotate(mara)
+    await place.move()
+    await rotation_stop(actor=mara, change=change)
+    shown = await change_undo_preview(
+        transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+    )
+    told = shown.preview.told
+    assert told.headline is not None and told.headline.title.endswith("then mail restarts")
+    effects = {text_of(effect.text).split(" reads")[0]: effect for effect in told.effects}
+    assert effects["Deployment mail"].word == "stage 1"
+    assert "left as it is" in effects["Deployment web"].note and "deployment/web" not in told.kubectl
+
+
+async def test_the_newest_old_values_are_kept_and_older_ones_go(place: Place, mara: Actor) -> None:
+    first = None
+    for at in range(KEPT + 1):
+        change = await place.rotate(mara, f"password-number-{at}")
+        first = first or change
+        await place.follow(change)
+        await backups_prune(change=change, transport=place.transport)
+    kept = [item["metadata"]["name"] for item in place.api.get(place.secrets)["items"]]
+    assert len(kept) == 1 + KEPT and first is not None and backup_of(first) not in kept
+    state = await change_undo_state(change=await Change.objects.aget(pk=first.pk))
+    assert not state.possible and f"newest {KEPT}" in state.words
+
+
+async def test_what_a_type_rules_out_is_refused_at_its_field_before_anything_is_sent(
+    place: Place, mara: Actor
+) -> None:
+    kind = "kubernetes.io/dockerconfigjson"
+    place.api.post(
+        place.secrets,
+        {"metadata": {"name": "registry"}, "type": kind, "stringData": {".dockerconfigjson": "{}"}},
+    )
+    what: Any = {
+        "transport": place.transport,
+        "actor": mara,
+        "namespace": place.namespace,
+        "name": "registry",
+    }
+    for value in (b"{", b"[1]", b"\xff"):
+        with pytest.raises(BadInput, match="no JSON") as error:
+            await secret_rotate_preview(
+                **what, key=".dockerconfigjson", value=value, objects=await place.objects()
+            )
+        assert error.value.field == "value"
+    with pytest.raises(BadInput, match="all keys together"):
+        await place.preview(mara, "x" * (2**20 - 3))
 
 
 async def test_undo_without_its_backup_says_what_is_gone(place: Place, mara: Actor) -> None:

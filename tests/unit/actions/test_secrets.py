@@ -16,11 +16,9 @@ from django.contrib.auth.models import User
 from django.core import signing
 
 from dashboard.actions.action import Actor, Order
+from dashboard.actions.backups import METADATA_ONLY, backup_name, mark
 from dashboard.actions.secrets import (
-    METADATA_ONLY,
     Rotate,
-    backup_name,
-    mark,
     read_value,
     secret_rotate_apply,
     secret_rotate_preview,
