@@ -222,7 +222,11 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("CLUSTER_UI_LOG_LEVEL", "WARNING").upper()},
-    "loggers": {"dashboard": {"level": os.environ.get("CLUSTER_UI_LOG_LEVEL", "INFO").upper()}},
+    "loggers": {
+        "dashboard": {"level": os.environ.get("CLUSTER_UI_LOG_LEVEL", "INFO").upper()},
+        # At DEBUG it writes a template's whole context, so a revealed value too, whenever a variable is not there.
+        "django.template": {"level": "INFO"},
+    },
 }
 
 # --- Cluster UI's own ---

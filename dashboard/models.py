@@ -52,8 +52,9 @@ class Change(models.Model):
     the request that undoes it. Neither ever holds a Secret's value.
 
     The row is written before anything is sent, with state ``sending``, and ``nonce`` names the preview it comes
-    from: the same preview is applied once. A change that was refused has no row; ``unknown`` means that the answer
-    was lost.
+    from: the same preview is applied once. Before the write itself it gets what is about to be written, so that the
+    object tells of a row without an end. A change that was refused has no row; ``unknown`` means that the answer was
+    lost, and that the object does not tell.
     """
 
     class State(models.TextChoices):

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from asgiref.sync import SyncToAsync
+from django.db import connections
 
 from sandbox import Sandbox
 from sandbox.api import Api, ApiError
@@ -87,6 +89,15 @@ def namespace(cluster: Sandbox) -> Iterator[str]:
     yield name
     with suppress(OSError, ApiError):  # what is left goes with the sandbox
         api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The test database. The thread in which asynchronous code asks it keeps its connection open, and PostgreSQL drops
+    no database that somebody is connected to.
+    """
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Server:
-    """`manage.py serve` as a process. Use as a context manager; ``log`` keeps what it printed."""
+    """`manage.py serve` as a process. Use as a context manager; ``log`` keeps what it printed.
+
+    ``program`` is what Python runs with the word ``serve``; another one can be put there before a ``start()``.
+    """
+
+    program: tuple[str, ...] = ("manage.py",)
 
     def __init__(self, home: Path, kubeconfig: Path, **settings: str) -> None:
         self.home = home
@@ -50,7 +55,7 @@ class Server:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # our own command
-                [sys.executable, "manage.py", "serve", "--port", str(self.port)],
+                [sys.executable, *self.program, "serve", "--port", str(self.port)],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=log,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -207,6 +207,14 @@ class Confidential(Action, Protocol):
 
 
 @runtime_checkable
+class Asks(Protocol):
+    """An action of which some is known only to the API server or the database."""
+
+    async def ask(self, order: Order, told: Told, objects: Objects) -> Told:
+        """What is told of it, with that."""
+
+
+@runtime_checkable
 class Sums(Protocol):
     """An action for which “from these values to those” would say too much."""
 
@@ -234,11 +242,13 @@ def pointer(manifest: Mapping[str, Any], path: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One change that somebody asks for: who, of what, where. ``undoes`` is the id of the change it takes back."""
+    """One change that somebody asks for: who, of what, where. ``undoes`` is the id of the change it takes back.
+    ``wanted`` may hold a Secret's value: it is in no repr.
+    """
 
     transport: Transport
     actor: Actor
     target: Target
     action: Action
-    wanted: Wanted
+    wanted: Wanted = field(repr=False)
     undoes: int | None = None

@@ -35,7 +35,7 @@ from dashboard.models import AuditEntry, Change
 
 from . import records
 from . import token as tokens
-from .action import Action, Confidential, Differs, Manifest, Order, Preview, Target, Touched, Write
+from .action import Action, Asks, Confidential, Differs, Manifest, Order, Preview, Target, Touched, Write
 from .diff import Line, diff_lines, effect_digest
 from .permits import changes_required
 from .problems import NoWayBack, StaleView, Unrecorded, Unsettled
@@ -86,6 +86,8 @@ async def change_preview(*, order: Order, objects: Objects) -> Preview:
     before, after = await _dry_run(order)
     now = datetime.now(UTC)
     told = order.action.tell(order.target, before, after, order.wanted, objects, now)
+    if isinstance(order.action, Asks):
+        told = await order.action.ask(order, told, objects)
     compare = order.action.diff if isinstance(order.action, Differs) else diff_lines
     # In a thread: comparing large texts line by line would hold everybody up.
     diff = await asyncio.to_thread(compare, *_comparable(order.action, before, after))
@@ -109,15 +111,8 @@ async def change_apply(*, order: Order, token: str) -> Change:
     except ReadOnly as error:
         await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error)
         raise
-    try:
-        change, new = await sync_to_async(records.claim)(order, shown.nonce)
-    except NoWayBack as error:
-        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error)
-        raise
-    if not new:
-        return await _ended(change)
-    # A browser that leaves must not cut this in two.
-    return await to_its_end(_apply(order, shown, change))
+    # A browser that leaves, or submits twice, must not cut this in two: what is claimed is carried to its end.
+    return await to_its_end(_claimed(order, shown))
 
 
 async def change_read(*, transport: Transport, target: Target) -> Manifest:
@@ -158,10 +153,19 @@ class _Lost(Exception):
         self.before, self.after, self.error = before, after, error
 
 
+async def _claimed(order: Order, shown: tokens.Shown) -> Change:
+    try:
+        change, new = await sync_to_async(records.claim)(order, shown.nonce)
+    except NoWayBack as error:
+        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error)
+        raise
+    return await (_apply(order, shown, change) if new else _ended(change))
+
+
 async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
     action = order.action
     try:
-        before, after = await _send(order, shown)
+        before, after = await _send(order, shown, change)
     except _Lost as lost:
         before, after = await _look_again(order, lost, change)
     except ClusterError as error:
@@ -171,19 +175,20 @@ async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
         raise
     was, made = action.touched(before), action.touched(after)
     try:
-        await sync_to_async(records.finish)(change, order, before, was, made, _result(before, after))
+        await sync_to_async(records.finish)(change, order, before, was, made, change_result(before, after))
     except DatabaseError as error:
         raise Unrecorded(
             f"The change WAS made: {order.target} went from {action.words(was)} to {action.words(made)}. "
-            "Only its record could not be written, so it is not listed and cannot be undone from here.",
-            next_step=f"To take it back, bring it to {action.words(was)} by hand.",
+            "Only its record could not be written: it is listed, and can be undone, once the database works again.",
+            next_step=f"To take it back before that, bring it to {action.words(was)} by hand.",
         ) from error
     return change
 
 
-async def _send(order: Order, shown: tokens.Shown) -> tuple[Manifest, Manifest]:
+async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Manifest, Manifest]:
     """Write with a precondition, again as long as only other parts of the object change underneath. Gives the
-    object before and after.
+    object before and after. What is about to be written is recorded first: whoever finds the record without an end
+    can tell by the object whether it was.
     """
     target, action = order.target, order.action
     for attempt in range(1, ATTEMPTS + 1):
@@ -195,6 +200,7 @@ async def _send(order: Order, shown: tokens.Shown) -> tuple[Manifest, Manifest]:
         # Read once more, so that on a busy object as little as possible comes between this and the write.
         before = await change_read(transport=order.transport, target=target)
         await _unchanged(order, shown, before)
+        await sync_to_async(records.intend)(change, order, before, action.touched(after))
         try:
             return before, action.after(before, await _request(order, before, dry=False))
         except Unavailable as error:
@@ -232,9 +238,11 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
     action = order.action
     if not isinstance(action, Confidential):
         return await _sent(order, action.write(manifest, order.wanted), manifest, dry=dry)
-    wanted = await action.supply(order, manifest, dry=dry)
-    write = action.write(manifest, wanted)
+    wanted = order.wanted
     try:
+        # Keeping a backup is a write too, of which a rule of the cluster may quote the values.
+        wanted = await action.supply(order, manifest, dry=dry)
+        write = action.write(manifest, wanted)
         return {**write.body, **await _sent(order, write, manifest, dry=dry)}
     except ClusterError as error:
         action.scrub(error, manifest, wanted)
@@ -301,7 +309,7 @@ async def _look_again(order: Order, lost: _Lost, change: Change) -> tuple[Manife
             raise lost.error
     unsettled = Unsettled(
         f"The API server did not answer: whether {target} was changed is not known.",
-        next_step="Look at the object once the cluster answers again.",
+        next_step="Look at the object, or at Changes made here, once the cluster answers again.",
     )
     await sync_to_async(records.lose)(change, order.actor, unsettled)
     raise unsettled from lost
@@ -338,7 +346,7 @@ async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
     return await asyncio.shield(task)
 
 
-def _result(before: Manifest, after: Manifest) -> dict[str, Any]:
+def change_result(before: Manifest, after: Manifest) -> dict[str, Any]:
     """What following a change needs to know: which generation it made, and who keeps the object."""
     owners = before["metadata"].get("ownerReferences") or ()
     controller = next((owner for owner in owners if owner.get("controller")), None)

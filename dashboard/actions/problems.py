@@ -40,3 +40,16 @@ class Unsettled(ClusterError):
 
     title = "No answer"
     status = 504
+
+
+class UnderWay(Conflict):
+    """The Secret was rotated just before, and its users are still being restarted. ``change`` is that change's id."""
+
+    title = "A rotation is under way"
+
+    def __init__(self, name: str, change: int) -> None:
+        super().__init__(
+            f"{name} has been given another value already, and what reads it is still being restarted.",
+            next_step="Wait until those restarts have ended, or stop them or take that value back on their page.",
+        )
+        self.change = change

@@ -17,7 +17,7 @@ from django.utils import timezone
 from dashboard.errors import ClusterError, Unavailable
 from dashboard.models import AuditEntry, Change
 
-from .action import Actor, Keyed, Manifest, Order, Sums, Target, Touched
+from .action import Action, Actor, Keyed, Manifest, Order, Sums, Target, Touched
 from .problems import NoWayBack
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ R = TypeVar("R")
 
 TRIES = 3
 PAUSE_SECONDS = 0.2
+_NOT_RECORDED = "Nothing was sent: the dashboard's own database cannot record the change."
+_DATABASE = "Try again; if it stays so, look at the database and its disk."
 
 
 def claim(order: Order, nonce: str) -> tuple[Change, bool]:
@@ -56,15 +58,26 @@ def claim(order: Order, nonce: str) -> tuple[Change, bool]:
             "That change is undone already.", next_step="Open it under Changes made here."
         ) from error
     except DatabaseError as error:
-        raise Unavailable(
-            "Nothing was sent: the dashboard's own database cannot record the change.",
-            next_step="Try again; if it stays so, look at the database and its disk.",
-        ) from error
+        raise Unavailable(_NOT_RECORDED, next_step=_DATABASE) from error
 
 
 def found(nonce: str) -> Change | None:
     """The change made from a preview, if there is one."""
     return Change.objects.filter(nonce=nonce).first()
+
+
+def intend(change: Change, order: Order, before: Manifest, made: Touched) -> None:
+    """What is about to be written to the object ``before``. Raises Unavailable when that cannot be recorded: then
+    nothing may be sent.
+    """
+    known = (change.uid, change.touched, change.inverse)
+    _describe(change, order.action, before, order.action.touched(before), made)
+    if known == (change.uid, change.touched, change.inverse):
+        return  # a further attempt at the same
+    try:
+        change.save(update_fields=["uid", "touched", "inverse"])
+    except DatabaseError as error:
+        raise Unavailable(_NOT_RECORDED, next_step=_DATABASE) from error
 
 
 def finish(
@@ -82,21 +95,45 @@ def finish(
     """
     action = order.action
     change.state = Change.State.DONE
-    change.uid = before["metadata"]["uid"]
-    change.touched = {path: [was.get(path), made.get(path)] for path in {**was, **made}}
-    back = action.back(before) if isinstance(action, Keyed) else action.inverse(was)
-    change.inverse = {} if back is None else {"action": action.name, "input": back}
+    _describe(change, action, before, was, made)
     change.result = result or {}
     detail = (
         action.summary(change) if isinstance(action, Sums) else f"{action.words(was)} → {action.words(made)}"
     )
+    _again(lambda: _done(change, order.actor.name, detail))
 
-    def write() -> None:
-        with transaction.atomic():
-            change.save()
-            _entry(change, order.actor, AuditEntry.Result.DONE, detail, change)
 
-    _again(write)
+def found_done(change: Change, detail: str, result: dict[str, Any]) -> bool:
+    """The object tells that a change without an end was made; whether that is news."""
+    change.state = Change.State.DONE
+    change.result = result
+    return _done(change, change.user.get_username(), detail)
+
+
+def found_undone(change: Change, detail: str) -> None:
+    """The object tells that a change whose process has ended was not made: only the audit keeps it."""
+    with transaction.atomic():
+        gone, _ = Change.objects.filter(pk=change.pk, state=Change.State.SENDING).delete()
+        if gone:
+            _entry(change, change.user.get_username(), AuditEntry.Result.FAILED, detail, None)
+
+
+def _describe(change: Change, action: Action, before: Manifest, was: Touched, made: Touched) -> None:
+    change.uid = before["metadata"]["uid"]
+    change.touched = {path: [was.get(path), made.get(path)] for path in {**was, **made}}
+    back = action.back(before) if isinstance(action, Keyed) else action.inverse(was)
+    change.inverse = {} if back is None else {"action": action.name, "input": back}
+
+
+def _done(change: Change, who: str, detail: str) -> bool:
+    """Its end and the audit of it, written once, whoever finds out first."""
+    with transaction.atomic():
+        unsaid = Change.objects.filter(pk=change.pk).exclude(state=Change.State.DONE)
+        if not unsaid.update(state=Change.State.DONE):
+            return False
+        change.save()
+        _entry(change, who, AuditEntry.Result.DONE, detail, change)
+        return True
 
 
 def release(change: Change, actor: Actor, error: ClusterError, result: AuditEntry.Result) -> None:
@@ -104,7 +141,7 @@ def release(change: Change, actor: Actor, error: ClusterError, result: AuditEntr
 
     def write() -> None:
         with transaction.atomic():
-            _entry(change, actor, result, error.message, None)
+            _entry(change, actor.name, result, error.message, None)
             change.delete()
 
     try:
@@ -121,7 +158,7 @@ def lose(change: Change, actor: Actor, error: ClusterError) -> None:
         with transaction.atomic():
             change.state = Change.State.UNKNOWN
             change.save()
-            _entry(change, actor, AuditEntry.Result.UNKNOWN, error.message, change)
+            _entry(change, actor.name, AuditEntry.Result.UNKNOWN, error.message, change)
 
     try:
         _again(write)
@@ -176,10 +213,8 @@ def last_writer(target: Target, uid: str, path: str) -> tuple[str, datetime] | N
     return (last.user.get_username(), last.created_at) if last is not None else None
 
 
-def _entry(change: Change, actor: Actor, result: AuditEntry.Result, detail: str, kept: Change | None) -> None:
-    AuditEntry.objects.create(
-        **_about(change), user_name=actor.name, result=result, detail=detail, change=kept
-    )
+def _entry(change: Change, who: str, result: AuditEntry.Result, detail: str, kept: Change | None) -> None:
+    AuditEntry.objects.create(**_about(change), user_name=who, result=result, detail=detail, change=kept)
 
 
 def _about(change: Change) -> dict[str, str]:

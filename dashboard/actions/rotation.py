@@ -2,7 +2,8 @@
 
 A step is ``waiting``, then ``restarting``, then ``done`` or ``failed``; ``left`` is one that the user may not restart.
 The moment of a restart is kept before it is sent and is what the annotation gets, so sending it again changes
-nothing: neither a process that ends in the middle nor two that overlap restart anything twice.
+nothing: neither a process that ends in the middle nor two that overlap restart anything twice. Two rotations of one
+Secret never move at once: the later one waits for the earlier one's end.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from dashboard.errors import ClusterError, Conflict, NotFound, TooManyRequests, Unavailable
 from dashboard.insight import Objects, Workload, workload_rollout
@@ -46,13 +46,14 @@ _ENDED = ("done", "failed", "left")
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a look at a restarting workload says: go on waiting, or how it ended. ``wrong``: it hangs just now;
-    ``good``: it is complete just now.
+    ``good``: it is complete just now; ``missing``: it is not in view, which only the API server can explain.
     """
 
     state: Literal["restarting", "done", "failed"]
     text: str
     wrong: bool = False
     good: bool = False
+    missing: bool = False
 
 
 async def rotation_begin(*, change: Change, transport: Transport, objects: Objects) -> Rotation:
@@ -67,10 +68,13 @@ async def rotation_begin(*, change: Change, transport: Transport, objects: Objec
     stages = [
         each for each in secret_consumers(objects, change.namespace, change.name, key) if each.restartable
     ]
-    begun = await sync_to_async(_replace)(change)
-    steps = [_step(each.ref.plural, each.ref.kind, each.ref.name) for each in stages]
-    if begun is not None:
-        steps = [step for step in steps if (step["plural"], step["name"]) in begun]
+    await sync_to_async(_replace)(change)
+    begun = await sync_to_async(lambda: restarted_with(change.undoes))()
+    steps = [
+        _step(ref.plural, ref.kind, ref.name)
+        for ref in (each.ref for each in stages)
+        if begun is None or (ref.plural, ref.name) in begun
+    ]
     for step in steps:
         gvr = KINDS[step["plural"]].gvr
         right = await allowed(transport, "patch", gvr, namespace=change.namespace, name=step["name"])
@@ -100,16 +104,22 @@ async def rotation_advance(
     if not step["generation"]:
         try:
             await changes_required(transport.cluster)
-            step["generation"] = await _restart(rotation.change, step, transport)
-        except (Conflict, Unavailable, TooManyRequests):
+            step["generation"], step["uid"] = await _restart(rotation.change, step, transport)
+        except (Conflict, Unavailable, TooManyRequests) as error:
+            if step["text"] != error.message:
+                step["text"] = error.message  # it is sent again with the next move
+                await _save(rotation, holder)
             return
         except ClusterError as error:
             await _fail(rotation, step, holder, now, error.message)
             return
+        step["text"] = ""
         await _save(rotation, holder)
         await sync_to_async(_audit)(rotation, "restart", step, AuditEntry.Result.DONE)
         return
     verdict = judge(step, objects, rotation.change.namespace, now)
+    if verdict.missing:
+        verdict = await _explain(verdict, rotation.change, step, transport)
     if verdict.state == "failed":
         await _fail(rotation, step, holder, now, verdict.text)
     elif verdict.state == "done":
@@ -122,8 +132,9 @@ async def rotation_advance(
 def judge(step: Step, objects: Objects, namespace: str, now: datetime) -> Verdict:
     """How a restarting workload is, by its rollout and by how long that has been so."""
     found: Workload | None = objects.get(step["plural"], namespace, step["name"])
-    if found is None:
-        return Verdict("done", "It was deleted meanwhile.")
+    if found is None or (step["uid"] and found.metadata.uid != step["uid"]):
+        # A process that has just begun, or whose watch is late, has not seen it yet: that alone says nothing.
+        return Verdict("restarting", "Its state is not known here at the moment.", missing=True)
     rollout = workload_rollout(objects, found, now, step["generation"])
     match rollout.state:
         case "failed":
@@ -139,6 +150,23 @@ def judge(step: Step, objects: Objects, namespace: str, now: datetime) -> Verdic
             return Verdict("restarting", f"{rollout.text} Waiting to see that it stays so.", good=True)
         case _:
             return Verdict("restarting", rollout.text)
+
+
+async def _explain(verdict: Verdict, change: Change, step: Step, transport: Transport) -> Verdict:
+    """Asks the API server for what is not in view. What is not there any more needs no restart, and what was made
+    anew has the new value.
+    """
+    try:
+        found = await _read(change, step, transport)
+    except (Unavailable, TooManyRequests):
+        return verdict
+    except ClusterError as error:
+        return Verdict("failed", f"It cannot be followed: {error.message}")
+    if found is None:
+        return Verdict("done", "It was deleted meanwhile.")
+    if step["uid"] and found["metadata"]["uid"] != step["uid"]:
+        return Verdict("done", "It was deleted and made anew meanwhile: its pods have the new value.")
+    return verdict
 
 
 def _noted(step: Step, verdict: Verdict, now: datetime) -> bool:
@@ -158,10 +186,13 @@ def rotations_claim(holder: str, now: datetime) -> list[Rotation]:
     free = Q(holder=holder) | Q(held_until__isnull=True) | Q(held_until__lt=now)
     unfinished = Rotation.objects.filter(state=Rotation.State.RESTARTING)
     until = now + timedelta(seconds=LEASE_SECONDS)
+    first = unfinished.filter(free).exclude(
+        Exists(_earlier(OuterRef("pk"), OuterRef("change__context"), OuterRef("change__uid")))
+    )
     # One statement a row: of two processes that see it free, the second one's condition no longer holds.
     claimed = [
         pk
-        for pk in list(unfinished.filter(free).values_list("pk", flat=True))
+        for pk in list(first.values_list("pk", flat=True))
         if unfinished.filter(free, pk=pk).update(holder=holder, held_until=until)
     ]
     return list(Rotation.objects.select_related("change", "change__user").filter(pk__in=claimed))
@@ -178,10 +209,36 @@ def rotations_missing() -> list[Change]:
     return list(written.select_related("user", "undoes"))
 
 
-def unfinished_of(context: str, uid: str) -> Rotation | None:
-    """The rotation of a Secret that is still restarting, if there is one."""
-    found = Rotation.objects.filter(state=Rotation.State.RESTARTING, change__context=context, change__uid=uid)
-    return found.select_related("change").first()
+def waits_for(rotation: Rotation) -> int | None:
+    """The change whose restarts have to end before those of this rotation begin, if there is one."""
+    change = rotation.change
+    found = _earlier(rotation.pk, change.context, change.uid).order_by("-pk").first()
+    return found.change_id if found is not None else None
+
+
+def unfinished_of(context: str, uid: str) -> Change | None:
+    """The rotation of a Secret whose restarts have not ended, or not begun, if there is one."""
+    unfinished = Q(rotation__state=Rotation.State.RESTARTING) | Q(
+        rotation__isnull=True, state=Change.State.DONE
+    )
+    return Change.objects.filter(unfinished, action="rotate", context=context, uid=uid).order_by("pk").last()
+
+
+def _earlier(pk: Any, context: Any, uid: Any) -> QuerySet[Rotation]:
+    """The unfinished rotations of the same Secret that were begun before."""
+    return Rotation.objects.filter(
+        state=Rotation.State.RESTARTING, pk__lt=pk, change__context=context, change__uid=uid
+    )
+
+
+def next_written(change: Change) -> datetime | None:
+    """When the same key of the Secret got another value through the dashboard after this change, if it did."""
+    (path,) = change.touched or ("",)
+    later = Change.objects.filter(
+        action="rotate", state=Change.State.DONE, context=change.context, uid=change.uid, pk__gt=change.pk,
+        touched__has_key=path,
+    )  # fmt: skip
+    return later.order_by("pk").values_list("created_at", flat=True).first()
 
 
 def key_of(change: Change) -> str:
@@ -193,39 +250,46 @@ def key_of(change: Change) -> str:
 def _step(plural: str, kind: str, name: str) -> Step:
     return {
         "plural": plural, "kind": kind, "name": name, "state": "waiting", "text": "", "stamp": "", "generation": 0,
-        "began": "", "ended": "", "wrong_since": "", "good_since": "",
+        "uid": "", "began": "", "ended": "", "wrong_since": "", "good_since": "",
     }  # fmt: skip
 
 
-async def _restart(change: Change, step: Step, transport: Transport) -> int:
-    """Brings the annotation to the step's moment and gives the generation that has it. What somebody else restarted
-    later is left as it is: its pods have the new value too.
-    """
-    where = {"namespace": change.namespace, "name": step["name"]}
+async def _read(change: Change, step: Step, transport: Transport) -> dict[str, Any] | None:
+    """The workload as it is now; None when there is none."""
     gvr = KINDS[step["plural"]].gvr
     try:
-        response = await transport.request("GET", gvr, **where)
+        response = await transport.request("GET", gvr, namespace=change.namespace, name=step["name"])
     except NotFound:
-        return 1  # judged as deleted
-    found = msgspec.json.decode(response.body, type=dict[str, Any])
+        return None
+    return msgspec.json.decode(response.body, type=dict[str, Any])
+
+
+async def _restart(change: Change, step: Step, transport: Transport) -> tuple[int, str]:
+    """Brings the annotation to the step's moment and gives the generation that has it, and the uid. What somebody else
+    restarted later is left as it is: its pods have the new value too.
+    """
+    found = await _read(change, step, transport)
+    if found is None:
+        return 1, ""  # explained as deleted
+    meta = found["metadata"]
     at = pointer(found, RESTARTED_AT)
     if at and _moment(at) >= _moment(step["stamp"]):
-        return int(found["metadata"]["generation"])
-    meta = found["metadata"]
+        return int(meta["generation"]), str(meta["uid"])
     body = {
         "metadata": {"resourceVersion": meta["resourceVersion"], "uid": meta["uid"]},
         "spec": {"template": {"metadata": {"annotations": {ANNOTATION: step["stamp"]}}}},
     }
     response = await transport.request(
         "PATCH",
-        gvr,
-        **where,
+        KINDS[step["plural"]].gvr,
+        namespace=change.namespace,
+        name=step["name"],
         query={"fieldManager": MANAGER},
         body=msgspec.json.encode(body),
         content_type="application/merge-patch+json",
     )
     made = msgspec.json.decode(response.body, type=dict[str, Any])
-    return int(made["metadata"]["generation"])
+    return int(made["metadata"]["generation"]), str(meta["uid"])
 
 
 async def _fail(rotation: Rotation, step: Step, holder: str, now: datetime, text: str) -> None:
@@ -264,20 +328,23 @@ def _make(change: Change, steps: Sequence[Step]) -> Rotation:
     return found
 
 
-def _replace(change: Change) -> set[tuple[str, str]] | None:
-    """Ends the rotation that this change takes back; which workloads that one had begun to restart. None when this
-    one goes for all that read the key.
-    """
-    before = change.undoes
-    if before is None:
-        return None
-    with transaction.atomic():
-        Rotation.objects.filter(change=before, state=Rotation.State.RESTARTING).update(
+def _replace(change: Change) -> None:
+    """Ends the rotation that this change takes back."""
+    if change.undoes_id is not None:
+        Rotation.objects.filter(change=change.undoes_id, state=Rotation.State.RESTARTING).update(
             state=Rotation.State.REPLACED, version=F("version") + 1, ended_at=datetime.now(UTC)
         )
-        rotation = Rotation.objects.filter(change=before).first()
-    # A value brought back a second time is news to all again.
-    if before.undoes_id is not None or rotation is None:
+
+
+def restarted_with(before: Change | None) -> set[tuple[str, str]] | None:
+    """The workloads (plural, name) that a rotation had begun to restart: taking it back restarts just these, since the
+    rest never saw the value. None where all that read the key are to be restarted: without a rotation to take back,
+    and for a value that is brought back a second time, which is news to all again.
+    """
+    if before is None or before.undoes_id is not None:
+        return None
+    rotation = Rotation.objects.filter(change=before).first()
+    if rotation is None:
         return None
     begun = ("restarting", "done", "failed")
     return {(step["plural"], step["name"]) for step in rotation.steps if step["state"] in begun}

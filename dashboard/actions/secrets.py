@@ -9,37 +9,46 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.utils.crypto import constant_time_compare, salted_hmac
 
-from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound, ReadOnly
-from dashboard.insight import Effect, Notice, Objects
-from dashboard.insight.secretuse import Consumer, Use, secret_consumers
-from dashboard.insight.words import Parts, bold, code, parts, plain
+from dashboard.errors import BadInput, ClusterError, Forbidden, Invalid, ReadOnly
+from dashboard.insight import Effect, Objects
+from dashboard.insight.protocols import unlisted
+from dashboard.insight.secretrules import ACCOUNT_KIND, value_flaw
+from dashboard.insight.secretuse import READ, secret_consumers
+from dashboard.insight.words import bold, parts
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import GVR
+from dashboard.kinds.base import GVR, Ref
 from dashboard.kinds.rows import plural
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
-from dashboard.models import Change, Rotation
+from dashboard.models import Change
 
+from . import rotate_words as words
 from .action import Actor, Manifest, Order, Preview, Progress, Target, Told, Touched, Wanted, Write, pointer
-from .engine import MANAGER, change_access, change_apply, change_preview, change_read
+from .backups import (
+    KEPT,
+    METADATA_ONLY,
+    PRUNED,
+    backup_keep,
+    backup_of,
+    backup_value,
+    backups_allowed,
+    mark,
+)
+from .engine import change_access, change_apply, change_preview, change_read
+from .hiding import hide_values
+from .problems import UnderWay
+from .rotation import restarted_with, unfinished_of
 
-METADATA_ONLY = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 # The API server refuses a larger Secret (k8s.io/api/core/v1 MaxSecretSize: all values together, decoded).
 MOST_BYTES = 1024 * 1024
-SHORTEST = 4  # a shorter value is in any text by chance
-SALT = "dashboard.actions.secrets"
-BACKUP_OF = "cluster-ui.dev/backup-of"  # label: the uid of the Secret whose old value a backup keeps
 SERVICE_ACCOUNTS = GVR("", "v1", "serviceaccounts")
 
 Encoding = Literal["", "text", "base64"]
@@ -62,7 +71,11 @@ async def secret_rotate_form(*, transport: Transport, namespace: str, name: str)
     try:
         _changeable(manifest)
         await change_access(transport=transport, target=target, action=ROTATE)
-    except (ReadOnly, Forbidden, Invalid) as error:
+        if (
+            earlier := await sync_to_async(unfinished_of)(target.context, manifest["metadata"]["uid"])
+        ) is not None:
+            raise UnderWay(name, earlier.pk)
+    except (ReadOnly, Forbidden, Invalid, UnderWay) as error:
         refusal = error
     sizes = {key: len(base64.b64decode(value)) for key, value in (manifest.get("data") or {}).items()}
     return RotateForm(type=manifest.get("type", "Opaque"), keys=sizes, refusal=refusal)
@@ -80,45 +93,7 @@ async def secret_rotate_preview(
 ) -> Preview:
     """What a new value would do. Raises BadInput for a key or value that cannot be: nothing is sent then."""
     order = await _order(transport, actor, namespace, name, key, value)
-    preview = await change_preview(order=order, objects=objects)
-    return await with_asked(preview, transport=transport, order=order, objects=objects)
-
-
-async def with_asked(preview: Preview, *, transport: Transport, order: Order, objects: Objects) -> Preview:
-    """The preview, with what has to be asked of the API server: ServiceAccounts, the right to each restart, and
-    whether an earlier rotation is still under way.
-    """
-    target, action, told = order.target, order.action, preview.told
-    if not isinstance(action, Rotate):
-        return preview
-    notices = list(told.notices)
-    stages = [
-        each.ref
-        for each in secret_consumers(objects, target.namespace, target.name, action.key)
-        if each.restartable
-    ]
-    for ref in stages:
-        gvr = KINDS[ref.plural].gvr
-        right = await allowed(transport, "patch", gvr, namespace=ref.namespace, name=ref.name)
-        if not right.allowed:
-            title = f"{ref.name} will keep the old value"
-            text = f"Your account may not patch {ref.plural} in namespace {ref.namespace}: ask somebody to restart it."
-            notices.append(Notice("warn", title, text, ref))
-    if order.undoes is None and await sync_to_async(_under_way)(target):
-        text = "Its restarts are not finished yet; those of this change then run beside them."
-        notices.append(Notice("warn", "An earlier rotation of this Secret is under way", text))
-    accounts = await _service_accounts(transport, target.namespace, target.name)
-    told = dataclasses.replace(told, effects=(*told.effects, *accounts), notices=tuple(notices))
-    return dataclasses.replace(preview, told=told)
-
-
-def _under_way(target: Target) -> bool:
-    return Rotation.objects.filter(
-        state=Rotation.State.RESTARTING,
-        change__context=target.context,
-        change__namespace=target.namespace,
-        change__name=target.name,
-    ).exists()
+    return await change_preview(order=order, objects=objects)
 
 
 async def secret_rotate_apply(
@@ -152,18 +127,6 @@ def read_value(typed: str, encoding: str) -> bytes:
     return value
 
 
-def mark(uid: str, key: str, value: bytes) -> str:
-    """A keyed digest: tells whether a value of this key of this Secret is the same, and nothing else."""
-    return salted_hmac(SALT, b"\0".join((uid.encode(), key.encode(), value)), algorithm="sha256").hexdigest()[
-        :40
-    ]
-
-
-def backup_name(name: str, digest: str) -> str:
-    """The name of the Secret that keeps an old value: the same for the same value, so that it is made once."""
-    return f"{name[:200].rstrip('.-')}-backup-{digest[:12]}"
-
-
 class Rotate:
     """Writes one key of a Secret. ``key`` is "" in the one that stands for all; ``keeps``: a backup is kept."""
 
@@ -192,89 +155,16 @@ class Rotate:
         there is kept.
         """
         _changeable(manifest)
+        await sync_to_async(_free)(order, manifest)
         wanted = order.wanted
         if "value" not in wanted:
-            wanted = wanted | {"value": await self._kept(order, manifest, wanted)}
+            wanted = wanted | {"value": await backup_value(order, manifest, self.key, wanted["mark"])}
         if self.keeps and not dry:
-            await self._keep(order, manifest)
+            await backup_keep(order, manifest, self.key)
         return wanted
 
-    async def _kept(self, order: Order, manifest: Manifest, wanted: Wanted) -> str:
-        kept = _backup_target(order.target, wanted["mark"])
-        try:
-            backup = await change_read(transport=order.transport, target=kept)
-        except NotFound as error:
-            raise NotFound(
-                f"The backup {kept.name} with the old value is gone.",
-                next_step="Rotate the key to the old value by hand, if you have it.",
-            ) from error
-        value = str((backup.get("data") or {}).get(self.key, ""))
-        found = mark(manifest["metadata"]["uid"], self.key, base64.b64decode(value))
-        if not constant_time_compare(found, wanted["mark"]):
-            raise Conflict(
-                f"The backup {kept.name} does not hold the value that was replaced.",
-                next_step="Somebody made it anew, or this installation's key was changed: set the value by hand.",
-            )
-        return value
-
-    async def _keep(self, order: Order, manifest: Manifest) -> None:
-        value = (manifest.get("data") or {}).get(self.key)
-        fact = self._fact(manifest, self.key)
-        if value is None or fact is None:
-            return
-        kept = _backup_target(order.target, fact["mark"])
-        meta = manifest["metadata"]
-        owner = {"apiVersion": "v1", "kind": "Secret", "name": meta["name"], "uid": meta["uid"]}
-        body = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {
-                "name": kept.name,
-                "labels": {"app.kubernetes.io/managed-by": MANAGER, BACKUP_OF: meta["uid"]},
-                "ownerReferences": [owner],
-            },
-            "type": "Opaque",
-            "immutable": True,
-            "data": {self.key: value},
-        }
-        try:
-            await order.transport.request(
-                "POST",
-                kept.gvr,
-                namespace=kept.namespace,
-                query={"fieldManager": MANAGER},
-                body=msgspec.json.encode(body),
-                accept=METADATA_ONLY,
-            )
-        except Conflict:
-            # Kept before: the same value has the same name. Read, so that undo does not rest on somebody else's.
-            await self._kept(order, manifest, {"mark": fact["mark"]})
-        except Forbidden as error:
-            raise Forbidden(
-                f"The old value could not be kept, so nothing was written: {error.message}",
-                next_step=error.next_step,
-                verb=error.verb,
-                resource=error.resource,
-                namespace=error.namespace,
-                name=error.name,
-            ) from error
-
     def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
-        """Takes every value out of what the cluster said: an admission rule may quote what is and what was."""
-        values = {*(manifest.get("data") or {}).values(), wanted.get("value", "")}
-        hide = sorted({text for value in values for text in _spellings(value)}, key=len, reverse=True)
-
-        def clean(said: str) -> str:
-            for text in hide:
-                said = said.replace(text, "(hidden)")
-            return said
-
-        error.message = clean(error.message)
-        error.args = (error.message,)
-        if isinstance(error, Invalid):
-            error.causes = tuple(
-                dataclasses.replace(cause, message=clean(cause.message)) for cause in error.causes
-            )
+        hide_values(error, {*(manifest.get("data") or {}).values(), wanted.get("value", "")})
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
         return Write(
@@ -316,6 +206,8 @@ class Rotate:
         return f"{key} of {plural(fact['bytes'], 'byte')}" if fact else f"no {key}"
 
     def way_back(self, change: Change) -> str:
+        if change.result.get(PRUNED):
+            return f"Only the newest {KEPT} old values of a Secret are kept, so it can no longer be undone from here."
         if not change.inverse:
             return "No backup of the old value could be kept, so it cannot be undone from here."
         return (
@@ -336,49 +228,44 @@ class Rotate:
         stages = [each for each in consumers if each.restartable]
         undoing = "value" not in wanted
         return Told(
-            headline=_headline(stages, undoing=undoing),
-            effects=tuple(_effects(consumers, stages)),
-            notices=tuple(self._notices(manifest, target, undoing=undoing)),
-            kubectl=self._kubectl(target, stages, undoing=undoing),
-            undo_words=(
-                "The old value is kept as an immutable Secret beside this one; going back is one click away."
-                if self.keeps
-                else "Your account may not keep a backup here: this cannot be undone."
+            headline=words.headline(stages, undoing=undoing),
+            effects=tuple(words.effects(consumers, stages)),
+            notices=tuple(
+                words.notices(manifest.get("type", ""), target.namespace, wanted, keeps=self.keeps)
             ),
+            kubectl=words.kubectl(target, self.key, stages, undoing=undoing),
+            undo_words=words.undo_words(keeps=self.keeps),
             button=f"Bring back {self.key}" if undoing else f"Rotate {self.key}",
             danger=not self.keeps,
         )
 
-    def _notices(self, manifest: Manifest, target: Target, *, undoing: bool) -> Iterator[Notice]:
-        if not self.keeps:
-            yield Notice(
-                "warn",
-                "There will be no way back",
-                "Undo needs a backup of the old value. Your account may not create and get Secrets in namespace "
-                f"{target.namespace}, so none can be kept.",
-            )
-        if manifest.get("type") == "kubernetes.io/tls":
-            yield Notice(
-                "warn",
-                "A certificate and its key belong together",
-                "Only one of the two is written here: until the other follows, they do not fit each other.",
-            )
-        elif manifest.get("type") != "kubernetes.io/dockerconfigjson":
-            yield Notice(
-                "warn",
-                "The other side must know the value too",
-                "Cluster UI writes the Secret. It does not change the password inside the database, or at whoever else "
-                "checks it: if that accepts only one, pods that start with the other cannot sign in.",
-            )
-
-    def _kubectl(self, target: Target, stages: list[Consumer], *, undoing: bool) -> str:
-        where = f"-n {target.namespace}"
-        file = "old-value" if undoing else "new-value"
-        commands = [rotate_command(target.namespace, target.name, self.key, file)]
-        for each in stages:
-            what = f"{each.ref.kind.lower()}/{each.ref.name}"
-            commands += [f"kubectl rollout restart {what} {where}", f"kubectl rollout status {what} {where}"]
-        return " && ".join(commands)
+    async def ask(self, order: Order, told: Told, objects: Objects) -> Told:
+        """Besides: what a value that is taken back had been given to, the right to each restart, who may not be
+        listed, ServiceAccounts, and whether old backups can be removed.
+        """
+        target, undoing = order.target, "value" not in order.wanted
+        consumers = secret_consumers(objects, target.namespace, target.name, self.key)
+        begun = await sync_to_async(_restarted_with)(order.undoes)
+        stages = [
+            each
+            for each in consumers
+            if each.restartable and (begun is None or (each.ref.plural, each.ref.name) in begun)
+        ]
+        refused = [each.ref for each in stages if not await _may_restart(order.transport, each.ref)]
+        accounts = await _service_accounts(order.transport, target.namespace, target.name)
+        prunes = (await allowed(order.transport, "delete", SECRETS.gvr, namespace=target.namespace)).allowed
+        return dataclasses.replace(
+            told,
+            headline=words.headline(stages, undoing=undoing),
+            effects=(*words.effects(consumers, stages), *accounts),
+            notices=(
+                *told.notices,
+                *words.unknown(unlisted(objects, READ, target.namespace), target.namespace),
+                *map(words.kept_back, refused),
+            ),
+            kubectl=words.kubectl(target, self.key, stages, undoing=undoing),
+            undo_words=words.undo_words(keeps=self.keeps, prunes=prunes),
+        )
 
     def follow(self, change: Change, objects: Objects, now: datetime) -> Progress:
         return Progress(
@@ -391,17 +278,6 @@ class Rotate:
 
 
 ROTATE = Rotate()
-
-
-def backup_of(change: Change) -> str:
-    """The name of the backup that a rotation kept, "" for none."""
-    return backup_name(change.name, change.inverse["input"]["mark"]) if change.inverse else ""
-
-
-def rotate_command(namespace: str, name: str, key: str, file: str = "new-value") -> str:
-    """The write with kubectl; the value comes from a file, so that no shell keeps it in its history."""
-    patch = f'"{{\\"data\\":{{\\"{key}\\":\\"$(base64 -w0 < {file})\\"}}}}"'
-    return f"kubectl patch secret {name} -n {namespace} --type=merge -p {patch}"
 
 
 def secret_target(transport: Transport, namespace: str, name: str) -> Target:
@@ -419,41 +295,61 @@ async def _order(
     manifest = await change_read(transport=transport, target=target)
     if key not in (manifest.get("data") or {}):
         raise BadInput(f"{target} has no key {key[:60]!r}.", field="key")
-    keeps = await _may_keep(transport, namespace)
+    _fitting(manifest, key, value)
+    keeps = await backups_allowed(transport, namespace)
     wanted: Wanted = {"key": key, "value": base64.b64encode(value).decode(), "keeps": keeps}
     return Order(
         transport=transport, actor=actor, target=target, action=Rotate(key, keeps=keeps), wanted=wanted
     )
 
 
-async def _may_keep(transport: Transport, namespace: str) -> bool:
-    """Whether the user may make a backup and read it again."""
-    for verb in ("create", "get"):
-        if not (await allowed(transport, verb, SECRETS.gvr, namespace=namespace)).allowed:
-            return False
-    return True
-
-
 def _changeable(manifest: Manifest) -> None:
-    """Raises Invalid, with the way out, for what Kubernetes lets nobody change."""
+    """Raises Invalid, with the way out, for what nobody can change, what Kubernetes itself fills, and what is empty."""
+    name = manifest["metadata"]["name"]
+    if not manifest.get("data"):
+        raise Invalid(
+            f"Secret {name} has no keys: there is nothing that could get a new value.",
+            next_step=f"Add a key first: kubectl edit secret {name} -n {manifest['metadata']['namespace']}",
+        )
+    if manifest.get("type") == ACCOUNT_KIND:
+        raise Invalid(
+            f"Kubernetes makes the token in Secret {name} itself: no other one is accepted.",
+            next_step="To make the old token invalid, delete the Secret and make one of the same name and annotations.",
+        )
     if manifest.get("immutable"):
         raise Invalid(
-            f"Secret {manifest['metadata']['name']} is immutable: Kubernetes lets nobody change it.",
+            f"Secret {name} is immutable: Kubernetes lets nobody change it.",
             next_step="Make a Secret of another name with the new value, and let its users name that one.",
         )
 
 
-def _backup_target(target: Target, digest: str) -> Target:
-    return dataclasses.replace(target, name=backup_name(target.name, digest))
+def _free(order: Order, manifest: Manifest) -> None:
+    """Raises UnderWay while the restarts of another value of the Secret go on, unless it is the one to take back."""
+    earlier = unfinished_of(order.target.context, manifest["metadata"]["uid"])
+    if earlier is not None and earlier.pk != order.undoes:
+        raise UnderWay(order.target.name, earlier.pk)
 
 
-def _spellings(encoded: str) -> Iterator[str]:
-    """How a value may be quoted; without those that are in any text by chance."""
-    raw = base64.b64decode(encoded).decode("utf-8", "replace")
-    quoted = json.dumps(raw, ensure_ascii=False)[1:-1]
-    for text in (encoded, encoded.rstrip("="), raw, raw.strip(), quoted):
-        if len(text) >= SHORTEST:
-            yield text
+def _fitting(manifest: Manifest, key: str, value: bytes) -> None:
+    """Raises BadInput for a value that the Secret's type rules out, or for which there is no room in it."""
+    if flaw := value_flaw(manifest.get("type", ""), key, value):
+        raise BadInput(flaw, field="value")
+    others = (text for name, text in manifest["data"].items() if name != key)
+    taken = sum(len(base64.b64decode(text)) for text in others)
+    if taken + len(value) > MOST_BYTES:
+        raise BadInput(
+            f"At most 1 MiB fits into a Secret, all keys together: this has {len(value):,} bytes, the others {taken:,}.",
+            field="value",
+        )
+
+
+def _restarted_with(change: int | None) -> set[tuple[str, str]] | None:
+    return restarted_with(Change.objects.filter(pk=change).first()) if change is not None else None
+
+
+async def _may_restart(transport: Transport, ref: Ref) -> bool:
+    gvr = KINDS[ref.plural].gvr
+    return (await allowed(transport, "patch", gvr, namespace=ref.namespace, name=ref.name)).allowed
 
 
 def _size(value: str) -> str:
@@ -471,68 +367,6 @@ def _bare(manifest: Manifest, data: dict[str, str]) -> Manifest:
         "data": data,
     }
     return {key: value for key, value in whole.items() if value is not None}
-
-
-def _headline(stages: list[Consumer], *, undoing: bool) -> Notice:
-    what = "The old value is written again" if undoing else "The new value is written"
-    if not stages:
-        return Notice("info", f"{what}, and nothing has to be restarted", "See below who reads it, and when.")
-    names = ", then ".join(each.ref.name for each in stages)
-    return Notice(
-        "info",
-        f"{what}, then {plural(len(stages), 'workload')} restart one after the other",
-        f"{names}. Each must be up before the next begins; it stops at the first that does not come up.",
-    )
-
-
-_ARRIVES = {"restart": "by restart", "soon": "by itself, in about a minute", "next": "with its next run"}
-
-
-def _effects(consumers: tuple[Consumer, ...], stages: list[Consumer]) -> Iterator[Effect]:
-    if not consumers:
-        yield Effect(
-            "info", "info", parts("Nothing in this namespace reads this key, as far as its objects say.")
-        )
-    for each in consumers:
-        subject = bold(f"{each.ref.kind} {each.ref.name}")
-        ways = _ways(each.uses)
-        if each.restartable:
-            stage = stages.index(each) + 1
-            word = f"stage {stage}"
-            note = f"{plural(each.pods, 'pod')}; the new value arrives by its restart here"
-            yield Effect("info", "restart", parts(subject, " reads it as ", *ways), note, word, each.ref)
-        elif each.arrival == "restart":
-            note = "Keeps the old value until it is made anew: nothing restarts it by itself"
-            yield Effect("warn", "warn", parts(subject, " reads it as ", *ways), note, "old value", each.ref)
-        else:
-            note = "The new value arrives " + _ARRIVES[each.arrival]
-            if any(use.how == "imagePullSecret" for use in each.uses):
-                note = "It is used whenever an image is pulled: with the next pod"
-            yield Effect("ok", "ok", parts(subject, " reads it as ", *ways), note, "", each.ref)
-
-
-def _ways(uses: tuple[Use, ...]) -> Parts:
-    found: list[tuple[str, Literal["plain", "bold", "code"]]] = []
-    for use in uses[:4]:
-        found += [plain(", ") if found else plain(""), plain(_HOW[use.how])]
-        if use.detail:
-            found += [plain(" "), code(use.detail)]
-    if len(uses) > 4:
-        found.append(plain(f" and {len(uses) - 4} more"))
-    return tuple(found)
-
-
-_HOW = {
-    "env": "env",
-    "envFrom": "env, through envFrom,",
-    "volume": "file",
-    "projected": "file",
-    "subPath": "file by subPath, which is never refreshed,",
-    "csi": "the password of a volume at",
-    "imagePullSecret": "a password for images",
-    "tls": "the certificate of",
-    "serviceAccount": "its own",
-}
 
 
 async def _service_accounts(transport: Transport, namespace: str, name: str) -> tuple[Effect, ...]:

@@ -105,6 +105,12 @@ class ClusterCache:
         """Whether it has been listed once, or was refused or failed: before that, ``scopes()`` says nothing."""
         return self._feeds[plural].settled.is_set()
 
+    def knows(self, plural: str, namespace: str) -> bool | None:
+        """Whether the store holds what there is of a kind in a namespace: not before it has been listed there once;
+        None where the account may not list it.
+        """
+        return self._feeds[plural].knows(namespace)
+
     def store(self, plural: str) -> Store[Any]:
         """The same store for ever; empty while nobody holds a lease."""
         return self._feeds[plural].store

@@ -84,6 +84,13 @@ class Feed:
             reason = f"{self._left_out} more namespaces are not watched: {self._review.namespaces} at most."
         return replace(speaker, reason=reason, last_bytes=max(status.last_bytes for status in statuses))
 
+    def knows(self, namespace: str) -> bool | None:
+        """Whether the store holds what there is in a namespace, as of its last list; None where that may not be read."""
+        reflector = self._reflectors.get(None) or self._reflectors.get(namespace)
+        if reflector is not None:
+            return reflector.listed
+        return None if self.settled.is_set() and self._failure is None else False
+
     def start(self) -> None:
         """Starts, unless it runs; needs a running loop."""
         if self._task is None:

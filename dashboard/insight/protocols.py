@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 
 class Objects(Protocol):
@@ -17,3 +17,18 @@ class Objects(Protocol):
 
     def reads(self, plural: str, namespace: str = "") -> bool:
         """Whether all objects of a kind in a namespace are known, so that one that is not here does not exist."""
+
+
+@runtime_checkable
+class Knows(Protocol):
+    """Objects that can tell whether they are all there are."""
+
+    def knows(self, plural: str, namespace: str) -> bool | None:
+        """Whether every object of a kind in a namespace is here; None where the account may not list them."""
+
+
+def unlisted(objects: Objects, plurals: Iterable[str], namespace: str) -> tuple[str, ...]:
+    """The kinds that may not be listed in a namespace, in order: about those, nothing can be said there."""
+    if not isinstance(objects, Knows):
+        return ()
+    return tuple(sorted(plural for plural in plurals if objects.knows(plural, namespace) is None))

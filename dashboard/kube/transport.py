@@ -14,7 +14,7 @@ import ssl
 import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -47,10 +47,10 @@ LARGE_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A successful answer."""
+    """A successful answer. Its body may be a Secret: it is in no repr."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
     headers: Mapping[str, str]
 
 

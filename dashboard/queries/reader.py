@@ -93,6 +93,10 @@ class Reader:
             if (obj := self.get(plural, namespace, name)) is not None:
                 users.change(plural, None, obj)
 
+    def knows(self, plural: str, namespace: str) -> bool | None:
+        """Whether what is cached of a kind is all there is in a namespace; None where it may not be listed."""
+        return self.cache.knows(plural, namespace)
+
     def row(self, plural: str, obj: Any) -> Row:
         """The object's row; the same object gives the same row object, so that identity tells of change."""
         rows = self._rows.setdefault(plural, {})

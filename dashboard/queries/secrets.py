@@ -6,7 +6,6 @@ Nothing here is kept: what leaves this module is names, sizes and public parts, 
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dashboard.errors import NotFound
+from dashboard.insight.secretrules import ACCOUNT_KIND, PRIVATE_KEY
 from dashboard.kinds.base import State
 from dashboard.kinds.certificates import Certificate, read_certificate
 from dashboard.kinds.rows import plural
@@ -21,7 +21,6 @@ from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.transport import Transport
 
 SOON_DAYS = 30  # Let's Encrypt and cert-manager renew a certificate this long before its end
-_KEY_FORMAT = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----")
 _EXPECTED = {
     "kubernetes.io/basic-auth": ("username", "password"),
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
@@ -51,12 +50,12 @@ class SecretFact:
 
 @dataclass(frozen=True, slots=True)
 class SecretParts:
-    """What a page may show of a Secret."""
+    """What a page may show of a Secret. ``fixed`` says why no key can be rotated, "" when each can."""
 
     resource_version: str
     keys: tuple[SecretKey, ...]
     facts: tuple[SecretFact, ...]
-    immutable: bool
+    fixed: str
 
 
 async def secret_parts(transport: Transport, namespace: str, name: str, now: datetime) -> SecretParts:
@@ -69,7 +68,7 @@ async def secret_parts(transport: Transport, namespace: str, name: str, now: dat
         str(found["metadata"]["resourceVersion"]),
         tuple(SecretKey(key, len(value), words.get(key, "")) for key, value in sorted(values.items())),
         tuple(_facts(kind, values, now)),
-        bool(found.get("immutable")),
+        _fixed(found),
     )
 
 
@@ -101,6 +100,14 @@ _WORDS = {
 }
 
 
+def _fixed(found: dict[str, Any]) -> str:
+    if found.get("immutable"):
+        return "It is immutable: nobody can change it"
+    if found.get("type") == ACCOUNT_KIND:
+        return "Kubernetes makes its token by itself"
+    return "" if found.get("data") else "There is no key to rotate"
+
+
 async def _read(transport: Transport, namespace: str, name: str) -> dict[str, Any]:
     response = await transport.request("GET", SECRETS.gvr, namespace=namespace, name=name)
     return msgspec.json.decode(response.body, type=dict[str, Any])
@@ -116,7 +123,7 @@ def _facts(kind: str, values: dict[str, bytes], now: datetime) -> list[SecretFac
         case "kubernetes.io/tls":
             facts += _certificate(values.get("tls.crt", b""), now)
         case "kubernetes.io/ssh-auth":
-            match = _KEY_FORMAT.search(values.get("ssh-privatekey", b""))
+            match = PRIVATE_KEY.search(values.get("ssh-privatekey", b""))
             said = f"{match[1].decode().strip() or 'PKCS#8'} format" if match else "Not a private key in PEM"
             facts.append(SecretFact("Private key", said, "ok" if match else "warn"))
         case "kubernetes.io/dockerconfigjson":
@@ -155,4 +162,5 @@ def _registries(raw: bytes) -> list[SecretFact]:
         hosts = []
     if not hosts:
         return [SecretFact("Registries", "None can be read from it", "warn")]
-    return [SecretFact("Registries", ", ".join(hosts))]
+    # An address may hold a user name and password of its own.
+    return [SecretFact("Registries", ", ".join(host.rpartition("@")[2] for host in hosts))]

@@ -9,24 +9,23 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard.actions.action import Actor
-from dashboard.actions.problems import StaleView
-from dashboard.actions.rotation import rotation_begin
+from dashboard.actions.problems import StaleView, UnderWay
+from dashboard.actions.rotate_words import rotate_command
+from dashboard.actions.rotation_control import rotation_go_on, rotation_stop
 from dashboard.actions.secrets import (
     RotateForm,
     read_value,
-    rotate_command,
     secret_rotate_apply,
     secret_rotate_form,
     secret_rotate_preview,
 )
-from dashboard.errors import BadInput, ClusterError
-from dashboard.insight.secretuse import READ
+from dashboard.errors import BadInput, ClusterError, Invalid
 from dashboard.kube.config import slug
 from dashboard.kube.transport import Transport
-from dashboard.live.rotations import rotations
+from dashboard.live.rotations import rotation_start, rotations
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens.change import change_of
 from dashboard.live.screens.common import list_url, object_url
@@ -92,7 +91,7 @@ async def rotate(
         except BadInput as error:
             return await _show(request, cluster, screen, form, key=key, wrong=error)
         except ClusterError as error:
-            said["error"] = error_context(error)
+            said["error"] = _error(error)
             return await _show(request, cluster, screen, form, key=key, status=error.status, **said)
         try:
             preview = await secret_rotate_preview(**where, objects=cluster.reader)
@@ -100,7 +99,7 @@ async def rotate(
         except BadInput as error:
             return await _show(request, cluster, screen, form, key=key, wrong=error)
         except ClusterError as error:
-            said["error"] = error_context(error)
+            said["error"] = _error(error)
             status = error.status
         return await _show(request, cluster, screen, form, key=key, status=status, **said)
 
@@ -108,11 +107,12 @@ async def rotate(
 async def begin(cluster: ClusterRuntime, change: Change) -> None:
     """Begins the restarts of a value that was written. What fails here is begun in the background a little later."""
     try:
-        with cluster.cache.lease(READ):
-            await cluster.ready(READ)
-            await rotation_begin(change=change, transport=cluster.transport, objects=cluster.reader)
+        await rotation_start(cluster, change)
     except ClusterError as error:
         log.warning("the restarts after %s begin later: %s", change, error.message)
+    except Exception:
+        # The value is written: whoever wrote it must get to the page that follows it.
+        log.exception("the restarts after %s begin later", change)
     rotations.wake()
 
 
@@ -123,6 +123,44 @@ async def rotation(request: HttpRequest, change: int) -> HttpResponseBase:
     cluster = runtime.open(slug((await change_of(change)).context))
     screen = RotationScreen(cluster, request.GET, change)
     return await page(request, cluster, screen, title="Rotate")
+
+
+@require_POST
+@clear_errors
+async def stop(request: HttpRequest, change: int) -> HttpResponseBase:
+    """No further restart of a rotation begins."""
+    made = await change_of(change)
+    await rotation_stop(actor=actor_of(await request.auser()), change=made)
+    return HttpResponseRedirect(reverse("rotation", args=[change]))
+
+
+@require_POST
+@clear_errors
+async def go_on(request: HttpRequest, change: int) -> HttpResponseBase:
+    """A rotation goes on where it stopped."""
+    made = await change_of(change)
+    transport = runtime.open(slug(made.context)).transport
+    await rotation_go_on(transport=transport, actor=actor_of(await request.auser()), change=made)
+    rotations.wake()
+    return HttpResponseRedirect(reverse("rotation", args=[change]))
+
+
+def _refusal(error: ClusterError) -> dict[str, str]:
+    """Why the form cannot be used; the page itself leads back to the Secret."""
+    found = refusal_context(error)
+    if isinstance(error, UnderWay):
+        return found | _error(error)
+    if isinstance(error, Invalid):
+        found["title"] = "It cannot be rotated"
+    return found
+
+
+def _error(error: ClusterError) -> dict[str, str]:
+    """An error beside the form, with the way to what is in its way."""
+    found = error_context(error)
+    if isinstance(error, UnderWay):
+        found |= {"url": reverse("rotation", args=[error.change]), "link": "Look at that rotation"}
+    return found
 
 
 async def _show(
@@ -142,6 +180,8 @@ async def _show(
         errors = {wrong.field: wrong.message}
         said["error"] = error_context(wrong)
         status = wrong.status
+    # What was typed stays in the form: an answer to it is never in place of the form.
+    refused = form.refusal if request.method != "POST" else None
     chosen = key if key in form.keys else next(iter(form.keys), "") if len(form.keys) == 1 else ""
     response = await page(
         request,
@@ -172,8 +212,8 @@ async def _show(
                 ],
                 "errors": errors,
             },
-            "readonly": refusal_context(form.refusal) if form.refusal else None,
-            "kubectl": rotate_command(screen.namespace, screen.name, chosen or "KEY"),
+            "readonly": _refusal(refused) if refused else None,
+            "kubectl": "" if refused else rotate_command(screen.namespace, screen.name, chosen or "KEY"),
             "cluster_name": cluster.cluster.name,
             "preview": None,
             "conflict": None,

@@ -94,9 +94,16 @@ function showAnswer({ detail: { requestConfig } }) {
   say(callout ? callout.querySelector("h2, h3").textContent : "The preview is ready.");
 }
 
+// A second click on Apply would take the first one's request back, and send it again.
+function once({ target, detail: { requestConfig } }, on) {
+  if (target.id === "change" && requestConfig.parameters.step === "apply") block(target, on);
+}
+
 export function startChanges() {
   sync();
   document.addEventListener("htmx:afterSettle", showAnswer);
+  document.addEventListener("htmx:beforeSend", (event) => once(event, true));
+  document.addEventListener("htmx:afterRequest", (event) => once(event, false));
   document.addEventListener("page:moved", sync);
   document.addEventListener("htmx:afterSettle", sync);
   document.addEventListener("page:shown", () => {

@@ -1,7 +1,7 @@
 // Values of Secrets in the browser: one is made here, pasted or read from a file for a rotation; one is shown for half a
 // minute, or copied without being shown. None is kept: not in storage, not in a frame, not in the history.
 import { parse } from "./lists.js";
-import { say } from "./ui.js";
+import { note, say, toClipboard } from "./ui.js";
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -23,32 +23,54 @@ function generate(length, alphabet) {
 
 // ---- The form that rotates
 
+const field = (box) => $("#value", box);
+const given = (box) => field(box).value || $("[data-file]", box).value;
+
 let later = 0;
 function preview(box) {
   clearTimeout(later);
-  const field = $("[name=value]", box);
   // What was shown is of another value: its button must not stand there meanwhile.
   $("#preview [data-apply]")?.remove();
-  if (!field.value || !$("[name=key]:checked", box)) return;
-  later = setTimeout(() => field.isConnected && htmx.trigger(field, "ui:preview"), PAUSE);
+  if (!given(box) || !$("[name=key]:checked", box)) return;
+  later = setTimeout(() => box.isConnected && htmx.trigger(box, "ui:preview"), PAUSE);
 }
 
-function put(box, text, encoding, words) {
-  $("[name=value]", box).value = text;
-  $("[name=encoding]", box).value = encoding;
-  $("#value-hint", box).textContent = words;
-  $("[name=value]", box).readOnly = encoding === "base64";
+// One of both is sent as the value: the text, or a file's bytes. Those are in a field of their own: laid out as text, a
+// megabyte in one line would hold the page up for minutes.
+function put(box, text, file, words) {
+  const [typed, kept] = [field(box), $("[data-file]", box)];
+  typed.value = text;
+  kept.value = file;
+  typed.name = file ? "" : "value";
+  kept.name = file ? "value" : "";
+  typed.readOnly = Boolean(file);
+  $("[name=encoding]", box).value = file ? "base64" : "text";
+  $("[data-drop]", box).hidden = !file;
+  hint(box, words);
   preview(box);
 }
 
+function hint(box, words, wrong = false) {
+  const place = $("#value-hint", box);
+  place.textContent = words;
+  place.classList.toggle("error", wrong);
+}
+
+// What cannot be used says so, and takes nothing away of what is there.
 async function upload(box, file) {
   if (!file) return;
-  if (file.size > MOST_BYTES) return put(box, "", "text", `${file.name} has more than 1 MiB: that does not fit into a Secret.`);
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const words = `${bytes.length} bytes of ${file.name}, sent exactly as they are. Generate or upload again to replace them.`;
+  if (file.size > MOST_BYTES) return hint(box, `${file.name} has more than 1 MiB: that does not fit into a Secret. Nothing was taken from it.`, true);
+  if (!file.size) return hint(box, `${file.name} is empty: there is no value in it.`, true);
+  let bytes;
+  try {
+    bytes = new Uint8Array(await file.arrayBuffer());
+  } catch {
+    return hint(box, `${file.name} could not be read: choose it again.`, true);
+  }
+  const words = `${bytes.length} bytes of ${file.name}, sent exactly as they are.`;
   let binary = "";
   for (const byte of bytes) binary += String.fromCharCode(byte);
-  put(box, btoa(binary), "base64", words);
+  put(box, "", btoa(binary), words);
 }
 
 function onRotateClick(box, target) {
@@ -56,13 +78,17 @@ function onRotateClick(box, target) {
     const alphabet = $("[data-plain]", box).checked ? LETTERS : LETTERS + SIGNS;
     const length = Number($("[data-length]", box).value);
     const bits = Math.floor(length * Math.log2(alphabet.length));
-    put(box, generate(length, alphabet), "text", `${bits} random bits, made in this browser.`);
+    put(box, generate(length, alphabet), "", `${bits} random bits, made in this browser.`);
   }
   const unmask = target.closest("[data-unmask]");
   if (unmask) {
-    const shown = !$("[name=value]", box).classList.toggle("masked");
+    const shown = !field(box).classList.toggle("masked");
     unmask.setAttribute("aria-pressed", String(shown));
     $("span", unmask).textContent = shown ? "Hide" : "Show";
+  }
+  if (target.closest("[data-drop]")) {
+    put(box, "", "", "The file is left out again: generate, paste or upload a value.");
+    field(box).focus();
   }
   if (target.closest("[data-upload]")) $("input[type=file]", box).click();
 }
@@ -75,54 +101,64 @@ function hide() {
   for (const shown of document.querySelectorAll("[data-revealed]")) shown.remove();
 }
 
+// The answer's text, or null when there is none to show: then it is said why.
 async function ask(button, key, purpose) {
   const { "X-CSRFToken": token } = JSON.parse(document.body.getAttribute("hx-headers"));
-  return fetch(button.closest("[data-reveal-url]").dataset.revealUrl, {
-    method: "POST",
-    headers: { "X-CSRFToken": token, "HX-Request": "true" },
-    body: new URLSearchParams({ key, purpose }),
-    cache: "no-store",
-  });
+  let answer;
+  try {
+    answer = await fetch(button.closest("[data-reveal-url]").dataset.revealUrl, {
+      method: "POST",
+      headers: { "X-CSRFToken": token, "HX-Request": "true" },
+      body: new URLSearchParams({ key, purpose }),
+      cache: "no-store",
+    });
+  } catch {
+    return failed("The dashboard does not answer. Nothing was shown.");
+  }
+  const text = await answer.text();
+  if (answer.ok) return text;
+  if (text.includes("data-revealed")) show(text);
+  else if (answer.status === 401) note({ title: "You are signed out", text: "Sign in again, then ask once more.", link: { text: "Sign in", url: answer.headers.get("HX-Redirect") ?? "/login/" } });
+  else failed(answer.status === 403 ? "The dashboard refused the request: load the page again." : `The dashboard could not answer (${answer.status}). Nothing was shown.`);
+  return null;
 }
 
-async function show(html) {
+function failed(text) {
+  note({ title: "This did not work", text });
+  return null;
+}
+
+function show(html) {
   hide();
   const place = $("#revealed");
   if (!place) return; // the reader went on meanwhile
   place.append(parse(html));
   const shown = $("[data-revealed]", place);
-  let left = Number(shown.dataset.seconds ?? 0);
-  if (!left) return;
+  const seconds = Number(shown.dataset.seconds ?? 0);
+  if (!seconds) return;
   $("pre", shown).focus();
+  // By the clock, not by ticks: those come late in a tab that nobody looks at.
+  const until = Date.now() + seconds * 1000;
   ticking = setInterval(() => {
-    left -= 1;
-    $("[data-left]", shown).textContent = left;
+    const left = Math.ceil((until - Date.now()) / 1000);
+    $("[data-left]", shown).textContent = Math.max(0, left);
     if (left <= 0) hide();
   }, 1000);
 }
 
 async function reveal(button) {
-  try {
-    const answer = await ask(button, button.dataset.reveal, "show");
-    await show(await answer.text());
-  } catch {
-    say("The value could not be read: the dashboard does not answer.");
-  }
+  const html = await ask(button, button.dataset.reveal, "show");
+  if (html !== null) show(html);
 }
 
 async function copy(button) {
+  const text = await ask(button, button.dataset.copySecret, "copy");
+  if (text === null) return;
+  const done = await toClipboard(text);
+  if (done) say("Copied without showing it.");
+  else note({ title: "It was not copied", text: "This browser gives the page no access to the clipboard. Reveal the value, select it and copy it by hand." });
   const use = $("use", button);
-  try {
-    const answer = await ask(button, button.dataset.copySecret, "copy");
-    const text = await answer.text();
-    if (!answer.ok) return show(text);
-    await navigator.clipboard.writeText(text);
-    say("Copied without showing it.");
-    use.setAttribute("href", "#i-done");
-  } catch {
-    say("It could not be copied: this browser gives no access to its clipboard here.");
-    use.setAttribute("href", "#i-bad");
-  }
+  use.setAttribute("href", done ? "#i-done" : "#i-bad");
   setTimeout(() => use.setAttribute("href", "#i-copy"), 1500);
 }
 
@@ -136,9 +172,14 @@ export function startSecrets() {
     if (copier) copy(copier);
     if (target.closest("[data-hide]")) hide();
   });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !$("[data-revealed]")?.contains(event.target)) return;
+    event.stopPropagation(); // it hides the value, and does not leave the page as well
+    hide();
+  }, { capture: true });
   document.addEventListener("input", ({ target }) => {
     const box = target.closest("[data-rotate]");
-    if (box && target.matches("[name=value], [name=key]")) preview(box);
+    if (box && target.matches("#value, [name=key]")) preview(box);
   });
   document.addEventListener("change", ({ target }) => {
     const box = target.closest("[data-rotate]");

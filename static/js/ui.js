@@ -97,23 +97,27 @@ function startTips() {
 
 // ---- Copying
 
-async function copy(text) {
+// Whether it is there now.
+export async function toClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
+    return true;
   } catch {
     // Without TLS there is no clipboard API.
     const area = document.createElement("textarea");
     area.value = text;
+    area.classList.add("vh");
     document.body.append(area);
     area.select();
-    document.execCommand("copy");
+    const done = document.execCommand("copy");
     area.remove();
+    return done;
   }
 }
 
 function onCopy(button) {
   const from = button.dataset.copyFrom && document.getElementById(button.dataset.copyFrom);
-  copy(from ? $$("td:last-child", from).map((cell) => cell.textContent).join("\n") + "\n" : button.dataset.copy);
+  toClipboard(from ? $$("td:last-child", from).map((cell) => cell.textContent).join("\n") + "\n" : button.dataset.copy);
   say("Copied.");
   const use = $("use", button);
   use.setAttribute("href", "#i-done");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,20 @@ def server(cluster: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with Server(tmp_path_factory.mktemp("dashboard") / "home", cluster.kubeconfig) as server:
         # The tests' sandbox is a context like any other: its owner allows changes, once.
         yield server
+
+
+@contextmanager
+def faulty(server: Server, fault: str) -> Iterator[None]:
+    """The server, started anew with a fault of ``faulty.py``; afterwards without it."""
+    server.stop()
+    server.program, server.environment["FAULT"] = ("-m", "tests.browser.faulty"), fault
+    try:
+        server.start()
+        yield
+    finally:
+        server.stop()
+        del server.program, server.environment["FAULT"]
+        server.start()
 
 
 @pytest.fixture(scope="session")

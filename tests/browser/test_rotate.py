@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import re
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tools.server import Server
 
-from .conftest import Objects
+from .conftest import Objects, faulty
 
 SLUG = "tests"
 OLD = "old-password-1234"
@@ -203,6 +204,119 @@ def test_a_server_that_dies_in_the_middle_goes_on_and_restarts_nothing_twice(
     expect(page.locator("#rotation-progress h2")).to_contain_text("database is rotated", timeout=90_000)
     assert shop.value() == "another-password-5"
     assert (shop.generation("mail"), shop.generation("web")) == (2, 2)
+
+
+def test_a_server_that_dies_before_it_records_the_write_finds_it_and_begins_the_restarts(
+    page: Page, shop: Shop, server: Server
+) -> None:
+    shop.workload("web")
+    page.goto(f"{shop.page}rotate/?key=password")
+    with faulty(server, "die"):
+        page.goto(f"{shop.page}rotate/?key=password")
+        page.locator("#value").fill("another-password-6")
+        page.locator("[data-apply]").click()
+        expect(page.locator("[data-note]")).to_contain_text("may have been made or not")
+        expect(page.locator("#value")).to_have_value("another-password-6")
+        assert shop.value() == "another-password-6"
+        assert shop.generation("web") == 1
+    page.goto("/changes/")
+    entry = page.locator("tr", has_text=shop.namespace)
+
+    def settled() -> bool:
+        page.reload()
+        return entry.filter(has_text="Found in the cluster").count() > 0
+
+    wait(page, settled)
+    entry.filter(has_text="Found in the cluster").get_by_role("link", name="rotate", exact=True).click()
+    expect(page.locator("#rotation-progress h2")).to_contain_text("database is rotated", timeout=60_000)
+    assert shop.generation("web") == 2
+    expect(page.locator("#act-back")).to_be_visible()
+
+
+def wait(page: Page, check: Callable[[], bool], tries: int = 60) -> None:
+    for _ in range(tries):
+        if check():
+            return
+        page.wait_for_timeout(1000)
+    raise AssertionError("it did not come to that")
+
+
+def test_two_clicks_on_apply_are_one_change(page: Page, shop: Shop) -> None:
+    page.goto(f"{shop.page}rotate/?key=password")
+    page.locator("#value").fill("another-password-7")
+    page.locator("[data-apply]").dblclick(no_wait_after=True)
+    expect(page).to_have_url(re.compile(r"/rotation/"))
+    expect(page.locator("#rotation-progress h2")).to_contain_text("database is rotated")
+    assert len(shop.api.get(shop.secrets)["items"]) == 2, "one backup"
+
+
+def test_somebody_else_stops_the_restarts_and_they_go_on(
+    page: Page, browser: Browser, server: Server, shop: Shop
+) -> None:
+    other = browser.new_context(base_url=server.base)
+    jon = other.new_page()
+    jon.goto(server.signin_link("jon"))
+    shop.workload("mail", readinessProbe={"httpGet": {"port": 80}, "initialDelaySeconds": 20})
+    shop.workload("web", 2)
+    page.goto(f"{shop.page}rotate/?key=password")
+    page.locator("#value").fill("another-password-8")
+    page.locator("[data-apply]").click()
+    progress = page.locator("#rotation-progress")
+    expect(progress.locator("h2")).to_contain_text("Restarting mail")
+    address = page.url
+    jon.goto(f"{shop.page}rotate/")
+    expect(jon.locator("#page")).to_contain_text("A rotation is under way")
+    jon.get_by_role("link", name="Look at that rotation").click()
+    expect(jon).to_have_url(address)
+    tab_to(jon, "#act-stop")
+    jon.keyboard.press("Enter")
+    expect(progress.locator("h2")).to_contain_text("The restarts were stopped")
+    expect(progress).to_contain_text("jon stopped it")
+    expect(progress).to_contain_text("1 further restart not begun")
+    other.close()
+    page.reload()
+    assert shop.generation("web") == 1
+    page.locator("#act-go-on").click()
+    expect(progress.locator("h2")).to_contain_text("database is rotated", timeout=120_000)
+    assert (shop.generation("mail"), shop.generation("web")) == (2, 2)
+
+
+def test_what_cannot_be_taken_from_a_file_takes_nothing_away(page: Page, shop: Shop) -> None:
+    page.goto(f"{shop.page}rotate/?key=username")
+    typed, file = page.locator("#value"), page.locator("[data-rotate] input[type=file]")
+    typed.fill("typed-by-mara-1234")
+    for name, content, words in (("big", b"x" * (2**20 + 1), "more than 1 MiB"), ("none", b"", "is empty")):
+        file.set_input_files({"name": name, "mimeType": "text/plain", "buffer": content})
+        expect(page.locator("#value-hint")).to_contain_text(words)
+        expect(typed).to_have_value("typed-by-mara-1234")
+    # As large as there is room for: sent, and not laid out as text.
+    file.set_input_files({"name": "full", "mimeType": "text/plain", "buffer": b"y" * (2**20 - 17)})
+    expect(page.locator("[data-apply]")).to_be_visible()
+    expect(typed).to_have_value("")
+    page.get_by_role("button", name="Leave the file out").click()
+    typed.fill("typed-again-by-mara")
+    page.locator("[data-apply]").click()
+    expect(page).to_have_url(re.compile(r"/rotation/"))
+    assert shop.value("username") == "typed-again-by-mara"
+
+
+def test_a_clipboard_that_is_refused_is_said_and_nothing_is_left_in_the_page(page: Page, shop: Shop) -> None:
+    page.goto(shop.page)
+    expect(page.locator("#keys")).to_contain_text("password")
+    page.evaluate(
+        """() => {
+            Object.defineProperty(navigator, "clipboard", { value: { writeText: () => Promise.reject() } });
+            document.execCommand = () => false;
+        }"""
+    )
+    page.get_by_role("button", name="Copy password").click()
+    expect(page.locator("[data-note]")).to_contain_text("Reveal the value, select it and copy it by hand")
+    assert OLD not in page.content()
+    page.get_by_role("button", name="Reveal password").click()
+    expect(page.locator("#revealed pre")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#revealed pre")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/database/$"))
 
 
 def test_a_value_is_shown_when_asked_hidden_again_and_copied_without_being_shown(

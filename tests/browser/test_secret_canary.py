@@ -1,7 +1,8 @@
 """Canaries in Secrets: random values that must be found nowhere but in the one reveal.
 
-The finder is shown first that it finds one in each of the places that are searched: pages, frames, the log, the files of
-the database. Values are looked for raw and in base64, at all three alignments.
+The finder is shown first that it finds one in each of the places that are searched: pages, frames, the log (at its most
+talkative), the files of the database. Each value has a core that no escaping changes (for a URL, JSON, HTML, Go), among
+signs that each of them does change; it is looked for raw, in base64 at all three alignments, in base64 twice, and in hex.
 """
 
 from __future__ import annotations
@@ -12,30 +13,43 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Response, WebSocket, expect
 
+from sandbox import Sandbox
 from sandbox.api import ApiError
 from tools.server import Server
 
-from .conftest import Objects
-from .test_rotate import SLUG, Shop
+from .conftest import Objects, faulty
+from .test_rotate import SLUG, Shop, wait
 
 HX = {"HX-Request": "true", "HX-Target": "preview"}
 
 
+SIGNS = '"<é>&%/+ '
+
+
 def needles(value: str) -> list[bytes]:
-    """The value as it may turn up: raw, and what base64 makes of it whatever stands before and after it."""
-    raw = value.encode()
-    found = [raw]
+    """The value as it may turn up: raw, in hex, and what base64 makes of it whatever stands before and after it."""
+    raw = value.rpartition(SIGNS)[2].encode()
+    return [
+        raw,
+        raw.hex().encode(),
+        *_encoded(raw),
+        *(twice for once in _encoded(raw) for twice in _encoded(once)),
+    ]
+
+
+def _encoded(raw: bytes) -> Iterator[bytes]:
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw)
         # The first and last signs depend on the neighbours.
-        found.append(encoded[(4 if before else 0) : len(encoded) // 4 * 4 - 4])
-    return found
+        yield encoded[(4 if before else 0) : len(encoded) // 4 * 4 - 4]
 
 
 class Aviary:
@@ -46,8 +60,8 @@ class Aviary:
         self.values: dict[str, str] = {}
         self.heard: list[tuple[str, bytes]] = []
 
-    def new(self, name: str) -> str:
-        self.values[name] = f"{name}{secrets.token_hex(12)}"
+    def new(self, name: str, signs: str = SIGNS) -> str:
+        self.values[name] = f"{name}{signs}{secrets.token_hex(16)}"
         return self.values[name]
 
     def listen(self, page: Page) -> None:
@@ -89,14 +103,32 @@ def _bytes(frame: str | bytes) -> bytes:
     return frame.encode() if isinstance(frame, str) else frame
 
 
+@pytest.fixture(scope="module")
+def server(cluster: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that logs all it can."""
+    home = tmp_path_factory.mktemp("talkative") / "home"
+    with Server(home, cluster.kubeconfig, CLUSTER_UI_LOG_LEVEL="DEBUG") as server:
+        yield server
+
+
 def test_the_finder_finds_raw_and_encoded_values_at_every_alignment(server: Server) -> None:
     aviary = Aviary(server)
     value = aviary.new("tit")
+    spellings: dict[str, Callable[[bytes], bytes]] = {
+        "raw": bytes,
+        "encoded": base64.b64encode,
+        "for a URL": base64.urlsafe_b64encode,
+        "twice": lambda text: base64.b64encode(base64.b64encode(text)),
+        "hex": lambda text: text.hex().encode(),
+        "URL": lambda text: quote(text).encode(),
+        "JSON": lambda text: json.dumps(text.decode()).encode(),
+        "HTML": lambda text: escape(text.decode()).encode(),
+    }
     for before in range(4):
         for after in range(4):
             text = b"x" * before + value.encode() + b"y" * after
-            aviary.heard = [("raw", text), ("encoded", b"..." + base64.b64encode(text) + b"...")]
-            assert {place for _, place in aviary.found()} == {"raw", "encoded"}, (before, after)
+            aviary.heard = [(name, b"..." + spell(text) + b"...") for name, spell in spellings.items()]
+            assert {place for _, place in aviary.found()} == {*spellings}, (before, after)
     aviary.heard = [("others", base64.b64encode(secrets.token_bytes(4096)))]
     assert aviary.found() == []
 
@@ -106,7 +138,7 @@ def test_the_finder_finds_one_in_page_frame_log_and_database(
 ) -> None:
     """The positive control: names are no secret, so one that is a canary shows up everywhere it is looked for."""
     aviary = Aviary(server)
-    name = aviary.new("robin")
+    name = aviary.new("robin", signs="")
     aviary.listen(page)
     page.goto(f"/c/{SLUG}/pods/?namespace={objects.namespace}")
     objects.pod(name)
@@ -121,8 +153,14 @@ def test_the_finder_finds_one_in_page_frame_log_and_database(
         page.goto(f"/c/{SLUG}/secrets/{objects.namespace}/{name}/")
         page.get_by_role("button", name="Reveal a").click()
         expect(page.locator("#revealed pre")).to_have_text("b")
+    for form in ("json", "csv", "tsv"):
+        aviary.note(context.request.get(f"/c/{SLUG}/secrets/?namespace={objects.namespace}&format={form}"))
+    page.goto(f"/c/{SLUG}/secrets/{objects.namespace}/{name}/yaml/")
+    page.wait_for_timeout(500)
     places = {place for _, place in aviary.found()}
     assert "frame" in places
+    for end in ("format=json", "format=csv", "format=tsv", "/yaml/"):
+        assert any(place.endswith(end) for place in places), end
     assert any(place.startswith("GET") for place in places)
     assert any(place.startswith("404") for place in places)
     assert "server.log" in places
@@ -160,8 +198,8 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     page: Page, context: BrowserContext, objects: Objects, server: Server, post: Callable[..., APIResponse]
 ) -> None:
     aviary = Aviary(server)
-    old, new, other, bad, last, quoted = (
-        aviary.new(name) for name in ("wren", "finch", "lark", "shrike", "owl", "crow")
+    old, new, other, bad, last, quoted, lost = (
+        aviary.new(name) for name in ("wren", "finch", "lark", "shrike", "owl", "crow", "swan")
     )
     with allowed(context):
         aviary.listen(page)
@@ -194,22 +232,22 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     # Looking around.
     for path in (
         shop.page, f"{shop.page}yaml/", f"{shop.page}events/", f"/c/{SLUG}/secrets/?namespace={shop.namespace}",
-        f"/c/{SLUG}/secrets/?q={old}", f"/c/{SLUG}/", rotate,
+        f"/c/{SLUG}/secrets/?q={quote(old)}", f"/c/{SLUG}/", rotate,
     ):  # fmt: skip
         page.goto(path)
         page.wait_for_timeout(300)
+        aviary.note(context.request.get(path))
     # The address that was asked for comes back with the page, as it must: that one is no leak.
-    aviary.heard = [
-        (place, body) for place, body in aviary.heard if f"q={old}" not in place and place != "frame"
-    ]
+    aviary.heard = [(place, body) for place, body in aviary.heard if "?q=" not in place and place != "frame"]
     for form in ("json", "csv", "tsv"):
         aviary.note(context.request.get(f"/c/{SLUG}/secrets/?namespace={shop.namespace}&format={form}"))
     aviary.note(context.request.get(f"{shop.page}?format=json"))
+    aviary.note(context.request.get("/metrics"))
 
     # Preview, apply, follow.
     page.goto(rotate)
     page.locator("[name=key][value=password]").check()
-    page.locator("[name=value]").fill(new)
+    page.locator("#value").fill(new)
     expect(page.locator("[data-apply]")).to_be_visible()
     # Conflict: somebody else writes in between.
     shop.api.patch(f"{shop.secrets}/database?fieldManager=kubectl-edit", {"stringData": {"password": other}})
@@ -221,11 +259,47 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
 
     # A value that fails, and the way back.
     page.goto(f"{rotate}?key=password")
-    page.locator("[name=value]").fill(bad)
+    page.locator("#value").fill(bad)
     page.locator("[data-apply]").click()
     expect(page.locator("#rotation-progress h2")).to_contain_text("does not come up", timeout=90_000)
     page.locator("#act-back").click()
     page.locator("[data-apply]").click()
+    expect(page.locator("#rotation-progress h2")).to_contain_text("is rotated", timeout=60_000)
+    assert shop.value() == new
+
+    # The backups are Secrets like others, and so is what reads the values.
+    backups = [
+        item["metadata"]["name"]
+        for item in shop.api.get(shop.secrets)["items"]
+        if "-backup-" in item["metadata"]["name"]
+    ]
+    assert len(backups) >= 2
+    for path in (
+        *(f"/c/{SLUG}/secrets/{shop.namespace}/{name}/{tab}" for name in backups for tab in ("", "yaml/", "rotate/")),
+        f"/c/{SLUG}/deployments/{shop.namespace}/web/", f"/c/{SLUG}/deployments/{shop.namespace}/web/yaml/",
+        f"/c/{SLUG}/events/?namespace={shop.namespace}", "/changes/?q=database",
+    ):  # fmt: skip
+        page.goto(path)
+        page.wait_for_timeout(200)
+        aviary.note(context.request.get(path))
+    for name in backups:
+        aviary.note(context.request.get(f"/c/{SLUG}/secrets/{shop.namespace}/{name}/?format=json"))
+
+    # Something breaks that nobody foresaw, after the value was written; the way back is looked at from there.
+    with faulty(server, "crash"):
+        page.goto(f"{rotate}?key=password")
+        page.locator("#value").fill(lost)
+        page.locator("[data-apply]").click()
+        expect(page.locator("[data-note]")).to_contain_text("No answer")
+    assert shop.value() == lost
+    assert "nobody foresaw this" in server.log.read_text()
+    page.goto("/changes/")
+    wait(page, lambda: bool(page.reload()) and page.locator("text=Found in the cluster").count() > 0)
+    page.locator("tr", has_text="Found in the cluster").get_by_role("link", name="rotate", exact=True).click()
+    expect(page.locator("#rotation-progress h2")).to_contain_text("is rotated", timeout=60_000)
+    page.locator("#act-back").click()
+    page.locator("[data-apply]").click()
+    expect(page.locator("h1")).to_contain_text("Bring back")
     expect(page.locator("#rotation-progress h2")).to_contain_text("is rotated", timeout=60_000)
     assert shop.value() == new
 
@@ -243,8 +317,15 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     assert aviary.note(post(f"{shop.page}reveal/", key="nothing")).status == 404
     assert aviary.note(post(f"/c/{SLUG}/deployments/{shop.namespace}/web/reveal/", key="x")).status == 404
 
-    # A rule of the cluster that quotes the value.
-    with quoting(shop):
+    # Rules of the cluster that quote the value: one for the backup that is made before anything is written, one for the
+    # write itself.
+    with quoting(shop, "CREATE", "string(object.data.password)"):
+        page.goto(f"{rotate}?key=password")
+        page.wait_for_timeout(2000)  # until the rule is in force: a try would be a rotation
+        page.locator("#value").fill(last)
+        page.locator("[data-apply]").click()
+        expect(page.locator("#preview")).to_contain_text("You wrote (hidden)")
+    with quoting(shop, "UPDATE", "string(object.data.password) + ' over ' + string(oldObject.data.password)"):
         refused = post(rotate, key="password", value=quoted, step="preview")
         for _ in range(50):
             if refused.status == 422:
@@ -263,6 +344,7 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     for path in ("/audit/", "/changes/", shop.page, f"{shop.page}yaml/"):
         page.goto(path)
         page.wait_for_timeout(300)
+        aviary.note(context.request.get(path))
 
     assert aviary.found() == []
 
@@ -278,12 +360,12 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
 
 
 @contextmanager
-def quoting(shop: Shop) -> Iterator[None]:
-    """A ValidatingAdmissionPolicy that refuses every write of a Secret here and repeats what was written."""
+def quoting(shop: Shop, on: str, what: str) -> Iterator[None]:
+    """A ValidatingAdmissionPolicy that refuses every such write of a Secret here and repeats what was written."""
     name = f"test-{secrets.token_hex(4)}"
     admission = "/apis/admissionregistration.k8s.io/v1"
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["secrets"]}
-    said = "'You wrote ' + string(object.data.password) + ' over ' + string(oldObject.data.password)"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": [on], "resources": ["secrets"]}
+    said = f"'You wrote ' + {what}"
     spec = {
         "matchConstraints": {"resourceRules": [rule]},
         "validations": [{"expression": "false", "messageExpression": said}],

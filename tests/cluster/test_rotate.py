@@ -14,7 +14,8 @@ from asgiref.sync import sync_to_async
 
 from dashboard.actions import rotation as machine
 from dashboard.actions.action import Actor, Preview
-from dashboard.actions.problems import StaleView
+from dashboard.actions.backups import KEPT, backup_of, backups_prune
+from dashboard.actions.problems import StaleView, UnderWay
 from dashboard.actions.reveals import secret_reveal
 from dashboard.actions.rotation import (
     FOLLOWED,
@@ -24,22 +25,24 @@ from dashboard.actions.rotation import (
     rotations_claim,
     rotations_missing,
 )
+from dashboard.actions.rotation_control import rotation_stop
 from dashboard.actions.secrets import (
-    backup_of,
     secret_rotate_apply,
     secret_rotate_form,
     secret_rotate_preview,
 )
 from dashboard.actions.undo import change_undo_apply, change_undo_preview, change_undo_state
-from dashboard.errors import BadInput, Conflict, Forbidden, Invalid, NotFound
+from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound
 from dashboard.insight.secretuse import READ
 from dashboard.insight.words import text_of
+from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Rotation
 from sandbox import Sandbox
 from sandbox.api import ApiError
 
 from .place import Place, on, rule, until
+from .test_rights import RULES
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -329,7 +332,7 @@ async def test_a_process_that_ends_in_the_middle_is_followed_by_another_and_noth
     # It ends after the restart was sent and before that was recorded.
     send = machine._restart
 
-    async def cut(*given: Any) -> int:
+    async def cut(*given: Any) -> tuple[int, str]:
         await send(*given)
         raise asyncio.CancelledError
 
@@ -362,7 +365,9 @@ async def test_a_key_that_somebody_else_changed_is_a_conflict_another_key_is_non
 ) -> None:
     token = (await place.preview(mara)).token
     place.api.patch(f"{place.secrets}/database?fieldManager=kubectl-edit", {"stringData": {"username": "x"}})
-    await place.apply(mara, token)
+    change = await place.apply(mara, token)
+    await place.begin(change)
+    await place.follow(change)
     token = (await place.preview(mara, "third-password-9")).token
     place.api.patch(
         f"{place.secrets}/database?fieldManager=kubectl-edit", {"stringData": {"password": "y" * 20}}
@@ -390,6 +395,31 @@ async def test_what_cannot_be_is_refused_and_an_immutable_secret_has_a_way_out(
 GET = rule("", "secrets", "get")
 LIST = rule("", "secrets", "list")
 PATCH = rule("", "secrets", "get", "patch")
+
+
+async def test_with_just_the_rights_of_deploy_it_is_rotated_followed_and_taken_back(
+    place: Database, mara: Actor
+) -> None:
+    place.workload("web")
+    await place.up("web")
+    admin = place.transport
+    async with place.restricted(*(each for rules in RULES.values() for each in rules)) as place.transport:
+        shown = await place.preview(mara)
+        titles = [notice.title for notice in shown.told.notices]
+        assert titles == ["The other side must know the value too"], "nothing that it may not"
+        change = await place.apply(mara, shown.token)
+        await place.begin(change)
+        assert (await place.follow(change)).state == "done"
+        back = await change_undo_preview(
+            transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+        )
+        undone = await change_undo_apply(
+            transport=place.transport, actor=mara, change_id=change.pk, token=back.preview.token
+        )
+        await place.begin(undone)
+        assert (await place.follow(undone)).state == "done"
+    place.transport = admin
+    assert place.value() == OLD
 
 
 async def test_without_the_right_the_form_says_which_and_nothing_is_sent(
@@ -432,6 +462,102 @@ async def test_a_rule_of_the_cluster_refuses_in_its_own_words_without_the_value(
         assert "Not on a Monday" in message
         assert NEW not in message and base64.b64encode(NEW.encode()).decode() not in message
     assert place.value() == OLD
+
+
+async def test_a_rule_that_refuses_the_backup_lets_nothing_be_written_and_tells_no_value(
+    place: Database, mara: Actor
+) -> None:
+    token = (await place.preview(mara)).token
+    async with place.refusing(
+        on("CREATE", "", "secrets"),
+        expression="false",
+        messageExpression="'No copies of ' + string(object.data.password)",
+        probe=lambda: place.transport.request(
+            "POST",
+            KINDS["secrets"].gvr,
+            namespace=place.namespace,
+            query={"dryRun": "All"},
+            body=b'{"metadata": {"name": "probe"}, "stringData": {"password": "probe"}}',
+        ),
+    ):
+        with pytest.raises(ClusterError) as error:
+            await place.apply(mara, token)
+    assert "No copies of (hidden)" in error.value.message
+    entry = await AuditEntry.objects.aget()
+    assert entry.result == "refused" and OLD not in entry.detail
+    assert place.value() == OLD
+
+
+async def test_while_one_value_goes_round_another_is_refused_until_that_is_stopped_or_taken_back(
+    place: Database, mara: Actor
+) -> None:
+    place.workload("web")
+    await place.up("web")
+    early = (await place.preview(mara, "third-password-9")).token
+    change = await place.rotate(mara)
+    for step in (place.preview(mara, "fourth-password-9"), place.apply(mara, early, "third-password-9")):
+        with pytest.raises(UnderWay) as error:
+            await step
+        assert error.value.change == change.pk
+    form = await secret_rotate_form(transport=place.transport, namespace=place.namespace, name="database")
+    assert isinstance(form.refusal, UnderWay)
+    await rotation_stop(actor=mara, change=change)
+    assert (await place.preview(mara, "fourth-password-9")).token
+
+
+async def test_going_back_is_previewed_for_just_what_had_been_restarted(place: Database, mara: Actor) -> None:
+    place.workload("mail")
+    place.workload("web", 2)
+    await place.up("mail")
+    await place.up("web")
+    change = await place.rotate(mara)
+    await place.move()
+    await rotation_stop(actor=mara, change=change)
+    shown = await change_undo_preview(
+        transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+    )
+    told = shown.preview.told
+    assert told.headline is not None and told.headline.title.endswith("then mail restarts")
+    effects = {text_of(effect.text).split(" reads")[0]: effect for effect in told.effects}
+    assert effects["Deployment mail"].word == "stage 1"
+    assert "left as it is" in effects["Deployment web"].note and "deployment/web" not in told.kubectl
+
+
+async def test_the_newest_old_values_are_kept_and_older_ones_go(place: Database, mara: Actor) -> None:
+    first = None
+    for at in range(KEPT + 1):
+        change = await place.rotate(mara, f"password-number-{at}")
+        first = first or change
+        await place.follow(change)
+        await backups_prune(change=change, transport=place.transport)
+    kept = [item["metadata"]["name"] for item in place.api.get(place.secrets)["items"]]
+    assert len(kept) == 1 + KEPT and first is not None and backup_of(first) not in kept
+    state = await change_undo_state(change=await Change.objects.aget(pk=first.pk))
+    assert not state.possible and f"newest {KEPT}" in state.words
+
+
+async def test_what_a_type_rules_out_is_refused_at_its_field_before_anything_is_sent(
+    place: Database, mara: Actor
+) -> None:
+    kind = "kubernetes.io/dockerconfigjson"
+    place.api.post(
+        place.secrets,
+        {"metadata": {"name": "registry"}, "type": kind, "stringData": {".dockerconfigjson": "{}"}},
+    )
+    what: Any = {
+        "transport": place.transport,
+        "actor": mara,
+        "namespace": place.namespace,
+        "name": "registry",
+    }
+    for value in (b"{", b"[1]", b"\xff"):
+        with pytest.raises(BadInput, match="no JSON") as error:
+            await secret_rotate_preview(
+                **what, key=".dockerconfigjson", value=value, objects=await place.objects()
+            )
+        assert error.value.field == "value"
+    with pytest.raises(BadInput, match="all keys together"):
+        await place.preview(mara, "x" * (2**20 - 3))
 
 
 async def test_undo_without_its_backup_says_what_is_gone(place: Database, mara: Actor) -> None:

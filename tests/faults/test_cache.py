@@ -146,6 +146,7 @@ async def test_synced_returns_when_the_cluster_cannot_be_reached(tmp_path: Path,
         assert status.state == "reconnecting"
         assert "Connection refused at http://127.0.0.1:9" in status.reason
         assert cache.denied("things") is None
+        assert cache.knows("things", "one") is False, "an empty store says nothing yet"
     await transport.close()
 
 
@@ -160,6 +161,8 @@ async def test_a_refused_cluster_wide_list_leads_to_the_namespaces_that_may_be_r
     with cache.lease(["things"]):
         await cache.synced(["things"], 5)
         assert cache.scopes("things") == frozenset({"one", "two"})
+        await until(lambda: cache.knows("things", "two") is True)
+        assert cache.knows("things", "three") is None
         assert copied(cache.store("things").values()) == server.state(namespaces=["one", "two"])
         assert cache.status("things").state == "live"
         assert cache.denied("things") is None
@@ -211,6 +214,7 @@ async def test_what_may_be_read_nowhere_is_denied_and_does_not_raise(
             assert (denied.verb, denied.resource) == ("list", plural)
             assert "cannot list" in cache.status(plural).reason
         assert cache.scopes("things") == frozenset()
+        assert (cache.knows("things", "one"), cache.knows("others", "one")) == (None, True)
         assert cache.status("others").state == "live"
 
 

@@ -113,6 +113,10 @@ def test_what_can_be_done_is_granted_by_name() -> None:
     change = granted("cluster-ui-change")
     assert change["apps", "deployments/scale"] == {"get", "patch"}
     assert all("patch" in change["apps", plural] for plural in ("deployments", "statefulsets", "daemonsets"))
+    assert change["", "configmaps"] == {"patch"}
+    assert granted("cluster-ui-secrets") == {
+        ("", "secrets"): {"get", "list", "watch", "create", "patch", "delete"}
+    }
     assert change["", "pods"] == {"delete"} and change["", "pods/eviction"] == {"create"}
     everything = [value for verbs in change.values() for value in verbs] + [name for _, name in change]
     assert "*" not in everything

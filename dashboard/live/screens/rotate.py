@@ -9,19 +9,22 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard import render
-from dashboard.actions.rotation import FOLLOWED, Step, judge, key_of
-from dashboard.actions.secrets import backup_of
+from dashboard.actions.backups import backup_of
+from dashboard.actions.rotation import FOLLOWED, Step, judge, key_of, next_written, waits_for
+from dashboard.actions.rotation_control import may_go_on, stopped_by
 from dashboard.actions.undo import UndoState, change_undo_state
 from dashboard.errors import NotFound
 from dashboard.insight import workload_rollout
-from dashboard.insight.secretuse import READ
+from dashboard.insight.protocols import unlisted
+from dashboard.insight.secretuse import READ, RESTARTABLE
 from dashboard.kinds.base import Row
-from dashboard.kinds.rows import plural
+from dashboard.kinds.rows import listed, plural
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
@@ -36,6 +39,7 @@ from .common import fresh_part, iso, list_url, name_parts, object_url, rights_ke
 
 POLL_SECONDS = 1.0
 PODS = 60
+NEW = "new value"
 STEP_STATES = {"done": "done", "failed": "bad", "left": "warn", "restarting": "info", "waiting": "wait"}
 
 
@@ -57,6 +61,10 @@ class RotationScreen(Screen):
         self.change: Change
         self.undo: UndoState
         self.rotation: Rotation | None = None
+        self.may_go_on = False
+        self.before: int | None = None  # the change whose restarts have to end first
+        self.stopped = ""  # who stopped it, as a sentence
+        self.next_at: datetime | None = None  # when the key got its next value
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -77,8 +85,21 @@ class RotationScreen(Screen):
         await self._read()
 
     async def _read(self) -> None:
-        self.rotation = await Rotation.objects.filter(change_id=self.number).afirst()
         self.undo = await change_undo_state(change=self.change)
+        await sync_to_async(self._read_rotation)()
+
+    def _read_rotation(self) -> None:
+        self.rotation = Rotation.objects.select_related("change").filter(change_id=self.number).first()
+        self.may_go_on, self.before, self.stopped = False, None, ""
+        self.next_at = next_written(self.change)
+        if self.rotation is None:
+            return
+        if self.rotation.state == Rotation.State.RESTARTING:
+            self.before = waits_for(self.rotation)
+        elif self.rotation.state == Rotation.State.STOPPED:
+            self.may_go_on = may_go_on(self.rotation)
+            word = stopped_by(self.rotation)
+            self.stopped = f"{word.user_name} stopped it on {word.at:%Y-%m-%d at %H:%M} UTC." if word else ""
 
     def open(self, changed: Callable[[], None]) -> None:
         """The database has no watch: another process may be the one that moves it on."""
@@ -109,12 +130,14 @@ class RotationScreen(Screen):
 
     def _progress(self, now: datetime) -> dict[str, Any]:
         state, headline, text = self._words()
-        rotation = self.rotation
         return {
             "state": state,
             "headline": headline,
             "text": text,
-            "running": rotation is not None and rotation.state == Rotation.State.RESTARTING,
+            "running": self.running,
+            "go_on": self.may_go_on,
+            "before": reverse("rotation", args=[self.before]) if self.before is not None else "",
+            "undoes": self.change.undoes_id is not None,
             "key": self.change.touched and key_of(self.change),
             "written": self.change.state == Change.State.DONE,
             "written_at": iso(self.change.created_at.replace(microsecond=0)),
@@ -128,11 +151,15 @@ class RotationScreen(Screen):
         }
 
     @property
+    def running(self) -> bool:
+        return self.rotation is not None and self.rotation.state == Rotation.State.RESTARTING
+
+    @property
     def _steps(self) -> list[Step]:
         return self.rotation.steps if self.rotation is not None else []
 
     def _backup(self) -> dict[str, str] | None:
-        if not (name := backup_of(self.change)):
+        if self.change.state != Change.State.DONE or not (name := backup_of(self.change)):
             return None
         return {"name": name, "url": object_url(self.runtime, "secrets", self.change.namespace, name)}
 
@@ -140,57 +167,74 @@ class RotationScreen(Screen):
         change, rotation = self.change, self.rotation
         name = change.name
         if change.state != Change.State.DONE:
-            return (
-                "warn",
-                f"Whether {name} was written is not known",
-                "Look at the Secret before you try again.",
-            )
+            text = "It is looked for in the cluster; if it was written, the restarts begin then."
+            return "warn", f"Whether {name} was written is not known yet", text
         if rotation is None:
             return "info", f"{name} is written; its restarts begin", ""
         steps = rotation.steps
-        done = sum(step["state"] == "done" for step in steps)
         match rotation.state:
             case Rotation.State.RESTARTING:
-                current = next((step for step in steps if step["state"] in ("restarting", "waiting")), None)
-                where = f"Restarting {current['name']}" if current else "The last restart is complete"
-                return "info", where, f"{done} of {plural(len(steps), 'restart')} done."
+                return self._running(steps)
             case Rotation.State.DONE:
-                left = [step["name"] for step in steps if step["state"] == "left"]
-                if left:
-                    text = f"Still with the old value: {', '.join(left)}."
-                    return "warn", f"{name} is rotated, but not everything was restarted", text
-                text = (
-                    f"{plural(done, 'restart')} done, one after the other."
-                    if done
-                    else "Nothing had to be restarted."
-                )
-                return "done", f"{name} is rotated", text
+                return self._done(steps)
             case Rotation.State.STOPPED:
-                failed = next((step for step in steps if step["state"] == "failed"), None)
-                who = failed["name"] if failed else "A restart"
-                waiting = sum(step["state"] == "waiting" for step in steps)
-                rest = f" {plural(waiting, 'further restart')} not begun." if waiting else ""
-                return "bad", f"{who} does not come up with this value", f"The rotation has stopped.{rest}"
+                return self._stopped(steps)
             case _:
-                return (
-                    "done",
-                    "The value was taken back",
-                    "The change that did it restarts what had been restarted.",
-                )
+                text = "The change that did it restarts what had been restarted."
+                return "done", "The value was taken back", text
+
+    def _running(self, steps: list[Step]) -> tuple[str, str, str]:
+        if self.before is not None:
+            text = "Its restarts begin when those of the rotation before it have ended."
+            return "wait", f"{self.change.name} is written; its restarts wait", text
+        done = sum(step["state"] == "done" for step in steps)
+        current = next((step for step in steps if step["state"] in ("restarting", "waiting")), None)
+        where = f"Restarting {current['name']}" if current else "The last restart is complete"
+        return "info", where, f"{done} of {plural(len(steps), 'restart')} done."
+
+    def _done(self, steps: list[Step]) -> tuple[str, str, str]:
+        name = self.change.name
+        if left := [step["name"] for step in steps if step["state"] == "left"]:
+            text = f"Still with the old value: {', '.join(left)}."
+            return "warn", f"{name} is rotated, but not everything was restarted", text
+        if unknown := unlisted(self.runtime.reader, RESTARTABLE, self.change.namespace):
+            text = f"Your account may not list {listed(unknown, 'more kinds')} here: whether some read it is not known."
+            return "warn", f"{name} is rotated, as far as its users are known", text
+        done = sum(step["state"] == "done" for step in steps)
+        text = (
+            f"{plural(done, 'restart')} done, one after the other."
+            if done
+            else "Nothing had to be restarted."
+        )
+        return "done", f"{name} is rotated", text
+
+    def _stopped(self, steps: list[Step]) -> tuple[str, str, str]:
+        waiting = sum(step["state"] == "waiting" for step in steps)
+        rest = f" {plural(waiting, 'further restart')} not begun." if waiting else ""
+        failed = next((step for step in steps if step["state"] == "failed"), None)
+        if failed is None:
+            return "warn", "The restarts were stopped", f"{self.stopped}{rest}".strip()
+        if not failed["generation"]:
+            return "bad", f"{failed['name']} could not be restarted", f"The rotation has stopped.{rest}"
+        return "bad", f"{failed['name']} does not come up with this value", f"The rotation has stopped.{rest}"
 
     def _stage(self, at: int, step: Step, now: datetime) -> dict[str, Any]:
         text, percent = step["text"], None
         obj = self.runtime.reader.get(step["plural"], self.change.namespace, step["name"])
+        state, word = STEP_STATES[step["state"]], step["state"]
         if step["state"] == "restarting" and step["generation"] and obj is not None:
             percent = workload_rollout(self.runtime.reader, obj, now, step["generation"]).percent
             text = judge(step, self.runtime.reader, self.change.namespace, now).text
+        if not self.running and word in ("restarting", "waiting"):
+            # What has begun is the cluster's: it goes on, and only nobody here waits for it.
+            state, word = ("warn", "stopped") if word == "restarting" else ("wait", "open")
         return {
             "n": at,
             "kind": step["kind"],
             "name": step["name"],
             "url": object_url(self.runtime, step["plural"], self.change.namespace, step["name"]),
-            "state": STEP_STATES[step["state"]],
-            "word": step["state"],
+            "state": state,
+            "word": word,
             "text": text,
             "percent": percent,
             "began": step["began"],
@@ -198,33 +242,41 @@ class RotationScreen(Screen):
         }
 
     def _pods(self) -> dict[str, Any]:
-        """The pods of what is restarted; those made after the value was written have it."""
+        """The pods of what is restarted; those made after the value was written have it, until the next one was."""
         reader = self.runtime.reader
         seen = self.visible.namespaces
-        found: list[tuple[bool, Row]] = []
+        found: list[tuple[str, Row]] = []
         for step in self._steps:
             obj = reader.get(step["plural"], self.change.namespace, step["name"])
             if obj is None or (seen is not None and self.change.namespace not in seen):
                 continue
-            for pod in pods_of(reader, step["plural"], obj):
-                made = pod.metadata.creation_timestamp
-                new = made is not None and made >= self.change.created_at.replace(microsecond=0)
-                found.append((new, reader.row("pods", pod)))
+            found += [
+                (self._value(pod.metadata.creation_timestamp), reader.row("pods", pod))
+                for pod in pods_of(reader, step["plural"], obj)
+            ]
         found.sort(key=lambda each: (RANK[each[1].state], each[1].name))
         return {
-            "new": sum(new for new, _ in found),
+            "new": sum(value == NEW for value, _ in found),
             "total": len(found),
             "more": max(0, len(found) - PODS),
-            "pods": [self._pod(new, row) for new, row in found[:PODS]],
+            "pods": [self._pod(value, row) for value, row in found[:PODS]],
         }
 
-    def _pod(self, new: bool, row: Row) -> dict[str, Any]:
+    def _value(self, made: datetime | None) -> str:
+        """Which value a pod that was made then started with."""
+        if made is None or made < self.change.created_at.replace(microsecond=0):
+            return "value before"
+        if self.next_at is not None and made >= self.next_at.replace(microsecond=0):
+            return "later value"
+        return NEW
+
+    def _pod(self, value: str, row: Row) -> dict[str, Any]:
         head, tail = name_parts("pods", row.name)
         return {
             "head": head,
             "tail": tail,
             "url": object_url(self.runtime, "pods", row.namespace, row.name),
-            "value": "new value" if new else "value before",
+            "value": value,
             "state": row.state,
             "word": row.cells[2].text,
             "since": iso(row.cells[4].since),
@@ -251,6 +303,7 @@ class RotationScreen(Screen):
     def context(self) -> Mapping[str, Any]:
         change = self.change
         return {
+            "number": change.pk,
             "title": "Rotate" if change.undoes_id is None else "Bring back",
             "object": object_context(self.runtime, change),
             "breadcrumbs": [

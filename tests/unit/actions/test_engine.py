@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -256,6 +257,28 @@ async def test_a_database_that_fails_beforehand_lets_nothing_be_sent(
     with pytest.raises(Unavailable, match="Nothing was sent"):
         await apply(api, mara, "5", token)
     assert api.writes == []
+
+
+async def test_a_browser_that_leaves_while_it_is_claimed_does_not_leave_it_half_done(
+    api: Any, mara: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second click takes the first one's request back at once."""
+    token = (await preview(api, mara, "5")).token
+    claim, claimed = records.claim, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(*given: Any) -> Any:
+        found = claim(*given)
+        loop.call_soon_threadsafe(claimed.set)
+        time.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(records, "claim", slow)
+    first = asyncio.create_task(apply(api, mara, "5", token))
+    await claimed.wait()
+    first.cancel()
+    assert (await apply(api, mara, "5", token)).state == "done"
+    assert api.writes == [5]
 
 
 async def test_a_browser_that_leaves_does_not_cut_the_change_in_two(api: Any, mara: Actor) -> None:

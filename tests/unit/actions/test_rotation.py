@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from dashboard.actions import rotation as machine
+from dashboard.actions.action import Actor
 from dashboard.actions.rotation import (
     HANGS_SECONDS,
     LEASE_SECONDS,
@@ -24,8 +25,10 @@ from dashboard.actions.rotation import (
     rotations_claim,
     rotations_missing,
     rotations_release,
+    waits_for,
 )
-from dashboard.errors import ClusterError, Forbidden, Unavailable
+from dashboard.actions.rotation_control import rotation_go_on, rotation_stop
+from dashboard.errors import ClusterError, Conflict, Forbidden, NotFound, Unavailable
 from dashboard.kube.transport import Response
 from dashboard.models import AuditEntry, Change, Rotation
 
@@ -43,6 +46,7 @@ class Api:
         self.cluster = SimpleNamespace(name="dev", server="https://dev", is_sandbox=True)
         self.kept = {name: {"generation": 1, "annotations": dict[str, str]()} for name in names}
         self.writes: list[str] = []
+        self.uid = "deployments"  # as World makes them
         self.may_patch = True
         self.error: ClusterError | None = None
 
@@ -51,6 +55,8 @@ class Api:
     ) -> Response:
         if isinstance(target, str):
             return self._answer({"status": {"allowed": self.may_patch}})
+        if name not in self.kept:
+            raise NotFound(f"no {name}")
         kept: dict[str, Any] = self.kept[name]
         if method == "PATCH":
             if self.error is not None:
@@ -58,7 +64,7 @@ class Api:
             kept["annotations"] = json.loads(body)["spec"]["template"]["metadata"]["annotations"]
             kept["generation"] += 1
             self.writes.append(name)
-        facts = {"uid": name, "resourceVersion": "1", "generation": kept["generation"]}
+        facts = {"uid": f"{self.uid}-{name}", "resourceVersion": "1", "generation": kept["generation"]}
         template = {"metadata": {"annotations": kept["annotations"]}}
         return self._answer({"metadata": facts, "spec": {"template": template}})
 
@@ -255,6 +261,108 @@ def test_a_hanging_rollout_has_a_while_to_come_up_by_itself() -> None:
     assert judge(step, World((plural, manifest)), "shop", NOW).state == "failed"
 
 
-def test_what_was_deleted_needs_no_restart() -> None:
-    step = machine._step("deployments", "Deployment", "gone") | {"state": "restarting", "generation": 2}
-    assert judge(step, World(), "shop", NOW).state == "done"
+@pytest.mark.parametrize(
+    ("uid", "kept", "state", "words"),
+    [
+        (
+            "deployments",
+            ("mail", "web"),
+            "restarting",
+            "",
+        ),  # a process that has just begun has not listed it yet
+        ("deployments", ("web",), "done", "It was deleted meanwhile."),
+        ("others", ("mail", "web"), "done", "deleted and made anew"),
+    ],
+)
+async def test_what_is_not_in_view_is_asked_of_the_api_server(
+    api: Any, change: Change, uid: str, kept: tuple[str, ...], state: str, words: str
+) -> None:
+    await rotation_begin(change=change, transport=api, objects=world())
+    await move(api, world())
+    api.uid, api.kept = uid, {name: api.kept[name] for name in kept}
+    await move(api, World(), 1)
+    step = (await Rotation.objects.aget(change=change)).steps[0]
+    assert step["state"] == state and words in step["text"]
+
+
+async def test_an_api_server_that_is_away_ends_nothing(api: Any, change: Change) -> None:
+    await rotation_begin(change=change, transport=api, objects=world())
+    await move(api, world())
+
+    async def away(*_: Any, **__: Any) -> Response:
+        raise Unavailable("away")
+
+    api.request = away
+    await move(api, World(), 1)
+    assert await states(change) == ("restarting", ["restarting", "waiting"])
+
+
+async def test_a_second_rotation_of_a_secret_waits_for_the_first_ones_end(api: Any, change: Change) -> None:
+    await rotation_begin(change=change, transport=api, objects=world())
+    second = await sync_to_async(written)()
+    later = await rotation_begin(change=second, transport=api, objects=world())
+    await move(api, world())
+    assert (await states(second))[1] == ["waiting", "waiting"] and api.writes == ["mail"]
+    assert await sync_to_async(waits_for)(later) == change.pk
+    await rotation_stop(actor=who(change), change=change)
+    assert await sync_to_async(waits_for)(later) is None
+    await move(api, world(2), 1)
+    assert (await states(second))[1] == ["restarting", "waiting"]
+
+
+def who(change: Change) -> Actor:
+    return Actor(user=change.user, name="mara")
+
+
+async def test_stopped_nothing_further_is_restarted_and_it_goes_on_where_it_stopped(
+    api: Any, change: Change
+) -> None:
+    await rotation_begin(change=change, transport=api, objects=world())
+    mine = await move(api, world())
+    assert mine is not None
+    await rotation_stop(actor=who(change), change=change)
+    assert await states(change) == ("stopped", ["restarting", "waiting"])
+    with pytest.raises(Lost):
+        await rotation_advance(rotation=mine, holder="a", transport=api, objects=world(2), now=NOW)
+    assert await move(api, world(2), 60) is None and api.writes == ["mail"]
+    with pytest.raises(Conflict):
+        await rotation_stop(actor=who(change), change=change)
+    await rotation_go_on(transport=api, actor=who(change), change=change)
+    await move(api, world(2), 61)
+    await move(api, world(2), 61 + SETTLES_SECONDS)
+    await move(api, world(2), 70)
+    assert api.writes == ["mail", "web"]
+    audit = [entry.action async for entry in AuditEntry.objects.order_by("pk")]
+    assert audit == ["restart", "stop restarts", "resume restarts", "restart"]
+
+
+async def test_going_on_looks_again_at_what_failed_before_it_restarts_anything(
+    api: Any, change: Change
+) -> None:
+    await rotation_begin(change=change, transport=api, objects=world())
+    await move(api, world())
+    await move(api, world(2, ready=0, reason="ProgressDeadlineExceeded"), 1)
+    assert await states(change) == ("stopped", ["failed", "waiting"])
+    await rotation_go_on(transport=api, actor=who(change), change=change)
+    await move(api, world(2), 2)
+    await move(api, world(2), 2 + SETTLES_SECONDS)
+    assert (api.writes, await states(change)) == (["mail"], ("restarting", ["done", "waiting"]))
+
+
+async def test_a_restart_that_was_refused_is_sent_when_it_goes_on(api: Any, change: Change) -> None:
+    await rotation_begin(change=change, transport=api, objects=world())
+    api.error = Forbidden("no")
+    await move(api, world())
+    assert (await states(change))[0] == "stopped"
+    api.error = None
+    await rotation_go_on(transport=api, actor=who(change), change=change)
+    await move(api, world(), 1)
+    assert api.writes == ["mail"]
+
+
+async def test_it_does_not_go_on_once_the_secret_was_rotated_again(api: Any, change: Change) -> None:
+    await rotation_begin(change=change, transport=api, objects=world())
+    await rotation_stop(actor=who(change), change=change)
+    await sync_to_async(written)()
+    with pytest.raises(Conflict):
+        await rotation_go_on(transport=api, actor=who(change), change=change)

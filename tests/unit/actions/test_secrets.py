@@ -6,25 +6,25 @@ import base64
 import json
 import logging
 import traceback
+from html import escape
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import signing
 
-from dashboard.actions.action import Actor
+from dashboard.actions.action import Actor, Order
+from dashboard.actions.backups import METADATA_ONLY, backup_name, mark
 from dashboard.actions.secrets import (
-    METADATA_ONLY,
     Rotate,
-    backup_name,
-    mark,
     read_value,
     secret_rotate_apply,
     secret_rotate_preview,
 )
 from dashboard.actions.token import SALT
-from dashboard.errors import BadInput, FieldCause, Invalid
+from dashboard.errors import BadInput, FieldCause, Forbidden, Invalid
 from dashboard.kube.transport import Response
 from dashboard.models import AuditEntry, Change
 
@@ -125,6 +125,22 @@ def test_what_the_cluster_says_is_freed_of_old_and_new_values(quote: str) -> Non
     assert quote not in str(error) and quote not in error.causes[0].message
 
 
+def test_what_led_to_an_error_is_freed_as_well_and_so_is_one_line_of_a_value() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhki\n-----END PRIVATE KEY-----\n"
+    error = Forbidden("no")
+    error.__cause__ = Forbidden(f"webhook: {OLD}: line 2: MIIEvQIBADANBgkqhki is bad")
+    Rotate("password").scrub(error, secret(password=OLD), {"value": b64(key)})
+    assert str(error.__cause__) == "webhook: (hidden): line 2: (hidden) is bad"
+
+
+@pytest.mark.parametrize("spell", [quote, escape, json.dumps])
+def test_a_value_is_hidden_however_it_is_escaped(spell: Any) -> None:
+    value = 'pä"ss <&> wörd/+'
+    error = Invalid(f"no: {spell(value)}")
+    Rotate("password").scrub(error, secret(password=value), {})
+    assert error.message.replace('"', "") == "no: (hidden)"
+
+
 def test_a_backup_has_a_name_that_kubernetes_takes_however_long_its_secret_has() -> None:
     digest = mark("u1", "password", b"x")
     assert backup_name("database", digest) == f"database-backup-{digest[:12]}"
@@ -179,3 +195,29 @@ async def test_a_break_in_the_middle_leaves_no_value_in_traceback_token_or_datab
     for place in (said, repr(rows), token, repr(shown)):
         assert not any(text in place for text in (OLD, NEW, b64(OLD), b64(NEW), json.dumps(NEW)[1:-1]))
     assert rows and "nobody foresaw" in said and "mark" in token
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_rule_that_refuses_the_backup_and_quotes_it_leaves_no_value_in_error_or_audit() -> None:
+    class Ruled(Api):
+        async def request(self, method: str, target: Any, **given: Any) -> Response:
+            if method == "POST" and not isinstance(target, str):
+                raise Forbidden(f"no copies of {OLD}, {b64(OLD)}")
+            return await super().request(method, target, **given)
+
+    api: Any = Ruled()
+    actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
+    what: Any = {"transport": api, "actor": actor, "namespace": "shop", "name": "database", "key": "password"}
+    shown = await secret_rotate_preview(**what, value=NEW.encode(), objects=World())
+    with pytest.raises(Forbidden, match="could not be kept") as error:
+        await secret_rotate_apply(**what, value=NEW.encode(), token=shown.token)
+    said = logging.Formatter().formatException((error.type, error.value, error.tb))
+    audit = [row async for row in AuditEntry.objects.values()]
+    assert "no copies of (hidden)" in said and audit[0]["result"] == "refused"
+    assert not any(text in said + repr(audit) for text in (OLD, b64(OLD), NEW, b64(NEW)))
+
+
+def test_what_is_asked_for_and_what_is_answered_hold_no_value_in_their_repr() -> None:
+    order: Any = {"transport": None, "actor": None, "target": None, "action": Rotate("password")}
+    assert b64(NEW) not in repr(Order(**order, wanted={"value": b64(NEW)}))
+    assert OLD not in repr(Response(200, OLD.encode(), {}))

@@ -77,7 +77,7 @@ class SecretCard(Card):
         regions = {
             "keys": render.region("secret_keys", {"keys": keys, "url": url, "trouble": self._trouble}),
             "secret-what": render.region(
-                "secret_what", {"facts": facts, "immutable": parts is not None and parts.immutable}
+                "secret_what", {"facts": facts, "fixed": parts.fixed if parts else ""}
             ),
         }
         return Snapshot(regions=regions)

@@ -1,0 +1,184 @@
+"""The old values of a Secret, each kept as an immutable Secret of its own beside it.
+
+A backup is owned by its Secret, so it goes with it, and its name holds part of a keyed digest: the same value is kept
+once, and undo can tell whether the backup is still the one that it made. The newest KEPT are kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.db import transaction
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from dashboard.errors import ClusterError, Conflict, Forbidden, NotFound
+from dashboard.kinds.secrets import SECRETS
+from dashboard.kube.access import allowed
+from dashboard.kube.transport import Transport
+from dashboard.models import AuditEntry, Change
+
+from .action import Manifest, Order, Target
+from .engine import MANAGER, change_read
+
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+SALT = "dashboard.actions.secrets"
+BACKUP_OF = "cluster-ui.dev/backup-of"  # label: the uid of the Secret whose old value a backup keeps
+KEPT = 5  # old values of one Secret; an older one can no longer be brought back
+PRUNED = "pruned"  # in a change's result: its backup was removed since
+
+
+def mark(uid: str, key: str, value: bytes) -> str:
+    """A keyed digest: tells whether a value of this key of this Secret is the same, and nothing else."""
+    text = b"\0".join((uid.encode(), key.encode(), value))
+    return salted_hmac(SALT, text, algorithm="sha256").hexdigest()[:40]
+
+
+def backup_name(name: str, digest: str) -> str:
+    """The name of the Secret that keeps an old value: the same for the same value, so that it is made once."""
+    return f"{name[:200].rstrip('.-')}-backup-{digest[:12]}"
+
+
+def backup_of(change: Change) -> str:
+    """The name of the backup that a rotation kept, "" for none."""
+    return backup_name(change.name, change.inverse["input"]["mark"]) if change.inverse else ""
+
+
+async def backups_allowed(transport: Transport, namespace: str) -> bool:
+    """Whether the user may make a backup and read it again."""
+    for verb in ("create", "get"):
+        if not (await allowed(transport, verb, SECRETS.gvr, namespace=namespace)).allowed:
+            return False
+    return True
+
+
+async def backup_value(order: Order, manifest: Manifest, key: str, digest: str) -> str:
+    """The old value, in base64. Raises NotFound when its backup is gone, and Conflict when it holds another one."""
+    kept = _target(order.target, digest)
+    try:
+        backup = await change_read(transport=order.transport, target=kept)
+    except NotFound as error:
+        raise NotFound(
+            f"The backup {kept.name} with the old value is gone.",
+            next_step="Rotate the key to the old value by hand, if you have it.",
+        ) from error
+    value = str((backup.get("data") or {}).get(key, ""))
+    found = mark(manifest["metadata"]["uid"], key, base64.b64decode(value))
+    if not constant_time_compare(found, digest):
+        raise Conflict(
+            f"The backup {kept.name} does not hold the value that was replaced.",
+            next_step="Somebody made it anew, or this installation's key was changed: set the value by hand.",
+        )
+    return value
+
+
+async def backup_keep(order: Order, manifest: Manifest, key: str) -> None:
+    """Keeps the value that is there, if there is one. Raises Forbidden when that is refused: nothing may be written
+    then.
+    """
+    value = (manifest.get("data") or {}).get(key)
+    if value is None:
+        return
+    digest = mark(manifest["metadata"]["uid"], key, base64.b64decode(value))
+    kept = _target(order.target, digest)
+    try:
+        await order.transport.request(
+            "POST",
+            kept.gvr,
+            namespace=kept.namespace,
+            query={"fieldManager": MANAGER},
+            body=msgspec.json.encode(_body(kept, manifest, key, value)),
+            accept=METADATA_ONLY,
+        )
+    except Conflict:
+        # Kept before: the same value has the same name. Read, so that undo does not rest on somebody else's.
+        await backup_value(order, manifest, key, digest)
+    except Forbidden as error:
+        raise Forbidden(
+            f"The old value could not be kept, so nothing was written: {error.message}",
+            next_step=error.next_step,
+            verb=error.verb,
+            resource=error.resource,
+            namespace=error.namespace,
+            name=error.name,
+        ) from error
+
+
+async def backups_prune(*, change: Change, transport: Transport) -> None:
+    """Removes what is older than the newest KEPT old values of the Secret that a rotation changed, audited. What the
+    account may not remove, or the cluster does not now, stays until the next rotation.
+    """
+    for name, older in (await sync_to_async(_outdated)(change)).items():
+        try:
+            gone = await _remove(transport, change, name)
+        except ClusterError:
+            return
+        await sync_to_async(_forget)(change, name, older, gone)
+
+
+def _target(target: Target, digest: str) -> Target:
+    return dataclasses.replace(target, name=backup_name(target.name, digest))
+
+
+def _body(kept: Target, manifest: Manifest, key: str, value: str) -> Manifest:
+    meta = manifest["metadata"]
+    owner = {"apiVersion": "v1", "kind": "Secret", "name": meta["name"], "uid": meta["uid"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": kept.name,
+            "labels": {"app.kubernetes.io/managed-by": MANAGER, BACKUP_OF: meta["uid"]},
+            "ownerReferences": [owner],
+        },
+        "type": "Opaque",
+        "immutable": True,
+        "data": {key: value},
+    }
+
+
+def _outdated(change: Change) -> dict[str, list[Change]]:
+    """The backups, by name, that are not among the newest, with the changes that could be undone with them."""
+    made = Change.objects.filter(
+        action=change.action, state=Change.State.DONE, context=change.context, uid=change.uid
+    )
+    by_name: dict[str, list[Change]] = {}
+    for each in made.exclude(inverse={}).order_by("-pk"):
+        by_name.setdefault(backup_of(each), []).append(each)
+    return dict(list(by_name.items())[KEPT:])
+
+
+async def _remove(transport: Transport, change: Change, name: str) -> bool:
+    """Removes a backup; False when there is none, or one of that name that is not ours."""
+    where: dict[str, Any] = {"namespace": change.namespace, "name": name, "accept": METADATA_ONLY}
+    try:
+        answer = await transport.request("GET", SECRETS.gvr, **where)
+        meta = msgspec.json.decode(answer.body, type=dict[str, Any])["metadata"]
+        if (meta.get("labels") or {}).get(BACKUP_OF) != change.uid:
+            return False
+        options = {"preconditions": {"uid": meta["uid"]}}
+        await transport.request("DELETE", SECRETS.gvr, **where, body=msgspec.json.encode(options))
+    except NotFound:
+        return False
+    return True
+
+
+def _forget(change: Change, name: str, older: list[Change], gone: bool) -> None:
+    with transaction.atomic():
+        for each in older:
+            each.inverse, each.result = {}, each.result | {PRUNED: True}
+            each.save(update_fields=["inverse", "result"])
+        if gone:
+            AuditEntry.objects.create(
+                user_name=change.user.get_username(),
+                context=change.context,
+                action="delete",
+                plural="secrets",
+                namespace=change.namespace,
+                name=name,
+                detail=f"A backup of {change.name}: only its newest {KEPT} old values are kept.",
+                result=AuditEntry.Result.DONE,
+            )

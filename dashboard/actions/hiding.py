@@ -1,0 +1,55 @@
+"""Taking values out of what the cluster said: a rule of its own may quote what is and what was."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator
+from html import escape
+from urllib.parse import quote, quote_plus
+
+from dashboard.errors import ClusterError, Invalid
+
+HIDDEN = "(hidden)"
+SHORTEST = 4  # a shorter value is in any text by chance
+SHORTEST_LINE = 12  # the same of one line among several
+
+
+def hide_values(error: ClusterError, values: Iterable[str]) -> None:
+    """Takes values, given in base64, out of an error and out of those that led to it: a traceback prints them all."""
+    hide = sorted({text for value in values for text in _spellings(value)}, key=len, reverse=True)
+
+    def clean(said: str) -> str:
+        for text in hide:
+            said = said.replace(text, HIDDEN)
+        return said
+
+    for each in _chain(error):
+        each.message = clean(each.message)
+        each.args = (each.message,)
+        if isinstance(each, Invalid):
+            each.causes = tuple(
+                dataclasses.replace(cause, message=clean(cause.message)) for cause in each.causes
+            )
+
+
+def _chain(error: BaseException | None) -> Iterator[ClusterError]:
+    while error is not None:
+        if isinstance(error, ClusterError):
+            yield error
+        error = error.__cause__ or error.__context__
+
+
+def _spellings(encoded: str) -> Iterator[str]:
+    """How a value may be quoted, whole or by one of its lines; without those that are in any text by chance."""
+    raw = base64.b64decode(encoded).decode("utf-8", "replace")
+    lines = (line.strip() for line in raw.splitlines())
+    for text in (raw, raw.strip(), *(line for line in lines if len(line) >= SHORTEST_LINE)):
+        yield from _long(text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1])
+        yield from _long(quote(text), quote(text, safe=""), quote_plus(text), escape(text))
+    yield from _long(encoded, encoded.rstrip("="))
+
+
+def _long(*texts: str) -> Iterator[str]:
+    return (text for text in texts if len(text) >= SHORTEST)
