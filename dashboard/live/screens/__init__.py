@@ -21,6 +21,7 @@ from .listing import ListScreen
 from .overview import OverviewScreen
 from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
+from .search import SearchScreen
 from .timeline import TimelineScreen
 
 __all__ = ["Screen", "chrome_screen", "screen_for"]
@@ -29,6 +30,7 @@ __all__ = ["Screen", "chrome_screen", "screen_for"]
 SCREENS: dict[str, type[Screen]] = {
     "overview": OverviewScreen,
     "timeline": TimelineScreen,
+    "search": SearchScreen,
     "list": ListScreen,
     "detail": DetailScreen,
     "scale": ScaleScreen,
