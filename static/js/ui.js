@@ -169,7 +169,7 @@ const KEYS = {
     field?.select();
     return Boolean(field);
   },
-  ":": () => open("palette"),
+  ":": () => open("palette", { begin: ":" }),
   "?": () => open("help"),
   j: () => nextRow(1),
   k: () => nextRow(-1),
@@ -205,12 +205,12 @@ function escape(event, field) {
   if (localStorage.getItem("keys") !== "off") press(".crumbs li:nth-last-child(2) a");
 }
 
-function open(id) {
+function open(id, detail = null) {
   closeMenus();
   const dialog = document.getElementById(id);
   if (!dialog || dialog.open) return false;
   dialog.showModal();
-  dialog.dispatchEvent(new Event("shown"));
+  dialog.dispatchEvent(new CustomEvent("shown", { detail }));
   return true;
 }
 
@@ -242,7 +242,10 @@ export function startUi() {
     const { target } = event;
     closeMenus(target.closest("details.pick"));
     const opener = target.closest("[data-open]");
-    if (opener) open(opener.dataset.open);
+    if (opener && !(opener.href && (event.ctrlKey || event.metaKey || event.shiftKey))) {
+      event.preventDefault(); // without scripts it may be a link
+      open(opener.dataset.open);
+    }
     const copier = target.closest("[data-copy], [data-copy-from]");
     if (copier) onCopy(copier);
     const tip = target.closest("[data-tip]");
