@@ -4,8 +4,8 @@
 // A mode is chosen by the first letter: ":" kinds (and a namespace after it), ">" actions, "/" filter, "?" help.
 import { Finder } from "./finder.js";
 import { go } from "./navigation.js";
-import { fitting, kinds, namespaceNames, pageActions, pageObject, places } from "./places.js";
-import { recent, startRecent } from "./recent.js";
+import { fitting, kinds, namespaceNames, pageActions, places } from "./places.js";
+import { pageObject, recent } from "./recent.js";
 
 const PLACES = 5;
 const WEAK = 3;
@@ -252,7 +252,7 @@ function change() {
   moved = false;
   enter = null;
   if (wantsObjects()) finder.ask(askUrl());
-  else {
+  else if (!inside) {
     finder.stop();
     answer = null;
   }
@@ -345,18 +345,14 @@ function onClick(event) {
   if (chosen) follow(found[[...list.querySelectorAll("[role=option]")].indexOf(chosen)], { aside: event.ctrlKey || event.metaKey });
 }
 
-function shown({ detail }) {
-  inside = answer = enter = null;
+function shown() {
+  inside = answer = null;
   everywhere = false;
-  moved = false;
-  field.value = detail?.begin ?? "";
   change();
-  field.setSelectionRange(field.value.length, field.value.length);
 }
 
 export function startPalette() {
   dialog = document.getElementById("palette");
-  if (!dialog?.dataset.search) return;
   field = dialog.querySelector("input");
   list = dialog.querySelector("[role=listbox]");
   crumb = dialog.querySelector(".crumb");
@@ -379,5 +375,4 @@ export function startPalette() {
     field.focus();
   });
   list.addEventListener("click", onClick);
-  startRecent();
 }

@@ -39,12 +39,6 @@ export function pageActions() {
   return [...actions, ...tabs];
 }
 
-// The object that the page is about.
-export function pageObject() {
-  const head = document.querySelector("#page .head[data-url]");
-  return head ? { ...head.dataset } : null;
-}
-
 // A kind by kubectl's words for it ("po", "deploy", "service") comes before whatever only looks like them.
 const named = (names = [], query) => (names.includes(query) ? 4 : names.some((name) => name.startsWith(query)) ? 2.5 : 0);
 

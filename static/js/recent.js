@@ -1,9 +1,13 @@
 // The objects that were looked at last, by their names only, in this browser; forgotten when somebody signs out.
-import { pageObject } from "./places.js";
-
 const KEPT = 8;
 const BEGIN = "recent:";
 const key = () => BEGIN + (document.getElementById("palette")?.dataset.cluster ?? "");
+
+// The object that the page is about.
+export function pageObject() {
+  const head = document.querySelector("#page .head[data-url]");
+  return head ? { ...head.dataset } : null;
+}
 
 export function recent() {
   try {
