@@ -6,19 +6,25 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import decode, live
+from bench import decode, live, search
 from sandbox import Sandbox
 
-FULL = {"pods": 5000, "events": 120, "rounds": 9}
-SHORT = {"pods": 300, "events": 20, "rounds": 5}
+FULL = {"pods": 5000, "searched": 10000, "events": 120, "rounds": 9}
+SHORT = {"pods": 300, "searched": 1000, "events": 20, "rounds": 5}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("figure", nargs="?", choices=["decode", "live"], help="one figure (default: both)")
+    parser.add_argument(
+        "figure", nargs="?", choices=["decode", "live", "search"], help="one figure (default: all)"
+    )
     parser.add_argument("--short", action="store_true", help="small and quick, as in continuous integration")
     arguments = parser.parse_args()
     size = SHORT if arguments.short else FULL
+    if arguments.figure in (None, "search"):
+        print(search.run(pods=size["searched"], rounds=size["rounds"]), flush=True)
+    if arguments.figure == "search":
+        return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
         sandbox = Sandbox("cluster-ui-bench", home=Path(home) / "sandbox")
         try:
