@@ -1,4 +1,4 @@
-"""Runs the benchmarks on a sandbox of their own, prints medians and ratios, and takes the sandbox down again."""
+"""Runs the benchmarks, those that need one on a sandbox of their own, and prints medians and ratios."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import decode, live, search
+from bench import decode, judge, live, relations, search
 from sandbox import Sandbox
 
-FULL = {"pods": 5000, "searched": 10000, "events": 120, "rounds": 9}
-SHORT = {"pods": 300, "searched": 1000, "events": 20, "rounds": 5}
+FULL = {"pods": 5000, "events": 120, "rounds": 9, "judged": 10_000, "searched": 10_000}
+SHORT = {"pods": 300, "events": 20, "rounds": 5, "judged": 2_000, "searched": 1_000}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "figure", nargs="?", choices=["decode", "live", "search"], help="one figure (default: all)"
+        "figure",
+        nargs="?",
+        choices=["decode", "judge", "live", "relations", "search"],
+        help="one figure (default: all)",
     )
     parser.add_argument("--short", action="store_true", help="small and quick, as in continuous integration")
     arguments = parser.parse_args()
     size = SHORT if arguments.short else FULL
+    if arguments.figure in (None, "judge"):
+        print(judge.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
+    if arguments.figure in (None, "relations"):
+        print(relations.run(pods=2 * size["pods"], rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "search"):
         print(search.run(pods=size["searched"], rounds=size["rounds"]), flush=True)
-    if arguments.figure == "search":
+    if arguments.figure in ("judge", "relations", "search"):
         return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
         sandbox = Sandbox("cluster-ui-bench", home=Path(home) / "sandbox")

@@ -188,8 +188,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         async def watched() -> None:
             try:
                 await work
-            except (ConnectionError, RuntimeError):
-                return  # the socket closed under it
+            except (OSError, RuntimeError):
+                return  # the socket closed under it: uvicorn says so with a plain OSError of its own
             except Exception:
                 logger.exception("a socket's %s", name or work.__name__)
                 await self.close(FAILED)

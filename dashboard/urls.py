@@ -34,6 +34,7 @@ urlpatterns = [
     path("changes/<int:change>/rotation/", rotate.rotation, name="rotation"),
     path("changes/<int:change>/undo/", changes.undo, name="undo"),
     path("c/<context>/", pages.overview, name="overview"),
+    path("c/<context>/map/", pages.map_, name="map"),
     path("c/<context>/timeline/", pages.timeline, name="timeline"),
     path("c/<context>/search/", search.search, name="search"),
     path("c/<context>/<plural>/", pages.list_, name="list"),

@@ -91,9 +91,23 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """What one more change does that began with this one. ``change`` is its id; None where it could not be made, for the
+    reason in ``text``.
+    """
+
+    ref: Ref
+    state: State
+    headline: str
+    text: str
+    change: int | None
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far an applied change has come. ``percent`` is 0–100, None when it cannot be told; ``restart`` are the
-    workloads that must be restarted to see it.
+    workloads that must still be restarted to see it, ``following`` the changes that began with it.
     """
 
     state: State
@@ -103,6 +117,7 @@ class Progress:
     sets: tuple[PodSet, ...] = ()
     done: bool = False
     restart: tuple[Ref, ...] = ()
+    following: tuple[Following, ...] = ()
 
 
 class Action(Protocol):

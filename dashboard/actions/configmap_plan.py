@@ -7,9 +7,9 @@ that only one side changed merge; a key that both changed, each in another way, 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from dashboard.errors import BadInput
 
@@ -59,13 +59,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A key that both sides changed; None where it is not there. ``base`` is None too when it is not known."""
+    """A key that both sides changed; None where it is not there. ``base`` is None too when it is not known. ``renamed``
+    is the name that mine gives it, or "".
+    """
 
     key: str
     base: bytes | None
     theirs: bytes | None
     mine: bytes | None
     row: str
+    renamed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Plan:
     """``mine``: what will be written, by key (None: removed); ``clashes`` must be decided before anything is."""
 
     mine: Mapping[str, Value | None]
-    fields: Mapping[str, Field]
+    fields: Mapping[str, frozenset[Field]]  # where each is now, and was when the form was filled
     clashes: tuple[Clash, ...]
     merged: tuple[Merged, ...]
 
@@ -90,9 +93,9 @@ class Plan:
         """The change as the action wants it: field → key → base64, or None to remove."""
         made: dict[str, dict[str, str | None]] = {}
         for key, value in self.mine.items():
-            was = self.fields.get(key)
-            if was is not None and (value is None or value.field != was):
-                made.setdefault(was, {})[key] = None
+            for was in self.fields.get(key, ()):
+                if value is None or value.field != was:
+                    made.setdefault(was, {})[key] = None
             if value is not None:
                 made.setdefault(value.field, {})[key] = base64.b64encode(value.content).decode()
         return made
@@ -103,6 +106,7 @@ class _Op:
     row: Row
     value: Value | None
     pair: str = ""  # the other key of a renaming: one does not go without the other
+    along: bool = False  # the old name of a renaming that takes the value along as it is now
 
 
 def plan(draft: Draft, now: Mapping[str, Value]) -> Plan:
@@ -114,11 +118,12 @@ def plan(draft: Draft, now: Mapping[str, Value]) -> Plan:
     for key, op in list(ops.items()):
         theirs = now[key].content if key in now else None
         mine = op.value.content if op.value else None
-        if digest(theirs) in (base.get(key, ""), digest(mine)):
+        if op.along or digest(theirs) in (base.get(key, ""), digest(mine)):
             continue
         choice = draft.choices.get(key)
         if choice is None or choice.seen != digest(theirs):
-            clashes.append(Clash(key, known.get(key), theirs, mine, op.row.id))
+            renamed = op.pair if op.value is None else ""
+            clashes.append(Clash(key, known.get(key), theirs, mine, op.row.id, renamed))
         elif choice.side == "theirs":
             ops.pop(key, None)
             ops.pop(op.pair, None)
@@ -130,10 +135,18 @@ def plan(draft: Draft, now: Mapping[str, Value]) -> Plan:
             result[key] = op.value.content
     if ops:
         check_size(result)
-    # Where a key was when the form was filled, so that a second submit of the same form wants the same.
-    fields: dict[str, Field] = {key: value.field for key, value in now.items() if key in ops}
-    fields |= {row.was: row.field for row in draft.rows if row.was in ops and row.field}
-    return Plan({key: op.value for key, op in ops.items()}, fields, tuple(clashes), _merged(base, now, ops))
+    # Also where a key was when the form was filled, so that a second submit of the same form wants the same.
+    fields: dict[str, set[Field]] = {key: {now[key].field} for key in ops if key in now}
+    for row in draft.rows:
+        if row.was in ops and row.field:
+            fields.setdefault(row.was, set()).add(row.field)
+    kept = {key for key, op in ops.items() if not op.along}
+    return Plan(
+        {key: op.value for key, op in ops.items()},
+        {key: frozenset(found) for key, found in fields.items()},
+        tuple(clashes),
+        _merged(base, now, kept),
+    )
 
 
 def _ops(rows: tuple[Row, ...], now: Mapping[str, Value]) -> dict[str, _Op]:
@@ -147,7 +160,7 @@ def _ops(rows: tuple[Row, ...], now: Mapping[str, Value]) -> dict[str, _Op]:
                 removed[row.was] = _Op(row, None)
             continue
         name = row.was if row.name is None else row.name
-        if name != row.was:
+        if name != row.was or not name:
             check_key(name, f"n{row.id}")
         if name in names:
             raise BadInput(
@@ -157,7 +170,8 @@ def _ops(rows: tuple[Row, ...], now: Mapping[str, Value]) -> dict[str, _Op]:
         content = _content(row, now)
         if name != row.was:
             if row.was:
-                removed[row.was] = _Op(row, None, pair=name)
+                removed[row.was] = _Op(row, None, pair=name, along=content is None)
+                content = _moved(row, now) if content is None else content
             given[name] = _Op(row, Value(field_for(content or b"", row.field), content or b""), pair=row.was)
         elif content is not None:
             given[name] = _Op(row, Value(field_for(content, row.field), content))
@@ -171,21 +185,29 @@ def _is_blank(row: Row) -> bool:
 
 
 def _content(row: Row, now: Mapping[str, Value]) -> bytes | None:
-    """The new bytes of a row, None when they stay as they are. A renamed key brings its bytes along."""
+    """The new bytes of a row, None when they stay as they are."""
     if row.upload is not None:
         made = row.upload
     elif not row.was:
         made = normal(row.text or "").encode()
     elif row.text is None:
-        return _known(row, now) if row.name not in (None, row.was) else None
+        return None
     else:
         text = editable(_known(row, now))
         if text is None:
             raise BadInput(f"{row.was} is not text: upload a file in its place.", field=f"t{row.id}")
         made = restore(text, row.text).encode()
-    if row.was and digest(made) == row.base and row.name in (None, row.was):
-        return None
-    return made
+    return None if row.was and digest(made) == row.base else made
+
+
+def _moved(row: Row, now: Mapping[str, Value]) -> bytes:
+    """What a renaming takes along: the value as it is now, whoever wrote it; under the new name it is there already
+    when the same form comes a second time.
+    """
+    for name in (row.was, row.name or ""):
+        if name in now:
+            return now[name].content
+    return _known(row, now)
 
 
 def _known(row: Row, now: Mapping[str, Value]) -> bytes:
@@ -202,9 +224,9 @@ def _known(row: Row, now: Mapping[str, Value]) -> bytes:
     )
 
 
-def _merged(base: Mapping[str, str], now: Mapping[str, Value], ops: Mapping[str, Any]) -> tuple[Merged, ...]:
+def _merged(base: Mapping[str, str], now: Mapping[str, Value], mine: Collection[str]) -> tuple[Merged, ...]:
     merged = []
-    for key in sorted({*base, *now} - set(ops)):
+    for key in sorted({*base, *now} - set(mine)):
         there = digest(now[key].content) if key in now else ""
         if there != base.get(key, ""):
             how = "removed" if not there else "changed" if key in base else "added"

@@ -81,7 +81,7 @@ def check_size(contents: Mapping[str, bytes]) -> None:
         return
     largest = max(contents, key=lambda key: len(contents[key]))
     raise BadInput(
-        f"All keys together hold {plural(total, 'byte')}, {total - MOST_BYTES:,} more than the {MOST_BYTES:,} that fit "
+        f"All keys together hold {total:,} bytes, {total - MOST_BYTES:,} more than the {MOST_BYTES:,} that fit "
         f"into a ConfigMap; the largest is {largest} with {len(contents[largest]):,}.",
         next_step="Take something out, or keep large files in a volume; nothing was sent.",
         field=largest,

@@ -7,27 +7,29 @@ import base64
 import json
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any, cast
 
 from django.db.models import Q
 
-from dashboard.errors import ClusterError, Forbidden, NotFound, ReadOnly
-from dashboard.insight import Notice, Objects
+from dashboard.errors import ClusterError, Forbidden, Invalid, NotFound, ReadOnly
+from dashboard.insight import Notice, Objects, workload_rollout
 from dashboard.insight.configmapuse import RESTARTABLE, change_effects, consumers, stale_pods
-from dashboard.kinds.base import Ref
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Ref, State
 from dashboard.kinds.configmaps import CONFIGMAPS
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
-from .action import Actor, Manifest, Order, Preview, Progress, Target, Told, Touched, Wanted, Write
+from .action import Actor, Following, Manifest, Order, Preview, Progress, Target, Told, Touched, Wanted, Write
 from .configmap_plan import Draft, Merged, Plan, plan
 from .configmap_values import Value, digest, size_words, values
 from .diff import Line
 from .engine import MANAGER, change_access, change_apply, change_preview, change_read, to_its_end
 from .formats import Flaw, flaw
-from .restarts import workload_restart_apply, workload_restart_preview
+from .restarts import RESTART, rollout_progress, workload_restart_apply, workload_restart_preview
 from .valuediff import value_lines
 from .writers import last_manager
 
@@ -43,7 +45,7 @@ class Writer:
     when: datetime | None
 
 
-class Immutable(ClusterError):
+class Immutable(Invalid):
     """The ConfigMap was made immutable; nobody can change it."""
 
     title = "It is immutable"
@@ -87,12 +89,12 @@ class EditForm:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
     """An edit, shown. ``preview`` is None when nothing is to be written; ``restarts`` are the workloads that see it only
-    after a restart.
+    after a restart, each with why the user cannot restart it, or "".
     """
 
     preview: Preview | None
     merged: tuple[Merged, ...]
-    restarts: tuple[Ref, ...] = ()
+    restarts: Mapping[Ref, str] = field(default_factory=dict)
 
 
 async def configmap_values(*, transport: Transport, namespace: str, name: str) -> dict[str, Value]:
@@ -146,7 +148,7 @@ async def configmap_edit_preview(
     return Edited(
         preview=replace(preview, told=replace(preview.told, notices=notices)),
         merged=found.merged,
-        restarts=restarts_needed(objects, namespace, name, found.mine),
+        restarts=await _restarts_offered(transport, restarts_needed(objects, namespace, name, found.mine)),
     )
 
 
@@ -159,11 +161,24 @@ async def configmap_edit_apply(
     draft: Draft,
     token: str,
     objects: Objects,
+    restart: Collection[str] = (),
 ) -> Change:
-    """Make the edit that was shown; errors as of ``configmap_edit_preview`` and ``change_apply``."""
+    """Make the edit that was shown, then restart those in ``restart`` ("deployments/web") that need it; a browser that
+    leaves does not cut that in two. Errors as of ``configmap_edit_preview`` and ``change_apply``: nothing is restarted
+    then. What became of the restarts is told by following the change.
+    """
     target = _target(transport, namespace, name)
     found, _ = await _planned(transport, target, draft, objects)
-    return await change_apply(order=_order(transport, actor, target, found.wanted), token=token)
+    order = _order(transport, actor, target, found.wanted)
+    return await to_its_end(_save(order, token, restart, objects))
+
+
+async def _save(order: Order, token: str, restart: Collection[str], objects: Objects) -> Change:
+    change = await change_apply(order=order, token=token)
+    await configmap_restart(
+        transport=order.transport, actor=order.actor, change=change, chosen=restart, objects=objects
+    )
+    return change
 
 
 async def configmap_restart(
@@ -180,26 +195,40 @@ async def configmap_restart(
         result={**change.result, "restarts": []}
     ):
         return
-    await to_its_end(_restart(transport, actor, change, wanted, objects))
-
-
-async def _restart(
-    transport: Transport, actor: Actor, change: Change, wanted: Collection[Ref], objects: Objects
-) -> None:
-    done: list[dict[str, str]] = []
+    done: list[dict[str, Any]] = []
     for ref in wanted:
-        where = {"plural": ref.plural, "namespace": ref.namespace, "name": ref.name}
-        said = ""
+        done.append(await _restart(transport, actor, ref, objects))
+        change.result = {**change.result, "restarts": done}
+        await change.asave(update_fields=["result"])
+
+
+async def _restart(transport: Transport, actor: Actor, ref: Ref, objects: Objects) -> dict[str, Any]:
+    """Restarts one workload; what following it needs, or what was said instead."""
+    kept: dict[str, Any] = {"plural": ref.plural, "name": ref.name, "said": ""}
+    where = {"plural": ref.plural, "namespace": ref.namespace, "name": ref.name}
+    try:
+        preview = await workload_restart_preview(transport=transport, actor=actor, objects=objects, **where)
+        made = await workload_restart_apply(transport=transport, actor=actor, token=preview.token, **where)
+    except ClusterError as error:
+        return kept | {"said": f"{error.message} {error.next_step}".strip()}
+    return kept | {"change": made.pk, "generation": made.result.get("generation") or 0, "uid": made.uid}
+
+
+async def _restarts_offered(transport: Transport, needed: tuple[Ref, ...]) -> dict[Ref, str]:
+    """Why the user cannot restart each of them; "" for those that can be."""
+
+    async def refusal(ref: Ref) -> str:
+        target = Target(
+            context=transport.cluster.name, gvr=KINDS[ref.plural].gvr, kind=ref.kind, namespace=ref.namespace,
+            name=ref.name,
+        )  # fmt: skip
         try:
-            preview = await workload_restart_preview(
-                transport=transport, actor=actor, objects=objects, **where
-            )
-            await workload_restart_apply(transport=transport, actor=actor, token=preview.token, **where)
-        except ClusterError as error:
-            said = error.message
-        done.append({"kind": ref.kind, "name": ref.name, "said": said})
-    change.result = {**change.result, "restarts": done}
-    await change.asave(update_fields=["result"])
+            await change_access(transport=transport, target=target, action=RESTART)
+        except Forbidden as error:
+            return error.message
+        return ""
+
+    return dict(zip(needed, await asyncio.gather(*map(refusal, needed)), strict=True))
 
 
 def restarts_needed(objects: Objects, namespace: str, name: str, keys: Collection[str]) -> tuple[Ref, ...]:
@@ -257,12 +286,18 @@ def _plan_and_check(draft: Draft, now: Mapping[str, Value]) -> tuple[Plan, tuple
 def _check_immutable(manifest: Manifest, target: Target, objects: Objects) -> None:
     if not manifest.get("immutable"):
         return
-    users = [str(each.ref.name) for each in consumers(objects, target.namespace, target.name)]
+    raise _immutable(
+        target.name, [each.ref.name for each in consumers(objects, target.namespace, target.name)]
+    )
+
+
+def _immutable(name: str, users: Collection[str] = ()) -> Immutable:
     point = f"let {listed(users)} use that one instead" if users else "use that one instead"
-    raise Immutable(
-        f"ConfigMap {target.name} was made immutable: Kubernetes lets nobody change it, nor make it changeable again.",
-        next_step=f"Create another one under a new name, such as {target.name}-2, with the new values; {point}; then "
-        "delete this one.",
+    other = other_name(name)
+    return Immutable(
+        f"ConfigMap {name} was made immutable: Kubernetes lets nobody change it, nor make it changeable again.",
+        next_step=f"Create another one under a new name, such as {other}, with the new values; {point}; then delete this "
+        "one.",
     )
 
 
@@ -327,6 +362,8 @@ class Edit:
         }
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
+        if manifest.get("immutable"):
+            raise _immutable(manifest["metadata"]["name"])
         text = {
             key: None if content is None else base64.b64decode(content).decode()
             for key, content in wanted.get("data", {}).items()
@@ -389,41 +426,80 @@ class Edit:
         return f"It can be taken back: {listed(changed_keys(change), 'more keys')} as before, byte for byte."
 
     def summary(self, change: Change) -> str:
-        """What was changed, in words: keys, not values."""
-        return f"Wrote {listed(changed_keys(change), 'more keys')}"
+        """What was changed, in words: keys and sizes, not values."""
+        said: dict[str, list[str]] = {}
+        for key in changed_keys(change):
+            pairs = [change.touched[path] for path in change.touched if path.split("/")[2] == key]
+            was, made = (next((_size(pair[at]) for pair in pairs if pair[at]), "") for at in (0, 1))
+            verb = "changed" if was and made else "added" if made else "removed"
+            said.setdefault(verb, []).append(f"{key} ({' → '.join(filter(None, (was, made)))})")
+        words = "; ".join(f"{verb} {listed(keys, 'more keys')}" for verb, keys in said.items())
+        return words[:1].upper() + words[1:]
 
     def follow(self, change: Change, objects: Objects, now: datetime) -> Progress:
-        if objects.get("configmaps", change.namespace, change.name) is None:
+        found = objects.get("configmaps", change.namespace, change.name)
+        if found is None or found.metadata.uid != change.uid:
+            again = "" if found is None else " and created again"
             return Progress(
                 state="done",
                 headline=f"{change.name} is gone",
-                text="It was deleted.",
+                text=f"It was deleted{again}.",
                 percent=None,
                 done=True,
             )
+        following = tuple(_followed(change, kept, objects, now) for kept in change.result.get("restarts", ()))
         waiting = stale_pods(objects, change.namespace, change.name, changed_keys(change), change.created_at)
-        if not waiting:
-            text = "Every pod that reads it only at its start was started since. Files in volumes follow by themselves."
-            return Progress(state="ok", headline="Saved", text=text, percent=None, done=True)
-        restarts = change.result.get("restarts", ())
-        failed = [
-            f"{each['kind']} {each['name']} was not restarted: {each['said']}"
-            for each in restarts
-            if each["said"]
-        ]
-        under_way = {(each["kind"], each["name"]) for each in restarts if not each["said"]}
-        rest = {ref: count for ref, count in waiting.items() if (ref.kind, ref.name) not in under_way}
-        said = [f"{ref.kind} {ref.name} ({plural(count, 'pod')})" for ref, count in waiting.items()]
-        text = f"The old values still run in {listed(said)}"
-        text += ": a restart brings the new ones." if rest else ", which is being restarted."
+        begun = {each.ref for each in following if each.change is not None}
+        rest = {ref: count for ref, count in waiting.items() if ref not in begun}
+        hangs = any(each.state in ("bad", "warn") and each.change is not None for each in following)
+        goes_on = any(not each.done for each in following) or len(rest) < len(waiting)
+        headline, state = "Saved", "ok"
+        if hangs:
+            headline, state = "Saved; a restart hangs", "bad"
+        elif rest:
+            headline, state = "Saved; a restart is missing", "warn"
+        elif goes_on:
+            headline, state = "Saved; restarting", "info"
         return Progress(
-            state="warn" if rest else "info",
-            headline="Saved; a restart is missing" if rest else "Saved; restarting",
-            text=" ".join([text, *failed]),
+            state=cast(State, state),
+            headline=headline,
+            text=self._text(change, rest, goes_on, objects),
             percent=None,
-            done=not under_way,
+            done=not goes_on,
             restart=tuple(ref for ref in rest if ref.plural in RESTARTABLE),
+            following=following,
         )
+
+    def _text(self, change: Change, rest: Mapping[Ref, int], goes_on: bool, objects: Objects) -> str:
+        if rest:
+            said = [f"{ref.kind} {ref.name} ({plural(count, 'pod')})" for ref, count in rest.items()]
+            return f"The old values still run in {listed(said)}: a restart brings the new ones."
+        if goes_on:
+            return "New pods take the place of those with the old values."
+        if not consumers(objects, change.namespace, change.name):
+            return "No pod and no workload here uses it."
+        return "Every pod that reads it only at its start was started since. Files in volumes follow by themselves."
+
+
+def _followed(change: Change, kept: Mapping[str, Any], objects: Objects, now: datetime) -> Following:
+    """One of the restarts that began with an edit."""
+    ref = Ref(KINDS[kept["plural"]].kind, change.namespace, kept["name"], kept["plural"])
+    if kept["said"]:
+        headline = f"{ref.kind} {ref.name} was not restarted"
+        return Following(ref=ref, state="warn", headline=headline, text=kept["said"], change=None, done=True)
+    workload = objects.get(ref.plural, ref.namespace, ref.name)
+    if workload is None or workload.metadata.uid != kept["uid"]:
+        headline = f"{ref.kind} {ref.name} is gone"
+        return Following(ref=ref, state="done", headline=headline, text="", change=kept["change"], done=True)
+    found = rollout_progress(workload_rollout(objects, workload, now, kept["generation"]))
+    return Following(
+        ref=ref,
+        state=found.state,
+        headline=found.headline,
+        text=found.text,
+        change=kept["change"],
+        done=found.done,
+    )
 
 
 EDIT = Edit()
@@ -456,6 +532,20 @@ def _surprises(made: Touched, wanted: Wanted) -> tuple[Notice, ...]:
         return ()
     title = f"The cluster makes something else of {listed(other)}"
     return (Notice("warn", title, "An admission rule changes what is asked for."),)
+
+
+def edit_command(namespace: str, name: str, form: EditForm) -> str:
+    """The same by kubectl; for an immutable one, another with its values, from files with their keys' names."""
+    if not isinstance(form.refusal, Immutable):
+        return shlex.join(["kubectl", "edit", f"configmap/{name}", "-n", namespace])
+    files = [f"--from-file={key}" for key in form.values]
+    return shlex.join(["kubectl", "create", "configmap", other_name(name), "-n", namespace, *files])
+
+
+def other_name(name: str) -> str:
+    """A name for the one that takes an immutable one's place: ``settings-2`` after ``settings``."""
+    stem, dash, number = name.rpartition("-")
+    return f"{stem}-{int(number) + 1}" if dash and number.isdecimal() and len(number) < 4 else f"{name}-2"
 
 
 def _kubectl(target: Target, body: Manifest) -> str:

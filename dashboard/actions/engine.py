@@ -38,7 +38,7 @@ from . import token as tokens
 from .action import Action, Confidential, Differs, Manifest, Order, Preview, Target, Touched, Write
 from .diff import Line, diff_lines, effect_digest
 from .permits import changes_required
-from .problems import StaleView, Unrecorded, Unsettled
+from .problems import NoWayBack, StaleView, Unrecorded, Unsettled
 from .writers import last_manager
 
 MANAGER = "cluster-ui"
@@ -87,7 +87,8 @@ async def change_preview(*, order: Order, objects: Objects) -> Preview:
     now = datetime.now(UTC)
     told = order.action.tell(order.target, before, after, order.wanted, objects, now)
     compare = order.action.diff if isinstance(order.action, Differs) else diff_lines
-    diff = compare(*_comparable(order.action, before, after))
+    # In a thread: comparing large texts line by line would hold everybody up.
+    diff = await asyncio.to_thread(compare, *_comparable(order.action, before, after))
     token = tokens.show(order, before, _effect(order.action, before, after)) if diff else ""
     words = _diff_words(order.action.write(before, order.wanted), diff)
     return Preview(told=told, diff=diff, diff_words=words, checked_at=now, token=token)
@@ -106,9 +107,13 @@ async def change_apply(*, order: Order, token: str) -> Change:
     try:
         await changes_required(order.transport.cluster)
     except ReadOnly as error:
-        await sync_to_async(records.refuse)(order, error)
+        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error)
         raise
-    change, new = await sync_to_async(records.claim)(order, shown.nonce)
+    try:
+        change, new = await sync_to_async(records.claim)(order, shown.nonce)
+    except NoWayBack as error:
+        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error)
+        raise
     if not new:
         return await _ended(change)
     # A browser that leaves must not cut this in two.
@@ -117,21 +122,31 @@ async def change_apply(*, order: Order, token: str) -> Change:
 
 async def change_read(*, transport: Transport, target: Target) -> Manifest:
     """The object as it is now, as the user. Raises NotFound and what else the API server says."""
-    response = await transport.request("GET", target.gvr, namespace=target.namespace, name=target.name)
+    try:
+        response = await transport.request("GET", target.gvr, namespace=target.namespace, name=target.name)
+    except NotFound as error:
+        raise NotFound(
+            f"There is no {target} in namespace {target.namespace}.",
+            next_step="It may have been deleted meanwhile: look at the list.",
+        ) from error
     return msgspec.json.decode(response.body, type=dict[str, Any])
 
 
-async def change_stale(*, target: Target, action: Action, was: Touched, manifest: Manifest) -> StaleView:
+async def change_stale(
+    *, target: Target, action: Action, was: Touched, manifest: Manifest, since: str = "since you looked"
+) -> StaleView:
     """The error that says what the touched fields were and are, and who changed them."""
     now = action.touched(manifest)
-    path = next(path for path in {**was, **now} if was.get(path) != now.get(path))
+    differing = [path for path in {**was, **now} if was.get(path) != now.get(path)]
+    was, now = ({path: each[path] for path in differing if path in each} for each in (was, now))
+    path = differing[0]
     who, when = last_manager(manifest, path)
     # Whoever used this dashboard is known by name, not only by its field manager.
     if who == MANAGER and (person := await sync_to_async(records.last_writer)(target, _uid(manifest), path)):
         who, when = person
     by = f" by {who}" if who else ""
     was_words, now_words = action.words(was), action.words(now)
-    message = f"{target} was changed{by} since you looked: it was {was_words}, now it is {now_words}."
+    message = f"{target} was changed{by} {since}: it was {was_words}, now it is {now_words}."
     return StaleView(message, was=was_words, now=now_words, who=who, when=when)
 
 

@@ -17,9 +17,8 @@ import msgspec
 
 from dashboard.errors import BadInput, Forbidden, Invalid, ReadOnly
 from dashboard.insight import Objects
-from dashboard.insight.departure import budgets_over, deletion_impact, replacement_of
-from dashboard.insight.rules.pods import pod_trouble
-from dashboard.insight.survey import is_ready
+from dashboard.insight.departure import asks_budgets, budgets_over, deletion_impact, replacement_of
+from dashboard.insight.survey import Survey, is_ready
 from dashboard.insight.words import text_of
 from dashboard.kinds.pods import PODS, Pod, row
 from dashboard.kube.transport import Transport
@@ -138,9 +137,9 @@ def _target(transport: Transport, namespace: str, name: str) -> Target:
 
 
 def _way(pod: Pod, objects: Objects, budgets_known: bool) -> PodDelete:
-    """Whether to evict. Raises Invalid when two budgets cover the pod: the Eviction API refuses that."""
+    """Whether to evict. Raises Invalid when two budgets over the pod would be asked: the Eviction API refuses that."""
     over = budgets_over(objects, pod)
-    if len(over) > 1:
+    if len(over) > 1 and asks_budgets(pod):
         names = " and ".join(budget.metadata.name for budget in over)
         raise Invalid(
             f"{len(over)} PodDisruptionBudgets cover the pod ({names}), and the Eviction API refuses to choose.",
@@ -206,6 +205,10 @@ class PodDelete:
 
     def words(self, touched: Touched) -> str:
         return "being deleted" if touched[DELETED] else "there"
+
+    def summary(self, change: Change) -> str:
+        """What was done, as the beginning of a sentence."""
+        return f"{'Evicted' if self.evict else 'Deleted'} the pod"
 
     def way_back(self, change: Change) -> str:
         return "A deleted pod does not come back; what its controller makes is another one."
@@ -276,11 +279,11 @@ class PodDelete:
             return Progress(
                 state="ok", headline=again, text=f"Made by {keeper}, and ready.", percent=100, done=True
             )
-        trouble = pod_trouble(new, now)
+        trouble = Survey(objects, now, new.metadata.namespace).trouble(new)
         shown = row(new)
         text = f"Made by {keeper}; {shown.cells[2].text}."
         if trouble is not None:
-            text = f"It {trouble.one}{text_of(trouble.rest)}. {trouble.next_step}"
+            text = f"It {trouble.one}{text_of(trouble.rest)}. {trouble.step.text}"
         state = shown.state if trouble is not None else "info"
         return Progress(state=state, headline=again, text=text, percent=66)
 

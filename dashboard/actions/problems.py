@@ -22,6 +22,12 @@ class StaleView(Conflict):
         self.when = when
 
 
+class NoWayBack(Conflict):
+    """The change cannot be undone (any more)."""
+
+    title = "It cannot be undone"
+
+
 class Unrecorded(ClusterError):
     """The change was made, and only its record could not be written."""
 

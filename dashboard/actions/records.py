@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from dashboard.errors import ClusterError, Conflict, Unavailable
+from dashboard.errors import ClusterError, Unavailable
 from dashboard.models import AuditEntry, Change
 
-from .action import Actor, Keyed, Manifest, Order, Target, Touched
+from .action import Actor, Keyed, Manifest, Order, Sums, Target, Touched
+from .problems import NoWayBack
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ PAUSE_SECONDS = 0.2
 def claim(order: Order, nonce: str) -> tuple[Change, bool]:
     """The row of this change, and whether it is new. The nonce is unique, so of two submits one makes it.
 
-    Raises Conflict when the change to undo is undone already, Unavailable when nothing can be recorded: then
+    Raises NoWayBack when the change to undo is undone already, Unavailable when nothing can be recorded: then
     nothing may be sent.
     """
     target = order.target
@@ -51,7 +52,7 @@ def claim(order: Order, nonce: str) -> tuple[Change, bool]:
     except IntegrityError as error:
         if (found := Change.objects.filter(nonce=nonce).first()) is not None:
             return found, False
-        raise Conflict(
+        raise NoWayBack(
             "That change is undone already.", next_step="Open it under Changes made here."
         ) from error
     except DatabaseError as error:
@@ -86,7 +87,9 @@ def finish(
     back = action.back(before) if isinstance(action, Keyed) else action.inverse(was)
     change.inverse = {} if back is None else {"action": action.name, "input": back}
     change.result = result or {}
-    detail = f"{action.words(was)} → {action.words(made)}"
+    detail = (
+        action.summary(change) if isinstance(action, Sums) else f"{action.words(was)} → {action.words(made)}"
+    )
 
     def write() -> None:
         with transaction.atomic():
@@ -126,13 +129,12 @@ def lose(change: Change, actor: Actor, error: ClusterError) -> None:
         log.exception("the end of a change was not recorded: %s by %s: %s", change, actor.name, error.message)
 
 
-def refuse(order: Order, error: ClusterError) -> None:
+def refuse(actor: Actor, action: str, target: Target, error: ClusterError) -> None:
     """A refusal before anything was begun."""
-    target = order.target
     AuditEntry.objects.create(
-        user_name=order.actor.name,
+        user_name=actor.name,
         context=target.context,
-        action=order.action.name,
+        action=action,
         plural=target.plural,
         namespace=target.namespace,
         name=target.name,

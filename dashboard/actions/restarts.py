@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from dashboard.errors import Forbidden, Invalid, NotFound, ReadOnly
-from dashboard.insight import Notice, Objects, Workload, restart_impact, workload_rollout
+from dashboard.insight import Notice, Objects, Rollout, Workload, restart_impact, workload_rollout
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import State
 from dashboard.kube.transport import Transport
@@ -190,18 +190,24 @@ class Restart:
                 percent=None,
                 done=True,
             )
-        rollout = workload_rollout(objects, workload, now, change.result.get("generation") or 0)
-        return Progress(
-            state=ROLLOUT_STATES[rollout.state],
-            headline=rollout.headline,
-            text=rollout.text,
-            percent=rollout.percent,
-            sets=rollout.sets,
-            done=rollout.state == "done",
+        return rollout_progress(
+            workload_rollout(objects, workload, now, change.result.get("generation") or 0)
         )
 
 
 RESTART = Restart()
+
+
+def rollout_progress(rollout: Rollout) -> Progress:
+    """A rollout as the progress of the change that made it."""
+    return Progress(
+        state=ROLLOUT_STATES[rollout.state],
+        headline=rollout.headline,
+        text=rollout.text,
+        percent=rollout.percent,
+        sets=rollout.sets,
+        done=rollout.state == "done",
+    )
 
 
 def _patch(moment: str | None) -> Manifest:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
 
-from dashboard.errors import Conflict, NotFound
+from dashboard.errors import NotFound
 from dashboard.insight import Objects
 from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
@@ -19,7 +19,7 @@ from .configmaps import EDIT
 from .deployments import SCALE
 from .engine import change_apply, change_preview, change_read, change_stale
 from .pods import DELETE, EVICT
-from .problems import StaleView
+from .problems import NoWayBack, StaleView
 from .restarts import RESTART
 from .secrets import ROTATE
 
@@ -80,34 +80,39 @@ def way_back(change: Change) -> str:
 async def change_undo_preview(
     *, transport: Transport, actor: Actor, change_id: int, objects: Objects
 ) -> UndoPreview:
-    """What undoing would do. Raises Conflict when it is undone already or the object is another one now, NotFound
+    """What undoing would do. Raises NoWayBack when it is undone already or the object is another one now, NotFound
     when the change or the object is gone; else as ``change_preview``.
     """
     change = await _change(change_id, transport)
     state = await change_undo_state(change=change)
     if not state.possible:
-        raise Conflict(state.words, next_step="Open it under Changes made here.")
+        later = "Open it under Changes made here." if state.undone_by else ""
+        raise NoWayBack(state.words, next_step=later)
     order = _order(transport, actor, change)
     target, action = order.target, order.action
     manifest = await change_read(transport=transport, target=target)
     if manifest["metadata"]["uid"] != change.uid:
-        raise Conflict(
+        raise NoWayBack(
             f"{target} was deleted and created again since: undoing the change would change another object.",
             next_step="Change the new one directly.",
         )
     made = {path: values[1] for path, values in change.touched.items()}
     conflict = None
     if action.touched(manifest) != made:
-        conflict = await change_stale(target=target, action=action, was=made, manifest=manifest)
+        conflict = await change_stale(
+            target=target, action=action, was=made, manifest=manifest, since="since that change"
+        )
     preview = await change_preview(order=order, objects=objects)
     return UndoPreview(change=change, preview=preview, conflict=conflict)
 
 
 async def change_undo_apply(*, transport: Transport, actor: Actor, change_id: int, token: str) -> Change:
-    """Take a change back as its preview showed; errors as of ``change_apply``, and Conflict when it is undone."""
+    """Take a change back as its preview showed; errors as of ``change_apply``, and NoWayBack when it is undone."""
     change = await _change(change_id, transport)
-    if change.state != Change.State.DONE:
-        raise Conflict((await change_undo_state(change=change)).words)
+    if change.state != Change.State.DONE or not change.inverse:
+        refusal = NoWayBack((await change_undo_state(change=change)).words)
+        await sync_to_async(records.refuse)(actor, change.action, _target(change), refusal)
+        raise refusal
     return await change_apply(order=_order(transport, actor, change), token=token)
 
 
@@ -123,18 +128,21 @@ async def _change(change_id: int, transport: Transport) -> Change:
     return change
 
 
-def _order(transport: Transport, actor: Actor, change: Change) -> Order:
-    target = Target(
+def _target(change: Change) -> Target:
+    return Target(
         context=change.context,
         gvr=KINDS[change.plural].gvr,
         kind=change.kind,
         namespace=change.namespace,
         name=change.name,
     )
+
+
+def _order(transport: Transport, actor: Actor, change: Change) -> Order:
     return Order(
         transport=transport,
         actor=actor,
-        target=target,
+        target=_target(change),
         action=_back(change),
         wanted=change.inverse["input"],
         undoes=change.pk,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from dashboard.kinds.nodes import Node, Taint
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.podspec import Container, NodeRequirement, PodSpec, Toleration
+from dashboard.kinds.podspec import Container, NodeRequirement, NodeSelector, PodSpec, Toleration
 from dashboard.kinds.quantity import QuantityError, parse
 from dashboard.kinds.resourcequotas import ResourceQuota
 from dashboard.kinds.selectors import Requirement
 
 Amounts = dict[str, Decimal]  # resource name → cores, bytes or a count
+
+CORDONED = "node.kubernetes.io/unschedulable"
 
 _GIB, _MIB = 2**30, 2**20
 _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": ">", "Lt": "<"}
@@ -83,7 +85,7 @@ def room_on_nodes(spec: PodSpec, nodes: Sequence[Node], pods: Sequence[Pod], mos
     """How many more pods like this one, at most ``most``, the nodes take: what they can give minus what is asked
     for on them already, on nodes that the pod's node selector, node affinity and tolerations allow.
     """
-    asked = _asked_on_nodes(pods)
+    asked = asked_on_nodes(pods)
     wanted = {**pod_amounts(spec), "pods": Decimal(1)}
     fitting = used = 0
     for node in nodes:
@@ -101,7 +103,7 @@ def room_on_nodes(spec: PodSpec, nodes: Sequence[Node], pods: Sequence[Pod], mos
     return Room(fitting, used, _unsure(spec))
 
 
-def _asked_on_nodes(pods: Sequence[Pod]) -> dict[str, Amounts]:
+def asked_on_nodes(pods: Sequence[Pod]) -> dict[str, Amounts]:
     """What the pods on each node ask for together, and how many they are ("pods")."""
     asked: dict[str, Amounts] = defaultdict(lambda: defaultdict(Decimal))
     # Pods of one template share their decoded containers, so each template is added up once. An id stands for its
@@ -128,19 +130,27 @@ def takes(node: Node, spec: PodSpec) -> bool:
         return False
     if not _affinity_allows(node, spec):
         return False
-    taints = [*(node.spec.taints or ())]
-    if node.spec.unschedulable:
-        taints.append(Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule"))
-    return all(
-        taint.effect == "PreferNoSchedule" or any(_tolerates(one, taint) for one in spec.tolerations or ())
-        for taint in taints
-    )
+    return not any(standing_taints(node, spec))
+
+
+def standing_taints(node: Node, spec: PodSpec) -> Iterator[Taint]:
+    """The taints of a node that keep the pod away; a cordoned node has one even before the node controller sets it."""
+    taints = list(node.spec.taints or ())
+    if node.spec.unschedulable and all(taint.key != CORDONED for taint in taints):
+        taints.append(Taint(key=CORDONED, effect="NoSchedule"))
+    for taint in taints:
+        tolerated = any(_tolerates(one, taint) for one in spec.tolerations or ())
+        if taint.effect != "PreferNoSchedule" and not tolerated:
+            yield taint
 
 
 def _affinity_allows(node: Node, spec: PodSpec) -> bool:
     required = spec.affinity.node_affinity.required if spec.affinity and spec.affinity.node_affinity else None
-    if required is None:
-        return True
+    return required is None or matches_terms(node, required)
+
+
+def matches_terms(node: Node, required: NodeSelector) -> bool:
+    """Whether a node fulfils one of the terms: the rule of pods' node affinity, and of volumes'."""
     names = {"metadata.name": node.metadata.name}
     return any(
         all(_holds(one, node.metadata.labels) for one in term.match_expressions or ())

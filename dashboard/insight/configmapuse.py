@@ -6,17 +6,20 @@ ConfigMap, but never one mounted by subPath (kubernetes.io/docs/concepts/configu
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from dashboard.kinds.base import Ref
-from dashboard.kinds.podspec import Container, PodSpec, Volume
+from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.uses import Mention, Mount, mentions
 
 from .impact import Effect
 from .protocols import Objects
+from .relations import pod_spec
 from .words import bold, parts
 
 Way = Literal["env", "envFrom", "volume", "subPath"]
@@ -33,11 +36,13 @@ _ENDED = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One way in which a pod spec uses it. ``keys`` None: all of them. ``needed``: no container starts without."""
+    """One way in which a pod spec uses it. ``keys`` None: all of them. ``needed`` are those without which no container
+    starts.
+    """
 
     way: Way
     keys: frozenset[str] | None
-    needed: bool
+    needed: frozenset[str] = frozenset()
 
     def concerns(self, keys: Collection[str]) -> bool:
         return self.keys is None or not self.keys.isdisjoint(keys)
@@ -75,7 +80,8 @@ def consumers(objects: Objects, namespace: str, name: str) -> tuple[Consumer, ..
         for each in objects.all(kind_plural, namespace):
             if _belongs(each):
                 continue
-            if uses := spec_uses(_pod_spec(kind_plural, each), name):
+            spec = pod_spec(kind_plural, each)
+            if spec is not None and (uses := spec_uses(spec, name)):
                 ref = Ref(kind_name, namespace, each.metadata.name, kind_plural)
                 found.append(Consumer(ref, uses))
     return tuple(found)
@@ -124,10 +130,7 @@ def change_effects(
     keys = {*written, *removed}
     effects = []
     for consumer in consumers(objects, namespace, name):
-        broken = sorted(
-            key for key in removed
-            if any(use.needed and use.keys is not None and key in use.keys for use in consumer.uses)
-        )  # fmt: skip
+        broken = sorted(key for key in removed if any(key in use.needed for use in consumer.uses))
         effects.append(_effect(consumer, keys, broken))
     if not effects:
         effects = [Effect("info", "info", parts("No pod and no workload here uses this ConfigMap"))]
@@ -182,49 +185,29 @@ def _belongs(obj: Any) -> bool:
     return controller is not None and controller.kind in _KINDS.values()
 
 
-def _pod_spec(kind_plural: str, obj: Any) -> PodSpec:
-    found: PodSpec
-    if kind_plural == "pods":
-        found = obj.spec
-    elif kind_plural == "cronjobs":
-        found = obj.spec.job_template.spec.template.spec
-    else:
-        found = obj.spec.template.spec
-    return found
-
-
 def _uses(spec: PodSpec, name: str) -> Iterator[Use]:
-    containers = (*(spec.init_containers or ()), *(spec.containers or ()), *(spec.ephemeral_containers or ()))
-    for container in containers:
-        yield from _environment(container, name)
-    for volume in spec.volumes or ():
-        for keys, needed in _files(volume, name):
-            mounts = [
-                mount for container in containers for mount in container.volume_mounts or ()
-                if mount.name == volume.name
-            ]  # fmt: skip
-            for partial in sorted({bool(mount.sub_path or mount.sub_path_expr) for mount in mounts}):
-                yield Use("subPath" if partial else "volume", keys, needed)
-
-
-def _environment(container: Container, name: str) -> Iterator[Use]:
-    for variable in container.env or ():
-        source = variable.value_from
-        if source is None:
+    for mention in mentions(spec):
+        if (mention.kind, mention.name) != ("ConfigMap", name):
             continue
-        ref = source.config_map_key_ref
-        if ref is not None and ref.name == name:
-            yield Use("env", frozenset({ref.key}), not ref.optional)
-    for every in container.env_from or ():
-        whole = every.config_map_ref
-        if whole is not None and whole.name == name:
-            yield Use("envFrom", None, not whole.optional)
+        needed = (mention.keys or frozenset()) if mention.needed else frozenset()
+        if mention.how in ("env", "envFrom"):
+            yield Use("env" if mention.how == "env" else "envFrom", mention.keys, needed)
+        for mount in sorted(mention.mounts, key=lambda mount: mount.partial):
+            if mount.partial:
+                yield Use("subPath", _behind(mount, mention), needed)
+            else:
+                yield Use("volume", mention.keys, needed)
 
 
-def _files(volume: Volume, name: str) -> Iterator[tuple[frozenset[str] | None, bool]]:
-    """(keys, whether they must be there) of each time that a volume holds it."""
-    projected = (volume.projected.sources or ()) if volume.projected else ()
-    for source in (volume.config_map, *(each.config_map for each in projected)):
-        if source is not None and source.name == name:
-            keys = frozenset(item.key for item in source.items) if source.items else None
-            yield keys, not source.optional
+def _behind(mount: Mount, mention: Mention) -> frozenset[str] | None:
+    """The keys whose files a mount by subPath shows: the file of that name, or all in the folder of that name."""
+    if mount.expression:
+        return mention.keys  # made of variables that only the container knows
+    path = posixpath.normpath(mount.sub_path)
+    if mention.items is None:
+        return frozenset({path})
+    return frozenset(
+        key
+        for key, file in mention.items
+        if (at := posixpath.normpath(file)) == path or at.startswith(f"{path}/")
+    )

@@ -38,6 +38,11 @@ def budgets_over(objects: Objects, pod: Pod) -> tuple[PodDisruptionBudget, ...]:
     )
 
 
+def asks_budgets(pod: Pod) -> bool:
+    """Whether an eviction asks the budgets over a pod: canIgnorePDB of eviction.go, turned about."""
+    return pod.status.phase not in ("Pending", "Succeeded", "Failed") and not pod.metadata.deletion_timestamp
+
+
 def deletion_impact(
     objects: Objects, pod: Pod, now: datetime, *, evict: bool, grace: int | None
 ) -> DeletionImpact:
@@ -169,6 +174,8 @@ class _Deletion:
                 f"It is evicted: the budget is asked, and may refuse. Now {numbers}, so "
                 f"{plural(status.disruptions_allowed, 'pod')} may go. A plain deletion would not ask."
             )
+            if not asks_budgets(self.pod):
+                text = f"It is evicted, but no budget is asked: {self._why_not_asked()}."
             yield Notice("info", f"PodDisruptionBudget {name} covers it", text, ref, "Look at the budget")
         if not budgets and self.evict:
             text = "Your account may not list budgets, so it is evicted: if one covers it, that is asked."
@@ -182,6 +189,11 @@ class _Deletion:
         elif self.grace == 0:
             text = "Only for a pod whose node is gone or hangs. What it was doing is not finished."
             yield Notice("warn", "Without time to finish", text)
+
+    def _why_not_asked(self) -> str:
+        if self.pod.metadata.deletion_timestamp is not None:
+            return "it is being deleted already"
+        return "it has ended" if self.over else "it does not run yet, so it is not among those that must stay"
 
 
 def replacement_of(objects: Objects, namespace: str, controller: str, since: datetime) -> Pod | None:

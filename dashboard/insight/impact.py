@@ -24,7 +24,7 @@ from dashboard.kinds.services import Service
 
 from .capacity import Headroom, Room, in_words, pod_amounts, quota_headroom, room_on_nodes
 from .protocols import Objects
-from .rules.network import routes
+from .rules.ingresses import routes
 from .survey import Survey
 from .words import Parts, bold, parts
 

@@ -14,3 +14,6 @@ class Objects(Protocol):
 
     def get(self, plural: str, namespace: str, name: str) -> Any | None:
         """One object; the namespace is "" for kinds that have none."""
+
+    def reads(self, plural: str, namespace: str = "") -> bool:
+        """Whether all objects of a kind in a namespace are known, so that one that is not here does not exist."""

@@ -1,109 +1,239 @@
 """What an object names or acts on, and how: the public contract's relations.
 
-What uses an object is told by asking every other what it uses: slower than an index, and never at odds with it.
+- ``named`` is what an object's own fields name: it changes only with the object, so an index can hold it the other
+  way round (``usedby.py``).
+- What a selector chooses among others, and the EndpointSlices labelled for a Service, depend on those others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from dashboard.kinds import KINDS, by_kind
+from dashboard.kinds import by_kind
 from dashboard.kinds.base import Ref
-from dashboard.kinds.selectors import Selector, from_label_selector, from_labels
+from dashboard.kinds.podspec import NodeSelector, PodSpec
+from dashboard.kinds.selectors import NOTHING, Selector, SelectorError, from_label_selector, from_labels
 from dashboard.kinds.uses import pod_spec_uses
 
 from .protocols import Objects
 
 Relations = dict[Ref, tuple[str, ...]]
+Named = Iterator[tuple[Ref, str]]
 
 TEMPLATES = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets", "jobs"})
+HOSTNAME = "kubernetes.io/hostname"
 
 
 def uses(objects: Objects, plural: str, obj: Any) -> Relations:
     """What an object uses, with the ways in the contract's words, each once and in order of mention."""
-    found: dict[Ref, dict[str, None]] = {}
-    for ref, how in _mentions(objects, plural, obj):
-        if ref.name:
-            found.setdefault(ref, {})[how] = None
-    return {ref: tuple(ways) for ref, ways in found.items()}
+    return _gathered([*_named(plural, obj), *_chosen(objects, plural, obj)])
 
 
-def used_by(objects: Objects, plural: str, obj: Any) -> Relations:
-    """What uses an object, and how."""
-    wanted = _ref(KINDS[plural].kind, obj.metadata.namespace, obj.metadata.name)
-    found: Relations = {}
-    for other_plural, kind in KINDS.items():
-        # Only Nodes, volumes and the like are used from every namespace.
-        namespace = obj.metadata.namespace if kind.gvr.namespaced and obj.metadata.namespace else None
-        for other in objects.all(other_plural, namespace):
-            if ways := uses(objects, other_plural, other).get(wanted):
-                found[_ref(kind.kind, other.metadata.namespace, other.metadata.name)] = ways
-    return found
+def named(plural: str, obj: Any) -> Relations:
+    """What an object's own fields name, whatever else there is."""
+    return _gathered(_named(plural, obj))
 
 
-def _ref(kind: str, namespace: str, name: str) -> Ref:
+def reference(kind: str, namespace: str, name: str, api_version: str = "") -> Ref:
+    """A reference from an object of a namespace. ``api_version`` keeps a custom kind apart from ours of that name."""
     known = by_kind(kind)
+    if known is not None and api_version and known.gvr.group != _group(api_version):
+        known = None
     if known is not None and not known.gvr.namespaced:
         namespace = ""
     return Ref(kind, namespace, name, known.plural if known else "")
 
 
-def _mentions(objects: Objects, plural: str, obj: Any) -> Iterator[tuple[Ref, str]]:
+def pod_spec(plural: str, obj: Any) -> PodSpec | None:
+    """The pod spec of a pod or of a workload's template; None for other kinds."""
+    spec: PodSpec | None = None
+    if plural == "pods":
+        spec = obj.spec
+    elif plural in TEMPLATES:
+        spec = obj.spec.template.spec
+    elif plural == "cronjobs":
+        spec = obj.spec.job_template.spec.template.spec
+    return spec
+
+
+def pod_labels(plural: str, obj: Any) -> dict[str, str] | None:
+    """The labels of a pod, or of the pods that a workload makes; None for other kinds."""
+    labels: dict[str, str] | None = None
+    if plural == "pods":
+        labels = obj.metadata.labels
+    elif plural in TEMPLATES:
+        labels = obj.spec.template.metadata.labels or {}
+    elif plural == "cronjobs":
+        labels = obj.spec.job_template.spec.template.metadata.labels or {}
+    return labels
+
+
+def _services_pods(service: Any) -> Selector:
+    return NOTHING if service.spec.type == "ExternalName" else from_labels(service.spec.selector)
+
+
+# Kinds that select pods of their namespace: the word for it, and by which selector.
+SELECTING: dict[str, tuple[str, Callable[[Any], Selector]]] = {
+    "services": ("selects", _services_pods),
+    "poddisruptionbudgets": ("protects", lambda budget: from_label_selector(budget.spec.selector)),
+    "networkpolicies": ("selects", lambda policy: from_label_selector(policy.spec.pod_selector)),
+}
+
+_PODS_OF = TEMPLATES | {"pods", "cronjobs"}
+# By the kind of an object: which kinds, as a rule, use such objects. Owners may be of any kind besides.
+USERS: dict[str, frozenset[str]] = {
+    "configmaps": _PODS_OF,
+    "secrets": _PODS_OF | {"ingresses", "serviceaccounts", "persistentvolumes"},
+    "persistentvolumeclaims": _PODS_OF | {"persistentvolumes"},
+    "persistentvolumes": frozenset({"persistentvolumeclaims"}),
+    "storageclasses": frozenset({"persistentvolumeclaims", "persistentvolumes"}),
+    "serviceaccounts": _PODS_OF | {"rolebindings", "clusterrolebindings"},
+    "priorityclasses": _PODS_OF,
+    "nodes": frozenset({"pods", "persistentvolumes"}),
+    "pods": frozenset({*SELECTING, "endpointslices"}),
+    "endpointslices": frozenset({"services"}),
+    "services": frozenset({"ingresses", "endpointslices"}),
+    "ingressclasses": frozenset({"ingresses"}),
+    "roles": frozenset({"rolebindings"}),
+    "clusterroles": frozenset({"rolebindings", "clusterrolebindings"}),
+    "deployments": frozenset({"horizontalpodautoscalers", "replicasets"}),
+    "statefulsets": frozenset({"horizontalpodautoscalers", "pods"}),
+    "replicasets": frozenset({"horizontalpodautoscalers", "pods"}),
+    "daemonsets": frozenset({"pods"}),
+    "jobs": frozenset({"pods"}),
+    "cronjobs": frozenset({"jobs"}),
+}
+
+
+def selector_of(plural: str, obj: Any) -> Selector:
+    """The selector by which an object of a ``SELECTING`` kind finds pods; one that cannot be read finds none."""
+    try:
+        return SELECTING[plural][1](obj)
+    except SelectorError:
+        return NOTHING
+
+
+def _gathered(mentions: Iterable[tuple[Ref, str]]) -> Relations:
+    found: dict[Ref, dict[str, None]] = {}
+    for ref, how in mentions:
+        if ref.name:
+            found.setdefault(ref, {})[how] = None
+    return {ref: tuple(ways) for ref, ways in found.items()}
+
+
+def _group(api_version: str) -> str:
+    group, slash, _ = api_version.partition("/")
+    return group if slash else ""
+
+
+def _chosen(objects: Objects, plural: str, obj: Any) -> Named:
     namespace = obj.metadata.namespace
-    for owner in obj.metadata.owner_references or ():
-        yield _ref(owner.kind, namespace, owner.name), "owner"
+    if plural in SELECTING:
+        how, selector = SELECTING[plural][0], selector_of(plural, obj)
+        for pod in [] if selector.nothing else objects.all("pods", namespace):
+            if selector.matches(pod.metadata.labels):
+                yield reference("Pod", namespace, pod.metadata.name), how
+    if plural == "services":
+        for one in objects.all("endpointslices", namespace):
+            if one.service == obj.metadata.name:
+                yield reference("EndpointSlice", namespace, one.metadata.name), "endpoint"
+
+
+def _named(plural: str, obj: Any) -> Named:
+    meta = obj.metadata
+    for owner in meta.owner_references or ():
+        yield reference(owner.kind, meta.namespace, owner.name, owner.api_version), "owner"
     spec = pod_spec(plural, obj)
     if spec is not None:
-        name = obj.metadata.name if plural == "pods" else ""
-        for (kind, used), ways in pod_spec_uses(spec, name).items():
-            for way in ways:
-                yield _ref(kind, namespace, used), way
-        yield _ref("ServiceAccount", namespace, spec.service_account_name), "serviceAccount"
-        if plural == "pods":
-            yield _ref("Node", "", spec.node_name), "runsOn"
-    match plural:
-        case "services":
-            yield from _selected(objects, namespace, from_labels(obj.spec.selector), "selects")
-        case "poddisruptionbudgets":
-            yield from _selected(objects, namespace, from_label_selector(obj.spec.selector), "protects")
-        case "endpointslices":
-            for endpoint in obj.endpoints or ():
-                if endpoint.target_ref is not None:
-                    yield _ref(endpoint.target_ref.kind, namespace, endpoint.target_ref.name), "endpoint"
-        case "horizontalpodautoscalers":
-            target = obj.spec.scale_target_ref
-            yield _ref(target.kind, namespace, target.name), "scales"
-        case "ingresses":
-            for backend in _backends(obj):
-                yield _ref("Service", namespace, backend), "backend"
-            for tls in obj.spec.tls or ():
-                yield _ref("Secret", namespace, tls.secret_name), "tls"
-        case "persistentvolumeclaims":
-            yield _ref("PersistentVolume", "", obj.spec.volume_name), "bound"
+        yield from _by_pod_spec(spec, meta.namespace, meta.name if plural == "pods" else "")
+    reader = _READERS.get(plural)
+    if reader is not None:
+        yield from reader(obj, meta.namespace)
 
 
-def pod_spec(plural: str, obj: Any) -> Any | None:
-    """The pod spec of a pod or of a workload's template; None for other kinds."""
-    if plural == "pods":
-        return obj.spec
-    if plural in TEMPLATES:
-        return obj.spec.template.spec
-    if plural == "cronjobs":
-        return obj.spec.job_template.spec.template.spec
-    return None
+def _by_pod_spec(spec: PodSpec, namespace: str, pod_name: str) -> Named:
+    for (kind, used), ways in pod_spec_uses(spec, pod_name).items():
+        ref = reference(kind, namespace, used)
+        for way in ways:
+            yield ref, way
+    yield reference("ServiceAccount", namespace, spec.service_account_name), "serviceAccount"
+    yield reference("PriorityClass", "", spec.priority_class_name), "class"
+    if pod_name:
+        yield reference("Node", "", spec.node_name), "runsOn"
 
 
-def _selected(objects: Objects, namespace: str, selector: Selector, how: str) -> Iterator[tuple[Ref, str]]:
-    for pod in objects.all("pods", namespace):
-        if selector.matches(pod.metadata.labels or {}):
-            yield _ref("Pod", namespace, pod.metadata.name), how
+def _endpointslice(one: Any, namespace: str) -> Named:
+    for endpoint in one.endpoints or ():
+        target = endpoint.target_ref
+        if target is not None:
+            yield reference(target.kind, target.namespace or namespace, target.name), "endpoint"
 
 
-def _backends(ingress: Any) -> Iterable[str]:
+def _autoscaler(autoscaler: Any, namespace: str) -> Named:
+    target = autoscaler.spec.scale_target_ref
+    yield reference(target.kind, namespace, target.name, target.api_version), "scales"
+
+
+def _ingress(ingress: Any, namespace: str) -> Named:
     backends = [ingress.spec.default_backend]
     for rule in ingress.spec.rules or ():
         backends += [path.backend for path in (rule.http.paths if rule.http else None) or ()]
-    return [
-        backend.service.name for backend in backends if backend is not None and backend.service is not None
-    ]
+    for backend in backends:
+        if backend is not None and backend.service is not None:
+            yield reference("Service", namespace, backend.service.name), "backend"
+        if backend is not None and backend.resource is not None:
+            yield reference(backend.resource.kind, namespace, backend.resource.name), "backend"
+    for tls in ingress.spec.tls or ():
+        yield reference("Secret", namespace, tls.secret_name), "tls"
+    yield reference("IngressClass", "", ingress.spec.ingress_class_name or ""), "class"
+
+
+def _claim(claim: Any, namespace: str) -> Named:
+    yield reference("PersistentVolume", "", claim.spec.volume_name), "bound"
+    yield reference("StorageClass", "", claim.storage_class), "class"
+
+
+def _volume(volume: Any, _: str) -> Named:
+    claim = volume.spec.claim_ref
+    if claim is not None:
+        yield reference("PersistentVolumeClaim", claim.namespace, claim.name), "bound"
+    yield reference("StorageClass", "", volume.storage_class), "class"
+    for secret in volume.spec.csi.secrets if volume.spec.csi else ():
+        yield reference("Secret", secret.namespace, secret.name), "csi"
+    for node in _nodes(volume.spec.node_affinity.required if volume.spec.node_affinity else None):
+        yield reference("Node", "", node), "runsOn"
+
+
+def _nodes(selector: NodeSelector | None) -> Iterator[str]:
+    """The nodes that a local volume names as its place."""
+    for term in (selector.node_selector_terms or ()) if selector else ():
+        for wanted in (*(term.match_expressions or ()), *(term.match_fields or ())):
+            if wanted.key in (HOSTNAME, "metadata.name") and wanted.operator == "In":
+                yield from wanted.values or ()
+
+
+def _account(account: Any, namespace: str) -> Named:
+    for secret in account.secrets or ():
+        yield reference("Secret", namespace, secret.name), "serviceAccount"
+    for secret in account.image_pull_secrets or ():
+        yield reference("Secret", namespace, secret.name), "imagePullSecret"
+
+
+def _binding(binding: Any, namespace: str) -> Named:
+    yield reference(binding.role_ref.kind, namespace, binding.role_ref.name), "grants"
+    for subject in binding.subjects or ():
+        if subject.kind == "ServiceAccount":
+            yield reference("ServiceAccount", subject.namespace or namespace, subject.name), "serviceAccount"
+
+
+_READERS: dict[str, Callable[[Any, str], Named]] = {
+    "endpointslices": _endpointslice,
+    "horizontalpodautoscalers": _autoscaler,
+    "ingresses": _ingress,
+    "persistentvolumeclaims": _claim,
+    "persistentvolumes": _volume,
+    "serviceaccounts": _account,
+    "rolebindings": _binding,
+    "clusterrolebindings": _binding,
+}

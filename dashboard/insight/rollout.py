@@ -22,8 +22,7 @@ from dashboard.kinds.rows import natural, plural, shorten
 from dashboard.kinds.statefulsets import StatefulSet
 
 from .protocols import Objects
-from .rules.pods import pod_trouble
-from .survey import is_ready
+from .survey import is_ready, trouble_alone
 from .words import text_of
 
 RolloutState = Literal["done", "progressing", "stuck", "failed", "paused"]
@@ -172,9 +171,9 @@ def _hangs(deployment: Deployment, fresh: Sequence[Pod], now: datetime) -> str:
 
 def _stuck_pod(fresh: Iterable[Pod], now: datetime) -> str:
     for pod in fresh:
-        trouble = pod_trouble(pod, now)
+        trouble = trouble_alone(pod, now)
         if trouble is not None and (trouble.severity == "bad" or trouble.rule == "pod-unschedulable"):
-            return f"Pod {pod.metadata.name} {trouble.one}{text_of(trouble.rest)}. {trouble.next_step}"
+            return f"Pod {pod.metadata.name} {trouble.one}{text_of(trouble.rest)}. {trouble.step.text}"
     return ""
 
 

@@ -6,12 +6,13 @@ Secret, but never one mounted by subPath (kubernetes.io/docs/concepts/configurat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from dashboard.kinds.base import Ref
-from dashboard.kinds.podspec import Container, PodSpec, SecretSource, Volume
+from dashboard.kinds.podspec import PodSpec
+from dashboard.kinds.uses import Mount, mentions
 
 from .protocols import Objects
 
@@ -127,60 +128,24 @@ def _ingresses(objects: Objects, namespace: str, name: str) -> Iterator[Consumer
 
 
 def _uses(spec: PodSpec, name: str, key: str) -> Iterator[Use]:
-    containers = (*(spec.init_containers or ()), *(spec.containers or ()), *(spec.ephemeral_containers or ()))
-    for container in containers:
-        yield from _environment(container, name, key)
-    for volume in spec.volumes or ():
-        for how, paths in _files(volume, name, key):
-            yield from _mounts(containers, volume.name, how, paths)
-    if any(reference.name == name for reference in spec.image_pull_secrets or ()):
-        yield Use("imagePullSecret", "")
+    for mention in mentions(spec):
+        if (mention.kind, mention.name) != ("Secret", name):
+            continue
+        if mention.how == "imagePullSecret":
+            yield Use("imagePullSecret", "")
+        elif mention.at_mount:
+            yield from (Use("csi", mount.path) for mount in mention.mounts)
+        elif mention.how == "env" or mention.how == "envFrom":
+            yield from (Use(mention.how, variable) for variable in mention.places(key))
+        elif files := frozenset(mention.places(key)):
+            how: How = "projected" if mention.how == "projected" else "volume"
+            for mount in mention.mounts:
+                yield from _seen(mount, how, files)
 
 
-def _environment(container: Container, name: str, key: str) -> Iterator[Use]:
-    for variable in container.env or ():
-        source = variable.value_from.secret_key_ref if variable.value_from else None
-        if source is not None and (source.name, source.key) == (name, key):
-            yield Use("env", variable.name)
-    for every in container.env_from or ():
-        if every.secret_ref is not None and every.secret_ref.name == name:
-            yield Use("envFrom", f"{every.prefix}{key}")
-
-
-def _files(volume: Volume, name: str, key: str) -> Iterator[tuple[How, frozenset[str]]]:
-    """How a volume holds the key, and under which paths in it."""
-    own = volume.secret
-    if own is not None and own.secret_name == name and (paths := _paths(own, key)):
-        yield "volume", paths
-    for source in (volume.projected.sources or ()) if volume.projected else ():
-        if source.secret is not None and source.secret.name == name and (paths := _paths(source.secret, key)):
-            yield "projected", paths
-    published = volume.csi.node_publish_secret_ref if volume.csi else None
-    if published is not None and published.name == name:
-        yield "csi", frozenset()
-    older = (volume.cephfs, volume.rbd, volume.iscsi, volume.flex_volume, volume.scale_io, volume.storageos)
-    names = [each.secret_ref.name for each in older if each is not None and each.secret_ref is not None]
-    if name in names or (volume.azure_file is not None and volume.azure_file.secret_name == name):
-        yield "csi", frozenset()  # read, like a CSI driver's, when the volume is mounted
-
-
-def _paths(source: SecretSource, key: str) -> frozenset[str]:
-    if not source.items:
-        return frozenset({key})
-    return frozenset(item.path for item in source.items if item.key == key)
-
-
-def _mounts(containers: Iterable[Container], volume: str, how: How, paths: frozenset[str]) -> Iterator[Use]:
-    for container in containers:
-        for mount in container.volume_mounts or ():
-            if mount.name != volume:
-                continue
-            if how == "csi":
-                yield Use("csi", mount.mount_path)
-            elif mount.sub_path_expr or mount.sub_path:
-                # An expression is only known in the running pod: it may name this key.
-                if mount.sub_path_expr or mount.sub_path in paths:
-                    yield Use("subPath", mount.mount_path)
-            else:
-                for path in sorted(paths):
-                    yield Use(how, f"{mount.mount_path.rstrip('/')}/{path}")
+def _seen(mount: Mount, how: How, files: frozenset[str]) -> Iterator[Use]:
+    if not mount.partial:
+        yield from (Use(how, f"{mount.path.rstrip('/')}/{file}") for file in sorted(files))
+    elif mount.expression or mount.sub_path in files:
+        # An expression is only known in the running pod: it may name this key.
+        yield Use("subPath", mount.path)

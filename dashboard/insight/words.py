@@ -28,3 +28,11 @@ def parts(*pieces: str | Part) -> Parts:
 def text_of(pieces: Parts) -> str:
     """The sentence without its markup."""
     return "".join(text for text, _ in pieces)
+
+
+def unled(pieces: Parts) -> Parts:
+    """Parts without the colon that they begin with, for another place in a sentence."""
+    if not pieces:
+        return pieces
+    (text, style), *others = pieces
+    return parts((text.removeprefix(": "), style), *others)

@@ -19,6 +19,9 @@ from .meta import Object
 _BESIDES = frozenset(
     {"metadata.resourceVersion", "metadata.generation", "metadata.uid", "status.observedGeneration"}
 )
+# When a condition last turned, beside the turn itself; and readings, which are numbers for a chart.
+_BESIDES_ENDS = (".lastTransitionTime", ".lastUpdateTime", ".lastProbeTime")
+_BESIDES_STARTS = ("status.currentMetrics",)
 _NAMED_BY = (
     "name",
     "type",
@@ -33,7 +36,11 @@ FieldChange = tuple[str, str, str]  # path, before, after; "" where the field is
 
 def field_changes(old: Object, new: Object) -> list[FieldChange]:
     """The fields that differ, in the order of the structs; a list's elements go by name where they have one."""
-    return [change for change in _compare("", old, new) if change[0] not in _BESIDES]
+    return [change for change in _compare("", old, new) if _tells(change[0])]
+
+
+def _tells(path: str) -> bool:
+    return not (path in _BESIDES or path.endswith(_BESIDES_ENDS) or path.startswith(_BESIDES_STARTS))
 
 
 def _compare(path: str, old: Any, new: Any) -> Iterator[FieldChange]:

@@ -9,9 +9,39 @@ import msgspec
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import link, page
 from .meta import Object, ObjectReference, Struct
-from .podspec import CSISource, NodeSelector, Present
+from .podspec import NodeSelector, Present
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
 from .volumes import MODES_HELP, StorageMeta, access_modes, size_key, storage_class
+
+
+class SecretReference(Struct, frozen=True, gc=False):
+    """A Secret of any namespace."""
+
+    namespace: str = ""
+    name: str = ""
+
+
+class VolumeDriver(Struct, frozen=True, gc=False):
+    """The CSI driver that keeps the volume, and the Secrets with which it signs in."""
+
+    driver: str = ""
+    controller_publish_secret_ref: SecretReference | None = None
+    node_stage_secret_ref: SecretReference | None = None
+    node_publish_secret_ref: SecretReference | None = None
+    controller_expand_secret_ref: SecretReference | None = None
+    node_expand_secret_ref: SecretReference | None = None
+
+    @property
+    def secrets(self) -> tuple[SecretReference, ...]:
+        """The Secrets, each once."""
+        refs = (
+            self.controller_publish_secret_ref,
+            self.node_stage_secret_ref,
+            self.node_publish_secret_ref,
+            self.controller_expand_secret_ref,
+            self.node_expand_secret_ref,
+        )
+        return tuple(dict.fromkeys(ref for ref in refs if ref is not None))
 
 
 class VolumeNodeAffinity(Struct, frozen=True, gc=False):
@@ -30,7 +60,7 @@ class VolumeSpec(Struct, frozen=True, gc=False):
     storage_class_name: str = ""
     volume_attributes_class_name: str | None = None
     volume_mode: str | None = None
-    csi: CSISource | None = None
+    csi: VolumeDriver | None = None
     host_path: Present | None = None
     on_disk: Present | None = msgspec.field(name="local", default=None)
     node_affinity: VolumeNodeAffinity | None = None

@@ -226,6 +226,7 @@ class Volume(Struct, frozen=True, gc=False):
     csi: CSISource | None = None
     azure_file: AzureFile | None = None
     cephfs: SecretRefSource | None = None
+    cinder: SecretRefSource | None = None
     rbd: SecretRefSource | None = None
     iscsi: SecretRefSource | None = None
     flex_volume: SecretRefSource | None = None
@@ -236,7 +237,6 @@ class Volume(Struct, frozen=True, gc=False):
     nfs: Present | None = None
     fc: Present | None = None
     glusterfs: Present | None = None
-    cinder: Present | None = None
     quobyte: Present | None = None
     azure_disk: Present | None = None
     vsphere_volume: Present | None = None
@@ -398,6 +398,7 @@ class PodSpec(Struct, frozen=True, gc=False):
     tolerations: SharedTolerations = None
     overhead: SharedDict | None = None
     restart_policy: Word = "Always"
+    scheduler_name: Word = ""
     priority_class_name: Word = ""
     priority: int | None = None
     termination_grace_period_seconds: int | None = None

@@ -75,7 +75,7 @@ def unschedulable(condition: ObjectCondition | None) -> str:
 # How the scheduler's causes start, and how they read in plain words.
 _CAUSES = {
     "node(s) had untolerated taint": "taints it does not tolerate",
-    "node(s) didn't match Pod's node affinity/selector": "labels it does not ask for",
+    "node(s) didn't match Pod's node affinity/selector": "labels other than it asks for",
     "node(s) didn't match pod anti-affinity": "pods it must stay apart from",
     "node(s) didn't match pod topology spread": "too many of its kind already",
     "node(s) didn't satisfy existing pods anti-affinity": "pods that stay apart from it",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from dashboard.cache.cluster import ClusterCache
+from dashboard.cache.store import Delta
 from dashboard.insight import Finding, findings
+from dashboard.insight.relations import Relations
+from dashboard.insight.usedby import SOURCES, Users, used_by
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Row
 from dashboard.kinds.rows import shorten
@@ -20,11 +25,12 @@ Namespaces = frozenset[str] | None  # None: every namespace
 
 
 # A Service or an Ingress says nothing of itself: how it is, only the objects behind it tell.
-JUDGED_BY = {
-    "services": frozenset({"services", "pods", "endpointslices", "deployments", "replicasets"}),
-    "ingresses": frozenset({"ingresses", "services", "pods", "endpointslices", "deployments", "replicasets"}),
-}
+_BEHIND = frozenset(
+    {"services", "pods", "endpointslices", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs"}
+)
+JUDGED_BY = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses", "ingressclasses"}}
 JUDGE_SECONDS = 1.0
+SLICE = 200  # objects read for their relations at a time: some 10 ms
 
 
 class Reader:
@@ -34,6 +40,8 @@ class Reader:
         self.cache = cache
         self._rows: dict[str, dict[str, tuple[Any, Row]]] = {}
         self._judged: tuple[float, dict[tuple[str, str, str], Finding]] = (0.0, {})
+        self._users: Users | None = None
+        self._unread: list[tuple[str, str, str]] = []  # plural, namespace, name
 
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
         """Every cached object of a kind, in one namespace or in all; empty for a kind that is not watched."""
@@ -41,6 +49,49 @@ class Reader:
 
     def get(self, plural: str, namespace: str, name: str) -> Any | None:
         return self.cache.store(plural).get(namespace, name)
+
+    def reads(self, plural: str, namespace: str = "") -> bool:
+        """Whether all objects of a kind in a namespace are in the cache, be they as they were before the connection
+        was lost.
+        """
+        if plural not in KINDS or self.cache.denied(plural) is not None:
+            return False
+        scopes = self.cache.scopes(plural)
+        if self.cache.status(plural).state == "live":
+            return scopes is None or namespace in scopes
+        return scopes is None and len(self.cache.store(plural)) > 0
+
+    async def know_users(self) -> None:
+        """Reads who uses what from everything cached, before it is first asked for: some objects at a time, so that
+        nobody else waits. From then on changes alone keep it right.
+        """
+        self._follow()
+        while self._unread:
+            self._read_some(SLICE)
+            await asyncio.sleep(0)
+
+    def used_by(self, plural: str, obj: Any) -> Relations:
+        """What uses an object, of all that is cached, whoever may see it."""
+        users = self._follow()
+        self._read_some(len(self._unread))
+        return used_by(self, users, plural, obj)
+
+    def _follow(self) -> Users:
+        if self._users is None:
+            self._users = Users()
+            for plural in SOURCES:
+                store = self.cache.store(plural)
+                store.subscribe(partial(_tell, self._users, plural))
+                self._unread += [(plural, *key_of(obj)) for obj in store.values(None)]
+        return self._users
+
+    def _read_some(self, count: int) -> None:
+        users = self._follow()
+        for _ in range(min(count, len(self._unread))):
+            plural, namespace, name = self._unread.pop()
+            # As it is now: it may have changed or gone since it was noted.
+            if (obj := self.get(plural, namespace, name)) is not None:
+                users.change(plural, None, obj)
 
     def row(self, plural: str, obj: Any) -> Row:
         """The object's row; the same object gives the same row object, so that identity tells of change."""
@@ -73,13 +124,14 @@ class Reader:
             return row
         # The row names the object already.
         said = "".join(text for text, _ in finding.text[1:]).strip().removeprefix(f"in {row.namespace} ")
-        reason = shorten(said, 160)
-        return msgspec.structs.replace(row, state=finding.severity, reason=reason)
+        state = row.state if finding.severity == "note" else finding.severity
+        return msgspec.structs.replace(row, state=state, reason=shorten(said, 160))
 
     def _findings(self, plural: str) -> dict[tuple[str, str, str], Finding]:
-        """What is wrong, by object; nothing while the kinds behind it have not all been listed."""
-        if any(self.cache.status(needed).state != "live" for needed in JUDGED_BY[plural]):
-            return {}
+        """What is wrong, by object; nothing while the kinds behind it have not all been listed, or refused."""
+        for needed in JUDGED_BY[plural]:
+            if self.cache.status(needed).state != "live" and self.cache.denied(needed) is None:
+                return {}
         made, kept = self._judged
         if time.monotonic() - made > JUDGE_SECONDS:
             found = findings(self, datetime.now(UTC))
@@ -95,3 +147,12 @@ class Reader:
         present = {obj.metadata.uid for obj in self.cache.store(plural).values(None)}
         rows = self._rows[plural]
         self._rows[plural] = {uid: kept for uid, kept in rows.items() if uid in present}
+
+
+def key_of(obj: Any) -> tuple[str, str]:
+    return obj.metadata.namespace, obj.metadata.name
+
+
+def _tell(users: Users, plural: str, deltas: Sequence[Delta[Any]]) -> None:
+    for delta in deltas:
+        users.change(plural, delta.old, delta.new)

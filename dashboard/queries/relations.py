@@ -1,14 +1,17 @@
-"""Owners, children and pods of an object, out of the cache."""
+"""What an object is connected to, out of the cache: owners, children, pods, and all that it uses and is used by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from dashboard.insight.relations import USERS, Relations, named, uses
 from dashboard.kinds import KINDS, by_kind
 from dashboard.kinds.base import Ref, Row
 from dashboard.kinds.selectors import from_labels
 
+from .access import Visible
 from .reader import Reader
 
 # Which kinds a controller makes objects of; the pods of a Deployment belong to its ReplicaSets.
@@ -81,3 +84,48 @@ def pods_of(reader: Reader, plural: str, obj: Any) -> Sequence[Any]:
     if plural == "deployments":
         return [pod for made in owned(reader, "replicasets", obj) for pod in owned(reader, "pods", made)]
     return list(owned(reader, "pods", obj))
+
+
+@dataclass(frozen=True)
+class Related:
+    """What an object uses and what uses it, as far as the user may see. ``hidden``: kinds that use such objects and
+    of which the user may not list all, so that more may use it.
+    """
+
+    uses: Relations
+    used_by: Relations
+    hidden: tuple[str, ...]
+
+
+def related(reader: Reader, visible: Mapping[str, Visible], plural: str, obj: Any) -> Related:
+    """What the object's own fields name is told to whoever reads the object; all else only where the user may list it."""
+    own = named(plural, obj)
+    sees = Sight(visible)
+    return Related(
+        {ref: ways for ref, ways in uses(reader, plural, obj).items() if ref in own or sees.ref(ref)},
+        {ref: ways for ref, ways in reader.used_by(plural, obj).items() if sees.ref(ref)},
+        tuple(
+            user for user in KINDS
+            if user in USERS.get(plural, ()) and not sees.all(user, obj.metadata.namespace)
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a user may list, as yes or no. A kind that nobody asked about may not be seen."""
+
+    visible: Mapping[str, Visible]
+
+    def ref(self, ref: Ref) -> bool:
+        """Whether the user may list the object."""
+        return self.all(ref.plural, ref.namespace)
+
+    def all(self, plural: str, namespace: str) -> bool:
+        """Whether the user may list the kind in the namespace ("": in the whole cluster)."""
+        seen = self.visible.get(plural)
+        if seen is None or seen.denied is not None:
+            return False
+        if seen.namespaces is None or not KINDS[plural].gvr.namespaced:
+            return True
+        return bool(namespace) and namespace in seen.namespaces

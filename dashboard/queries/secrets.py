@@ -15,7 +15,7 @@ import msgspec
 
 from dashboard.errors import NotFound
 from dashboard.kinds.base import State
-from dashboard.kinds.certificates import read_certificate
+from dashboard.kinds.certificates import Certificate, read_certificate
 from dashboard.kinds.rows import plural
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.transport import Transport
@@ -71,6 +71,15 @@ async def secret_parts(transport: Transport, namespace: str, name: str, now: dat
         tuple(_facts(kind, values, now)),
         bool(found.get("immutable")),
     )
+
+
+async def certificate_of(transport: Transport, namespace: str, name: str) -> Certificate | None:
+    """The public part of the certificate in a Secret; None when it holds none that can be read.
+
+    Raises NotFound, Forbidden and what else the API server says.
+    """
+    found = await _read(transport, namespace, name)
+    return read_certificate(base64.b64decode((found.get("data") or {}).get("tls.crt", "")))
 
 
 async def secret_value(transport: Transport, namespace: str, name: str, key: str) -> bytes:

@@ -27,6 +27,11 @@ class Seen:
         chosen = frozenset({namespace}) if namespace else None
         return self._reader.get(plural, namespace, name) if self._scopes(plural, chosen) == chosen else None
 
+    def reads(self, plural: str, namespace: str = "") -> bool:
+        """Whether all objects of a kind in a namespace are known and may be seen."""
+        chosen = frozenset({namespace}) if namespace else None
+        return self._scopes(plural, chosen) == chosen and self._reader.reads(plural, namespace)
+
     def _within(self, plural: str, scopes: frozenset[str] | None) -> Sequence[Any]:
         return [obj for scope in sorted(scopes or ()) for obj in self._reader.all(plural, scope)]
 

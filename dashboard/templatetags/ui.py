@@ -44,6 +44,12 @@ def state_icon(state: str) -> SafeString:
     return mark_safe(f'<svg class="i" role="img" aria-label="{word}"><use href="#i-{symbol}"/></svg>')  # noqa: S308
 
 
+@register.filter
+def state_word(state: str) -> str:
+    """A state in a word, for those who do not see its shape."""
+    return STATE_WORDS.get(state, "").lower()
+
+
 @register.simple_tag(takes_context=True)
 def reltime(context: Context, since: datetime | str | None, form: str = "age") -> SafeString | str:
     """A time that the browser keeps ticking: ``5m`` (form "age") or ``5m ago`` (form "ago"). "" without a moment.

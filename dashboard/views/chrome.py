@@ -135,7 +135,7 @@ async def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str
         summary = next(iter(chosen))
     else:
         summary = f"{len(chosen)} of {len(names)}"
-    keep = [(key, value) for key, value in request.GET.items() if key in ("state", "sort")]
+    keep = [(key, value) for key, value in request.GET.items() if key in ("state", "sort", "view")]
     return {
         "summary": summary,
         "all": not chosen,
@@ -147,8 +147,12 @@ async def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str
 
 
 def _narrowing_url(request: HttpRequest, cluster: ClusterRuntime) -> str:
-    """Where a choice of namespaces leads: this list or the overview; from any other page, to the list of its kind."""
+    """Where a choice of namespaces leads: this list, the map or the overview; from any other page, to the list of its
+    kind.
+    """
     match = request.resolver_match
+    if match and match.url_name == "map":
+        return reverse("map", args=[cluster.cluster.slug])
     plural = match.kwargs.get("plural") if match else None
     if plural in KINDS and KINDS[plural].gvr.namespaced:
         return reverse("list", args=[cluster.cluster.slug, plural])

@@ -2,58 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import zlib
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboard.actions.action import Actor
 from dashboard.actions.configmap_plan import Choice, Clash, Draft, Row
 from dashboard.actions.configmap_values import MOST_BYTES, Field, Value, digest, size_words
 from dashboard.actions.configmaps import (
     Broken,
     Clashes,
     EditForm,
+    Immutable,
     configmap_edit_apply,
     configmap_edit_form,
     configmap_edit_preview,
-    configmap_restart,
     configmap_value,
     configmap_values,
+    edit_command,
     flaw_words,
 )
 from dashboard.actions.linetext import editable, normal
-from dashboard.actions.problems import StaleView
 from dashboard.actions.valuediff import text_lines
 from dashboard.errors import BadInput, ClusterError, NotFound
-from dashboard.insight import Objects
 from dashboard.kinds.base import Ref
-from dashboard.kube.transport import Transport
 from dashboard.live.runtime import ClusterRuntime, runtime
-from dashboard.live.screens.common import iso, list_url, object_url
+from dashboard.live.screens.common import iso, object_url
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.edit import EditScreen
+from dashboard.models import Change
 
-from .actions import actor_of, conflict_context, error_context, preview_context, refusal_context
+from .actions import Parts, actor_of, error_context, listed, preview_context, show_action, take_step
 from .errors import clear_errors
 from .offers import object_offers
 from .pages import page
 
 MOST_SHOWN = 64 * 1024  # bytes of a value on its page; all of it is a download away
-
-
-class Where(TypedDict):
-    transport: Transport
-    actor: Actor
-    namespace: str
-    name: str
-    objects: Objects
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -63,64 +53,85 @@ async def edit(
 ) -> HttpResponseBase:
     cluster = runtime.open(context)
     screen = EditScreen(cluster, request.GET, plural, namespace, name)
-    with cluster.cache.lease(screen.plurals):
-        await screen.prepare()
-        await cluster.ready(screen.plurals)
-        form = await configmap_edit_form(
-            transport=cluster.transport, namespace=namespace, name=name, objects=cluster.reader
-        )
-        if request.method != "POST":
-            return await _show(request, cluster, screen, form, None)
-        where = Where(
-            transport=cluster.transport,
-            actor=actor_of(await request.auser()),
-            namespace=namespace,
-            name=name,
+    transport, actor = cluster.transport, actor_of(await request.auser())
+    draft = read_draft(request) if request.method == "POST" else None
+    chosen = request.POST.getlist("restart")
+
+    async def apply(token: str) -> Change:
+        check_uploads(request)
+        return await configmap_edit_apply(
+            transport=transport, actor=actor, namespace=namespace, name=name, draft=_sent(draft), token=token,
+            objects=cluster.reader, restart=chosen,
+        )  # fmt: skip
+
+    async def preview() -> Parts:
+        check_uploads(request)
+        edited = await configmap_edit_preview(
+            transport=transport, actor=actor, namespace=namespace, name=name, draft=_sent(draft),
             objects=cluster.reader,
+        )  # fmt: skip
+        if edited.preview is None:
+            merged = [f"{each.key} was {each.how}" for each in edited.merged]
+            return {"instead": "partials/nothing.html", "merged": merged}
+        return {
+            "preview": preview_context(cluster, edited.preview),
+            "kept": _kept(_sent(draft)),
+            "restarts": [_restart(ref, refusal, chosen) for ref, refusal in edited.restarts.items()],
+        }
+
+    async with listed(cluster, screen):
+        said = await take_step(
+            request,
+            apply=apply,
+            preview=preview,
+            at_once=False,
+            tell=lambda error: _said(error, _sent(draft)),
         )
-        try:
-            draft = read_draft(request)
-        except BadInput as error:
-            return await _show(
-                request, cluster, screen, form, None, status=error.status, error=error_context(error)
-            )
-        said: dict[str, Any] = {}
-        status = 200
-        try:
-            step = request.POST.get("step", "preview")
-            if step == "apply":
-                change = await configmap_edit_apply(**where, draft=draft, token=request.POST.get("token", ""))
-                await configmap_restart(
-                    transport=cluster.transport,
-                    actor=where["actor"],
-                    change=change,
-                    chosen=request.POST.getlist("restart"),
-                    objects=cluster.reader,
-                )
-                return HttpResponseRedirect(reverse("change", args=[change.pk]))
-            if step != "preview":
-                raise BadInput(f"step is {step!r}: say preview or apply.", field="step")
-        except StaleView as error:
-            # Shown with a new preview: the person decides again, on what is now.
-            said["conflict"] = conflict_context(error)
-            status = error.status
-        except ClusterError as error:
-            said = _said(error, draft)
-            return await _show(request, cluster, screen, form, draft, status=error.status, **said)
-        try:
-            edited = await configmap_edit_preview(**where, draft=draft)
-            if edited.preview is None:
-                said["instead"] = "partials/nothing.html"
-                said["merged"] = [f"{each.key} was {each.how}" for each in edited.merged]
-            else:
-                said["preview"] = preview_context(cluster, edited.preview)
-                said["kept"] = _kept(draft)
-                chosen = request.POST.getlist("restart")
-                said["restarts"] = [_restart(ref, chosen) for ref in edited.restarts]
-        except ClusterError as error:
-            status = error.status
-            said = _said(error, draft)
-        return await _show(request, cluster, screen, form, draft, status=status, **said)
+        if said.done:
+            return said.done
+        form = await _form(cluster, screen, draft)
+        # Large texts are packed for the way back: that takes its time.
+        keys = await asyncio.to_thread(_fields, form, draft)
+        url = object_url(cluster, plural, namespace, name)
+        return await show_action(
+            request,
+            cluster,
+            screen,
+            said,
+            title="Edit",
+            template="forms/edit.html",
+            form={
+                "files": True,
+                "version": form.version,
+                "keys": keys,
+                "blank": _blank("new-template"),
+                "value_url": f"{url}value/",
+                "most": "1 MiB",
+            },
+            kubectl=edit_command(namespace, name, form),
+            refusal=form.refusal,
+            way_out=(f"{url}values/", "Its values, to download")
+            if isinstance(form.refusal, Immutable)
+            else None,
+        )
+
+
+async def _form(cluster: ClusterRuntime, screen: EditScreen, draft: Draft | None) -> EditForm:
+    """The form as it is, or without anything but what was typed where the ConfigMap cannot be read any more."""
+    try:
+        return await configmap_edit_form(
+            transport=cluster.transport, namespace=screen.namespace, name=screen.name, objects=cluster.reader
+        )
+    except ClusterError:
+        if draft is None:
+            raise
+        return EditForm(values={}, version="", refusal=None)
+
+
+def _sent(draft: Draft | None) -> Draft:
+    if draft is None:
+        raise TypeError("Only a form that was sent has a draft.")
+    return draft
 
 
 @require_safe
@@ -188,11 +199,28 @@ def read_draft(request: HttpRequest) -> Draft:
     return Draft(rows, choices, frozenset(str(key) for key in post.getlist("anyway")))
 
 
+def check_uploads(request: HttpRequest) -> None:
+    """Raises BadInput, with the input's name, for a file that is larger than any ConfigMap."""
+    for name, file in request.FILES.items():
+        size, title = getattr(file, "size", None) or 0, getattr(file, "name", "")
+        if size > MOST_BYTES:
+            raise BadInput(
+                f"The file {title} has {size:,} bytes: {MOST_BYTES:,} fit into a ConfigMap at most.",
+                next_step="Choose a smaller one, or keep large files in a volume; nothing was sent.",
+                field=name,
+            )
+
+
 def _row(request: HttpRequest, words: list[str]) -> Row:
     post = request.POST
     number = words[0]
     file = request.FILES.get(f"f{number}")
-    upload = file.read() if file is not None else unpacked(post.get(f"u{number}"))
+    # One that is too large is not even read: check_uploads() says so.
+    upload = (
+        file.read()
+        if file is not None and (file.size or 0) <= MOST_BYTES
+        else unpacked(post.get(f"u{number}"))
+    )
     text, name = post.get(f"t{number}"), post.get(f"n{number}")
     if len(words) == 1:
         return Row(id=number, name=name or "", text=text, upload=upload, delete=f"d{number}" in post)
@@ -311,7 +339,7 @@ def _kept(draft: Draft) -> list[tuple[str, str]]:
 # ---- What is said
 
 
-def _said(error: ClusterError, draft: Draft) -> dict[str, Any]:
+def _said(error: ClusterError, draft: Draft) -> Parts:
     if isinstance(error, Clashes):
         return {
             "instead": "partials/clashes.html",
@@ -322,10 +350,22 @@ def _said(error: ClusterError, draft: Draft) -> dict[str, Any]:
     if isinstance(error, Broken):
         return {
             "instead": "partials/broken.html",
-            "flaws": [{"key": each.key, "words": flaw_words(each), "format": each.format} for each in error.flaws],
+            "flaws": [
+                {"key": each.key, "words": flaw_words(each), "format": each.format, "line": each.line,
+                 "row": _row_of(draft, each.key)}
+                for each in error.flaws
+            ],
             "kept": _kept(draft),
         }  # fmt: skip
     return {"error": error_context(error), "kept": _kept(draft)}
+
+
+def _row_of(draft: Draft, key: str) -> str:
+    """The editor that holds a key's text; "" for one that came as a file."""
+    rows = (
+        row for row in draft.rows if key in (row.name, row.was) and not row.delete and row.text is not None
+    )
+    return next((row.id for row in rows if row.upload is None), "")
 
 
 def _clash(clash: Clash, error: Clashes) -> dict[str, Any]:
@@ -338,7 +378,8 @@ def _clash(clash: Clash, error: Clashes) -> dict[str, Any]:
         "when": iso(writer.when and writer.when.replace(microsecond=0)),
         "base": _side(None, clash.base) if clash.base is not None else None,
         "theirs": _side(clash.base, clash.theirs),
-        "mine": _side(clash.base, clash.mine),
+        "mine": _side(clash.base, clash.mine)
+        | ({"words": f"renames it to {clash.renamed}"} if clash.renamed else {}),
         "text": clash.mine is not None and editable(clash.mine) is not None,
     }
 
@@ -353,9 +394,9 @@ def _side(base: bytes | None, content: bytes | None) -> dict[str, Any]:
     return {"words": size_words(len(content)), "lines": text_lines(old, new)}
 
 
-def _restart(ref: Ref, chosen: Collection[str]) -> dict[str, Any]:
+def _restart(ref: Ref, refusal: str, chosen: Collection[str]) -> dict[str, Any]:
     word = f"{ref.plural}/{ref.name}"
-    return {"value": word, "text": f"{ref.kind} {ref.name}", "checked": word in chosen}
+    return {"value": word, "text": f"{ref.kind} {ref.name}", "checked": word in chosen, "refusal": refusal}
 
 
 def _shown(key: str, value: Value, url: str) -> dict[str, Any]:
@@ -369,55 +410,3 @@ def _shown(key: str, value: Value, url: str) -> dict[str, Any]:
         "cut": text is not None and len(text) > MOST_SHOWN,
         "url": f"{url}value/?key={key}",
     }
-
-
-async def _show(
-    request: HttpRequest,
-    cluster: ClusterRuntime,
-    screen: EditScreen,
-    form: EditForm,
-    draft: Draft | None,
-    *,
-    status: int = 200,
-    **said: Any,
-) -> HttpResponseBase:
-    url = object_url(cluster, "configmaps", screen.namespace, screen.name)
-    response = await page(
-        request,
-        cluster,
-        screen,
-        title=f"Edit {screen.name}",
-        more={
-            "title": "Edit",
-            "object": {
-                "plural": "configmaps",
-                "kind": "ConfigMap",
-                "namespace": screen.namespace,
-                "name": screen.name,
-                "url": url,
-            },
-            "breadcrumbs": [
-                ("ConfigMaps", list_url(cluster, "configmaps")),
-                (screen.namespace, list_url(cluster, "configmaps", f"?namespace={screen.namespace}")),
-                (screen.name, url),
-            ],
-            "form_template": "forms/edit.html",
-            "form": {
-                "action_url": f"{url}edit/",
-                "files": True,
-                "version": form.version,
-                "keys": _fields(form, draft),
-                "blank": _blank("new-template"),
-                "value_url": f"{url}value/",
-                "most": "1 MiB",
-            },
-            "readonly": refusal_context(form.refusal, url) if form.refusal else None,
-            "cluster_name": cluster.cluster.name,
-            "preview": None,
-            "conflict": None,
-            "error": None,
-            **said,
-        },
-    )
-    response.status_code = status
-    return response

@@ -10,9 +10,11 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.views.decorators.csrf import requires_csrf_token
 
+from dashboard.actions.problems import Unrecorded, Unsettled
 from dashboard.errors import ClusterError, Forbidden
 
 from .chrome import page_chrome
@@ -42,6 +44,12 @@ async def error_response(request: HttpRequest, error: ClusterError, *, context: 
         return JsonResponse(
             {"error": error.message, "title": error.title, "next_step": error.next_step}, status=error.status
         )
+    if request.headers.get("HX-Target") == "preview":
+        # Beside a form, whatever it is: what was typed there stays.
+        sent = isinstance(error, Unsettled | Unrecorded)
+        kept = "" if sent else "Nothing was written, and this form stays as it is."
+        said = {"title": error.title, "text": " ".join(filter(None, (error.message, error.next_step, kept)))}
+        return render(request, "partials/preview.html", {"s": {"error": said}}, status=error.status)
     facts: dict[str, Any] = {
         "status": error.status,
         "title": error.title,
@@ -79,4 +87,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _bare(request, 403, "403_csrf.html")
+    """The page's own scripts get the token of now: somebody may have signed in again beside what was being typed. No
+    other origin can read it.
+    """
+    response = _bare(request, 403, "403_csrf.html")
+    if request.headers.get("HX-Request"):
+        response["X-CSRFToken"] = get_token(request)
+    return response

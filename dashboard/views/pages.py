@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,18 +15,21 @@ from django.views.decorators.http import require_safe
 
 from dashboard.errors import BadInput
 from dashboard.insight import findings_for
-from dashboard.insight.relations import Relations, used_by, uses
+from dashboard.insight.relations import Relations
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
-from dashboard.live.screens.common import freshness
+from dashboard.live.screens.common import freshness, visibility
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
+from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.live.screens.timeline import TimelineScreen
 from dashboard.queries.lists import PAGE_SIZE, Listing
 from dashboard.queries.objects import object_read
+from dashboard.queries.relations import related
+from dashboard.queries.seen import Seen
 
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
@@ -81,6 +84,13 @@ async def home(request: HttpRequest) -> HttpResponseBase:
 async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
     cluster = runtime.open(context)
     return await page(request, cluster, OverviewScreen(cluster, request.GET), title="Overview")
+
+
+@require_safe
+@clear_errors
+async def map_(request: HttpRequest, context: str) -> HttpResponseBase:
+    cluster = runtime.open(context)
+    return await page(request, cluster, MapScreen(cluster, request.GET), title="Map")
 
 
 @require_safe
@@ -177,32 +187,34 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
         await cluster.ready(KINDS)
         await screen.prepare()
         found = await object_read(cluster.transport, screen.kind, screen.namespace, screen.name)
-        wrong = findings_for(
-            cluster.reader, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC)
-        )
+        visible = await visibility(cluster, KINDS)
+        seen = Seen(cluster.reader, visible)
+        wrong = findings_for(seen, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC))
+        await cluster.reader.know_users()
+        connected = related(cluster.reader, visible, screen.kind.plural, screen.last)
     finally:
         lease.release()
-
-    def relations(of: Callable[..., Relations]) -> list[dict[str, Any]]:
-        obj = screen.last
-        return [
-            {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name, "how": list(ways)}
-            for ref, ways in of(cluster.reader, screen.kind.plural, obj).items()
-        ]
-
     return JsonResponse(
         {
             "object": found,
-            "uses": relations(uses),
-            "used_by": relations(used_by),
+            "uses": _relations(connected.uses),
+            "used_by": _relations(connected.used_by),
             "findings": [
                 {
                     "rule": finding.rule,
                     "severity": finding.severity,
                     "text": "".join(text for text, _ in finding.text),
-                    "next": finding.next_step,
+                    "next": finding.step.text,
+                    "evidence": [f"{one.where}: {one.says}" for one in finding.evidence],
                 }
                 for finding in wrong
             ],
         }
     )
+
+
+def _relations(found: Relations) -> list[dict[str, Any]]:
+    return [
+        {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name, "how": list(ways)}
+        for ref, ways in found.items()
+    ]

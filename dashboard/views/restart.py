@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from dashboard.actions.problems import StaleView
 from dashboard.actions.restarts import (
     restart_command,
     workload_restart_apply,
     workload_restart_form,
     workload_restart_preview,
 )
-from dashboard.errors import BadInput, ClusterError
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.action import ObjectActionScreen
-from dashboard.live.screens.common import object_url
+from dashboard.models import Change
 
-from .actions import actor_of, conflict_context, error_context, preview_context, show_action
+from .actions import Parts, actor_of, listed, preview_context, show_action, take_step
 from .errors import clear_errors
 
 
@@ -32,62 +27,37 @@ async def restart(
 ) -> HttpResponseBase:
     cluster = runtime.open(context)
     screen = ObjectActionScreen(cluster, request.GET, plural, namespace, name)
-    said: dict[str, Any] = {}
-    status = 200
-    with cluster.cache.lease(screen.plurals):
-        await screen.prepare()
-        await cluster.ready(screen.plurals)
-        actor = actor_of(await request.auser())
-        transport = cluster.transport
-        form = await workload_restart_form(
-            transport=transport, plural=plural, namespace=screen.namespace, name=name
+    actor = actor_of(await request.auser())
+
+    async def apply(token: str) -> Change:
+        return await workload_restart_apply(
+            transport=cluster.transport, actor=actor, plural=plural, namespace=screen.namespace, name=name, token=token
+        )  # fmt: skip
+
+    async def preview() -> Parts:
+        found = await workload_restart_preview(
+            transport=cluster.transport, actor=actor, plural=plural, namespace=screen.namespace, name=name,
+            objects=cluster.reader,
+        )  # fmt: skip
+        return {"preview": preview_context(cluster, found)}
+
+    async with listed(cluster, screen):
+        said = await take_step(request, apply=apply, preview=preview)
+        if said.done:
+            return said.done
+        form = await said.or_else(
+            workload_restart_form(
+                transport=cluster.transport, plural=plural, namespace=screen.namespace, name=name
+            )
         )
-        try:
-            step = request.POST.get("step", "preview")
-            if step == "apply":
-                change = await workload_restart_apply(
-                    transport=transport,
-                    actor=actor,
-                    plural=plural,
-                    namespace=screen.namespace,
-                    name=name,
-                    token=request.POST.get("token", ""),
-                )
-                return HttpResponseRedirect(reverse("change", args=[change.pk]))
-            if step != "preview":
-                raise BadInput(f"step is {step!r}: say preview or apply.", field="step")
-        except StaleView as error:
-            said["conflict"] = conflict_context(error)
-            status = error.status
-        except ClusterError as error:
-            said["error"] = error_context(error)
-            status = error.status
-        if "error" not in said and form.refusal is None:
-            try:
-                preview = await workload_restart_preview(
-                    transport=transport,
-                    actor=actor,
-                    plural=plural,
-                    namespace=screen.namespace,
-                    name=name,
-                    objects=cluster.reader,
-                )
-                said["preview"] = preview_context(cluster, preview)
-            except ClusterError as error:
-                said["error"] = error_context(error)
-                status = error.status if request.method == "POST" else 200
         return await show_action(
             request,
             cluster,
             screen,
+            said,
             title="Restart",
             template="forms/restart.html",
-            form={
-                "action_url": f"{object_url(cluster, plural, screen.namespace, name)}restart/",
-                "restarted_at": form.restarted_at,
-            },
-            refusal=form.refusal,
+            form={"restarted_at": form.restarted_at},
             kubectl=restart_command(screen.kind.kind, screen.namespace, name),
-            status=status,
-            said=said,
+            refusal=form.refusal,
         )

@@ -172,7 +172,7 @@ async def _show(
                 ],
                 "errors": errors,
             },
-            "readonly": refusal_context(form.refusal, url) if form.refusal else None,
+            "readonly": refusal_context(form.refusal) if form.refusal else None,
             "kubectl": rotate_command(screen.namespace, screen.name, chosen or "KEY"),
             "cluster_name": cluster.cluster.name,
             "preview": None,

@@ -11,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.models import AuditEntry
 from dashboard.signin import link_redeem
 
 TRIES, WINDOW = 10, 60  # wrong links from one address in so many seconds
@@ -53,7 +54,12 @@ async def _too_many(request: HttpRequest) -> bool:
 
 @require_POST
 async def logout(request: HttpRequest) -> HttpResponse:
+    user = await request.auser()
     await alogout(request)
+    # Afterwards: a database that cannot keep this must not keep somebody signed in.
+    await AuditEntry.objects.acreate(
+        user_name=user.get_username(), action="sign out", result=AuditEntry.Result.DONE
+    )
     return HttpResponseRedirect("/login/")
 
 

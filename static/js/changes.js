@@ -1,6 +1,7 @@
 // The form of a change beside the live object: "from" is what there is now, a preview that was made with another number
 // is made anew before it can be applied, and of a deleted object nothing can be applied.
 import { parse } from "./lists.js";
+import { say } from "./ui.js";
 
 const icon = '<svg class="i" aria-hidden="true"><use href="#i-warn"/></svg>';
 const READ_MS = 1500; // a new preview can be applied only after a moment: a click meant for the one before does not do it
@@ -59,8 +60,43 @@ function sync() {
   form.requestSubmit(form.querySelector('.fields [value="preview"]'));
 }
 
+// The input at fault is marked, with what is wrong beside it. Gives that input, or null.
+function markWrong(form, preview) {
+  for (const old of form.querySelectorAll("[data-wrong]")) old.remove();
+  for (const input of form.querySelectorAll('[aria-describedby~="wrong"]')) {
+    input.removeAttribute("aria-invalid");
+    input.setAttribute("aria-describedby", input.getAttribute("aria-describedby").replace(/ ?\bwrong$/, ""));
+  }
+  const wrong = preview.querySelector("[data-field]");
+  const input = wrong && form.elements[wrong.dataset.field];
+  const at = input instanceof HTMLElement ? input.closest(".editor-h, .field") : null;
+  if (!at) return null;
+  const text = parse(`<p class="error" id="wrong" data-wrong>${icon.replace("warn", "bad")}<span></span></p>`);
+  text.querySelector("span").textContent = wrong.querySelector("p").textContent;
+  if (at.matches(".field")) at.append(text);
+  else at.after(text);
+  input.setAttribute("aria-invalid", "true");
+  input.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") ?? ""} wrong`.trim());
+  return input;
+}
+
+// What a button brought may be below a long form: it comes into view, and is read out.
+function showAnswer({ detail: { requestConfig } }) {
+  const preview = document.getElementById("preview");
+  if (!preview || requestConfig?.target?.id !== "preview") return;
+  const marked = markWrong(document.getElementById("change"), preview);
+  if (requestConfig.triggeringEvent?.type !== "submit") return;
+  if (marked) return marked.focus();
+  const [callout, decide, card] = [".callout", ".decide", ".p-show .card"].map((each) => preview.querySelector(each));
+  const oneColumn = decide && getComputedStyle(decide.parentElement).display === "contents";
+  const first = callout ?? (oneColumn ? card : decide) ?? card;
+  first?.scrollIntoView({ block: "nearest" });
+  say(callout ? callout.querySelector("h2, h3").textContent : "The preview is ready.");
+}
+
 export function startChanges() {
   sync();
+  document.addEventListener("htmx:afterSettle", showAnswer);
   document.addEventListener("page:moved", sync);
   document.addEventListener("htmx:afterSettle", sync);
   document.addEventListener("page:shown", () => {

@@ -48,6 +48,18 @@ function addKey() {
   parts(made).name.focus();
 }
 
+function show(box, on) {
+  if (on && box.hidden) say($("h2", box).textContent);
+  box.hidden = !on;
+}
+
+function goToLine(area, line) {
+  const before = area.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1);
+  const end = area.value.indexOf("\n", before);
+  area.focus();
+  area.setSelectionRange(before, end < 0 ? area.value.length : end);
+}
+
 let watcher = null;
 function start() {
   watcher?.disconnect();
@@ -56,10 +68,10 @@ function start() {
   if (!now || !add) return;
   add.hidden = false;
   const stale = $("#edit-stale");
+  const gone = $("#edit-gone");
   const tell = () => {
-    const other = now.dataset.version !== stale.dataset.version || "gone" in now.dataset;
-    if (other && stale.hidden) say("It changed while you were here.");
-    stale.hidden = !other;
+    show(gone, "gone" in now.dataset);
+    show(stale, now.dataset.version !== stale.dataset.version && gone.hidden);
   };
   watcher = new MutationObserver(tell);
   watcher.observe(now, { attributes: true });
@@ -73,7 +85,11 @@ export function startEditor() {
     if (target.matches('[data-key] input[type="file"]')) showFile(target);
     if (target.matches("[data-edit]")) document.getElementById(target.dataset.edit)?.focus();
   });
-  document.addEventListener("click", ({ target }) => target.closest("#add-key") && addKey());
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest("#add-key")) addKey();
+    const goTo = target.closest("[data-goto]");
+    if (goTo) goToLine(document.getElementById(goTo.dataset.goto), Number(goTo.dataset.line));
+  });
   document.addEventListener("page:shown", start);
   start();
 }

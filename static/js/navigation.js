@@ -22,7 +22,11 @@ function scrollTo(scroll) {
   for (const [name, element] of Object.entries(scrollers())) if (element) element.scrollTop = scroll?.[name] ?? 0;
 }
 
+// Whoever leaves a form in which text was typed is asked first.
+const mayLeave = () => !typed("[data-keep] :is(textarea, .editor-h > input)") || confirm("What you typed is not saved. Leave this page?");
+
 export function go(url, { into = "main", history = "push", scroll = null } = {}) {
+  if (into === "main" && history === "push" && !mayLeave()) return;
   visit = { url, into, history, scroll };
   closeMenus();
   htmx.ajax("GET", url, {
@@ -164,12 +168,19 @@ function working(xhr, on) {
   else progress.hidden = true;
 }
 
+// Forms of a page that is older than the session.
+function renew(token) {
+  document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": token }));
+  for (const field of document.querySelectorAll('[name="csrfmiddlewaretoken"]')) field.value = token;
+}
+
 export function startNavigation() {
   history.scrollRestoration = "manual";
   if (history.state?.scroll) scrollTo(history.state.scroll);
   document.addEventListener("click", onClick);
   addEventListener("popstate", (event) => {
     if (here() === shown) return; // only the fragment
+    if (!mayLeave()) return history.pushState({}, "", shown);
     shown = here();
     go(here(), { history: "none", scroll: event.state?.scroll });
   });
@@ -181,6 +192,12 @@ export function startNavigation() {
   on("beforeSend", (event) => working(event.detail.xhr, true));
   on("afterRequest", (event) => working(event.detail.xhr, false));
   on("beforeOnLoad", (event) => {
+    const token = event.detail.xhr.status === 403 && event.detail.xhr.getResponseHeader("X-CSRFToken");
+    if (token) {
+      event.preventDefault();
+      renew(token);
+      return note({ title: "You have signed in anew", text: "Nothing was sent, and what you typed is still here: press the button again." });
+    }
     // Signed out: the answer leads to the sign-in page, but not over what somebody has typed.
     if (event.detail.xhr.status !== 401 || !typed()) return;
     event.preventDefault();

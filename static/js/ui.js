@@ -284,6 +284,10 @@ export function startUi() {
       if (target.checked) log.scrollTop = log.scrollHeight;
     }
   });
+  // What is not narrowed by stays out of the address.
+  document.addEventListener("formdata", ({ target, formData }) => {
+    if (target.matches("[data-narrow]")) for (const [name, value] of [...formData]) if (!value) formData.delete(name);
+  });
   // Other namespaces, the same filter: as it stands in the list's own fields, not as the page was loaded.
   document.addEventListener("formdata", ({ target, formData }) => {
     if (!target.matches("[data-namespaces]")) return;

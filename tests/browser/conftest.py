@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,20 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def changes_allowed(browser: Browser, server: Server) -> None:
+    """The owner's word that the tests' cluster may be changed, given once."""
+    context = browser.new_context(base_url=server.base)
+    page = context.new_page()
+    page.goto(server.signin_link())
+    page.goto("/clusters/")
+    allow = page.get_by_role("button", name=re.compile("Allow changes"))
+    if allow.count():
+        allow.click()
+        expect(allow).to_have_count(0)
+    context.close()
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from tools.server import Server
 from .conftest import Objects
 
 SLUG = "tests"
+
+pytestmark = pytest.mark.usefixtures("changes_allowed")
 PROPERTIES = "# shop\r\nlog.level=info\r\nqueue=100\r\n"
 NOTES = "two spaces at the end  \n\tno line ending here"
 PNG = b"\x89PNG\r\n\x1a\n\0\xff"
@@ -53,18 +55,6 @@ class Settings:
 @pytest.fixture
 def config(objects: Objects) -> Settings:
     return Settings(objects)
-
-
-@pytest.fixture(autouse=True)
-def changes_allowed(context: BrowserContext) -> None:
-    """The owner's word, given once for this cluster."""
-    page = context.new_page()
-    page.goto("/clusters/")
-    allow = page.get_by_role("button", name=re.compile("Allow changes"))
-    if allow.count():
-        allow.click()
-        expect(allow).to_have_count(0)
-    page.close()
 
 
 @pytest.fixture
@@ -122,8 +112,18 @@ def test_edit_preview_apply_follow_undo_by_keyboard_alone(page: Page, config: Se
     assert (config.data, config.get()["binaryData"]) == (before["data"], before["binaryData"])
 
 
+@pytest.fixture
+def jon(browser: Browser, server: Server) -> Iterator[Page]:
+    """Another person, in a browser of his own."""
+    context = browser.new_context(base_url=server.base)
+    page = context.new_page()
+    page.goto(server.signin_link("jon"))
+    yield page
+    context.close()
+
+
 def test_two_people_at_once_see_each_other_and_the_later_one_chooses(
-    page: Page, context: BrowserContext, config: Settings
+    page: Page, jon: Page, config: Settings
 ) -> None:
     config.make()
     page.goto(f"{config.url}edit/")
@@ -132,12 +132,11 @@ def test_two_people_at_once_see_each_other_and_the_later_one_chooses(
     press(page, "Preview")
     expect(page.locator("[data-apply]")).to_be_visible()
     expect(page.locator("#edit-stale")).to_be_hidden()
-    other = context.new_page()
-    other.goto(f"{config.url}edit/")
-    text_of(other, "app.properties").fill("log.level=warn\n")
-    press(other, "Preview")
-    apply(other)
-    expect(page.locator("#edit-now")).to_contain_text("Last changed by owner")
+    jon.goto(f"{config.url}edit/")
+    text_of(jon, "app.properties").fill("log.level=warn\n")
+    press(jon, "Preview")
+    apply(jon)
+    expect(page.locator("#edit-now")).to_contain_text("Last changed by jon")
     expect(page.locator("#edit-stale")).to_be_visible()
     expect(text_of(page, "app.properties")).to_have_value("log.level=debug\n")
     button = page.locator("[data-apply]")
@@ -145,6 +144,7 @@ def test_two_people_at_once_see_each_other_and_the_later_one_chooses(
     page.keyboard.press("Enter")
     clash = page.locator(".clash")
     expect(clash).to_have_count(1)
+    expect(clash).to_contain_text("changed by jon")
     expect(clash).to_contain_text("log.level=info")
     expect(clash).to_contain_text("log.level=warn")
     expect(clash).to_contain_text("log.level=debug")
@@ -225,7 +225,11 @@ def test_a_bad_name_is_refused_in_words_and_stays_typed(page: Page, config: Sett
     page.get_by_label("Name of the key notes").fill(name)
     press(page, "Preview")
     expect(page.locator("#preview")).to_contain_text(f"“{name}” cannot name a key")
-    expect(page.get_by_label("Name of the key notes")).to_have_value(name)
+    key = page.get_by_label("Name of the key notes")
+    expect(key).to_have_value(name)
+    expect(key).to_be_focused()
+    expect(key).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("[data-key]", has=key)).to_contain_text("cannot name a key")
     expect(page.locator("[data-apply]")).to_have_count(0)
     assert config.get() == before
 
@@ -238,6 +242,11 @@ def test_broken_json_is_named_with_its_line_and_saved_only_when_somebody_says_so
     text_of(page, "flags.json").fill("{\n  a\n}\n")
     press(page, "Preview")
     expect(page.locator("#preview")).to_contain_text("flags.json, line 2")
+    expect(page.get_by_role("heading", name="flags.json is broken")).to_be_in_viewport()
+    press(page, "Go to the line")
+    area = text_of(page, "flags.json")
+    expect(area).to_be_focused()
+    assert area.evaluate("area => area.value.slice(area.selectionStart, area.selectionEnd)") == "  a"
     expect(page.locator("[data-apply]")).to_have_count(0)
     page.get_by_label("Save flags.json although it is no valid JSON").focus()
     page.keyboard.press("Space")
@@ -253,6 +262,9 @@ def test_an_immutable_one_says_how_to_go_on(page: Page, config: Settings) -> Non
     expect(page.locator("#page")).to_contain_text("It is immutable")
     expect(page.locator("#page")).to_contain_text("Create another one under a new name, such as settings-2")
     expect(page.locator("textarea")).to_have_count(0)
+    expect(page.locator(".kubectl")).to_contain_text("kubectl create configmap settings-2")
+    page.get_by_role("link", name="Its values, to download").click()
+    expect(page.locator("#values")).to_contain_text("log.level=info")
 
 
 def test_those_who_see_it_only_after_a_restart_are_restarted_when_chosen(
@@ -275,7 +287,11 @@ def test_those_who_see_it_only_after_a_restart_are_restarted_when_chosen(
     apply(page)
     assert config.data["notes"] == "new"
     assert objects.api.get(f"{path}/web")["metadata"]["generation"] == 2
-    expect(page.locator("#change-progress")).to_contain_text("Every pod that reads it", timeout=30_000)
+    progress = page.locator("#change-progress")
+    expect(progress).to_contain_text("Every pod that reads it", timeout=30_000)
+    expect(progress).to_contain_text("web is complete", timeout=30_000)
+    progress.get_by_role("link", name="web is complete").click()
+    expect(page.locator("h1")).to_contain_text("Restart Deployment web")
 
 
 def test_values_are_read_when_somebody_asks(page: Page, config: Settings) -> None:
@@ -286,3 +302,89 @@ def test_values_are_read_when_somebody_asks(page: Page, config: Settings) -> Non
     page.keyboard.press("Enter")
     expect(page.locator("#values")).to_contain_text("log.level=info")
     expect(page.locator("#values")).to_contain_text("binary")
+
+
+def test_leaving_asks_before_what_was_typed_is_lost(page: Page, config: Settings) -> None:
+    config.make()
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.goto(config.url)
+    page.locator("#act-edit").click()
+    area = text_of(page, "notes")
+    area.fill("typed")
+    page.get_by_role("navigation", name="Kinds").get_by_role("link", name="Pods", exact=False).first.click()
+    expect(area).to_have_value("typed")
+    page.go_back()
+    expect(page).to_have_url(re.compile("/edit/$"))
+    expect(area).to_have_value("typed")
+    assert asked == ["confirm", "confirm"]
+    area.fill(NOTES)
+    page.go_back()
+    expect(page.locator("#act-edit")).to_be_visible()
+    assert len(asked) == 2, "an untouched form is left without a question"
+
+
+def test_what_was_typed_can_be_sent_after_signing_in_again(
+    page: Page, context: BrowserContext, server: Server, config: Settings
+) -> None:
+    config.make()
+    page.goto(f"{config.url}edit/")
+    text_of(page, "notes").fill("typed")
+    other = context.new_page()
+    other.goto("/changes/")
+    other.locator(".person summary").click()
+    other.get_by_role("button", name="Sign out").click()
+    expect(other).to_have_url(re.compile("/login/"))
+    press(page, "Preview")
+    expect(page.locator("[data-note]")).to_contain_text("You are signed out")
+    other.goto(server.signin_link())
+    press(page, "Preview")
+    expect(page.locator("[data-note]")).to_contain_text("press the button again")
+    press(page, "Preview")
+    apply(page)
+    assert config.data["notes"] == "typed"
+
+
+def test_one_that_was_deleted_meanwhile_says_so_and_keeps_the_text(page: Page, config: Settings) -> None:
+    config.make()
+    page.goto(f"{config.url}edit/")
+    text_of(page, "notes").fill("typed")
+    press(page, "Preview")
+    button = page.locator("[data-apply]")
+    expect(button).to_be_visible()
+    config.api.delete(f"{config.path}/settings")
+    expect(page.locator("#edit-gone")).to_contain_text("It was deleted while you were here")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#preview")).to_contain_text("There is no ConfigMap settings in namespace")
+    expect(text_of(page, "notes")).to_have_value("typed")
+
+
+def test_text_changed_after_the_preview_is_previewed_anew_before_it_is_saved(
+    page: Page, config: Settings
+) -> None:
+    config.make()
+    page.goto(f"{config.url}edit/")
+    text_of(page, "notes").fill("first")
+    press(page, "Preview")
+    expect(page.locator("[data-apply]")).to_be_visible()
+    text_of(page, "notes").fill("second")
+    page.locator("[data-apply]").click()
+    expect(page.locator("#preview")).to_contain_text("This preview is new")
+    assert config.data["notes"] == NOTES
+    apply(page)
+    assert config.data["notes"] == "second"
+
+
+def test_a_file_too_large_for_any_config_map_is_refused_at_its_key(
+    page: Page, config: Settings, tmp_path: Path
+) -> None:
+    config.make()
+    page.goto(f"{config.url}edit/")
+    text_of(page, "notes").fill("typed")
+    file = tmp_path / "large.bin"
+    file.write_bytes(bytes(1024 * 1024 + 1))
+    page.get_by_label("Upload a file as logo.png").set_input_files(file)
+    press(page, "Preview")
+    expect(page.locator("#preview")).to_contain_text("large.bin has 1,048,577 bytes")
+    expect(text_of(page, "notes")).to_have_value("typed")

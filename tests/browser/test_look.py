@@ -13,6 +13,7 @@ SLUG = "tests"
 
 PAGES = {
     "overview": f"/c/{SLUG}/",
+    "map": f"/c/{SLUG}/map/",
     "pods": f"/c/{SLUG}/pods/",
     "detail": f"/c/{SLUG}/deployments/{{namespace}}/web/",
     "scale": f"/c/{SLUG}/deployments/{{namespace}}/web/scale/",

@@ -6,23 +6,13 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from .conftest import Objects
 
 SLUG = "tests"
 
-
-@pytest.fixture(autouse=True)
-def changes_allowed(context: BrowserContext) -> None:
-    """The owner's word, given once for this cluster."""
-    page = context.new_page()
-    page.goto("/clusters/")
-    allow = page.get_by_role("button", name=re.compile("Allow changes"))
-    if allow.count():
-        allow.click()
-        expect(allow).to_have_count(0)
-    page.close()
+pytestmark = pytest.mark.usefixtures("changes_allowed")
 
 
 def pods(objects: Objects) -> dict[str, Any]:

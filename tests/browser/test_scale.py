@@ -11,21 +11,11 @@ from .conftest import Objects
 
 SLUG = "tests"
 
+pytestmark = pytest.mark.usefixtures("changes_allowed")
+
 
 def scale_page(namespace: str, name: str = "web") -> str:
     return f"/c/{SLUG}/deployments/{namespace}/{name}/scale/"
-
-
-@pytest.fixture(autouse=True)
-def changes_allowed(context: BrowserContext) -> None:
-    """The owner's word, given once for this cluster."""
-    page = context.new_page()
-    page.goto("/clusters/")
-    allow = page.get_by_role("button", name=re.compile("Allow changes"))
-    if allow.count():
-        allow.click()
-        expect(allow).to_have_count(0)
-    page.close()
 
 
 def test_scale_preview_apply_follow_undo_by_keyboard_alone(

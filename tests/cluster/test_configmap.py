@@ -6,12 +6,10 @@ import asyncio
 import base64
 import dataclasses
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.test import RequestFactory
 from django.utils.datastructures import MultiValueDict
@@ -33,55 +31,31 @@ from dashboard.actions.configmaps import (
     configmap_value,
 )
 from dashboard.actions.problems import StaleView
-from dashboard.actions.undo import change_undo_apply, change_undo_preview
+from dashboard.actions.undo import change_follow, change_undo_apply, change_undo_preview
 from dashboard.errors import BadInput, Forbidden, Invalid, NotFound
 from dashboard.insight.configmapuse import READ
 from dashboard.insight.words import text_of
-from dashboard.kinds import KINDS
-from dashboard.kube.config import load_clusters
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 from dashboard.views.configmap import _fields, read_draft
 from sandbox import Sandbox
 from sandbox.api import ApiError
 
+from .place import Listed, Place, on, rule, until
+
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
-WAIT_SECONDS = 30.0
 
+class Settings(Place):
+    """A namespace with a ConfigMap "settings" in it."""
 
-class Listed:
-    """The objects of a namespace as the API server lists them now."""
+    reads = READ | {"configmaps"}
 
-    def __init__(self, found: dict[str, Sequence[Any]]) -> None:
-        self._found = found
+    @property
+    def path(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/configmaps"
 
-    @classmethod
-    async def now(cls, transport: Transport, namespace: str) -> Listed:
-        found = {}
-        for plural in (*READ, "configmaps"):
-            kind = KINDS[plural]
-            response = await transport.request("GET", kind.gvr, namespace=namespace)
-            found[plural] = kind.decode_list(response.body).items
-        return cls(found)
-
-    def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
-        return self._found.get(plural, ())
-
-    def get(self, plural: str, namespace: str, name: str) -> Any | None:
-        return next((one for one in self.all(plural) if one.metadata.name == name), None)
-
-
-class Place:
-    """A namespace with a ConfigMap "settings" in it, one user's way to it, and the administrator's."""
-
-    def __init__(self, cluster: Sandbox, transport: Transport, namespace: str) -> None:
-        self.api = cluster.api()
-        self.transport = transport
-        self.namespace = namespace
-        self.path = f"/api/v1/namespaces/{namespace}/configmaps"
-
-    def make(self, name: str = "settings", **fields: Any) -> dict[str, Any]:
+    def fill(self, name: str = "settings", **fields: Any) -> dict[str, Any]:
         return self.api.post(self.path, {"metadata": {"name": name}, **fields})
 
     def get(self, name: str = "settings") -> dict[str, Any]:
@@ -111,7 +85,7 @@ class Place:
     ) -> Edited:
         return await configmap_edit_preview(
             transport=transport or self.transport, actor=who, namespace=self.namespace, name=name, draft=draft,
-            objects=await Listed.now(self.transport, self.namespace),
+            objects=await self.objects(),
         )  # fmt: skip
 
     async def apply(
@@ -133,32 +107,9 @@ class Place:
         return await self.apply(who, draft, edited.preview.token, name)
 
 
-async def until(check: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(WAIT_SECONDS):
-        while True:
-            if found := await check():
-                return found
-            await asyncio.sleep(0.2)
-
-
 @pytest.fixture
-async def place(cluster: Sandbox, namespace: str) -> AsyncIterator[Place]:
-    (found, *_) = load_clusters(
-        environ={"KUBECONFIG": str(cluster.kubeconfig)}, sandbox_kubeconfig=cluster.kubeconfig
-    )
-    transport = Transport(found)
-    yield Place(cluster, transport, namespace)
-    await transport.close()
-
-
-@pytest.fixture
-def mara() -> Actor:
-    return Actor(user=User.objects.create(username="mara"), name="mara")
-
-
-@pytest.fixture
-def jon() -> Actor:
-    return Actor(user=User.objects.create(username="jon"), name="jon")
+def place(cluster: Sandbox, transport: Transport, namespace: str) -> Settings:
+    return Settings(cluster, transport, namespace)
 
 
 SETTINGS = {"app.properties": "a=1\r\nb=2\r\n", "notes.txt": "one  \ntwo", "other": "x"}
@@ -194,14 +145,14 @@ def posted(fields: list[dict[str, Any]], **typed: str) -> Any:
 
 
 async def test_a_round_trip_keeps_every_byte_and_a_save_without_an_edit_writes_nothing(
-    place: Place, mara: Actor
+    place: Settings, mara: Actor
 ) -> None:
     """On the real API server: what was written comes back through form, preview, apply and undo, byte for byte."""
     loop = asyncio.get_running_loop()
 
     async def example(contents: dict[str, bytes], line: str) -> None:
         name = f"bytes-{secrets.token_hex(4)}"
-        place.make(name)
+        place.fill(name)
         new = tuple(
             Row(id=f"new{at}", name=key, upload=content) for at, (key, content) in enumerate(contents.items())
         )
@@ -247,8 +198,8 @@ async def test_a_round_trip_keeps_every_byte_and_a_save_without_an_edit_writes_n
     await asyncio.to_thread(run)
 
 
-async def test_a_preview_writes_nothing_and_shows_each_key(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS, binaryData=BINARY)
+async def test_a_preview_writes_nothing_and_shows_each_key(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS, binaryData=BINARY)
     before = place.get()
     draft = place.form(
         app_properties={"text": "a=1\r\nb=3\r\n"}, logo_png={"upload": b"\0\1\2"}, other={"delete": True}
@@ -268,8 +219,8 @@ async def test_a_preview_writes_nothing_and_shows_each_key(place: Place, mara: A
     assert place.get() == before
 
 
-async def test_apply_is_made_recorded_and_undone_to_the_byte(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS, binaryData=BINARY)
+async def test_apply_is_made_recorded_and_undone_to_the_byte(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS, binaryData=BINARY)
     before = place.get()
     draft = place.form(
         app_properties={"text": "a=1\r\nb=3\r\n"}, logo_png={"name": "new.png"}, other={"delete": True}
@@ -297,8 +248,8 @@ async def test_apply_is_made_recorded_and_undone_to_the_byte(place: Place, mara:
     assert again.conflict is None
 
 
-async def test_a_double_submit_applies_once(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS)
+async def test_a_double_submit_applies_once(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS)
     draft = place.form(other={"text": "y"}, notes_txt={"name": "n.txt"})
     edited = await place.preview(mara, draft)
     assert edited.preview is not None
@@ -312,8 +263,8 @@ async def test_a_double_submit_applies_once(place: Place, mara: Actor) -> None:
 # ---- Two people
 
 
-async def test_keys_that_do_not_overlap_merge_and_it_is_said(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS)
+async def test_keys_that_do_not_overlap_merge_and_it_is_said(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS)
     draft = place.form(other={"text": "mine"})
     place.write(notes_txt="theirs")
     edited = await place.preview(mara, draft)
@@ -328,9 +279,9 @@ async def test_keys_that_do_not_overlap_merge_and_it_is_said(place: Place, mara:
 
 
 async def test_a_key_that_both_changed_shows_three_sides_and_the_person_chooses(
-    place: Place, mara: Actor, jon: Actor
+    place: Settings, mara: Actor, jon: Actor
 ) -> None:
-    place.make(data=SETTINGS)
+    place.fill(data=SETTINGS)
     draft = place.form(other={"text": "mine"}, notes_txt={"text": "my notes"})
     edited = await place.preview(mara, draft)
     assert edited.preview is not None
@@ -347,8 +298,8 @@ async def test_a_key_that_both_changed_shows_three_sides_and_the_person_chooses(
     assert (place.contents()["other"], place.contents()["notes.txt"]) == (b"theirs", b"my notes")
 
 
-async def test_mine_can_be_chosen_but_only_over_what_was_seen(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS)
+async def test_mine_can_be_chosen_but_only_over_what_was_seen(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS)
     draft = place.form(other={"text": "mine"})
     place.write(other="theirs")
     chosen = dataclasses.replace(draft, choices={"other": Choice("mine", digest(b"theirs"))})
@@ -364,9 +315,9 @@ async def test_mine_can_be_chosen_but_only_over_what_was_seen(place: Place, mara
 
 
 async def test_an_undo_after_somebody_else_changed_the_key_says_so(
-    place: Place, mara: Actor, jon: Actor
+    place: Settings, mara: Actor, jon: Actor
 ) -> None:
-    place.make(data=SETTINGS)
+    place.fill(data=SETTINGS)
     change = await place.save(mara, place.form(other={"text": "mine"}))
     await place.save(jon, place.form(notes_txt={"text": "elsewhere"}))
     preview = change_undo_preview
@@ -386,9 +337,9 @@ async def test_an_undo_after_somebody_else_changed_the_key_says_so(
 
 
 async def test_names_sizes_and_broken_texts_are_refused_and_nothing_is_sent(
-    place: Place, mara: Actor
+    place: Settings, mara: Actor
 ) -> None:
-    place.make(data={"a.json": "{}", "b": "1"})
+    place.fill(data={"a.json": "{}", "b": "1"})
     before = place.get()
     for change in ({"name": "a/b"}, {"name": ".."}, {"upload": b"x" * MOST_BYTES}):
         with pytest.raises(BadInput):
@@ -402,8 +353,8 @@ async def test_names_sizes_and_broken_texts_are_refused_and_nothing_is_sent(
     assert place.contents()["a.json"] == b"{\n,}"
 
 
-async def test_the_largest_that_fits_is_what_the_api_server_takes(place: Place, mara: Actor) -> None:
-    place.make()
+async def test_the_largest_that_fits_is_what_the_api_server_takes(place: Settings, mara: Actor) -> None:
+    place.fill()
     full = Draft(
         (Row(id="new", name="a", upload=b"\xff" * (MOST_BYTES - 3)), Row(id="new1", name="b", text="€"))
     )
@@ -414,8 +365,8 @@ async def test_the_largest_that_fits_is_what_the_api_server_takes(place: Place, 
     assert error.value.status == 422
 
 
-async def test_an_immutable_one_is_refused_with_the_way_out(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS, immutable=True)
+async def test_an_immutable_one_is_refused_with_the_way_out(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS, immutable=True)
     draft = place.form(other={"text": "y"})
     with pytest.raises(Immutable) as error:
         await place.preview(mara, draft)
@@ -426,9 +377,9 @@ async def test_an_immutable_one_is_refused_with_the_way_out(place: Place, mara: 
     assert isinstance(form.refusal, Immutable)
 
 
-async def test_the_api_server_keeps_an_immutable_one_as_it_is(place: Place, mara: Actor) -> None:
+async def test_the_api_server_keeps_an_immutable_one_as_it_is(place: Settings, mara: Actor) -> None:
     """The refusal here is not our invention, and one that was made immutable between preview and apply holds."""
-    place.make(data=SETTINGS)
+    place.fill(data=SETTINGS)
     draft = place.form(other={"text": "y"})
     edited = await place.preview(mara, draft)
     assert edited.preview is not None
@@ -440,33 +391,12 @@ async def test_the_api_server_keeps_an_immutable_one_as_it_is(place: Place, mara
     assert error.value.status == 422
 
 
-@asynccontextmanager
-async def restricted(place: Place, *verbs: str) -> AsyncIterator[Transport]:
-    """A way in as a ServiceAccount that may do this much with ConfigMaps."""
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{place.namespace}"
-    account = f"/api/v1/namespaces/{place.namespace}/serviceaccounts"
-    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": list(verbs)}]
-    place.api.post(account, {"metadata": {"name": "reader"}})
-    place.api.post(f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": rules})
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
-    subject = {"kind": "ServiceAccount", "name": "reader", "namespace": place.namespace}
-    place.api.post(
-        f"{rbac}/rolebindings", {"metadata": {"name": "reader"}, "roleRef": role, "subjects": [subject]}
-    )
-    answer = place.api.post(f"{account}/reader/token", {"spec": {"expirationSeconds": 600}})
-    owner = place.transport.cluster
-    connection = dataclasses.replace(owner.connection, user={"token": answer["status"]["token"]})
-    transport = Transport(dataclasses.replace(owner, user="reader", connection=connection))
-    try:
-        yield transport
-    finally:
-        await transport.close()
-
-
-async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS)
+async def test_without_the_right_the_form_says_which_and_nothing_is_sent(
+    place: Settings, mara: Actor
+) -> None:
+    place.fill(data=SETTINGS)
     before = place.get()
-    async with restricted(place, "get") as transport:
+    async with place.restricted(rule("", "configmaps", "get")) as transport:
         form = await configmap_edit_form(
             transport=transport, namespace=place.namespace, name="settings", objects=Listed({})
         )
@@ -477,48 +407,64 @@ async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: 
     assert place.get() == before
 
 
-async def test_a_rule_of_the_cluster_refuses_in_its_own_words(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS)
+async def test_a_right_that_was_lost_meanwhile_is_refused_and_audited(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS)
+    draft = place.form(other={"text": "y"})
+    get, patch = rule("", "configmaps", "get"), rule("", "configmaps", "patch")
+    async with place.restricted(get, patch) as transport:
+        edited = await place.preview(mara, draft, transport=transport)
+        assert edited.preview is not None
+        await place.allow_only(transport, get, refused="configmaps", name="settings")
+        with pytest.raises(Forbidden):
+            await place.apply(mara, draft, edited.preview.token, transport=transport)
+    assert place.contents()["other"] == b"x"
+    assert [one.result async for one in AuditEntry.objects.all()] == ["refused"]
+
+
+async def test_a_rule_of_the_cluster_refuses_in_its_own_words_and_an_apply_is_audited(
+    place: Settings, mara: Actor
+) -> None:
+    place.fill(data=SETTINGS)
     before = place.get()
-    name = f"test-{secrets.token_hex(4)}"
-    admission = "/apis/admissionregistration.k8s.io/v1"
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["configmaps"]}
-    here = {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}}
-    validation = {"expression": "object.data['other'] != 'bad'", "message": "Nothing bad on a Monday."}
-    place.api.post(
-        f"{admission}/validatingadmissionpolicies",
-        {
-            "metadata": {"name": name},
-            "spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]},
-        },
-    )
-    binding = {
-        "policyName": name,
-        "validationActions": ["Deny"],
-        "matchResources": {"namespaceSelector": here},
-    }
-    try:
-        place.api.post(
-            f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding}
-        )
-
-        async def refused() -> str:
-            try:
-                await place.preview(mara, place.form(other={"text": "bad"}))
-            except Invalid as error:
-                return error.message
-            return ""
-
-        assert "Nothing bad on a Monday." in await until(refused)
+    bad = place.form(other={"text": "bad"})
+    edited = await place.preview(mara, bad)
+    assert edited.preview is not None
+    async with place.refusing(
+        on("UPDATE", "", "configmaps"),
+        expression="object.data['other'] != 'bad'",
+        message="Nothing bad on a Monday.",
+        probe=lambda: place.preview(mara, bad),
+    ) as said:
+        assert "Nothing bad on a Monday." in said
+        with pytest.raises(Invalid, match="Monday"):
+            await place.apply(mara, bad, edited.preview.token)
         assert place.get() == before
         await place.save(mara, place.form(other={"text": "good"}))
-    finally:
-        for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
-            try:
-                place.api.delete(f"{admission}/{plural}/{name}")
-            except ApiError as error:
-                assert error.status == 404
     assert place.contents()["other"] == b"good"
+    assert [one.result async for one in AuditEntry.objects.order_by("pk")] == ["refused", "done"]
+
+
+async def test_a_renaming_takes_along_what_somebody_else_wrote(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS, binaryData=BINARY)
+    draft = place.form(other={"name": "another"}, logo_png={"name": "icon.png", "content": None})
+    place.write(other="theirs")
+    place.api.patch(f"{place.path}/settings", {"binaryData": {"logo.png": "/w=="}})
+    await place.save(mara, draft)
+    found = place.contents()
+    assert (found["another"], found["icon.png"]) == (b"theirs", b"\xff")
+    assert not {"other", "logo.png"} & set(found)
+
+
+async def test_an_undo_of_one_that_was_made_immutable_is_refused_with_the_way_out(
+    place: Settings, mara: Actor
+) -> None:
+    place.fill(data=SETTINGS)
+    change = await place.save(mara, place.form(other={"text": "y"}))
+    place.api.patch(f"{place.path}/settings", {"immutable": True})
+    with pytest.raises(Immutable, match="made immutable"):
+        await change_undo_preview(
+            transport=place.transport, actor=mara, change_id=change.pk, objects=Listed({})
+        )
 
 
 # ---- Who uses it
@@ -536,8 +482,8 @@ def workload(name: str, spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def test_who_uses_it_and_when_they_see_it_is_told(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS)
+async def test_who_uses_it_and_when_they_see_it_is_told(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS)
     volume = {"name": "config", "configMap": {"name": "settings"}}
     app = {"name": "app", "image": "app:1"}
     env = [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "other"}}}]
@@ -573,8 +519,8 @@ async def test_who_uses_it_and_when_they_see_it_is_told(place: Place, mara: Acto
     ]
 
 
-async def test_the_chosen_workloads_are_restarted_once(place: Place, mara: Actor) -> None:
-    place.make(data=SETTINGS)
+async def test_the_chosen_workloads_are_restarted_once(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS)
     env = [{"configMapRef": {"name": "settings"}}]
     for name in ("one", "two"):
         spec = {"containers": [{"name": "app", "image": "app:1", "envFrom": env}]}
@@ -588,18 +534,46 @@ async def test_the_chosen_workloads_are_restarted_once(place: Place, mara: Actor
     edited = await place.preview(mara, draft)
     assert [ref.name for ref in edited.restarts] == ["one", "two"]
     change = await place.save(mara, draft)
-    objects = await Listed.now(place.transport, place.namespace)
+    objects = await place.objects()
     for chosen in (["deployments/one", "deployments/other"], ["deployments/one", "deployments/two"]):
         await configmap_restart(
             transport=place.transport, actor=mara, change=change, chosen=chosen, objects=objects
         )
     assert (generation("one"), generation("two")) == (2, 1)
-    assert change.result["restarts"] == [{"kind": "Deployment", "name": "one", "said": ""}]
+    restart = await Change.objects.aget(action="restart")
+    (kept,) = change.result["restarts"]
+    assert (kept["name"], kept["said"], kept["change"]) == ("one", "", restart.pk)
     assert [each.action async for each in Change.objects.order_by("pk")] == ["edit", "restart"]
 
+    async def restarted() -> bool:
+        progress = change_follow(change=change, objects=await place.objects(), now=datetime.now(UTC))
+        (one,) = progress.following
+        return one.done and one.headline == "one is complete" and progress.restart[0].name == "two"
 
-async def test_one_key_is_downloaded_as_it_is(place: Place) -> None:
-    place.make(data=SETTINGS, binaryData=BINARY)
+    assert await until(restarted)
+
+
+async def test_a_restart_that_the_user_may_not_make_is_not_offered(place: Settings, mara: Actor) -> None:
+    place.fill(data=SETTINGS)
+    env = [{"configMapRef": {"name": "settings"}}]
+    spec = {"containers": [{"name": "app", "image": "app:1", "envFrom": env}]}
+    place.make("/apis/apps/v1/namespaces/{ns}/deployments", workload("one", spec))
+    draft = place.form(other={"text": "y"})
+    async with place.restricted(rule("", "configmaps", "get", "patch")) as transport:
+        edited = await place.preview(mara, draft, transport=transport)
+        ((ref, refusal),) = edited.restarts.items()
+        assert ref.name == "one" and "may not patch deployments" in refusal
+        assert edited.preview is not None
+        change = await configmap_edit_apply(
+            transport=transport, actor=mara, namespace=place.namespace, name="settings", draft=draft,
+            token=edited.preview.token, objects=await place.objects(), restart=["deployments/one"],
+        )  # fmt: skip
+    assert place.contents()["other"] == b"y"
+    assert "deployments" in change.result["restarts"][0]["said"], "asked for all the same, it is said"
+
+
+async def test_one_key_is_downloaded_as_it_is(place: Settings) -> None:
+    place.fill(data=SETTINGS, binaryData=BINARY)
     for key, content in place.contents().items():
         found = await configmap_value(
             transport=place.transport, namespace=place.namespace, name="settings", key=key

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 
 from dashboard.actions.action import Actor, Preview
 from dashboard.actions.pods import pod_delete_apply, pod_delete_form, pod_delete_preview
@@ -28,13 +25,11 @@ from dashboard.actions.undo import (
 from dashboard.errors import BadInput, Conflict, Forbidden, Invalid, NotFound, Protected
 from dashboard.insight.words import text_of
 from dashboard.kinds import KINDS
-from dashboard.kube.config import load_clusters
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 from sandbox import Sandbox
-from sandbox.api import ApiError
 
-from .test_scale import GET, READ, Listed, Place, restricted, until
+from .place import Place, on, rule, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -42,24 +37,12 @@ APPS = "/apis/apps/v1/namespaces/{ns}"
 LABELS = {"app": "web"}
 
 
-class Everything(Listed):
-    """What the pages of restarts and deletions read."""
-
-    @classmethod
-    async def now(cls, transport: Transport, namespace: str) -> Everything:
-        found: dict[str, Sequence[Any]] = {}
-        for plural in (*READ, "statefulsets", "daemonsets"):
-            kind = KINDS[plural]
-            response = await transport.request(
-                "GET", kind.gvr, namespace=namespace if kind.gvr.namespaced else None
-            )
-            found[plural] = kind.decode_list(response.body).items
-        return cls(found)
-
-
 class Here(Place):
-    async def objects(self) -> Everything:
-        return await Everything.now(self.transport, self.namespace)
+    # What the pages of restarts and deletions read.
+    reads = (
+        "deployments", "replicasets", "statefulsets", "daemonsets", "pods", "services", "endpointslices", "ingresses",
+        "horizontalpodautoscalers", "poddisruptionbudgets", "resourcequotas", "nodes",
+    )  # fmt: skip
 
     def workload(self, plural: str, **spec: Any) -> None:
         pod = {"containers": [{"name": "app", "image": "web:1"}], "terminationGracePeriodSeconds": 1}
@@ -151,18 +134,8 @@ def annotation(workload: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-async def here(cluster: Sandbox, namespace: str) -> AsyncIterator[Here]:
-    (found, *_) = load_clusters(
-        environ={"KUBECONFIG": str(cluster.kubeconfig)}, sandbox_kubeconfig=cluster.kubeconfig
-    )
-    transport = Transport(found)
-    yield Here(cluster, transport, namespace)
-    await transport.close()
-
-
-@pytest.fixture
-def mara() -> Actor:
-    return Actor(user=User.objects.create(username="mara"), name="mara")
+def here(cluster: Sandbox, transport: Transport, namespace: str) -> Here:
+    return Here(cluster, transport, namespace)
 
 
 @pytest.mark.parametrize("plural", ["deployments", "statefulsets", "daemonsets"])
@@ -293,7 +266,8 @@ async def test_recreate_says_which_service_stops_answering(here: Here, mara: Act
     assert "Recreate" in told.headline.text
 
 
-PATCH = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]}
+GET = rule("apps", "deployments", "get")
+PATCH = rule("apps", "deployments", "patch")
 
 
 async def test_without_the_right_a_restart_is_refused_and_its_loss_is_audited(
@@ -301,22 +275,9 @@ async def test_without_the_right_a_restart_is_refused_and_its_loss_is_audited(
 ) -> None:
     here.workload("deployments", replicas=1)
     await here.up(1)
-    async with restricted(here, GET, PATCH) as transport:
+    async with here.restricted(GET, PATCH) as transport:
         token = (await here.show(mara, "deployments", transport)).token
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{here.namespace}"
-        here.api.patch(f"{rbac}/roles/reader", {"rules": [GET]})
-
-        async def refused() -> bool:
-            try:
-                await transport.request(
-                    "PATCH", KINDS["deployments"].gvr, namespace=here.namespace, name="web",
-                    query={"dryRun": "All"}, body=b"{}", content_type="application/merge-patch+json",
-                )  # fmt: skip
-            except Forbidden:
-                return True
-            return False
-
-        await until(refused)
+        await here.allow_only(transport, GET, refused="deployments", name="web")
         with pytest.raises(Forbidden):
             await here.restart(mara, "deployments", token, transport)
     assert annotation(here.found("deployments")) == ""
@@ -430,8 +391,7 @@ async def test_without_the_right_to_evict_the_form_says_which(here: Here, mara: 
     here.workload("statefulsets", replicas=1)
     here.budget(least=0)
     await here.up(1)
-    read = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]}
-    async with restricted(here, read) as transport:
+    async with here.restricted(rule("", "pods", "get", "delete")) as transport:
         form = await pod_delete_form(
             transport=transport, namespace=here.namespace, name="web-0", objects=await here.objects()
         )
@@ -446,55 +406,63 @@ async def test_a_rule_of_the_cluster_refuses_a_restart_and_a_deletion_in_its_own
 ) -> None:
     here.workload("deployments", replicas=1)
     await here.up(1)
-    name = f"test-{secrets.token_hex(4)}"
-    admission = "/apis/admissionregistration.k8s.io/v1"
-    rules = [
-        {
-            "apiGroups": ["apps"],
-            "apiVersions": ["v1"],
-            "operations": ["UPDATE"],
-            "resources": ["deployments"],
-        },
-        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["pods"]},
-    ]
-    validation = {"expression": "request.userInfo.username == 'system:nobody'", "message": "Not on a Monday."}
-    # Controllers go on: only who acts from here is refused.
-    person = {
-        "name": "people",
-        "expression": "!request.userInfo.username.startsWith('system:')",
-    }
-    here.api.post(
-        f"{admission}/validatingadmissionpolicies",
-        {
-            "metadata": {"name": name},
-            "spec": {
-                "matchConstraints": {"resourceRules": rules},
-                "matchConditions": [person],
-                "validations": [validation],
-            },
-        },
+    pod = next(iter(here.pods()))
+    restart = (await here.show(mara, "deployments")).token
+    delete = (await here.show_delete(mara, pod)).token
+    async with here.refusing(
+        on("UPDATE", "apps", "deployments"),
+        on("DELETE", "", "pods"),
+        expression="false",
+        message="Not on a Monday.",
+        probe=lambda: here.show_delete(mara, pod),
+    ) as said:
+        assert "Not on a Monday." in said
+        for attempt in (
+            here.show(mara, "deployments"),
+            here.restart(mara, "deployments", restart),
+            here.delete(mara, pod, delete),
+        ):
+            with pytest.raises(Invalid, match=r"Not on a Monday\."):
+                await attempt
+    assert annotation(here.found("deployments")) == "" and pod in here.pods()
+    refused = [(one.action, one.result) async for one in AuditEntry.objects.order_by("pk")]
+    assert refused == [("restart", "refused"), ("delete", "refused")]
+
+
+async def test_a_pod_that_does_not_run_yet_goes_even_under_two_budgets(here: Here, mara: Actor) -> None:
+    """canIgnorePDB of the Eviction API: such a pod is not among those that must stay."""
+    here.workload("deployments", replicas=1, pod={"nodeSelector": {"no": "such-node"}})
+    here.budget("one", 1)
+    here.budget("two", 1)
+
+    async def pending() -> str:
+        return next((name for name, pod in here.pods().items() if pod["status"]["phase"] == "Pending"), "")
+
+    name = str(await until(pending))
+    shown = await here.show_delete(mara, name)
+    assert shown.told.button == f"Evict {name}"
+    assert all("no budget is asked" in notice.text for notice in shown.told.notices)
+    await here.delete(mara, name, shown.token)
+
+    async def gone() -> bool:
+        return name not in here.pods()
+
+    assert await until(gone)
+
+
+async def test_an_undo_of_a_restart_is_refused_without_the_right_and_audited(here: Here, mara: Actor) -> None:
+    here.workload("deployments", replicas=1)
+    await here.up(1)
+    change = await here.restart(mara, "deployments", (await here.show(mara, "deployments")).token)
+    shown = await change_undo_preview(
+        transport=here.transport, actor=mara, change_id=change.pk, objects=await here.objects()
     )
-    place = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": here.namespace}}}
-    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": place}
-    try:
-        here.api.post(
-            f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding}
-        )
-        pod = next(iter(here.pods()))
-
-        async def refused() -> bool:
-            said = []
-            for ask in (here.show(mara, "deployments"), here.show_delete(mara, pod)):
-                try:
-                    await ask
-                except Invalid as error:
-                    said.append("Not on a Monday." in error.message)
-            return said == [True, True]
-
-        assert await until(refused)
-    finally:
-        for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
-            try:
-                here.api.delete(f"{admission}/{plural}/{name}")
-            except ApiError as error:
-                assert error.status == 404
+    before = annotation(here.found("deployments"))
+    async with here.restricted(GET) as transport:
+        with pytest.raises(Forbidden):
+            await change_undo_apply(
+                transport=transport, actor=mara, change_id=change.pk, token=shown.preview.token
+            )
+    assert annotation(here.found("deployments")) == before
+    assert [one.result async for one in AuditEntry.objects.order_by("pk")] == ["done", "refused"]
+    assert (await change_undo_state(change=change)).possible, "a refused undo can be tried again"

@@ -6,14 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import secrets
-from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
 
 from dashboard.actions import rotation as machine
 from dashboard.actions.action import Actor, Preview
@@ -37,14 +34,12 @@ from dashboard.actions.undo import change_undo_apply, change_undo_preview, chang
 from dashboard.errors import BadInput, Conflict, Forbidden, Invalid, NotFound
 from dashboard.insight.secretuse import READ
 from dashboard.insight.words import text_of
-from dashboard.kinds import KINDS
-from dashboard.kube.config import load_clusters
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Rotation
 from sandbox import Sandbox
 from sandbox.api import ApiError
 
-from .test_scale import restricted, until
+from .place import Place, on, rule, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -58,37 +53,18 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "HANGS_SECONDS", 3.0)
 
 
-class Listed:
-    """The objects of a namespace as the API server lists them now."""
-
-    def __init__(self, found: dict[str, Sequence[Any]]) -> None:
-        self._found = found
-
-    @classmethod
-    async def now(cls, transport: Transport, namespace: str) -> Listed:
-        found = {}
-        for plural in READ | FOLLOWED:
-            kind = KINDS[plural]
-            response = await transport.request("GET", kind.gvr, namespace=namespace)
-            found[plural] = kind.decode_list(response.body).items
-        return cls(found)
-
-    def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
-        return self._found.get(plural, ())
-
-    def get(self, plural: str, namespace: str, name: str) -> Any | None:
-        return next((one for one in self.all(plural) if one.metadata.name == name), None)
-
-
-class Place:
+class Database(Place):
     """A namespace with a Secret "database" and whom it is given to."""
 
-    def __init__(self, cluster: Sandbox, transport: Transport, namespace: str) -> None:
-        self.api = cluster.api()
-        self.transport = transport
-        self.namespace = namespace
-        self.secrets = f"/api/v1/namespaces/{namespace}/secrets"
-        self.apps = f"/apis/apps/v1/namespaces/{namespace}"
+    reads = READ | FOLLOWED
+
+    @property
+    def secrets(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/secrets"
+
+    @property
+    def apps(self) -> str:
+        return f"/apis/apps/v1/namespaces/{self.namespace}"
 
     def value(self, name: str = "database", key: str = "password") -> str:
         return base64.b64decode(self.api.get(f"{self.secrets}/{name}")["data"][key]).decode()
@@ -132,9 +108,6 @@ class Place:
             return bool(found.get("status", {}).get("readyReplicas", 0) == found["spec"]["replicas"])
 
         await until(check)
-
-    async def objects(self) -> Listed:
-        return await Listed.now(self.transport, self.namespace)
 
     async def preview(
         self, who: Actor, value: str = NEW, key: str = "password", transport: Transport | None = None
@@ -187,12 +160,8 @@ class Place:
 
 
 @pytest.fixture
-async def place(cluster: Sandbox, namespace: str) -> AsyncIterator[Place]:
-    (found, *_) = load_clusters(
-        environ={"KUBECONFIG": str(cluster.kubeconfig)}, sandbox_kubeconfig=cluster.kubeconfig
-    )
-    transport = Transport(found)
-    here = Place(cluster, transport, namespace)
+def place(cluster: Sandbox, transport: Transport, namespace: str) -> Database:
+    here = Database(cluster, transport, namespace)
     here.api.post(
         here.secrets,
         {
@@ -200,16 +169,10 @@ async def place(cluster: Sandbox, namespace: str) -> AsyncIterator[Place]:
             "stringData": {"password": OLD, "username": "shop"},
         },
     )
-    yield here
-    await transport.close()
+    return here
 
 
-@pytest.fixture
-def mara() -> Actor:
-    return Actor(user=User.objects.create(username="mara"), name="mara")
-
-
-async def test_preview_names_who_reads_it_and_how_and_shows_only_sizes(place: Place, mara: Actor) -> None:
+async def test_preview_names_who_reads_it_and_how_and_shows_only_sizes(place: Database, mara: Actor) -> None:
     place.workload("web")
     place.workload("queue", 2, "statefulsets")
     volume = {"name": "v", "secret": {"secretName": "database"}}
@@ -240,13 +203,13 @@ async def test_preview_names_who_reads_it_and_how_and_shows_only_sizes(place: Pl
     assert [item["metadata"]["name"] for item in place.api.get(place.secrets)["items"]] == ["database"]
 
 
-async def test_preview_of_the_same_value_has_nothing_to_apply(place: Place, mara: Actor) -> None:
+async def test_preview_of_the_same_value_has_nothing_to_apply(place: Database, mara: Actor) -> None:
     shown = await place.preview(mara, OLD)
     assert (shown.diff, shown.token) == ((), "")
 
 
 async def test_apply_keeps_the_old_value_apart_and_restarts_one_after_the_other(
-    place: Place, mara: Actor
+    place: Database, mara: Actor
 ) -> None:
     place.workload("web", 2)
     place.workload("mail", 1)
@@ -282,7 +245,7 @@ async def test_apply_keeps_the_old_value_apart_and_restarts_one_after_the_other(
 
 
 async def test_a_value_that_fails_stops_at_the_first_stage_and_the_old_one_brings_it_back(
-    place: Place, mara: Actor
+    place: Database, mara: Actor
 ) -> None:
     place.workload("mail", 1)
     place.workload("web", 2)
@@ -315,7 +278,7 @@ async def test_a_value_that_fails_stops_at_the_first_stage_and_the_old_one_bring
     assert place.restarted("web")[0] == "", "what never saw the bad value is left alone"
 
 
-async def test_undo_can_itself_be_undone(place: Place, mara: Actor) -> None:
+async def test_undo_can_itself_be_undone(place: Database, mara: Actor) -> None:
     change = await place.rotate(mara)
     for wanted in (OLD, NEW):
         shown = await change_undo_preview(
@@ -327,7 +290,7 @@ async def test_undo_can_itself_be_undone(place: Place, mara: Actor) -> None:
         assert place.value() == wanted
 
 
-async def test_undo_while_it_restarts_ends_the_restarts(place: Place, mara: Actor) -> None:
+async def test_undo_while_it_restarts_ends_the_restarts(place: Database, mara: Actor) -> None:
     place.workload("mail")
     place.workload("web", 2)
     await place.up("mail")
@@ -354,7 +317,7 @@ async def test_undo_while_it_restarts_ends_the_restarts(place: Place, mara: Acto
 
 
 async def test_a_process_that_ends_in_the_middle_is_followed_by_another_and_nothing_restarts_twice(
-    place: Place, mara: Actor, monkeypatch: pytest.MonkeyPatch
+    place: Database, mara: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.workload("web", 2)
     await place.up("web")
@@ -385,7 +348,7 @@ async def test_a_process_that_ends_in_the_middle_is_followed_by_another_and_noth
     assert place.restarted("web") == sent, "sent once"
 
 
-async def test_a_double_submit_writes_once_and_begins_one_rotation(place: Place, mara: Actor) -> None:
+async def test_a_double_submit_writes_once_and_begins_one_rotation(place: Database, mara: Actor) -> None:
     token = (await place.preview(mara)).token
     one, two = await asyncio.gather(place.apply(mara, token), place.apply(mara, token))
     assert one.pk == two.pk
@@ -395,7 +358,7 @@ async def test_a_double_submit_writes_once_and_begins_one_rotation(place: Place,
 
 
 async def test_a_key_that_somebody_else_changed_is_a_conflict_another_key_is_none(
-    place: Place, mara: Actor
+    place: Database, mara: Actor
 ) -> None:
     token = (await place.preview(mara)).token
     place.api.patch(f"{place.secrets}/database?fieldManager=kubectl-edit", {"stringData": {"username": "x"}})
@@ -411,7 +374,7 @@ async def test_a_key_that_somebody_else_changed_is_a_conflict_another_key_is_non
 
 
 async def test_what_cannot_be_is_refused_and_an_immutable_secret_has_a_way_out(
-    place: Place, mara: Actor
+    place: Database, mara: Actor
 ) -> None:
     for key, field in (("", "key"), ("nothing", "key")):
         with pytest.raises(BadInput) as error:
@@ -424,13 +387,15 @@ async def test_what_cannot_be_is_refused_and_an_immutable_secret_has_a_way_out(
         await place.preview(mara)
 
 
-GET = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
-LIST = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}
-PATCH = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "patch"]}
+GET = rule("", "secrets", "get")
+LIST = rule("", "secrets", "list")
+PATCH = rule("", "secrets", "get", "patch")
 
 
-async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: Place, mara: Actor) -> None:
-    async with restricted(place, GET) as transport:  # type: ignore[arg-type]
+async def test_without_the_right_the_form_says_which_and_nothing_is_sent(
+    place: Database, mara: Actor
+) -> None:
+    async with place.restricted(GET) as transport:
         form = await secret_rotate_form(transport=transport, namespace=place.namespace, name="database")
         assert isinstance(form.refusal, Forbidden)
         assert f"patch secrets in namespace {place.namespace}" in form.refusal.message
@@ -440,10 +405,10 @@ async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: 
 
 
 async def test_without_a_backup_the_preview_says_so_and_undo_is_not_offered(
-    place: Place, mara: Actor
+    place: Database, mara: Actor
 ) -> None:
     place.workload("web")
-    async with restricted(place, PATCH) as transport:  # type: ignore[arg-type]
+    async with place.restricted(PATCH) as transport:
         shown = await place.preview(mara, transport=transport)
         titles = [notice.title for notice in shown.told.notices]
         assert "There will be no way back" in titles and "web will keep the old value" in titles
@@ -456,45 +421,20 @@ async def test_without_a_backup_the_preview_says_so_and_undo_is_not_offered(
 
 
 async def test_a_rule_of_the_cluster_refuses_in_its_own_words_without_the_value(
-    place: Place, mara: Actor
+    place: Database, mara: Actor
 ) -> None:
-    name = f"test-{secrets.token_hex(4)}"
-    admission = "/apis/admissionregistration.k8s.io/v1"
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["secrets"]}
-    here = {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}}
-    validation = {
-        "expression": "string(object.data.password) == string(oldObject.data.password)",
-        "messageExpression": "'Not on a Monday: ' + string(object.data.password)",
-    }
-    spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]}
-    place.api.post(f"{admission}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})
-    binding = {
-        "policyName": name,
-        "validationActions": ["Deny"],
-        "matchResources": {"namespaceSelector": here},
-    }
-    try:
-        place.api.post(
-            f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding}
-        )
-
-        async def refused() -> str:
-            try:
-                await place.preview(mara)
-            except Invalid as error:
-                return error.message
-            return ""
-
-        message = await until(refused)
+    async with place.refusing(
+        on("UPDATE", "", "secrets"),
+        expression="string(object.data.password) == string(oldObject.data.password)",
+        messageExpression="'Not on a Monday: ' + string(object.data.password)",
+        probe=lambda: place.preview(mara),
+    ) as message:
         assert "Not on a Monday" in message
         assert NEW not in message and base64.b64encode(NEW.encode()).decode() not in message
-    finally:
-        for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
-            place.api.delete(f"{admission}/{plural}/{name}")
     assert place.value() == OLD
 
 
-async def test_undo_without_its_backup_says_what_is_gone(place: Place, mara: Actor) -> None:
+async def test_undo_without_its_backup_says_what_is_gone(place: Database, mara: Actor) -> None:
     change = await place.rotate(mara)
     place.api.delete(f"{place.secrets}/{backup_of(change)}")
     with pytest.raises(NotFound, match="backup"):
@@ -503,7 +443,7 @@ async def test_undo_without_its_backup_says_what_is_gone(place: Place, mara: Act
         )
 
 
-async def test_a_backup_that_was_tampered_with_is_not_brought_back(place: Place, mara: Actor) -> None:
+async def test_a_backup_that_was_tampered_with_is_not_brought_back(place: Database, mara: Actor) -> None:
     change = await place.rotate(mara)
     backup = backup_of(change)
     place.api.delete(f"{place.secrets}/{backup}")
@@ -517,7 +457,7 @@ async def test_a_backup_that_was_tampered_with_is_not_brought_back(place: Place,
     assert place.value() == NEW
 
 
-async def test_the_backup_goes_with_its_secret(place: Place, mara: Actor) -> None:
+async def test_the_backup_goes_with_its_secret(place: Database, mara: Actor) -> None:
     change = await place.rotate(mara)
     place.api.delete(f"{place.secrets}/database")
 
@@ -531,14 +471,16 @@ async def test_the_backup_goes_with_its_secret(place: Place, mara: Actor) -> Non
     assert await until(gone)
 
 
-async def test_a_reveal_is_read_as_the_user_and_audited_without_the_value(place: Place, mara: Actor) -> None:
+async def test_a_reveal_is_read_as_the_user_and_audited_without_the_value(
+    place: Database, mara: Actor
+) -> None:
     where = {"actor": mara, "namespace": place.namespace, "name": "database"}
     value = await secret_reveal(transport=place.transport, key="password", purpose="show", **where)  # type: ignore[arg-type]
     assert value == OLD.encode()
     await secret_reveal(transport=place.transport, key="password", purpose="copy", **where)  # type: ignore[arg-type]
     with pytest.raises(NotFound):
         await secret_reveal(transport=place.transport, key="nothing", purpose="show", **where)  # type: ignore[arg-type]
-    async with restricted(place, LIST) as transport:  # type: ignore[arg-type]
+    async with place.restricted(LIST) as transport:
         with pytest.raises(Forbidden):
             await secret_reveal(transport=transport, key="password", purpose="show", **where)  # type: ignore[arg-type]
     audit = [entry async for entry in AuditEntry.objects.order_by("pk")]

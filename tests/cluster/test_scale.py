@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 
 from dashboard.actions.action import Actor, Preview
 from dashboard.actions.deployments import (
@@ -23,55 +18,27 @@ from dashboard.actions.problems import StaleView
 from dashboard.actions.undo import change_follow, change_undo_apply, change_undo_preview
 from dashboard.errors import BadInput, Conflict, Forbidden, Invalid
 from dashboard.insight.words import text_of
-from dashboard.kinds import KINDS
-from dashboard.kube.config import load_clusters
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 from sandbox import Sandbox
 from sandbox.api import ApiError
 
+from .place import Place, on, rule, until
+
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
-READ = (
-    "deployments", "replicasets", "pods", "services", "endpointslices", "ingresses", "horizontalpodautoscalers",
-    "poddisruptionbudgets", "resourcequotas", "nodes",
-)  # fmt: skip
-SETTLE_SECONDS = 60.0
 
+class Web(Place):
+    """A namespace with a Deployment "web" in it."""
 
-class Listed:
-    """The objects of a namespace as the API server lists them now."""
+    reads = (
+        "deployments", "replicasets", "pods", "services", "endpointslices", "ingresses", "horizontalpodautoscalers",
+        "poddisruptionbudgets", "resourcequotas", "nodes",
+    )  # fmt: skip
 
-    def __init__(self, found: dict[str, Sequence[Any]]) -> None:
-        self._found = found
-
-    @classmethod
-    async def now(cls, transport: Transport, namespace: str) -> Listed:
-        found = {}
-        for plural in READ:
-            kind = KINDS[plural]
-            response = await transport.request("GET", kind.gvr, namespace=namespace)
-            found[plural] = kind.decode_list(response.body).items
-        return cls(found)
-
-    def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
-        return self._found.get(plural, ())
-
-    def get(self, plural: str, namespace: str, name: str) -> Any | None:
-        return next((one for one in self.all(plural) if one.metadata.name == name), None)
-
-
-class Place:
-    """A namespace with a Deployment "web" in it, one user's way to it, and the administrator's."""
-
-    def __init__(self, cluster: Sandbox, transport: Transport, namespace: str) -> None:
-        self.api = cluster.api()
-        self.transport = transport
-        self.namespace = namespace
-        self.web = f"/apis/apps/v1/namespaces/{namespace}/deployments/web"
-
-    def make(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
-        return self.api.post(path.format(ns=self.namespace), manifest)
+    @property
+    def web(self) -> str:
+        return f"/apis/apps/v1/namespaces/{self.namespace}/deployments/web"
 
     def get(self) -> dict[str, Any]:
         return self.api.get(self.web)
@@ -95,10 +62,9 @@ class Place:
             found = again
 
     async def preview(self, who: Actor, replicas: str, transport: Transport | None = None) -> Preview:
-        objects = await Listed.now(self.transport, self.namespace)
         return await deployment_scale_preview(
             transport=transport or self.transport, actor=who, namespace=self.namespace, name="web", replicas=replicas,
-            objects=objects,
+            objects=await self.objects(),
         )  # fmt: skip
 
     async def apply(
@@ -111,14 +77,6 @@ class Place:
 
     async def scale(self, who: Actor, replicas: int) -> Change:
         return await self.apply(who, str(replicas), (await self.preview(who, str(replicas))).token)
-
-
-async def until(check: Callable[[], Awaitable[Any]], seconds: float = SETTLE_SECONDS) -> Any:
-    async with asyncio.timeout(seconds):
-        while True:
-            if found := await check():
-                return found
-            await asyncio.sleep(0.2)
 
 
 def deployment(replicas: int, labels: dict[str, str]) -> dict[str, Any]:
@@ -138,36 +96,21 @@ def deployment(replicas: int, labels: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def place(cluster: Sandbox, namespace: str) -> AsyncIterator[Place]:
-    (found, *_) = load_clusters(
-        environ={"KUBECONFIG": str(cluster.kubeconfig)}, sandbox_kubeconfig=cluster.kubeconfig
-    )
-    transport = Transport(found)
-    here = Place(cluster, transport, namespace)
+async def place(cluster: Sandbox, transport: Transport, namespace: str) -> Web:
+    here = Web(cluster, transport, namespace)
     here.make("/apis/apps/v1/namespaces/{ns}/deployments", deployment(3, {"app": "web"}))
     await here.settled(3)
-    yield here
-    await transport.close()
+    return here
 
 
-@pytest.fixture
-def mara() -> Actor:
-    return Actor(user=User.objects.create(username="mara"), name="mara")
-
-
-@pytest.fixture
-def jon() -> Actor:
-    return Actor(user=User.objects.create(username="jon"), name="jon")
-
-
-async def test_preview_changes_nothing(place: Place, mara: Actor) -> None:
+async def test_preview_changes_nothing(place: Web, mara: Actor) -> None:
     before = place.get()
     shown = await place.preview(mara, "1")
     assert [line.text for line in shown.diff if line.sign in ("-", "+")] == ["  replicas: 3", "  replicas: 1"]
     assert place.get() == before
 
 
-async def test_apply_is_made_recorded_and_followed_to_its_end(place: Place, mara: Actor) -> None:
+async def test_apply_is_made_recorded_and_followed_to_its_end(place: Web, mara: Actor) -> None:
     change = await place.scale(mara, 5)
     found = place.get()
     assert found["spec"]["replicas"] == 5
@@ -181,13 +124,13 @@ async def test_apply_is_made_recorded_and_followed_to_its_end(place: Place, mara
     assert [entry.result async for entry in AuditEntry.objects.all()] == ["done"]
 
     async def done() -> bool:
-        objects = await Listed.now(place.transport, place.namespace)
+        objects = await place.objects()
         return change_follow(change=change, objects=objects, now=datetime.now(UTC)).done
 
     assert await until(done)
 
 
-async def test_two_people_who_scale_at_once_see_each_other(place: Place, mara: Actor, jon: Actor) -> None:
+async def test_two_people_who_scale_at_once_see_each_other(place: Web, mara: Actor, jon: Actor) -> None:
     token = (await place.preview(mara, "5")).token
     await place.scale(jon, 4)
     with pytest.raises(StaleView) as error:
@@ -196,7 +139,7 @@ async def test_two_people_who_scale_at_once_see_each_other(place: Place, mara: A
     assert place.get()["spec"]["replicas"] == 4
 
 
-async def test_somebody_with_kubectl_is_named_by_field_manager_and_time(place: Place, mara: Actor) -> None:
+async def test_somebody_with_kubectl_is_named_by_field_manager_and_time(place: Web, mara: Actor) -> None:
     token = (await place.preview(mara, "5")).token
     place.api.patch(f"{place.web}?fieldManager=kubectl-edit", {"spec": {"replicas": 2}})
     with pytest.raises(StaleView) as error:
@@ -205,9 +148,7 @@ async def test_somebody_with_kubectl_is_named_by_field_manager_and_time(place: P
     assert error.value.when is not None and abs((datetime.now(UTC) - error.value.when).total_seconds()) < 120
 
 
-async def test_a_deployment_whose_status_changes_all_the_time_can_be_scaled(
-    place: Place, mara: Actor
-) -> None:
+async def test_a_deployment_whose_status_changes_all_the_time_can_be_scaled(place: Web, mara: Actor) -> None:
     writes = 0
 
     async def churn() -> None:
@@ -234,7 +175,7 @@ async def test_a_deployment_whose_status_changes_all_the_time_can_be_scaled(
     await asyncio.gather(busy, return_exceptions=True)
 
 
-async def test_a_rollout_underneath_is_no_conflict(place: Place, mara: Actor) -> None:
+async def test_a_rollout_underneath_is_no_conflict(place: Web, mara: Actor) -> None:
     token = (await place.preview(mara, "5")).token
     template = {"spec": {"containers": [{"name": "app", "image": "web:2"}]}}
     merge = "application/strategic-merge-patch+json"
@@ -245,7 +186,7 @@ async def test_a_rollout_underneath_is_no_conflict(place: Place, mara: Actor) ->
     assert found["spec"]["template"]["spec"]["containers"][0]["image"] == "web:2"
 
 
-async def test_a_double_submit_applies_once(place: Place, mara: Actor) -> None:
+async def test_a_double_submit_applies_once(place: Web, mara: Actor) -> None:
     token = (await place.preview(mara, "5")).token
     one, two = await asyncio.gather(place.apply(mara, "5", token), place.apply(mara, "5", token))
     generation = place.get()["metadata"]["generation"]
@@ -254,7 +195,7 @@ async def test_a_double_submit_applies_once(place: Place, mara: Actor) -> None:
     assert place.get()["metadata"]["generation"] == generation == 2
 
 
-async def test_bad_numbers_are_refused_and_nothing_is_sent(place: Place, mara: Actor) -> None:
+async def test_bad_numbers_are_refused_and_nothing_is_sent(place: Web, mara: Actor) -> None:
     before = place.get()
     for replicas in ("-1", "1e3", "", "3.5", "99999999"):
         with pytest.raises(BadInput):
@@ -262,35 +203,13 @@ async def test_bad_numbers_are_refused_and_nothing_is_sent(place: Place, mara: A
     assert place.get() == before
 
 
-@asynccontextmanager
-async def restricted(place: Place, *rules: dict[str, Any]) -> AsyncIterator[Transport]:
-    """A way in as a ServiceAccount with a Role of these rules."""
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{place.namespace}"
-    account = f"/api/v1/namespaces/{place.namespace}/serviceaccounts"
-    place.api.post(account, {"metadata": {"name": "reader"}})
-    place.api.post(f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": list(rules)})
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
-    subject = {"kind": "ServiceAccount", "name": "reader", "namespace": place.namespace}
-    place.api.post(
-        f"{rbac}/rolebindings", {"metadata": {"name": "reader"}, "roleRef": role, "subjects": [subject]}
-    )
-    answer = place.api.post(f"{account}/reader/token", {"spec": {"expirationSeconds": 600}})
-    owner = place.transport.cluster
-    connection = dataclasses.replace(owner.connection, user={"token": answer["status"]["token"]})
-    transport = Transport(dataclasses.replace(owner, user="reader", connection=connection))
-    try:
-        yield transport
-    finally:
-        await transport.close()
+GET = rule("apps", "deployments", "get")
+SCALE = rule("apps", "deployments/scale", "patch")
 
 
-GET = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}
-SCALE = {"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["patch"]}
-
-
-async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: Place, mara: Actor) -> None:
-    async with restricted(place, GET) as transport:
-        objects = await Listed.now(place.transport, place.namespace)
+async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: Web, mara: Actor) -> None:
+    async with place.restricted(GET) as transport:
+        objects = await place.objects()
         form = await deployment_scale_form(
             transport=transport, namespace=place.namespace, name="web", objects=objects
         )
@@ -302,26 +221,13 @@ async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: 
 
 
 async def test_the_right_to_scale_is_enough_and_its_loss_is_refused_and_audited(
-    place: Place, mara: Actor
+    place: Web, mara: Actor
 ) -> None:
-    async with restricted(place, GET, SCALE) as transport:
+    async with place.restricted(GET, SCALE) as transport:
         token = (await place.preview(mara, "5", transport)).token
         await place.apply(mara, "5", token, transport)
         token = (await place.preview(mara, "4", transport)).token
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{place.namespace}"
-        place.api.patch(f"{rbac}/roles/reader", {"rules": [GET]})
-
-        async def refused() -> bool:
-            try:
-                await transport.request(
-                    "PATCH", KINDS["deployments"].gvr, namespace=place.namespace, name="web", subresource="scale",
-                    query={"dryRun": "All"}, body=b"{}", content_type="application/merge-patch+json",
-                )  # fmt: skip
-            except Forbidden:
-                return True
-            return False
-
-        await until(refused)
+        await place.allow_only(transport, GET, refused="deployments", name="web", subresource="scale")
         with pytest.raises(Forbidden):
             await place.apply(mara, "4", token, transport)
     assert place.get()["spec"]["replicas"] == 5
@@ -330,50 +236,25 @@ async def test_the_right_to_scale_is_enough_and_its_loss_is_refused_and_audited(
     assert await Change.objects.acount() == 1
 
 
-async def test_a_rule_of_the_cluster_refuses_in_its_own_words(place: Place, mara: Actor) -> None:
-    name = f"test-{secrets.token_hex(4)}"
-    admission = "/apis/admissionregistration.k8s.io/v1"
-    rule = {
-        "apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments/scale"],
-    }  # fmt: skip
-    here = {"matchLabels": {"kubernetes.io/metadata.name": place.namespace}}
-    validation = {"expression": "object.spec.replicas <= 4", "message": "No more than 4 on a Monday."}
-    place.api.post(
-        f"{admission}/validatingadmissionpolicies",
-        {
-            "metadata": {"name": name},
-            "spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]},
-        },
-    )
-    binding = {
-        "policyName": name,
-        "validationActions": ["Deny"],
-        "matchResources": {"namespaceSelector": here},
-    }
-    try:
-        place.api.post(
-            f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": name}, "spec": binding}
-        )
-
-        async def refused() -> str:
-            try:
-                await place.preview(mara, "5")
-            except Invalid as error:
-                return error.message
-            return ""
-
-        assert "No more than 4 on a Monday." in await until(refused)
+async def test_a_rule_of_the_cluster_refuses_in_its_own_words_and_an_apply_is_audited(
+    place: Web, mara: Actor
+) -> None:
+    token = (await place.preview(mara, "5")).token
+    async with place.refusing(
+        on("UPDATE", "apps", "deployments/scale"),
+        expression="object.spec.replicas <= 4",
+        message="No more than 4 on a Monday.",
+        probe=lambda: place.preview(mara, "5"),
+    ) as said:
+        assert "No more than 4 on a Monday." in said
+        with pytest.raises(Invalid, match="Monday"):
+            await place.apply(mara, "5", token)
         assert (await place.scale(mara, 4)).state == "done"
-    finally:
-        for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
-            try:
-                place.api.delete(f"{admission}/{plural}/{name}")
-            except ApiError as error:
-                assert error.status == 404
     assert place.get()["spec"]["replicas"] == 4
+    assert [entry.result async for entry in AuditEntry.objects.order_by("pk")] == ["refused", "done"]
 
 
-async def test_what_stands_around_it_is_told(place: Place, mara: Actor) -> None:
+async def test_what_stands_around_it_is_told(place: Web, mara: Actor) -> None:
     place.make("/api/v1/namespaces/{ns}/services", {
         "metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
     })  # fmt: skip
@@ -395,7 +276,7 @@ async def test_what_stands_around_it_is_told(place: Place, mara: Actor) -> None:
     })  # fmt: skip
 
     async def ready() -> bool:
-        objects = await Listed.now(place.transport, place.namespace)
+        objects = await place.objects()
         counted = [quota for quota in objects.all("resourcequotas") if quota.status.used.get("pods") == "3"]
         served = [one for each in objects.all("endpointslices") for one in each.endpoints or () if one.ready]
         return bool(counted) and len(served) == 3
@@ -413,16 +294,16 @@ async def test_what_stands_around_it_is_told(place: Place, mara: Actor) -> None:
     up = await place.preview(mara, "10")
     assert up.told.headline is not None
     assert up.told.headline.title == f"The quota of {place.namespace} stops it at 8"
-    objects = await Listed.now(place.transport, place.namespace)
+    objects = await place.objects()
     form = await deployment_scale_form(
         transport=place.transport, namespace=place.namespace, name="web", objects=objects
     )
     assert form.hint == f"The quota of {place.namespace} leaves room for 5 more pods of this size."
 
 
-async def test_undo_brings_it_back_and_can_be_undone(place: Place, mara: Actor) -> None:
+async def test_undo_brings_it_back_and_can_be_undone(place: Web, mara: Actor) -> None:
     change = await place.scale(mara, 5)
-    objects = await Listed.now(place.transport, place.namespace)
+    objects = await place.objects()
     shown = await change_undo_preview(
         transport=place.transport, actor=mara, change_id=change.pk, objects=objects
     )
@@ -437,10 +318,10 @@ async def test_undo_brings_it_back_and_can_be_undone(place: Place, mara: Actor) 
     assert again.preview.told.button == "Scale web to 5"
 
 
-async def test_undo_after_somebody_else_scaled_it_says_so(place: Place, mara: Actor, jon: Actor) -> None:
+async def test_undo_after_somebody_else_scaled_it_says_so(place: Web, mara: Actor, jon: Actor) -> None:
     change = await place.scale(mara, 5)
     await place.scale(jon, 6)
-    objects = await Listed.now(place.transport, place.namespace)
+    objects = await place.objects()
     shown = await change_undo_preview(
         transport=place.transport, actor=mara, change_id=change.pk, objects=objects
     )
@@ -448,7 +329,7 @@ async def test_undo_after_somebody_else_scaled_it_says_so(place: Place, mara: Ac
     assert (shown.conflict.who, shown.conflict.now) == ("jon", "6 replicas")
 
 
-async def test_undo_after_the_object_was_made_anew_is_refused(place: Place, mara: Actor) -> None:
+async def test_undo_after_the_object_was_made_anew_is_refused(place: Web, mara: Actor) -> None:
     change = await place.scale(mara, 5)
     place.api.delete(place.web)
 
@@ -461,7 +342,7 @@ async def test_undo_after_the_object_was_made_anew_is_refused(place: Place, mara
 
     await until(gone)
     place.make("/apis/apps/v1/namespaces/{ns}/deployments", deployment(5, {"app": "web"}))
-    objects = await Listed.now(place.transport, place.namespace)
+    objects = await place.objects()
     with pytest.raises(Conflict, match="another object"):
         await change_undo_preview(transport=place.transport, actor=mara, change_id=change.pk, objects=objects)
     assert place.get()["spec"]["replicas"] == 5

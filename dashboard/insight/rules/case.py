@@ -4,41 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from dashboard.insight.finding import Trouble
-from dashboard.insight.words import Part, code
+from dashboard.insight.finding import Evidence, LogWish, Page, Step, Trouble, stands
 from dashboard.kinds.base import Ref
+from dashboard.kinds.events import Event
 from dashboard.kinds.meta import ObjectCondition, find_condition
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import Container
-from dashboard.kinds.podstatus import ContainerStatus, Terminated
-from dashboard.kinds.rows import plural
+from dashboard.kinds.podstatus import ContainerStatus
 
-_EXITS = {
-    0: "although it should keep running",
-    126: "its command cannot be executed",
-    127: "its command was not found in the image",
-    128: "its command could not be started",
-    137: "it was killed, often by a failing liveness probe",
-    139: "it crashed with a memory fault",
-    143: "it was asked to stop, often by a failing liveness probe",
-}
+if TYPE_CHECKING:
+    from dashboard.insight.survey import Survey
 
 
 class Case(NamedTuple):
-    """``warning`` gives the message of the latest Warning event about the pod, or ""; ``node_silent`` says that its
-    node does not report.
-    """
+    """A pod among everything else."""
 
     pod: Pod
-    now: datetime
-    warning: Callable[[], str]
-    node_silent: bool
+    survey: Survey
+
+    @property
+    def now(self) -> datetime:
+        return self.survey.now
+
+    @property
+    def namespace(self) -> str:
+        return self.pod.metadata.namespace
 
     @property
     def ref(self) -> Ref:
         return Ref("Pod", self.pod.metadata.namespace, self.pod.metadata.name, "pods")
+
+    @property
+    def node(self) -> Ref:
+        return Ref("Node", "", self.pod.spec.node_name, "nodes")
 
     def condition(self, type_: str) -> ObjectCondition | None:
         return find_condition(self.pod.status.conditions or (), type_)
@@ -49,7 +49,11 @@ class Case(NamedTuple):
         return (found.last_transition_time if found else None) or self.pod.metadata.creation_timestamp
 
     def older(self, moment: datetime | None, than: timedelta) -> bool:
-        return moment is None or self.now - moment > than
+        return self.survey.older(moment, than)
+
+    def event(self, *reasons: str) -> Event | None:
+        """The latest Warning Event about the pod with one of these reasons."""
+        return self.survey.event(self.pod.metadata.uid, *reasons)
 
     def containers(self) -> Iterator[tuple[ContainerStatus, bool]]:
         """Each container's status, and whether it is one that must end before the others start."""
@@ -64,21 +68,31 @@ class Case(NamedTuple):
         every = (*(spec.containers or ()), *(spec.init_containers or ()))
         return next((one for one in every if one.name == status.name), None)
 
+    def look(self, text: str, page: Page = "") -> Step:
+        """A step on the pod's own page, or on one under it."""
+        return Step(text, self.ref, page)
+
+    def log_step(self, text: str, status: ContainerStatus) -> Step:
+        """A step that leads to the log of the container's last run."""
+        return Step(text, self.ref, "logs", status.name, ended_before(status))
+
+    def log(self, status: ContainerStatus) -> LogWish:
+        """The log of the container's last run."""
+        return LogWish(self.namespace, self.pod.metadata.name, status.name, ended_before(status))
+
 
 Rule = Callable[[Case], Trouble | None]
 
 
-def exits(status: ContainerStatus, ended: Terminated) -> tuple[str | Part, ...]:
-    """How a container ended, and what its exit code usually means."""
-    container = ("container ", code(status.name))
-    if ended.reason == "OOMKilled":
-        return *container, " used more memory than its limit"
-    means = _EXITS.get(ended.exit_code)
-    if means is None and ended.exit_code > 128:
-        means = f"ended by signal {ended.signal or ended.exit_code - 128}"
-    return *container, f" exits with code {ended.exit_code}, {means or 'an error of the program itself'}"
+def ended_before(status: ContainerStatus) -> bool:
+    """Whether the last run that ended is the one before the present one, for which the kubelet keeps a log of its own."""
+    return status.state.terminated is None and status.last_state.terminated is not None
 
 
-def restarts(status: ContainerStatus) -> str:
-    """How often it was started again, as evidence."""
-    return f"It was started again {plural(status.restart_count, 'time')}. " if status.restart_count else ""
+def waiting_as(status: ContainerStatus) -> tuple[Evidence, ...]:
+    """What the kubelet says of a container that waits, as evidence."""
+    waiting = status.state.waiting
+    if waiting is None:
+        return ()
+    says = f"{waiting.reason}: {waiting.message}" if waiting.message else waiting.reason
+    return stands(f"Container {status.name} waits", says)

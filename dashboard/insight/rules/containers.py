@@ -1,6 +1,6 @@
-"""What can be wrong with a pod's containers.
+"""What can be wrong with a pod's containers once they are to run.
 
-The words are those of the kubelet of Kubernetes 1.36 (pkg/kubelet/images/types.go, pkg/kubelet/kuberuntime).
+The words are those of the kubelet of Kubernetes 1.36 (pkg/kubelet/kuberuntime) and of container runtimes.
 """
 
 from __future__ import annotations
@@ -8,145 +8,60 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from dashboard.insight.finding import Severity, Trouble, said
-from dashboard.insight.words import Parts, code, parts
-from dashboard.kinds.base import Ref
+from dashboard.insight.finding import Evidence, Severity, Trouble, reported, stands
+from dashboard.insight.words import code, parts
+from dashboard.kinds.events import Event
 from dashboard.kinds.podstatus import ContainerStatus, Terminated
-from dashboard.kinds.rows import shorten
+from dashboard.kinds.rows import plural
 
-from .case import Case, exits, restarts
+from .case import Case, waiting_as
+from .exits import ended_as, exits
 
-# A container that has just been asked for passes through these states by itself.
-CREATING = frozenset({"", "ContainerCreating", "PodInitializing"})
-PATIENCE = timedelta(seconds=15)
 # Between two crashes the container runs for a moment; it has recovered when that lasts longer.
 RECOVERED = timedelta(minutes=3)
 # A restart longer ago than this is history, not a problem.
 RECENT = timedelta(hours=1)
 OFTEN = 5
+# An init container that waits for something else may do so for a while.
+INITIALIZING = timedelta(minutes=10)
 
+_STOPPED = (137, 143)  # how a container ends that the kubelet stops
 _START = frozenset(
     {"RunContainerError", "CreateContainerError", "StartError", "ContainerCannotRun", "PostStartHookError"}
 )
-_PULL = frozenset(
-    {
-        "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
-        "RegistryUnavailable",
-    }
-)  # fmt: skip
-_NEVER = {
-    "InvalidImageName": ("that is not a valid image name", "Correct the image in its pod template."),
-    "ErrImageNeverPull": (
-        "it is not on the node, and pulling is switched off",
-        "Set its imagePullPolicy to IfNotPresent.",
-    ),
-}
-# What registries answer → why, and what to do.
-_REGISTRY = tuple(
-    (re.compile(pattern, re.IGNORECASE), why, step)
-    for pattern, why, step in (
-        (
-            r"toomanyrequests|too many requests|\b429\b",
-            "the registry limits how often it may be asked",
-            "Wait a while, or sign in to the registry with a pull secret.",
-        ),
-        (
-            r"unauthorized|denied|forbidden|authentication required|\b40[13]\b",
-            "the registry refuses it: it is private, or does not exist",
-            "Give it a pull secret for that registry, or correct the image.",
-        ),
-        (
-            r"not found|manifest unknown|\b404\b",
-            "the registry has no such image or tag",
-            "Correct the image in its pod template, or push that tag.",
-        ),
-        (
-            r"no such host|timeout|timed out|refused|unreachable|i/o|x509|certificate",
-            "the registry cannot be reached",
-            "Check the way from the nodes to the registry.",
-        ),
-    )
+_NO_COMMAND = re.compile(
+    r'exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat|permission denied|no such file)'
+    r"|executable file not found|no such file or directory|no command specified",
+    re.IGNORECASE,
 )
-_ABSENT = re.compile(r"""(configmap|secret) ["']?([^"'\s]+)["']? not found""", re.IGNORECASE)
-_NO_KEY = re.compile(r"couldn't find key (\S+) in (configmap|secret) (\S+)", re.IGNORECASE)
-
-
-def misses_configuration(case: Case) -> Trouble | None:
-    """A ConfigMap or Secret is not there, or lacks a key (CreateContainerConfigError, or a failed mount)."""
-    for status, _ in case.containers():
-        waiting = status.state.waiting
-        if waiting is None:
-            continue
-        message = waiting.message
-        if waiting.reason in CREATING and case.older(case.since("PodScheduled"), PATIENCE):
-            message = case.warning()  # that a volume cannot be mounted is only said in an event
-        elif waiting.reason != "CreateContainerConfigError":
-            continue
-        missing = _missing(case, message)
-        if missing is None and waiting.reason == "CreateContainerConfigError":
-            missing = parts(shorten(message)), case.ref, "Correct its pod template."
-        if missing is not None:
-            what, ref, step = missing
-            rest = parts(": container ", code(status.name), " needs ", *what)
-            verb, evidence, since = "cannot start", said("kubelet", message), case.since("PodScheduled")
-            return Trouble("pod-config-missing", "bad", 65, verb, verb, rest, step, ref, evidence, since)
-    return None
-
-
-def _missing(case: Case, message: str) -> tuple[Parts, Ref, str] | None:
-    if found := _NO_KEY.search(message):
-        key, kind, name = found[1], _kind(found[2]), found[3].rpartition("/")[2]
-        ref = Ref(kind, case.pod.metadata.namespace, name, f"{kind.lower()}s")
-        what = parts("key ", code(key), f" of {kind} ", code(name), ", which is not there")
-        return what, ref, f"Add key {key} to {kind} {name}."
-    if found := _ABSENT.search(message):
-        kind, name = _kind(found[1]), found[2].rpartition("/")[2]
-        step = (
-            f"Create {kind} {name}, or correct its name in the pod template; the pod then starts by itself."
-        )
-        return parts(f"{kind} ", code(name), ", which does not exist"), case.ref, step
-    return None
-
-
-def _kind(word: str) -> str:
-    return "Secret" if word.lower() == "secret" else "ConfigMap"
-
-
-def cannot_pull(case: Case) -> Trouble | None:
-    """The image is not there, not allowed, or the registry does not answer."""
-    for status, _ in case.containers():
-        waiting = status.state.waiting
-        if waiting is None or waiting.reason not in _PULL:
-            continue
-        spec = case.spec_of(status)
-        why, step = "the registry gave no image", "Look at the pod's events."
-        if waiting.reason in _NEVER:
-            why, step = _NEVER[waiting.reason]
-        else:
-            # While it backs off, the registry's own answer may stand in the last event only.
-            answer = f"{waiting.message} {case.warning()}"
-            why, step = next(((w, s) for pattern, w, s in _REGISTRY if pattern.search(answer)), (why, step))
-        rest = parts(" ", code((spec.image if spec else "") or status.image), f": {why}")
-        evidence, since = said("kubelet", waiting.message), case.since("PodScheduled")
-        one, many = "cannot pull its image", "cannot pull their image"
-        return Trouble("pod-image-pull", "bad", 65, one, many, rest, step, case.ref, evidence, since)
-    return None
 
 
 def cannot_start(case: Case) -> Trouble | None:
     """The container runtime could not start the container."""
     for status, _ in case.containers():
-        waiting = status.state.waiting
-        if waiting is not None and waiting.reason in _START:
-            rest = parts(": the runtime refuses container ", code(status.name), f" ({waiting.reason})")
-            step = "Check its command, its mounts and its security settings in the pod template."
-            verb, evidence, since = (
-                "cannot start",
-                said("kubelet", waiting.message),
-                case.since("PodScheduled"),
-            )
-            return Trouble("pod-cannot-start", "bad", 62, verb, verb, rest, step, case.ref, evidence, since)
+        waiting, ended = status.state.waiting, status.state.terminated or status.last_state.terminated
+        refused = ended is not None and ended.reason in _START
+        if waiting is not None and (waiting.reason in _START or (refused and not status.ready)):
+            message = waiting.message if waiting.reason in _START else ended.message if ended else ""
+            reason = waiting.reason if waiting.reason in _START else ended.reason if ended else ""
+            return _refused(case, status, reason, message)
     return None
+
+
+def _refused(case: Case, status: ContainerStatus, reason: str, message: str) -> Trouble:
+    evidence = stands(f"Container {status.name}, {reason}", message or "no message")
+    since = case.since("PodScheduled")
+    if found := _NO_COMMAND.search(message):
+        command = parts(" ", code(found[1])) if found[1] else ()
+        rest = parts(
+            ": container ", code(status.name), "'s command", *command, " cannot be found in its image"
+        )
+        step = case.look("Correct command and args in its pod template, or the image.")
+        verb = "cannot start"
+        return Trouble("pod-command-missing", "bad", 63, verb, verb, rest, step, evidence, since)
+    rest = parts(": the runtime refuses container ", code(status.name), f" ({reason})")
+    step = case.look("Check its command, its mounts and its security settings in the pod template.")
+    return Trouble("pod-cannot-start", "bad", 62, "cannot start", "cannot start", rest, step, evidence, since)
 
 
 def out_of_memory(case: Case) -> Trouble | None:
@@ -157,18 +72,25 @@ def out_of_memory(case: Case) -> Trouble | None:
             continue
         if status.ready and case.older(ended.finished_at, RECENT):
             continue
-        spec = case.spec_of(status)
-        limits = (spec.resources.limits if spec and spec.resources else None) or {}
-        bound = f" of {limits['memory']}" if "memory" in limits else ""
-        rest = parts(": container ", code(status.name), f" used more memory than its limit{bound}")
-        step = "Raise the memory limit, or find out what fills the memory."
-        one, many, evidence, since = "was killed", "were killed", restarts(status), ended.finished_at
+        limit = _memory_limit(case, status)
+        # Without a limit of its own it is the node that ran out of memory.
+        bound = f"its limit of {limit}" if limit else "its node could give"
+        rest = parts(": container ", code(status.name), f" used more memory than {bound}")
+        step = case.log_step("Raise the memory limit, or find out in its log what fills the memory.", status)
+        evidence = (*ended_as(status, ended), *stands("resources.limits.memory", limit or "not set"))
         severity: Severity = "warn" if status.ready else "bad"
         weight = 40 if status.ready else 68
         return Trouble(
-            "pod-out-of-memory", severity, weight, one, many, rest, step, case.ref, evidence, since
-        )
+            "pod-out-of-memory", severity, weight, "was killed", "were killed", rest, step, evidence,
+            ended.finished_at, case.log(status),
+        )  # fmt: skip
     return None
+
+
+def _memory_limit(case: Case, status: ContainerStatus) -> str:
+    spec = case.spec_of(status)
+    limits = (spec.resources.limits if spec and spec.resources else None) or {}
+    return limits.get("memory", "")
 
 
 def init_fails(case: Case) -> Trouble | None:
@@ -177,10 +99,61 @@ def init_fails(case: Case) -> Trouble | None:
         ended = _crash(case, status) if must_end else None
         if ended is not None and ended.exit_code:
             rest = parts(": init ", *exits(status, ended))
-            step = "Read that container's log: it must succeed before the others start."
-            evidence = restarts(status) + said("container", ended.message)
-            verb, since = "cannot start", ended.finished_at
-            return Trouble("pod-init-failing", "bad", 64, verb, verb, rest, step, case.ref, evidence, since)
+            step = case.log_step("Read its log: it must succeed before the others start.", status)
+            return Trouble(
+                "pod-init-failing", "bad", 64, "cannot start", "cannot start", rest, step,
+                ended_as(status, ended), ended.finished_at, case.log(status),
+            )  # fmt: skip
+    return None
+
+
+def init_stuck(case: Case) -> Trouble | None:
+    """An init container runs and runs; most often it waits for something that does not come."""
+    for status, must_end in case.containers():
+        running = status.state.running
+        if not must_end or running is None or not case.older(running.started_at, INITIALIZING):
+            continue
+        rest = parts(": init container ", code(status.name), " has been running for long without an end")
+        step = case.log_step("Read its log to see what it waits for.", status)
+        evidence = stands(f"Container {status.name}", "running, and must end before the others start")
+        return Trouble(
+            "pod-init-stuck", "warn", 47, "does not start", "do not start", rest, step, evidence,
+            running.started_at, case.log(status),
+        )  # fmt: skip
+    return None
+
+
+def fails_liveness(case: Case) -> Trouble | None:
+    """It is stopped and started again because its liveness probe fails."""
+    for status, must_end in case.containers():
+        ended = None if must_end else (_crash(case, status) or _often(case, status))
+        if ended is None or ended.exit_code not in _STOPPED:
+            continue
+        event = probe_failed(case, status, "Liveness") or probe_failed(case, status, "Startup")
+        if event is None:
+            continue
+        which = event.message.partition(" ")[0].lower()
+        rest = parts(": container ", code(status.name), f" fails its {which} probe, so the kubelet stops it")
+        step = case.log_step("Read its log; if it only needs longer, raise the probe's limits.", status)
+        evidence = (*reported(event), *ended_as(status, ended))
+        severity: Severity = "warn" if status.ready else "bad"
+        return Trouble(
+            "pod-liveness-failing", severity, 67, "is started again and again", "are started again and again", rest,
+            step, evidence, ended.finished_at, case.log(status),
+        )  # fmt: skip
+    return None
+
+
+def probe_failed(case: Case, status: ContainerStatus, probe: str) -> Event | None:
+    """The latest Event that says that this probe of the container failed."""
+    path = f"{{{status.name}}}"
+    single = len(case.pod.spec.containers or ()) == 1
+    for event in case.survey.events(case.pod.metadata.uid, "Unhealthy", "ProbeError"):
+        mine = event.involved_object.field_path.endswith(path) or (
+            single and not event.involved_object.field_path
+        )
+        if mine and event.message.startswith(probe):
+            return event
     return None
 
 
@@ -189,11 +162,17 @@ def keeps_crashing(case: Case) -> Trouble | None:
     for status, must_end in case.containers():
         ended = None if must_end else _crash(case, status)
         if ended is not None:
-            rest, step = parts(": ", *exits(status, ended)), "Read the log of its previous run."
-            evidence = restarts(status) + said("container", ended.message)
-            one, many, since = "keeps crashing", "keep crashing", ended.finished_at
-            return Trouble("pod-crash-loop", "bad", 66, one, many, rest, step, case.ref, evidence, since)
+            rest = parts(": ", *exits(status, ended))
+            step = case.log_step("Read the log of its previous run.", status)
+            return Trouble(
+                "pod-crash-loop", "bad", 66, "keeps crashing", "keep crashing", rest, step,
+                (*ended_as(status, ended), *_backing_off(status)), ended.finished_at, case.log(status),
+            )  # fmt: skip
     return None
+
+
+def _backing_off(status: ContainerStatus) -> tuple[Evidence, ...]:
+    return waiting_as(status) if status.state.waiting is not None else ()
 
 
 def _crash(case: Case, status: ContainerStatus) -> Terminated | None:
@@ -212,11 +191,20 @@ def _crash(case: Case, status: ContainerStatus) -> Terminated | None:
 def restarts_often(case: Case) -> Trouble | None:
     """It is up just now, but was started again and again within the last hour."""
     for status, must_end in case.containers():
-        last = status.last_state.terminated
-        if must_end or status.restart_count < OFTEN or last is None or case.older(last.finished_at, RECENT):
+        last = None if must_end else _often(case, status)
+        if last is None:
             continue
-        rest, step = parts(": ", *exits(status, last)), "Read the log of its previous run."
-        evidence = restarts(status) + said("container", last.message)
-        one, many, since = "restarts often", "restart often", last.finished_at
-        return Trouble("pod-restarts-often", "warn", 38, one, many, rest, step, case.ref, evidence, since)
+        rest = parts(f" ({plural(status.restart_count, 'time')} so far): ", *exits(status, last))
+        step = case.log_step("Read the log of its previous run.", status)
+        return Trouble(
+            "pod-restarts-often", "warn", 38, "restarts often", "restart often", rest, step,
+            ended_as(status, last), last.finished_at, case.log(status),
+        )  # fmt: skip
     return None
+
+
+def _often(case: Case, status: ContainerStatus) -> Terminated | None:
+    last = status.last_state.terminated
+    if status.restart_count < OFTEN or last is None or case.older(last.finished_at, RECENT):
+        return None
+    return last

@@ -1,178 +1,295 @@
-"""Pods in trouble, told as one problem of what they belong to, and Deployments that cannot go on."""
+"""Pods in trouble, told as one problem of what they belong to, and workloads that cannot go on."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
-from dashboard.insight.finding import Finding, Severity, Trouble, about, said
+from dashboard.insight.finding import (
+    RANK,
+    Evidence,
+    Finding,
+    Severity,
+    Step,
+    Trouble,
+    because_of,
+    stands,
+    subject,
+)
 from dashboard.insight.survey import Known, Survey
-from dashboard.insight.words import Parts, bold, parts
+from dashboard.insight.words import Parts, code, parts
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.meta import find_condition
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import plural
+from dashboard.kinds.statefulsets import StatefulSet
 
-_QUOTA = re.compile(r"exceeded quota: ([^\s,]+)")
+from .making import refused
+from .standing import Standing, standing
 
 # A rollout passes through fewer available pods by itself; only what lasts is a problem.
 SETTLING = timedelta(minutes=1)
-
-# The weight of a Deployment without a single available pod.
+# The weight of a workload without a single available pod.
 OUTAGE = 85
+KEEPERS = ("deployments", "statefulsets", "daemonsets")
 
 Group = Sequence[tuple[Pod, Trouble]]
 
 
-def pods_in_trouble(survey: Survey, known: Known) -> Iterator[Finding]:
-    """One problem for each owner of pods that are not fine; the pods of Deployments are told with them, and what
-    Jobs got over is past.
+def workload_ref(kind: str, obj: Any) -> Ref:
+    return Ref(KINDS[kind].kind, obj.metadata.namespace, obj.metadata.name, kind)
+
+
+def keepers(survey: Survey, known: Known) -> Iterator[Finding]:
+    """Deployments, StatefulSets and DaemonSets whose pods cannot be made, do not come up, or are in trouble."""
+    for kind in KEEPERS:
+        for obj in survey.all(kind):
+            if obj.metadata.deletion_timestamp is None:
+                yield from _kept(survey, known, kind, obj)
+
+
+def _kept(survey: Survey, known: Known, kind: str, obj: Any) -> Iterator[Finding]:
+    ref = workload_ref(kind, obj)
+    how = standing(kind, obj)
+    group = survey.troubles.get(ref, ())
+    found = _cannot_make(survey, ref, kind, obj, how)
+    if found is None and group:
+        found = told(known, ref, group, how, obj)
+    if found is None and kind == "deployments":
+        found = deadline_exceeded(obj, ref, how) or unavailable(survey, obj, ref, how)
+    if found is not None:
+        yield found
+    yield from _on_purpose(survey, ref, kind, obj)
+
+
+def _cannot_make(survey: Survey, ref: Ref, kind: str, obj: Any, how: Standing | None) -> Finding | None:
+    """The API server refuses new pods."""
+    if how is None:
+        return None
+    made = obj.status.current_number_scheduled if kind == "daemonsets" else obj.status.replicas
+    conditions = (obj.status.conditions or ()) if kind in ("deployments", "replicasets") else None
+    if conditions is None and made >= how.wanted:
+        return None
+    return refused(survey, ref, obj, how.words, OUTAGE if how.down else 72, conditions)
+
+
+def replicasets(survey: Survey, known: Known) -> Iterator[Finding]:
+    """ReplicaSets that no Deployment speaks for."""
+    for obj in survey.all("replicasets"):
+        if obj.metadata.controller is None:
+            yield from _replicaset(survey, known, obj)
+
+
+def _replicaset(survey: Survey, known: Known, obj: Any) -> Iterator[Finding]:
+    ref, how = workload_ref("replicasets", obj), standing("replicasets", obj)
+    group = survey.troubles.get(ref, ())
+    found = _cannot_make(survey, ref, "replicasets", obj, how)
+    if found is None and group:
+        found = told(known, ref, group, how, obj)
+    if found is not None:
+        yield found
+
+
+def replicaset(survey: Survey, obj: Any) -> Iterator[Finding]:
+    """What is wrong with one ReplicaSet, whoever speaks for it elsewhere."""
+    ref, how = workload_ref("replicasets", obj), standing("replicasets", obj)
+    group = [
+        (pod, trouble)
+        for pod in survey.all("pods")
+        if (owner := pod.metadata.controller) is not None
+        and owner.uid == obj.metadata.uid
+        and (trouble := survey.trouble(pod)) is not None
+    ]
+    found = _cannot_make(survey, ref, "replicasets", obj, how)
+    if found is None and group:
+        found = told({}, ref, group, how, obj)
+    if found is not None:
+        yield found
+
+
+def pods_of_others(survey: Survey, known: Known) -> Iterator[Finding]:
+    """Pods in trouble that belong to nobody, or to a controller of another kind (an operator's); those of Jobs are
+    told with their Job.
     """
+    told_elsewhere = {*KEEPERS, "jobs", "replicasets"}
     for owner, group in survey.troubles.items():
-        if owner.plural == "jobs" and (owner.namespace, owner.name) in survey.past_jobs:
-            continue
-        if owner.plural == "deployments" and survey.objects.get(owner.plural, owner.namespace, owner.name):
+        speaks = owner.plural in told_elsewhere
+        if speaks and survey.objects.get(owner.plural, owner.namespace, owner.name) is not None:
             continue
         yield told(known, owner, group)
 
 
-def deployments(survey: Survey, known: Known) -> Iterator[Finding]:
-    """Deployments whose pods cannot be made, do not come up in time, or are in trouble."""
-    for deployment in survey.all("deployments"):
-        if deployment.metadata.deletion_timestamp is not None:
-            continue
-        ref = Ref("Deployment", deployment.metadata.namespace, deployment.metadata.name, "deployments")
-        group = survey.troubles.get(ref, ())
-        found = cannot_make_pods(deployment, ref)
-        if found is None and group:
-            found = told(known, ref, group, deployment)
-        if found is None:
-            found = deadline_exceeded(deployment, ref) or unavailable(deployment, ref, survey.now)
-        if found is not None:
-            yield found
-
-
-def cannot_make_pods(deployment: Deployment, ref: Ref) -> Finding | None:
-    """ReplicaFailure: the API server refuses new pods, most often because a quota is used up."""
-    failure = find_condition(deployment.status.conditions or (), "ReplicaFailure")
-    if failure is None or failure.status != "True":
-        return None
-    next_ref = ref
-    if quota := _QUOTA.search(failure.message):
-        why, next_ref = (
-            f"quota {quota[1]} is used up",
-            Ref("ResourceQuota", ref.namespace, quota[1], "resourcequotas"),
-        )
-        step = "Raise the quota, lower the requests, or scale something down."
-    elif "admission" in failure.message.lower():
-        why = "an admission rule of the cluster refuses them"
-        step = "Change the pod template so that the rule accepts it."
-    else:
-        why, step = "the API server refuses them", "Correct the pod template."
-    text = parts(
-        bold(f"Deployment {ref.name}"),
-        f" in {ref.namespace} {_ready(deployment)}: no more can be made, because {why}.",
-    )
-    weight, evidence = _weight(deployment, 72), said("API server", failure.message)
-    since = failure.last_transition_time
-    return about(ref, "deployment-cannot-make-pods", "bad", weight, text, step, next_ref, evidence, since)
-
-
-def deadline_exceeded(deployment: Deployment, ref: Ref) -> Finding | None:
+def deadline_exceeded(deployment: Deployment, ref: Ref, how: Standing | None) -> Finding | None:
     """Progressing with reason ProgressDeadlineExceeded, and no pod that says why."""
     progressing = find_condition(deployment.status.conditions or (), "Progressing")
-    if progressing is None or progressing.reason != "ProgressDeadlineExceeded":
+    if how is None or progressing is None or progressing.reason != "ProgressDeadlineExceeded":
         return None
     limit = deployment.spec.progress_deadline_seconds or 600
-    text = parts(
-        bold(f"Deployment {ref.name}"),
-        f" in {ref.namespace} did not finish its rollout within {limit} s: it {_ready(deployment)}.",
-    )
-    weight, evidence = _weight(deployment, 70), said("controller", progressing.message)
-    since, step = progressing.last_transition_time, "Look at its newest pods."
-    return about(ref, "deployment-deadline-exceeded", "bad", weight, text, step, ref, evidence, since)
+    text = parts(*subject(ref), f" did not finish its rollout within {limit} s: it {how.words}.")
+    evidence = (*because_of(progressing), *stands("spec.progressDeadlineSeconds", str(limit)))
+    step = Step("Look at its newest pods; go back to the version before if they do not come up.", ref)
+    since, weight = progressing.last_transition_time, OUTAGE if how.down else 70
+    return Finding("deployment-deadline-exceeded", "bad", weight, ref, text, step, evidence, since)
 
 
-def unavailable(deployment: Deployment, ref: Ref, now: datetime) -> Finding | None:
+def unavailable(survey: Survey, deployment: Deployment, ref: Ref, how: Standing | None) -> Finding | None:
     """Available is False for longer than a rollout takes to settle, and no pod says why."""
     available = find_condition(deployment.status.conditions or (), "Available")
-    if not deployment.spec.replicas or available is None or available.status != "False":
+    if how is None or not how.wanted or available is None or available.status != "False":
         return None
     since = available.last_transition_time
-    if since is not None and now - since < SETTLING:
+    if not survey.older(since, SETTLING):
         return None
-    text = parts(bold(f"Deployment {ref.name}"), f" in {ref.namespace} {_ready(deployment)}.")
-    severity: Severity = "bad" if _down(deployment) else "warn"
-    weight, evidence = _weight(deployment, 60), said("controller", available.message)
-    return about(
-        ref, "deployment-unavailable", severity, weight, text, "Look at its pods.", ref, evidence, since
+    text = parts(*subject(ref), f" {how.words}, fewer than its rollout allows to be missing.")
+    severity: Severity = "bad" if how.down else "warn"
+    weight = OUTAGE if how.down else 60
+    step = Step("Look at its pods and their events.", ref, "events")
+    return Finding("deployment-unavailable", severity, weight, ref, text, step, because_of(available), since)
+
+
+def _on_purpose(survey: Survey, ref: Ref, kind: str, obj: Any) -> Iterator[Finding]:
+    """What somebody wanted so, and what may surprise somebody else."""
+    if kind == "deployments" and obj.spec.paused:
+        yield paused(obj, ref)
+    if kind == "statefulsets" and (found := no_service(survey, obj, ref)) is not None:
+        yield found
+    if kind in ("statefulsets", "daemonsets") and (found := waits_for_deletion(obj, ref)) is not None:
+        yield found
+    if kind == "daemonsets" and (count := obj.status.number_misscheduled):
+        where = plural(count, "node")
+        text = parts(*subject(ref), f" still runs on {where} where it should not any more.")
+        step = Step(
+            "Nothing, when the nodes' labels or taints were changed on purpose; else correct them.", ref
+        )
+        evidence = stands("status.numberMisscheduled", str(count))
+        yield Finding("daemonset-misplaced", "note", 10, ref, text, step, evidence)
+
+
+def paused(deployment: Deployment, ref: Ref) -> Finding:
+    """Paused: a change of its pod template waits until it is resumed."""
+    waits = deployment.status.updated_replicas < deployment.spec.replicas
+    how = (
+        "is paused, and a change of its pod template waits"
+        if waits
+        else "is paused: changes of its pod template wait"
     )
+    text = parts(*subject(ref), f" {how}.")
+    step = Step("Resume it: set spec.paused to false.", ref, "yaml")
+    severity: Severity = "warn" if waits else "note"
+    progressing = find_condition(deployment.status.conditions or (), "Progressing")
+    evidence = (*stands("spec.paused", "true"), *because_of(progressing))
+    return Finding("deployment-paused", severity, 20, ref, text, step, evidence)
 
 
-def told(known: Known, owner: Ref, group: Group, deployment: Deployment | None = None) -> Finding:
+def no_service(survey: Survey, stateful: StatefulSet, ref: Ref) -> Finding | None:
+    """Its governing Service does not exist, so its pods have no host names of their own."""
+    name = stateful.spec.service_name
+    if not name or not survey.lacks("services", ref.namespace, name):
+        return None
+    text = parts(
+        *subject(ref),
+        " names Service ",
+        code(name),
+        ", which does not exist: its pods have no host names of their own.",
+    )
+    step = Step(f"Create a headless Service {name} (clusterIP: None) for its pods.", ref)
+    return Finding("statefulset-no-service", "warn", 30, ref, text, step, stands("spec.serviceName", name))
+
+
+def waits_for_deletion(obj: Any, ref: Ref) -> Finding | None:
+    """OnDelete: pods of the old version stay until somebody deletes them."""
+    if obj.spec.update_strategy.type != "OnDelete":
+        return None
+    status = obj.status
+    if ref.plural == "statefulsets":
+        old = (
+            status.replicas - status.updated_replicas
+            if status.update_revision != status.current_revision
+            else 0
+        )
+    else:
+        old = status.current_number_scheduled - status.updated_number_scheduled
+    if old <= 0:
+        return None
+    pods = plural(old, "pod runs", "pods run")
+    text = parts(*subject(ref), f" is of a new version, but {pods} the old one until deleted by hand.")
+    step = Step("Delete its old pods one after the other.", ref)
+    evidence = stands("spec.updateStrategy", "OnDelete")
+    return Finding("workload-waits-for-deletion", "note", 12, ref, text, step, evidence)
+
+
+def told(
+    known: Known, owner: Ref, group: Group, how: Standing | None = None, obj: Any | None = None
+) -> Finding:
     """One sentence for all troubled pods of an owner: the worst and most frequent trouble, how many have it,
     and how many have another one.
     """
     count = Counter(trouble.rule for _, trouble in group)
-    worst = max(
-        (trouble for _, trouble in group),
-        key=lambda one: (one.severity == "bad", one.weight, count[one.rule]),
-    )
+    pod, worst = min(group, key=lambda one: (RANK[one[1].severity], -one[1].weight, -count[one[1].rule]))
     alike = count[worst.rule]
-    text = _sentence(owner, worst, alike, len(group) - alike, deployment)
-    down = deployment is not None and _down(deployment)
+    text = _sentence(owner, worst, alike, len(group) - alike, how)
+    speaks_of = Ref("Pod", pod.metadata.namespace, pod.metadata.name, "pods")
+    # What is left of pods that were replaced does not make an outage.
+    down = how is not None and how.down and worst.severity != "note"
     severity: Severity = "bad" if down else worst.severity
     weight = OUTAGE if down else worst.weight
     since = min((one.since for _, one in group if one.rule == worst.rule and one.since), default=None)
-    cause = _silent_node(known, group)
-    step, next_ref = worst.next_step, worst.next_ref
-    return about(
-        owner, worst.rule, severity, weight, text, step, next_ref, worst.evidence, since, cause=cause
+    # What is to be done to the pod's template is done where the template is.
+    step = worst.step
+    if step.ref == speaks_of and not step.page:
+        step = replace(step, ref=owner)
+    finding = Finding(
+        worst.rule, severity, weight, owner, text, step, worst.evidence, since, log=worst.log,
+        shared=worst.shared, pod=speaks_of,
+    )  # fmt: skip
+    if obj is not None and owner.plural == "statefulsets":
+        finding = _in_order(finding, obj, pod)
+    return finding.following(_cause(known, group))
+
+
+def _in_order(finding: Finding, stateful: StatefulSet, pod: Pod) -> Finding:
+    """A StatefulSet makes and replaces its pods one after the other: one that does not come up holds back the rest."""
+    held = stateful.spec.replicas - stateful.status.replicas
+    if stateful.spec.pod_management_policy != "OrderedReady":
+        return finding
+    evidence, text, step = finding.evidence, finding.text, finding.step
+    ordered = Evidence(
+        "spec.podManagementPolicy", "OrderedReady: one pod after the other, each when the last is ready"
     )
+    if held > 0:
+        waiting = plural(held, "pod waits", "pods wait")
+        text = parts(
+            *text, f" {waiting} for {pod.metadata.name} and {'is' if held == 1 else 'are'} not made before."
+        )
+        evidence = (*evidence, ordered)
+    status = stateful.status
+    updating = bool(status.update_revision) and status.update_revision != status.current_revision
+    if updating and status.updated_replicas < stateful.spec.replicas:
+        # kubernetes.io/docs/concepts/workloads/controllers/statefulset, "Forced rollback"
+        name = pod.metadata.name
+        after = f" A StatefulSet does not replace a pod that never got ready: after that, delete {name}."
+        step = replace(step, text=step.text + after)
+    return replace(finding, text=text, evidence=evidence, step=step)
 
 
-def _sentence(owner: Ref, worst: Trouble, alike: int, others: int, deployment: Deployment | None) -> Parts:
+def _sentence(owner: Ref, worst: Trouble, alike: int, others: int, how: Standing | None) -> Parts:
     """The trouble that ``alike`` pods share, and that ``others`` have another one."""
-    where = f" in {owner.namespace}" if owner.namespace else ""
-    subject = bold(f"{owner.kind} {owner.name}")
     if owner.plural == "pods":
-        return parts(subject, f"{where} {worst.one}", *worst.rest, ".")
-    standing = f" {_standing(deployment)}" if deployment is not None else ""
-    single = deployment is not None and deployment.spec.replicas == 1 and not others
+        return parts(*subject(owner), f" {worst.one}", *worst.rest, ".")
+    state = f" {how.words}" if how is not None else ""
+    single = how is not None and how.wanted == 1 and not others
     one = "its pod" if single else "one of its pods"
     verb = f"{one} {worst.one}" if alike == 1 else f"{alike} of its pods {worst.many}"
     more = f" {plural(others, 'more pod has', 'more pods have')} other problems." if others else ""
-    return parts(subject, f"{where}{standing}: {verb}", *worst.rest, f".{more}")
+    return parts(*subject(owner), f"{state}: {verb}", *worst.rest, f".{more}")
 
 
-def _silent_node(known: Known, group: Group) -> Finding | None:
-    """The finding about a silent node, when silent nodes explain every pod of the group."""
-    found = [known.get(Ref("Node", "", pod.spec.node_name, "nodes")) for pod, _ in group]
-    silent = [one for one in found if one is not None and one.rule == "node-not-ready"]
-    return silent[0] if silent and len(silent) == len(found) else None
-
-
-def _ready(deployment: Deployment) -> str:
-    return f"has {deployment.status.ready_replicas} of {plural(deployment.spec.replicas, 'pod')} ready"
-
-
-def _standing(deployment: Deployment) -> str:
-    """How the Deployment stands: a rollout that hangs while the old pods still serve is not an outage."""
-    status, spec = deployment.status, deployment.spec
-    rolling = status.updated_replicas < max(status.replicas, spec.replicas)
-    if rolling and spec.replicas and status.available_replicas >= spec.replicas:
-        serving = plural(status.available_replicas, "pod still serves", "pods still serve")
-        return f"hangs in its rollout, while {serving}"
-    return _ready(deployment)
-
-
-def _down(deployment: Deployment) -> bool:
-    return deployment.spec.replicas > 0 and not deployment.status.available_replicas
-
-
-def _weight(deployment: Deployment, weight: int) -> int:
-    """Nothing left that serves outweighs every reason for it."""
-    return OUTAGE if _down(deployment) else weight
+def _cause(known: Known, group: Group) -> Finding | None:
+    """The finding that explains every pod of the group: of a silent node, of a claim without a volume."""
+    found = [known.get(trouble.because) if trouble.because else None for _, trouble in group]
+    return found[0] if found and all(one is not None for one in found) else None

@@ -18,6 +18,7 @@ from .chrome import ChromeScreen
 from .detail import DetailScreen
 from .edit import EditScreen
 from .listing import ListScreen
+from .map import MapScreen
 from .overview import OverviewScreen
 from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
@@ -29,6 +30,7 @@ __all__ = ["Screen", "chrome_screen", "screen_for"]
 # By the name of the URL pattern. Addresses that are not here show nothing that moves.
 SCREENS: dict[str, type[Screen]] = {
     "overview": OverviewScreen,
+    "map": MapScreen,
     "timeline": TimelineScreen,
     "search": SearchScreen,
     "list": ListScreen,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import QueryDict
 
@@ -17,11 +17,30 @@ from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import cell
 
 from .common import fresh_part, rights_key
-from .scale import TOUCHED
+
+# What a preview reads to say what a change of pods touches.
+TOUCHED = frozenset(
+    {
+        "deployments",
+        "replicasets",
+        "pods",
+        "services",
+        "endpointslices",
+        "ingresses",
+        "horizontalpodautoscalers",
+        "poddisruptionbudgets",
+        "resourcequotas",
+        "nodes",
+    }
+)
 
 
-class ObjectActionScreen(Screen):
+class ActionScreen(Screen):
+    """The form of an action on one object of a kind. ``only`` are the kinds that it is for, with words for the others."""
+
     page = "pages/action.html"
+    reads: ClassVar[frozenset[str]] = TOUCHED
+    only: ClassVar[tuple[frozenset[str], str]] = (frozenset(KINDS), "")
 
     def __init__(
         self, runtime: ClusterRuntime, params: QueryDict, plural: str, namespace: str, name: str
@@ -29,6 +48,9 @@ class ObjectActionScreen(Screen):
         super().__init__(runtime)
         if plural not in KINDS:
             raise NotFound(f"There is no kind {plural}.", next_step="Choose one of the kinds at the side.")
+        plurals, words = self.only
+        if plural not in plurals:
+            raise NotFound(words)
         self.kind = KINDS[plural]
         self.namespace = "" if namespace == "-" else namespace
         self.name = name
@@ -37,16 +59,23 @@ class ObjectActionScreen(Screen):
     @property
     def key(self) -> Hashable:
         rights = rights_key({self.kind.plural: self.visible})
-        return ("object-now", self.kind.plural, self.namespace, self.name, rights)
+        return (type(self).__name__, self.kind.plural, self.namespace, self.name, rights)
 
     @property
     def plurals(self) -> frozenset[str]:
-        return TOUCHED | {self.kind.plural}
+        return self.reads | {self.kind.plural}
 
     async def prepare(self) -> None:
         self.visible = await visible(self.runtime.transport, self.runtime.cache, self.kind.plural)
         if self.visible.denied is not None:
             raise self.visible.denied
+
+    def context(self) -> Mapping[str, Any]:
+        return {}
+
+
+class ObjectActionScreen(ActionScreen):
+    """Beside the form stands the object's own status, as in lists."""
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -66,9 +95,6 @@ class ObjectActionScreen(Screen):
         return {
             "gone": False,
             "state": row.state,
-            "word": f"{column.title} {cell(row, column).text}" if column else "There",
+            "word": f"{column.title} {cell(row, column).text}" if column else "",
             "sentence": row.reason,
         }
-
-    def context(self) -> Mapping[str, Any]:
-        return {}

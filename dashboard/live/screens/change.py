@@ -14,6 +14,7 @@ from dashboard import render
 from dashboard.actions.action import Sums
 from dashboard.actions.undo import ACTIONS, UndoState, change_follow, change_undo_state
 from dashboard.errors import NotFound
+from dashboard.insight.configmapuse import READ
 from dashboard.kinds import KINDS
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
@@ -23,7 +24,7 @@ from dashboard.queries.access import Visible, visible
 
 from .common import fresh_part, iso, list_url, object_url, rights_key
 
-FOLLOWED = frozenset({"deployments", "statefulsets", "daemonsets", "replicasets", "pods", "configmaps"})
+FOLLOWED = READ | {"configmaps"}
 ROLLED = frozenset({"deployments", "statefulsets", "daemonsets"})
 
 
@@ -71,6 +72,15 @@ class ChangeScreen(Screen):
                                 "url": f"{object_url(self.runtime, ref.plural, ref.namespace, ref.name)}restart/",
                             }
                             for ref in progress.restart
+                        ],
+                        "following": [
+                            {
+                                "state": each.state,
+                                "headline": each.headline,
+                                "text": each.text,
+                                "url": reverse("change", args=[each.change]) if each.change else "",
+                            }
+                            for each in progress.following
                         ],
                         "since": iso(self.change.created_at.replace(microsecond=0)),
                         "rows": [

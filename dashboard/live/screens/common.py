@@ -6,8 +6,9 @@ import asyncio
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.urls import reverse
 
@@ -41,8 +42,13 @@ def list_url(runtime: ClusterRuntime, plural: str, query: str = "") -> str:
 
 
 def object_url(runtime: ClusterRuntime, plural: str, namespace: str, name: str, tab: str = "") -> str:
-    url = reverse("detail", args=[runtime.cluster.slug, plural, namespace or "-", name])
+    url = _detail_url(runtime.cluster.slug, plural, namespace or "-", name)
     return f"{url}{quote(tab)}/" if tab else url
+
+
+@lru_cache(maxsize=8192)  # a map has hundreds of them at every showing
+def _detail_url(slug: str, plural: str, namespace: str, name: str) -> str:
+    return reverse("detail", args=[slug, plural, namespace, name])
 
 
 def ref_url(runtime: ClusterRuntime, ref: Ref | None) -> str:
@@ -50,6 +56,15 @@ def ref_url(runtime: ClusterRuntime, ref: Ref | None) -> str:
     if ref is None or ref.plural not in KINDS:
         return ""
     return object_url(runtime, ref.plural, ref.namespace, ref.name)
+
+
+def map_url(runtime: ClusterRuntime, ref: Ref | None = None, query: str = "") -> str:
+    """The map; of one object and what it is connected to, where one is given."""
+    url = reverse("map", args=[runtime.cluster.slug])
+    if ref is None:
+        return url + query
+    focus = "/".join((ref.plural, ref.namespace or "-", ref.name))
+    return f"{url}?{urlencode({'focus': focus}, safe='/')}"
 
 
 def iso(moment: datetime | None) -> str:

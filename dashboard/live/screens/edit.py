@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from django.http import QueryDict
 
@@ -14,41 +13,27 @@ from dashboard.actions.configmaps import Writer, configmap_writer
 from dashboard.errors import ClusterError, NotFound
 from dashboard.insight.configmapuse import READ
 from dashboard.live.runtime import ClusterRuntime
-from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.access import Visible, visible
 
-from .common import fresh_part, iso, rights_key
+from .action import ActionScreen
+from .common import fresh_part, iso
 
 
-class EditScreen(Screen):
-    page = "pages/action.html"
+class EditScreen(ActionScreen):
+    reads = READ
+    only = (frozenset({"configmaps"}), "Only ConfigMaps can be edited here.")
 
     def __init__(
         self, runtime: ClusterRuntime, params: QueryDict, plural: str, namespace: str, name: str
     ) -> None:
-        super().__init__(runtime)
-        if plural != "configmaps":
-            raise NotFound("Only ConfigMaps can be edited here.")
-        self.namespace, self.name = namespace, name
-        self.visible = Visible()
+        super().__init__(runtime, params, plural, namespace, name)
         self.version = ""
         self.writer = Writer("", None)
         self._changed: Callable[[], None] | None = None
         self._reading: asyncio.Task[None] | None = None
 
-    @property
-    def key(self) -> Hashable:
-        return ("edit", self.namespace, self.name, rights_key({"configmaps": self.visible}))
-
-    @property
-    def plurals(self) -> frozenset[str]:
-        return READ | {"configmaps"}
-
     async def prepare(self) -> None:
-        self.visible = await visible(self.runtime.transport, self.runtime.cache, "configmaps")
-        if self.visible.denied is not None:
-            raise self.visible.denied
+        await super().prepare()
         with suppress(NotFound):
             await self._read()
 
@@ -97,6 +82,3 @@ class EditScreen(Screen):
         self._changed = None
         if self._reading is not None:
             self._reading.cancel()
-
-    def context(self) -> Mapping[str, Any]:
-        return {}

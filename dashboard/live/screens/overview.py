@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from dashboard import render
 from dashboard.errors import ClusterError
-from dashboard.insight import Finding, findings
+from dashboard.insight import Problem, findings, problems
 from dashboard.kinds import KINDS
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
@@ -20,6 +20,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 from dashboard.queries.overview import SQUARES, NodePods, Requests, latest_events, nodes_and_pods
 from dashboard.queries.reader import Namespaces
+from dashboard.queries.seen import Seen
 
 from .charts import replicas_chart, replicas_table
 from .common import fresh_part, list_url, object_url, rights_key, unreachable, visibility
@@ -70,7 +71,7 @@ class OverviewScreen(Screen):
     def snapshot(self) -> Snapshot:
         now = datetime.now(UTC)
         changing = self._changes()
-        wrong = self._findings(now)
+        wrong = self._problems(now)
         nodes = nodes_and_pods(self.runtime.reader, self.requests, self._namespaces("pods"))
         steps = self.runtime.history.total(self._namespaces("deployments"))
         shown = wrong if self.all_problems else wrong[:PROBLEMS]
@@ -101,25 +102,21 @@ class OverviewScreen(Screen):
         query["problems"] = "all"
         return f"{reverse('overview', args=[self.runtime.cluster.slug])}?{query.urlencode()}"
 
-    def _findings(self, now: datetime) -> Sequence[Finding]:
-        found = findings(self.runtime.reader, now)
-        return [
-            finding
-            for finding in found
-            if self.visible.get(finding.plural, Visible()).denied is None
-            and (not finding.namespace or self._sees(finding.plural, finding.namespace))
-        ]
+    def _problems(self, now: datetime) -> Sequence[Problem]:
+        """What is wrong in the chosen namespaces, as far as the user may see what it rests on."""
+        found = findings(Seen(self.runtime.reader, self.visible), now)
+        return problems([one for one in found if not one.namespace or self._sees(one.plural, one.namespace)])
 
     def _sees(self, plural: str, namespace: str) -> bool:
         namespaces = self._namespaces(plural) if plural in KINDS else self.chosen
         return namespaces is None or namespace in namespaces
 
-    def _verdict(self, wrong: Sequence[Finding], nodes: Sequence[NodePods]) -> dict[str, Any]:
+    def _verdict(self, wrong: Sequence[Problem], nodes: Sequence[NodePods]) -> dict[str, Any]:
         """One sentence for the whole cluster, and beside it what it stands on."""
         down = self.trouble or unreachable(self.runtime, "pods")
         if down is not None:
             return {"state": "bad", "headline": "The cluster does not answer.", "text": down.message}
-        bad = [finding for finding in wrong if finding.severity == "bad"]
+        bad = [problem for problem in wrong if problem.lead.severity == "bad"]
         broken = [each for each in nodes if each.row.state == "bad"]
         zones = {each.zone for each in nodes if each.zone}
         if nodes and len(broken) == len(nodes):

@@ -30,6 +30,7 @@ from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import RANK
 from dashboard.queries.relations import pods_of
 
+from .action import ActionScreen
 from .change import change_of, object_context
 from .common import fresh_part, iso, list_url, name_parts, object_url, rights_key
 
@@ -38,36 +39,12 @@ PODS = 60
 STEP_STATES = {"done": "done", "failed": "bad", "left": "warn", "restarting": "info", "waiting": "wait"}
 
 
-class RotateScreen(Screen):
-    page = "pages/action.html"
-
-    def __init__(
-        self, runtime: ClusterRuntime, params: QueryDict, plural: str, namespace: str, name: str
-    ) -> None:
-        super().__init__(runtime)
-        if plural != "secrets":
-            raise NotFound("Only Secrets can be rotated.")
-        self.namespace, self.name = namespace, name
-        self.visible = Visible()
-
-    @property
-    def key(self) -> Hashable:
-        return ("rotate", self.namespace, self.name, rights_key({"secrets": self.visible}))
-
-    @property
-    def plurals(self) -> frozenset[str]:
-        return READ | {"secrets"}
-
-    async def prepare(self) -> None:
-        self.visible = await visible(self.runtime.transport, self.runtime.cache, "secrets")
-        if self.visible.denied is not None:
-            raise self.visible.denied
+class RotateScreen(ActionScreen):
+    reads = READ
+    only = (frozenset({"secrets"}), "Only Secrets can be rotated.")
 
     def snapshot(self) -> Snapshot:
         return Snapshot(regions={"fresh": fresh_part(self.runtime, {"secrets"})})
-
-    def context(self) -> Mapping[str, Any]:
-        return {}
 
 
 class RotationScreen(Screen):

@@ -113,7 +113,7 @@ def test_the_same_change_of_both_is_no_clash() -> None:
         ({"a": b"theirs"}, {"text": "mine"}),
         ({}, {"text": "mine"}),
         ({"a": b"theirs"}, {"delete": True}),
-        ({"a": b"theirs"}, {"name": "b"}),
+        ({"a": b"theirs"}, {"name": "b", "text": "mine"}),
         ({"a": b"1", "b": b"theirs"}, {"name": "b"}),
     ],
 )
@@ -169,3 +169,40 @@ def test_the_same_form_wants_the_same_after_it_was_applied() -> None:
 def test_values_are_bytes_whatever_holds_them() -> None:
     found = values({"data": {"b": "€"}, "binaryData": {"a": "/w=="}})
     assert found == {"a": Value("binaryData", b"\xff"), "b": Value("data", "€".encode())}
+
+
+@pytest.mark.parametrize("change", [{"name": "b"}, {"name": "b", "text": "1"}])
+@pytest.mark.parametrize("theirs", [b"theirs", b"\xff"])
+def test_a_renaming_takes_along_what_somebody_else_wrote_meanwhile(
+    change: dict[str, Any], theirs: bytes
+) -> None:
+    draft = Draft(rows(there(a=b"1"), a=change))
+    found = plan(draft, there(a=theirs))
+    assert found.clashes == () and written(found) == {"a": None, "b": theirs}
+    assert [(each.key, each.how) for each in found.merged] == [("a", "changed")]
+    again = plan(draft, there(b=theirs))
+    assert again.clashes == () and written(again) == {"a": None, "b": theirs}, "the same form a second time"
+
+
+def test_a_renaming_of_bytes_that_are_no_text_needs_no_value_in_the_form() -> None:
+    row = {"name": "b", "content": None}
+    assert written(plan(Draft(rows(there(a=b"\xff"), a=row)), there(a=b"\xfe"))) == {"a": None, "b": b"\xfe"}
+
+
+def test_a_clash_says_that_mine_renames_the_key() -> None:
+    draft = Draft(rows(there(a=b"1"), a={"name": "b", "text": "mine"}))
+    (clash,) = plan(draft, there(a=b"theirs")).clashes
+    assert (clash.key, clash.mine, clash.renamed) == ("a", None, "b")
+
+
+def test_a_key_that_moved_between_text_and_bytes_meanwhile_is_in_one_place_only() -> None:
+    draft = Draft(rows(there(a=b"1"), a={"text": "mine"}), {"a": Choice("mine", digest(b"\xff"))})
+    wanted = plan(draft, there(a=b"\xff")).wanted
+    assert wanted == {"data": {"a": base64.b64encode(b"mine").decode()}, "binaryData": {"a": None}}
+
+
+@pytest.mark.parametrize("row", [{"text": "x"}, {"upload": b"x"}, {"text": "x", "name": ""}])
+def test_a_new_key_needs_a_name(row: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="needs a name") as error:
+        plan(Draft((Row(id="new", **row),)), {})
+    assert error.value.field == "nnew"

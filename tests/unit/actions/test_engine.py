@@ -24,7 +24,7 @@ from dashboard.actions.undo import (
     change_undo_state,
     changes_settle,
 )  # fmt: skip
-from dashboard.errors import BadInput, Conflict, Forbidden, Invalid, ReadOnly, Unavailable
+from dashboard.errors import BadInput, Conflict, Forbidden, Invalid, NotFound, ReadOnly, Unavailable
 from dashboard.models import AuditEntry, Change
 
 from ..insight.world import World
@@ -152,6 +152,13 @@ async def test_a_change_between_dry_run_and_write_is_a_conflict_too(api: Any, ma
     with pytest.raises(StaleView):
         await apply(api, mara, "5", token)
     assert api.writes == []
+
+
+async def test_an_object_that_was_deleted_is_named_with_the_way_out(api: Any, mara: Actor) -> None:
+    api.read_error = NotFound('deployments.apps "web" not found')
+    with pytest.raises(NotFound, match="There is no Deployment web in namespace shop") as error:
+        await preview(api, mara, "5")
+    assert "look at the list" in error.value.next_step
 
 
 async def test_a_recreated_object_is_another_one(api: Any, mara: Actor) -> None:
@@ -336,6 +343,17 @@ async def test_of_two_undos_one_wins(api: Any, mara: Actor) -> None:
     with pytest.raises(Conflict, match="undone already"):
         await change_undo_apply(transport=api, actor=mara, change_id=change.pk, token=two.preview.token)
     assert api.writes == [5, 3]
+    assert (await audit())[-1] == ("refused", "That change is undone already.")
+
+
+async def test_an_undo_of_what_has_no_way_back_is_refused_and_audited(api: Any, mara: Actor) -> None:
+    facts = {"context": "dev", "action": "delete", "plural": "pods", "kind": "Pod", **WEB}
+    for nonce, state in (("made", "done"), ("lost", "unknown")):
+        change = await Change.objects.acreate(nonce=nonce, user=mara.user, state=state, **facts)
+        with pytest.raises(Conflict):
+            await change_undo_apply(transport=api, actor=mara, change_id=change.pk, token="any")
+    refused = [entry async for entry in AuditEntry.objects.order_by("pk")]
+    assert [(one.action, one.name, one.result) for one in refused] == [("delete", "web", "refused")] * 2
 
 
 async def test_undo_of_a_recreated_object_is_refused(api: Any, mara: Actor) -> None:

@@ -18,8 +18,12 @@ MAYBE = {
 ALL = {"envFrom": [{"configMapRef": {"name": "cfg"}}]}
 MOUNT = {"volumeMounts": [{"name": "v", "mountPath": "/etc"}]}
 PATH = {"volumeMounts": [{"name": "v", "mountPath": "/etc/a", "subPath": "a"}]}
+SOME_PATH = {"volumeMounts": [{"name": "v", "mountPath": "/etc/a", "subPathExpr": "$(FILE)"}]}
+FOLDER = {"volumeMounts": [{"name": "v", "mountPath": "/etc/in", "subPath": "in/"}]}
 VOLUME = {"volumes": [{"name": "v", "configMap": {"name": "cfg"}}]}
 ITEMS = {"volumes": [{"name": "v", "configMap": {"name": "cfg", "items": [{"key": "a", "path": "a"}]}}]}
+NESTED_ITEMS = [{"key": "a", "path": "in/a"}, {"key": "b", "path": "out/b"}]
+NESTED = {"volumes": [{"name": "v", "configMap": {"name": "cfg", "items": NESTED_ITEMS}}]}
 PROJECTED = {"volumes": [{"name": "v", "projected": {"sources": [{"configMap": {"name": "cfg"}}]}}]}
 
 
@@ -39,7 +43,10 @@ def deployment(pod: dict[str, Any], name: str = "web") -> tuple[str, dict[str, A
         (spec(MOUNT, VOLUME), "soon", "soon"),
         (spec(MOUNT, PROJECTED), "soon", "soon"),
         (spec(MOUNT, ITEMS), "soon", "not touched"),
-        (spec(PATH, VOLUME), "never by itself", "never by itself"),
+        (spec(PATH, VOLUME), "never by itself", "not touched"),
+        (spec(PATH, ITEMS), "never by itself", "not touched"),
+        (spec(FOLDER, NESTED), "never by itself", "not touched"),
+        (spec(SOME_PATH, VOLUME), "never by itself", "never by itself"),
         (spec({**MOUNT, **ENV}, VOLUME), "after a restart", "soon"),
     ],
 )

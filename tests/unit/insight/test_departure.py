@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight.departure import budgets_over, deletion_impact
+from dashboard.insight.departure import asks_budgets, budgets_over, deletion_impact
 from dashboard.insight.words import text_of
 
 from .world import NOW, World, ago, endpoints, meta, pod, replicaset, service
@@ -96,3 +96,17 @@ def test_a_pod_on_its_way_out_is_said_to_be() -> None:
     made = pod()
     made["metadata"]["deletionTimestamp"] = ago(seconds=5)
     assert told(made).headline.title == "web-1 is being deleted already"
+
+
+@pytest.mark.parametrize(
+    ("phase", "leaving", "asked"),
+    [("Running", False, True), ("Pending", False, False), ("Succeeded", False, False), ("Running", True, False)],
+)  # fmt: skip
+def test_budgets_are_asked_only_for_pods_that_run(phase: str, leaving: bool, asked: bool) -> None:
+    manifest = pod(phase=phase)
+    if leaving:
+        manifest["metadata"]["deletionTimestamp"] = ago(seconds=5)
+    assert asks_budgets(World().add("pods", manifest)) is asked
+    over = ("poddisruptionbudgets", budget("web", {"app": "web"}))
+    notice = next(one for one in told(manifest, over, evict=True).notices if "covers it" in one.title)
+    assert ("may refuse" in notice.text) is asked and ("no budget is asked" in notice.text) is not asked

@@ -1,4 +1,4 @@
-"""Each rule about pods, by what a person reads."""
+"""What the rules about pods tell apart, and what is no trouble at all; each rule's own words are in cases.py."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import Any
 import pytest
 
 from dashboard.insight.finding import Trouble
-from dashboard.insight.rules.pods import pod_trouble
+from dashboard.insight.survey import Survey
 from dashboard.insight.words import text_of
 
-from .world import NOW, World, ago, condition, ended, pod, waiting
-
-PENDING = {"phase": "Pending", "ready": False}
-PLACED = [condition("PodScheduled", "True", since=ago(minutes=5)), condition("Ready", "False")]
+from .cases import PENDING, PLACED
+from .world import NOW, World, ago, condition, ended, event, node, pod, waiting
 
 
-def trouble(manifest: dict[str, Any], warning: str = "", node_silent: bool = False) -> Trouble | None:
-    return pod_trouble(World().add("pods", manifest), NOW, lambda: warning, node_silent)
+def trouble(
+    manifest: dict[str, Any], *events: dict[str, Any], nodes: dict[str, Any] | None = None
+) -> Trouble | None:
+    world = World(*(("events", one) for one in events))
+    if nodes is not None:
+        world.add("nodes", nodes)
+    return Survey(world, NOW).trouble(world.add("pods", manifest))
 
 
 def sentence(found: Trouble | None) -> str:
@@ -25,181 +28,243 @@ def sentence(found: Trouble | None) -> str:
     return found.one + text_of(found.rest)
 
 
-def test_healthy_and_finished_pods_have_no_trouble() -> None:
-    assert trouble(pod()) is None
-    assert trouble(pod(phase="Succeeded", ready=False, state=ended(0, "Completed"))) is None
+def _unready(**passed: float) -> list[dict[str, str]]:
+    return [condition("PodScheduled", "True"), condition("Ready", "False", since=ago(**passed))]
+
+
+def _unplaced(**passed: float) -> dict[str, Any]:
+    refused = condition(
+        "PodScheduled",
+        "False",
+        "Unschedulable",
+        "0/3 nodes are available: 3 Insufficient cpu.",
+        ago(**passed),
+    )
+    made = pod(phase="Pending", ready=False, node="", conditions=[refused])
+    made["status"].pop("containerStatuses")
+    return made
+
+
+FINE: dict[str, dict[str, Any]] = {
+    "runs and is ready": pod(),
+    "is finished": pod(phase="Succeeded", ready=False, state=ended(0, "Completed")),
+    "has just been placed": pod(
+        state=waiting("ContainerCreating"), **PENDING,
+        conditions=[condition("PodScheduled", "True", since=ago(seconds=20))],
+    ),
+    "has just asked for a node": _unplaced(seconds=5),
+    "waits for its readiness probe since a moment": pod(
+        ready=False, container={"readinessProbe": {"httpGet": {"port": 80}}}, conditions=_unready(seconds=30)
+    ),
+    "starts for the second time": pod(ready=False, last=ended(1, seconds=5), restarts=1, conditions=_unready(seconds=5)),
+    "restarted hours ago, often": pod(last=ended(1, hours=3), restarts=9),
+    "ran out of memory hours ago": pod(last=ended(137, "OOMKilled", hours=3), restarts=2),
+    "restarted a few times": pod(last=ended(1, minutes=9), restarts=2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", FINE)
+def test_pod_is_no_trouble_while_it(how: str) -> None:
+    assert trouble(FINE[how]) is None
+
+
+def test_pod_that_ends_is_no_trouble_within_its_grace_period_or_soon_after() -> None:
+    ending = pod(ready=False, state=waiting("CrashLoopBackOff"))
+    ending["metadata"] |= {"deletionTimestamp": ago(seconds=20)}
+    assert trouble(ending) is None
+
+
+def test_pod_of_a_young_init_container_is_no_trouble() -> None:
+    init = [{"name": "migrate", "state": {"running": {"startedAt": ago(minutes=4)}}}]
+    manifest = pod(state=waiting("PodInitializing"), conditions=PLACED, initContainerStatuses=init, **PENDING)
+    manifest["spec"]["initContainers"] = [{"name": "migrate", "image": "x"}]
+    assert trouble(manifest) is None
 
 
 @pytest.mark.parametrize(
-    ("message", "why"),
+    ("message", "rule"),
     [
-        ('failed to pull: "shop/web:1.2": not found', "the registry has no such image or tag"),
-        (
-            "pull access denied, repository does not exist",
-            "the registry refuses it: it is private, or does not exist",
-        ),
-        ("dial tcp: lookup r.example: no such host", "the registry cannot be reached"),
-        ("429 Too Many Requests", "the registry limits how often it may be asked"),
-        ("Back-off pulling image", "the registry gave no image"),
+        ('failed to pull: "shop/web:1.2": not found', "pod-image-not-found"),
+        ("pull access denied, repository does not exist or may require authorization", "pod-image-denied"),
+        ("server message: insufficient_scope: authorization failed", "pod-image-denied"),
+        ("dial tcp: lookup r.example: no such host", "pod-registry-unreachable"),
+        ("dial tcp 192.0.2.1:443: i/o timeout", "pod-registry-unreachable"),
+        ("x509: certificate signed by unknown authority", "pod-registry-unreachable"),
+        ("no match for platform in manifest: not found", "pod-image-platform"),
+        ("toomanyrequests: You have reached your pull rate limit", "pod-registry-limit"),
+        ("Back-off pulling image", "pod-image-pull"),
     ],
 )
-def test_image_that_cannot_be_pulled_says_why(message: str, why: str) -> None:
+def test_answers_of_registries_are_told_apart(message: str, rule: str) -> None:
     found = trouble(pod(state=waiting("ImagePullBackOff", message), **PENDING))
-    assert found is not None and found.rule == "pod-image-pull"
-    assert sentence(found) == f"cannot pull its image shop/web:1.2: {why}"
+    assert found is not None and found.rule == rule
 
 
 def test_image_pull_backoff_takes_the_registrys_answer_from_the_event() -> None:
-    found = trouble(pod(state=waiting("ImagePullBackOff", "Back-off"), **PENDING), "manifest unknown")
-    assert "no such image or tag" in sentence(found)
+    failed = event("pods-web-1", "Failed", 'Failed to pull image "shop/web:1.2": manifest unknown')
+    found = trouble(pod(state=waiting("ImagePullBackOff", "Back-off"), **PENDING), failed)
+    assert found is not None and found.rule == "pod-image-not-found"
+    assert "Event Failed" in [one.where for one in found.evidence]
+
+
+def test_pull_secret_that_exists_and_is_refused_is_named() -> None:
+    manifest = pod(state=waiting("ErrImagePull", "pull access denied"), **PENDING)
+    manifest["spec"]["imagePullSecrets"] = [{"name": "registry"}]
+    world = World().with_secret("registry", "kubernetes.io/dockerconfigjson")
+    found = Survey(world, NOW).trouble(world.add("pods", manifest))
+    assert "the registry refuses it, although it has pull secret registry" in sentence(found)
+
+
+def test_pull_secrets_are_not_missed_where_secrets_may_not_be_listed() -> None:
+    manifest = pod(state=waiting("ErrImagePull", "pull access denied"), **PENDING)
+    manifest["spec"]["imagePullSecrets"] = [{"name": "registry"}]
+    found = trouble(manifest)
+    assert found is not None and found.rule == "pod-image-denied"
 
 
 @pytest.mark.parametrize(
     ("code", "means"),
     [
         (1, "an error of the program itself"),
+        (126, "its command cannot be executed"),
         (127, "its command was not found in the image"),
-        (137, "it was killed, often by a failing liveness probe"),
-        (134, "ended by signal 6"),
+        (134, "it aborted itself (SIGABRT)"),
+        (137, "it was killed (SIGKILL), by the kernel or because it did not stop in time"),
+        (139, "it crashed with a memory fault (SIGSEGV)"),
+        (143, "it was asked to stop (SIGTERM)"),
+        (159, "ended by signal 31"),
         (0, "although it should keep running"),
     ],
 )
-def test_crash_loop_names_container_and_exit_code(code: int, means: str) -> None:
+def test_exit_codes_are_told_in_words(code: int, means: str) -> None:
     found = trouble(pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(code), restarts=7))
     assert found is not None and (found.rule, found.severity) == ("pod-crash-loop", "bad")
     assert sentence(found) == f"keeps crashing: container app exits with code {code}, {means}"
-    assert "started again 7 times" in found.evidence
+
+
+def test_crash_loop_wants_the_log_of_the_run_that_ended() -> None:
+    found = trouble(pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(1), restarts=7))
+    assert found is not None and found.log is not None
+    assert (found.log.pod, found.log.container, found.log.previous) == ("web-1", "app", True)
+    just_ended = trouble(pod(ready=False, state=ended(1), last=ended(1, minutes=3), restarts=2))
+    assert just_ended is not None and just_ended.log is not None and not just_ended.log.previous
 
 
 def test_a_crashing_pod_stays_one_problem_while_it_runs_for_a_moment() -> None:
-    running = pod(ready=False, last=ended(1, seconds=20), restarts=3)
-    found = trouble(running)
+    found = trouble(pod(ready=False, last=ended(1, seconds=20), restarts=3))
     assert found is not None and found.rule == "pod-crash-loop"
 
 
-def test_first_restart_of_a_starting_container_is_no_crash_loop() -> None:
-    assert (
-        trouble(pod(ready=False, last=ended(1, seconds=5), restarts=1, conditions=_unready(seconds=5)))
-        is None
+def test_out_of_memory_is_a_warning_once_the_pod_is_back() -> None:
+    found = trouble(pod(last=ended(137, "OOMKilled", minutes=9), restarts=1))
+    assert found is not None and (found.rule, found.severity) == ("pod-out-of-memory", "warn")
+
+
+def test_container_without_a_limit_that_runs_out_of_memory_blames_the_node() -> None:
+    found = trouble(pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(137, "OOMKilled")))
+    assert sentence(found).endswith("used more memory than its node could give")
+
+
+def test_killed_container_blames_its_liveness_probe_only_when_that_failed() -> None:
+    killed = pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(137), restarts=4)
+    readiness = event("pods-web-1", "Unhealthy", "Readiness probe failed: 503", path="spec.containers{app}")
+    assert (found := trouble(killed, readiness)) is not None and found.rule == "pod-crash-loop"
+    other = event("pods-web-1", "Unhealthy", "Liveness probe failed: 500", path="spec.containers{sidecar}")
+    assert (found := trouble(killed, other)) is not None and found.rule == "pod-crash-loop"
+
+
+def test_pod_without_a_node_gives_the_schedulers_reason_and_what_it_asks_for() -> None:
+    manifest = _unplaced(minutes=2)
+    manifest["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "8", "memory": "1Gi"}}
+    assert sentence(trouble(manifest)) == (
+        "finds no node: no node has room: insufficient cpu; it asks for 8 CPU and 1 GiB memory"
     )
-
-
-def _unready(**passed: float) -> list[dict[str, str]]:
-    return [condition("PodScheduled", "True"), condition("Ready", "False", since=ago(**passed))]
-
-
-def test_out_of_memory_is_named_before_the_crash_loop_it_causes() -> None:
-    limited = {"resources": {"limits": {"memory": "64Mi"}}}
-    killed = ended(137, "OOMKilled")
-    found = trouble(
-        pod(ready=False, state=waiting("CrashLoopBackOff"), last=killed, restarts=2, container=limited)
-    )
-    assert found is not None and (found.rule, found.severity) == ("pod-out-of-memory", "bad")
-    assert sentence(found) == "was killed: container app used more memory than its limit of 64Mi"
-
-
-def test_out_of_memory_is_a_warning_once_the_pod_is_back_and_forgotten_after_an_hour() -> None:
-    found = trouble(pod(last=ended(137, "OOMKilled", minutes=20), restarts=1))
-    assert found is not None and found.severity == "warn"
-    assert trouble(pod(last=ended(137, "OOMKilled", minutes=70), restarts=1)) is None
-
-
-def test_unschedulable_gives_the_schedulers_reason_after_a_moment() -> None:
-    message = "0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available."
-    unplaced = [condition("PodScheduled", "False", "Unschedulable", message, ago(seconds=40))]
-    found = trouble(pod(node="", conditions=unplaced, **PENDING))
-    assert found is not None and found.rule == "pod-unschedulable"
-    assert sentence(found) == "finds no node: no node has room: insufficient memory"
-    assert found.next_step.startswith("Ask for less")
-    just_now = [condition("PodScheduled", "False", "Unschedulable", message, ago(seconds=3))]
-    assert trouble(pod(node="", conditions=just_now, **PENDING)) is None
-
-
-def test_scheduling_gate_is_no_problem() -> None:
-    gated = [condition("PodScheduled", "False", "SchedulingGated", "gated", ago(hours=1))]
-    assert trouble(pod(node="", conditions=gated, **PENDING)) is None
 
 
 @pytest.mark.parametrize(
-    ("message", "needs"),
+    ("message", "what"),
     [
-        ('configmap "settings" not found', "ConfigMap settings, which does not exist"),
-        ('secret "db" not found', "Secret db, which does not exist"),
-        ("couldn't find key URL in Secret shop/db", "key URL of Secret db, which is not there"),
-        ("couldn't find key a in ConfigMap shop/settings", "key a of ConfigMap settings, which is not there"),
+        ('configmap "settings" not found', "needs ConfigMap settings, which does not exist"),
+        ('secret "db" not found', "needs Secret db, which does not exist"),
+        ("couldn't find key URL in Secret shop/db", "needs key URL of Secret db, which is not there"),
+        (
+            "couldn't find key a in ConfigMap shop/settings",
+            "needs key a of ConfigMap settings, which is not there",
+        ),
     ],
 )
-def test_missing_configuration_is_named(message: str, needs: str) -> None:
+def test_missing_configuration_is_named(message: str, what: str) -> None:
+    assert what in sentence(trouble(pod(state=waiting("CreateContainerConfigError", message), **PENDING)))
+
+
+def test_missing_key_of_a_configmap_leads_to_its_editor() -> None:
+    message = "couldn't find key a in ConfigMap shop/settings"
     found = trouble(pod(state=waiting("CreateContainerConfigError", message), **PENDING))
-    assert found is not None and found.rule == "pod-config-missing"
-    assert sentence(found) == f"cannot start: container app needs {needs}"
+    assert found is not None and found.step.page == "edit"
+    assert found.step.ref is not None and found.step.ref.name == "settings"
 
 
-def test_configuration_missing_for_a_volume_is_read_from_the_event() -> None:
+@pytest.mark.parametrize(
+    ("volume", "message", "what"),
+    [
+        ({}, 'MountVolume.SetUp failed for volume "v" : configmap "settings" not found', "needs ConfigMap settings"),
+        (
+            {"configMap": {"name": "settings"}},
+            'MountVolume.SetUp failed for volume "v" : configmap references non-existent config key: a.json',
+            "needs key a.json of ConfigMap settings",
+        ),
+        (
+            {"secret": {"secretName": "db"}},
+            'MountVolume.SetUp failed for volume "v" : references non-existent secret key: url',
+            "needs key url of Secret db",
+        ),
+    ],
+)  # fmt: skip
+def test_configuration_missing_for_a_volume_is_read_from_the_event(
+    volume: dict[str, Any], message: str, what: str
+) -> None:
     creating = pod(state=waiting("ContainerCreating"), conditions=PLACED, **PENDING)
-    found = trouble(creating, 'MountVolume.SetUp failed for volume "v" : configmap "settings" not found')
-    assert "ConfigMap settings, which does not exist" in sentence(found)
+    creating["spec"]["volumes"] = [{"name": "v"} | volume]
+    assert what in sentence(trouble(creating, event("pods-web-1", "FailedMount", message)))
 
 
-def test_pod_that_stays_creating_is_told_after_minutes() -> None:
-    creating = pod(state=waiting("ContainerCreating"), conditions=PLACED, **PENDING)
-    found = trouble(creating, "FailedMount: timed out waiting for volume")
-    assert found is not None and found.rule == "pod-stays-creating"
-    assert "its volumes are not ready" in sentence(found)
-    young = [condition("PodScheduled", "True", since=ago(seconds=20))]
-    assert trouble(pod(state=waiting("ContainerCreating"), conditions=young, **PENDING)) is None
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        ("The node was low on resource: ephemeral-storage. Threshold", "its node ran short of disk"),
+        ("The node had condition: [MemoryPressure]. ", "its node ran short of memory"),
+        ("Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.", "it wrote more to"),
+        ('Usage of EmptyDir volume "cache" exceeds the limit "1Gi". ', "it wrote more to its node's disk"),
+    ],
+)  # fmt: skip
+def test_eviction_names_what_ran_short(message: str, why: str) -> None:
+    assert why in sentence(trouble(pod(phase="Failed", ready=False, reason="Evicted", message=message)))
 
 
-def test_failing_init_container_is_told_as_the_cause() -> None:
-    init = [
-        {"name": "migrate", "restartCount": 4, "state": waiting("CrashLoopBackOff"), "lastState": ended(2)}
-    ]
-    manifest = pod(state=waiting("PodInitializing"), initContainerStatuses=init, **PENDING)
-    manifest["spec"]["initContainers"] = [{"name": "migrate", "image": "x"}]
-    found = trouble(manifest)
-    assert found is not None and found.rule == "pod-init-failing"
-    assert "init container migrate exits with code 2" in sentence(found)
-
-
-def test_failing_readiness_probe_is_told_after_a_minute() -> None:
-    probed = {"readinessProbe": {"httpGet": {"port": 80}}}
-    found = trouble(pod(ready=False, container=probed), "Readiness probe failed: statuscode: 503")
-    assert sentence(found) == "gets no traffic: container app fails its readiness probe"
-    assert found is not None and found.evidence.endswith("503")
-    assert trouble(pod(ready=False, container=probed, conditions=_unready(seconds=30))) is None
-
-
-def test_evicted_pod_is_a_warning() -> None:
-    found = trouble(
-        pod(phase="Failed", ready=False, reason="Evicted", message="The node was low on resource: memory.")
-    )
-    assert found is not None and (found.rule, found.severity) == ("pod-evicted", "warn")
-
-
-def test_failed_pod_says_how_its_container_ended() -> None:
-    found = trouble(pod(phase="Failed", ready=False, state=ended(3)))
-    assert sentence(found) == "failed: container app exits with code 3, an error of the program itself"
-
-
-def test_runtime_that_refuses_a_container_is_told() -> None:
-    found = trouble(pod(state=waiting("CreateContainerError", "no command specified"), **PENDING))
-    assert sentence(found) == "cannot start: the runtime refuses container app (CreateContainerError)"
-
-
-def test_pod_that_ends_is_a_problem_only_long_after_its_grace_period() -> None:
-    ending = pod(ready=False, state=waiting("CrashLoopBackOff"))
-    ending["metadata"] |= {"deletionTimestamp": ago(seconds=20)}
-    assert trouble(ending) is None
-    ending["metadata"] |= {"deletionTimestamp": ago(minutes=6), "finalizers": ["example.com/hold"]}
-    assert sentence(trouble(ending)) == "does not end: it waits for finalizer example.com/hold"
+def test_remains_of_a_pod_that_was_replaced_long_ago_are_only_a_note() -> None:
+    old = [condition("Ready", "False", since=ago(hours=5))]
+    evicted = pod(phase="Failed", ready=False, reason="Evicted", conditions=old)
+    assert (found := trouble(evicted)) is not None and found.severity == "note"
 
 
 def test_pod_on_a_silent_node_cannot_be_reached_whatever_its_containers_said_last() -> None:
-    found = trouble(pod(ready=False), node_silent=True)
-    assert sentence(found) == "cannot be reached: node node-1 is silent"
+    lost = pod(ready=False, state=waiting("CrashLoopBackOff"))
+    assert sentence(trouble(lost, nodes=node(ready="Unknown"))).startswith("cannot be reached: node node-1")
+    assert sentence(trouble(lost, nodes=node("other"))) == "is lost: node node-1 does not exist any more"
 
 
-def test_restarts_within_the_hour_are_a_warning() -> None:
-    found = trouble(pod(last=ended(1, minutes=9), restarts=6))
-    assert found is not None and found.rule == "pod-restarts-often"
-    assert trouble(pod(last=ended(1, hours=3), restarts=6)) is None
+def test_pod_that_waits_for_a_finalizer_names_it_and_one_that_still_runs_names_its_node() -> None:
+    ending = pod(ready=False)
+    ending["metadata"] |= {"deletionTimestamp": ago(minutes=6), "finalizers": ["example.com/hold"]}
+    assert sentence(trouble(ending, nodes=node())) == "does not end long after its grace period"
+    found = trouble(ending, nodes=node(ready="Unknown"))
+    assert sentence(found) == "does not end: its node node-1 does not answer, so nobody can end it"
+
+
+def test_own_scheduler_that_has_not_looked_yet_has_a_minute() -> None:
+    young = {
+        "metadata": {"name": "web-1", "namespace": "shop", "creationTimestamp": ago(seconds=20)},
+        "spec": {"schedulerName": "mine", "containers": []},
+        "status": {"phase": "Pending"},
+    }
+    assert trouble(young) is None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.insight.relations import used_by, uses
+from dashboard.insight.relations import uses
+from dashboard.insight.usedby import Users, used_by
 
 from .world import World, meta
 
@@ -83,7 +84,9 @@ def test_what_uses_an_object_is_the_other_side_of_it() -> None:
     everything = world()
 
     def users(plural: str, name: str, namespace: str = "shop") -> dict[str, tuple[str, ...]]:
-        return told(used_by(everything, plural, everything.get(plural, namespace, name)))
+        return told(
+            used_by(everything, Users.among(everything), plural, everything.get(plural, namespace, name))
+        )
 
     assert users("configmaps", "settings") == {"Pod/web-1": ("envFrom", "volume")}
     assert users("configmaps", "other") == {}

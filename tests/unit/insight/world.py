@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboard.kinds import KINDS
+from dashboard.kinds.meta import ObjectMeta
+from dashboard.kinds.secrets import Secret
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -26,10 +28,33 @@ class World:
 
     def add(self, plural: str, manifest: dict[str, Any]) -> Any:
         meta = {"uid": f"{plural}-{manifest['metadata']['name']}", "creationTimestamp": ago(hours=5)}
-        manifest = manifest | {"metadata": meta | manifest["metadata"]}
+        return self.put(plural, manifest | {"metadata": meta | manifest["metadata"]})
+
+    def put(self, plural: str, manifest: dict[str, Any]) -> Any:
+        """The manifest just as it is."""
         obj = KINDS[plural].decode_object(json.dumps(manifest).encode())
         self._kept.setdefault(plural, {})[obj.metadata.namespace, obj.metadata.name] = obj
         return obj
+
+    def reading(self, *plurals: str) -> World:
+        """Kinds of which everything is known, be there objects of them or not."""
+        for plural in plurals:
+            self._kept.setdefault(plural, {})
+        return self
+
+    def with_secret(self, name: str, type_: str) -> World:
+        """A Secret as the cache knows it: no value, no key name."""
+        meta = ObjectMeta(name=name, namespace="shop", uid=f"secrets-{name}")
+        self._kept.setdefault("secrets", {})["shop", name] = Secret(
+            metadata=meta, secret_type=type_, key_count=2
+        )
+        return self
+
+    def reads(self, plural: str, namespace: str = "") -> bool:
+        return plural in self._kept
+
+    def remove(self, plural: str, namespace: str, name: str) -> None:
+        self._kept.get(plural, {}).pop((namespace, name), None)
 
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
         every = self._kept.get(plural, {}).values()
@@ -147,6 +172,25 @@ def endpoints(service_name: str, *pods: tuple[str, bool]) -> dict[str, Any]:
     }
 
 
+def ingress(
+    behind: str,
+    *,
+    name: str = "shop",
+    host: str = "shop.example",
+    port: int = 80,
+    address: bool = True,
+    **spec: Any,
+) -> dict[str, Any]:
+    backend = {"service": {"name": behind, "port": {"number": port}}}
+    path = {"path": "/web", "pathType": "Prefix", "backend": backend}
+    addresses = [{"ip": "192.0.2.1"}] if address else []
+    return {
+        "metadata": meta(name),
+        "spec": {"rules": [{"host": host, "http": {"paths": [path]}}]} | spec,
+        "status": {"loadBalancer": {"ingress": addresses}},
+    }
+
+
 def node(
     name: str = "node-1", *, ready: str = "True", conditions: list[dict[str, str]] | None = None, **spec: Any
 ):  # type: ignore[no-untyped-def]
@@ -168,3 +212,22 @@ def ended(code: int, reason: str = "Error", **passed: float) -> dict[str, Any]:
     return {
         "terminated": {"exitCode": code, "reason": reason, "finishedAt": ago(**(passed or {"minutes": 1}))}
     }
+
+
+def event(
+    about: str,
+    reason: str,
+    message: str,
+    *,
+    kind: str = "Pod",
+    path: str = "",
+    type_: str = "Warning",
+    **passed: float,
+):  # type: ignore[no-untyped-def]
+    """An Event about an object of a World, by its uid (``pods-web-1``)."""
+    moment = ago(**(passed or {"minutes": 2}))
+    return {
+        "metadata": {"name": f"{about}.{reason}", "namespace": "shop"},
+        "involvedObject": {"kind": kind, "uid": about, "fieldPath": path},
+        "type": type_, "reason": reason, "message": message, "firstTimestamp": moment, "lastTimestamp": moment,
+    }  # fmt: skip

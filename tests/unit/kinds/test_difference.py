@@ -37,6 +37,16 @@ def test_what_every_write_changes_is_no_change() -> None:
     assert field_changes(old, new) == []
 
 
+def test_a_condition_that_turned_is_told_without_the_time_of_its_turn() -> None:
+    def with_condition(status: str, at: str) -> Any:
+        return decoded(
+            "pods", status={"conditions": [{"type": "Ready", "status": status, "lastTransitionTime": at}]}
+        )
+
+    old, new = with_condition("False", "2026-01-01T00:00:00Z"), with_condition("True", "2026-01-01T00:00:09Z")
+    assert field_changes(old, new) == [("status.conditions[Ready].status", "False", "True")]
+
+
 def test_list_elements_are_known_by_name_not_by_place() -> None:
     old = decoded("deployments", spec=template(container("a:1"), {"name": "side", "image": "s:1"}))
     new = decoded("deployments", spec=template({"name": "side", "image": "s:1"}, container("a:2")))

@@ -106,7 +106,7 @@ def test_state_and_reason(plural: str, name: str, state: str, reason: str) -> No
         ),
         (
             "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.",
-            "no node takes it: labels it does not ask for",
+            "no node takes it: labels other than it asks for",
         ),
         (
             "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.",

@@ -27,6 +27,7 @@ def test_everything_where_everything_may_be_seen() -> None:
     assert names(seen, "pods") == ["shop/web", "staging/web"]
     assert names(seen, "pods", "shop") == ["shop/web"]
     assert seen.get("nodes", "", "n") is not None
+    assert seen.reads("pods", "anywhere") and seen.reads("nodes")
 
 
 def test_one_namespace_where_only_that_may_be_seen() -> None:
@@ -35,6 +36,7 @@ def test_one_namespace_where_only_that_may_be_seen() -> None:
     assert names(seen, "pods", "staging") == []
     assert seen.get("pods", "shop", "web") is not None
     assert seen.get("pods", "staging", "web") is None
+    assert seen.reads("pods", "shop") and not seen.reads("pods", "staging") and not seen.reads("pods")
 
 
 def test_nothing_of_what_was_refused_or_not_asked_for() -> None:
@@ -42,3 +44,4 @@ def test_nothing_of_what_was_refused_or_not_asked_for() -> None:
     seen = Seen(world(), {"pods": refused})
     assert names(seen, "pods") == names(seen, "pods", "shop") == names(seen, "nodes") == []
     assert seen.get("pods", "shop", "web") is None and seen.get("nodes", "", "n") is None
+    assert not seen.reads("pods", "shop") and not seen.reads("nodes")

@@ -65,9 +65,14 @@ def test_each_trouble_is_there() -> None:
     templates = [template for item in troubled if (template := pod_template(item))]
     selector = services["reports"]["spec"]["selector"].items()
     assert not any(selector <= template["metadata"]["labels"].items() for template in templates)
-    (ingress,) = (item for item in troubled if item["kind"] == "Ingress")
-    backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"]
+    ingresses = {item["metadata"]["name"]: item for item in troubled if item["kind"] == "Ingress"}
+    backend = ingresses["checkout"]["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"]
     assert backend not in services
+    secrets = {item["metadata"]["name"] for item in troubled if item["kind"] == "Secret"}
+    named = {one["secretName"] for one in ingresses["reports"]["spec"]["tls"]}
+    assert named & secrets and named - secrets, "one certificate is there, one is not"
+    claims = [item for item in troubled if item["kind"] == "PersistentVolumeClaim"]
+    assert [claim["spec"]["storageClassName"] for claim in claims] == ["fast-ssd"]
 
 
 def test_own_nodes_have_what_the_simulation_needs() -> None:

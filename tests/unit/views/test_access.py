@@ -86,6 +86,16 @@ def test_a_link_signs_in_once_and_says_so_in_the_audit() -> None:
     ]
 
 
+def test_signing_out_is_in_the_audit() -> None:
+    client = Client()
+    client.get(link_create(user_name="mara"))
+    assert client.post("/logout/").status_code == 302
+    last = AuditEntry.objects.latest("pk")
+    assert (last.user_name, last.action, last.result) == ("mara", "sign out", "done")
+    client.post("/logout/")
+    assert AuditEntry.objects.latest("pk").pk == last.pk, "nobody cannot sign out"
+
+
 def test_a_link_is_too_old_after_ten_minutes() -> None:
     token = link_create().partition("token=")[2]
     SigninLink.objects.update(created_at=timezone.now() - timedelta(minutes=10, seconds=1))
@@ -165,3 +175,15 @@ def test_an_audit_entry_is_only_ever_added() -> None:
         AuditEntry.objects.update(detail="other")
     with pytest.raises(TypeError):
         AuditEntry.objects.all().delete()
+
+
+def test_a_page_older_than_the_session_gets_the_token_of_now() -> None:
+    """Somebody who signed in again in another tab can send what was typed before."""
+    client = Client(enforce_csrf_checks=True)
+    client.get(link_create())
+    refused = client.post("/logout/", headers={"hx-request": "true"})
+    assert refused.status_code == 403
+    token = refused["X-CSRFToken"]
+    assert client.post("/logout/", {"csrfmiddlewaretoken": token}).status_code == 302
+    client.get(link_create())
+    assert "X-CSRFToken" not in client.post("/logout/"), "a form of another site is no script of ours"

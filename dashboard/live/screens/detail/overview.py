@@ -28,6 +28,10 @@ class OverviewTab(Tab):
     def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
         return frozenset[str]().union(*(card.plurals_of(kind) for card in CARDS if card.fits(kind)))
 
+    @classmethod
+    def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
+        return frozenset[str]().union(*(card.waits_of(kind) for card in CARDS if card.fits(kind)))
+
     @property
     def key(self) -> Hashable:
         return tuple(card.key for card in self.cards)

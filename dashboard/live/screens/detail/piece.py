@@ -35,6 +35,11 @@ class Piece(abc.ABC):
         """The kinds that it reads for an object of this kind, besides the object's own."""
         return cls.plurals
 
+    @classmethod
+    def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
+        """Those of them without whose list its first showing would say nothing."""
+        return cls.plurals_of(kind)
+
     @property
     def key(self) -> Hashable:
         """What it shows besides the object and the rights to the kinds that it reads; part of the screen's key."""

@@ -24,6 +24,8 @@ from dashboard.queries.reader import JUDGED_BY
 
 from .tabs import TABS
 
+# Events and Secrets may be many, and only add to what the rest tells.
+LATER = frozenset({"events", "secrets"})
 WORDS = frozenset({"status", "type"})  # status columns that hold a word, not a number or an address
 STATE_WORDS = {"info": "Changing", "warn": "Worth a look", "bad": "Needs a person"}
 
@@ -70,12 +72,15 @@ class DetailScreen(Screen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        head = JUDGED_BY.get(self.kind.plural, frozenset())
-        return frozenset({self.kind.plural}) | head | self.tab.plurals_of(self.kind)
+        return self._head_plurals | self.tab.plurals_of(self.kind)
 
     @property
     def waits_for(self) -> frozenset[str]:
-        return self.plurals - {"events"}  # Events may be many, and tell nothing that the object does not
+        return (self._head_plurals | self.tab.waits_of(self.kind)) - LATER
+
+    @property
+    def _head_plurals(self) -> frozenset[str]:
+        return JUDGED_BY.get(self.kind.plural, frozenset()) | {self.kind.plural}
 
     async def prepare(self) -> None:
         self.visible = await visibility(self.runtime, self.plurals)

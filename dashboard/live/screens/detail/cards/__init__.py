@@ -13,7 +13,9 @@ from .pods import PodsCard
 from .problems import ProblemsCard
 from .protection import ProtectionCard
 from .reach import ReachCard
+from .relations import RelationsCard
 from .replicas import ReplicasCard
+from .routes import RoutesCard
 from .secret import SecretCard
 from .survival import SurvivalCard
 from .tables import TablesCard
@@ -22,6 +24,7 @@ from .values import ValuesCard
 CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
     BelongsCard,
+    RoutesCard,
     TablesCard,
     ReachCard,
     PodsCard,
@@ -30,6 +33,7 @@ CARDS: tuple[type[Card], ...] = (
     KeysCard,
     SecretCard,
     ValuesCard,
+    RelationsCard,
     EventsCard,
     FactsCard,
     ProtectionCard,

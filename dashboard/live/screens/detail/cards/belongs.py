@@ -1,50 +1,146 @@
-"""Owners, the object, and what it made, as steps from left to right."""
+"""How an object is connected, as steps from left to right: the way of a request to it, its owners, what it made."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from dashboard import render
-from dashboard.kinds.base import Detail
-from dashboard.live.screens.common import ref_url
+from dashboard.insight.relations import pod_labels
+from dashboard.insight.traffic import PodEnd, SliceEnd, ingresses_to, service_ends, services_of
+from dashboard.insight.usedby import ref_of
+from dashboard.kinds.base import Detail, Kind, Ref
+from dashboard.kinds.rows import listed, plural
+from dashboard.live.screens.common import map_url, ref_url
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.relations import children, owners
+from dashboard.queries.relations import Sight, children, owners
 
 from ..piece import Card
+
+ITEMS = 4  # in one step
+Step = dict[str, Any]
+Item = dict[str, Any]
 
 
 class BelongsCard(Card):
     main = "cards/belongs.html"
-    plurals = frozenset({"deployments", "replicasets"})
+    plurals = frozenset(
+        {"deployments", "replicasets", "jobs", "services", "ingresses", "endpointslices", "pods"}
+    )
+
+    @classmethod
+    def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
+        return frozenset({"deployments", "replicasets"})
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        return Snapshot(regions={"belongs": render.region("belongs", {"chain": self._chain(obj)})})
+        steps = self._service_chain(obj) if self.screen.kind.plural == "services" else self._chain(obj)
+        chain = {"chain": steps, "map": map_url(self.screen.runtime, ref_of(self.screen.kind.plural, obj))}
+        return Snapshot(regions={"belongs": render.region("belongs", chain)})
 
-    def _chain(self, obj: Any) -> list[dict[str, Any]]:
+    def _sees(self, kind_plural: str) -> bool:
+        return Sight(self.screen.visible).all(kind_plural, self.screen.namespace)
+
+    def _chain(self, obj: Any) -> list[Step]:
         """The steps; none when it stands alone."""
-        runtime, kind = self.screen.runtime, self.screen.kind
-        above: list[dict[str, Any]] = [
-            {"kind": ref.kind, "name": ref.name, "url": ref_url(runtime, ref), "note": "", "state": "ok"}
-            for ref in owners(runtime.reader, obj)
-        ]
-        below = [
-            {
-                "kind": ref.kind,
-                "name": ref.name,
-                "url": ref_url(runtime, ref),
-                "note": row.reason,
-                "state": row.state,
-            }
-            for ref, row in children(runtime.reader, kind.plural, obj)
-        ]
-        if not above and not below:
+        reader, kind = self.screen.runtime.reader, self.screen.kind
+        before = self._entries(obj)
+        above = [
+            _step("which made", [self._item(ref)]) for ref in owners(reader, obj)
+        ]  # fmt: skip
+        below = [self._item(ref, row.reason, row.state) for ref, row in children(reader, kind.plural, obj)]
+        if not (before or above or below):
             return []
-        here: dict[str, Any] = {"kind": kind.kind, "name": self.screen.name, "here": True}
-        steps = [
-            {"caption": "Belongs to" if at == 0 else "which made", "items": [item]}
-            for at, item in enumerate(above)
-        ]
-        steps.append({"caption": "which made" if above else "This", "items": [here]})
+        here = _step(
+            "which made" if above else "This", [{"kind": kind.kind, "name": self.screen.name, "here": True}]
+        )
+        steps = [*before, *above, here]
+        if above and not before:
+            steps[0]["caption"] = "Belongs to"
+        elif before:
+            steps[len(before)]["caption"] = (
+                "which sends to pods of" if kind.plural != "pods" or above else "which sends to"
+            )
         if below:
-            steps.append({"caption": "which made", "items": below})
+            steps.append(_step("which made", below))
         return steps
+
+    def _entries(self, obj: Any) -> list[Step]:
+        """The Ingresses and Services through which requests come to its pods."""
+        reader = self.screen.runtime.reader
+        labels = pod_labels(self.screen.kind.plural, obj)
+        if labels is None or not self._sees("services"):
+            return []
+        services = services_of(reader, self.screen.namespace, labels)
+        if not services:
+            return []
+        steps = self._ingress_step([service.metadata.name for service in services])
+        items = [
+            self._item(ref_of("services", one), _ports(one), *self._judged("services", one))
+            for one in services
+        ]
+        return [*steps, _step("which lead to" if steps else "Requests come through", items)]
+
+    def _ingress_step(self, services: list[str]) -> list[Step]:
+        if not self._sees("ingresses"):
+            return []
+        found = ingresses_to(self.screen.runtime.reader, self.screen.namespace, services)
+        items = [self._item(ref_of("ingresses", one), listed(places)) for one, places in found]
+        return [_step("Requests enter at", items)] if items else []
+
+    def _judged(self, kind_plural: str, obj: Any) -> tuple[str]:
+        return (self.screen.runtime.reader.judged_row(kind_plural, obj).state,)
+
+    def _service_chain(self, service: Any) -> list[Step]:
+        """Service → EndpointSlices → pods, ready or not, with ports as numbers."""
+        here = {
+            "kind": "Service",
+            "name": self.screen.name,
+            "here": True,
+            "note": _ports(service),
+            "state": "ok",
+        }
+        before = self._ingress_step([self.screen.name])
+        steps = [*before, _step("which lead to" if before else "This", [here])]
+        if not (self._sees("endpointslices") and self._sees("pods")):
+            return steps
+        ends = service_ends(self.screen.runtime.reader, service)
+        if ends.slices:
+            steps.append(_step("with the addresses in", [self._slice(one) for one in ends.slices]))
+        pods = sorted(ends.pods, key=lambda end: end.ready)
+        if pods:
+            steps.append(_step("which are those of", [self._pod(end) for end in pods]))
+        return steps if len(steps) > 1 else []
+
+    def _slice(self, end: SliceEnd) -> Item:
+        words = f"{end.slice.address_type} · {end.ready} of {end.total} ready"
+        return self._item(ref_of("endpointslices", end.slice), words, "ok" if end.ready else "bad")
+
+    def _pod(self, end: PodEnd) -> Item:
+        lost = [at.port.target_port for at in end.ports if at.number is None]
+        ways = [f"{at.port.port} → {at.number}" for at in end.ports if at.number is not None]
+        words = "ready" if end.ready else "not ready: gets no traffic"
+        if lost:
+            words += f", has no port {listed(map(str, lost))}"
+        note = " · ".join([words, listed(ways)] if ways else [words])
+        return self._item(ref_of("pods", end.pod), note, "ok" if end.ready and not lost else "warn")
+
+    def _item(self, ref: Ref, note: str = "", state: str = "ok") -> Item:
+        url = ref_url(self.screen.runtime, ref)
+        return {"kind": ref.kind, "name": ref.name, "url": url, "note": note, "state": state, "here": False}
+
+
+def _step(caption: str, items: list[Item]) -> Step:
+    more = len(items) - ITEMS
+    rest = items[ITEMS - 1 :] if more > 0 else []
+    fine = all(item["state"] == "ok" for item in rest)
+    said = f"and {plural(len(rest), 'more', 'more')}{', all fine' if fine else ''}" if rest else ""
+    return {"caption": caption, "items": items[: ITEMS - 1] if rest else items, "more": said}
+
+
+def _ports(service: Any) -> str:
+    if service.spec.type == "ExternalName":
+        return f"stands for {service.spec.external_name}"
+    ports = [
+        f"{port.port}" + (f" → {port.target_port}" if port.target_port not in (0, port.port) else "")
+        for port in service.spec.ports or ()
+    ]
+    return f"port{'s' if len(ports) > 1 else ''} {listed(ports)}" if ports else ""

@@ -1,0 +1,116 @@
+"""What a pod's containers need and do not find: ConfigMaps, Secrets, keys of them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import NamedTuple
+
+from dashboard.insight.finding import Evidence, Step, Trouble, reported
+from dashboard.insight.names import PodRule
+from dashboard.insight.words import Parts, code, parts
+from dashboard.kinds.base import Ref
+from dashboard.kinds.podspec import Volume
+from dashboard.kinds.podstatus import ContainerStatus
+from dashboard.kinds.rows import shorten
+
+from .case import Case, waiting_as
+
+# A container that has just been asked for passes through these states by itself.
+CREATING = frozenset({"", "ContainerCreating", "PodInitializing"})
+PATIENCE = timedelta(seconds=15)
+
+_ABSENT = re.compile(r"""(configmap|secret)s? ["']?([^"'\s]+)["']? not found""", re.IGNORECASE)
+_NO_KEY = re.compile(r"couldn't find key (\S+) in (configmap|secret) (\S+)", re.IGNORECASE)
+_NO_FILE = re.compile(
+    r'volume "([^"]+)".*non-?existent (config|secret) key: ([^\s,\]]+)', re.IGNORECASE | re.DOTALL
+)
+
+
+class Missing(NamedTuple):
+    """What is not there, and what to do."""
+
+    rule: PodRule
+    what: Parts
+    step: Step
+    shared: str
+
+
+def misses_configuration(case: Case) -> Trouble | None:
+    """A ConfigMap or Secret is not there, or lacks a key (CreateContainerConfigError, or a failed mount)."""
+    for status, _ in case.containers():
+        waiting = status.state.waiting
+        if waiting is None:
+            continue
+        if waiting.reason == "CreateContainerConfigError":
+            missing = _missing(case, waiting.message) or _unfit(case, waiting.message)
+            return _told(case, status, missing, waiting_as(status))
+        if waiting.reason in CREATING and case.older(case.since("PodScheduled"), PATIENCE):
+            # That a volume cannot be mounted is only said in an Event.
+            event = case.event("FailedMount")
+            missing_file = _missing(case, event.message) if event is not None else None
+            if missing_file is not None:
+                return _told(case, status, missing_file, reported(event))
+    return None
+
+
+def _told(case: Case, status: ContainerStatus, missing: Missing, evidence: tuple[Evidence, ...]) -> Trouble:
+    rest = parts(": container ", code(status.name), " ", *missing.what)
+    return Trouble(
+        missing.rule, "bad", 65, "cannot start", "cannot start", rest, missing.step, evidence,
+        case.since("PodScheduled"), shared=missing.shared,
+    )  # fmt: skip
+
+
+def _missing(case: Case, message: str) -> Missing | None:
+    if found := _NO_KEY.search(message):
+        return _no_key(case, found[1], _kind(found[2]), found[3].rpartition("/")[2])
+    if found := _NO_FILE.search(message):
+        volume = next((one for one in case.pod.spec.volumes or () if one.name == found[1]), None)
+        kind = "Secret" if found[2].lower() == "secret" else "ConfigMap"
+        name = _source(volume, kind) if volume is not None else ""
+        return _no_key(case, found[3], kind, name) if name else None
+    if found := _ABSENT.search(message):
+        kind, name = _kind(found[1]), found[2].rpartition("/")[2]
+        what = parts(f"needs {kind} ", code(name), ", which does not exist")
+        text = (
+            f"Create {kind} {name}, or correct its name in the pod template; the pod then starts by itself."
+        )
+        shared = f"{kind}/{case.namespace}/{name}"
+        return Missing("pod-config-missing", what, case.look(text), shared)
+    return None
+
+
+def _no_key(case: Case, key: str, kind: str, name: str) -> Missing:
+    plural = f"{kind.lower()}s"
+    ref = Ref(kind, case.namespace, name, plural)
+    what = parts("needs key ", code(key), f" of {kind} ", code(name), ", which is not there")
+    # A ConfigMap is edited here; a key of a Secret is added where the Secret is kept.
+    step = Step(f"Add key {key} to {kind} {name}.", ref, "edit" if kind == "ConfigMap" else "")
+    return Missing("pod-key-missing", what, step, f"{kind}/{case.namespace}/{name}/{key}")
+
+
+def _unfit(case: Case, message: str) -> Missing:
+    """What else the kubelet refuses before it makes a container."""
+    if "runAsNonRoot" in message:
+        what = parts("must not run as root (runAsNonRoot), but its image does")
+        step = case.look("Set runAsUser in its pod template, or build the image with a user of its own.")
+        return Missing("pod-runs-as-root", what, step, "")
+    what = parts(f"is refused: {shorten(message)}")
+    return Missing("pod-config-error", what, case.look("Correct its pod template.", "events"), "")
+
+
+def _kind(word: str) -> str:
+    return "Secret" if word.lower() == "secret" else "ConfigMap"
+
+
+def _source(volume: Volume, kind: str) -> str:
+    """The ConfigMap or Secret behind a volume, when it is only one; else ""."""
+    projected = (volume.projected.sources or ()) if volume.projected else ()
+    if kind == "Secret":
+        names = [volume.secret.secret_name] if volume.secret else []
+        names += [one.secret.name for one in projected if one.secret]
+    else:
+        names = [volume.config_map.name] if volume.config_map else []
+        names += [one.config_map.name for one in projected if one.config_map]
+    return names[0] if len(names) == 1 else ""

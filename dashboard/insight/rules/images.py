@@ -1,0 +1,193 @@
+"""Why an image cannot be pulled.
+
+The words are those of the kubelet of Kubernetes 1.36 (pkg/kubelet/images), of containerd and of registries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dashboard.insight.finding import Evidence, Step, Trouble, reported
+from dashboard.insight.names import PodRule
+from dashboard.insight.words import Parts, code, parts
+from dashboard.kinds.events import Event
+from dashboard.kinds.podstatus import ContainerStatus
+
+from .case import Case, waiting_as
+
+PULLS = frozenset(
+    {
+        "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
+        "RegistryUnavailable", "SignatureValidationFailed",
+    }
+)  # fmt: skip
+_EVENTS = ("Failed", "BackOff", "InspectFailed", "ErrImageNeverPull", "FailedToRetrieveImagePullSecret")
+
+
+class Refusal(NamedTuple):
+    """Why an image does not come, and what to do. ``shared`` makes the key by which such findings are one cause."""
+
+    rule: PodRule
+    why: str
+    step: str
+    shared: Callable[[str], str] = str
+
+
+def registry_of(image: str) -> str:
+    """The registry that an image name leads to."""
+    first, slash, _ = image.partition("/")
+    named = slash and ("." in first or ":" in first or first == "localhost")
+    return first if named else "docker.io"
+
+
+# What the kubelet says by its reason alone.
+_REASONS = {
+    "InvalidImageName": Refusal(
+        "pod-image-name", "that is not a valid image name", "Correct the image in its pod template."
+    ),
+    "ErrImageNeverPull": Refusal(
+        "pod-image-never-pulled",
+        "it is not on the node, and imagePullPolicy Never forbids to pull it",
+        "Set its imagePullPolicy to IfNotPresent, or load the image onto the node.",
+    ),
+}
+# What registries and runtimes answer; the first that is found speaks.
+_ANSWERS = tuple(
+    (re.compile(pattern, re.IGNORECASE), refusal)
+    for pattern, refusal in (
+        (
+            r"no match for platform|no matching manifest|exec format",
+            Refusal(
+                "pod-image-platform",
+                "the image was not built for the processor of its node",
+                "Build the image for that platform, or choose nodes that it was built for.",
+            ),
+        ),
+        (
+            r"no space left",
+            Refusal(
+                "pod-image-no-disk", "its node has no disk space left for it", "Free disk space on the node."
+            ),
+        ),
+        (
+            r"toomanyrequests|too many requests|rate limit|pull QPS exceeded|\b429\b",
+            Refusal(
+                "pod-registry-limit",
+                "the registry limits how often it may be asked",
+                "Wait a while, or sign in to the registry with a pull secret.",
+                registry_of,
+            ),
+        ),
+        (
+            r"unauthorized|denied|forbidden|authentication required|authorization failed|no basic auth|\b40[13]\b",
+            Refusal(
+                "pod-image-denied",
+                "the registry refuses it: it is private, or does not exist",
+                "Give it a pull secret for that registry, or correct the image.",
+            ),
+        ),
+        (
+            r"no such host|server misbehaving|timeout|timed out|refused|unreachable|i/o|x509|tls:|"
+            r"HTTP response to HTTPS|connection reset|\bEOF\b|\b50[0-4]\b",
+            Refusal(
+                "pod-registry-unreachable",
+                "the registry cannot be reached from its node",
+                "Check the name of the registry, and the way from the nodes to it.",
+                registry_of,
+            ),
+        ),
+        (
+            r"not found|manifest unknown|name unknown|does not exist|\b404\b",
+            Refusal(
+                "pod-image-not-found",
+                "the registry has no such image or tag",
+                "Correct the image in its pod template, or push that tag.",
+            ),
+        ),
+    )
+)
+_UNKNOWN = Refusal("pod-image-pull", "the registry gave no image", "Look at the pod's events.")
+_PLACES = {
+    "no such host": "its name is not known",
+    "server misbehaving": "its name is not known",
+    "x509": "its certificate is not trusted",
+    "HTTP response to HTTPS": "it speaks HTTP, not HTTPS",
+    "refused": "nothing listens there",
+    "timeout": "it does not answer",
+    "timed out": "it does not answer",
+}
+
+
+def cannot_pull(case: Case) -> Trouble | None:
+    """The image is not there, not allowed, or the registry does not answer."""
+    for status, _ in case.containers():
+        waiting = status.state.waiting
+        if waiting is not None and waiting.reason in PULLS:
+            return _told(case, status)
+    return None
+
+
+def _told(case: Case, status: ContainerStatus) -> Trouble:
+    waiting = status.state.waiting
+    reason, message = (waiting.reason, waiting.message) if waiting else ("", "")
+    spec = case.spec_of(status)
+    image = (spec.image if spec else "") or status.image
+    # While it backs off, the registry's own answer may stand in an earlier Event only.
+    events = case.survey.events(case.pod.metadata.uid, *_EVENTS)
+    answers = [message, *(event.message for event in events)]
+    refusal, answer = _refusal(reason, answers)
+    evidence = (*waiting_as(status), *_pull_events(answer, message, events))
+    why, step, rule = parts(refusal.why), case.look(refusal.step), refusal.rule
+    if rule == "pod-registry-unreachable":
+        why = parts(f"registry {registry_of(image)} cannot be reached from its node{_place(answer)}")
+    if rule in ("pod-image-denied", "pod-image-not-found", "pod-image-pull"):
+        secret = _missing_secret(case)
+        if secret:
+            rule, why = "pod-pull-secret-missing", parts("its pull secret ", code(secret), " does not exist")
+            step = Step(
+                f"Create Secret {secret} of type kubernetes.io/dockerconfigjson in {case.namespace}, or correct"
+                " its name; the pod then starts by itself.",
+                case.ref,
+            )
+            evidence = (*evidence, Evidence("imagePullSecrets", _secrets(case)))
+        elif rule == "pod-image-denied" and _secrets(case):
+            why = parts(f"the registry refuses it, although it has pull secret {_secrets(case)}")
+            evidence = (*evidence, Evidence("imagePullSecrets", _secrets(case)))
+    rest: Parts = parts(" ", code(image), ": ", *why)
+    return Trouble(
+        rule, "bad", 65, "cannot pull its image", "cannot pull their image", rest, step, evidence,
+        case.since("PodScheduled"), shared=f"{refusal.shared(image)}:{rule}",
+    )  # fmt: skip
+
+
+def _refusal(reason: str, answers: list[str]) -> tuple[Refusal, str]:
+    if reason in _REASONS:
+        return _REASONS[reason], ""
+    for answer in answers:
+        for pattern, refusal in _ANSWERS:
+            if pattern.search(answer):
+                return refusal, answer
+    return _UNKNOWN, ""
+
+
+def _pull_events(answer: str, message: str, events: list[Event]) -> tuple[Evidence, ...]:
+    if not answer or answer == message:
+        return ()
+    return reported(next((event for event in events if event.message == answer), None))
+
+
+def _place(answer: str) -> str:
+    why = next((words for sign, words in _PLACES.items() if sign.lower() in answer.lower()), "")
+    return f": {why}" if why else ""
+
+
+def _secrets(case: Case) -> str:
+    return ", ".join(one.name for one in case.pod.spec.image_pull_secrets or ())
+
+
+def _missing_secret(case: Case) -> str:
+    """A pull secret of the pod that does not exist, or ""."""
+    names = [one.name for one in case.pod.spec.image_pull_secrets or ()]
+    return next((name for name in names if case.survey.lacks("secrets", case.namespace, name)), "")

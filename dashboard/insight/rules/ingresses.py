@@ -1,0 +1,224 @@
+"""What can be wrong with Ingresses: they lead nowhere, nobody serves them, or their certificate is not there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from dashboard.insight.finding import Evidence, Finding, Severity, Step, stands, subject
+from dashboard.insight.survey import Known, Survey
+from dashboard.insight.words import code, parts
+from dashboard.kinds.base import Ref
+from dashboard.kinds.ingresses import Ingress, ServiceBackend
+from dashboard.kinds.rows import listed
+
+# A controller needs a moment for an address; cert-manager and the like, for a certificate.
+SERVING = timedelta(minutes=2)
+
+_TLS = "kubernetes.io/tls"
+
+
+def ingresses(survey: Survey, known: Known) -> Iterator[Finding]:
+    """What is wrong with each, and where two of them want the same address."""
+    served = _classes_with_addresses(survey)
+    for ingress in survey.all("ingresses"):
+        if ingress.metadata.deletion_timestamp is None:
+            ref = ref_of(ingress)
+            yield from _backends(survey, known, ingress, ref)
+            yield from _secrets(survey, ingress, ref)
+            found = _no_class(survey, ingress, ref) or _no_address(survey, ingress, ref, served)
+            if found is not None:
+                yield found
+    yield from _clashes(survey)
+
+
+def ref_of(ingress: Ingress) -> Ref:
+    return Ref("Ingress", ingress.metadata.namespace, ingress.metadata.name, "ingresses")
+
+
+def routes(ingress: Ingress) -> Iterator[tuple[str, str]]:
+    """Host and path (``shop.example/checkout``) with the name of the Service behind it."""
+    for place, backend in backends(ingress):
+        yield place, backend.name
+
+
+def backends(ingress: Ingress) -> Iterator[tuple[str, ServiceBackend]]:
+    """Host and path with the Service and the port behind it."""
+    for rule in ingress.spec.rules or ():
+        for path in (rule.http.paths or ()) if rule.http else ():
+            if path.backend.service is not None:
+                yield f"{rule.host or '*'}{path.path or '/'}", path.backend.service
+    default = ingress.spec.default_backend
+    if default is not None and default.service is not None:
+        yield "every other address", default.service
+
+
+def _backends(survey: Survey, known: Known, ingress: Ingress, ref: Ref) -> Iterator[Finding]:
+    """A Service that does not exist or answers nobody, and a port that it does not have; each Service once."""
+    if not survey.reads("services", ref.namespace):
+        return
+    told: set[tuple[str, str]] = set()
+    for place, backend in backends(ingress):
+        key = backend.name, str(backend.port)
+        if key not in told:
+            told.add(key)
+            found = _behind(survey, known, ref, place, backend)
+            if found is not None:
+                yield found
+
+
+def _behind(survey: Survey, known: Known, ref: Ref, place: str, backend: ServiceBackend) -> Finding | None:
+    name = backend.name
+    service = survey.objects.get("services", ref.namespace, name)
+    evidence = stands(f"Backend of {place}", f"Service {name}, port {backend.port}")
+    if service is None:
+        text = parts(*subject(ref), f" leads nowhere at {place}: there is no Service ", code(name), ".")
+        step = Step(f"Create Service {name}, or correct the Ingress.", ref, "yaml")
+        return Finding("ingress-no-service", "bad", 74, ref, text, step, evidence)
+    if not _has_port(service, backend):
+        has = ", ".join(f"{port.name or 'unnamed'} {port.port}" for port in service.spec.ports or ())
+        to = Ref("Service", ref.namespace, name, "services")
+        text = parts(
+            *subject(ref), f" leads nowhere at {place}: Service ", code(name), f" has no port {backend.port}."
+        )
+        step = Step("Correct the port in the Ingress, or add it to the Service.", ref, "yaml")
+        evidence = (*evidence, Evidence(f"Ports of Service {name}", has or "none", to))
+        return Finding("ingress-no-port", "bad", 74, ref, text, step, evidence)
+    cause = known.get(Ref("Service", ref.namespace, name, "services"))
+    if cause is None or cause.rule not in _NOBODY:
+        return None
+    text = parts(*subject(ref), f" answers 503 at {place}: Service ", code(name), " has no ready endpoint.")
+    found = Finding(
+        "ingress-no-endpoint", cause.severity, min(cause.weight, 73), ref, text, evidence=evidence
+    )
+    return found.following(cause)
+
+
+_NOBODY = ("service-no-endpoint", "service-selects-nothing", "service-scaled-to-zero")
+
+
+def _has_port(service: Any, backend: ServiceBackend) -> bool:
+    ports = service.spec.ports or ()
+    if service.spec.type == "ExternalName" and not ports:
+        return True
+    if backend.port.name:
+        return any(port.name == backend.port.name for port in ports)
+    return any(port.port == backend.port.number for port in ports)
+
+
+def _secrets(survey: Survey, ingress: Ingress, ref: Ref) -> Iterator[Finding]:
+    """Secrets of its certificates that are missing or of another kind."""
+    young = not survey.older(ingress.metadata.creation_timestamp, SERVING)
+    for tls in ingress.spec.tls or ():
+        name, hosts = tls.secret_name, listed(tls.hosts or ()) or "every host"
+        if not name or young or not survey.reads("secrets", ref.namespace):
+            continue
+        secret = survey.objects.get("secrets", ref.namespace, name)
+        evidence = stands("spec.tls", f"Secret {name} for {hosts}")
+        if secret is None:
+            text = parts(
+                *subject(ref), " has no certificate for ", f"{hosts}: Secret ", code(name),
+                " does not exist, so browsers warn of the connection.",
+            )  # fmt: skip
+            step = Step(f"Create Secret {name} of type {_TLS}, or see why whatever issues it does not.", ref)
+            yield Finding("ingress-no-secret", "warn", 59, ref, text, step, evidence)
+        elif secret.secret_type != _TLS:
+            yield _wrong_type(ref, secret, evidence)
+
+
+def _wrong_type(ref: Ref, secret: Any, evidence: tuple[Evidence, ...]) -> Finding:
+    """Most controllers read an Opaque one too, when it has the right keys; those of other types have other keys."""
+    name, kind = secret.metadata.name, secret.secret_type
+    to = Ref("Secret", ref.namespace, name, "secrets")
+    text = parts(
+        *subject(ref),
+        " takes its certificate from Secret ",
+        code(name),
+        f", which is of type {kind}, not {_TLS}.",
+    )
+    step = Step("See that it has the keys tls.crt and tls.key; better, make it anew with the right type.", to)
+    severity: Severity = "note" if kind == "Opaque" else "warn"
+    evidence = (*evidence, Evidence(f"Type of Secret {name}", kind, to))
+    return Finding("ingress-secret-type", severity, 56, ref, text, step, evidence)
+
+
+def _no_class(survey: Survey, ingress: Ingress, ref: Ref) -> Finding | None:
+    """It names an IngressClass that does not exist, so nobody serves it."""
+    name = ingress.spec.ingress_class_name
+    if name is None or not survey.lacks("ingressclasses", "", name):
+        return None
+    has = ", ".join(sorted(one.metadata.name for one in survey.all("ingressclasses")))
+    text = parts(*subject(ref), " is served by nobody: there is no IngressClass ", code(name), ".")
+    step = Step("Correct ingressClassName, or install the controller that brings that class.", ref, "yaml")
+    evidence = (*stands("spec.ingressClassName", name), *stands("IngressClasses", has or "there are none"))
+    since = ingress.metadata.creation_timestamp
+    return Finding("ingress-no-class", "bad", 72, ref, text, step, evidence, since, shared=f"class:{name}")
+
+
+def _classes_with_addresses(survey: Survey) -> frozenset[str]:
+    return frozenset(
+        one.spec.ingress_class_name or ""
+        for one in survey.objects.all("ingresses")
+        if one.status.load_balancer.addresses
+    )
+
+
+def _no_address(survey: Survey, ingress: Ingress, ref: Ref, served: frozenset[str]) -> Finding | None:
+    """No controller has given it an address. Some never do: then it only explains why the list shows none."""
+    created, name = ingress.metadata.creation_timestamp, ingress.spec.ingress_class_name
+    if ingress.status.load_balancer.addresses or not survey.older(created, SERVING):
+        return None
+    others = (name or "") in served
+    of = f"of class {name}" if name else "without a class"
+    why = (
+        f"other Ingresses {of} got one, this one did not"
+        if others
+        else f"no controller gave one to any Ingress {of}"
+    )
+    text = parts(*subject(ref), f" has no address: {why}.")
+    step = Step("Look at its events and at the log of the ingress controller.", ref, "events")
+    severity: Severity = "warn" if others else "note"
+    evidence = (
+        *stands("spec.ingressClassName", name or "not set"),
+        *stands("status.loadBalancer.ingress", "empty"),
+    )
+    return Finding("ingress-no-address", severity, 33, ref, text, step, evidence, created)
+
+
+def _clashes(survey: Survey) -> Iterator[Finding]:
+    """The same host and path in two Ingresses of a class: which one answers is up to the controller."""
+    places: dict[tuple[str, str, str, str], dict[Ref, str]] = defaultdict(dict)
+    for ingress in survey.all("ingresses"):
+        if ingress.metadata.deletion_timestamp is not None:
+            continue
+        for rule in ingress.spec.rules or ():
+            for path in (rule.http.paths or ()) if rule.http else ():
+                key = (
+                    ingress.spec.ingress_class_name or "",
+                    rule.host,
+                    path.path or "/",
+                    path.path_type or "",
+                )
+                service = path.backend.service
+                places[key].setdefault(
+                    ref_of(ingress), f"{service.name}:{service.port}" if service else "a resource"
+                )
+    for (_, host, path, _), owners in places.items():
+        if len({(ref.namespace, service) for ref, service in owners.items()}) > 1:
+            yield from _clash(f"{host or '*'}{path}", owners)
+
+
+def _clash(place: str, owners: dict[Ref, str]) -> Iterator[Finding]:
+    first, *others = sorted(owners, key=lambda ref: (ref.namespace, ref.name))
+    named = listed(f"Ingress {ref.name} in {ref.namespace}" for ref in others)
+    text = parts(
+        *subject(first),
+        f" wants {place}, and so does {named}: which of them answers is up to the controller.",
+    )
+    step = Step("Leave the address to one of them.", others[0], "yaml")
+    evidence = tuple(
+        Evidence(f"Ingress {ref.name} in {ref.namespace}", f"{place} to {owners[ref]}", ref) for ref in owners
+    )
+    yield Finding("ingress-clash", "warn", 42, first, text, step, evidence)

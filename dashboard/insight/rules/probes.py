@@ -1,0 +1,87 @@
+"""Why a pod that runs gets no traffic: its probes and readiness gates."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dashboard.insight.finding import Evidence, LogWish, Step, Trouble, because_of, reported, stands
+from dashboard.insight.names import PodRule
+from dashboard.insight.words import Parts, code, parts
+from dashboard.kinds.podspec import Probe
+from dashboard.kinds.podstatus import ContainerStatus
+
+from .case import Case
+from .containers import probe_failed
+
+# A start takes a while.
+UNREADY = timedelta(minutes=1)
+
+
+def stays_unready(case: Case) -> Trouble | None:
+    """It runs, but a probe or a readiness gate has not passed for longer than a start takes."""
+    ready = case.condition("Ready")
+    if case.pod.status.phase != "Running" or ready is None or ready.status != "False":
+        return None
+    if not case.older(ready.last_transition_time, UNREADY):
+        return None
+    rule, rest, step, proof, log = _why(case)
+    evidence = (*proof, *because_of(ready))
+    return Trouble(
+        rule, "warn", 46, "gets no traffic", "get no traffic", rest, step, evidence, ready.last_transition_time, log
+    )  # fmt: skip
+
+
+def _why(case: Case) -> tuple[PodRule, Parts, Step, tuple[Evidence, ...], LogWish | None]:
+    for status, must_end in case.containers():
+        if must_end or status.ready:
+            continue
+        return _container(case, status)
+    conditions = {one.type: one for one in case.pod.status.conditions or ()}
+    for gate in case.pod.spec.readiness_gates or ():
+        met = conditions.get(gate.condition_type)
+        if met is None or met.status != "True":
+            rest = parts(": readiness gate ", code(gate.condition_type), " is not met")
+            proof = because_of(met) or stands(f"Condition {gate.condition_type}", "nobody has set it")
+            step = case.look("Look at what sets that condition, most often a load balancer's controller.")
+            return "pod-gate-unmet", rest, step, proof, None
+    return "pod-not-ready", (), case.look("Look at its conditions and events.", "events"), (), None
+
+
+def _container(
+    case: Case, status: ContainerStatus
+) -> tuple[PodRule, Parts, Step, tuple[Evidence, ...], LogWish | None]:
+    spec, name = case.spec_of(status), code(status.name)
+    log = LogWish(case.namespace, case.pod.metadata.name, status.name, previous=False)
+    if spec is not None and spec.startup_probe is not None and not status.started:
+        event = probe_failed(case, status, "Startup")
+        rest = parts(": container ", name, " has not passed its startup probe")
+        text = "Read its log; if it only needs longer, raise the startup probe's failureThreshold."
+        proof = (*reported(event), *stands("startupProbe", in_words(spec.startup_probe)))
+        return "pod-startup-failing", rest, _log(case, status, text), proof, log
+    if spec is not None and spec.readiness_probe is not None:
+        event = probe_failed(case, status, "Readiness")
+        rest = parts(": container ", name, " fails its readiness probe")
+        proof = (*reported(event), *stands("readinessProbe", in_words(spec.readiness_probe)))
+        text = "Read its log: it runs, but does not answer."
+        return "pod-readiness-failing", rest, _log(case, status, text), proof, log
+    rest = parts(": container ", name, " is not ready")
+    return "pod-not-ready", rest, _log(case, status, "Read its log."), reported(case.event()), log
+
+
+def _log(case: Case, status: ContainerStatus, text: str) -> Step:
+    return Step(text, case.ref, "logs", status.name)
+
+
+def in_words(probe: Probe) -> str:
+    """What a probe asks, and how often."""
+    ask = "asks"
+    if probe.http_get is not None:
+        ask = f"{probe.http_get.scheme} GET {probe.http_get.path} on port {probe.http_get.port}"
+    elif probe.tcp_socket is not None:
+        ask = f"TCP port {probe.tcp_socket.port}"
+    elif probe.grpc is not None:
+        ask = f"gRPC port {probe.grpc.port}"
+    elif probe.exec is not None:
+        ask = "runs a command in the container"
+    often = f"every {probe.period_seconds} s, answer within {probe.timeout_seconds} s"
+    return f"{ask}, {often}, fails after {probe.failure_threshold} in a row"

@@ -1,0 +1,169 @@
+"""What an object uses and what uses it: by kind, each with how, what that means, and how the other is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dashboard import render
+from dashboard.insight.arrival import WORDS, arrivals, needed
+from dashboard.insight.relations import Relations
+from dashboard.insight.relationwords import words
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Detail, Kind, Ref
+from dashboard.live.screens.common import name_parts, object_url
+from dashboard.live.snapshot import Snapshot
+from dashboard.queries.lists import RANK
+from dashboard.queries.relations import Sight, related
+
+from ..piece import Card
+
+OPEN = 5  # rows of a kind that stand open; the rest is folded
+ROWS = 200  # on the whole card (rule 2 of the design)
+SOURCES = frozenset(KINDS) - {"events"}
+CONFIGURATION = ("ConfigMap", "Secret")
+Way = tuple[str, str, str]  # how, what it means, what a change would do
+# As in the menu, but what controllers make comes after what people wrote.
+_LAST = ("endpointslices", "replicasets", "pods")
+_ORDER = {plural: at for at, plural in enumerate((*(one for one in KINDS if one not in _LAST), *_LAST))}
+
+
+class RelationsCard(Card):
+    main = "cards/relations.html"
+    plurals = SOURCES
+
+    @classmethod
+    def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
+        return frozenset()  # until everything has been listed it says that more may come
+
+    async def prepare(self) -> None:
+        await self.screen.runtime.reader.know_users()
+
+    def show(self, obj: Any, detail: Detail) -> Snapshot:
+        screen = self.screen
+        found = related(screen.runtime.reader, screen.visible, screen.kind.plural, obj)
+        room = Room(ROWS)
+        sides = [
+            {"id": "uses", "title": "Uses", "groups": self._groups(obj, found.uses, room, mine=True)},
+            {
+                "id": "used-by",
+                "title": "Used by",
+                "groups": self._groups(obj, found.used_by, room, mine=False),
+            },
+        ]
+        region = {
+            "sides": sides,
+            "hidden": [KINDS[plural].title for plural in found.hidden],
+            "reading": any(screen.runtime.cache.status(one).state == "starting" for one in SOURCES),
+        }
+        return Snapshot(regions={"relations": render.region("relations", region)})
+
+    def _groups(self, obj: Any, relations: Relations, room: Room, *, mine: bool) -> list[dict[str, Any]]:
+        """The relations by kind and by how, worst first within each."""
+        alike: dict[tuple[int, str, tuple[str, ...]], list[Ref]] = {}
+        for ref, ways in relations.items():
+            alike.setdefault((_ORDER.get(ref.plural, len(_ORDER)), ref.kind, ways), []).append(ref)
+        made: list[dict[str, Any]] = []
+        for (_, _, ways), refs in sorted(alike.items()):
+            rows = sorted((self._state(ref) | {"ref": ref} for ref in refs), key=_worst_first)
+            shown = room.take(rows)
+            # What a change would do is read from the spec of each: only of those that are shown.
+            told: dict[tuple[Way, ...], list[dict[str, Any]]] = {}
+            for row in shown:
+                told.setdefault(tuple(self._ways(obj, row["ref"], ways, mine=mine)), []).append(row)
+            groups = [self._group(obj, ways, means, some, mine=mine) for means, some in told.items()]
+            made += groups or [_unshown(refs[0])]
+            made[-1]["left_out"] = len(rows) - len(shown)
+            made[-1]["count"] += len(rows) - len(shown)
+        return made
+
+    def _group(
+        self,
+        obj: Any,
+        ways: tuple[str, ...],
+        means: tuple[Way, ...],
+        rows: list[dict[str, Any]],
+        *,
+        mine: bool,
+    ) -> dict[str, Any]:
+        shown = [self._row(obj, row, ways, mine=mine) for row in rows]
+        group = _unshown(rows[0]["ref"])
+        return group | {"count": len(rows), "ways": means, "rows": shown[:OPEN], "folded": shown[OPEN:]}
+
+    def _state(self, ref: Ref) -> dict[str, Any]:
+        """How the other is, where the user may know; ``missing`` when there is none of that name."""
+        reader = self.screen.runtime.reader
+        known = ref.plural in KINDS and Sight(self.screen.visible).ref(ref)
+        other = reader.get(ref.plural, ref.namespace, ref.name) if known else None
+        if other is None:
+            missing = known and self.screen.runtime.cache.status(ref.plural).state == "live"
+            return {"state": "ok", "reason": "", "missing": missing, "there": False}
+        row = reader.judged_row(ref.plural, other)
+        return {"state": row.state, "reason": row.reason, "missing": False, "there": True}
+
+    def _row(self, obj: Any, found: dict[str, Any], ways: tuple[str, ...], *, mine: bool) -> dict[str, Any]:
+        ref: Ref = found["ref"]
+        head, tail = name_parts(ref.plural, ref.name)
+        linked = found["there"] or (ref.plural in KINDS and not found["missing"])
+        missing = found["missing"] and mine and "owner" not in ways
+        optional = missing and ref.kind in CONFIGURATION and not self._needed(obj, ref)
+        return {
+            "head": head,
+            "tail": tail,
+            "namespace": ref.namespace if ref.namespace != self.screen.namespace else "",
+            "url": object_url(self.screen.runtime, ref.plural, ref.namespace, ref.name) if linked else "",
+            "state": "warn" if missing and not optional else found["state"],
+            "word": ("Not there, which is allowed" if optional else "Missing") if missing else "",
+            "reason": found["reason"],
+        }
+
+    def _needed(self, obj: Any, ref: Ref) -> bool:
+        plural = self.screen.kind.plural
+        return plural == "ingresses" or needed(plural, obj, ref)
+
+    def _ways(self, obj: Any, ref: Ref, ways: tuple[str, ...], *, mine: bool) -> Iterator[Way]:
+        """Each way with what it means and, of a ConfigMap or Secret, what a change of it would do there."""
+        here = self.screen.kind
+        used = ref if mine else Ref(here.kind, self.screen.namespace, self.screen.name, here.plural)
+        effects = {}
+        if used.kind in CONFIGURATION:
+            user = obj if mine else self.screen.runtime.reader.get(ref.plural, ref.namespace, ref.name)
+            if user is not None:
+                effects = arrivals(here.plural if mine else ref.plural, user, used, ways)
+        for way in ways:
+            if way == "volume" and "subPath" in effects and "volume" not in effects:
+                continue  # only single files of it are mounted
+            effect = WORDS[effects[way]] if way in effects else ""
+            yield way, words(here.kind if mine else ref.kind, way, of_user=not mine), effect
+
+
+def _unshown(ref: Ref) -> dict[str, Any]:
+    """A group of the kind of the reference, without rows."""
+    known = KINDS.get(ref.plural)
+    return {
+        "kind": ref.kind,
+        "title": known.title if known else ref.kind,
+        "count": 0,
+        "ways": (),
+        "rows": [],
+        "folded": [],
+        "left_out": 0,
+    }
+
+
+class Room:
+    """How many more rows may be shown."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """As many of the first as there is room for."""
+        shown = rows[: self.left]
+        self.left -= len(shown)
+        return shown
+
+
+def _worst_first(row: dict[str, Any]) -> tuple[bool, int, str, str]:
+    ref: Ref = row["ref"]
+    return not row["missing"], RANK[row["state"]], ref.namespace, ref.name

@@ -1,0 +1,37 @@
+"""The last lines of the logs that findings ask for, read as the user."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
+
+from dashboard.errors import ClusterError
+from dashboard.insight.finding import LogWish
+from dashboard.live.screens.problems import Line
+from dashboard.queries.objects import LogRequest, log_lines
+
+if TYPE_CHECKING:
+    from dashboard.live.runtime import ClusterRuntime
+
+LINES = 10
+WISHES = 2  # logs of one page
+SECONDS = 2.0  # a page does not wait longer for a kubelet
+
+
+async def last_lines(runtime: ClusterRuntime, wishes: Iterable[LogWish]) -> Mapping[LogWish, Sequence[Line]]:
+    """The lines of the first few logs; nothing of those that are not there or do not come in time."""
+    wanted = list(dict.fromkeys(wishes))[:WISHES]
+    found = await asyncio.gather(*(_lines(runtime, wish) for wish in wanted))
+    return dict(zip(wanted, found, strict=True))
+
+
+async def _lines(runtime: ClusterRuntime, wish: LogWish) -> Sequence[Line]:
+    found: list[Line] = []
+    request = LogRequest(wish.namespace, wish.pod, wish.container, wish.previous, LINES)
+    with suppress(ClusterError, TimeoutError):
+        async with asyncio.timeout(SECONDS):
+            async with aclosing(log_lines(runtime.transport, request)) as lines:
+                found += [line async for line in lines]
+    return found

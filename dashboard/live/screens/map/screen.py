@@ -1,0 +1,261 @@
+"""The map: the applications of the chosen namespaces, or of one object, live."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from django.http import QueryDict
+
+from dashboard import render
+from dashboard.errors import BadInput
+from dashboard.insight.relations import uses
+from dashboard.insight.topology import READ, App, Area, areas
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Ref
+from dashboard.kinds.rows import plural
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.screen import Screen
+from dashboard.live.screens.common import fresh_part, map_url, ref_url, rights_key, unreachable, visibility
+from dashboard.live.snapshot import Snapshot
+from dashboard.queries.access import Visible
+from dashboard.queries.lists import RANK
+from dashboard.queries.relations import owners
+from dashboard.queries.seen import Seen
+
+from .boxes import CAPTIONS, CLOSE, TIGHT, WIDE, Boxes, Limits, key_of, readers, size
+from .table import table_rows
+
+MOST = 200  # boxes on the page, and rows of the table (rule 2 of the design)
+UNUSED = 6
+VIEWS = ("map", "list")
+DRAWN = READ - {"endpointslices", "horizontalpodautoscalers"}
+SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
+
+
+class MapScreen(Screen):
+    page = "pages/map.html"
+    pace = 1.0
+
+    def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
+        super().__init__(runtime)
+        self.chosen = frozenset(params.getlist("namespace")) - {""} or None
+        self.view = params.get("view", "map")
+        if self.view not in VIEWS:
+            raise BadInput(f"view is {self.view!r}: say map or list.", field="view")
+        self.focus = _focus(params.get("focus", ""))
+        self.visible: dict[str, Visible] = {}
+
+    @property
+    def key(self) -> Hashable:
+        return ("map", self.chosen, self.view, self.focus, rights_key(self.visible))
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return READ | {"namespaces"} | ({self.focus.plural} if self.focus else set())
+
+    async def prepare(self) -> None:
+        self.visible = await visibility(self.runtime, self.plurals)
+        if self.focus is not None:
+            await self.runtime.reader.know_users()
+
+    def snapshot(self) -> Snapshot:
+        seen = Seen(self.runtime.reader, self.visible)
+        wanted = self._wanted(seen, self.focus) if self.focus else None
+        found = areas(seen, self._namespaces())
+        apps = [
+            app for area in found for app in area.apps if wanted is None or not wanted.isdisjoint(app.refs)
+        ]
+        counts = readers(app for area in found for app in area.apps)
+        boxes = Boxes(self.runtime, self.visible, counts, self._limits(apps), self.focus)
+        drawn = _fitting(boxes, apps)
+        rows = [row for app in apps for row in table_rows(boxes, app)][:MOST]
+        return Snapshot(
+            regions={
+                "map-head": render.region("map_head", self._head(apps, boxes)),
+                "list-state": render.region("list_state", self._state(apps)),
+                "map-rest": render.region("map_rest", self._rest(apps, set(drawn))),
+                "fresh": fresh_part(self.runtime, self.plurals),
+            },
+            lists={
+                "map-apps": self._parts(boxes, found, drawn) if self.view == "map" else {},
+                "map-rows": {row["id"]: render.partial("map_row", {"row": row}) for row in rows},
+            },
+        )
+
+    def _limits(self, apps: Sequence[App]) -> Limits:
+        if self.focus is not None:
+            return CLOSE
+        return WIDE if sum(size(app, WIDE) for app in apps) <= MOST else TIGHT
+
+    def _namespaces(self) -> list[str]:
+        there = frozenset[str]().union(*(self.runtime.cache.store(each).namespaces() for each in READ)) - {""}
+        if self.focus is not None and self.focus.namespace:
+            there &= {self.focus.namespace}
+        elif self.chosen is not None:
+            there &= self.chosen
+        return sorted(there, key=lambda name: (name in SYSTEM, name))
+
+    def _wanted(self, seen: Seen, focus: Ref) -> set[Ref]:
+        """What on the map the focus is, or what it is connected to where it is not on the map itself."""
+        reader = self.runtime.reader
+        obj = seen.get(focus.plural, focus.namespace, focus.name)
+        wanted = {focus}
+        if obj is None:
+            return wanted
+        if focus.plural in ("replicasets", "jobs"):  # what made it stands for it
+            return wanted | set(owners(reader, obj)[:1])
+        if focus.plural not in DRAWN:
+            wanted |= {*uses(reader, focus.plural, obj), *reader.used_by(focus.plural, obj)}
+        return wanted
+
+    def _parts(
+        self, boxes: Boxes, found: Sequence[Area], drawn: Mapping[App, list[dict[str, Any]]]
+    ) -> dict[str, render.Part]:
+        """Each application as a part of its own, under the name of its namespace."""
+        parts: dict[str, render.Part] = {}
+        for area in found:
+            here = [app for app in area.apps if app in drawn]
+            if not here and self.focus:
+                continue
+            if here or area.unused:
+                parts[f"area-{area.namespace}"] = self._heading(area)
+            alone = [app for app in here if app.alone and not self.focus]
+            for app in here:
+                if app not in alone:
+                    key = f"app-{key_of(app.first)}"
+                    row = {"id": key, "app": app.first.name, "columns": drawn[app]}
+                    parts[key] = render.partial("map_app", row)
+            if alone:
+                key = f"alone-{area.namespace}"
+                parts[key] = render.partial(
+                    "map_alone", {"id": key, "boxes": [boxes.alone(app) for app in alone]}
+                )
+        return parts
+
+    def _heading(self, area: Area) -> render.Part:
+        unused = [] if self.focus else area.unused
+        links = [
+            {"kind": ref.kind, "name": ref.name, "url": ref_url(self.runtime, ref)} for ref in unused[:UNUSED]
+        ]
+        context = {
+            "id": f"area-{area.namespace}",
+            "name": area.namespace,
+            "url": map_url(self.runtime, query=f"?namespace={area.namespace}"),
+            "unused": links,
+            "more": max(0, len(unused) - UNUSED),
+        }
+        return render.partial("map_area", context)
+
+    def _head(self, apps: Sequence[App], boxes: Boxes) -> dict[str, Any]:
+        broken = sum(boxes.state(app) == "bad" for app in apps)
+        pods = sum(len(one.pods) for app in apps for one in app.workloads)
+        words = f"{plural(len(apps), 'application')}, {plural(pods, 'pod')}"
+        return {"words": words, "broken": broken, "focus": self._focus_words()}
+
+    def _focus_words(self) -> dict[str, str] | None:
+        if self.focus is None:
+            return None
+        return {
+            "kind": self.focus.kind,
+            "name": self.focus.name,
+            "url": ref_url(self.runtime, self.focus),
+            "all": map_url(
+                self.runtime, query=f"?namespace={self.focus.namespace}" if self.focus.namespace else ""
+            ),
+        }
+
+    def _state(self, apps: Sequence[App]) -> dict[str, Any]:
+        """Why there is nothing, or not all; see ``list_state``."""
+        failure = unreachable(self.runtime, "pods")
+        denied = [
+            KINDS[each].title for each in KINDS if each in READ and self.visible[each].denied is not None
+        ]
+        if failure is not None and not len(self.runtime.cache.store("pods")):
+            return {"state": "unreachable", "title": "The cluster does not answer", "text": failure.message}
+        if any(self.runtime.cache.status(each).state == "starting" for each in READ):
+            return {"state": "loading", "title": "Reading the cluster…", "text": ""}
+        if len(denied) == len(READ):
+            return {
+                "state": "forbidden",
+                "title": "You may not see any of this",
+                "text": "Your account lacks rights.",
+            }
+        if not apps:
+            return self._nothing()
+        if denied:
+            return {
+                "state": "partly",
+                "title": "Not everything is shown.",
+                "text": f"You may not list {', '.join(denied)}.",
+            }
+        return {"state": ""}
+
+    def _nothing(self) -> dict[str, Any]:
+        back = {"text": "Show the whole map", "url": map_url(self.runtime)}
+        if self.focus is not None:
+            title = f"{self.focus.kind} {self.focus.name} is not connected to anything here"
+            return {"state": "no-match", "title": title, "text": "Or it is not there any more.", "next": back}
+        where = "in the chosen namespaces" if self.chosen else "in this cluster"
+        return {
+            "state": "empty",
+            "title": f"No workloads, Services or Ingresses {where}",
+            "text": "As soon as there are some, they are drawn here.",
+            "next": back if self.chosen else None,
+        }
+
+    def _rest(self, apps: Sequence[App], drawn: set[App]) -> dict[str, Any]:
+        """The applications that there is no room for, by namespace."""
+        left: dict[str, int] = {}
+        for app in apps:
+            if app not in drawn and self.view == "map":
+                left[app.namespace] = left.get(app.namespace, 0) + 1
+        links = [
+            {"name": name, "count": count, "url": map_url(self.runtime, query=f"?namespace={name}")}
+            for name, count in sorted(left.items())
+        ]
+        return {"count": sum(left.values()), "links": links}
+
+    def context(self) -> Mapping[str, Any]:
+        query = QueryDict(mutable=True)
+        query.setlist("namespace", sorted(self.chosen or ()))
+        if self.focus:
+            query["focus"] = "/".join((self.focus.plural, self.focus.namespace or "-", self.focus.name))
+
+        def to(view: str) -> str:
+            both = query.copy()
+            if view != "map":
+                both["view"] = view
+            return map_url(self.runtime, query=f"?{both.urlencode(safe='/')}" if both else "")
+
+        return {
+            "view": self.view,
+            "captions": CAPTIONS,
+            "map_url": to("map"),
+            "list_url": to("list"),
+        }
+
+
+def _focus(text: str) -> Ref | None:
+    """``<plural>/<namespace or ->/<name>`` as a reference. Raises BadInput."""
+    if not text:
+        return None
+    parts = text.split("/")
+    if len(parts) != 3 or parts[0] not in KINDS or not parts[2]:
+        raise BadInput(
+            f"focus is {text!r}: say plural/namespace/name, such as deployments/shop/web.", field="focus"
+        )
+    return Ref(KINDS[parts[0]].kind, "" if parts[1] == "-" else parts[1], parts[2], parts[0])
+
+
+def _fitting(boxes: Boxes, apps: Sequence[App]) -> dict[App, list[dict[str, Any]]]:
+    """The applications for which there is room, with their columns; those that need a look come first."""
+    room = MOST
+    drawn: dict[App, list[dict[str, Any]]] = {}
+    for app in sorted(apps, key=lambda app: RANK[boxes.state(app)]):
+        columns = boxes.columns(app)
+        room -= sum(len(column["boxes"]) for column in columns)
+        if room < 0 and drawn:
+            break
+        drawn[app] = columns
+    return drawn

@@ -1,0 +1,83 @@
+"""The map as a table: one row for each workload, and for each Service or Ingress that leads to none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from dashboard.insight.topology import App, Workload, node_ref
+from dashboard.kinds.base import Ref, State
+from dashboard.kinds.rows import plural
+from dashboard.live.screens.common import name_parts, object_url, ref_url
+
+from .boxes import STATES, Boxes, key_of
+
+NODES = 6
+WORDS = {"bad": "need a person", "warn": "worth a look", "info": "changing", "ok": "fine", "done": "finished"}
+
+
+def table_rows(boxes: Boxes, app: App) -> list[dict[str, Any]]:
+    """The rows of one application."""
+    rows = [_workload(boxes, app, one) for one in app.workloads]
+    leading = {start for start, end in app.links if end in {one.ref for one in app.workloads}}
+    rows += [_alone(boxes, app, ref) for ref in app.services if ref not in leading]
+    if not rows:
+        rows += [_row(boxes, app, ref, [ref], None) for ref in app.ingresses]
+    return rows
+
+
+def _workload(boxes: Boxes, app: App, one: Workload) -> dict[str, Any]:
+    services = [start for start, end in app.links if end == one.ref]
+    ways = [start for start, end in app.links if end in services] + services
+    return _row(boxes, app, one.ref, ways, one)
+
+
+def _alone(boxes: Boxes, app: App, service: Ref) -> dict[str, Any]:
+    return _row(boxes, app, service, [start for start, end in app.links if end == service] + [service], None)
+
+
+def _row(boxes: Boxes, app: App, ref: Ref, ways: list[Ref], workload: Workload | None) -> dict[str, Any]:
+    order = {"ingresses": 0, "services": 1}
+    ways.sort(key=lambda way: (order.get(way.plural, 2), way.name))
+    nodes = sorted(workload.nodes.items()) if workload else []
+    return {
+        "id": f"map-{key_of(ref)}",
+        "namespace": app.namespace,
+        "namespace_url": object_url(boxes.runtime, "namespaces", "", app.namespace),
+        "entries": [_link(boxes, way) for way in ways],
+        "workload": _link(boxes, ref) if workload else None,
+        "pods": _pods(boxes, workload) if workload else "",
+        "reads": [_link(boxes, read) for read in workload.reads] if workload else [],
+        "nodes": [
+            _link(boxes, node_ref(name)) | {"kind": "", "note": f"× {count}"} for name, count in nodes[:NODES]
+        ],
+        "more_nodes": max(0, len(nodes) - NODES),
+    }
+
+
+def _pods(boxes: Boxes, workload: Workload) -> str:
+    states: Counter[State] = Counter(boxes.runtime.reader.row("pods", pod).state for pod in workload.pods)
+    if not workload.pods:
+        return "no pods"
+    if len(states) == 1:
+        return f"{plural(len(workload.pods), 'pod')}, {_word(next(iter(states)), len(workload.pods))}"
+    told = ", ".join(f"{states[state]} {_word(state, states[state])}" for state in STATES if states[state])
+    return f"{plural(len(workload.pods), 'pod')}: {told}"
+
+
+def _word(state: State, count: int) -> str:
+    return "needs a person" if state == "bad" and count == 1 else WORDS[state]
+
+
+def _link(boxes: Boxes, ref: Ref) -> dict[str, Any]:
+    head, tail = name_parts(ref.plural, ref.name)
+    row, missing = boxes.row(ref), boxes.missing(ref)
+    return {
+        "kind": ref.kind,
+        "head": head,
+        "tail": tail,
+        "url": "" if missing else ref_url(boxes.runtime, ref),
+        "state": "bad" if missing else row.state if row else "ok",
+        "reason": "missing" if missing else row.reason if row else "",
+        "note": "",
+    }

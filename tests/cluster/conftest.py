@@ -1,0 +1,33 @@
+"""Who acts in the tests of changes, and the owner's way to the API server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from django.contrib.auth.models import User
+
+from dashboard.actions.action import Actor
+from dashboard.kube.config import load_clusters
+from dashboard.kube.transport import Transport
+from sandbox import Sandbox
+
+
+@pytest.fixture
+async def transport(cluster: Sandbox) -> AsyncIterator[Transport]:
+    (found, *_) = load_clusters(
+        environ={"KUBECONFIG": str(cluster.kubeconfig)}, sandbox_kubeconfig=cluster.kubeconfig
+    )
+    made = Transport(found)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def mara() -> Actor:
+    return Actor(user=User.objects.create(username="mara"), name="mara")
+
+
+@pytest.fixture
+def jon() -> Actor:
+    return Actor(user=User.objects.create(username="jon"), name="jon")

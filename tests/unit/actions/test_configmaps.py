@@ -1,0 +1,175 @@
+"""What an edit of a ConfigMap says of itself: in the audit, while it is followed, and when it cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.actions.configmap_values import Value, digest
+from dashboard.actions.configmaps import EDIT, Immutable, edit_command, other_name
+from dashboard.actions.configmaps import EditForm as Form
+from dashboard.kinds.base import Ref
+from dashboard.models import Change
+
+from ..insight.world import NOW, World, ago, meta, pod, replicaset
+
+ENV = {"containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "settings"}}]}]}
+
+
+def mark(text: str) -> str:
+    return f"{digest(text.encode())} {len(text)}"
+
+
+def edited(**result: Any) -> Change:
+    return Change(
+        action="edit", plural="configmaps", kind="ConfigMap", namespace="shop", name="settings",
+        uid="configmaps-settings", created_at=NOW, result=result,
+        touched={"/data/LOG": [mark("info"), mark("debug")]},
+    )  # fmt: skip
+
+
+def world(*, old_pods: int = 1, updated: int = 0) -> World:
+    """A Deployment "web" that reads "settings" when its containers start, with pods from before the change."""
+    labels = {"app": "web"}
+    spec = {
+        "replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": ENV},
+    }  # fmt: skip
+    counts = {
+        "replicas": 1,
+        "updatedReplicas": updated,
+        "availableReplicas": updated,
+        "observedGeneration": 2,
+    }
+    made = World(
+        ("configmaps", {"metadata": meta("settings")}),
+        ("deployments", {"metadata": meta("web") | {"generation": 2}, "spec": spec, "status": counts}),
+    )
+    made.add("replicasets", replicaset())
+    for number in range(old_pods):
+        manifest = pod(f"web-{number}")
+        manifest["spec"] = manifest["spec"] | ENV
+        made.add("pods", manifest)
+    return made
+
+
+def restarted(**facts: Any) -> list[dict[str, Any]]:
+    kept = {
+        "plural": "deployments",
+        "name": "web",
+        "said": "",
+        "change": 7,
+        "generation": 2,
+        "uid": "deployments-web",
+    }
+    return [kept | facts]
+
+
+def test_the_summary_tells_keys_and_sizes() -> None:
+    change = edited()
+    change.touched |= {"/data/new": ["", mark("x")], "/binaryData/old": [mark("yy"), ""]}
+    assert (
+        EDIT.summary(change) == "Changed LOG (4 bytes → 5 bytes); added new (1 byte); removed old (2 bytes)"
+    )
+
+
+def test_a_key_that_became_bytes_is_one_change() -> None:
+    change = edited()
+    change.touched = {"/data/a": [mark("x"), ""], "/binaryData/a": ["", mark("yy")]}
+    assert EDIT.summary(change) == "Changed a (1 byte → 2 bytes)"
+
+
+def test_pods_with_old_values_and_no_restart_are_named() -> None:
+    progress = EDIT.follow(edited(), world(), NOW)
+    assert (progress.state, progress.headline) == ("warn", "Saved; a restart is missing")
+    assert "Deployment web (1 pod)" in progress.text
+    assert progress.restart == (Ref("Deployment", "shop", "web", "deployments"),)
+
+
+def test_restarts_that_were_asked_for_are_followed_with_the_edit() -> None:
+    under_way = EDIT.follow(edited(restarts=restarted()), world(), NOW)
+    assert (under_way.state, under_way.headline, under_way.done) == ("info", "Saved; restarting", False)
+    (web,) = under_way.following
+    assert (web.change, web.headline, web.done) == (7, "web makes new pods", False)
+    assert under_way.restart == ()
+    done = EDIT.follow(edited(restarts=restarted()), world(old_pods=0, updated=1), NOW)
+    assert (done.state, done.headline, done.done) == ("ok", "Saved", True)
+    assert done.following[0].headline == "web is complete"
+
+
+def test_a_restart_that_hangs_is_said() -> None:
+    stuck = world()
+    deployment = stuck.get("deployments", "shop", "web")
+    assert deployment is not None
+    failed = {
+        "metadata": meta("web") | {"generation": 2},
+        "spec": {"replicas": 1, "template": {"spec": ENV}},
+        "status": {
+            "observedGeneration": 2,
+            "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}],
+        },
+    }
+    stuck.add("deployments", failed)
+    progress = EDIT.follow(edited(restarts=restarted()), stuck, NOW)
+    assert (progress.state, progress.headline) == ("bad", "Saved; a restart hangs")
+    assert progress.following[0].headline == "The rollout of web failed"
+
+
+def test_a_restart_that_was_refused_is_said_and_offered_again() -> None:
+    refused = restarted(said="You may not patch deployments.", change=None)
+    progress = EDIT.follow(edited(restarts=refused), world(), NOW)
+    assert progress.headline == "Saved; a restart is missing"
+    assert [(one.headline, one.text) for one in progress.following] == [
+        ("Deployment web was not restarted", "You may not patch deployments.")
+    ]
+    assert progress.restart == (Ref("Deployment", "shop", "web", "deployments"),)
+
+
+def test_nobody_who_uses_it_is_said_as_that() -> None:
+    alone = World(("configmaps", {"metadata": meta("settings")}))
+    assert EDIT.follow(edited(), alone, NOW).text == "No pod and no workload here uses it."
+
+
+def test_one_that_was_deleted_or_made_anew_is_gone() -> None:
+    assert EDIT.follow(edited(), World(), NOW).text == "It was deleted."
+    again = World(("configmaps", {"metadata": meta("settings") | {"uid": "another"}}))
+    assert EDIT.follow(edited(), again, NOW).text == "It was deleted and created again."
+
+
+def test_an_immutable_one_cannot_be_written_by_any_way_in() -> None:
+    """An undo, too: it does not go through the form."""
+    manifest = {"metadata": {"name": "settings"}, "immutable": True}
+    with pytest.raises(Immutable, match="made immutable"):
+        EDIT.on({}).write(manifest, {"data": {"a": "eA=="}})
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("settings", "settings-2"),
+        ("settings-2", "settings-3"),
+        ("web-20240101", "web-20240101-2"),
+        ("a-b", "a-b-2"),
+    ],
+)
+def test_another_name_counts_on(name: str, other: str) -> None:
+    assert other_name(name) == other
+
+
+def test_the_command_edits_or_makes_another_one() -> None:
+    kept = {"a": Value("data", b"1"), "b.bin": Value("binaryData", b"\xff")}
+    form = Form(values=kept, version="1", refusal=None)
+    assert edit_command("shop", "settings", form) == "kubectl edit configmap/settings -n shop"
+    fixed = Form(values=kept, version="1", refusal=Immutable("no"))
+    assert edit_command("shop", "settings", fixed) == (
+        "kubectl create configmap settings-2 -n shop --from-file=a --from-file=b.bin"
+    )
+
+
+def test_when_it_was_saved_counts_not_when_it_is_looked_at() -> None:
+    older = world()
+    manifest = pod("web-9")
+    manifest["metadata"]["creationTimestamp"] = ago(hours=-1)
+    manifest["spec"] = manifest["spec"] | ENV
+    older.add("pods", manifest)
+    assert "(1 pod)" in EDIT.follow(edited(), older, NOW).text

@@ -1,0 +1,128 @@
+"""What the rules about Services and Ingresses tell apart, and what is no problem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.insight import findings, findings_for
+from dashboard.insight.words import text_of
+
+from .world import NOW, World, ago, condition, deployment, endpoints, ingress, node, pod, service, waiting
+
+
+def rules(world: World) -> list[str]:
+    return [one.rule for one in findings(world, NOW) if one.severity != "note"]
+
+
+def test_pods_that_only_just_started_are_no_problem_of_their_service() -> None:
+    young = [condition("PodScheduled", "True"), condition("Ready", "False", since=ago(seconds=20))]
+    assert rules(World(("pods", pod(ready=False, conditions=young)), ("services", service()))) == []
+
+
+def test_service_made_before_its_pods_is_no_problem_for_a_minute() -> None:
+    made = service(selector={"app": "soon"})
+    made["metadata"]["creationTimestamp"] = ago(seconds=20)
+    assert rules(World(("pods", pod()), ("services", made))) == []
+
+
+def test_service_whose_pods_are_just_being_made_is_no_problem() -> None:
+    world = World(("services", service()), ("deployments", deployment(available=0))).reading("pods")
+    assert rules(world) == []
+
+
+def test_service_of_a_workload_whose_pods_cannot_be_made_follows_from_it() -> None:
+    failing = [
+        condition("ReplicaFailure", "True", "FailedCreate", "forbidden: exceeded quota: small, requested: x")
+    ]
+    world = World(
+        ("services", service()), ("deployments", deployment(available=0, current=0, conditions=failing))
+    ).reading("pods")
+    found = findings(world, NOW)
+    assert [(one.rule, one.follows is not None) for one in found] == [
+        ("workload-quota", False),
+        ("service-no-endpoint", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wants", "near"),
+    [
+        ({"app": "wbe"}, "app=web instead of app=wbe"),
+        ({"name": "web"}, "app=web instead of name=web"),
+        ({"app": "database"}, ""),
+        ({"app": "web", "tier": "front"}, ""),
+    ],
+)
+def test_nearest_pods_are_named_only_when_the_selector_misses_by_a_slip(
+    wants: dict[str, str], near: str
+) -> None:
+    world = World(("services", service(selector=wants)), ("pods", pod()), ("deployments", deployment()))
+    (found,) = findings_for(world, "services", "shop", "web", NOW)
+    assert (near in text_of(found.text)) if near else ("nearest" not in text_of(found.text))
+
+
+def _exposed(container: dict[str, Any], **port: Any) -> World:
+    ports = [{"port": 80, "protocol": "TCP"} | port]
+    return World(
+        ("pods", pod(container=container)), ("services", service(ports=ports)),
+        ("endpointslices", endpoints("web", ("web-1", True))),
+    )  # fmt: skip
+
+
+def test_port_that_no_container_declares_is_not_even_noted_when_none_is_declared() -> None:
+    assert findings(_exposed({}, targetPort=9090), NOW) == []
+
+
+def test_port_of_another_protocol_does_not_count() -> None:
+    declared = {"ports": [{"name": "dns", "containerPort": 53, "protocol": "UDP"}]}
+    assert rules(_exposed(declared, targetPort="dns")) == ["service-port-missing"]
+    assert rules(_exposed(declared, targetPort="dns", protocol="UDP")) == []
+
+
+def test_load_balancer_has_minutes_to_get_an_address() -> None:
+    made = service(selector={}, type="LoadBalancer")
+    made["metadata"]["creationTimestamp"] = ago(seconds=90)
+    assert rules(World(("services", made))) == []
+
+
+def test_services_of_a_namespace_whose_pods_may_not_be_read_are_not_judged() -> None:
+    assert rules(World(("services", service()))) == []
+
+
+def test_ingress_is_judged_only_by_what_may_be_read() -> None:
+    tls = [{"hosts": ["shop.example"], "secretName": "gone"}]
+    assert rules(World(("ingresses", ingress("gone", tls=tls, ingressClassName="gone")))) == []
+
+
+def test_ingress_has_a_while_to_get_its_certificate() -> None:
+    made = ingress("web", tls=[{"hosts": ["shop.example"], "secretName": "soon"}])
+    made["metadata"]["creationTimestamp"] = ago(seconds=40)
+    world = World(("ingresses", made), ("services", service()), ("pods", pod())).reading("secrets")
+    assert rules(world) == []
+
+
+def test_same_address_of_two_classes_or_to_the_same_service_is_no_clash() -> None:
+    served = [("services", service()), ("pods", pod())]
+    twice = World(("ingresses", ingress("web")), ("ingresses", ingress("web", name="too")), *served)
+    assert rules(twice) == []
+    classes = World(
+        ("ingresses", ingress("web", ingressClassName="a")),
+        ("ingresses", ingress("other", name="b", ingressClassName="b")), ("services", service("other")), *served,
+    )  # fmt: skip
+    assert rules(classes) == []
+
+
+def test_ingress_without_an_address_is_only_noted_where_no_other_has_one() -> None:
+    world = World(("ingresses", ingress("web", address=False)), ("services", service()), ("pods", pod()))
+    assert [(one.rule, one.severity) for one in findings(world, NOW)] == [("ingress-no-address", "note")]
+
+
+def test_finished_and_ended_pods_of_a_service_do_not_count() -> None:
+    done = pod("done", phase="Succeeded", ready=False)
+    failed = pod("failed", phase="Failed", ready=False, state=waiting(""))
+    world = World(
+        ("pods", done), ("pods", failed), ("pods", pod()), ("services", service()), ("nodes", node())
+    )
+    assert "service-no-endpoint" not in rules(world)

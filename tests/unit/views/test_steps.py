@@ -1,0 +1,122 @@
+"""One step of a form: what leads on, what is shown anew, and what takes the preview's place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+
+from dashboard.actions.problems import StaleView, Unsettled
+from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound, Unavailable
+from dashboard.models import Change
+from dashboard.views.actions import Parts, Said, take_step
+from dashboard.views.errors import error_response
+
+POST = RequestFactory().post
+CHANGE = Change(pk=7)
+
+
+class Form:
+    """Answers to the steps; an error is raised, anything else given."""
+
+    def __init__(self, *, apply: Any = CHANGE, preview: Any = None) -> None:
+        self._apply, self._preview = apply, preview
+        self.tokens: list[str] = []
+
+    async def apply(self, token: str) -> Change:
+        self.tokens.append(token)
+        return self._give(self._apply)
+
+    async def preview(self) -> Parts:
+        made: Parts = self._give(self._preview or {"preview": {"notices": ["the preview's own"]}})
+        return made
+
+    def _give(self, answer: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def take(self, request: Any, **how: Any) -> Said:
+        return await take_step(request, apply=self.apply, preview=self.preview, **how)
+
+
+def stale() -> StaleView:
+    return StaleView("web was changed by jon.", was="3 replicas", now="4 replicas", who="jon")
+
+
+async def test_a_get_previews_only_where_there_is_nothing_to_type() -> None:
+    get = RequestFactory().get("/")
+    assert (await Form().take(get)).parts["preview"]
+    assert (await Form().take(get, at_once=False)).parts == {}
+
+
+async def test_what_was_applied_leads_on_to_its_change() -> None:
+    form = Form()
+    said = await form.take(POST("/", {"step": "apply", "token": "t"}))
+    assert said.done is not None and said.done["Location"] == "/changes/7/"
+    assert form.tokens == ["t"]
+
+
+async def test_a_conflict_is_shown_with_a_new_preview() -> None:
+    said = await Form(apply=stale()).take(POST("/", {"step": "apply"}))
+    assert said.done is None and said.status == 409
+    assert said.parts["conflict"]["now"] == "4 replicas" and said.parts["preview"]
+
+
+@pytest.mark.parametrize(("field", "state"), [("token", "warn"), ("confirm", "bad")])
+async def test_a_mistake_beside_the_preview_keeps_it_with_a_word_on_top(field: str, state: str) -> None:
+    wrong = BadInput("That is not what the preview showed.", field=field)
+    said = await Form(apply=wrong).take(POST("/", {"step": "apply"}), beside=("confirm",))
+    assert said.status == 400 and "error" not in said.parts
+    first, own = said.parts["preview"]["notices"]
+    assert (first["state"], own) == (state, "the preview's own")
+    assert "not what the preview showed" in first["text"]
+    assert said.wrong == {field: wrong.message}
+
+
+@pytest.mark.parametrize("step", ["apply", "preview", "neither"])
+async def test_every_other_error_takes_the_place_of_a_preview(step: str) -> None:
+    wrong = BadInput("Type digits only.", field="replicas")
+    said = await Form(apply=wrong, preview=wrong).take(POST("/", {"step": step}))
+    assert said.status == 400 and set(said.parts) == {"error"}
+    assert said.parts["error"]["field"] in said.wrong
+
+
+async def test_an_error_is_told_in_the_forms_own_way() -> None:
+    def tell(error: ClusterError) -> Parts:
+        return {"instead": "partials/clashes.html"}
+
+    refused = Forbidden("You may not.")
+    said = await Form(preview=refused).take(POST("/"), tell=tell)
+    assert (said.parts, said.status) == ({"instead": "partials/clashes.html"}, 403)
+
+
+async def test_a_page_whose_preview_failed_is_there_all_the_same() -> None:
+    said = await Form(preview=NotFound("gone")).take(RequestFactory().get("/"))
+    assert said.status == 200 and said.parts["error"]["text"] == "gone"
+
+
+async def test_an_error_before_the_form_could_be_read_stays_beside_what_was_typed() -> None:
+    request = POST("/", headers={"hx-target": "preview"})
+    response = await error_response(request, NotFound("There is no ConfigMap settings."))
+    html = response.content.decode()  # type: ignore[attr-defined]
+    assert response.status_code == 404
+    assert html.lstrip().startswith('<div id="preview"') and "this form stays as it is" in html
+
+
+async def test_a_lost_answer_is_said_even_where_the_form_cannot_be_read_any_more() -> None:
+    """The cluster that swallowed an answer does not answer the next question either."""
+
+    async def unreachable() -> None:
+        raise Unavailable("The connection broke.")
+
+    lost = Unsettled("Whether web was changed is not known.")
+    said = await Form(apply=lost).take(POST("/", {"step": "apply"}))
+    with pytest.raises(Unsettled):
+        await said.or_else(unreachable())
+    response = await error_response(POST("/", headers={"hx-target": "preview"}), lost)
+    html = response.content.decode()  # type: ignore[attr-defined]
+    assert "is not known" in html and "Nothing was written" not in html
+    with pytest.raises(Unavailable):
+        await (await Form().take(POST("/"))).or_else(unreachable())
