@@ -16,7 +16,8 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
-from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, scopes, search
+from dashboard.queries.reader import JUDGED_BY
+from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, judgeable, scopes, search
 
 from .common import (
     fresh_part,
@@ -66,12 +67,15 @@ class SearchScreen(Screen):
         return self._plurals - SLOW if self.query.words else frozenset()
 
     async def prepare(self) -> None:
-        self.visible = await visibility(self.runtime, self._plurals)
+        judges = (JUDGED_BY.get(plural, frozenset()) for plural in self._plurals)
+        self.visible = await visibility(self.runtime, self._plurals.union(*judges))
 
     def answer(self, limit: int = LIMIT) -> Answer:
         """What is found, of what the user may list. Nothing while nothing is asked for."""
-        where = scopes(self.kinds, self.visible, self.query.chosen)
-        return search(self.runtime.reader, self.kinds, self.query, where, limit=limit)
+        seen = {plural: self.visible[plural] for plural in self._plurals}
+        where = scopes(self.kinds, seen, self.query.chosen)
+        judged = judgeable(self.visible)
+        return search(self.runtime.reader, self.kinds, self.query, where, judged=judged, limit=limit)
 
     def snapshot(self) -> Snapshot:
         found = self.answer() if self.query.words else Answer()

@@ -11,8 +11,8 @@ from dashboard.cache.store import Store
 from dashboard.errors import BadInput, Forbidden
 from dashboard.kinds import KINDS
 from dashboard.queries.access import Visible
-from dashboard.queries.reader import Reader
-from dashboard.queries.search import Answer, SearchQuery, like, parts, scopes, search
+from dashboard.queries.reader import JUDGED_BY, Reader
+from dashboard.queries.search import Answer, SearchQuery, judgeable, like, parts, scopes, search
 
 from ..insight.world import World, pod
 
@@ -223,6 +223,17 @@ def test_who_may_list_less_finds_and_counts_less() -> None:
     assert names(guest) == ["pods/web-1"] and guest.counts == {"pods": 1}
     for q in ("q=secret", "q=web-2", "q=secret/web", f"q={UID}", "q=scrt"):
         assert found(world, q, scope=scopes(KINDS, some, None)) == Answer(), q
+
+
+def test_what_others_say_of_an_object_is_for_who_may_list_those_others() -> None:
+    everything = {plural: Visible() for plural in KINDS}
+    assert judgeable(everything) == frozenset(JUDGED_BY)
+    without_pods = everything | {"pods": Visible(frozenset(), Forbidden("no"))}
+    assert judgeable(without_pods) == frozenset()
+    some_pods = everything | {"pods": Visible(frozenset({"shop"}))}
+    assert judgeable(some_pods) == frozenset()
+    shop_alone = everything | {plural: Visible(frozenset({"shop"})) for plural in ("services", "pods")}
+    assert judgeable(shop_alone) == frozenset({"services"})
 
 
 def test_chosen_namespaces_narrow_what_lives_in_namespaces_only() -> None:
