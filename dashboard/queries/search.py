@@ -323,7 +323,7 @@ def _why(reader: Reader, kind: Kind[Any], row: Row, word: str) -> Why | None:
 
 
 def _texts(reader: Reader, kind: Kind[Any], row: Row) -> Iterator[Found]:
-    """All that an object is found by, what says most first."""
+    """All that an object is found by, what says most first; but its name and namespace, which are seen anyway."""
     obj = reader.get(kind.plural, row.namespace, row.name)
     if obj is not None:
         yield from kind.found_by(obj)
@@ -332,7 +332,6 @@ def _texts(reader: Reader, kind: Kind[Any], row: Row) -> Iterator[Found]:
         if column.key != "name" and column.order < len(row.cells):
             yield column.title, row.cells[column.order].text
     yield "State", row.reason
-    yield "Namespace", row.namespace
     yield "UID", row.uid
 
 

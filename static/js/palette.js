@@ -170,7 +170,7 @@ function option(item, place) {
   if (item.of) name.append(element("b", { text: item.text }), " ", object.name);
   else if (object) name.append(...marked(object.parts ?? [[object.name, false]]));
   else name.append(item.text);
-  if (object?.namespace) name.append(" ", element("span", { class: "ns", text: object.namespace }));
+  if (object?.namespace) name.append(" ", element("span", { class: "room", text: object.namespace }));
   const line = [name];
   if (object && !item.of) line.push(...state(object));
   line.push(element("span", { class: "what", text: object ? object.kind : item.what }));
