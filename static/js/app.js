@@ -4,7 +4,7 @@ import { startCharts } from "./chartloader.js";
 import { startEditor } from "./editor.js";
 import { startFolds } from "./folds.js";
 import { startLive } from "./live.js";
-import { startMap } from "./map.js";
+import { startMap } from "./maploader.js";
 import { startNavigation } from "./navigation.js";
 import { startRecent } from "./recent.js";
 import { startSince } from "./since.js";

@@ -114,7 +114,8 @@ function below(box, down) {
   return boxes[boxes.indexOf(box) + down];
 }
 
-function find() {
+// Called whenever a page is shown that may have a map.
+export function show() {
   const now = document.querySelector("[data-map]");
   if (now !== map) {
     map = now;
@@ -124,13 +125,9 @@ function find() {
   if (map) drawSoon();
 }
 
-export function startMap() {
-  find();
-  document.addEventListener("page:shown", find);
-  document.addEventListener("page:moved", () => map && drawSoon());
-  document.addEventListener("pointerover", (event) => {
-    if (map?.contains(event.target) && !map.querySelector(".box :focus-visible")) light(event.target.closest(".box"));
-  });
-  document.addEventListener("focusin", (event) => map && light(event.target.closest(".box")));
-  document.addEventListener("keydown", (event) => map?.contains(event.target) && move(event));
-}
+document.addEventListener("page:moved", () => map?.isConnected && drawSoon());
+document.addEventListener("pointerover", (event) => {
+  if (map?.contains(event.target) && !map.querySelector(".box :focus-visible")) light(event.target.closest(".box"));
+});
+document.addEventListener("focusin", (event) => map?.isConnected && light(map.contains(event.target) ? event.target.closest(".box") : null));
+document.addEventListener("keydown", (event) => map?.contains(event.target) && move(event));

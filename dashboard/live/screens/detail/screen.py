@@ -136,7 +136,7 @@ class DetailScreen(Screen):
         around = Snapshot(
             regions={
                 "detail-head": render.region("detail_head", self._head(row, detail, gone=present is None)),
-                "fresh": fresh_part(self.runtime, self.plurals),
+                "fresh": fresh_part(self.runtime, self.waits_for | (self.plurals & {"events"})),
             }
         )
         return Snapshot.joined([around, self.tab.show(obj, detail)])

@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard import render
 from dashboard.insight.arrival import WORDS, arrivals, needed
-from dashboard.insight.relations import Relations
+from dashboard.insight.relations import USERS, Relations
 from dashboard.insight.relationwords import words
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind, Ref
@@ -34,7 +34,8 @@ class RelationsCard(Card):
 
     @classmethod
     def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
-        return frozenset()  # until everything has been listed it says that more may come
+        # Owners may be of any kind: until everything has been listed it says that more may come.
+        return USERS.get(kind.plural, frozenset()) & SOURCES
 
     async def prepare(self) -> None:
         await self.screen.runtime.reader.know_users()
