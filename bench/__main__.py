@@ -6,11 +6,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import decode, judge, live, relations
+from bench import decode, judge, live, relations, search
 from sandbox import Sandbox
 
-FULL = {"pods": 5000, "events": 120, "rounds": 9, "judged": 10_000}
-SHORT = {"pods": 300, "events": 20, "rounds": 5, "judged": 2_000}
+FULL = {"pods": 5000, "events": 120, "rounds": 9, "judged": 10_000, "searched": 10_000}
+SHORT = {"pods": 300, "events": 20, "rounds": 5, "judged": 2_000, "searched": 1_000}
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument(
         "figure",
         nargs="?",
-        choices=["decode", "judge", "live", "relations"],
+        choices=["decode", "judge", "live", "relations", "search"],
         help="one figure (default: all)",
     )
     parser.add_argument("--short", action="store_true", help="small and quick, as in continuous integration")
@@ -28,7 +28,9 @@ def main() -> None:
         print(judge.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "relations"):
         print(relations.run(pods=2 * size["pods"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in ("judge", "relations"):
+    if arguments.figure in (None, "search"):
+        print(search.run(pods=size["searched"], rounds=size["rounds"]), flush=True)
+    if arguments.figure in ("judge", "relations", "search"):
         return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
         sandbox = Sandbox("cluster-ui-bench", home=Path(home) / "sandbox")

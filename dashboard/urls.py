@@ -14,6 +14,7 @@ from dashboard.views import (
     reveal,
     rotate,
     scale,
+    search,
     session,
 )
 
@@ -38,6 +39,7 @@ urlpatterns = [
     path("c/<context>/map/", pages.map_, name="map"),
     path("c/<context>/timeline/", pages.timeline, name="timeline"),
     path("c/<context>/capacity/", pages.capacity, name="capacity"),
+    path("c/<context>/search/", search.search, name="search"),
     path("c/<context>/<plural>/", pages.list_, name="list"),
     path(OBJECT, pages.detail, name="detail"),
     path(f"{OBJECT}scale/", scale.scale, name="scale"),
@@ -48,5 +50,6 @@ urlpatterns = [
     path(f"{OBJECT}edit/", configmap.edit, name="edit"),
     path(f"{OBJECT}values/", configmap.values, name="values"),
     path(f"{OBJECT}value/", configmap.value, name="value"),
+    path(f"{OBJECT}offers/", search.offers, name="offers"),
     path(f"{OBJECT}<tab>/", pages.detail, name="detail"),
 ]

@@ -6,7 +6,7 @@ hold a moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -19,7 +19,7 @@ from .duration import human_duration
 from .meta import Object, ObjectMeta, decode_custom
 
 __all__ = [
-    "GVR", "Cell", "Column", "Condition", "ContainerFact", "Detail", "Entry", "Fact", "KeyFact", "Kind",
+    "GVR", "Cell", "Column", "Condition", "ContainerFact", "Detail", "Entry", "Fact", "Found", "KeyFact", "Kind",
     "ListPage", "Object", "ObjectMeta", "Ref", "Row", "State", "Status", "Table", "WatchEvent", "cell_text",
     "human_duration",
 ]  # fmt: skip
@@ -29,6 +29,7 @@ State = Literal["ok", "info", "warn", "bad", "done"]
 EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
 Role = Literal["container", "init", "sidecar", "ephemeral"]
 SortKey = Any  # str, number or tuple of them; alike within a column
+Found = tuple[str, str]  # what it is ("IP", "Image") and its text: see Kind.found_by
 
 T = TypeVar("T", bound=Object)
 
@@ -89,7 +90,11 @@ def cell_text(cell: Cell, now: datetime) -> str:
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One object in a list: its cells, what they mean, and keys to filter and sort by (one a column)."""
+    """One object in a list: its cells, what they mean, and keys to filter and sort by (one a column).
+
+    ``search``: what it is found by, in lower case, one text a line, its namespace first. ``codes``: its uid and the
+    digests of its images, which only a long piece of them finds: two letters of hexadecimal are in most of them.
+    """
 
     uid: str
     namespace: str
@@ -101,6 +106,7 @@ class Row(msgspec.Struct, frozen=True):
     labels: dict[str, str]
     search: str
     sort: tuple[SortKey, ...]
+    codes: str = ""
 
 
 class Ref(msgspec.Struct, frozen=True):
@@ -232,10 +238,15 @@ class _Versioned(msgspec.Struct, frozen=True):
     metadata: ListMeta
 
 
+def _nothing(_: object) -> Iterable[Found]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Kind(Generic[T]):
     """A kind of object. ``query`` belongs to every list and watch, ``accept`` to every read of it; ``rare``:
-    seldom looked at, so the menu folds it away.
+    seldom looked at, so the menu folds it away; ``found_by``: what an object is found by besides its cells and labels,
+    which its ``row`` hands to ``make_row`` too.
 
     Decoding raises ``msgspec.DecodeError`` (``ValidationError`` for a wrong shape).
     """
@@ -252,6 +263,7 @@ class Kind(Generic[T]):
     explain: str
     status_column: str | None = None
     short_names: tuple[str, ...] = ()
+    found_by: Callable[[T], Iterable[Found]] = _nothing
     rare: bool = False
     accept: str = "application/json"
     query: Mapping[str, str] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import link, page
 from .jobs import JobSpec
 from .meta import Object, ObjectReference, Struct
@@ -17,6 +17,7 @@ from .templates import (
     selector_column,
     template_containers,
     template_facts,
+    template_images,
 )
 
 
@@ -102,7 +103,12 @@ def row(cron_job: CronJob) -> Row:
     )
     sort = sort_keys(cells)
     sort = (*sort[:5], age_key(status.last_schedule_time), *sort[6:])
-    return make_row(meta, cells, sort, *judge(cron_job))
+    return make_row(meta, cells, sort, *judge(cron_job), found_by=found_by(cron_job))
+
+
+def found_by(cron_job: CronJob) -> list[Found]:
+    """The images in its pod template."""
+    return template_images(cron_job.spec.job_template.spec.template.spec)
 
 
 _CONCURRENCY = {
@@ -152,5 +158,6 @@ CRONJOBS: Kind[CronJob] = Kind(
     status_column="suspend",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="A CronJob starts a Job again and again by the clock.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, ObjectMeta, Struct, find_condition
 from .podspec import PodTemplate
@@ -29,6 +29,7 @@ from .templates import (
     selector_column,
     template_containers,
     template_facts,
+    template_images,
 )
 
 
@@ -171,7 +172,12 @@ def row(deployment: Deployment) -> Row:
         natural(images.text),
         natural(selector),
     )
-    return make_row(meta, cells, sort, state, reason)
+    return make_row(meta, cells, sort, state, reason, found_by=found_by(deployment))
+
+
+def found_by(deployment: Deployment) -> list[Found]:
+    """The images in its pod template."""
+    return template_images(deployment.spec.template.spec)
 
 
 def detail(deployment: Deployment) -> Detail:
@@ -223,5 +229,6 @@ DEPLOYMENTS: Kind[Deployment] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="A Deployment keeps copies of a pod running and replaces them step by step when it changes.",
 )

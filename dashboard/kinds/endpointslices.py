@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import link, page
 from .meta import Object, ObjectReference, Struct
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, plural, sort_keys
@@ -113,7 +113,12 @@ def row(endpoint_slice: EndpointSlice) -> Row:
         Cell(_with_more(_addresses(endpoint_slice))),
         age(meta.creation_timestamp),
     )
-    return make_row(meta, cells, sort_keys(cells), *judge(endpoint_slice))
+    return make_row(meta, cells, sort_keys(cells), *judge(endpoint_slice), found_by=found_by(endpoint_slice))
+
+
+def found_by(endpoint_slice: EndpointSlice) -> list[Found]:
+    """Every address, those too that its column only counts."""
+    return [("Endpoint", address) for address in _addresses(endpoint_slice)]
 
 
 def detail(endpoint_slice: EndpointSlice) -> Detail:
@@ -148,5 +153,6 @@ ENDPOINTSLICES: Kind[EndpointSlice] = Kind(
     status_column="endpoints",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="An EndpointSlice lists the addresses of the pods behind a Service, and which of them are ready.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import link, page
 from .meta import Object, Struct
 from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, listed, make_row, sort_keys
@@ -134,7 +134,19 @@ def row(ingress: Ingress) -> Row:
         Cell("80, 443" if spec.tls else "80"),
         age(meta.creation_timestamp),
     )
-    return make_row(meta, cells, sort_keys(cells), *judge(ingress))
+    return make_row(meta, cells, sort_keys(cells), *judge(ingress), found_by=found_by(ingress))
+
+
+def found_by(ingress: Ingress) -> list[Found]:
+    """Every host name, those too that its column only counts, and its addresses."""
+    spec = ingress.spec
+    named = [rule.host for rule in spec.rules or ()] + [
+        host for tls in spec.tls or () for host in tls.hosts or ()
+    ]
+    return [
+        *(("Host name", host) for host in dict.fromkeys(named) if host),
+        *ingress.status.load_balancer.found_by(),
+    ]
 
 
 def detail(ingress: Ingress) -> Detail:
@@ -184,5 +196,6 @@ INGRESSES: Kind[Ingress] = Kind(
     status_column="address",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="An Ingress leads web requests from outside, by host name and path, to Services.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .duration import human_duration
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
@@ -30,6 +30,7 @@ from .templates import (
     selector_column,
     template_containers,
     template_facts,
+    template_images,
 )
 
 
@@ -160,7 +161,12 @@ def row(job: Job) -> Row:
         natural(images.text),
         natural(selector),
     )
-    return make_row(meta, cells, sort, *judge(job))
+    return make_row(meta, cells, sort, *judge(job), found_by=found_by(job))
+
+
+def found_by(job: Job) -> list[Found]:
+    """The images in its pod template."""
+    return template_images(job.spec.template.spec)
 
 
 def detail(job: Job) -> Detail:
@@ -207,5 +213,6 @@ JOBS: Kind[Job] = Kind(
     status_column="status",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="A Job runs pods until a piece of work is done, and tries again when one fails.",
 )

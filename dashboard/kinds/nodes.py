@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
 from .rows import AGE_HELP, NAME_HELP, UNKNOWN, age, col, columns, listed, make_row, or_none, sort_keys
@@ -147,7 +147,12 @@ def row(node: Node) -> Row:
         Cell(kernel),
         Cell(info.container_runtime_version) if info.container_runtime_version else UNKNOWN,
     )
-    return make_row(meta, cells, sort_keys(cells), state, reason)
+    return make_row(meta, cells, sort_keys(cells), state, reason, found_by=found_by(node))
+
+
+def found_by(node: Node) -> list[Found]:
+    """Its addresses and host names."""
+    return [(one.type, one.address) for one in node.status.addresses or ()]
 
 
 def detail(node: Node) -> Detail:
@@ -198,5 +203,6 @@ NODES: Kind[Node] = Kind(
     status_column="status",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="A node is a machine, real or virtual, that runs pods.",
 )

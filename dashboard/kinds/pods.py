@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .base import GVR, Cell, Condition, ContainerFact, Detail, Fact, Kind, Role, Row, State
+from .base import GVR, Cell, Condition, ContainerFact, Detail, Fact, Found, Kind, Role, Row, State
 from .facts import conditions, link, page, pod_spec_facts
 from .meta import Object, ObjectMeta, Struct
 from .podspec import Container, PodSpec
@@ -91,7 +91,15 @@ def row(pod: Pod) -> Row:
         natural(nominated.text),
         gates,
     )
-    return make_row(meta, cells, sort, state, reason)
+    return make_row(meta, cells, sort, state, reason, found_by=found_by(pod))
+
+
+def found_by(pod: Pod) -> list[Found]:
+    """Its addresses and the images of its containers, each once."""
+    spec = pod.spec
+    groups = (spec.containers, spec.init_containers, spec.ephemeral_containers)
+    images = dict.fromkeys(one.image for group in groups for one in group or ())
+    return [*(("IP", each.ip) for each in pod.status.pod_ips or ()), *(("Image", image) for image in images)]
 
 
 def _judge(pod: Pod, word: str) -> tuple[State, str]:
@@ -198,5 +206,6 @@ PODS: Kind[Pod] = Kind(
     status_column="status",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="A pod is the smallest thing that runs: one or more containers that share an address and a fate.",
 )

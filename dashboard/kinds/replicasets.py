@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .deployments import RolloutMeta
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, find_condition
@@ -16,6 +16,7 @@ from .templates import (
     selector_column,
     template_containers,
     template_facts,
+    template_images,
 )
 
 
@@ -101,7 +102,12 @@ def row(replica_set: ReplicaSet) -> Row:
         natural(images.text),
         natural(selector),
     )
-    return make_row(meta, cells, sort, state, reason)
+    return make_row(meta, cells, sort, state, reason, found_by=found_by(replica_set))
+
+
+def found_by(replica_set: ReplicaSet) -> list[Found]:
+    """The images in its pod template."""
+    return template_images(replica_set.spec.template.spec)
 
 
 def detail(replica_set: ReplicaSet) -> Detail:
@@ -144,5 +150,6 @@ REPLICASETS: Kind[ReplicaSet] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="A ReplicaSet keeps copies of one version of a pod running; Deployments make one per version.",
 )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from .base import Cell, Column, Row, SortKey, State
+from .base import Cell, Column, Found, Row, SortKey, State
 from .meta import ObjectMeta
 
 NONE = Cell("<none>")
@@ -20,6 +20,7 @@ NAME_HELP = "The name, unique within its kind and namespace."
 
 _DIGITS = re.compile("[0-9]+")
 _KEY = re.compile("[^a-z0-9]+")
+_DIGEST = re.compile("@([a-z0-9]+:[0-9a-f]{32,})")
 _LAST = float("inf")
 _NO_AGE = Cell("<unknown>")
 
@@ -82,11 +83,15 @@ def make_row(
     sort: tuple[SortKey, ...],
     state: State = "ok",
     reason: str = "",
+    *,
+    found_by: Iterable[Found] = (),
 ) -> Row:
-    """A row; its search text is the lower-cased namespace, cells, reason and labels."""
+    """A row; its search text is the lower-cased namespace, cells, reason, labels and what else it is found by."""
     words = [meta.namespace, reason]
     words += [cell.text for cell in cells if cell.text]
     words += [f"{key}={value}" for key, value in meta.labels.items()]
+    words += [text for _, text in found_by if text not in words]
+    search, digests = _without_digests("\n".join(words).lower())
     return Row(
         uid=meta.uid,
         namespace=meta.namespace,
@@ -96,9 +101,16 @@ def make_row(
         state=state,
         reason=reason,
         labels=meta.labels,
-        search="\n".join(words).lower(),
+        search=search,
         sort=sort,
+        codes="\n".join((meta.uid, *digests)) if digests else meta.uid,
     )
+
+
+def _without_digests(text: str) -> tuple[str, tuple[str, ...]]:
+    if "@" not in text:
+        return text, ()
+    return _DIGEST.sub("", text), tuple(sorted(set(_DIGEST.findall(text))))
 
 
 def deleted_state(meta: ObjectMeta) -> tuple[State, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct
 from .rows import AGE_HELP, age, age_key, col, columns, listed, make_row, natural, or_none
@@ -53,6 +53,11 @@ class LoadBalancer(Struct, frozen=True, gc=False):
     def addresses(self) -> tuple[str, ...]:
         """Addresses or host names, each once, sorted (``loadBalancerStatusStringer``)."""
         return tuple(sorted({one.ip or one.hostname for one in self.ingress or ()} - {""}))
+
+    def found_by(self) -> list[Found]:
+        """Addresses and host names."""
+        each = [("Address", text) for one in self.ingress or () for text in (one.ip, one.hostname)]
+        return [found for found in each if found[1]]
 
 
 class ServiceStatus(Struct, frozen=True, gc=False):
@@ -133,7 +138,17 @@ def row(service: Service) -> Row:
         age_key(meta.creation_timestamp),
         natural(selector),
     )
-    return make_row(meta, cells, sort, state, reason)
+    return make_row(meta, cells, sort, state, reason, found_by=found_by(service))
+
+
+def found_by(service: Service) -> list[Found]:
+    """Every address it answers at, inside and outside."""
+    spec = service.spec
+    return [
+        *(("Cluster IP", ip) for ip in spec.cluster_ips or () if ip != "None"),
+        *(("External IP", ip) for ip in spec.external_ips or ()),
+        *service.status.load_balancer.found_by(),
+    ]
 
 
 _REACH = {
@@ -188,5 +203,6 @@ SERVICES: Kind[Service] = Kind(
     status_column="external-ip",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="A Service is a permanent address and load balancing before pods that come and go.",
 )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, ObjectMeta, Struct
 from .podspec import PodTemplate
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural, ratio_key
 from .selectors import LabelSelector, format_label_selector
-from .templates import CONTAINERS, IMAGES, container_cells, template_containers, template_facts
+from .templates import (
+    CONTAINERS,
+    IMAGES,
+    container_cells,
+    template_containers,
+    template_facts,
+    template_images,
+)
 
 
 class Partition(Struct, frozen=True, gc=False):
@@ -131,7 +138,12 @@ def row(stateful_set: StatefulSet) -> Row:
         natural(names.text),
         natural(images.text),
     )
-    return make_row(meta, cells, sort, *judge(stateful_set))
+    return make_row(meta, cells, sort, *judge(stateful_set), found_by=found_by(stateful_set))
+
+
+def found_by(stateful_set: StatefulSet) -> list[Found]:
+    """The images in its pod template."""
+    return template_images(stateful_set.spec.template.spec)
 
 
 def detail(stateful_set: StatefulSet) -> Detail:
@@ -196,5 +208,6 @@ STATEFULSETS: Kind[StatefulSet] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
+    found_by=found_by,
     explain="A StatefulSet keeps numbered pods that hold on to their names and volumes, as databases need.",
 )

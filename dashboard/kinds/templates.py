@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Cell, Column, ContainerFact, Fact, Role
+from .base import Cell, Column, ContainerFact, Fact, Found, Role
 from .facts import pod_spec_facts
 from .podspec import PodSpec, PodTemplate
 from .rows import col
@@ -23,6 +23,13 @@ def container_cells(spec: PodSpec) -> tuple[Cell, Cell]:
         Cell(",".join(container.name for container in containers)),
         Cell(",".join(container.image for container in containers)),
     )
+
+
+def template_images(spec: PodSpec) -> list[Found]:
+    """The images of all its containers, init containers too, each once."""
+    groups = (spec.containers, spec.init_containers)
+    images = dict.fromkeys(one.image for group in groups for one in group or ())
+    return [("Image", image) for image in images]
 
 
 def template_facts(template: PodTemplate, namespace: str) -> list[Fact]:

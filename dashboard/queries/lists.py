@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,8 @@ PAGE_SIZE = 100
 # Worst first: what needs a person stands before what changes by itself, and what is finished comes last.
 RANK = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "done": 4}
 DEFAULT_SORT = {"events": "last-seen"}
+# A piece of a uid or digest, long enough to mean one.
+_CODE = re.compile("[0-9a-f:-]{6,}|sha256:[0-9a-f]*")
 CHIPS: Mapping[str, frozenset[str]] = {
     "need": frozenset({"bad"}),
     "look": frozenset({"warn"}),
@@ -124,7 +127,7 @@ def listing(
     in_scope = len(rows)
     label_error = ""
     for word in query.q.lower().split():
-        rows = [row for row in rows if word in row.search]
+        rows = having(rows, word)
     if query.labels:
         try:
             selector = parse(query.labels)
@@ -147,6 +150,13 @@ def listing(
     page = min(query.page, pages)
     window = tuple(rows[(page - 1) * page_size : page * page_size])
     return Listing(window, total, page, pages, in_scope, counts, label_error)
+
+
+def having(rows: list[Row], word: str) -> list[Row]:
+    """The rows that are found by a word (in lower case)."""
+    if _CODE.fullmatch(word):
+        return [row for row in rows if word in row.search or word in row.codes]
+    return [row for row in rows if word in row.search]
 
 
 def _by_name(row: Row) -> tuple[str, str]:

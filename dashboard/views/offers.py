@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from dashboard.actions.permits import changes_state
 from dashboard.errors import ClusterError
+from dashboard.kinds.base import Kind
 from dashboard.kube.access import allowed
+from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens.common import object_url
-from dashboard.live.screens.detail import DetailScreen
+from dashboard.live.screens.detail.tabs import TABS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,19 @@ class Offer:
     title: str
     icon: str
     rights: tuple[tuple[str, str], ...]
+
+
+class Target(Protocol):
+    """An object that something can be done to; ``namespace`` is "" for a kind without."""
+
+    @property
+    def runtime(self) -> ClusterRuntime: ...
+    @property
+    def kind(self) -> Kind[Any]: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
 
 
 RESTART = Offer("restart", "Restart…", "restart", (("patch", ""),))
@@ -35,7 +51,7 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
 }
 
 
-async def object_offers(screen: DetailScreen) -> list[dict[str, str]]:
+async def object_offers(screen: Target) -> list[dict[str, str]]:
     """The actions of the object's kind; ``disabled_reason`` is "" for those that can be used."""
     offers = OFFERS.get(screen.kind.plural, ())
     if not offers:
@@ -60,7 +76,38 @@ async def object_offers(screen: DetailScreen) -> list[dict[str, str]]:
     ]
 
 
-async def _refused(screen: DetailScreen, offer: Offer) -> str:
+def object_tabs(target: Target) -> list[dict[str, str]]:
+    """The pages under the object's, in the form of offers. Each says itself what may not be seen."""
+    kind, namespace, name = target.kind, target.namespace, target.name
+    return [
+        {
+            "id": tab.id,
+            "title": tab.title,
+            "icon": "",
+            "url": object_url(target.runtime, kind.plural, namespace, name, tab.id),
+            "disabled_reason": "",
+        }
+        for tab in TABS.values()
+        if tab.fits(kind) and tab.id != OVERVIEW
+    ]
+
+
+OVERVIEW = "overview"
+
+
+def verbs() -> dict[str, str]:
+    """Everything that can be done to some object: id to title."""
+    offers = {offer.id: offer.title for each in OFFERS.values() for offer in each}
+    return offers | {tab.id: tab.title for tab in TABS.values() if tab.id != OVERVIEW}
+
+
+def does(kind: Kind[Any], verb: str) -> bool:
+    """Whether objects of this kind know it at all."""
+    known = {offer.id for offer in OFFERS.get(kind.plural, ())}
+    return verb in known or (verb in TABS and TABS[verb].fits(kind))
+
+
+async def _refused(screen: Target, offer: Offer) -> str:
     """Why the account may not do this here, or ""."""
     try:
         answers = await asyncio.gather(

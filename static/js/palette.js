@@ -1,94 +1,378 @@
-// Ctrl-K: one field that leads to every kind, namespace, cluster and part of this page, or finds pods by name.
-// Its places are the links that are on the page anyway.
+// Ctrl-K: one field that leads to every place, object and action. Places are the links of the page; objects, and what
+// can be done to them, are asked of the server.
+//
+// A mode is chosen by the first letter: ":" kinds (and a namespace after it), ">" actions, "/" filter, "?" help.
+import { Finder } from "./finder.js";
 import { go } from "./navigation.js";
+import { fitting, kinds, namespaceNames, pageActions, places } from "./places.js";
+import { pageObject, recent } from "./recent.js";
 
-const SHOWN = 12;
+const PLACES = 5;
+const WEAK = 3;
+const OBJECTS = 12;
+const PAGE = 8;
+const SAY_MS = 400;
+const ICONS = { ok: "ok", info: "busy", warn: "warn", bad: "bad", done: "done" };
 
-function places() {
-  const links = (selector, what) => [...document.querySelectorAll(selector)].map((link) => ({ text: (link.querySelector(".k, .cut") ?? link).textContent.trim().replace(/\s+/g, " "), names: link.dataset.names?.split(" ") ?? [], what, link }));
-  const lists = location.pathname.split("/").length === 5 ? location.pathname : "";
-  const namespaces = [...document.querySelectorAll('#namespaces [name="namespace"]')].map(({ value }) => {
-    const form = document.querySelector("[data-namespaces]");
-    return { text: value, what: "namespace", url: `${lists || form.getAttribute("action")}?namespace=${encodeURIComponent(value)}` };
-  });
-  return [...links("#kinds a", "kind"), ...links(".head .btns a, .tabs a", "on this page"), ...namespaces, ...links(".cluster li a", "cluster"), ...links(".person .pop > a, .cluster .pop > a", "page")];
+let dialog, field, list, crumb, status, finder;
+let found = []; // the options that are shown
+let at = 0;
+let moved = false; // the reader chose an option: answers that come later leave it chosen
+let answer = null; // the server's last one, and what it was for
+let inside = null; // the object whose actions are shown
+let enter = null; // Enter was pressed before the answer came
+let everywhere = false; // the chosen namespaces do not count
+
+// ---- What is shown
+
+const mode = () => (":>/?".includes(field.value[0] ?? " ") && !inside ? field.value[0] : "");
+const typed = () => (mode() ? field.value.slice(1) : field.value).trim();
+
+// The namespaces that the page shows.
+function scoped() {
+  const chosen = everywhere ? [] : new URLSearchParams(location.search).getAll("namespace");
+  return new URLSearchParams(chosen.map((name) => ["namespace", name]));
 }
 
-// A kind by kubectl's words for it ("po", "deploy", "service") comes before whatever only looks like them.
-const named = (names = [], query) => (names.includes(query) ? 4 : names.some((name) => name.startsWith(query)) ? 2.5 : 0);
+function askUrl() {
+  const url = new URL(dialog.dataset.search, location.origin);
+  url.search = scoped();
+  url.searchParams.set("format", "json");
+  url.searchParams.set("q", typed());
+  if (mode() === ">") url.searchParams.set("do", "1");
+  else url.searchParams.set("limit", OBJECTS);
+  return url;
+}
 
-// Every letter in order; a run at the start of a word counts most, as "dep" does for Deployments.
-function score(text, query) {
-  const words = text.toLowerCase();
-  const at = words.indexOf(query);
-  if (at >= 0) return at === 0 ? 3 : /\W/.test(words[at - 1]) ? 2 : 1;
-  let from = 0;
-  for (const letter of query) {
-    from = words.indexOf(letter, from) + 1;
-    if (!from) return 0;
+const wantsObjects = () => Boolean(!inside && typed() && ["", ">"].includes(mode()));
+const answers = () => (wantsObjects() && answer?.for === field.value ? answer : null);
+
+function sections() {
+  if (inside) return [{ title: `${inside.kind} ${inside.name}`, items: inside.items ? fitting(inside.items, typed()) : [] }];
+  if (mode() === ":") return [{ title: "Kinds", items: ofKinds() }];
+  if (mode() === "/") return [{ title: "Filter", items: filters() }];
+  if (mode() === "?") return [{ title: "Help", items: [{ text: "Keys and words", what: "help", run: () => document.querySelector('[data-open="help"]').click() }] }];
+  const object = pageObject();
+  const here = { title: object ? `${object.kind} ${object.name}` : "On this page", items: pageActions() };
+  if (mode() === ">") return [{ ...here, items: fitting(here.items, typed()) }, ...(typed() ? doings() : [])];
+  if (!typed()) return [here, { title: "Looked at last", items: remembered() }, { title: "Go to", items: places().slice(0, PAGE) }];
+  return search(here);
+}
+
+function search(here) {
+  const all = fitting(places(), typed());
+  const strong = all.filter(({ score }) => score >= 1).slice(0, PLACES);
+  const weak = all.filter(({ score }) => score < 1).slice(0, strong.length ? 0 : WEAK);
+  const actions = fitting(here.items, typed()).filter(({ score }) => score >= 1);
+  return [{ title: "Go to", items: strong }, { ...here, items: actions }, { title: answers()?.like ? "Objects with a name like it" : "Objects", items: objects() }, { title: "More", items: [...weak, ...more()].map((item) => ({ ...item, last: true })) }];
+}
+
+function objects() {
+  return (answer?.results ?? []).map((each) => ({ ...each, object: each, stale: !answers() }));
+}
+
+function more() {
+  const now = answers();
+  const items = [];
+  if (now && !now.trouble) {
+    const rest = now.total > now.results.length;
+    if (rest) items.push({ text: `All ${now.total} found for “${typed()}”`, what: "search page", url: now.url });
+    if (!now.total && / /.test(typed())) items.push({ text: `Actions for “${typed()}”`, what: "> actions", type: `>${typed()}` });
   }
-  return 0.5;
+  if (!everywhere && scoped().size) items.push({ text: `Search all namespaces, not only ${scoped().getAll("namespace").join(", ")}`, what: "search", run: widen, stay: true });
+  return items;
+}
+
+function widen() {
+  everywhere = true;
+  change();
+}
+
+function doings() {
+  const items = (answer?.results ?? []).flatMap((each) => (each.actions ?? []).map((action) => ({ ...offered(action), object: each, of: each, stale: !answers() })));
+  return [{ title: "Actions", items }];
+}
+
+const offered = ({ title, url, disabled_reason: refused, icon }) => ({ text: title, url, refused, what: icon ? "action" : "page" });
+
+function remembered() {
+  const here = pageObject()?.url;
+  return recent()
+    .filter(({ url }) => url !== here)
+    .slice(0, 6)
+    .map((each) => ({ ...each, object: each }));
+}
+
+// As k9s has it: ":po", or ":po shop" for the pods of a namespace.
+function ofKinds() {
+  const [word, space = ""] = typed().split(/\s+/);
+  const some = fitting(kinds(), word ?? "");
+  if (!space) return some;
+  const names = namespaceNames().filter((name) => name.startsWith(space));
+  return some
+    .filter(({ link }) => "scoped" in link.dataset)
+    .slice(0, WEAK)
+    .flatMap(({ text, link }) => names.slice(0, PLACES).map((name) => ({ text: `${text} in ${name}`, what: "kind", url: `${link.pathname}?namespace=${encodeURIComponent(name)}` })));
+}
+
+function filters() {
+  const words = typed();
+  const filter = document.querySelector("#page #filter");
+  const items = [];
+  if (filter) {
+    const url = new URL(location.href);
+    if (words) url.searchParams.set("q", words);
+    else url.searchParams.delete("q");
+    url.searchParams.delete("page");
+    items.push({ text: words ? `Filter this list by “${words}”` : "Show the whole list", what: document.querySelector("#page h1").textContent, url: url.pathname + url.search });
+  }
+  items.push({ text: words ? `Search everything for “${words}”` : "Search everything", what: "search page", url: searchPage(words) });
+  return items;
+}
+
+function searchPage(words) {
+  const params = scoped();
+  if (words) params.set("q", words);
+  return `${dialog.dataset.search}?${params}`;
+}
+
+// ---- Drawing. Every text goes in as text.
+
+function element(tag, { class: name, text, ...attributes } = {}, children = []) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text !== undefined) made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  svg.setAttribute("class", "i");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+const marked = (parts) => parts.map(([text, mark]) => element(mark ? "mark" : "span", { text }));
+
+function state({ state: how, word, reason }) {
+  if (!word) return [];
+  return [element("span", { class: `st ${how}`, ...(reason ? { title: reason } : {}) }, [icon(ICONS[how] ?? "ok"), word])];
+}
+
+function option(item, place) {
+  const { object } = item;
+  const name = element("span", { class: "t" });
+  if (item.of) name.append(element("b", { text: item.text }), " ", object.name);
+  else if (object) name.append(...marked(object.parts ?? [[object.name, false]]));
+  else name.append(item.text);
+  if (object?.namespace) name.append(" ", element("span", { class: "room", text: object.namespace }));
+  const line = [name];
+  if (object && !item.of) line.push(...state(object));
+  line.push(element("span", { class: "what", text: object ? object.kind : item.what }));
+  const made = element("div", { role: "option", id: `place-${place}`, class: item.stale ? "stale" : "" }, line);
+  if (item.refused) {
+    made.setAttribute("aria-disabled", "true");
+    made.append(element("span", { class: "because", text: item.refused }));
+  }
+  for (const why of (!item.of && object?.why) || []) made.append(element("span", { class: "because" }, [element("span", { class: "lead", text: why.label }), " ", ...marked(why.parts)]));
+  return made;
+}
+
+function draw() {
+  const before = moved ? idOf(found[at]) : null;
+  const shown = sections().filter(({ items }) => items.length);
+  found = shown.flatMap(({ items }) => items);
+  let place = 0;
+  list.replaceChildren(
+    ...shown.map(({ title, items }, number) => {
+      const head = element("div", { class: "g", id: `group-${number}`, role: "presentation", text: title });
+      return element("div", { role: "group", "aria-labelledby": head.id }, [head, ...items.map((item) => option(item, place++))]);
+    }),
+  );
+  field.setAttribute("aria-expanded", found.length > 0);
+  drawCrumb();
+  drawTrouble();
+  const kept = before ? found.findIndex((item) => idOf(item) === before) : -1;
+  choose(Math.max(0, kept), { scroll: kept >= 0 });
+  tellCount();
+}
+
+const idOf = (item) => item && `${item.url ?? item.link?.href ?? ""} ${item.text ?? item.name}`;
+
+function drawCrumb() {
+  crumb.hidden = !inside;
+  if (inside) crumb.textContent = `${inside.kind} ${inside.name}`;
+  field.placeholder = inside ? "What to do with it" : dialog.dataset.placeholder;
+}
+
+function drawTrouble() {
+  const trouble = inside ? inside.trouble : answers()?.trouble;
+  const nothing = answers() && !trouble && !answers().results.length;
+  const box = dialog.querySelector(".trouble");
+  const notes = trouble ? [trouble] : nothing ? [`No object has “${answers().q}”.`] : [];
+  if (answers()?.like) notes.push(`No object has “${answers().q}”; these names are like it.`);
+  if (answers()?.denied?.length) notes.push(`Not searched, because you may not list them: ${answers().denied.join(", ")}.`);
+  if (answers()?.waiting?.length) notes.push(`Still being listed: ${answers().waiting.join(", ")}.`);
+  if (answers()?.freshness === "reconnecting") notes.push("The connection to the cluster is lost: objects are as they were before.");
+  box.replaceChildren(...notes.map((text) => element("p", { text })));
+  if (answers()?.login) box.append(element("a", { class: "btn", href: answers().login, target: "_blank", text: "Sign in" }));
+  box.hidden = !notes.length;
+  box.classList.toggle("bad", Boolean(trouble));
+}
+
+let saying = 0;
+function tellCount() {
+  clearTimeout(saying);
+  if (finder.asking && wantsObjects()) return;
+  saying = setTimeout(() => {
+    const trouble = dialog.querySelector(".trouble:not([hidden])")?.textContent ?? "";
+    const counted = found.length ? `${found.length} ${found.length === 1 ? "result" : "results"}. ` : "No results. ";
+    status.textContent = counted + trouble;
+  }, SAY_MS);
+}
+
+function choose(to, { scroll = true } = {}) {
+  at = found.length ? (to + found.length) % found.length : 0;
+  const options = [...list.querySelectorAll("[role=option]")];
+  options.forEach((each, place) => each.setAttribute("aria-selected", place === at));
+  if (!options[at]) return field.removeAttribute("aria-activedescendant");
+  field.setAttribute("aria-activedescendant", options[at].id);
+  if (scroll) (at ? options[at] : options[at].previousElementSibling ?? options[at]).scrollIntoView({ block: "nearest" });
+  else list.scrollTop = 0;
+}
+
+// ---- What is typed
+
+function change() {
+  moved = false;
+  enter = null;
+  if (wantsObjects()) finder.ask(askUrl());
+  else if (!inside) {
+    finder.stop();
+    answer = null;
+  }
+  if (answer && answer.do !== (mode() === ">")) answer = null;
+  draw();
+}
+
+function told(came) {
+  if (inside) {
+    inside.trouble = came.trouble;
+    inside.items = came.actions?.map(offered) ?? [];
+  } else answer = { ...came, for: field.value, do: mode() === ">" };
+  draw();
+  if (enter) follow(found[at], enter);
+}
+
+function enterObject(item) {
+  const object = item?.object;
+  if (!object?.url || inside || item.of || !object.kind) return false;
+  inside = { ...object, typed: field.value, items: null };
+  field.value = "";
+  moved = false;
+  finder.ask(`${object.url}offers/?format=json`, { wait: 0 });
+  draw();
+  return true;
+}
+
+function leaveObject() {
+  field.value = inside.typed;
+  inside = null;
+  change();
+}
+
+// ---- Going
+
+function follow(item, { aside = false } = {}) {
+  // What is asked for may be better than what is left when nothing else fits.
+  if (finder.asking && !moved && (!item || item.stale || item.last)) {
+    enter = { aside };
+    return;
+  }
+  enter = null;
+  if (!item) return;
+  if (item.refused) {
+    status.textContent = item.refused;
+    return;
+  }
+  if (item.type) {
+    field.value = item.type;
+    return change();
+  }
+  if (item.stay) return item.run();
+  const url = item.link?.href ?? item.url ?? item.object?.url;
+  if (aside && url) return void window.open(url, "_blank", "noopener");
+  dialog.close();
+  if (item.run) item.run();
+  else if (item.link?.isConnected) item.link.click();
+  else go(url);
+}
+
+const step = (by) => {
+  moved = true;
+  choose(at + by);
+};
+
+const KEYS = {
+  ArrowDown: () => step(1),
+  ArrowUp: () => step(-1),
+  PageDown: () => step(Math.min(PAGE, found.length - 1 - at)),
+  PageUp: () => step(-Math.min(PAGE, at)),
+  Home: () => step(-at),
+  End: () => step(found.length - 1 - at),
+};
+
+function onKey(event) {
+  if (event.isComposing) return;
+  const bare = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
+  const end = field.selectionStart === field.value.length && field.selectionEnd === field.value.length;
+  if (event.key === "Enter") follow(found[at], { aside: event.ctrlKey || event.metaKey });
+  else if (bare && KEYS[event.key]) KEYS[event.key]();
+  else if (bare && event.key === "ArrowRight" && end && enterObject(found[at])) return event.preventDefault();
+  else if (bare && inside && !field.value && ["Backspace", "ArrowLeft"].includes(event.key)) leaveObject();
+  else if (event.key === "Escape" && inside) leaveObject();
+  else return;
+  event.preventDefault();
+}
+
+function onClick(event) {
+  const chosen = event.target.closest("[role=option]");
+  if (chosen) follow(found[[...list.querySelectorAll("[role=option]")].indexOf(chosen)], { aside: event.ctrlKey || event.metaKey });
+}
+
+function shown() {
+  inside = answer = null;
+  everywhere = false;
+  change();
 }
 
 export function startPalette() {
-  const dialog = document.getElementById("palette");
-  if (!dialog) return;
-  const field = dialog.querySelector("input");
-  const list = dialog.querySelector("[role=listbox]");
-  let all = [];
-  let found = [];
-  let at = 0;
-
-  function choose(to) {
-    at = (to + found.length) % (found.length || 1);
-    [...list.children].forEach((option, place) => option.setAttribute("aria-selected", place === at));
-    list.children[at]?.scrollIntoView({ block: "nearest" });
-    if (list.children[at]) field.setAttribute("aria-activedescendant", list.children[at].id);
-  }
-
-  function filter() {
-    const query = field.value.trim().toLowerCase();
-    found = query ? all.map((place) => ({ ...place, score: Math.max(score(place.text, query), named(place.names, query)) })).filter((place) => place.score).sort((a, b) => b.score - a.score) : all;
-    found = found.slice(0, SHOWN);
-    const pods = document.querySelector('#kinds [data-nav="pods"]');
-    if (query && pods) found.push({ text: `Find pods with “${field.value.trim()}”`, what: "search", url: `${pods.pathname}?q=${encodeURIComponent(field.value.trim())}` });
-    list.replaceChildren(
-      ...found.map(({ text, what }, place) => {
-        const option = document.createElement("div");
-        option.id = `place-${place}`;
-        option.role = "option";
-        option.textContent = text;
-        const kind = document.createElement("span");
-        kind.textContent = what;
-        option.append(kind);
-        return option;
-      }),
-    );
-    choose(0);
-  }
-
-  function follow(place) {
-    dialog.close();
-    if (!place) return;
-    if (place.link) place.link.click();
-    else go(place.url);
-  }
-
-  dialog.addEventListener("shown", () => {
-    all = places();
-    field.value = "";
-    filter();
+  dialog = document.getElementById("palette");
+  field = dialog.querySelector("input");
+  list = dialog.querySelector("[role=listbox]");
+  crumb = dialog.querySelector(".crumb");
+  status = dialog.querySelector("[role=status]");
+  dialog.dataset.placeholder = field.placeholder;
+  finder = new Finder({
+    told,
+    working(on) {
+      dialog.classList.toggle("busy", on);
+      list.setAttribute("aria-busy", on);
+    },
   });
-  field.addEventListener("input", filter);
-  field.addEventListener("keydown", (event) => {
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (by) choose(at + by);
-    else if (event.key === "Enter") follow(found[at]);
-    else return;
-    event.preventDefault();
+  dialog.addEventListener("shown", shown);
+  dialog.addEventListener("close", () => finder.stop());
+  dialog.addEventListener("cancel", (event) => inside && event.preventDefault());
+  field.addEventListener("input", change);
+  field.addEventListener("keydown", onKey);
+  crumb.addEventListener("click", () => {
+    leaveObject();
+    field.focus();
   });
-  list.addEventListener("click", (event) => {
-    const option = event.target.closest("[role=option]");
-    if (option) follow(found[[...list.children].indexOf(option)]);
-  });
+  list.addEventListener("click", onClick);
 }

@@ -1,6 +1,5 @@
 // What the frame does by itself: menus, dialogs, keys, explanations, copying, settings of this browser.
 import { startColumns } from "./columns.js";
-import { startPalette } from "./palette.js";
 import { parse } from "./lists.js";
 
 const $ = (selector, root = document) => root.querySelector(selector);
@@ -173,7 +172,7 @@ const KEYS = {
     field?.select();
     return Boolean(field);
   },
-  ":": () => open("palette"),
+  ":": () => openPalette(":"),
   "?": () => open("help"),
   j: () => nextRow(1),
   k: () => nextRow(-1),
@@ -188,7 +187,7 @@ function onKey(event) {
   if (event.key === "Escape") return escape(event, field);
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !event.altKey && !event.shiftKey) {
     event.preventDefault();
-    return open("palette");
+    return openPalette();
   }
   if (field || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]") || localStorage.getItem("keys") === "off") return;
   if (before === "g" && event.key === "o") press('#kinds [data-nav="overview"]');
@@ -214,7 +213,22 @@ function open(id) {
   const dialog = document.getElementById(id);
   if (!dialog || dialog.open) return false;
   dialog.showModal();
-  dialog.dispatchEvent(new Event("shown"));
+  return true;
+}
+
+// The palette comes when the page rests, or is asked for; what is typed meanwhile stands in its field.
+let palette = null;
+const loadPalette = () =>
+  (palette ??= import("./palette.js").then(
+    ({ startPalette }) => startPalette(),
+    () => (palette = null),
+  ));
+
+function openPalette(begin = "") {
+  const dialog = $("#palette[data-search]");
+  if (!dialog || !open("palette")) return false;
+  $("input", dialog).value = begin;
+  loadPalette().then(() => dialog.open && dialog.dispatchEvent(new Event("shown")));
   return true;
 }
 
@@ -246,7 +260,11 @@ export function startUi() {
     const { target } = event;
     closeMenus(target.closest("details.pick"));
     const opener = target.closest("[data-open]");
-    if (opener) open(opener.dataset.open);
+    if (opener && !(opener.href && (event.ctrlKey || event.metaKey || event.shiftKey))) {
+      event.preventDefault(); // without scripts it may be a link
+      if (opener.dataset.open === "palette") openPalette();
+      else open(opener.dataset.open);
+    }
     const copier = target.closest("[data-copy], [data-copy-from]");
     if (copier) onCopy(copier);
     const tip = target.closest("[data-tip]");
@@ -286,7 +304,7 @@ export function startUi() {
   toLogEnd();
   startTips();
   startSettings();
-  startPalette();
+  (window.requestIdleCallback ?? setTimeout)(loadPalette);
   startColumns();
 }
 

@@ -23,6 +23,7 @@ from .map import MapScreen
 from .overview import OverviewScreen
 from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
+from .search import SearchScreen
 from .timeline import TimelineScreen
 
 __all__ = ["Screen", "chrome_screen", "screen_for"]
@@ -33,6 +34,7 @@ SCREENS: dict[str, type[Screen]] = {
     "map": MapScreen,
     "timeline": TimelineScreen,
     "capacity": CapacityScreen,
+    "search": SearchScreen,
     "list": ListScreen,
     "detail": DetailScreen,
     "scale": ScaleScreen,

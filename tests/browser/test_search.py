@@ -1,0 +1,178 @@
+"""One door to everything: found by what people know of it, reached by the keyboard alone; and the page of a search."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from tools.server import Server
+
+from .conftest import Objects
+
+SLUG = "tests"
+
+
+def option(page: Page, text: str | re.Pattern[str]) -> Locator:
+    return page.locator("#palette [role=option]", has_text=text)
+
+
+def ask(page: Page, words: str) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette input")).to_be_focused()
+    page.keyboard.type(words)
+
+
+def until(page: Page, done: Callable[[], Any]) -> Any:
+    """What ``done`` gives, as soon as it gives something."""
+    for _ in range(200):
+        if found := done():
+            return found
+        page.wait_for_timeout(100)
+    raise TimeoutError(done)
+
+
+def address(page: Page, objects: Objects) -> str:
+    """The address that the cluster gave to a pod of the namespace."""
+    path = f"/api/v1/namespaces/{objects.namespace}/pods/web-1"
+    return str(until(page, lambda: objects.api.get(path)["status"].get("podIP")))
+
+
+@pytest.fixture
+def changes_allowed(context: BrowserContext) -> None:
+    """The owner's word, given once for this cluster."""
+    page = context.new_page()
+    page.goto("/clusters/")
+    allow = page.get_by_role("button", name=re.compile("Allow changes"))
+    if allow.count():
+        allow.click()
+        expect(allow).to_have_count(0)
+    page.close()
+
+
+def test_a_pod_is_reached_by_its_address(page: Page, objects: Objects, namespace: str) -> None:
+    objects.pod("web-1")
+    ip = address(page, objects)
+    page.goto(f"/c/{SLUG}/")
+    ask(page, ip)
+    # Enter may come before the answer: it is kept.
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/pods/{namespace}/web-1/$"))
+    expect(page.locator("#palette")).to_be_hidden()
+    page.goto(f"/c/{SLUG}/")
+    page.keyboard.press("Control+k")
+    expect(option(page, "web-1").first).to_contain_text(namespace)  # looked at last
+
+
+def test_an_action_is_reached_by_the_keyboard_alone(
+    page: Page, objects: Objects, namespace: str, changes_allowed: None
+) -> None:
+    objects.deployment("shop-front", 1)
+    page.goto(f"/c/{SLUG}/pods/")
+    ask(page, f">scale {namespace}/shop")
+    first = option(page, "Scale… shop-front")
+    expect(first).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#palette input")).to_have_attribute("aria-activedescendant", "place-0")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/deployments/{namespace}/shop-front/scale/$"))
+
+
+def test_what_can_be_done_with_a_found_object_is_one_key_away(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.deployment("shop-back", 1)
+    page.goto(f"/c/{SLUG}/")
+    ask(page, f"{namespace}/shop-back")
+    expect(option(page, "Deployment").first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#palette .crumb")).to_have_text("Deployment shop-back")
+    expect(option(page, "YAML")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#palette input")).to_have_value(f"{namespace}/shop-back")
+    expect(option(page, "Deployment").first).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.type("ya")
+    expect(page.locator("#palette [role=option]")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/deployments/{namespace}/shop-back/yaml/$"))
+
+
+def test_a_kind_and_a_namespace_after_a_colon(page: Page, namespace: str) -> None:
+    page.goto(f"/c/{SLUG}/")
+    expect(page.locator("[data-freshness=live]")).to_be_visible()
+    page.keyboard.press(":")
+    expect(page.locator("#palette input")).to_have_value(":")
+    page.keyboard.type(f"po {namespace}")
+    expect(option(page, f"Pods in {namespace}")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"/pods/\?namespace={namespace}$"))
+
+
+def test_while_the_dashboard_is_away_places_still_lead_on(page: Page) -> None:
+    page.goto(f"/c/{SLUG}/")
+    page.keyboard.press("Control+k")
+    expect(option(page, "Pods")).to_be_visible()
+    page.route("**/search/**", lambda route: route.abort())
+    page.keyboard.type("deploy")
+    expect(page.locator("#palette .trouble")).to_contain_text("does not answer")
+    expect(option(page, "Deployments").first).to_have_attribute("aria-selected", "true")
+    page.unroute("**/search/**")
+    page.keyboard.type("m")
+    expect(page.locator("#palette .trouble")).not_to_contain_text("does not answer")
+
+
+def test_an_answer_that_comes_late_is_not_shown(page: Page, objects: Objects, namespace: str) -> None:
+    objects.pod("late-one")
+    objects.pod("other-one")
+    page.goto(f"/c/{SLUG}/pods/?namespace={namespace}")
+    expect(page.locator("#rows tr")).to_have_count(2)
+
+    def hold(route: Any) -> None:
+        if "q=late-one" in route.request.url:
+            page.wait_for_timeout(1500)
+        route.continue_()
+
+    page.route("**/search/**", hold)
+    ask(page, "late-one")
+    page.locator("#palette input").fill("other-one")
+    expect(option(page, "other-one").first).to_be_visible()
+    page.wait_for_timeout(2000)
+    expect(option(page, "late-one")).to_have_count(0)
+
+
+def test_the_page_of_a_search_works_without_scripts(
+    browser: Browser, server: Server, context: BrowserContext, objects: Objects, namespace: str
+) -> None:
+    objects.deployment("found-me", 1)
+    plain = browser.new_context(
+        base_url=server.base, storage_state=context.storage_state(), java_script_enabled=False
+    )
+    page = plain.new_page()
+    page.goto(f"/c/{SLUG}/")
+    page.locator(".find").click()
+    page.locator("input[name=q]").fill(f"{namespace}/found")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator("#f-deployments")).to_have_text("Deployments")
+    page.locator("#found a", has_text="found-me").first.click()
+    expect(page).to_have_url(re.compile(f"/{namespace}/found-me/$"))
+    plain.close()
+
+
+@pytest.mark.parametrize("width", [1440, 320])
+def test_palette_and_page_fit_the_screen(page: Page, objects: Objects, namespace: str, width: int) -> None:
+    objects.pod("a-very-long-name-of-a-pod-that-somebody-thought-would-be-a-good-idea-to-have")
+    page.set_viewport_size({"width": width, "height": 640})
+    page.goto(f"/c/{SLUG}/search/?q=thought+{namespace}")
+    expect(page.locator("#found mark").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator(".find").click()
+    page.locator("#palette input").fill("thought")
+    expect(option(page, "a-very-long").first).to_be_visible()
+    box = page.locator("#palette").bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
+    assert page.locator("#palette-list").evaluate("list => list.scrollWidth <= list.clientWidth")

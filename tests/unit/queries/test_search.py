@@ -1,0 +1,261 @@
+"""What is found, in which order, why, and for whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+
+from dashboard.cache.store import Store
+from dashboard.errors import BadInput, Forbidden
+from dashboard.kinds import KINDS
+from dashboard.queries.access import Visible
+from dashboard.queries.reader import JUDGED_BY, Reader
+from dashboard.queries.search import Answer, SearchQuery, judgeable, like, parts, scopes, search
+
+from ..insight.world import World, pod
+
+UID = "1c0ffee2-1111-4222-8333-944445555666"
+DIGEST = "sha256:" + "ab12cd34" * 8
+EVERYWHERE = dict.fromkeys(KINDS)
+
+
+class Cache:
+    """The stores of a world, as a reader wants them."""
+
+    def __init__(self, world: World) -> None:
+        self.kinds = KINDS
+        self._stores: dict[str, Store[Any]] = {plural: Store(kind) for plural, kind in KINDS.items()}
+        for plural, store in self._stores.items():
+            store.replace(tuple(world.all(plural)), "1")
+
+    def store(self, plural: str) -> Store[Any]:
+        return self._stores[plural]
+
+    def status(self, _: str) -> Any:
+        return type("Status", (), {"state": "starting"})
+
+
+def thing(name: str, namespace: str = "shop", **more: Any) -> dict[str, Any]:
+    labels = more.pop("labels", {})
+    return {"metadata": {"name": name, "namespace": namespace, "labels": labels}, **more}
+
+
+def reader(*manifests: tuple[str, dict[str, Any]]) -> Reader:
+    return Reader(Cache(World(*manifests)))  # type: ignore[arg-type]
+
+
+def found(where: Reader, q: str, **more: Any) -> Answer:
+    scope = more.pop("scope", EVERYWHERE)
+    return search(where, KINDS, SearchQuery.read(QueryDict(q)), scope, **more)
+
+
+def names(answer: Answer) -> list[str]:
+    return [f"{hit.kind.plural}/{hit.row.name}" for hit in answer.hits]
+
+
+def why(answer: Answer) -> list[tuple[str, str, list[str]]]:
+    """Of the first hit: label, text, what is marked."""
+    return [
+        (each.label, "".join(text for text, _ in each.parts), [text for text, mark in each.parts if mark])
+        for each in answer.hits[0].why
+    ]
+
+
+def app(name: str, image: str) -> dict[str, Any]:
+    template = {
+        "spec": {
+            "containers": [{"name": "a", "image": image}],
+            "initContainers": [{"name": "i", "image": "init/tool:2"}],
+        }
+    }
+    return thing(name, spec={"selector": {"matchLabels": {"app": name}}, "template": template})
+
+
+WORLD = reader(
+    (
+        "pods",
+        pod("web-1", podIPs=[{"ip": "10.0.3.7"}, {"ip": "fd00::7"}], labels={"app": "web", "tier": "edge"}),
+    ),
+    ("pods", pod("web-2", podIPs=[{"ip": "10.0.3.70"}], container={"image": f"nginx:1.27@{DIGEST}"})),
+    ("deployments", app("web", "registry.example/team/front:3")),
+    ("deployments", app("my-web", "registry.example/team/other:1")),
+    ("deployments", app("cobweb", "registry.example/team/other:2")),
+    (
+        "services",
+        thing(
+            "front",
+            spec={
+                "type": "LoadBalancer",
+                "clusterIPs": ["10.96.0.9", "fd01::9"],
+                "externalIPs": ["203.0.113.4"],
+            },
+            status={"loadBalancer": {"ingress": [{"ip": "198.51.100.1", "hostname": "lb.example.org"}]}},
+        ),
+    ),
+    (
+        "nodes",
+        {
+            "metadata": {"name": "node-1"},
+            "status": {
+                "addresses": [
+                    {"type": "InternalDNS", "address": "n1.zone.example"},
+                    {"type": "InternalIP", "address": "172.16.0.1"},
+                ]
+            },
+        },
+    ),
+    ("ingresses", thing("public", spec={"rules": [{"host": f"h{n}.example.com"} for n in range(6)]})),
+    (
+        "endpointslices",
+        thing(
+            "front-abc", addressType="IPv4", endpoints=[{"addresses": [f"10.0.9.{n}"]} for n in range(1, 9)]
+        ),
+    ),
+    ("configmaps", {"metadata": {"name": "settings", "namespace": "shop", "uid": UID}}),
+    ("events", thing("web-1.17", message="started web", involvedObject={"kind": "Pod", "name": "web-1"})),
+)
+
+
+def test_the_closest_name_comes_first_and_events_last() -> None:
+    assert names(found(WORLD, "q=web"))[:2] == ["deployments/web", "pods/web-1"]
+    order = names(found(WORLD, "q=web"))
+    assert order.index("pods/web-2") < order.index("deployments/my-web") < order.index("deployments/cobweb")
+    assert order[-1] == "events/web-1.17"
+
+
+@pytest.mark.parametrize(
+    ("q", "expected", "reason"),
+    [
+        ("10.0.3.7", "pods/web-1", ("IP", "10.0.3.7", ["10.0.3.7"])),
+        ("fd00::7", "pods/web-1", ("IP", "fd00::7", ["fd00::7"])),
+        ("fd01::9", "services/front", ("Cluster IP", "fd01::9", ["fd01::9"])),
+        ("203.0.113", "services/front", ("External IP", "203.0.113.4", ["203.0.113"])),
+        ("lb.example", "services/front", ("Address", "lb.example.org", ["lb.example"])),
+        ("172.16.0.1", "nodes/node-1", ("InternalIP", "172.16.0.1", ["172.16.0.1"])),
+        ("n1.zone", "nodes/node-1", ("InternalDNS", "n1.zone.example", ["n1.zone"])),
+        ("h5.example.com", "ingresses/public", ("Host name", "h5.example.com", ["h5.example.com"])),
+        ("10.0.9.8", "endpointslices/front-abc", ("Endpoint", "10.0.9.8", ["10.0.9.8"])),
+        ("NGINX", "pods/web-2", ("Image", f"nginx:1.27@{DIGEST}"[:80] + "…", ["nginx"])),
+        ("team/front:3", "deployments/web", ("Image", "registry.example/team/front:3", ["team/front:3"])),
+        ("init/tool", "deployments/cobweb", ("Image", "init/tool:2", ["init/tool"])),
+        ("tier=edge", "pods/web-1", ("Label", "tier=edge", ["tier=edge"])),
+        ("edge", "pods/web-1", ("Label", "tier=edge", ["edge"])),
+        (DIGEST[:20], "pods/web-2", ("Image", f"nginx:1.27@{DIGEST}"[:80] + "…", [DIGEST[:20]])),
+        (UID, "configmaps/settings", ("UID", UID, [UID])),
+        (UID[:8], "configmaps/settings", ("UID", UID, [UID[:8]])),
+    ],
+)
+def test_an_object_is_found_by_what_people_know_of_it_and_says_by_what(
+    q: str, expected: str, reason: tuple[str, str, list[str]]
+) -> None:
+    params = QueryDict(mutable=True)
+    params["q"] = q
+    answer = found(WORLD, params.urlencode())
+    assert names(answer)[0] == expected
+    assert reason in why(answer)
+
+
+def test_an_exact_address_comes_before_one_that_begins_with_it() -> None:
+    assert names(found(WORLD, "q=10.0.3.7"))[:2] == ["pods/web-1", "pods/web-2"]
+
+
+def test_a_few_letters_of_a_uid_or_digest_find_nothing() -> None:
+    assert names(found(WORLD, "q=ab12")) == names(found(WORLD, "q=c0ff")) == []
+
+
+def test_a_namespace_or_a_kind_may_stand_before_the_name() -> None:
+    assert set(names(found(WORLD, "q=shop/web-1"))) == {"pods/web-1", "events/web-1.17"}
+    assert names(found(WORLD, "q=pod/web-2"))[0] == "pods/web-2"
+    assert names(found(WORLD, "q=deployment.apps/cob"))[0] == "deployments/cobweb"
+    assert "".join(text for text, mark in found(WORLD, "q=sh/cob").hits[0].name if mark) == "cob"
+
+
+def test_every_word_must_fit() -> None:
+    assert names(found(WORLD, "q=web+10.0.3.70")) == ["pods/web-2"]
+    assert names(found(WORLD, "q=web+nowhere")) == []
+
+
+def test_names_that_are_only_alike_are_shown_when_nothing_fits_and_said_to_be() -> None:
+    answer = found(WORLD, "q=pblc")
+    assert (names(answer), answer.like) == (["ingresses/public"], True)
+    assert answer.hits[0].name == (("p", True), ("u", False), ("bl", True), ("i", False), ("c", True))
+    assert not found(WORLD, "q=web").like
+
+
+def test_letters_far_apart_are_not_alike() -> None:
+    assert like("checkout-5d4f", "chk") == (0, 1, 4)
+    assert like("a-very-long-name-of-b", "avb") == ()
+    assert like("cobweb", "web") == ()
+
+
+def test_the_worst_of_equals_comes_first() -> None:
+    broken = {"waiting": {"reason": "CrashLoopBackOff"}}
+    world = reader(("pods", pod("web-1")), ("pods", pod("web-9", ready=False, state=broken, restarts=9)))
+    assert names(found(world, "q=web")) == ["pods/web-9", "pods/web-1"]
+
+
+def test_more_than_are_shown_are_counted_and_lead_to_the_list() -> None:
+    many = reader(*(("pods", pod(f"web-{number}")) for number in range(80)))
+    query = SearchQuery.read(QueryDict("q=web&namespace=shop"))
+    answer = search(many, KINDS, query, EVERYWHERE, limit=50)
+    assert (len(answer.hits), answer.counts) == (50, {"pods": 80})
+    assert query.list_query(KINDS["pods"]) == "?namespace=shop&q=web"
+    assert SearchQuery("pod/web").list_query(KINDS["pods"]) == "?q=web"
+
+
+def test_who_may_list_less_finds_and_counts_less() -> None:
+    world = reader(
+        ("pods", pod("web-1")),
+        ("pods", pod("web-2") | {"metadata": {"name": "web-2", "namespace": "secret", "uid": UID}}),
+        ("deployments", app("web", "x:1")),
+        ("namespaces", {"metadata": {"name": "secret"}}),
+    )
+    all_of_it = {plural: Visible() for plural in KINDS}
+    some = {plural: Visible(frozenset({"shop"})) for plural in KINDS} | {
+        "namespaces": Visible(frozenset(), Forbidden("no")),
+        "deployments": Visible(frozenset(), Forbidden("no")),
+    }
+    owner = found(world, "q=e", scope=scopes(KINDS, all_of_it, None))
+    guest = found(world, "q=e", scope=scopes(KINDS, some, None))
+    assert owner.total == 4
+    assert names(guest) == ["pods/web-1"] and guest.counts == {"pods": 1}
+    for q in ("q=secret", "q=web-2", "q=secret/web", f"q={UID}", "q=scrt"):
+        assert found(world, q, scope=scopes(KINDS, some, None)) == Answer(), q
+
+
+def test_what_others_say_of_an_object_is_for_who_may_list_those_others() -> None:
+    everything = {plural: Visible() for plural in KINDS}
+    assert judgeable(everything) == frozenset(JUDGED_BY)
+    without_pods = everything | {"pods": Visible(frozenset(), Forbidden("no"))}
+    assert judgeable(without_pods) == frozenset()
+    some_pods = everything | {"pods": Visible(frozenset({"shop"}))}
+    assert judgeable(some_pods) == frozenset()
+    shop_alone = everything | {plural: Visible(frozenset({"shop"})) for plural in ("services", "pods")}
+    assert judgeable(shop_alone) == frozenset({"services"})
+
+
+def test_chosen_namespaces_narrow_what_lives_in_namespaces_only() -> None:
+    where = scopes(KINDS, {"pods": Visible(), "nodes": Visible()}, frozenset({"shop"}))
+    assert where == {"pods": frozenset({"shop"}), "nodes": None}
+
+
+def test_a_query_that_is_too_long_is_named() -> None:
+    with pytest.raises(BadInput) as raised:
+        SearchQuery.read(QueryDict(f"q={'a' * 201}"))
+    assert raised.value.field == "q"
+
+
+@pytest.mark.parametrize(
+    "q", ["/", "//", "a/", "/a", "=", "\\", "(", "[a", "%", "*", "'", '"><script>', "İ", "ab/cd/ef"]
+)
+def test_odd_letters_are_only_letters(q: str) -> None:
+    params = QueryDict(mutable=True)
+    params["q"] = q
+    found(WORLD, params.urlencode())
+
+
+def test_marks_leave_the_text_as_it_is() -> None:
+    for text, words in (("Web-web", ["web"]), ("<b>web</b>", ["b"]), ("İweb", ["web"]), ("", ["a"])):
+        assert "".join(piece for piece, _ in parts(text, words)) == text

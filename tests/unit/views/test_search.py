@@ -1,0 +1,200 @@
+"""The search's address: what it answers to whom, as JSON and as a page; what can be done with what is found."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import QueryDict
+from django.test import Client
+
+from dashboard.cache.store import Store
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR
+from dashboard.kube.access import Decision
+from dashboard.live.screens.search import SearchScreen
+from dashboard.queries.reader import Reader
+
+from ..insight.world import World, pod
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HOSTILE = '"><script>alert(1)</script>'
+
+
+class Cache:
+    """Everything was listed in the whole cluster."""
+
+    def __init__(self, world: World) -> None:
+        self.kinds = KINDS
+        self._stores: dict[str, Store[Any]] = {plural: Store(kind) for plural, kind in KINDS.items()}
+        for plural, store in self._stores.items():
+            store.replace(tuple(world.all(plural)), "1")
+
+    def store(self, plural: str) -> Store[Any]:
+        return self._stores[plural]
+
+    def status(self, _: str) -> Any:
+        return SimpleNamespace(state="live", reason="", error=None)
+
+    def denied(self, _: str) -> None:
+        return None
+
+    def settled(self, _: str) -> bool:
+        return True
+
+    def scopes(self, _: str) -> None:
+        return None
+
+    def lease(self, _: Any) -> Any:
+        return SimpleNamespace(release=lambda: None)
+
+
+class Runtime:
+    def __init__(self, *manifests: tuple[str, dict[str, Any]]) -> None:
+        self.cluster = SimpleNamespace(name="dev", slug="dev", server="https://dev", is_sandbox=True)
+        self.cache: Any = Cache(World(*manifests))
+        self.reader = Reader(self.cache)
+        self.transport = object()
+
+    async def ready(self, _: Any) -> None: ...
+
+
+WORLD = (
+    ("pods", pod("web-1", podIPs=[{"ip": "10.0.3.7"}])),
+    ("pods", pod("odd", container={"image": HOSTILE})),
+    (
+        "deployments",
+        {
+            "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"selector": {}, "template": {"spec": {"containers": [{"name": "a", "image": "x:1"}]}}},
+        },
+    ),
+    ("namespaces", {"metadata": {"name": "shop"}}),
+)
+
+
+@pytest.fixture
+def signed_in(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
+    client.force_login(User.objects.create(username="mara"))
+    cluster = Runtime(*WORLD)
+    monkeypatch.setattr("dashboard.views.search.runtime.open", lambda _: cluster)
+    return client
+
+
+def may(monkeypatch: pytest.MonkeyPatch, *rights: tuple[str, str]) -> None:
+    """The account may do these (verb, plural), and nothing else; no rights named: everything."""
+
+    async def allowed(_: Any, verb: str, gvr: GVR, **__: Any) -> Decision:
+        return Decision(not rights or (verb, gvr.plural) in rights, "")
+
+    monkeypatch.setattr("dashboard.queries.access.allowed", allowed)
+    monkeypatch.setattr("dashboard.views.offers.allowed", allowed)
+
+
+def ask(client: Client, **params: str) -> dict[str, Any]:
+    response = client.get("/c/dev/search/", {"format": "json", **params})
+    assert response.status_code == 200, response.content
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def test_an_answer_names_address_state_and_reason(signed_in: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    may(monkeypatch)
+    answer = ask(signed_in, q="10.0.3")
+    (one,) = answer["results"]
+    assert one["url"] == "/c/dev/pods/shop/web-1/"
+    assert (one["state"], one["word"]) == ("ok", "Running")
+    assert one["why"] == [{"label": "IP", "parts": [["10.0.3", True], [".7", False]]}]
+    assert (answer["total"], answer["counts"]) == (1, {"pods": 1})
+
+
+def test_what_may_not_be_listed_is_neither_found_nor_counted_and_said_to_be_left_out(
+    signed_in: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may(monkeypatch, ("list", "deployments"))
+    answer = ask(signed_in, q="web")
+    assert [each["plural"] for each in answer["results"]] == ["deployments"]
+    assert (answer["total"], answer["counts"]) == (1, {"deployments": 1})
+    assert "Pods" in answer["denied"] and "Deployments" not in answer["denied"]
+    assert "web-1" not in str(answer)
+
+
+def test_with_a_verb_before_it_only_what_knows_the_verb_is_found_with_that_action(
+    signed_in: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may(monkeypatch)
+    (one,) = ask(signed_in, q="rest web", do="1")["results"]
+    assert [(action["id"], action["url"], action["disabled_reason"]) for action in one["actions"]] == [
+        ("restart", "/c/dev/deployments/shop/web/restart/", "")
+    ]
+    logs = ask(signed_in, q="logs web", do="1")["results"]
+    assert ("pods", "/c/dev/pods/shop/web-1/logs/") in [(e["plural"], e["actions"][0]["url"]) for e in logs]
+
+
+def test_an_action_that_is_not_permitted_says_why(signed_in: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    may(monkeypatch, ("list", "deployments"))
+    (one,) = ask(signed_in, q="scale web", do="1")["results"]
+    (action,) = one["actions"]
+    assert action["disabled_reason"] == "Your account may not patch deployments/scale in namespace shop."
+
+
+def test_the_offers_of_an_object_are_for_who_may_see_it(
+    signed_in: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may(monkeypatch)
+    actions = signed_in.get("/c/dev/pods/shop/web-1/offers/?format=json").json()["actions"]
+    assert {"delete", "logs", "yaml", "timeline"} <= {action["id"] for action in actions}
+    assert signed_in.get("/c/dev/pods/shop/none/offers/?format=json").status_code == 404
+    may(monkeypatch, ("list", "deployments"))
+    assert signed_in.get("/c/dev/pods/shop/web-1/offers/?format=json").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("params", "field"), [({"limit": "0"}, "limit"), ({"limit": "x"}, "limit"), ({"q": "a" * 300}, "q")]
+)
+def test_what_cannot_be_asked_is_named(
+    signed_in: Client, monkeypatch: pytest.MonkeyPatch, params: dict[str, str], field: str
+) -> None:
+    may(monkeypatch)
+    response = signed_in.get("/c/dev/search/", {"format": "json", "q": "a", **params})
+    assert response.status_code == 400
+    assert response.json()["error"].startswith(field)
+
+
+@pytest.mark.parametrize("path", ["/c/dev/search/?format=json&q=web", "/c/dev/pods/shop/web-1/offers/"])
+def test_it_only_answers_questions(signed_in: Client, path: str) -> None:
+    for method in (signed_in.post, signed_in.put, signed_in.delete):
+        assert method(path).status_code == 405
+
+
+async def page(q: str, monkeypatch: pytest.MonkeyPatch, *rights: tuple[str, str]) -> str:
+    may(monkeypatch, *rights)
+    params = QueryDict(mutable=True)
+    params["q"] = q
+    cluster: Any = Runtime(*WORLD)
+    screen = SearchScreen(cluster, params)
+    await screen.prepare()
+    return str(screen.snapshot().regions["found"].html)
+
+
+@pytest.mark.parametrize("q", ["odd", "script", HOSTILE])
+async def test_names_and_what_was_typed_are_only_text_on_the_page(
+    q: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    html = await page(q, monkeypatch)
+    assert "<script" not in html
+    assert "odd" in html
+
+
+async def test_each_state_of_the_page_has_words_and_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Say what you look for" in await page("", monkeypatch)
+    assert "Nothing has “zzz”" in await page("zzz", monkeypatch)
+    refused = await page("web", monkeypatch, ("list", "nothing"))
+    assert "may not list" in refused and "Copy a request for access" in refused
+    found = await page("web", monkeypatch)
+    assert "<mark>web</mark>" in found and 'href="/c/dev/pods/shop/web-1/"' in found
+    part = await page("web", monkeypatch, ("list", "deployments"))
+    assert "Not searched, because you may not list them" in part
