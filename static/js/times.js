@@ -60,7 +60,7 @@ function format(form) {
   return made.get(key);
 }
 
-function absolute(time) {
+export function absolute(time) {
   time.textContent = format(time.dataset.abs).format(new Date(time.dateTime));
   due.set(time, Infinity);
 }

@@ -16,6 +16,7 @@ from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import DEFAULT_SORT, Listing, ListQuery, listing, shown_columns
+from dashboard.queries.logs import KINDS_WITH_LOGS
 from dashboard.queries.reader import JUDGED_BY
 
 from .common import fresh_part, list_url, listed, rights_key, row_part, unreachable
@@ -201,6 +202,7 @@ class ListScreen(Screen):
                 "singular": self.kind.singular,
                 "explain": self.kind.explain,
                 "namespaced": self.kind.gvr.namespaced,
+                "has_logs": self.kind.plural in KINDS_WITH_LOGS,
             },
             "columns": [
                 {
