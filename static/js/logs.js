@@ -16,6 +16,7 @@ const icon = (name) => `<svg class="i" aria-hidden="true"><use href="#i-${name}"
 const STATES = { opening: "busy", waiting: "wait", slot: "wait", ended: "done", none: "empty", forbidden: "lock", unreachable: "plug" };
 
 let log = null; // of the page on screen
+let asked = ""; // the address that its form has led to already: Enter in a field is a change and a submission
 
 class Log {
   constructor(box) {
@@ -26,7 +27,7 @@ class Log {
     this.had = new Map(); // key → [pod, the last line's time, lines of that time]
     this.held = []; // what came while nothing is to move
     this.heldLines = this.heldGone = 0;
-    this.older = 0; // lines that gave way to newer ones
+    this.older = 0; // lines that gave way to newer ones, or were never shown, above the first one here
     this.paused = false;
     this.away = false; // the reader has scrolled back
     this.finder = new Finder(this.list, showFound);
@@ -109,15 +110,12 @@ class Log {
   }
 
   put(rows) {
-    if (rows.length > LINES) {
-      this.older += rows.length - LINES;
-      rows = rows.slice(-LINES);
-    }
     this.list.append(...rows);
     let excess = this.list.childElementCount - LINES;
     for (; excess > 0; excess -= 1) {
-      this.list.firstElementChild.remove();
-      this.older += 1;
+      const row = this.list.firstElementChild;
+      this.older += row.words ? 1 : (row.lines ?? 0); // a mark's own lines are counted on
+      row.remove();
     }
     if (this.older) this.tellOlder();
     this.finder.added(rows);
@@ -131,7 +129,7 @@ class Log {
       head = parse('<p class="older"></p>');
       this.box.prepend(head);
     }
-    head.textContent = `… ${this.older.toLocaleString("en")} older lines gave way to newer ones; a download has them all`;
+    head.textContent = `… ${this.older.toLocaleString("en")} older lines gave way to newer ones; a download has what the cluster keeps`;
   }
 
   line(source, [, at, text, spans, cut]) {
@@ -193,6 +191,7 @@ class Log {
 function mark({ k, t, n }) {
   const row = document.createElement("li");
   row.className = `mark-line ${k}`;
+  row.lines = n;
   row.textContent = k === "drop" ? `… ${n.toLocaleString("en")} ${n === 1 ? "line" : "lines"} not shown: they came faster than they can be read` : t;
   return row;
 }
@@ -337,6 +336,7 @@ function applyLooks() {
 
 // Up to which line of which container this page has them; nothing where there is no log on it.
 export function position() {
+  mount(); // the page may be another one by now
   return log ? Object.fromEntries(log.had) : undefined;
 }
 
@@ -354,6 +354,7 @@ export function mount() {
   if (box === log?.box) return;
   log?.finder.close();
   log = box ? new Log(box) : null;
+  asked = "";
   if (!box) return;
   applyLooks();
   log.finder.look($("[data-log-find]").value);
@@ -362,7 +363,9 @@ export function mount() {
 function submit(form) {
   const url = new URL(form.action);
   for (const [name, value] of new FormData(form)) if (value) url.searchParams.append(name, value);
-  go(url.pathname + url.search);
+  const address = url.pathname + url.search;
+  if (address !== asked) go(address);
+  asked = address;
 }
 
 export function startLogs() {

@@ -30,7 +30,7 @@ export function go(url, { into = "main", history = "push", scroll = null } = {})
     target: `#${into}`,
     select: into === "main" ? "#page" : `#${into}`,
     swap: into === "main" ? "innerHTML" : "outerHTML",
-  });
+  })?.catch(() => {}); // one that gave way to another, or failed: htmx's events tell of that
 }
 
 export const reload = () => go(here(), { history: "none", scroll: Object.fromEntries(Object.entries(scrollers()).map(([name, element]) => [name, element?.scrollTop ?? 0])) });

@@ -65,7 +65,7 @@ async def logs_zip(
                 try:
                     async for piece in log_text(transport, namespace, target, options, stamps=stamps):
                         file.write(piece)
-                        if len(sink) > CHUNK:
+                        if sink.size > CHUNK:
                             yield sink.taken()
                 except ClusterError as error:
                     why = explain(error, target, previous=options.previous).text
@@ -101,15 +101,12 @@ class _Sink:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._size = 0
+        self.size = 0  # not __len__: an empty file must not count as none
         self._all = 0
-
-    def __len__(self) -> int:
-        return self._size
 
     def write(self, data: bytes, /) -> int:
         self._pieces.append(bytes(data))
-        self._size += len(data)
+        self.size += len(data)
         self._all += len(data)
         return len(data)
 
@@ -123,5 +120,5 @@ class _Sink:
         pass
 
     def taken(self) -> bytes:
-        pieces, self._pieces, self._size = self._pieces, [], 0
+        pieces, self._pieces, self.size = self._pieces, [], 0
         return b"".join(pieces)

@@ -156,7 +156,7 @@ class LogsTab(Tab):
                 "tail": options.tail,
                 "tails": sorted({*TAILS, options.tail}),
                 "q": options.q,
-                "searched": SEARCHED,
+                "searched": f"{SEARCHED:,}",
                 "previous": options.previous,
                 "wrong_field": options.wrong[0],
                 "wrong": options.wrong[1],
