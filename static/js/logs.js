@@ -31,7 +31,12 @@ class Log {
     this.paused = false;
     this.away = false; // the reader has scrolled back
     this.finder = new Finder(this.list, showFound);
+    this.top = 0; // where it was scrolled to last
     box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    // Lines get their height only when they come into view, and the box may change too: the end stays in view.
+    this.sizes = new ResizeObserver(() => this.away || this.toEnd());
+    this.sizes.observe(box);
+    this.sizes.observe(this.list);
   }
 
   get still() {
@@ -160,10 +165,20 @@ class Log {
     return row;
   }
 
+  close() {
+    this.sizes.disconnect();
+    this.finder.close();
+  }
+
   // ---- Moving
 
+  // Only a reader scrolls back; what grows below moves nothing.
   scrolled() {
-    const away = this.box.scrollTop + this.box.clientHeight < this.box.scrollHeight - NEAR;
+    const { scrollTop, clientHeight, scrollHeight } = this.box;
+    const back = scrollTop < this.top;
+    this.top = scrollTop;
+    const near = scrollTop + clientHeight >= scrollHeight - NEAR;
+    const away = this.away ? !near : back && !near;
     if (away === this.away) return;
     this.away = away;
     if (!this.still) this.release();
@@ -352,7 +367,7 @@ export function receive({ sources, note: words, items = [] }) {
 export function mount() {
   const box = $("[data-log]");
   if (box === log?.box) return;
-  log?.finder.close();
+  log?.close();
   log = box ? new Log(box) : null;
   asked = "";
   if (!box) return;

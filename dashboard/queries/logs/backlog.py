@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 LINES = 2_000  # as many as a browser keeps: more would only push each other out
 BYTES = 1_048_576
-FRAME_BYTES = 60_000  # of a frame of 64 kB; the rest is for names and states
+FRAME_BYTES = 40_000  # some 400 lines: a browser shows them well within a twentieth of a second
 MARKS = 100
 WINDOW_SECONDS = 0.2
 _AROUND = 56  # bytes of a line in a frame besides its text: its time and the marks of JSON
