@@ -21,6 +21,8 @@ PAGE_SIZE = 100
 # Worst first: what needs a person stands before what changes by itself, and what is finished comes last.
 RANK = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "done": 4}
 DEFAULT_SORT = {"events": "last-seen"}
+# Cells that an address may ask for by the name of their column; a part of the text, in any case, is enough.
+MATCHED: Mapping[str, tuple[str, ...]] = {"events": ("type", "reason", "object")}
 CHIPS: Mapping[str, frozenset[str]] = {
     "need": frozenset({"bad"}),
     "look": frozenset({"warn"}),
@@ -40,6 +42,7 @@ class ListQuery:
     labels: str = ""
     sort: str = ""
     state: str = ""
+    match: tuple[tuple[str, str], ...] = ()  # column key, text
     page: int = 1
 
     @classmethod
@@ -63,6 +66,9 @@ class ListQuery:
             labels=params.get("labels", "").strip(),
             sort=sort,
             state=state,
+            match=tuple(
+                (key, text) for key in MATCHED.get(plural, ()) if (text := params.get(key, "").strip())
+            ),
             page=int(page),
         )
 
@@ -71,6 +77,7 @@ class ListQuery:
         new = replace(self, **changes)  # type: ignore[arg-type]
         pairs: list[tuple[str, str]] = [("namespace", namespace) for namespace in new.namespaces]
         pairs += [(key, getattr(new, key)) for key in ("q", "labels", "state", "sort") if getattr(new, key)]
+        pairs += new.match
         if new.page > 1:
             pairs.append(("page", str(new.page)))
         return f"?{urlencode(pairs)}" if pairs else ""
@@ -114,6 +121,7 @@ def listing(
             label_error, rows = str(error), []  # all of them would look like an answer
         else:
             rows = [row for row in rows if selector.matches(row.labels)]
+    rows = _matching(rows, query)
     by_state: Counter[str] = Counter(row.state for row in rows)
     counts = {chip: sum(by_state[state] for state in states) for chip, states in CHIPS.items()}
     if query.state:
@@ -129,6 +137,14 @@ def listing(
     page = min(query.page, pages)
     window = tuple(rows[(page - 1) * page_size : page * page_size])
     return Listing(window, total, page, pages, in_scope, counts, label_error)
+
+
+def _matching(rows: list[Row], query: ListQuery) -> list[Row]:
+    columns = {column.key: column.order for column in KINDS[query.plural].columns}
+    for key, text in query.match:
+        at, wanted = columns[key], text.lower()
+        rows = [row for row in rows if wanted in row.cells[at].text.lower()]
+    return rows
 
 
 def _by_name(row: Row) -> tuple[str, str]:

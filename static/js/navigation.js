@@ -148,7 +148,7 @@ function configRequest(event) {
     delete parameters[name];
     if (kept.has(name)) parameters[name] = kept.getAll(name);
   }
-  for (const name of ["q", "labels"]) if (!parameters[name]) delete parameters[name];
+  for (const name of Object.keys(parameters)) if (!parameters[name]) delete parameters[name];
 }
 
 const underWay = new Set();

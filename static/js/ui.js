@@ -271,7 +271,7 @@ export function startUi() {
   // Other namespaces, the same filter: as it stands in the list's own fields, not as the page was loaded.
   document.addEventListener("formdata", ({ target, formData }) => {
     if (!target.matches("[data-namespaces]")) return;
-    for (const { name, value } of document.querySelectorAll("#filter [name=q], #filter [name=labels]")) if (value) formData.set(name, value);
+    for (const { name, value } of document.querySelectorAll("#filter input[name]:not([type=hidden])")) if (value) formData.set(name, value);
   });
   document.addEventListener("keydown", onKey);
   document.addEventListener("page:shown", markField);

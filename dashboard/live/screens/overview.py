@@ -18,7 +18,8 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
-from dashboard.queries.overview import SQUARES, NodePods, Requests, latest_events, nodes_and_pods
+from dashboard.queries.events import latest_events
+from dashboard.queries.overview import SQUARES, NodePods, Requests, nodes_and_pods
 from dashboard.queries.reader import Namespaces
 
 from .charts import replicas_chart, replicas_table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from django.http import QueryDict
 
@@ -112,3 +113,37 @@ def test_an_address_says_only_what_is_not_default_and_reads_back() -> None:
     text = query.url_query()
     assert text == "?namespace=x&namespace=y&q=a+b&labels=a%3Db&sort=-age"
     assert ListQuery.read("pods", QueryDict(text[1:])) == query
+
+
+def event(name: str, kind: str, reason: str, target: str) -> Row:
+    """A row of an Event: last seen, type, reason, object, …"""
+    texts = ["", kind, reason, target, "", "", "", "", "1", name]
+    return msgspec.structs.replace(row(name), cells=tuple(Cell(text) for text in texts), sort=(0.0,) * 10)
+
+
+EVENTS = Rows(
+    event("a", "Warning", "BackOff", "pod/web-1"),
+    event("b", "Normal", "Started", "pod/web-1"),
+    event("c", "Warning", "FailedMount", "pod/db-0"),
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("type=warning", ["a", "c"]),
+        ("type=Warning&object=pod/web", ["a"]),
+        ("reason=start", ["b"]),
+        ("object=node", []),
+    ],
+)
+def test_events_are_narrowed_by_type_reason_and_object(query: str, expected: list[str]) -> None:
+    read = ListQuery.read("events", QueryDict(query))
+    found = listing(EVENTS, read, None)  # type: ignore[arg-type]
+    assert sorted(each.name for each in found.rows) == expected
+    assert found.in_scope == 3
+    assert ListQuery.read("events", QueryDict(read.url_query()[1:])) == read
+
+
+def test_other_kinds_have_no_such_fields() -> None:
+    assert ListQuery.read("pods", QueryDict("type=Warning")).match == ()
