@@ -19,6 +19,7 @@ from django.utils.crypto import constant_time_compare
 
 from dashboard.errors import ClusterError, NotFound
 from dashboard.live.hub import Looker
+from dashboard.live.logfeed import LogFeed, Position, read_position
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens import Screen, chrome_screen, screen_for
 from dashboard.live.snapshot import Have
@@ -42,6 +43,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.view = 0
         self.path = ""
         self.lookers: list[Looker] = []
+        self.feed: LogFeed | None = None
         self.paused = False
         self.tasks: set[asyncio.Task[None]] = set()
         self.wake = asyncio.Event()
@@ -82,7 +84,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             match message:
                 case {"t": "look", "view": int(view), "path": str(path), **rest}:
                     self.paused = False
-                    await self.look(view, path, Have.read(rest.get("have")))
+                    have = rest.get("have")
+                    lines = read_position(have.get("log") if isinstance(have, dict) else None)
+                    await self.look(view, path, Have.read(have), lines)
                 case {"t": "pause"}:
                     self.paused = True
                 case {"t": "resume"}:
@@ -94,9 +98,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             logger.exception("a look of a browser")
             await self.close(FAILED)
 
-    async def look(self, view: int, path: str, have: Have) -> None:
-        """Look at another address. Its first frame says what has changed since the browser's showing of it."""
+    async def look(self, view: int, path: str, have: Have, lines: Position | None = None) -> None:
+        """Look at another address. Its first frame says what has changed since the browser's showing of it; ``lines``
+        is up to where the browser has what it follows (None: as far as they were sent)."""
         async with self.looking:
+            if lines is None:
+                lines = self.feed.position() if self.feed is not None else {}
             self.stop_looking()
             self.view, self.path = view, path
             try:
@@ -108,17 +115,26 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     await asyncio.gather(*(each.prepare() for each in screens))
                     for each in screens:
                         self.lookers.append(self.cluster.hub.look(each, have, self.wake.set, self.gone))
+                    self.feed = screens[0].feed(lines, self.wake.set)
             except ClusterError as error:
                 self.stop_looking()
                 await self.reload(error.title)
 
+    def stop_following(self) -> None:
+        if self.feed is not None:
+            self.feed.close()
+        self.feed = None
+
     def stop_looking(self) -> None:
+        self.stop_following()
         lookers, self.lookers = self.lookers, []
         for looker in lookers:
             self.cluster.hub.leave(looker)
 
     def gone(self, why: str) -> None:
         """A group that this socket looked at has ended."""
+        if why:
+            self.stop_following()  # at once: the right to what it reads may be what has gone
         if why == "closed":
             # The cluster's configuration changed: a new socket finds the new one.
             self.spawn(self.close(RESTARTED))
@@ -157,6 +173,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 if body is not None:
                     head = f'{{"t":"frame","view":{self.view},"at":{time.time():.3f}'
                     await self.say(f"{head},{body}}}" if body else f"{head}}}")
+            lines = self.feed.take() if self.feed is not None else None
+            if lines is not None:
+                await self.say(f'{{"t":"log","view":{self.view},"at":{time.time():.3f},{lines}}}')
 
     async def say(self, text: str) -> None:
         await self.send(text_data=text)

@@ -9,6 +9,7 @@ from dashboard.views import (
     configmap,
     delete,
     health,
+    logs,
     pages,
     restart,
     reveal,
@@ -51,5 +52,7 @@ urlpatterns = [
     path(f"{OBJECT}values/", configmap.values, name="values"),
     path(f"{OBJECT}value/", configmap.value, name="value"),
     path(f"{OBJECT}offers/", search.offers, name="offers"),
+    path(f"{OBJECT}logs/download/", logs.download, name="log_download"),
+    path(f"{OBJECT}logs/line/", logs.line, name="log_line"),
     path(f"{OBJECT}<tab>/", pages.detail, name="detail"),
 ]

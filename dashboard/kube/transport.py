@@ -112,9 +112,11 @@ class Transport:
         accept: str = "application/json",
         silence: float | None,
         longest: int | None = None,
+        patient: bool = False,
     ) -> AsyncIterator[AsyncGenerator[list[bytes], None]]:
         """A GET whose answer does not end soon: entered when it starts; gives the lines that came together, in lists.
 
+        ``patient``: it may start only when there is something to say, whenever that is, as a kubelet's logs do.
         ``longest`` is how much of a line is kept, in bytes (None: all): one byte more tells that it was cut.
         ``silence`` is the longest wait for the next bytes, in seconds (None: no limit); there is no limit
         in total. Raises Unavailable on silence and when the connection breaks. Ends quietly when the server
@@ -123,7 +125,7 @@ class Transport:
         path, asked = _target("GET", target, namespace, name, subresource, query)
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
         try:
-            async with asyncio.timeout(OPEN_SECONDS):
+            async with asyncio.timeout(None if patient else OPEN_SECONDS):
                 response = await self._open("GET", path, asked, query, None, "", accept, limits)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise explain(error, self._base, OPEN_SECONDS) from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from .logfeed import LogFeed, Position
     from .runtime import ClusterRuntime
 
 
@@ -52,6 +53,11 @@ class Screen(abc.ABC):
     @abc.abstractmethod
     def context(self) -> Mapping[str, Any]:
         """The part of its page that does not change while somebody looks (``s`` in the template)."""
+
+    def feed(self, position: Position, wake: Callable[[], None]) -> LogFeed | None:
+        """Lines that one socket follows beside the snapshots, from where its browser has them; it is the socket's to
+        close. The screen is prepared, and is reviewed, as for the snapshots."""
+        return None
 
     def open(self, changed: Any) -> None:  # noqa: B027 # most screens live from the cache alone
         """The first looker came. ``changed()`` asks for a new snapshot, for what the cache does not tell."""

@@ -25,6 +25,8 @@ RANK = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "done": 4}
 DEFAULT_SORT = {"events": "last-seen"}
 # A piece of a uid or digest, long enough to mean one.
 _CODE = re.compile("[0-9a-f:-]{6,}|sha256:[0-9a-f]*")
+# Cells that an address may ask for by the name of their column; a part of the text, in any case, is enough.
+MATCHED: Mapping[str, tuple[str, ...]] = {"events": ("type", "reason", "object")}
 CHIPS: Mapping[str, frozenset[str]] = {
     "need": frozenset({"bad"}),
     "look": frozenset({"warn"}),
@@ -52,6 +54,7 @@ class ListQuery:
     labels: str = ""
     sort: str = ""
     state: str = ""
+    match: tuple[tuple[str, str], ...] = ()  # column key, text
     page: int = 1
 
     @classmethod
@@ -76,6 +79,9 @@ class ListQuery:
             labels=params.get("labels", "").strip(),
             sort=sort,
             state=state,
+            match=tuple(
+                (key, text) for key in MATCHED.get(plural, ()) if (text := params.get(key, "").strip())
+            ),
             page=int(page),
         )
 
@@ -84,6 +90,7 @@ class ListQuery:
         new = replace(self, **changes)  # type: ignore[arg-type]
         pairs: list[tuple[str, str]] = [("namespace", namespace) for namespace in new.namespaces]
         pairs += [(key, getattr(new, key)) for key in ("q", "labels", "state", "sort") if getattr(new, key)]
+        pairs += new.match
         if new.page > 1:
             pairs.append(("page", str(new.page)))
         return f"?{urlencode(pairs)}" if pairs else ""
@@ -135,6 +142,7 @@ def listing(
             label_error, rows = str(error), []  # all of them would look like an answer
         else:
             rows = [row for row in rows if selector.matches(row.labels)]
+    rows = _matching(rows, query)
     by_state: Counter[str] = Counter(row.state for row in rows)
     counts = {chip: sum(by_state[state] for state in states) for chip, states in CHIPS.items()}
     if query.state:
@@ -157,6 +165,14 @@ def having(rows: list[Row], word: str) -> list[Row]:
     if _CODE.fullmatch(word):
         return [row for row in rows if word in row.search or word in row.codes]
     return [row for row in rows if word in row.search]
+
+
+def _matching(rows: list[Row], query: ListQuery) -> list[Row]:
+    columns = {column.key: column.order for column in KINDS[query.plural].columns}
+    for key, text in query.match:
+        at, wanted = columns[key], text.lower()
+        rows = [row for row in rows if wanted in row.cells[at].text.lower()]
+    return rows
 
 
 def _by_name(row: Row) -> tuple[str, str]:

@@ -1,20 +1,16 @@
-"""One object as the user may read it: its YAML without what must not be shown, and its containers' logs."""
+"""One object as the user may read it: its YAML without what must not be shown."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import yaml
 
-from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.kube.transport import Transport
 
-PODS = KINDS["pods"].gvr
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -58,9 +54,6 @@ def shown(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 
 HIDDEN = "(hidden)"
-# One pod must not fill this process: what is longer is cut, and says so.
-LINE_BYTES = 16 * 1024
-TAIL_BYTES = 2 * 1024 * 1024
 
 
 async def object_read(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> dict[str, Any]:
@@ -74,47 +67,3 @@ async def object_yaml(transport: Transport, kind: Kind[Any], namespace: str, nam
     """(resource version, YAML) of an object, safe to show."""
     found = await object_read(transport, kind, namespace, name)
     return str(found["metadata"].get("resourceVersion", "")), as_yaml(found)
-
-
-@dataclass(frozen=True)
-class LogRequest:
-    """Whose log: ``tail`` lines of a container's present run, or of the one before."""
-
-    namespace: str
-    pod: str
-    container: str
-    previous: bool = False
-    tail: int = 500
-
-
-async def log_lines(
-    transport: Transport, request: LogRequest, *, follow: bool = False, since: str = ""
-) -> AsyncGenerator[tuple[str, str]]:
-    """(time in RFC 3339, text) a line. With ``since`` (a time from here), only what is later than it.
-
-    Raises ClusterError: the kubelet's own words when it has no such log.
-    """
-    query = {"container": request.container, "timestamps": "true", "tailLines": str(request.tail)}
-    if not follow:
-        query["limitBytes"] = str(TAIL_BYTES)
-    if request.previous:
-        query["previous"] = "true"
-    if follow:
-        query["follow"] = "true"
-    if since:
-        query["sinceTime"] = since  # whole seconds only: what is repeated is dropped below
-    lines = transport.lines(
-        PODS,
-        namespace=request.namespace,
-        name=request.pod,
-        subresource="log",
-        query=query,
-        silence=None,  # a quiet application is no broken connection
-        longest=LINE_BYTES,
-    )
-    async with aclosing(lines):
-        async for line in lines:
-            cut = line[:LINE_BYTES].decode("utf-8", "replace").rstrip("\r\n")
-            at, _, text = (cut if len(line) <= LINE_BYTES else f"{cut}… (cut)").partition(" ")
-            if not since or at > since:
-                yield at, text

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from dashboard.kinds.base import Row
@@ -128,34 +127,3 @@ def nodes_and_pods(reader: Reader, requests: Requests, namespaces: Namespaces) -
         )
     found.sort(key=lambda each: (each.zone, each.row.name))
     return found
-
-
-def latest_events(
-    reader: Reader, namespaces: Namespaces, count: int, *, involved_uid: str = ""
-) -> Sequence[Any]:
-    """The latest Events, newest first: of some namespaces, or of one object."""
-    events = reader.cache.store("events").values(namespaces)
-    if involved_uid:
-        events = [event for event in events if event_about(event) == involved_uid]
-    return sorted(events, key=_moment, reverse=True)[:count]
-
-
-def event_about(event: Any) -> str:
-    return str(event.involved_object.uid)
-
-
-def _moment(event: Any) -> tuple[float, str]:
-    last: datetime | None = event_time(event)
-    return (last.timestamp() if last else 0.0), event.metadata.name
-
-
-def event_time(event: Any) -> datetime | None:
-    """When it last happened: the series' last, the last, the event's own or the creation time, as kubectl reads it."""
-    series = getattr(event, "series", None)
-    last: datetime | None = (
-        (series.last_observed_time if series else None)
-        or event.last_timestamp
-        or event.event_time
-        or event.metadata.creation_timestamp
-    )
-    return last

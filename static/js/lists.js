@@ -59,7 +59,7 @@ function follows(list, after) {
 // Removes rows. Nothing moves under the pointer: a row at or above it stays as a grey one where scrolling cannot make
 // up for it, until the pointer leaves the list or some seconds have passed.
 function takeAway(list, box, keys) {
-  const under = list.closest(".log") ? null : list.querySelector(":scope > :hover");
+  const under = list.querySelector(":scope > :hover");
   let room = box && scrollerOf(box).scrollTop;
   for (const key of keys) {
     const row = find(list, key);
@@ -147,8 +147,6 @@ const scrollerOf = (box) => (box.scrollHeight > box.clientHeight + 1 && getCompu
 // Remembers where a row is that must not move, and gives the function that puts it back there afterwards.
 function holdStill(list, box, leaving) {
   const scroller = scrollerOf(box);
-  if (box.hasAttribute("data-follow") && scroller.scrollTop + scroller.clientHeight >= scroller.scrollHeight - 40)
-    return () => (scroller.scrollTop = scroller.scrollHeight);
   let row = list.querySelector(":scope > :hover");
   if (!row && scroller.scrollTop > 0) {
     const edge = box.querySelector("thead")?.getBoundingClientRect().bottom ?? box.getBoundingClientRect().top;

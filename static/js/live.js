@@ -2,6 +2,7 @@
 // date. Whatever may have been missed, by sleep, a lost network or the page cache, is healed by looking anew.
 import { updateChart } from "./chartloader.js";
 import { applyList, applyValues, parse } from "./lists.js";
+import { position, receiveLines } from "./logloader.js";
 import { markSince } from "./since.js";
 import { morph } from "./morph.js";
 import { reload } from "./navigation.js";
@@ -77,7 +78,7 @@ function have() {
     if (part.parentElement.hasAttribute("data-list")) continue;
     (part.matches("[data-chart], [data-values]") ? charts : regions)[part.id] = part.dataset.h;
   }
-  return { lists, regions, charts };
+  return { lists, regions, charts, log: position() };
 }
 
 // Called on connect and after every navigation.
@@ -115,6 +116,8 @@ function receive(message) {
   }
   if (message.t === "frame") {
     if (message.view === view && !paused) apply(message);
+  } else if (message.t === "log") {
+    if (message.view === view && !paused) receiveLines(message);
   } else if (message.t === "reload") {
     if (message.view === view) askAnew(message.why);
   } else if (message.t === "bye" && message.why === "signed-out") signedOut();

@@ -34,7 +34,7 @@ export function go(url, { into = "main", history = "push", scroll = null } = {})
     target: `#${into}`,
     select: into === "main" ? "#page" : `#${into}`,
     swap: into === "main" ? "innerHTML" : "outerHTML",
-  });
+  })?.catch(() => {}); // one that gave way to another, or failed: htmx's events tell of that
 }
 
 export const reload = () => go(here(), { history: "none", scroll: Object.fromEntries(Object.entries(scrollers()).map(([name, element]) => [name, element?.scrollTop ?? 0])) });
@@ -154,7 +154,7 @@ function configRequest(event) {
     delete parameters[name];
     if (kept.has(name)) parameters[name] = kept.getAll(name);
   }
-  for (const name of ["q", "labels"]) if (!parameters[name]) delete parameters[name];
+  for (const name of Object.keys(parameters)) if (!parameters[name]) delete parameters[name];
 }
 
 const underWay = new Set();

@@ -50,7 +50,7 @@ function relative(time, at) {
 const formats = {
   time: { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" },
   date: { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" },
-  log: { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 },
+  log: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
 };
 const made = new Map();
 
@@ -60,9 +60,18 @@ function format(form) {
   return made.get(key);
 }
 
-function absolute(time) {
-  time.textContent = format(time.dataset.abs).format(new Date(time.dateTime));
+export function absolute(time) {
+  time.textContent = time.dataset.abs === "log" ? clock(time.dateTime) : format(time.dataset.abs).format(new Date(time.dateTime));
   due.set(time, Infinity);
+}
+
+// Lines of logs come by the hundred in one second: its words are made once.
+let second = { key: "", words: "" };
+function clock(at) {
+  const key = at.slice(0, 19) + inUtc();
+  if (second.key !== key) second = { key, words: format("log").format(new Date(at)) };
+  const [, fraction = ""] = /\.(\d{1,3})/.exec(at) ?? [];
+  return `${second.words}.${fraction.padEnd(3, "0")}`;
 }
 
 // Brings every time below `root` up to date that is new or due.

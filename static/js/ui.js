@@ -1,6 +1,7 @@
 // What the frame does by itself: menus, dialogs, keys, explanations, copying, settings of this browser.
 import { startColumns } from "./columns.js";
 import { parse } from "./lists.js";
+import { go } from "./navigation.js";
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -165,9 +166,16 @@ function nextRow(by) {
   return rows.length > 0;
 }
 
+// From a list: the logs of the row that has the focus.
+function logsOfRow() {
+  const link = document.activeElement?.closest("#page table[data-logs] tbody th a[href]");
+  if (link) go(`${new URL(link.href).pathname}logs/`);
+  return Boolean(link);
+}
+
 const KEYS = {
   "/": () => {
-    const field = $("#filter [name=q]");
+    const field = $("#filter [name=q], #log-find");
     field?.focus();
     field?.select();
     return Boolean(field);
@@ -177,7 +185,7 @@ const KEYS = {
   j: () => nextRow(1),
   k: () => nextRow(-1),
   y: () => press("#tab-yaml"),
-  l: () => press("#tab-logs"),
+  l: () => press("#tab-logs") || logsOfRow(),
   e: () => press("#tab-events"),
   s: () => press("#act-scale"),
 };
@@ -281,12 +289,6 @@ export function startUi() {
   document.addEventListener("change", ({ target }) => {
     const namespaces = target.closest("[data-namespaces]");
     if (namespaces) onNamespaces(namespaces, target);
-    const log = $(".log");
-    if (log && target.matches("[data-log-wrap]")) log.classList.toggle("nowrap", !target.checked);
-    if (log && target.matches("[data-log-follow]")) {
-      log.toggleAttribute("data-follow", target.checked);
-      if (target.checked) log.scrollTop = log.scrollHeight;
-    }
   });
   // What is not narrowed by stays out of the address.
   document.addEventListener("formdata", ({ target, formData }) => {
@@ -295,20 +297,13 @@ export function startUi() {
   // Other namespaces, the same filter: as it stands in the list's own fields, not as the page was loaded.
   document.addEventListener("formdata", ({ target, formData }) => {
     if (!target.matches("[data-namespaces]")) return;
-    for (const { name, value } of document.querySelectorAll("#filter [name=q], #filter [name=labels]")) if (value) formData.set(name, value);
+    for (const { name, value } of document.querySelectorAll("#filter input[name]:not([type=hidden])")) if (value) formData.set(name, value);
   });
   document.addEventListener("keydown", onKey);
-  document.addEventListener("page:shown", toLogEnd);
   document.addEventListener("page:shown", markField);
   document.addEventListener("page:moved", markField);
-  toLogEnd();
   startTips();
   startSettings();
   (window.requestIdleCallback ?? setTimeout)(loadPalette);
   startColumns();
-}
-
-function toLogEnd() {
-  const log = $(".log[data-follow]");
-  if (log) log.scrollTop = log.scrollHeight;
 }

@@ -1,7 +1,7 @@
 """An API server on 127.0.0.1 that does what a test tells it: lists in chunks, watches, and every fault on demand.
 
 It keeps objects of any resource with a revision counter and a history, as etcd does, so that a test can ask at the
-end whether a copy equals the server's state. It knows only what lists, watches and access reviews need.
+end whether a copy equals the server's state. It knows only what lists, watches, logs and access reviews need.
 """
 
 from __future__ import annotations
@@ -73,6 +73,67 @@ def failure(code: int, reason: str, message: str = "", *, headers: dict[str, str
     return answer
 
 
+def stamp(second: float) -> str:
+    """A moment of the year 2026 as a kubelet writes it: RFC 3339 with nanoseconds."""
+    return f"2026-01-01T00:{int(second) // 60:02}:{int(second) % 60:02}.{round(second % 1 * 1e9):09}Z"
+
+
+class Log:
+    """A container's log at its kubelet: written by the test, read as ``kubectl logs`` would read it."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[float, str]] = []
+        self.opened: list[dict[str, str]] = []  # the query of each reading
+        self._more = asyncio.Event()
+        self._cut = False
+
+    def write(self, second: float, *texts: str) -> None:
+        """Lines of one moment."""
+        self.lines += [(second, text) for text in texts]
+        self._wake()
+
+    def rotate(self) -> None:
+        """What was written is not kept any more."""
+        self.lines.clear()
+
+    def cut(self) -> None:
+        """Breaks the readings under way in their middle."""
+        self._cut = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._more.set()
+        self._more = asyncio.Event()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        self._cut = False
+        self.opened.append(dict(request.query))
+        response = web.StreamResponse()
+        since = request.query.get("sinceTime", "")
+        shown = [line for line in self.lines if stamp(line[0]) >= since.replace("Z", "")]
+        shown = shown[-int(request.query.get("tailLines", 1_000_000)) :]
+        at = len(self.lines)
+        await self._send(request, response, shown)
+        while request.query.get("follow") and not self._cut:
+            more = self._more
+            if len(self.lines) == at:
+                await more.wait()
+            new, at = self.lines[at:], len(self.lines)
+            await self._send(request, response, new)
+        if self._cut and request.transport is not None:
+            request.transport.abort()
+        return response
+
+    async def _send(
+        self, request: web.Request, response: web.StreamResponse, lines: list[tuple[float, str]]
+    ) -> None:
+        """As a kubelet: not even the head of the answer before there is a line, unless the log ends."""
+        if lines or not request.query.get("follow"):
+            if not response.prepared:
+                await response.prepare(request)
+            await response.write("".join(f"{stamp(second)} {text}\n" for second, text in lines).encode())
+
+
 @dataclass(slots=True)
 class Recorded:
     """A request that arrived."""
@@ -100,6 +161,7 @@ class ScriptedServer:
         self.list_answers: deque[Answer] = deque()
         self.watch_answers: deque[Answer] = deque()
         self.paths: dict[str, Answer] = {}  # whole answers, by the beginning of a path
+        self.logs: dict[str, Answer] = {}  # by "<pod>/<container>", for as long as it is there
         self.tokens: set[str] | None = None  # None: nobody has to sign in
         # (plural, namespace or "" for the cluster) that are refused; "*" stands for every namespace.
         self.refused: set[tuple[str, str]] = set()
@@ -268,6 +330,9 @@ class ScriptedServer:
         for beginning, answer in self.paths.items():
             if request.path.startswith(beginning):
                 return await answer(request)
+        if log := re.fullmatch(r"/api/v1/namespaces/[^/]+/pods/([^/]+)/log", request.path):
+            missing = failure(404, "NotFound", f'pods "{log[1]}" not found')
+            return await self.logs.get(f"{log[1]}/{query['container']}", missing)(request)
         match = re.fullmatch(r"/api/v1(?:/namespaces/([^/]+))?/([^/]+)", request.path)
         if match is None:
             return web.json_response(status_body(404, "NotFound", "not found"), status=404)

@@ -146,6 +146,7 @@ TEXT_PAIRS = [
     ("ink", "warn-bg"),
     ("add", "add-bg"),
     ("prod", "prod-bg"),
+    *product((f"src-{number}" for number in range(10)), ("surface", "hover")),
     ("prod", "surface"),
 ]
 # Shapes and edges of controls: 3:1.
@@ -186,7 +187,15 @@ def test_the_style_sheet_names_only_tokens_that_exist() -> None:
     assert set(re.findall(r"var\(--([a-z0-9-]+)\)", CSS)) <= set(re.findall(r"--([a-z0-9-]+):", CSS))
 
 
-LATER = ("charts.js", "map.js", "palette.js", "places.js", "finder.js")  # loaded where they are needed
+LATER = {
+    "charts.js",
+    "map.js",
+    "palette.js",
+    "places.js",
+    "finder.js",
+    "logs.js",
+    "logfind.js",
+}  # loaded where they are needed
 
 
 def test_the_first_page_without_charts_is_light() -> None:

@@ -8,29 +8,31 @@ from typing import Any
 from dashboard import render
 from dashboard.kinds import by_kind
 from dashboard.live.runtime import ClusterRuntime
-from dashboard.queries.overview import event_time
+from dashboard.queries.events import EventGroup
 
 from .common import iso, object_url
 
 
-def event_rows(runtime: ClusterRuntime, events: Sequence[Any]) -> Mapping[str, render.Part]:
+def event_rows(runtime: ClusterRuntime, groups: Sequence[EventGroup]) -> Mapping[str, render.Part]:
     """The rows of an ``events`` list, in the order given."""
-    rows = [_event(runtime, event) for event in events]
+    rows = [_event(runtime, group) for group in groups]
     return {row["id"]: render.partial("event", row) for row in rows}
 
 
-def _event(runtime: ClusterRuntime, event: Any) -> dict[str, Any]:
+def _event(runtime: ClusterRuntime, group: EventGroup) -> dict[str, Any]:
+    event = group.latest
     about = event.involved_object
     kind = by_kind(about.kind)
-    series = getattr(event, "series", None)
     return {
-        "id": f"event-{event.metadata.uid}",
+        "id": group.id,
         "state": "warn" if event.type == "Warning" else "ok",
         "type": event.type,
         "reason": event.reason,
         "object": f"{about.kind} {about.name}".strip(),
         "url": object_url(runtime, kind.plural, about.namespace, about.name) if kind and about.name else "",
         "message": event.message.strip(),
-        "since": iso(event_time(event)),
-        "count": (series.count if series else 0) or event.count or 1,
+        "reporter": event.reporter,
+        "since": iso(group.last),
+        "first": iso(group.first),
+        "count": group.count,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
@@ -19,13 +20,16 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import (
     DEFAULT_SORT,
+    MATCHED,
     MEASURED,
     Listing,
     ListQuery,
+    cell,
     listing,
     measured_columns,
     shown_columns,
 )
+from dashboard.queries.logs import KINDS_WITH_LOGS
 from dashboard.queries.reader import JUDGED_BY
 
 from .common import fresh_part, list_url, listed, rights_key, row_part, unreachable
@@ -181,7 +185,10 @@ class ListScreen(Screen):
                 "state": "no-match",
                 "title": f"None of {found.in_scope} {title} match",
                 "text": "The filter leaves nothing.",
-                "next": {"text": "Clear the filters", "url": self._url(q="", labels="", state="", page=1)},
+                "next": {
+                    "text": "Clear the filters",
+                    "url": self._url(q="", labels="", state="", match=(), page=1),
+                },
             }
         if found.total == 0:
             where = "in the chosen namespaces" if self.query.namespaces else "in this cluster"
@@ -230,6 +237,7 @@ class ListScreen(Screen):
                 "singular": self.kind.singular,
                 "explain": self.kind.explain,
                 "namespaced": self.kind.gvr.namespaced,
+                "has_logs": self.kind.plural in KINDS_WITH_LOGS,
             },
             "columns": [
                 {
@@ -249,6 +257,7 @@ class ListScreen(Screen):
             "q": self.query.q,
             "labels": self.query.labels,
             "label_error": self.label_error,
+            "matches": self._matches(),
             "keep": [("namespace", namespace) for namespace in self.query.namespaces]
             + [
                 (key, value)
@@ -267,6 +276,25 @@ class ListScreen(Screen):
             first, second = second, first
         return second if sort == first else first
 
+    def _matches(self) -> list[dict[str, Any]]:
+        """The fields that ask for one column's text, each with what is most often in it."""
+        if not (keys := MATCHED.get(self.kind.plural)):
+            return []
+        given = dict(self.query.match)
+        rows = self.listing(page_size=None).rows
+        columns = {column.key: column for column in self.columns}
+        return [
+            {
+                "key": key,
+                "title": columns[key].title,
+                "value": given.get(key, ""),
+                "options": [
+                    text for text, _ in Counter(cell(row, columns[key]).text for row in rows).most_common(50)
+                ],
+            }
+            for key in keys
+        ]
+
     def _export_url(self, form: str) -> str:
         url = self._url(page=1)
         return f"{url}{'&' if '?' in url else '?'}format={form}"
@@ -277,6 +305,8 @@ class ListScreen(Screen):
         Namespace and labels come from the address, which anybody may have written: they are quoted.
         """
         labels = ["-l", self.query.labels] if self.query.labels else []
+        if (kind := dict(self.query.match).get("type")) in ("Normal", "Warning"):
+            labels.append(f"--field-selector=type={kind}")
         wheres: list[list[str]] = [[]]
         if self.kind.gvr.namespaced:
             # kubectl takes one namespace or all of them.

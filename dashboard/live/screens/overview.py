@@ -20,7 +20,8 @@ from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.usage import ALL_NODES
 from dashboard.queries.access import Visible
-from dashboard.queries.overview import SQUARES, NodePods, Requests, latest_events, nodes_and_pods
+from dashboard.queries.events import latest_events
+from dashboard.queries.overview import SQUARES, NodePods, Requests, nodes_and_pods
 from dashboard.queries.reader import Namespaces
 from dashboard.queries.seen import Seen
 from dashboard.queries.usage import UsageRights, usage_rights

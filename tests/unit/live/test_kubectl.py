@@ -18,7 +18,7 @@ HOSTILE = ["x; rm -rf ~", "$(id)", "`id`", "a'b", 'a"b', "x\nid", "--kubeconfig=
 
 
 def listed(namespaces: list[str], labels: str) -> str:
-    query = SimpleNamespace(namespaces=namespaces, labels=labels)
+    query = SimpleNamespace(namespaces=namespaces, labels=labels, match=())
     screen: Any = SimpleNamespace(query=query, kind=KINDS["pods"])
     return ListScreen._kubectl(screen)
 
@@ -31,6 +31,46 @@ def test_a_list_quotes_namespace_and_labels(text: str) -> None:
 
 def test_a_list_of_all_namespaces() -> None:
     assert listed([], "") == "kubectl get pods -A -o wide"
+
+
+LOGS = [
+    ("pods", "", "logs web -n shop --all-containers --prefix --max-log-requests=20 --tail=500 --follow"),
+    ("pods", "container=app&previous=1", "logs web -n shop -c app --tail=500 --previous"),
+    (
+        "deployments",
+        "since=1d&tail=10",
+        "logs deployment/web --all-pods -n shop --all-containers --prefix --max-log-requests=20 --tail=10 "
+        "--since=86400s --follow",
+    ),
+    ("statefulsets", "pod=web-0&container=app", "logs web-0 -n shop -c app --tail=100 --follow"),
+    (
+        "services",
+        "container=app",
+        "logs service/web --all-pods -n shop -c app --max-log-requests=20 --tail=100 --follow",
+    ),
+]
+
+
+@pytest.mark.parametrize(("plural", "query", "command"), LOGS)
+def test_logs_are_shown_by_kubectl_too(
+    plural: str, query: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime: Any = SimpleNamespace()
+    screen = DetailScreen(runtime, QueryDict(query), plural, "shop", "web", "logs")
+    monkeypatch.setattr(type(screen.tab), "pods", lambda tab: [])
+    assert screen.tab.command_line() == f"kubectl {command}"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_logs_are_searched_for_is_quoted(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime: Any = SimpleNamespace()
+    query = QueryDict(mutable=True)
+    query["q"], query["pod"], query["container"] = text, text, text
+    screen = DetailScreen(runtime, query, "deployments", "shop", "web", "logs")
+    monkeypatch.setattr(type(screen.tab), "pods", lambda tab: [])
+    words = shlex.split(screen.tab.command_line())
+    assert words == ["kubectl", "logs", text, "-n", "shop", "-c", text, "--tail=20000", "--follow", "|", "grep",
+                     "-iF", "--", text]  # fmt: skip
 
 
 @pytest.mark.parametrize("tab", sorted(set(TABS) - {"logs"}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from django.http import QueryDict
 
@@ -158,3 +159,37 @@ def test_a_rows_hash_leaves_out_what_is_measured() -> None:
     ]
     assert parts[0].hash == parts[1].hash
     assert '<td data-col="cpu" class="num" data-quiet>1m</td>' in parts[0].html
+
+
+def event(name: str, kind: str, reason: str, target: str) -> Row:
+    """A row of an Event: last seen, type, reason, object, …"""
+    texts = ["", kind, reason, target, "", "", "", "", "1", name]
+    return msgspec.structs.replace(row(name), cells=tuple(Cell(text) for text in texts), sort=(0.0,) * 10)
+
+
+EVENTS = Rows(
+    event("a", "Warning", "BackOff", "pod/web-1"),
+    event("b", "Normal", "Started", "pod/web-1"),
+    event("c", "Warning", "FailedMount", "pod/db-0"),
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("type=warning", ["a", "c"]),
+        ("type=Warning&object=pod/web", ["a"]),
+        ("reason=start", ["b"]),
+        ("object=node", []),
+    ],
+)
+def test_events_are_narrowed_by_type_reason_and_object(query: str, expected: list[str]) -> None:
+    read = ListQuery.read("events", QueryDict(query))
+    found = listing(EVENTS, read, None)  # type: ignore[arg-type]
+    assert sorted(each.name for each in found.rows) == expected
+    assert found.in_scope == 3
+    assert ListQuery.read("events", QueryDict(read.url_query()[1:])) == read
+
+
+def test_other_kinds_have_no_such_fields() -> None:
+    assert ListQuery.read("pods", QueryDict("type=Warning")).match == ()

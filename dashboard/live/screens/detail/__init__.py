@@ -4,7 +4,8 @@
 - A new tab: a module here, a template in ``templates/tabs/``, a line in ``tabs.py``.
 """
 
+from .logs import LogsTab
 from .screen import DetailScreen
 from .tabs import TABS
 
-__all__ = ["TABS", "DetailScreen"]
+__all__ = ["TABS", "DetailScreen", "LogsTab"]

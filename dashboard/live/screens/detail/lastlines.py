@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from dashboard.errors import ClusterError
 from dashboard.insight.finding import LogWish
 from dashboard.live.screens.problems import Line
-from dashboard.queries.objects import LogRequest, log_lines
+from dashboard.queries.logs import open_log, styled
 
 if TYPE_CHECKING:
     from dashboard.live.runtime import ClusterRuntime
 
 LINES = 10
+LINE_BYTES = 2048  # of one line
 WISHES = 2  # logs of one page
 SECONDS = 2.0  # a page does not wait longer for a kubelet
 
@@ -29,9 +30,16 @@ async def last_lines(runtime: ClusterRuntime, wishes: Iterable[LogWish]) -> Mapp
 
 async def _lines(runtime: ClusterRuntime, wish: LogWish) -> Sequence[Line]:
     found: list[Line] = []
-    request = LogRequest(wish.namespace, wish.pod, wish.container, wish.previous, LINES)
+    query = {"tailLines": str(LINES)} | ({"previous": "true"} if wish.previous else {})
+    opened = open_log(runtime.transport, wish.namespace, wish.pod, wish.container, query)
     with suppress(ClusterError, TimeoutError):
-        async with asyncio.timeout(SECONDS):
-            async with aclosing(log_lines(runtime.transport, request)) as lines:
-                found += [line async for line in lines]
+        async with asyncio.timeout(SECONDS), opened as batches, aclosing(batches):
+            async for batch in batches:
+                found += map(_line, batch)
     return found
+
+
+def _line(raw: bytes) -> Line:
+    at, _, text = raw[:LINE_BYTES].decode("utf-8", "replace").rstrip("\r\n").partition(" ")
+    cut = "… (cut)" if len(raw) > LINE_BYTES else ""
+    return at, styled(text)[0] + cut

@@ -1,27 +1,31 @@
-"""The tail of one container's log, followed while somebody looks."""
+"""The logs of a pod, or of every pod of a workload or behind a Service. The lines come by a feed of their own."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Hashable, Mapping
-from contextlib import aclosing, suppress
+import shlex
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.urls import reverse
+
 from dashboard import render
-from dashboard.errors import BadInput, ClusterError
+from dashboard.errors import Forbidden
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind
+from dashboard.kube.access import allowed
+from dashboard.live.logfeed import STREAMS, LogFeed, Position
 from dashboard.live.screens.common import object_url
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.lists import RANK
-from dashboard.queries.objects import LogRequest, log_lines
+from dashboard.queries.logs import KINDS_WITH_LOGS, SEARCHED, TAILS, LogOptions, Target, targets
+from dashboard.queries.relations import owners, pods_of
 
 from .piece import Tab
 
 if TYPE_CHECKING:
     from .screen import DetailScreen
 
-LOG_LINES = 500
+PODS = KINDS["pods"].gvr
+TAIL = {"pods": 500}  # of a workload's containers less each: there are many
 
 
 class LogsTab(Tab):
@@ -29,142 +33,192 @@ class LogsTab(Tab):
     title = "Logs"
     shortcut = "l"
     template = "tabs/logs.html"
+    plurals = frozenset({"pods"})
 
     def __init__(self, screen: DetailScreen) -> None:
         super().__init__(screen)
-        self.previous = screen.params.get("previous") == "1"
-        self.chosen = screen.params.get("container", "")
-        self.lines: deque[tuple[int, str, str]] = deque(maxlen=LOG_LINES)
-        self.count = 0
-        self.trouble = ""
-        self.read_once = False
-        self._task: asyncio.Task[None] | None = None
+        self.options = LogOptions.read(screen.params, TAIL.get(screen.kind.plural, 100))
 
     @classmethod
     def fits(cls, kind: Kind[Any]) -> bool:
-        return kind.plural == "pods"
+        return kind.plural in KINDS_WITH_LOGS
+
+    @classmethod
+    def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
+        return cls.plurals | ({"replicasets"} if kind.plural == "deployments" else set())
 
     @property
     def key(self) -> Hashable:
-        return self.chosen, self.previous
-
-    def _detail(self) -> Detail:
-        return self.screen.kind.detail(self.screen.newest())
-
-    @property
-    def container(self) -> str:
-        """The chosen container, or the one a person most likely wants: the first that is not fine, else the first."""
-        containers = self._detail().containers
-        if self.chosen:
-            return self.chosen
-        worst = sorted(
-            containers, key=lambda each: (each.kind == "init" and each.state == "done", RANK[each.state])
-        )
-        return str(worst[0].name) if worst else ""
-
-    def request(self) -> LogRequest:
-        names = [each.name for each in self._detail().containers]
-        if self.chosen and self.chosen not in names:
-            raise BadInput(
-                f"This pod has no container {self.chosen!r}: it has {', '.join(names)}.", field="container"
-            )
-        return LogRequest(
-            namespace=self.screen.namespace,
-            pod=self.screen.name,
-            container=self.container,
-            previous=self.previous,
-            tail=LOG_LINES,
-        )
+        return self.options
 
     async def prepare(self) -> None:
-        """The right, each time (an open log goes on at the API server when it is taken away), and the tail, once: a
-        follower then goes on from there."""
-        await self.screen.require("get", "log")
-        if self.read_once:
-            return
-        self.read_once = True
-        self.request()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                await self._consume(follow=False)
+        """The rights, each time: an open log goes on at the API server when they are taken away."""
+        screen = self.screen
+        seen = screen.visible["pods"]
+        if seen.denied is not None:
+            raise seen.denied
+        if seen.namespaces is not None and screen.namespace not in seen.namespaces:
+            raise Forbidden(
+                "You may not list the pods here.", verb="list", resource="pods", namespace=screen.namespace
+            )
+        decision = await allowed(
+            screen.runtime.transport,
+            "get",
+            PODS,
+            namespace=screen.namespace,
+            name=screen.name if screen.kind.plural == "pods" else None,
+            subresource="log",
+        )
+        if not decision.allowed:
+            raise Forbidden(
+                "You may not read the logs of pods here.",
+                verb="get",
+                resource="pods/log",
+                namespace=screen.namespace,
+            )
 
-    async def _consume(self, *, follow: bool) -> None:
-        after = self.lines[-1][1] if self.lines else ""
-        try:
-            lines = log_lines(self.screen.runtime.transport, self.request(), follow=follow, since=after)
-            async with aclosing(lines):
-                async for at, text in lines:
-                    self.count += 1
-                    self.lines.append((self.count, at, text))
-                    self.trouble = ""
-                    if follow and self.changed:
-                        self.changed()
-        except ClusterError as error:
-            self.trouble = error.message
+    # ---- The lines
 
-    def open(self, changed: Callable[[], None]) -> None:
-        super().open(changed)
-        if not self.previous:
-            self._task = asyncio.create_task(self._keep_following())
+    def pods(self) -> Sequence[Any]:
+        """The object's pods as they are now."""
+        screen = self.screen
+        if screen.kind.plural == "pods":
+            pod = screen.runtime.reader.get("pods", screen.namespace, screen.name)
+            return [] if pod is None else [pod]
+        return pods_of(screen.runtime.reader, screen.kind.plural, screen.newest())
 
-    async def _keep_following(self) -> None:
-        while True:
-            await self._consume(follow=True)
-            if self.changed:
-                self.changed()
-            # The container ended or is not there yet: its next run has a log of its own.
-            await asyncio.sleep(3)
+    def targets(self) -> list[Target]:
+        """The containers whose logs are shown."""
+        found = targets(self.pods(), self.options.pods, self.options.containers)
+        return [each for each in found if each.previous] if self.options.previous else found
 
-    def close(self) -> None:
-        super().close()
-        if self._task is not None:
-            self._task.cancel()
+    def feed(self, position: Position, wake: Callable[[], None]) -> LogFeed | None:
+        if self.options.wrong[0]:
+            return None
+        runtime = self.screen.runtime
+        feed = LogFeed(
+            runtime.transport,
+            self.screen.namespace,
+            self.options,
+            pods=self.pods,
+            wake=wake,
+            position=position,
+            url_of=self._url_of,
+        )
+        feed.on_close(runtime.subscribe(self.screen.plurals, feed.pods_changed, feed.pods_changed))
+        return feed
+
+    def _url_of(self, target: Target) -> str:
+        """This page with one container alone, or with all again."""
+        if (self.options.pods, self.options.containers) == ((target.pod,), (target.container,)):
+            return self._url(pods=(), containers=())
+        return self._url(pods=(target.pod,), containers=(target.container,))
+
+    def _url(self, **changes: Any) -> str:
+        screen = self.screen
+        url = object_url(screen.runtime, screen.kind.plural, screen.namespace, screen.name, "logs")
+        return url + self.options.url_query(**changes)
+
+    # ---- Around them
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        lines = {
-            f"log-{number}": render.partial("log_line", {"id": f"log-{number}", "time": at, "text": text})
-            for number, at, text in self.lines
-        }
-        return Snapshot(regions={"log-state": render.region("log_state", self.state())}, lists={"log": lines})
+        return Snapshot(regions={"log-choice": render.region("log_choice", self._choice())})
 
-    def state(self) -> dict[str, Any]:
-        if self.trouble:
-            return {"state": "none", "text": self.trouble}
-        if not self.lines:
-            return {"state": "waiting", "text": f"Container {self.container} has written nothing yet."}
-        if len(self.lines) == LOG_LINES:
-            return {"state": "", "text": f"The latest {LOG_LINES} lines."}
-        return {"state": "", "text": ""}
-
-    def _url(self, container: str, *, previous: bool) -> str:
-        url = object_url(self.screen.runtime, "pods", self.screen.namespace, self.screen.name, "logs")
-        return f"{url}?container={container}{'&previous=1' if previous else ''}"
-
-    def context(self) -> Mapping[str, Any]:
-        chosen = self.container
-        containers = self._detail().containers
-        current = next((each for each in containers if each.name == chosen), None)
-        previous = self._url(chosen, previous=True) if current and current.previous else ""
+    def _choice(self) -> dict[str, Any]:
+        """The pods and containers to choose from: those that are here, and those that were chosen."""
+        every = targets(self.pods())
+        options = self.options
+        pods = sorted({*(each.pod for each in every), *options.pods})
+        containers = dict.fromkeys([*(each.container for each in every), *options.containers])
+        kinds = {each.container: each.kind for each in every}
         return {
+            "pods": [{"name": name, "chosen": name in options.pods} for name in pods],
             "containers": [
                 {
-                    "name": each.name,
-                    "word": "" if each.kind == "container" else each.kind,
-                    "url": self._url(each.name, previous=False),
-                    "current": each.name == chosen,
+                    "name": name,
+                    "word": "" if kinds.get(name, "container") == "container" else kinds[name],
+                    "chosen": name in options.containers,
                 }
-                for each in containers
+                for name in containers
             ],
-            "previous": {
-                "url": self._url(chosen, previous=False) if self.previous else previous,
-                "current": self.previous,
-            }
-            if previous or self.previous
-            else None,
+            "pods_summary": _summary(options.pods, len(pods)),
+            "containers_summary": _summary(options.containers, len(containers)),
         }
 
+    def context(self) -> Mapping[str, Any]:
+        options, screen = self.options, self.screen
+        arguments = [screen.runtime.cluster.slug, screen.kind.plural, screen.namespace, screen.name]
+        query = options.url_query()
+        return {
+            "log": {
+                "path": self._url().partition("?")[0],
+                "since": options.since,
+                "tail": options.tail,
+                "tails": sorted({*TAILS, options.tail}),
+                "q": options.q,
+                "searched": f"{SEARCHED:,}",
+                "previous": options.previous,
+                "wrong_field": options.wrong[0],
+                "wrong": options.wrong[1],
+                "download": reverse("log_download", args=arguments) + query,
+                "line": reverse("log_line", args=arguments),
+                "owner": self._owner(),
+            }
+        }
+
+    def _owner(self) -> dict[str, str] | None:
+        """The workload of a pod: its logs go on when the pod is gone."""
+        screen = self.screen
+        if screen.kind.plural != "pods":
+            return None
+        above = [
+            ref for ref in owners(screen.runtime.reader, screen.newest()) if ref.plural in KINDS_WITH_LOGS
+        ]
+        if not above:
+            return None
+        url = object_url(screen.runtime, above[0].plural, screen.namespace, above[0].name, "logs")
+        return {"url": url, "text": f"{above[0].kind} {above[0].name}"}
+
     def kubectl(self) -> list[str]:
+        return self._commands()[0]
+
+    def _commands(self) -> list[list[str]]:
+        """One; several, where kubectl can name only one pod or container at a time."""
+        options, screen = self.options, self.screen
+        if screen.kind.plural == "pods" or options.pods:
+            wheres = [[name] for name in (options.pods or (screen.name,))]
+        else:
+            wheres = [[f"{screen.kind.singular.lower()}/{screen.name}", "--all-pods"]]
+        containers = options.containers
+        if not containers and screen.kind.plural == "pods" and len(found := targets(self.pods())) == 1:
+            containers = (found[0].container,)
+        whiches = [["-c", name] for name in containers] or [["--all-containers", "--prefix"]]
+        several = [] if options.previous else [f"--max-log-requests={STREAMS}"]
         return [
-            "logs", self.screen.name, *self.screen.kubectl_namespace, "-c", self.container,
-            f"--tail={LOG_LINES}", *(["--previous"] if self.previous else ["--follow"]),
-        ]  # fmt: skip
+            [
+                "logs",
+                *where,
+                *screen.kubectl_namespace,
+                *which,
+                *(several if "--all-pods" in where or "--prefix" in which else []),
+                *options.kubectl(),
+            ]
+            for where in wheres
+            for which in whiches
+        ]
+
+    def command_line(self) -> str:
+        """All of it as a shell takes it; what is only searched for is grep's, as everywhere."""
+        follows = not self.options.previous
+        lines = [shlex.join(["kubectl", *words]) for words in self._commands()]
+        line = (" & " if follows else "; ").join(lines)
+        if not self.options.q:
+            return line
+        grep = shlex.join(["grep", "-iF", "--", self.options.q])
+        return f"({line}) | {grep}" if len(lines) > 1 else f"{line} | {grep}"
+
+
+def _summary(chosen: Sequence[str], total: int) -> str:
+    if not chosen:
+        return f"All {total}" if total != 1 else "1"
+    return chosen[0] if len(chosen) == 1 else f"{len(chosen)} of {total}"

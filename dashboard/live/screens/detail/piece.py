@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,8 @@ from dashboard.kinds.base import Detail, Kind
 from dashboard.live.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from dashboard.live.logfeed import LogFeed, Position
+
     from .screen import DetailScreen
 
 
@@ -80,9 +83,17 @@ class Tab(Piece):
     template: ClassVar[str]
     shortcut: ClassVar[str] = ""
 
+    def feed(self, position: Position, wake: Callable[[], None]) -> LogFeed | None:
+        """See ``Screen.feed``."""
+        return None
+
     @abc.abstractmethod
     def kubectl(self) -> list[str]:
         """The words of the command that tells the same."""
+
+    def command_line(self) -> str:
+        """The command as a shell takes it."""
+        return shlex.join(["kubectl", *self.kubectl()])
 
 
 class Rereading:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from dashboard.errors import Forbidden, NotFound
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Row
 from dashboard.kube.access import allowed
+from dashboard.live.logfeed import LogFeed, Position
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.screens.common import fresh_part, iso, list_url, object_url, rights_key, visibility
@@ -162,6 +162,9 @@ class DetailScreen(Screen):
             else None,
         }
 
+    def feed(self, position: Position, wake: Callable[[], None]) -> LogFeed | None:
+        return self.tab.feed(position, wake)
+
     def open(self, changed: Callable[[], None]) -> None:
         self.tab.open(changed)
 
@@ -201,7 +204,7 @@ class DetailScreen(Screen):
                 if tab.fits(self.kind)
             ],
             "url": self.url,
-            "kubectl": shlex.join(["kubectl", *self.tab.kubectl()]),
+            "kubectl": self.tab.command_line(),
             **self.tab.context(),
         }
 

@@ -1,0 +1,79 @@
+"""Events that say the same are one, with their count and their first and last time."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from dashboard.queries.events import events_of, grouped, latest_events
+from tests.unit.insight.world import World, ago
+
+WORLD = World()
+
+
+def event(
+    name: str, *, uid: str = "u1", count: int = 1, first: float = 60, last: float = 60, **more: Any
+) -> Any:
+    """An Event about a pod; ``first`` and ``last`` in minutes ago."""
+    about = {"kind": "Pod", "namespace": "shop", "name": "web-1", "uid": uid}
+    manifest = {
+        "metadata": {"name": name, "namespace": "shop"},
+        "involvedObject": about | more.pop("about", {}),
+        "type": "Warning",
+        "reason": "BackOff",
+        "message": "Back-off restarting",
+        "count": count,
+        "firstTimestamp": ago(minutes=first),
+        "lastTimestamp": ago(minutes=last),
+    }
+    return WORLD.add("events", manifest | more)
+
+
+def test_the_same_about_the_same_is_one_with_all_its_counts() -> None:
+    one = event("a", count=3, first=50, last=30)
+    two = event("b", count=4, first=20, last=5)
+    (group,) = grouped([one, two])
+    assert (group.latest, group.count) == (two, 7)
+    assert (group.first, group.last) == (one.first_timestamp, two.last_timestamp)
+
+
+def test_another_object_reason_type_or_message_is_another() -> None:
+    others = [
+        event("a"),
+        event("b", uid="u2"),
+        event("c", reason="Pulled"),
+        event("d", type="Normal"),
+        event("e", message="else"),
+        event("f", about={"fieldPath": "spec.containers{app}"}),
+    ]
+    assert len(grouped(others)) == 6
+
+
+def test_the_latest_comes_first_and_keeps_its_place_on_the_page() -> None:
+    old, new = event("a", message="old", last=40), event("b", message="new", last=10)
+    groups = grouped([old, new])
+    assert [group.latest for group in groups] == [new, old]
+    again = event("c", message="old", last=1)
+    after = grouped([old, new, again])
+    assert after[0].id == groups[1].id, "the same row, moved up"
+
+
+def test_a_series_counts_and_tells_its_last_time() -> None:
+    found = event("a", count=0, first=60, last=60, series={"count": 9, "lastObservedTime": ago(minutes=2)})
+    (group,) = grouped([found])
+    assert group.count == 9
+    assert group.last == found.series.last_observed_time
+
+
+def reader_of(*events: Any) -> Any:
+    store = SimpleNamespace(values=lambda namespaces: events)
+    return SimpleNamespace(cache=SimpleNamespace(store=lambda plural: store))
+
+
+def test_an_objects_events_are_those_with_its_uid_or_without_any_and_its_name() -> None:
+    mine, other = event("a"), event("b", uid="u2")
+    nameless = event("c", uid="", reason="Scheduled")
+    reader = reader_of(mine, other, nameless)
+    found = events_of(reader, None, {"u1"}, {("Pod", "shop", "web-1")})
+    assert {group.latest.metadata.name for group in found} == {"a", "c"}
+    assert len(latest_events(reader, None, 2)) == 2

@@ -1,0 +1,394 @@
+"""Logs: their times, colours, merging, bounds and names."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard import errors
+from dashboard.queries.logs import (
+    Backlog,
+    Line,
+    LogOptions,
+    Mark,
+    Reading,
+    Stamps,
+    Target,
+    explain,
+    labels,
+    since_time,
+    styled,
+    targets,
+)
+from dashboard.queries.logs import backlog as backlog_module
+from dashboard.queries.logs.targets import short_names
+from tests.unit.insight.world import World, pod
+
+# Times
+
+
+@pytest.mark.parametrize(
+    ("stamp", "nanoseconds"),
+    [
+        (b"1970-01-01T00:00:01Z", 1_000_000_000),
+        (b"1970-01-01T00:00:01.5Z", 1_500_000_000),
+        (b"1970-01-01T00:00:01.000000001Z", 1_000_000_001),
+        (b"1970-01-01T02:00:01.25+02:00", 1_250_000_000),
+        (b"1969-12-31T23:00:01-01:00", 1_000_000_000),
+        (b"1970-01-01T00:00:01", None),
+        (b"unable", None),
+        (b"", None),
+        (b"1970-01-01T00:00:01.xZ", None),
+        (b"1970-99-01T00:00:01Z", None),
+    ],
+)
+def test_a_moment_is_read_to_the_nanosecond(stamp: bytes, nanoseconds: int | None) -> None:
+    assert Stamps().nanoseconds(stamp) == nanoseconds
+
+
+def test_moments_order_as_texts_would_not() -> None:
+    stamps = Stamps()
+    earlier, later = b"2026-01-01T00:00:00Z", b"2026-01-01T00:00:00.5Z"
+    assert earlier > later
+    assert (stamps.nanoseconds(earlier) or 0) < (stamps.nanoseconds(later) or 0)
+
+
+def test_a_log_is_asked_for_from_the_second_of_its_last_line() -> None:
+    moment = Stamps().nanoseconds(b"2026-01-31T10:00:07.999999999Z")
+    assert moment is not None
+    assert since_time(moment) == "2026-01-31T10:00:07Z"
+
+
+# Colours
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "spans"),
+    [
+        ("nothing", "nothing", ()),
+        ("\x1b[31mred\x1b[0m rest", "red rest", ((0, 3, "c1"),)),
+        ("a \x1b[1;92mgood\x1b[22m still\x1b[39m end", "a good still end", ((2, 6, "b c2"), (6, 12, "c2"))),
+        ("\x1b[38;5;196mexact\x1b[38;2;1;2;3m too\x1b[m", "exact too", ()),
+        ("\x1b[2K\x1b[1Gprogress\r", "progress", ()),
+        ("\x1b]8;;https://example.com\x07link\x1b]8;;\x07", "link", ()),
+        ("tab\tstays, bell\x07 goes", "tab\tstays, bell goes", ()),
+        ("\x1b[99999999999mx", "x", ()),
+    ],
+)
+def test_colours_become_spans_and_the_rest_of_a_terminals_language_goes(
+    text: str, plain: str, spans: tuple[Any, ...]
+) -> None:
+    assert styled(text) == (plain, spans)
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("\x1b[]0134;mK ax\x07"), max_size=40))
+def test_no_text_breaks_the_reading_of_colours(text: str) -> None:
+    plain, spans = styled(text)
+    assert "\x1b" not in plain
+    ends = [0, *(end for _, end, _ in spans)]
+    assert all(0 <= start < end <= len(plain) for start, end, _ in spans)
+    assert all(start >= before for (start, _, _), before in zip(spans, ends, strict=False))
+
+
+# Merging and letting go
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def line(order: int, source: int = 0, text: bytes = b"x") -> Line:
+    return Line(order, source, "", text)
+
+
+def orders(items: list[Line | Mark]) -> list[int]:
+    return [item.order for item in items]
+
+
+def test_lines_of_several_logs_come_in_the_order_of_their_times() -> None:
+    backlog = Backlog()
+    backlog.add([line(1, 0), line(4, 0)])
+    backlog.add([line(2, 1), line(3, 1)])
+    assert orders(backlog.take(window=0)) == [1, 2, 3, 4]
+    assert not backlog
+
+
+def test_a_line_waits_a_moment_for_what_other_logs_have_from_before_it() -> None:
+    clock = Clock()
+    backlog = Backlog(clock)
+    backlog.add([line(10, 0)])
+    assert backlog.take(window=0.2) == []
+    clock.now += 0.1
+    backlog.add([line(5, 1)])
+    clock.now += 0.15
+    assert orders(backlog.take(window=0.2)) == [5, 10], (
+        "the first has waited long enough and takes along what is older"
+    )
+
+
+def test_a_frame_holds_no_more_than_it_may_and_the_rest_follows() -> None:
+    backlog = Backlog()
+    backlog.add([line(n, text=b"y" * 100) for n in range(100)])
+    first = backlog.take(window=0, frame=2_000)
+    assert 0 < sum(item.size for item in first) <= 2_000
+    rest = []
+    while backlog:
+        rest += backlog.take(window=0, frame=2_000)
+    assert orders(first + rest) == list(range(100))
+
+
+def test_one_line_larger_than_a_frame_goes_by_itself() -> None:
+    backlog = Backlog()
+    backlog.add([line(1, text=b"y" * 5_000), line(2)])
+    assert orders(backlog.take(window=0, frame=1_000)) == [1]
+    assert orders(backlog.take(window=0, frame=1_000)) == [2]
+
+
+def test_too_many_lines_let_the_oldest_go_and_say_how_many_where_they_were() -> None:
+    backlog = Backlog()
+    backlog.add([line(n) for n in range(backlog_module.LINES + 500)])
+    items = backlog.take(window=0.2)
+    assert isinstance(items[0], Mark)
+    assert (items[0].kind, items[0].count) == ("drop", 500)
+    assert items[1].order == 500, "shown at once: at this speed nothing would ever have waited long enough"
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 60), st.booleans()), min_size=1, max_size=30),
+    st.integers(0, 2**32),
+)
+def test_every_line_is_shown_once_in_its_logs_order_or_counted(
+    steps: list[tuple[int, int, bool]], seed: int
+) -> None:
+    rng = random.Random(seed)
+    clock = Clock()
+    backlog = Backlog(clock, most=100)
+    added = 0
+    order = [0] * 4
+    shown: list[Line | Mark] = []
+    for source, count, take in steps:
+        lines = []
+        for _ in range(count):
+            order[source] += rng.randrange(3)
+            added += 1
+            lines.append(line(order[source], source, b"%d" % added))
+        backlog.add(lines)
+        assert len(backlog) <= 200
+        clock.now += 0.1
+        if take:
+            shown += backlog.take(frame=3_000)
+    while backlog:
+        clock.now += 1
+        shown += backlog.take()
+    dropped = sum(item.count for item in shown if isinstance(item, Mark))
+    lines = [item for item in shown if isinstance(item, Line)]
+    assert len(lines) + dropped == added
+    for source in range(4):
+        numbers = [int(each.text) for each in lines if each.source == source]
+        assert numbers == sorted(set(numbers))
+
+
+def test_marks_are_not_let_go_with_the_lines_around_them() -> None:
+    backlog = Backlog(most=10)
+    backlog.add([line(1), Mark(2, "end", "pod a ended")])
+    backlog.add([line(n) for n in range(3, 33)])
+    kinds = [item.kind for item in backlog.take(window=0) if isinstance(item, Mark)]
+    assert kinds == ["drop", "end"]
+
+
+# Reading on
+
+
+def raw(*lines: tuple[str, str]) -> list[bytes]:
+    return [f"2026-01-01T00:00:{at}Z {text}".encode() for at, text in lines]
+
+
+def texts(lines: list[Line]) -> list[str]:
+    return [each.text.decode() for each in lines]
+
+
+def test_a_log_that_is_opened_again_goes_on_where_it_was_without_a_line_twice() -> None:
+    reading = Reading(0)
+    reading.opened()
+    assert texts(reading.lines(raw(("01", "a"), ("02.5", "b"), ("02.5", "c")))) == ["a", "b", "c"]
+    reading.opened()
+    again = raw(("02.1", "z"), ("02.5", "b"), ("02.5", "c"), ("02.5", "d"), ("03", "e"))
+    assert texts(reading.lines(again)) == ["d", "e"]
+    assert not reading.gap
+
+
+def test_a_log_that_does_not_reach_back_says_so() -> None:
+    reading = Reading(0, "", Stamps().nanoseconds(b"2026-01-01T00:00:02Z") or 0, 1)
+    reading.opened()
+    assert texts(reading.lines(raw(("05", "later")))) == ["later"]
+    assert reading.gap
+
+
+def test_a_clock_that_is_set_back_changes_no_order_and_loses_no_line() -> None:
+    reading = Reading(0)
+    lines = reading.lines(raw(("09", "a"), ("03", "b"), ("04", "c")))
+    assert texts(lines) == ["a", "b", "c"]
+    assert [each.order for each in lines] == [lines[0].order] * 3
+
+
+def test_only_lines_with_the_text_whatever_its_case_and_colour() -> None:
+    reading = Reading(0, "érror 5")
+    found = reading.lines(raw(("01", "ÉRROR 5"), ("02", "fine"), ("03", "\x1b[31mérror\x1b[0m 5")))
+    assert len(found) == 2
+    reading = Reading(0, "error")
+    assert len(reading.lines(raw(("01", "an ERROR"), ("02", "\x1b[1mer\x1b[0mror"), ("03", "fine")))) == 2
+
+
+def test_a_kubelets_own_words_without_a_time_are_shown() -> None:
+    (found,) = Reading(0).lines([b"unable to retrieve container logs for containerd://abc"])
+    assert (found.at, found.text[:6]) == ("", b"unable")
+
+
+def test_a_long_line_is_cut_and_says_so() -> None:
+    (found,) = Reading(0).lines(raw(("01", "x" * 20_000)))
+    assert found.cut
+    assert len(found.text) == 8 * 1024
+
+
+# What is asked for
+
+
+def options(query: str, tail: int = 100) -> LogOptions:
+    return LogOptions.read(QueryDict(query), tail)
+
+
+def test_an_address_says_what_is_shown_and_gives_itself_back() -> None:
+    query = "pod=b&pod=a&container=app&previous=1&since=1h30m&tail=500&q=error"
+    read = options(query)
+    assert read.url_query() == "?pod=a&pod=b&container=app&previous=1&since=1h30m&tail=500&q=error"
+    assert options(read.url_query()[1:]) == read
+    assert options("").url_query() == ""
+
+
+@pytest.mark.parametrize(
+    ("since", "asked", "kubectl"),
+    [
+        ("5m", {"sinceSeconds": "300"}, "--since=300s"),
+        ("2d", {"sinceSeconds": "172800"}, "--since=172800s"),
+        ("2026-01-31T10:00Z", {"sinceTime": "2026-01-31T10:00:00Z"}, "--since-time=2026-01-31T10:00:00Z"),
+        ("2026-01-31 10:00", {"sinceTime": "2026-01-31T10:00:00Z"}, "--since-time=2026-01-31T10:00:00Z"),
+        (
+            "2026-01-31T10:00+02:00",
+            {"sinceTime": "2026-01-31T08:00:00Z"},
+            "--since-time=2026-01-31T08:00:00Z",
+        ),
+    ],
+)
+def test_since_is_a_duration_or_a_moment(since: str, asked: dict[str, str], kubectl: str) -> None:
+    read = options(QueryDict(mutable=True).urlencode() or f"since={since.replace('+', '%2B')}")
+    assert read.api_query() == {"tailLines": "100"} | asked
+    assert kubectl in read.kubectl()
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("since=soon", "since"),
+        ("tail=0", "tail"),
+        ("tail=many", "tail"),
+        ("since=9999999999999999999999d", "since"),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_kept(query: str, field: str) -> None:
+    read = options(query)
+    assert read.wrong[0] == field
+    assert field in read.wrong[1]
+    assert read.since in query
+
+
+# Whose
+
+
+def test_names_lose_what_they_share_and_still_differ() -> None:
+    assert short_names(["web-678c7d8f56-x2k4q", "web-678c7d8f56-b7h2m"]) == {
+        "web-678c7d8f56-x2k4q": "x2k4q",
+        "web-678c7d8f56-b7h2m": "b7h2m",
+    }
+    assert short_names(["db-0", "db-1"]) == {"db-0": "db-0", "db-1": "db-1"}
+    assert short_names(["only-one-x"]) == {"only-one-x": "only-one-x"}
+    assert short_names(["a", "a-b-ccc"]) == {"a": "a", "a-b-ccc": "a-b-ccc"}
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "ab", "abc"]), min_size=1, max_size=4)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sets(WORDS.map("-".join), min_size=1, max_size=6))
+def test_short_names_are_as_many_as_names(names: set[str]) -> None:
+    assert len(set(short_names(names).values())) == len(names)
+
+
+def test_a_label_tells_no_more_than_it_must() -> None:
+    def named(*pairs: tuple[str, str]) -> list[str]:
+        return list(labels([Target(pod, pod, container) for pod, container in pairs]).values())
+
+    assert named(("web-1", "app")) == ["app"]
+    assert named(("web-abc", "app"), ("web-def", "app")) == ["abc", "def"]
+    assert named(("web-abc", "app"), ("web-abc", "proxy")) == ["app", "proxy"]
+    assert named(("web-abc", "app"), ("web-def", "proxy")) == ["abc app", "def proxy"]
+
+
+def test_a_crashed_containers_runs_are_known() -> None:
+    last = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
+    (found,) = targets([World().add("pods", pod(state=waiting, last=last, restarts=4, ready=False))])
+    assert (found.running, found.previous, found.restarts) == (False, True, 4)
+    assert (found.waiting, found.ended) == ("CrashLoopBackOff", "OOMKilled, exit code 137")
+    assert not found.finished
+
+
+def test_only_the_chosen_pods_and_containers_are_followed() -> None:
+    world = World()
+    pods = [world.add("pods", pod(name)) for name in ("web-10", "web-2")]
+    assert [each.pod for each in targets(pods)] == ["web-2", "web-10"]
+    assert [each.pod for each in targets(pods, ["web-10"])] == ["web-10"]
+    assert targets(pods, [], ["other"]) == []
+
+
+# Why not
+
+
+@pytest.mark.parametrize(
+    ("error", "previous", "state", "words"),
+    [
+        (
+            errors.BadInput('container "app" in pod "web" is waiting to start: ContainerCreating'),
+            False, "waiting", "Waiting to start: ContainerCreating",
+        ),
+        (
+            errors.BadInput('container "app" in pod "web" is waiting to start - no logs yet'),
+            False, "waiting", "no logs yet",
+        ),
+        (errors.BadInput('previous terminated container "app" in pod "web" not found'), True, "none", "no previous log"),
+        (errors.NotFound('nodes "node-1" not found'), False, "none", "node node-1 is gone"),
+        (errors.NotFound('pods "web" not found'), False, "none", "The pod is gone"),
+        (errors.Forbidden("no"), False, "forbidden", "You may not read it"),
+        (errors.Gone("too old"), False, "waiting", "not kept any more"),
+        (
+            errors.Unavailable('Get "https://10.0.0.9:10250/containerLogs/shop/web/app": dial tcp: connection refused'),
+            False, "unreachable", "The kubelet of node node-1 does not answer",
+        ),
+        (errors.Unavailable("The connection to x broke."), False, "unreachable", "broke"),
+    ],
+)  # fmt: skip
+def test_why_a_log_cannot_be_had_is_said_in_words(
+    error: errors.ClusterError, previous: bool, state: str, words: str
+) -> None:
+    trouble = explain(error, Target("u", "web", "app", node="node-1"), previous=previous)
+    assert trouble.state == state
+    assert words in trouble.text
