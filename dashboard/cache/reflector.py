@@ -310,6 +310,8 @@ class Reflector(Generic[T]):
         self._version = None
         if self._raise_forbidden and isinstance(error, Forbidden):
             raise error
+        if isinstance(error, NotFound):
+            self._store.replace((), "", self.namespace)  # the kind is served no more: nor is any object of it
         self._set("stopped", error.message, error)
         return self._refused.next()
 

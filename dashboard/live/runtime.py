@@ -15,10 +15,13 @@ from typing import Any
 from django.conf import settings
 
 from dashboard.cache.cluster import ClusterCache
+from dashboard.cache.discovery import Discovery
 from dashboard.errors import ClusterError, NotFound
 from dashboard.kinds import KINDS
+from dashboard.kinds.catalogue import DEFINITIONS, Kinds
 from dashboard.kube.config import Cluster, load_clusters
 from dashboard.kube.transport import Transport
+from dashboard.queries.counts import Counts
 from dashboard.queries.reader import Reader
 
 from .history import History
@@ -33,14 +36,20 @@ class ClusterRuntime:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.transport = Transport(cluster, user_agent=f"cluster-ui/{settings.VERSION}")
+        self.kinds = Kinds()
         self.cache = ClusterCache(
             self.transport,
-            kinds=KINDS,
+            kinds=self.kinds,
             namespaces=settings.CLUSTER_UI_NAMESPACES,
             idle=settings.CLUSTER_UI_IDLE_SECONDS,
         )
         self.reader = Reader(self.cache)
         self.history = History(self.cache)
+        self.counts = Counts(self.cache)
+        self.discovery = Discovery(
+            self.transport, self.kinds, wanted=lambda: self.cache.leased(DEFINITIONS.key)
+        )
+        self.cache.store(DEFINITIONS.key).subscribe(self.discovery.notice)
         self.hub = Hub(self)
         self.version = ""
         self.answered_at: datetime | None = None
@@ -51,7 +60,13 @@ class ClusterRuntime:
 
     async def ready(self, plurals: Iterable[str]) -> None:
         """Wait until the kinds have been listed, or refused, or have failed, for at most 10 s."""
+        self.discovery.start()
         await self.cache.synced(plurals, timeout=SYNC_SECONDS)
+
+    async def knows(self, plural: str) -> None:
+        """Wait until it is known whether there is such a kind, for at most 10 s. At once for one with a module here."""
+        if plural not in KINDS:
+            await self.discovery.known(timeout=SYNC_SECONDS)
 
     async def probe(self) -> None:
         """Ask the API server for its version. Raises ClusterError when it does not answer."""
@@ -84,6 +99,7 @@ class ClusterRuntime:
     async def close(self) -> None:
         self.hub.close()
         self.history.close()
+        await self.discovery.close()
         await self.cache.close()
         await self.transport.close()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dashboard.kinds import KINDS, by_kind
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref, Row
+from dashboard.kinds.catalogue import kind_named
 from dashboard.kinds.selectors import from_labels
 
 from .reader import Reader
@@ -32,7 +33,7 @@ def owners(reader: Reader, obj: Any) -> list[Ref]:
         if owner is None or owner.uid in seen:
             return chain
         seen.add(owner.uid)
-        kind = by_kind(owner.kind)
+        kind = kind_named(reader.cache.kinds, owner.api_version, owner.kind)
         namespace = obj.metadata.namespace if kind is None or kind.gvr.namespaced else ""
         chain.insert(0, Ref(owner.kind, namespace, owner.name, kind.plural if kind else ""))
         above = reader.get(kind.plural, namespace, owner.name) if kind else None

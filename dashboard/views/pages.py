@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.errors import BadInput
 from dashboard.insight import findings_for
@@ -20,11 +21,13 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
-from dashboard.live.screens.common import freshness
+from dashboard.live.screens.chrome import in_group
+from dashboard.live.screens.common import freshness, kind_of
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.overview import OverviewScreen
-from dashboard.queries.lists import PAGE_SIZE, Listing
+from dashboard.preferences import columns_of, columns_remember
+from dashboard.queries.lists import LABEL, PAGE_SIZE, Listing, cell, column_keys, label_of, usual_columns
 from dashboard.queries.objects import object_read
 
 from .chrome import charts, lists, page_chrome, regions
@@ -86,8 +89,12 @@ async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
 @clear_errors
 async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponseBase:
     cluster = runtime.open(context)
-    screen = ListScreen(cluster, request.GET, plural)
+    await cluster.knows(plural)
     form = request.GET.get("format", "html")
+    params: QueryDict = request.GET.copy()
+    if form == "html" and "columns" not in params:
+        params["remembered"] = ",".join(await columns_of(await request.auser(), plural))
+    screen = ListScreen(cluster, params, plural)
     if form == "html":
         return await page(request, cluster, screen, title=screen.kind.title)
     if form not in ("json", "csv", "tsv"):
@@ -96,8 +103,8 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
     try:
         await cluster.ready(screen.plurals)
         await screen.prepare()
-        if screen.visible.denied is not None:
-            raise screen.visible.denied
+        if (refusal := screen.refusal) is not None:
+            raise refusal
         # All rows, or the page that was asked for.
         found = screen.listing(page_size=PAGE_SIZE if "page" in request.GET else None)
         fresh = freshness(cluster, screen.plurals)["state"]
@@ -112,11 +119,48 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
 
 
 def _rows(screen: ListScreen, found: Listing) -> Iterator[dict[str, str]]:
-    """The rows in kubectl's words, by column key, with ``namespace`` and ``uid`` besides."""
+    """The rows in kubectl's words, by column key, with ``namespace``, ``uid`` and the chosen labels besides."""
     now = datetime.now(UTC)
+    columns = screen.kind.columns
+    labels = [column for column in screen.columns if column.key not in {each.key for each in columns}]
     for row in found.rows:
-        cells = {column.key: cell_text(row.cells[column.order], now) for column in screen.kind.columns}
-        yield {**cells, "namespace": row.namespace, "uid": row.uid}
+        cells = {column.key: cell_text(row.cells[column.order], now) for column in columns}
+        more = {column.key: cell(row, column).text for column in labels}
+        yield {**cells, **more, "namespace": row.namespace, "uid": row.uid}
+
+
+@require_POST
+@clear_errors
+async def columns(request: HttpRequest, context: str, plural: str) -> HttpResponseBase:
+    """Remembers which columns the reader wants to see of a kind; none at all: the usual ones."""
+    cluster = runtime.open(context)
+    await cluster.knows(plural)
+    kind = kind_of(cluster, plural)
+    wanted = column_keys(",".join(request.POST.getlist("column")))
+    label = request.POST.get("label", "").strip()
+    if label and label_of(LABEL + label) is None:
+        raise BadInput(
+            f"{label!r} is not the key of a label: it looks like app or example.com/tier.", field="label"
+        )
+    if label:
+        wanted = (*(wanted or [column.key for column in usual_columns(kind)]), LABEL + label)
+    await columns_remember(await request.auser(), plural, () if "usual" in request.POST else wanted)
+    if "HX-Request" in request.headers:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return HttpResponseRedirect(reverse("list", args=[context, plural]))
+
+
+@require_safe
+@clear_errors
+async def counts(request: HttpRequest, context: str, group: str) -> HttpResponseBase:
+    """Counts the kinds of a group of the menu; the numbers come with the next frame."""
+    cluster = runtime.open(context)
+    chosen = frozenset(request.GET.getlist("namespace")) - {""} or None
+    found = [kind for kind in cluster.kinds.served if in_group(kind, group)]
+    for namespaced in (True, False):
+        plurals = [kind.plural for kind in found if kind.gvr.namespaced is namespaced]
+        await cluster.counts.ask(plurals, chosen if namespaced else None)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 class _Echo:
@@ -150,6 +194,7 @@ async def detail(
     request: HttpRequest, context: str, plural: str, namespace: str, name: str, tab: str = "overview"
 ) -> HttpResponseBase:
     cluster = runtime.open(context)
+    await cluster.knows(plural)
     screen = DetailScreen(cluster, request.GET, plural, namespace, name, tab)
     if request.GET.get("format") == "json":
         return await _detail_json(cluster, screen)
@@ -163,9 +208,10 @@ async def detail(
 
 
 async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpResponseBase:
-    lease = cluster.cache.lease(KINDS)
+    read = frozenset(KINDS) | {screen.kind.plural}
+    lease = cluster.cache.lease(read)
     try:
-        await cluster.ready(KINDS)
+        await cluster.ready(read)
         await screen.prepare()
         found = await object_read(cluster.transport, screen.kind, screen.namespace, screen.name)
         wrong = findings_for(
@@ -185,7 +231,7 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
         {
             "object": found,
             "uses": relations(uses),
-            "used_by": relations(used_by),
+            "used_by": relations(used_by) if screen.kind.plural in KINDS else [],
             "findings": [
                 {
                     "rule": finding.rule,

@@ -2,6 +2,7 @@
 import { startChanges } from "./changes.js";
 import { startCharts } from "./chartloader.js";
 import { startEditor } from "./editor.js";
+import { startKinds } from "./kinds.js";
 import { startLive } from "./live.js";
 import { startNavigation } from "./navigation.js";
 import { startSecrets } from "./secrets.js";
@@ -13,6 +14,7 @@ startUi();
 startNavigation();
 startChanges();
 startCharts();
+startKinds();
 startLive();
 startSecrets();
 startEditor();

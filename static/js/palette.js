@@ -5,7 +5,7 @@ import { go } from "./navigation.js";
 const SHOWN = 12;
 
 function places() {
-  const links = (selector, what) => [...document.querySelectorAll(selector)].map((link) => ({ text: (link.querySelector(".k, .cut") ?? link).textContent.trim().replace(/\s+/g, " "), names: link.dataset.names?.split(" ") ?? [], what, link }));
+  const links = (selector, what) => [...document.querySelectorAll(selector)].map((link) => ({ text: (link.querySelector(".k, .cut") ?? link).textContent.trim().replace(/\s+/g, " "), names: link.dataset.names?.split(" ") ?? [], what: link.dataset.what ? `${what} · ${link.dataset.what}` : what, link }));
   const lists = location.pathname.split("/").length === 5 ? location.pathname : "";
   const namespaces = [...document.querySelectorAll('#namespaces [name="namespace"]')].map(({ value }) => {
     const form = document.querySelector("[data-namespaces]");

@@ -22,7 +22,7 @@ from .overview import OverviewScreen
 from .rotate import RotateScreen, RotationScreen
 from .scale import ScaleScreen
 
-__all__ = ["Screen", "chrome_screen", "screen_for"]
+__all__ = ["Screen", "chrome_screen", "plural_of", "screen_for"]
 
 # By the name of the URL pattern. Addresses that are not here show nothing that moves.
 SCREENS: dict[str, type[Screen]] = {
@@ -38,6 +38,14 @@ SCREENS: dict[str, type[Screen]] = {
     "rotate": RotateScreen,
     "rotation": RotationScreen,
 }
+
+
+def plural_of(path: str) -> str:
+    """The kind that an address is about; that of pods for one that is about none."""
+    try:
+        return str(resolve(urlsplit(path).path).kwargs.get("plural", "pods"))
+    except Resolver404:
+        return "pods"
 
 
 def screen_for(runtime: ClusterRuntime, path: str) -> Screen | None:

@@ -12,9 +12,10 @@ from urllib.parse import quote
 from django.urls import reverse
 
 from dashboard import render
-from dashboard.errors import ClusterError
+from dashboard.errors import ClusterError, NotFound
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Column, Ref, Row
+from dashboard.kinds.base import Column, Kind, Ref, Row
+from dashboard.kinds.catalogue import kind_named
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import cell
@@ -36,6 +37,17 @@ def name_parts(plural: str, name: str) -> tuple[str, str]:
     return name[: match.start()], name[match.start() :]
 
 
+def kind_of(runtime: ClusterRuntime, plural: str) -> Kind[Any]:
+    """The kind of an address. Raises NotFound for one that the cluster never offered."""
+    kind = KINDS.get(plural) or runtime.kinds.get(plural)
+    if kind is None:
+        raise NotFound(
+            f"The API server offers no kind {plural}.",
+            next_step="Choose one of the kinds at the side. A custom kind is there as long as its definition is.",
+        )
+    return kind
+
+
 def list_url(runtime: ClusterRuntime, plural: str, query: str = "") -> str:
     return reverse("list", args=[runtime.cluster.slug, plural]) + query
 
@@ -47,9 +59,12 @@ def object_url(runtime: ClusterRuntime, plural: str, namespace: str, name: str, 
 
 def ref_url(runtime: ClusterRuntime, ref: Ref | None) -> str:
     """The page of a reference, "" where this program has none."""
-    if ref is None or ref.plural not in KINDS:
+    if ref is None:
         return ""
-    return object_url(runtime, ref.plural, ref.namespace, ref.name)
+    kind = runtime.kinds.get(ref.plural) if ref.plural else kind_named(runtime.kinds, "", ref.kind)
+    if kind is None:
+        return ""
+    return object_url(runtime, kind.plural, ref.namespace if kind.gvr.namespaced else "", ref.name)
 
 
 def iso(moment: datetime | None) -> str:
@@ -58,17 +73,20 @@ def iso(moment: datetime | None) -> str:
 
 def row_part(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequence[Column]) -> render.Part:
     """A list's row. Its facts are the row itself: made once per version of the object."""
+    labels = tuple(cell(row, column).text for column in columns if column.order < 0)
+    keys = tuple(column.key for column in columns)
     return render.partial(
         "row",
         row_context(runtime, plural, row, columns),
-        (row.uid, row.cells, row.state, row.reason, len(columns)),
+        (row.uid, row.cells, row.state, row.reason, keys, labels),
     )
 
 
 def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     head, tail = name_parts(plural, row.name)
     # Where the state is judged from other objects, it stands beside the name: no cell of its own says it.
-    status = None if plural in JUDGED_BY else KINDS[plural].status_column
+    kind = runtime.kinds[plural]
+    status = None if plural in JUDGED_BY else kind.status_column
     cells = []
     for column in columns:
         at = cell(row, column)
@@ -81,7 +99,7 @@ def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequenc
                 "since": at.since,
                 "num": column.num,
                 "wide": column.wide,
-                "kind": column.key if column.key == "name" else "status" if column.key == status else "text",
+                "kind": _cell_kind(kind, column.key, at.text, status, row.state),
                 "url": object_url(runtime, "nodes", "", at.text)
                 if on_node
                 else _involved_url(runtime, row.namespace, at.text)
@@ -94,7 +112,7 @@ def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequenc
             "id": f"row-{row.uid}",
             "uid": row.uid,
             "namespace": row.namespace,
-            "namespaced": KINDS[plural].gvr.namespaced,
+            "namespaced": kind.gvr.namespaced,
             "name": row.name,
             "head": head,
             "tail": tail,
@@ -107,10 +125,17 @@ def row_context(runtime: ClusterRuntime, plural: str, row: Row, columns: Sequenc
     }
 
 
+def _cell_kind(kind: Kind[Any], key: str, text: str, status: str | None, state: str) -> str:
+    """What a cell is. A status word that means nothing here stands without a mark, unless the row has one to show."""
+    if key == "name":
+        return "name"
+    return "status" if key == status and (state != "ok" or kind.judges(text)) else "text"
+
+
 def _involved_url(runtime: ClusterRuntime, namespace: str, words: str) -> str:
     """The page of what an Event is about, out of kubectl's ``pod/web-1``; "" where this program has none."""
     kind, _, name = words.partition("/")
-    found = next((each for each in KINDS.values() if each.singular.lower() == kind), None)
+    found = next((each for each in runtime.kinds.values() if each.kind.lower() == kind), None)
     if found is None or not name:
         return ""
     return object_url(runtime, found.plural, namespace if found.gvr.namespaced else "", name)

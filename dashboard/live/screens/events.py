@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboard import render
-from dashboard.kinds import by_kind
+from dashboard.kinds.catalogue import kind_named
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.queries.overview import event_time
 
@@ -21,7 +21,7 @@ def event_rows(runtime: ClusterRuntime, events: Sequence[Any]) -> Mapping[str, r
 
 def _event(runtime: ClusterRuntime, event: Any) -> dict[str, Any]:
     about = event.involved_object
-    kind = by_kind(about.kind)
+    kind = kind_named(runtime.kinds, about.api_version, about.kind)
     series = getattr(event, "series", None)
     return {
         "id": f"event-{event.metadata.uid}",

@@ -8,8 +8,11 @@ import pytest
 from django.http import QueryDict
 
 from dashboard.errors import BadInput
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Cell, Row
-from dashboard.queries.lists import ListQuery, listing
+from dashboard.queries.lists import ListQuery, cell, listing, shown_columns
+
+PODS = KINDS["pods"]
 
 
 def row(name: str, state: str = "ok", namespace: str = "shop", **labels: str) -> Row:
@@ -38,7 +41,9 @@ class Rows:
 
 
 def names(rows: Any, query: str, namespaces: frozenset[str] | None = None) -> list[str]:
-    return [row.name for row in listing(rows, ListQuery.read("pods", QueryDict(query)), namespaces).rows]
+    return [
+        row.name for row in listing(rows, PODS, ListQuery.read("pods", QueryDict(query)), namespaces).rows
+    ]
 
 
 WORLD = Rows(
@@ -65,13 +70,13 @@ def test_labels_filter_as_kubectl_does() -> None:
 
 
 def test_a_broken_label_filter_says_what_is_wrong_and_shows_nothing() -> None:
-    found = listing(WORLD, ListQuery.read("pods", QueryDict("labels=tier+in+(")), None)  # type: ignore[arg-type]
+    found = listing(WORLD, PODS, ListQuery.read("pods", QueryDict("labels=tier+in+(")), None)  # type: ignore[arg-type]
     assert found.label_error
     assert found.total == 0
 
 
 def test_counts_are_those_before_a_chip_is_chosen() -> None:
-    found = listing(WORLD, ListQuery.read("pods", QueryDict("state=need")), None)  # type: ignore[arg-type]
+    found = listing(WORLD, PODS, ListQuery.read("pods", QueryDict("state=need")), None)  # type: ignore[arg-type]
     assert [row.name for row in found.rows] == ["web-2"]
     assert found.counts == {"need": 1, "look": 1, "changing": 1, "fine": 1, "done": 1}
     assert found.total == 1
@@ -85,9 +90,9 @@ def test_sort_both_ways_and_equal_cells_by_name() -> None:
 
 def test_pages_of_a_hundred_and_a_page_past_the_end_is_the_last() -> None:
     many = Rows(*(row(f"p{number:03}") for number in range(230)))
-    found = listing(many, ListQuery.read("pods", QueryDict("sort=name&page=2")), None)  # type: ignore[arg-type]
+    found = listing(many, PODS, ListQuery.read("pods", QueryDict("sort=name&page=2")), None)  # type: ignore[arg-type]
     assert (found.first, found.last, found.total, found.pages) == (101, 200, 230, 3)
-    last = listing(many, ListQuery.read("pods", QueryDict("sort=name&page=9")), None)  # type: ignore[arg-type]
+    last = listing(many, PODS, ListQuery.read("pods", QueryDict("sort=name&page=9")), None)  # type: ignore[arg-type]
     assert (last.page, last.first, last.last) == (3, 201, 230)
 
 
@@ -98,12 +103,16 @@ def test_pages_of_a_hundred_and_a_page_past_the_end_is_the_last() -> None:
         ("page=x", "page"),
         ("page=²", "page"),
         ("sort=colour", "sort"),
+        ("sort=label:", "sort"),
+        ("columns=name,colour", "columns"),
+        ("columns=label:a b", "columns"),
+        ('columns=label:"><b>', "columns"),
         ("state=odd", "state"),
     ],
 )
 def test_what_an_address_cannot_ask_for_is_named(query: str, field: str) -> None:
     with pytest.raises(BadInput) as raised:
-        ListQuery.read("pods", QueryDict(query))
+        ListQuery.read("pods", QueryDict(query)).check(PODS)
     assert raised.value.field == field
 
 
@@ -112,3 +121,40 @@ def test_an_address_says_only_what_is_not_default_and_reads_back() -> None:
     text = query.url_query()
     assert text == "?namespace=x&namespace=y&q=a+b&labels=a%3Db&sort=-age"
     assert ListQuery.read("pods", QueryDict(text[1:])) == query
+
+
+def test_namespaces_and_labels_sort_as_people_count() -> None:
+    rows = Rows(
+        *(row(f"p{n}", namespace=f"team-{n}", rank=f"v{n}") for n in (10, 9, 2)),
+        row("none", namespace="team-1"),
+    )
+    assert names(rows, "sort=namespace") == ["none", "p2", "p9", "p10"]
+    assert names(rows, "sort=label:rank") == ["p2", "p9", "p10", "none"]
+
+
+def test_chosen_columns_stand_in_the_usual_order_with_the_name_and_labels_last() -> None:
+    chosen = ListQuery.read("pods", QueryDict("columns=label:example.com/tier,node,ready,nonsense")).chosen
+    shown = shown_columns(PODS, chosen)
+    assert [column.key for column in shown] == ["name", "ready", "node", "label:example.com/tier"]
+    assert not any(column.wide for column in shown)
+    assert shown[-1].title == "tier"
+    assert cell(row("a", **{"example.com/tier": "front"}), shown[-1]).text == "front"
+    assert cell(row("b"), shown[-1]).text == "<none>"
+
+
+def test_without_a_choice_the_columns_are_kubectls_with_the_namespace_after_the_name() -> None:
+    assert [column.key for column in shown_columns(PODS)][:3] == ["name", "namespace", "ready"]
+
+
+def test_an_address_says_its_own_columns_and_not_those_remembered() -> None:
+    own = ListQuery.read("pods", QueryDict("columns=ready,node&remembered=age"))
+    assert own.chosen == ("ready", "node")
+    assert own.url_query() == "?columns=ready%2Cnode"
+    remembered = ListQuery.read("pods", QueryDict("remembered=age"))
+    assert remembered.chosen == ("age",)
+    assert remembered.url_query() == ""
+    assert remembered != ListQuery.read("pods", QueryDict(""))
+
+
+def test_a_column_that_is_gone_sorts_as_if_none_were_said() -> None:
+    assert names(WORLD, "sort=gone") == names(WORLD, "")

@@ -6,6 +6,7 @@ from ..piece import Card
 from .belongs import BelongsCard
 from .conditions import ConditionsCard
 from .containers import ContainersCard
+from .customconditions import CustomConditionsCard
 from .events import EventsCard
 from .facts import FactsCard
 from .keys import KeysCard
@@ -26,5 +27,6 @@ CARDS: tuple[type[Card], ...] = (
     EventsCard,
     FactsCard,
     ConditionsCard,
+    CustomConditionsCard,
     ReplicasCard,
 )

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dashboard.insight import findings_for
-from dashboard.kinds.base import Detail
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Detail, Kind
 from dashboard.live.screens.problems import problem_rows
 from dashboard.live.snapshot import Snapshot
 
@@ -18,6 +19,10 @@ class ProblemsCard(Card):
     plurals = frozenset(
         {"pods", "deployments", "replicasets", "events", "services", "endpointslices", "ingresses", "nodes"}
     )
+
+    @classmethod
+    def fits(cls, kind: Kind[Any]) -> bool:
+        return kind.plural in KINDS  # no rule is about another
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         screen = self.screen
