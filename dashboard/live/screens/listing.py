@@ -245,9 +245,7 @@ class ListScreen(Screen):
         return {
             "state": "forbidden",
             "title": f"You may not see {self.kind.title}{where}",
-            "text": f"Your account may in {_names(seen)}."
-            if seen
-            else "Your account lacks a right in this cluster.",
+            "text": f"You may in {_names(seen)}." if seen else "Your account lacks a right in this cluster.",
             "verb": refusal.verb or "list",
             "resource": refusal.resource or self.kind.plural,
             "where": where,
