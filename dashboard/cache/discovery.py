@@ -34,6 +34,7 @@ class Discovery:
         wanted: Callable[[], bool] = lambda: True,
         every: float = 60.0,
         retry: float = 5.0,
+        seldom: float = 2.0,
         after_change: tuple[float, ...] = (0.2, 1.0, 3.0, 8.0),
     ) -> None:
         self._transport = transport
@@ -41,6 +42,7 @@ class Discovery:
         self._wanted = wanted
         self._every = every
         self._retry = retry
+        self._seldom = seldom
         self._after_change = after_change
         self._coming: list[float] = []
         self._news = asyncio.Event()
@@ -48,6 +50,7 @@ class Discovery:
         self._callbacks: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._failed = False
+        self._asked_at = float("-inf")
 
     def start(self) -> None:
         """Begins to ask, unless it has; needs a running loop."""
@@ -59,6 +62,15 @@ class Discovery:
         self.start()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._asked.wait(), timeout)
+
+    async def anew(self, timeout: float) -> None:  # noqa: ASYNC109 part of the promise
+        """Asks at once, unless it just has, and waits for the answer: for somebody who looks for a kind in vain."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._asked_at > self._seldom:
+            self._asked_at = loop.time()
+            self._asked.clear()
+            self._news.set()
+        await self.known(timeout)
 
     def notice(self, _: Sequence[Any] = ()) -> None:
         """Definitions have changed."""
@@ -84,8 +96,9 @@ class Discovery:
                 logger.exception("asking what the API server offers")
                 self._failed = True
             self._asked.set()
+            self._asked_at = asyncio.get_running_loop().time()
             await self._pause()
-            while not self._wanted():
+            while not self._wanted() and self._asked.is_set():
                 await self._pause()
 
     async def _ask(self) -> None:
@@ -102,11 +115,11 @@ class Discovery:
 
     async def _pause(self) -> None:
         """Until it is time to ask again."""
-        if self._coming:
-            await asyncio.sleep(self._coming.pop(0))
+        usual = self._retry if self._failed else self._every
+        try:
+            await asyncio.wait_for(self._news.wait(), self._coming.pop(0) if self._coming else usual)
+        except TimeoutError:
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), self._retry if self._failed else self._every)
         self._news.clear()
         if self._coming:
             await asyncio.sleep(self._coming.pop(0))

@@ -34,6 +34,7 @@ BUILT_IN = frozenset(
 class Kinds(Mapping[str, Kind[Any]]):
     """By plural, or ``<plural>.<group>`` for a kind without a module here.
 
+    ``served`` are those without a module here that are offered now: another tuple whenever anything of them changes.
     A kind that was offered once stays known, as the same object, so that who looks at it can be told when it goes and
     when it comes back.
     """
@@ -67,7 +68,8 @@ class Kinds(Mapping[str, Kind[Any]]):
             served.append(kind)
         served.sort(key=lambda kind: (kind.gvr.group, kind.title))
         differs |= served != list(self.served)
-        self.served = tuple(served)
+        if differs:
+            self.served = tuple(served)
         return differs
 
 

@@ -67,6 +67,8 @@ class ClusterRuntime:
         """Wait until it is known whether there is such a kind, for at most 10 s. At once for one with a module here."""
         if plural not in KINDS:
             await self.discovery.known(timeout=SYNC_SECONDS)
+        if plural not in self.kinds:
+            await self.discovery.anew(timeout=SYNC_SECONDS)
 
     async def probe(self) -> None:
         """Ask the API server for its version. Raises ClusterError when it does not answer."""

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from dashboard.errors import BadInput
 from dashboard.insight import findings_for
 from dashboard.insight.relations import Relations, used_by, uses
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
-from dashboard.live.screens.chrome import in_group
-from dashboard.live.screens.common import freshness, kind_of
+from dashboard.live.screens.common import freshness
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.overview import OverviewScreen
-from dashboard.preferences import columns_of, columns_remember
-from dashboard.queries.lists import LABEL, PAGE_SIZE, Listing, cell, column_keys, label_of, usual_columns
+from dashboard.preferences import columns_of
+from dashboard.queries.lists import PAGE_SIZE
 from dashboard.queries.objects import object_read
 
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
+from .exports import export
 from .offers import object_offers
 
 
@@ -107,85 +105,14 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
             raise refusal
         # All rows, or the page that was asked for.
         found = screen.listing(page_size=PAGE_SIZE if "page" in request.GET else None)
+        all_columns, shown = screen.kind.columns, screen.columns
         fresh = freshness(cluster, screen.plurals)["state"]
     finally:
         lease.release()
     if found.label_error:
         raise BadInput(found.label_error, field="labels")
-    rows = list(_rows(screen, found))
-    if form == "json":
-        return JsonResponse({"freshness": fresh, "total": found.total, "rows": rows})
-    return _separated(screen, rows, form)
-
-
-def _rows(screen: ListScreen, found: Listing) -> Iterator[dict[str, str]]:
-    """The rows in kubectl's words, by column key, with ``namespace``, ``uid`` and the chosen labels besides."""
-    now = datetime.now(UTC)
-    columns = screen.kind.columns
-    labels = [column for column in screen.columns if column.key not in {each.key for each in columns}]
-    for row in found.rows:
-        cells = {column.key: cell_text(row.cells[column.order], now) for column in columns}
-        more = {column.key: cell(row, column).text for column in labels}
-        yield {**cells, **more, "namespace": row.namespace, "uid": row.uid}
-
-
-@require_POST
-@clear_errors
-async def columns(request: HttpRequest, context: str, plural: str) -> HttpResponseBase:
-    """Remembers which columns the reader wants to see of a kind; none at all: the usual ones."""
-    cluster = runtime.open(context)
-    await cluster.knows(plural)
-    kind = kind_of(cluster, plural)
-    wanted = column_keys(",".join(request.POST.getlist("column")))
-    label = request.POST.get("label", "").strip()
-    if label and label_of(LABEL + label) is None:
-        raise BadInput(
-            f"{label!r} is not the key of a label: it looks like app or example.com/tier.", field="label"
-        )
-    if label:
-        wanted = (*(wanted or [column.key for column in usual_columns(kind)]), LABEL + label)
-    await columns_remember(await request.auser(), plural, () if "usual" in request.POST else wanted)
-    if "HX-Request" in request.headers:
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    return HttpResponseRedirect(reverse("list", args=[context, plural]))
-
-
-@require_safe
-@clear_errors
-async def counts(request: HttpRequest, context: str, group: str) -> HttpResponseBase:
-    """Counts the kinds of a group of the menu; the numbers come with the next frame."""
-    cluster = runtime.open(context)
-    chosen = frozenset(request.GET.getlist("namespace")) - {""} or None
-    found = [kind for kind in cluster.kinds.served if in_group(kind, group)]
-    for namespaced in (True, False):
-        plurals = [kind.plural for kind in found if kind.gvr.namespaced is namespaced]
-        await cluster.counts.ask(plurals, chosen if namespaced else None)
-    return HttpResponse(status=HTTPStatus.NO_CONTENT)
-
-
-class _Echo:
-    def write(self, value: str) -> str:
-        return value
-
-
-def _separated(screen: ListScreen, rows: list[dict[str, str]], form: str) -> HttpResponseBase:
-    keys = [column.key for column in screen.columns]
-    writer = csv.writer(_Echo(), delimiter="," if form == "csv" else "\t", lineterminator="\r\n")
-
-    def lines() -> Iterator[str]:
-        yield writer.writerow(keys)
-        for row in rows:
-            yield writer.writerow([_no_formula(row[key]) for key in keys])
-
-    types = {"csv": "text/csv; charset=utf-8", "tsv": "text/tab-separated-values; charset=utf-8"}
-    response = HttpResponse("".join(lines()), content_type=types[form])
-    response["Content-Disposition"] = f'attachment; filename="{screen.kind.plural}.{form}"'
-    return response
-
-
-def _no_formula(text: str) -> str:
-    """A spreadsheet runs a cell that begins like a formula; names and labels come from whoever may create objects."""
-    return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") else text
+    # Ten thousand rows take a while: pages and frames go on meanwhile.
+    return await asyncio.to_thread(export, screen.kind, found, all_columns, shown, form, fresh)
 
 
 @require_safe

@@ -91,6 +91,7 @@ class ChromeScreen(Screen):
         super().__init__(runtime)
         self.chosen = frozenset(params.getlist("namespace")) - {""} or None
         self.visible: dict[str, Visible] = {}
+        self._grouped: tuple[tuple[TableKind, ...], list[dict[str, Any]]] = ((), [])
         self._undo: list[Callable[[], None]] = []
 
     @property
@@ -123,8 +124,14 @@ class ChromeScreen(Screen):
         return Snapshot(regions=regions)
 
     def _groups(self) -> list[dict[str, Any]]:
-        """The kinds without a module here, by API group; the groups of Kubernetes itself are one, and the last."""
+        """The kinds without a module here, by API group; made anew only when other ones are served."""
         served = self.runtime.kinds.served
+        if self._grouped[0] is not served:
+            self._grouped = served, self._make_groups(served)
+        return self._grouped[1]
+
+    def _make_groups(self, served: tuple[TableKind, ...]) -> list[dict[str, Any]]:
+        """The groups of Kubernetes itself are one, and the last."""
         custom = [kind for kind in served if kind.gvr.group not in BUILT_IN]
         found = [
             (group, [self._entry(kind) for kind in kinds])

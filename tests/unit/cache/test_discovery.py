@@ -99,3 +99,16 @@ async def test_who_waits_is_answered_by_a_failure_too(world: World) -> None:
     world.answers.paths["/api"] = Unavailable("away")
     await asyncio.wait_for(world.discovery().known(30), 5)
     assert world.served == []
+
+
+async def test_who_looks_in_vain_has_it_asked_at_once_but_not_again_and_again(world: World) -> None:
+    world.wanted = False
+    discovery = world.discovery(seldom=0.05)
+    await discovery.known(5)
+    world.serve("new")
+    await asyncio.sleep(0.1)
+    await discovery.anew(5)
+    assert world.served == ["new"]
+    count = len(world.answers.asked)
+    await discovery.anew(5)
+    assert len(world.answers.asked) == count
