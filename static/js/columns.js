@@ -11,7 +11,11 @@ function match(menu) {
   }
 }
 
-async function keep(form, submitter) {
+// One after the other, each as the boxes then stand: the last one kept is the last one chosen.
+let turn = Promise.resolve();
+const keep = (form, submitter) => (turn = turn.then(() => send(form, submitter)));
+
+async function send(form, submitter) {
   const body = new FormData(form, submitter);
   const usual = body.has("usual");
   const added = body.get("label")?.trim();

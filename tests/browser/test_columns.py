@@ -55,6 +55,7 @@ def test_a_choice_is_made_by_keyboard_kept_and_set_back(page: Page, objects: Obj
     expect(page.locator("#columns [name=label]")).to_be_focused()
     expect(page.locator("#rows [data-col='label:app']")).to_have_text("web")
     page.reload()
+    expect(page.locator("#rows tr")).to_have_count(1)
     chosen = heads(page)
     assert chosen == [key for key in usual[:-1] if key != "restarts"] + ["ip", "node", "label:app"]
 
