@@ -21,7 +21,7 @@ from dashboard.errors import ClusterError, NotFound
 from dashboard.live.hub import Looker
 from dashboard.live.logfeed import LogFeed, Position, read_position
 from dashboard.live.runtime import ClusterRuntime, runtime
-from dashboard.live.screens import Screen, chrome_screen, screen_for
+from dashboard.live.screens import Screen, chrome_screen, plural_of, screen_for
 from dashboard.live.snapshot import Have
 
 logger = logging.getLogger(__name__)
@@ -107,6 +107,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.stop_looking()
             self.view, self.path = view, path
             try:
+                await self.cluster.knows(plural_of(path))
                 # The page before the frame around it: its first frame is what says that all is well again.
                 page, chrome = screen_for(self.cluster, path), chrome_screen(self.cluster, path)
                 screens: list[Screen] = [page, chrome] if page is not None else [chrome]

@@ -113,6 +113,22 @@ class Rotation(models.Model):
         return f"rotation of {self.change}: {self.state}"
 
 
+class ColumnChoice(models.Model):
+    """Which columns somebody wants to see in the list of a kind, in every cluster: their keys, in no order."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    plural = models.CharField(max_length=300)
+    columns: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "plural"], name="one_choice_of_columns_a_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"columns of {self.plural} for {self.user}"
+
+
 class OnlyAdded(models.QuerySet["AuditEntry"]):
     """Neither one row nor many are changed or deleted."""
 

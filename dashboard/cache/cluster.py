@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
@@ -47,7 +48,7 @@ class Lease:
 
 
 class ClusterCache:
-    """The stores of one cluster, by plural (the registry's keys).
+    """The stores of one cluster, by plural (the keys of ``kinds``, to which more may come).
 
     ``namespaces``: where to look when the account may list neither a kind in the whole cluster nor the
     namespaces. ``idle``: how long reflectors outlive their last lease, in seconds. Use it on one event loop.
@@ -64,13 +65,13 @@ class ClusterCache:
         review: Review = Review(),  # noqa: B008 frozen
     ) -> None:
         self.transport = transport
+        self.kinds = kinds
+        self.namespaces = Namespaces(transport, namespaces)
         self._idle = idle
-        known = Namespaces(transport, namespaces)
-        self._feeds = {
-            plural: Feed(transport, kind, known, timing=timing, review=review, on_status=self._tell)
-            for plural, kind in kinds.items()
-        }
-        self._leases = dict.fromkeys(self._feeds, 0)
+        self._timing = timing
+        self._review = review
+        self._feeds: dict[str, Feed] = {}
+        self._leases: Counter[str] = Counter()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._callbacks: list[StatusCallback] = []
         self._closed = False
@@ -78,7 +79,7 @@ class ClusterCache:
     def lease(self, plurals: Iterable[str]) -> Lease:
         """Starts what does not run yet, at once. Raises KeyError for an unknown plural."""
         wanted = frozenset(plurals)
-        for feed in [self._feeds[plural] for plural in wanted]:
+        for feed in [self._feed(plural) for plural in wanted]:
             if not self._closed:
                 feed.start()
         for plural in wanted:
@@ -92,7 +93,7 @@ class ClusterCache:
 
         Never raises for any of that: ``status()`` and ``denied()`` tell. Hold a lease on them.
         """
-        waiting = [asyncio.create_task(self._feeds[plural].settled.wait()) for plural in set(plurals)]
+        waiting = [asyncio.create_task(self._feed(plural).settled.wait()) for plural in set(plurals)]
         if not waiting:
             return
         try:
@@ -101,9 +102,13 @@ class ClusterCache:
             for task in waiting:
                 task.cancel()
 
+    def leased(self, plural: str) -> bool:
+        """Whether somebody looks at it."""
+        return self._leases[plural] > 0
+
     def settled(self, plural: str) -> bool:
         """Whether it has been listed once, or was refused or failed: before that, ``scopes()`` says nothing."""
-        return self._feeds[plural].settled.is_set()
+        return self._feed(plural).settled.is_set()
 
     def knows(self, plural: str, namespace: str) -> bool | None:
         """Whether the store holds what there is of a kind in a namespace: not before it has been listed there once;
@@ -113,20 +118,20 @@ class ClusterCache:
 
     def store(self, plural: str) -> Store[Any]:
         """The same store for ever; empty while nobody holds a lease."""
-        return self._feeds[plural].store
+        return self._feed(plural).store
 
     def status(self, plural: str) -> ReflectorStatus:
         """How fresh the store is, over all its scopes; stopped only when all of them are."""
-        return self._feeds[plural].status
+        return self._feed(plural).status
 
     def denied(self, plural: str) -> Forbidden | None:
         """The refusal, when nothing of this kind may be read anywhere."""
-        error = self._feeds[plural].status.error
+        error = self._feed(plural).status.error
         return error if isinstance(error, Forbidden) else None
 
     def scopes(self, plural: str) -> frozenset[str] | None:
         """The namespaces that are read; None: the whole cluster."""
-        return self._feeds[plural].scopes
+        return self._feed(plural).scopes
 
     def on_status(self, callback: StatusCallback) -> Callable[[], None]:
         """Calls back with plural and status when state or reason change. Returns what ends that."""
@@ -142,6 +147,19 @@ class ClusterCache:
         for feed in self._feeds.values():
             feed.stop()
         await asyncio.gather(*(feed.ended() for feed in self._feeds.values()))
+
+    def _feed(self, plural: str) -> Feed:
+        feed = self._feeds.get(plural)
+        if feed is None:
+            feed = self._feeds[plural] = Feed(
+                self.transport,
+                self.kinds[plural],
+                self.namespaces,
+                timing=self._timing,
+                review=self._review,
+                on_status=self._tell,
+            )
+        return feed
 
     def _release(self, plurals: frozenset[str]) -> None:
         for plural in plurals:

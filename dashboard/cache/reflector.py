@@ -310,7 +310,12 @@ class Reflector(Generic[T]):
         self._version = None
         if self._raise_forbidden and isinstance(error, Forbidden):
             raise error
-        self._set("stopped", error.message, error)
+        reason = error.message
+        if isinstance(error, NotFound):
+            # The kind is served no more, nor is any object of it.
+            self._store.replace((), "", self.namespace)
+            reason = f"The API server does not serve {self._kind.plural}."
+        self._set("stopped", reason, error)
         return self._refused.next()
 
     # The state

@@ -188,7 +188,7 @@ class Store(Generic[T]):
             if known.uid != uid:
                 self._drop(old, deltas)
                 old = None
-            elif meta.resource_version and known.resource_version == meta.resource_version:
+            elif meta.resource_version and self.kind.unchanged(old, obj):
                 return
         self._objects.setdefault(namespace, {})[name] = obj
         if uid:

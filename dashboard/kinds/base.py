@@ -242,11 +242,13 @@ def _nothing(_: object) -> Iterable[Found]:
     return ()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Kind(Generic[T]):
     """A kind of object. ``query`` belongs to every list and watch, ``accept`` to every read of it; ``rare``:
     seldom looked at, so the menu folds it away; ``found_by``: what an object is found by besides its cells and labels,
     which its ``row`` hands to ``make_row`` too.
+
+    It stays as it was made, except that the columns of a kind without a module are those of its last Table.
 
     Decoding raises ``msgspec.DecodeError`` (``ValidationError`` for a wrong shape).
     """
@@ -272,6 +274,14 @@ class Kind(Generic[T]):
     def plural(self) -> str:
         """The key of this kind in the registry and in addresses."""
         return self.gvr.plural
+
+    def unchanged(self, old: T, new: T) -> bool:
+        """Whether these are one version of an object, told in the same way."""
+        return old.metadata.resource_version == new.metadata.resource_version
+
+    def judges(self, word: str) -> bool:
+        """Whether the status column's word says how the object is, so that a state may stand before it."""
+        return True
 
     def decode_list(self, raw: bytes) -> ListPage[T]:
         """A list answer; items in the server's order."""

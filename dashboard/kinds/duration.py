@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # A Go time.Duration ends at 2**63 - 1 nanoseconds; anything older prints as this.
 _LONGEST = 9_223_372_036
 
@@ -38,3 +40,16 @@ def human_duration(seconds: float) -> str:
 
 def _pair(big: int, big_unit: str, small: int, small_unit: str) -> str:
     return f"{big}{big_unit}{small}{small_unit}" if small else f"{big}{big_unit}"
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 365 * 86_400}
+_PART = re.compile(r"(\d+)([smhdy])")
+_WORDS = re.compile(r"(?:\d+[smhdy]){1,2}")
+
+
+def parse_duration(text: str) -> tuple[int, int] | None:
+    """(seconds, those of its smallest unit) of such words: up to a unit more has gone by. None for other text."""
+    if _WORDS.fullmatch(text) is None:
+        return None
+    parts = _PART.findall(text)
+    return sum(int(number) * _UNITS[unit] for number, unit in parts), _UNITS[parts[-1][1]]

@@ -30,9 +30,9 @@ def col(title: str, help: str, *, wide: bool = False, num: bool = False) -> Colu
     return Column(_KEY.sub("-", title.lower()).strip("-"), title, wide, num, help, 0)
 
 
-def columns(*cols: Column) -> tuple[Column, ...]:
-    """The columns in kubectl's order, repeated keys numbered (``-2``)."""
-    seen: dict[str, int] = {}
+def columns(*cols: Column, taken: Iterable[str] = ()) -> tuple[Column, ...]:
+    """The columns in kubectl's order, repeated keys numbered (``-2``), as are those that are ``taken``."""
+    seen = dict.fromkeys(taken, 1)
     placed = []
     for order, column in enumerate(cols):
         nth = seen[column.key] = seen.get(column.key, 0) + 1

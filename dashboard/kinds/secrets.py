@@ -5,16 +5,13 @@ Annotations are not decoded either: ``last-applied-configuration`` repeats the v
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from .base import GVR, Cell, Detail, Fact, Kind, ListMeta, ListPage, Row
+from .base import GVR, Cell, Detail, Fact, Kind, ListPage, Row
 from .facts import page
-from .meta import Object, ObjectMeta, decode_custom
+from .meta import Object
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, deleted_state, make_row, natural, plural
-
-TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+from .table import METADATA, TABLE, TableRow, read_table, single_row
 
 
 class Secret(Object, frozen=True, gc=False):
@@ -24,42 +21,22 @@ class Secret(Object, frozen=True, gc=False):
     key_count: int
 
 
-class _Partial(msgspec.Struct, frozen=True):
-    metadata: ObjectMeta
-
-
-class _TableRow(msgspec.Struct, frozen=True):
-    cells: tuple[Any, ...]
-    object: _Partial
-
-
-class _Table(msgspec.Struct, frozen=True):
-    metadata: ListMeta
-    rows: tuple[_TableRow, ...] | None = None
-
-
-_TABLE = msgspec.json.Decoder(_Table, dec_hook=decode_custom)
-
-
 class SecretKind(Kind[Secret]):
     """Decodes Tables where other kinds decode objects. Their columns: Name, Type, Data, Age."""
 
     def decode_list(self, raw: bytes) -> ListPage[Secret]:
         """A Table answer to a list."""
-        table = _TABLE.decode(raw)
+        table = read_table(raw)
         meta = table.metadata
         items = tuple(map(_secret, table.rows or ()))
         return ListPage(items, meta.resource_version, meta.continue_, meta.remaining_item_count)
 
     def decode_object(self, raw: bytes | msgspec.Raw) -> Secret:
         """A Table of one row: the answer to a get, or the object of a watch event."""
-        rows = _TABLE.decode(raw).rows
-        if not rows:
-            raise msgspec.ValidationError("a Table with one row is expected")
-        return _secret(rows[0])
+        return _secret(single_row(read_table(raw)))
 
 
-def _secret(row: _TableRow) -> Secret:
+def _secret(row: TableRow) -> Secret:
     _, type_, count, *_ = row.cells
     return Secret(metadata=row.object.metadata, secret_type=str(type_), key_count=int(count))
 
@@ -119,7 +96,7 @@ SECRETS: Kind[Secret] = SecretKind(
     type=Secret,
     columns=COLUMNS,
     accept=TABLE,
-    query={"includeObject": "Metadata"},
+    query=METADATA,
     row=row,
     detail=detail,
     explain="A Secret holds confidential values, such as passwords and certificates, that containers read.",

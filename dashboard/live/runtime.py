@@ -15,12 +15,15 @@ from typing import Any
 from django.conf import settings
 
 from dashboard.cache.cluster import ClusterCache
+from dashboard.cache.discovery import Discovery
 from dashboard.errors import ClusterError, NotFound
 from dashboard.kinds import KINDS
+from dashboard.kinds.catalogue import DEFINITIONS, Kinds
 from dashboard.kube.config import Cluster, load_clusters
 from dashboard.kube.metrics import MetricsServer
 from dashboard.kube.prometheus import Prometheus, Target
 from dashboard.kube.transport import Transport
+from dashboard.queries.counts import Counts
 from dashboard.queries.prometheus import PrometheusUsage
 from dashboard.queries.reader import Reader
 
@@ -39,9 +42,10 @@ class ClusterRuntime:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.transport = Transport(cluster, user_agent=f"cluster-ui/{settings.VERSION}")
+        self.kinds = Kinds()
         self.cache = ClusterCache(
             self.transport,
-            kinds=KINDS,
+            kinds=self.kinds,
             namespaces=settings.CLUSTER_UI_NAMESPACES,
             idle=settings.CLUSTER_UI_IDLE_SECONDS,
         )
@@ -53,6 +57,11 @@ class ClusterRuntime:
         self.prometheus = None if target is None else Prometheus(target)
         self.usage = Usage(self.cache, self._sources(), idle=settings.CLUSTER_UI_USAGE_SECONDS)
         self.longer = None if self.prometheus is None else Longer(self.prometheus, self.usage.tell)
+        self.counts = Counts(self.cache)
+        self.discovery = Discovery(
+            self.transport, self.kinds, wanted=lambda: self.cache.leased(DEFINITIONS.key)
+        )
+        self.cache.store(DEFINITIONS.key).subscribe(self.discovery.notice)
         self.hub = Hub(self)
         self.version = ""
         self.answered_at: datetime | None = None
@@ -66,7 +75,15 @@ class ClusterRuntime:
         now on what happens is recorded."""
         if settings.CLUSTER_UI_TIMELINE:
             self.timeline.start()
+        self.discovery.start()
         await self.cache.synced(plurals, timeout=SYNC_SECONDS)
+
+    async def knows(self, plural: str) -> None:
+        """Wait until it is known whether there is such a kind, for at most 10 s. At once for one with a module here."""
+        if plural not in KINDS:
+            await self.discovery.known(timeout=SYNC_SECONDS)
+        if plural not in self.kinds:
+            await self.discovery.anew(timeout=SYNC_SECONDS)
 
     async def probe(self) -> None:
         """Ask the API server for its version. Raises ClusterError when it does not answer."""
@@ -113,6 +130,7 @@ class ClusterRuntime:
     async def close(self) -> None:
         self.hub.close()
         self.history.close()
+        await self.discovery.close()
         await self.timeline.close()
         self.restarts.close()
         await self.usage.close()

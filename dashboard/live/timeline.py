@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
-from dashboard.kinds import KINDS, by_kind
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
+from dashboard.kinds.catalogue import kind_named
 from dashboard.kinds.difference import FieldChange, field_changes
 from dashboard.models import Happening
 from dashboard.queries.relations import owners
@@ -128,7 +129,7 @@ class Timeline:
             if event is None or at is None or at < now - KEEP:
                 continue
             about = event.involved_object
-            kind = by_kind(about.kind)
+            kind = kind_named(KINDS, about.api_version, about.kind)
             what = {
                 "reason": event.reason,
                 "message": event.message.strip()[:1000],

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from dashboard.cache.cluster import ClusterCache
 from dashboard.errors import ClusterError, Forbidden
-from dashboard.kinds import KINDS
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 
@@ -27,6 +26,15 @@ class Visible:
             return chosen
         return self.namespaces if chosen is None else self.namespaces & chosen
 
+    def refusal(self, plural: str, chosen: frozenset[str] | None) -> Forbidden | None:
+        """Why nothing may be seen of the chosen namespaces; None where something may."""
+        if self.denied is not None or not self.namespaces or not chosen or self.namespaces & chosen:
+            return self.denied
+        where = min(chosen)
+        return Forbidden(
+            f"You may not list {plural} in {where}.", verb="list", resource=plural, namespace=where
+        )
+
 
 async def visible(transport: Transport, cache: ClusterCache, plural: str) -> Visible:
     """Where the user may list a kind; nowhere, without a refusal, while that is not known yet.
@@ -40,7 +48,7 @@ async def visible(transport: Transport, cache: ClusterCache, plural: str) -> Vis
         return Visible(
             frozenset()
         )  # whether all of it or some namespaces may be read is still being found out
-    kind = KINDS[plural]
+    kind = cache.kinds[plural]
     scopes = cache.scopes(plural)
     try:
         if scopes is None:

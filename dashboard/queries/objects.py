@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from dashboard.kinds.base import Kind
+from dashboard.kinds.base import Condition, Kind
+from dashboard.kinds.meta import ObjectCondition, decode_custom
+from dashboard.kinds.tablestates import condition_state
 from dashboard.kube.transport import Transport
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -61,6 +63,33 @@ async def object_read(transport: Transport, kind: Kind[Any], namespace: str, nam
     answer = await transport.request("GET", kind.gvr, namespace=namespace or None, name=name)
     found: dict[str, Any] = msgspec.json.decode(answer.body)
     return shown(found)
+
+
+async def object_conditions(
+    transport: Transport, kind: Kind[Any], namespace: str, name: str
+) -> tuple[str, tuple[Condition, ...]]:
+    """(resource version, conditions) of an object of any kind; none where it has not what is usual there.
+
+    Raises NotFound, Forbidden, Unavailable.
+    """
+    answer = await transport.request("GET", kind.gvr, namespace=namespace or None, name=name)
+    found = msgspec.json.decode(answer.body)
+    status = found.get("status")
+    listed = status.get("conditions") if isinstance(status, dict) else None
+    conditions = [_condition(each) for each in (listed if isinstance(listed, list) else ())]
+    return str(found["metadata"].get("resourceVersion", "")), tuple(one for one in conditions if one)
+
+
+def _condition(found: Any) -> Condition | None:
+    """A condition as Kubernetes' API conventions have it; None for anything else under that name."""
+    try:
+        one = msgspec.convert(found, ObjectCondition, dec_hook=decode_custom)
+    except msgspec.ValidationError:
+        return None
+    if not one.type:
+        return None
+    state = condition_state(one.type, one.status)
+    return Condition(one.type, one.status, one.reason, one.message, one.last_transition_time, state)
 
 
 async def object_yaml(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from dashboard.insight import Finding, findings
 from dashboard.insight.relations import Relations
 from dashboard.insight.usedby import SOURCES, Users, used_by
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Row
+from dashboard.kinds.base import Column, Row
 from dashboard.kinds.rows import shorten
 
 Namespaces = frozenset[str] | None  # None: every namespace
@@ -38,7 +38,7 @@ class Reader:
 
     def __init__(self, cache: ClusterCache) -> None:
         self.cache = cache
-        self._rows: dict[str, dict[str, tuple[Any, Row]]] = {}
+        self._rows: dict[str, dict[str, tuple[Any, tuple[Column, ...], Row]]] = {}
         self._judged: tuple[float, dict[tuple[str, str, str], Finding]] = (0.0, {})
         self._users: Users | None = None
         self._unread: list[tuple[str, str, str]] = []  # plural, namespace, name
@@ -99,13 +99,14 @@ class Reader:
 
     def row(self, plural: str, obj: Any) -> Row:
         """The object's row; the same object gives the same row object, so that identity tells of change."""
+        kind = self.cache.kinds[plural]
         rows = self._rows.setdefault(plural, {})
         uid = obj.metadata.uid
         kept = rows.get(uid)
-        if kept is not None and kept[0] is obj:
-            return kept[1]
-        row = KINDS[plural].row(obj)
-        rows[uid] = (obj, row)
+        if kept is not None and kept[0] is obj and kept[1] is kind.columns:
+            return kept[2]
+        row = kind.row(obj)
+        rows[uid] = (obj, kind.columns, row)
         return row
 
     def judged_row(self, plural: str, obj: Any) -> Row:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.insight.relations import USERS, Relations, named, uses
-from dashboard.kinds import KINDS, by_kind
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref, Row
+from dashboard.kinds.catalogue import kind_named
 from dashboard.kinds.selectors import from_labels
 
 from .access import Visible
@@ -35,7 +36,7 @@ def owners(reader: Reader, obj: Any) -> list[Ref]:
         if owner is None or owner.uid in seen:
             return chain
         seen.add(owner.uid)
-        kind = by_kind(owner.kind)
+        kind = kind_named(reader.cache.kinds, owner.api_version, owner.kind)
         namespace = obj.metadata.namespace if kind is None or kind.gvr.namespaced else ""
         chain.insert(0, Ref(owner.kind, namespace, owner.name, kind.plural if kind else ""))
         above = reader.get(kind.plural, namespace, owner.name) if kind else None
@@ -100,8 +101,13 @@ class Related:
 
 
 def related(reader: Reader, visible: Mapping[str, Visible], plural: str, obj: Any) -> Related:
-    """What the object's own fields name is told to whoever reads the object; all else only where the user may list it."""
+    """What the object's own fields name is told to whoever reads the object; all else only where the user may list it.
+
+    Of a kind without a module here only the owners are known.
+    """
     own = named(plural, obj)
+    if plural not in KINDS:
+        return Related(own, {}, ())
     sees = Sight(visible)
     return Related(
         {ref: ways for ref, ways in uses(reader, plural, obj).items() if ref in own or sees.ref(ref)},

@@ -11,7 +11,6 @@ from django.utils.safestring import mark_safe
 
 from dashboard.actions.permits import changes_state
 from dashboard.errors import ClusterError
-from dashboard.kinds import KINDS
 from dashboard.kube.config import Cluster
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens import chrome_screen
@@ -126,8 +125,8 @@ async def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str
     names = sorted(each.metadata.name for each in cluster.cache.store("namespaces").values(None))
     denied = cluster.cache.denied("namespaces")
     if denied is not None:
-        scopes = cluster.cache.scopes("pods")
-        names = sorted(scopes or ())
+        names = sorted(cluster.cache.scopes("pods") or ())
+    closed = chosen.difference(names) if denied is not None else frozenset[str]()
     names = sorted({*names, *chosen})
     if not chosen:
         summary = f"All {len(names)}" if names else "All"
@@ -135,14 +134,16 @@ async def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str
         summary = next(iter(chosen))
     else:
         summary = f"{len(chosen)} of {len(names)}"
-    keep = [(key, value) for key, value in request.GET.items() if key in ("state", "sort", "view")]
+    keep = [(key, value) for key, value in request.GET.items() if key in ("state", "sort", "view", "columns")]
     return {
         "summary": summary,
         "all": not chosen,
-        "items": [{"name": name, "checked": name in chosen} for name in names],
+        "items": [{"name": name, "checked": name in chosen, "closed": name in closed} for name in names],
         "action_url": _narrowing_url(request, cluster),
         "keep": keep,
-        "denied": "You may not list namespaces; these are the ones you may look into." if denied else "",
+        "denied": "You may not list the namespaces of this cluster: these are those that you may look into."
+        if denied
+        else "",
     }
 
 
@@ -154,7 +155,8 @@ def _narrowing_url(request: HttpRequest, cluster: ClusterRuntime) -> str:
     if match and match.url_name in ("map", "capacity", "timeline"):
         return reverse(match.url_name, args=[cluster.cluster.slug])
     plural = match.kwargs.get("plural") if match else None
-    if plural in KINDS and KINDS[plural].gvr.namespaced:
+    kind = cluster.kinds.get(plural) if plural else None
+    if kind is not None and kind.gvr.namespaced:
         return reverse("list", args=[cluster.cluster.slug, plural])
     return reverse("overview", args=[cluster.cluster.slug])
 

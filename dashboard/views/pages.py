@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,7 +17,6 @@ from dashboard.errors import BadInput
 from dashboard.insight import findings_for
 from dashboard.insight.relations import Relations
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import cell_text
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
 from dashboard.live.screens.capacity import CapacityScreen
@@ -27,13 +26,15 @@ from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.live.screens.timeline import TimelineScreen
-from dashboard.queries.lists import PAGE_SIZE, Listing
+from dashboard.preferences import columns_of
+from dashboard.queries.lists import PAGE_SIZE
 from dashboard.queries.objects import object_read
 from dashboard.queries.relations import related
 from dashboard.queries.seen import Seen
 
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
+from .exports import export
 from .offers import object_offers
 
 
@@ -113,8 +114,12 @@ async def timeline(request: HttpRequest, context: str) -> HttpResponseBase:
 @clear_errors
 async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponseBase:
     cluster = runtime.open(context)
-    screen = ListScreen(cluster, request.GET, plural)
+    await cluster.knows(plural)
     form = request.GET.get("format", "html")
+    params: QueryDict = request.GET.copy()
+    if form == "html" and "columns" not in params:
+        params["remembered"] = ",".join(await columns_of(await request.auser(), plural))
+    screen = ListScreen(cluster, params, plural)
     if form == "html":
         return await page(request, cluster, screen, title=screen.kind.title)
     if form not in ("json", "csv", "tsv"):
@@ -123,52 +128,18 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
     try:
         await cluster.ready(screen.plurals)
         await screen.prepare()
-        if screen.visible.denied is not None:
-            raise screen.visible.denied
+        if (refusal := screen.refusal) is not None:
+            raise refusal
         # All rows, or the page that was asked for.
         found = screen.listing(page_size=PAGE_SIZE if "page" in request.GET else None)
+        all_columns, shown = screen.kind.columns, screen.exported
         fresh = freshness(cluster, screen.plurals)["state"]
     finally:
         lease.release()
     if found.label_error:
         raise BadInput(found.label_error, field="labels")
-    rows = list(_rows(screen, found))
-    if form == "json":
-        return JsonResponse({"freshness": fresh, "total": found.total, "rows": rows})
-    return _separated(screen, rows, form)
-
-
-def _rows(screen: ListScreen, found: Listing) -> Iterator[dict[str, str]]:
-    """The rows in kubectl's words, by column key, with ``namespace`` and ``uid`` besides."""
-    now = datetime.now(UTC)
-    for row in found.rows:
-        cells = {column.key: cell_text(row.cells[column.order], now) for column in screen.kind.columns}
-        yield {**cells, "namespace": row.namespace, "uid": row.uid}
-
-
-class _Echo:
-    def write(self, value: str) -> str:
-        return value
-
-
-def _separated(screen: ListScreen, rows: list[dict[str, str]], form: str) -> HttpResponseBase:
-    keys = [column.key for column in screen.exported]
-    writer = csv.writer(_Echo(), delimiter="," if form == "csv" else "\t", lineterminator="\r\n")
-
-    def lines() -> Iterator[str]:
-        yield writer.writerow(keys)
-        for row in rows:
-            yield writer.writerow([_no_formula(row[key]) for key in keys])
-
-    types = {"csv": "text/csv; charset=utf-8", "tsv": "text/tab-separated-values; charset=utf-8"}
-    response = HttpResponse("".join(lines()), content_type=types[form])
-    response["Content-Disposition"] = f'attachment; filename="{screen.kind.plural}.{form}"'
-    return response
-
-
-def _no_formula(text: str) -> str:
-    """A spreadsheet runs a cell that begins like a formula; names and labels come from whoever may create objects."""
-    return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") else text
+    # Ten thousand rows take a while: pages and frames go on meanwhile.
+    return await asyncio.to_thread(export, screen.kind, found, all_columns, shown, form, fresh)
 
 
 @require_safe
@@ -177,6 +148,7 @@ async def detail(
     request: HttpRequest, context: str, plural: str, namespace: str, name: str, tab: str = "overview"
 ) -> HttpResponseBase:
     cluster = runtime.open(context)
+    await cluster.knows(plural)
     screen = DetailScreen(cluster, request.GET, plural, namespace, name, tab)
     if request.GET.get("format") == "json":
         return await _detail_json(cluster, screen)
@@ -190,9 +162,10 @@ async def detail(
 
 
 async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpResponseBase:
-    lease = cluster.cache.lease(KINDS)
+    read = frozenset(KINDS) | {screen.kind.plural}
+    lease = cluster.cache.lease(read)
     try:
-        await cluster.ready(KINDS)
+        await cluster.ready(read)
         await screen.prepare()
         found = await object_read(cluster.transport, screen.kind, screen.namespace, screen.name)
         visible = await visibility(cluster, KINDS)

@@ -14,6 +14,7 @@ from dashboard.errors import BadInput, NotFound
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.live.runtime import ClusterRuntime, runtime
+from dashboard.live.screens.common import kind_of
 from dashboard.live.screens.search import SearchScreen
 from dashboard.queries.access import visible
 from dashboard.queries.search import LIMIT, Hit
@@ -120,10 +121,8 @@ async def offers(
 ) -> HttpResponseBase:
     """What can be done to one object, and which pages it has, as JSON. 404 and 403 as for the object's page."""
     cluster = runtime.open(context)
-    kind = KINDS.get(plural)
-    if kind is None:
-        raise NotFound(f"There is no kind {plural}.")
-    target = FoundObject(cluster, kind, "" if namespace == "-" else namespace, name)
+    await cluster.knows(plural)
+    target = FoundObject(cluster, kind_of(cluster, plural), "" if namespace == "-" else namespace, name)
     lease = cluster.cache.lease({plural})
     try:
         await cluster.ready({plural})

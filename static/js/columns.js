@@ -1,40 +1,54 @@
-// Which columns a list shows, kept in this browser per kind. Rules in a sheet of our own, not classes on cells:
-// they hold for rows that come later too. (A constructed sheet is no inline style to the CSP.)
-const sheet = new CSSStyleSheet();
-document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+// Which columns a list shows. The server keeps the choice for the reader and renders by it: the menu says what is
+// wanted, and the list is asked for anew.
+import { go } from "./navigation.js";
+import { csrf, note } from "./ui.js";
 
-const kept = (kind) => JSON.parse(localStorage.getItem(`columns:${kind}`) ?? "{}");
-
-function apply(kind, choice) {
-  const rule = ([key, shown]) => `.table-box .tb[data-kind="${CSS.escape(kind)}"] [data-col="${CSS.escape(key)}"] { display: ${shown ? "table-cell" : "none"}; }`;
-  sheet.replaceSync(Object.entries(choice).map(rule).join("\n"));
-}
-
-function show() {
-  const table = document.querySelector(".table-box table[data-kind]");
-  const menu = document.querySelector("[data-columns]");
-  if (!table || !menu) return;
-  const { kind } = table.dataset;
-  const choice = kept(kind);
-  apply(kind, choice);
-  if (menu.childElementCount) return;
-  for (const head of table.tHead.rows[0].cells) {
-    if (head.dataset.col === "name") continue;
-    const label = document.createElement("label");
-    const box = document.createElement("input");
-    box.type = "checkbox";
-    box.checked = getComputedStyle(head).display !== "none";
-    box.addEventListener("change", () => {
-      const chosen = { ...kept(kind), [head.dataset.col]: box.checked };
-      localStorage.setItem(`columns:${kind}`, JSON.stringify(chosen));
-      apply(kind, chosen);
-    });
-    label.append(box, (head.querySelector("a") ?? head).textContent.trim());
-    menu.append(label);
+// A wide column that nobody chose is shown where there is room: its box says what is on screen.
+function match(menu) {
+  for (const box of menu.querySelectorAll("[data-wide-column]")) {
+    const head = document.querySelector(`#list-cols [data-col="${CSS.escape(box.value)}"]`);
+    if (head) box.checked = getComputedStyle(head).display !== "none";
   }
 }
 
+// One after the other, each as the boxes then stand: the last one kept is the last one chosen.
+let turn = Promise.resolve();
+const keep = (form, submitter) => (turn = turn.then(() => send(form, submitter)));
+
+async function send(form, submitter) {
+  const body = new FormData(form, submitter);
+  const usual = body.has("usual");
+  const added = body.get("label")?.trim();
+  let answer = null;
+  try {
+    answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(body), headers: csrf() });
+  } catch {
+    // told below
+  }
+  if (!answer?.ok) return note({ title: "The columns could not be kept", text: answer?.status === 400 ? `"${added}" is not the key of a label: it looks like app or example.com/tier.` : "The dashboard did not answer. Try again.", retry: () => keep(form, submitter) });
+  const url = new URL(location.href);
+  url.searchParams.delete("columns"); // the reader's own choice from now on
+  // Other boxes than these only where columns were added or all set back.
+  reopen = Boolean(usual || added);
+  go(url.pathname + url.search, { into: reopen ? "main" : "list", history: "replace", menu: form.closest("details") });
+}
+
+let reopen = false;
+function show() {
+  const menu = document.getElementById("columns");
+  if (!reopen || !menu) return;
+  reopen = false;
+  menu.open = true;
+  menu.querySelector("[name=label]").focus();
+}
+
 export function startColumns() {
-  show();
+  document.addEventListener("toggle", ({ target }) => target.id === "columns" && target.open && match(target), true);
   document.addEventListener("page:shown", show);
+  document.addEventListener("change", ({ target }) => target.matches("[data-columns] [name=column]") && keep(target.form));
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-columns]")) return;
+    event.preventDefault();
+    if (event.submitter?.getAttribute("aria-disabled") !== "true") keep(event.target, event.submitter);
+  });
 }

@@ -81,6 +81,14 @@ function have() {
   return { lists, regions, charts, log: position() };
 }
 
+// The address, and which columns of a list the reader likes, if it does not say.
+function shownPath() {
+  const url = new URL(location.href);
+  const { remembered } = document.getElementById("list")?.dataset ?? {};
+  if (remembered) url.searchParams.set("remembered", remembered);
+  return url.pathname + url.search;
+}
+
 // Called on connect and after every navigation.
 export function look() {
   const badge = document.querySelector(".freshness");
@@ -91,7 +99,7 @@ export function look() {
     return;
   }
   view += 1;
-  send({ t: "look", view, path: location.pathname + location.search, have: have() });
+  send({ t: "look", view, path: shownPath(), have: have() });
   if (paused) {
     send({ t: "pause", view });
     showPaused();

@@ -4,6 +4,7 @@
 // One listener on the document instead of hx-boost, which binds every link by itself and remembers its address:
 // rows come and go by the hundred here, and a frame may change where a link leads.
 import { dropCharts } from "./chartloader.js";
+import { markKinds } from "./kinds.js";
 import { closeMenus, note, typed } from "./ui.js";
 import { refresh } from "./times.js";
 
@@ -25,10 +26,11 @@ function scrollTo(scroll) {
 // Whoever leaves a form in which text was typed is asked first.
 const mayLeave = () => !typed("[data-keep] :is(textarea, .editor-h > input)") || confirm("What you typed is not saved. Leave this page?");
 
-export function go(url, { into = "main", history = "push", scroll = null } = {}) {
+// "menu" is a menu that stays open.
+export function go(url, { into = "main", history = "push", scroll = null, menu = null } = {}) {
   if (into === "main" && history === "push" && !mayLeave()) return;
   visit = { url, into, history, scroll };
-  closeMenus();
+  closeMenus(menu);
   htmx.ajax("GET", url, {
     source: "#main",
     target: `#${into}`,
@@ -130,13 +132,9 @@ function afterSettle({ detail: { xhr, target } }) {
 
 // The frame stays; where we are, and for which namespaces, is told to its links.
 function markPlace() {
-  const { nav } = document.getElementById("page").dataset;
+  markKinds();
   const namespaces = new URLSearchParams(new URLSearchParams(location.search).getAll("namespace").map((name) => ["namespace", name])).toString();
   for (const link of document.querySelectorAll("#kinds a[data-nav]")) {
-    if (link.dataset.nav === nav) {
-      link.setAttribute("aria-current", "page");
-      link.closest("details")?.setAttribute("open", "");
-    } else link.removeAttribute("aria-current");
     if (link.dataset.scoped !== undefined) link.search = namespaces;
   }
   const kinds = document.getElementById("kinds");
@@ -150,7 +148,7 @@ function configRequest(event) {
   if (event.target.id !== "filter") return;
   const { parameters } = event.detail;
   const kept = new URLSearchParams(location.search);
-  for (const name of ["namespace", "state", "sort"]) {
+  for (const name of ["namespace", "state", "sort", "columns"]) {
     delete parameters[name];
     if (kept.has(name)) parameters[name] = kept.getAll(name);
   }

@@ -26,7 +26,7 @@ from .scale import ScaleScreen
 from .search import SearchScreen
 from .timeline import TimelineScreen
 
-__all__ = ["Screen", "chrome_screen", "screen_for"]
+__all__ = ["Screen", "chrome_screen", "plural_of", "screen_for"]
 
 # By the name of the URL pattern. Addresses that are not here show nothing that moves.
 SCREENS: dict[str, type[Screen]] = {
@@ -46,6 +46,14 @@ SCREENS: dict[str, type[Screen]] = {
     "rotate": RotateScreen,
     "rotation": RotationScreen,
 }
+
+
+def plural_of(path: str) -> str:
+    """The kind that an address is about; that of pods for one that is about none."""
+    try:
+        return str(resolve(urlsplit(path).path).kwargs.get("plural", "pods"))
+    except Resolver404:
+        return "pods"
 
 
 def screen_for(runtime: ClusterRuntime, path: str) -> Screen | None:

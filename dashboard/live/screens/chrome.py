@@ -1,20 +1,65 @@
-"""The frame around every page: the kinds at the side with their counts."""
+"""The frame around every page: the kinds at the side with their counts.
+
+Kinds without a module here stand below the others, folded by API group. They are counted only where somebody has
+unfolded their group (see ``Counts``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from django.http import QueryDict
+from django.urls import reverse
 
 from dashboard import render
 from dashboard.kinds import KINDS, SECTIONS, Kind
+from dashboard.kinds.catalogue import BUILT_IN, DEFINITIONS
+from dashboard.kinds.tablekinds import TableKind
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 
 from .common import list_url, listed, rights_key, visibility
+
+REST = "-"  # the one group of what Kubernetes itself has besides
+
+
+def in_group(kind: TableKind, group: str) -> bool:
+    """Whether a kind stands in this group of the menu."""
+    return kind.gvr.group in BUILT_IN if group == REST else kind.gvr.group == group
+
+
+def other_count(runtime: ClusterRuntime, kind: TableKind, chosen: frozenset[str] | None) -> render.Part:
+    """The count at the side of a kind without a module here, as far as it is known."""
+    count = runtime.counts.of(kind.plural, chosen if kind.gvr.namespaced else None)
+    denied = f"You may not list {kind.plural}." if count.denied else ""
+    return render.region("nav_item", nav_item(kind.plural, count.total, denied=denied))
+
+
+def nav_item(
+    plural: str, count: int | None, *, bad: int = 0, warn: int = 0, denied: str = ""
+) -> dict[str, Any]:
+    """What a kind's count at the side is made of; ``count`` None: not known."""
+    return {"plural": plural, "count": count, "bad": bad, "warn": warn, "denied": denied}
+
+
+class _Rendered(Mapping[str, str]):
+    """Regions for a template that holds them, rendered when it asks."""
+
+    def __init__(self, parts: Mapping[str, render.Part]) -> None:
+        self._parts = {f"nav_{plural}".replace("-", "_"): part for plural, part in parts.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._parts[name].fresh_html
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
 
 
 class ChromeScreen(Screen):
@@ -24,6 +69,8 @@ class ChromeScreen(Screen):
         super().__init__(runtime)
         self.chosen = frozenset(params.getlist("namespace")) - {""} or None
         self.visible: dict[str, Visible] = {}
+        self._grouped: tuple[tuple[TableKind, ...], list[dict[str, Any]]] = ((), [])
+        self._undo: list[Callable[[], None]] = []
 
     @property
     def key(self) -> Hashable:
@@ -31,7 +78,9 @@ class ChromeScreen(Screen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        return frozenset(KINDS)
+        return frozenset(KINDS) | {
+            DEFINITIONS.key
+        }  # so that discovery hears of custom kinds that come and go
 
     @property
     def waits_for(self) -> frozenset[str]:
@@ -43,36 +92,97 @@ class ChromeScreen(Screen):
 
     def snapshot(self) -> Snapshot:
         items = {plural: self._item(plural) for plural in KINDS}
-        regions = {f"nav-{plural}": render.region("nav_item", item) for plural, item in items.items()}
+        others = {
+            kind.plural: other_count(self.runtime, kind, self.chosen) for kind in self.runtime.kinds.served
+        }
+        groups = self._groups()
+        regions = {f"nav-{plural}": render.region("nav_item", item) for plural, item in items.items()} | {
+            f"nav-{plural}": part for plural, part in others.items()
+        }
+        regions |= self._folded(items)
+        regions["nav-others"] = render.region(
+            "nav_others", {"groups": groups, "r": _Rendered(others)}, groups
+        )
+        return Snapshot(regions=regions)
+
+    def _folded(self, items: Mapping[str, Mapping[str, Any]]) -> dict[str, render.Part]:
+        """The marks of the kinds that each section folds away."""
+        regions = {}
         for title, kinds in SECTIONS:
             folded = [items[kind.plural] for kind in kinds if kind.rare]
             if folded:
                 marks = {state: sum(item[state] for item in folded) for state in ("bad", "warn")}
                 section = _section_id(title)
                 regions[f"nav-more-{section}"] = render.region("nav_more", {"section": section, **marks})
-        return Snapshot(regions=regions)
+        return regions
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The kinds without a module here, by API group; made anew only when other ones are served."""
+        served = self.runtime.kinds.served
+        if self._grouped[0] is not served:
+            self._grouped = served, self._make_groups(served)
+        return self._grouped[1]
+
+    def _make_groups(self, served: tuple[TableKind, ...]) -> list[dict[str, Any]]:
+        """The groups of Kubernetes itself are one, and the last."""
+        custom = [kind for kind in served if kind.gvr.group not in BUILT_IN]
+        found = [
+            (group, [self._entry(kind) for kind in kinds])
+            for group, kinds in groupby(custom, key=lambda kind: kind.gvr.group)
+        ]
+        rest = sorted((kind for kind in served if kind.gvr.group in BUILT_IN), key=lambda kind: kind.title)
+        if rest:
+            found.append(("", [self._entry(kind) for kind in rest]))
+        return [
+            {
+                "id": group or REST,
+                "title": group or "More of Kubernetes",
+                "items": items,
+                "counts_url": reverse("counts", args=[self.runtime.cluster.slug, group or REST]),
+            }
+            for group, items in found
+        ]
+
+    def _entry(self, kind: TableKind) -> dict[str, Any]:
+        words = (kind.plural, kind.gvr.plural, kind.kind, *kind.short_names)
+        return {
+            "plural": kind.plural,
+            "title": kind.title,
+            "namespaced": kind.gvr.namespaced,
+            "names": " ".join(dict.fromkeys(word.lower() for word in words if word)),
+            "url": list_url(self.runtime, kind.plural, self._query if kind.gvr.namespaced else ""),
+        }
+
+    def open(self, changed: Callable[[], None]) -> None:
+        self._undo = [self.runtime.discovery.on_change(changed), self.runtime.counts.on_change(changed)]
+
+    def close(self) -> None:
+        for undo in self._undo:
+            undo()
+
+    @property
+    def _query(self) -> str:
+        """The chosen namespaces, as part of an address."""
+        keep = QueryDict(mutable=True)
+        keep.setlist("namespace", sorted(self.chosen or ()))
+        return f"?{keep.urlencode()}" if self.chosen else ""
 
     def _item(self, plural: str) -> dict[str, Any]:
         seen = self.visible.get(plural, Visible())
-        item: dict[str, Any] = {"plural": plural, "count": None, "bad": 0, "warn": 0, "denied": ""}
-        if seen.denied is not None:
-            return item | {"denied": seen.denied.message}
+        chosen = self.chosen if KINDS[plural].gvr.namespaced else None
+        if (refusal := seen.refusal(plural, chosen)) is not None:
+            return nav_item(plural, None, denied=refusal.message)
         if not listed(self.runtime, plural):
-            return item
-        namespaces = seen.within(self.chosen) if KINDS[plural].gvr.namespaced else None
+            return nav_item(plural, None)
+        namespaces = seen.within(chosen)
         states = self.runtime.reader.states(plural, namespaces)
-        return item | {
-            "count": states.total(),
-            "bad": states["bad"],
-            # An Event of type Warning tells of something; it is not itself in need of a person.
-            "warn": 0 if plural == "events" else states["warn"],
-        }
+        # An Event of type Warning tells of something; it is not itself in need of a person.
+        warn = 0 if plural == "events" else states["warn"]
+        return nav_item(plural, states.total(), bad=states["bad"], warn=warn)
 
     def context(self) -> Mapping[str, Any]:
         """The sections at the side: ``id``, ``title``, ``items`` and, folded away, ``more``."""
-        keep = QueryDict(mutable=True)
-        keep.setlist("namespace", sorted(self.chosen or ()))
-        query = f"?{keep.urlencode()}" if self.chosen else ""
+        query = self._query
         return {
             "query": query,
             "sections": [

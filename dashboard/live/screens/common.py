@@ -13,12 +13,13 @@ from urllib.parse import quote, urlencode
 from django.urls import reverse
 
 from dashboard import render
-from dashboard.errors import ClusterError
+from dashboard.errors import ClusterError, NotFound
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Cell, Column, Ref, Row
+from dashboard.kinds.base import Cell, Column, Kind, Ref, Row
+from dashboard.kinds.catalogue import kind_named
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.queries.access import Visible, visible
-from dashboard.queries.lists import MEASURED, cell
+from dashboard.queries.lists import MEASURED, cell, label_of
 from dashboard.queries.reader import JUDGED_BY
 
 # A pod's or ReplicaSet's generated ending: the hash of its template, then its own five letters.
@@ -37,6 +38,17 @@ def name_parts(plural: str, name: str) -> tuple[str, str]:
     return name[: match.start()], name[match.start() :]
 
 
+def kind_of(runtime: ClusterRuntime, plural: str) -> Kind[Any]:
+    """The kind of an address. Raises NotFound for one that the cluster never offered."""
+    kind = KINDS.get(plural) or runtime.kinds.get(plural)
+    if kind is None:
+        raise NotFound(
+            f"The API server offers no kind {plural}.",
+            next_step="Choose one of the kinds at the side. A custom kind is there as long as its definition is.",
+        )
+    return kind
+
+
 def list_url(runtime: ClusterRuntime, plural: str, query: str = "") -> str:
     return reverse("list", args=[runtime.cluster.slug, plural]) + query
 
@@ -53,9 +65,12 @@ def _detail_url(slug: str, plural: str, namespace: str, name: str) -> str:
 
 def ref_url(runtime: ClusterRuntime, ref: Ref | None) -> str:
     """The page of a reference, "" where this program has none."""
-    if ref is None or ref.plural not in KINDS:
+    if ref is None:
         return ""
-    return object_url(runtime, ref.plural, ref.namespace, ref.name)
+    kind = runtime.kinds.get(ref.plural) if ref.plural else kind_named(runtime.kinds, "", ref.kind)
+    if kind is None:
+        return ""
+    return object_url(runtime, kind.plural, ref.namespace if kind.gvr.namespaced else "", ref.name)
 
 
 def map_url(runtime: ClusterRuntime, ref: Ref | None = None, query: str = "") -> str:
@@ -82,10 +97,12 @@ def row_part(
 
     ``measured`` cells, by column, are no facts: they change all the time, and come by themselves.
     """
+    labels = tuple(cell(row, column).text for column in columns if label_of(column.key) is not None)
+    keys = tuple(column.key for column in columns)
     return render.partial(
         "row",
         row_context(runtime, plural, row, columns, measured),
-        (row.uid, row.cells, row.state, row.reason, len(columns)),
+        (row.uid, row.cells, row.state, row.reason, keys, labels),
     )
 
 
@@ -98,7 +115,8 @@ def row_context(
 ) -> dict[str, Any]:
     head, tail = name_parts(plural, row.name)
     # Where the state is judged from other objects, it stands beside the name: no cell of its own says it.
-    status = None if plural in JUDGED_BY else KINDS[plural].status_column
+    kind = runtime.kinds[plural]
+    status = None if plural in JUDGED_BY else kind.status_column
     cells = []
     for column in columns:
         quiet = column in MEASURED.get(plural, ())
@@ -113,7 +131,7 @@ def row_context(
                 "num": column.num,
                 "quiet": quiet,
                 "wide": column.wide,
-                "kind": column.key if column.key == "name" else "status" if column.key == status else "text",
+                "kind": _cell_kind(kind, column.key, at.text, status, row.state),
                 "url": object_url(runtime, "nodes", "", at.text)
                 if on_node
                 else _involved_url(runtime, row.namespace, at.text)
@@ -126,7 +144,7 @@ def row_context(
             "id": f"row-{row.uid}",
             "uid": row.uid,
             "namespace": row.namespace,
-            "namespaced": KINDS[plural].gvr.namespaced,
+            "namespaced": kind.gvr.namespaced,
             "name": row.name,
             "head": head,
             "tail": tail,
@@ -141,10 +159,17 @@ def row_context(
     }
 
 
+def _cell_kind(kind: Kind[Any], key: str, text: str, status: str | None, state: str) -> str:
+    """What a cell is. A status word that means nothing here stands without a mark, unless the row has one to show."""
+    if key == "name":
+        return "name"
+    return "status" if key == status and (state != "ok" or kind.judges(text)) else "text"
+
+
 def _involved_url(runtime: ClusterRuntime, namespace: str, words: str) -> str:
     """The page of what an Event is about, out of kubectl's ``pod/web-1``; "" where this program has none."""
     kind, _, name = words.partition("/")
-    found = next((each for each in KINDS.values() if each.singular.lower() == kind), None)
+    found = next((each for each in runtime.kinds.values() if each.kind.lower() == kind), None)
     if found is None or not name:
         return ""
     return object_url(runtime, found.plural, namespace if found.gvr.namespaced else "", name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboard import render
-from dashboard.kinds import by_kind
+from dashboard.kinds.catalogue import kind_named
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.queries.events import EventGroup
 
@@ -22,7 +22,7 @@ def event_rows(runtime: ClusterRuntime, groups: Sequence[EventGroup]) -> Mapping
 def _event(runtime: ClusterRuntime, group: EventGroup) -> dict[str, Any]:
     event = group.latest
     about = event.involved_object
-    kind = by_kind(about.kind)
+    kind = kind_named(runtime.kinds, about.api_version, about.kind)
     return {
         "id": group.id,
         "state": "warn" if event.type == "Warning" else "ok",

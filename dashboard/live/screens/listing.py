@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard import render
-from dashboard.errors import ClusterError, NotFound
+from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Column
+from dashboard.kinds.catalogue import DEFINITIONS
+from dashboard.kinds.rows import listed as enumerated
+from dashboard.kinds.tablekinds import TableKind
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
+from dashboard.live.timeline import RECORDED
 from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import (
     DEFAULT_SORT,
+    LABEL,
     MATCHED,
     MEASURED,
     Listing,
     ListQuery,
     cell,
+    label_of,
     listing,
     measured_columns,
     shown_columns,
+    usual_columns,
 )
 from dashboard.queries.logs import KINDS_WITH_LOGS
-from dashboard.queries.reader import JUDGED_BY
+from dashboard.queries.reader import JUDGED_BY, Namespaces
 
-from .common import fresh_part, list_url, listed, rights_key, row_part, unreachable
+from .chrome import nav_item
+from .common import fresh_part, kind_of, list_url, listed, rights_key, row_part, unreachable
 from .measured import Measured
 
 CHIP_WORDS = {
@@ -43,7 +52,13 @@ CHIP_WORDS = {
     "done": "Finished",
 }
 EVENT_WORDS = CHIP_WORDS | {"look": "Warnings", "fine": "Normal"}
+LABELS_OFFERED = 50
 CHIP_STATES = {"need": "bad", "look": "warn", "changing": "info", "fine": "ok", "done": "done"}
+
+
+def _names(namespaces: Iterable[str]) -> str:
+    """Some namespaces in words: a few by name."""
+    return enumerated(sorted(namespaces), more="more")
 
 
 class ListScreen(Screen):
@@ -51,15 +66,21 @@ class ListScreen(Screen):
 
     def __init__(self, runtime: ClusterRuntime, params: QueryDict, plural: str) -> None:
         super().__init__(runtime)
-        if plural not in KINDS:
-            raise NotFound(f"There is no list of {plural}.", next_step="Choose one of the kinds at the side.")
-        self.kind = KINDS[plural]
-        self.exported = shown_columns(self.kind)
-        self.columns = measured_columns(self.kind, self.exported)
+        self.kind = kind_of(runtime, plural)
         self.measured = Measured(runtime, plural)
         self.query = ListQuery.read(plural, params)
         self.visible = Visible()
         self.label_error = ""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Those of a kind without a module here are known with its first Table, and may change."""
+        return shown_columns(self.kind, self.query.chosen, measured=True)
+
+    @property
+    def exported(self) -> tuple[Column, ...]:
+        """What ``kubectl get`` has of them."""
+        return shown_columns(self.kind, self.query.chosen)
 
     @property
     def key(self) -> Hashable:
@@ -72,6 +93,8 @@ class ListScreen(Screen):
     async def prepare(self) -> None:
         self.visible = await visible(self.runtime.transport, self.runtime.cache, self.kind.plural)
         await self.measured.prepare(self.visible)
+        if listed(self.runtime, self.kind.plural):
+            self.query.check(self.kind)
 
     def open(self, changed: Callable[[], None]) -> None:
         self.measured.open(changed)
@@ -79,36 +102,76 @@ class ListScreen(Screen):
     def close(self) -> None:
         self.measured.close()
 
+    @property
+    def _chosen(self) -> Namespaces:
+        return frozenset(self.query.namespaces) or None if self.kind.gvr.namespaced else None
+
+    @property
+    def namespaces(self) -> Namespaces:
+        """The chosen namespaces that may be seen."""
+        return self.visible.within(self._chosen)
+
+    @property
+    def refusal(self) -> Forbidden | None:
+        """Why nothing of this may be seen, if it may not."""
+        return self.visible.refusal(self.kind.plural, self._chosen)
+
     def listing(self, *, page_size: int | None = 100) -> Listing:
-        chosen = frozenset(self.query.namespaces) or None
-        namespaces = self.visible.within(chosen if self.kind.gvr.namespaced else None)
         return listing(
             self.runtime.reader,
+            self.kind,
             self.query,
-            namespaces,
+            self.namespaces,
             page_size=page_size,
             measure=self.measured.use,
         )
 
     def snapshot(self) -> Snapshot:
         found = self.listing()
+        columns = self.columns
         self.label_error = found.label_error
         return Snapshot(
             regions={
                 "list-head": render.region("list_head", self._head(found)),
                 "list-state": render.region("list_state", self._state(found)),
+                "list-cols": render.region("list_cols", {"columns": self._heads(columns)}),
                 "fresh": fresh_part(self.runtime, {self.kind.plural}),
+                **self._count(),
             },
             lists={
                 "rows": {
                     f"row-{row.uid}": row_part(
-                        self.runtime, self.kind.plural, row, self.columns, self.measured.texts(row)
+                        self.runtime, self.kind.plural, row, columns, self.measured.texts(row)
                     )
                     for row in found.rows
                 }
             },
-            charts={"rows-usage": self.measured.values(found.rows)} if self.measured.shown else {},
+            charts={"rows-usage": self.measured.values(found.rows, columns)} if self.measured.shown else {},
         )
+
+    def _count(self) -> dict[str, render.Part]:
+        """The number at the side: nobody else watches a kind without a module here."""
+        if not isinstance(self.kind, TableKind) or not listed(self.runtime, self.kind.plural):
+            return {}
+        plural = self.kind.plural
+        count = self.runtime.cache.store(plural).count(self.namespaces)
+        return {f"nav-{plural}": render.region("nav_item", nav_item(plural, count))}
+
+    def _heads(self, columns: tuple[Column, ...]) -> list[dict[str, Any]]:
+        sort = self.query.sort or DEFAULT_SORT.get(self.kind.plural, "")
+        return [
+            {
+                "key": column.key,
+                "title": column.title,
+                "num": column.num,
+                "wide": column.wide,
+                "help": column.help,
+                "status": column.key == self.kind.status_column,
+                "sorted": {column.key: "asc", f"-{column.key}": "desc"}.get(sort, ""),
+                "sort_url": self._url(sort=self._next_sort(column, sort), page=1),
+            }
+            for column in columns
+        ]
 
     def _url(self, **changes: Any) -> str:
         return list_url(self.runtime, self.kind.plural, self.query.url_query(**changes) or "")
@@ -152,17 +215,11 @@ class ListScreen(Screen):
     def _state(self, found: Listing) -> dict[str, Any]:
         """Why there are no rows, or not all: five different states, each with a way out; state "" says nothing."""
         title = self.kind.title
-        refusal = self.visible.denied
-        if refusal is not None:
-            return {
-                "state": "forbidden",
-                "title": f"You may not see {title}",
-                "text": "Your account lacks a right in this cluster.",
-                "verb": refusal.verb or "list",
-                "resource": refusal.resource or self.kind.plural,
-                "next": None,
-            }
+        if (refusal := self.refusal) is not None:
+            return self._forbidden(refusal)
         failure = unreachable(self.runtime, self.kind.plural)
+        if isinstance(failure, NotFound):
+            return self._not_served()
         if not listed(self.runtime, self.kind.plural):
             return self._not_listed(failure)
         if found.label_error:
@@ -191,7 +248,13 @@ class ListScreen(Screen):
                 },
             }
         if found.total == 0:
-            where = "in the chosen namespaces" if self.query.namespaces else "in this cluster"
+            where = (
+                "in the chosen namespaces"
+                if self.query.namespaces
+                else "in this cluster"
+                if self.visible.namespaces is None
+                else f"in {_names(self.visible.namespaces)}, where you may look"
+            )
             return {
                 "state": "empty",
                 "title": f"No {title} {where}",
@@ -200,15 +263,39 @@ class ListScreen(Screen):
                 if self.query.namespaces
                 else None,
             }
-        if self.visible.namespaces is not None:
-            names = ", ".join(sorted(self.visible.namespaces))
+        if (missing := self._missing) is not None:
             return {
                 "state": "partly",
                 "title": f"Only {title} that you may see",
-                "text": f"You may list {self.kind.plural} in {names}, not in the whole cluster.",
+                "text": f"You may list {self.kind.plural} in {_names(self.namespaces or ())}, not in {missing}.",
                 "next": None,
             }
         return {"state": ""}
+
+    def _forbidden(self, refusal: Forbidden) -> dict[str, Any]:
+        where = f" in namespace {refusal.namespace}" if refusal.namespace else ""
+        seen = self.visible.namespaces
+        return {
+            "state": "forbidden",
+            "title": f"You may not see {self.kind.title}{where}",
+            "text": f"You may in {_names(seen)}." if seen else "Your account lacks a right in this cluster.",
+            "verb": refusal.verb or "list",
+            "resource": refusal.resource or self.kind.plural,
+            "where": where,
+            "next": {"text": "Show what you may see", "url": self._url(namespaces=(), page=1)}
+            if seen
+            else None,
+        }
+
+    @property
+    def _missing(self) -> str | None:
+        """Where of what was asked for nothing may be seen, in words; None when all of it is shown."""
+        if self.visible.namespaces is None:
+            return None
+        if self._chosen is None:
+            return "the whole cluster"
+        hidden = self._chosen - self.visible.namespaces
+        return _names(hidden) if hidden else None
 
     def _unknown_namespaces(self) -> list[str]:
         """The chosen namespaces that are not there, when none of those that are has been chosen."""
@@ -221,6 +308,13 @@ class ListScreen(Screen):
     def _not_listed(self, failure: ClusterError | None) -> dict[str, Any]:
         if failure is None:
             return {"state": "loading", "title": f"Reading {self.kind.title}…", "text": "", "next": None}
+        if isinstance(self.kind, TableKind) and self._answers_otherwise:
+            return {
+                "state": "unreachable",
+                "title": f"The API server cannot list {self.kind.title}",
+                "text": f"It answers for other kinds, but says of this one: {failure.message}",
+                "next": self._definition,
+            }
         return {
             "state": "unreachable",
             "title": "The cluster does not answer",
@@ -228,8 +322,30 @@ class ListScreen(Screen):
             "next": {"text": "Look at the clusters", "url": "/clusters/"},
         }
 
+    @property
+    def _answers_otherwise(self) -> bool:
+        """Whether the watch of any other kind goes on: then it is this one that fails, say by its conversion."""
+        return any(self.runtime.cache.status(plural).state == "live" for plural in KINDS)
+
+    def _not_served(self) -> dict[str, Any]:
+        """The definition of a custom kind was deleted, or the API server behind it is gone."""
+        return {
+            "state": "gone",
+            "title": f"{self.kind.title} are not served any more",
+            "text": f"The API server has no {self.kind.plural} now: the definition was deleted, or what serves them "
+            "is gone. Should it come back, they appear here.",
+            "next": self._definition,
+        }
+
+    @property
+    def _definition(self) -> dict[str, str] | None:
+        """Where a custom kind is defined."""
+        if not isinstance(self.kind, TableKind):
+            return None
+        url = list_url(self.runtime, DEFINITIONS.key, f"?q={quote(self.kind.gvr.group)}")
+        return {"text": "Look at the definitions of custom kinds", "url": url}
+
     def context(self) -> Mapping[str, Any]:
-        sort = self.query.sort or DEFAULT_SORT.get(self.kind.plural, "")
         return {
             "kind": {
                 "plural": self.kind.plural,
@@ -239,20 +355,9 @@ class ListScreen(Screen):
                 "namespaced": self.kind.gvr.namespaced,
                 "has_logs": self.kind.plural in KINDS_WITH_LOGS,
             },
-            "columns": [
-                {
-                    "key": column.key,
-                    "title": column.title,
-                    "num": column.num,
-                    "wide": column.wide,
-                    "help": column.help,
-                    "status": column.key == self.kind.status_column,
-                    "sorted": {column.key: "asc", f"-{column.key}": "desc"}.get(sort, ""),
-                    "sort_url": self._url(sort=self._next_sort(column, sort), page=1),
-                }
-                for column in self.columns
-            ],
-            "timeline_url": f"{reverse('timeline', args=[self.runtime.cluster.slug])}?kind={self.kind.plural}",
+            "choice": self._choice(),
+            "remembered": ",".join(self.query.remembered),
+            "timeline_url": self._timeline_url,
             "measured": self.measured.shown,
             "q": self.query.q,
             "labels": self.query.labels,
@@ -261,13 +366,24 @@ class ListScreen(Screen):
             "keep": [("namespace", namespace) for namespace in self.query.namespaces]
             + [
                 (key, value)
-                for key, value in (("state", self.query.state), ("sort", self.query.sort))
+                for key, value in (
+                    ("state", self.query.state),
+                    ("sort", self.query.sort),
+                    ("columns", ",".join(self.query.columns)),
+                )
                 if value
             ],
             "path": list_url(self.runtime, self.kind.plural),
             "exports": {form: self._export_url(form) for form in ("json", "csv", "tsv")},
             "kubectl": self._kubectl(),
         }
+
+    @property
+    def _timeline_url(self) -> str:
+        """What happened to objects of this kind, where that is recorded."""
+        if self.kind.plural not in RECORDED:
+            return ""
+        return f"{reverse('timeline', args=[self.runtime.cluster.slug])}?kind={self.kind.plural}"
 
     def _next_sort(self, column: Column, sort: str) -> str:
         """The other direction; of what is measured, the greatest come first."""
@@ -282,7 +398,7 @@ class ListScreen(Screen):
             return []
         given = dict(self.query.match)
         rows = self.listing(page_size=None).rows
-        columns = {column.key: column for column in self.columns}
+        columns = {column.key: column for column in self.kind.columns}
         return [
             {
                 "key": key,
@@ -296,8 +412,37 @@ class ListScreen(Screen):
         ]
 
     def _export_url(self, form: str) -> str:
-        url = self._url(page=1)
+        url = self._url(page=1, columns=self.query.chosen)
         return f"{url}{'&' if '?' in url else '?'}format={form}"
+
+    def _choice(self) -> dict[str, Any]:
+        """The columns to choose from: those of the kind, the chosen labels, and the labels that its objects have."""
+        shown = {column.key for column in self.columns}
+        chosen = self.query.chosen
+        labels: Counter[str] = Counter()
+        for row in self.runtime.reader.rows(self.kind.plural, self.namespaces):
+            labels.update(row.labels.keys())
+        return {
+            "url": reverse("columns", args=[self.runtime.cluster.slug, self.kind.plural]),
+            "usual": not chosen,
+            "columns": [
+                {
+                    "key": column.key,
+                    "title": column.title,
+                    "shown": column.key in shown,
+                    # Without a choice, how wide the screen is decides.
+                    "wide": column.wide and not chosen,
+                }
+                for column in measured_columns(self.kind, usual_columns(self.kind))
+                if column.key != "name"
+            ]
+            + [
+                {"key": key, "title": f"label {label}", "shown": True, "wide": False}
+                for key in chosen
+                if (label := label_of(key)) is not None
+            ],
+            "labels": [key for key, _ in labels.most_common(LABELS_OFFERED) if LABEL + key not in chosen],
+        }
 
     def _kubectl(self) -> str:
         """The same list by kubectl (which cannot filter by text: that part is left out).
@@ -307,6 +452,8 @@ class ListScreen(Screen):
         labels = ["-l", self.query.labels] if self.query.labels else []
         if (kind := dict(self.query.match).get("type")) in ("Normal", "Warning"):
             labels.append(f"--field-selector=type={kind}")
+        shown = [label for key in self.query.chosen if (label := label_of(key)) is not None]
+        labels += ["-L", ",".join(shown)] if shown else []
         wheres: list[list[str]] = [[]]
         if self.kind.gvr.namespaced:
             # kubectl takes one namespace or all of them.

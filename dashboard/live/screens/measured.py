@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from dashboard import render
-from dashboard.kinds.base import Row
+from dashboard.kinds.base import Column, Row
 from dashboard.kinds.units import NONE, percent, top_cpu, top_memory
 from dashboard.kinds.usage import Use
 from dashboard.live.runtime import ClusterRuntime
@@ -72,7 +72,8 @@ class Measured:
             memory = f"{memory}, {percent(use.memory, of.get('memory'))}"
         return {"cpu": cpu, "memory": memory}
 
-    def values(self, rows: Iterable[Row]) -> Chart:
-        """The cells of all rows, by the rows' ids: what ``[data-values]`` takes."""
-        texts = {f"row-{row.uid}": list(self.texts(row).values()) for row in rows}
+    def values(self, rows: Iterable[Row], columns: Iterable[Column]) -> Chart:
+        """The cells of all rows in those of the columns, by the rows' ids: what ``[data-values]`` takes."""
+        keys = [column.key for column in columns if column in MEASURED.get(self._plural, ())]
+        texts = {f"row-{row.uid}": [self.texts(row)[key] for key in keys] for row in rows}
         return Chart(render.facts_hash(texts), texts)

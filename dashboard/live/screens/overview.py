@@ -14,6 +14,7 @@ from dashboard import render
 from dashboard.errors import ClusterError
 from dashboard.insight import Problem, findings, problems
 from dashboard.kinds import KINDS
+from dashboard.kinds.rows import listed as enumerated
 from dashboard.kinds.units import cpu_words, memory_words, percent
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
@@ -137,6 +138,8 @@ class OverviewScreen(Screen):
             headline, state = f"The cluster is up. {things} a look.", "warn"
         else:
             headline, state = "The cluster is up, and nothing is wrong.", "ok"
+            if self._partly:
+                headline = "The cluster is up, and nothing is wrong in what you may see."
         if self.chosen is not None and not (nodes and len(broken) == len(nodes)):
             # Of a part of the cluster only that part can be judged.
             headline = headline.replace("The cluster is up. ", "").replace("The cluster is up, and n", "N")
@@ -148,12 +151,25 @@ class OverviewScreen(Screen):
         parts = [f"The API server answers ({self.runtime.version})"] if self.runtime.version else []
         if nodes:
             parts.append(f"{len(nodes)} node{'s' if len(nodes) != 1 else ''}{where}")
+        if self._partly:
+            parts.append(self._partly)
         return {"state": state, "headline": headline, "text": " · ".join(parts)}
+
+    @property
+    def _partly(self) -> str:
+        """What of the cluster may not be seen, in words; "" for somebody who may see all of it."""
+        pods = self.visible["pods"].namespaces
+        only = f"You see only what is in {enumerated(sorted(pods))}" if pods else ""
+        hidden = [KINDS[plural].title for plural, seen in self.visible.items() if seen.denied is not None]
+        if not hidden:
+            return only
+        return f"{only}, and no {enumerated(hidden)}" if only else f"You may not see {enumerated(hidden)}"
 
     def _tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:
         tiles = [
             self._tile(plural, "Nodes ready" if plural == "nodes" else f"{KINDS[plural].title} fine")
             for plural in ("nodes", "pods", *WORKLOADS)
+            if self.visible[plural].denied is None
         ]
         asked = self._asked_tiles(nodes)
         # One row of tiles: what is wrong stays, a kind that is all fine makes way.
@@ -269,7 +285,7 @@ class OverviewScreen(Screen):
     def _nodes(self, nodes: Sequence[NodePods]) -> dict[str, Any]:
         seen = self.visible["nodes"]
         return {
-            "denied": seen.denied.message if seen.denied else "",
+            "denied": "You may not list nodes." if seen.denied else "",
             "zones": [
                 {"name": zone, "nodes": [self._node(each) for each in group]}
                 for zone, group in groupby(nodes, key=lambda each: each.zone)

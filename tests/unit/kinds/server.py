@@ -116,9 +116,9 @@ def differences(kind: Kind[Any], raw: bytes, cells: list[Any], now: datetime) ->
     if len(row.cells) != len(cells):
         return [f"{len(row.cells)} cells instead of {len(cells)}"]
     return [
-        f"{column.title}: {cell_text(cell, now)!r} instead of {_text(expected)!r}"
+        f"{column.title}: {cell_text(cell, now)!r} instead of {printed(expected)!r}"
         for column, cell, expected in zip(kind.columns, row.cells, cells, strict=True)
-        if not _same(cell, _text(expected), now)
+        if not same_words(cell, printed(expected), now)
     ]
 
 
@@ -140,12 +140,13 @@ def compare(server: Server, path: str, kind: Kind[Any]) -> list[str]:
     return compare_table(kind, server.table(path, objects=kind.query.get("includeObject", "Object")))
 
 
-def _text(cell: Any) -> str:
-    # As kubectl prints cells that are not text.
+def printed(cell: Any) -> str:
+    """As kubectl prints cells that are not text."""
     return cell if isinstance(cell, str) else json.dumps(cell)
 
 
-def _same(cell: Cell, expected: str, now: datetime) -> bool:
+def same_words(cell: Cell, expected: str, now: datetime) -> bool:
+    """Whether our cell says the same; relative times may be one unit apart."""
     ours = cell_text(cell, now)
     if ours == expected or not cell.form:
         return ours == expected

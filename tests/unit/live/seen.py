@@ -20,6 +20,7 @@ class Cache:
     """What a reader and a screen ask of a cluster's cache."""
 
     def __init__(self) -> None:
+        self.kinds = KINDS
         self.stores: dict[str, Store[Any]] = {plural: Store(kind) for plural, kind in KINDS.items()}
 
     def store(self, plural: str) -> Store[Any]:
@@ -62,7 +63,8 @@ class Cache:
 
 def runtime() -> Any:
     cache = Cache()
-    return SimpleNamespace(cluster=SimpleNamespace(slug="tests"), cache=cache, reader=Reader(cache))  # type: ignore[arg-type]
+    reader = Reader(cache)  # type: ignore[arg-type]
+    return SimpleNamespace(cluster=SimpleNamespace(slug="tests"), kinds=KINDS, cache=cache, reader=reader)
 
 
 def everything(**less: Visible) -> dict[str, Visible]:

@@ -17,8 +17,8 @@ from dashboard.models import Change
 HOSTILE = ["x; rm -rf ~", "$(id)", "`id`", "a'b", 'a"b', "x\nid", "--kubeconfig=/tmp/x y"]
 
 
-def listed(namespaces: list[str], labels: str) -> str:
-    query = SimpleNamespace(namespaces=namespaces, labels=labels, match=())
+def listed(namespaces: list[str], labels: str, chosen: tuple[str, ...] = ()) -> str:
+    query = SimpleNamespace(namespaces=namespaces, labels=labels, match=(), chosen=chosen)
     screen: Any = SimpleNamespace(query=query, kind=KINDS["pods"])
     return ListScreen._kubectl(screen)
 
@@ -31,6 +31,11 @@ def test_a_list_quotes_namespace_and_labels(text: str) -> None:
 
 def test_a_list_of_all_namespaces() -> None:
     assert listed([], "") == "kubectl get pods -A -o wide"
+
+
+def test_labels_that_are_columns_are_asked_for() -> None:
+    command = listed([], "", ("name", "label:app", "label:example.com/tier"))
+    assert command == "kubectl get pods -A -L app,example.com/tier -o wide"
 
 
 LOGS = [

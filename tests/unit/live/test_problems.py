@@ -19,7 +19,7 @@ from dashboard.queries.access import Visible
 
 from ..insight.world import NOW, World, ended, ingress, node, pod, replicaset, service, waiting
 
-RUNTIME: Any = SimpleNamespace(cluster=SimpleNamespace(slug="here"), transport=None)
+RUNTIME: Any = SimpleNamespace(cluster=SimpleNamespace(slug="here"), kinds=KINDS, transport=None)
 POD = Ref("Pod", "shop", "web-1", "pods")
 CRASHING = pod(owner=None, ready=False, state=waiting("CrashLoopBackOff"), last=ended(1), restarts=7)
 
@@ -90,7 +90,7 @@ class Reader(World):
 
 def card(world: World, plural: str, name: str) -> ProblemsCard:
     screen: Any = SimpleNamespace(
-        runtime=SimpleNamespace(cluster=RUNTIME.cluster, transport=None, reader=world),
+        runtime=SimpleNamespace(cluster=RUNTIME.cluster, kinds=KINDS, transport=None, reader=world),
         visible={each: Visible() for each in KINDS}, kind=KINDS[plural], namespace="shop", name=name,
         newest=lambda: world.get(plural, "shop", name),
     )  # fmt: skip

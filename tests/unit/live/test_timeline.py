@@ -40,7 +40,9 @@ class Cluster:
             status=lambda plural: SimpleNamespace(state=self.state),
             lease=lambda plurals: SimpleNamespace(release=lambda: None),
         )
-        self.reader = SimpleNamespace(get=lambda *key: self.objects.get(key))
+        self.reader = SimpleNamespace(
+            get=lambda *key: self.objects.get(key), cache=SimpleNamespace(kinds=KINDS)
+        )
 
     def _subscribe(self, plural: str, call: Any) -> Any:
         self.tell[plural] = call

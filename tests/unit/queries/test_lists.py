@@ -14,7 +14,9 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Cell, Row
 from dashboard.kinds.usage import Use
 from dashboard.live.screens.common import row_part
-from dashboard.queries.lists import ListQuery, listing, measured_columns, shown_columns
+from dashboard.queries.lists import ListQuery, cell, listing, measured_columns, shown_columns
+
+PODS = KINDS["pods"]
 
 
 def row(name: str, state: str = "ok", namespace: str = "shop", **labels: str) -> Row:
@@ -43,7 +45,9 @@ class Rows:
 
 
 def names(rows: Any, query: str, namespaces: frozenset[str] | None = None) -> list[str]:
-    return [row.name for row in listing(rows, ListQuery.read("pods", QueryDict(query)), namespaces).rows]
+    return [
+        row.name for row in listing(rows, PODS, ListQuery.read("pods", QueryDict(query)), namespaces).rows
+    ]
 
 
 WORLD = Rows(
@@ -70,13 +74,13 @@ def test_labels_filter_as_kubectl_does() -> None:
 
 
 def test_a_broken_label_filter_says_what_is_wrong_and_shows_nothing() -> None:
-    found = listing(WORLD, ListQuery.read("pods", QueryDict("labels=tier+in+(")), None)  # type: ignore[arg-type]
+    found = listing(WORLD, PODS, ListQuery.read("pods", QueryDict("labels=tier+in+(")), None)  # type: ignore[arg-type]
     assert found.label_error
     assert found.total == 0
 
 
 def test_counts_are_those_before_a_chip_is_chosen() -> None:
-    found = listing(WORLD, ListQuery.read("pods", QueryDict("state=need")), None)  # type: ignore[arg-type]
+    found = listing(WORLD, PODS, ListQuery.read("pods", QueryDict("state=need")), None)  # type: ignore[arg-type]
     assert [row.name for row in found.rows] == ["web-2"]
     assert found.counts == {"need": 1, "look": 1, "changing": 1, "fine": 1, "done": 1}
     assert found.total == 1
@@ -90,9 +94,9 @@ def test_sort_both_ways_and_equal_cells_by_name() -> None:
 
 def test_pages_of_a_hundred_and_a_page_past_the_end_is_the_last() -> None:
     many = Rows(*(row(f"p{number:03}") for number in range(230)))
-    found = listing(many, ListQuery.read("pods", QueryDict("sort=name&page=2")), None)  # type: ignore[arg-type]
+    found = listing(many, PODS, ListQuery.read("pods", QueryDict("sort=name&page=2")), None)  # type: ignore[arg-type]
     assert (found.first, found.last, found.total, found.pages) == (101, 200, 230, 3)
-    last = listing(many, ListQuery.read("pods", QueryDict("sort=name&page=9")), None)  # type: ignore[arg-type]
+    last = listing(many, PODS, ListQuery.read("pods", QueryDict("sort=name&page=9")), None)  # type: ignore[arg-type]
     assert (last.page, last.first, last.last) == (3, 201, 230)
 
 
@@ -103,12 +107,16 @@ def test_pages_of_a_hundred_and_a_page_past_the_end_is_the_last() -> None:
         ("page=x", "page"),
         ("page=²", "page"),
         ("sort=colour", "sort"),
+        ("sort=label:", "sort"),
+        ("columns=name,colour", "columns"),
+        ("columns=label:a b", "columns"),
+        ('columns=label:"><b>', "columns"),
         ("state=odd", "state"),
     ],
 )
 def test_what_an_address_cannot_ask_for_is_named(query: str, field: str) -> None:
     with pytest.raises(BadInput) as raised:
-        ListQuery.read("pods", QueryDict(query))
+        ListQuery.read("pods", QueryDict(query)).check(PODS)
     assert raised.value.field == field
 
 
@@ -119,12 +127,50 @@ def test_an_address_says_only_what_is_not_default_and_reads_back() -> None:
     assert ListQuery.read("pods", QueryDict(text[1:])) == query
 
 
+def test_namespaces_and_labels_sort_as_people_count() -> None:
+    rows = Rows(
+        *(row(f"p{n}", namespace=f"team-{n}", rank=f"v{n}") for n in (10, 9, 2)),
+        row("none", namespace="team-1"),
+    )
+    assert names(rows, "sort=namespace") == ["none", "p2", "p9", "p10"]
+    assert names(rows, "sort=label:rank") == ["p2", "p9", "p10", "none"]
+
+
+def test_chosen_columns_stand_in_the_usual_order_with_the_name_and_labels_last() -> None:
+    chosen = ListQuery.read("pods", QueryDict("columns=label:example.com/tier,node,ready,nonsense")).chosen
+    shown = shown_columns(PODS, chosen)
+    assert [column.key for column in shown] == ["name", "ready", "node", "label:example.com/tier"]
+    assert not any(column.wide for column in shown)
+    assert shown[-1].title == "tier"
+    assert cell(row("a", **{"example.com/tier": "front"}), shown[-1]).text == "front"
+    assert cell(row("b"), shown[-1]).text == "<none>"
+
+
+def test_without_a_choice_the_columns_are_kubectls_with_the_namespace_after_the_name() -> None:
+    assert [column.key for column in shown_columns(PODS)][:3] == ["name", "namespace", "ready"]
+
+
+def test_an_address_says_its_own_columns_and_not_those_remembered() -> None:
+    own = ListQuery.read("pods", QueryDict("columns=ready,node&remembered=age"))
+    assert own.chosen == ("ready", "node")
+    assert own.url_query() == "?columns=ready%2Cnode"
+    remembered = ListQuery.read("pods", QueryDict("remembered=age"))
+    assert remembered.chosen == ("age",)
+    assert remembered.url_query() == ""
+    assert remembered != ListQuery.read("pods", QueryDict(""))
+
+
+def test_a_column_that_is_gone_sorts_as_if_none_were_said() -> None:
+    assert names(WORLD, "sort=gone") == names(WORLD, "")
+
+
 # --- What kubectl top measures
 
 
 def measured(rows: Any, query: str, **uses: float) -> list[str]:
     found = listing(
         rows,
+        PODS,
         ListQuery.read("pods", QueryDict(query)),
         None,
         measure=lambda row: Use(uses[row.name], 0.0) if row.name in uses else None,
@@ -140,7 +186,8 @@ def test_rows_sort_by_what_they_use_and_the_unmeasured_stand_below_nought() -> N
 
 def test_only_what_is_measured_can_be_sorted_by_it() -> None:
     with pytest.raises(BadInput):
-        ListQuery.read("deployments", QueryDict("sort=cpu"))
+        ListQuery.read("deployments", QueryDict("sort=cpu")).check(KINDS["deployments"])
+    ListQuery.read("pods", QueryDict("sort=-cpu&columns=memory")).check(PODS)
 
 
 def test_measured_columns_are_on_screen_before_the_wide_ones_and_not_kubectl_gets() -> None:
@@ -151,8 +198,16 @@ def test_measured_columns_are_on_screen_before_the_wide_ones_and_not_kubectl_get
     assert measured_columns(KINDS["services"], KINDS["services"].columns) == KINDS["services"].columns
 
 
+def test_measured_columns_are_chosen_like_others_and_never_taken_away() -> None:
+    chosen = ("memory", "label:app", "ready")
+    shown = shown_columns(PODS, chosen, measured=True)
+    assert [column.key for column in shown] == ["name", "ready", "memory", "label:app"]
+    assert [column.key for column in shown_columns(PODS, chosen)] == ["name", "ready", "label:app"]
+
+
 def test_a_rows_hash_leaves_out_what_is_measured() -> None:
-    runtime: Any = SimpleNamespace(cluster=SimpleNamespace(slug="sandbox"))
+    timeline = SimpleNamespace(changed_at=lambda uid: None)
+    runtime: Any = SimpleNamespace(cluster=SimpleNamespace(slug="sandbox"), kinds=KINDS, timeline=timeline)
     columns = measured_columns(KINDS["pods"], KINDS["pods"].columns)
     parts = [
         row_part(runtime, "pods", row("a"), columns, {"cpu": f"{use}m", "memory": "1Mi"}) for use in (1, 2)
@@ -185,7 +240,7 @@ EVENTS = Rows(
 )
 def test_events_are_narrowed_by_type_reason_and_object(query: str, expected: list[str]) -> None:
     read = ListQuery.read("events", QueryDict(query))
-    found = listing(EVENTS, read, None)  # type: ignore[arg-type]
+    found = listing(EVENTS, KINDS["events"], read, None)  # type: ignore[arg-type]
     assert sorted(each.name for each in found.rows) == expected
     assert found.in_scope == 3
     assert ListQuery.read("events", QueryDict(read.url_query()[1:])) == read

@@ -25,6 +25,7 @@ VALUES = {
     "name": "web",
     "tab": "yaml",
     "change": "1",
+    "group": "-",
 }
 
 

@@ -57,9 +57,12 @@ class Runtime:
         self.cluster = SimpleNamespace(name="dev", slug="dev", server="https://dev", is_sandbox=True)
         self.cache: Any = Cache(World(*manifests))
         self.reader = Reader(self.cache)
+        self.kinds = KINDS
         self.transport = object()
 
     async def ready(self, _: Any) -> None: ...
+
+    async def knows(self, _: str) -> None: ...
 
 
 WORLD = (

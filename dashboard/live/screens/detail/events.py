@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from dashboard import render
-from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind
 from dashboard.live.screens.common import list_url, object_url
 from dashboard.live.screens.events import event_rows
@@ -147,7 +146,8 @@ def events_about(
     namespaces = frozenset({screen.namespace}) if screen.namespace else seen.namespaces
     objects = [(screen.kind.plural, obj), *(made_by(screen, obj) if made else ())]
     uids = {each.metadata.uid for _, each in objects}
-    names = {(KINDS[plural].kind, each.metadata.namespace, each.metadata.name) for plural, each in objects}
+    kinds = screen.runtime.kinds
+    names = {(kinds[plural].kind, each.metadata.namespace, each.metadata.name) for plural, each in objects}
     if screen.kind.plural == "nodes":
         uids.add(screen.name)  # the kubelet reports its node's Events with the node's name as uid
         names.add((screen.kind.kind, "", screen.name))

@@ -10,13 +10,21 @@ from django.http import QueryDict
 
 from dashboard import render
 from dashboard.errors import Forbidden, NotFound
-from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Row
 from dashboard.kube.access import allowed
 from dashboard.live.logfeed import LogFeed, Position
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
-from dashboard.live.screens.common import fresh_part, iso, list_url, object_url, rights_key, visibility
+from dashboard.live.screens.common import (
+    fresh_part,
+    iso,
+    kind_of,
+    list_url,
+    object_url,
+    rights_key,
+    unreachable,
+    visibility,
+)
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 from dashboard.queries.lists import cell
@@ -26,7 +34,8 @@ from .tabs import TABS
 
 # Events and Secrets may be many, and only add to what the rest tells.
 LATER = frozenset({"events", "secrets"})
-WORDS = frozenset({"status", "type"})  # status columns that hold a word, not a number or an address
+# Status columns that hold a word, not a number or an address.
+WORDS = frozenset({"status", "type", "phase", "state", "health", "health-status"})
 STATE_WORDS = {"info": "Changing", "warn": "Worth a look", "bad": "Needs a person"}
 
 
@@ -43,9 +52,7 @@ class DetailScreen(Screen):
         tab: str = "overview",
     ) -> None:
         super().__init__(runtime)
-        if plural not in KINDS:
-            raise NotFound(f"There is no kind {plural}.", next_step="Choose one of the kinds at the side.")
-        self.kind = KINDS[plural]
+        self.kind = kind_of(runtime, plural)
         self.namespace = "" if namespace == "-" else namespace
         self.name = name
         if bool(self.namespace) != self.kind.gvr.namespaced:
@@ -90,6 +97,8 @@ class DetailScreen(Screen):
         await self.runtime.ready({self.kind.plural})
         self.last = self.newest()
         if self.last is None:
+            if (failure := unreachable(self.runtime, self.kind.plural)) is not None:
+                raise failure
             raise NotFound(
                 f"There is no {self.kind.singular} {self.name}"
                 + (f" in namespace {self.namespace}." if self.namespace else "."),
@@ -143,12 +152,11 @@ class DetailScreen(Screen):
 
     def _head(self, row: Row, detail: Detail, *, gone: bool) -> dict[str, Any]:
         column = next((c for c in self.kind.columns if c.key == self.kind.status_column), None)
+        word = cell(row, column).text if column is not None and column.key in WORDS else ""
         return {
             "kind": self.kind.kind,
             "title": self.name,
-            "word": cell(row, column).text
-            if column is not None and column.key in WORDS
-            else STATE_WORDS.get(row.state, ""),
+            "word": word if word and self.kind.judges(word) else STATE_WORDS.get(row.state, ""),
             "state": row.state,
             "sentence": detail.sentence,
             "gone": {

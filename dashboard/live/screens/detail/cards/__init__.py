@@ -6,6 +6,7 @@ from ..piece import Card
 from .belongs import BelongsCard
 from .conditions import ConditionsCard
 from .containers import ContainersCard
+from .customconditions import CustomConditionsCard
 from .events import EventsCard
 from .facts import FactsCard
 from .keys import KeysCard
@@ -46,6 +47,7 @@ CARDS: tuple[type[Card], ...] = (
     FactsCard,
     ProtectionCard,
     ConditionsCard,
+    CustomConditionsCard,
     ReplicasCard,
     RestartsCard,
 )

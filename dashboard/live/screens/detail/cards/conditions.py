@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dashboard import render
-from dashboard.kinds.base import Detail
+from dashboard.kinds.base import Condition, Detail, Kind
+from dashboard.kinds.tablekinds import TableKind
 from dashboard.live.screens.common import iso
 from dashboard.live.snapshot import Snapshot
 
@@ -15,16 +17,25 @@ from ..piece import Card
 class ConditionsCard(Card):
     side = "cards/conditions.html"
 
+    @classmethod
+    def fits(cls, kind: Kind[Any]) -> bool:
+        return not isinstance(kind, TableKind)  # a Table does not tell of them
+
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        conditions = [
-            {
-                "type": each.type,
-                "status": each.status,
-                "reason": each.reason,
-                "message": each.message,
-                "since": iso(each.last_transition),
-                "state": each.state,
-            }
-            for each in detail.conditions
-        ]
-        return Snapshot(regions={"conditions": render.region("conditions", {"conditions": conditions})})
+        return conditions_part(detail.conditions)
+
+
+def conditions_part(found: Iterable[Condition]) -> Snapshot:
+    """The region of the card."""
+    conditions = [
+        {
+            "type": each.type,
+            "status": each.status,
+            "reason": each.reason,
+            "message": each.message,
+            "since": iso(each.last_transition),
+            "state": each.state,
+        }
+        for each in found
+    ]
+    return Snapshot(regions={"conditions": render.region("conditions", {"conditions": conditions})})

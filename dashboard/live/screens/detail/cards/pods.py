@@ -60,7 +60,7 @@ class PodsCard(Card):
             f"row-{row.uid}": row_part(self.screen.runtime, "pods", row, columns, self.measured.texts(row))
             for row in rows
         }
-        return Snapshot(lists={"pods": parts}, charts={"pods-usage": self.measured.values(rows)})
+        return Snapshot(lists={"pods": parts}, charts={"pods-usage": self.measured.values(rows, columns)})
 
     @property
     def _may_see(self) -> bool:

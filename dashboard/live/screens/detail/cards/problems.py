@@ -81,6 +81,10 @@ class ProblemsCard(Card):
             if not self._may_read_secrets:
                 self._certificates = ()
 
+    @classmethod
+    def fits(cls, kind: Kind[Any]) -> bool:
+        return kind.plural in KINDS  # no rule is about another
+
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         found = self._found()
         if _asks(found, obj) != self._asked:

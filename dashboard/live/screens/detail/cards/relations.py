@@ -33,6 +33,10 @@ class RelationsCard(Card):
     plurals = SOURCES
 
     @classmethod
+    def fits(cls, kind: Kind[Any]) -> bool:
+        return kind.plural in KINDS  # of another only the owners are known, and told above
+
+    @classmethod
     def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
         # Owners may be of any kind: until everything has been listed it says that more may come.
         return USERS.get(kind.plural, frozenset()) & SOURCES

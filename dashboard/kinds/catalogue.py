@@ -1,0 +1,84 @@
+"""The kinds of one cluster: those that have a module here, and whatever else its API server offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .base import GVR, Kind
+from .registry import KINDS
+from .tablekinds import Resource, TableKind
+
+# What custom kinds are made of: it is watched, to hear of them.
+DEFINITIONS = Resource(
+    GVR("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False),
+    "CustomResourceDefinition",
+    "customresourcedefinition",
+    ("crd", "crds"),
+)
+# The API server has these twice; the second is the first under another name.
+_TWICE = frozenset({("events.k8s.io", "events")})
+# The API groups of Kubernetes itself: whatever else there is came with something that was installed.
+BUILT_IN = frozenset(
+    {
+        "", "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "apps",
+        "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch", "certificates.k8s.io",
+        "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io",
+        "internal.apiserver.k8s.io", "metrics.k8s.io", "networking.k8s.io", "node.k8s.io", "policy",
+        "rbac.authorization.k8s.io", "resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io",
+        "storagemigration.k8s.io",
+    }
+)  # fmt: skip
+
+
+class Kinds(Mapping[str, Kind[Any]]):
+    """By plural, or ``<plural>.<group>`` for a kind without a module here.
+
+    ``served`` are those without a module here that are offered now: another tuple whenever anything of them changes.
+    A kind that was offered once stays known, as the same object, so that who looks at it can be told when it goes and
+    when it comes back.
+    """
+
+    def __init__(self, registered: Mapping[str, Kind[Any]] = KINDS) -> None:
+        self._registered = registered
+        self._others: dict[str, TableKind] = {DEFINITIONS.key: TableKind.of(DEFINITIONS)}
+        self.served: tuple[TableKind, ...] = ()
+
+    def __getitem__(self, plural: str) -> Kind[Any]:
+        return self._registered.get(plural) or self._others[plural]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._registered
+        yield from self._others
+
+    def __len__(self) -> int:
+        return len(self._registered) + len(self._others)
+
+    def learn(self, resources: Iterable[Resource]) -> bool:
+        """What the API server offers now. True when that differs from before."""
+        known = {(kind.gvr.group, kind.gvr.plural) for kind in self._registered.values()} | _TWICE
+        served: list[TableKind] = []
+        differs = False
+        for resource in resources:
+            if (resource.gvr.group, resource.gvr.plural) in known:
+                continue
+            fresh = TableKind.of(resource)
+            kind = self._others.setdefault(resource.key, fresh)
+            differs |= kind is not fresh and kind.adopt(fresh)
+            served.append(kind)
+        served.sort(key=lambda kind: (kind.gvr.group, kind.title))
+        differs |= served != list(self.served)
+        if differs:
+            self.served = tuple(served)
+        return differs
+
+
+def kind_named(kinds: Mapping[str, Kind[Any]], api_version: str, kind: str) -> Kind[Any] | None:
+    """The kind that a reference means. Without an API version: the one of that name, if there is only one."""
+    group = api_version.rpartition("/")[0]
+    found = [each for each in kinds.values() if each.kind == kind]
+    if api_version:
+        return next((each for each in found if each.gvr.group == group), None)
+    registered = [each for each in found if not isinstance(each, TableKind)]
+    found = registered or found
+    return found[0] if len(found) == 1 else None

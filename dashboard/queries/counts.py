@@ -1,0 +1,121 @@
+"""How many objects of a kind there are, for kinds that nobody watches: a number is not worth a copy of them all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from dashboard.cache.cluster import ClusterCache
+from dashboard.errors import ClusterError, Forbidden, NotFound
+from dashboard.kinds.base import ListMeta
+
+from .reader import Namespaces
+
+KEEP_SECONDS = 20.0
+AT_ONCE = 4
+NAMESPACES = 50  # asked one by one at most, where the whole cluster may not be counted
+# Only the first object's metadata; how many follow, the server says.
+ACCEPT = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """``total``: None while it is not known; ``denied``: they may not be listed anywhere."""
+
+    total: int | None = None
+    denied: bool = False
+
+
+class _List(msgspec.Struct, frozen=True):
+    metadata: ListMeta = ListMeta()
+    items: tuple[msgspec.Raw, ...] | None = None
+
+
+class Counts:
+    """The numbers of one cluster as they were last asked for, in the whole cluster or in chosen namespaces."""
+
+    def __init__(self, cache: ClusterCache, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._known: dict[tuple[str, Namespaces], tuple[float, Count]] = {}
+        self._callbacks: list[Callable[[], None]] = []
+
+    def of(self, plural: str, namespaces: Namespaces) -> Count:
+        """As it was last asked for."""
+        return self._known.get((plural, namespaces), (0.0, Count()))[1]
+
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls back when a number is another than before. Returns what ends that."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    async def ask(self, plurals: Iterable[str], namespaces: Namespaces) -> None:
+        """Counts these kinds as the user, each at most three times a minute."""
+        old = [key for plural in plurals if self._is_old(key := (plural, namespaces))]
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(key: tuple[str, Namespaces]) -> bool:
+            async with gate:
+                return await self._ask(key)
+
+        if any(await asyncio.gather(*map(one, old))):
+            for callback in tuple(self._callbacks):
+                callback()
+
+    def _is_old(self, key: tuple[str, Namespaces]) -> bool:
+        return key not in self._known or self._clock() - self._known[key][0] >= KEEP_SECONDS
+
+    async def _ask(self, key: tuple[str, Namespaces]) -> bool:
+        """Whether the number is another now."""
+        plural, namespaces = key
+        before = self.of(plural, namespaces)
+        try:
+            count = await self._count(plural, namespaces)
+        except Forbidden:
+            count = Count(denied=True)
+        except NotFound:
+            count = Count(0)
+        except ClusterError:
+            count = Count()
+        self._known[key] = (self._clock(), count)
+        return count != before
+
+    async def _count(self, plural: str, namespaces: Namespaces) -> Count:
+        namespaced = self._cache.kinds[plural].gvr.namespaced
+        if namespaces is not None and namespaced:
+            return await self._within(plural, namespaces)
+        try:
+            return Count(await self._total(plural, None))
+        except Forbidden:
+            if not namespaced:
+                raise
+            names = await self._cache.namespaces.names()
+            return await self._within(plural, frozenset(names[:NAMESPACES]))
+
+    async def _within(self, plural: str, namespaces: frozenset[str]) -> Count:
+        """The sum over those that may be counted. Raises Forbidden (or what else it was) when none may."""
+        if not namespaces:
+            raise Forbidden(f"You may not list {plural}.", verb="list", resource=plural)
+        answers = await asyncio.gather(
+            *(self._total(plural, namespace) for namespace in sorted(namespaces)), return_exceptions=True
+        )
+        numbers = [answer for answer in answers if isinstance(answer, int)]
+        if numbers:
+            return Count(sum(numbers))
+        raise next(answer for answer in answers if isinstance(answer, BaseException))
+
+    async def _total(self, plural: str, namespace: str | None) -> int:
+        response = await self._cache.transport.request(
+            "GET",
+            self._cache.kinds[plural].gvr,
+            namespace=namespace,
+            query={"limit": "1"},
+            accept=ACCEPT,
+            timeout=10.0,
+        )
+        found = msgspec.json.decode(response.body, type=_List)
+        return len(found.items or ()) + (found.metadata.remaining_item_count or 0)
