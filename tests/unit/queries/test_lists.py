@@ -152,7 +152,8 @@ def test_measured_columns_are_on_screen_before_the_wide_ones_and_not_kubectl_get
 
 
 def test_a_rows_hash_leaves_out_what_is_measured() -> None:
-    runtime: Any = SimpleNamespace(cluster=SimpleNamespace(slug="sandbox"))
+    timeline = SimpleNamespace(changed_at=lambda uid: None)
+    runtime: Any = SimpleNamespace(cluster=SimpleNamespace(slug="sandbox"), timeline=timeline)
     columns = measured_columns(KINDS["pods"], KINDS["pods"].columns)
     parts = [
         row_part(runtime, "pods", row("a"), columns, {"cpu": f"{use}m", "memory": "1Mi"}) for use in (1, 2)
