@@ -24,7 +24,7 @@ export class Finder {
 
   // The lines have been written anew.
   changed() {
-    for (const row of this.rows) row.classList.remove("hit", "now");
+    for (const row of this.rows) row.classList.remove("hit", "at-hit");
     this.rows = [];
     this.row = null;
     this.marks?.clear();
@@ -58,9 +58,9 @@ export class Finder {
     if (!this.rows.length) return this.say();
     // The newest first, as it is nearest to where the reader is.
     const at = this.row ? this.rows.indexOf(this.row) + by : this.rows.length - 1;
-    this.row?.classList.remove("now");
+    this.row?.classList.remove("at-hit");
     this.row = this.rows[(at + this.rows.length) % this.rows.length];
-    this.row.classList.add("now");
+    this.row.classList.add("at-hit");
     this.row.scrollIntoView({ block: "center" });
     this.say();
   }

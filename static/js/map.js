@@ -114,8 +114,7 @@ function below(box, down) {
   return boxes[boxes.indexOf(box) + down];
 }
 
-// Called whenever a page is shown that may have a map.
-export function show() {
+function show() {
   const now = document.querySelector("[data-map]");
   if (now !== map) {
     map = now;
@@ -125,9 +124,13 @@ export function show() {
   if (map) drawSoon();
 }
 
-document.addEventListener("page:moved", () => map?.isConnected && drawSoon());
-document.addEventListener("pointerover", (event) => {
-  if (map?.contains(event.target) && !map.querySelector(".box :focus-visible")) light(event.target.closest(".box"));
-});
-document.addEventListener("focusin", (event) => map?.isConnected && light(map.contains(event.target) ? event.target.closest(".box") : null));
-document.addEventListener("keydown", (event) => map?.contains(event.target) && move(event));
+export function startMap() {
+  show();
+  document.addEventListener("page:shown", show);
+  document.addEventListener("page:moved", () => map?.isConnected && drawSoon());
+  document.addEventListener("pointerover", (event) => {
+    if (map?.contains(event.target) && !map.querySelector(".box :focus-visible")) light(event.target.closest(".box"));
+  });
+  document.addEventListener("focusin", (event) => map?.isConnected && light(map.contains(event.target) ? event.target.closest(".box") : null));
+  document.addEventListener("keydown", (event) => map?.contains(event.target) && move(event));
+}

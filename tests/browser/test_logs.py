@@ -111,7 +111,7 @@ def test_a_pause_holds_lines_back_and_counts_them(page: Page, web: Objects, name
     assert len(found) == len(set(found))
     # Scrolling back holds the lines still as well.
     page.wait_for_function(
-        "document.querySelector('[data-log]').scrollHeight > document.querySelector('[data-log]').clientHeight + 100",
+        "() => { const box = document.querySelector('[data-log]'); return box.scrollHeight > box.clientHeight + 100; }",
         timeout=60_000,
     )
     page.locator("[data-log]").evaluate("box => { box.scrollTop = 0; }")
@@ -133,7 +133,7 @@ def test_lines_are_found_marked_and_stepped_through_by_keyboard(
     expect(page.locator("#log > li.hit")).to_have_count(2)
     assert page.evaluate("CSS.highlights.get('found').size") == 2
     page.keyboard.press("Enter")
-    expect(page.locator("#log > li.now .words")).to_have_text("red alert")
+    expect(page.locator("#log > li.at-hit .words")).to_have_text("red alert")
     expect(found).to_have_text("2 of 2")  # the newest first
     page.keyboard.press("Shift+Enter")
     expect(found).to_have_text("1 of 2")
@@ -206,7 +206,7 @@ def test_after_a_lost_server_the_lines_go_on_without_gap_or_repetition(
 ) -> None:
     page.goto(logs(namespace))
     expect(lines(page, "hello")).to_have_count(2, timeout=60_000)
-    page.wait_for_function("document.querySelectorAll('#log > li').length > 14", timeout=60_000)
+    page.wait_for_function("() => document.querySelectorAll('#log > li').length > 14", timeout=60_000)
     page.evaluate("window.sameDocument = true")
     server.stop(signal.SIGKILL)
     try:

@@ -8,6 +8,7 @@ from dashboard import render
 from dashboard.insight.relations import pod_labels
 from dashboard.insight.traffic import PodEnd, SliceEnd, ingresses_to, service_ends, services_of
 from dashboard.insight.usedby import ref_of
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind, Ref
 from dashboard.kinds.rows import listed, plural
 from dashboard.live.screens.common import map_url, ref_url
@@ -32,9 +33,11 @@ class BelongsCard(Card):
         return frozenset({"deployments", "replicasets"})
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        steps = self._service_chain(obj) if self.screen.kind.plural == "services" else self._chain(obj)
-        chain = {"chain": steps, "map": map_url(self.screen.runtime, ref_of(self.screen.kind.plural, obj))}
-        return Snapshot(regions={"belongs": render.region("belongs", chain)})
+        kind = self.screen.kind.plural
+        steps = self._service_chain(obj) if kind == "services" else self._chain(obj)
+        # The map knows no kind without a module here.
+        url = map_url(self.screen.runtime, ref_of(kind, obj)) if kind in KINDS else ""
+        return Snapshot(regions={"belongs": render.region("belongs", {"chain": steps, "map": url})})
 
     def _sees(self, kind_plural: str) -> bool:
         return Sight(self.screen.visible).all(kind_plural, self.screen.namespace)

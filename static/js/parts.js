@@ -1,0 +1,33 @@
+// What only some pages have: its script comes with the first page that has it, and starts then.
+const PARTS = [
+  { where: "[data-map]", load: () => import("./map.js"), start: "startMap" },
+  { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
+  { where: "[data-rotate], [data-reveal-url]", load: () => import("./secrets.js"), start: "startSecrets" },
+];
+
+function bring(part) {
+  part.coming ??= part.load().then((module) => {
+    module[part.start]();
+    part.there = true;
+  });
+  return part.coming;
+}
+
+function look() {
+  for (const part of PARTS) if (document.querySelector(part.where)) bring(part);
+}
+
+// A click that was quicker than the script is done again once that is there.
+function again(event) {
+  const button = event.target.closest("button");
+  const part = button && PARTS.find(({ where, there }) => !there && button.closest(where));
+  if (!part || button.type === "submit") return;
+  event.stopImmediatePropagation();
+  bring(part).then(() => button.isConnected && button.click());
+}
+
+export function startParts() {
+  look();
+  document.addEventListener("page:shown", look);
+  document.addEventListener("click", again, { capture: true });
+}
