@@ -8,6 +8,7 @@ const READ_MS = 1500; // a new preview can be applied only after a moment: a cli
 
 let asked = ""; // the number for which a preview was last asked for by itself
 let told = 0; // when that preview came, ms
+let applying = false;
 let before = ""; // the number that the preview before it was made with
 
 function tell(preview, title, text, again = false) {
@@ -29,7 +30,7 @@ function sync() {
   const now = document.getElementById("scale-now");
   const form = document.getElementById("change");
   const preview = document.getElementById("preview");
-  if (!now || !form || !preview) return;
+  if (!now || !form || !preview || applying) return;
   const { desired, gone } = now.dataset;
   if (gone !== undefined) {
     block(preview, true);
@@ -94,16 +95,20 @@ function showAnswer({ detail: { requestConfig } }) {
   say(callout ? callout.querySelector("h2, h3").textContent : "The preview is ready.");
 }
 
-// A second click on Apply would take the first one's request back, and send it again.
-function once({ target, detail: { requestConfig } }, on) {
-  if (target.id === "change" && requestConfig.parameters.step === "apply") block(target, on);
+// While an apply is under way nothing else is asked for: a second click, or a preview for what the apply itself changed,
+// would take its request back.
+function apply({ target, detail: { requestConfig } }, on) {
+  if (target.id !== "change" || requestConfig.parameters.step !== "apply") return;
+  applying = on;
+  block(target, on);
+  if (!on) sync();
 }
 
 export function startChanges() {
   sync();
   document.addEventListener("htmx:afterSettle", showAnswer);
-  document.addEventListener("htmx:beforeSend", (event) => once(event, true));
-  document.addEventListener("htmx:afterRequest", (event) => once(event, false));
+  document.addEventListener("htmx:beforeSend", (event) => apply(event, true));
+  document.addEventListener("htmx:afterRequest", (event) => apply(event, false));
   document.addEventListener("page:moved", sync);
   document.addEventListener("htmx:afterSettle", sync);
   document.addEventListener("page:shown", () => {

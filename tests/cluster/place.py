@@ -45,6 +45,9 @@ class Listed:
     def get(self, plural: str, namespace: str, name: str) -> Any | None:
         return next((one for one in self.all(plural) if one.metadata.name == name), None)
 
+    def reads(self, plural: str, namespace: str = "") -> bool:
+        return plural in self._found
+
 
 class Place:
     """A namespace, one user's way to it, and the administrator's. ``reads`` are the kinds that ``objects`` lists."""

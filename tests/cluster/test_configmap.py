@@ -6,7 +6,7 @@ import asyncio
 import base64
 import dataclasses
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -530,6 +530,13 @@ async def test_the_chosen_workloads_are_restarted_once(place: Settings, mara: Ac
         found = place.api.get(f"/apis/apps/v1/namespaces/{place.namespace}/deployments/{name}")
         return int(found["metadata"]["generation"])
 
+    async def older() -> bool:
+        """Both have pods from before the save: the API server tells whole seconds."""
+        pods = (await place.objects()).all("pods")
+        before = datetime.now(UTC) - timedelta(seconds=2)
+        return len(pods) == 2 and all(pod.metadata.creation_timestamp < before for pod in pods)
+
+    await until(older)
     draft = place.form(other={"text": "y"})
     edited = await place.preview(mara, draft)
     assert [ref.name for ref in edited.restarts] == ["one", "two"]

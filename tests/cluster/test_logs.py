@@ -28,9 +28,9 @@ from sandbox import Sandbox
 from sandbox.binaries import ensure
 from tests.unit.insight.world import NOW
 
-from .test_scale import until
+from .place import until
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
 FIRST = ["hello", "\x1b[31mred\x1b[0m alert", "x" * 20_000]
 
