@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight.relations import Relations, uses
+from dashboard.insight.relations import uses
 from dashboard.insight.usedby import SOURCES, Users, used_by
 from dashboard.kinds import KINDS
 from sandbox import Sandbox
 from sandbox.api import Api, ApiError
 from tests.brute import Raw, edges, identity
-from tests.unit.insight.world import World
+from tools.compare import told, world_of
 
 pytestmark = pytest.mark.cluster
 
@@ -175,26 +175,9 @@ def _settled(api: Api, namespace: str) -> list[Raw]:
         time.sleep(0.5)
 
 
-def _world(raws: list[Raw]) -> World:
-    world = World()
-    plurals = {kind.kind: plural for plural, kind in KINDS.items()}
-    for raw in raws:
-        plural = plurals[raw["kind"]]
-        if plural == "secrets":  # read as a Table, without values
-            row = {"cells": [raw["metadata"]["name"], "Opaque", 0], "object": {"metadata": raw["metadata"]}}
-            world.put(plural, {"metadata": {}, "rows": [row]})
-        else:
-            world.put(plural, raw)
-    return world
-
-
-def _told(relations: Relations) -> set[tuple[tuple[str, str, str], str]]:
-    return {((ref.kind, ref.namespace, ref.name), how) for ref, ways in relations.items() for how in ways}
-
-
 def test_relations_of_every_way_are_those_of_a_brute_force_search(made: Api, namespace: str) -> None:
     raws = _settled(made, namespace)
-    world, expected = _world(raws), edges(raws)
+    world, expected = world_of(raws), edges(raws)
     users = Users.among(world)
     plurals = {kind.kind: plural for plural, kind in KINDS.items()}
     for raw in raws:
@@ -205,8 +188,8 @@ def test_relations_of_every_way_are_those_of_a_brute_force_search(made: Api, nam
             for ref, ways in uses(world, plural, obj).items()
             if ref.plural or ref.kind not in plurals
         }
-        assert _told(known) == {(target, how) for source, target, how in expected if source == me}, me
-        assert _told(used_by(world, users, plural, obj)) == {
+        assert told(known) == {(target, how) for source, target, how in expected if source == me}, me
+        assert told(used_by(world, users, plural, obj)) == {
             (source, how) for source, target, how in expected if target == me
         }, me
     mine = {how for source, _, how in expected if namespace in source}
