@@ -215,6 +215,9 @@ class Happening(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["context", "at"], name="happening_time"),
             models.Index(fields=["context", "plural", "namespace", "name", "at"], name="happening_object"),
+            models.Index(
+                fields=["context", "owner_plural", "namespace", "owner_name", "at"], name="happening_owner"
+            ),
         ]
 
     def __str__(self) -> str:

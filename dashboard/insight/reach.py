@@ -130,7 +130,7 @@ def _ways(objects: Objects, service: Service) -> Iterator[Way]:
     yield from _outside(objects, service)
     yield from _by_ingress(objects, service)
     port = next((each for each in service.spec.ports or () if each.protocol == "TCP"), None)
-    if port is not None:
+    if port is not None and service.spec.selector:  # kubectl looks for a pod by it
         meta = service.metadata
         local = port.port if port.port > 1023 else port.port + 8000
         yield Way(
@@ -143,17 +143,27 @@ def _ways(objects: Objects, service: Service) -> Iterator[Way]:
 def _inside(objects: Objects, service: Service) -> Iterator[Way]:
     meta = service.metadata
     for port in service.spec.ports or ():
-        number = _direct(port) if headless(service) else port.port
+        number = _direct(objects, service, port) if headless(service) else port.port
         named = f", port {port.name}" if port.name and len(service.spec.ports or ()) > 1 else ""
-        yield Way(f"In namespace {meta.namespace}{named}", _url(port, meta.name, number), _target(port))
+        note = "" if headless(service) else _target(port)
+        yield Way(f"In namespace {meta.namespace}{named}", _url(port, meta.name, number), note)
         yield Way(f"In other namespaces{named}", _url(port, f"{meta.name}.{meta.namespace}", number))
     if headless(service):
         yield from _one_pod(objects, service)
 
 
-def _direct(port: ServicePort) -> int:
-    """A headless Service changes no port: the pods' own is the one to ask for."""
-    return port.target_port if isinstance(port.target_port, int) and port.target_port else port.port
+def _direct(objects: Objects, service: Service, port: ServicePort) -> int:
+    """A headless Service changes no port: the pods' own is the one to ask for, by name where it has one."""
+    if isinstance(port.target_port, int):
+        return port.target_port or port.port
+    found = (
+        each.port
+        for endpoint_slice in objects.all("endpointslices", service.metadata.namespace)
+        if endpoint_slice.service == service.metadata.name
+        for each in endpoint_slice.ports or ()
+        if (each.name or "") == port.name
+    )
+    return next(found, None) or port.port
 
 
 def _one_pod(objects: Objects, service: Service) -> Iterator[Way]:
@@ -189,7 +199,12 @@ def _outside(objects: Objects, service: Service) -> Iterator[Way]:
         address = _node_address(objects)
         for port in ports:
             if port.node_port:
-                note = "at this or any other node that your network reaches"
+                local = spec.external_traffic_policy == "Local"
+                note = (
+                    "at a node that runs one of its pods"
+                    if local
+                    else "at this or any other node that your network reaches"
+                )
                 yield Way("Through a node", _url(port, address or "<a node>", port.node_port), note)
 
 
@@ -211,20 +226,26 @@ def _by_ingress(objects: Objects, service: Service) -> Iterator[Way]:
 
 def _paths(ingress: Ingress, service: str) -> Iterator[Way]:
     ref = link("Ingress", ingress.metadata.namespace, ingress.metadata.name)
-    secured = {host for each in ingress.spec.tls or () for host in each.hosts or ()}
-    addresses = listed(ingress.status.load_balancer.addresses)
-    note = f"the name must lead to {addresses}" if addresses else "the Ingress has no address yet"
+    addresses = ingress.status.load_balancer.addresses
+    note = f"the name must lead to {listed(addresses)}" if addresses else "the Ingress has no address yet"
+    anywhere = _host(addresses[0]) if addresses else "<any host>"
     for rule in ingress.spec.rules or ():
         for path in (rule.http.paths if rule.http else None) or ():
             if path.backend.service is not None and path.backend.service.name == service:
-                scheme = "https" if rule.host in secured else "http"
-                host = rule.host or addresses or "<any host>"
-                yield Way(
-                    "From outside", f"{scheme}://{host}{path.path or '/'}", note if rule.host else "", ref
-                )
+                scheme = "https" if _secured(ingress, rule.host) else "http"
+                address = f"{scheme}://{rule.host or anywhere}{path.path or '/'}"
+                yield Way("From outside", address, note if rule.host else "", ref)
     default = ingress.spec.default_backend
     if default is not None and default.service is not None and default.service.name == service:
-        yield Way("From outside", f"http://{addresses or '<any host>'}/", "whatever no other rule takes", ref)
+        yield Way("From outside", f"http://{anywhere}/", "whatever no other rule takes", ref)
+
+
+def _secured(ingress: Ingress, host: str) -> bool:
+    """Whether TLS covers a host: by its name, by a wildcard for its first label, or as every host."""
+    wildcard = f"*.{host.partition('.')[2]}"
+    return any(
+        not each.hosts or host in each.hosts or wildcard in each.hosts for each in ingress.spec.tls or ()
+    )
 
 
 def _target(port: ServicePort) -> str:
@@ -237,8 +258,12 @@ def _url(port: ServicePort, host: Any, number: int | str) -> str:
     scheme = _WEB.get(port.app_protocol) or _WEB.get(port.name.partition("-")[0])
     if scheme is None and port.port in (80, 443):
         scheme = "http" if port.port == 80 else "https"
-    host = f"[{host}]" if ":" in host else host
+    host = _host(host)
     if scheme is None:
         return f"{host}:{number}" + ("" if port.protocol == "TCP" else f" ({port.protocol})")
     usual = {"http": 80, "https": 443}[scheme]
     return f"{scheme}://{host}" + ("" if number == usual else f":{number}")
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -122,9 +122,9 @@ def survival(objects: Objects, plural: str, obj: Any) -> Survival | None:
 
 def _of_storage(found: Sequence[Keeping]) -> Survival:
     one = found[0]
-    fate, words = one.answers[3].fate, one.answers[3].words
-    end = {"lost": "deleting the claim deletes the data", "kept": "deleting the claim keeps the data"}
-    sentence = f"It outlives containers and pods; {end.get(fate, words)}."
+    ends = {"lost": "deleting the claim deletes the data", "kept": "deleting the claim keeps the data"}
+    end = ends.get(one.answers[3].fate, "what deleting the claim does depends on its volume's reclaim policy")
+    sentence = f"It outlives containers and pods; {end}."
     return Survival(sentence, tuple(found))
 
 
@@ -225,7 +225,9 @@ def _ephemeral(objects: Objects, plural: str, obj: Any, volume_name: str, mounts
         )
     name = f"{obj.metadata.name}-{volume_name}"
     claim = objects.get("persistentvolumeclaims", obj.metadata.namespace, name)
-    place, where = _place(objects, claim, _volume_of(objects, claim))
+    volume = _volume_of(objects, claim)
+    place, where = _place(objects, claim, volume)
+    answers = (*answers[:3], _claim_deleted(objects, claim, volume))
     ref = link("PersistentVolumeClaim", obj.metadata.namespace, name)
     return Keeping(title, what, place, where, answers, mounts, volume_name, ref, name)
 
@@ -311,8 +313,9 @@ def _place(
 
 def _reborn(place: Place, volume: PersistentVolume | None) -> Answer:
     if place == "local":
-        nodes = listed(volume.only_on) if volume is not None and volume.only_on else "that node"
-        return Answer("bound", f"The new pod can run only on {nodes}.")
+        if volume is None or not volume.only_on:
+            return Answer("bound", "Only where the new pod runs on the same node: nothing keeps it there.")
+        return Answer("bound", f"The new pod can run only on {listed(volume.only_on)}.")
     if place == "unknown":
         return Answer("kept")
     modes = volume.spec.access_modes or () if volume is not None else ()
@@ -323,7 +326,9 @@ def _reborn(place: Place, volume: PersistentVolume | None) -> Answer:
 def _node_lost(place: Place, volume: PersistentVolume | None) -> Answer:
     match place:
         case "local":
-            return Answer("lost", "Unless the node's disk comes back; until then its pod cannot start.")
+            tied = volume is not None and volume.only_on
+            wait = "; until then its pod cannot start" if tied else ""
+            return Answer("lost", f"Unless the node's disk comes back{wait}.")
         case "unknown":
             return Answer("bound", "That depends on where the volume is.")
         case _:

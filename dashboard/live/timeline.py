@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
@@ -37,6 +37,7 @@ WAITING = 20_000  # happenings that wait for the database at most; more are coun
 BATCH = 1000
 ROWS = 200_000  # a cluster at most, however much happens in a day
 FIELDS = 24  # of one change
+NAME = 253  # characters of a name
 # EndpointSlices repeat what pods tell.
 LEFT_OUT = frozenset({"endpointslices"})
 RECORDED = frozenset(KINDS) - LEFT_OUT
@@ -48,6 +49,8 @@ class Timeline:
     def __init__(self, runtime: ClusterRuntime) -> None:
         self.context = runtime.cluster.name
         self.lost = 0
+        self._count = 0
+        self._closed = False
         self._runtime = runtime
         self._waiting: dict[str, Happening] = {}
         self._changed_at: dict[str, datetime] = {}
@@ -59,13 +62,14 @@ class Timeline:
 
     def start(self) -> None:
         """Begin to record; twice does no harm."""
-        if self._task is not None:
+        if self._task is not None or self._closed:
             return
         lease = self._runtime.cache.lease(RECORDED)
         self._undo = [lease.release, *(self._listen(plural) for plural in sorted(RECORDED))]
         self._task = asyncio.create_task(self._keep_writing(), name=f"timeline of {self.context}")
 
     async def close(self) -> None:
+        self._closed = True
         for undo in self._undo:
             undo()
         self._undo = []
@@ -73,7 +77,10 @@ class Timeline:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-            await self._write()
+            try:
+                await self._write()
+            except Exception:
+                log.exception("writing the end of the timeline of %s", self.context)
 
     def subscribe(self, written: Callable[[], None]) -> Callable[[], None]:
         """Calls back after each batch that was written. Returns what ends that."""
@@ -131,8 +138,8 @@ class Timeline:
             about = event.involved_object
             kind = kind_named(KINDS, about.api_version, about.kind)
             what = {
-                "reason": event.reason,
-                "message": event.message.strip()[:1000],
+                "reason": _clean(event.reason, 128),
+                "message": _clean(event.message.strip(), 1000),
                 "warning": event.type == "Warning",
                 "times": event.times,
             }
@@ -151,17 +158,19 @@ class Timeline:
             self.lost += 1
             return
         owner_plural, owner_name = self._owner(obj)
+        self._count = (self._count + 1) % 100_000
         self._waiting[key] = Happening(
             context=self.context,
             key=key,
-            at=at,
+            # No two at the same moment, so that a page can begin where the one before it ended.
+            at=at + timedelta(microseconds=self._count),
             type=type_,
             plural=ref.plural,
-            namespace=ref.namespace,
-            name=ref.name,
-            uid=uid[:64],
+            namespace=_clean(ref.namespace, NAME),
+            name=_clean(ref.name, NAME),
+            uid=_clean(uid, 64),
             owner_plural=owner_plural,
-            owner_name=owner_name,
+            owner_name=_clean(owner_name, NAME),
             what=what,
         )
 
@@ -176,11 +185,11 @@ class Timeline:
     async def _keep_writing(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            try:
-                await self._write()
-                await self._tidy()
-            except DatabaseError:
-                log.exception("writing the timeline of %s", self.context)
+            for step in (self._write, self._tidy):
+                try:
+                    await step()
+                except Exception:
+                    log.exception("writing the timeline of %s", self.context)
 
     async def _write(self) -> None:
         """What waits, oldest first; what could not be written waits on."""
@@ -189,6 +198,9 @@ class Timeline:
         waiting, self._waiting = self._waiting, {}
         try:
             await sync_to_async(_write)(waiting.values())
+        except DataError:
+            # The database does not take one of them: it must not hold up the others.
+            self.lost += await sync_to_async(_write_each)(waiting.values())
         except DatabaseError:
             self._waiting = {**waiting, **self._waiting}
             raise
@@ -203,14 +215,20 @@ class Timeline:
         self._tidied = now
         oldest = now - KEEP
         lost, self.lost = self.lost, 0
-        mark = {"until": now.isoformat(), "lost": lost}
+        mark = {"since": self._began.isoformat(), "lost": lost}
         key = f"watching@{self._began.isoformat()}"
-        await sync_to_async(_tidy)(self.context, key, self._began, mark, oldest)
+        await sync_to_async(_tidy)(self.context, key, now, mark, oldest)
         self._changed_at = {uid: at for uid, at in self._changed_at.items() if at > oldest}
 
 
 def _fields(fields: list[FieldChange]) -> dict[str, Any]:
-    return {"fields": [list(each) for each in fields[:FIELDS]], "more": max(0, len(fields) - FIELDS)}
+    shown = [[_clean(text, 512) for text in each] for each in fields[:FIELDS]]
+    return {"fields": shown, "more": max(0, len(fields) - FIELDS)}
+
+
+def _clean(text: str, most: int) -> str:
+    """What a database takes: whoever writes an Event writes what he likes into it."""
+    return text.replace("\0", "")[:most]
 
 
 def _write(happenings: Iterable[Happening]) -> None:
@@ -224,13 +242,25 @@ def _write(happenings: Iterable[Happening]) -> None:
     )
 
 
-def _tidy(context: str, key: str, began: datetime, mark: dict[str, Any], oldest: datetime) -> None:
+def _write_each(happenings: Iterable[Happening]) -> int:
+    """One by one; how many were not taken."""
+    lost = 0
+    for each in happenings:
+        try:
+            _write([each])
+        except DataError:
+            lost += 1
+    return lost
+
+
+def _tidy(context: str, key: str, now: datetime, mark: dict[str, Any], oldest: datetime) -> None:
+    """A mark stands at the moment until which its process has watched."""
     kept = Happening.objects.filter(context=context)
     found = kept.filter(key=key).first()
     if found is not None:
         mark["lost"] += found.what.get("lost", 0)
     Happening.objects.update_or_create(
-        context=context, key=key, defaults={"at": began, "type": Type.WATCHING, "what": mark}
+        context=context, key=key, defaults={"at": now, "type": Type.WATCHING, "what": mark}
     )
     kept.filter(at__lt=oldest).exclude(key=key).delete()
     edge = kept.order_by("-at").values_list("at", flat=True)[ROWS : ROWS + 1].first()

@@ -48,6 +48,10 @@ class Migration(migrations.Migration):
                     models.Index(
                         fields=["context", "plural", "namespace", "name", "at"], name="happening_object"
                     ),
+                    models.Index(
+                        fields=["context", "owner_plural", "namespace", "owner_name", "at"],
+                        name="happening_owner",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("context", "key"), name="one_happening_a_key")

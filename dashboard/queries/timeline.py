@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q
@@ -17,6 +17,7 @@ from dashboard.models import AuditEntry, Happening
 from .access import Visible
 
 PAGE = 100
+READ = 3 * PAGE  # rows for a page: several may be one moment, or none
 CHANGE_WORDS = {
     "object": "Objects came, changed or went",
     "spec": "What was asked for changed",
@@ -87,10 +88,10 @@ class TimelineQuery:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The newest first; ``older``: there are more before the last of them."""
+    """The newest first; ``older``: the moment before which to look for more, if there may be any."""
 
     moments: tuple[Moment, ...] = ()
-    older: bool = False
+    older: datetime | None = None
     watched: tuple[Watched, ...] = field(default=())
 
 
@@ -100,25 +101,34 @@ def _moment(params: QueryDict, key: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+        aware = found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        aware = None
+    if aware is None:
         raise BadInput(f"{key} is {text!r}: say a time such as 2026-01-31T12:00:00Z.", field=key)
-    return found
+    return aware
 
 
 def timeline_read(context: str, query: TimelineQuery, visible: Mapping[str, Visible]) -> Timeline:
     """A page of it, out of the database; call it through ``sync_to_async``."""
-    moments = [*_happenings(context, query, visible), *_done_here(context, query, visible)]
+    happened, read_to = _happenings(context, query, visible)
+    done, done_to = _done_here(context, query, visible)
+    # Beyond the nearer end of what was read of either, something may be missing.
+    edge = max((each for each in (read_to, done_to) if each is not None), default=None)
+    moments = [each for each in (*happened, *done) if edge is None or each.at >= edge]
     moments.sort(key=lambda each: (each.at, each.key), reverse=True)
-    return Timeline(tuple(moments[:PAGE]), len(moments) > PAGE, tuple(_watched(context)))
+    older = moments[PAGE - 1].at if len(moments) > PAGE else edge
+    return Timeline(tuple(moments[:PAGE]), older, tuple(_watched(context)))
 
 
-def _happenings(context: str, query: TimelineQuery, visible: Mapping[str, Visible]) -> list[Moment]:
+def _happenings(
+    context: str, query: TimelineQuery, visible: Mapping[str, Visible]
+) -> tuple[list[Moment], datetime | None]:
+    """The moments, and the oldest that was read, when there may be older ones."""
     if query.type == "here":
-        return []
+        return [], None
     rows = Happening.objects.filter(context=context).exclude(type=Happening.Type.WATCHING)
-    rows = rows.filter(_may_see(query, visible)).filter(_asked(query))
+    rows = rows.filter(_may_see(visible)).filter(_asked(query))
     if query.name:
         own = Q(plural=query.plural, name=query.name)
         rows = rows.filter(own | Q(owner_plural=query.plural, owner_name=query.name))
@@ -129,7 +139,9 @@ def _happenings(context: str, query: TimelineQuery, visible: Mapping[str, Visibl
             rows = rows.filter(type=Happening.Type.EVENT)
         case "object" | "spec":
             rows = rows.exclude(type=Happening.Type.EVENT)
-    return _grouped(rows.order_by("-at", "-id")[: 3 * PAGE], spec=query.type == "spec")
+    found = list(rows.order_by("-at", "-id")[:READ])
+    edge = found[-1].at if len(found) == READ else None
+    return _grouped(found, spec=query.type == "spec"), edge
 
 
 def _asked(query: TimelineQuery) -> Q:
@@ -144,22 +156,18 @@ def _asked(query: TimelineQuery) -> Q:
     return asked
 
 
-def _may_see(query: TimelineQuery, visible: Mapping[str, Visible]) -> Q:
-    """Objects of kinds, and Events, in the namespaces where the user may list them."""
-    seen = Q(pk__in=[])
-    for plural, each in visible.items():
-        if each.denied is None:
-            where = Q() if each.namespaces is None else Q(namespace__in=each.namespaces)
-            of = (
-                Q(type=Happening.Type.EVENT)
-                if plural == "events"
-                else Q(plural=plural) & ~Q(type=Happening.Type.EVENT)
-            )
-            seen |= of & where
-    return seen
+def _may_see(visible: Mapping[str, Visible]) -> Q:
+    """Objects, and Events, in the namespaces where the user may list their kind, or Events."""
+    event = Q(type=Happening.Type.EVENT)
+    objects = _of_kinds({plural: each for plural, each in visible.items() if plural != "events"})
+    events = visible.get("events")
+    if events is None or events.denied is not None:
+        return objects & ~event
+    where = Q() if events.namespaces is None else Q(namespace__in=events.namespaces)
+    return (objects & ~event) | (event & where)
 
 
-def _grouped(rows: Sequence[Happening] | Any, *, spec: bool) -> list[Moment]:
+def _grouped(rows: Sequence[Happening], *, spec: bool) -> list[Moment]:
     """Each as a moment; changes of one object that follow each other within seconds are one. Newest first."""
     found: list[Moment] = []
     for row in rows:
@@ -213,43 +221,51 @@ def _of(row: Happening) -> Moment:
     )
 
 
-def _done_here(context: str, query: TimelineQuery, visible: Mapping[str, Visible]) -> list[Moment]:
+def _done_here(
+    context: str, query: TimelineQuery, visible: Mapping[str, Visible]
+) -> tuple[list[Moment], datetime | None]:
+    """As :func:`_happenings`, of what was done through the dashboard."""
     if query.type in ("event", "object", "spec"):
-        return []
-    rows = AuditEntry.objects.filter(context=context).exclude(action__in=NO_CHANGE).exclude(plural="")
-    rows = rows.filter(_asked(query))
+        return [], None
+    rows = AuditEntry.objects.filter(context=context).exclude(action__in=NO_CHANGE)
+    rows = rows.filter(_of_kinds(visible)).filter(_asked(query))
     if query.plural:
         rows = rows.filter(plural=query.plural)
     if query.name:
         rows = rows.filter(name=query.name)
+    found = list(rows.order_by("-at", "-id")[:READ])
+    return list(map(_entry, found)), found[-1].at if len(found) == READ else None
+
+
+def _of_kinds(visible: Mapping[str, Visible]) -> Q:
+    """Objects in the namespaces where the user may list their kind."""
+    seen = Q(pk__in=[])
+    for plural, each in visible.items():
+        if each.denied is None:
+            where = Q() if each.namespaces is None else Q(namespace__in=each.namespaces)
+            seen |= Q(plural=plural) & where
+    return seen
+
+
+def _entry(row: AuditEntry) -> Moment:
     states = {"done": "ok", "refused": "warn", "failed": "bad", "unknown": "warn"}
-    return [
-        Moment(
-            key=f"audit-{row.pk}",
-            at=row.at,
-            type="done",
-            plural=row.plural,
-            namespace=row.namespace,
-            name=row.name,
-            title=f"{row.user_name}: {row.action}" + ("" if row.result == "done" else f", {row.result}"),
-            words=row.detail,
-            state=states[row.result],
-            change=row.change_id,
-        )
-        for row in rows.order_by("-at")[: PAGE + 1]
-        if _sees(visible, row)
-    ]
-
-
-def _sees(visible: Mapping[str, Visible], row: AuditEntry) -> bool:
-    each = visible.get(row.plural)
-    if each is None or each.denied is not None:
-        return False
-    return each.namespaces is None or row.namespace in each.namespaces
+    return Moment(
+        key=f"audit-{row.pk}",
+        at=row.at,
+        type="done",
+        plural=row.plural,
+        namespace=row.namespace,
+        name=row.name,
+        title=f"{row.user_name}: {row.action}" + ("" if row.result == "done" else f", {row.result}"),
+        words=row.detail,
+        state=states[row.result],
+        change=row.change_id,
+    )
 
 
 def _watched(context: str) -> list[Watched]:
     rows = Happening.objects.filter(context=context, type=Happening.Type.WATCHING).order_by("at")
-    return [
-        Watched(row.at, datetime.fromisoformat(row.what["until"]), row.what.get("lost", 0)) for row in rows
+    found = [
+        Watched(datetime.fromisoformat(row.what["since"]), row.at, row.what.get("lost", 0)) for row in rows
     ]
+    return sorted(found, key=lambda each: each.since)

@@ -37,12 +37,17 @@ export function markKinds() {
   }
 }
 
+const opened = new WeakSet(); // by us, not by the reader: that is not remembered
+
 // The group of where we are is open, and those that were left open.
 function show() {
   markKinds();
   const unfolded = kept();
   for (const fold of document.querySelectorAll("#kinds [data-fold]"))
-    if (unfolded.includes(fold.dataset.fold) || fold.querySelector("[aria-current]")) fold.open = true;
+    if (!fold.open && (unfolded.includes(fold.dataset.fold) || fold.querySelector("[aria-current]"))) {
+      opened.add(fold);
+      fold.open = true;
+    }
 }
 
 export function startKinds() {
@@ -50,7 +55,7 @@ export function startKinds() {
     "toggle",
     ({ target }) => {
       if (!target.dataset?.fold) return;
-      keep(target);
+      if (!opened.delete(target)) keep(target);
       if (target.open && target.dataset.counts) count(target);
     },
     true,

@@ -1,4 +1,6 @@
 // What only some pages have: its script comes with the first page that has it, and starts then.
+import { note } from "./ui.js";
+
 const PARTS = [
   { where: "[data-map]", load: () => import("./map.js"), start: "startMap" },
   { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
@@ -6,10 +8,13 @@ const PARTS = [
 ];
 
 function bring(part) {
-  part.coming ??= part.load().then((module) => {
-    module[part.start]();
-    part.there = true;
-  });
+  part.coming ??= part.load().then(
+    (module) => {
+      module[part.start]();
+      part.there = true;
+    },
+    () => (part.coming = null), // lost on the way: the next page or click asks again
+  );
   return part.coming;
 }
 
@@ -23,7 +28,7 @@ function again(event) {
   const part = button && PARTS.find(({ where, there }) => !there && button.closest(where));
   if (!part || button.type === "submit") return;
   event.stopImmediatePropagation();
-  bring(part).then(() => button.isConnected && button.click());
+  bring(part).then(() => (part.there && button.isConnected ? button.click() : note({ title: "A part of this page did not arrive", text: "Look at the connection, and try again." })));
 }
 
 export function startParts() {

@@ -32,7 +32,7 @@ export function markSince() {
   if (!line) return;
   let count = 0;
   for (const row of document.querySelectorAll("#rows > tr")) {
-    const changed = Date.parse(row.dataset.changed ?? "");
+    const changed = Date.parse(row.dataset.since ?? "");
     const later = looked > 0 && changed > looked && changed < arrived;
     row.classList.toggle("since-look", later);
     if (later) count += 1;
@@ -64,7 +64,12 @@ function arrive() {
 
 export function startSince() {
   document.addEventListener("htmx:afterSettle", arrive);
-  addEventListener("pagehide", leave);
-  document.addEventListener("visibilitychange", () => document.hidden && leave());
+  addEventListener("pagehide", () => document.hidden || leave());
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return leave();
+    looked = memory()[path] ?? 0;
+    arrived = now();
+    markSince();
+  });
   arrive();
 }

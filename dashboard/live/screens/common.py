@@ -55,11 +55,14 @@ def list_url(runtime: ClusterRuntime, plural: str, query: str = "") -> str:
 
 def object_url(runtime: ClusterRuntime, plural: str, namespace: str, name: str, tab: str = "") -> str:
     url = _detail_url(runtime.cluster.slug, plural, namespace or "-", name)
-    return f"{url}{quote(tab)}/" if tab else url
+    return f"{url}{quote(tab)}/" if tab and url else url
 
 
 @lru_cache(maxsize=8192)  # a map has hundreds of them at every showing
 def _detail_url(slug: str, plural: str, namespace: str, name: str) -> str:
+    """ "" for what can be no object: Events and references name whatever their writer likes."""
+    if not name or "/" in plural + namespace + name:
+        return ""
     return reverse("detail", args=[slug, plural, namespace, name])
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import UTC
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -14,7 +13,7 @@ from dashboard import render
 from dashboard.kinds import KINDS
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.queries.access import Visible
-from dashboard.queries.timeline import Moment, Timeline, TimelineQuery, timeline_read
+from dashboard.queries.timeline import Moment, Timeline, TimelineQuery, Watched, timeline_read
 
 from .common import iso, object_url
 
@@ -46,6 +45,8 @@ class MomentReader:
 
     def open(self, changed: Callable[[], None]) -> None:
         self._changed = changed
+        if self._query.before is not None:
+            return  # what is past does not change
         self._unsubscribe = self._runtime.timeline.subscribe(self._written)
 
     def close(self) -> None:
@@ -75,15 +76,23 @@ class MomentReader:
         moments, watched = self.found.moments, self.found.watched
         return {
             "since": iso(watched[0].since) if watched else "",
-            "gaps": [
-                {"from": iso(one.until), "until": iso(other.since)}
-                for one, other in pairwise(watched)
-                if (other.since - one.until).total_seconds() > GAP_SECONDS
-            ][-3:],
+            "gaps": [{"from": iso(since), "until": iso(until)} for since, until in _gaps(watched)[-3:]],
             "lost": sum(each.lost for each in watched),
-            "older": moments[-1].at.isoformat() if self.found.older else "",
+            "older": self.found.older.isoformat() if self.found.older else "",
             "empty": not moments,
         }
+
+
+def _gaps(watched: Sequence[Watched]) -> list[tuple[datetime, datetime]]:
+    """When none of the processes watched, in their order."""
+    found = []
+    seen_to = watched[0].until if watched else None
+    for each in watched[1:]:
+        assert seen_to is not None  # noqa: S101 # there is a first one
+        if (each.since - seen_to).total_seconds() > GAP_SECONDS:
+            found.append((seen_to, each.since))
+        seen_to = max(seen_to, each.until)
+    return found
 
 
 def moment_row(runtime: ClusterRuntime, moment: Moment) -> dict[str, Any]:

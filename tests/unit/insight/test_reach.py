@@ -12,7 +12,8 @@ from .world import World, meta
 def service(world: World, *ports: dict[str, Any], **spec: Any) -> Any:
     status = spec.pop("status", {})
     ports = ports or ({"name": "http", "port": 80, "targetPort": 8080},)
-    spec = {"type": "ClusterIP", "clusterIPs": ["10.0.0.9"], "ports": list(ports)} | spec
+    usual = {"type": "ClusterIP", "clusterIPs": ["10.0.0.9"], "selector": {"app": "web"}}
+    spec = usual | {"ports": list(ports)} | spec
     return world.add("services", {"metadata": meta("web"), "spec": spec, "status": status})
 
 
@@ -68,6 +69,36 @@ def test_a_headless_service_leads_to_the_pods_themselves() -> None:
     found = ways(world, headless)
     assert found["In namespace shop"].address == "http://web:8080"
     assert found["One certain pod"].address == "db-0.web.shop"
+
+
+def test_a_headless_services_named_port_is_the_pods_number() -> None:
+    world = World()
+    labels = {"kubernetes.io/service-name": "web"}
+    world.add(
+        "endpointslices",
+        {"metadata": meta("web-1", labels=labels), "ports": [{"name": "http", "port": 8443}]},
+    )
+    found = ways(
+        world, service(world, {"name": "http", "port": 80, "targetPort": "web"}, clusterIPs=["None"])
+    )
+    assert found["In namespace shop"] == Way("In namespace shop", "http://web:8443")
+
+
+def test_without_a_selector_kubectl_finds_no_pod_to_forward_to() -> None:
+    world = World()
+    assert "From your own machine" not in ways(world, service(world, selector=None))
+
+
+def test_an_ingress_by_its_first_address_and_tls_by_a_wildcard() -> None:
+    world = World()
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    balancer = {"loadBalancer": {"ingress": [{"ip": "2001:db8::1"}, {"ip": "2001:db8::2"}]}}
+    world.add("ingresses", {"metadata": meta("any"), "spec": {"defaultBackend": backend}, "status": balancer})
+    assert ways(world, service(world))["From outside"].address == "http://[2001:db8::1]/"
+    rules = [{"host": "a.example.com", "http": {"paths": [{"path": "/", "backend": backend}]}}]
+    tls = [{"hosts": ["*.example.com"], "secretName": "t"}]
+    world.add("ingresses", {"metadata": meta("any"), "spec": {"rules": rules, "tls": tls}})
+    assert ways(world, service(world))["From outside"].address == "https://a.example.com/"
 
 
 def test_another_name_for_something_elsewhere() -> None:

@@ -47,7 +47,7 @@ def only_volume(world: World, source: dict[str, Any], plural: str = "pods") -> K
         ({"nfs": {"server": "n", "path": "/"}}, "kept kept kept none", "remote"),
         ({"awsElasticBlockStore": {"volumeID": "v"}}, "kept kept kept none", "remote"),
         ({"csi": {"driver": "inline.example"}}, "kept lost lost none", "unknown"),
-        ({"ephemeral": {"volumeClaimTemplate": {}}}, "kept lost lost lost", "unknown"),
+        ({"ephemeral": {"volumeClaimTemplate": {}}}, "kept lost lost bound", "unknown"),
     ],
 )
 def test_each_type_of_volume(source: dict[str, Any], expected: str, place: str) -> None:
@@ -111,6 +111,19 @@ def test_before_there_is_a_volume_the_storage_class_tells_the_policy() -> None:
     assert fates(only_volume(world, CLAIM)) == "kept kept bound bound"
     world.add("storageclasses", {"metadata": {"name": "fast"}, "reclaimPolicy": "Retain"})
     assert fates(only_volume(world, CLAIM)) == "kept kept bound kept"
+
+
+def test_an_unknown_policy_is_said_to_be_unknown() -> None:
+    world = claimed()
+    found = survival(world, "persistentvolumeclaims", world.get("persistentvolumeclaims", "shop", "data"))
+    assert found is not None
+    assert found.sentence.endswith("what deleting the claim does depends on its volume's reclaim policy.")
+
+
+def test_a_folder_of_some_node_ties_the_pod_to_none() -> None:
+    keeping = only_volume(claimed({"hostPath": {"path": "/mnt"}}), CLAIM)
+    assert "nothing keeps it there" in keeping.answers[1].words
+    assert "cannot start" not in keeping.answers[2].words
 
 
 def test_a_claim_that_may_not_be_seen_makes_no_promise() -> None:

@@ -18,6 +18,7 @@ from dashboard.kinds import KINDS
 from dashboard.live import timeline as module
 from dashboard.live.timeline import Timeline
 from dashboard.models import AuditEntry, Happening
+from dashboard.queries import timeline as queries
 from dashboard.queries.access import Visible
 from dashboard.queries.timeline import TimelineQuery, timeline_read
 
@@ -205,7 +206,88 @@ async def test_filters_by_namespace_kind_name_and_type(cluster: tuple[Cluster, T
         assert len(await read(query)) == expected, query
 
 
-@pytest.mark.parametrize("query", ["kind=cats", "type=x", "before=yesterday", "since=2026-01-01T00:00:00"])
+async def test_pages_lose_nothing_and_repeat_nothing_however_much_came_at_once(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = cluster
+    made.tell["pods"](
+        [Delta("ADDED", "shop", f"p{n}", None, decoded("pods", name=f"p{n}")) for n in range(250)]
+    )
+    await timeline._write()
+    seen: list[str] = []
+    query = TimelineQuery()
+    while True:
+        found = await sync_to_async(timeline_read)("prod", query, EVERYTHING)
+        seen += [each.name for each in found.moments]
+        if found.older is None:
+            break
+        query = TimelineQuery(before=found.older)
+    assert sorted(seen) == sorted(f"p{n}" for n in range(250))
+
+
+async def test_a_page_of_which_nothing_is_left_leads_on(
+    cluster: tuple[Cluster, Timeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "READ", 3)
+    made, timeline = cluster
+    told(made, "deployments", "ADDED", None, scaled(3))
+    for version in range(2, 5):
+        old, new = (
+            decoded("pods", version=str(v), status={"phase": f"P{v}"}) for v in (version - 1, version)
+        )
+        told(made, "pods", "MODIFIED", old, new)
+    await timeline._write()
+    first = await sync_to_async(timeline_read)("prod", TimelineQuery(type="spec"), EVERYTHING)
+    assert first.moments == () and first.older is not None
+    later = await sync_to_async(timeline_read)(
+        "prod", TimelineQuery(type="spec", before=first.older), EVERYTHING
+    )
+    assert [each.name for each in later.moments] == ["web"]
+
+
+async def test_an_event_may_say_anything(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    about = {"kind": "Pod", "namespace": "shop", "name": "n" * 400, "uid": "u" * 100}
+    event = decoded("events", name="e", involvedObject=about, type="Normal", reason="r" * 400,
+                    message="a\x00b", count=1, lastTimestamp=NOW.isoformat())  # fmt: skip
+    told(made, "events", "ADDED", None, event)
+    await timeline._write()
+    (moment,) = await read()
+    assert (len(moment.name), len(moment.title), moment.words) == (253, 128, "ab")
+
+
+async def test_one_that_the_database_refuses_does_not_hold_up_the_others(
+    cluster: tuple[Cluster, Timeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import DataError
+
+    real = module._write
+
+    def picky(happenings: Any) -> None:
+        batch = list(happenings)
+        if any(each.name == "bad" for each in batch):
+            raise DataError("too long")
+        real(batch)
+
+    monkeypatch.setattr(module, "_write", picky)
+    made, timeline = cluster
+    for name in ("good", "bad"):
+        told(made, "pods", "ADDED", None, decoded("pods", name=name))
+    await timeline._write()
+    assert [each.name for each in await read()] == ["good"]
+    assert timeline.lost == 1 and not timeline._waiting
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "before=0001-01-01T00:00:00%2B14:00",
+        "kind=cats",
+        "type=x",
+        "before=yesterday",
+        "since=2026-01-01T00:00:00",
+    ],
+)
 def test_an_address_that_cannot_be_read_names_its_field(query: str) -> None:
     with pytest.raises(BadInput) as raised:
         TimelineQuery.read(QueryDict(query))
