@@ -106,7 +106,8 @@ class Timeline:
                 self._added(plural, delta.new, now)
             elif watching and delta.type == "MODIFIED":
                 self._changed(plural, delta.old, delta.new, now)
-            elif watching:
+            elif watching and self._runtime.cache.knows(plural, delta.namespace):
+                # Not where a namespace may be read no more: what is forgotten is not deleted.
                 self._deleted(plural, delta.old, now)
 
     def _added(self, plural: str, obj: Any, now: datetime) -> None:

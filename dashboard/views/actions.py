@@ -64,13 +64,14 @@ async def take_step(
     at_once: bool = True,
     beside: Collection[str] = (),
     tell: Callable[[ClusterError], Parts] = error_parts,
+    then: str = "change",
 ) -> Said:
     """One step of a form: POST previews, or applies with the token of a preview; GET previews ``at_once`` where there is
     nothing to type first.
 
     What was shown and is so no more is answered with a new preview, never with less than was there: a conflict, a token
     of something else, a mistake in an input of ``beside``, which no preview depends on. Every other error takes the
-    preview's place, as ``tell`` words it.
+    preview's place, as ``tell`` words it. ``then`` is the page on which the change is followed.
     """
     said = Said()
     notice: dict[str, str] | None = None
@@ -79,7 +80,7 @@ async def take_step(
             step = request.POST.get("step", "preview")
             if step == "apply":
                 change = await apply(request.POST.get("token", ""))
-                said.done = HttpResponseRedirect(reverse("change", args=[change.pk]))
+                said.done = HttpResponseRedirect(reverse(then, args=[change.pk]))
                 return said
             if step != "preview":
                 raise BadInput(f"step is {step!r}: say preview or apply.", field="step")

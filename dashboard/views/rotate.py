@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -12,27 +12,34 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard.actions.action import Actor
-from dashboard.actions.problems import StaleView, UnderWay
+from dashboard.actions.problems import UnderWay
 from dashboard.actions.rotate_words import rotate_command
 from dashboard.actions.rotation_control import rotation_go_on, rotation_stop
 from dashboard.actions.secrets import (
-    RotateForm,
     read_value,
     secret_rotate_apply,
     secret_rotate_form,
     secret_rotate_preview,
 )
-from dashboard.errors import BadInput, ClusterError, Invalid
+from dashboard.errors import ClusterError, Invalid
 from dashboard.kube.config import slug
 from dashboard.kube.transport import Transport
 from dashboard.live.rotations import rotation_start, rotations
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens.change import change_of
-from dashboard.live.screens.common import list_url, object_url
 from dashboard.live.screens.rotate import RotateScreen, RotationScreen
 from dashboard.models import Change
 
-from .actions import actor_of, conflict_context, error_context, preview_context, refusal_context
+from .actions import (
+    Parts,
+    actor_of,
+    error_context,
+    listed,
+    preview_context,
+    refusal_context,
+    show_action,
+    take_step,
+)
 from .errors import clear_errors
 from .pages import page
 
@@ -56,52 +63,60 @@ async def rotate(
 ) -> HttpResponseBase:
     cluster = runtime.open(context)
     screen = RotateScreen(cluster, request.GET, plural, namespace, name)
-    with cluster.cache.lease(screen.plurals):
-        await screen.prepare()
-        await cluster.ready(screen.plurals)
-        form = await secret_rotate_form(transport=cluster.transport, namespace=namespace, name=name)
-        key = (request.POST if request.method == "POST" else request.GET).get("key", "")
-        if request.method != "POST":
-            return await _show(request, cluster, screen, form, key=key)
-        said: dict[str, Any] = {}
-        status = 200
-        try:
-            where = Where(
-                transport=cluster.transport,
-                actor=actor_of(await request.auser()),
-                namespace=namespace,
-                name=name,
-                key=key,
-                value=read_value(request.POST.get("value", ""), request.POST.get("encoding", "")),
+    key = (request.POST if request.method == "POST" else request.GET).get("key", "")
+    actor = actor_of(await request.auser())
+
+    def where() -> Where:
+        return Where(
+            transport=cluster.transport,
+            actor=actor,
+            namespace=namespace,
+            name=name,
+            key=key,
+            value=read_value(request.POST.get("value", ""), request.POST.get("encoding", "")),
+        )
+
+    async def apply(token: str) -> Change:
+        change = await secret_rotate_apply(**where(), token=token)
+        await begin(cluster, change)
+        return change
+
+    async def preview() -> Parts:
+        return {
+            "preview": preview_context(
+                cluster, await secret_rotate_preview(**where(), objects=cluster.reader)
             )
-        except BadInput as error:
-            return await _show(request, cluster, screen, form, key=key, wrong=error)
-        try:
-            step = request.POST.get("step", "preview")
-            if step == "apply":
-                change = await secret_rotate_apply(**where, token=request.POST.get("token", ""))
-                await begin(cluster, change)
-                return HttpResponseRedirect(reverse("rotation", args=[change.pk]))
-            if step != "preview":
-                raise BadInput(f"step is {step!r}: say preview or apply.", field="step")
-        except StaleView as error:
-            # Shown with a new preview: the person decides again, on what is now.
-            said["conflict"] = conflict_context(error)
-            status = error.status
-        except BadInput as error:
-            return await _show(request, cluster, screen, form, key=key, wrong=error)
-        except ClusterError as error:
-            said["error"] = _error(error)
-            return await _show(request, cluster, screen, form, key=key, status=error.status, **said)
-        try:
-            preview = await secret_rotate_preview(**where, objects=cluster.reader)
-            said["preview"] = preview_context(cluster, preview)
-        except BadInput as error:
-            return await _show(request, cluster, screen, form, key=key, wrong=error)
-        except ClusterError as error:
-            said["error"] = _error(error)
-            status = error.status
-        return await _show(request, cluster, screen, form, key=key, status=status, **said)
+        }
+
+    async with listed(cluster, screen):
+        form = await secret_rotate_form(transport=cluster.transport, namespace=namespace, name=name)
+        said = await take_step(
+            request, apply=apply, preview=preview, at_once=False, tell=_told, then="rotation"
+        )
+        if said.done is not None:
+            return said.done
+        chosen = key if key in form.keys else next(iter(form.keys), "") if len(form.keys) == 1 else ""
+        # What was typed stays in the form: an answer to it is never in place of the form.
+        refused = form.refusal if request.method != "POST" else None
+        if refused is not None:
+            said.parts["readonly"] = _refusal(refused)
+        return await show_action(
+            request,
+            cluster,
+            screen,
+            said,
+            title="Rotate",
+            template="forms/rotate.html",
+            form={
+                "type": form.type,
+                "keys": [
+                    {"name": each, "bytes": size, "chosen": each == chosen}
+                    for each, size in form.keys.items()
+                ],
+            },
+            kubectl="" if refused else rotate_command(namespace, name, chosen or "KEY"),
+            refusal=refused,
+        )
 
 
 async def begin(cluster: ClusterRuntime, change: Change) -> None:
@@ -155,71 +170,13 @@ def _refusal(error: ClusterError) -> dict[str, str]:
     return found
 
 
+def _told(error: ClusterError) -> Parts:
+    return {"error": _error(error)}
+
+
 def _error(error: ClusterError) -> dict[str, str]:
     """An error beside the form, with the way to what is in its way."""
     found = error_context(error)
     if isinstance(error, UnderWay):
         found |= {"url": reverse("rotation", args=[error.change]), "link": "Look at that rotation"}
     return found
-
-
-async def _show(
-    request: HttpRequest,
-    cluster: ClusterRuntime,
-    screen: RotateScreen,
-    form: RotateForm,
-    *,
-    key: str,
-    wrong: BadInput | None = None,
-    status: int = 200,
-    **said: Any,
-) -> HttpResponseBase:
-    url = object_url(cluster, "secrets", screen.namespace, screen.name)
-    errors = {}
-    if wrong is not None:
-        errors = {wrong.field: wrong.message}
-        said["error"] = error_context(wrong)
-        status = wrong.status
-    # What was typed stays in the form: an answer to it is never in place of the form.
-    refused = form.refusal if request.method != "POST" else None
-    chosen = key if key in form.keys else next(iter(form.keys), "") if len(form.keys) == 1 else ""
-    response = await page(
-        request,
-        cluster,
-        screen,
-        title=f"Rotate {screen.name}",
-        more={
-            "title": "Rotate",
-            "object": {
-                "plural": "secrets",
-                "kind": "Secret",
-                "namespace": screen.namespace,
-                "name": screen.name,
-                "url": url,
-            },
-            "breadcrumbs": [
-                ("Secrets", list_url(cluster, "secrets")),
-                (screen.namespace, list_url(cluster, "secrets", f"?namespace={screen.namespace}")),
-                (screen.name, url),
-            ],
-            "form_template": "forms/rotate.html",
-            "form": {
-                "action_url": f"{url}rotate/",
-                "type": form.type,
-                "keys": [
-                    {"name": name, "bytes": size, "chosen": name == chosen}
-                    for name, size in form.keys.items()
-                ],
-                "errors": errors,
-            },
-            "readonly": _refusal(refused) if refused else None,
-            "kubectl": "" if refused else rotate_command(screen.namespace, screen.name, chosen or "KEY"),
-            "cluster_name": cluster.cluster.name,
-            "preview": None,
-            "conflict": None,
-            "error": None,
-            **said,
-        },
-    )
-    response.status_code = status
-    return response

@@ -34,12 +34,14 @@ class Cluster:
     def __init__(self) -> None:
         self.cluster = SimpleNamespace(name="prod")
         self.state = "live"
+        self.lost: set[str] = set()
         self.tell: dict[str, Any] = {}
         self.objects: dict[tuple[str, str, str], Any] = {}
         self.cache = SimpleNamespace(
             store=lambda plural: SimpleNamespace(subscribe=lambda call: self._subscribe(plural, call)),
             status=lambda plural: SimpleNamespace(state=self.state),
             lease=lambda plurals: SimpleNamespace(release=lambda: None),
+            knows=lambda plural, namespace: namespace not in self.lost,
         )
         self.reader = SimpleNamespace(
             get=lambda *key: self.objects.get(key), cache=SimpleNamespace(kinds=KINDS)
@@ -104,6 +106,14 @@ async def test_what_a_first_list_shows_is_no_change_but_was_made_when_it_was_mad
     (moment,) = await read()
     assert (moment.type, moment.name) == ("added", "web")
     assert abs((moment.at - (NOW - timedelta(minutes=5))).total_seconds()) < 2
+
+
+async def test_what_may_be_read_no_more_is_not_deleted(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    made.lost.add("shop")
+    told(made, "deployments", "DELETED", scaled(3), None)
+    await timeline._write()
+    assert await read() == []
 
 
 async def test_two_processes_that_watch_the_same_keep_it_once(cluster: tuple[Cluster, Timeline]) -> None:
