@@ -88,10 +88,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     lines = read_position(have.get("log") if isinstance(have, dict) else None)
                     await self.look(view, path, Have.read(have), lines)
                 case {"t": "pause"}:
+                    # Until the next look, which says up to where the browser has the lines.
                     self.paused = True
-                case {"t": "resume"}:
-                    self.paused = False
-                    self.wake.set()
+                    self.stop_following()
         except (ValueError, RecursionError, SuspiciousOperation):
             return  # no message of ours: broken JSON, an address that is none
         except Exception:
@@ -116,7 +115,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     await asyncio.gather(*(each.prepare() for each in screens))
                     for each in screens:
                         self.lookers.append(self.cluster.hub.look(each, have, self.wake.set, self.gone))
-                    self.feed = screens[0].feed(lines, self.wake.set)
+                    if not self.paused:
+                        self.feed = screens[0].feed(lines, self.wake.set)
             except ClusterError as error:
                 self.stop_looking()
                 await self.reload(error.title)

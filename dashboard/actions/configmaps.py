@@ -20,6 +20,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref, State
 from dashboard.kinds.configmaps import CONFIGMAPS
 from dashboard.kinds.rows import listed, plural
+from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
@@ -537,9 +538,9 @@ def _surprises(made: Touched, wanted: Wanted) -> tuple[Notice, ...]:
 def edit_command(namespace: str, name: str, form: EditForm) -> str:
     """The same by kubectl; for an immutable one, another with its values, from files with their keys' names."""
     if not isinstance(form.refusal, Immutable):
-        return shlex.join(["kubectl", "edit", f"configmap/{name}", "-n", namespace])
+        return shell_line(["kubectl", "edit", f"configmap/{name}", "-n", namespace])
     files = [f"--from-file={key}" for key in form.values]
-    return shlex.join(["kubectl", "create", "configmap", other_name(name), "-n", namespace, *files])
+    return shell_line(["kubectl", "create", "configmap", other_name(name), "-n", namespace, *files])
 
 
 def other_name(name: str) -> str:

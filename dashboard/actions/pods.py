@@ -21,6 +21,7 @@ from dashboard.insight.departure import asks_budgets, budgets_over, deletion_imp
 from dashboard.insight.survey import Survey, is_ready
 from dashboard.insight.words import text_of
 from dashboard.kinds.pods import PODS, Pod, row
+from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
@@ -238,7 +239,7 @@ class PodDelete:
         if not self.evict:
             seconds = [] if grace is None else [f"--grace-period={grace}"]
             force = ["--force"] if grace == 0 else []
-            return shlex.join(
+            return shell_line(
                 ["kubectl", "delete", "pod", target.name, "-n", target.namespace, *seconds, *force]
             )
         # kubectl has no command for a single eviction; this is the request that it would make.

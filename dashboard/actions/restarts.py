@@ -17,6 +17,7 @@ from dashboard.errors import Forbidden, Invalid, NotFound, ReadOnly
 from dashboard.insight import Notice, Objects, Rollout, Workload, restart_impact, workload_rollout
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import State
+from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
@@ -82,7 +83,7 @@ async def workload_restart_apply(
 
 def restart_command(kind: str, namespace: str, name: str) -> str:
     """The same restart by kubectl."""
-    return shlex.join(["kubectl", "rollout", "restart", f"{kind.lower()}/{name}", "-n", namespace])
+    return shell_line(["kubectl", "rollout", "restart", f"{kind.lower()}/{name}", "-n", namespace])
 
 
 def _order(transport: Transport, actor: Actor, plural: str, namespace: str, name: str, moment: str) -> Order:
@@ -121,7 +122,7 @@ class Restart:
             raise Invalid(
                 f"Deployment {name} is paused: a restart would wait until somebody resumes it.",
                 next_step="Resume it first: "
-                + shlex.join(["kubectl", "rollout", "resume", f"deployment/{name}", "-n", namespace]),
+                + shell_line(["kubectl", "rollout", "resume", f"deployment/{name}", "-n", namespace]),
             )
         return Write(
             method="PATCH",
@@ -173,7 +174,7 @@ class Restart:
             headline=impact.headline,
             effects=impact.effects,
             notices=notices,
-            kubectl=shlex.join(command),
+            kubectl=shell_line(command),
             undo_words=undo,
             button=button,
             danger=impact.danger,

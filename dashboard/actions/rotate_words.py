@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -13,6 +12,7 @@ from dashboard.insight.secretuse import Consumer, Use
 from dashboard.insight.words import Parts, bold, code, parts, plain
 from dashboard.kinds.base import Ref
 from dashboard.kinds.rows import listed, plural
+from dashboard.kube.shell import shell_line
 
 from .action import Target, Wanted
 from .backups import KEPT
@@ -165,7 +165,7 @@ def kubectl(target: Target, key: str, stages: Sequence[Consumer], *, undoing: bo
     commands = [rotate_command(target.namespace, target.name, key, "old-value" if undoing else "new-value")]
     for each in stages:
         where = [f"{each.ref.kind.lower()}/{each.ref.name}", "-n", target.namespace]
-        commands += [shlex.join(["kubectl", "rollout", verb, *where]) for verb in ("restart", "status")]
+        commands += [shell_line(["kubectl", "rollout", verb, *where]) for verb in ("restart", "status")]
     return " && ".join(commands)
 
 

@@ -253,6 +253,8 @@ class Transport:
                 raise explain(error, self._base, silence) from error
             if not chunk:
                 break
+            if longest is not None and len(rest) > longest and b"\n" not in chunk:
+                continue  # still the line that is too long already
             *lines, rest = (rest + chunk).split(b"\n")
             if longest is not None and len(rest) > longest:
                 rest = rest[: longest + 1]  # its end is of no interest, only that it is too long

@@ -60,11 +60,12 @@ def read_position(data: Any) -> Position:
     """From a browser's message; whatever is not of its shape is left out, and read anew."""
     if not isinstance(data, dict):
         return {}
-    found = {}
+    found, stamps = {}, Stamps()
     for key, value in list(data.items())[: 4 * SOURCES]:
         match value:
-            case [str(pod), str(at), int(count)]:
-                found[str(key)] = (pod, at, max(0, count))
+            case [str(pod), str(at), int(count)] if pod.isascii() and at.isascii():
+                if not at or stamps.nanoseconds(at.encode()) is not None:
+                    found[str(key)] = (pod, at, max(0, count))
     return found
 
 
@@ -119,7 +120,11 @@ class LogFeed:
         self._began = self._active_at = time.monotonic()
         self._gathering = True
         self._closing: list[Callable[[], None]] = []
-        self._begin()
+        try:
+            self._begin()
+        except BaseException:
+            self.close()  # nobody else has it: the logs that it opened already would be read for ever
+            raise
 
     def _begin(self) -> None:
         wanted = self._wanted()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -13,6 +11,7 @@ from dashboard.actions.secrets import ROTATE
 from dashboard.actions.undo import change_undo_apply, change_undo_preview
 from dashboard.insight.secretuse import READ
 from dashboard.kube.config import slug
+from dashboard.kube.shell import shell_line
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.action import ObjectActionScreen
 from dashboard.live.screens.change import ChangeScreen, change_of, what
@@ -79,7 +78,7 @@ async def undo(request: HttpRequest, change: int) -> HttpResponseBase:
             title="Undo",
             template="forms/undo.html",
             form={"sentence": f"This takes back what {made.user.get_username()} did: {_in_sentence(what(made))}."},
-            kubectl=shlex.join(["kubectl", "get", made.plural, made.name, *where, "-o", "yaml"]),
+            kubectl=shell_line(["kubectl", "get", made.plural, made.name, *where, "-o", "yaml"]),
             crumbs=[("Change", reverse("change", args=[made.pk]))],
         )  # fmt: skip
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
 from dashboard.actions.pods import pod_delete_apply, pod_delete_form, pod_delete_preview
 from dashboard.errors import NotFound
+from dashboard.kube.shell import shell_line
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.action import ObjectActionScreen
 from dashboard.models import Change
@@ -70,6 +69,6 @@ async def delete(
                 "name": name,
                 "typed": confirm,
             },
-            kubectl=shlex.join(["kubectl", "delete", "pod", name, "-n", screen.namespace]),
+            kubectl=shell_line(["kubectl", "delete", "pod", name, "-n", screen.namespace]),
             refusal=form.refusal,
         )

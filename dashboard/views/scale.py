@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_http_methods
@@ -13,6 +11,7 @@ from dashboard.actions.deployments import (
     deployment_scale_form,
     deployment_scale_preview,
 )
+from dashboard.kube.shell import shell_line
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.scale import ScaleScreen
 from dashboard.models import Change
@@ -65,6 +64,6 @@ async def scale(
                 "current": form.current,
                 "hint": form.hint,
             },
-            kubectl=shlex.join(where),
+            kubectl=shell_line(where),
             refusal=form.refusal,
         )

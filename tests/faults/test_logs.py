@@ -14,7 +14,7 @@ from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
 from dashboard.live import logfeed
 from dashboard.live.logfeed import LogFeed, read_position
-from dashboard.queries.logs import LogOptions
+from dashboard.queries.logs import LogOptions, Target, download, targets
 
 from .scripted import Log, ScriptedServer, failure, until
 
@@ -434,4 +434,52 @@ async def test_a_closed_feed_leaves_no_connection(server: ScriptedServer, follow
 
 async def test_what_a_browser_says_it_has_may_be_nonsense() -> None:
     assert read_position(None) == {}
-    assert read_position({"a": 1, "b": ["x", "y", -4], "c": [1, 2, 3]}) == {"b": ("x", "y", 0)}
+    good = ["x", "2026-01-01T00:00:00Z", 2]
+    assert read_position({"a": 1, "b": ["x", "", -4], "c": [1, 2, 3], "d": good}) == {
+        "b": ("x", "", 0),
+        "d": tuple(good),
+    }
+    for at in ("y", "\ud800", "٢٠٢٦-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"):
+        assert read_position({"a": ["x", at, 1]}) == {}
+
+
+async def test_a_feed_that_cannot_begin_leaves_no_log_open(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[asyncio.Task[None]] = []
+    spawn, join = LogFeed._spawn, LogFeed._join
+
+    def spawned(feed: LogFeed, work: Any) -> asyncio.Task[None]:
+        made.append(spawn(feed, work))
+        return made[-1]
+
+    def joined(feed: LogFeed, target: Target, *, late: bool) -> None:
+        if target.pod == "web-bbb":
+            raise RuntimeError("no")
+        join(feed, target, late=late)
+
+    monkeypatch.setattr(LogFeed, "_spawn", spawned)
+    monkeypatch.setattr(LogFeed, "_join", joined)
+    pods = [pod("web-aaa"), pod("web-bbb")]
+    with pytest.raises(RuntimeError):
+        LogFeed(transport, "shop", LogOptions(), pods=lambda: pods, wake=lambda: None, position={})
+    (task,) = made
+    await asyncio.wait([task], timeout=10)
+    assert task.cancelled()
+
+
+async def test_a_download_cuts_an_endless_line_and_says_where(
+    server: ScriptedServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "WHOLE_LINE_BYTES", 100)
+    (log,) = logs_of(server, "web-aaa")
+    log.write(1, "short", "x" * 300_000, "after")
+    (target,) = targets([pod("web-aaa")])
+    pieces = [
+        piece async for piece in download.log_text(transport, "shop", target, LogOptions(), stamps=False)
+    ]
+    short, long, after = b"".join(pieces).decode().splitlines()
+    assert (short, after) == ("short", "after")
+    assert long.startswith("xxx")
+    assert long.endswith("x [the line was cut here: it is longer than 4 MiB]")
+    assert len(long) < 200

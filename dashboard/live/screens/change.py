@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from dashboard.actions.undo import ACTIONS, UndoState, change_follow, change_und
 from dashboard.errors import NotFound
 from dashboard.insight.configmapuse import READ
 from dashboard.kinds import KINDS
+from dashboard.kube.shell import shell_line
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
@@ -156,8 +156,8 @@ def _kubectl(change: Change) -> str:
     """The command that follows the same change."""
     where = ["-n", change.namespace] if change.namespace else []
     if change.plural in ROLLED:
-        return shlex.join(["kubectl", "rollout", "status", f"{change.kind.lower()}/{change.name}", *where])
-    return shlex.join(["kubectl", "get", change.plural, change.name, *where, "--watch"])
+        return shell_line(["kubectl", "rollout", "status", f"{change.kind.lower()}/{change.name}", *where])
+    return shell_line(["kubectl", "get", change.plural, change.name, *where, "--watch"])
 
 
 def what(change: Change) -> str:

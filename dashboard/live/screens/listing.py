@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from dashboard.kinds.base import Column
 from dashboard.kinds.catalogue import DEFINITIONS
 from dashboard.kinds.rows import listed as enumerated
 from dashboard.kinds.tablekinds import TableKind
+from dashboard.kube.shell import shell_line
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
@@ -459,7 +459,7 @@ class ListScreen(Screen):
             # kubectl takes one namespace or all of them.
             wheres = [["-n", namespace] for namespace in self.query.namespaces] or [["-A"]]
         commands = [
-            shlex.join(["kubectl", "get", self.kind.plural, *where, *labels, "-o", "wide"])
+            shell_line(["kubectl", "get", self.kind.plural, *where, *labels, "-o", "wide"])
             for where in wheres
         ]
         return "; ".join(commands)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from dashboard.insight.protocols import unlisted
 from dashboard.insight.secretuse import READ, RESTARTABLE
 from dashboard.kinds.base import Row
 from dashboard.kinds.rows import listed, plural
+from dashboard.kube.shell import shell_line
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
@@ -285,7 +285,7 @@ class RotationScreen(Screen):
     def _kubectl(self) -> str:
         """The same with kubectl: what this page waits for, in its order."""
         words = [
-            shlex.join(
+            shell_line(
                 [
                     "kubectl",
                     "rollout",
@@ -298,7 +298,7 @@ class RotationScreen(Screen):
             for step in self._steps
         ]
         read = ["kubectl", "get", "secret", self.change.name, "-n", self.change.namespace]
-        return " && ".join(words) or shlex.join(read)
+        return " && ".join(words) or shell_line(read)
 
     def context(self) -> Mapping[str, Any]:
         change = self.change

@@ -16,6 +16,7 @@ LINES = 2_000  # as many as a browser keeps: more would only push each other out
 BYTES = 1_048_576
 FRAME_BYTES = 40_000  # some 400 lines: a browser shows them well within a twentieth of a second
 MARKS = 100
+ARRIVALS = 1_000  # moments at which lines came that are told apart
 WINDOW_SECONDS = 0.2
 _AROUND = 56  # bytes of a line in a frame besides its text: its time and the marks of JSON
 
@@ -79,6 +80,10 @@ class Backlog:
         self._lines += sum(isinstance(line, Line) for line in lines)
         self._bytes += sum(line.size for line in lines)
         self._newest.append((self._clock(), max(line.order for line in lines)))
+        if len(self._newest) > ARRIVALS:
+            _, order = self._newest.popleft()
+            at, next_order = self._newest[0]
+            self._newest[0] = (at, max(order, next_order))
         if self._lines > 2 * self._most or self._bytes > 2 * BYTES:
             self._sort()
             self._drop()

@@ -18,13 +18,14 @@ from .targets import Target
 
 CHUNK = 65_536
 WHOLE_LINE_BYTES = 4 * 1024 * 1024
+CUT = b" [the line was cut here: it is longer than 4 MiB]"
 
 
 async def log_text(
     transport: Transport, namespace: str, target: Target, options: LogOptions, *, stamps: bool
 ) -> AsyncIterator[bytes]:
     """One log, in pieces, each line with its time (``stamps``) or without. Raises ClusterError when it cannot be had;
-    one that breaks off says so in its last line."""
+    one that breaks off says so in its last line, and a line of more than 4 MiB where it was cut."""
     query = {key: value for key, value in options.api_query().items() if key != "tailLines"}
     if options.previous:
         query["previous"] = "true"
@@ -32,12 +33,14 @@ async def log_text(
     begun = False
     try:
         async with (
-            open_log(transport, namespace, target.pod, target.container, query, longest=None) as batches,
+            open_log(
+                transport, namespace, target.pod, target.container, query, longest=WHOLE_LINE_BYTES
+            ) as batches,
             aclosing(batches),
         ):
             async for batch in batches:
                 begun = True
-                kept = [line for line in batch if not needle or needle in line.lower()]
+                kept = [_bounded(line) for line in batch if not needle or needle in line.lower()]
                 yield b"".join((line if stamps else line.partition(b" ")[2]) + b"\n" for line in kept)
     except ClusterError as error:
         if not begun:
@@ -94,6 +97,10 @@ async def whole_line(transport: Transport, namespace: str, target: Target, at: s
                     if stamps.nanoseconds(stamp) == moment:
                         return text[:WHOLE_LINE_BYTES].decode("utf-8", "replace")
     raise NotFound(f"The log of {target.pod} {target.container} does not hold that line any more.")
+
+
+def _bounded(line: bytes) -> bytes:
+    return line if len(line) <= WHOLE_LINE_BYTES else line[:WHOLE_LINE_BYTES] + CUT
 
 
 class _Sink:

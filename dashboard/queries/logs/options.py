@@ -45,10 +45,11 @@ class LogOptions:
             default_tail=default_tail,
         )
         tail = params.get("tail", "").strip()
-        if tail.isascii() and tail.isdigit() and 0 < int(tail[:6]) <= TAILS[-1]:
+        if len(tail) <= 6 and tail.isascii() and tail.isdigit() and 0 < int(tail) <= TAILS[-1]:
             options = replace(options, tail=int(tail))
         elif tail:
-            why = f"tail is {tail!r}: say how many lines of each container, from 1 to {TAILS[-1]}."
+            typed = tail if len(tail) <= 20 else f"{tail[:20]}…"
+            why = f"tail is {typed!r}: say how many lines of each container, from 1 to {TAILS[-1]}."
             options = replace(options, wrong=("tail", why))
         if options.since and options.since_seconds is None and options.since_moment is None:
             why = (

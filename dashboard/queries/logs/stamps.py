@@ -30,7 +30,7 @@ class Stamps:
             if not fraction:
                 return self._base if len(stamp) == 19 + zone else None
             return self._base + int(fraction) * 10 ** (9 - len(fraction)) if len(fraction) <= 9 else None
-        except ValueError:
+        except (ValueError, OverflowError):  # a zone may lead out of the years 1 to 9999
             return None
 
 

@@ -10,11 +10,13 @@ import pytest
 from django.http import QueryDict
 
 from dashboard.kinds import KINDS
+from dashboard.live.screens.change import _kubectl as follow_command
 from dashboard.live.screens.detail import TABS, DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.models import Change
 
-HOSTILE = ["x; rm -rf ~", "$(id)", "`id`", "a'b", 'a"b', "x\nid", "--kubeconfig=/tmp/x y"]
+HOSTILE = ["x; rm -rf ~", "$(id)", "`id`", "a'b", 'a"b', "--kubeconfig=/tmp/x y", "é ✓"]
+CONTROL = ["x\nid\r", "x\x1b[201~id", "\x15id\x7f", "\x9bid\x00"]
 
 
 def listed(namespaces: list[str], labels: str, chosen: tuple[str, ...] = ()) -> str:
@@ -27,6 +29,26 @@ def listed(namespaces: list[str], labels: str, chosen: tuple[str, ...] = ()) -> 
 def test_a_list_quotes_namespace_and_labels(text: str) -> None:
     words = shlex.split(listed([text], text))
     assert words == ["kubectl", "get", "pods", "-n", text, "-l", text, "-o", "wide"]
+
+
+@pytest.mark.parametrize("text", CONTROL)
+def test_no_control_character_reaches_a_terminal(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime: Any = SimpleNamespace()
+    query = QueryDict(mutable=True)
+    query["q"], query["pod"], query["container"] = text, text, text
+    logs = DetailScreen(runtime, query, "deployments", text, text, "logs")
+    monkeypatch.setattr(type(logs.tab), "pods", lambda tab: [])
+    detail = DetailScreen(runtime, QueryDict(), "pods", text, text, "yaml")
+    change = Change(plural="pods", kind="Pod", namespace=text, name=text)
+    commands = [
+        listed([text], text),
+        logs.tab.command_line(),
+        detail.tab.command_line(),
+        follow_command(change),
+    ]
+    for command in commands:
+        assert command.isprintable()
+        assert "id" in command
 
 
 def test_a_list_of_all_namespaces() -> None:
@@ -99,7 +121,5 @@ def test_every_tab_has_one(tab: str, name: str) -> None:
     ],
 )
 def test_following_a_change(plural: str, kind: str, command: str) -> None:
-    from dashboard.live.screens import change
-
     made = Change(plural=plural, kind=kind, namespace="shop", name="web")
-    assert change._kubectl(made) == command
+    assert follow_command(made) == command

@@ -45,6 +45,8 @@ from tests.unit.insight.world import World, pod
         (b"", None),
         (b"1970-01-01T00:00:01.xZ", None),
         (b"1970-99-01T00:00:01Z", None),
+        (b"0001-01-01T00:00:00+14:00", None),
+        (b"9999-12-31T23:59:59-14:00", None),
     ],
 )
 def test_a_moment_is_read_to_the_nanosecond(stamp: bytes, nanoseconds: int | None) -> None:
@@ -133,6 +135,19 @@ def test_a_line_waits_a_moment_for_what_other_logs_have_from_before_it() -> None
     assert orders(backlog.take(window=0.2)) == [5, 10], (
         "the first has waited long enough and takes along what is older"
     )
+
+
+def test_what_is_never_taken_is_remembered_within_bounds_and_all_of_it_comes_at_last() -> None:
+    clock = Clock()
+    backlog = Backlog(clock, most=10_000)
+    backlog.add([line(1_000_000)])
+    for order in range(2 * backlog_module.ARRIVALS):
+        clock.now += 0.001
+        backlog.add([line(order)])
+    assert len(backlog._newest) == backlog_module.ARRIVALS
+    clock.now += 1
+    assert orders(backlog.take(frame=10**9))[-1] == 1_000_000
+    assert not backlog
 
 
 def test_a_frame_holds_no_more_than_it_may_and_the_rest_follows() -> None:
@@ -301,6 +316,8 @@ def test_since_is_a_duration_or_a_moment(since: str, asked: dict[str, str], kube
         ("since=soon", "since"),
         ("tail=0", "tail"),
         ("tail=many", "tail"),
+        ("tail=0000011", "tail"),
+        (f"tail=000001{'1' * 5_000}", "tail"),
         ("since=9999999999999999999999d", "since"),
     ],
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from dashboard import render
 from dashboard.kinds.base import Detail, Kind
+from dashboard.kube.shell import shell_line
 from dashboard.live.screens.common import list_url, object_url
 from dashboard.live.screens.events import event_rows
 from dashboard.live.snapshot import Snapshot
@@ -102,7 +102,7 @@ class EventsTab(Tab):
         if self.made and obj is not None:
             for plural, each in list(made_by(self.screen, obj))[: COMMANDS - 1]:
                 commands.append([*self.kubectl()[:2], f"{plural}/{each.metadata.name}", *self.kubectl()[3:]])
-        return "; ".join(shlex.join(["kubectl", *words]) for words in commands)
+        return "; ".join(shell_line(["kubectl", *words]) for words in commands)
 
 
 def makes_of(plural: str) -> frozenset[str]:

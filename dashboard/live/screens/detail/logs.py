@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kube.access import allowed
+from dashboard.kube.shell import shell_line
 from dashboard.live.logfeed import STREAMS, LogFeed, Position
 from dashboard.live.screens.common import object_url
 from dashboard.live.snapshot import Snapshot
@@ -210,11 +210,11 @@ class LogsTab(Tab):
     def command_line(self) -> str:
         """All of it as a shell takes it; what is only searched for is grep's, as everywhere."""
         follows = not self.options.previous
-        lines = [shlex.join(["kubectl", *words]) for words in self._commands()]
+        lines = [shell_line(["kubectl", *words]) for words in self._commands()]
         line = (" & " if follows else "; ").join(lines)
         if not self.options.q:
             return line
-        grep = shlex.join(["grep", "-iF", "--", self.options.q])
+        grep = shell_line(["grep", "-iF", "--", self.options.q])
         return f"({line}) | {grep}" if len(lines) > 1 else f"{line} | {grep}"
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import abc
 import asyncio
-import shlex
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dashboard.errors import ClusterError
 from dashboard.kinds.base import Detail, Kind
+from dashboard.kube.shell import shell_line
 from dashboard.live.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Tab(Piece):
 
     def command_line(self) -> str:
         """The command as a shell takes it."""
-        return shlex.join(["kubectl", *self.kubectl()])
+        return shell_line(["kubectl", *self.kubectl()])
 
 
 class Rereading:
