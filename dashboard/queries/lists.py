@@ -156,14 +156,15 @@ def listing(
     query: ListQuery,
     namespaces: Namespaces,
     *,
+    judged: frozenset[str] = frozenset(),
     page_size: int | None = PAGE_SIZE,
     measure: Measure = lambda _: None,
 ) -> Listing:
     """The window that a query asks for, of the rows in ``namespaces`` (None: all). ``page_size`` None: every row.
 
-    ``measure`` gives what a row's object uses, for the sort by that.
+    ``judged`` is as in the reader. ``measure`` gives what a row's object uses, for the sort by that.
     """
-    rows = reader.rows(query.plural, namespaces)
+    rows = reader.rows(query.plural, namespaces, judged)
     in_scope = len(rows)
     label_error = ""
     for word in query.q.lower().split():

@@ -40,7 +40,7 @@ class Rows:
     def __init__(self, *rows: Row) -> None:
         self._rows = rows
 
-    def rows(self, plural: str, namespaces: frozenset[str] | None) -> list[Row]:
+    def rows(self, plural: str, namespaces: frozenset[str] | None, judged: frozenset[str]) -> list[Row]:
         return [row for row in self._rows if namespaces is None or row.namespace in namespaces]
 
 

@@ -13,6 +13,7 @@ from dashboard.kinds.base import Detail, Kind, Ref
 from dashboard.kinds.rows import listed, plural
 from dashboard.live.screens.common import map_url, ref_url
 from dashboard.live.snapshot import Snapshot
+from dashboard.queries.reader import JUDGED_BY, judgeable
 from dashboard.queries.relations import Sight, children, owners
 
 from ..piece import Card
@@ -24,9 +25,7 @@ Item = dict[str, Any]
 
 class BelongsCard(Card):
     main = "cards/belongs.html"
-    plurals = frozenset(
-        {"deployments", "replicasets", "jobs", "services", "ingresses", "endpointslices", "pods"}
-    )
+    plurals = JUDGED_BY["services"] | {"ingresses"}
 
     @classmethod
     def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
@@ -90,7 +89,8 @@ class BelongsCard(Card):
         return [_step("Requests enter at", items)] if items else []
 
     def _judged(self, kind_plural: str, obj: Any) -> tuple[str]:
-        return (self.screen.runtime.reader.judged_row(kind_plural, obj).state,)
+        judged = judgeable(self.screen.visible)
+        return (self.screen.runtime.reader.judged_row(kind_plural, obj, judged).state,)
 
     def _service_chain(self, service: Any) -> list[Step]:
         """Service → EndpointSlices → pods, ready or not, with ports as numbers."""
