@@ -22,7 +22,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.live.usage import ALL_NODES
 from dashboard.queries.access import Visible
 from dashboard.queries.events import latest_events
-from dashboard.queries.overview import SQUARES, NodePods, Requests, nodes_and_pods
+from dashboard.queries.overview import SQUARES, Asked, NodePods, Requests, nodes_and_pods
 from dashboard.queries.reader import Namespaces
 from dashboard.queries.seen import Seen
 from dashboard.queries.usage import UsageRights, usage_rights
@@ -81,7 +81,7 @@ class OverviewScreen(Screen):
         now = datetime.now(UTC)
         changing = self._changes()
         wrong = self._problems(now)
-        nodes = nodes_and_pods(self.runtime.reader, self.requests, self._namespaces("pods"))
+        nodes = nodes_and_pods(self.runtime.reader, self.visible, self.requests, self._namespaces("pods"))
         steps = self.runtime.history.total(self._namespaces("deployments"))
         shown = wrong if self.all_problems else wrong[:PROBLEMS]
         events = latest_events(self.runtime.reader, self._namespaces("events"), EVENTS)
@@ -199,12 +199,13 @@ class OverviewScreen(Screen):
         }
 
     def _asked_tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:
-        cpu_of = sum(each.asked.cpu_of for each in nodes)
-        memory_of = sum(each.asked.memory_of for each in nodes)
+        asked = [each.asked for each in nodes if each.asked is not None]
+        cpu_of = sum(each.cpu_of for each in asked)
+        memory_of = sum(each.memory_of for each in asked)
         if not cpu_of or not memory_of:
             return []
-        cpu = sum(each.asked.cpu for each in nodes) / cpu_of
-        memory = sum(each.asked.memory for each in nodes) / memory_of
+        cpu = sum(each.cpu for each in asked) / cpu_of
+        memory = sum(each.memory for each in asked) / memory_of
         return [
             {
                 "id": f"tile-{name}-requested",
@@ -312,24 +313,20 @@ class OverviewScreen(Screen):
                 for row in (each.pods if drawn else ())
             ],
             "states": dict(each.states) if not drawn else {},
-            "bars": [
-                _bar(
-                    "CPU",
-                    each.asked.cpu,
-                    each.asked.cpu_of,
-                    f"{each.asked.cpu:.3g} of {each.asked.cpu_of:g} cores requested",
-                ),
-                _bar(
-                    "Memory",
-                    each.asked.memory,
-                    each.asked.memory_of,
-                    f"{each.asked.memory / 2**30:.3g} of {each.asked.memory_of / 2**30:.3g} GiB requested",
-                ),
-            ],
+            "bars": [] if each.asked is None else _bars(each.asked),
         }
 
     def context(self) -> Mapping[str, Any]:
         return {"events_url": list_url(self.runtime, "events"), "pods_url": list_url(self.runtime, "pods")}
+
+
+def _bars(asked: Asked) -> list[dict[str, Any]]:
+    cpu = f"{asked.cpu:.3g} of {asked.cpu_of:g} cores requested"
+    memory = f"{asked.memory / 2**30:.3g} of {asked.memory_of / 2**30:.3g} GiB requested"
+    return [
+        _bar("CPU", asked.cpu, asked.cpu_of, cpu),
+        _bar("Memory", asked.memory, asked.memory_of, memory),
+    ]
 
 
 def _bar(label: str, used: float, of: float, words: str) -> dict[str, Any]:

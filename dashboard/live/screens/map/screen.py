@@ -105,7 +105,7 @@ class MapScreen(Screen):
         if obj is None:
             return wanted
         if focus.plural in ("replicasets", "jobs"):  # what made it stands for it
-            return wanted | set(owners(reader, obj)[:1])
+            return wanted | set(owners(seen, self.runtime.kinds, obj)[:1])
         if focus.plural not in DRAWN:
             wanted |= {*uses(reader, focus.plural, obj), *reader.used_by(focus.plural, obj)}
         return wanted

@@ -15,6 +15,7 @@ from dashboard.live.screens.common import map_url, ref_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.reader import JUDGED_BY, judgeable
 from dashboard.queries.relations import Sight, children, owners
+from dashboard.queries.seen import Seen
 
 from ..piece import Card
 
@@ -43,12 +44,12 @@ class BelongsCard(Card):
 
     def _chain(self, obj: Any) -> list[Step]:
         """The steps; none when it stands alone."""
-        reader, kind = self.screen.runtime.reader, self.screen.kind
+        runtime, kind = self.screen.runtime, self.screen.kind
+        seen = Seen(runtime.reader, self.screen.visible)
         before = self._entries(obj)
-        above = [
-            _step("which made", [self._item(ref)]) for ref in owners(reader, obj)
-        ]  # fmt: skip
-        below = [self._item(ref, row.reason, row.state) for ref, row in children(reader, kind.plural, obj)]
+        above = [_step("which made", [self._item(ref)]) for ref in owners(seen, runtime.kinds, obj)]
+        made = children(runtime.reader, seen, kind.plural, obj)
+        below = [self._item(ref, row.reason, row.state) for ref, row in made]
         if not (before or above or below):
             return []
         here = _step(
