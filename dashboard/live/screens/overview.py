@@ -34,6 +34,7 @@ from .problems import problem_rows
 from .usage import COLUMNS
 
 PROBLEMS, EVENTS, CHANGES = 6, 10, 6
+MOST_PROBLEMS = 200  # on a page (rule 2 of the design)
 WORKLOADS = ("deployments", "statefulsets", "daemonsets")
 TILES = 6
 ALWAYS = frozenset({"tile-nodes", "tile-pods", "tile-deployments"})
@@ -83,7 +84,7 @@ class OverviewScreen(Screen):
         wrong = self._problems(now)
         nodes = nodes_and_pods(self.runtime.reader, self.visible, self.requests, self._namespaces("pods"))
         steps = self.runtime.history.total(self._namespaces("deployments"))
-        shown = wrong if self.all_problems else wrong[:PROBLEMS]
+        shown = wrong[: MOST_PROBLEMS if self.all_problems else PROBLEMS]
         events = latest_events(self.runtime.reader, self._namespaces("events"), EVENTS)
         return Snapshot(
             regions={
@@ -91,7 +92,7 @@ class OverviewScreen(Screen):
                 "tiles": render.region("tiles", {"tiles": self._tiles(nodes)}),
                 "problems-head": render.region(
                     "problems_head",
-                    {"count": len(wrong), "shown": len(shown), "all_url": self._all_url()},
+                    self._problems_head(len(wrong), len(shown)),
                 ),
                 "nodes": render.region("nodes", self._nodes(nodes)),
                 "chart-table-replicas": replicas_table(steps),
@@ -104,6 +105,10 @@ class OverviewScreen(Screen):
             },
             charts={"replicas": replicas_chart(steps)},
         )
+
+    def _problems_head(self, count: int, shown: int) -> dict[str, Any]:
+        more = count - shown if self.all_problems else 0
+        return {"count": count, "shown": shown, "more": more, "all_url": "" if more else self._all_url()}
 
     def _all_url(self) -> str:
         query = QueryDict(mutable=True)

@@ -45,7 +45,8 @@ class LogOptions:
             default_tail=default_tail,
         )
         tail = params.get("tail", "").strip()
-        if tail.isascii() and tail.isdigit() and 0 < int(tail[:6]) <= TAILS[-1]:
+        short = len(tail) <= len(str(TAILS[-1]))
+        if short and tail.isascii() and tail.isdigit() and 0 < int(tail) <= TAILS[-1]:
             options = replace(options, tail=int(tail))
         elif tail:
             why = f"tail is {tail!r}: say how many lines of each container, from 1 to {TAILS[-1]}."
