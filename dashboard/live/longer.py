@@ -44,16 +44,23 @@ class Longer:
         return self._known.get(question) or Known()
 
     async def ask(self, question: Question, *, wait: float) -> None:
-        """Asks unless what is known is fresh, and waits for it at most ``wait`` seconds; the asking goes on then."""
+        """Asks unless what is known is fresh, and waits for it at most ``wait`` seconds; the asking goes on then.
+
+        While as many are being asked as may be, no other is: it is asked when somebody looks again.
+        """
         known = self._known.pop(question, None) or Known()
         self._known[question] = known  # the latest asked stand last
         self._forget()
         fresh = RETRY_SECONDS if known.error else max(FRESH_SECONDS, question.step / 2)
-        if known.task is None and self._clock() - known.asked_at >= fresh:
+        if known.task is None and self._clock() - known.asked_at >= fresh and not self._busy:
             known.asked_at = self._clock()
             known.task = asyncio.create_task(self._asked(question, known))
         if known.task is not None:
             await asyncio.wait({known.task}, timeout=wait)
+
+    @property
+    def _busy(self) -> bool:
+        return sum(known.task is not None for known in self._known.values()) >= MOST_QUESTIONS
 
     async def _asked(self, question: Question, known: Known) -> None:
         try:

@@ -177,7 +177,8 @@ class Timeline:
 
     def _owner(self, obj: Any) -> tuple[str, str]:
         """What an object belongs to in the end, as far as this program knows its kind."""
-        chain = owners(self._runtime.reader, obj) if obj is not None else []
+        reader = self._runtime.reader
+        chain = owners(reader, reader.cache.kinds, obj) if obj is not None else []
         top = next((ref for ref in chain if ref.plural), None)
         return (top.plural, top.name) if top is not None else ("", "")
 

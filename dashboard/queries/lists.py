@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -53,6 +53,7 @@ NAMESPACE = Column(
 LABEL = "label:"
 _LABEL_KEY = re.compile(r"([A-Za-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 LABELS = 20
+MOST_COLUMNS, LONGEST_KEY = 60, 330  # of a choice that is kept; a label's key has at most 317 letters
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ class ListQuery:
         """From an address. Raises BadInput for a page or state that cannot be; a label filter is judged later, so
         that what was typed stays on screen, and columns when they are known (see ``check``)."""
         page = params.get("page", "1")
-        if not (page.isascii() and page.isdigit() and 0 < int(page) < 1_000_000):
-            raise BadInput(f"page is {page!r}: say a number from 1.", field="page")
+        if not (len(page) < 7 and page.isascii() and page.isdigit() and int(page)):
+            raise BadInput(f"page is {page[:20]!r}: say a number from 1.", field="page")
         state = params.get("state", "")
         if state and state not in CHIPS:
             raise BadInput(f"state is {state!r}: say one of {', '.join(CHIPS)}.", field="state")
@@ -156,14 +157,15 @@ def listing(
     query: ListQuery,
     namespaces: Namespaces,
     *,
+    judged: frozenset[str] = frozenset(),
     page_size: int | None = PAGE_SIZE,
     measure: Measure = lambda _: None,
 ) -> Listing:
     """The window that a query asks for, of the rows in ``namespaces`` (None: all). ``page_size`` None: every row.
 
-    ``measure`` gives what a row's object uses, for the sort by that.
+    ``judged`` is as in the reader. ``measure`` gives what a row's object uses, for the sort by that.
     """
-    rows = reader.rows(query.plural, namespaces)
+    rows = reader.rows(query.plural, namespaces, judged)
     in_scope = len(rows)
     label_error = ""
     for word in query.q.lower().split():
@@ -232,6 +234,14 @@ def sort_key(kind: Kind[Any], sort: str, measure: Measure) -> tuple[Callable[[Ro
 def column_keys(text: str) -> tuple[str, ...]:
     """The keys in a list with commas, each once."""
     return tuple(dict.fromkeys(key for key in text.split(",") if key))
+
+
+def check_choice(keys: Sequence[str]) -> None:
+    """Raises BadInput for more columns, or longer keys, than are kept."""
+    if len(keys) > MOST_COLUMNS:
+        raise BadInput(f"These are {len(keys)} columns: choose at most {MOST_COLUMNS}.", field="column")
+    if any(len(key) > LONGEST_KEY for key in keys):
+        raise BadInput(f"column has a key of more than {LONGEST_KEY} letters.", field="column")
 
 
 def label_of(key: str) -> str | None:

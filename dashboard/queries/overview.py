@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.kinds.base import Row
 from dashboard.kinds.quantity import QuantityError, parse
 
+from .access import Visible
 from .lists import RANK
 from .reader import Namespaces, Reader
+from .seen import Seen
 
 ZONE = "topology.kubernetes.io/zone"
 SQUARES = 120  # pods drawn one by one on a node; a node with more is drawn as counts
@@ -29,13 +31,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class NodePods:
-    """A node, its zone ("" without one), its pods worst first and what they ask for."""
+    """A node, its zone ("" without one), its pods worst first and what they ask for, where that is known."""
 
     row: Row
     zone: str
     pods: tuple[Row, ...]
     states: Counter[str] = field(hash=False)
-    asked: Asked = field(hash=False, default=Asked(0, 0, 0, 0))
+    asked: Asked | None = field(hash=False, default=None)
 
 
 def amount(quantities: dict[str, str] | None, name: str) -> float:
@@ -89,41 +91,47 @@ class Requests:
         return {uid: (cpu, memory) for uid, (_, cpu, memory) in kept.items()}
 
 
-def nodes_and_pods(reader: Reader, requests: Requests, namespaces: Namespaces) -> list[NodePods]:
-    """Every node with the pods on it, in the order of zones and names.
+def nodes_and_pods(
+    reader: Reader, visible: Mapping[str, Visible], requests: Requests, namespaces: Namespaces
+) -> list[NodePods]:
+    """Every node that may be seen with the pods on it that may be, in the order of zones and names.
 
-    Bars count all pods of a node that may be seen; squares only those of the chosen namespaces.
+    Squares are only those of the chosen namespaces; bars count all pods of a node, for who may see all pods.
     """
-    pods = reader.all("pods")
-    asked = requests.of(pods)
+    seen = Seen(reader, visible)
+    pods = seen.all("pods")
+    asked = requests.of(pods) if visible["pods"].within(None) is None else None
     on_node: dict[str, list[Any]] = {}
     for pod in pods:
         if pod.spec.node_name:
             on_node.setdefault(pod.spec.node_name, []).append(pod)
     found = []
-    for node in reader.all("nodes"):
+    for node in seen.all("nodes"):
         here = on_node.get(node.metadata.name, [])
-        running = [pod for pod in here if pod.status.phase not in ("Succeeded", "Failed")]
         shown = [
             reader.row("pods", pod)
             for pod in here
             if namespaces is None or pod.metadata.namespace in namespaces
         ]
         shown.sort(key=lambda row: (RANK[row.state], row.namespace, row.name))
-        allocatable = node.status.allocatable
         found.append(
             NodePods(
                 row=reader.row("nodes", node),
                 zone=(node.metadata.labels or {}).get(ZONE, ""),
                 pods=tuple(shown),
                 states=Counter(row.state for row in shown),
-                asked=Asked(
-                    cpu=sum(asked[pod.metadata.uid][0] for pod in running),
-                    cpu_of=amount(allocatable, "cpu"),
-                    memory=sum(asked[pod.metadata.uid][1] for pod in running),
-                    memory_of=amount(allocatable, "memory"),
-                ),
+                asked=None if asked is None else _asked(node, here, asked),
             )
         )
     found.sort(key=lambda each: (each.zone, each.row.name))
     return found
+
+
+def _asked(node: Any, pods: Iterable[Any], asked: Mapping[str, tuple[float, float]]) -> Asked:
+    running = [asked[pod.metadata.uid] for pod in pods if pod.status.phase not in ("Succeeded", "Failed")]
+    return Asked(
+        cpu=sum(cpu for cpu, _ in running),
+        cpu_of=amount(node.status.allocatable, "cpu"),
+        memory=sum(memory for _, memory in running),
+        memory_of=amount(node.status.allocatable, "memory"),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -21,6 +21,8 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Column, Row
 from dashboard.kinds.rows import shorten
 
+from .access import Visible
+
 Namespaces = frozenset[str] | None  # None: every namespace
 
 
@@ -33,8 +35,28 @@ JUDGE_SECONDS = 1.0
 SLICE = 200  # objects read for their relations at a time: some 10 ms
 
 
+def judgeable(seen: Mapping[str, Visible]) -> frozenset[str]:
+    """The kinds whose objects may be shown with the state that others give them: those others may be listed wherever
+    the kind itself may."""
+    return frozenset(
+        plural
+        for plural, judges in JUDGED_BY.items()
+        if plural in seen and all(_covers(seen.get(each), seen[plural]) for each in judges)
+    )
+
+
+def _covers(one: Visible | None, other: Visible) -> bool:
+    if one is None or one.denied is not None:
+        return False
+    return one.namespaces is None or (other.namespaces is not None and other.namespaces <= one.namespaces)
+
+
 class Reader:
-    """One cluster's cache as queries want it. It also fulfils the protocol through which ``insight`` reads."""
+    """One cluster's cache as queries want it. It also fulfils the protocol through which ``insight`` reads.
+
+    ``judged``: the kinds whose rows have the state that the objects behind them give (see ``judgeable``); others have
+    only what they say of themselves.
+    """
 
     def __init__(self, cache: ClusterCache) -> None:
         self.cache = cache
@@ -109,19 +131,21 @@ class Reader:
         rows[uid] = (obj, kind.columns, row)
         return row
 
-    def judged_row(self, plural: str, obj: Any) -> Row:
-        """The object's row, with the state that the objects behind it give it."""
+    def judged_row(self, plural: str, obj: Any, judged: frozenset[str]) -> Row:
+        """The object's row, of a ``judged`` kind with the state that the objects behind it give it."""
         row = self.row(plural, obj)
-        return self._judge(plural, row) if plural in JUDGED_BY else row
+        return self._judge(plural, row) if plural in judged else row
 
-    def rows(self, plural: str, namespaces: Namespaces = None) -> list[Row]:
+    def rows(
+        self, plural: str, namespaces: Namespaces = None, judged: frozenset[str] = frozenset()
+    ) -> list[Row]:
         """The rows of a kind in the given namespaces, in no order."""
         objects = self.cache.store(plural).values(namespaces)
         rows = self._rows.setdefault(plural, {})
         if len(rows) > 2 * len(self.cache.store(plural)) + 100:
             self._forget_gone(plural)
         found = [self.row(plural, obj) for obj in objects]
-        return [self._judge(plural, each) for each in found] if plural in JUDGED_BY else found
+        return [self._judge(plural, each) for each in found] if plural in judged else found
 
     def _judge(self, plural: str, row: Row) -> Row:
         finding = self._findings(plural).get((plural, row.namespace, row.name))
@@ -144,9 +168,11 @@ class Reader:
             self._judged = (time.monotonic(), kept)
         return kept
 
-    def states(self, plural: str, namespaces: Namespaces = None) -> Counter[str]:
+    def states(
+        self, plural: str, namespaces: Namespaces = None, judged: frozenset[str] = frozenset()
+    ) -> Counter[str]:
         """How many rows of a kind are in each state."""
-        return Counter(row.state for row in self.rows(plural, namespaces))
+        return Counter(row.state for row in self.rows(plural, namespaces, judged))
 
     def _forget_gone(self, plural: str) -> None:
         present = {obj.metadata.uid for obj in self.cache.store(plural).values(None)}

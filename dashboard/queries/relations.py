@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.insight.protocols import Objects
 from dashboard.insight.relations import USERS, Relations, named, uses
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Ref, Row
+from dashboard.kinds.base import Kind, Ref, Row
 from dashboard.kinds.catalogue import kind_named
 from dashboard.kinds.selectors import from_labels
 
@@ -27,8 +28,10 @@ MAKES = {
 CHILDREN = 12
 
 
-def owners(reader: Reader, obj: Any) -> list[Ref]:
-    """The controllers above an object, the topmost first."""
+def owners(objects: Objects, kinds: Mapping[str, Kind[Any]], obj: Any) -> list[Ref]:
+    """The controllers above an object, the topmost first: the one that it names, and those above as far as
+    ``objects`` has those below them.
+    """
     chain: list[Ref] = []
     seen = {obj.metadata.uid}
     while True:
@@ -36,18 +39,18 @@ def owners(reader: Reader, obj: Any) -> list[Ref]:
         if owner is None or owner.uid in seen:
             return chain
         seen.add(owner.uid)
-        kind = kind_named(reader.cache.kinds, owner.api_version, owner.kind)
+        kind = kind_named(kinds, owner.api_version, owner.kind)
         namespace = obj.metadata.namespace if kind is None or kind.gvr.namespaced else ""
         chain.insert(0, Ref(owner.kind, namespace, owner.name, kind.plural if kind else ""))
-        above = reader.get(kind.plural, namespace, owner.name) if kind else None
+        above = objects.get(kind.plural, namespace, owner.name) if kind else None
         if above is None or above.metadata.uid != owner.uid:
             return chain
         obj = above
 
 
-def owned(reader: Reader, plural: str, obj: Any) -> Iterator[Any]:
+def owned(objects: Objects, plural: str, obj: Any) -> Iterator[Any]:
     """The objects of a kind that an object controls."""
-    for each in reader.all(plural, obj.metadata.namespace):
+    for each in objects.all(plural, obj.metadata.namespace):
         if any(
             owner.controller and owner.uid == obj.metadata.uid
             for owner in each.metadata.owner_references or ()
@@ -55,14 +58,16 @@ def owned(reader: Reader, plural: str, obj: Any) -> Iterator[Any]:
             yield each
 
 
-def children(reader: Reader, plural: str, obj: Any) -> list[tuple[Ref, Row]]:
-    """What a controller made besides pods, newest first; old ReplicaSets that are scaled to 0 are left out."""
+def children(reader: Reader, objects: Objects, plural: str, obj: Any) -> list[tuple[Ref, Row]]:
+    """What a controller made besides pods, of ``objects``, newest first; old ReplicaSets that are scaled to 0 are left
+    out.
+    """
     found: list[tuple[Ref, Row, Any]] = []
     for child_plural in MAKES.get(plural, ()):
         if child_plural not in KINDS:
             continue
         kind = KINDS[child_plural]
-        for child in owned(reader, child_plural, obj):
+        for child in owned(objects, child_plural, obj):
             if child_plural == "replicasets" and not (child.spec.replicas or child.status.replicas):
                 continue
             ref = Ref(kind.kind, child.metadata.namespace, child.metadata.name, child_plural)

@@ -19,7 +19,7 @@ from dashboard.kinds.rows import natural
 
 from .access import Visible
 from .lists import RANK, having
-from .reader import JUDGED_BY, Namespaces, Reader
+from .reader import Namespaces, Reader
 
 LIMIT = 50
 FUZZY = 10  # names that are only like what was typed are shown when fewer than so many have it
@@ -115,22 +115,6 @@ def scopes(
     }
 
 
-def judgeable(seen: Mapping[str, Visible]) -> frozenset[str]:
-    """The kinds whose objects may be shown with the state that others give them: those others may be listed wherever
-    the kind itself may."""
-    return frozenset(
-        plural
-        for plural, judges in JUDGED_BY.items()
-        if plural in seen and all(_covers(seen.get(each), seen[plural]) for each in judges)
-    )
-
-
-def _covers(one: Visible | None, other: Visible) -> bool:
-    if one is None or one.denied is not None:
-        return False
-    return one.namespaces is None or (other.namespaces is not None and other.namespaces <= one.namespaces)
-
-
 def search(
     reader: Reader,
     kinds: Mapping[str, Kind[Any]],
@@ -146,12 +130,7 @@ def search(
     state that objects behind them give.
     """
     ranks = {plural: place for place, plural in enumerate(dict.fromkeys((*FIRST, *kinds)))}
-    rows = {
-        plural: reader.rows(plural, namespaces)
-        if plural in judged or plural not in JUDGED_BY
-        else [reader.row(plural, obj) for obj in reader.cache.store(plural).values(namespaces)]
-        for plural, namespaces in where.items()
-    }
+    rows = {plural: reader.rows(plural, namespaces, judged) for plural, namespaces in where.items()}
     found: list[_Found] = []
     counts = {}
     for plural, each in rows.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from django.http import HttpResponse
 from dashboard.kinds.base import Column, Kind, cell_text
 from dashboard.queries.lists import Listing, cell, label_of
 
+_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 Columns = tuple[Column, ...]
 TYPES = {"csv": "text/csv; charset=utf-8", "tsv": "text/tab-separated-values; charset=utf-8"}
 
@@ -53,4 +55,5 @@ class _Echo:
 
 def _no_formula(text: str) -> str:
     """A spreadsheet runs a cell that begins like a formula; names and labels come from whoever may create objects."""
-    return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") else text
+    begins = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(text)
+    return f"'{text}" if begins else text

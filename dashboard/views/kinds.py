@@ -14,7 +14,7 @@ from dashboard.live.runtime import runtime
 from dashboard.live.screens.chrome import in_group
 from dashboard.live.screens.common import kind_of
 from dashboard.preferences import columns_remember
-from dashboard.queries.lists import LABEL, column_keys, label_of, shown_columns
+from dashboard.queries.lists import LABEL, check_choice, column_keys, label_of, shown_columns
 
 from .errors import clear_errors
 
@@ -34,6 +34,7 @@ async def columns(request: HttpRequest, context: str, plural: str) -> HttpRespon
         )
     if label:
         wanted = (*(wanted or [column.key for column in shown_columns(kind, measured=True)]), LABEL + label)
+    check_choice(wanted)
     await columns_remember(await request.auser(), plural, () if "usual" in request.POST else wanted)
     if "HX-Request" in request.headers:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)

@@ -92,8 +92,9 @@ async def _answer(
 
 def _limit(params: QueryDict) -> int:
     limit = params.get("limit", str(LIMIT))
-    if not (limit.isascii() and limit.isdigit() and 0 < int(limit) <= LIMIT):
-        raise BadInput(f"limit is {limit!r}: say a number from 1 to {LIMIT}.", field="limit")
+    short = len(limit) <= len(str(LIMIT))
+    if not (short and limit.isascii() and limit.isdigit() and 0 < int(limit) <= LIMIT):
+        raise BadInput(f"limit is {limit[:20]!r}: say a number from 1 to {LIMIT}.", field="limit")
     return int(limit)
 
 

@@ -93,9 +93,9 @@ class CapacityScreen(Screen):
     def _question(self) -> Question | None:
         if self._whole:
             return Question(self.past.range)
-        names = self.rights.pods.within(self.chosen)
-        if names is None:  # the sum over every namespace, without the nodes
-            names = frozenset(self.runtime.usage.tally.namespaces)
+        known = frozenset(self.runtime.usage.tally.namespaces)
+        within = self.rights.pods.within(self.chosen)
+        names = known if within is None else within & known  # without the nodes, the sum over namespaces
         return Question(self.past.range, namespaces=names) if names else None
 
     def _namespaces(self) -> dict[str, Sum]:

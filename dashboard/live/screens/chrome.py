@@ -21,6 +21,7 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
+from dashboard.queries.reader import judgeable
 
 from .common import list_url, listed, rights_key, visibility
 
@@ -69,6 +70,7 @@ class ChromeScreen(Screen):
         super().__init__(runtime)
         self.chosen = frozenset(params.getlist("namespace")) - {""} or None
         self.visible: dict[str, Visible] = {}
+        self.judged: frozenset[str] = frozenset()
         self._grouped: tuple[tuple[TableKind, ...], list[dict[str, Any]]] = ((), [])
         self._undo: list[Callable[[], None]] = []
 
@@ -89,6 +91,7 @@ class ChromeScreen(Screen):
     async def prepare(self) -> None:
         self.runtime.usage.touch()  # the frame is around every page: somebody looks at this cluster
         self.visible = await visibility(self.runtime, KINDS)
+        self.judged = judgeable(self.visible)
 
     def snapshot(self) -> Snapshot:
         items = {plural: self._item(plural) for plural in KINDS}
@@ -175,7 +178,7 @@ class ChromeScreen(Screen):
         if not listed(self.runtime, plural):
             return nav_item(plural, None)
         namespaces = seen.within(chosen)
-        states = self.runtime.reader.states(plural, namespaces)
+        states = self.runtime.reader.states(plural, namespaces, self.judged)
         # An Event of type Warning tells of something; it is not itself in need of a person.
         warn = 0 if plural == "events" else states["warn"]
         return nav_item(plural, states.total(), bad=states["bad"], warn=warn)

@@ -22,7 +22,7 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.timeline import RECORDED
-from dashboard.queries.access import Visible, visible
+from dashboard.queries.access import Visible
 from dashboard.queries.lists import (
     DEFAULT_SORT,
     LABEL,
@@ -38,10 +38,10 @@ from dashboard.queries.lists import (
     usual_columns,
 )
 from dashboard.queries.logs import KINDS_WITH_LOGS
-from dashboard.queries.reader import JUDGED_BY, Namespaces
+from dashboard.queries.reader import JUDGED_BY, Namespaces, judgeable
 
 from .chrome import nav_item
-from .common import fresh_part, kind_of, list_url, listed, rights_key, row_part, unreachable
+from .common import fresh_part, kind_of, list_url, listed, rights_key, row_part, unreachable, visibility
 from .measured import Measured
 
 CHIP_WORDS = {
@@ -69,8 +69,13 @@ class ListScreen(Screen):
         self.kind = kind_of(runtime, plural)
         self.measured = Measured(runtime, plural)
         self.query = ListQuery.read(plural, params)
-        self.visible = Visible()
+        self.seen: dict[str, Visible] = {}
         self.label_error = ""
+
+    @property
+    def visible(self) -> Visible:
+        """Where the kind itself may be seen."""
+        return self.seen.get(self.kind.plural, Visible())
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -84,14 +89,14 @@ class ListScreen(Screen):
 
     @property
     def key(self) -> Hashable:
-        return ("list", self.query, rights_key({self.kind.plural: self.visible}), self.measured.key)
+        return ("list", self.query, rights_key(self.seen), self.measured.key)
 
     @property
     def plurals(self) -> frozenset[str]:
         return frozenset({self.kind.plural}) | JUDGED_BY.get(self.kind.plural, frozenset())
 
     async def prepare(self) -> None:
-        self.visible = await visible(self.runtime.transport, self.runtime.cache, self.kind.plural)
+        self.seen = await visibility(self.runtime, self.plurals)
         await self.measured.prepare(self.visible)
         if listed(self.runtime, self.kind.plural):
             self.query.check(self.kind)
@@ -122,6 +127,7 @@ class ListScreen(Screen):
             self.kind,
             self.query,
             self.namespaces,
+            judged=judgeable(self.seen),
             page_size=page_size,
             measure=self.measured.use,
         )

@@ -22,7 +22,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.live.usage import ALL_NODES
 from dashboard.queries.access import Visible
 from dashboard.queries.events import latest_events
-from dashboard.queries.overview import SQUARES, NodePods, Requests, nodes_and_pods
+from dashboard.queries.overview import SQUARES, Asked, NodePods, Requests, nodes_and_pods
 from dashboard.queries.reader import Namespaces
 from dashboard.queries.seen import Seen
 from dashboard.queries.usage import UsageRights, usage_rights
@@ -34,6 +34,7 @@ from .problems import problem_rows
 from .usage import COLUMNS
 
 PROBLEMS, EVENTS, CHANGES = 6, 10, 6
+MOST_PROBLEMS = 200  # on a page (rule 2 of the design)
 WORKLOADS = ("deployments", "statefulsets", "daemonsets")
 TILES = 6
 ALWAYS = frozenset({"tile-nodes", "tile-pods", "tile-deployments"})
@@ -81,9 +82,9 @@ class OverviewScreen(Screen):
         now = datetime.now(UTC)
         changing = self._changes()
         wrong = self._problems(now)
-        nodes = nodes_and_pods(self.runtime.reader, self.requests, self._namespaces("pods"))
+        nodes = nodes_and_pods(self.runtime.reader, self.visible, self.requests, self._namespaces("pods"))
         steps = self.runtime.history.total(self._namespaces("deployments"))
-        shown = wrong if self.all_problems else wrong[:PROBLEMS]
+        shown = wrong[: MOST_PROBLEMS if self.all_problems else PROBLEMS]
         events = latest_events(self.runtime.reader, self._namespaces("events"), EVENTS)
         return Snapshot(
             regions={
@@ -91,7 +92,7 @@ class OverviewScreen(Screen):
                 "tiles": render.region("tiles", {"tiles": self._tiles(nodes)}),
                 "problems-head": render.region(
                     "problems_head",
-                    {"count": len(wrong), "shown": len(shown), "all_url": self._all_url()},
+                    self._problems_head(len(wrong), len(shown)),
                 ),
                 "nodes": render.region("nodes", self._nodes(nodes)),
                 "chart-table-replicas": replicas_table(steps),
@@ -104,6 +105,10 @@ class OverviewScreen(Screen):
             },
             charts={"replicas": replicas_chart(steps)},
         )
+
+    def _problems_head(self, count: int, shown: int) -> dict[str, Any]:
+        more = count - shown if self.all_problems else 0
+        return {"count": count, "shown": shown, "more": more, "all_url": "" if more else self._all_url()}
 
     def _all_url(self) -> str:
         query = QueryDict(mutable=True)
@@ -199,12 +204,13 @@ class OverviewScreen(Screen):
         }
 
     def _asked_tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:
-        cpu_of = sum(each.asked.cpu_of for each in nodes)
-        memory_of = sum(each.asked.memory_of for each in nodes)
+        asked = [each.asked for each in nodes if each.asked is not None]
+        cpu_of = sum(each.cpu_of for each in asked)
+        memory_of = sum(each.memory_of for each in asked)
         if not cpu_of or not memory_of:
             return []
-        cpu = sum(each.asked.cpu for each in nodes) / cpu_of
-        memory = sum(each.asked.memory for each in nodes) / memory_of
+        cpu = sum(each.cpu for each in asked) / cpu_of
+        memory = sum(each.memory for each in asked) / memory_of
         return [
             {
                 "id": f"tile-{name}-requested",
@@ -312,24 +318,20 @@ class OverviewScreen(Screen):
                 for row in (each.pods if drawn else ())
             ],
             "states": dict(each.states) if not drawn else {},
-            "bars": [
-                _bar(
-                    "CPU",
-                    each.asked.cpu,
-                    each.asked.cpu_of,
-                    f"{each.asked.cpu:.3g} of {each.asked.cpu_of:g} cores requested",
-                ),
-                _bar(
-                    "Memory",
-                    each.asked.memory,
-                    each.asked.memory_of,
-                    f"{each.asked.memory / 2**30:.3g} of {each.asked.memory_of / 2**30:.3g} GiB requested",
-                ),
-            ],
+            "bars": [] if each.asked is None else _bars(each.asked),
         }
 
     def context(self) -> Mapping[str, Any]:
         return {"events_url": list_url(self.runtime, "events"), "pods_url": list_url(self.runtime, "pods")}
+
+
+def _bars(asked: Asked) -> list[dict[str, Any]]:
+    cpu = f"{asked.cpu:.3g} of {asked.cpu_of:g} cores requested"
+    memory = f"{asked.memory / 2**30:.3g} of {asked.memory_of / 2**30:.3g} GiB requested"
+    return [
+        _bar("CPU", asked.cpu, asked.cpu_of, cpu),
+        _bar("Memory", asked.memory, asked.memory_of, memory),
+    ]
 
 
 def _bar(label: str, used: float, of: float, words: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
-from dashboard.queries.reader import JUDGED_BY
-from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, judgeable, scopes, search
+from dashboard.queries.reader import JUDGED_BY, judgeable
+from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, scopes, search
 
 from .common import (
     fresh_part,

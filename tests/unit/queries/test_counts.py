@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,15 @@ from dashboard.kinds.base import GVR
 from dashboard.kinds.catalogue import Kinds
 from dashboard.kinds.tablekinds import Resource
 from dashboard.kube.transport import Response
-from dashboard.queries.counts import KEEP_SECONDS, Count, Counts
+from dashboard.queries.counts import (
+    AT_ONCE,
+    KEEP_SECONDS,
+    MOST_NUMBERS,
+    NAMESPACES,
+    STALE_SECONDS,
+    Count,
+    Counts,
+)
 
 GIZMOS, FLEETS = "gizmos.x.io", "fleets.x.io"
 
@@ -22,6 +31,7 @@ class World:
     def __init__(self, **totals: Any) -> None:
         self.totals: dict[str | None, Any] = {(None if key == "all" else key): n for key, n in totals.items()}
         self.asked: list[str | None] = []
+        self.running = self.most = 0
         self.time = 0.0
         kinds = Kinds()
         kinds.learn(
@@ -30,7 +40,8 @@ class World:
                 Resource(GVR("x.io", "v1", "fleets", namespaced=False), "Fleet"),
             ]
         )
-        cache: Any = SimpleNamespace(kinds=kinds, transport=self, namespaces=self)
+        store = SimpleNamespace(get=lambda namespace, name: None)
+        cache: Any = SimpleNamespace(kinds=kinds, transport=self, namespaces=self, store=lambda plural: store)
         self.counts = Counts(cache, clock=lambda: self.time)
 
     async def names(self) -> tuple[str, ...]:
@@ -38,6 +49,10 @@ class World:
 
     async def request(self, method: str, gvr: GVR, *, namespace: str | None, **_: Any) -> Response:
         self.asked.append(namespace)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(0)
+        self.running -= 1
         total = self.totals.get(namespace, Forbidden("no"))
         if isinstance(total, Exception):
             raise total
@@ -99,3 +114,40 @@ async def test_it_asks_seldom_and_tells_only_of_other_numbers() -> None:
     world.totals[None] = 6
     await world.counts.ask([GIZMOS], None)
     assert len(told) == 2
+
+
+async def test_namespaces_that_there_are_not_are_not_asked_for() -> None:
+    world = World(a=3)
+    await world.counts.ask([GIZMOS], frozenset({"a", "nowhere"}))
+    await world.counts.ask([GIZMOS], frozenset({"nowhere"}))
+    assert world.asked == ["a"]
+    assert world.counts.of(GIZMOS, frozenset({"a", "nowhere"})) == Count(3)
+    assert world.counts.of(GIZMOS, frozenset({"nowhere"})) == Count()
+
+
+async def test_many_namespaces_are_cut_and_asked_a_few_at_a_time() -> None:
+    world = World(**{f"n{number:03}": 1 for number in range(NAMESPACES + 20)})
+    await world.counts.ask([GIZMOS], frozenset(await world.names()))
+    assert len(world.asked) == NAMESPACES
+    assert world.most <= AT_ONCE
+
+
+async def test_asking_twice_at_once_asks_once() -> None:
+    world = World(all=5)
+    await asyncio.gather(world.counts.ask([GIZMOS], None), world.counts.ask([GIZMOS], None))
+    assert world.asked == [None]
+
+
+async def test_an_old_number_is_none() -> None:
+    world = World(all=5)
+    await world.counts.ask([GIZMOS], None)
+    world.time += STALE_SECONDS
+    assert world.counts.of(GIZMOS, None) == Count()
+
+
+async def test_of_many_numbers_the_oldest_go() -> None:
+    world = World(**{f"n{number:03}": 1 for number in range(MOST_NUMBERS + 1)})
+    for name in await world.names():
+        await world.counts.ask([GIZMOS], frozenset({name}))
+    assert world.counts.of(GIZMOS, frozenset({"n000"})) == Count()
+    assert world.counts.of(GIZMOS, frozenset({"n001"})) == Count(1)

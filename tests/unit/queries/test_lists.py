@@ -14,7 +14,16 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Cell, Row
 from dashboard.kinds.usage import Use
 from dashboard.live.screens.common import row_part
-from dashboard.queries.lists import ListQuery, cell, listing, measured_columns, shown_columns
+from dashboard.queries.lists import (
+    LONGEST_KEY,
+    MOST_COLUMNS,
+    ListQuery,
+    cell,
+    check_choice,
+    listing,
+    measured_columns,
+    shown_columns,
+)
 
 PODS = KINDS["pods"]
 
@@ -40,7 +49,7 @@ class Rows:
     def __init__(self, *rows: Row) -> None:
         self._rows = rows
 
-    def rows(self, plural: str, namespaces: frozenset[str] | None) -> list[Row]:
+    def rows(self, plural: str, namespaces: frozenset[str] | None, judged: frozenset[str]) -> list[Row]:
         return [row for row in self._rows if namespaces is None or row.namespace in namespaces]
 
 
@@ -248,3 +257,17 @@ def test_events_are_narrowed_by_type_reason_and_object(query: str, expected: lis
 
 def test_other_kinds_have_no_such_fields() -> None:
     assert ListQuery.read("pods", QueryDict("type=Warning")).match == ()
+
+
+def test_a_page_of_very_many_digits_is_bad_input() -> None:
+    with pytest.raises(BadInput) as raised:
+        ListQuery.read("pods", QueryDict("page=" + "9" * 5000))
+    assert raised.value.field == "page" and len(raised.value.message) < 100
+
+
+def test_a_choice_of_columns_is_bounded() -> None:
+    check_choice(["k" * LONGEST_KEY] + [f"c{number}" for number in range(MOST_COLUMNS - 1)])
+    for keys in (["k" * (LONGEST_KEY + 1)], [f"c{number}" for number in range(MOST_COLUMNS + 1)]):
+        with pytest.raises(BadInput) as raised:
+            check_choice(keys)
+        assert raised.value.field == "column"

@@ -315,6 +315,7 @@ def test_since_is_a_duration_or_a_moment(since: str, asked: dict[str, str], kube
     [
         ("since=soon", "since"),
         ("tail=0", "tail"),
+        ("tail=000001" + "0" * 5000, "tail"),
         ("tail=many", "tail"),
         ("tail=0000011", "tail"),
         (f"tail=000001{'1' * 5_000}", "tail"),

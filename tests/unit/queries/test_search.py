@@ -11,8 +11,8 @@ from dashboard.cache.store import Store
 from dashboard.errors import BadInput, Forbidden
 from dashboard.kinds import KINDS
 from dashboard.queries.access import Visible
-from dashboard.queries.reader import JUDGED_BY, Reader
-from dashboard.queries.search import Answer, SearchQuery, judgeable, like, parts, scopes, search
+from dashboard.queries.reader import JUDGED_BY, Reader, judgeable
+from dashboard.queries.search import Answer, SearchQuery, like, parts, scopes, search
 
 from ..insight.world import World, pod
 

@@ -42,7 +42,14 @@ def test_csv_and_tsv_have_what_is_shown() -> None:
 
 
 def test_a_cell_that_begins_like_a_formula_is_made_text() -> None:
-    found = Listing((row("x", app="=1+1"),), 1, 1, 1, 1)
     shown = shown_columns(CONFIGMAPS, ["label:app"])
-    answer = export(CONFIGMAPS, found, CONFIGMAPS.columns, shown, "csv", "live")
-    assert "'=1+1" in answer.content.decode()
+    for text, told in (
+        ("=1+1", "'=1+1"),
+        ("-1+cmd|'/C calc'!A0", "'-1+cmd|'/C calc'!A0"),
+        ("-1", "-1"),
+        ("-2.5", "-2.5"),
+        ("a-1", "a-1"),
+    ):
+        found = Listing((row("x", app=text),), 1, 1, 1, 1)
+        answer = export(CONFIGMAPS, found, CONFIGMAPS.columns, shown, "csv", "live")
+        assert answer.content.decode().splitlines()[1].endswith(f",{told}"), text

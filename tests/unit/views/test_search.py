@@ -11,11 +11,13 @@ from django.http import QueryDict
 from django.test import Client
 
 from dashboard.cache.store import Store
+from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kube.access import Decision
 from dashboard.live.screens.search import SearchScreen
 from dashboard.queries.reader import Reader
+from dashboard.views.search import _limit
 
 from ..insight.world import World, pod
 
@@ -201,3 +203,10 @@ async def test_each_state_of_the_page_has_words_and_a_way_out(monkeypatch: pytes
     assert "<mark>web</mark>" in found and 'href="/c/dev/pods/shop/web-1/"' in found
     part = await page("web", monkeypatch, ("list", "deployments"))
     assert "Not searched, because you may not list them" in part
+
+
+@pytest.mark.parametrize("limit", ["0", "51", "x", "9" * 5000])
+def test_a_limit_that_cannot_be_is_named(limit: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        _limit(QueryDict(f"limit={limit}"))
+    assert raised.value.field == "limit" and len(raised.value.message) < 100

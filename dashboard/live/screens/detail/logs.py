@@ -18,6 +18,7 @@ from dashboard.live.screens.common import object_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.logs import KINDS_WITH_LOGS, SEARCHED, TAILS, LogOptions, Target, targets
 from dashboard.queries.relations import owners, pods_of
+from dashboard.queries.seen import Seen
 
 from .piece import Tab
 
@@ -45,7 +46,8 @@ class LogsTab(Tab):
 
     @classmethod
     def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
-        return cls.plurals | ({"replicasets"} if kind.plural == "deployments" else set())
+        between = {"deployments": {"replicasets"}, "pods": {"replicasets", "jobs"}}
+        return cls.plurals | between.get(kind.plural, set())
 
     @property
     def key(self) -> Hashable:
@@ -171,9 +173,10 @@ class LogsTab(Tab):
         screen = self.screen
         if screen.kind.plural != "pods":
             return None
-        above = [
-            ref for ref in owners(screen.runtime.reader, screen.newest()) if ref.plural in KINDS_WITH_LOGS
-        ]
+        runtime = screen.runtime
+        seen = Seen(runtime.reader, screen.visible)
+        chain = owners(seen, runtime.kinds, screen.newest())
+        above = [ref for ref in chain if ref.plural in KINDS_WITH_LOGS]
         if not above:
             return None
         url = object_url(screen.runtime, above[0].plural, screen.namespace, above[0].name, "logs")

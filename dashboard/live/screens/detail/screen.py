@@ -28,7 +28,7 @@ from dashboard.live.screens.common import (
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 from dashboard.queries.lists import cell
-from dashboard.queries.reader import JUDGED_BY
+from dashboard.queries.reader import JUDGED_BY, judgeable
 
 from .tabs import TABS
 
@@ -133,6 +133,10 @@ class DetailScreen(Screen):
             return None
         return self.runtime.reader.get(self.kind.plural, self.namespace, self.name)
 
+    def row(self, obj: Any) -> Row:
+        """Its row, with the state that other objects give it where the user may list those."""
+        return self.runtime.reader.judged_row(self.kind.plural, obj, judgeable(self.visible))
+
     def snapshot(self) -> Snapshot:
         present = self._present()
         if present is not None:
@@ -140,7 +144,7 @@ class DetailScreen(Screen):
         elif not self.gone_at:
             self.gone_at = iso(datetime.now(UTC).replace(microsecond=0))
         obj = self.last
-        row = self.runtime.reader.judged_row(self.kind.plural, obj)
+        row = self.row(obj)
         detail = self.kind.detail(obj)
         around = Snapshot(
             regions={

@@ -16,6 +16,7 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens.common import list_url, map_url, name_parts, ref_url
 from dashboard.queries.access import Visible
 from dashboard.queries.lists import RANK
+from dashboard.queries.reader import judgeable
 from dashboard.queries.relations import Sight
 from dashboard.queries.seen import Seen
 
@@ -57,6 +58,7 @@ class Boxes:
         self.runtime = runtime
         self.seen = Seen(runtime.reader, visible)
         self.sight = Sight(visible)
+        self.judged = judgeable(visible)
         self.readers = readers
         self.limits = limits
         self.focus = focus
@@ -122,7 +124,8 @@ class Boxes:
         """The row of an object that the user may list."""
         if ref not in self._rows:
             obj = self.seen.get(ref.plural, ref.namespace, ref.name) if ref.plural else None
-            self._rows[ref] = None if obj is None else self.runtime.reader.judged_row(ref.plural, obj)
+            judged_row = self.runtime.reader.judged_row
+            self._rows[ref] = None if obj is None else judged_row(ref.plural, obj, self.judged)
         return self._rows[ref]
 
     def missing(self, ref: Ref) -> bool:

@@ -20,6 +20,7 @@ from dashboard.live.screens.common import fresh_part, map_url, ref_url, rights_k
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 from dashboard.queries.lists import RANK
+from dashboard.queries.reader import JUDGED_BY
 from dashboard.queries.relations import owners
 from dashboard.queries.seen import Seen
 
@@ -52,7 +53,7 @@ class MapScreen(Screen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        return READ | {"namespaces"} | ({self.focus.plural} if self.focus else set())
+        return READ | JUDGED_BY["ingresses"] | {"namespaces"} | ({self.focus.plural} if self.focus else set())
 
     async def prepare(self) -> None:
         self.visible = await visibility(self.runtime, self.plurals)
@@ -104,7 +105,7 @@ class MapScreen(Screen):
         if obj is None:
             return wanted
         if focus.plural in ("replicasets", "jobs"):  # what made it stands for it
-            return wanted | set(owners(reader, obj)[:1])
+            return wanted | set(owners(seen, self.runtime.kinds, obj)[:1])
         if focus.plural not in DRAWN:
             wanted |= {*uses(reader, focus.plural, obj), *reader.used_by(focus.plural, obj)}
         return wanted

@@ -13,7 +13,9 @@ from dashboard.kinds.base import Detail, Kind, Ref
 from dashboard.kinds.rows import listed, plural
 from dashboard.live.screens.common import map_url, ref_url
 from dashboard.live.snapshot import Snapshot
+from dashboard.queries.reader import JUDGED_BY, judgeable
 from dashboard.queries.relations import Sight, children, owners
+from dashboard.queries.seen import Seen
 
 from ..piece import Card
 
@@ -24,9 +26,7 @@ Item = dict[str, Any]
 
 class BelongsCard(Card):
     main = "cards/belongs.html"
-    plurals = frozenset(
-        {"deployments", "replicasets", "jobs", "services", "ingresses", "endpointslices", "pods"}
-    )
+    plurals = JUDGED_BY["services"] | {"ingresses"}
 
     @classmethod
     def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
@@ -44,12 +44,12 @@ class BelongsCard(Card):
 
     def _chain(self, obj: Any) -> list[Step]:
         """The steps; none when it stands alone."""
-        reader, kind = self.screen.runtime.reader, self.screen.kind
+        runtime, kind = self.screen.runtime, self.screen.kind
+        seen = Seen(runtime.reader, self.screen.visible)
         before = self._entries(obj)
-        above = [
-            _step("which made", [self._item(ref)]) for ref in owners(reader, obj)
-        ]  # fmt: skip
-        below = [self._item(ref, row.reason, row.state) for ref, row in children(reader, kind.plural, obj)]
+        above = [_step("which made", [self._item(ref)]) for ref in owners(seen, runtime.kinds, obj)]
+        made = children(runtime.reader, seen, kind.plural, obj)
+        below = [self._item(ref, row.reason, row.state) for ref, row in made]
         if not (before or above or below):
             return []
         here = _step(
@@ -90,7 +90,8 @@ class BelongsCard(Card):
         return [_step("Requests enter at", items)] if items else []
 
     def _judged(self, kind_plural: str, obj: Any) -> tuple[str]:
-        return (self.screen.runtime.reader.judged_row(kind_plural, obj).state,)
+        judged = judgeable(self.screen.visible)
+        return (self.screen.runtime.reader.judged_row(kind_plural, obj, judged).state,)
 
     def _service_chain(self, service: Any) -> list[Step]:
         """Service → EndpointSlices → pods, ready or not, with ports as numbers."""

@@ -14,6 +14,7 @@ from dashboard.kinds.base import Detail, Kind, Ref
 from dashboard.live.screens.common import name_parts, object_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.lists import RANK
+from dashboard.queries.reader import judgeable
 from dashboard.queries.relations import Sight, related
 
 from ..piece import Card
@@ -47,6 +48,7 @@ class RelationsCard(Card):
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         screen = self.screen
         found = related(screen.runtime.reader, screen.visible, screen.kind.plural, obj)
+        self._judged = judgeable(screen.visible)
         room = Room(ROWS)
         sides = [
             {"id": "uses", "title": "Uses", "groups": self._groups(obj, found.uses, room, mine=True)},
@@ -103,7 +105,7 @@ class RelationsCard(Card):
         if other is None:
             missing = known and self.screen.runtime.cache.status(ref.plural).state == "live"
             return {"state": "ok", "reason": "", "missing": missing, "there": False}
-        row = reader.judged_row(ref.plural, other)
+        row = reader.judged_row(ref.plural, other, self._judged)
         return {"state": row.state, "reason": row.reason, "missing": False, "there": True}
 
     def _row(self, obj: Any, found: dict[str, Any], ways: tuple[str, ...], *, mine: bool) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""What objects behind a Service say of it: told by lists, the menu and its own page to who may list those objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+
+from dashboard.kinds.base import Ref
+from dashboard.live.screens.chrome import ChromeScreen
+from dashboard.live.screens.detail.screen import DetailScreen
+from dashboard.live.screens.listing import ListScreen
+from dashboard.live.screens.map.boxes import WIDE, Boxes
+from dashboard.queries.access import Visible
+from dashboard.queries.reader import judgeable
+
+from .seen import everything, nothing, runtime
+
+NOTHING_BEHIND = {
+    "metadata": {"name": "web"}, "spec": {"selector": {"app": "gone"}, "ports": [{"port": 80}]},
+}  # fmt: skip
+
+
+def world() -> Any:
+    found = runtime()
+    found.cache.put("services", NOTHING_BEHIND)
+    return found
+
+
+def in_list(found: Any, visible: Mapping[str, Visible]) -> str:
+    screen = ListScreen(found, QueryDict(""), "services")
+    screen.seen = dict(visible)
+    (row,) = screen.listing().rows
+    return row.state
+
+
+def in_menu(found: Any, visible: Mapping[str, Visible]) -> str:
+    screen = ChromeScreen(found, QueryDict(""))
+    screen.visible, screen.judged = dict(visible), judgeable(visible)
+    item = screen._item("services")
+    return "bad" if item["bad"] else "warn" if item["warn"] else "ok"
+
+
+def on_its_page(found: Any, visible: Mapping[str, Visible]) -> str:
+    screen = DetailScreen(found, QueryDict(""), "services", "shop", "web", "timeline")
+    screen.visible, screen.last = dict(visible), found.reader.get("services", "shop", "web")
+    return screen.row(screen.last).state
+
+
+def on_the_map(found: Any, visible: Mapping[str, Visible]) -> str:
+    boxes = Boxes(found, visible, {}, WIDE, None)
+    row = boxes.row(Ref("Service", "shop", "web", "services"))
+    assert row is not None
+    return row.state
+
+
+@pytest.mark.parametrize("place", [in_list, in_menu, on_its_page, on_the_map])
+def test_a_service_is_judged_for_who_may_list_what_is_behind_it(place: Any) -> None:
+    found = world()
+    assert place(found, everything()) in ("bad", "warn")
+    assert place(found, everything(pods=nothing("pods"))) == "ok"

@@ -1,0 +1,22 @@
+"""The overview's head of problems: how many are shown, and how many not."""
+
+from __future__ import annotations
+
+from django.http import QueryDict
+
+from dashboard import render
+from dashboard.live.screens.overview import OverviewScreen
+
+from .seen import runtime
+
+
+def head(address: str, count: int, shown: int) -> str:
+    screen = OverviewScreen(runtime(), QueryDict(address))
+    return render.region("problems_head", screen._problems_head(count, shown)).html
+
+
+def test_more_problems_than_a_page_has_are_counted() -> None:
+    all_of_them = head("problems=all", 250, 200)
+    assert "the 200 worst; 50 more not shown" in all_of_them and "Show all" not in all_of_them
+    assert "Show all 250" in head("", 250, 6)
+    assert "more not shown" not in head("", 250, 6)
