@@ -37,7 +37,7 @@ export function markKinds() {
   }
 }
 
-const opened = new WeakSet(); // by us, not by the reader: that is not remembered
+const opened = new WeakSet(); // by us: not remembered
 
 // The group of where we are is open, and those that were left open.
 function show() {

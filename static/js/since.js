@@ -1,6 +1,4 @@
-// What changed since this reader last looked: each list remembers in this browser when it was last left, and rows that
-// changed from then until now have a dot until it is left again. The server tells of each row when it changed; it knows
-// nothing of the reader.
+// What changed since this reader last looked: rows that changed after their list was last left in this browser have a dot.
 import { now, refresh } from "./times.js";
 
 const KEY = "looked";

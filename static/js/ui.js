@@ -238,8 +238,17 @@ const loadPalette = () =>
 function openPalette(begin = "") {
   const dialog = $("#palette[data-search]");
   if (!dialog || !open("palette")) return false;
-  $("input", dialog).value = begin;
-  loadPalette().then(() => dialog.open && dialog.dispatchEvent(new Event("shown")));
+  const field = $("input", dialog);
+  field.value = begin;
+  // Enter may be quicker than the script: it is pressed again then.
+  const early = (event) => event.key === "Enter" && (early.pressed = true);
+  field.addEventListener("keydown", early);
+  loadPalette().then(() => {
+    field.removeEventListener("keydown", early);
+    if (!dialog.open) return;
+    dialog.dispatchEvent(new Event("shown"));
+    if (early.pressed) field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", cancelable: true }));
+  });
   return true;
 }
 
