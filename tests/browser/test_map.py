@@ -45,6 +45,7 @@ def test_arrow_keys_follow_the_lines_and_light_what_is_connected(
     page.goto(f"/c/{SLUG}/map/?namespace={namespace}")
     service, workload = box(page, namespace, "services/web"), box(page, namespace, "deployments/web")
     expect(workload).to_contain_text("1 pod")
+    expect(page.locator("path[data-ends]").first).to_be_attached()  # the map's script is there
     service.locator("a").first.focus()
     page.keyboard.press("ArrowRight")
     expect(workload.locator("a").first).to_be_focused()
