@@ -46,6 +46,12 @@ def _cells(server: Server) -> Iterator[str]:
 
 def _relations(server: Server) -> Iterator[str]:
     raws = _listed(server)
+    yield from relation_differences(raws)
+    print(f"{len(edges(raws))} relations of {len(raws)} objects compared with a brute-force search.")
+
+
+def relation_differences(raws: list[Raw]) -> Iterator[str]:
+    """Where our relations of these objects are not those of the brute-force search."""
     world, expected = world_of(raws), edges(raws)
     users = Users.among(world)
     plurals = {kind.kind: plural for plural, kind in KINDS.items()}
@@ -64,7 +70,6 @@ def _relations(server: Server) -> Iterator[str]:
         theirs = {(source, how) for source, target, how in expected if target == me}
         if ours != theirs:
             yield f"{me} is used by: {ours ^ theirs}"
-    print(f"{len(expected)} relations of {len(raws)} objects compared with a brute-force search.")
 
 
 def _listed(server: Server) -> list[Raw]:
