@@ -1,6 +1,5 @@
 // The one entry: starts the parts, each of which listens for what concerns it.
 import { startCharts } from "./chartloader.js";
-import { startEditor } from "./editor.js";
 import { startKinds } from "./kinds.js";
 import { startLive } from "./live.js";
 import { startLogLoader } from "./logloader.js";
@@ -21,4 +20,3 @@ startKinds();
 startLive();
 startRecent();
 startSince();
-startEditor();

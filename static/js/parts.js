@@ -3,6 +3,7 @@ import { note } from "./ui.js";
 
 const PARTS = [
   { where: "[data-map]", load: () => import("./map.js"), start: "startMap" },
+  { where: "#change:has(#editors)", load: () => import("./editor.js"), start: "startEditor" },
   { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
   { where: "[data-rotate], [data-reveal-url]", load: () => import("./secrets.js"), start: "startSecrets" },
 ];

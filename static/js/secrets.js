@@ -162,6 +162,17 @@ async function copy(button) {
   setTimeout(() => use.setAttribute("href", "#i-copy"), 1500);
 }
 
+// What was typed or chosen before this script had come.
+function takeUp() {
+  for (const box of document.querySelectorAll("[data-rotate]")) {
+    const chosen = $("input[type=file]", box);
+    if (chosen.files.length) {
+      upload(box, chosen.files[0]);
+      chosen.value = "";
+    } else if (!$("#preview [data-apply]")) preview(box);
+  }
+}
+
 export function startSecrets() {
   document.addEventListener("click", ({ target }) => {
     const box = target.closest("[data-rotate]");
@@ -190,4 +201,5 @@ export function startSecrets() {
   });
   document.addEventListener("page:shown", hide);
   addEventListener("pagehide", hide);
+  takeUp();
 }
