@@ -161,7 +161,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Sends what is new; while one send is under way, later states replace each other."""
         while True:
             try:
-                await asyncio.wait_for(self.wake.wait(), BEAT_SECONDS)
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self.wake.wait()
             except TimeoutError:
                 late = max((looker.group.late() for looker in self.lookers), default=0.0)
                 await self.say(f'{{"t":"beat","at":{time.time():.3f},"late":{late:.1f}}}')

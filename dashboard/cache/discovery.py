@@ -61,7 +61,8 @@ class Discovery:
         """Waits for the first answer, or failure, for at most ``timeout`` seconds."""
         self.start()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._asked.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._asked.wait()
 
     async def anew(self, timeout: float) -> None:  # noqa: ASYNC109 part of the promise
         """Asks at once, unless it just has, and waits for the answer: for somebody who looks for a kind in vain."""
@@ -117,7 +118,8 @@ class Discovery:
         """Until it is time to ask again."""
         usual = self._retry if self._failed else self._every
         try:
-            await asyncio.wait_for(self._news.wait(), self._coming.pop(0) if self._coming else usual)
+            async with asyncio.timeout(self._coming.pop(0) if self._coming else usual):
+                await self._news.wait()
         except TimeoutError:
             return
         self._news.clear()

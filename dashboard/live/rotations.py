@@ -73,7 +73,8 @@ class Rotations:
                 log.exception("moving rotations on")
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), MOVE_SECONDS if moving else LOOK_SECONDS)
+                async with asyncio.timeout(MOVE_SECONDS if moving else LOOK_SECONDS):
+                    await self._news.wait()
             except TimeoutError:
                 continue
 

@@ -113,7 +113,8 @@ class Usage:
     async def first(self, timeout: float) -> None:  # noqa: ASYNC109 as ClusterCache.synced
         """Waits for the first sample of a run, whatever its end; at most ``timeout`` seconds."""
         try:
-            await asyncio.wait_for(self._first.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._first.wait()
         except TimeoutError:
             return
 

@@ -1,16 +1,23 @@
-"""axe-core finds nothing serious on any page, in both themes and on a small screen; no page scrolls sideways."""
+"""axe-core finds nothing serious on any page, in both themes and on a small screen; no page scrolls sideways, and Tab
+reaches whatever can be used.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
+from dashboard.kinds import KINDS
 from sandbox import Sandbox
+from tests.unit.kinds.capture import place, remove
+from tests.unit.kinds.server import Server as ApiServer
+from tests.unit.kinds.shapes import SHAPES
 from tools.server import Server
 
 from .conftest import Objects
@@ -20,7 +27,14 @@ SERIOUS = {"serious", "critical"}
 # What a namespace of these tests holds is made by `inhabited`; {ns} is its name.
 PAGES = [
     "/c/tests/",
+    "/c/tests/map/",
+    "/c/tests/map/?namespace={ns}",
+    "/c/tests/map/?namespace={ns}&view=list",
+    "/c/tests/capacity/",
     "/c/tests/timeline/",
+    "/c/tests/timeline/?namespace={ns}",
+    "/c/tests/search/?q=web",
+    "/c/tests/search/?q=nothing-is-called-so",
     "/c/tests/pods/",
     "/c/tests/deployments/?namespace={ns}",
     "/c/tests/events/",
@@ -30,6 +44,7 @@ PAGES = [
     "/c/tests/deployments/{ns}/web/timeline/",
     "/c/tests/deployments/{ns}/web/events/",
     "/c/tests/deployments/{ns}/web/yaml/",
+    "/c/tests/deployments/{ns}/web/logs/",
     "/c/tests/deployments/{ns}/web/scale/",
     "/c/tests/deployments/{ns}/web/restart/",
     "/c/tests/services/{ns}/web/",
@@ -45,7 +60,12 @@ PAGES = [
     "/c/tests/pods/{ns}/no-such-pod/",
     "/changes/",
     "/clusters/",
+    "/c/tests/no-such-kind/",
+    "/c/no-such-cluster/",
 ]
+# Kinds known from the API server alone.
+OTHERS = ["stages.kwok.x-k8s.io", "flowschemas.flowcontrol.apiserver.k8s.io"]
+ALREADY_THERE = {"namespaces", "nodes", "events"}
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +92,16 @@ def inhabited(cluster: Sandbox) -> Iterator[str]:
     api.delete(f"/api/v1/namespaces/{name}")
 
 
-@pytest.fixture(scope="module", params=["light", "dark", "small"])
-def reader(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A signed-in page in one theme, or on a screen of 320 px."""
-    context: BrowserContext = browser.new_context(
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+SMALL: ViewportSize = {"width": 320, "height": 700}
+
+
+@contextmanager
+def signed_in(browser: Browser, server: Server, theme: Literal["light", "dark"]) -> Iterator[Page]:
+    context = browser.new_context(
         base_url=server.base,
-        color_scheme="dark" if request.param == "dark" else "light",
-        viewport={"width": 320, "height": 700}
-        if request.param == "small"
-        else {"width": 1440, "height": 900},
+        color_scheme=theme,
+        viewport=WIDE,
         bypass_csp=True,  # axe is put into the page as a script, which the policy rightly refuses
     )
     page = context.new_page()
@@ -89,21 +110,143 @@ def reader(browser: Browser, server: Server, request: pytest.FixtureRequest) -> 
     context.close()
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_nothing_serious_and_no_page_scrolls_sideways(reader: Page, inhabited: str, path: str) -> None:
-    reader.goto(path.format(ns=inhabited))
-    reader.locator("#page").wait_for()
-    reader.wait_for_function("document.querySelector('#fresh, .says, .head, h1') !== null")
-    reader.evaluate(AXE)
-    found: list[dict[str, Any]] = reader.evaluate(
+@pytest.fixture(scope="module", params=["light", "dark", "small"])
+def reader(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A signed-in page in one theme, or on a screen of 320 px."""
+    with signed_in(browser, server, "dark" if request.param == "dark" else "light") as page:
+        if request.param == "small":
+            page.set_viewport_size(SMALL)
+        yield page
+
+
+@pytest.fixture(scope="module")
+def resized(browser: Browser, server: Server) -> Iterator[Page]:
+    """A signed-in page of no fixed size."""
+    with signed_in(browser, server, "light") as page:
+        yield page
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds on the page as it is now, where it would keep somebody out."""
+    page.evaluate(AXE)
+    found: list[dict[str, Any]] = page.evaluate(
         "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
     )
-    said = [
+    return [
         f"{each['id']}: {each['help']} – {node['html'][:200]} – {node['failureSummary'][:300]}"
         for each in found
         if each["impact"] in SERIOUS
         for node in each["nodes"][:3]
     ]
-    assert said == []
-    width = reader.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert width <= 0, f"{path} is {width} px wider than the screen"
+
+
+def too_wide(page: Page) -> int:
+    """By how many px the page is wider than the screen."""
+    root = "document.documentElement"
+    return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+
+
+def visit(page: Page, path: str) -> None:
+    page.goto(path)
+    page.locator("#page").wait_for()
+    page.wait_for_function("document.querySelector('#fresh, .says, .head, h1') !== null")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_serious_and_no_page_scrolls_sideways(reader: Page, inhabited: str, path: str) -> None:
+    visit(reader, path.format(ns=inhabited))
+    assert serious(reader) == []
+    assert too_wide(reader) <= 0
+
+
+# What the reader can use, as Tab should find it: of radio buttons with one name only one is a stop, and an unfolded
+# <details> is one through its <summary>. Each stop is noted with whether it shows that it has the focus.
+NOTE_STOPS = """() => {
+  const usable = (each) => each.tabIndex >= 0 && !each.disabled && each.checkVisibility({visibilityProperty: true})
+    && !each.closest("[inert]") && (each.type !== "radio" || each.checked);
+  const all = "a[href], button, input, select, textarea, summary, [tabindex]";
+  const stops = [...document.querySelectorAll(all)].filter(usable);
+  window.missed = new Set(stops);
+  window.unseen = new Set();
+  const shows = (each) => [null, "::after"].some((part) => {
+    const {outlineStyle, outlineWidth, boxShadow} = getComputedStyle(each, part);
+    return (outlineStyle !== "none" && parseFloat(outlineWidth) > 0) || boxShadow !== "none";
+  });
+  document.addEventListener("focusin", ({target}) => {
+    missed.delete(target);
+    if (!shows(target) && !(target.parentElement && shows(target.parentElement))) unseen.add(target);
+  });
+  return stops.length;
+}"""
+# A script may have made one stop of many meanwhile, with arrow keys between them.
+NAMES = """(which) => [...window[which]].filter((each) => each.isConnected && each.tabIndex >= 0)
+  .map((each) => each.outerHTML.slice(0, 160))"""
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_tab_reaches_whatever_can_be_used_and_shows_where_it_is(
+    resized: Page, inhabited: str, path: str
+) -> None:
+    page = resized
+    page.set_viewport_size(WIDE)
+    visit(page, path.format(ns=inhabited))
+    stops = page.evaluate(NOTE_STOPS)
+    assert stops > 3
+    for _ in range(stops + 10):
+        page.keyboard.press("Tab")
+    assert page.evaluate(NAMES, "missed") == []
+    assert page.evaluate(NAMES, "unseen") == []
+
+
+OPENED: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "palette": ("/c/tests/pods/", lambda page: page.keyboard.press("Control+k")),
+    "namespaces": ("/c/tests/pods/", lambda page: page.locator("#namespaces summary").click()),
+    "columns": ("/c/tests/pods/", lambda page: page.locator("#columns summary").click()),
+    "account": ("/c/tests/pods/", lambda page: page.locator(".person summary").click()),
+    "help": ("/c/tests/pods/", lambda page: page.keyboard.press("?")),
+}
+
+
+@pytest.mark.parametrize("what", OPENED)
+def test_nothing_serious_in_what_opens_over_a_page(reader: Page, inhabited: str, what: str) -> None:
+    path, open_it = OPENED[what]
+    visit(reader, path)
+    open_it(reader)
+    expect(reader.locator("dialog[open], details[open] > .pop").first).to_be_visible()
+    assert serious(reader) == []
+    assert too_wide(reader) <= 0
+
+
+@pytest.fixture(scope="module")
+def one_of_each(cluster: Sandbox, inhabited: str) -> Iterator[dict[str, str]]:
+    """The name of an object of every kind."""
+    names: dict[str, str] = {}
+    try:
+        with ApiServer(cluster.kubeconfig) as server:
+            for plural in (each for each in KINDS if each not in ALREADY_THERE):
+                manifest = SHAPES[plural]()[0]
+                names[plural] = manifest["metadata"]["name"]
+                place(server, KINDS[plural], manifest, inhabited)
+        yield names | dict.fromkeys(ALREADY_THERE, "")
+    finally:
+        with ApiServer(cluster.kubeconfig) as server:
+            for plural, name in names.items():
+                remove(server, KINDS[plural], name, inhabited)
+
+
+@pytest.mark.parametrize("plural", [*KINDS, *OTHERS])
+def test_nothing_serious_on_the_list_and_the_page_of_every_kind(
+    resized: Page, one_of_each: dict[str, str], plural: str
+) -> None:
+    page = resized
+    page.set_viewport_size(WIDE)
+    visit(page, f"/c/tests/{plural}/")
+    row = page.locator("#list tbody th a", has_text=one_of_each.get(plural, "")).first
+    expect(row).to_be_visible()
+    assert serious(page) == []
+    row.click()
+    expect(page.locator("h1")).to_be_visible()
+    assert serious(page) == []
+    page.set_viewport_size(SMALL)
+    assert too_wide(page) <= 0
+    assert serious(page) == []

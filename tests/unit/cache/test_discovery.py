@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from dashboard.cache.discovery import Discovery
@@ -99,6 +100,18 @@ async def test_who_waits_is_answered_by_a_failure_too(world: World) -> None:
     world.answers.paths["/api"] = Unavailable("away")
     await asyncio.wait_for(world.discovery().known(30), 5)
     assert world.served == []
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_it_ends_when_it_is_closed_also_while_news_arrive(world: World, steps: int) -> None:
+    discovery = world.discovery()
+    await discovery.known(5)
+    await asyncio.sleep(0.01)  # it pauses
+    discovery.notice()
+    for _ in range(steps):  # the news is somewhere on its way through the loop
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await discovery.close()
 
 
 async def test_who_looks_in_vain_has_it_asked_at_once_but_not_again_and_again(world: World) -> None:
