@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,14 +108,37 @@ def _chromium(environment: dict[str, str]) -> int:
     return 0
 
 
+MARKS = {
+    "unit": "not cluster and not browser",
+    "cluster": "cluster and not browser",
+    "browser": "browser",
+}
+
+
 def _pytest(only: str | None, environment: dict[str, str]) -> int:
-    marks: Sequence[str] = {
-        None: (),
-        "unit": ("-m", "not cluster and not browser"),
-        "cluster": ("-m", "cluster and not browser"),
-        "browser": ("-m", "browser"),
-    }[only]
-    return _command(sys.executable, "-m", "pytest", *marks)(environment)
+    """Runs the tests of one part, or all of them in two processes, each with a home and a sandbox of its own: most of
+    their time is spent waiting for a cluster or a browser."""
+    if only is not None:
+        return _command(sys.executable, "-m", "pytest", "-m", MARKS[only])(environment)
+    home = Path(environment["CLUSTER_UI_HOME"])
+    (home / "browser").mkdir()
+    command = [sys.executable, "-m", "pytest", "-m"]
+    with (
+        (home / "browser.log").open("w+") as log,
+        subprocess.Popen(
+            [*command, MARKS["browser"]],
+            cwd=ROOT,
+            env=environment | {"CLUSTER_UI_HOME": str(home / "browser")},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        ) as beside,
+    ):
+        code = _command(*command, "not browser")(environment)
+        print("\n=== browser tests, which run beside these", flush=True)
+        code_beside = beside.wait()
+        log.seek(0)
+        print(log.read(), flush=True)
+    return code or code_beside
 
 
 STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
