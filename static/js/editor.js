@@ -67,6 +67,9 @@ function start() {
   const add = $("#add-key");
   if (!now || !add) return;
   add.hidden = false;
+  // What was typed or chosen before this script had come.
+  for (const text of document.querySelectorAll("[data-key] textarea")) if (changed(text)) countLines(text);
+  for (const file of document.querySelectorAll('[data-key] input[type="file"]')) if (file.files.length) showFile(file);
   const stale = $("#edit-stale");
   const gone = $("#edit-gone");
   const tell = () => {

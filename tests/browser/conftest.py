@@ -5,17 +5,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    StorageState,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from sandbox import Sandbox
 from tools.server import Server
 
 CHROMIUM = "/usr/bin/chromium"
+WIDE: ViewportSize = {"width": 1440, "height": 900}
 # Two cores may be shared with a control plane and a browser: the tests are of what happens, not of how soon.
 expect.set_options(timeout=20_000)
 FLAGS = [
@@ -65,28 +74,39 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def changes_allowed(browser: Browser, server: Server) -> None:
+def changes_allowed(browser: Browser, server: Server, session: StorageState) -> None:
     """The owner's word that the tests' cluster may be changed, given once."""
-    context = browser.new_context(base_url=server.base)
-    page = context.new_page()
-    page.goto(server.signin_link())
-    page.goto("/clusters/")
-    allow = page.get_by_role("button", name=re.compile("Allow changes"))
-    if allow.count():
-        allow.click()
-        expect(allow).to_have_count(0)
-    context.close()
+    with closing(browser.new_context(base_url=server.base, storage_state=session)) as context:
+        page = context.new_page()
+        page.goto("/clusters/")
+        allow = page.get_by_role("button", name=re.compile("Allow changes"))
+        if allow.count():
+            allow.click()
+            expect(allow).to_have_count(0)
+
+
+@pytest.fixture(scope="session")
+def session(browser: Browser, server: Server) -> StorageState:
+    """The owner's session, for every browser that need not end it."""
+    with closing(browser.new_context(base_url=server.base)) as context:
+        context.new_page().goto(server.signin_link())
+        return context.storage_state()
 
 
 @pytest.fixture
-def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+def context(browser: Browser, server: Server, session: StorageState) -> Iterator[BrowserContext]:
     """A signed-in browser of its own."""
-    context = browser.new_context(base_url=server.base, viewport={"width": 1440, "height": 900})
+    with closing(browser.new_context(base_url=server.base, viewport=WIDE, storage_state=session)) as context:
+        yield context
+
+
+@pytest.fixture
+def own_session(context: BrowserContext, server: Server) -> None:
+    """The context is signed in anew: its session may be ended."""
+    context.clear_cookies()
     page = context.new_page()
     page.goto(server.signin_link())
     page.close()
-    yield context
-    context.close()
 
 
 @pytest.fixture

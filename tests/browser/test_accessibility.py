@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect
 
 from dashboard.kinds import KINDS
 from sandbox import Sandbox
@@ -20,7 +20,7 @@ from tests.unit.kinds.server import Server as ApiServer
 from tests.unit.kinds.shapes import SHAPES
 from tools.server import Server
 
-from .conftest import Objects
+from .conftest import WIDE, Objects
 
 AXE = (Path(__file__).parent / "vendor/axe/axe.min.js").read_text()
 SERIOUS = {"serious", "critical"}
@@ -64,7 +64,7 @@ PAGES = [
     "/c/no-such-cluster/",
 ]
 # Kinds known from the API server alone.
-OTHERS = ["stages.kwok.x-k8s.io", "flowschemas.flowcontrol.apiserver.k8s.io"]
+OTHERS = ["customresourcedefinitions.apiextensions.k8s.io", "flowschemas.flowcontrol.apiserver.k8s.io"]
 ALREADY_THERE = {"namespaces", "nodes", "events"}
 
 
@@ -92,37 +92,39 @@ def inhabited(cluster: Sandbox) -> Iterator[str]:
     api.delete(f"/api/v1/namespaces/{name}")
 
 
-WIDE: ViewportSize = {"width": 1440, "height": 900}
 SMALL: ViewportSize = {"width": 320, "height": 700}
 
 
 @contextmanager
-def signed_in(browser: Browser, server: Server, theme: Literal["light", "dark"]) -> Iterator[Page]:
+def signed_in(
+    browser: Browser, server: Server, session: StorageState, theme: Literal["light", "dark"] = "light"
+) -> Iterator[Page]:
     context = browser.new_context(
         base_url=server.base,
         color_scheme=theme,
         viewport=WIDE,
+        storage_state=session,
         bypass_csp=True,  # axe is put into the page as a script, which the policy rightly refuses
     )
-    page = context.new_page()
-    page.goto(server.signin_link())
-    yield page
-    context.close()
+    with closing(context):
+        yield context.new_page()
 
 
 @pytest.fixture(scope="module", params=["light", "dark", "small"])
-def reader(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Page]:
+def reader(
+    browser: Browser, server: Server, session: StorageState, request: pytest.FixtureRequest
+) -> Iterator[Page]:
     """A signed-in page in one theme, or on a screen of 320 px."""
-    with signed_in(browser, server, "dark" if request.param == "dark" else "light") as page:
+    with signed_in(browser, server, session, "dark" if request.param == "dark" else "light") as page:
         if request.param == "small":
             page.set_viewport_size(SMALL)
         yield page
 
 
 @pytest.fixture(scope="module")
-def resized(browser: Browser, server: Server) -> Iterator[Page]:
+def resized(browser: Browser, server: Server, session: StorageState) -> Iterator[Page]:
     """A signed-in page of no fixed size."""
-    with signed_in(browser, server, "light") as page:
+    with signed_in(browser, server, session) as page:
         yield page
 
 

@@ -324,6 +324,7 @@ def test_leaving_asks_before_what_was_typed_is_lost(page: Page, config: Settings
     assert len(asked) == 2, "an untouched form is left without a question"
 
 
+@pytest.mark.usefixtures("own_session")
 def test_what_was_typed_can_be_sent_after_signing_in_again(
     page: Page, context: BrowserContext, server: Server, config: Settings
 ) -> None:
