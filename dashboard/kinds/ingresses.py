@@ -178,7 +178,7 @@ def found_by(ingress: Ingress) -> list[Found]:
 
 
 def detail(ingress: Ingress) -> Detail:
-    """The facts of the Ingress's page."""
+    """The facts of the Ingress's page, besides where its paths lead."""
     meta, spec = ingress.metadata, ingress.spec
     reason = judge(ingress)[1]
     names = [rule.host or "every host" for rule in spec.rules or ()] or ["every host"]
@@ -186,30 +186,12 @@ def detail(ingress: Ingress) -> Detail:
         Fact("Class", ingress.class_name or "<none>", OLDER_WAY if ingress.by_annotation else ""),
         Fact("Address", ", ".join(ingress.status.load_balancer.addresses), reason),
     ]
-    for rule in spec.rules or ():
-        host, paths = rule.host or "*", rule.http.paths if rule.http else None
-        facts += [_backend(host + (path.path or "/"), path, meta.namespace) for path in paths or ()]
-    if spec.default_backend is not None:
-        facts.append(_backend("Everything else", Path(backend=spec.default_backend), meta.namespace))
     for tls in spec.tls or ():
         covered = ", ".join(tls.hosts or ()) or "every host"
         secret = link("Secret", meta.namespace, tls.secret_name) if tls.secret_name else None
         facts.append(Fact("Certificate", tls.secret_name or "the controller's own", f"for {covered}", secret))
     sentence = f"Leads requests from outside for {listed(dict.fromkeys(names))} to Services"
     return page(meta, sentence, facts, reason=reason)
-
-
-def _backend(label: str, path: Path, namespace: str) -> Fact:
-    note, backend = path.path_type or "", path.backend
-    if backend.service is not None:
-        service = backend.service
-        return Fact(label, f"{service.name}:{service.port}", note, link("Service", namespace, service.name))
-    if backend.resource is not None:
-        resource = backend.resource
-        return Fact(
-            label, f"{resource.kind} {resource.name}", note, link(resource.kind, namespace, resource.name)
-        )
-    return Fact(label, "<none>", note)
 
 
 INGRESSES: Kind[Ingress] = Kind(
