@@ -51,7 +51,9 @@ ELSEWHERE = {
         (r"^spec/(rules/\d+/http/paths/\d+/backend|defaultBackend)/service/name$", "Service", "backend"),
         (r"^spec/tls/\d+/secretName$", "Secret", "tls"),
         (r"^spec/ingressClassName$", "IngressClass", "class"),
+        (r"^metadata/annotations/kubernetes\.io/ingress\.class$", "IngressClass", "class"),
     ],
+    "StatefulSet": [(r"^spec/serviceName$", "Service", "serviceName")],
     "PersistentVolumeClaim": [
         (r"^spec/volumeName$", "PersistentVolume", "bound"),
         (r"^spec/storageClassName$", "StorageClass", "class"),
@@ -173,6 +175,13 @@ def _choices(obj: Raw, objects: list[Raw]) -> Iterator[tuple[Id, str]]:
     for one in near if how else []:
         if one["kind"] == "Pod" and _selects(obj, one["metadata"].get("labels") or {}):
             yield identity(one), how or ""
+    for one in near if obj["kind"] == "StatefulSet" else []:
+        for template in obj["spec"].get("volumeClaimTemplates") or []:
+            claim = re.escape(f"{template['metadata']['name']}-{name}-")
+            if one["kind"] == "PersistentVolumeClaim" and re.fullmatch(
+                claim + "[0-9]+", one["metadata"]["name"]
+            ):
+                yield identity(one), "claim"
     for one in near if obj["kind"] == "Service" else []:
         label = (one["metadata"].get("labels") or {}).get("kubernetes.io/service-name")
         if one["kind"] == "EndpointSlice" and label == name:

@@ -61,7 +61,6 @@ class Store(Generic[T]):
         self._clock = clock
         self._now = now
         self._objects: dict[str, dict[str, T]] = {}
-        self._by_uid: dict[str, T] = {}
         self._deleted: dict[Key, str] = {}
         self._subscribers: list[Subscriber[T]] = []
 
@@ -72,10 +71,6 @@ class Store(Generic[T]):
         """The object of that name."""
         objects = self._objects.get(namespace)
         return None if objects is None else objects.get(name)
-
-    def by_uid(self, uid: str) -> T | None:
-        """The object of that uid."""
-        return self._by_uid.get(uid)
 
     def values(self, namespaces: frozenset[str] | None = None) -> list[T]:
         """The objects of these namespaces (None: all), in no order."""
@@ -181,18 +176,16 @@ class Store(Generic[T]):
 
     def _put(self, obj: T, deltas: list[Delta[T]]) -> None:
         meta = obj.metadata
-        namespace, name, uid = meta.namespace, meta.name, meta.uid
+        namespace, name = meta.namespace, meta.name
         old = self.get(namespace, name)
         if old is not None:
             known = old.metadata
-            if known.uid != uid:
+            if known.uid != meta.uid:
                 self._drop(old, deltas)
                 old = None
             elif meta.resource_version and self.kind.unchanged(old, obj):
                 return
         self._objects.setdefault(namespace, {})[name] = obj
-        if uid:
-            self._by_uid[uid] = obj
         deltas.append(Delta("MODIFIED" if old is not None else "ADDED", namespace, name, old, obj))
 
     def _drop(self, obj: T, deltas: list[Delta[T]]) -> None:
@@ -201,7 +194,6 @@ class Store(Generic[T]):
         del objects[name]
         if not objects:
             del self._objects[namespace]
-        self._by_uid.pop(obj.metadata.uid, None)
         deltas.append(Delta("DELETED", namespace, name, obj, None))
 
     def _forget(self, key: Key, version: str) -> None:

@@ -26,7 +26,7 @@ _WEB = {
     "kubernetes.io/ws": "http",
     "kubernetes.io/wss": "https",
 }
-_SHOWN = 3
+_KEPT = "addresses that somebody else keeps, as it selects no pods"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,14 @@ def _sentences(objects: Objects, service: Service) -> Iterator[str]:
         )
     now += f" ({listed(ready)})" if ready else ""
     if headless(service):
-        yield "It has no address of its own: its name leads straight to the addresses of its pods."
+        whose = "the addresses of its pods" if service.spec.selector else _KEPT
+        yield f"It has no address of its own: its name leads straight to {whose}."
         yield f"Those change with each new pod: {now}. So ask for the name anew, rather than keeping an address."
     else:
         stays = listed(service.spec.cluster_ips or ()) or "not given yet"
         yield f"Its address ({stays}) and its name stay the same for as long as it exists."
-        yield f"Behind it pods come and go, each with an address of its own: {now}."
+        who = "pods come and go, each with an address of its own" if service.spec.selector else f"are {_KEPT}"
+        yield f"Behind it {who}: {now}."
         yield "New connections are shared among the ready ones."
     yield _from_where(service)
     yield from _policies(service)
@@ -91,7 +93,8 @@ def _sentences(objects: Objects, service: Service) -> Iterator[str]:
 def _from_where(service: Service) -> str:
     spec = service.spec
     if spec.type == "LoadBalancer":
-        return "It can be reached from inside the cluster, and from outside through a load balancer."
+        when = "" if service.status.load_balancer.addresses else ", once that has an address"
+        return f"It can be reached from inside the cluster, and from outside through a load balancer{when}."
     if spec.type == "NodePort":
         return "It can be reached from inside the cluster, and from outside at a port of every node."
     if spec.external_ips:
@@ -103,6 +106,8 @@ def _policies(service: Service) -> Iterator[str]:
     spec = service.spec
     if spec.session_affinity == "ClientIP":
         yield "A client's connections stay with one pod (session affinity ClientIP)."
+    if spec.load_balancer_source_ranges:
+        yield f"The load balancer is asked to let in only {listed(spec.load_balancer_source_ranges)}."
     if spec.external_traffic_policy == "Local":
         yield "From outside, a node passes traffic only to its own pods (external traffic policy Local)."
     if spec.internal_traffic_policy == "Local":
@@ -233,7 +238,8 @@ def _paths(ingress: Ingress, service: str) -> Iterator[Way]:
         for path in (rule.http.paths if rule.http else None) or ():
             if path.backend.service is not None and path.backend.service.name == service:
                 scheme = "https" if _secured(ingress, rule.host) else "http"
-                address = f"{scheme}://{rule.host or anywhere}{path.path or '/'}"
+                host = rule.host.replace("*", "<any name>", 1) or anywhere
+                address = f"{scheme}://{host}{path.path or '/'}"
                 yield Way("From outside", address, note if rule.host else "", ref)
     default = ingress.spec.default_backend
     if default is not None and default.service is not None and default.service.name == service:

@@ -93,7 +93,7 @@ USERS: dict[str, frozenset[str]] = {
     "nodes": frozenset({"pods", "persistentvolumes"}),
     "pods": frozenset({*SELECTING, "endpointslices"}),
     "endpointslices": frozenset({"services"}),
-    "services": frozenset({"ingresses", "endpointslices"}),
+    "services": frozenset({"ingresses", "endpointslices", "statefulsets"}),
     "ingressclasses": frozenset({"ingresses"}),
     "roles": frozenset({"rolebindings"}),
     "clusterroles": frozenset({"rolebindings", "clusterrolebindings"}),
@@ -138,6 +138,19 @@ def _chosen(objects: Objects, plural: str, obj: Any) -> Named:
         for one in objects.all("endpointslices", namespace):
             if one.service == obj.metadata.name:
                 yield reference("EndpointSlice", namespace, one.metadata.name), "endpoint"
+    if plural == "statefulsets" and obj.spec.volume_claim_templates:
+        for claim in objects.all("persistentvolumeclaims", namespace):
+            if keeps(obj, claim.metadata.name):
+                yield reference("PersistentVolumeClaim", namespace, claim.metadata.name), "claim"
+
+
+def keeps(stateful_set: Any, claim: str) -> bool:
+    """Whether a claim of this name is that of one of its pods, which may be gone: ``<template>-<set>-<number>``."""
+    before, _, number = claim.rpartition("-")
+    return number.isdigit() and any(
+        before == f"{template.metadata.name}-{stateful_set.metadata.name}"
+        for template in stateful_set.spec.volume_claim_templates or ()
+    )
 
 
 def _named(plural: str, obj: Any) -> Named:
@@ -170,6 +183,10 @@ def _endpointslice(one: Any, namespace: str) -> Named:
             yield reference(target.kind, target.namespace or namespace, target.name), "endpoint"
 
 
+def _stateful_set(stateful_set: Any, namespace: str) -> Named:
+    yield reference("Service", namespace, stateful_set.spec.service_name), "serviceName"
+
+
 def _autoscaler(autoscaler: Any, namespace: str) -> Named:
     target = autoscaler.spec.scale_target_ref
     yield reference(target.kind, namespace, target.name, target.api_version), "scales"
@@ -186,7 +203,7 @@ def _ingress(ingress: Any, namespace: str) -> Named:
             yield reference(backend.resource.kind, namespace, backend.resource.name), "backend"
     for tls in ingress.spec.tls or ():
         yield reference("Secret", namespace, tls.secret_name), "tls"
-    yield reference("IngressClass", "", ingress.spec.ingress_class_name or ""), "class"
+    yield reference("IngressClass", "", ingress.class_name), "class"
 
 
 def _claim(claim: Any, namespace: str) -> Named:
@@ -234,6 +251,7 @@ _READERS: dict[str, Callable[[Any, str], Named]] = {
     "persistentvolumeclaims": _claim,
     "persistentvolumes": _volume,
     "serviceaccounts": _account,
+    "statefulsets": _stateful_set,
     "rolebindings": _binding,
     "clusterrolebindings": _binding,
 }

@@ -21,6 +21,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "selects": ("gets its traffic, by labels", "sends traffic to it, by labels"),
     "endpoint": ("an address behind it", "lists it as an address"),
     "backend": ("answers its requests", "leads requests to it"),
+    "serviceName": ("gives its pods their host names", "gives its pods host names by it"),
     "tls": ("its certificate", "shows it as certificate"),
     "runsOn": ("its place", "is there"),
     "grants": ("the rights that it gives", "gives the rights of it"),
@@ -31,7 +32,11 @@ _BY_KIND: dict[tuple[str, str], tuple[str, str]] = {
     ("Service", "endpoint"): ("lists the addresses behind it", "sends traffic to its addresses"),
     ("RoleBinding", "serviceAccount"): ("gets the rights", "gives it rights"),
     ("ClusterRoleBinding", "serviceAccount"): ("gets the rights", "gives it rights in the whole cluster"),
-    ("ServiceAccount", "serviceAccount"): ("holds a token of it", "keeps its token in it"),
+    # A token, or what the account's pods may mount: the list does not say which.
+    ("ServiceAccount", "serviceAccount"): (
+        "is among the Secrets that it lists",
+        "lists it among its Secrets",
+    ),
 }
 
 

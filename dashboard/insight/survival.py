@@ -18,6 +18,7 @@ from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.podspec import PodSpec, Volume
 from dashboard.kinds.rows import listed
+from dashboard.kinds.uses import all_containers
 
 from .protocols import Objects
 from .relations import pod_spec
@@ -177,16 +178,27 @@ def _volume(objects: Objects, plural: str, obj: Any, spec: PodSpec, volume: Volu
             volume.name,
         )
     if volume.csi is not None:
-        return _with_pod(volume.name, f"a volume of driver {volume.csi.driver}", "unknown", mounts)
-    memory = volume.empty_dir is not None and volume.empty_dir.medium == "Memory"
+        what = f"a volume of driver {volume.csi.driver}"
+        return _with_pod(volume.name, what, "unknown", mounts, "A new pod gets another one from the driver.")
+    if volume.empty_dir is None:
+        return _with_pod(
+            volume.name, "a volume of another type", "unknown", mounts, "A new pod gets another one."
+        )
+    memory = volume.empty_dir.medium == "Memory"
     return _with_pod(volume.name, "an emptyDir: scratch space", "memory" if memory else "local", mounts)
 
 
-def _with_pod(name: str, what: str, place: Place, mounts: tuple[str, ...]) -> Keeping:
+def _with_pod(
+    name: str,
+    what: str,
+    place: Place,
+    mounts: tuple[str, ...],
+    anew: str = "A new pod begins with an empty one.",
+) -> Keeping:
     where = PLACES[place] if place != "unknown" else "where its driver puts it"
     answers = (
         Answer("kept", "It lives as long as the pod."),
-        Answer("lost", "A new pod begins with an empty one."),
+        Answer("lost", anew),
         Answer("lost"),
         NOT_A_CLAIM,
     )
@@ -220,6 +232,7 @@ def _ephemeral(objects: Objects, plural: str, obj: Any, volume_name: str, mounts
     )
     title, what = f"Volume {volume_name}", "storage with a claim of its own for each pod"
     if plural != "pods":
+        answers = (*answers[:3], _claim_deleted(objects, None, None))
         return Keeping(
             title, what, "unknown", "where its storage class puts it", answers, mounts, volume_name
         )
@@ -237,7 +250,7 @@ def _of_template(objects: Objects, obj: Any, template: Any, spec: PodSpec) -> Ke
     name, sts = template.metadata.name, obj.metadata.name
     first = obj.spec.ordinals.start
     one = _claimed(objects, obj.metadata.namespace, f"{name}-{sts}-{first}", volume_name=name)
-    restart, _, node, claim = one.answers
+    restart, reborn, node, claim = one.answers
     retention = obj.spec.persistent_volume_claim_retention_policy
     then = {
         "Delete": "deletes the claims",
@@ -254,7 +267,7 @@ def _of_template(objects: Objects, obj: Any, template: Any, spec: PodSpec) -> Ke
         one.where,
         (
             restart,
-            Answer("kept", "The pod of the same number gets the same claim."),
+            Answer(reborn.fate, f"The pod of the same number gets the same claim. {reborn.words}".strip()),
             node,
             Answer(claim.fate, f"{claim.words} {words}".strip()),
         ),
@@ -304,8 +317,7 @@ def _place(
         return "unknown", "no volume yet"
     nodes = volume.only_on
     if volume.local:
-        on = f" of {listed(nodes)}" if nodes else ""
-        return "local", f"on the disk{on}"
+        return "local", f"on the disk of {listed(nodes)}" if nodes else PLACES["local"]
     driver = f", through {volume.spec.csi.driver}" if volume.spec.csi is not None else ""
     zone = volume.zones
     return "remote", f"on storage outside the nodes{driver}{f', in zone {listed(zone)}' if zone else ''}"
@@ -319,8 +331,13 @@ def _reborn(place: Place, volume: PersistentVolume | None) -> Answer:
     if place == "unknown":
         return Answer("kept")
     modes = volume.spec.access_modes or () if volume is not None else ()
-    alone = set(modes) <= {"ReadWriteOnce", "ReadWriteOncePod"}
-    return Answer("kept", "One node at a time can use it." if modes and alone else "")
+    return Answer("kept", "One node at a time can use it." if modes and not _shared(volume) else "")
+
+
+def _shared(volume: PersistentVolume | None) -> bool:
+    """Whether several nodes may use it at once."""
+    modes = volume.spec.access_modes or () if volume is not None else ()
+    return not {"ReadWriteMany", "ReadOnlyMany"}.isdisjoint(modes)
 
 
 def _node_lost(place: Place, volume: PersistentVolume | None) -> Answer:
@@ -334,9 +351,10 @@ def _node_lost(place: Place, volume: PersistentVolume | None) -> Answer:
         case _:
             zones = volume.zones if volume is not None else ()
             where = f" of zone {listed(zones)}" if zones else ""
-            return Answer(
-                "kept", f"A new pod attaches it on another node{where}, once the lost one counts as gone."
-            )
+            if _shared(volume):
+                return Answer("kept", f"Pods on other nodes{where} go on using it.")
+            words = f"A new pod attaches it on another node{where}, once the lost one counts as gone."
+            return Answer("kept", words)
 
 
 def _claim_deleted(
@@ -359,11 +377,10 @@ def _claim_deleted(
 
 def _mounts(spec: PodSpec, volume_name: str) -> tuple[str, ...]:
     """Where the containers see a volume, each path once."""
-    containers = (*(spec.init_containers or ()), *(spec.containers or ()))
     return tuple(
         dict.fromkeys(
             mount.mount_path
-            for container in containers
+            for container in all_containers(spec)
             for mount in container.volume_mounts or ()
             if mount.name == volume_name
         )

@@ -12,7 +12,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 
 from .protocols import Objects
-from .relations import SELECTING, Relations, named, reference, selector_of
+from .relations import SELECTING, Relations, keeps, named, reference, selector_of
 
 # Events are about objects; they use none.
 SOURCES = tuple(plural for plural in KINDS if plural != "events")
@@ -24,6 +24,7 @@ class Users:
 
     def __init__(self) -> None:
         self._by_target: dict[Ref, Relations] = {}
+        self._by_owner: dict[str, set[Ref]] = {}
 
     @classmethod
     def among(cls, objects: Objects) -> Users:
@@ -38,6 +39,7 @@ class Users:
         """An object came (``old`` None), changed, or went (``new`` None)."""
         if old is not None and new is not None and _same(plural, old, new):
             return
+        self._own(plural, old, new)
         before = named(plural, old) if old is not None else {}
         after = named(plural, new) if new is not None else {}
         if before == after:
@@ -48,9 +50,25 @@ class Users:
         for target, ways in after.items():
             self._by_target.setdefault(target, {})[source] = ways
 
+    def owned_by(self, uid: str) -> frozenset[Ref]:
+        """Whoever names the object of this uid as an owner, be it of a kind that is unknown here."""
+        return frozenset(self._by_owner.get(uid, ()))
+
     def of(self, target: Ref) -> Relations:
         """Whoever names the target."""
         return self._by_target.get(target, {})
+
+    def _own(self, plural: str, old: Any | None, new: Any | None) -> None:
+        before, after = _owners(old), _owners(new)
+        if before == after:
+            return
+        source = ref_of(plural, new if new is not None else old)
+        for uid in before - after:
+            self._by_owner.get(uid, set()).discard(source)
+            if not self._by_owner.get(uid):
+                self._by_owner.pop(uid, None)
+        for uid in after:
+            self._by_owner.setdefault(uid, set()).add(source)
 
     def _forget(self, target: Ref, source: Ref) -> None:
         users = self._by_target.get(target)
@@ -63,8 +81,24 @@ def used_by(objects: Objects, users: Users, plural: str, obj: Any) -> Relations:
     found = dict(users.of(ref_of(plural, obj)))
     for source, how in _choosers(objects, plural, obj):
         found[source] = tuple(dict.fromkeys((*found.get(source, ()), how)))
-    order = sorted(found, key=lambda ref: (_ORDER.get(ref.plural, len(_ORDER)), ref.namespace, ref.name))
-    return {ref: found[ref] for ref in order}
+    return {ref: found[ref] for ref in sorted(found, key=_order)}
+
+
+def made_by(users: Users, uid: str) -> Relations:
+    """What the object of this uid owns, in the same order."""
+    return dict.fromkeys(sorted(users.owned_by(uid), key=_order), ("owner",))
+
+
+def _order(ref: Ref) -> tuple[int, str, str]:
+    return _ORDER.get(ref.plural, len(_ORDER)), ref.namespace, ref.name
+
+
+def _owners(obj: Any | None) -> frozenset[str]:
+    return (
+        frozenset(owner.uid for owner in obj.metadata.owner_references or ())
+        if obj is not None
+        else frozenset()
+    )
 
 
 def ref_of(plural: str, obj: Any) -> Ref:
@@ -78,6 +112,12 @@ def _choosers(objects: Objects, plural: str, obj: Any) -> list[tuple[Ref, str]]:
     if plural == "endpointslices":
         service = objects.get("services", namespace, obj.service) if obj.service else None
         return [] if service is None else [(reference("Service", namespace, obj.service), "endpoint")]
+    if plural == "persistentvolumeclaims":
+        return [
+            (ref_of("statefulsets", one), "claim")
+            for one in objects.all("statefulsets", namespace)
+            if keeps(one, obj.metadata.name)
+        ]
     if plural != "pods":
         return []
     return [

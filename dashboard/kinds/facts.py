@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from .base import Condition, ContainerFact, Detail, Entry, Fact, KeyFact, Ref, State, Table
 from .meta import ObjectCondition, ObjectMeta
 from .podspec import PodSpec
-from .uses import pod_spec_uses
 
 # Kinds that this program has pages for: kind → plural.
 PLURALS = {
@@ -96,16 +95,12 @@ def _metadata_facts(meta: ObjectMeta) -> list[Fact]:
     return facts
 
 
-def pod_spec_facts(spec: PodSpec, namespace: str, pod_name: str = "") -> list[Fact]:
-    """The service account, and every claim, ConfigMap and Secret the spec (of that pod) names, with how."""
-    facts = []
-    if spec.service_account_name:
-        account = spec.service_account_name
-        facts.append(Fact("Service account", account, link=link("ServiceAccount", namespace, account)))
-    labels = {"PersistentVolumeClaim": "Volume claim", "ConfigMap": "ConfigMap", "Secret": "Secret"}
-    for (kind, name), hows in pod_spec_uses(spec, pod_name).items():
-        facts.append(Fact(labels[kind], name, ", ".join(hows), link(kind, namespace, name)))
-    return facts
+def pod_spec_facts(spec: PodSpec, namespace: str) -> list[Fact]:
+    """The service account. What else the spec names, the page tells among the relations."""
+    account = spec.service_account_name
+    if not account:
+        return []
+    return [Fact("Service account", account, link=link("ServiceAccount", namespace, account))]
 
 
 def conditions(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import link, page
-from .meta import Object, Struct
+from .meta import Object, ObjectMeta, Struct
 from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, listed, make_row, sort_keys
 from .services import LoadBalancer
 
@@ -68,6 +70,18 @@ class TLS(Struct, frozen=True, gc=False):
     secret_name: str = ""
 
 
+class ClassAnnotation(Struct, frozen=True, gc=False):
+    """How Ingresses named their class before ``spec.ingressClassName``; controllers go on reading it."""
+
+    name: str = msgspec.field(name="kubernetes.io/ingress.class", default="")
+
+
+class IngressMeta(ObjectMeta, frozen=True, gc=False):
+    """metadata of an Ingress."""
+
+    annotations: ClassAnnotation | None = None
+
+
 class IngressSpec(Struct, frozen=True, gc=False):
     """spec of an Ingress."""
 
@@ -86,8 +100,21 @@ class IngressStatus(Struct, frozen=True, gc=False):
 class Ingress(Object, frozen=True, gc=False):
     """networking.k8s.io/v1 Ingress."""
 
+    metadata: IngressMeta
     spec: IngressSpec = IngressSpec()
     status: IngressStatus = IngressStatus()
+
+    @property
+    def by_annotation(self) -> bool:
+        """Whether its class stands in the older annotation alone."""
+        older = self.metadata.annotations
+        return self.spec.ingress_class_name is None and older is not None and bool(older.name)
+
+    @property
+    def class_name(self) -> str:
+        """The class that it asks for, by either way; "" for none."""
+        older = self.metadata.annotations
+        return self.spec.ingress_class_name or (older.name if self.by_annotation and older else "")
 
 
 COLUMNS = columns(
@@ -100,6 +127,7 @@ COLUMNS = columns(
 )
 
 _SHOWN = 3
+OLDER_WAY = "by the older annotation kubernetes.io/ingress.class"
 
 
 def hosts(rules: tuple[Rule, ...]) -> str:
@@ -150,38 +178,20 @@ def found_by(ingress: Ingress) -> list[Found]:
 
 
 def detail(ingress: Ingress) -> Detail:
-    """The facts of the Ingress's page."""
+    """The facts of the Ingress's page, besides where its paths lead."""
     meta, spec = ingress.metadata, ingress.spec
     reason = judge(ingress)[1]
     names = [rule.host or "every host" for rule in spec.rules or ()] or ["every host"]
     facts = [
-        Fact("Class", spec.ingress_class_name or "<none>"),
+        Fact("Class", ingress.class_name or "<none>", OLDER_WAY if ingress.by_annotation else ""),
         Fact("Address", ", ".join(ingress.status.load_balancer.addresses), reason),
     ]
-    for rule in spec.rules or ():
-        host, paths = rule.host or "*", rule.http.paths if rule.http else None
-        facts += [_backend(host + (path.path or "/"), path, meta.namespace) for path in paths or ()]
-    if spec.default_backend is not None:
-        facts.append(_backend("Everything else", Path(backend=spec.default_backend), meta.namespace))
     for tls in spec.tls or ():
         covered = ", ".join(tls.hosts or ()) or "every host"
         secret = link("Secret", meta.namespace, tls.secret_name) if tls.secret_name else None
         facts.append(Fact("Certificate", tls.secret_name or "the controller's own", f"for {covered}", secret))
     sentence = f"Leads requests from outside for {listed(dict.fromkeys(names))} to Services"
     return page(meta, sentence, facts, reason=reason)
-
-
-def _backend(label: str, path: Path, namespace: str) -> Fact:
-    note, backend = path.path_type or "", path.backend
-    if backend.service is not None:
-        service = backend.service
-        return Fact(label, f"{service.name}:{service.port}", note, link("Service", namespace, service.name))
-    if backend.resource is not None:
-        resource = backend.resource
-        return Fact(
-            label, f"{resource.kind} {resource.name}", note, link(resource.kind, namespace, resource.name)
-        )
-    return Fact(label, "<none>", note)
 
 
 INGRESSES: Kind[Ingress] = Kind(

@@ -51,7 +51,9 @@ def judge(budget: PodDisruptionBudget) -> tuple[State, str]:
     if budget.metadata.deletion_timestamp is not None:
         return "info", "being deleted"
     if not status.expected_pods:
-        return "warn", "it protects no pods"
+        # Pods without a controller are not counted, and an eviction of theirs is refused all the same.
+        alone = status.current_healthy > 0
+        return "warn", "its pods have no controller, so none may be moved" if alone else "it protects no pods"
     if status.disruptions_allowed:
         return "ok", ""
     healthy = f"{status.current_healthy} of {status.expected_pods} healthy, {status.desired_healthy} must be"
@@ -74,7 +76,7 @@ def row(budget: PodDisruptionBudget) -> Row:
 def detail(budget: PodDisruptionBudget) -> Detail:
     """The facts of the PodDisruptionBudget's page."""
     meta, spec, status = budget.metadata, budget.spec, budget.status
-    reason = judge(budget)[1]
+    reason, selector = judge(budget)[1], format_label_selector(spec.selector)
     if spec.min_available is not None:
         rule = f"at least {spec.min_available} must stay available"
     elif spec.max_unavailable is not None:
@@ -89,12 +91,17 @@ def detail(budget: PodDisruptionBudget) -> Detail:
             f"{status.current_healthy} of {status.expected_pods}",
             f"{status.desired_healthy} must be",
         ),
-        Fact("Selector", format_label_selector(spec.selector)),
+        Fact("Selector", selector, _selected(spec.selector) if selector == "<none>" else ""),
     )
     sentence = f"Protects {plural(status.expected_pods, 'pod')} from planned moves: {rule}"
     # DisruptionAllowed is False whenever the budget is used up, which is its purpose.
     judged = conditions(status.conditions, neutral=frozenset({"DisruptionAllowed"}))
     return page(meta, sentence, facts, reason=reason, conditions=judged)
+
+
+def _selected(selector: LabelSelector | None) -> str:
+    """An empty selector holds for every pod, none for no pod; kubectl writes both alike."""
+    return "no pod" if selector is None else "every pod of the namespace"
 
 
 PODDISRUPTIONBUDGETS: Kind[PodDisruptionBudget] = Kind(

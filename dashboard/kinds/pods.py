@@ -128,7 +128,7 @@ def detail(pod: Pod) -> Detail:
         facts.append(Fact("Started", "", since=status.start_time))
     if status.qos_class:
         facts.append(Fact("Quality of service", status.qos_class, _QOS.get(status.qos_class, "")))
-    facts += pod_spec_facts(spec, meta.namespace, meta.name)
+    facts += pod_spec_facts(spec, meta.namespace)
     return page(
         meta,
         sentence,

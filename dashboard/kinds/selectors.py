@@ -68,7 +68,6 @@ class Selector(NamedTuple):
         return ",".join(map(str, self.requirements))
 
 
-EVERYTHING = Selector()
 NOTHING = Selector(nothing=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row
-from .facts import link, page
+from .facts import page
 from .meta import LocalObjectReference, Object
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, deleted_state, make_row, sort_keys
 
@@ -47,13 +47,6 @@ def detail(account: ServiceAccount) -> Detail:
             if mounts
             else "a pod can ask for it (automountServiceAccountToken: true)",
         ),
-    ]
-    for used in account.image_pull_secrets or ():
-        to = link("Secret", meta.namespace, used.name)
-        facts.append(Fact("Image pull secret", used.name, "for the images of its pods", to))
-    facts += [
-        Fact("Secret", kept.name, "named by it", link("Secret", meta.namespace, kept.name))
-        for kept in account.secrets or ()
     ]
     who = "pods that name no other account" if meta.name == "default" else "pods that name it"
     return page(meta, f"The identity of {who}; {token}", facts)

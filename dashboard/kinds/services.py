@@ -32,6 +32,7 @@ class ServiceSpec(Struct, frozen=True, gc=False):
     ports: tuple[ServicePort, ...] | None = None
     selector: dict[str, str] | None = None
     session_affinity: str = ""
+    load_balancer_source_ranges: tuple[str, ...] | None = None
     external_traffic_policy: str = ""
     internal_traffic_policy: str = ""
     publish_not_ready_addresses: bool = False
@@ -151,6 +152,7 @@ def found_by(service: Service) -> list[Found]:
     ]
 
 
+_AT_NODES = " and at addresses that somebody leads to its nodes"
 _REACH = {
     "ClusterIP": "inside the cluster",
     "NodePort": "inside the cluster and at a port of every node",
@@ -170,11 +172,15 @@ def detail(service: Service) -> Detail:
         headless = bool(spec.cluster_ips and spec.cluster_ips[0] == "None")
         how = "The addresses of its pods" if headless else "A permanent address"
         sentence = f"{how}, reachable {_REACH.get(spec.type, '')}"
+        sentence += _AT_NODES if spec.external_ips and spec.type == "ClusterIP" else ""
         facts.append(Fact("Cluster IP", ", ".join(spec.cluster_ips or ()) or "<none>"))
         facts.append(Fact("External IP", external_ip(service).replace(",", ", ")))
     host = f"{meta.name}.{meta.namespace}.svc"
     facts.append(Fact("Host name", host, "inside the cluster"))
-    facts += [Fact("Port", f"{port.name} {_port(port)}".strip(), _target(port)) for port in spec.ports or ()]
+    facts += [
+        Fact("Port", f"{port.name} {_port(port)}".strip(), _target(service, port))
+        for port in spec.ports or ()
+    ]
     without = "" if spec.selector or spec.type == "ExternalName" else "its endpoints are kept by someone else"
     facts.append(Fact("Selector", format_labels(spec.selector), without))
     if spec.session_affinity == "ClientIP":
@@ -187,8 +193,10 @@ def detail(service: Service) -> Detail:
     return page(meta, sentence, facts, reason=reason, conditions=conditions(service.status.conditions))
 
 
-def _target(port: ServicePort) -> str:
-    return f"to port {port.target_port} of the pods" if port.target_port else ""
+def _target(service: Service, port: ServicePort) -> str:
+    if service.spec.type == "ExternalName" or not port.target_port:
+        return ""
+    return f"to port {port.target_port} of {'the pods' if service.spec.selector else 'its endpoints'}"
 
 
 SERVICES: Kind[Service] = Kind(

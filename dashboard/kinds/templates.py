@@ -33,7 +33,7 @@ def template_images(spec: PodSpec) -> list[Found]:
 
 
 def template_facts(template: PodTemplate, namespace: str) -> list[Fact]:
-    """What the pods made from the template use, and the last restart asked for through it."""
+    """Under which account its pods act, and the last restart asked for through it."""
     facts = pod_spec_facts(template.spec, namespace)
     annotations = template.metadata.annotations
     if annotations is not None and annotations.restarted_at:

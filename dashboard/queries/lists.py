@@ -18,7 +18,7 @@ from dashboard.kinds.rows import natural
 from dashboard.kinds.selectors import SelectorError, parse
 from dashboard.kinds.usage import Use
 
-from .reader import Namespaces, Reader
+from .reader import NONE_JUDGED, Judged, Namespaces, Reader
 
 PAGE_SIZE = 100
 # Worst first: what needs a person stands before what changes by itself, and what is finished comes last.
@@ -157,7 +157,7 @@ def listing(
     query: ListQuery,
     namespaces: Namespaces,
     *,
-    judged: frozenset[str] = frozenset(),
+    judged: Judged = NONE_JUDGED,
     page_size: int | None = PAGE_SIZE,
     measure: Measure = lambda _: None,
 ) -> Listing:

@@ -16,33 +16,43 @@ from dashboard.cache.cluster import ClusterCache
 from dashboard.cache.store import Delta
 from dashboard.insight import Finding, findings
 from dashboard.insight.relations import Relations
-from dashboard.insight.usedby import SOURCES, Users, used_by
+from dashboard.insight.usedby import SOURCES, Users, made_by, used_by
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Column, Row
 from dashboard.kinds.rows import shorten
 
 from .access import Visible
+from .seen import Seen
 
 Namespaces = frozenset[str] | None  # None: every namespace
 
 
 # A Service or an Ingress says nothing of itself: how it is, only the objects behind it tell.
 _BEHIND = frozenset(
-    {"services", "pods", "endpointslices", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs"}
-)
-JUDGED_BY = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses", "ingressclasses"}}
+    {
+        "services", "pods", "endpointslices", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs",
+        "cronjobs",
+    }
+)  # fmt: skip
+_NEEDED = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses", "ingressclasses"}}
+# What else they are judged by, for who may list that too: only such a person learns which Secrets there are not.
+_BESIDES = {"services": frozenset({"namespaces"}), "ingresses": frozenset({"namespaces", "secrets"})}
+JUDGED_BY = {plural: _NEEDED[plural] | _BESIDES[plural] for plural in _NEEDED}
+Judged = Mapping[str, frozenset[str]]  # kinds that are judged, each by which kinds
+NONE_JUDGED: Judged = {}
 JUDGE_SECONDS = 1.0
 SLICE = 200  # objects read for their relations at a time: some 10 ms
 
 
-def judgeable(seen: Mapping[str, Visible]) -> frozenset[str]:
-    """The kinds whose objects may be shown with the state that others give them: those others may be listed wherever
-    the kind itself may."""
-    return frozenset(
-        plural
+def judgeable(seen: Mapping[str, Visible]) -> Judged:
+    """The kinds whose objects may be shown with the state that others give them, and which others: those that may be
+    listed wherever the kind itself may."""
+    by = {
+        plural: frozenset(each for each in judges if _covers(seen.get(each), seen[plural]))
         for plural, judges in JUDGED_BY.items()
-        if plural in seen and all(_covers(seen.get(each), seen[plural]) for each in judges)
-    )
+        if plural in seen
+    }
+    return {plural: judges for plural, judges in by.items() if _NEEDED[plural] <= judges}
 
 
 def _covers(one: Visible | None, other: Visible) -> bool:
@@ -54,14 +64,14 @@ def _covers(one: Visible | None, other: Visible) -> bool:
 class Reader:
     """One cluster's cache as queries want it. It also fulfils the protocol through which ``insight`` reads.
 
-    ``judged``: the kinds whose rows have the state that the objects behind them give (see ``judgeable``); others have
+    ``judged``: the kinds whose rows have the state that objects of other kinds give (see ``judgeable``); others have
     only what they say of themselves.
     """
 
     def __init__(self, cache: ClusterCache) -> None:
         self.cache = cache
         self._rows: dict[str, dict[str, tuple[Any, tuple[Column, ...], Row]]] = {}
-        self._judged: tuple[float, dict[tuple[str, str, str], Finding]] = (0.0, {})
+        self._judged: dict[frozenset[str], tuple[float, dict[tuple[str, str, str], Finding]]] = {}
         self._users: Users | None = None
         self._unread: list[tuple[str, str, str]] = []  # plural, namespace, name
 
@@ -98,6 +108,12 @@ class Reader:
         self._read_some(len(self._unread))
         return used_by(self, users, plural, obj)
 
+    def made_by(self, obj: Any) -> Relations:
+        """What an object of any kind owns, of all that is cached, whoever may see it."""
+        users = self._follow()
+        self._read_some(len(self._unread))
+        return made_by(users, obj.metadata.uid)
+
     def _follow(self) -> Users:
         if self._users is None:
             self._users = Users()
@@ -131,24 +147,24 @@ class Reader:
         rows[uid] = (obj, kind.columns, row)
         return row
 
-    def judged_row(self, plural: str, obj: Any, judged: frozenset[str]) -> Row:
+    def judged_row(self, plural: str, obj: Any, judged: Judged) -> Row:
         """The object's row, of a ``judged`` kind with the state that the objects behind it give it."""
         row = self.row(plural, obj)
-        return self._judge(plural, row) if plural in judged else row
+        return self._judge(plural, row, judged[plural]) if plural in judged else row
 
-    def rows(
-        self, plural: str, namespaces: Namespaces = None, judged: frozenset[str] = frozenset()
-    ) -> list[Row]:
+    def rows(self, plural: str, namespaces: Namespaces = None, judged: Judged = NONE_JUDGED) -> list[Row]:
         """The rows of a kind in the given namespaces, in no order."""
         objects = self.cache.store(plural).values(namespaces)
         rows = self._rows.setdefault(plural, {})
         if len(rows) > 2 * len(self.cache.store(plural)) + 100:
             self._forget_gone(plural)
         found = [self.row(plural, obj) for obj in objects]
-        return [self._judge(plural, each) for each in found] if plural in judged else found
+        if plural not in judged:
+            return found
+        return [self._judge(plural, each, judged[plural]) for each in found]
 
-    def _judge(self, plural: str, row: Row) -> Row:
-        finding = self._findings(plural).get((plural, row.namespace, row.name))
+    def _judge(self, plural: str, row: Row, by: frozenset[str]) -> Row:
+        finding = self._findings(by).get((plural, row.namespace, row.name))
         if finding is None:
             return row
         # The row names the object already.
@@ -156,20 +172,21 @@ class Reader:
         state = row.state if finding.severity == "note" else finding.severity
         return msgspec.structs.replace(row, state=state, reason=shorten(said, 160))
 
-    def _findings(self, plural: str) -> dict[tuple[str, str, str], Finding]:
-        """What is wrong, by object; nothing while the kinds behind it have not all been listed, or refused."""
-        for needed in JUDGED_BY[plural]:
+    def _findings(self, by: frozenset[str]) -> dict[tuple[str, str, str], Finding]:
+        """What is wrong by objects of these kinds alone, by object; nothing while not all have been listed, or
+        refused."""
+        for needed in by:
             if self.cache.status(needed).state != "live" and self.cache.denied(needed) is None:
                 return {}
-        made, kept = self._judged
+        made, kept = self._judged.get(by, (0.0, {}))
         if time.monotonic() - made > JUDGE_SECONDS:
-            found = findings(self, datetime.now(UTC))
+            found = findings(Seen(self, dict.fromkeys(by, Visible())), datetime.now(UTC))
             kept = {(each.plural, each.namespace, each.name): each for each in reversed(found)}
-            self._judged = (time.monotonic(), kept)
+            self._judged[by] = (time.monotonic(), kept)
         return kept
 
     def states(
-        self, plural: str, namespaces: Namespaces = None, judged: frozenset[str] = frozenset()
+        self, plural: str, namespaces: Namespaces = None, judged: Judged = NONE_JUDGED
     ) -> Counter[str]:
         """How many rows of a kind are in each state."""
         return Counter(row.state for row in self.rows(plural, namespaces, judged))

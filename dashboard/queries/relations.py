@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.insight.protocols import Objects
-from dashboard.insight.relations import USERS, Relations, named, uses
+from dashboard.insight.relations import USERS, Relations, named, selector_of, uses
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref, Row
 from dashboard.kinds.catalogue import kind_named
-from dashboard.kinds.selectors import from_labels
 
 from .access import Visible
 from .reader import Reader
@@ -81,7 +80,7 @@ def pods_of(reader: Reader, plural: str, obj: Any) -> Sequence[Any]:
     if plural == "nodes":
         return [pod for pod in reader.all("pods") if pod.spec.node_name == obj.metadata.name]
     if plural == "services":
-        selector = from_labels(obj.spec.selector)
+        selector = selector_of("services", obj)
         return [
             pod
             for pod in reader.all("pods", obj.metadata.namespace)
@@ -108,12 +107,11 @@ class Related:
 def related(reader: Reader, visible: Mapping[str, Visible], plural: str, obj: Any) -> Related:
     """What the object's own fields name is told to whoever reads the object; all else only where the user may list it.
 
-    Of a kind without a module here only the owners are known.
+    Of a kind without a module here only the owners are known, and what it owns.
     """
-    own = named(plural, obj)
+    own, sees = named(plural, obj), Sight(visible)
     if plural not in KINDS:
-        return Related(own, {}, ())
-    sees = Sight(visible)
+        return Related(own, {ref: ways for ref, ways in reader.made_by(obj).items() if sees.ref(ref)}, ())
     return Related(
         {ref: ways for ref, ways in uses(reader, plural, obj).items() if ref in own or sees.ref(ref)},
         {ref: ways for ref, ways in reader.used_by(plural, obj).items() if sees.ref(ref)},

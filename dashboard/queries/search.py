@@ -19,7 +19,7 @@ from dashboard.kinds.rows import natural
 
 from .access import Visible
 from .lists import RANK, having
-from .reader import Namespaces, Reader
+from .reader import NONE_JUDGED, Judged, Namespaces, Reader
 
 LIMIT = 50
 FUZZY = 10  # names that are only like what was typed are shown when fewer than so many have it
@@ -121,7 +121,7 @@ def search(
     query: SearchQuery,
     where: Mapping[str, Namespaces],
     *,
-    judged: frozenset[str] = frozenset(),
+    judged: Judged = NONE_JUDGED,
     limit: int = LIMIT,
 ) -> Answer:
     """What has every word of the query, best first, out of the namespaces that ``where`` names for each kind.

@@ -149,3 +149,24 @@ def test_a_change_that_was_refused_is_not_called_unanswered(
     expect(note).to_contain_text("Not you")
     expect(note).to_contain_text("Nothing was written")
     assert objects.replicas("web") == 1
+
+
+def test_every_quick_filter_and_the_name_of_a_kind_beside_its_mark_are_whole(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.pod("one")
+    page.goto(f"/c/{SLUG}/pods/?namespace={namespace}")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    # In one go, as a frame of the live view puts the true ones back.
+    cut = page.evaluate(
+        """() => {
+            const words = ["All 108", "Need a person 39", "Worth a look 10", "Changing 1", "Fine 59", "Finished 8"];
+            const chips = document.querySelector(".chips");
+            chips.innerHTML = words.map(word => `<a class="chip" href="#">${word}</a>`).join("");
+            const count = document.querySelector("#nav-persistentvolumeclaims");
+            count.innerHTML = `<span class="mark warn"><svg class="i"></svg>1</span><span class="n">13</span>`;
+            const name = count.closest("a").querySelector(".k");
+            return [chips, name].filter(one => one.scrollWidth > one.clientWidth).map(one => one.className);
+        }"""
+    )
+    assert cut == []

@@ -146,8 +146,9 @@ def _wrong_type(ref: Ref, secret: Any, evidence: tuple[Evidence, ...]) -> Findin
 
 def _no_class(survey: Survey, ingress: Ingress, ref: Ref) -> Finding | None:
     """It names an IngressClass that does not exist, so nobody serves it."""
-    name = ingress.spec.ingress_class_name
-    if name is None or not survey.lacks("ingressclasses", "", name):
+    name = ingress.class_name
+    # A controller may serve the older annotation without any IngressClass.
+    if not name or ingress.by_annotation or not survey.lacks("ingressclasses", "", name):
         return None
     has = ", ".join(sorted(one.metadata.name for one in survey.all("ingressclasses")))
     text = parts(*subject(ref), " is served by nobody: there is no IngressClass ", code(name), ".")
@@ -159,18 +160,19 @@ def _no_class(survey: Survey, ingress: Ingress, ref: Ref) -> Finding | None:
 
 def _classes_with_addresses(survey: Survey) -> frozenset[str]:
     return frozenset(
-        one.spec.ingress_class_name or ""
-        for one in survey.objects.all("ingresses")
-        if one.status.load_balancer.addresses
+        one.class_name for one in survey.objects.all("ingresses") if one.status.load_balancer.addresses
     )
+
+
+_CLASS_BY = ("spec.ingressClassName", "annotation kubernetes.io/ingress.class")
 
 
 def _no_address(survey: Survey, ingress: Ingress, ref: Ref, served: frozenset[str]) -> Finding | None:
     """No controller has given it an address. Some never do: then it only explains why the list shows none."""
-    created, name = ingress.metadata.creation_timestamp, ingress.spec.ingress_class_name
+    created, name = ingress.metadata.creation_timestamp, ingress.class_name
     if ingress.status.load_balancer.addresses or not survey.older(created, SERVING):
         return None
-    others = (name or "") in served
+    others = name in served
     of = f"of class {name}" if name else "without a class"
     why = (
         f"other Ingresses {of} got one, this one did not"
@@ -181,7 +183,7 @@ def _no_address(survey: Survey, ingress: Ingress, ref: Ref, served: frozenset[st
     step = Step("Look at its events and at the log of the ingress controller.", ref, "events")
     severity: Severity = "warn" if others else "note"
     evidence = (
-        *stands("spec.ingressClassName", name or "not set"),
+        *stands(_CLASS_BY[ingress.by_annotation], name or "not set"),
         *stands("status.loadBalancer.ingress", "empty"),
     )
     return Finding("ingress-no-address", severity, 33, ref, text, step, evidence, created)
@@ -196,7 +198,7 @@ def _clashes(survey: Survey) -> Iterator[Finding]:
         for rule in ingress.spec.rules or ():
             for path in (rule.http.paths or ()) if rule.http else ():
                 key = (
-                    ingress.spec.ingress_class_name or "",
+                    ingress.class_name,
                     rule.host,
                     path.path or "/",
                     path.path_type or "",

@@ -21,7 +21,7 @@ from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
-from dashboard.queries.reader import judgeable
+from dashboard.queries.reader import NONE_JUDGED, Judged, judgeable
 
 from .common import list_url, listed, rights_key, visibility
 
@@ -70,7 +70,7 @@ class ChromeScreen(Screen):
         super().__init__(runtime)
         self.chosen = frozenset(params.getlist("namespace")) - {""} or None
         self.visible: dict[str, Visible] = {}
-        self.judged: frozenset[str] = frozenset()
+        self.judged: Judged = NONE_JUDGED
         self._grouped: tuple[tuple[TableKind, ...], list[dict[str, Any]]] = ((), [])
         self._undo: list[Callable[[], None]] = []
 

@@ -34,12 +34,12 @@ def told(deltas: Sequence[Delta[Object]]) -> list[tuple[str, str, str]]:
     return [(delta.type, delta.namespace, delta.name) for delta in deltas]
 
 
-def test_objects_are_found_by_name_uid_and_namespace(store: Store[Object]) -> None:
+def test_objects_are_found_by_name_and_namespace(store: Store[Object]) -> None:
     one, two = obj("a", 1), obj("a", 2, namespace="other", uid="u2")
     store.replace([one, two], "2")
     assert store.get("default", "a") is one
     assert store.get("default", "b") is None
-    assert store.by_uid("u2") is two
+    assert store.get("other", "a") is two
     assert len(store) == store.count(None) == 2
     assert store.values(frozenset({"other", "none"})) == [two]
     assert store.count(frozenset({"other"})) == 1
@@ -56,7 +56,7 @@ def test_replace_tells_only_what_differs(store: Store[Object]) -> None:
         ("DELETED", "default", "gone"),
     ]
     assert store.get("default", "kept") is kept
-    assert store.by_uid("uid-gone") is None
+    assert store.get("default", "gone") is None
 
 
 def test_replace_of_one_namespace_leaves_the_others(store: Store[Object]) -> None:
@@ -190,4 +190,3 @@ def test_any_order_and_repetition_of_events_ends_in_the_servers_state(
     store: Store[Object] = Store(THING)
     store.apply_all(data.draw(st.permutations(repeated)))
     assert {thing.metadata.name: thing for thing in store.values()} == truth
-    assert all(store.by_uid(thing.metadata.uid) == thing for thing in truth.values())

@@ -96,6 +96,21 @@ def test_ingress_is_judged_only_by_what_may_be_read() -> None:
     assert rules(World(("ingresses", ingress("gone", tls=tls, ingressClassName="gone")))) == []
 
 
+def test_ingress_may_name_its_class_by_the_older_annotation() -> None:
+    served = [("services", service()), ("pods", pod())]
+    older = ingress("web", address=False)
+    older["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "edge"}
+    # A controller may read it without an IngressClass, so that none is missing.
+    alone = World(("ingresses", older), *served).reading("ingressclasses")
+    (only,) = findings(alone, NOW)
+    assert only.rule == "ingress-no-address"
+    assert "of class edge" in "".join(text for text, _ in only.text)
+    # It is of the same class as one that names it in its spec.
+    other = ingress("web", name="b", host="b.example", ingressClassName="edge")
+    (only,) = findings(World(("ingresses", older), ("ingresses", other), *served), NOW)
+    assert (only.name, only.severity) == ("shop", "warn")
+
+
 def test_ingress_has_a_while_to_get_its_certificate() -> None:
     made = ingress("web", tls=[{"hosts": ["shop.example"], "secretName": "soon"}])
     made["metadata"]["creationTimestamp"] = ago(seconds=40)

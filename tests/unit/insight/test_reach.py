@@ -118,6 +118,30 @@ def test_a_load_balancer_with_and_without_an_address() -> None:
     assert there.address == "http://[2001:db8::1]:8080"
 
 
+def test_a_load_balancer_without_an_address_leads_nowhere_yet_and_its_limits_are_said() -> None:
+    world = World()
+    limited = service(world, type="LoadBalancer", loadBalancerSourceRanges=["10.0.0.0/8"])
+    assert "through a load balancer, once that has an address" in said(world, limited)
+    assert "let in only 10.0.0.0/8" in said(world, limited)
+
+
+def test_without_a_selector_there_are_no_pods_of_its_own() -> None:
+    world = World()
+    endpoints(world, ("192.0.2.7", True))
+    text = said(world, service(world, selector=None))
+    assert "pods come and go" not in text and "somebody else keeps" in text
+    headless = said(world, service(world, selector=None, clusterIPs=["None"]))
+    assert "straight to addresses that somebody else keeps" in headless
+
+
+def test_any_name_of_a_wildcard_host_is_no_address_to_copy_as_it_is() -> None:
+    world = World()
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    rules = [{"host": "*.example.com", "http": {"paths": [{"path": "/", "backend": backend}]}}]
+    world.add("ingresses", {"metadata": meta("any"), "spec": {"rules": rules}})
+    assert ways(world, service(world))["From outside"].address == "http://<any name>.example.com/"
+
+
 def test_a_node_port_at_a_nodes_address_for_outside_if_it_has_one() -> None:
     world = World()
     addresses = [

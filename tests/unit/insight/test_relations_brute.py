@@ -15,6 +15,7 @@ from tests.brute import Raw, edges, identity
 from .world import World
 
 NAMES = st.sampled_from(["a", "b", "c"])
+CLAIMS = st.sampled_from(["a-b-0", "b-a-12", "a-a-x", "a-0"])  # some are those of a StatefulSet
 SPACES = st.sampled_from(["one", "two"])
 LABELS = st.dictionaries(st.sampled_from(["app", "tier"]), st.sampled_from(["x", "y"]), max_size=2)
 named = st.fixed_dictionaries({"name": NAMES})
@@ -97,9 +98,15 @@ targets = st.sampled_from([(api, kind) for api, kinds in APIS.items() for kind i
     lambda of: st.fixed_dictionaries({"apiVersion": st.just(of[0]), "kind": st.just(of[1]), "name": NAMES})
 )
 templates = st.builds(lambda spec: {"template": {"spec": spec}}, pod_specs)
+claim_templates = st.builds(lambda meta: {"metadata": meta, "spec": {}}, named)
 SPECS: dict[str, st.SearchStrategy[Raw]] = {
     "Pod": pod_specs,
     **dict.fromkeys(WORKLOADS, templates),
+    "StatefulSet": st.builds(
+        lambda spec, more: {**spec, **more},
+        templates,
+        optional(serviceName=NAMES, volumeClaimTemplates=some(claim_templates)),
+    ),
     "CronJob": st.builds(lambda spec: {"jobTemplate": {"spec": spec}}, templates),
     "Service": optional(selector=LABELS, type=st.sampled_from(["ClusterIP", "ExternalName"])),
     "PodDisruptionBudget": optional(selector=selectors),
@@ -149,12 +156,16 @@ owners = st.builds(
 @st.composite
 def manifests(draw: st.DrawFn) -> Raw:
     kind = draw(st.sampled_from(MADE))
-    meta: Raw = {"name": draw(NAMES), "labels": draw(LABELS)}
+    names = NAMES | CLAIMS if kind == "PersistentVolumeClaim" else NAMES
+    meta: Raw = {"name": draw(names), "labels": draw(LABELS)}
     if KINDS[PLURALS[kind]].gvr.namespaced:
         meta["namespace"] = draw(SPACES)
         meta["ownerReferences"] = draw(some(owners, 1))
     if kind == "EndpointSlice":
         meta["labels"] = {**meta["labels"], "kubernetes.io/service-name": draw(NAMES)}
+    if kind == "Ingress" and draw(st.booleans()):
+        meta["annotations"] = {"kubernetes.io/ingress.class": draw(NAMES)}
+        return {"kind": kind, "metadata": meta, "spec": {}}
     body = {"spec": draw(SPECS[kind])} if kind in SPECS else draw(TOPS[kind]) if kind in TOPS else {}
     return {"kind": kind, "metadata": meta, **body}
 

@@ -154,6 +154,43 @@ def test_a_statefulsets_pod_gets_its_claim_again_and_its_end_is_told() -> None:
     assert "Scaling down deletes the claims, deleting the StatefulSet keeps" in gone.answers[3].words
 
 
+def test_a_statefulsets_pod_on_a_local_volume_comes_back_only_there() -> None:
+    world = claimed({"local": {"path": "/mnt"}} | on("kubernetes.io/hostname", "worker-a1"))
+    world.add("persistentvolumeclaims", {"metadata": meta("data-db-0"), "spec": {"volumeName": "pv-1"}})
+    reborn = stateful(world).answers[1]
+    assert reborn.fate == "bound"
+    assert (
+        reborn.words
+        == "The pod of the same number gets the same claim. The new pod can run only on worker-a1."
+    )
+
+
+def test_a_volume_for_many_nodes_need_not_be_attached_anew() -> None:
+    many = only_volume(claimed({"nfs": {"server": "n"}, "accessModes": ["ReadWriteMany"]}), CLAIM)
+    assert many.answers[2].words == "Pods on other nodes go on using it."
+    one = only_volume(claimed({"nfs": {"server": "n"}, "accessModes": ["ReadWriteOnce"]}), CLAIM)
+    assert "attaches it on another node" in one.answers[2].words
+
+
+def test_only_of_an_empty_dir_it_is_said_that_it_begins_empty() -> None:
+    assert "an empty one" in only_volume(World(), {"emptyDir": {}}).answers[1].words
+    secrets = only_volume(World(), {"csi": {"driver": "secrets-store.csi.k8s.io"}})
+    assert "empty" not in secrets.answers[1].words
+    assert "emptyDir" not in only_volume(World(), {"somethingNew": {}}).what
+
+
+def test_whether_the_data_of_a_workloads_own_claims_outlives_them_depends_on_their_class() -> None:
+    source = {"ephemeral": {"volumeClaimTemplate": {}}}
+    assert fates(only_volume(World(), source, plural="deployments")) == "kept lost lost bound"
+
+
+def test_a_debugging_container_sees_the_volume_too() -> None:
+    world = World()
+    debug = {"name": "debug", "volumeMounts": [{"name": "v", "mountPath": "/seen"}]}
+    found = survival(world, "pods", pod(world, {"name": "v", "emptyDir": {}}, ephemeralContainers=[debug]))
+    assert found is not None and found.keepings[1].mounts == ("/v", "/seen")
+
+
 def test_a_workload_without_lasting_volumes_says_that_it_keeps_nothing() -> None:
     world = World()
     found = survival(world, "deployments", pod(world, {"name": "tmp", "emptyDir": {}}, plural="deployments"))

@@ -207,6 +207,33 @@ def test_short_words() -> None:
     assert shorten("one, two, three", 10) == "one, two…"
 
 
+def test_a_budget_of_pods_without_a_controller_lets_none_be_moved() -> None:
+    status = {"currentHealthy": 2, "expectedPods": 0}
+    budget = {"spec": {"selector": {}, "maxUnavailable": 1}, "status": status}
+    kind = KINDS["poddisruptionbudgets"]
+    made = decoded("poddisruptionbudgets", thing("policy/v1", "PodDisruptionBudget", "all", **budget))
+    row = kind.row(made)
+    assert (row.state, row.reason) == ("warn", "its pods have no controller, so none may be moved")
+    (selector,) = (one for one in kind.detail(made).facts if one.label == "Selector")
+    assert (selector.value, selector.note) == ("<none>", "every pod of the namespace")
+
+
+def test_facts_leave_to_the_relations_what_those_tell() -> None:
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    ingress = thing("networking.k8s.io/v1", "Ingress", "web", spec={"defaultBackend": backend})
+    told = KINDS["ingresses"].detail(decoded("ingresses", ingress)).facts
+    assert [one.label for one in told if "web" in one.value] == []
+    containers = [{"name": "c", "envFrom": [{"configMapRef": {"name": "settings"}}]}]
+    spec = {
+        "serviceAccountName": "robot",
+        "containers": containers,
+        "imagePullSecrets": [{"name": "registry"}],
+    }
+    of_pod = KINDS["pods"].detail(decoded("pods", thing("v1", "Pod", "web", spec=spec))).facts
+    assert {one.value for one in of_pod} >= {"robot"}
+    assert not {"settings", "registry"} & {one.value for one in of_pod}
+
+
 def test_what_a_pod_spec_uses_and_how() -> None:
     key = {"name": "login", "key": "password"}
     spec = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from dashboard.kinds.selectors import (
-    EVERYTHING,
     NOTHING,
     LabelSelector,
     LabelSelectorRequirement,
+    Selector,
     SelectorError,
     format_label_selector,
     format_labels,
@@ -85,7 +85,7 @@ def expression(key: str, operator: str, *values: str) -> LabelSelectorRequiremen
 
 def test_label_selectors_match_like_kubernetes() -> None:
     assert from_label_selector(None) == NOTHING
-    assert from_label_selector(LabelSelector()) == EVERYTHING
+    assert from_label_selector(LabelSelector()) == Selector()
     selector = from_label_selector(
         LabelSelector(match_labels={"app": "web"}, match_expressions=(expression("tier", "In", "a", "b"),))
     )

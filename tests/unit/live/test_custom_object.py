@@ -16,7 +16,7 @@ from dashboard.live.screens.detail.cards.relations import RelationsCard
 from dashboard.live.screens.detail.tabs import TABS
 from dashboard.queries.relations import related
 
-from .seen import everything, runtime
+from .seen import everything, nothing, runtime
 
 GADGETS = TableKind.of(Resource(GVR("example.com", "v1", "gadgets"), "Gadget", "gadget", ()))
 
@@ -41,7 +41,7 @@ def owned() -> Any:
 
 def test_what_rests_on_the_registry_is_left_out() -> None:
     fitting = {card for card in CARDS if card.fits(GADGETS)}
-    assert not fitting & {ProblemsCard, RelationsCard}
+    assert ProblemsCard not in fitting
     assert {tab for tab, found in TABS.items() if found.fits(GADGETS)} == {"overview", "events", "yaml"}
 
 
@@ -55,8 +55,26 @@ def test_its_owners_are_told_without_a_way_to_the_map() -> None:
     assert "Open the map" not in html
 
 
-def test_its_relations_are_its_owners() -> None:
-    found = related(runtime().reader, everything(), GADGETS.plural, owned())
+def test_its_relations_are_its_owners_and_what_it_owns() -> None:
+    world = runtime()
+    owner = {"apiVersion": "example.com/v1", "kind": "Gadget", "name": "g", "uid": "u"}
+    world.cache.put("configmaps", {"metadata": {"name": "made", "ownerReferences": [owner]}})
+    world.cache.put("pods", {"metadata": {"name": "other", "ownerReferences": [owner | {"uid": "another"}]}})
+    found = related(world.reader, everything(), GADGETS.plural, owned())
     assert [(ref.kind, ref.name) for ref in found.uses] == [("Deployment", "web")]
-    assert not found.used_by
+    assert [(ref.kind, ref.name) for ref in found.used_by] == [("ConfigMap", "made")]
+    less = related(world.reader, everything(configmaps=nothing("configmaps")), GADGETS.plural, owned())
+    assert less.used_by == {}
+
+
+def test_its_page_tells_what_it_owns_and_nothing_of_fields_that_are_unknown() -> None:
+    found = runtime()
+    owner = {"apiVersion": "example.com/v1", "kind": "Gadget", "name": "g", "uid": "u"}
+    found.cache.put("configmaps", {"metadata": {"name": "made", "ownerReferences": [owner]}})
+    screen: Any = SimpleNamespace(
+        runtime=found, kind=GADGETS, namespace="shop", name="g", visible=everything()
+    )
+    html = RelationsCard(screen).show(owned(), None).regions["relations"].html  # type: ignore[arg-type]
+    assert "/c/tests/configmaps/shop/made/" in html and "was made by it" in html
+    assert 'id="re-uses"' not in html
     assert GADGETS.plural not in KINDS

@@ -23,14 +23,20 @@ NOTHING_BEHIND = {
 }  # fmt: skip
 
 
+NO_CERTIFICATE = {
+    "metadata": {"name": "web"}, "spec": {"tls": [{"hosts": ["shop.example"], "secretName": "gone"}]},
+    "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}},
+}  # fmt: skip
+
+
 def world() -> Any:
     found = runtime()
     found.cache.put("services", NOTHING_BEHIND)
     return found
 
 
-def in_list(found: Any, visible: Mapping[str, Visible]) -> str:
-    screen = ListScreen(found, QueryDict(""), "services")
+def in_list(found: Any, visible: Mapping[str, Visible], plural: str = "services") -> str:
+    screen = ListScreen(found, QueryDict(""), plural)
     screen.seen = dict(visible)
     (row,) = screen.listing().rows
     return row.state
@@ -61,3 +67,11 @@ def test_a_service_is_judged_for_who_may_list_what_is_behind_it(place: Any) -> N
     found = world()
     assert place(found, everything()) in ("bad", "warn")
     assert place(found, everything(pods=nothing("pods"))) == "ok"
+
+
+def test_that_there_is_no_secret_of_a_name_is_told_only_to_who_may_list_secrets() -> None:
+    found = runtime()
+    found.cache.put("ingresses", NO_CERTIFICATE)
+    assert in_list(found, everything(), "ingresses") == "warn"
+    assert in_list(found, everything(secrets=nothing("secrets")), "ingresses") == "ok"
+    assert in_list(found, everything(), "ingresses") == "warn"

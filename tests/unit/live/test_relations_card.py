@@ -58,6 +58,23 @@ def test_what_is_named_and_not_there_stands_out_unless_it_is_optional() -> None:
     assert "Missing" not in unseen and ">gone<" in unseen
 
 
+def test_a_class_that_need_not_be_there_is_not_missing() -> None:
+    found = runtime()
+    claim = {"metadata": {"name": "data"}, "spec": {"storageClassName": "by-hand"}}
+    found.cache.put("persistentvolumeclaims", claim)
+    assert "Missing" in card(found, "persistentvolumeclaims", "data")
+    claim["spec"]["volumeName"] = "pv"
+    found.cache.put("persistentvolumes", {"metadata": {"name": "pv"}, "spec": {}})
+    found.cache.put("persistentvolumeclaims", claim)
+    assert "Not there, which is allowed" in card(found, "persistentvolumeclaims", "data")
+    older = {"name": "old", "annotations": {"kubernetes.io/ingress.class": "edge"}}
+    found.cache.put(
+        "ingresses", {"metadata": older}, {"metadata": {"name": "new"}, "spec": {"ingressClassName": "edge"}}
+    )
+    assert "Not there, which is allowed" in card(found, "ingresses", "old")
+    assert "Missing" in card(found, "ingresses", "new")
+
+
 def test_many_users_are_folded_and_at_most_two_hundred_are_sent() -> None:
     found = runtime()
     found.cache.put("nodes", {"metadata": {"name": "n1"}})

@@ -227,13 +227,15 @@ def test_who_may_list_less_finds_and_counts_less() -> None:
 
 def test_what_others_say_of_an_object_is_for_who_may_list_those_others() -> None:
     everything = {plural: Visible() for plural in KINDS}
-    assert judgeable(everything) == frozenset(JUDGED_BY)
+    assert judgeable(everything) == JUDGED_BY
     without_pods = everything | {"pods": Visible(frozenset(), Forbidden("no"))}
-    assert judgeable(without_pods) == frozenset()
+    assert judgeable(without_pods) == {}
     some_pods = everything | {"pods": Visible(frozenset({"shop"}))}
-    assert judgeable(some_pods) == frozenset()
+    assert judgeable(some_pods) == {}
     shop_alone = everything | {plural: Visible(frozenset({"shop"})) for plural in ("services", "pods")}
-    assert judgeable(shop_alone) == frozenset({"services"})
+    assert judgeable(shop_alone).keys() == {"services"}
+    without_secrets = everything | {"secrets": Visible(frozenset(), Forbidden("no"))}
+    assert judgeable(without_secrets) == JUDGED_BY | {"ingresses": JUDGED_BY["ingresses"] - {"secrets"}}
 
 
 def test_chosen_namespaces_narrow_what_lives_in_namespaces_only() -> None:

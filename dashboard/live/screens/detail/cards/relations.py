@@ -34,10 +34,6 @@ class RelationsCard(Card):
     plurals = SOURCES
 
     @classmethod
-    def fits(cls, kind: Kind[Any]) -> bool:
-        return kind.plural in KINDS  # of another only the owners are known, and told above
-
-    @classmethod
     def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
         # Owners may be of any kind: until everything has been listed it says that more may come.
         return USERS.get(kind.plural, frozenset()) & SOURCES
@@ -50,13 +46,12 @@ class RelationsCard(Card):
         found = related(screen.runtime.reader, screen.visible, screen.kind.plural, obj)
         self._judged = judgeable(screen.visible)
         room = Room(ROWS)
+        # What the fields of another kind name is unknown here.
+        uses = found.uses if screen.kind.plural in KINDS else None
         sides = [
-            {"id": "uses", "title": "Uses", "groups": self._groups(obj, found.uses, room, mine=True)},
-            {
-                "id": "used-by",
-                "title": "Used by",
-                "groups": self._groups(obj, found.used_by, room, mine=False),
-            },
+            {"id": side, "title": title, "groups": self._groups(obj, relations, room, mine=side == "uses")}
+            for side, title, relations in (("uses", "Uses", uses), ("used-by", "Used by", found.used_by))
+            if relations is not None
         ]
         region = {
             "sides": sides,
@@ -113,7 +108,7 @@ class RelationsCard(Card):
         head, tail = name_parts(ref.plural, ref.name)
         linked = found["there"] or (ref.plural in KINDS and not found["missing"])
         missing = found["missing"] and mine and "owner" not in ways
-        optional = missing and ref.kind in CONFIGURATION and not self._needed(obj, ref)
+        optional = missing and not self._needed(obj, ref)
         return {
             "head": head,
             "tail": tail,
@@ -125,8 +120,16 @@ class RelationsCard(Card):
         }
 
     def _needed(self, obj: Any, ref: Ref) -> bool:
+        """Whether something is wrong when the other is not there."""
         plural = self.screen.kind.plural
-        return plural == "ingresses" or needed(plural, obj, ref)
+        match ref.kind:
+            case "ConfigMap" | "Secret":
+                return plural == "ingresses" or needed(plural, obj, ref)
+            case "StorageClass":  # volumes that a person made are found by the name alone
+                return plural == "persistentvolumeclaims" and not obj.spec.volume_name
+            case "IngressClass":  # a controller may read the older annotation without any
+                return not obj.by_annotation
+        return True
 
     def _ways(self, obj: Any, ref: Ref, ways: tuple[str, ...], *, mine: bool) -> Iterator[Way]:
         """Each way with what it means and, of a ConfigMap or Secret, what a change of it would do there."""
@@ -138,7 +141,7 @@ class RelationsCard(Card):
             if user is not None:
                 effects = arrivals(here.plural if mine else ref.plural, user, used, ways)
         for way in ways:
-            if way == "volume" and "subPath" in effects and "volume" not in effects:
+            if way in ("volume", "projected") and "subPath" in effects and way not in effects:
                 continue  # only single files of it are mounted
             effect = WORDS[effects[way]] if way in effects else ""
             yield way, words(here.kind if mine else ref.kind, way, of_user=not mine), effect

@@ -54,10 +54,10 @@ class RoutesCard(Card):
         if route.service is None:
             return "bad", f"There is no Service {route.service_name}: requests end here", ""
         url = object_url(self.screen.runtime, "services", self.screen.namespace, route.service_name)
+        if route.service.spec.type == "ExternalName" and (route.port or not route.service.spec.ports):
+            return "ok", f"leads on to {route.service.spec.external_name}", url
         if route.port is None:
             return "bad", f"Service {route.service_name} has no port {route.port_words}", url
-        if route.service.spec.type == "ExternalName":
-            return "ok", f"leads on to {route.service.spec.external_name}", url
         sight = Sight(self.screen.visible)
         if not all(sight.all(kind, self.screen.namespace) for kind in ("pods", "endpointslices")):
             return "ok", "", url
