@@ -32,7 +32,7 @@ RULES: tuple[Rule, ...] = (
     nodes.unready,
     nodes.under_pressure,
     nodes.cordoned,
-    nodes.behind,
+    nodes.versions,
     namespaces.stuck,
     storage.claims,
     storage.volumes,
@@ -59,7 +59,7 @@ READ = frozenset(
 ACCESS = frozenset({"rolebindings", "clusterrolebindings", "roles", "clusterroles", "serviceaccounts"})
 # The rules about objects that have no namespace look at nothing else.
 _ALONE: dict[str, tuple[Rule, ...]] = {
-    "nodes": (nodes.unready, nodes.under_pressure, nodes.cordoned, nodes.behind),
+    "nodes": (nodes.unready, nodes.under_pressure, nodes.cordoned, nodes.versions),
     "namespaces": (namespaces.stuck,),
     "persistentvolumes": (storage.volumes,),
     "clusterrolebindings": (access.bindings,),

@@ -60,6 +60,7 @@ class Reader:
 
     def __init__(self, cache: ClusterCache) -> None:
         self.cache = cache
+        self.version = ""  # the API server's, once it was asked
         self._rows: dict[str, dict[str, tuple[Any, tuple[Column, ...], Row]]] = {}
         self._judged: tuple[float, dict[tuple[str, str, str], Finding]] = (0.0, {})
         self._users: Users | None = None

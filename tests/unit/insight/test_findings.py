@@ -272,3 +272,20 @@ def test_notes_come_last_and_are_no_problems() -> None:
     world = World(("cronjobs", cron), ("nodes", node(unschedulable=True)))
     assert [one.severity for one in findings(world, NOW)] == ["warn", "note"]
     assert [one.lead.rule for one in problems(findings(world, NOW))] == ["node-cordoned"]
+
+
+def test_kubelets_are_measured_by_the_api_server_where_its_version_is_known() -> None:
+    def of(version: str) -> dict[str, Any]:
+        made = node(version)
+        made["status"]["nodeInfo"] = {"kubeletVersion": version}
+        return made
+
+    versions = ("v1.32.9", "v1.33.0", "v1.36.9", "v1.37.0-rc.1", "k3s", "")
+    world = World(*(("nodes", of(version)) for version in versions))
+
+    def told() -> dict[str, str]:
+        return {one.name: one.rule for one in findings(world, NOW)}
+
+    assert told() == {"v1.32.9": "node-version-skew", "v1.33.0": "node-version-skew"}
+    world.of_version("v1.36.3+k3s1")
+    assert told() == {"v1.32.9": "node-version-skew", "v1.37.0-rc.1": "node-version-ahead"}
