@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .meta import LocalObjectReference, SharedDict, Struct, Word, decode_custom
+from .selectors import LabelSelector
 
 
 class KeySelector(Struct, frozen=True, gc=False):
@@ -69,6 +70,7 @@ class ContainerPort(Struct, frozen=True, gc=False):
     name: Word = ""
     protocol: Word = "TCP"
     host_port: int = 0
+    host_ip: Word = msgspec.field(name="hostIP", default="")
 
 
 class Resources(Struct, frozen=True, gc=False):
@@ -272,19 +274,37 @@ class TopologySpread(Struct, frozen=True, gc=False):
 
     topology_key: Word = ""
     max_skew: int = 1
+    min_domains: int = 1
     when_unsatisfiable: Word = ""
+    label_selector: LabelSelector | None = None
+    match_label_keys: tuple[Word, ...] | None = None
+    node_affinity_policy: Word = "Honor"
+    node_taints_policy: Word = "Ignore"
 
 
 class AffinityTerm(Struct, frozen=True, gc=False):
-    """A pod (anti-)affinity term: over which topology."""
+    """A pod (anti-)affinity term: which pods, of which namespaces, over which topology. The API server has put
+    ``matchLabelKeys`` into the selector.
+    """
 
     topology_key: Word = ""
+    label_selector: LabelSelector | None = None
+    namespaces: tuple[Word, ...] | None = None
+    namespace_selector: LabelSelector | None = None
 
 
 class WeightedAffinityTerm(Struct, frozen=True, gc=False):
     """A preferred pod (anti-)affinity term."""
 
     pod_affinity_term: AffinityTerm | None = None
+
+
+class PodAffinity(Struct, frozen=True, gc=False):
+    """Brings pods together."""
+
+    required: tuple[AffinityTerm, ...] | None = msgspec.field(
+        name="requiredDuringSchedulingIgnoredDuringExecution", default=None
+    )
 
 
 class PodAntiAffinity(Struct, frozen=True, gc=False):
@@ -328,22 +348,26 @@ class NodeAffinity(Struct, frozen=True, gc=False):
 
 
 class Affinity(Struct, frozen=True, gc=False):
-    """What ties the pod to nodes and keeps it apart from other pods."""
+    """What ties the pod to nodes and to other pods, and keeps it apart from others."""
 
     node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
     pod_anti_affinity: PodAntiAffinity | None = None
 
 
 Containers = tuple[Container, ...] | None
 Volumes = tuple[Volume, ...] | None
 Tolerations = tuple[Toleration, ...] | None
+Spreads = tuple[TopologySpread, ...] | None
 
 if TYPE_CHECKING:
     SharedContainers = Containers
     SharedVolumes = Volumes
     SharedTolerations = Tolerations
+    SharedAffinity = Affinity | None
+    SharedSpreads = Spreads
 else:  # PodSpec decodes these itself, see __post_init__
-    SharedContainers = SharedVolumes = SharedTolerations = msgspec.Raw
+    SharedContainers = SharedVolumes = SharedTolerations = SharedAffinity = SharedSpreads = msgspec.Raw
 
 # The volume of the service account's token has a random name in every pod; without it, pods of a workload are alike.
 _TOKEN_VOLUME = re.compile(rb'"kube-api-access-[a-z0-9]{5}"')
@@ -377,6 +401,8 @@ _SHARED = {
     "ephemeral_containers": _Sharing(Containers),
     "volumes": _Sharing(Volumes),
     "tolerations": _Sharing(Tolerations),
+    "affinity": _Sharing(Affinity | None),
+    "topology_spread_constraints": _Sharing(Spreads),
 }
 
 
@@ -393,8 +419,8 @@ class PodSpec(Struct, frozen=True, gc=False):
     image_pull_secrets: tuple[LocalObjectReference, ...] | None = None
     readiness_gates: tuple[ReadinessGate, ...] | None = None
     scheduling_gates: tuple[Named, ...] | None = None
-    topology_spread_constraints: tuple[TopologySpread, ...] | None = None
-    affinity: Affinity | None = None
+    topology_spread_constraints: SharedSpreads = None
+    affinity: SharedAffinity = None
     tolerations: SharedTolerations = None
     overhead: SharedDict | None = None
     restart_policy: Word = "Always"
