@@ -65,15 +65,12 @@ class Neighbours:
 
     def reasons(self, node: Node, *, rough: bool) -> Iterator[str]:
         """Why they keep the pod away from a node; ``rough``: without what differs from node to node."""
-        for word, because in (
+        found = (
             (NO_PORT, self._port(node)),
-            (NOT_WITH, self._alone(node)),
-            (NOT_APART, self._first(node, self._unwanted, "{} is in the same {}")),
-            (KEPT_AWAY, self._first(node, self._unwilling, "{} keeps it out of its {}")),
+            next((one for one in self._affinity(node) if one[1]), (NOT_WITH, "")),
             (NOT_SPREAD, self._crowded(node)),
-        ):
-            if because:
-                yield word if rough else f"{word}: {because}"
+        )
+        yield from (word if rough else f"{word}: {because}" for word, because in found if because)
 
     # ---- Host ports
 
@@ -85,6 +82,12 @@ class Neighbours:
         return ""
 
     # ---- Affinity
+
+    def _affinity(self, node: Node) -> Iterator[tuple[str, str]]:
+        """In the scheduler's order: it tells only the first."""
+        yield NOT_WITH, self._alone(node)
+        yield NOT_APART, self._first(node, self._unwanted, "{} is in the same {}")
+        yield KEPT_AWAY, self._first(node, self._unwilling, "{} keeps it out of its {}")
 
     @cached_property
     def _unwanted(self) -> dict[Place, Pod]:

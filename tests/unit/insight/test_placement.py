@@ -137,11 +137,13 @@ def test_anti_affinity_holds_in_the_whole_topology_and_both_ways() -> None:
     apart = {"podAntiAffinity": required(selects(app="db"))}
     shy = pod("shy", node="n2")
     shy["spec"]["affinity"] = {"podAntiAffinity": required(selects(app="web"))}
+    mutual = pod("db-1", node="n0", labels={"app": "db"})
+    mutual["spec"]["affinity"] = {"podAntiAffinity": required(selects(app="web"))}
     elsewhere = pod("db-9", node="n3", labels={"app": "db"})
     elsewhere["metadata"]["namespace"] = "other"
     world = World(
         ("pods", small(affinity=apart)), *in_zones("a", "a", "b", "c"), ("nodes", labelled("n4", {})),
-        ("pods", pod("db-1", node="n0", labels={"app": "db"})), ("pods", shy), ("pods", elsewhere),
+        ("pods", mutual), ("pods", shy), ("pods", elsewhere),
     )  # fmt: skip
     unwanted = "didn't match pod anti-affinity rules: pod db-1 is in the same zone"
     assert reasons(world) == {
