@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .meta import LocalObjectReference, SharedDict, Struct, Word, decode_custom
+from .meta import Annotations, LocalObjectReference, SharedDict, Struct, Word, decode_custom
 from .selectors import LabelSelector
 
 
@@ -437,17 +437,16 @@ class PodSpec(Struct, frozen=True, gc=False):
                 msgspec.structs.force_setattr(self, name, decode(raw))
 
 
-class TemplateAnnotations(Struct, frozen=True, gc=False):
-    """What restarts leave behind."""
-
-    restarted_at: Word = msgspec.field(name="kubectl.kubernetes.io/restartedAt", default="")
-
-
 class TemplateMeta(Struct, frozen=True, gc=False):
     """Metadata of a pod template."""
 
     labels: SharedDict | None = None
-    annotations: TemplateAnnotations | None = None
+    annotations: Annotations | None = None
+
+    @property
+    def restarted_at(self) -> str:
+        """When a restart was asked for last, or ""."""
+        return str((self.annotations or {}).get("kubectl.kubernetes.io/restartedAt", ""))
 
 
 class PodTemplate(Struct, frozen=True, gc=False):
