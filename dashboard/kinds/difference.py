@@ -92,7 +92,7 @@ def _members(value: Any) -> dict[str, Any] | None:
         return {str(key): member for key, member in value.items()}
     if not isinstance(value, tuple):
         return None
-    if all(isinstance(member, str | int) for member in value):
+    if all(isinstance(member, str | int) and not isinstance(member, Size) for member in value):
         return {str(member): member for member in value}
     named = {_name(member, place): member for place, member in enumerate(value)}
     return named if len(named) == len(value) else {str(place): member for place, member in enumerate(value)}

@@ -1,7 +1,7 @@
 """PodSpec and PodTemplateSpec, as pods and everything with a pod template carry them.
 
-Literal values of environment variables are not kept: people put passwords there. Parts that all pods of a workload
-have alike are kept once for all of them, however long their lists of variables are.
+Of literal values of environment variables, and of commands, only the size is kept: people put passwords there. Parts that
+all pods of a workload have alike are kept once for all of them, however long their lists of variables are.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 
 from .meta import Annotations, LocalObjectReference, SharedDict, Struct, Word, decode_custom
 from .selectors import LabelSelector
+from .sizes import TextSize
 
 
 class KeySelector(Struct, frozen=True, gc=False):
@@ -32,9 +33,10 @@ class EnvVarSource(Struct, frozen=True, gc=False):
 
 
 class EnvVar(Struct, frozen=True, gc=False):
-    """An environment variable, without a literal value."""
+    """An environment variable; of a literal value the size."""
 
     name: Word = ""
+    value: TextSize | None = None
     value_from: EnvVarSource | None = None
 
 
@@ -119,6 +121,8 @@ class Container(Struct, frozen=True, gc=False):
     name: Word
     image: Word = ""
     restart_policy: Word = ""
+    command: tuple[TextSize, ...] | None = None
+    args: tuple[TextSize, ...] | None = None
     ports: tuple[ContainerPort, ...] | None = None
     env: tuple[EnvVar, ...] | None = None
     env_from: tuple[EnvFromSource, ...] | None = None

@@ -140,11 +140,17 @@ def test_another_value_of_the_same_size_is_a_change() -> None:
     assert field_changes(old, decoded("configmaps", data={"A": "on "})) == []
 
 
-def test_literal_values_of_variables_are_never_in_it() -> None:
+def test_of_literal_values_of_variables_and_of_commands_it_is_the_size() -> None:
     def with_value(value: str) -> Any:
-        return decoded("deployments", spec=template(container("a:1", env=[{"name": "P", "value": value}])))
+        env, args = [{"name": "P", "value": value}], ["serve", f"--password={value}"]
+        return decoded("deployments", spec=template(container("a:1", env=env, args=args)))
 
-    assert field_changes(with_value("canary-one"), with_value("canary-two")) == []
+    at = "spec.template.spec.containers[main]"
+    assert field_changes(with_value("canary-one"), with_value("canary-two")) == [
+        (f"{at}.args[1]", "21 bytes", "21 bytes, but another one"),
+        (f"{at}.env[P].value", "10 bytes", "10 bytes, but another one"),
+    ]
+    assert "canary" not in repr(with_value("canary-one"))
 
 
 def test_a_long_value_is_cut_and_says_so() -> None:
