@@ -180,6 +180,57 @@ def test_failed_pods_of_a_job_are_a_warning_while_it_tries_again_and_past_when_i
     assert findings(World(tried, ("jobs", job("one", "Complete", hours=1))), NOW) == []
 
 
+def test_failures_that_a_job_ignores_are_no_problem() -> None:
+    tried = ("pods", pod("try-1", owner=("Job", "one"), phase="Failed", ready=False, state=ended(1)))
+
+    def severity(failed: int) -> str:
+        trying = {
+            "metadata": meta("one"),
+            "spec": {"podFailurePolicy": {"rules": []}},
+            "status": {"failed": failed},
+        }
+        (found,) = findings(World(tried, ("jobs", trying)), NOW)
+        assert ("podFailurePolicy ignores that" in text_of(found.text)) == (not failed)
+        return found.severity
+
+    assert (severity(0), severity(1)) == ("note", "warn")
+
+
+def test_rollout_that_pods_hold_up_beyond_its_deadline_needs_a_person() -> None:
+    def severity(*conditions: dict[str, str]) -> str:
+        stuck = deployment(available=2, conditions=list(conditions))
+        (found,) = findings(
+            World(("pods", _unready_pod()), ("deployments", stuck), ("replicasets", replicaset())), NOW
+        )
+        assert any("ProgressDeadlineExceeded" in one.says for one in found.evidence) == bool(conditions)
+        return found.severity
+
+    late = condition("Progressing", "False", "ProgressDeadlineExceeded")
+    assert (severity(), severity(late)) == ("warn", "bad")
+
+
+def _unready_pod() -> dict[str, Any]:
+    return pod(ready=False, conditions=[condition("PodScheduled", "True"), condition("Ready", "False")])
+
+
+def test_page_of_a_pod_tells_of_each_container_that_has_a_fault_of_its_own() -> None:
+    broken = pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(1), restarts=4)
+    statuses = broken["status"]["containerStatuses"]
+    for name, state in (
+        ("proxy", waiting("ImagePullBackOff", "not found")),
+        ("twin", waiting("ImagePullBackOff", "not found")),
+        ("calm", {"running": {}}),
+    ):
+        broken["spec"]["containers"].append({"name": name, "image": "shop/proxy:1"})
+        statuses.append({"name": name, "ready": name == "calm", "restartCount": 0, "state": state})
+    world = World(("pods", broken), ("deployments", deployment()), ("replicasets", replicaset()))
+    assert texts(findings_for(world, "pods", "shop", "web-1", NOW)) == [
+        "Pod web-1 in shop keeps crashing: container app exits with code 1, an error of the program itself.",
+        "Pod web-1 in shop cannot pull its image shop/proxy:1: the registry has no such image or tag.",
+    ]
+    assert len(findings(world, NOW)) == 1, "elsewhere one problem is told once"
+
+
 def test_page_of_a_cronjob_tells_of_its_jobs() -> None:
     failed = job("nightly-1", "Failed", ("CronJob", "nightly"), hours=2)
     cron = {"metadata": meta("nightly"), "spec": {"schedule": "0 3 * * *"}, "status": {}}
