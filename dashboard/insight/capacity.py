@@ -125,12 +125,7 @@ def asked_on_nodes(pods: Sequence[Pod]) -> dict[str, Amounts]:
 
 def takes(node: Node, spec: PodSpec) -> bool:
     """Whether the node's labels and taints allow the pod."""
-    labels = node.metadata.labels
-    if any(labels.get(key) != value for key, value in (spec.node_selector or {}).items()):
-        return False
-    if not _affinity_allows(node, spec):
-        return False
-    return not any(standing_taints(node, spec))
+    return affinity_allows(node, spec) and not any(standing_taints(node, spec))
 
 
 def standing_taints(node: Node, spec: PodSpec) -> Iterator[Taint]:
@@ -144,7 +139,11 @@ def standing_taints(node: Node, spec: PodSpec) -> Iterator[Taint]:
             yield taint
 
 
-def _affinity_allows(node: Node, spec: PodSpec) -> bool:
+def affinity_allows(node: Node, spec: PodSpec) -> bool:
+    """Whether the node's labels are those that the node selector and the node affinity ask for."""
+    labels = node.metadata.labels
+    if any(labels.get(key) != value for key, value in (spec.node_selector or {}).items()):
+        return False
     required = spec.affinity.node_affinity.required if spec.affinity and spec.affinity.node_affinity else None
     return required is None or matches_terms(node, required)
 

@@ -23,6 +23,7 @@ from .rules import (
     storage,
     workloads,
 )
+from .rules.pods import pod_troubles
 from .survey import Known, Survey
 
 Rule = Callable[[Survey, Known], Iterator[Finding]]
@@ -32,7 +33,7 @@ RULES: tuple[Rule, ...] = (
     nodes.unready,
     nodes.under_pressure,
     nodes.cordoned,
-    nodes.behind,
+    nodes.versions,
     namespaces.stuck,
     storage.claims,
     storage.volumes,
@@ -59,7 +60,7 @@ READ = frozenset(
 ACCESS = frozenset({"rolebindings", "clusterrolebindings", "roles", "clusterroles", "serviceaccounts"})
 # The rules about objects that have no namespace look at nothing else.
 _ALONE: dict[str, tuple[Rule, ...]] = {
-    "nodes": (nodes.unready, nodes.under_pressure, nodes.cordoned, nodes.behind),
+    "nodes": (nodes.unready, nodes.under_pressure, nodes.cordoned, nodes.versions),
     "namespaces": (namespaces.stuck,),
     "persistentvolumes": (storage.volumes,),
     "clusterrolebindings": (access.bindings,),
@@ -84,8 +85,8 @@ def findings_for(objects: Objects, plural: str, namespace: str, name: str, now: 
     """What is wrong with one object, in the same order, with what follows from it (the Services before it) and what
     has its next step there, and with more evidence: for a pod without a node, each node's reasons.
 
-    A pod's own problem is told about the pod, that of a ReplicaSet's pods about the ReplicaSet; a CronJob's Jobs are
-    told with it.
+    A pod's own problems, of each of its containers, are told about the pod, that of a ReplicaSet's pods about the
+    ReplicaSet; a CronJob's Jobs are told with it.
     """
     survey = Survey(objects, now, namespace or None)
     return [_closer(survey, one) for one in _of(survey, plural, namespace, name)]
@@ -143,13 +144,14 @@ def order(one: Finding) -> tuple[int, bool, int, str, str, str]:
 
 def _of_pod(survey: Survey, namespace: str, name: str) -> list[Finding]:
     pod = survey.objects.get("pods", namespace, name)
-    if pod is None or (trouble := survey.trouble(pod)) is None:
+    if pod is None or not (troubles := pod_troubles(survey, pod)):
         return []
     causes: Known = {}
-    if trouble.because is not None:
+    if any(trouble.because is not None for trouble in troubles):
         every = _run(survey, (nodes.unready, storage.claims))
         causes = {one.ref: one for one in every}
-    return [workloads.told(causes, Ref("Pod", namespace, name, "pods"), [(pod, trouble)])]
+    ref = Ref("Pod", namespace, name, "pods")
+    return sorted((workloads.told(causes, ref, [(pod, trouble)]) for trouble in troubles), key=order)
 
 
 def _closer(survey: Survey, found: Finding) -> Finding:

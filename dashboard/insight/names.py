@@ -52,7 +52,7 @@ StorageRule = Literal[
 
 ClusterRule = Literal[
     "node-silent", "node-not-ready", "node-memory-pressure", "node-disk-pressure", "node-pid-pressure",
-    "node-network-unavailable", "node-cordoned", "node-version-skew", "namespace-stuck",
+    "node-network-unavailable", "node-cordoned", "node-version-skew", "node-version-ahead", "namespace-stuck",
     "binding-no-role", "binding-no-account",
 ]  # fmt: skip
 

@@ -1,7 +1,8 @@
-"""Why no node takes a pod: each node's own reasons, reckoned from labels, taints, volumes and what is asked for on it.
+"""Why no node takes a pod: each node's own reasons, reckoned from labels, taints, volumes, what is asked for on it, and
+from the pods that have a node.
 
-The scheduler tells how many nodes refuse for which reason, not which; this tells the rest. What is not reckoned
-(other pods' affinity, spread, host ports) is left to the scheduler's own message.
+The scheduler tells how many nodes refuse for which reason, not which; this tells the rest. Of a node against which
+nothing is known here, it says what the scheduler's own message has besides.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from dashboard.kinds.base import Ref
+from dashboard.kinds.meta import find_condition
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import NodeSelector, PodSpec
+from dashboard.kinds.podwords import causes
 from dashboard.kinds.rows import listed
 
 from .capacity import Amounts, amounts, asked_on_nodes, matches_terms, pod_amounts, standing_taints
 from .finding import Evidence
+from .neighbours import KEPT_AWAY, NO_PORT, NOT_APART, NOT_SPREAD, NOT_WITH, Neighbours
 from .survey import Survey
 
 LINES = 12  # nodes told one by one; more are told together where their reasons are alike
@@ -37,16 +41,31 @@ _TAINTS = {
 }
 
 
+# How the scheduler's message begins with what is reckoned here.
+_RECKONED = (
+    "node(s) had untolerated taint", "node(s) were unschedulable", "node(s) didn't match Pod's node affinity/selector",
+    "node(s) had volume node affinity conflict", "node(s) didn't match PersistentVolume's node affinity",
+    "Insufficient ", "Too many pods",
+    *(f"node(s) {words}" for words in (NO_PORT, NOT_WITH, NOT_APART, KEPT_AWAY, NOT_SPREAD)),
+)  # fmt: skip
+
+
 def node_by_node(survey: Survey, pod: Pod) -> tuple[Evidence, ...]:
     """Why each node does not take the pod; nodes with the same reasons together when there are many."""
     nodes: Sequence[Node] = survey.all("nodes")
-    asked = asked_on_nodes(survey.objects.all("pods"))  # of every namespace: they all share the nodes
-    reach = list(_reach(survey, pod))
-    many = len(nodes) > LINES
+    # Of every namespace: they all share the nodes.
+    asked = asked_on_nodes(survey.objects.all("pods"))
+    reach, neighbours = list(_reach(survey, pod)), Neighbours(survey, pod, nodes)
+    all_known, many = survey.reads("pods"), len(nodes) > LINES
     why: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name, node in sorted({node.metadata.name: node for node in nodes}.items()):
-        reasons = tuple(_reasons(node, pod.spec, asked.get(name, {}), reach, rough=many))
-        why[reasons].append(name)
+        room = _room(node, pod.spec, asked.get(name, {}) if all_known else None, rough=many)
+        reasons = (
+            *_kept_away(node, pod.spec, reach),
+            *room,
+            *neighbours.reasons(node, rough=many),
+        )
+        why[reasons or (_unknown(pod),)].append(name)
     if not many:
         alone = [(name, reasons) for reasons, names in why.items() for name in names]
         return tuple(_line([name], reasons) for name, reasons in sorted(alone))
@@ -57,12 +76,21 @@ def node_by_node(survey: Survey, pod: Pod) -> tuple[Evidence, ...]:
 def _line(names: list[str], reasons: tuple[str, ...]) -> Evidence:
     ref = Ref("Node", "", names[0], "nodes") if len(names) == 1 else None
     where = f"Node {names[0]}" if ref else f"{len(names)} nodes ({listed(names)})"
-    return Evidence(where, "; ".join(reasons) or "nothing here stands against it: see the scheduler", ref)
+    return Evidence(where, "; ".join(reasons), ref)
 
 
-def _reasons(
-    node: Node, spec: PodSpec, taken: Amounts, reach: list[tuple[str, NodeSelector]], *, rough: bool
-) -> Iterator[str]:
+def _unknown(pod: Pod) -> str:
+    """What the scheduler says that nothing here could tell, of a node against which nothing else stands."""
+    scheduled = find_condition(pod.status.conditions or (), "PodScheduled")
+    said = [
+        cause for cause in causes(scheduled.message if scheduled else "") if not cause.startswith(_RECKONED)
+    ]
+    if not said:
+        return "nothing that can be seen here stands against it"
+    return f"nothing that can be seen here; the scheduler says: {'; '.join(said)}"
+
+
+def _kept_away(node: Node, spec: PodSpec, reach: list[tuple[str, NodeSelector]]) -> Iterator[str]:
     for taint in standing_taints(node, spec):
         value = f"={taint.value}" if taint.value else ""
         own = _TAINTS.get(taint.key)
@@ -71,7 +99,6 @@ def _reasons(
     for volume, terms in reach:
         if not matches_terms(node, terms):
             yield f"cannot reach volume {volume}"
-    yield from _room(node, spec, taken, rough=rough)
 
 
 def _labels(node: Node, spec: PodSpec) -> Iterator[str]:
@@ -93,10 +120,11 @@ def _reach(survey: Survey, pod: Pod) -> Iterator[tuple[str, NodeSelector]]:
             yield volume.metadata.name, volume.spec.node_affinity.required
 
 
-def _room(node: Node, spec: PodSpec, taken: Amounts, *, rough: bool) -> Iterator[str]:
+def _room(node: Node, spec: PodSpec, taken: Amounts | None, *, rough: bool) -> Iterator[str]:
+    """What the node has too little of; ``taken`` is None where not all of its pods may be seen."""
     can_give = amounts(node.status.allocatable)
     for name, amount in {**pod_amounts(spec), "pods": Decimal(1)}.items():
-        free = can_give.get(name, Decimal(0)) - taken.get(name, Decimal(0))
+        free = can_give.get(name, Decimal(0)) - (taken or {}).get(name, Decimal(0))
         if amount <= 0 or free >= amount:
             continue
         if name == "pods":
@@ -106,8 +134,9 @@ def _room(node: Node, spec: PodSpec, taken: Amounts, *, rough: bool) -> Iterator
         elif rough:
             yield f"has too little {_called(name)} free"
         else:
-            left, of = _shown(name, max(free, Decimal(0))), _shown(name, can_give[name])
-            yield f"has {left} of {of} {_called(name)} free, it asks for {_shown(name, amount)}"
+            of, asks = f"{_shown(name, can_give[name])} {_called(name)}", _shown(name, amount)
+            left = f"{_shown(name, max(free, Decimal(0)))} of {of} free" if taken is not None else of
+            yield f"has {left}, it asks for {asks}"
 
 
 def _called(name: str) -> str:

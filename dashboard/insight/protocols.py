@@ -27,6 +27,15 @@ class Knows(Protocol):
         """Whether every object of a kind in a namespace is here; None where the account may not list them."""
 
 
+@runtime_checkable
+class Versioned(Protocol):
+    """Objects of a cluster whose API server has told its version."""
+
+    @property
+    def version(self) -> str:
+        """Such as ``v1.36.3``; "" where it was not asked yet."""
+
+
 def unlisted(objects: Objects, plurals: Iterable[str], namespace: str) -> tuple[str, ...]:
     """The kinds that may not be listed in a namespace, in order: about those, nothing can be said there."""
     if not isinstance(objects, Knows):

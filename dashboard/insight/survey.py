@@ -22,7 +22,7 @@ from dashboard.kinds.services import Service
 from dashboard.kinds.uses import pod_spec_uses
 
 from .finding import Finding, Trouble
-from .protocols import Objects
+from .protocols import Objects, Versioned
 from .rules.containers import RECENT
 from .rules.pods import healthy, pod_trouble
 
@@ -62,6 +62,11 @@ class Survey:
     def older(self, moment: datetime | None, than: timedelta) -> bool:
         """Whether something has lasted; what has no time has."""
         return moment is None or self.now - moment > than
+
+    @property
+    def version(self) -> str:
+        """The API server's, "" where it is not known."""
+        return self.objects.version if isinstance(self.objects, Versioned) else ""
 
     # ---- pods
 

@@ -2,50 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from .base import GVR, Cell, Detail, Fact, KeyFact, Kind, Row
 from .facts import page
 from .meta import Object
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, deleted_state, make_row, natural, plural
-
-
-class Size(int):
-    """The size of a value in bytes, in place of the value. Two are equal when the values were, as far as Python's own
-    hash tells, which is another one in each process."""
-
-    mark = 0
-
-    @classmethod
-    def of(cls, size: int, value: str) -> Self:
-        """The size of a value, which is not kept."""
-        made = cls(size)
-        made.mark = hash(value)
-        return made
-
-    def __eq__(self, other: object) -> bool:
-        return int(self) == other and self.mark == getattr(other, "mark", self.mark)
-
-    def __hash__(self) -> int:
-        return int(self)
-
-
-class TextSize(Size):
-    """The size of a text in bytes, in place of the text."""
-
-    @classmethod
-    def from_json(cls, text: str) -> TextSize:
-        """Measures the text, which is not kept."""
-        return cls.of(len(text) if text.isascii() else len(text.encode()), text)
-
-
-class Base64Size(Size):
-    """The size in bytes of what a base64 text stands for, in place of the text."""
-
-    @classmethod
-    def from_json(cls, text: str) -> Base64Size:
-        """Measures the text, which is not kept."""
-        return cls.of(len(text) // 4 * 3 - text.count("=", -2), text)
+from .sizes import Base64Size, TextSize
 
 
 class ConfigMap(Object, frozen=True, gc=False):

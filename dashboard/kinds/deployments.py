@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, ObjectMeta, Struct, find_condition
@@ -33,27 +31,18 @@ from .templates import (
 )
 
 
-class RolloutAnnotations(Struct, frozen=True, gc=False):
-    """The revision, and why it was made."""
-
-    revision: str = msgspec.field(name="deployment.kubernetes.io/revision", default="")
-    change_cause: str = msgspec.field(name="kubernetes.io/change-cause", default="")
-
-
 class RolloutMeta(ObjectMeta, frozen=True, gc=False):
     """metadata of a Deployment or one of its ReplicaSets."""
-
-    annotations: RolloutAnnotations | None = None
 
     @property
     def revision(self) -> str:
         """The rollout's number, or ""."""
-        return self.annotations.revision if self.annotations else ""
+        return self.note("deployment.kubernetes.io/revision") or ""
 
     @property
     def change_cause(self) -> str:
         """Why the revision was made, or ""."""
-        return self.annotations.change_cause if self.annotations else ""
+        return self.note("kubernetes.io/change-cause") or ""
 
 
 class RollingUpdate(Struct, frozen=True, gc=False):

@@ -1,19 +1,20 @@
 """What differs between two versions of an object, field by field, in the API's names.
 
 Only fields that the typed structs keep can differ here, so no value of a Secret, a ConfigMap or a variable is ever in
-it; of a ConfigMap's keys it is the size.
+it; of a ConfigMap's keys, and of long annotations, it is the size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from .configmaps import Size
 from .meta import Object
+from .sizes import Size
 
 # They change with every write, and say nothing that the other fields do not.
 _BESIDES = frozenset(
@@ -21,7 +22,10 @@ _BESIDES = frozenset(
 )
 # When a condition last turned, beside the turn itself; and readings, which are numbers for a chart.
 _BESIDES_ENDS = (".lastTransitionTime", ".lastUpdateTime", ".lastProbeTime")
-_BESIDES_STARTS = ("status.currentMetrics",)
+# The number of a rollout, beside the change that made it one.
+ANNOTATIONS = "metadata.annotations["
+_BESIDES_STARTS = ("status.currentMetrics", f"{ANNOTATIONS}deployment.kubernetes.io/")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d{10,19}$")  # or seconds, or less, since 1970
 _NAMED_BY = (
     "name",
     "type",
@@ -36,50 +40,76 @@ FieldChange = tuple[str, str, str]  # path, before, after; "" where the field is
 
 def field_changes(old: Object, new: Object) -> list[FieldChange]:
     """The fields that differ, in the order of the structs; a list's elements go by name where they have one."""
-    return [change for change in _compare("", old, new) if _tells(change[0])]
+    found: list[FieldChange] = []
+    if old != new:
+        _compare("", old, new, found)
+    return [change for change in found if _tells(change)]
 
 
-def _tells(path: str) -> bool:
-    return not (path in _BESIDES or path.endswith(_BESIDES_ENDS) or path.startswith(_BESIDES_STARTS))
+def _tells(change: FieldChange) -> bool:
+    path = change[0]
+    if path in _BESIDES or path.endswith(_BESIDES_ENDS) or path.startswith(_BESIDES_STARTS):
+        return False
+    # A program tells so that it is still alive. Of a pod template, it restarts the pods.
+    return not (path.startswith(ANNOTATIONS) and _MOMENT.match(change[1]) and _MOMENT.match(change[2]))
 
 
-def _compare(path: str, old: Any, new: Any) -> Iterator[FieldChange]:
-    if old is new or old == new:
-        return
+def _compare(path: str, old: Any, new: Any, found: list[FieldChange]) -> None:
+    """Adds what differs; ``old`` and ``new`` are not equal. What is equal is passed over without a word of it, as that
+    is nearly everything: every change of every object comes through here.
+    """
     if isinstance(old, msgspec.Struct) and type(old) is type(new):
-        for field, name in zip(old.__struct_fields__, old.__struct_encode_fields__, strict=True):
-            yield from _compare(f"{path}.{name}" if path else name, getattr(old, field), getattr(new, field))
+        for field, name in _fields(type(old)):
+            before, after = getattr(old, field), getattr(new, field)
+            if before is not after and before != after:
+                _compare(f"{path}.{name}" if path else name, before, after, found)
         return
-    before, after = _members(old), _members(new)
-    if before is None or after is None:
+    earlier, later = _members(old), _members(new)
+    if earlier is None or later is None:
         words = _words(old), _words(new)
         # Two values of one size, or two long ones that begin alike.
-        yield (path, *words) if words[0] != words[1] else (path, words[0], f"{words[1]}, but another one")
+        found.append(
+            (path, *words) if words[0] != words[1] else (path, words[0], f"{words[1]}, but another one")
+        )
         return
-    for key in [*before, *(key for key in after if key not in before)]:
-        yield from _compare(f"{path}[{key}]", before.get(key), after.get(key))
+    for key in [*earlier, *(key for key in later if key not in earlier)]:
+        before, after = earlier.get(key), later.get(key)
+        if before is not after and before != after:
+            _compare(f"{path}[{key}]", before, after, found)
+
+
+@lru_cache
+def _fields(type_: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
+    """A struct's fields, each with its name in the API."""
+    return tuple(zip(type_.__struct_fields__, type_.__struct_encode_fields__, strict=True))
 
 
 def _members(value: Any) -> dict[str, Any] | None:
     """A map's or list's members by name; None for what is neither. What is not there has none."""
     if value is None:
         return {}
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {str(key): member for key, member in value.items()}
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+    if not isinstance(value, tuple):
         return None
-    if all(isinstance(member, str | int) for member in value):
+    if all(isinstance(member, str | int) and not isinstance(member, Size) for member in value):
         return {str(member): member for member in value}
     named = {_name(member, place): member for place, member in enumerate(value)}
     return named if len(named) == len(value) else {str(place): member for place, member in enumerate(value)}
 
 
 def _name(member: Any, place: int) -> str:
-    for field in _NAMED_BY:
-        name = getattr(member, field, "")
+    for field in _naming(type(member)):
+        name = getattr(member, field)
         if isinstance(name, str) and name:
             return name
     return str(place)
+
+
+@lru_cache
+def _naming(type_: type) -> tuple[str, ...]:
+    """The fields of a type by which its members may be known."""
+    return tuple(field for field in _NAMED_BY if field in getattr(type_, "__struct_fields__", ()))
 
 
 def _words(value: Any) -> str:
@@ -95,14 +125,12 @@ def _words(value: Any) -> str:
         case msgspec.Struct():
             text = ", ".join(
                 f"{name}: {words}"
-                for field, name in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+                for field, name in _fields(type(value))
                 if (words := _words(getattr(value, field)))
             )
-        case Mapping():
+        case dict():
             text = ", ".join(f"{key}: {_words(member)}" for key, member in value.items())
-        case str():
-            text = value
-        case Sequence():
+        case tuple():
             text = ", ".join(map(_words, value))
         case _:
             text = str(value)

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from .base import GVR, Cell, Detail, Fact, Kind, Row
 from .facts import link, page
-from .meta import Object, ObjectMeta, Struct
+from .meta import Object, Struct
 from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, deleted_state, make_row, sort_keys
-
-
-class DefaultAnnotation(Struct, frozen=True, gc=False):
-    """The mark of the default class."""
-
-    default: str = msgspec.field(name="ingressclass.kubernetes.io/is-default-class", default="")
-
-
-class IngressClassMeta(ObjectMeta, frozen=True, gc=False):
-    """metadata of an IngressClass."""
-
-    annotations: DefaultAnnotation | None = None
 
 
 class Parameters(Struct, frozen=True, gc=False):
@@ -42,14 +28,12 @@ class IngressClassSpec(Struct, frozen=True, gc=False):
 class IngressClass(Object, frozen=True, gc=False):
     """networking.k8s.io/v1 IngressClass."""
 
-    metadata: IngressClassMeta
     spec: IngressClassSpec = IngressClassSpec()
 
     @property
     def is_default(self) -> bool:
         """Whether Ingresses that name no class get this one (``HasDefaultAnnotation``)."""
-        marks = self.metadata.annotations
-        return marks is not None and marks.default == "true"
+        return self.metadata.note("ingressclass.kubernetes.io/is-default-class") == "true"
 
 
 COLUMNS = columns(

@@ -8,7 +8,7 @@ from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .duration import human_duration
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
-from .podspec import PodTemplate
+from .podspec import PodTemplate, Present
 from .rows import (
     AGE_HELP,
     NAME_HELP,
@@ -44,6 +44,7 @@ class JobSpec(Struct, frozen=True, gc=False):
     ttl_seconds_after_finished: int | None = None
     completion_mode: str = ""
     suspend: bool = False
+    pod_failure_policy: Present | None = None
     selector: LabelSelector | None = None
     template: PodTemplate = PodTemplate()
 

@@ -1,8 +1,8 @@
 """The parts of ObjectMeta that this program keeps, and the base of every decoded struct.
 
-Fields carry the API's names in snake case. What is not declared is skipped while decoding: managedFields
-always, and annotations unless a kind module names single ones (``last-applied-configuration`` holds whole
-objects, values of Secrets among them).
+Fields carry the API's names in snake case. What is not declared is skipped while decoding: managedFields always, and of
+the annotations those that repeat whole objects or that programs keep writing for each other. Of long ones only the size
+is kept; of Secrets none is read at all.
 """
 
 from __future__ import annotations
@@ -14,15 +14,35 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .sizes import TextSize
+
+# They repeat the object (values of ConfigMaps among it), or tell that a program is still alive.
+_SKIPPED = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration", "control-plane.alpha.kubernetes.io/leader",
+        "endpoints.kubernetes.io/last-change-trigger-time", "node.alpha.kubernetes.io/ttl",
+        "deprecated.daemonset.template.generation",
+    }
+)  # fmt: skip
+_SKIPPED_STARTS = (
+    "autoscaling.alpha.kubernetes.io/",
+    "pv.kubernetes.io/",
+    "cni.projectcalico.org/",
+    "k8s.ovn.org/",
+)
+_WHOLE = frozenset({"kubernetes.io/change-cause"})  # shown on pages, however long
+_LONGEST = 256  # characters of an annotation that is kept as it is
+
 
 @lru_cache(maxsize=4096)
-def _shared_dict(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
+def _shared_dict(items: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     return dict(items)
 
 
 if TYPE_CHECKING:
     Word = str
     SharedDict = dict[str, str]
+    Annotations = dict[str, str | TextSize]
 else:
 
     class _Anything(type):
@@ -41,6 +61,22 @@ else:
         @staticmethod
         def from_json(value: dict[str, str]) -> dict[str, str]:
             return _shared_dict(tuple(value.items()))
+
+    class Annotations(metaclass=_Anything):
+        """Name by text, or by size where the text is long; kept once in memory; never to be changed."""
+
+        @staticmethod
+        def from_json(value: dict[str, str]) -> dict[str, str | TextSize]:
+            kept = [(name, _short(name, text)) for name, text in value.items() if not _skipped(name)]
+            return _shared_dict(tuple(kept))
+
+
+def _skipped(name: str) -> bool:
+    return name in _SKIPPED or name.startswith(_SKIPPED_STARTS)
+
+
+def _short(name: str, text: str) -> str | TextSize:
+    return text if len(text) <= _LONGEST or name in _WHOLE else TextSize.from_json(text)
 
 
 def decode_custom(type_: Any, value: Any) -> Any:
@@ -63,7 +99,7 @@ class OwnerReference(Struct, frozen=True, gc=False):
 
 
 class ObjectMeta(Struct, frozen=True, gc=False):
-    """metadata without annotations and managedFields. Times are aware (UTC)."""
+    """metadata without managedFields and some of the annotations. Times are aware (UTC)."""
 
     name: str = ""
     namespace: Word = ""
@@ -73,6 +109,7 @@ class ObjectMeta(Struct, frozen=True, gc=False):
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
     labels: SharedDict = {}
+    annotations: Annotations = {}
     owner_references: tuple[OwnerReference, ...] = ()
     finalizers: tuple[Word, ...] = ()
 
@@ -80,6 +117,17 @@ class ObjectMeta(Struct, frozen=True, gc=False):
     def controller(self) -> OwnerReference | None:
         """The owner that manages this object (``controller: true``), if any."""
         return next((owner for owner in self.owner_references if owner.controller), None)
+
+    def note(self, name: str) -> str | None:
+        """The text of an annotation that is kept as it is; None where there is none."""
+        text = self.annotations.get(name)
+        return text if isinstance(text, str) else None
+
+
+class BareMeta(ObjectMeta, frozen=True, gc=False):
+    """metadata whose annotations are not read: those of a Secret repeat its values."""
+
+    annotations: Annotations = msgspec.field(name="-", default={})
 
 
 class Object(Struct, frozen=True, gc=False):

@@ -7,7 +7,7 @@ from .facts import conditions, link, page
 from .meta import Object, ObjectCondition, Struct, condition_true
 from .podspec import Resources
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, sort_keys
-from .volumes import MODES_HELP, StorageMeta, access_modes, size_key, storage_class
+from .volumes import MODES_HELP, access_modes, size_key, storage_class
 
 
 class ClaimSpec(Struct, frozen=True, gc=False):
@@ -33,7 +33,6 @@ class ClaimStatus(Struct, frozen=True, gc=False):
 class PersistentVolumeClaim(Object, frozen=True, gc=False):
     """v1 PersistentVolumeClaim."""
 
-    metadata: StorageMeta
     spec: ClaimSpec = ClaimSpec()
     status: ClaimStatus = ClaimStatus()
 

@@ -11,7 +11,7 @@ from .facts import link, page
 from .meta import Object, ObjectReference, Struct
 from .podspec import NodeSelector, Present
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
-from .volumes import MODES_HELP, StorageMeta, access_modes, size_key, storage_class
+from .volumes import MODES_HELP, access_modes, size_key, storage_class
 
 
 class SecretReference(Struct, frozen=True, gc=False):
@@ -77,7 +77,6 @@ class VolumeStatus(Struct, frozen=True, gc=False):
 class PersistentVolume(Object, frozen=True, gc=False):
     """v1 PersistentVolume."""
 
-    metadata: StorageMeta
     spec: VolumeSpec = VolumeSpec()
     status: VolumeStatus = VolumeStatus()
 

@@ -6,7 +6,7 @@ import msgspec
 
 from .base import GVR, Cell, Condition, ContainerFact, Detail, Fact, Found, Kind, Role, Row, State
 from .facts import conditions, link, page, pod_spec_facts
-from .meta import Object, ObjectMeta, Struct
+from .meta import Object
 from .podspec import Container, PodSpec
 from .podstatus import ContainerStatus, PodStatus, readiness_gates, summarize
 from .podwords import judge, judge_container
@@ -25,23 +25,9 @@ from .rows import (
 )
 
 
-class PodAnnotations(Struct, frozen=True, gc=False):
-    """What matters here: a static pod's mark, and which container logs and shells open first."""
-
-    mirror: str = msgspec.field(name="kubernetes.io/config.mirror", default="")
-    default_container: str = msgspec.field(name="kubectl.kubernetes.io/default-container", default="")
-
-
-class PodMeta(ObjectMeta, frozen=True, gc=False):
-    """metadata of a pod."""
-
-    annotations: PodAnnotations | None = None
-
-
 class Pod(Object, frozen=True, gc=False):
     """v1 Pod."""
 
-    metadata: PodMeta
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 

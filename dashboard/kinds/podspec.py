@@ -1,7 +1,7 @@
 """PodSpec and PodTemplateSpec, as pods and everything with a pod template carry them.
 
-Literal values of environment variables are not kept: people put passwords there. Parts that all pods of a workload
-have alike are kept once for all of them, however long their lists of variables are.
+Of literal values of environment variables, and of commands, only the size is kept: people put passwords there. Parts that
+all pods of a workload have alike are kept once for all of them, however long their lists of variables are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .meta import LocalObjectReference, SharedDict, Struct, Word, decode_custom
+from .meta import Annotations, LocalObjectReference, SharedDict, Struct, Word, decode_custom
+from .selectors import LabelSelector
+from .sizes import TextSize
 
 
 class KeySelector(Struct, frozen=True, gc=False):
@@ -31,9 +33,10 @@ class EnvVarSource(Struct, frozen=True, gc=False):
 
 
 class EnvVar(Struct, frozen=True, gc=False):
-    """An environment variable, without a literal value."""
+    """An environment variable; of a literal value the size."""
 
     name: Word = ""
+    value: TextSize | None = None
     value_from: EnvVarSource | None = None
 
 
@@ -69,6 +72,7 @@ class ContainerPort(Struct, frozen=True, gc=False):
     name: Word = ""
     protocol: Word = "TCP"
     host_port: int = 0
+    host_ip: Word = msgspec.field(name="hostIP", default="")
 
 
 class Resources(Struct, frozen=True, gc=False):
@@ -117,6 +121,8 @@ class Container(Struct, frozen=True, gc=False):
     name: Word
     image: Word = ""
     restart_policy: Word = ""
+    command: tuple[TextSize, ...] | None = None
+    args: tuple[TextSize, ...] | None = None
     ports: tuple[ContainerPort, ...] | None = None
     env: tuple[EnvVar, ...] | None = None
     env_from: tuple[EnvFromSource, ...] | None = None
@@ -272,19 +278,37 @@ class TopologySpread(Struct, frozen=True, gc=False):
 
     topology_key: Word = ""
     max_skew: int = 1
+    min_domains: int = 1
     when_unsatisfiable: Word = ""
+    label_selector: LabelSelector | None = None
+    match_label_keys: tuple[Word, ...] | None = None
+    node_affinity_policy: Word = "Honor"
+    node_taints_policy: Word = "Ignore"
 
 
 class AffinityTerm(Struct, frozen=True, gc=False):
-    """A pod (anti-)affinity term: over which topology."""
+    """A pod (anti-)affinity term: which pods, of which namespaces, over which topology. The API server has put
+    ``matchLabelKeys`` into the selector.
+    """
 
     topology_key: Word = ""
+    label_selector: LabelSelector | None = None
+    namespaces: tuple[Word, ...] | None = None
+    namespace_selector: LabelSelector | None = None
 
 
 class WeightedAffinityTerm(Struct, frozen=True, gc=False):
     """A preferred pod (anti-)affinity term."""
 
     pod_affinity_term: AffinityTerm | None = None
+
+
+class PodAffinity(Struct, frozen=True, gc=False):
+    """Brings pods together."""
+
+    required: tuple[AffinityTerm, ...] | None = msgspec.field(
+        name="requiredDuringSchedulingIgnoredDuringExecution", default=None
+    )
 
 
 class PodAntiAffinity(Struct, frozen=True, gc=False):
@@ -328,22 +352,26 @@ class NodeAffinity(Struct, frozen=True, gc=False):
 
 
 class Affinity(Struct, frozen=True, gc=False):
-    """What ties the pod to nodes and keeps it apart from other pods."""
+    """What ties the pod to nodes and to other pods, and keeps it apart from others."""
 
     node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
     pod_anti_affinity: PodAntiAffinity | None = None
 
 
 Containers = tuple[Container, ...] | None
 Volumes = tuple[Volume, ...] | None
 Tolerations = tuple[Toleration, ...] | None
+Spreads = tuple[TopologySpread, ...] | None
 
 if TYPE_CHECKING:
     SharedContainers = Containers
     SharedVolumes = Volumes
     SharedTolerations = Tolerations
+    SharedAffinity = Affinity | None
+    SharedSpreads = Spreads
 else:  # PodSpec decodes these itself, see __post_init__
-    SharedContainers = SharedVolumes = SharedTolerations = msgspec.Raw
+    SharedContainers = SharedVolumes = SharedTolerations = SharedAffinity = SharedSpreads = msgspec.Raw
 
 # The volume of the service account's token has a random name in every pod; without it, pods of a workload are alike.
 _TOKEN_VOLUME = re.compile(rb'"kube-api-access-[a-z0-9]{5}"')
@@ -377,6 +405,8 @@ _SHARED = {
     "ephemeral_containers": _Sharing(Containers),
     "volumes": _Sharing(Volumes),
     "tolerations": _Sharing(Tolerations),
+    "affinity": _Sharing(Affinity | None),
+    "topology_spread_constraints": _Sharing(Spreads),
 }
 
 
@@ -393,8 +423,8 @@ class PodSpec(Struct, frozen=True, gc=False):
     image_pull_secrets: tuple[LocalObjectReference, ...] | None = None
     readiness_gates: tuple[ReadinessGate, ...] | None = None
     scheduling_gates: tuple[Named, ...] | None = None
-    topology_spread_constraints: tuple[TopologySpread, ...] | None = None
-    affinity: Affinity | None = None
+    topology_spread_constraints: SharedSpreads = None
+    affinity: SharedAffinity = None
     tolerations: SharedTolerations = None
     overhead: SharedDict | None = None
     restart_policy: Word = "Always"
@@ -411,17 +441,16 @@ class PodSpec(Struct, frozen=True, gc=False):
                 msgspec.structs.force_setattr(self, name, decode(raw))
 
 
-class TemplateAnnotations(Struct, frozen=True, gc=False):
-    """What restarts leave behind."""
-
-    restarted_at: Word = msgspec.field(name="kubectl.kubernetes.io/restartedAt", default="")
-
-
 class TemplateMeta(Struct, frozen=True, gc=False):
     """Metadata of a pod template."""
 
     labels: SharedDict | None = None
-    annotations: TemplateAnnotations | None = None
+    annotations: Annotations | None = None
+
+    @property
+    def restarted_at(self) -> str:
+        """When a restart was asked for last, or ""."""
+        return str((self.annotations or {}).get("kubectl.kubernetes.io/restartedAt", ""))
 
 
 class PodTemplate(Struct, frozen=True, gc=False):

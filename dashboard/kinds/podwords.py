@@ -53,6 +53,15 @@ def waiting(name: str, image: str, status: ContainerStatus) -> Judgement:
     return "bad", shorten(f"container {name}: {message}") if message else f"container {name} can't start"
 
 
+def causes(message: str) -> list[str]:
+    """Why nodes refuse a pod, out of the scheduler's message, in its own words and without how many nodes they are."""
+    match = _NODES.match(message)
+    if not match:
+        return []
+    said = message[match.end() :].split(". ")[0].rstrip(".").split(", ")
+    return [_COUNT.sub("", cause) for cause in said if cause]
+
+
 def unschedulable(condition: ObjectCondition | None) -> str:
     """The scheduler's message, shortened: ``no node has room: insufficient memory``."""
     message = condition.message if condition else ""
@@ -61,26 +70,28 @@ def unschedulable(condition: ObjectCondition | None) -> str:
         return shorten(message) or "no node found for it yet"
     if match[1] == "0":
         return "the cluster has no nodes"
-    causes = [
-        _COUNT.sub("", cause) for cause in message[match.end() :].split(". ")[0].rstrip(".").split(", ")
-    ]
-    short = [cause.removeprefix("Insufficient ") for cause in causes if cause.startswith("Insufficient ")]
-    others = [_cause(cause) for cause in causes if cause and not cause.startswith("Insufficient ")]
+    every = causes(message)
+    short = [cause.removeprefix("Insufficient ") for cause in every if cause.startswith("Insufficient ")]
+    others = [_cause(cause) for cause in every if not cause.startswith("Insufficient ")]
     if short:
         room = f"no node has room: insufficient {listed(short)}"
         return shorten(f"{room}; elsewhere {listed(others)}" if others else room, 140)
     return shorten(f"no node takes it: {listed(others)}" if others else "no node takes it", 140)
 
 
-# How the scheduler's causes start, and how they read in plain words.
+# How the scheduler's causes start, and how they read in plain words; the first that fits.
 _CAUSES = {
     "node(s) had untolerated taint": "taints it does not tolerate",
     "node(s) didn't match Pod's node affinity/selector": "labels other than it asks for",
+    "node(s) didn't match pod affinity rules": "none of the pods it must be with",
     "node(s) didn't match pod anti-affinity": "pods it must stay apart from",
+    "node(s) didn't match pod topology spread constraints (missing required label)": "no label to spread by",
     "node(s) didn't match pod topology spread": "too many of its kind already",
     "node(s) didn't satisfy existing pods anti-affinity": "pods that stay apart from it",
     "node(s) didn't have free ports": "its host port taken",
     "node(s) had volume node affinity conflict": "its volume out of reach",
+    "node(s) didn't match PersistentVolume's node affinity": "its volume out of reach",
+    "node(s) exceed max volume count": "no room for more volumes",
     "node(s) were unschedulable": "switched off for new pods",
     "pod has unbound immediate PersistentVolumeClaims": "its volume claim is not bound yet",
     "Too many pods": "too many pods",

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from .base import GVR, Cell, Detail, Fact, Kind, Row
 from .facts import page
-from .meta import Object, ObjectMeta, Struct
+from .meta import Object
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, sort_keys
 
-
-class DefaultAnnotations(Struct, frozen=True, gc=False):
-    """The marks of the default class, newer and older."""
-
-    default: str = msgspec.field(name="storageclass.kubernetes.io/is-default-class", default="")
-    beta_default: str = msgspec.field(name="storageclass.beta.kubernetes.io/is-default-class", default="")
-
-
-class StorageClassMeta(ObjectMeta, frozen=True, gc=False):
-    """metadata of a StorageClass."""
-
-    annotations: DefaultAnnotations | None = None
+# The marks of the default class, newer and older.
+_DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 
 
 class StorageClass(Object, frozen=True, gc=False):
     """storage.k8s.io/v1 StorageClass."""
 
-    metadata: StorageClassMeta
     provisioner: str = ""
     reclaim_policy: str = "Delete"
     volume_binding_mode: str = "Immediate"
@@ -35,8 +22,7 @@ class StorageClass(Object, frozen=True, gc=False):
     @property
     def is_default(self) -> bool:
         """Whether claims that name no class get this one (``IsDefaultAnnotation``)."""
-        marks = self.metadata.annotations
-        return marks is not None and "true" in (marks.default, marks.beta_default)
+        return any(self.metadata.note(mark) == "true" for mark in _DEFAULT)
 
 
 COLUMNS = columns(

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from .base import ListMeta
-from .meta import ObjectMeta, decode_custom
+from .meta import BareMeta, decode_custom
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 METADATA = {"includeObject": "Metadata"}  # never the objects themselves
@@ -24,7 +24,7 @@ class ColumnDefinition(msgspec.Struct, frozen=True):
 
 
 class _Partial(msgspec.Struct, frozen=True):
-    metadata: ObjectMeta
+    metadata: BareMeta
 
 
 class TableRow(msgspec.Struct, frozen=True):

@@ -35,9 +35,8 @@ def template_images(spec: PodSpec) -> list[Found]:
 def template_facts(template: PodTemplate, namespace: str) -> list[Fact]:
     """Under which account its pods act, and the last restart asked for through it."""
     facts = pod_spec_facts(template.spec, namespace)
-    annotations = template.metadata.annotations
-    if annotations is not None and annotations.restarted_at:
-        facts.insert(0, Fact("Restart asked for", annotations.restarted_at))
+    if restarted := template.metadata.restarted_at:
+        facts.insert(0, Fact("Restart asked for", restarted))
     return facts
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
-
-from .meta import ObjectMeta, Struct
+from .meta import ObjectMeta
 from .quantity import QuantityError, parse
 
 _MODES = {
@@ -19,21 +17,9 @@ _MODES = {
 MODES_HELP = "RWO: one node writes, RWX: many, ROX: many read, RWOP: a single pod writes."
 
 
-class StorageAnnotations(Struct, frozen=True, gc=False):
-    """The storage class in its older place, which still goes first."""
-
-    storage_class: str | None = msgspec.field(name="volume.beta.kubernetes.io/storage-class", default=None)
-
-
-class StorageMeta(ObjectMeta, frozen=True, gc=False):
-    """metadata of claims and volumes."""
-
-    annotations: StorageAnnotations | None = None
-
-
-def storage_class(meta: StorageMeta, named: str | None) -> str:
+def storage_class(meta: ObjectMeta, named: str | None) -> str:
     """The storage class, or "" (``GetPersistentVolumeClaimClass``)."""
-    older = meta.annotations.storage_class if meta.annotations else None
+    older = meta.note("volume.beta.kubernetes.io/storage-class")  # which still goes first
     return older if older is not None else named or ""
 
 

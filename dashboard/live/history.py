@@ -38,7 +38,8 @@ class History:
             # A watch that nobody looks at ends and empties its store: that is no deletion, and leaves no step.
             watching = self._cache.status(plural).state in ("live", "reconnecting")
             for delta in deltas:
-                if delta.new is not None or watching:
+                # Nor is what is forgotten because its namespace may be read no more.
+                if delta.new is not None or (watching and self._cache.knows(plural, delta.namespace)):
                     values = (0, 0) if delta.new is None else counts(delta.new)
                     self._record((plural, delta.namespace, delta.name), now, values)
             self._forget(now)

@@ -87,7 +87,7 @@ class ClusterRuntime:
 
     async def probe(self) -> None:
         """Ask the API server for its version. Raises ClusterError when it does not answer."""
-        self.version = str((await self.transport.version()).get("gitVersion", ""))
+        self.version = self.reader.version = str((await self.transport.version()).get("gitVersion", ""))
         self.answered_at = datetime.now(UTC)
 
     def subscribe(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from django.db import DatabaseError, DataError
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.kinds.catalogue import kind_named
-from dashboard.kinds.difference import FieldChange, field_changes
+from dashboard.kinds.difference import ANNOTATIONS, FieldChange, field_changes
 from dashboard.models import Happening
 from dashboard.queries.relations import owners
 
@@ -38,6 +39,7 @@ BATCH = 1000
 ROWS = 200_000  # a cluster at most, however much happens in a day
 FIELDS = 24  # of one change
 NAME = 253  # characters of a name
+OFTEN = 5  # changes of one annotation in an hour: what changes oftener is written by a program, for itself
 # EndpointSlices repeat what pods tell.
 LEFT_OUT = frozenset({"endpointslices"})
 RECORDED = frozenset(KINDS) - LEFT_OUT
@@ -54,6 +56,8 @@ class Timeline:
         self._runtime = runtime
         self._waiting: dict[str, Happening] = {}
         self._changed_at: dict[str, datetime] = {}
+        self._annotated: Counter[tuple[str, str]] = Counter()  # by uid and path, within this hour
+        self._annotated_hour = 0
         self._subscribers: list[Callable[[], None]] = []
         self._undo: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -118,12 +122,22 @@ class Timeline:
             self._put(Type.ADDED, f"{obj.metadata.uid}@created", at, plural, obj, {})
 
     def _changed(self, plural: str, old: Any, new: Any, now: datetime) -> None:
-        fields = field_changes(old, new)
+        uid = new.metadata.uid
+        fields = [each for each in field_changes(old, new) if not self._too_often(uid, each[0], now)]
         if fields:
-            self._changed_at[new.metadata.uid] = now
+            self._changed_at[uid] = now
             # Named by its version, as every process that watches sees the same ones.
-            key = f"{new.metadata.uid}@{new.metadata.resource_version}"
+            key = f"{uid}@{new.metadata.resource_version}"
             self._put(Type.CHANGED, key, now, plural, new, _fields(fields))
+
+    def _too_often(self, uid: str, path: str, now: datetime) -> bool:
+        if not path.startswith(ANNOTATIONS):
+            return False
+        hour = int(now.timestamp() // 3600)
+        if hour != self._annotated_hour:
+            self._annotated, self._annotated_hour = Counter(), hour
+        self._annotated[uid, path] += 1
+        return self._annotated[uid, path] > OFTEN
 
     def _deleted(self, plural: str, obj: Any, now: datetime) -> None:
         self._changed_at.pop(obj.metadata.uid, None)

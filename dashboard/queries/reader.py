@@ -70,6 +70,7 @@ class Reader:
 
     def __init__(self, cache: ClusterCache) -> None:
         self.cache = cache
+        self.version = ""  # the API server's, once it was asked
         self._rows: dict[str, dict[str, tuple[Any, tuple[Column, ...], Row]]] = {}
         self._judged: dict[frozenset[str], tuple[float, dict[tuple[str, str, str], Finding]]] = {}
         self._users: Users | None = None

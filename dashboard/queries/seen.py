@@ -17,6 +17,11 @@ class Seen:
         self._objects = objects
         self._visible = visible
 
+    @property
+    def version(self) -> str:
+        """The API server's, as it said last; whoever may sign in may read it."""
+        return self._reader.version
+
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
         """Every object of a kind that may be seen, in one namespace or in all."""
         chosen = frozenset({namespace}) if namespace else None

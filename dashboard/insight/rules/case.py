@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class Case(NamedTuple):
-    """A pod among everything else."""
+    """A pod among everything else; with ``only``, as if it had but that container."""
 
     pod: Pod
     survey: Survey
+    only: str = ""
 
     @property
     def now(self) -> datetime:
@@ -57,6 +58,9 @@ class Case(NamedTuple):
 
     def containers(self) -> Iterator[tuple[ContainerStatus, bool]]:
         """Each container's status, and whether it is one that must end before the others start."""
+        yield from (each for each in self._every() if not self.only or each[0].name == self.only)
+
+    def _every(self) -> Iterator[tuple[ContainerStatus, bool]]:
         sidecars = {one.name for one in self.pod.spec.init_containers or () if one.sidecar}
         for status in self.pod.status.init_container_statuses or ():
             yield status, status.name not in sidecars

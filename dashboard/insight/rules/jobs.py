@@ -54,9 +54,19 @@ def _job(survey: Survey, known: Known, job: Job, ref: Ref) -> Finding | None:
     if not group:
         return None
     found = told(known, ref, group)
-    # It tries again by itself.
-    retrying = found.rule == "pod-failed"
-    return replace(found, severity="warn") if retrying else found
+    if found.rule != "pod-failed":
+        return found
+    if job.spec.pod_failure_policy is not None and not job.status.failed:
+        return _ignored(found)
+    return replace(found, severity="warn")  # it tries again by itself
+
+
+def _ignored(found: Finding) -> Finding:
+    """Failures that its podFailurePolicy lets pass, as of pods that were moved: they do not count."""
+    text = parts(*found.text, " Its podFailurePolicy ignores that, and it tries again.")
+    step = replace(found.step, text="Nothing, when it comes to an end; else read its log to see why.")
+    evidence = (*found.evidence, *stands("status.failed", "0: none of them counts"))
+    return replace(found, severity="note", text=text, step=step, evidence=evidence)
 
 
 def _failed(survey: Survey, job: Job, ref: Ref, because: ObjectCondition, group: Group) -> Finding:

@@ -15,7 +15,7 @@ from dashboard.kinds.nodes import Node
 
 # A machine that has just joined is not ready at once.
 JOINING = timedelta(minutes=2)
-# A kubelet may be three minor versions older than the API server (kubernetes.io/releases/version-skew-policy).
+# Minor versions that a kubelet may be behind the API server; ahead, none (kubernetes.io/releases/version-skew-policy).
 SKEW = 3
 
 _PRESSURE: dict[str, tuple[ClusterRule, str, str]] = {
@@ -93,24 +93,33 @@ def cordoned(survey: Survey, known: Known) -> Iterator[Finding]:
             yield Finding("node-cordoned", "warn", 15, ref, text, step, evidence, shared="cordoned")
 
 
-def behind(survey: Survey, known: Known) -> Iterator[Finding]:
-    """A kubelet that is too old for the newest one, and so for the API server, which is at least as new."""
-    minors = [
-        (node, int(found[1])) for node in survey.all("nodes") if (found := _MINOR.match(_version(node)))
-    ]
-    newest = max((minor for _, minor in minors), default=0)
+def versions(survey: Survey, known: Known) -> Iterator[Finding]:
+    """A kubelet that is too old for the API server, or newer than it; where its version is not known, the newest
+    kubelet stands for it, as the API server is at least as new.
+    """
+    minors = [(node, minor) for node in survey.all("nodes") if (minor := _minor(_version(node))) is not None]
+    server = _minor(survey.version)
+    newest = max((minor for _, minor in minors), default=0) if server is None else server
+    measure = stands("API server", survey.version) or stands("Newest kubelet", f"1.{newest}")
     for node, minor in minors:
+        ref, evidence = _ref(node), (*stands("kubeletVersion", _version(node)), *measure)
+        runs = f" runs Kubernetes {_version(node)}, "
         if newest - minor > SKEW:
-            ref = _ref(node)
-            text = parts(
-                *subject(ref), f" runs Kubernetes {_version(node)}, more than {SKEW} minor versions behind 1.{newest}:"
-                " that is not supported.",
-            )  # fmt: skip
-            evidence = (*stands("kubeletVersion", _version(node)), *stands("Newest kubelet", f"1.{newest}"))
-            yield Finding(
-                "node-version-skew", "warn", 21, ref, text, Step("Upgrade its kubelet.", ref), evidence, shared="skew"
-            )  # fmt: skip
+            whose = f"1.{newest}" if server is None else f"the API server's {survey.version}"
+            behind = f"more than {SKEW} minor versions behind {whose}: that is not supported."
+            text, step = parts(*subject(ref), runs, behind), Step("Upgrade its kubelet.", ref)
+            yield Finding("node-version-skew", "warn", 21, ref, text, step, evidence, shared="skew")
+        elif minor > newest:
+            ahead = f"newer than the API server's {survey.version}: that is not supported."
+            text = parts(*subject(ref), runs, ahead)
+            step = Step("Upgrade the control plane first, then the nodes; or go back with its kubelet.", ref)
+            yield Finding("node-version-ahead", "warn", 21, ref, text, step, evidence, shared="ahead")
 
 
 def _version(node: Node) -> str:
     return node.status.node_info.kubelet_version
+
+
+def _minor(version: str) -> int | None:
+    found = _MINOR.match(version)
+    return int(found[1]) if found else None

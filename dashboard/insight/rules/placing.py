@@ -107,17 +107,30 @@ def _claim(case: Case, name: str) -> Ref:
     return Ref("PersistentVolumeClaim", case.namespace, name, "persistentvolumeclaims")
 
 
+# By the scheduler's words, what to do; the first that fits, of those that a change of the pod can mend.
+_STEPS = {
+    "Insufficient ": "Ask for less in its pod template, scale something down, or add a node.",
+    "free ports": "Use a Service instead of hostPort, or run no more of them than there are nodes with that port free.",
+    "topology spread constraints (missing required label)": (
+        "Label the nodes with the topologyKey of its topologySpreadConstraints, or correct that."
+    ),
+    "topology spread constraints": (
+        "Make room where few of its kind run, or set whenUnsatisfiable: ScheduleAnyway in its pod template."
+    ),
+    "anti-affinity": "Run fewer of them, add a node, or make its anti-affinity a preferred one.",
+    "pod affinity rules": "Start the pods that its affinity asks for, or correct its podAffinity.",
+    "olume": "Look at its claims: a volume that is bound to one zone or node ties the pod to it.",
+}
+_COMPARE = "Compare its node selector, affinity and tolerations with what the nodes offer."
+
+
 def _no_room(case: Case) -> Trouble:
     scheduled = case.condition("PodScheduled")
     why = unschedulable(scheduled)
     asks = in_words(pod_amounts(case.pod.spec))
     rest = parts(f": {why}", f"; it asks for {asks}" if "nsufficient" in why and asks else "")
-    if "nsufficient" in why:
-        text = "Ask for less in its pod template, scale something down, or add a node."
-    elif "volume" in why:
-        text = "Look at its claims: a volume that is bound to one zone or node ties the pod to it."
-    else:
-        text = "Compare its node selector, affinity and tolerations with what the nodes offer."
+    message = scheduled.message if scheduled else ""
+    text = next((text for sign, text in _STEPS.items() if sign in message), _COMPARE)
     return Trouble(
         "pod-unschedulable", "warn", 50, "finds no node", "find no node", rest, case.look(text),
         because_of(scheduled), case.since("PodScheduled"), shared=f"node:{why}",

@@ -34,6 +34,17 @@ RULES: tuple[Rule, ...] = (
     containers.restarts_often,
 )
 
+# Those about one container after the other.
+CONTAINER_RULES: tuple[Rule, ...] = (
+    configuration.misses_configuration,
+    images.cannot_pull,
+    containers.cannot_start,
+    containers.out_of_memory,
+    containers.init_fails,
+    containers.fails_liveness,
+    containers.keeps_crashing,
+)
+
 
 def healthy(pod: Pod, since: datetime) -> bool:
     """The cheap check that nearly all pods pass: it runs and is ready, or is finished, and was not restarted since."""
@@ -44,6 +55,11 @@ def healthy(pod: Pod, since: datetime) -> bool:
         return status.phase == "Succeeded"
     for container in status.container_statuses or ():
         if not container.ready or (container.restart_count and _ended_after(container, since)):
+            return False
+    for container in status.init_container_statuses or ():
+        # Of those that run on, sidecars; the others are at their end.
+        again = container.restart_count and _ended_after(container, since)
+        if container.state.terminated is None and (not container.ready or again):
             return False
     for condition in status.conditions or ():
         if condition.type == "Ready":
@@ -63,4 +79,24 @@ def pod_trouble(survey: Survey, pod: Pod) -> Trouble | None:
     case = Case(pod, survey)
     if pod.metadata.deletion_timestamp is not None:
         return ending.ends_slowly(case)
-    return next((trouble for rule in RULES if (trouble := rule(case)) is not None), None)
+    return _first(RULES, case)
+
+
+def pod_troubles(survey: Survey, pod: Pod) -> list[Trouble]:
+    """What is wrong with a pod and, when that is one of its containers, what is wrong with the others: whoever mends
+    one fault wants to know of the next.
+    """
+    lead, case = pod_trouble(survey, pod), Case(pod, survey)
+    if lead is None or lead != _first(CONTAINER_RULES, case):
+        return [lead] if lead is not None else []
+    alone = (_first(CONTAINER_RULES, case._replace(only=status.name)) for status, _ in case.containers())
+    told = {_cause(one): one for one in (lead, *(one for one in alone if one is not None))}
+    return list(told.values())
+
+
+def _cause(trouble: Trouble) -> tuple[str, object]:
+    return trouble.rule, trouble.shared or trouble.rest
+
+
+def _first(rules: tuple[Rule, ...], case: Case) -> Trouble | None:
+    return next((trouble for rule in rules if (trouble := rule(case)) is not None), None)

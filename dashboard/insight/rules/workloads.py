@@ -60,6 +60,8 @@ def _kept(survey: Survey, known: Known, kind: str, obj: Any) -> Iterator[Finding
     found = _cannot_make(survey, ref, kind, obj, how)
     if found is None and group:
         found = told(known, ref, group, how, obj)
+        if kind == "deployments":
+            found = _overdue(found, obj)
     if found is None and kind == "deployments":
         found = deadline_exceeded(obj, ref, how) or unavailable(survey, obj, ref, how)
     if found is not None:
@@ -135,6 +137,15 @@ def deadline_exceeded(deployment: Deployment, ref: Ref, how: Standing | None) ->
     step = Step("Look at its newest pods; go back to the version before if they do not come up.", ref)
     since, weight = progressing.last_transition_time, OUTAGE if how.down else 70
     return Finding("deployment-deadline-exceeded", "bad", weight, ref, text, step, evidence, since)
+
+
+def _overdue(found: Finding, deployment: Deployment) -> Finding:
+    """Pods say why; that they held up a rollout beyond its deadline makes it a matter for a person."""
+    progressing = find_condition(deployment.status.conditions or (), "Progressing")
+    late = progressing is not None and progressing.reason == "ProgressDeadlineExceeded"
+    if not late or found.severity != "warn" or found.follows is not None:
+        return found
+    return replace(found, severity="bad", evidence=(*found.evidence, *because_of(progressing)))
 
 
 def unavailable(survey: Survey, deployment: Deployment, ref: Ref, how: Standing | None) -> Finding | None:

@@ -789,6 +789,11 @@ CLUSTER: dict[str, Example] = {
         "Node node-1 runs Kubernetes v1.30.2, more than 3 minor versions behind 1.36: that is not supported.",
         "Upgrade its kubelet.", "kubeletVersion: v1.30.2",
     ),
+    "node-version-ahead": Example(
+        World(("nodes", _of_version("node-1", "v1.37.0"))).of_version("v1.36.3"), NODE, "warn",
+        "Node node-1 runs Kubernetes v1.37.0, newer than the API server's v1.36.3: that is not supported.",
+        "Upgrade the control plane first, then the nodes; or go back with its kubelet.", "API server: v1.36.3",
+    ),
     "namespace-stuck": Example(
         World(("namespaces", {"metadata": {"name": "old", "deletionTimestamp": ago(minutes=9)}, "status": {
             "phase": "Terminating", "conditions": [

@@ -180,6 +180,57 @@ def test_failed_pods_of_a_job_are_a_warning_while_it_tries_again_and_past_when_i
     assert findings(World(tried, ("jobs", job("one", "Complete", hours=1))), NOW) == []
 
 
+def test_failures_that_a_job_ignores_are_no_problem() -> None:
+    tried = ("pods", pod("try-1", owner=("Job", "one"), phase="Failed", ready=False, state=ended(1)))
+
+    def severity(failed: int) -> str:
+        trying = {
+            "metadata": meta("one"),
+            "spec": {"podFailurePolicy": {"rules": []}},
+            "status": {"failed": failed},
+        }
+        (found,) = findings(World(tried, ("jobs", trying)), NOW)
+        assert ("podFailurePolicy ignores that" in text_of(found.text)) == (not failed)
+        return found.severity
+
+    assert (severity(0), severity(1)) == ("note", "warn")
+
+
+def test_rollout_that_pods_hold_up_beyond_its_deadline_needs_a_person() -> None:
+    def severity(*conditions: dict[str, str]) -> str:
+        stuck = deployment(available=2, conditions=list(conditions))
+        (found,) = findings(
+            World(("pods", _unready_pod()), ("deployments", stuck), ("replicasets", replicaset())), NOW
+        )
+        assert any("ProgressDeadlineExceeded" in one.says for one in found.evidence) == bool(conditions)
+        return found.severity
+
+    late = condition("Progressing", "False", "ProgressDeadlineExceeded")
+    assert (severity(), severity(late)) == ("warn", "bad")
+
+
+def _unready_pod() -> dict[str, Any]:
+    return pod(ready=False, conditions=[condition("PodScheduled", "True"), condition("Ready", "False")])
+
+
+def test_page_of_a_pod_tells_of_each_container_that_has_a_fault_of_its_own() -> None:
+    broken = pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(1), restarts=4)
+    statuses = broken["status"]["containerStatuses"]
+    for name, state in (
+        ("proxy", waiting("ImagePullBackOff", "not found")),
+        ("twin", waiting("ImagePullBackOff", "not found")),
+        ("calm", {"running": {}}),
+    ):
+        broken["spec"]["containers"].append({"name": name, "image": "shop/proxy:1"})
+        statuses.append({"name": name, "ready": name == "calm", "restartCount": 0, "state": state})
+    world = World(("pods", broken), ("deployments", deployment()), ("replicasets", replicaset()))
+    assert texts(findings_for(world, "pods", "shop", "web-1", NOW)) == [
+        "Pod web-1 in shop keeps crashing: container app exits with code 1, an error of the program itself.",
+        "Pod web-1 in shop cannot pull its image shop/proxy:1: the registry has no such image or tag.",
+    ]
+    assert len(findings(world, NOW)) == 1, "elsewhere one problem is told once"
+
+
 def test_page_of_a_cronjob_tells_of_its_jobs() -> None:
     failed = job("nightly-1", "Failed", ("CronJob", "nightly"), hours=2)
     cron = {"metadata": meta("nightly"), "spec": {"schedule": "0 3 * * *"}, "status": {}}
@@ -272,3 +323,20 @@ def test_notes_come_last_and_are_no_problems() -> None:
     world = World(("cronjobs", cron), ("nodes", node(unschedulable=True)))
     assert [one.severity for one in findings(world, NOW)] == ["warn", "note"]
     assert [one.lead.rule for one in problems(findings(world, NOW))] == ["node-cordoned"]
+
+
+def test_kubelets_are_measured_by_the_api_server_where_its_version_is_known() -> None:
+    def of(version: str) -> dict[str, Any]:
+        made = node(version)
+        made["status"]["nodeInfo"] = {"kubeletVersion": version}
+        return made
+
+    versions = ("v1.32.9", "v1.33.0", "v1.36.9", "v1.37.0-rc.1", "k3s", "")
+    world = World(*(("nodes", of(version)) for version in versions))
+
+    def told() -> dict[str, str]:
+        return {one.name: one.rule for one in findings(world, NOW)}
+
+    assert told() == {"v1.32.9": "node-version-skew", "v1.33.0": "node-version-skew"}
+    world.of_version("v1.36.3+k3s1")
+    assert told() == {"v1.32.9": "node-version-skew", "v1.37.0-rc.1": "node-version-ahead"}

@@ -32,6 +32,14 @@ def _unready(**passed: float) -> list[dict[str, str]]:
     return [condition("PodScheduled", "True"), condition("Ready", "False", since=ago(**passed))]
 
 
+def _with_init(name: str, policy: str, status: dict[str, Any]) -> dict[str, Any]:
+    """A pod that runs and is ready, with an init container besides."""
+    made = pod()
+    made["spec"]["initContainers"] = [{"name": name, "image": "shop/init:1", "restartPolicy": policy}]
+    made["status"]["initContainerStatuses"] = [{"name": name, "ready": True, "restartCount": 9} | status]
+    return made
+
+
 def _unplaced(**passed: float) -> dict[str, Any]:
     refused = condition(
         "PodScheduled",
@@ -57,6 +65,9 @@ FINE: dict[str, dict[str, Any]] = {
         ready=False, container={"readinessProbe": {"httpGet": {"port": 80}}}, conditions=_unready(seconds=30)
     ),
     "starts for the second time": pod(ready=False, last=ended(1, seconds=5), restarts=1, conditions=_unready(seconds=5)),
+    "has an init container that failed a few times and is done": _with_init(
+        "setup", "", {"state": ended(0, "Completed"), "lastState": ended(1)}
+    ),
     "restarted hours ago, often": pod(last=ended(1, hours=3), restarts=9),
     "ran out of memory hours ago": pod(last=ended(137, "OOMKilled", hours=3), restarts=2),
     "restarted a few times": pod(last=ended(1, minutes=9), restarts=2),
@@ -268,3 +279,14 @@ def test_own_scheduler_that_has_not_looked_yet_has_a_minute() -> None:
         "status": {"phase": "Pending"},
     }
     assert trouble(young) is None
+
+
+def test_sidecar_that_keeps_ending_beside_a_pod_that_is_ready_is_told() -> None:
+    crashing = {"state": waiting("CrashLoopBackOff"), "lastState": ended(2), "ready": False}
+    assert sentence(trouble(_with_init("proxy", "Always", crashing))).startswith(
+        "keeps crashing: container proxy exits with code 2"
+    )
+    often = {"state": {"running": {"startedAt": ago(minutes=1)}}, "lastState": ended(2)}
+    assert sentence(trouble(_with_init("proxy", "Always", often))).startswith(
+        "restarts often (9 times so far)"
+    )

@@ -23,6 +23,7 @@ class World:
 
     def __init__(self, *manifests: tuple[str, dict[str, Any]]) -> None:
         self._kept: dict[str, dict[tuple[str, str], Any]] = {}
+        self.version = ""
         for plural, manifest in manifests:
             self.add(plural, manifest)
 
@@ -40,6 +41,11 @@ class World:
         """Kinds of which everything is known, be there objects of them or not."""
         for plural in plurals:
             self._kept.setdefault(plural, {})
+        return self
+
+    def of_version(self, version: str) -> World:
+        """The API server's."""
+        self.version = version
         return self
 
     def with_secret(self, name: str, type_: str) -> World:

@@ -70,6 +70,64 @@ def test_labels_and_what_was_not_there_before() -> None:
     }
 
 
+def noted(**notes: str) -> Any:
+    names = {name.replace("__", "/").replace("_", "."): text for name, text in notes.items()}
+    return decoded("services", metadata={"annotations": names})
+
+
+def test_an_annotation_that_somebody_wrote_changed_or_took_away() -> None:
+    assert field_changes(noted(team="a", owner="x"), noted(team="b", example_com__on="call")) == [
+        ("metadata.annotations[team]", "a", "b"),
+        ("metadata.annotations[owner]", "x", ""),
+        ("metadata.annotations[example.com/on]", "", "call"),
+    ]
+
+
+def test_of_a_long_annotation_it_is_the_size() -> None:
+    (change,) = field_changes(noted(), noted(policy="canary " * 50))
+    assert change == ("metadata.annotations[policy]", "", "350 bytes")
+    assert field_changes(noted(policy="a" * 300), noted(policy="b" * 300))
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("kubectl.kubernetes.io/last-applied-configuration", '{"data":"canary"}', '{"data":"canaries"}'),
+        ("deployment.kubernetes.io/revision", "1", "2"),
+        ("control-plane.alpha.kubernetes.io/leader", '{"holderIdentity":"a"}', '{"holderIdentity":"b"}'),
+        ("pv.kubernetes.io/bind-completed", "", "yes"),
+        ("cluster-autoscaler.kubernetes.io/last-updated", "2026-03-01 12:00:00.1 +0000 UTC", "2026-03-01 12:00:09 +0000"),
+        ("example.com/renewed", "1772366400", "1772366410"),
+    ],
+)  # fmt: skip
+def test_what_programs_write_for_each_other_is_no_change(name: str, before: str, after: str) -> None:
+    def with_note(text: str) -> Any:
+        return decoded("deployments", metadata={"annotations": {name: text}})
+
+    assert field_changes(with_note(before), with_note(after)) == []
+
+
+def test_restart_through_the_pod_template_is_a_change_with_its_moment() -> None:
+    def restarted(at: str) -> Any:
+        notes = {"kubectl.kubernetes.io/restartedAt": at, "checksum/config": "abc"}
+        return decoded("deployments", spec={"template": {"metadata": {"annotations": notes}}})
+
+    before, after = "2026-03-01T10:00:00Z", "2026-03-01T12:00:00Z"
+    assert field_changes(restarted(before), restarted(after)) == [
+        ("spec.template.metadata.annotations[kubectl.kubernetes.io/restartedAt]", before, after)
+    ]
+
+
+def test_annotations_of_a_secret_are_not_read() -> None:
+    def secret(note: str) -> Any:
+        meta = {"name": "s", "namespace": "shop", "uid": "u", "annotations": {"token": note, "-": note}}
+        row = {"cells": ["s", "Opaque", 1, "5m"], "object": {"metadata": meta}}
+        return KINDS["secrets"].decode_object(json.dumps({"metadata": {}, "rows": [row]}).encode())
+
+    assert "canary" not in repr(secret("canary"))
+    assert field_changes(secret("canary-one"), secret("canary-two")) == []
+
+
 def test_a_configmaps_values_are_only_sizes() -> None:
     old = decoded("configmaps", data={"PASSWORD": "hunter2"})
     new = decoded("configmaps", data={"PASSWORD": "correct horse"})
@@ -82,11 +140,17 @@ def test_another_value_of_the_same_size_is_a_change() -> None:
     assert field_changes(old, decoded("configmaps", data={"A": "on "})) == []
 
 
-def test_literal_values_of_variables_are_never_in_it() -> None:
+def test_of_literal_values_of_variables_and_of_commands_it_is_the_size() -> None:
     def with_value(value: str) -> Any:
-        return decoded("deployments", spec=template(container("a:1", env=[{"name": "P", "value": value}])))
+        env, args = [{"name": "P", "value": value}], ["serve", f"--password={value}"]
+        return decoded("deployments", spec=template(container("a:1", env=env, args=args)))
 
-    assert field_changes(with_value("canary-one"), with_value("canary-two")) == []
+    at = "spec.template.spec.containers[main]"
+    assert field_changes(with_value("canary-one"), with_value("canary-two")) == [
+        (f"{at}.args[1]", "21 bytes", "21 bytes, but another one"),
+        (f"{at}.env[P].value", "10 bytes", "10 bytes, but another one"),
+    ]
+    assert "canary" not in repr(with_value("canary-one"))
 
 
 def test_a_long_value_is_cut_and_says_so() -> None:

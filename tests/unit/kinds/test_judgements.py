@@ -113,6 +113,11 @@ def test_state_and_reason(plural: str, name: str, state: str, reason: str) -> No
             "no node takes it: its volume claim is not bound yet",
         ),
         ("0/2 nodes are available: 2 node(s) were on fire.", "no node takes it: were on fire"),
+        (
+            "0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label),"
+            " 1 node(s) didn't match pod topology spread constraints. preemption: 0/2 nodes are available: 2 No.",
+            "no node takes it: no label to spread by and too many of its kind already",
+        ),
         ("0/0 nodes are available.", "the cluster has no nodes"),
         ("no nodes available to schedule pods", "no nodes available to schedule pods"),
         ("", "no node found for it yet"),

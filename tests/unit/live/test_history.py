@@ -14,6 +14,7 @@ class Cache:
 
     def __init__(self) -> None:
         self.state = "live"
+        self.lost: set[str] = set()
         self.callbacks: dict[str, Any] = {}
 
     def store(self, plural: str) -> Any:
@@ -30,6 +31,9 @@ class Cache:
 
     def status(self, plural: str) -> Any:
         return SimpleNamespace(state=self.state)
+
+    def knows(self, plural: str, namespace: str) -> bool | None:
+        return None if namespace in self.lost else True
 
 
 def delta(name: str, wanted: int | None, ready: int = 0, namespace: str = "shop") -> Any:
@@ -52,6 +56,16 @@ def test_only_changes_of_replicas_make_steps() -> None:
         clock[0] = at
         cache.tell([delta("web", 2, ready)])
     assert made.of("shop", "web") == [(1000, 2, 0), (1002, 2, 2)]
+
+
+def test_a_workload_of_a_namespace_that_may_be_read_no_more_was_not_scaled_to_0() -> None:
+    made, cache, clock = history()
+    cache.tell([delta("web", 2, 2), delta("api", 3, 3, namespace="other")])
+    clock[0] = 1010
+    cache.lost.add("shop")
+    cache.tell([delta("web", None), delta("api", None, namespace="other")])
+    assert made.of("shop", "web") == [(1000, 2, 2)]
+    assert made.of("other", "api") == [(1000, 3, 3), (1010, 0, 0)]
 
 
 def test_the_sum_has_one_step_for_what_came_together() -> None:

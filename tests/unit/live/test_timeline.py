@@ -143,6 +143,39 @@ async def test_an_event_that_comes_again_is_one_with_its_count(cluster: tuple[Cl
     assert moment.state == "warn" and moment.title == "BackOff"
 
 
+def noted(text: str, version: str, replicas: int = 3) -> Any:
+    notes = {"annotations": {"example.com/state": text}}
+    return decoded("deployments", version=version, metadata=notes, spec={"replicas": replicas})
+
+
+async def test_an_annotation_alone_is_a_change(cluster: tuple[Cluster, Timeline]) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "MODIFIED", noted("a", "1"), noted("b", "2"))
+    await timeline._write()
+    (moment,) = await read()
+    assert moment.fields == (("metadata.annotations[example.com/state]", "a", "b"),)
+
+
+async def test_an_annotation_that_keeps_changing_is_a_programs_and_hides_nothing_else(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = cluster
+    for beat in range(module.OFTEN + 20):
+        told(
+            made,
+            "deployments",
+            "MODIFIED",
+            noted(f"v{beat}", f"{beat}"),
+            noted(f"v{beat + 1}", f"{beat + 1}"),
+        )
+    told(made, "deployments", "MODIFIED", noted("w", "90"), noted("x", "91", replicas=5))
+    await timeline._write()
+    assert await sync_to_async(Happening.objects.count)() == module.OFTEN + 1
+    (moment,) = await read()
+    assert moment.fields[0] == ("metadata.annotations[example.com/state]", "v0", f"v{module.OFTEN}")
+    assert moment.fields[1] == ("spec.replicas", "3", "5")
+
+
 async def test_changes_of_one_object_in_a_row_read_as_one(cluster: tuple[Cluster, Timeline]) -> None:
     made, timeline = cluster
     told(made, "deployments", "MODIFIED", scaled(3), scaled(4, "2"))
