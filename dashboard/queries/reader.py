@@ -98,6 +98,12 @@ class Reader:
         self._read_some(len(self._unread))
         return used_by(self, users, plural, obj)
 
+    def made_by(self, uid: str) -> Relations:
+        """What names an object of a kind without a module here as its owner, of all that is cached."""
+        users = self._follow()
+        self._read_some(len(self._unread))
+        return users.made_by(uid)
+
     def _follow(self) -> Users:
         if self._users is None:
             self._users = Users()
