@@ -41,12 +41,13 @@ class Users:
         """An object came (``old`` None), changed, or went (``new`` None)."""
         if old is not None and new is not None and _same(plural, old, new):
             return
-        source = ref_of(plural, new if new is not None else old)
-        self._change_makers(source, _makers(old), _makers(new))
         before = named(plural, old) if old is not None else {}
         after = named(plural, new) if new is not None else {}
-        if before == after:
+        makers = _makers(old), _makers(new)
+        if before == after and makers[0] == makers[1]:
             return
+        source = ref_of(plural, new if new is not None else old)
+        self._change_makers(source, *makers)
         for target in before.keys() - after.keys():
             self._forget(target, source)
         for target, ways in after.items():

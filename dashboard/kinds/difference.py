@@ -1,7 +1,7 @@
 """What differs between two versions of an object, field by field, in the API's names.
 
 Only fields that the typed structs keep can differ here, so no value of a Secret, a ConfigMap or a variable is ever in
-it; of a ConfigMap's keys it is the size.
+it; of a ConfigMap's keys it is the size. Of a kind without a module here those are its metadata and its columns.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 
 from .configmaps import Size
 from .meta import Object
+from .tablekinds import TableObject
 
 # They change with every write, and say nothing that the other fields do not.
 _BESIDES = frozenset(
@@ -36,7 +37,28 @@ FieldChange = tuple[str, str, str]  # path, before, after; "" where the field is
 
 def field_changes(old: Object, new: Object) -> list[FieldChange]:
     """The fields that differ, in the order of the structs; a list's elements go by name where they have one."""
+    if isinstance(old, TableObject) and isinstance(new, TableObject):
+        return [*_metadata(old, new), *_columns(old, new)]
     return [change for change in _compare("", old, new) if _tells(change[0])]
+
+
+def _metadata(old: TableObject, new: TableObject) -> Iterator[FieldChange]:
+    """With the generation: it is all that tells of a change of a spec that is not read."""
+    for change in _compare("metadata", old.metadata, new.metadata):
+        if change[0] == "metadata.generation" or _tells(change[0]):
+            yield change
+
+
+def _columns(old: TableObject, new: TableObject) -> Iterator[FieldChange]:
+    """The cells that differ, but for times, which are only as exact as they were printed. Under other columns than before
+    it is not the object that has changed.
+    """
+    if old.header is not new.header:
+        return
+    header = new.header
+    for title, form, before, after in zip(header.titles, header.forms, old.cells, new.cells, strict=False):
+        if form != "time":
+            yield from _compare(f"columns[{title}]", before, after)
 
 
 def _tells(path: str) -> bool:

@@ -75,10 +75,12 @@ class ClusterRuntime:
     async def ready(self, plurals: Iterable[str]) -> None:
         """Wait until the kinds have been listed, or refused, or have failed, for at most 10 s. Somebody looks: from
         now on what happens is recorded."""
+        wanted = frozenset(plurals)
         if settings.CLUSTER_UI_TIMELINE:
             self.timeline.start()
+            self.timeline.follow(wanted)
         self.discovery.start()
-        await self.cache.synced(plurals, timeout=SYNC_SECONDS)
+        await self.cache.synced(wanted, timeout=SYNC_SECONDS)
 
     async def knows(self, plural: str) -> None:
         """Wait until it is known whether there is such a kind, for at most 10 s. At once for one with a module here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.insight.mentions import Mention
@@ -160,10 +160,10 @@ class MadeBesides:
     listed, and of those that were not read in whole; ``reading``: more may come.
     """
 
-    rows: Mapping[Ref, Row]
-    denied: list[str]
-    partly: list[str]
-    reading: bool
+    rows: Mapping[Ref, Row] = field(default_factory=dict)
+    denied: Sequence[str] = ()
+    partly: Sequence[str] = ()
+    reading: bool = False
 
 
 def made_besides(

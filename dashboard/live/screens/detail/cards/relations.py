@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dashboard import render
@@ -77,9 +77,9 @@ class RelationsCard(Card):
 
     def _uses(self, obj: Any, known: Relations) -> Relations:
         """With what the spec of a kind without a module here names."""
-        telling = self.screen.telling
         if self._rereading is None:
             return known
+        telling = self.screen.telling
         if telling.behind(obj.metadata.resource_version):
             self._rereading.soon()
         named = mentioned(self.screen.runtime.kinds, self.screen.namespace, telling.told.mentions)
@@ -100,8 +100,8 @@ class RelationsCard(Card):
                 {"id": "uses", "title": "Uses", "groups": uses},
                 {"id": "used-by", "title": "Used by", "groups": used_by},
             ],
-            "hidden": hidden[:NAMED] + _rest(hidden),
-            "partly": made.partly[:NAMED] + _rest(made.partly),
+            "hidden": _first(hidden),
+            "partly": _first(made.partly),
             "custom": self._custom,
             "reading": made.reading
             or any(screen.runtime.cache.status(one).state == "starting" for one in SOURCES),
@@ -110,9 +110,10 @@ class RelationsCard(Card):
 
     def _made_besides(self, obj: Any) -> MadeBesides:
         """What an object of a kind without a module here made of such kinds."""
-        runtime = self.screen.runtime
-        served = runtime.kinds.served if self._custom else ()
-        visible = self.screen.visible
+        if not self._custom:
+            return MadeBesides()
+        runtime, visible = self.screen.runtime, self.screen.visible
+        served = runtime.kinds.served
         made = made_besides(runtime.reader, runtime.unwatched, served, visible, obj.metadata.uid)
         self._made = made.rows
         return made
@@ -214,9 +215,10 @@ class RelationsCard(Card):
             yield way, words(here.kind if mine else ref.kind, way, of_user=not mine), effect
 
 
-def _rest(titles: list[str]) -> list[str]:
+def _first(titles: Sequence[str]) -> list[str]:
+    """As many as fit into a sentence, and how many more there are."""
     rest = len(titles) - NAMED
-    return [f"{rest} more kinds"] if rest > 0 else []
+    return [*titles[:NAMED], *([f"{rest} more kinds"] if rest > 0 else [])]
 
 
 class Room:
