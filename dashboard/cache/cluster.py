@@ -106,6 +106,11 @@ class ClusterCache:
         """Whether somebody looks at it."""
         return self._leases[plural] > 0
 
+    def watches(self, plural: str) -> bool:
+        """Whether its store is kept up to date just now, be it for somebody who has just left."""
+        feed = self._feeds.get(plural)
+        return feed is not None and feed.status.state == "live"
+
     def settled(self, plural: str) -> bool:
         """Whether it has been listed once, or was refused or failed: before that, ``scopes()`` says nothing."""
         return self._feed(plural).settled.is_set()

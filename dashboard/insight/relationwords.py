@@ -42,4 +42,6 @@ _BY_KIND: dict[tuple[str, str], tuple[str, str]] = {
 
 def words(user_kind: str, how: str, *, of_user: bool) -> str:
     """What the way means; ``of_user``: said beside the user (on the used one's page), else beside what is used."""
+    if how.startswith("spec."):
+        return "names it"  # the field of a custom kind: what comes of it, only its authors know
     return _BY_KIND.get((user_kind, how), _WORDS.get(how, ("", "")))[of_user]

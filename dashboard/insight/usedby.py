@@ -20,11 +20,13 @@ _ORDER = {plural: at for at, plural in enumerate(KINDS)}
 
 
 class Users:
-    """Target → whoever names it, with the ways."""
+    """Target → whoever names it, with the ways. What an owner of a kind without a module here made stands under its uid:
+    two such kinds may have one name.
+    """
 
     def __init__(self) -> None:
         self._by_target: dict[Ref, Relations] = {}
-        self._by_owner: dict[str, set[Ref]] = {}
+        self._made_by: dict[str, Relations] = {}
 
     @classmethod
     def among(cls, objects: Objects) -> Users:
@@ -39,36 +41,34 @@ class Users:
         """An object came (``old`` None), changed, or went (``new`` None)."""
         if old is not None and new is not None and _same(plural, old, new):
             return
-        self._own(plural, old, new)
         before = named(plural, old) if old is not None else {}
         after = named(plural, new) if new is not None else {}
-        if before == after:
+        makers = _makers(old), _makers(new)
+        if before == after and makers[0] == makers[1]:
             return
         source = ref_of(plural, new if new is not None else old)
+        self._change_makers(source, *makers)
         for target in before.keys() - after.keys():
             self._forget(target, source)
         for target, ways in after.items():
             self._by_target.setdefault(target, {})[source] = ways
 
-    def owned_by(self, uid: str) -> frozenset[Ref]:
-        """Whoever names the object of this uid as an owner, be it of a kind that is unknown here."""
-        return frozenset(self._by_owner.get(uid, ()))
-
     def of(self, target: Ref) -> Relations:
         """Whoever names the target."""
         return self._by_target.get(target, {})
 
-    def _own(self, plural: str, old: Any | None, new: Any | None) -> None:
-        before, after = _owners(old), _owners(new)
-        if before == after:
-            return
-        source = ref_of(plural, new if new is not None else old)
+    def made_by(self, uid: str) -> Relations:
+        """What names an object of a kind without a module here as its owner; in the order of the menu, then by name."""
+        return _in_order(self._made_by.get(uid, {}))
+
+    def _change_makers(self, source: Ref, before: frozenset[str], after: frozenset[str]) -> None:
         for uid in before - after:
-            self._by_owner.get(uid, set()).discard(source)
-            if not self._by_owner.get(uid):
-                self._by_owner.pop(uid, None)
+            made = self._made_by.get(uid, {})
+            made.pop(source, None)
+            if not made:
+                self._made_by.pop(uid, None)
         for uid in after:
-            self._by_owner.setdefault(uid, set()).add(source)
+            self._made_by.setdefault(uid, {})[source] = ("owner",)
 
     def _forget(self, target: Ref, source: Ref) -> None:
         users = self._by_target.get(target)
@@ -81,23 +81,19 @@ def used_by(objects: Objects, users: Users, plural: str, obj: Any) -> Relations:
     found = dict(users.of(ref_of(plural, obj)))
     for source, how in _choosers(objects, plural, obj):
         found[source] = tuple(dict.fromkeys((*found.get(source, ()), how)))
-    return {ref: found[ref] for ref in sorted(found, key=_order)}
+    return _in_order(found)
 
 
-def made_by(users: Users, uid: str) -> Relations:
-    """What the object of this uid owns, in the same order."""
-    return dict.fromkeys(sorted(users.owned_by(uid), key=_order), ("owner",))
+def _in_order(found: Relations) -> Relations:
+    order = sorted(found, key=lambda ref: (_ORDER.get(ref.plural, len(_ORDER)), ref.namespace, ref.name))
+    return {ref: found[ref] for ref in order}
 
 
-def _order(ref: Ref) -> tuple[int, str, str]:
-    return _ORDER.get(ref.plural, len(_ORDER)), ref.namespace, ref.name
-
-
-def _owners(obj: Any | None) -> frozenset[str]:
-    return (
-        frozenset(owner.uid for owner in obj.metadata.owner_references or ())
-        if obj is not None
-        else frozenset()
+def _makers(obj: Any | None) -> frozenset[str]:
+    """The uids of an object's owners of kinds without a module here."""
+    owners = obj.metadata.owner_references or () if obj is not None else ()
+    return frozenset(
+        owner.uid for owner in owners if not reference(owner.kind, "", owner.name, owner.api_version).plural
     )
 
 

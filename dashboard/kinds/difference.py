@@ -1,12 +1,14 @@
 """What differs between two versions of an object, field by field, in the API's names.
 
 Only fields that the typed structs keep can differ here, so no value of a Secret, a ConfigMap or a variable is ever in
-it; of a ConfigMap's keys, and of long annotations, it is the size.
+it; of a ConfigMap's keys, and of long annotations, it is the size. Of a kind without a module here those are its metadata
+and its columns.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -15,6 +17,7 @@ import msgspec
 
 from .meta import Object
 from .sizes import Size
+from .tablekinds import TableObject
 
 # They change with every write, and say nothing that the other fields do not.
 _BESIDES = frozenset(
@@ -40,10 +43,28 @@ FieldChange = tuple[str, str, str]  # path, before, after; "" where the field is
 
 def field_changes(old: Object, new: Object) -> list[FieldChange]:
     """The fields that differ, in the order of the structs; a list's elements go by name where they have one."""
-    found: list[FieldChange] = []
-    if old != new:
-        _compare("", old, new, found)
-    return [change for change in found if _tells(change)]
+    if isinstance(old, TableObject) and isinstance(new, TableObject):
+        return [*_metadata(old, new), *_columns(old, new)]
+    return [change for change in _differing("", old, new) if _tells(change)]
+
+
+def _metadata(old: TableObject, new: TableObject) -> Iterator[FieldChange]:
+    """With the generation: it is all that tells of a change of a spec that is not read."""
+    for change in _differing("metadata", old.metadata, new.metadata):
+        if change[0] == "metadata.generation" or _tells(change):
+            yield change
+
+
+def _columns(old: TableObject, new: TableObject) -> Iterator[FieldChange]:
+    """The cells that differ, but for times, which are only as exact as they were printed. Under other columns than before
+    it is not the object that has changed.
+    """
+    if old.header is not new.header:
+        return
+    header = new.header
+    for title, form, before, after in zip(header.titles, header.forms, old.cells, new.cells, strict=False):
+        if form != "time":
+            yield from _differing(f"columns[{title}]", before, after)
 
 
 def _tells(change: FieldChange) -> bool:
@@ -52,6 +73,13 @@ def _tells(change: FieldChange) -> bool:
         return False
     # A program tells so that it is still alive. Of a pod template, it restarts the pods.
     return not (path.startswith(ANNOTATIONS) and _MOMENT.match(change[1]) and _MOMENT.match(change[2]))
+
+
+def _differing(path: str, old: Any, new: Any) -> list[FieldChange]:
+    found: list[FieldChange] = []
+    if old is not new and old != new:
+        _compare(path, old, new, found)
+    return found
 
 
 def _compare(path: str, old: Any, new: Any, found: list[FieldChange]) -> None:
@@ -99,7 +127,8 @@ def _members(value: Any) -> dict[str, Any] | None:
 
 
 def _name(member: Any, place: int) -> str:
-    for field in _naming(type(member)):
+    type_: Hashable = type(member)
+    for field in _naming(type_):
         name = getattr(member, field)
         if isinstance(name, str) and name:
             return name
@@ -107,7 +136,7 @@ def _name(member: Any, place: int) -> str:
 
 
 @lru_cache
-def _naming(type_: type) -> tuple[str, ...]:
+def _naming(type_: Hashable) -> tuple[str, ...]:
     """The fields of a type by which its members may be known."""
     return tuple(field for field in _NAMED_BY if field in getattr(type_, "__struct_fields__", ()))
 

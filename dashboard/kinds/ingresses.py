@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import link, page
-from .meta import Object, ObjectMeta, Struct
+from .meta import Object, Struct
 from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, listed, make_row, sort_keys
 from .services import LoadBalancer
 
@@ -70,16 +68,8 @@ class TLS(Struct, frozen=True, gc=False):
     secret_name: str = ""
 
 
-class ClassAnnotation(Struct, frozen=True, gc=False):
-    """How Ingresses named their class before ``spec.ingressClassName``; controllers go on reading it."""
-
-    name: str = msgspec.field(name="kubernetes.io/ingress.class", default="")
-
-
-class IngressMeta(ObjectMeta, frozen=True, gc=False):
-    """metadata of an Ingress."""
-
-    annotations: ClassAnnotation | None = None
+# How Ingresses named their class before ``spec.ingressClassName``; controllers go on reading it.
+OLDER_CLASS = "kubernetes.io/ingress.class"
 
 
 class IngressSpec(Struct, frozen=True, gc=False):
@@ -100,21 +90,22 @@ class IngressStatus(Struct, frozen=True, gc=False):
 class Ingress(Object, frozen=True, gc=False):
     """networking.k8s.io/v1 Ingress."""
 
-    metadata: IngressMeta
     spec: IngressSpec = IngressSpec()
     status: IngressStatus = IngressStatus()
 
     @property
     def by_annotation(self) -> bool:
         """Whether its class stands in the older annotation alone."""
-        older = self.metadata.annotations
-        return self.spec.ingress_class_name is None and older is not None and bool(older.name)
+        return self.spec.ingress_class_name is None and bool(self._older)
 
     @property
     def class_name(self) -> str:
         """The class that it asks for, by either way; "" for none."""
-        older = self.metadata.annotations
-        return self.spec.ingress_class_name or (older.name if self.by_annotation and older else "")
+        return self.spec.ingress_class_name or (self._older if self.by_annotation else "")
+
+    @property
+    def _older(self) -> str:
+        return str((self.metadata.annotations or {}).get(OLDER_CLASS, ""))
 
 
 COLUMNS = columns(
@@ -127,7 +118,7 @@ COLUMNS = columns(
 )
 
 _SHOWN = 3
-OLDER_WAY = "by the older annotation kubernetes.io/ingress.class"
+OLDER_WAY = f"by the older annotation {OLDER_CLASS}"
 
 
 def hosts(rules: tuple[Rule, ...]) -> str:

@@ -26,6 +26,7 @@ from dashboard.kube.transport import Transport
 from dashboard.queries.counts import Counts
 from dashboard.queries.prometheus import PrometheusUsage
 from dashboard.queries.reader import Reader
+from dashboard.queries.unwatched import Unwatched
 
 from .history import History, Restarts
 from .hub import Hub
@@ -58,6 +59,7 @@ class ClusterRuntime:
         self.usage = Usage(self.cache, self._sources(), idle=settings.CLUSTER_UI_USAGE_SECONDS)
         self.longer = None if self.prometheus is None else Longer(self.prometheus, self.usage.tell)
         self.counts = Counts(self.cache)
+        self.unwatched = Unwatched(self.cache)
         self.discovery = Discovery(
             self.transport, self.kinds, wanted=lambda: self.cache.leased(DEFINITIONS.key)
         )
@@ -73,10 +75,12 @@ class ClusterRuntime:
     async def ready(self, plurals: Iterable[str]) -> None:
         """Wait until the kinds have been listed, or refused, or have failed, for at most 10 s. Somebody looks: from
         now on what happens is recorded."""
+        wanted = frozenset(plurals)
         if settings.CLUSTER_UI_TIMELINE:
             self.timeline.start()
+            self.timeline.follow(wanted)
         self.discovery.start()
-        await self.cache.synced(plurals, timeout=SYNC_SECONDS)
+        await self.cache.synced(wanted, timeout=SYNC_SECONDS)
 
     async def knows(self, plural: str) -> None:
         """Wait until it is known whether there is such a kind, for at most 10 s. At once for one with a module here."""
@@ -131,6 +135,7 @@ class ClusterRuntime:
         self.hub.close()
         self.history.close()
         await self.discovery.close()
+        await self.unwatched.close()
         await self.timeline.close()
         self.restarts.close()
         await self.usage.close()

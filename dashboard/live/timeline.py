@@ -3,6 +3,9 @@
 From a cluster's first look on, its kinds stay watched for as long as the process serves: a record with holes where
 nobody looked would be worth little. Where there are holes all the same (the server was not running), marks of type
 ``watching`` tell from when until when somebody watched.
+
+Kinds without a module here may be hundreds: they are recorded while they are watched because somebody looks at them, and
+have such marks of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +22,10 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, DataError
 
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Ref
+from dashboard.kinds.base import Kind, Ref
 from dashboard.kinds.catalogue import kind_named
 from dashboard.kinds.difference import ANNOTATIONS, FieldChange, field_changes
+from dashboard.kinds.tablekinds import TableKind
 from dashboard.models import Happening
 from dashboard.queries.relations import owners
 
@@ -45,6 +50,14 @@ LEFT_OUT = frozenset({"endpointslices"})
 RECORDED = frozenset(KINDS) - LEFT_OUT
 
 
+@dataclass
+class Watch:
+    """Of a kind that is recorded while somebody looks: since when it is watched now, and when that was last noted."""
+
+    began: datetime | None = None
+    noted: datetime | None = None
+
+
 class Timeline:
     """One cluster's, in one process. ``start`` it on the event loop; ``subscribe`` to hear of what was written."""
 
@@ -61,6 +74,7 @@ class Timeline:
         self._subscribers: list[Callable[[], None]] = []
         self._undo: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
+        self._watches: dict[str, Watch] = {}
         self._began = datetime.now(UTC)
         self._tidied = self._began - timedelta(days=1)
 
@@ -71,6 +85,16 @@ class Timeline:
         lease = self._runtime.cache.lease(RECORDED)
         self._undo = [lease.release, *(self._listen(plural) for plural in sorted(RECORDED))]
         self._task = asyncio.create_task(self._keep_writing(), name=f"timeline of {self.context}")
+
+    def follow(self, plurals: Iterable[str]) -> None:
+        """Somebody looks at these kinds: record those that are not always recorded, for as long as they are watched."""
+        if self._task is None:
+            return
+        kinds = self._runtime.kinds
+        for plural in plurals:
+            if plural not in self._watches and isinstance(kinds.get(plural), TableKind):
+                self._watches[plural] = Watch()
+                self._undo.append(self._listen(plural))
 
     async def close(self) -> None:
         self._closed = True
@@ -83,6 +107,7 @@ class Timeline:
             self._task = None
             try:
                 await self._write()
+                await self._note_watches(ending=True)
             except Exception:
                 log.exception("writing the end of the timeline of %s", self.context)
 
@@ -151,7 +176,7 @@ class Timeline:
             if event is None or at is None or at < now - KEEP:
                 continue
             about = event.involved_object
-            kind = kind_named(KINDS, about.api_version, about.kind)
+            kind = kind_named(self._kinds, about.api_version, about.kind)
             what = {
                 "reason": _clean(event.reason, 128),
                 "message": _clean(event.message.strip(), 1000),
@@ -163,7 +188,7 @@ class Timeline:
             self._put_about(Type.EVENT, f"{event.metadata.uid}@event", at, ref, about.uid, obj, what)
 
     def _put(self, type_: str, key: str, at: datetime, plural: str, obj: Any, what: dict[str, Any]) -> None:
-        ref = Ref(KINDS[plural].kind, obj.metadata.namespace, obj.metadata.name, plural)
+        ref = Ref(self._kinds[plural].kind, obj.metadata.namespace, obj.metadata.name, plural)
         self._put_about(type_, key, at, ref, obj.metadata.uid, obj, what)
 
     def _put_about(
@@ -189,11 +214,18 @@ class Timeline:
             what=what,
         )
 
+    @property
+    def _kinds(self) -> Mapping[str, Kind[Any]]:
+        return self._runtime.reader.cache.kinds
+
     def _owner(self, obj: Any) -> tuple[str, str]:
-        """What an object belongs to in the end, as far as this program knows its kind."""
+        """What an object belongs to in the end, of the kinds with a module here: what happens to a pod is told with its
+        Deployment, whoever made that. Without such an owner it is told with what made it.
+        """
         reader = self._runtime.reader
-        chain = owners(reader, reader.cache.kinds, obj) if obj is not None else []
-        top = next((ref for ref in chain if ref.plural), None)
+        chain = owners(reader, self._kinds, obj) if obj is not None else []
+        known = (ref for ref in chain if ref.plural in KINDS)
+        top = next(known, None) or next((ref for ref in chain if ref.plural), None)
         return (top.plural, top.name) if top is not None else ("", "")
 
     # ---- The database
@@ -201,7 +233,7 @@ class Timeline:
     async def _keep_writing(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            for step in (self._write, self._tidy):
+            for step in (self._write, self._tidy, self._note_watches):
                 try:
                     await step()
                 except Exception:
@@ -235,6 +267,22 @@ class Timeline:
         key = f"watching@{self._began.isoformat()}"
         await sync_to_async(_tidy)(self.context, key, now, mark, oldest)
         self._changed_at = {uid: at for uid, at in self._changed_at.items() if at > oldest}
+
+    async def _note_watches(self, *, ending: bool = False) -> None:
+        """The marks of the kinds that are not always watched: when their watch begins, every few minutes, at its end."""
+        now = datetime.now(UTC)
+        for plural, watch in self._watches.items():
+            watched = self._runtime.cache.watches(plural)
+            if watched and watch.began is None:
+                watch.began = now
+            if watch.began is None:
+                continue
+            recent = watch.noted is not None and (now - watch.noted).total_seconds() < TIDY_SECONDS
+            if not recent or ending or not watched:
+                await sync_to_async(_note)(self.context, plural, watch.began, now)
+                watch.noted = now
+            if not watched:
+                watch.began = watch.noted = None
 
 
 def _fields(fields: list[FieldChange]) -> dict[str, Any]:
@@ -282,3 +330,12 @@ def _tidy(context: str, key: str, now: datetime, mark: dict[str, Any], oldest: d
     edge = kept.order_by("-at").values_list("at", flat=True)[ROWS : ROWS + 1].first()
     if edge is not None:
         kept.filter(at__lte=edge).exclude(key=key).delete()
+
+
+def _note(context: str, plural: str, began: datetime, now: datetime) -> None:
+    since = began.isoformat()
+    Happening.objects.update_or_create(
+        context=context,
+        key=f"watching@{since}@{plural}"[:160],
+        defaults={"at": now, "type": Type.WATCHING, "plural": plural, "what": {"since": since, "lost": 0}},
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from dashboard.insight.mentions import Mention, mentions
 from dashboard.kinds.base import Condition, Kind
 from dashboard.kinds.meta import ObjectCondition, decode_custom
 from dashboard.kinds.tablestates import condition_state
@@ -65,10 +66,16 @@ async def object_read(transport: Transport, kind: Kind[Any], namespace: str, nam
     return shown(found)
 
 
-async def object_conditions(
-    transport: Transport, kind: Kind[Any], namespace: str, name: str
-) -> tuple[str, tuple[Condition, ...]]:
-    """(resource version, conditions) of an object of any kind; none where it has not what is usual there.
+class Told(msgspec.Struct, frozen=True):
+    """What only the object itself tells, of a kind whose Table has neither conditions nor spec."""
+
+    version: str
+    conditions: tuple[Condition, ...]
+    mentions: tuple[Mention, ...]
+
+
+async def object_told(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> Told:
+    """Of an object of any kind; no conditions where it has not what is usual there.
 
     Raises NotFound, Forbidden, Unavailable.
     """
@@ -77,7 +84,8 @@ async def object_conditions(
     status = found.get("status")
     listed = status.get("conditions") if isinstance(status, dict) else None
     conditions = [_condition(each) for each in (listed if isinstance(listed, list) else ())]
-    return str(found["metadata"].get("resourceVersion", "")), tuple(one for one in conditions if one)
+    version = str(found["metadata"].get("resourceVersion", ""))
+    return Told(version, tuple(one for one in conditions if one), mentions(found))
 
 
 def _condition(found: Any) -> Condition | None:

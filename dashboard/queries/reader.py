@@ -16,7 +16,7 @@ from dashboard.cache.cluster import ClusterCache
 from dashboard.cache.store import Delta
 from dashboard.insight import Finding, findings
 from dashboard.insight.relations import Relations
-from dashboard.insight.usedby import SOURCES, Users, made_by, used_by
+from dashboard.insight.usedby import SOURCES, Users, used_by
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Column, Row
 from dashboard.kinds.rows import shorten
@@ -109,11 +109,11 @@ class Reader:
         self._read_some(len(self._unread))
         return used_by(self, users, plural, obj)
 
-    def made_by(self, obj: Any) -> Relations:
-        """What an object of any kind owns, of all that is cached, whoever may see it."""
+    def made_by(self, uid: str) -> Relations:
+        """What names an object of a kind without a module here as its owner, of all that is cached."""
         users = self._follow()
         self._read_some(len(self._unread))
-        return made_by(users, obj.metadata.uid)
+        return users.made_by(uid)
 
     def _follow(self) -> Users:
         if self._users is None:

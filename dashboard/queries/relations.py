@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.insight.mentions import Mention
 from dashboard.insight.protocols import Objects
-from dashboard.insight.relations import USERS, Relations, named, selector_of, uses
+from dashboard.insight.relations import USERS, Relations, named, reference, selector_of, uses
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref, Row
 from dashboard.kinds.catalogue import kind_named
 
 from .access import Visible
 from .reader import Reader
+from .seen import Seen
+from .unwatched import Listing, Unwatched
 
 # Which kinds a controller makes objects of; the pods of a Deployment belong to its ReplicaSets.
 MAKES = {
@@ -107,19 +110,100 @@ class Related:
 def related(reader: Reader, visible: Mapping[str, Visible], plural: str, obj: Any) -> Related:
     """What the object's own fields name is told to whoever reads the object; all else only where the user may list it.
 
-    Of a kind without a module here only the owners are known, and what it owns.
+    Of a kind without a module here the owners are known, and what it made; what its spec names, ``mentioned`` tells.
     """
-    own, sees = named(plural, obj), Sight(visible)
-    if plural not in KINDS:
-        return Related(own, {ref: ways for ref, ways in reader.made_by(obj).items() if sees.ref(ref)}, ())
+    kinds = reader.cache.kinds
+    own = named(plural, obj)
+    sees = Sight(visible)
+    if plural in KINDS:
+        using, by = uses(reader, plural, obj), reader.used_by(plural, obj)
+        users = USERS.get(plural, frozenset())
+    else:
+        using, by = own, reader.made_by(obj.metadata.uid)
+        users = frozenset(KINDS) - {"events"}
     return Related(
-        {ref: ways for ref, ways in uses(reader, plural, obj).items() if ref in own or sees.ref(ref)},
-        {ref: ways for ref, ways in reader.used_by(plural, obj).items() if sees.ref(ref)},
-        tuple(
-            user for user in KINDS
-            if user in USERS.get(plural, ()) and not sees.all(user, obj.metadata.namespace)
-        ),
-    )  # fmt: skip
+        _owners_known(kinds, obj, {ref: ways for ref, ways in using.items() if ref in own or sees.ref(ref)}),
+        {ref: ways for ref, ways in by.items() if sees.ref(ref)},
+        tuple(user for user in KINDS if user in users and not sees.all(user, obj.metadata.namespace)),
+    )
+
+
+def _owners_known(kinds: Mapping[str, Kind[Any]], obj: Any, found: Relations) -> Relations:
+    """The relations with owners of kinds without a module here as what discovery tells of them."""
+    namespace = obj.metadata.namespace
+    told = {}
+    for owner in obj.metadata.owner_references or ():
+        ref = reference(owner.kind, namespace, owner.name, owner.api_version)
+        kind = None if ref.plural else kind_named(kinds, owner.api_version, owner.kind)
+        if kind is not None:
+            told[ref] = _ref(kind, namespace, owner.name)
+    return {told.get(ref, ref): ways for ref, ways in found.items()}
+
+
+def mentioned(kinds: Mapping[str, Kind[Any]], namespace: str, found: Iterable[Mention]) -> Relations:
+    """What a spec names, with the fields that do; without what is of no kind that is known."""
+    relations: dict[Ref, tuple[str, ...]] = {}
+    for mention in found:
+        kind = _kind_meant(kinds, mention)
+        where = mention.namespace or namespace
+        if kind is None or (kind.gvr.namespaced and not where):
+            continue
+        ref = _ref(kind, where, mention.name)
+        relations[ref] = (*relations.get(ref, ()), mention.path)
+    return relations
+
+
+@dataclass(frozen=True)
+class MadeBesides:
+    """What an object made of kinds without a module here. ``denied`` and ``partly``: the titles of those that may not be
+    listed, and of those that were not read in whole; ``reading``: more may come.
+    """
+
+    rows: Mapping[Ref, Row] = field(default_factory=dict)
+    denied: Sequence[str] = ()
+    partly: Sequence[str] = ()
+    reading: bool = False
+
+
+def made_besides(
+    reader: Reader, unwatched: Unwatched, kinds: Iterable[Kind[Any]], visible: Mapping[str, Visible], uid: str
+) -> MadeBesides:
+    """Out of the cache where ``visible`` says what may be seen there of a kind, else as the kind was last listed."""
+    seen = Seen(reader, visible)
+    rows: dict[Ref, Row] = {}
+    read: list[tuple[Kind[Any], Listing]] = []
+    reading = False
+    for kind in kinds:
+        if kind.plural in visible:
+            made = [reader.row(kind.plural, each) for each in _naming(seen.all(kind.plural), uid)]
+        elif (listing := unwatched.of(kind.plural)) is not None:
+            made = list(listing.made_by.get(uid, ()))
+            read.append((kind, listing))
+        else:
+            made, reading = [], True
+        rows |= {_ref(kind, row.namespace, row.name): row for row in made}
+    silent = [kind.title for kind, each in read if each.more or (each.trouble and not each.denied)]
+    return MadeBesides(rows, [kind.title for kind, each in read if each.denied], silent, reading)
+
+
+def _naming(objects: Iterable[Any], uid: str) -> Iterator[Any]:
+    """Those that name an owner."""
+    for each in objects:
+        if any(owner.uid == uid for owner in each.metadata.owner_references or ()):
+            yield each
+
+
+def _kind_meant(kinds: Mapping[str, Kind[Any]], mention: Mention) -> Kind[Any] | None:
+    if mention.group is None:
+        return kind_named(kinds, "", mention.kind)
+    return next(
+        (each for each in kinds.values() if (each.kind, each.gvr.group) == (mention.kind, mention.group)),
+        None,
+    )
+
+
+def _ref(kind: Kind[Any], namespace: str, name: str) -> Ref:
+    return Ref(kind.kind, namespace if kind.gvr.namespaced else "", name, kind.plural)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Search over what the cache holds: names, labels, addresses, images, host names, whatever a list shows.
 
 One pass over the rows' prepared ``search`` texts answers; no index has to be kept beside them (``bench/search.py``).
+Rows of kinds that nobody watches come from lists (``unwatched.py``) and are searched alike.
 """
 
 from __future__ import annotations
@@ -33,7 +34,17 @@ FIRST = (
     "deployments", "pods", "services", "statefulsets", "daemonsets", "cronjobs", "jobs", "ingresses", "configmaps",
     "secrets", "nodes", "namespaces", "persistentvolumeclaims",
 )  # fmt: skip
-LAST = frozenset({"events"})  # they tell of other objects, in whose names they begin
+# They tell of other objects, in whose names they begin.
+LAST = frozenset(
+    {
+        "events",
+        "endpoints",
+        "controllerrevisions.apps",
+        "leases.coordination.k8s.io",
+        "csinodes.storage.k8s.io",
+    }
+)
+KINDS_FOUND = 8
 
 _GAPS = "-./:_"
 
@@ -122,15 +133,18 @@ def search(
     where: Mapping[str, Namespaces],
     *,
     judged: Judged = NONE_JUDGED,
+    unwatched: Mapping[str, list[Row]] = {},
     limit: int = LIMIT,
 ) -> Answer:
-    """What has every word of the query, best first, out of the namespaces that ``where`` names for each kind.
+    """What has every word of the query, best first, out of the namespaces that ``where`` names for each kind, and out of
+    the ``unwatched`` rows.
 
-    Nothing is looked at, counted or hinted at that is not in ``where``; only objects of the ``judged`` kinds have the
-    state that objects behind them give.
+    Nothing is looked at, counted or hinted at that is in neither; only objects of the ``judged`` kinds have the state
+    that objects behind them give.
     """
     ranks = {plural: place for place, plural in enumerate(dict.fromkeys((*FIRST, *kinds)))}
     rows = {plural: reader.rows(plural, namespaces, judged) for plural, namespaces in where.items()}
+    rows |= unwatched
     found: list[_Found] = []
     counts = {}
     for plural, each in rows.items():
@@ -172,10 +186,24 @@ def _fitting(kind: Kind[Any], rows: list[Row], words: tuple[str, ...], rank: int
 
 def names_of(kind: Kind[Any]) -> frozenset[str]:
     """What kubectl calls a kind: ``deployments``, ``deployment``, ``deploy``, ``deployment.apps``."""
-    names = {kind.plural, kind.kind.lower(), *kind.short_names}
+    names = {kind.gvr.plural, kind.kind.lower(), *filter(None, kind.short_names)}
     if kind.gvr.group:
         names |= {f"{name}.{kind.gvr.group}" for name in (kind.gvr.plural, kind.kind.lower())}
     return frozenset(names)
+
+
+def kinds_named(kinds: Iterable[Kind[Any]], words: tuple[str, ...]) -> list[Kind[Any]]:
+    """The kinds that the one word names, or begins to name, by any of kubectl's words for them; whole names first."""
+    if len(words) != 1 or len(words[0]) < 2:
+        return []
+    word = words[0]
+    named = ((names_of(kind), kind) for kind in kinds)
+    fits = [(word not in names, kind) for names, kind in named if any(_begins(name, word) for name in names)]
+    return [kind for _, kind in sorted(fits, key=lambda each: each[0])[:KINDS_FOUND]]
+
+
+def _begins(name: str, word: str) -> bool:
+    return name.startswith(word) or f".{word}" in name
 
 
 def _sides(word: str, kind: Kind[Any]) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboard.insight.protocols import Objects
+from dashboard.insight.protocols import Objects, Versioned
 
 from .access import Visible
 
@@ -20,7 +20,7 @@ class Seen:
     @property
     def version(self) -> str:
         """The API server's, as it said last; whoever may sign in may read it."""
-        return self._reader.version
+        return self._objects.version if isinstance(self._objects, Versioned) else ""
 
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
         """Every object of a kind that may be seen, in one namespace or in all."""

@@ -24,6 +24,7 @@ CHANGE_WORDS = {
     "event": "Events",
     "here": "Done through the dashboard",
 }
+NOT_ASKED_FOR = ("status.", "columns[")  # a column shows whichever of the two
 # Actions that are no change of an object: they belong into the audit alone.
 NO_CHANGE = ("reveal",)
 
@@ -58,7 +59,10 @@ class Watched:
 
 @dataclass(frozen=True)
 class TimelineQuery:
-    """What an address asks for: everything, or of some namespaces, of a kind, of an object."""
+    """What an address asks for: everything, or of some namespaces, of a kind, of an object.
+
+    ``uid``: of the object, where its kind may not have been known yet when something of it was recorded.
+    """
 
     namespaces: tuple[str, ...] = ()
     plural: str = ""
@@ -67,6 +71,7 @@ class TimelineQuery:
     q: str = ""
     before: datetime | None = None
     since: datetime | None = None
+    uid: str = ""
 
     @classmethod
     def read(cls, params: QueryDict) -> TimelineQuery:
@@ -118,7 +123,7 @@ def timeline_read(context: str, query: TimelineQuery, visible: Mapping[str, Visi
     moments = [each for each in (*happened, *done) if edge is None or each.at >= edge]
     moments.sort(key=lambda each: (each.at, each.key), reverse=True)
     older = moments[PAGE - 1].at if len(moments) > PAGE else edge
-    return Timeline(tuple(moments[:PAGE]), older, tuple(_watched(context)))
+    return Timeline(tuple(moments[:PAGE]), older, tuple(_watched(context, query)))
 
 
 def _happenings(
@@ -131,6 +136,8 @@ def _happenings(
     rows = rows.filter(_may_see(visible)).filter(_asked(query))
     if query.name:
         own = Q(plural=query.plural, name=query.name)
+        if query.uid:
+            own |= Q(uid=query.uid)
         rows = rows.filter(own | Q(owner_plural=query.plural, owner_name=query.name))
     elif query.plural:
         rows = rows.filter(plural=query.plural)
@@ -173,7 +180,7 @@ def _grouped(rows: Sequence[Happening], *, spec: bool) -> list[Moment]:
     for row in rows:
         moment = _of(row)
         if spec and moment.type == "changed":
-            fields = tuple(each for each in moment.fields if not each[0].startswith("status."))
+            fields = tuple(each for each in moment.fields if not each[0].startswith(NOT_ASKED_FOR))
             if not fields:
                 continue
             moment = _with(moment, fields=fields)
@@ -263,8 +270,11 @@ def _entry(row: AuditEntry) -> Moment:
     )
 
 
-def _watched(context: str) -> list[Watched]:
-    rows = Happening.objects.filter(context=context, type=Happening.Type.WATCHING).order_by("at")
+def _watched(context: str, query: TimelineQuery) -> list[Watched]:
+    """Of a kind without a module here its own marks, else those of the cluster."""
+    plural = "" if query.plural in KINDS else query.plural
+    rows = Happening.objects.filter(context=context, type=Happening.Type.WATCHING, plural=plural)
+    rows = rows.order_by("at")
     found = [
         Watched(datetime.fromisoformat(row.what["since"]), row.at, row.what.get("lost", 0)) for row in rows
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +16,10 @@ from django.views.decorators.http import require_safe
 
 from dashboard.errors import BadInput
 from dashboard.insight import findings_for
+from dashboard.insight.mentions import mentions
 from dashboard.insight.relations import Relations
 from dashboard.kinds import KINDS
+from dashboard.kinds.tablekinds import TableKind
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
 from dashboard.live.screens.capacity import CapacityScreen
@@ -29,13 +32,15 @@ from dashboard.live.screens.timeline import TimelineScreen
 from dashboard.preferences import columns_of
 from dashboard.queries.lists import PAGE_SIZE
 from dashboard.queries.objects import object_read
-from dashboard.queries.relations import related
+from dashboard.queries.relations import Related, made_besides, mentioned, related
 from dashboard.queries.seen import Seen
 
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
 from .exports import export
 from .offers import object_offers
+
+UNWATCHED_SECONDS = 5.0  # for kinds that must be listed to tell what an object made
 
 
 async def page(
@@ -173,6 +178,8 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
         wrong = findings_for(seen, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC))
         await cluster.reader.know_users()
         connected = related(cluster.reader, visible, screen.kind.plural, screen.last)
+        if isinstance(screen.kind, TableKind):
+            connected = await _with_custom(cluster, screen, connected, found)
     finally:
         lease.release()
     return JsonResponse(
@@ -192,6 +199,20 @@ async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpRes
             ],
         }
     )
+
+
+async def _with_custom(
+    cluster: ClusterRuntime, screen: DetailScreen, connected: Related, found: Mapping[str, Any]
+) -> Related:
+    """With what the spec names, and what the object made of kinds without a module here."""
+    served = cluster.kinds.served
+    others = (kind.plural for kind in served if kind is not screen.kind)
+    await cluster.unwatched.ask(others, UNWATCHED_SECONDS)
+    uid = screen.last.metadata.uid
+    made = made_besides(cluster.reader, cluster.unwatched, served, screen.visible, uid)
+    named = mentioned(cluster.kinds, screen.namespace, mentions(found))
+    uses = connected.uses | {ref: connected.uses.get(ref, ()) + ways for ref, ways in named.items()}
+    return replace(connected, uses=uses, used_by=connected.used_by | dict.fromkeys(made.rows, ("owner",)))
 
 
 def _relations(found: Relations) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens.common import kind_of
-from dashboard.live.screens.search import SearchScreen
+from dashboard.live.screens.search import PATIENCE_SECONDS, SearchScreen
 from dashboard.queries.access import visible
 from dashboard.queries.search import LIMIT, Hit
 
@@ -23,6 +23,7 @@ from .errors import clear_errors
 from .offers import does, object_offers, object_tabs, verbs
 from .pages import page
 
+PENDING_SECONDS = 3.0  # for kinds that must be listed first, once the rest is told
 DOING = 6  # objects whose actions are asked for at once: each right is a question to the API server
 
 
@@ -40,8 +41,11 @@ class FoundObject:
 @clear_errors
 async def search(request: HttpRequest, context: str) -> HttpResponseBase:
     """``q``, ``namespace`` (repeatable), ``kind``; with ``format=json`` also ``limit``, and ``do=1``: ``q`` begins with
-    what to do (``restart web``), and each object comes with that action, or with all of its actions."""
+    what to do (``restart web``), and each object comes with that action, or with all of its actions; and ``wait=1``: for
+    the kinds that were ``pending`` in the answer before."""
     cluster = runtime.open(context)
+    if plural := request.GET.get("kind", ""):
+        await cluster.knows(plural)
     form = request.GET.get("format", "html")
     if form == "html":
         screen = SearchScreen(cluster, request.GET)
@@ -51,7 +55,8 @@ async def search(request: HttpRequest, context: str) -> HttpResponseBase:
         raise BadInput(f"format is {form!r}: say json.", field="format")
     params, doing = _doing(request.GET) if "do" in request.GET else (request.GET, None)
     only = None if doing is None else _doers(doing)
-    screen = SearchScreen(cluster, params, only)
+    patience = PENDING_SECONDS if "wait" in request.GET else PATIENCE_SECONDS
+    screen = SearchScreen(cluster, params, only, patience)
     return await _answer(cluster, screen, doing, _limit(request.GET))
 
 
@@ -73,6 +78,7 @@ async def _answer(
             offered = await asyncio.gather(*(_offers(cluster, each, doing) for each in found.hits))
             results = [{**each, "actions": actions} for each, actions in zip(results, offered, strict=True)]
         fresh, waiting, denied = screen.fresh, screen.waiting(), screen.denied()
+        kinds, pending, missed = screen.named(), screen.pending(), screen.missed()
     finally:
         lease.release()
     return JsonResponse(
@@ -85,6 +91,9 @@ async def _answer(
             "counts": dict(found.counts),
             "waiting": waiting,
             "denied": denied,
+            "kinds": kinds,
+            "pending": pending,
+            "missed": missed,
             "results": results,
         }
     )

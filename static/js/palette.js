@@ -12,6 +12,7 @@ const WEAK = 3;
 const OBJECTS = 12;
 const PAGE = 8;
 const SAY_MS = 400;
+const RESTS = 3;
 const ICONS = { ok: "ok", info: "busy", warn: "warn", bad: "bad", done: "done" };
 
 let dialog, field, list, crumb, status, finder;
@@ -21,6 +22,7 @@ let moved = false; // the reader chose an option: answers that come later leave 
 let answer = null; // the server's last one, and what it was for
 let inside = null; // the object whose actions are shown
 let enter = null; // Enter was pressed before the answer came
+let rests = 0; // how often the kinds that follow were asked for
 let everywhere = false; // the chosen namespaces do not count
 
 // ---- What is shown
@@ -183,8 +185,9 @@ function option(item, place) {
   return made;
 }
 
-function draw() {
-  const before = moved ? idOf(found[at]) : null;
+// keep: what is chosen stays so, wherever it stands now.
+function draw({ keep = moved } = {}) {
+  const before = keep ? idOf(found[at]) : null;
   const shown = sections().filter(({ items }) => items.length);
   found = shown.flatMap(({ items }) => items);
   let place = 0;
@@ -216,8 +219,7 @@ function drawTrouble() {
   const box = dialog.querySelector(".trouble");
   const notes = trouble ? [trouble] : nothing ? [`No object has “${answers().q}”.`] : [];
   if (answers()?.like) notes.push(`No object has “${answers().q}”; these names are like it.`);
-  if (answers()?.denied?.length) notes.push(`Not searched, because you may not list them: ${answers().denied.join(", ")}.`);
-  if (answers()?.waiting?.length) notes.push(`Still being listed: ${answers().waiting.join(", ")}.`);
+  for (const { why, titles, rest } of answers()?.missed ?? []) notes.push(`${why}: ${titles.join(", ")}${rest.length ? ` and ${rest.length} more` : ""}.`);
   if (answers()?.freshness === "reconnecting") notes.push("The connection to the cluster is lost: objects are as they were before.");
   box.replaceChildren(...notes.map((text) => element("p", { text })));
   if (answers()?.login) box.append(element("a", { class: "btn", href: answers().login, target: "_blank", text: "Sign in" }));
@@ -250,6 +252,7 @@ function choose(to, { scroll = true } = {}) {
 
 function change() {
   moved = false;
+  rests = 0;
   enter = null;
   if (wantsObjects()) finder.ask(askUrl());
   else if (!inside) {
@@ -261,12 +264,25 @@ function change() {
 }
 
 function told(came) {
+  // Enter must not lead elsewhere because a better one came just before it.
+  const keep = moved || Boolean(rests && found[at]?.object);
   if (inside) {
     inside.trouble = came.trouble;
     inside.items = came.actions?.map(offered) ?? [];
-  } else answer = { ...came, for: field.value, do: mode() === ">" };
-  draw();
+  } else {
+    answer = { ...came, for: field.value, do: mode() === ">" };
+    if (came.pending?.length) askForRest();
+  }
+  draw({ keep });
   if (enter) follow(found[at], enter);
+}
+
+// Kinds that had to be listed first follow: what is known already is shown, and Enter takes it.
+function askForRest() {
+  if (rests++ >= RESTS) return;
+  const url = askUrl();
+  url.searchParams.set("wait", "1");
+  finder.ask(url, { wait: 0 });
 }
 
 function enterObject(item) {

@@ -25,7 +25,7 @@ from dashboard.kube.discovery import discover
 from dashboard.kube.transport import Transport
 from dashboard.queries.access import visible
 from dashboard.queries.counts import Count, Counts
-from dashboard.queries.objects import object_conditions
+from dashboard.queries.objects import object_told
 from tests.faults.scripted import until
 from tests.unit.kinds.server import TABLE, Refused, Server, printed, same_words
 
@@ -371,7 +371,7 @@ async def test_conditions_are_read_from_the_object_and_judged_only_where_they_ar
     await cluster_open.offers(plural)
     custom.create("gizmos", "Gizmo", "one", {}, namespace=custom.namespace)
     kind = cluster_open.kinds[plural]
-    assert (await object_conditions(cluster_open.transport, kind, custom.namespace, "one"))[1] == ()
+    assert (await object_told(cluster_open.transport, kind, custom.namespace, "one")).conditions == ()
     moment = "2026-01-01T00:00:00Z"
     given = [
         {"type": "Ready", "status": "False", "reason": "R", "message": "m", "lastTransitionTime": moment},
@@ -380,7 +380,7 @@ async def test_conditions_are_read_from_the_object_and_judged_only_where_they_ar
         {"status": "True"},
     ]
     custom.status("gizmos", "one", {"conditions": given}, namespace=custom.namespace)
-    _, found = await object_conditions(cluster_open.transport, kind, custom.namespace, "one")
+    found = (await object_told(cluster_open.transport, kind, custom.namespace, "one")).conditions
     assert [(each.type, each.status, each.state) for each in found] == [
         ("Ready", "False", "warn"),
         ("Sideways", "False", "ok"),

@@ -50,10 +50,13 @@ SCREENS: dict[str, type[Screen]] = {
 
 def plural_of(path: str) -> str:
     """The kind that an address is about; that of pods for one that is about none."""
+    parts = urlsplit(path)
     try:
-        return str(resolve(urlsplit(path).path).kwargs.get("plural", "pods"))
+        match = resolve(parts.path)
     except Resolver404:
         return "pods"
+    asked = QueryDict(parts.query).get("kind", "") if match.url_name == "search" else ""
+    return str(match.kwargs.get("plural", asked or "pods"))
 
 
 def screen_for(runtime: ClusterRuntime, path: str) -> Screen | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +38,10 @@ class MomentReader:
         self._changed: Callable[[], None] | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
+
+    def about(self, uid: str) -> None:
+        """Of which object, by its uid too."""
+        self._query = replace(self._query, uid=uid)
 
     async def read(self) -> None:
         self.found = await sync_to_async(timeline_read)(
@@ -74,12 +79,14 @@ class MomentReader:
     def state(self) -> dict[str, Any]:
         """Since when somebody has watched, where the record has holes, and how to go further back."""
         moments, watched = self.found.moments, self.found.watched
+        kind = self._runtime.kinds.get(self._query.plural)
         return {
             "since": iso(watched[0].since) if watched else "",
             "gaps": [{"from": iso(since), "until": iso(until)} for since, until in _gaps(watched)[-3:]],
             "lost": sum(each.lost for each in watched),
             "older": self.found.older.isoformat() if self.found.older else "",
             "empty": not moments,
+            "seldom": "" if kind is None or kind.plural in KINDS else kind.title,
         }
 
 
@@ -97,7 +104,7 @@ def _gaps(watched: Sequence[Watched]) -> list[tuple[datetime, datetime]]:
 
 def moment_row(runtime: ClusterRuntime, moment: Moment) -> dict[str, Any]:
     """What ``partials/moment.html`` shows."""
-    kind = KINDS.get(moment.plural)
+    kind = runtime.kinds.get(moment.plural)
     fields = [{"path": path, "before": before, "after": after} for path, before, after in moment.fields]
     return {
         "id": f"m-{moment.key}".replace("@", "-"),

@@ -1,8 +1,12 @@
-"""What is found in a cluster: ``/c/<context>/search/?q=``."""
+"""What is found in a cluster: ``/c/<context>/search/?q=``.
+
+Kinds with a module here are watched, and answer at once. All others are listed for the search (``Unwatched``), and what
+is found of them follows; what was not searched is said.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from django.http import QueryDict
@@ -11,13 +15,14 @@ from django.urls import reverse
 from dashboard import render
 from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Kind
+from dashboard.kinds.base import Kind, Row
+from dashboard.kinds.tablekinds import TableKind
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 from dashboard.queries.reader import JUDGED_BY, judgeable
-from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, scopes, search
+from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, kinds_named, scopes, search
 
 from .common import (
     fresh_part,
@@ -32,6 +37,8 @@ from .common import (
 from .detail.screen import STATE_WORDS, WORDS
 
 SLOW = frozenset({"events"})  # they may be many, and nobody waits for them
+PATIENCE_SECONDS = 0.25  # for kinds that must be listed first: most answer in that time
+NAMED = 6  # kinds in a sentence
 
 
 class SearchScreen(Screen):
@@ -41,41 +48,97 @@ class SearchScreen(Screen):
     pace = 2.0
 
     def __init__(
-        self, runtime: ClusterRuntime, params: QueryDict, only: frozenset[str] | None = None
+        self,
+        runtime: ClusterRuntime,
+        params: QueryDict,
+        only: frozenset[str] | None = None,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         super().__init__(runtime)
         self.query = SearchQuery.read(params)
-        self.kinds: Mapping[str, Kind[Any]] = KINDS
+        self.kinds: Mapping[str, Kind[Any]] = runtime.kinds
         if self.query.plural and self.query.plural not in self.kinds:
             raise NotFound(
                 f"There is no kind {self.query.plural}.", next_step="Leave the kind out to search every kind."
             )
-        wanted = only if only is not None else frozenset(self.kinds)
+        wanted = only if only is not None else frozenset(KINDS)
         self._plurals = frozenset({self.query.plural}) if self.query.plural else wanted
+        self._every = only is None and not self.query.plural
+        self._patience = patience
         self.visible: dict[str, Visible] = {}
+        self._undo: list[Callable[[], None]] = []
 
     @property
     def key(self) -> Hashable:
-        return ("search", self.query, self._plurals, rights_key(self.visible))
+        # Others are searched as one account, whoever looks: of them its rights are no part.
+        seen = {plural: each for plural, each in self.visible.items() if plural in self._asked_about}
+        return ("search", self.query, self._plurals, rights_key(seen))
 
     @property
     def plurals(self) -> frozenset[str]:
         return self._plurals
 
     @property
+    def _asked_about(self) -> frozenset[str]:
+        judges = (JUDGED_BY.get(plural, frozenset()) for plural in self._plurals)
+        return self._plurals.union(*judges)
+
+    @property
     def waits_for(self) -> frozenset[str]:
         return self._plurals - SLOW if self.query.words else frozenset()
 
     async def prepare(self) -> None:
-        judges = (JUDGED_BY.get(plural, frozenset()) for plural in self._plurals)
-        self.visible = await visibility(self.runtime, self._plurals.union(*judges))
+        others = self._others()
+        watched = frozenset(kind.plural for kind in others if self.runtime.cache.watches(kind.plural))
+        self.visible = await visibility(self.runtime, self._asked_about | watched)
+        if others:
+            await self.runtime.unwatched.ask(
+                (kind.plural for kind in others if kind.plural not in watched), self._patience
+            )
+
+    def _others(self) -> tuple[TableKind, ...]:
+        """The kinds that nobody need watch, when they are searched too."""
+        return self.runtime.kinds.served if self._every and self.query.words else ()
+
+    def _unwatched(self) -> list[TableKind]:
+        """Those of them that nobody watches."""
+        cache = self.runtime.cache
+        return [
+            each
+            for each in self._others()
+            if not (each.plural in self.visible and cache.watches(each.plural))
+        ]
 
     def answer(self, limit: int = LIMIT) -> Answer:
         """What is found, of what the user may list. Nothing while nothing is asked for."""
-        seen = {plural: self.visible[plural] for plural in self._plurals}
-        where = scopes(self.kinds, seen, self.query.chosen)
+        unwatched = self._unwatched()
+        cached = self._plurals | {each.plural for each in self._others()}.difference(
+            each.plural for each in unwatched
+        )
+        where = scopes(self.kinds, {plural: self.visible[plural] for plural in cached}, self.query.chosen)
         judged = judgeable(self.visible)
-        return search(self.runtime.reader, self.kinds, self.query, where, judged=judged, limit=limit)
+        rows = {kind.plural: self._rows(kind) for kind in unwatched}
+        return search(
+            self.runtime.reader, self.kinds, self.query, where, judged=judged, unwatched=rows, limit=limit
+        )
+
+    def _rows(self, kind: TableKind) -> list[Row]:
+        """What was listed of a kind, in the chosen namespaces."""
+        listing = self.runtime.unwatched.of(kind.plural)
+        chosen = self.query.chosen if kind.gvr.namespaced else None
+        return [row for row in (listing.rows if listing else ()) if chosen is None or row.namespace in chosen]
+
+    def open(self, changed: Callable[[], None]) -> None:
+        """What is listed for it comes in later."""
+        if self._every:
+            self._undo = [
+                self.runtime.unwatched.on_change(changed),
+                self.runtime.discovery.on_change(changed),
+            ]
+
+    def close(self) -> None:
+        for undo in self._undo:
+            undo()
 
     def snapshot(self) -> Snapshot:
         found = self.answer() if self.query.words else Answer()
@@ -101,15 +164,15 @@ class SearchScreen(Screen):
                 {"title": self.kinds[plural].title, "count": found.counts[plural], "url": self._list(plural)}
                 for plural in others
             ],
+            "kinds": self.named(),
+            "missed": self.missed(),
             "namespaces": list(self.query.namespaces),
             "everywhere_url": self.url(namespaces=()) if self.query.namespaces else "",
             "every_kind_url": self.url(plural="") if self.query.plural else "",
             "denied": self.denied(),
             "waiting": self.waiting(),
             "places": [
-                (kind.title, list_url(self.runtime, kind.plural))
-                for kind in self.kinds.values()
-                if not kind.rare
+                (kind.title, list_url(self.runtime, kind.plural)) for kind in KINDS.values() if not kind.rare
             ],
         }
 
@@ -127,7 +190,8 @@ class SearchScreen(Screen):
     def hit(self, hit: Hit) -> dict[str, Any]:
         """A hit as facts: for the page, and for scripts."""
         kind, row = hit.kind, hit.row
-        status = next((row.cells[c.order].text for c in kind.columns if c.key == kind.status_column), "")
+        at = next((c.order for c in kind.columns if c.key == kind.status_column), len(row.cells))
+        status = row.cells[at].text if at < len(row.cells) else ""
         word = status if kind.status_column in WORDS else STATE_WORDS.get(row.state, "")
         return {
             "plural": kind.plural,
@@ -147,7 +211,9 @@ class SearchScreen(Screen):
             return "ask"
         if found.hits:
             return ""
-        if all(self.visible[plural].denied is not None for plural in self._plurals):
+        listings = (self.runtime.unwatched.of(kind.plural) for kind in self._unwatched())
+        others = any(each is not None and not each.denied for each in listings)
+        if not others and all(self.visible[plural].denied is not None for plural in self._plurals):
             return "forbidden"
         if any(unreachable(self.runtime, plural) for plural in self.unlisted()):
             return "unreachable"
@@ -163,7 +229,8 @@ class SearchScreen(Screen):
 
     def waiting(self) -> list[str]:
         """Their titles."""
-        return [kind.title for kind in self.kinds.values() if kind.plural in self.unlisted()]
+        unlisted = self.unlisted()
+        return [kind.title for kind in self.kinds.values() if kind.plural in unlisted]
 
     def denied(self) -> list[str]:
         """The titles of the kinds that the user may list nowhere."""
@@ -171,6 +238,44 @@ class SearchScreen(Screen):
             kind.title
             for kind in self.kinds.values()
             if kind.plural in self._plurals and self.visible[kind.plural].denied is not None
+        ]
+
+    def named(self) -> list[dict[str, str]]:
+        """The kinds themselves that the words name."""
+        offered = (*KINDS.values(), *self.runtime.kinds.served) if self._every else ()
+        return [
+            {
+                "title": kind.title,
+                "group": kind.gvr.group if isinstance(kind, TableKind) else "",
+                "url": list_url(self.runtime, kind.plural),
+            }
+            for kind in kinds_named(offered, self.query.words)
+        ]
+
+    def pending(self) -> list[str]:
+        """The titles of the kinds that are listed for this search and have not answered yet."""
+        return [kind.title for kind in self._unwatched() if self.runtime.unwatched.of(kind.plural) is None]
+
+    def missed(self) -> list[dict[str, Any]]:
+        """What was not searched and why: a sentence that ends in the titles of those kinds, best known first."""
+        listings = [(kind, self.runtime.unwatched.of(kind.plural)) for kind in self._unwatched()]
+        read = [(kind.title, listing) for kind, listing in listings if listing is not None]
+        denied = [title for title, listing in read if listing.denied]
+        silent = [title for title, listing in read if listing.trouble and not listing.denied]
+        partly = [title for title, listing in read if listing.more]
+        return [
+            _missed(icon, why, titles)
+            for icon, why, titles in (
+                ("lock", "Not searched, because you may not list them", self.denied() + denied),
+                (
+                    "busy",
+                    "Not searched yet, because they are still being read",
+                    self.waiting() + self.pending(),
+                ),
+                ("plug", "Not searched, because their API does not answer", silent),
+                ("warn", "Searched in part, because there are too many; their own lists find all", partly),
+            )
+            if titles
         ]
 
     @property
@@ -198,6 +303,15 @@ class SearchScreen(Screen):
             "path": reverse("search", args=[self.runtime.cluster.slug]),
             "q": self.query.q,
             "kind": self.query.plural,
-            "kinds": [(kind.plural, kind.title) for kind in self.kinds.values()],
+            "kinds": [(kind.plural, kind.title) for kind in KINDS.values()],
+            "others": [
+                (kind.plural, f"{kind.title} ({kind.gvr.group or 'Kubernetes itself'})")
+                for kind in self.runtime.kinds.served
+            ],
             "keep": [("namespace", namespace) for namespace in self.query.namespaces],
         }
+
+
+def _missed(icon: str, why: str, titles: Iterable[str]) -> dict[str, Any]:
+    named = list(dict.fromkeys(titles))
+    return {"icon": icon, "why": why, "titles": named[:NAMED], "rest": named[NAMED:]}

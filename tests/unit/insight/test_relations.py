@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.insight.relations import uses
-from dashboard.insight.usedby import Users, made_by, used_by
+from dashboard.insight.usedby import Users, used_by
 
 from .world import World, meta
 
@@ -104,10 +104,10 @@ def test_an_object_owned_by_one_of_any_kind_is_found_by_its_owners_uid() -> None
     plan = {"apiVersion": "example.com/v1", "kind": "Plan", "name": "nightly", "uid": "plan"}
     made = everything.add("configmaps", {"metadata": meta("made") | {"ownerReferences": [plan]}})
     users = Users.among(everything)
-    assert told(made_by(users, "plan")) == {"ConfigMap/made": ("owner",)}
+    assert told(users.made_by("plan")) == {"ConfigMap/made": ("owner",)}
     freed = everything.add("configmaps", {"metadata": meta("made")})
     users.change("configmaps", made, freed)
-    assert made_by(users, "plan") == {}
+    assert users.made_by("plan") == {}
 
 
 def test_targets_of_autoscalers_and_ingresses_are_named() -> None:

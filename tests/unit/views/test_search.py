@@ -14,9 +14,11 @@ from dashboard.cache.store import Store
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
+from dashboard.kinds.catalogue import Kinds
 from dashboard.kube.access import Decision
 from dashboard.live.screens.search import SearchScreen
 from dashboard.queries.reader import Reader
+from dashboard.queries.unwatched import Unwatched
 from dashboard.views.search import _limit
 
 from ..insight.world import World, pod
@@ -50,6 +52,9 @@ class Cache:
     def scopes(self, _: str) -> None:
         return None
 
+    def watches(self, _: str) -> bool:
+        return True
+
     def lease(self, _: Any) -> Any:
         return SimpleNamespace(release=lambda: None)
 
@@ -59,8 +64,10 @@ class Runtime:
         self.cluster = SimpleNamespace(name="dev", slug="dev", server="https://dev", is_sandbox=True)
         self.cache: Any = Cache(World(*manifests))
         self.reader = Reader(self.cache)
-        self.kinds = KINDS
+        self.kinds = Kinds()
         self.transport = object()
+        self.unwatched = Unwatched(self.cache)
+        self.discovery: Any = SimpleNamespace()
 
     async def ready(self, _: Any) -> None: ...
 

@@ -31,6 +31,7 @@ from dashboard.queries.lists import cell
 from dashboard.queries.reader import JUDGED_BY, judgeable
 
 from .tabs import TABS
+from .telling import Telling
 
 # Events and Secrets may be many, and only add to what the rest tells.
 LATER = frozenset({"events", "secrets"})
@@ -63,6 +64,7 @@ class DetailScreen(Screen):
         self.visible: dict[str, Visible] = {}
         self.last: Any = None
         self.gone_at = ""
+        self.telling = Telling(self)
         self.tab = TABS[tab](self)
 
     @property

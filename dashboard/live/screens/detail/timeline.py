@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard import render
 from dashboard.kinds.base import Detail, Kind
+from dashboard.kinds.tablekinds import TableKind
 from dashboard.live.screens.moments import MomentReader
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.timeline import RECORDED
@@ -37,7 +38,7 @@ class TimelineTab(Tab):
 
     @classmethod
     def fits(cls, kind: Kind[Any]) -> bool:
-        return kind.plural in RECORDED
+        return kind.plural in RECORDED or isinstance(kind, TableKind)
 
     @classmethod
     def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
@@ -48,6 +49,8 @@ class TimelineTab(Tab):
         return self._before
 
     async def prepare(self) -> None:
+        if self.screen.last is not None and isinstance(self.screen.kind, TableKind):
+            self._reader.about(self.screen.last.metadata.uid)
         await self._reader.read()
 
     def open(self, changed: Callable[[], None]) -> None:

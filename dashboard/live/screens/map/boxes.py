@@ -101,7 +101,7 @@ class Boxes:
             self._entry,
             lambda ref: self._node(ref, app),
         ]
-        whole = (app.ingresses, app.services, app.workloads, reads, nodes)
+        whole: tuple[Sequence[Any], ...] = (app.ingresses, app.services, app.workloads, reads, nodes)
         return [
             {
                 "caption": caption,

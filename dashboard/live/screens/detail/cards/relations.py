@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from dashboard import render
 from dashboard.insight.arrival import WORDS, arrivals, needed
 from dashboard.insight.relations import USERS, Relations
 from dashboard.insight.relationwords import words
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Detail, Kind, Ref
+from dashboard.kinds.base import Detail, Kind, Ref, Row
+from dashboard.kinds.tablekinds import TableKind
 from dashboard.live.screens.common import name_parts, object_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.lists import RANK
 from dashboard.queries.reader import judgeable
-from dashboard.queries.relations import Sight, related
+from dashboard.queries.relations import MadeBesides, Sight, made_besides, mentioned, related
 
 from ..piece import Card
 
+if TYPE_CHECKING:
+    from ..screen import DetailScreen
+
 OPEN = 5  # rows of a kind that stand open; the rest is folded
+PATIENCE_SECONDS = 0.25  # for kinds that must be listed first: what they tell follows
+NAMED = 8  # kinds in a sentence
 ROWS = 200  # on the whole card (rule 2 of the design)
 SOURCES = frozenset(KINDS) - {"events"}
 CONFIGURATION = ("ConfigMap", "Secret")
@@ -33,6 +39,13 @@ class RelationsCard(Card):
     main = "cards/relations.html"
     plurals = SOURCES
 
+    def __init__(self, screen: DetailScreen) -> None:
+        super().__init__(screen)
+        self._custom = isinstance(screen.kind, TableKind)
+        self._rereading = screen.telling.rereading(self) if self._custom else None
+        self._unsubscribe: Callable[[], None] | None = None
+        self._made: Mapping[Ref, Row] = {}
+
     @classmethod
     def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
         # Owners may be of any kind: until everything has been listed it says that more may come.
@@ -40,25 +53,70 @@ class RelationsCard(Card):
 
     async def prepare(self) -> None:
         await self.screen.runtime.reader.know_users()
+        if self._custom:
+            await self.screen.telling.prepare()
+            runtime, own = self.screen.runtime, self.screen.kind
+            others = (kind.plural for kind in runtime.kinds.served if kind is not own)
+            await runtime.unwatched.ask(others, PATIENCE_SECONDS)
+
+    def open(self, changed: Callable[[], None]) -> None:
+        super().open(changed)
+        if self._custom:
+            self._unsubscribe = self.screen.runtime.unwatched.on_change(changed)
+
+    @property
+    def key(self) -> bool:
+        return self._custom and self.screen.telling.readable
+
+    def close(self) -> None:
+        super().close()
+        if self._rereading is not None:
+            self._rereading.stop()
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    def _uses(self, obj: Any, known: Relations) -> Relations:
+        """With what the spec of a kind without a module here names."""
+        if self._rereading is None:
+            return known
+        telling = self.screen.telling
+        if telling.behind(obj.metadata.resource_version):
+            self._rereading.soon()
+        named = mentioned(self.screen.runtime.kinds, self.screen.namespace, telling.told.mentions)
+        return known | {ref: known.get(ref, ()) + ways for ref, ways in named.items()}
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         screen = self.screen
         found = related(screen.runtime.reader, screen.visible, screen.kind.plural, obj)
         self._judged = judgeable(screen.visible)
+        made = self._made_besides(obj)
         room = Room(ROWS)
-        # What the fields of another kind name is unknown here.
-        uses = found.uses if screen.kind.plural in KINDS else None
-        sides = [
-            {"id": side, "title": title, "groups": self._groups(obj, relations, room, mine=side == "uses")}
-            for side, title, relations in (("uses", "Uses", uses), ("used-by", "Used by", found.used_by))
-            if relations is not None
-        ]
+        uses = self._groups(obj, self._uses(obj, found.uses), room, mine=True)
+        users = found.used_by | dict.fromkeys(made.rows, ("owner",))
+        used_by = self._groups(obj, users, room, mine=False)
+        hidden = [*(KINDS[plural].title for plural in found.hidden), *made.denied]
         region = {
-            "sides": sides,
-            "hidden": [KINDS[plural].title for plural in found.hidden],
-            "reading": any(screen.runtime.cache.status(one).state == "starting" for one in SOURCES),
+            "sides": [
+                {"id": "uses", "title": "Uses", "groups": uses},
+                {"id": "used-by", "title": "Used by", "groups": used_by},
+            ],
+            "hidden": _first(hidden),
+            "partly": _first(made.partly),
+            "custom": self._custom,
+            "reading": made.reading
+            or any(screen.runtime.cache.status(one).state == "starting" for one in SOURCES),
         }
         return Snapshot(regions={"relations": render.region("relations", region)})
+
+    def _made_besides(self, obj: Any) -> MadeBesides:
+        """What an object of a kind without a module here made of such kinds."""
+        if not self._custom:
+            return MadeBesides()
+        runtime, visible = self.screen.runtime, self.screen.visible
+        served = runtime.kinds.served
+        made = made_besides(runtime.reader, runtime.unwatched, served, visible, obj.metadata.uid)
+        self._made = made.rows
+        return made
 
     def _groups(self, obj: Any, relations: Relations, room: Room, *, mine: bool) -> list[dict[str, Any]]:
         """The relations by kind and by how, worst first within each."""
@@ -74,7 +132,7 @@ class RelationsCard(Card):
             for row in shown:
                 told.setdefault(tuple(self._ways(obj, row["ref"], ways, mine=mine)), []).append(row)
             groups = [self._group(obj, ways, means, some, mine=mine) for means, some in told.items()]
-            made += groups or [_unshown(refs[0])]
+            made += groups or [self._unshown(refs[0])]
             made[-1]["left_out"] = len(rows) - len(shown)
             made[-1]["count"] += len(rows) - len(shown)
         return made
@@ -89,12 +147,14 @@ class RelationsCard(Card):
         mine: bool,
     ) -> dict[str, Any]:
         shown = [self._row(obj, row, ways, mine=mine) for row in rows]
-        group = _unshown(rows[0]["ref"])
+        group = self._unshown(rows[0]["ref"])
         return group | {"count": len(rows), "ways": means, "rows": shown[:OPEN], "folded": shown[OPEN:]}
 
     def _state(self, ref: Ref) -> dict[str, Any]:
         """How the other is, where the user may know; ``missing`` when there is none of that name."""
         reader = self.screen.runtime.reader
+        if (made := self._made.get(ref)) is not None:
+            return {"state": made.state, "reason": made.reason, "missing": False, "there": True}
         known = ref.plural in KINDS and Sight(self.screen.visible).ref(ref)
         other = reader.get(ref.plural, ref.namespace, ref.name) if known else None
         if other is None:
@@ -106,17 +166,33 @@ class RelationsCard(Card):
     def _row(self, obj: Any, found: dict[str, Any], ways: tuple[str, ...], *, mine: bool) -> dict[str, Any]:
         ref: Ref = found["ref"]
         head, tail = name_parts(ref.plural, ref.name)
-        linked = found["there"] or (ref.plural in KINDS and not found["missing"])
+        linked = found["there"] or (ref.plural in self.screen.runtime.kinds and not found["missing"])
         missing = found["missing"] and mine and "owner" not in ways
         optional = missing and not self._needed(obj, ref)
+        word = ("Not there, which is allowed" if optional else "Missing") if missing else ""
+        if missing and self._custom:
+            optional, word = True, "Not there"  # whether it must be, only the authors of the kind know
         return {
             "head": head,
             "tail": tail,
             "namespace": ref.namespace if ref.namespace != self.screen.namespace else "",
             "url": object_url(self.screen.runtime, ref.plural, ref.namespace, ref.name) if linked else "",
             "state": "warn" if missing and not optional else found["state"],
-            "word": ("Not there, which is allowed" if optional else "Missing") if missing else "",
+            "word": word,
             "reason": found["reason"],
+        }
+
+    def _unshown(self, ref: Ref) -> dict[str, Any]:
+        """A group of the kind of the reference, without rows."""
+        known = self.screen.runtime.kinds.get(ref.plural)
+        return {
+            "kind": ref.kind,
+            "title": known.title if known else ref.kind,
+            "count": 0,
+            "ways": (),
+            "rows": [],
+            "folded": [],
+            "left_out": 0,
         }
 
     def _needed(self, obj: Any, ref: Ref) -> bool:
@@ -136,7 +212,7 @@ class RelationsCard(Card):
         here = self.screen.kind
         used = ref if mine else Ref(here.kind, self.screen.namespace, self.screen.name, here.plural)
         effects = {}
-        if used.kind in CONFIGURATION:
+        if used.kind in CONFIGURATION and not self._custom:
             user = obj if mine else self.screen.runtime.reader.get(ref.plural, ref.namespace, ref.name)
             if user is not None:
                 effects = arrivals(here.plural if mine else ref.plural, user, used, ways)
@@ -147,18 +223,10 @@ class RelationsCard(Card):
             yield way, words(here.kind if mine else ref.kind, way, of_user=not mine), effect
 
 
-def _unshown(ref: Ref) -> dict[str, Any]:
-    """A group of the kind of the reference, without rows."""
-    known = KINDS.get(ref.plural)
-    return {
-        "kind": ref.kind,
-        "title": known.title if known else ref.kind,
-        "count": 0,
-        "ways": (),
-        "rows": [],
-        "folded": [],
-        "left_out": 0,
-    }
+def _first(titles: Sequence[str]) -> list[str]:
+    """As many as fit into a sentence, and how many more there are."""
+    rest = len(titles) - NAMED
+    return [*titles[:NAMED], *([f"{rest} more kinds"] if rest > 0 else [])]
 
 
 class Room:
