@@ -8,7 +8,7 @@ and its columns.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -127,7 +127,7 @@ def _members(value: Any) -> dict[str, Any] | None:
 
 
 def _name(member: Any, place: int) -> str:
-    type_: Hashable = type(member)
+    type_: Any = type(member)  # mypy takes no class for hashable here
     for field in _naming(type_):
         name = getattr(member, field)
         if isinstance(name, str) and name:
@@ -136,7 +136,7 @@ def _name(member: Any, place: int) -> str:
 
 
 @lru_cache
-def _naming(type_: Hashable) -> tuple[str, ...]:
+def _naming(type_: type) -> tuple[str, ...]:
     """The fields of a type by which its members may be known."""
     return tuple(field for field in _NAMED_BY if field in getattr(type_, "__struct_fields__", ()))
 
