@@ -27,10 +27,12 @@ ACCEPT = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,appli
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """``total``: None while it is not known; ``denied``: they may not be listed anywhere."""
+    """``total``: None while it is not known; ``denied``: they may not be listed anywhere; ``more``: there may be more,
+    as not every namespace was asked, or not every one answered."""
 
     total: int | None = None
     denied: bool = False
+    more: bool = False
 
 
 class _List(msgspec.Struct, frozen=True):
@@ -86,7 +88,7 @@ class Counts:
             return None
         store = self._cache.store("namespaces")
         known = (name for name in namespaces if name in self._names or store.get("", name) is not None)
-        return frozenset(sorted(known)[:NAMESPACES])
+        return frozenset(known)
 
     def _is_old(self, key: tuple[str, Namespaces]) -> bool:
         if key in self._asking:
@@ -124,18 +126,22 @@ class Counts:
             if not namespaced:
                 raise
             names = await self._cache.namespaces.names()
-            return await self._within(plural, frozenset(names[:NAMESPACES]))
+            return await self._within(plural, frozenset(names))
 
     async def _within(self, plural: str, namespaces: frozenset[str]) -> Count:
-        """The sum over those that may be counted. Raises Forbidden (or what else it was) when none may."""
+        """The sum over those that may be counted, of the first so many. Raises Forbidden (or what else it was) when
+        none may.
+        """
         if not namespaces:
             raise Forbidden(f"You may not list {plural}.", verb="list", resource=plural)
         answers = await asyncio.gather(
-            *(self._total(plural, namespace) for namespace in sorted(namespaces)), return_exceptions=True
+            *(self._total(plural, namespace) for namespace in sorted(namespaces)[:NAMESPACES]),
+            return_exceptions=True,
         )
         numbers = [answer for answer in answers if isinstance(answer, int)]
         if numbers:
-            return Count(sum(numbers))
+            unknown = any(not isinstance(answer, int | Forbidden) for answer in answers)
+            return Count(sum(numbers), more=unknown or len(namespaces) > NAMESPACES)
         raise next(answer for answer in answers if isinstance(answer, BaseException))
 
     async def _total(self, plural: str, namespace: str | None) -> int:

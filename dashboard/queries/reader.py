@@ -34,9 +34,12 @@ _BEHIND = frozenset(
         "cronjobs",
     }
 )  # fmt: skip
-_NEEDED = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses", "ingressclasses"}}
+_NEEDED = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses"}}
 # What else they are judged by, for who may list that too: only such a person learns which Secrets there are not.
-_BESIDES = {"services": frozenset({"namespaces"}), "ingresses": frozenset({"namespaces", "secrets"})}
+_BESIDES = {
+    "services": frozenset({"namespaces"}),
+    "ingresses": frozenset({"namespaces", "secrets", "ingressclasses"}),
+}
 JUDGED_BY = {plural: _NEEDED[plural] | _BESIDES[plural] for plural in _NEEDED}
 Judged = Mapping[str, frozenset[str]]  # kinds that are judged, each by which kinds
 NONE_JUDGED: Judged = {}

@@ -37,14 +37,14 @@ def other_count(runtime: ClusterRuntime, kind: TableKind, chosen: frozenset[str]
     """The count at the side of a kind without a module here, as far as it is known."""
     count = runtime.counts.of(kind.plural, chosen if kind.gvr.namespaced else None)
     denied = f"You may not list {kind.plural}." if count.denied else ""
-    return render.region("nav_item", nav_item(kind.plural, count.total, denied=denied))
+    return render.region("nav_item", nav_item(kind.plural, count.total, denied=denied, more=count.more))
 
 
 def nav_item(
-    plural: str, count: int | None, *, bad: int = 0, warn: int = 0, denied: str = ""
+    plural: str, count: int | None, *, bad: int = 0, warn: int = 0, denied: str = "", more: bool = False
 ) -> dict[str, Any]:
-    """What a kind's count at the side is made of; ``count`` None: not known."""
-    return {"plural": plural, "count": count, "bad": bad, "warn": warn, "denied": denied}
+    """What a kind's count at the side is made of; ``count`` None: not known; ``more``: it is at least that."""
+    return {"plural": plural, "count": count, "bad": bad, "warn": warn, "denied": denied, "more": more}
 
 
 class _Rendered(Mapping[str, str]):

@@ -69,6 +69,15 @@ def test_a_service_is_judged_for_who_may_list_what_is_behind_it(place: Any) -> N
     assert place(found, everything(pods=nothing("pods"))) == "ok"
 
 
+def test_an_ingress_is_judged_by_its_services_where_classes_may_not_be_listed() -> None:
+    found = runtime()
+    backend = {"service": {"name": "gone", "port": {"number": 80}}}
+    spec = {"defaultBackend": backend, "ingressClassName": "gone"}
+    found.cache.put("ingresses", NO_CERTIFICATE | {"spec": spec})
+    assert in_list(found, everything(ingressclasses=nothing("ingressclasses")), "ingresses") == "bad"
+    assert in_list(found, everything(services=nothing("services")), "ingresses") == "ok"
+
+
 def test_that_there_is_no_secret_of_a_name_is_told_only_to_who_may_list_secrets() -> None:
     found = runtime()
     found.cache.put("ingresses", NO_CERTIFICATE)

@@ -12,6 +12,7 @@ from dashboard.kinds.base import GVR
 from dashboard.kinds.catalogue import Kinds
 from dashboard.kinds.tablekinds import Resource
 from dashboard.kube.transport import Response
+from dashboard.live.screens.chrome import other_count
 from dashboard.queries.counts import (
     AT_ONCE,
     KEEP_SECONDS,
@@ -59,6 +60,12 @@ class World:
         meta = {"remainingItemCount": total - 1} if total > 1 else {}
         body = {"metadata": meta, "items": [{}] if total else None}
         return Response(200, json.dumps(body).encode(), {})
+
+
+def nav_part(count: Count) -> str:
+    counts: Any = SimpleNamespace(of=lambda plural, chosen: count)
+    kind: Any = SimpleNamespace(plural=GIZMOS, gvr=GVR("x.io", "v1", "gizmos"))
+    return other_count(SimpleNamespace(counts=counts), kind, None).html  # type: ignore[arg-type]
 
 
 async def test_one_object_tells_how_many_there_are() -> None:
@@ -130,6 +137,15 @@ async def test_many_namespaces_are_cut_and_asked_a_few_at_a_time() -> None:
     await world.counts.ask([GIZMOS], frozenset(await world.names()))
     assert len(world.asked) == NAMESPACES
     assert world.most <= AT_ONCE
+    assert world.counts.of(GIZMOS, frozenset(await world.names())) == Count(NAMESPACES, more=True)
+    part = nav_part(world.counts.of(GIZMOS, frozenset(await world.names())))
+    assert f"{NAMESPACES}+" in part and "not all counted" in part
+
+
+async def test_a_namespace_that_does_not_answer_makes_the_sum_a_least() -> None:
+    world = World(a=3, b=Unavailable("slow"))
+    await world.counts.ask([GIZMOS], frozenset({"a", "b"}))
+    assert world.counts.of(GIZMOS, frozenset({"a", "b"})) == Count(3, more=True)
 
 
 async def test_asking_twice_at_once_asks_once() -> None:
