@@ -106,6 +106,11 @@ class ClusterCache:
         """Whether somebody looks at it."""
         return self._leases[plural] > 0
 
+    def offered(self) -> None:
+        """Other kinds, or other versions of them, are offered than before: what was missing is tried again at once."""
+        for feed in self._feeds.values():
+            feed.served()
+
     def watches(self, plural: str) -> bool:
         """Whether its store is kept up to date just now, be it for somebody who has just left."""
         feed = self._feeds.get(plural)

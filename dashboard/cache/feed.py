@@ -91,6 +91,11 @@ class Feed:
             return reflector.listed
         return None if self.settled.is_set() and self._failure is None else False
 
+    def served(self) -> None:
+        """The kind may be served again, or in another version."""
+        for reflector in self._reflectors.values():
+            reflector.served()
+
     def start(self) -> None:
         """Starts, unless it runs; needs a running loop."""
         if self._task is None:

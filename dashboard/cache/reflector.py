@@ -19,7 +19,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from dashboard.cache.backoff import Backoff
 from dashboard.cache.store import Store, is_older
@@ -117,12 +117,19 @@ class Reflector(Generic[T]):
         self._answered = False
         self._resync_at = float("inf")
         self._grace: asyncio.TimerHandle | None = None
+        self._served = asyncio.Event()
         self._status = ReflectorStatus("starting", since=clock())
 
     @property
     def status(self) -> ReflectorStatus:
         """How fresh the store is."""
         return self._status
+
+    def served(self) -> None:
+        """The kind may be served again, or in another version: where that was missing, it is tried at once."""
+        if isinstance(self._status.error, NotFound):
+            self._refused.reset()
+            self._served.set()
 
     async def run(self) -> None:
         """Lists and watches until cancelled (or refused, see above); every other failure is dealt with here."""
@@ -135,18 +142,22 @@ class Reflector(Generic[T]):
             self._cancel_grace()
 
     async def _pause(self, delay: float) -> None:
-        """Waits before the next attempt; while the server cannot be reached, only until somebody reaches it.
+        """Waits before the next attempt; while the server cannot be reached, only until somebody reaches it, and while
+        the kind is not served, only until it may be.
 
         Not so when this attempt itself had an answer before it failed: then others' answers promise nothing.
         """
         sleeping = asyncio.ensure_future(self._sleep(delay))
-        waiting: set[asyncio.Future[None]] = {sleeping}
+        self._served.clear()
+        served = asyncio.ensure_future(self._served.wait())
+        waiting: set[asyncio.Future[Any]] = {sleeping, served}
         if isinstance(self._status.error, Unreachable) and not self._answered:
             waiting.add(self._transport.next_answer())
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
+            served.cancel()
 
     async def _attempt(self) -> float:
         """One list (where needed) and one watch, to its end; returns the seconds to wait before the next."""

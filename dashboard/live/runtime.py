@@ -64,6 +64,7 @@ class ClusterRuntime:
             self.transport, self.kinds, wanted=lambda: self.cache.leased(DEFINITIONS.key)
         )
         self.cache.store(DEFINITIONS.key).subscribe(self.discovery.notice)
+        self.discovery.on_change(self.cache.offered)
         self.hub = Hub(self)
         self.version = ""
         self.answered_at: datetime | None = None

@@ -43,8 +43,9 @@ def kind_of(runtime: ClusterRuntime, plural: str) -> Kind[Any]:
     kind = KINDS.get(plural) or runtime.kinds.get(plural)
     if kind is None:
         raise NotFound(
-            f"The API server offers no kind {plural}.",
-            next_step="Choose one of the kinds at the side. A custom kind is there as long as its definition is.",
+            f"The API server offers no kind {plural} that can be listed and watched.",
+            next_step="Choose one of the kinds at the side. A custom kind is there as long as its definition is; one "
+            "that cannot be watched, such as componentstatuses, has no page here: kubectl get shows it.",
         )
     return kind
 

@@ -272,7 +272,7 @@ class SearchScreen(Screen):
                     "Not searched yet, because they are still being read",
                     self.waiting() + self.pending(),
                 ),
-                ("plug", "Not searched, because their API does not answer", silent),
+                ("plug", "Not searched, because their API gives no answer that can be read", silent),
                 ("warn", "Searched in part, because there are too many; their own lists find all", partly),
             )
             if titles

@@ -99,7 +99,14 @@ class DetailScreen(Screen):
         await self.runtime.ready({self.kind.plural})
         self.last = self.newest()
         if self.last is None:
-            if (failure := unreachable(self.runtime, self.kind.plural)) is not None:
+            failure = unreachable(self.runtime, self.kind.plural)
+            if isinstance(failure, NotFound):
+                raise NotFound(
+                    f"{self.kind.title} are not served any more.",
+                    next_step=f"The API server has no {self.kind.plural} now: the definition was deleted, or what serves "
+                    "them is gone. Should it come back, their list shows them.",
+                ) from failure
+            if failure is not None:
                 raise failure
             raise NotFound(
                 f"There is no {self.kind.singular} {self.name}"
