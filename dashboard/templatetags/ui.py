@@ -103,8 +103,8 @@ def words(command: str) -> SafeString:
 
 @register.filter
 def breaks(value: object) -> SafeString:
-    """A value that breaks after its commas: selectors and lists are one long word otherwise."""
-    return mark_safe(escape(value).replace(",", ",<wbr>"))  # noqa: S308
+    """A value that breaks after its commas and slashes: selectors and lists are one long word otherwise."""
+    return mark_safe(escape(value).replace(",", ",<wbr>").replace("/", "/<wbr>"))  # noqa: S308
 
 
 @register.filter
