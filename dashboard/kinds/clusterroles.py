@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from .base import GVR, Cell, Detail, Fact, Kind, Row
-from .meta import Object, Struct
-from .rbac import PolicyRule, role_page
-from .rows import (
-    CREATED_HELP,
-    NAME_HELP,
-    col,
-    columns,
-    created_at,
-    deleted_state,
-    make_row,
-    sort_keys,
-)
+from .base import GVR, Detail, Fact, Kind
+from .meta import Struct
+from .rbac import Role, role_columns, role_page, role_row
 from .selectors import LabelSelector, format_label_selector
 
 
@@ -24,21 +14,10 @@ class AggregationRule(Struct, frozen=True, gc=False):
     cluster_role_selectors: tuple[LabelSelector, ...] | None = None
 
 
-class ClusterRole(Object, frozen=True, gc=False):
+class ClusterRole(Role, frozen=True, gc=False):
     """rbac.authorization.k8s.io/v1 ClusterRole."""
 
-    rules: tuple[PolicyRule, ...] | None = None
     aggregation_rule: AggregationRule | None = None
-
-
-COLUMNS = columns(col("Name", NAME_HELP), col("Created At", CREATED_HELP))
-
-
-def row(role: ClusterRole) -> Row:
-    """The row, as the API server's default printer writes it."""
-    meta = role.metadata
-    cells = (Cell(meta.name), created_at(meta.creation_timestamp))
-    return make_row(meta, cells, sort_keys(cells), *deleted_state(meta))
 
 
 def detail(role: ClusterRole) -> Detail:
@@ -61,8 +40,8 @@ CLUSTERROLES: Kind[ClusterRole] = Kind(
     section="Access",
     rare=True,
     type=ClusterRole,
-    columns=COLUMNS,
-    row=row,
+    columns=role_columns(),
+    row=role_row,
     detail=detail,
     explain="A ClusterRole lists rights that a binding gives in the whole cluster or in one namespace.",
 )

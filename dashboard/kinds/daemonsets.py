@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct
 from .podspec import PodTemplate
@@ -16,7 +16,7 @@ from .templates import (
     selector_column,
     template_containers,
     template_facts,
-    template_images,
+    template_found,
 )
 
 
@@ -101,12 +101,7 @@ def row(daemon_set: DaemonSet) -> Row:
         *container_cells(spec.template.spec),
         Cell(format_label_selector(spec.selector)),
     )
-    return make_row(meta, cells, sort_keys(cells), *judge(daemon_set), found_by=found_by(daemon_set))
-
-
-def found_by(daemon_set: DaemonSet) -> list[Found]:
-    """The images in its pod template."""
-    return template_images(daemon_set.spec.template.spec)
+    return make_row(meta, cells, sort_keys(cells), *judge(daemon_set), found_by=template_found(daemon_set))
 
 
 def detail(daemon_set: DaemonSet) -> Detail:
@@ -147,6 +142,6 @@ DAEMONSETS: Kind[DaemonSet] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
-    found_by=found_by,
+    found_by=template_found,
     explain="A DaemonSet runs one copy of a pod on every node, or on every node with certain labels.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, ObjectMeta, Struct, find_condition
 from .podspec import PodTemplate
@@ -10,14 +10,13 @@ from .rows import (
     AGE_HELP,
     NAME_HELP,
     age,
-    age_key,
     col,
     columns,
     make_row,
-    natural,
     plural,
     ratio_key,
     shorten,
+    sort_keys,
 )
 from .selectors import LabelSelector, format_label_selector
 from .templates import (
@@ -27,7 +26,7 @@ from .templates import (
     selector_column,
     template_containers,
     template_facts,
-    template_images,
+    template_found,
 )
 
 
@@ -138,35 +137,18 @@ def judge(deployment: Deployment) -> tuple[State, str]:
 def row(deployment: Deployment) -> Row:
     """The row, as ``printDeployment`` writes it."""
     meta, spec, status = deployment.metadata, deployment.spec, deployment.status
-    state, reason = judge(deployment)
-    names, images = container_cells(spec.template.spec)
-    selector = format_label_selector(spec.selector, empty="", invalid="<invalid>")
     cells = (
         Cell(meta.name),
         Cell(f"{status.ready_replicas}/{spec.replicas}"),
         Cell(str(status.updated_replicas)),
         Cell(str(status.available_replicas)),
         age(meta.creation_timestamp),
-        names,
-        images,
-        Cell(selector),
+        *container_cells(spec.template.spec),
+        Cell(format_label_selector(spec.selector, empty="", invalid="<invalid>")),
     )
-    sort = (
-        natural(meta.name),
-        ratio_key(status.ready_replicas, spec.replicas),
-        status.updated_replicas,
-        status.available_replicas,
-        age_key(meta.creation_timestamp),
-        natural(names.text),
-        natural(images.text),
-        natural(selector),
-    )
-    return make_row(meta, cells, sort, state, reason, found_by=found_by(deployment))
-
-
-def found_by(deployment: Deployment) -> list[Found]:
-    """The images in its pod template."""
-    return template_images(deployment.spec.template.spec)
+    name, _, *others = sort_keys(cells)
+    sort = (name, ratio_key(status.ready_replicas, spec.replicas), *others)
+    return make_row(meta, cells, sort, *judge(deployment), found_by=template_found(deployment))
 
 
 def detail(deployment: Deployment) -> Detail:
@@ -218,6 +200,6 @@ DEPLOYMENTS: Kind[Deployment] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
-    found_by=found_by,
+    found_by=template_found,
     explain="A Deployment keeps copies of a pod running and replaces them step by step when it changes.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .duration import human_duration
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
@@ -13,14 +13,13 @@ from .rows import (
     AGE_HELP,
     NAME_HELP,
     age,
-    age_key,
     col,
     columns,
     make_row,
-    natural,
     plural,
     ratio_key,
     shorten,
+    sort_keys,
 )
 from .selectors import LabelSelector, format_label_selector
 from .templates import (
@@ -30,7 +29,7 @@ from .templates import (
     selector_column,
     template_containers,
     template_facts,
-    template_images,
+    template_found,
 )
 
 
@@ -140,34 +139,19 @@ def judge(job: Job) -> tuple[State, str]:
 def row(job: Job) -> Row:
     """The row, as ``printJob`` writes it."""
     meta, spec = job.metadata, job.spec
-    names, images = container_cells(spec.template.spec)
-    word, selector = status_text(job), format_label_selector(spec.selector)
     cells = (
         Cell(meta.name),
-        Cell(word),
+        Cell(status_text(job)),
         Cell(completions(job)),
         _duration(job),
         age(meta.creation_timestamp),
-        names,
-        images,
-        Cell(selector),
+        *container_cells(spec.template.spec),
+        Cell(format_label_selector(spec.selector)),
     )
-    sort = (
-        natural(meta.name),
-        word.lower(),
-        ratio_key(job.status.succeeded, 1 if spec.completions is None else spec.completions),
-        _duration_key(job),
-        age_key(meta.creation_timestamp),
-        natural(names.text),
-        natural(images.text),
-        natural(selector),
-    )
-    return make_row(meta, cells, sort, *judge(job), found_by=found_by(job))
-
-
-def found_by(job: Job) -> list[Found]:
-    """The images in its pod template."""
-    return template_images(job.spec.template.spec)
+    name, word, _, _, *others = sort_keys(cells)
+    done = ratio_key(job.status.succeeded, 1 if spec.completions is None else spec.completions)
+    sort = (name, word, done, _duration_key(job), *others)
+    return make_row(meta, cells, sort, *judge(job), found_by=template_found(job))
 
 
 def detail(job: Job) -> Detail:
@@ -214,6 +198,6 @@ JOBS: Kind[Job] = Kind(
     status_column="status",
     row=row,
     detail=detail,
-    found_by=found_by,
+    found_by=template_found,
     explain="A Job runs pods until a piece of work is done, and tries again when one fails.",
 )

@@ -12,7 +12,19 @@ import msgspec
 from .base import Cell, Column, Detail, Entry, Fact, Row, State, Table
 from .facts import link, page, table
 from .meta import Object, ObjectMeta, Struct, Word
-from .rows import AGE_HELP, NAME_HELP, age, col, columns, listed, make_row, sort_keys
+from .rows import (
+    AGE_HELP,
+    CREATED_HELP,
+    NAME_HELP,
+    age,
+    col,
+    columns,
+    created_at,
+    deleted_state,
+    listed,
+    make_row,
+    sort_keys,
+)
 
 _READ = frozenset({"get", "list", "watch"})
 _WRITE = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -47,6 +59,12 @@ class PolicyRule(Struct, frozen=True, gc=False):
     resources: tuple[Word, ...] | None = None
     resource_names: tuple[Word, ...] | None = None
     non_resource_urls: tuple[Word, ...] | None = msgspec.field(name="nonResourceURLs", default=None)
+
+
+class Role(Object, frozen=True, gc=False):
+    """rbac.authorization.k8s.io/v1 Role; a ClusterRole has more."""
+
+    rules: tuple[PolicyRule, ...] | None = None
 
 
 class RoleRef(Struct, frozen=True, gc=False):
@@ -228,6 +246,21 @@ def _subject(subject: Subject) -> tuple[Entry, ...]:
     is_account = subject.kind == "ServiceAccount"
     to = link(subject.kind, subject.namespace, subject.name) if is_account else None
     return Entry(subject.kind), Entry(subject.name, everybody(subject), to), Entry(subject.namespace)
+
+
+# Roles
+
+
+def role_columns() -> tuple[Column, ...]:
+    """The columns of Roles and ClusterRoles."""
+    return columns(col("Name", NAME_HELP), col("Created At", CREATED_HELP))
+
+
+def role_row(role: Role) -> Row:
+    """The row, as the API server's default printer writes it."""
+    meta = role.metadata
+    cells = (Cell(meta.name), created_at(meta.creation_timestamp))
+    return make_row(meta, cells, sort_keys(cells), *deleted_state(meta))
 
 
 def role_page(

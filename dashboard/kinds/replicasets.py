@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .deployments import RolloutMeta
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, find_condition
 from .podspec import PodTemplate
-from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, shorten
+from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, shorten, sort_keys
 from .selectors import LabelSelector, format_label_selector
 from .templates import (
     CONTAINERS,
@@ -16,7 +16,7 @@ from .templates import (
     selector_column,
     template_containers,
     template_facts,
-    template_images,
+    template_found,
 )
 
 
@@ -79,35 +79,16 @@ def judge(replica_set: ReplicaSet) -> tuple[State, str]:
 def row(replica_set: ReplicaSet) -> Row:
     """The row, as ``printReplicaSet`` writes it."""
     meta, spec, status = replica_set.metadata, replica_set.spec, replica_set.status
-    state, reason = judge(replica_set)
-    names, images = container_cells(spec.template.spec)
-    selector = format_label_selector(spec.selector)
     cells = (
         Cell(meta.name),
         Cell(str(spec.replicas)),
         Cell(str(status.replicas)),
         Cell(str(status.ready_replicas)),
         age(meta.creation_timestamp),
-        names,
-        images,
-        Cell(selector),
+        *container_cells(spec.template.spec),
+        Cell(format_label_selector(spec.selector)),
     )
-    sort = (
-        natural(meta.name),
-        spec.replicas,
-        status.replicas,
-        status.ready_replicas,
-        age_key(meta.creation_timestamp),
-        natural(names.text),
-        natural(images.text),
-        natural(selector),
-    )
-    return make_row(meta, cells, sort, state, reason, found_by=found_by(replica_set))
-
-
-def found_by(replica_set: ReplicaSet) -> list[Found]:
-    """The images in its pod template."""
-    return template_images(replica_set.spec.template.spec)
+    return make_row(meta, cells, sort_keys(cells), *judge(replica_set), found_by=template_found(replica_set))
 
 
 def detail(replica_set: ReplicaSet) -> Detail:
@@ -150,6 +131,6 @@ REPLICASETS: Kind[ReplicaSet] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
-    found_by=found_by,
+    found_by=template_found,
     explain="A ReplicaSet keeps copies of one version of a pod running; Deployments make one per version.",
 )

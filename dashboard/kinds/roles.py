@@ -2,35 +2,8 @@
 
 from __future__ import annotations
 
-from .base import GVR, Cell, Detail, Kind, Row
-from .meta import Object
-from .rbac import PolicyRule, role_page
-from .rows import (
-    CREATED_HELP,
-    NAME_HELP,
-    col,
-    columns,
-    created_at,
-    deleted_state,
-    make_row,
-    sort_keys,
-)
-
-
-class Role(Object, frozen=True, gc=False):
-    """rbac.authorization.k8s.io/v1 Role."""
-
-    rules: tuple[PolicyRule, ...] | None = None
-
-
-COLUMNS = columns(col("Name", NAME_HELP), col("Created At", CREATED_HELP))
-
-
-def row(role: Role) -> Row:
-    """The row, as the API server's default printer writes it."""
-    meta = role.metadata
-    cells = (Cell(meta.name), created_at(meta.creation_timestamp))
-    return make_row(meta, cells, sort_keys(cells), *deleted_state(meta))
+from .base import GVR, Detail, Kind
+from .rbac import Role, role_columns, role_page, role_row
 
 
 def detail(role: Role) -> Detail:
@@ -46,8 +19,8 @@ ROLES: Kind[Role] = Kind(
     singular="Role",
     section="Access",
     type=Role,
-    columns=COLUMNS,
-    row=row,
+    columns=role_columns(),
+    row=role_row,
     detail=detail,
     explain="A Role lists rights within its namespace; a RoleBinding gives them to people, groups or pods.",
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
+from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, ObjectMeta, Struct
 from .podspec import PodTemplate
-from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, make_row, natural, plural, ratio_key
+from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, plural, ratio_key, sort_keys
 from .selectors import LabelSelector, format_label_selector
 from .templates import (
     CONTAINERS,
@@ -14,7 +14,7 @@ from .templates import (
     container_cells,
     template_containers,
     template_facts,
-    template_images,
+    template_found,
 )
 
 
@@ -128,22 +128,11 @@ def judge(stateful_set: StatefulSet) -> tuple[State, str]:
 def row(stateful_set: StatefulSet) -> Row:
     """The row, as ``printStatefulSet`` writes it."""
     meta, spec, status = stateful_set.metadata, stateful_set.spec, stateful_set.status
-    names, images = container_cells(spec.template.spec)
     ready = Cell(f"{status.ready_replicas}/{spec.replicas}")
-    cells = (Cell(meta.name), ready, age(meta.creation_timestamp), names, images)
-    sort = (
-        natural(meta.name),
-        ratio_key(status.ready_replicas, spec.replicas),
-        age_key(meta.creation_timestamp),
-        natural(names.text),
-        natural(images.text),
-    )
-    return make_row(meta, cells, sort, *judge(stateful_set), found_by=found_by(stateful_set))
-
-
-def found_by(stateful_set: StatefulSet) -> list[Found]:
-    """The images in its pod template."""
-    return template_images(stateful_set.spec.template.spec)
+    cells = (Cell(meta.name), ready, age(meta.creation_timestamp), *container_cells(spec.template.spec))
+    name, _, *others = sort_keys(cells)
+    sort = (name, ratio_key(status.ready_replicas, spec.replicas), *others)
+    return make_row(meta, cells, sort, *judge(stateful_set), found_by=template_found(stateful_set))
 
 
 def detail(stateful_set: StatefulSet) -> Detail:
@@ -208,6 +197,6 @@ STATEFULSETS: Kind[StatefulSet] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
-    found_by=found_by,
+    found_by=template_found,
     explain="A StatefulSet keeps numbered pods that hold on to their names and volumes, as databases need.",
 )

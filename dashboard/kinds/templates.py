@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .base import Cell, Column, ContainerFact, Fact, Found, Role
 from .facts import pod_spec_facts
 from .podspec import PodSpec, PodTemplate
@@ -23,6 +25,11 @@ def container_cells(spec: PodSpec) -> tuple[Cell, Cell]:
         Cell(",".join(container.name for container in containers)),
         Cell(",".join(container.image for container in containers)),
     )
+
+
+def template_found(workload: Any) -> list[Found]:
+    """By what a workload is found: the images in its pod template."""
+    return template_images(workload.spec.template.spec)
 
 
 def template_images(spec: PodSpec) -> list[Found]:

@@ -111,6 +111,9 @@ def _manifests(space: str) -> list[tuple[str, Raw]]:
             "rules": [{"host": "x.example", "http": {"paths": [
                 {"path": "/gone", "pathType": "Prefix",
                  "backend": {"service": {"name": "gone", "port": {"number": 1}}}}]}}]}}),
+        ("ingresses", {"metadata": {"name": "older", "annotations": {"kubernetes.io/ingress.class": space}},
+                       "spec": {"defaultBackend": backend}}),
+        ("persistentvolumeclaims", {"metadata": {"name": "disk-base-7"}, "spec": _claim_spec()}),
         ("networkpolicies", {"metadata": {"name": "all"}, "spec": {"podSelector": {}}}),
         ("networkpolicies", {"metadata": {"name": "some"}, "spec": {"podSelector": {"matchExpressions": [
             {"key": "app", "operator": "NotIn", "values": ["web"]}]}}}),
@@ -120,7 +123,9 @@ def _manifests(space: str) -> list[tuple[str, Raw]]:
         ("horizontalpodautoscalers", {"metadata": {"name": "custom"}, "spec": {
             "maxReplicas": 3, "scaleTargetRef": {"apiVersion": "x.example/v1", "kind": "Deployment", "name": "web"}}}),
         ("deployments", {"metadata": {"name": "web"}, "spec": {**workload, "replicas": 2}}),
-        ("statefulsets", {"metadata": {"name": "base"}, "spec": {**workload, "replicas": 0, "serviceName": "web"}}),
+        ("statefulsets", {"metadata": {"name": "base"}, "spec": {
+            **workload, "replicas": 0, "serviceName": "web",
+            "volumeClaimTemplates": [{"metadata": {"name": "disk"}, "spec": _claim_spec()}]}}),
         ("daemonsets", {"metadata": {"name": "each"}, "spec": {
             **workload, "template": _template(spec, nodeSelector={"none": "here"})}}),
         ("jobs", {"metadata": {"name": "once"}, "spec": {
@@ -182,4 +187,5 @@ def test_relations_of_every_way_are_those_of_a_brute_force_search(made: Api, nam
     assert mine == {
         "owner", "selects", "endpoint", "backend", "tls", "env", "envFrom", "volume", "projected", "subPath",
         "imagePullSecret", "serviceAccount", "csi", "claim", "bound", "scales", "protects", "runsOn", "class", "grants",
+        "serviceName",
     }  # fmt: skip

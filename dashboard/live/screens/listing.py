@@ -236,7 +236,8 @@ class ListScreen(Screen):
                 "text": found.label_error,
                 "next": {"text": "Clear the label filter", "url": self._url(labels="", page=1)},
             }
-        if unknown := self._unknown_namespaces():
+        unknown = self._unknown_namespaces()
+        if unknown and len(unknown) == len(self.query.namespaces):
             return {
                 "state": "no-match",
                 "title": f"There is no namespace {unknown[0]}",
@@ -276,6 +277,14 @@ class ListScreen(Screen):
                 "text": f"You may list {self.kind.plural} in {_names(self.namespaces or ())}, not in {missing}.",
                 "next": None,
             }
+        if unknown:
+            rest = tuple(name for name in self.query.namespaces if name not in unknown)
+            return {
+                "state": "partly",
+                "title": f"There is no namespace {_names(unknown)}.",
+                "text": f"These are the {title} of {_names(rest)}.",
+                "next": {"text": "Leave it out", "url": self._url(namespaces=rest, page=1)},
+            }
         return {"state": ""}
 
     def _forbidden(self, refusal: Forbidden) -> dict[str, Any]:
@@ -304,12 +313,11 @@ class ListScreen(Screen):
         return _names(hidden) if hidden else None
 
     def _unknown_namespaces(self) -> list[str]:
-        """The chosen namespaces that are not there, when none of those that are has been chosen."""
+        """The chosen namespaces that are not there."""
         store = self.runtime.cache.store("namespaces")
-        if not listed(self.runtime, "namespaces"):
+        if not (self.kind.gvr.namespaced and listed(self.runtime, "namespaces")):
             return []
-        unknown = [name for name in self.query.namespaces if store.get("", name) is None]
-        return unknown if len(unknown) == len(self.query.namespaces) else []
+        return [name for name in self.query.namespaces if store.get("", name) is None]
 
     def _not_listed(self, failure: ClusterError | None) -> dict[str, Any]:
         if failure is None:

@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from dashboard.errors import BadInput
 from dashboard.live.screens.map import MapScreen
+from dashboard.live.screens.map.screen import MOST
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
 
@@ -175,6 +176,33 @@ def test_the_list_tells_the_same() -> None:
     for name in ("shop", "web", "settings", "login", "node-0", "3 pods, fine"):
         assert name in web
     assert shown(small(), "view=list").lists["map-apps"] == {}
+
+
+def test_the_list_names_each_once_and_with_it_certificates_and_what_nobody_reads() -> None:
+    found = small()
+    service(found.cache, "web-too", "web")
+    paths = [{"path": f"/{name}", "backend": {"service": {"name": name, "port": {"number": 80}}}}
+             for name in ("web", "web-too")]  # fmt: skip
+    spec = {
+        "rules": [{"host": "shop.example", "http": {"paths": paths}}],
+        "tls": [{"secretName": "certificate"}],
+    }
+    found.cache.put("ingresses", {"metadata": {"name": "shop"}, "spec": spec})
+    rows = shown(found, "view=list").lists["map-rows"]
+    web = rows["map-deployments/shop/web"].html
+    assert web.count("/ingresses/shop/shop/") == 1
+    assert "certificate" in web and "missing" in web
+    assert "forgotten" in rows["map-unused-shop"].html
+
+
+def test_the_list_says_what_there_is_no_room_for_and_never_leaves_out_what_needs_a_person() -> None:
+    found = runtime()
+    for at in range(MOST + 20):
+        deployment(found.cache, f"app-{at}", 1, namespace=f"team-{at % 3}", ready=at != MOST + 5)
+    snapshot = shown(found, "view=list")
+    assert len(snapshot.lists["map-rows"]) == MOST
+    assert f"map-deployments/team-{(MOST + 5) % 3}/app-{MOST + 5}" in snapshot.lists["map-rows"]
+    assert "20 more applications" in snapshot.regions["map-rest"].html
 
 
 def test_what_may_not_be_listed_is_neither_drawn_nor_called_missing() -> None:

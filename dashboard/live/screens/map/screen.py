@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.http import QueryDict
@@ -25,7 +26,7 @@ from dashboard.queries.relations import owners
 from dashboard.queries.seen import Seen
 
 from .boxes import CAPTIONS, CLOSE, TIGHT, WIDE, Boxes, Limits, key_of, readers, size
-from .table import table_rows
+from .table import table_rows, unused_row
 
 MOST = 200  # boxes on the page, and rows of the table (rule 2 of the design)
 UNUSED = 6
@@ -69,13 +70,16 @@ class MapScreen(Screen):
         ]
         counts = readers(app for area in found for app in area.apps)
         boxes = Boxes(self.runtime, self.visible, counts, self._limits(apps), self.focus)
-        drawn = _fitting(boxes, apps)
-        rows = [row for app in apps for row in table_rows(boxes, app)][:MOST]
+        drawn = _fitting(boxes, apps, boxes.columns, _boxes_of)
+        listed = _fitting(boxes, apps, partial(table_rows, boxes), len)
+        rows = [row for area in found for row in self._rows(boxes, area, listed)][:MOST]
         return Snapshot(
             regions={
                 "map-head": render.region("map_head", self._head(apps, boxes)),
                 "list-state": render.region("list_state", self._state(apps)),
-                "map-rest": render.region("map_rest", self._rest(apps, set(drawn))),
+                "map-rest": render.region(
+                    "map_rest", self._rest(apps, drawn if self.view == "map" else listed)
+                ),
                 "fresh": fresh_part(self.runtime, self.plurals),
             },
             lists={
@@ -133,6 +137,15 @@ class MapScreen(Screen):
                     "map_alone", {"id": key, "boxes": [boxes.alone(app) for app in alone]}
                 )
         return parts
+
+    def _rows(
+        self, boxes: Boxes, area: Area, listed: Mapping[App, list[dict[str, Any]]]
+    ) -> Iterator[dict[str, Any]]:
+        """The area as rows of the table."""
+        for app in area.apps:
+            yield from listed.get(app, ())
+        if area.unused and not self.focus:
+            yield unused_row(boxes, area, UNUSED)
 
     def _heading(self, area: Area) -> render.Part:
         unused = [] if self.focus else area.unused
@@ -205,11 +218,11 @@ class MapScreen(Screen):
             "next": back if self.chosen else None,
         }
 
-    def _rest(self, apps: Sequence[App], drawn: set[App]) -> dict[str, Any]:
+    def _rest(self, apps: Sequence[App], drawn: Container[App]) -> dict[str, Any]:
         """The applications that there is no room for, by namespace."""
         left: dict[str, int] = {}
         for app in apps:
-            if app not in drawn and self.view == "map":
+            if app not in drawn:
                 left[app.namespace] = left.get(app.namespace, 0) + 1
         links = [
             {"name": name, "count": count, "url": map_url(self.runtime, query=f"?namespace={name}")}
@@ -249,14 +262,23 @@ def _focus(text: str) -> Ref | None:
     return Ref(KINDS[parts[0]].kind, "" if parts[1] == "-" else parts[1], parts[2], parts[0])
 
 
-def _fitting(boxes: Boxes, apps: Sequence[App]) -> dict[App, list[dict[str, Any]]]:
-    """The applications for which there is room, with their columns; those that need a look come first."""
+def _boxes_of(columns: list[dict[str, Any]]) -> int:
+    return sum(len(column["boxes"]) for column in columns)
+
+
+def _fitting(
+    boxes: Boxes,
+    apps: Sequence[App],
+    draw: Callable[[App], list[dict[str, Any]]],
+    size: Callable[[list[dict[str, Any]]], int],
+) -> dict[App, list[dict[str, Any]]]:
+    """The applications for which there is room, as they are drawn; those that need a look come first."""
     room = MOST
     drawn: dict[App, list[dict[str, Any]]] = {}
     for app in sorted(apps, key=lambda app: RANK[boxes.state(app)]):
-        columns = boxes.columns(app)
-        room -= sum(len(column["boxes"]) for column in columns)
+        found = draw(app)
+        room -= size(found)
         if room < 0 and drawn:
             break
-        drawn[app] = columns
+        drawn[app] = found
     return drawn

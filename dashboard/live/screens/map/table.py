@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
-from dashboard.insight.topology import App, Workload, node_ref
+from dashboard.insight.topology import App, Area, Workload, node_ref
 from dashboard.kinds.base import Ref, State
 from dashboard.kinds.rows import plural
 from dashboard.live.screens.common import name_parts, object_url, ref_url
@@ -27,31 +28,62 @@ def table_rows(boxes: Boxes, app: App) -> list[dict[str, Any]]:
 
 
 def _workload(boxes: Boxes, app: App, one: Workload) -> dict[str, Any]:
-    services = [start for start, end in app.links if end == one.ref]
-    ways = [start for start, end in app.links if end in services] + services
-    return _row(boxes, app, one.ref, ways, one)
+    services = {start for start, end in app.links if end == one.ref}
+    return _row(boxes, app, one.ref, [*_leading_to(app, services), *services], one)
 
 
 def _alone(boxes: Boxes, app: App, service: Ref) -> dict[str, Any]:
-    return _row(boxes, app, service, [start for start, end in app.links if end == service] + [service], None)
+    return _row(boxes, app, service, [*_leading_to(app, {service}), service], None)
+
+
+def _leading_to(app: App, services: Collection[Ref]) -> set[Ref]:
+    return {start for start, end in app.links if end in services}
+
+
+def unused_row(boxes: Boxes, area: Area, most: int) -> dict[str, Any]:
+    """What is there and nobody reads."""
+    return _frame(boxes, area.namespace, f"map-unused-{area.namespace}") | {
+        "reads": [_link(boxes, ref) for ref in area.unused[:most]],
+        "more_reads": max(0, len(area.unused) - most),
+    }
 
 
 def _row(boxes: Boxes, app: App, ref: Ref, ways: list[Ref], workload: Workload | None) -> dict[str, Any]:
     order = {"ingresses": 0, "services": 1}
     ways.sort(key=lambda way: (order.get(way.plural, 2), way.name))
     nodes = sorted(workload.nodes.items()) if workload else []
-    return {
-        "id": f"map-{key_of(ref)}",
-        "namespace": app.namespace,
-        "namespace_url": object_url(boxes.runtime, "namespaces", "", app.namespace),
+    reads = [*(workload.reads if workload else ()), *_certificates(app, ways)]
+    return _frame(boxes, app.namespace, f"map-{key_of(ref)}") | {
         "entries": [_link(boxes, way) for way in ways],
         "workload": _link(boxes, ref) if workload else None,
         "pods": _pods(boxes, workload) if workload else "",
-        "reads": [_link(boxes, read) for read in workload.reads] if workload else [],
+        "reads": [_link(boxes, read) for read in dict.fromkeys(reads)],
         "nodes": [
             _link(boxes, node_ref(name)) | {"kind": "", "note": f"× {count}"} for name, count in nodes[:NODES]
         ],
         "more_nodes": max(0, len(nodes) - NODES),
+    }
+
+
+def _certificates(app: App, ways: Collection[Ref]) -> list[Ref]:
+    """The TLS Secrets of the Ingresses among them."""
+    found = {end for start, end in app.links if start in ways and end.plural == "secrets"}
+    return sorted(found, key=lambda ref: ref.name)
+
+
+def _frame(boxes: Boxes, namespace: str, key: str) -> dict[str, Any]:
+    """A row that says nothing yet."""
+    return {
+        "id": key,
+        "namespace": namespace,
+        "namespace_url": object_url(boxes.runtime, "namespaces", "", namespace),
+        "entries": [],
+        "workload": None,
+        "pods": "",
+        "reads": [],
+        "more_reads": 0,
+        "nodes": [],
+        "more_nodes": 0,
     }
 
 
