@@ -16,6 +16,7 @@ from dashboard.cache.store import Delta
 from dashboard.errors import BadInput, Forbidden
 from dashboard.kinds import KINDS
 from dashboard.live import timeline as module
+from dashboard.live.screens.moments import barred
 from dashboard.live.timeline import Timeline
 from dashboard.models import AuditEntry, Happening
 from dashboard.queries import timeline as queries
@@ -389,3 +390,29 @@ async def test_readers_hear_of_each_batch(cluster: tuple[Cluster, Timeline]) -> 
     told(made, "deployments", "DELETED", scaled(3), None)
     await timeline._write()
     assert heard == [1]
+
+
+FEW = {
+    plural: Visible(namespaces=frozenset({"shop"}))
+    if plural in ("pods", "events")
+    else Visible(denied=Forbidden("no"))
+    for plural in KINDS
+} | {"nodes": Visible()}
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "expected"),
+    [
+        ({}, {"pods", "secrets"}, (["Secrets"], [], False)),
+        ({"plural": "secrets"}, {"secrets"}, (["Secrets"], [], True)),
+        ({"namespaces": ("shop", "other")}, {"pods", "nodes"}, ([], ["other"], False)),
+        ({"namespaces": ("other",)}, {"pods", "nodes"}, ([], ["other"], True)),
+        ({"namespaces": ("other",), "plural": "secrets"}, {"secrets"}, (["Secrets"], [], True)),
+        ({"plural": "nodes"}, {"nodes"}, ([], [], False)),
+    ],
+)
+def test_what_may_not_be_listed_is_told_apart_from_what_did_not_happen(
+    asked: dict[str, Any], wanted: set[str], expected: tuple[list[str], list[str], bool]
+) -> None:
+    found = barred(TimelineQuery(**asked), FEW, wanted)
+    assert (found["denied"], found["hidden"], found["forbidden"]) == expected
