@@ -21,7 +21,7 @@ FIELDS = 8  # lines of one change before the rest is folded
 PACE_SECONDS = 1.0
 ICONS = {"added": "plus", "changed": "gear", "deleted": "minus", "event": "info", "done": "undo"}
 WORDS = {"added": "was made", "changed": "changed", "deleted": "was deleted"}
-GAP_SECONDS = 600  # a mark is renewed every five minutes: shorter holes are none
+GAP_SECONDS = 150  # a mark is renewed every minute: shorter holes may be none
 
 
 class MomentReader:
@@ -78,7 +78,7 @@ class MomentReader:
         moments, watched = self.found.moments, self.found.watched
         return {
             "since": iso(watched[0].since) if watched else "",
-            "gaps": [{"from": iso(since), "until": iso(until)} for since, until in _gaps(watched)[-3:]],
+            "gaps": [{"from": iso(since), "until": iso(until)} for since, until in gaps(watched)[-3:]],
             "lost": sum(each.lost for each in watched),
             "older": self.found.older.isoformat() if self.found.older else "",
             "empty": not moments,
@@ -106,7 +106,7 @@ def barred(query: TimelineQuery, visible: Mapping[str, Visible], wanted: Iterabl
     }
 
 
-def _gaps(watched: Sequence[Watched]) -> list[tuple[datetime, datetime]]:
+def gaps(watched: Sequence[Watched]) -> list[tuple[datetime, datetime]]:
     """When none of the processes watched, in their order."""
     found = []
     seen_to = watched[0].until if watched else None

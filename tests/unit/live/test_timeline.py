@@ -16,12 +16,12 @@ from dashboard.cache.store import Delta
 from dashboard.errors import BadInput, Forbidden
 from dashboard.kinds import KINDS
 from dashboard.live import timeline as module
-from dashboard.live.screens.moments import barred
+from dashboard.live.screens.moments import barred, gaps
 from dashboard.live.timeline import Timeline
 from dashboard.models import AuditEntry, Happening
 from dashboard.queries import timeline as queries
 from dashboard.queries.access import Visible
-from dashboard.queries.timeline import TimelineQuery, timeline_read
+from dashboard.queries.timeline import TimelineQuery, Watched, timeline_read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -390,6 +390,36 @@ async def test_readers_hear_of_each_batch(cluster: tuple[Cluster, Timeline]) -> 
     told(made, "deployments", "DELETED", scaled(3), None)
     await timeline._write()
     assert heard == [1]
+
+
+async def test_after_a_restart_it_is_known_when_objects_changed_last(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "ADDED", None, scaled(3))
+    told(made, "deployments", "MODIFIED", scaled(3), scaled(5, "2"))
+    told(made, "pods", "MODIFIED", decoded("pods"), decoded("pods", version="2", status={"phase": "Running"}))
+    told(made, "pods", "DELETED", decoded("pods"), None)
+    await timeline._write()
+    later = Timeline(made)  # type: ignore[arg-type]
+    assert later.changed_at("u-deployments-web") is None
+    await later._recall()
+    at = later.changed_at("u-deployments-web")
+    assert at is not None and at > NOW - timedelta(minutes=1)
+    assert later.changed_at("u-pods-web") is None
+
+
+async def test_a_hole_between_two_watches_begins_when_the_first_one_ended(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    _, first = cluster
+    first.start()
+    await first.close()
+    (watched,) = (await sync_to_async(timeline_read)("prod", TimelineQuery(), EVERYTHING)).watched
+    assert watched.until >= NOW
+    second = Watched(watched.until + timedelta(minutes=4), watched.until + timedelta(minutes=9))
+    assert gaps([watched, second]) == [(watched.until, second.since)]
+    assert gaps([watched, Watched(watched.until + timedelta(minutes=1), second.until)]) == []
 
 
 FEW = {
