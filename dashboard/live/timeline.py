@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, DataError
+from django.db.models import Max
 
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref
@@ -38,7 +39,7 @@ Type = Happening.Type
 
 KEEP = timedelta(days=1)
 FLUSH_SECONDS = 1.0
-TIDY_SECONDS = 300.0
+TIDY_SECONDS = 60.0
 WAITING = 20_000  # happenings that wait for the database at most; more are counted, and said
 BATCH = 1000
 ROWS = 200_000  # a cluster at most, however much happens in a day
@@ -108,6 +109,7 @@ class Timeline:
             try:
                 await self._write()
                 await self._note_watches(ending=True)
+                await self._mark(datetime.now(UTC))
             except Exception:
                 log.exception("writing the end of the timeline of %s", self.context)
 
@@ -231,6 +233,10 @@ class Timeline:
     # ---- The database
 
     async def _keep_writing(self) -> None:
+        try:
+            await self._recall()
+        except Exception:
+            log.exception("reading the timeline of %s", self.context)
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             for step in (self._write, self._tidy, self._note_watches):
@@ -238,6 +244,11 @@ class Timeline:
                     await step()
                 except Exception:
                     log.exception("writing the timeline of %s", self.context)
+
+    async def _recall(self) -> None:
+        """When each object changed last, as far as an earlier process has written it."""
+        for uid, at in (await sync_to_async(_last_changes)(self.context)).items():
+            self._changed_at[uid] = max(at, self._changed_at.get(uid, at))
 
     async def _write(self) -> None:
         """What waits, oldest first; what could not be written waits on."""
@@ -256,17 +267,20 @@ class Timeline:
             written()
 
     async def _tidy(self) -> None:
-        """Keeps the mark of this watch up to date and takes away what is older than a day, every few minutes."""
+        """Keeps the mark of this watch up to date and takes away what is older than a day, every minute."""
         now = datetime.now(UTC)
         if (now - self._tidied).total_seconds() < TIDY_SECONDS:
             return
         self._tidied = now
+        await self._mark(now)
         oldest = now - KEEP
+        self._changed_at = {uid: at for uid, at in self._changed_at.items() if at > oldest}
+
+    async def _mark(self, now: datetime) -> None:
         lost, self.lost = self.lost, 0
         mark = {"since": self._began.isoformat(), "lost": lost}
         key = f"watching@{self._began.isoformat()}"
-        await sync_to_async(_tidy)(self.context, key, now, mark, oldest)
-        self._changed_at = {uid: at for uid, at in self._changed_at.items() if at > oldest}
+        await sync_to_async(_tidy)(self.context, key, now, mark, now - KEEP)
 
     async def _note_watches(self, *, ending: bool = False) -> None:
         """The marks of the kinds that are not always watched: when their watch begins, every few minutes, at its end."""
@@ -315,6 +329,13 @@ def _write_each(happenings: Iterable[Happening]) -> int:
         except DataError:
             lost += 1
     return lost
+
+
+def _last_changes(context: str) -> dict[str, datetime]:
+    kept = Happening.objects.filter(context=context)
+    rows = kept.filter(type__in=(Type.ADDED, Type.CHANGED))
+    rows = rows.exclude(uid__in=kept.filter(type=Type.DELETED).values("uid"))
+    return dict(rows.order_by().values_list("uid").annotate(Max("at")))
 
 
 def _tidy(context: str, key: str, now: datetime, mark: dict[str, Any], oldest: datetime) -> None:

@@ -9,6 +9,7 @@ import { pageObject, recent } from "./recent.js";
 
 const PLACES = 5;
 const WEAK = 3;
+const STRONG = 2; // a place fits so well that no object is waited for
 const OBJECTS = 12;
 const PAGE = 8;
 const SAY_MS = 400;
@@ -63,11 +64,24 @@ function sections() {
 
 function search(here) {
   const all = fitting(places(), typed());
-  const strong = all.filter(({ score }) => score >= 1).slice(0, PLACES);
-  const weak = all.filter(({ score }) => score < 1).slice(0, strong.length ? 0 : WEAK);
+  const strong = all.filter(({ score }) => score >= STRONG).slice(0, PLACES);
+  const fair = all.filter(({ score }) => score >= 1 && score < STRONG).slice(0, PLACES - strong.length).map(later);
+  const weak = all.filter(({ score }) => score < 1).slice(0, strong.length || fair.length ? 0 : WEAK);
   const actions = fitting(here.items, typed()).filter(({ score }) => score >= 1);
-  return [{ title: "Go to", items: strong }, { ...here, items: actions }, { title: answers()?.like ? "Objects with a name like it" : "Objects", items: objects() }, { title: "More", items: [...weak, ...more()].map((item) => ({ ...item, last: true })) }];
+  const hits = objects();
+  const before = hits.some(begins) ? [] : fair;
+  return [
+    { title: "Go to", items: [...strong, ...before] },
+    { ...here, items: actions },
+    { title: answers()?.like ? "Objects with a name like it" : "Objects", items: hits },
+    { title: "More", items: [...(before.length ? [] : fair), ...weak, ...more()].map(later) },
+  ];
 }
+
+// An object whose name begins so comes before a place that only has it in the middle.
+const begins = ({ name }) => name.toLowerCase().startsWith(typed().toLowerCase());
+// What the server finds may be better: Enter waits for it.
+const later = (item) => ({ ...item, last: true });
 
 function objects() {
   return (answer?.results ?? []).map((each) => ({ ...each, object: each, stale: !answers() }));

@@ -55,12 +55,18 @@ function score(text, query) {
   return 0.5;
 }
 
+// Kinds from further down the menu are seldom meant, unless by their very name: "api" is an object before it is APIServices.
+function rank({ text, names, link }, query) {
+  const best = Math.max(score(text, query), named(names, query));
+  return best < 4 && link?.dataset.what ? best / 2 : best;
+}
+
 // Those that fit, best first, with their score; all of them for nothing typed.
 export function fitting(items, typed) {
   const query = typed.toLowerCase();
   if (!query) return items;
   return items
-    .map((item) => ({ ...item, score: Math.max(score(item.text, query), named(item.names, query)) }))
+    .map((item) => ({ ...item, score: rank(item, query) }))
     .filter((item) => item.score)
     .sort((a, b) => b.score - a.score);
 }

@@ -113,6 +113,26 @@ def test_a_kind_and_a_namespace_after_a_colon(page: Page, namespace: str) -> Non
     expect(page).to_have_url(re.compile(rf"/pods/\?namespace={namespace}$"))
 
 
+def test_an_object_comes_before_a_kind_that_only_looks_like_its_name(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.pod("webhook-1")
+    objects.pod("apis-of-mine")
+    page.goto(f"/c/{SLUG}/?namespace={namespace}")
+    kinds = page.locator("#kinds a", has_text="MutatingWebhookConfigurations")
+    expect(kinds).to_have_count(1)  # what the cluster offers besides has come
+    for words, name in (("webh", "webhook-1"), ("api", "apis-of-mine")):
+        ask(page, words)
+        expect(page.locator("#palette [aria-selected=true]")).to_contain_text(name)
+        page.keyboard.press("Escape")
+    ask(page, "apiservices")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("APIServices")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("api")
+    page.keyboard.press("Enter")  # at once: it waits for what may be better
+    page.wait_for_url(f"**/pods/{namespace}/apis-of-mine/")
+
+
 def test_while_the_dashboard_is_away_places_still_lead_on(page: Page) -> None:
     page.goto(f"/c/{SLUG}/")
     page.keyboard.press("Control+k")

@@ -76,7 +76,8 @@ def out_of_memory(case: Case) -> Trouble | None:
         # Without a limit of its own it is the node that ran out of memory.
         bound = f"its limit of {limit}" if limit else "its node could give"
         rest = parts(": container ", code(status.name), f" used more memory than {bound}")
-        step = case.log_step("Raise the memory limit, or find out in its log what fills the memory.", status)
+        text = "Raise the memory limit" if limit else "Request as much memory as it needs, and set a limit"
+        step = case.log_step(f"{text}, or find out in its log what fills the memory.", status)
         evidence = (*ended_as(status, ended), *stands("resources.limits.memory", limit or "not set"))
         severity: Severity = "warn" if status.ready else "bad"
         weight = 40 if status.ready else 68

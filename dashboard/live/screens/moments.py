@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ FIELDS = 8  # lines of one change before the rest is folded
 PACE_SECONDS = 1.0
 ICONS = {"added": "plus", "changed": "gear", "deleted": "minus", "event": "info", "done": "undo"}
 WORDS = {"added": "was made", "changed": "changed", "deleted": "was deleted"}
-GAP_SECONDS = 600  # a mark is renewed every five minutes: shorter holes are none
+GAP_SECONDS = 150  # a mark is renewed every minute: shorter holes may be none
 
 
 class MomentReader:
@@ -76,21 +76,44 @@ class MomentReader:
         rows = [moment_row(self._runtime, each) for each in self.found.moments]
         return {row["id"]: render.partial("moment", row) for row in rows}
 
-    def state(self) -> dict[str, Any]:
-        """Since when somebody has watched, where the record has holes, and how to go further back."""
+    def state(self, wanted: Iterable[str]) -> dict[str, Any]:
+        """Since when somebody has watched, where the record has holes, how to go further back, and what of the wanted
+        kinds and namespaces is not shown because the reader may not list it.
+        """
         moments, watched = self.found.moments, self.found.watched
         kind = self._runtime.kinds.get(self._query.plural)
         return {
             "since": iso(watched[0].since) if watched else "",
-            "gaps": [{"from": iso(since), "until": iso(until)} for since, until in _gaps(watched)[-3:]],
+            "gaps": [{"from": iso(since), "until": iso(until)} for since, until in gaps(watched)[-3:]],
             "lost": sum(each.lost for each in watched),
             "older": self.found.older.isoformat() if self.found.older else "",
             "empty": not moments,
             "seldom": "" if kind is None or kind.plural in KINDS else kind.title,
+            **barred(self._query, self._visible(), wanted),
         }
 
 
-def _gaps(watched: Sequence[Watched]) -> list[tuple[datetime, datetime]]:
+def barred(query: TimelineQuery, visible: Mapping[str, Visible], wanted: Iterable[str]) -> dict[str, Any]:
+    """``denied``: kinds of those wanted that may not be listed, ``hidden``: namespaces asked for in which none of the
+    others may be; ``forbidden``: nothing is left that could be shown.
+    """
+    kinds = sorted(wanted)
+    if query.namespaces:
+        kinds = [plural for plural in kinds if KINDS[plural].gvr.namespaced]
+    denied = [plural for plural in kinds if visible[plural].denied is not None]
+    seen = [visible[plural].namespaces for plural in kinds if plural not in denied]
+    hidden = [
+        name for name in query.namespaces if all(each is not None and name not in each for each in seen)
+    ]
+    return {
+        "denied": [KINDS[plural].title for plural in denied],
+        "hidden": hidden if seen else [],
+        "forbidden": not seen or 0 < len(hidden) == len(query.namespaces),
+        "refused": kinds,
+    }
+
+
+def gaps(watched: Sequence[Watched]) -> list[tuple[datetime, datetime]]:
     """When none of the processes watched, in their order."""
     found = []
     seen_to = watched[0].until if watched else None

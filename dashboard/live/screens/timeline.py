@@ -55,7 +55,7 @@ class TimelineScreen(Screen):
         self.reader.close()
 
     def snapshot(self) -> Snapshot:
-        state = self.reader.state()
+        state = self.reader.state(self._wanted())
         older = self._url(before=state["older"]) if state["older"] else ""
         return Snapshot(
             regions={
@@ -64,6 +64,13 @@ class TimelineScreen(Screen):
             },
             lists={"moments": self.reader.rows()},
         )
+
+    def _wanted(self) -> frozenset[str]:
+        """The kinds that the address asks for."""
+        query = self.query
+        if query.type == "event":
+            return frozenset({"events"})
+        return frozenset({query.plural} - {""}) or RECORDED
 
     def _url(self, **changes: str) -> str:
         query = self.query

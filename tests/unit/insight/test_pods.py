@@ -281,6 +281,13 @@ def test_own_scheduler_that_has_not_looked_yet_has_a_minute() -> None:
     assert trouble(young) is None
 
 
+def test_a_limit_that_is_not_there_is_not_to_be_raised() -> None:
+    found = trouble(pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(137, "OOMKilled")))
+    assert found is not None and found.step.text.startswith(
+        "Request as much memory as it needs, and set a limit"
+    )
+
+
 def test_sidecar_that_keeps_ending_beside_a_pod_that_is_ready_is_told() -> None:
     crashing = {"state": waiting("CrashLoopBackOff"), "lastState": ended(2), "ready": False}
     assert sentence(trouble(_with_init("proxy", "Always", crashing))).startswith(

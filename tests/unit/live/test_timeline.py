@@ -16,11 +16,12 @@ from dashboard.cache.store import Delta
 from dashboard.errors import BadInput, Forbidden
 from dashboard.kinds import KINDS
 from dashboard.live import timeline as module
+from dashboard.live.screens.moments import barred, gaps
 from dashboard.live.timeline import Timeline
 from dashboard.models import AuditEntry, Happening
 from dashboard.queries import timeline as queries
 from dashboard.queries.access import Visible
-from dashboard.queries.timeline import TimelineQuery, timeline_read
+from dashboard.queries.timeline import TimelineQuery, Watched, timeline_read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -389,3 +390,59 @@ async def test_readers_hear_of_each_batch(cluster: tuple[Cluster, Timeline]) -> 
     told(made, "deployments", "DELETED", scaled(3), None)
     await timeline._write()
     assert heard == [1]
+
+
+async def test_after_a_restart_it_is_known_when_objects_changed_last(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "ADDED", None, scaled(3))
+    told(made, "deployments", "MODIFIED", scaled(3), scaled(5, "2"))
+    told(made, "pods", "MODIFIED", decoded("pods"), decoded("pods", version="2", status={"phase": "Running"}))
+    told(made, "pods", "DELETED", decoded("pods"), None)
+    await timeline._write()
+    later = Timeline(made)  # type: ignore[arg-type]
+    assert later.changed_at("u-deployments-web") is None
+    await later._recall()
+    at = later.changed_at("u-deployments-web")
+    assert at is not None and at > NOW - timedelta(minutes=1)
+    assert later.changed_at("u-pods-web") is None
+
+
+async def test_a_hole_between_two_watches_begins_when_the_first_one_ended(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    _, first = cluster
+    first.start()
+    await first.close()
+    (watched,) = (await sync_to_async(timeline_read)("prod", TimelineQuery(), EVERYTHING)).watched
+    assert watched.until >= NOW
+    second = Watched(watched.until + timedelta(minutes=4), watched.until + timedelta(minutes=9))
+    assert gaps([watched, second]) == [(watched.until, second.since)]
+    assert gaps([watched, Watched(watched.until + timedelta(minutes=1), second.until)]) == []
+
+
+FEW = {
+    plural: Visible(namespaces=frozenset({"shop"}))
+    if plural in ("pods", "events")
+    else Visible(denied=Forbidden("no"))
+    for plural in KINDS
+} | {"nodes": Visible()}
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "expected"),
+    [
+        ({}, {"pods", "secrets"}, (["Secrets"], [], False)),
+        ({"plural": "secrets"}, {"secrets"}, (["Secrets"], [], True)),
+        ({"namespaces": ("shop", "other")}, {"pods", "nodes"}, ([], ["other"], False)),
+        ({"namespaces": ("other",)}, {"pods", "nodes"}, ([], ["other"], True)),
+        ({"namespaces": ("other",), "plural": "secrets"}, {"secrets"}, (["Secrets"], [], True)),
+        ({"plural": "nodes"}, {"nodes"}, ([], [], False)),
+    ],
+)
+def test_what_may_not_be_listed_is_told_apart_from_what_did_not_happen(
+    asked: dict[str, Any], wanted: set[str], expected: tuple[list[str], list[str], bool]
+) -> None:
+    found = barred(TimelineQuery(**asked), FEW, wanted)
+    assert (found["denied"], found["hidden"], found["forbidden"]) == expected

@@ -13,6 +13,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.live.timeline import RECORDED
 from dashboard.queries.timeline import TimelineQuery
 
+from .events import makes_of
 from .piece import Tab
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class TimelineTab(Tab):
         self._reader.close()
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        state = self._reader.state()
+        state = self._reader.state({"events", *makes_of(self.screen.kind.plural)} & RECORDED)
         state["older_url"] = f"?before={state['older'].replace('+', '%2B')}" if state["older"] else ""
         return Snapshot(
             regions={"moments-state": render.region("moments_state", state)},
