@@ -204,8 +204,8 @@ def test_an_object_is_found_by_name_and_label_and_tells_what_it_made_names_and_h
     expect(page.locator("#found").get_by_role("link", name=name)).to_be_visible(timeout=30_000)
     expect(page.locator("#found .because")).to_contain_text(f"app={name}")
     page.goto("/c/tests/search/?q=gzm")
-    kinds = page.get_by_role("navigation", name="Kinds").last
-    expect(kinds.get_by_role("link", name="Gizmos")).to_be_visible()
+    kinds = page.get_by_role("region", name="Kinds")
+    expect(kinds.get_by_role("link", name="Gizmos").first).to_be_visible()
 
 
 def test_a_definition_that_goes_is_told_on_the_open_list_which_lives_on_when_it_returns(

@@ -69,7 +69,7 @@ class Runtime:
         self.kinds = Kinds()
         self.transport = object()
         self.unwatched = Unwatched(self.cache)
-        self.discovery: Any = SimpleNamespace()
+        self.discovery: Any = SimpleNamespace(told=True, known=AsyncMock())
 
     async def ready(self, _: Any) -> None: ...
 
@@ -248,6 +248,17 @@ async def test_what_was_not_searched_of_other_kinds_is_said(
     assert words in html
     assert screen.pending() == (["Gizmos"] if listing is None else [])
     assert 'href="/c/dev/gizmos.x.io/"' in html, "the kind itself is found by its name"
+
+
+async def test_before_the_api_server_has_told_of_other_kinds_nothing_is_said_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = offering(monkeypatch, Listing(0))
+    screen.runtime.kinds.learn([])
+    screen.runtime.discovery.told = False
+    html = await told(screen)
+    assert "Not searched yet, because they are still being read: custom and other kinds" in html
+    assert screen.pending()
 
 
 async def test_nothing_is_asked_of_other_kinds_for_one_kind_or_for_no_words(
