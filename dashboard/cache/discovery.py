@@ -50,6 +50,8 @@ class Discovery:
         self._callbacks: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._failed = False
+        # Whether the API server has told once what it offers.
+        self.told = False
         self._asked_at = float("-inf")
 
     def start(self) -> None:
@@ -110,6 +112,7 @@ class Discovery:
             self._failed = True
             return
         self._failed = False
+        self.told = True
         if self._kinds.learn(offered):
             for callback in tuple(self._callbacks):
                 callback()

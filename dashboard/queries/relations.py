@@ -129,15 +129,16 @@ def related(reader: Reader, visible: Mapping[str, Visible], plural: str, obj: An
 
 
 def _owners_known(kinds: Mapping[str, Kind[Any]], obj: Any, found: Relations) -> Relations:
-    """The relations with owners of kinds without a module here as what discovery tells of them."""
+    """The relations with owners of kinds without a module here as what discovery tells of them; two such kinds may have
+    one name.
+    """
     namespace = obj.metadata.namespace
-    told = {}
+    told: dict[Ref, list[Ref]] = {}
     for owner in obj.metadata.owner_references or ():
         ref = reference(owner.kind, namespace, owner.name, owner.api_version)
         kind = None if ref.plural else kind_named(kinds, owner.api_version, owner.kind)
-        if kind is not None:
-            told[ref] = _ref(kind, namespace, owner.name)
-    return {told.get(ref, ref): ways for ref, ways in found.items()}
+        told.setdefault(ref, []).append(ref if kind is None else _ref(kind, namespace, owner.name))
+    return {known: ways for ref, ways in found.items() for known in told.get(ref, [ref])}
 
 
 def mentioned(kinds: Mapping[str, Kind[Any]], namespace: str, found: Iterable[Mention]) -> Relations:

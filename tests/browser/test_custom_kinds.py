@@ -59,15 +59,23 @@ class Custom:
         with suppress(ApiError):
             self.api.delete(f"{DEFINITIONS}/{self.plural}")
 
-    def create(self, name: str, size: int) -> dict[str, Any]:
+    def create(self, name: str, size: int, **spec: Any) -> dict[str, Any]:
         body = {
             "apiVersion": f"{self.group}/v1",
             "kind": "Gizmo",
             "metadata": {"name": name, "labels": {"app": name}},
-            "spec": {"size": size},
+            "spec": {"size": size, **spec},
         }
         made: dict[str, Any] = self.api.post(self.objects, body)
         return made
+
+    def config(self, name: str, owner: dict[str, Any]) -> None:
+        """A ConfigMap that the object has made."""
+        ref = {key: owner[key] for key in ("apiVersion", "kind")} | {
+            key: owner["metadata"][key] for key in ("name", "uid")
+        }
+        meta = {"name": name, "ownerReferences": [ref | {"controller": True}]}
+        self.api.post(f"/api/v1/namespaces/{self.namespace}/configmaps", {"metadata": meta})
 
     def resize(self, name: str, size: int) -> None:
         self.api.patch(f"{self.objects}/{name}", {"spec": {"size": size}})
@@ -162,6 +170,42 @@ def test_the_palette_finds_a_kind_by_its_short_name(page: Page, custom: Custom) 
     expect(page.locator("#palette-list [role=option]").filter(has_text=custom.group)).to_be_visible()
     page.locator("#palette-list [role=option]").filter(has_text=custom.group).click()
     expect(page.locator("h1")).to_have_text("Gizmos")
+
+
+def test_an_object_is_found_by_name_and_label_and_tells_what_it_made_names_and_how_it_changed(
+    page: Page, custom: Custom, namespace: str
+) -> None:
+    custom.define()
+    page.goto("/c/tests/configmaps/")
+    expect(page.locator(f"details[data-fold='{custom.group}']")).to_be_attached(timeout=60_000)
+    name = f"turbine-{secrets.token_hex(3)}"
+    one = custom.create(name, 3, configMapRef={"name": "turbine-settings"})
+    custom.config("turbine-settings", one)
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type(name)
+    page.keyboard.press("Enter")  # before it was found: nothing else has the name
+    expect(page.locator("h1")).to_have_text(f"Gizmo {name}")
+    relations = page.locator("#relations")
+    expect(relations.locator("[aria-labelledby=re-uses]")).to_contain_text("spec.configMapRef")
+    made = relations.locator("[aria-labelledby=re-used-by]").get_by_role("link", name="turbine-settings")
+    made.click()
+    expect(page.locator("h1")).to_have_text("ConfigMap turbine-settings")
+    page.locator("#belongs").get_by_role("link", name=name).click()
+    expect(page.locator("h1")).to_have_text(f"Gizmo {name}")
+
+    page.locator(".tabs").get_by_role("link", name="Timeline").click()
+    expect(page.locator("#moments-state")).to_contain_text("only while somebody looks")
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live")
+    custom.resize(name, 7)
+    expect(page.locator("#moments")).to_contain_text("columns[Size] 3")
+
+    page.goto(f"/c/tests/search/?q=app%3D{name}")
+    expect(page.locator("#found").get_by_role("link", name=name)).to_be_visible(timeout=30_000)
+    expect(page.locator("#found .because")).to_contain_text(f"app={name}")
+    page.goto("/c/tests/search/?q=gzm")
+    kinds = page.get_by_role("region", name="Kinds")
+    expect(kinds.get_by_role("link", name="Gizmos").first).to_be_visible()
 
 
 def test_a_definition_that_goes_is_told_on_the_open_list_which_lives_on_when_it_returns(

@@ -20,12 +20,13 @@ from dashboard.cache.feed import Review
 from dashboard.cache.reflector import Timing
 from dashboard.errors import NotFound
 from dashboard.kinds.base import Cell, cell_text
-from dashboard.kinds.catalogue import DEFINITIONS, Kinds
+from dashboard.kinds.catalogue import BUILT_IN, DEFINITIONS, Kinds
 from dashboard.kube.discovery import discover
 from dashboard.kube.transport import Transport
 from dashboard.queries.access import visible
 from dashboard.queries.counts import Count, Counts
 from dashboard.queries.objects import object_told
+from dashboard.queries.unwatched import Unwatched
 from tests.faults.scripted import until
 from tests.unit.kinds.server import TABLE, Refused, Server, printed, same_words
 
@@ -90,6 +91,17 @@ class Custom:
     def columns(self, plural: str, columns: list[dict[str, Any]]) -> None:
         patch = [{"op": "replace", "path": "/spec/versions/0/additionalPrinterColumns", "value": columns}]
         path = f"{DEFINITION_PATH}/{plural}.{self.group}"
+        self.server.request("PATCH", path, patch, content_type="application/json-patch+json")  # type: ignore[arg-type]
+
+    def serve(self, plural: str, version: str, other: str) -> None:
+        """The one version, and not the other."""
+        schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+        versions = [
+            {"name": name, "served": name == version, "storage": name == version, "schema": schema}
+            for name in (version, other)
+        ]
+        path = f"{DEFINITION_PATH}/{plural}.{self.group}"
+        patch = [{"op": "replace", "path": "/spec/versions", "value": versions}]
         self.server.request("PATCH", path, patch, content_type="application/json-patch+json")  # type: ignore[arg-type]
 
     def undefine(self, plural: str) -> None:
@@ -422,9 +434,69 @@ async def test_an_account_of_one_namespace_sees_the_objects_there_and_is_refused
         await counts.ask([gizmos, fleets], None)
         assert counts.of(gizmos, None) == Count(1)
         assert counts.of(fleets, None) == Count(denied=True)
+        unwatched = Unwatched(cache)
+        await unwatched.ask([kind.plural for kind in kinds.served], 60)
+        found = {kind.plural: unwatched.of(kind.plural) for kind in kinds.served}
+        named = {plural: [row.name for row in each.rows] for plural, each in found.items() if each}
+        assert {plural: names for plural, names in named.items() if names} == {gizmos: ["mine"]}
+        denied = {plural for plural, each in found.items() if each and each.denied}
+        assert denied == found.keys() - {gizmos}
+        await unwatched.close()
     finally:
         await cache.close()
         await limited.close()
+
+
+async def test_every_kind_is_listed_for_a_search_without_a_watch_and_owners_are_told_by_uid(
+    cluster_open: Cluster, custom: Custom
+) -> None:
+    custom.define("gizmos", "Gizmo", "Namespaced", COLUMNS)
+    custom.define("fleets", "Fleet", "Cluster")
+    gizmos, fleets = f"gizmos.{custom.group}", f"fleets.{custom.group}"
+    await cluster_open.offers(gizmos)
+    await cluster_open.offers(fleets)
+    custom.create("fleets", "Fleet", "north", {}, labels={"team": "motors"})
+    raw = json.loads(custom.server.request("GET", f"{custom.path('fleets')}/north"))
+    owner = {key: raw[key] for key in ("apiVersion", "kind")} | {
+        key: raw["metadata"][key] for key in ("name", "uid")
+    }
+    custom.create("gizmos", "Gizmo", "one", {}, namespace=custom.namespace, ownerReferences=[owner])
+    unwatched = Unwatched(cluster_open.cache)
+    ours = BUILT_IN | {custom.group}  # other tests define kinds that fail
+    plurals = [kind.plural for kind in cluster_open.kinds.served if kind.gvr.group in ours]
+    await unwatched.ask(plurals, 60)
+    listings = {plural: unwatched.of(plural) for plural in plurals}
+    assert not [plural for plural, each in listings.items() if each is None or each.trouble]
+    north = listings[fleets]
+    assert north is not None
+    assert [(row.name, row.labels) for row in north.rows] == [("north", {"team": "motors"})]
+    made = {
+        plural: [row.name for row in each.made_by[owner["uid"]]]
+        for plural, each in listings.items()
+        if each and owner["uid"] in each.made_by
+    }
+    assert made == {gizmos: ["one"]}
+    assert not any(cluster_open.cache.watches(plural) for plural in (gizmos, fleets))
+    await unwatched.close()
+
+
+async def test_a_version_that_is_switched_is_followed_at_once_there_and_back(
+    cluster_open: Cluster, custom: Custom
+) -> None:
+    custom.define("gizmos", "Gizmo", "Namespaced")
+    plural = f"gizmos.{custom.group}"
+    await cluster_open.offers(plural)
+    custom.create("gizmos", "Gizmo", "one", {}, namespace=custom.namespace)
+    undo = cluster_open.discovery.on_change(cluster_open.cache.offered)
+    kind, store = cluster_open.kinds[plural], cluster_open.cache.store(plural)
+    with cluster_open.cache.lease([plural]):
+        await cluster_open.live(plural)
+        for version, other in (("v2", "v1"), ("v1", "v2")):
+            custom.serve("gizmos", version, other)
+            await until(lambda version=version: kind.gvr.version == version, version, seconds=60)
+            await cluster_open.live(plural)
+            await until(lambda: store.get(custom.namespace, "one") is not None, "its object", seconds=60)
+    undo()
 
 
 async def test_numbers_of_kinds_that_nobody_watches(cluster_open: Cluster, custom: Custom) -> None:

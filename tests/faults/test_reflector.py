@@ -459,3 +459,25 @@ async def test_after_two_minutes_without_a_server_the_copy_is_fresh_within_35_se
     await copy.exact()
     assert returned
     assert Clock.now - (away + 120) <= 35
+
+
+async def test_a_kind_that_is_served_again_is_listed_at_once(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("a")
+    server.list_answers.append(failure(404, "NotFound"))
+    copy = reflecting(refused=(3600.0, 3600.0))
+    await until(lambda: copy.state == "stopped", "missing")
+    copy.reflector.served()
+    await copy.exact()
+
+
+async def test_that_other_kinds_are_served_is_no_reason_to_ask_again_for_what_is_refused(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.list_answers.append(failure(403, "Forbidden"))
+    copy = reflecting(refused=(3600.0, 3600.0))
+    await until(lambda: copy.state == "stopped", "refused")
+    copy.reflector.served()
+    await asyncio.sleep(0.05)
+    assert copy.state == "stopped" and server.counted(watch=False) == 1

@@ -88,6 +88,8 @@ class SearchScreen(Screen):
         return self._plurals - SLOW if self.query.words else frozenset()
 
     async def prepare(self) -> None:
+        if self._every and self.query.words:
+            await self.runtime.discovery.known(self._patience)
         others = self._others()
         watched = frozenset(kind.plural for kind in others if self.runtime.cache.watches(kind.plural))
         self.visible = await visibility(self.runtime, self._asked_about | watched)
@@ -254,6 +256,8 @@ class SearchScreen(Screen):
 
     def pending(self) -> list[str]:
         """The titles of the kinds that are listed for this search and have not answered yet."""
+        if self._every and self.query.words and not self.runtime.discovery.told:
+            return ["custom and other kinds"]  # which there are, the API server has not said yet
         return [kind.title for kind in self._unwatched() if self.runtime.unwatched.of(kind.plural) is None]
 
     def missed(self) -> list[dict[str, Any]]:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR
 from dashboard.kinds.difference import LONGEST, field_changes
+from dashboard.kinds.tablekinds import Resource, TableKind
 
 
 def decoded(plural: str, **parts: Any) -> Any:
@@ -164,3 +166,32 @@ def test_every_kind_can_be_compared_with_itself(plural: str) -> None:
     if plural == "secrets":
         return  # it is decoded from a Table
     assert field_changes(decoded(plural), decoded(plural)) == []
+
+
+def gadget(header: list[dict[str, str]], *cells: object, **meta: Any) -> Any:
+    whole = {"name": "g", "uid": "u", **meta}
+    table = {
+        "metadata": {},
+        "columnDefinitions": header,
+        "rows": [{"cells": cells, "object": {"metadata": whole}}],
+    }
+    kind = TableKind.of(Resource(GVR("example.com", "v1", "gadgets"), "Gadget"))
+    return kind.decode_object(json.dumps(table).encode())
+
+
+READY = [{"name": "Ready", "type": "string"}, {"name": "Last Run", "type": "date"}]
+
+
+def test_of_a_table_the_cells_that_differ_but_no_times() -> None:
+    old, new = gadget(READY, "False", "5m"), gadget(READY, "True", "2s", finalizers=["x/y"])
+    assert field_changes(old, new) == [
+        ("metadata.finalizers[x/y]", "", "x/y"),
+        ("columns[Ready]", "False", "True"),
+    ]
+
+
+def test_other_columns_are_no_change_of_the_object() -> None:
+    other = [{"name": "Phase", "type": "string"}, *READY]
+    assert field_changes(gadget(READY, "False", "5m"), gadget(other, "Up", "False", "5m", generation=2)) == [
+        ("metadata.generation", "0", "2")
+    ]

@@ -15,6 +15,8 @@ from django.http import QueryDict
 from dashboard.cache.store import Delta
 from dashboard.errors import BadInput, Forbidden
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR
+from dashboard.kinds.tablekinds import Resource, TableKind
 from dashboard.live import timeline as module
 from dashboard.live.screens.moments import barred, gaps
 from dashboard.live.timeline import Timeline
@@ -446,3 +448,118 @@ def test_what_may_not_be_listed_is_told_apart_from_what_did_not_happen(
 ) -> None:
     found = barred(TimelineQuery(**asked), FEW, wanted)
     assert (found["denied"], found["hidden"], found["forbidden"]) == expected
+
+
+WIDGETS = TableKind.of(Resource(GVR("example.com", "v1", "widgets"), "Widget", "widget"))
+WITH_WIDGETS = EVERYTHING | {WIDGETS.plural: Visible()}
+
+
+def widget(size: int, version: str = "1", generation: int = 1, **meta: Any) -> Any:
+    whole = {"name": "engine", "namespace": "shop", "uid": "u-w", "resourceVersion": version, **meta}
+    whole |= {
+        "generation": generation,
+        "creationTimestamp": (NOW - timedelta(minutes=5)).isoformat(),
+    }
+    columns = [{"name": "Name", "type": "string", "format": "name"}, {"name": "Size", "type": "integer"}]
+    row = {"cells": ["engine", size], "object": {"metadata": whole}}
+    table = {"metadata": {}, "columnDefinitions": columns, "rows": [row]}
+    return WIDGETS.decode_object(json.dumps(table).encode())
+
+
+@pytest.fixture
+def custom(cluster: tuple[Cluster, Timeline]) -> tuple[Cluster, Timeline]:
+    """The cluster offers widgets, and somebody looks at them."""
+    made, timeline = cluster
+    kinds = KINDS | {WIDGETS.plural: WIDGETS}
+    made.kinds = kinds  # type: ignore[attr-defined]
+    made.reader.cache.kinds = kinds
+    made.watched = True  # type: ignore[attr-defined]
+    made.cache.watches = lambda plural: made.watched  # type: ignore[attr-defined]
+    timeline._task = SimpleNamespace()  # type: ignore[assignment]
+    timeline.follow([WIDGETS.plural, "pods"])
+    return made, timeline
+
+
+async def read_widget(**more: Any) -> Any:
+    query = TimelineQuery(namespaces=("shop",), plural=WIDGETS.plural, name="engine", **more)
+    return await sync_to_async(timeline_read)("prod", query, WITH_WIDGETS)
+
+
+async def test_a_custom_kind_that_somebody_looks_at_tells_columns_labels_and_generation(
+    custom: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = custom
+    told(made, WIDGETS.plural, "ADDED", None, widget(3))
+    told(made, WIDGETS.plural, "MODIFIED", widget(3), widget(5, "2", generation=2, labels={"team": "motors"}))
+    await timeline._write()
+    changed, added = (await read_widget()).moments
+    assert (changed.type, added.type) == ("changed", "added")
+    assert changed.fields == (
+        ("metadata.generation", "1", "2"),
+        ("metadata.labels[team]", "", "motors"),
+        ("columns[Size]", "3", "5"),
+    )
+    (asked_for,) = [each for each in (await read_widget(type="spec")).moments if each.type == "changed"]
+    assert [path for path, _, _ in asked_for.fields] == ["metadata.generation", "metadata.labels[team]"]
+
+
+async def test_it_is_told_from_when_until_when_somebody_looked(custom: tuple[Cluster, Timeline]) -> None:
+    made, timeline = custom
+    await timeline._note_watches()
+    (mark,) = (await read_widget()).watched
+    await timeline._note_watches()  # just noted
+    made.watched = False  # type: ignore[attr-defined]
+    await timeline._note_watches()
+    (ended,) = (await read_widget()).watched
+    assert ended.since == mark.since and ended.until > mark.until
+    await timeline._note_watches()
+    made.watched = True  # type: ignore[attr-defined]
+    await timeline._note_watches()
+    first, second = (await read_widget()).watched
+    assert first.since == mark.since and second.since > first.until
+    whole = await sync_to_async(timeline_read)("prod", TimelineQuery(), EVERYTHING)
+    assert whole.watched == (), "they say nothing of the rest of the cluster"
+
+
+async def test_an_event_from_before_the_kind_was_known_is_found_by_the_uid(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = cluster
+    about = {
+        "kind": "Widget",
+        "apiVersion": "example.com/v1",
+        "namespace": "shop",
+        "name": "engine",
+        "uid": "u-w",
+    }
+    event = decoded(
+        "events", name="e", involvedObject=about, reason="Stuck", count=1, lastTimestamp=NOW.isoformat()
+    )
+    told(made, "events", "ADDED", None, event)
+    await timeline._write()
+    assert (await read_widget()).moments == ()
+    (moment,) = (await read_widget(uid="u-w")).moments
+    assert moment.title == "Stuck"
+
+
+async def test_what_a_custom_object_made_is_told_with_it_and_pods_with_their_workload(
+    custom: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = custom
+    by_widget = {
+        "kind": "Widget",
+        "apiVersion": "example.com/v1",
+        "name": "engine",
+        "uid": "u-w",
+        "controller": True,
+    }
+    database = decoded("statefulsets", name="db", metadata={"ownerReferences": [by_widget]})
+    made.objects[("statefulsets", "shop", "db")] = database
+    by_set = {"kind": "StatefulSet", "apiVersion": "apps/v1", "name": "db", "uid": "u-statefulsets-db"}
+    pod = decoded("pods", name="db-0", metadata={"ownerReferences": [by_set | {"controller": True}]})
+    told(made, "statefulsets", "ADDED", None, database)
+    told(made, "pods", "ADDED", None, pod)
+    await timeline._write()
+    assert [each.name for each in (await read_widget()).moments] == ["db"]
+    of_db = await read(TimelineQuery(namespaces=("shop",), plural="statefulsets", name="db"))
+    assert {each.name for each in of_db} == {"db", "db-0"}

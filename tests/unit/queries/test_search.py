@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from django.http import QueryDict
 from dashboard.cache.store import Store
 from dashboard.errors import BadInput, Forbidden
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR
+from dashboard.kinds.tablekinds import Resource, TableKind
 from dashboard.queries.access import Visible
 from dashboard.queries.reader import JUDGED_BY, Reader, judgeable
-from dashboard.queries.search import Answer, SearchQuery, like, parts, scopes, search
+from dashboard.queries.search import Answer, SearchQuery, kinds_named, like, parts, scopes, search
 
 from ..insight.world import World, pod
 
@@ -261,3 +264,52 @@ def test_odd_letters_are_only_letters(q: str) -> None:
 def test_marks_leave_the_text_as_it_is() -> None:
     for text, words in (("Web-web", ["web"]), ("<b>web</b>", ["b"]), ("İweb", ["web"]), ("", ["a"])):
         assert "".join(piece for piece, _ in parts(text, words)) == text
+
+
+GIZMOS = TableKind.of(Resource(GVR("x.io", "v1", "gizmos"), "Gizmo", "gizmo", ("gz",)))
+
+
+def gizmo(name: str, **labels: str) -> Any:
+    columns = [{"name": "Name", "type": "string", "format": "name"}, {"name": "Size", "type": "integer"}]
+    meta = {"name": name, "namespace": "shop", "uid": f"u-{name}", "labels": labels}
+    table = {
+        "metadata": {},
+        "columnDefinitions": columns,
+        "rows": [{"cells": [name, 3], "object": {"metadata": meta}}],
+    }
+    return GIZMOS.row(GIZMOS.decode_object(json.dumps(table).encode()))
+
+
+def test_rows_of_kinds_that_nobody_watches_are_found_and_counted_alike() -> None:
+    where = reader(("pods", pod("engine-1")))
+    where.cache.kinds = kinds = {**KINDS, GIZMOS.plural: GIZMOS}
+    where.cache._stores[GIZMOS.plural] = Store(GIZMOS)  # type: ignore[attr-defined]
+    rows = {GIZMOS.plural: [gizmo("engine", team="motors"), gizmo("wheel")]}
+
+    def answer(q: str) -> Answer:
+        return search(where, kinds, SearchQuery.read(QueryDict(q)), EVERYWHERE, unwatched=rows)
+
+    assert names(answer("q=engine")) == ["gizmos.x.io/engine", "pods/engine-1"]
+    assert answer("q=engine").counts == {"gizmos.x.io": 1, "pods": 1}
+    assert why(answer("q=team%3Dmotors"))[0][:2] == ("Label", "team=motors")
+    assert names(answer("q=gizmo/eng")) == ["gizmos.x.io/engine"]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("gizmos", ["Gizmos"]),
+        ("giz", ["Gizmos"]),
+        ("gz", ["Gizmos"]),
+        ("gizmo.x.io", ["Gizmos"]),
+        ("x.io", ["Gizmos"]),
+        ("deploy", ["Deployments"]),
+        ("po", ["Pods", "PodDisruptionBudgets"]),
+        ("g", []),
+        ("gizmo web", []),
+        ("izmo", []),
+    ],
+)
+def test_a_kind_is_found_by_kubectls_words_for_it(words: str, found: list[str]) -> None:
+    kinds = [KINDS["poddisruptionbudgets"], KINDS["pods"], KINDS["deployments"], GIZMOS]
+    assert [kind.title for kind in kinds_named(kinds, tuple(words.split()))] == found

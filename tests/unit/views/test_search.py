@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,14 +12,15 @@ from django.http import QueryDict
 from django.test import Client
 
 from dashboard.cache.store import Store
-from dashboard.errors import BadInput
+from dashboard.errors import BadInput, Forbidden, Unavailable
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kinds.catalogue import Kinds
+from dashboard.kinds.tablekinds import Resource
 from dashboard.kube.access import Decision
 from dashboard.live.screens.search import SearchScreen
 from dashboard.queries.reader import Reader
-from dashboard.queries.unwatched import Unwatched
+from dashboard.queries.unwatched import Listing, Unwatched
 from dashboard.views.search import _limit
 
 from ..insight.world import World, pod
@@ -67,7 +69,7 @@ class Runtime:
         self.kinds = Kinds()
         self.transport = object()
         self.unwatched = Unwatched(self.cache)
-        self.discovery: Any = SimpleNamespace()
+        self.discovery: Any = SimpleNamespace(told=True, known=AsyncMock())
 
     async def ready(self, _: Any) -> None: ...
 
@@ -210,6 +212,64 @@ async def test_each_state_of_the_page_has_words_and_a_way_out(monkeypatch: pytes
     assert "<mark>web</mark>" in found and 'href="/c/dev/pods/shop/web-1/"' in found
     part = await page("web", monkeypatch, ("list", "deployments"))
     assert "Not searched, because you may not list them" in part
+
+
+def offering(
+    monkeypatch: pytest.MonkeyPatch, listing: Listing | None, *rights: tuple[str, str]
+) -> SearchScreen:
+    """A search for "engine" where gizmos are offered, which nobody watches."""
+    may(monkeypatch, *rights)
+    cluster: Any = Runtime(*WORLD)
+    cluster.kinds.learn([Resource(GVR("x.io", "v1", "gizmos"), "Gizmo", "gizmo")])
+    cluster.cache.watches = lambda plural: plural in KINDS
+    cluster.unwatched = SimpleNamespace(of=lambda plural: listing, ask=AsyncMock())
+    return SearchScreen(cluster, QueryDict("q=giz"))
+
+
+async def told(screen: SearchScreen) -> str:
+    await screen.prepare()
+    return str(screen.snapshot().regions["found"].html)
+
+
+@pytest.mark.parametrize(
+    ("listing", "words"),
+    [
+        (None, "Not searched yet, because they are still being read: Gizmos"),
+        (Listing(0, trouble=Forbidden("no")), "Not searched, because you may not list them: Gizmos"),
+        (Listing(0, trouble=Unavailable("away")), "gives no answer that can be read: Gizmos"),
+        (Listing(0, more=True), "Searched in part, because there are too many"),
+    ],
+)
+async def test_what_was_not_searched_of_other_kinds_is_said(
+    monkeypatch: pytest.MonkeyPatch, listing: Listing | None, words: str
+) -> None:
+    screen = offering(monkeypatch, listing)
+    html = await told(screen)
+    assert words in html
+    assert screen.pending() == (["Gizmos"] if listing is None else [])
+    assert 'href="/c/dev/gizmos.x.io/"' in html, "the kind itself is found by its name"
+
+
+async def test_before_the_api_server_has_told_of_other_kinds_nothing_is_said_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = offering(monkeypatch, Listing(0))
+    screen.runtime.kinds.learn([])
+    screen.runtime.discovery.told = False
+    html = await told(screen)
+    assert "Not searched yet, because they are still being read: custom and other kinds" in html
+    assert screen.pending()
+
+
+async def test_nothing_is_asked_of_other_kinds_for_one_kind_or_for_no_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = offering(monkeypatch, None)
+    for q in ("q=giz&kind=pods", ""):
+        other = SearchScreen(screen.runtime, QueryDict(q))
+        html = await told(other)
+        assert "being read" not in html
+    screen.runtime.unwatched.ask.assert_not_called()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("limit", ["0", "51", "x", "9" * 5000])
