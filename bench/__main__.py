@@ -6,11 +6,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import decode, judge, live, relations, search
+from bench import decode, flood, judge, live, relations, search
 from sandbox import Sandbox
 
-FULL = {"pods": 5000, "events": 120, "rounds": 9, "judged": 10_000, "searched": 10_000}
-SHORT = {"pods": 300, "events": 20, "rounds": 5, "judged": 2_000, "searched": 1_000}
+FULL = {"pods": 5000, "events": 120, "rounds": 9, "judged": 10_000, "searched": 10_000, "flood": 25}
+SHORT = {"pods": 300, "events": 20, "rounds": 5, "judged": 2_000, "searched": 1_000, "flood": 5}
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument(
         "figure",
         nargs="?",
-        choices=["decode", "judge", "live", "relations", "search"],
+        choices=["decode", "flood", "judge", "live", "relations", "search"],
         help="one figure (default: all)",
     )
     parser.add_argument("--short", action="store_true", help="small and quick, as in continuous integration")
@@ -33,6 +33,10 @@ def main() -> None:
     if arguments.figure in ("judge", "relations", "search"):
         return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
+        if arguments.figure in (None, "flood"):
+            print(flood.run(Path(home) / "flood", seconds=size["flood"], rate=10_000), flush=True)
+        if arguments.figure == "flood":
+            return
         sandbox = Sandbox("cluster-ui-bench", home=Path(home) / "sandbox")
         try:
             print("Starting a sandbox…", flush=True)

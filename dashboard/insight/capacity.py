@@ -36,8 +36,9 @@ def amounts(quantities: Mapping[str, str] | None) -> Amounts:
 def pod_amounts(spec: PodSpec, which: str = "requests") -> Amounts:
     """What one pod asks for ("requests") or may use ("limits"), as the scheduler and quotas count it.
 
-    The rule of ``PodRequests`` in k8s.io/component-helpers/resource: containers and sidecars together, or the
-    greatest init container beside the sidecars started before it; the overhead on top.
+    The rule of ``PodRequests`` and ``PodLimits`` in k8s.io/component-helpers/resource: containers and sidecars
+    together, or the greatest init container beside the sidecars started before it; what is said of the pod as a whole
+    goes before that; the overhead on top, but of limits only where there is one.
     """
     total = _sum(_container(one, which) for one in spec.containers or ())
     sidecars: Amounts = {}
@@ -48,7 +49,41 @@ def pod_amounts(spec: PodSpec, which: str = "requests") -> Amounts:
             peak = _max(peak, sidecars)
         else:
             peak = _max(peak, _sum((sidecars, _container(container, which))))
-    return _sum((_max(_sum((total, sidecars)), peak), amounts(spec.overhead)))
+    total = _max(_sum((total, sidecars)), peak)
+    total |= _whole(spec, which, total)
+    overhead = amounts(spec.overhead)
+    if which == "limits":
+        overhead = {name: amount for name, amount in overhead.items() if total.get(name)}
+    return _sum((total, overhead))
+
+
+def whole_limits(spec: PodSpec) -> Amounts:
+    """The limits of a pod as a whole; there are such only of CPU, memory and huge pages."""
+    return _supported(spec.resources.limits if spec.resources else None)
+
+
+def _whole(spec: PodSpec, which: str, containers: Amounts) -> Amounts:
+    """Without a request, it is what the containers ask for, or else the limit (defaults.go of core/v1)."""
+    limits = whole_limits(spec)
+    if which == "limits":
+        return limits
+    missing = {name: amount for name, amount in limits.items() if name not in containers}
+    return missing | _supported(spec.resources.requests if spec.resources else None)
+
+
+def _supported(quantities: Mapping[str, str] | None) -> Amounts:
+    return {
+        name: amount
+        for name, amount in amounts(quantities).items()
+        if name in ("cpu", "memory") or name.startswith("hugepages-")
+    }
+
+
+def template_of(spec: PodSpec) -> tuple[int, ...]:
+    """Equal for pods of one template, which share what was decoded of it, for as long as one of them lives."""
+    whole = spec.resources
+    parts = (whole.requests, whole.limits) if whole else (None, None)
+    return tuple(map(id, (spec.containers, spec.init_containers, spec.overhead, *parts)))
 
 
 def _container(container: Container, which: str) -> Amounts:
@@ -106,14 +141,12 @@ def room_on_nodes(spec: PodSpec, nodes: Sequence[Node], pods: Sequence[Pod], mos
 def asked_on_nodes(pods: Sequence[Pod]) -> dict[str, Amounts]:
     """What the pods on each node ask for together, and how many they are ("pods")."""
     asked: dict[str, Amounts] = defaultdict(lambda: defaultdict(Decimal))
-    # Pods of one template share their decoded containers, so each template is added up once. An id stands for its
-    # object only while that lives, which ``pods`` sees to.
-    sizes: dict[tuple[int, int, int], Amounts] = {}
+    sizes: dict[tuple[int, ...], Amounts] = {}  # by template: each is added up once
     for pod in pods:
         spec = pod.spec
         if not spec.node_name or pod.status.phase in ("Succeeded", "Failed"):
             continue
-        key = id(spec.containers), id(spec.init_containers), id(spec.overhead)
+        key = template_of(spec)
         size = sizes.get(key)
         if size is None:
             size = sizes[key] = {**pod_amounts(spec), "pods": Decimal(1)}

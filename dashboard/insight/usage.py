@@ -11,7 +11,7 @@ from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import Container, PodSpec
 from dashboard.kinds.usage import NodeUse, PodUse, Use
 
-from .capacity import amounts, pod_amounts
+from .capacity import amounts, pod_amounts, template_of, whole_limits
 from .protocols import Objects
 
 RESOURCES = ("cpu", "memory")
@@ -46,8 +46,11 @@ def size_of(spec: PodSpec) -> Size:
     asked, most = pod_amounts(spec), pod_amounts(spec, "limits")
     running = [*(spec.containers or ()), *(one for one in spec.init_containers or () if one.sidecar)]
 
+    whole = whole_limits(spec)
+
     def limit(name: str) -> float | None:
-        return float(most[name]) if name in most and all(_limited(one, name) for one in running) else None
+        bound = name in whole or (name in most and all(_limited(one, name) for one in running))
+        return float(most[name]) if bound else None
 
     return Size(
         float(asked.get("cpu", 0)),
@@ -81,10 +84,10 @@ class Sizes:
     """Sizes of pods. Pods of one template share their decoded containers, so each template is reckoned once."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, int, int], tuple[PodSpec, Size]] = {}
+        self._kept: dict[tuple[int, ...], tuple[PodSpec, Size]] = {}
 
     def of(self, spec: PodSpec) -> Size:
-        key = id(spec.containers), id(spec.init_containers), id(spec.overhead)
+        key = template_of(spec)
         kept = self._kept.get(key)
         if kept is None:
             if len(self._kept) >= _KEEP_SIZES:

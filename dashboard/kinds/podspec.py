@@ -427,6 +427,7 @@ class PodSpec(Struct, frozen=True, gc=False):
     affinity: SharedAffinity = None
     tolerations: SharedTolerations = None
     overhead: SharedDict | None = None
+    resources: Resources | None = None  # of the pod as a whole
     restart_policy: Word = "Always"
     scheduler_name: Word = ""
     priority_class_name: Word = ""

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.insight.capacity import amounts
+from dashboard.insight.usage import Sizes, ended
 from dashboard.kinds.base import Row
-from dashboard.kinds.quantity import QuantityError, parse
 
 from .access import Visible
 from .lists import RANK
@@ -40,59 +41,8 @@ class NodePods:
     asked: Asked | None = field(hash=False, default=None)
 
 
-def amount(quantities: dict[str, str] | None, name: str) -> float:
-    """A resource of a list in cores or bytes; 0 when it is not there (or, from a hostile server, no quantity)."""
-    text = (quantities or {}).get(name)
-    if not text:
-        return 0.0
-    try:
-        return float(parse(text))
-    except QuantityError:
-        return 0.0
-
-
-def pod_request(pod: Any, name: str) -> float:
-    """What the scheduler counts for a pod: its containers and sidecars together, or its greatest init container.
-
-    The rule of ``PodRequests`` in k8s.io/component-helpers/resource: an init container runs beside the sidecars
-    that were started before it.
-    """
-    total = sum(_asks(container, name) for container in pod.spec.containers)
-    sidecars = greatest = 0.0
-    for container in pod.spec.init_containers or ():
-        if container.sidecar:
-            sidecars += _asks(container, name)
-            greatest = max(greatest, sidecars)
-        else:
-            greatest = max(greatest, sidecars + _asks(container, name))
-    return max(total + sidecars, greatest) + amount(pod.spec.overhead, name)
-
-
-def _asks(container: Any, name: str) -> float:
-    return amount(container.resources.requests, name) if container.resources else 0.0
-
-
-class Requests:
-    """CPU and memory that each pod asks for, reckoned once per version of the pod."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[Any, float, float]] = {}
-
-    def of(self, pods: Iterable[Any]) -> dict[str, tuple[float, float]]:
-        """(cores, bytes) by uid; what is not among ``pods`` any more is forgotten."""
-        kept = {}
-        for pod in pods:
-            uid = pod.metadata.uid
-            known = self._kept.get(uid)
-            if known is None or known[0] is not pod:
-                known = (pod, pod_request(pod, "cpu"), pod_request(pod, "memory"))
-            kept[uid] = known
-        self._kept = kept
-        return {uid: (cpu, memory) for uid, (_, cpu, memory) in kept.items()}
-
-
 def nodes_and_pods(
-    reader: Reader, visible: Mapping[str, Visible], requests: Requests, namespaces: Namespaces
+    reader: Reader, visible: Mapping[str, Visible], sizes: Sizes, namespaces: Namespaces
 ) -> list[NodePods]:
     """Every node that may be seen with the pods on it that may be, in the order of zones and names.
 
@@ -100,7 +50,7 @@ def nodes_and_pods(
     """
     seen = Seen(reader, visible)
     pods = seen.all("pods")
-    asked = requests.of(pods) if visible["pods"].within(None) is None else None
+    whole = visible["pods"].within(None) is None
     on_node: dict[str, list[Any]] = {}
     for pod in pods:
         if pod.spec.node_name:
@@ -120,18 +70,19 @@ def nodes_and_pods(
                 zone=(node.metadata.labels or {}).get(ZONE, ""),
                 pods=tuple(shown),
                 states=Counter(row.state for row in shown),
-                asked=None if asked is None else _asked(node, here, asked),
+                asked=_asked(node, here, sizes) if whole else None,
             )
         )
     found.sort(key=lambda each: (each.zone, each.row.name))
     return found
 
 
-def _asked(node: Any, pods: Iterable[Any], asked: Mapping[str, tuple[float, float]]) -> Asked:
-    running = [asked[pod.metadata.uid] for pod in pods if pod.status.phase not in ("Succeeded", "Failed")]
+def _asked(node: Any, pods: Iterable[Any], sizes: Sizes) -> Asked:
+    asked = [sizes.of(pod.spec) for pod in pods if not ended(pod)]
+    of = amounts(node.status.allocatable)
     return Asked(
-        cpu=sum(cpu for cpu, _ in running),
-        cpu_of=amount(node.status.allocatable, "cpu"),
-        memory=sum(memory for _, memory in running),
-        memory_of=amount(node.status.allocatable, "memory"),
+        cpu=sum(each.cpu for each in asked),
+        cpu_of=float(of.get("cpu", 0)),
+        memory=sum(each.memory for each in asked),
+        memory_of=float(of.get("memory", 0)),
     )

@@ -1,24 +1,40 @@
-// Finds a text in the lines on screen and marks it without touching them (the CSS Custom Highlight API); a browser
-// that does not know that marks the lines.
+// Finds a text or an expression in the lines on screen and marks it without touching them (the CSS Custom Highlight
+// API); a browser that does not know that marks the lines. What is found where, a worker says (logmatch.js).
 const MARKS = 5000; // ranges at most: a found "a" need not be marked everywhere
+const LIMIT_MS = 2000; // for a batch of lines, once the worker is there
+const BATCH = 200; // lines
 
 export class Finder {
-  constructor(list, told) {
+  constructor(list, address, told) {
     this.list = list;
-    this.told = told; // (place of the present line from 1, count of lines, whether something is looked for)
-    this.text = "";
+    this.address = address; // of the worker's script
+    this.told = told; // ({at: place of the present line from 1, count of lines, asked: whether something is looked for, wrong: why that cannot be})
+    this.expression = null;
+    this.wrong = "";
     this.rows = []; // found lines, in order
     this.row = null; // the present one
     this.marks = globalThis.Highlight ? new Highlight() : null;
     if (this.marks) CSS.highlights.set("found", this.marks);
+    this.waiting = []; // lines that are yet to be looked through
+    this.asked = null; // those that the worker has
+    this.worker = null;
+    this.batch = 0;
   }
 
   close() {
+    this.dismiss();
     globalThis.CSS?.highlights?.delete("found");
   }
 
-  look(text) {
-    this.text = text.toLowerCase();
+  look(text, regular) {
+    if (this.asked) this.dismiss(); // it may be busy for long
+    this.expression = null;
+    this.wrong = "";
+    try {
+      if (text) this.expression = compiled(text, regular);
+    } catch (error) {
+      this.wrong = `Not an expression: ${reason(error)}`;
+    }
     this.changed();
   }
 
@@ -27,26 +43,86 @@ export class Finder {
     for (const row of this.rows) row.classList.remove("hit", "at-hit");
     this.rows = [];
     this.row = null;
+    this.waiting = [];
+    this.asked = null;
     this.marks?.clear();
-    this.added([...this.list.children]);
+    this.added([...this.list.querySelectorAll("li")]);
   }
 
   added(rows) {
-    if (!this.text) return this.told(0, 0, false);
+    if (!this.expression) return this.say();
+    this.waiting.push(...rows);
+    this.ask();
+  }
+
+  // ---- The worker: one batch at a time, each with its time
+
+  ask() {
+    if (this.asked) return;
+    this.waiting = this.waiting.filter((row) => row.isConnected);
+    if (!this.waiting.length) return this.say();
+    this.asked = this.waiting.splice(0, BATCH);
+    if (!this.worker) this.hire();
+    else if (this.ready) this.send();
+  }
+
+  hire() {
+    this.worker = new Worker(this.address, { type: "module" });
+    this.ready = false;
+    this.worker.onmessage = ({ data }) => (data.ready ? this.begin() : this.answered(data));
+  }
+
+  begin() {
+    this.ready = true;
+    if (this.asked) this.send();
+  }
+
+  send() {
+    const { source, flags } = this.expression;
+    this.batch += 1;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.giveUp(), LIMIT_MS);
+    this.worker.postMessage({ source, flags, batch: this.batch, texts: this.asked.map((row) => words(row).textContent) });
+  }
+
+  answered({ batch, found }) {
+    if (batch !== this.batch) return;
+    clearTimeout(this.timer);
+    const asked = this.asked;
+    this.asked = null;
+    if (asked) this.take(asked, found); // else they have been written anew meanwhile
+    this.ask();
+  }
+
+  giveUp() {
+    this.dismiss();
+    this.expression = null;
+    this.wrong = "This expression takes too long on these lines: make it simpler";
+    this.changed();
+  }
+
+  dismiss() {
+    clearTimeout(this.timer);
+    this.worker?.terminate();
+    this.worker = null;
+  }
+
+  // ---- What is found
+
+  take(asked, found) {
     this.rows = this.rows.filter((row) => row.isConnected);
-    for (const row of rows) if (row.isConnected && this.mark(row)) this.rows.push(row);
+    asked.forEach((row, at) => {
+      if (!found[at] || !row.isConnected) return;
+      row.classList.add("hit");
+      this.rows.push(row);
+      this.mark(words(row), found[at]);
+    });
     this.say();
   }
 
-  mark(row) {
-    const words = row.querySelector(".words") ?? row;
-    const text = words.textContent.toLowerCase();
-    let at = text.indexOf(this.text);
-    if (at < 0) return false;
-    row.classList.add("hit");
+  mark(element, ranges) {
     if (this.marks?.size >= MARKS) this.tidy();
-    for (; this.marks && at >= 0 && this.marks.size < MARKS; at = text.indexOf(this.text, at + this.text.length)) this.marks.add(range(words, at, at + this.text.length));
-    return true;
+    for (const [from, to] of ranges) if (this.marks?.size < MARKS) this.marks.add(range(element, from, to));
   }
 
   tidy() {
@@ -66,9 +142,26 @@ export class Finder {
   }
 
   say() {
-    this.told(this.rows.indexOf(this.row) + 1, this.rows.length, Boolean(this.text));
+    const { rows, row, wrong } = this;
+    this.told({ at: rows.indexOf(row) + 1, count: rows.length, asked: Boolean(this.expression), wrong });
   }
 }
+
+const words = (row) => row.querySelector(".words") ?? row;
+
+// Without regard to case, as everywhere; "u" where the expression can bear it: then a letter is one, whatever its code.
+function compiled(text, regular) {
+  const source = regular ? text : text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  try {
+    return new RegExp(source, "giu");
+  } catch (error) {
+    if (!regular) throw error;
+    return new RegExp(source, "gi");
+  }
+}
+
+// "Invalid regular expression: /(/gi: Unterminated group" says in its last words what is wrong.
+const reason = ({ message }) => message.split(": ").at(-1);
 
 // Characters of an element, whichever of its texts they are in. Static: nothing needs to follow what happens to them.
 function range(element, from, to) {

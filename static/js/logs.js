@@ -7,11 +7,15 @@ import { absolute, inUtc } from "./times.js";
 import { note, say } from "./ui.js";
 
 const LINES = 2000; // in the document, and held back
+const BUDGET_MS = 10; // for lines between two showings of the page: what is drawn after them costs as much again
+const MARKS = 100; // of those that stay when the lines around them have gone
+const SLICE = [20, 400]; // lines that are put at once, at least and at most
+const PART = 100; // of them that are laid out together
 const NEAR = 40; // px from the end that count as the end
 const COLOURS = 10;
 
 const $ = (selector) => document.querySelector(selector);
-const looks = { times: true, wrap: true, json: false };
+const looks = { times: true, wrap: true, json: false, regex: false };
 const icon = (name) => `<svg class="i" aria-hidden="true"><use href="#i-${name}"/></svg>`;
 const STATES = { opening: "busy", waiting: "wait", slot: "wait", ended: "done", none: "empty", forbidden: "lock", unreachable: "plug" };
 
@@ -25,15 +29,18 @@ class Log {
     this.sources = new Map(); // id → {key, pod, container, label, colour}
     this.numbers = new Map(); // pod/container → number and so colour: kept when a server numbers them anew
     this.had = new Map(); // key → [pod, the last line's time, lines of that time]
-    this.held = []; // what came while nothing is to move
+    this.held = []; // what has come and is not shown yet: it waits for its turn, or while nothing is to move
     this.heldLines = this.heldGone = 0;
+    this.slice = 100; // lines that this machine puts in BUDGET_MS
+    this.turn = 0; // of the next slice
+    this.size = 0; // rows in the list
     this.older = 0; // lines that gave way to newer ones, or were never shown, above the first one here
     this.paused = false;
     this.away = false; // the reader has scrolled back
-    this.finder = new Finder(this.list, showFound);
+    this.finder = new Finder(this.list, box.dataset.matcher, showFound);
     this.top = 0; // where it was scrolled to last
     box.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    // Lines get their height only when they come into view, and the box may change too: the end stays in view.
+    // Lines and the box may change their height (wrapped, as JSON, another width): the end stays in view.
     this.sizes = new ResizeObserver(() => this.away || this.toEnd());
     this.sizes.observe(box);
     this.sizes.observe(this.list);
@@ -71,9 +78,8 @@ class Log {
 
   take(items) {
     for (const item of items) this.count(item);
-    if (this.still) this.hold(items);
-    else this.show(items);
-    more(this.still ? this : null);
+    this.hold(items);
+    this.release();
   }
 
   count(item) {
@@ -88,43 +94,70 @@ class Log {
   hold(items) {
     for (const item of items) {
       // Held as they will be shown: another connection numbers its sources anew.
-      this.held.push(Array.isArray(item) ? [this.sources.get(item[0]), item] : [null, item]);
+      this.held.push(Array.isArray(item) ? [this.sources.get(item[0]) ?? {}, item] : [null, item]);
       if (Array.isArray(item)) this.heldLines += 1;
     }
+    const marks = [];
     while (this.heldLines > LINES) {
-      const [source] = this.held.shift();
-      if (!source) continue;
-      this.heldLines -= 1;
-      this.heldGone += 1;
+      const first = this.held.shift();
+      const [source, item] = first;
+      if (source) this.heldLines -= 1;
+      else if (!item.n) marks.push(first);
+      this.heldGone += source ? 1 : item.n; // what the server left out is counted on
     }
+    this.held.unshift(...marks.slice(-MARKS));
   }
 
+  // A slice of what is held at once, the others each in a turn of its own: none of them may hold the page up.
   release() {
-    const held = this.held;
-    const gone = this.heldGone;
-    this.held = [];
-    this.heldLines = this.heldGone = 0;
-    more(null);
-    const rows = held.map(([source, item]) => (source ? this.line(source, item) : mark(item)));
-    if (gone) rows.unshift(mark({ k: "drop", n: gone }));
-    this.put(rows);
+    more(this.still ? this : null);
+    if (document.hidden) cancelAnimationFrame(this.turn); // its turn would come with the next look at the page
+    else if (this.turn) return;
+    this.showSlice();
   }
 
-  show(items) {
-    this.put(items.map((item) => (Array.isArray(item) ? this.line(this.sources.get(item[0]) ?? {}, item) : mark(item))));
+  showSlice() {
+    this.turn = 0;
+    if (this.still || this.box !== log?.box) return;
+    const began = performance.now();
+    const held = this.held.splice(0, document.hidden ? this.held.length : this.slice);
+    const rows = held.map(([source, item]) => (source ? this.line(source, item) : mark(item)));
+    if (this.heldGone) rows.unshift(mark({ k: "drop", n: this.heldGone }));
+    this.heldLines -= held.filter(([source]) => source).length;
+    this.heldGone = 0;
+    this.put(rows);
+    if (held.length === this.slice) this.learn(performance.now() - began);
+    if (this.held.length) this.turn = requestAnimationFrame(() => this.showSlice());
+  }
+
+  // Half as fast again at most, so that one slow turn of a busy machine is not taken for its speed, nor one quick one.
+  learn(took) {
+    const pace = Math.min(1.5, Math.max(0.5, BUDGET_MS / Math.max(took, 1)));
+    this.slice = Math.round(Math.min(SLICE[1], Math.max(SLICE[0], this.slice * pace)));
   }
 
   put(rows) {
-    this.list.append(...rows);
-    let excess = this.list.childElementCount - LINES;
-    for (; excess > 0; excess -= 1) {
-      const row = this.list.firstElementChild;
-      this.older += row.words ? 1 : (row.lines ?? 0); // a mark's own lines are counted on
-      row.remove();
-    }
+    for (const row of rows) this.end().append(row);
+    this.size += rows.length;
+    for (; this.size > LINES; this.size -= 1) this.dropFirst();
     if (this.older) this.tellOlder();
     this.finder.added(rows);
     if (!this.away) this.toEnd();
+  }
+
+  // The lines are in parts, each with its own layout: what moves by the height of a line is 20 parts, not 2,000 lines.
+  end() {
+    const last = this.list.lastElementChild;
+    if (last?.childElementCount < PART) return last;
+    return this.list.appendChild(document.createElement("ol"));
+  }
+
+  dropFirst() {
+    const part = this.list.firstElementChild;
+    const row = part.firstElementChild;
+    this.older += row.words ? 1 : (row.lines ?? 0); // a mark's own lines are counted on
+    row.remove();
+    if (!part.childElementCount) part.remove();
   }
 
   // The head of the list says what it no longer holds.
@@ -166,6 +199,7 @@ class Log {
   }
 
   close() {
+    cancelAnimationFrame(this.turn);
     this.sizes.disconnect();
     this.finder.close();
   }
@@ -181,8 +215,7 @@ class Log {
     const away = this.away ? !near : back && !near;
     if (away === this.away) return;
     this.away = away;
-    if (!this.still) this.release();
-    more(this.still ? this : null);
+    this.release();
   }
 
   toEnd() {
@@ -191,8 +224,7 @@ class Log {
 
   pause(on) {
     this.paused = on;
-    if (!this.still) this.release();
-    more(this.still ? this : null);
+    this.release();
   }
 
   goOn() {
@@ -280,10 +312,19 @@ function more(held) {
   button.lastChild.textContent = count ? `${count.toLocaleString("en")} new ${count === 1 ? "line" : "lines"}` : "To the end";
 }
 
-function showFound(at, count, asked) {
+function showFound({ at, count, asked, wrong }) {
   const words = $("[data-log-found]");
-  if (words) words.textContent = asked ? (count ? `${at} of ${count}` : "none") : "";
+  if (!words) return;
+  words.textContent = asked ? (count ? `${at} of ${count}` : "none") : "";
+  const line = $("#log-find-wrong");
+  if (line.lastChild.textContent !== wrong) line.lastChild.textContent = wrong;
+  line.hidden = !wrong;
+  const field = $("[data-log-find]");
+  if (wrong) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
 }
+
+const find = () => log?.finder.look($("[data-log-find]").value, looks.regex);
 
 function setPaused(on) {
   const button = $("[data-log-pause]");
@@ -324,8 +365,9 @@ function setLook(name, on) {
   looks[name] = on;
   localStorage.setItem(`log-${name}`, on ? "on" : "off");
   applyLooks();
+  if (name === "regex") find();
   if (name === "json" && log) {
-    for (const row of log.list.children) if (row.words) write(row.querySelector(".words"), row.words);
+    for (const row of log.list.querySelectorAll("li")) if (row.words) write(row.querySelector(".words"), row.words);
     log.finder.changed();
   }
   if (log && !log.away) log.toEnd();
@@ -372,7 +414,7 @@ export function mount() {
   asked = "";
   if (!box) return;
   applyLooks();
-  log.finder.look($("[data-log-find]").value);
+  find();
 }
 
 function submit(form) {
@@ -397,12 +439,15 @@ export function startLogs() {
     if (target.dataset.logLook) setLook(target.dataset.logLook, target.checked);
     else if (target.matches("[data-log-options] :is(select, [name=since], [name=previous])")) submit(target.form);
   });
-  document.addEventListener("input", ({ target }) => target.matches("[data-log-find]") && log?.finder.look(target.value));
+  document.addEventListener("input", ({ target }) => target.matches("[data-log-find]") && find());
   document.addEventListener("keydown", (event) => {
     if (event.target.matches?.("[data-log-find]") && event.key === "Enter") {
       event.preventDefault();
       log?.finder.step(event.shiftKey ? -1 : 1);
-    } else if (event.target === log?.box && event.key === "End") log.goOn();
+    } else if (event.target === log?.box) {
+      if (event.key === "End") log.goOn();
+      if (event.key.toLowerCase() === "n" && !event.ctrlKey && !event.metaKey && !event.altKey) log.finder.step(event.shiftKey ? -1 : 1);
+    }
   });
   document.addEventListener("ui:zone", applyLooks);
   document.addEventListener("click", ({ target }) => {

@@ -52,10 +52,10 @@ def logs(namespace: str, query: str = "") -> str:
 
 
 def lines(page: Page, text: str) -> Any:
-    return page.locator("#log > li .words", has_text=re.compile(rf"^{re.escape(text)}$"))
+    return page.locator("#log li .words", has_text=re.compile(rf"^{re.escape(text)}$"))
 
 
-BEATS = """[...document.querySelectorAll('#log > li')]
+BEATS = """[...document.querySelectorAll('#log li')]
   .filter((row) => row.querySelector('.words')?.textContent.startsWith('beat'))
   .map((row) => [row.querySelector('.src').title, row.querySelector('time').dateTime,
                  row.querySelector('.words').textContent])
@@ -73,14 +73,14 @@ def test_two_pods_are_followed_with_a_colour_and_a_name_each(
     page.goto(logs(namespace))
     expect(lines(page, "hello")).to_have_count(2, timeout=60_000)
     expect(page.locator("[data-log-legend] li")).to_have_count(2)
-    names = page.locator("#log > li:has(.words) > .src")
+    names = page.locator("#log li:has(.words) > .src")
     colours = set(names.evaluate_all("all => all.map((each) => getComputedStyle(each).color)"))
     texts = set(names.evaluate_all("all => all.map((each) => each.textContent)"))
     assert len(colours) == len(texts) == 2
     assert all(re.fullmatch(r"[a-z0-9]{5}", text) for text in texts), "shortened to where they differ"
     before = len(beats(page))
     page.wait_for_function(
-        "count => document.querySelectorAll('#log > li').length > count + 4", arg=before + 8, timeout=60_000
+        "count => document.querySelectorAll('#log li').length > count + 4", arg=before + 8, timeout=60_000
     )
     # What a line holds is text: its colour is a class, its markup is shown as it is.
     expect(page.locator("#log .s-c1").first).to_have_text("red alert")
@@ -99,14 +99,14 @@ def test_a_pause_holds_lines_back_and_counts_them(page: Page, web: Objects, name
     page.goto(logs(namespace))
     expect(lines(page, "hello")).to_have_count(2, timeout=60_000)
     page.locator("[data-log-pause]").click()
-    count = page.locator("#log > li").count()
+    count = page.locator("#log li").count()
     more = page.locator("[data-log-more]")
     expect(more).to_contain_text(re.compile(r"^\s*[1-9]\d* new line"))
-    assert page.locator("#log > li").count() == count
+    assert page.locator("#log li").count() == count
     more.click()
     expect(page.locator("[data-log-pause]")).to_have_attribute("aria-pressed", "false")
     expect(more).to_be_hidden()
-    page.wait_for_function("count => document.querySelectorAll('#log > li').length > count", arg=count)
+    page.wait_for_function("count => document.querySelectorAll('#log li').length > count", arg=count)
     found = beats(page)
     assert len(found) == len(set(found))
     # Scrolling back holds the lines still as well.
@@ -130,17 +130,17 @@ def test_lines_are_found_marked_and_stepped_through_by_keyboard(
     page.keyboard.type("RED al")
     found = page.locator("[data-log-found]")
     expect(found).to_have_text("0 of 2")
-    expect(page.locator("#log > li.hit")).to_have_count(2)
+    expect(page.locator("#log li.hit")).to_have_count(2)
     assert page.evaluate("CSS.highlights.get('found').size") == 2
     page.keyboard.press("Enter")
-    expect(page.locator("#log > li.at-hit .words")).to_have_text("red alert")
+    expect(page.locator("#log li.at-hit .words")).to_have_text("red alert")
     expect(found).to_have_text("2 of 2")  # the newest first
     page.keyboard.press("Shift+Enter")
     expect(found).to_have_text("1 of 2")
     page.keyboard.press("Control+a")
     page.keyboard.type("no such thing")
     expect(found).to_have_text("none")
-    expect(page.locator("#log > li.hit")).to_have_count(0)
+    expect(page.locator("#log li.hit")).to_have_count(0)
 
 
 def test_only_lines_with_a_text_and_a_wrong_since_says_so_and_stays(
@@ -151,7 +151,7 @@ def test_only_lines_with_a_text_and_a_wrong_since_says_so_and_stays(
     page.locator("#log-q").fill("HELLO")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"q=HELLO"))
-    expect(page.locator("#log > li")).to_have_count(2)
+    expect(page.locator("#log li")).to_have_count(2)
     expect(page.locator(".foot .kubectl")).to_contain_text("grep -iF -- HELLO")
     page.locator("#log-since").fill("yesterday")
     page.keyboard.press("Enter")
@@ -160,7 +160,7 @@ def test_only_lines_with_a_text_and_a_wrong_since_says_so_and_stays(
     expect(page.locator("#log-q")).to_have_value("HELLO")
     page.locator("#log-since").fill("1h")
     page.keyboard.press("Enter")
-    expect(page.locator("#log > li")).to_have_count(2)
+    expect(page.locator("#log li")).to_have_count(2)
 
 
 def test_times_json_and_long_lines(page: Page, web: Objects, namespace: str) -> None:
@@ -206,16 +206,16 @@ def test_after_a_lost_server_the_lines_go_on_without_gap_or_repetition(
 ) -> None:
     page.goto(logs(namespace))
     expect(lines(page, "hello")).to_have_count(2, timeout=60_000)
-    page.wait_for_function("() => document.querySelectorAll('#log > li').length > 14", timeout=60_000)
+    page.wait_for_function("() => document.querySelectorAll('#log li').length > 14", timeout=60_000)
     page.evaluate("window.sameDocument = true")
     server.stop(signal.SIGKILL)
     try:
         expect(page.locator("#fresh")).to_have_attribute("data-freshness", "reconnecting")
-        count = page.locator("#log > li").count()
+        count = page.locator("#log li").count()
     finally:
         server.start()
     page.wait_for_function(
-        "count => document.querySelectorAll('#log > li').length > count + 4", arg=count, timeout=60_000
+        "count => document.querySelectorAll('#log li').length > count + 4", arg=count, timeout=60_000
     )
     found = beats(page)
     assert len(found) == len(set(found)), "no line twice"
@@ -223,7 +223,7 @@ def test_after_a_lost_server_the_lines_go_on_without_gap_or_repetition(
         numbers = [int(line.rpartition(" ")[2]) for line in found if line.startswith(pod)]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "no line missing"
     assert page.evaluate("window.sameDocument") is True
-    expect(page.locator("#log > .mark-line")).to_have_count(0)
+    expect(page.locator("#log .mark-line")).to_have_count(0)
 
 
 def test_a_pod_that_is_deleted_ends_with_a_mark_and_the_next_one_joins(
@@ -233,8 +233,8 @@ def test_a_pod_that_is_deleted_ends_with_a_mark_and_the_next_one_joins(
     expect(lines(page, "hello")).to_have_count(2, timeout=60_000)
     name = web.api.get(f"/api/v1/namespaces/{namespace}/pods")["items"][0]["metadata"]["name"]
     web.delete_pod(name)
-    expect(page.locator("#log > .mark-line.end")).to_have_text(f"pod {name} ended", timeout=60_000)
-    expect(page.locator("#log > .mark-line.start")).to_contain_text("started", timeout=60_000)
+    expect(page.locator("#log .mark-line.end")).to_have_text(f"pod {name} ended", timeout=60_000)
+    expect(page.locator("#log .mark-line.start")).to_contain_text("started", timeout=60_000)
     expect(lines(page, "hello")).to_have_count(3, timeout=60_000)
 
 
@@ -264,7 +264,95 @@ def test_a_flood_stays_smooth_and_says_what_it_left_out(
     assert shown + dropped >= 12_000
     assert dropped > 0
     # Every line that was left out is told of: where it was, or above the first one that the page still holds.
-    told = page.locator("#log > .mark-line.drop, .older").all_inner_texts()
+    told = page.locator("#log .mark-line.drop, .older").all_inner_texts()
     assert sum(int(re.sub(r"\D", "", text)) for text in told) >= dropped
-    assert page.locator("#log > li").count() <= 2_000
+    assert page.locator("#log li").count() <= 2_000
     assert max(len(json.dumps(frame, ensure_ascii=False)) for frame in sent) <= 72_000
+
+
+def flood(page: Page, web: Objects, namespace: str, cluster: Sandbox) -> None:
+    """12,000 lines at once, and the page has been sent the last of them."""
+    frames = frames_of(page)
+    page.goto(logs(namespace))
+    expect(lines(page, "hello")).to_have_count(2, timeout=60_000)
+    page.locator("[data-log-pause]").click()
+    pod = web.api.get(f"/api/v1/namespaces/{namespace}/pods")["items"][0]["metadata"]["uid"]
+    (file,) = cluster.folder.glob(f"pod-logs/{pod}/app.log")
+    with file.open("a") as out:
+        out.writelines(
+            f"2099-01-01T00:00:00.{number:09}Z stdout F flood {number}\n" for number in range(12_000)
+        )
+    for _ in range(240):
+        if any("flood 11999" in json.dumps(frame) for frame in frames):
+            return
+        page.wait_for_timeout(250)
+    raise AssertionError("the last line was never sent")
+
+
+SLICES = """() => {
+  window.slices = [];
+  const added = (records) => records.reduce((sum, { addedNodes }) => sum + addedNodes.length, 0);
+  new MutationObserver((records) => window.slices.push(added(records)))
+    .observe(document.getElementById("log"), { childList: true, subtree: true });
+}"""
+
+
+def test_what_came_during_a_pause_is_told_to_the_last_line_and_shown_in_slices(
+    page: Page, web: Objects, namespace: str, cluster: Sandbox
+) -> None:
+    flood(page, web, namespace, cluster)
+    count = int(re.sub(r"\D", "", page.locator("[data-log-more]").inner_text()))
+    assert count >= 12_000, "what the server left out is counted too"
+    page.evaluate(SLICES)
+    page.locator("[data-log-more]").click()
+    expect(lines(page, "flood 11999")).to_be_visible(timeout=60_000)
+    shown = page.locator("#log li .words", has_text=re.compile("^flood")).count()
+    told = page.locator("#log .mark-line.drop, .older").all_inner_texts()
+    assert shown + sum(int(re.sub(r"\D", "", text)) for text in told) >= 12_000
+    assert page.locator("#log li").count() <= 2_000
+    # No task has more to do than the lines of one slice (with the parts and marks that come with them).
+    assert max(page.evaluate("window.slices")) <= 420
+
+
+def test_an_expression_is_found_and_a_wrong_or_endless_one_is_told_at_its_field(
+    page: Page, web: Objects, namespace: str
+) -> None:
+    page.goto(logs(namespace))
+    expect(lines(page, "hello")).to_have_count(2, timeout=60_000)
+    field, found, wrong = (
+        page.locator("#log-find"),
+        page.locator("[data-log-found]"),
+        page.locator("#log-find-wrong"),
+    )
+    field.fill("(red|hello")
+    expect(found).to_have_text("none")
+    page.get_by_label("Regular expression").check()
+    expect(wrong).to_have_text("Not an expression: Unterminated group")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_value("(red|hello")
+    field.fill("(RED|hel+o)")
+    expect(found).to_have_text("0 of 4")
+    expect(wrong).to_be_hidden()
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+    texts = """() => [...CSS.highlights.get('found')].map((each) => {
+      const range = new Range();
+      range.setStart(each.startContainer, each.startOffset);
+      range.setEnd(each.endContainer, each.endOffset);
+      return range.toString();
+    }).sort()"""
+    assert page.evaluate(texts) == ["hello", "hello", "red", "red"]
+    # Through the found lines from the lines themselves.
+    page.locator("[data-log]").focus()
+    page.keyboard.press("n")
+    expect(found).to_have_text("4 of 4")
+    page.keyboard.press("Shift+N")
+    expect(found).to_have_text("3 of 4")
+    # It would take longer than anybody lives; the page goes on, and so does the next search.
+    field.fill("(x+x+)+y")
+    expect(wrong).to_have_text("This expression takes too long on these lines: make it simpler")
+    expect(found).to_have_text("")
+    field.fill("^beat \\d+$")
+    expect(found).to_have_text(re.compile(r"0 of \d+"))
+    expect(wrong).to_be_hidden()
+    page.reload()
+    expect(page.get_by_label("Regular expression")).to_be_checked()

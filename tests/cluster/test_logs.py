@@ -73,8 +73,8 @@ class Place:
         return [item["metadata"]["name"] for item in items if not item["metadata"].get("deletionTimestamp")]
 
     @asynccontextmanager
-    async def page(self, query: str = "") -> AsyncIterator[LogsTab]:
-        screen = DetailScreen(self.runtime, QueryDict(query), "deployments", self.namespace, "web", "logs")
+    async def page(self, query: str = "", plural: str = "deployments") -> AsyncIterator[LogsTab]:
+        screen = DetailScreen(self.runtime, QueryDict(query), plural, self.namespace, "web", "logs")
         lease = self.runtime.cache.lease(screen.plurals)
         try:
             await self.runtime.ready(screen.plurals)
@@ -96,6 +96,7 @@ class Shown:
         self.sources: dict[int, dict[str, Any]] = {}
         self.lines: list[tuple[str, str, str]] = []  # pod, container, text
         self.marks: list[str] = []
+        self.notes: list[str] = []
 
     async def until(self, check: Callable[[], bool], seconds: float = 60) -> None:
         async with asyncio.timeout(seconds):
@@ -108,6 +109,7 @@ class Shown:
         message = json.loads("{" + body + "}") if body else {}
         for source in message.get("sources", []):
             self.sources[source["id"]] = source
+        self.notes += [message["note"]] if "note" in message else []
         for item in message.get("items", []):
             if isinstance(item, dict):
                 self.marks.append(item["t"])
@@ -162,20 +164,25 @@ async def test_the_command_line_shows_the_same_lines(place: Place) -> None:
         await started_proxy(tab)
         shown = Shown(tab)
         await shown.until(lambda: len(shown.lines) == 2)
-        words = [word for word in shlex.split(tab.command_line()) if word != "--follow"]
-        assert words[:3] == ["kubectl", "logs", "deployment/web"]
-        kubectl = str(ensure(lambda _: None).path("kubectl"))
-        told = await asyncio.to_thread(
-            subprocess.run,
-            [kubectl, f"--kubeconfig={place.kubeconfig}", *words[1:]],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert sorted(told.stdout.splitlines()) == sorted(
+        assert tab.command_line().startswith("kubectl logs deployment/web ")
+        assert sorted(await kubectl(place, tab.command_line())) == sorted(
             f"[pod/{pod}/{container}] {text}" for pod, container, text in shown.lines
         )
         shown.feed.close()
+
+
+async def kubectl(place: Place, line: str) -> list[str]:
+    """What a command line that follows logs prints, as far as it is now."""
+    program = str(ensure(lambda _: None).path("kubectl"))
+    words = [word for word in shlex.split(line)[1:] if word != "--follow"]
+    told = await asyncio.to_thread(
+        subprocess.run,
+        [program, f"--kubeconfig={place.kubeconfig}", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return str(told.stdout).splitlines()
 
 
 async def started_proxy(tab: LogsTab) -> None:
@@ -183,6 +190,47 @@ async def started_proxy(tab: LogsTab) -> None:
         return len(tab.targets()) == 2 and all(each.running for each in tab.targets())
 
     await until(both, 60)
+
+
+async def test_a_cronjobs_runs_are_followed_the_next_one_too(place: Place) -> None:
+    batch = f"/apis/batch/v1/namespaces/{place.namespace}"
+    template = {
+        "metadata": {"annotations": {"sandbox.cluster-ui.dev/log": "a run"}},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "app", "image": "a/app:1"}]},
+    }
+    spec = {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {"spec": {"template": template}}}
+    made = place.api.post(f"{batch}/cronjobs", {"metadata": {"name": "web"}, "spec": spec})
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "name": "web",
+        "uid": made["metadata"]["uid"],
+        "controller": True,
+    }
+
+    def run(name: str, **owners: Any) -> None:
+        place.api.post(
+            f"{batch}/jobs", {"metadata": {"name": name, **owners}, "spec": {"template": template}}
+        )
+
+    def runs() -> set[str]:
+        return {pod.rpartition("-")[0] for pod in shown.pods_with("app", "a run")}
+
+    run("another")
+    async with place.page(plural="cronjobs") as tab:
+        shown = Shown(tab)
+        await shown.until(lambda: bool(shown.notes))
+        assert shown.notes[-1] == "There are no pods now. Lines appear when one starts."
+        run("web-1", ownerReferences=[owner])
+        await shown.until(lambda: runs() == {"web-1"})
+        run("web-2", ownerReferences=[owner])
+        await shown.until(lambda: runs() == {"web-1", "web-2"})
+        assert "-l 'job-name in (web-1,web-2)'" in tab.command_line()
+        told = await kubectl(place, tab.command_line())
+        assert sorted(told) == sorted(
+            f"[pod/{pod}/{container}] {text}" for pod, container, text in shown.lines
+        )
+        shown.feed.close()
 
 
 async def test_logs_are_had_as_files_whole(place: Place) -> None:

@@ -165,6 +165,7 @@ class ScriptedServer:
         self.tokens: set[str] | None = None  # None: nobody has to sign in
         # (plural, namespace or "" for the cluster) that are refused; "*" stands for every namespace.
         self.refused: set[tuple[str, str]] = set()
+        self.served = {"/api/v1"}  # groups with a version, such as /apis/apps/v1
         self.oldest = 0  # watches from before are told 410
         self.gone_in_stream = False
         self.muted = False  # half-open: connections stay, nothing is sent
@@ -333,10 +334,10 @@ class ScriptedServer:
         if log := re.fullmatch(r"/api/v1/namespaces/[^/]+/pods/([^/]+)/log", request.path):
             missing = failure(404, "NotFound", f'pods "{log[1]}" not found')
             return await self.logs.get(f"{log[1]}/{query['container']}", missing)(request)
-        match = re.fullmatch(r"/api/v1(?:/namespaces/([^/]+))?/([^/]+)", request.path)
-        if match is None:
+        match = re.fullmatch(r"(/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/([^/]+))?/([^/]+)", request.path)
+        if match is None or match[1] not in self.served:
             return web.json_response(status_body(404, "NotFound", "not found"), status=404)
-        namespace, plural = match[1] or "", match[2]
+        namespace, plural = match[2] or "", match[3]
         answers = self.watch_answers if "watch" in query else self.list_answers
         if answers:
             return await answers.popleft()(request)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from dashboard import render
 from dashboard.errors import ClusterError
 from dashboard.insight import Problem, findings, problems
+from dashboard.insight.usage import Sizes
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed as enumerated
 from dashboard.kinds.units import cpu_words, memory_words, percent
@@ -22,7 +23,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.live.usage import ALL_NODES
 from dashboard.queries.access import Visible
 from dashboard.queries.events import latest_events
-from dashboard.queries.overview import SQUARES, Asked, NodePods, Requests, nodes_and_pods
+from dashboard.queries.overview import SQUARES, Asked, NodePods, nodes_and_pods
 from dashboard.queries.reader import Namespaces
 from dashboard.queries.seen import Seen
 from dashboard.queries.usage import UsageRights, usage_rights
@@ -49,7 +50,7 @@ class OverviewScreen(Screen):
         self.chosen = frozenset(params.getlist("namespace")) - {""} or None
         self.all_problems = params.get("problems") == "all"
         self.visible: dict[str, Visible] = {}
-        self.requests = Requests()
+        self.sizes = Sizes()
         self.usage = UsageRights()
         self.trouble: ClusterError | None = None
 
@@ -82,7 +83,7 @@ class OverviewScreen(Screen):
         now = datetime.now(UTC)
         changing = self._changes()
         wrong = self._problems(now)
-        nodes = nodes_and_pods(self.runtime.reader, self.visible, self.requests, self._namespaces("pods"))
+        nodes = nodes_and_pods(self.runtime.reader, self.visible, self.sizes, self._namespaces("pods"))
         steps = self.runtime.history.total(self._namespaces("deployments"))
         shown = wrong[: MOST_PROBLEMS if self.all_problems else PROBLEMS]
         events = latest_events(self.runtime.reader, self._namespaces("events"), EVENTS)

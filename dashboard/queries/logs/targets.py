@@ -10,7 +10,7 @@ from typing import Any
 from dashboard.kinds.rows import natural
 
 KINDS_WITH_LOGS = frozenset(
-    {"pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "services"}
+    {"pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs", "services"}
 )
 
 
@@ -28,6 +28,7 @@ class Target:
     restarts: int = 0
     previous: bool = False
     finished: bool = False  # and will not run again
+    created: datetime | None = None  # the pod
     waiting: str = ""
     ended: str = ""  # how the last run ended
 
@@ -38,7 +39,10 @@ class Target:
 
 
 def targets(pods: Iterable[Any], names: Sequence[str] = (), containers: Sequence[str] = ()) -> list[Target]:
-    """The containers of pods, those that run first, then by name. Empty ``names`` and ``containers``: all of them."""
+    """The containers of pods: first those that run, by name, then those that ended, the newest pod first.
+
+    Empty ``names`` and ``containers``: all of them.
+    """
     found = [
         target
         for pod in pods
@@ -46,8 +50,12 @@ def targets(pods: Iterable[Any], names: Sequence[str] = (), containers: Sequence
         for target in _of_pod(pod)
         if not containers or target.container in containers
     ]
-    found.sort(key=lambda each: (each.finished, natural(each.pod)))
+    found.sort(key=lambda each: (each.finished, -_seconds(each.created) * each.finished, natural(each.pod)))
     return found
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
 
 
 def _of_pod(pod: Any) -> Iterable[Target]:
@@ -70,8 +78,10 @@ def _of_pod(pod: Any) -> Iterable[Target]:
 def _target(pod: Any, name: str, kind: str, status: Any, over: bool) -> Target:
     meta = pod.metadata
     node = pod.spec.node_name or ""
+    created = meta.creation_timestamp
     if status is None:
-        return Target(meta.uid, meta.name, name, node, kind, finished=over, waiting="" if node else "Pending")
+        waiting = "" if node else "Pending"
+        return Target(meta.uid, meta.name, name, node, kind, finished=over, created=created, waiting=waiting)
     state, last = status.state, status.last_state.terminated
     ended = state.terminated or last
     return Target(
@@ -85,6 +95,7 @@ def _target(pod: Any, name: str, kind: str, status: Any, over: bool) -> Target:
         restarts=status.restart_count,
         previous=last is not None or (status.restart_count > 0),
         finished=over or (kind in ("init", "ephemeral") and _done(state.terminated, kind)),
+        created=created,
         waiting=state.waiting.reason if state.waiting else "",
         ended=_how(ended) if ended else "",
     )

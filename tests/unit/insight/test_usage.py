@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from dashboard.insight.capacity import asked_on_nodes
 from dashboard.insight.usage import Sizes, Sum, Tally, gaps, restarts_of, size_of, topmost
 from dashboard.kinds.usage import NodeUse, PodUse, Use
+from dashboard.queries.overview import nodes_and_pods
+from tests.unit.live.seen import everything, runtime
 
 from .world import NOW, World, meta
 
@@ -171,3 +174,83 @@ def test_restarts_of_sidecars_count_too() -> None:
     }
     manifest = {"metadata": meta("p"), "spec": {"containers": [container()]}, "status": status}
     assert restarts_of(World().add("pods", manifest)) == 3
+
+
+# One reckoning of what a pod asks for, whoever shows it
+
+
+ASKED = [
+    (
+        "a limit alone is the request too",
+        {"containers": [container(limits={"cpu": "2", "memory": "1Gi"})]},
+        2.0,
+        2.0,
+    ),
+    (
+        "the greatest init container, beside the sidecars started before it",
+        {
+            "containers": [container(requests={"cpu": "1"}, limits={"cpu": "1"})],
+            "initContainers": [
+                container("early", requests={"cpu": "2"}, limits={"cpu": "2"}),
+                container("mesh", requests={"cpu": "500m"}, limits={"cpu": "500m"})
+                | {"restartPolicy": "Always"},
+                container("late", requests={"cpu": "3"}, limits={"cpu": "3"}),
+            ],
+        },
+        3.5,
+        3.5,
+    ),
+    (
+        "the overhead on top, of limits only where there is one",
+        {"containers": [container(requests={"cpu": "1"})], "overhead": {"cpu": "250m"}},
+        1.25,
+        None,
+    ),
+    (
+        "the pod's own request goes before its containers'",
+        {"containers": [HALF, HALF], "resources": {"requests": {"cpu": "3"}, "limits": {"cpu": "4"}}},
+        3.0,
+        4.0,
+    ),
+    (
+        "the pod's own limit is the request of containers that have none",
+        {"containers": [container()], "resources": {"limits": {"cpu": "4"}}},
+        4.0,
+        4.0,
+    ),
+    (
+        "and where they have some, theirs together",
+        {"containers": [HALF, HALF], "resources": {"limits": {"cpu": "4"}}},
+        1.0,
+        4.0,
+    ),
+    (
+        "a pod has no disk of its own as a whole",
+        {"containers": [HALF], "resources": {"limits": {"ephemeral-storage": "4Gi"}}},
+        0.5,
+        1.0,
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "spec", "cpu", "limit"), ASKED, ids=[case[0] for case in ASKED])
+def test_a_pod_asks_for_what_the_scheduler_sets_aside_wherever_it_is_shown(
+    what: str, spec: dict[str, Any], cpu: float, limit: float | None
+) -> None:
+    world = World()
+    made = pod(world, "p", **spec)
+    size = size_of(made.spec)
+    assert (size.cpu, size.cpu_limit, size.ephemeral) == (cpu, limit, 0.0)
+    assert float(asked_on_nodes([made])["a"].get("cpu", 0)) == cpu
+    assert tallied(world, {}).by_node["a"].cpu.requested == cpu
+    # The overview's bars of a node too.
+    shown = runtime()
+    shown.cache.put(
+        "nodes", {"metadata": {"name": "a"}, "status": {"allocatable": {"cpu": "8", "memory": "8Gi"}}}
+    )
+    shown.cache.put(
+        "pods", {"metadata": {"name": "p", "namespace": "shop"}, "spec": {"nodeName": "a", **spec}}
+    )
+    (node,) = nodes_and_pods(shown.reader, everything(), Sizes(), None)
+    assert node.asked is not None
+    assert (node.asked.cpu, node.asked.cpu_of) == (cpu, 8.0)

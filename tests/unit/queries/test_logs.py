@@ -378,6 +378,18 @@ def test_only_the_chosen_pods_and_containers_are_followed() -> None:
     assert targets(pods, [], ["other"]) == []
 
 
+def test_what_runs_comes_first_then_the_newest_of_what_has_ended() -> None:
+    world = World()
+
+    def ran(name: str, day: int) -> Any:
+        ended = pod(name, state={"terminated": {"exitCode": 0, "reason": "Completed"}}, phase="Succeeded")
+        ended["metadata"]["creationTimestamp"] = f"2026-01-0{day}T00:00:00Z"
+        return world.add("pods", ended)
+
+    pods = [ran("run-1", 1), ran("run-3", 3), ran("run-2", 2), world.add("pods", pod("run-0"))]
+    assert [each.pod for each in targets(pods)] == ["run-0", "run-3", "run-2", "run-1"]
+
+
 # Why not
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboard.insight.usage import Sizes
 from dashboard.queries.access import Visible
-from dashboard.queries.overview import NodePods, Requests, nodes_and_pods
+from dashboard.queries.overview import NodePods, nodes_and_pods
 from tests.unit.live.seen import everything, nothing, runtime
 
 
@@ -22,7 +23,7 @@ def found(**less: Visible) -> list[NodePods]:
     allocatable = {"cpu": "2", "memory": "4Gi"}
     world.cache.put("nodes", {"metadata": {"name": "n"}, "status": {"allocatable": allocatable}})
     world.cache.put("pods", pod("web", "shop"), pod("db", "data"))
-    return nodes_and_pods(world.reader, everything(**less), Requests(), None)
+    return nodes_and_pods(world.reader, everything(**less), Sizes(), None)
 
 
 def test_all_of_it_with_what_is_requested() -> None:

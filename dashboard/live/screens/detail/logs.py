@@ -1,4 +1,4 @@
-"""The logs of a pod, or of every pod of a workload or behind a Service. The lines come by a feed of their own."""
+"""The logs of a pod, or of all pods of a workload or behind a Service. The lines come by a feed of their own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.live.logfeed import STREAMS, LogFeed, Position
 from dashboard.live.screens.common import object_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.logs import KINDS_WITH_LOGS, SEARCHED, TAILS, LogOptions, Target, targets
-from dashboard.queries.relations import owners, pods_of
+from dashboard.queries.relations import owned, owners, pods_of
 from dashboard.queries.seen import Seen
 
 from .piece import Tab
@@ -46,7 +46,7 @@ class LogsTab(Tab):
 
     @classmethod
     def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
-        between = {"deployments": {"replicasets"}, "pods": {"replicasets", "jobs"}}
+        between = {"deployments": {"replicasets"}, "cronjobs": {"jobs"}, "pods": {"replicasets", "jobs"}}
         return cls.plurals | between.get(kind.plural, set())
 
     @property
@@ -191,7 +191,7 @@ class LogsTab(Tab):
         if screen.kind.plural == "pods" or options.pods:
             wheres = [[name] for name in (options.pods or (screen.name,))]
         else:
-            wheres = [[f"{screen.kind.singular.lower()}/{screen.name}", "--all-pods"]]
+            wheres = [self._all_pods()]
         containers = options.containers
         if not containers and screen.kind.plural == "pods" and len(found := targets(self.pods())) == 1:
             containers = (found[0].container,)
@@ -203,12 +203,20 @@ class LogsTab(Tab):
                 *where,
                 *screen.kubectl_namespace,
                 *which,
-                *(several if "--all-pods" in where or "--prefix" in which else []),
+                *(several if len(where) > 1 or "--prefix" in which else []),
                 *options.kubectl(),
             ]
             for where in wheres
             for which in whiches
         ]
+
+    def _all_pods(self) -> list[str]:
+        """How kubectl names all pods of the object; it knows no logs of a CronJob, only of its Jobs' pods."""
+        screen = self.screen
+        if screen.kind.plural != "cronjobs":
+            return [f"{screen.kind.singular.lower()}/{screen.name}", "--all-pods"]
+        jobs = sorted(job.metadata.name for job in owned(screen.runtime.reader, "jobs", screen.newest()))
+        return ["-l", f"job-name in ({','.join(jobs) or screen.name})"]
 
     def command_line(self) -> str:
         """All of it as a shell takes it; what is only searched for is grep's, as everywhere."""
