@@ -113,12 +113,28 @@ def survival(objects: Objects, plural: str, obj: Any) -> Survival | None:
         claim = obj.spec.claim_ref
         if claim is None:
             return None
+        if obj.status.phase in ("Released", "Failed"):
+            return _left_behind(objects, obj)
         return _of_storage([_claimed(objects, claim.namespace, claim.name, volume=obj)])
     spec = pod_spec(plural, obj)
     if spec is None:
         return None
     found = [OWN_FILES, *_volumes(objects, plural, obj, spec)]
     return Survival(_sentence(found), tuple(found))
+
+
+def _left_behind(objects: Objects, volume: PersistentVolume) -> Survival:
+    """A volume whose claim was deleted."""
+    if volume.status.phase == "Failed":
+        sentence = "Its claim is gone, and the cluster could not free it: some of the data may be left."
+    else:
+        sentence = (
+            "Its claim is gone. The data stays until somebody deletes the volume or gives it to a new claim."
+        )
+    place, where = _place(objects, None, volume)
+    answers = (NOT_A_CLAIM, NOT_A_CLAIM, Answer(_node_lost(place, volume).fate), NOT_A_CLAIM)
+    what = f"what claim {volume.spec.claim_ref.name} left" if volume.spec.claim_ref else ""
+    return Survival(sentence, (Keeping(f"Volume {volume.metadata.name}", what, place, where, answers),))
 
 
 def _of_storage(found: Sequence[Keeping]) -> Survival:

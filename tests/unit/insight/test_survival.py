@@ -212,6 +212,17 @@ def test_a_claim_and_its_volume_say_the_same() -> None:
     assert of_volume is not None and fates(of_volume.keepings[0]) == fates(of_claim.keepings[0])
 
 
+def test_a_volume_whose_claim_is_gone_says_what_becomes_of_what_is_left() -> None:
+    spec = {"hostPath": {"path": "/mnt"}, "persistentVolumeReclaimPolicy": "Retain",
+            "claimRef": {"namespace": "shop", "name": "data"}}  # fmt: skip
+    volume = {"metadata": {"name": "pv-1"}, "spec": spec, "status": {"phase": "Released"}}
+    world = World(("persistentvolumes", volume))
+    found = survival(world, "persistentvolumes", world.get("persistentvolumes", "", "pv-1"))
+    assert found is not None and found.sentence.startswith("Its claim is gone. The data stays")
+    assert fates(found.keepings[0]) == "none none lost none"
+    assert found.keepings[0].claim == ""
+
+
 def test_what_has_no_data_has_no_such_card() -> None:
     world = World()
     config = world.add("configmaps", {"metadata": meta("c")})
