@@ -144,7 +144,7 @@ class Neighbours:
             if value is None:
                 return f"it lacks label {term.key}"
             if self._wanted is not None and (term.key, value) not in self._wanted:
-                return f"no pod with {term.selector or 'any labels'} is in its {term.key}"
+                return f"no pod with {str(term.selector) or 'any labels'} is in its {term.key}"
         return ""
 
     # ---- Topology spread

@@ -99,7 +99,8 @@ def _members(value: Any) -> dict[str, Any] | None:
 
 
 def _name(member: Any, place: int) -> str:
-    for field in _naming(type(member)):
+    kind: Any = type(member)
+    for field in _naming(kind):
         name = getattr(member, field)
         if isinstance(name, str) and name:
             return name
@@ -107,7 +108,7 @@ def _name(member: Any, place: int) -> str:
 
 
 @lru_cache
-def _naming(type_: type) -> tuple[str, ...]:
+def _naming(type_: Any) -> tuple[str, ...]:
     """The fields of a type by which its members may be known."""
     return tuple(field for field in _NAMED_BY if field in getattr(type_, "__struct_fields__", ()))
 
