@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, unquote
+
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth import alogin, alogout
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,18 +18,21 @@ from dashboard.models import AuditEntry
 from dashboard.signin import link_redeem
 
 TRIES, WINDOW = 10, 60  # wrong links from one address in so many seconds
+# Where somebody wanted to go who had to sign in first; the link comes from elsewhere and does not know it.
+WANTED, WANTED_SECONDS, LONGEST = "cluster_ui_next", 600, 2000
 
 
 @require_GET  # a HEAD, such as a link checker sends, must not use the link up
 @never_cache
 async def login(request: HttpRequest) -> HttpResponse:
     """Uses up the link's token and starts a session; without a token, tells how to get a link."""
-    following = _local(request, request.GET.get("next", ""))
+    wanted = request.GET.get("next") or unquote(request.COOKIES.get(WANTED, ""))
+    following = _local(request, wanted)
     token = request.GET.get("token")
     if not token:
         if (await request.auser()).is_authenticated:
             return HttpResponseRedirect(following)
-        return render(request, "registration/login.html", {"reason": ""})
+        return _remembering(following, render(request, "registration/login.html", {"reason": ""}))
     user = await sync_to_async(link_redeem)(token=token)
     if user is None:
         if (await request.auser()).is_authenticated:
@@ -38,7 +44,20 @@ async def login(request: HttpRequest) -> HttpResponse:
         return render(request, "registration/login.html", {"reason": reason}, status=403)
     await alogin(request, user)
     # The token leaves the address bar and the history with this redirect.
-    return HttpResponseRedirect(following)
+    response = HttpResponseRedirect(following)
+    response.delete_cookie(WANTED, path="/login/", samesite="Lax")
+    return response
+
+
+def _remembering(following: str, response: HttpResponse) -> HttpResponse:
+    """The answer, with where to go once signed in."""
+    kept = quote(following, safe="")
+    if following != "/" and len(kept) <= LONGEST:
+        response.set_cookie(
+            WANTED, kept, max_age=WANTED_SECONDS, path="/login/", httponly=True, samesite="Lax",
+            secure=bool(settings.SESSION_COOKIE_SECURE),
+        )  # fmt: skip
+    return response
 
 
 async def _too_many(request: HttpRequest) -> bool:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
+from django.utils.encoding import iri_to_uri
 
 from dashboard.models import AuditEntry, SigninLink
 from dashboard.signin import link_create, link_redeem
@@ -85,6 +86,21 @@ def test_a_link_signs_in_once_and_says_so_in_the_audit() -> None:
         ("sign in", "done"),
         ("sign in", "refused"),
     ]
+
+
+def test_who_had_to_sign_in_first_gets_to_where_they_wanted() -> None:
+    wanted = "/c/sandbox/pods/?namespace=shop&labels=app in (a,b);x&q=é"
+    client = Client()
+    client.get("/login/", {"next": wanted})
+    signed_in = client.get(link_create(user_name="mara"))
+    assert signed_in["Location"] == iri_to_uri(wanted)
+    assert client.cookies["cluster_ui_next"].value == "", "it is used once"
+    stranger = Client()
+    stranger.get("/login/", {"next": "//evil.example/"})
+    assert stranger.get(link_create(user_name="jon"))["Location"] == "/"
+    forged = Client()
+    forged.cookies["cluster_ui_next"] = "https%3A%2F%2Fevil.example%2F"
+    assert forged.get(link_create(user_name="jon"))["Location"] == "/"
 
 
 def test_signing_out_is_in_the_audit() -> None:
