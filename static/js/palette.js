@@ -279,7 +279,7 @@ function change() {
 
 function told(came) {
   // Enter must not lead elsewhere because a better one came just before it.
-  const keep = moved || Boolean(rests && found[at]?.object);
+  const keep = moved || Boolean(rests && found[at]?.object && !answer?.like);
   if (inside) {
     inside.trouble = came.trouble;
     inside.items = came.actions?.map(offered) ?? [];
