@@ -2,6 +2,7 @@
 //   steps  {traces: [{name, x: [ISO…], y, role}], layout: {window (seconds shown), extend (the last value holds until now)}}
 //   usage  {kind, unit "cpu"|"memory"|"count", t0 (Unix time), t: [seconds after it…], traces: [{name, y (null: a gap), role}], layout: {window, step}}
 //   bars   {kind, unit, names, traces: [{name, x, role}]}
+//   heat   {kind, names (rows), full (per cent from which one is marked), traces: [{name (column), y: per cent (null: not known), text: amounts}]}
 import { inUtc, now } from "./times.js";
 
 const drawn = new Map(); // element → its data
@@ -49,7 +50,7 @@ async function paint(element, data) {
   const first = !element.data;
   const make = SHAPES[data.kind] ?? SHAPES.steps;
   const layout = make.layout(data, element);
-  await Plotly.react(element, make.traces(data), data.kind && !greatest(data.traces.map(({ x, y }) => y ?? x)) ? nothing(layout) : layout, CONFIG);
+  await Plotly.react(element, make.traces(data, element), data.kind && !greatest(data.traces.map(({ x, y }) => y ?? x)) ? nothing(layout) : layout, CONFIG);
   if (first) sizes.observe(element);
 }
 
@@ -199,9 +200,47 @@ const SHAPES = {
   },
 };
 
+// ---- The heat map
+
+// A darker cell is a fuller one, in one hue, so that the words in it can be read on each; beyond "full" another hue and a sign.
+function scale(full) {
+  const [ground, most] = [token("surface"), token("accent")].map(parts);
+  const mixed = (share) => `rgb(${ground.map((part, at) => Math.round(part + (most[at] - part) * share))})`;
+  return [[0, mixed(0.04)], [full / 100, mixed(0.45)], [full / 100, token("warn-bg")], [1, token("warn-bg")]];
+}
+
+const parts = (color) => color.match(/[\d.]+/g).slice(0, 3).map(Number);
+const lines = (words) => words.replace(/ (?=in use|requested)/, "<br>");
+const turned = (lists) => lists[0].map((_, at) => lists.map((list) => list[at]));
+const brief = (name, element) => (element.clientWidth < NARROW && name.length > 14 ? `…${name.slice(-13)}` : name);
+const ROOMY = 24; // rows; of more than these, each is a band without words
+const NARROW = 560;
+
+SHAPES.heat = {
+  traces({ names, full, traces }, element) {
+    const said = (percent) => (percent === null ? "" : `${percent >= full ? "⚠ " : ""}${percent} %`);
+    const roomy = names.length <= ROOMY && element.clientWidth >= NARROW;
+    return [{
+      type: "heatmap", x: traces.map(({ name }) => lines(name)), y: names.map((name) => brief(name, element)), z: turned(traces.map(({ y }) => y)), zmin: 0, zmax: 100,
+      text: turned(traces.map(({ y }) => y.map(said))), ...(roomy && { texttemplate: "%{text}", textfont: { color: token("ink"), size: 12 } }),
+      hovertext: names.map((name, row) => traces.map((column) => `${name}<br>${column.name}: ${said(column.y[row]) || "not known"} ${column.text[row] && `(${column.text[row]})`}`)), hovertemplate: "%{hovertext}<extra></extra>",
+      colorscale: scale(full), showscale: false, xgap: 2, ygap: 2, hoverongaps: true,
+    }];
+  },
+  layout({ names }, element) {
+    const tall = names.length * (names.length <= ROOMY ? 26 : 12);
+    const upright = element.clientWidth < NARROW;
+    return {
+      ...frame(element), height: tall + (upright ? 130 : 56), margin: { l: 8, r: 8, t: upright ? 122 : 48, b: 8 }, hovermode: "closest",
+      xaxis: { ...axis(), side: "top", showgrid: false, tickangle: upright ? -90 : 0, ticks: "", zeroline: false },
+      yaxis: { ...axis(), automargin: true, autorange: "reversed", showgrid: false, type: "category", ticks: "", zeroline: false },
+    };
+  },
+};
+
 const again = () => drawn.forEach((data, element) => element.isConnected && draw(element, data));
 // Time goes by on charts that have it for an axis.
-const moveOn = () => drawn.forEach((data, element) => element.isConnected && data.kind !== "bars" && draw(element, data));
+const moveOn = () => drawn.forEach((data, element) => element.isConnected && !data.names && draw(element, data));
 setInterval(() => document.hidden || moveOn(), EVERY_MS);
 document.addEventListener("ui:theme", again);
 document.addEventListener("ui:zone", again);

@@ -21,6 +21,13 @@ from .conftest import Objects, frames_of
 
 SLUG = "tests"
 SOON = 60_000  # a sample comes every 15 s
+# Whether the heat map has the shares of the table beside it; what is not known is null in both.
+SAME_FIGURES = """() => {
+  const [heat] = document.getElementById("cap-heat").data;
+  const share = (cell) => parseInt(cell.innerText);
+  const cells = [...document.querySelectorAll("#cap-nodes tr")].map((row) => [...row.cells].slice(1).map(share));
+  return heat.type === "heatmap" && cells.length > 0 && JSON.stringify(cells) === JSON.stringify(heat.z);
+}"""
 
 
 def test_charts_have_their_figures_beside_them(page: Page, objects: Objects, namespace: str) -> None:
@@ -38,9 +45,18 @@ def test_charts_have_their_figures_beside_them(page: Page, objects: Objects, nam
     expect(table).to_be_visible()
     expect(table.locator("thead th").first).to_have_text("Time")
     expect(table.locator("tbody tr").first).to_contain_text("core")
-    row = page.locator("#cap-nodes tr").first
-    expect(row.locator("td").nth(1)).to_contain_text("%")
+    expect(page.locator("#cap-nodes tr").first.locator("td").nth(1)).to_contain_text("%")
     expect(page.locator(f"#cap-ns-{namespace}")).to_be_attached(timeout=SOON)
+
+
+def test_the_heat_map_of_nodes_has_the_figures_of_the_table_beside_it(page: Page, objects: Objects) -> None:
+    objects.deployment("web", 2)
+    page.goto(f"/c/{SLUG}/capacity/")
+    expect(page.locator("#cap-heat svg.main-svg").first).to_be_attached(timeout=SOON)
+    page.locator("figure.chart", has=page.locator("#cap-heat")).locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#cap-nodes tr").first.get_by_role("link")).to_be_visible()
+    page.wait_for_function(SAME_FIGURES, timeout=SOON)
 
 
 def test_a_sample_moves_the_chart_and_is_no_news_of_any_row(page: Page, objects: Objects) -> None:

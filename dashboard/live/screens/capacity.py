@@ -17,7 +17,7 @@ from dashboard.kinds.units import percent
 from dashboard.live.rings import Point, summed
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
-from dashboard.live.snapshot import Snapshot
+from dashboard.live.snapshot import Chart, Snapshot
 from dashboard.live.usage import ALL_NODES, Reading
 from dashboard.queries.access import Visible
 from dashboard.queries.prometheus import Question
@@ -117,6 +117,7 @@ class CapacityScreen(Screen):
 
     def snapshot(self) -> Snapshot:
         namespaces = self._namespaces()
+        heat = self._heat()
         parts = [
             Snapshot(
                 regions={
@@ -126,7 +127,8 @@ class CapacityScreen(Screen):
                     "cap-nodes-head": render.region("cap_nodes_head", self._nodes_head()),
                     "fresh": fresh_part(self.runtime, self.plurals),
                 },
-                lists={"cap-nodes": self._heat_rows()},
+                lists={"cap-nodes": {row["id"]: render.partial("heat_row", row) for row in heat}},
+                charts={"cap-heat": heat_chart(heat)},
             ),
             self.past.snapshot(self._points(), empty=why_empty(self._state()[0])),
             self._by_namespace(namespaces),
@@ -215,10 +217,11 @@ class CapacityScreen(Screen):
             else "What is requested on a node needs the right to list pods everywhere.",
         }
 
-    def _heat_rows(self) -> dict[str, render.Part]:
+    def _heat(self) -> list[dict[str, Any]]:
+        """A row for each node, the fullest first: the table's, and the chart's too."""
         rows = [self._heat_row(name, each) for name, each in self._nodes().items()]
         rows.sort(key=lambda row: (-row["hottest"], row["name"]))
-        return {row["id"]: render.partial("heat_row", row) for row in rows[:NODES]}
+        return rows[:NODES]
 
     def _heat_row(self, name: str, node: NodeTally) -> dict[str, Any]:
         cells = [self._heat_cell(column, node) for column in HEAT]
@@ -241,8 +244,6 @@ class CapacityScreen(Screen):
             "share": percent(amount, of),
             "amount": (str(round(amount)) if what == "count" else words(amount)) if amount else "",
             "percent": round(100 * share) if share is not None else -1,
-            # Ten shades up to nine tenths; beyond, a mark.
-            "level": min(9, int(share * 10)) if share is not None else "",
             "full": share is not None and share >= FULL,
         }
 
@@ -353,6 +354,27 @@ class CapacityScreen(Screen):
             "ranges": self.past.ranges(url),
             "kubectl": "kubectl top nodes; kubectl top pods -A",
         }
+
+
+def heat_chart(rows: Sequence[Mapping[str, Any]]) -> Chart:
+    """The rows of the table as a heat map: a trace each column, shares in per cent, None where one is not known."""
+    traces = []
+    for at, (_, title, _, _) in enumerate(HEAT):
+        cells = [row["cells"][at] for row in rows]
+        traces.append(
+            {
+                "name": title,
+                "y": [cell["percent"] if cell["percent"] >= 0 else None for cell in cells],
+                "text": [cell["amount"] for cell in cells],
+            }
+        )
+    data = {
+        "kind": "heat",
+        "names": [row["name"] for row in rows],
+        "full": round(100 * FULL),
+        "traces": traces,
+    }
+    return Chart(render.facts_hash(data), data)
 
 
 def _share(used: str, hard: str) -> float | None:
