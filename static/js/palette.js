@@ -229,6 +229,7 @@ function drawTrouble() {
   const nothing = answers() && !trouble && !answers().results.length;
   const box = dialog.querySelector(".trouble");
   const notes = trouble ? [trouble] : nothing ? [`No object has “${answers().q}”.`] : [];
+  if (mode() === ">" && !typed() && !found.length) notes.push("Say what to do and with what, such as “restart web”.");
   if (answers()?.like) notes.push(`No object has “${answers().q}”; these names are like it.`);
   if (answers()?.denied?.length) notes.push(`Not searched, because you may not list them: ${answers().denied.join(", ")}.`);
   if (answers()?.waiting?.length) notes.push(`Still being listed: ${answers().waiting.join(", ")}.`);
