@@ -232,6 +232,7 @@ function drawTrouble() {
   const nothing = answers() && !trouble && !answers().results.length;
   const box = dialog.querySelector(".trouble");
   const notes = trouble ? [trouble] : nothing ? [`No object has “${answers().q}”.`] : [];
+  if (mode() === ">" && !typed() && !found.length) notes.push("Say what to do and with what, such as “restart web”.");
   if (answers()?.like) notes.push(`No object has “${answers().q}”; these names are like it.`);
   for (const { why, titles, rest } of answers()?.missed ?? []) notes.push(`${why}: ${titles.join(", ")}${rest.length ? ` and ${rest.length} more` : ""}.`);
   if (answers()?.freshness === "reconnecting") notes.push("The connection to the cluster is lost: objects are as they were before.");

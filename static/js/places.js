@@ -58,7 +58,7 @@ function score(text, query) {
 // Kinds from further down the menu are seldom meant, unless by their very name: "api" is an object before it is APIServices.
 function rank({ text, names, link }, query) {
   const best = Math.max(score(text, query), named(names, query));
-  return best < 4 && link?.dataset.what ? best / 2 : best;
+  return best < 4 && link?.dataset.what ? Math.min(1, best / 2) : best;
 }
 
 // Those that fit, best first, with their score; all of them for nothing typed.

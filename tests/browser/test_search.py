@@ -133,6 +133,16 @@ def test_an_object_comes_before_a_kind_that_only_looks_like_its_name(
     page.wait_for_url(f"**/pods/{namespace}/apis-of-mine/")
 
 
+def test_where_a_page_has_no_actions_the_palette_says_how_to_ask_for_one(page: Page) -> None:
+    page.goto(f"/c/{SLUG}/")
+    ask(page, ">")
+    expect(page.locator("#palette .trouble")).to_have_text(
+        "Say what to do and with what, such as “restart web”."
+    )
+    page.keyboard.type("restart")
+    expect(page.locator("#palette .trouble")).not_to_contain_text("Say what to do")
+
+
 def test_while_the_dashboard_is_away_places_still_lead_on(page: Page) -> None:
     page.goto(f"/c/{SLUG}/")
     page.keyboard.press("Control+k")
