@@ -105,7 +105,7 @@ class Ingress(Object, frozen=True, gc=False):
 
     @property
     def _older(self) -> str:
-        return str((self.metadata.annotations or {}).get(OLDER_CLASS, ""))
+        return self.metadata.note(OLDER_CLASS) or ""
 
 
 COLUMNS = columns(

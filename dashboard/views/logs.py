@@ -11,17 +11,18 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from dashboard.errors import BadInput, NotFound
-from dashboard.live.runtime import ClusterRuntime, runtime
+from dashboard.live.runtime import runtime
 from dashboard.live.screens.detail import DetailScreen, LogsTab
-from dashboard.queries.logs import log_text, logs_zip, whole_line
+from dashboard.queries.logs import Target, log_text, logs_zip, whole_line
 
 from .errors import clear_errors
 
 
-async def _prepared(
-    request: HttpRequest, cluster: ClusterRuntime, plural: str, namespace: str, name: str
-) -> LogsTab:
-    """The page's own choice of logs, with the rights asked for as there."""
+async def _chosen(
+    request: HttpRequest, context: str, plural: str, namespace: str, name: str
+) -> tuple[LogsTab, list[Target]]:
+    """The page's own choice of logs, with the rights asked for as there. Raises NotFound when there are none."""
+    cluster = runtime.open(context)
     screen = DetailScreen(cluster, request.GET, plural, namespace, name, "logs")
     tab = cast(LogsTab, screen.tab)
     field, why = tab.options.wrong
@@ -33,7 +34,10 @@ async def _prepared(
         await screen.prepare()
     finally:
         lease.release()
-    return tab
+    found = tab.targets()
+    if not found:
+        raise NotFound("There is no such log.", next_step="Choose other pods or containers.")
+    return tab, found
 
 
 @require_safe
@@ -42,25 +46,17 @@ async def download(
     request: HttpRequest, context: str, plural: str, namespace: str, name: str
 ) -> HttpResponseBase:
     """One log as text, several as a ZIP archive. ``timestamps=0`` leaves the times out."""
-    cluster = runtime.open(context)
-    tab = await _prepared(request, cluster, plural, namespace, name)
-    found = tab.targets()
-    if not found:
-        raise NotFound("There is no such log.", next_step="Choose other pods or containers.")
+    tab, found = await _chosen(request, context, plural, namespace, name)
+    transport, where = tab.screen.runtime.transport, tab.screen.namespace
     stamps = request.GET.get("timestamps") != "0"
     if len(found) == 1:
-        text = log_text(cluster.transport, tab.screen.namespace, found[0], tab.options, stamps=stamps)
+        text = log_text(transport, where, found[0], tab.options, stamps=stamps)
         # Its first piece before the answer begins: a log that cannot be had is an error page, not an empty file.
         first = await anext(text, b"")
-        file, kind, pieces = (
-            f"{found[0].pod}-{found[0].container}.log",
-            "text/plain; charset=utf-8",
-            _after(first, text),
-        )
+        pieces = _after(first, text)
+        file, kind = f"{found[0].pod}-{found[0].container}.log", "text/plain; charset=utf-8"
     else:
-        pieces = logs_zip(
-            cluster.transport, tab.screen.namespace, found, tab.options, stamps=stamps, now=datetime.now(UTC)
-        )
+        pieces = logs_zip(transport, where, found, tab.options, stamps=stamps, now=datetime.now(UTC))
         file, kind = f"{name}-logs.zip", "application/zip"
     response = StreamingHttpResponse(pieces, content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{file}"'
@@ -81,16 +77,9 @@ async def line(
     request: HttpRequest, context: str, plural: str, namespace: str, name: str
 ) -> HttpResponseBase:
     """The line of ``pod``, ``container`` and ``at`` (its time) without the page's limit, as plain text."""
-    cluster = runtime.open(context)
-    tab = await _prepared(request, cluster, plural, namespace, name)
-    found = tab.targets()
+    tab, found = await _chosen(request, context, plural, namespace, name)
     if len(found) != 1:
         raise BadInput("Say one pod and one container.", field="pod")
-    text = await whole_line(
-        cluster.transport,
-        tab.screen.namespace,
-        found[0],
-        request.GET.get("at", ""),
-        previous=tab.options.previous,
-    )
+    transport, at = tab.screen.runtime.transport, request.GET.get("at", "")
+    text = await whole_line(transport, tab.screen.namespace, found[0], at, previous=tab.options.previous)
     return HttpResponse(text, content_type="text/plain; charset=utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -86,33 +86,25 @@ async def home(request: HttpRequest) -> HttpResponseBase:
     return HttpResponseRedirect(reverse("overview", args=[clusters[0].slug]))
 
 
-@require_safe
-@clear_errors
-async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
-    cluster = runtime.open(context)
-    return await page(request, cluster, OverviewScreen(cluster, request.GET), title="Overview")
+def whole_cluster(
+    screen: Callable[[ClusterRuntime, QueryDict], Screen], title: str
+) -> Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
+    """The view of a page about the whole cluster; what its address may say, its screen knows."""
+
+    @require_safe
+    @clear_errors
+    async def view(request: HttpRequest, context: str) -> HttpResponseBase:
+        cluster = runtime.open(context)
+        return await page(request, cluster, screen(cluster, request.GET), title=title)
+
+    return view
 
 
-@require_safe
-@clear_errors
-async def capacity(request: HttpRequest, context: str) -> HttpResponseBase:
-    cluster = runtime.open(context)
-    return await page(request, cluster, CapacityScreen(cluster, request.GET), title="Capacity")
-
-
-@require_safe
-@clear_errors
-async def map_(request: HttpRequest, context: str) -> HttpResponseBase:
-    cluster = runtime.open(context)
-    return await page(request, cluster, MapScreen(cluster, request.GET), title="Map")
-
-
-@require_safe
-@clear_errors
-async def timeline(request: HttpRequest, context: str) -> HttpResponseBase:
-    """Filters: ``namespace`` (repeatable), ``kind``, ``type``, ``q``, ``since`` and ``before`` (ISO 8601)."""
-    cluster = runtime.open(context)
-    return await page(request, cluster, TimelineScreen(cluster, request.GET), title="Timeline")
+overview = whole_cluster(OverviewScreen, "Overview")
+capacity = whole_cluster(CapacityScreen, "Capacity")
+map_ = whole_cluster(MapScreen, "Map")
+# Filters: ``namespace`` (repeatable), ``kind``, ``type``, ``q``, ``since`` and ``before`` (ISO 8601).
+timeline = whole_cluster(TimelineScreen, "Timeline")
 
 
 @require_safe
