@@ -39,6 +39,7 @@ LAST = frozenset(
     {
         "events",
         "endpoints",
+        "endpointslices",
         "controllerrevisions.apps",
         "leases.coordination.k8s.io",
         "csinodes.storage.k8s.io",

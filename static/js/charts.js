@@ -50,7 +50,9 @@ async function paint(element, data) {
   const first = !element.data;
   const make = SHAPES[data.kind] ?? SHAPES.steps;
   const layout = make.layout(data, element);
-  await Plotly.react(element, make.traces(data, element), data.kind && !greatest(data.traces.map(({ x, y }) => y ?? x)) ? nothing(layout) : layout, CONFIG);
+  const bare = Boolean(data.kind) && !greatest(data.traces.map(({ x, y }) => y ?? x));
+  element.classList.toggle("bare", bare); // little room for little to see
+  await Plotly.react(element, make.traces(data, element), bare ? nothing(layout) : layout, CONFIG);
   if (first) sizes.observe(element);
 }
 
