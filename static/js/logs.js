@@ -307,7 +307,8 @@ function more(held) {
   if (!button) return;
   button.hidden = !held;
   if (!held) return;
-  const count = held.heldLines + held.heldGone;
+  // With those that the server left out: they came meanwhile too.
+  const count = held.held.reduce((sum, [source, item]) => sum + (source ? 1 : item.n), held.heldGone);
   button.innerHTML = `${icon("down")}<span></span>`;
   button.lastChild.textContent = count ? `${count.toLocaleString("en")} new ${count === 1 ? "line" : "lines"}` : "To the end";
 }

@@ -148,6 +148,8 @@ def test_only_lines_with_a_text_and_a_wrong_since_says_so_and_stays(
 ) -> None:
     page.goto(logs(namespace))
     expect(lines(page, "hello")).to_have_count(2, timeout=60_000)
+    # It can be seen: fill() and click() reach what is transparent too.
+    assert page.locator("#log-q").evaluate("field => getComputedStyle(field.parentElement).opacity") == "1"
     page.locator("#log-q").fill("HELLO")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"q=HELLO"))
@@ -270,23 +272,35 @@ def test_a_flood_stays_smooth_and_says_what_it_left_out(
     assert max(len(json.dumps(frame, ensure_ascii=False)) for frame in sent) <= 72_000
 
 
-def flood(page: Page, web: Objects, namespace: str, cluster: Sandbox) -> None:
-    """12,000 lines at once, and the page has been sent the last of them."""
+@pytest.fixture
+def flooded(page: Page, objects: Objects, namespace: str, cluster: Sandbox) -> Page:
+    """The paused logs of a pod that wrote 12,000 lines at once, when the page has been sent the last of them."""
+    annotations = {"sandbox.cluster-ui.dev/log": "hello"}
+    spec = {"containers": [{"name": "app", "image": "a/app:1"}]}
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    made = objects.api.post(pods, {"metadata": {"name": "flood", "annotations": annotations}, "spec": spec})
     frames = frames_of(page)
-    page.goto(logs(namespace))
-    expect(lines(page, "hello")).to_have_count(2, timeout=60_000)
+    page.goto(f"/c/{SLUG}/pods/{namespace}/flood/logs/")
+    expect(lines(page, "hello")).to_have_count(1, timeout=60_000)
     page.locator("[data-log-pause]").click()
-    pod = web.api.get(f"/api/v1/namespaces/{namespace}/pods")["items"][0]["metadata"]["uid"]
-    (file,) = cluster.folder.glob(f"pod-logs/{pod}/app.log")
+    (file,) = cluster.folder.glob(f"pod-logs/{made['metadata']['uid']}/app.log")
     with file.open("a") as out:
         out.writelines(
             f"2099-01-01T00:00:00.{number:09}Z stdout F flood {number}\n" for number in range(12_000)
         )
     for _ in range(240):
         if any("flood 11999" in json.dumps(frame) for frame in frames):
-            return
+            return page
         page.wait_for_timeout(250)
     raise AssertionError("the last line was never sent")
+
+
+def test_a_long_log_is_downloaded_to_its_last_line(flooded: Page) -> None:
+    """By a browser: it asks for compressed answers, and knows only some ways of compressing one in pieces."""
+    with flooded.expect_download() as found:
+        flooded.locator("[data-log-download]").click()
+    numbers = re.findall(r" flood (\d+)$", Path(found.value.path()).read_text(), re.MULTILINE)
+    assert numbers == [str(number) for number in range(12_000)]
 
 
 SLICES = """() => {
@@ -297,10 +311,8 @@ SLICES = """() => {
 }"""
 
 
-def test_what_came_during_a_pause_is_told_to_the_last_line_and_shown_in_slices(
-    page: Page, web: Objects, namespace: str, cluster: Sandbox
-) -> None:
-    flood(page, web, namespace, cluster)
+def test_what_came_during_a_pause_is_told_to_the_last_line_and_shown_in_slices(flooded: Page) -> None:
+    page = flooded
     count = int(re.sub(r"\D", "", page.locator("[data-log-more]").inner_text()))
     assert count >= 12_000, "what the server left out is counted too"
     page.evaluate(SLICES)

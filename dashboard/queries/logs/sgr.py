@@ -26,8 +26,10 @@ def plain(text: str) -> str:
 def styled(text: str) -> tuple[str, tuple[Span, ...]]:
     """The plain text, and which of its parts are bold (``b``), dim, italic, underlined or coloured (``c1`` to ``c7``).
 
-    Backgrounds and exact colours are left out: they were chosen for another ground than ours.
+    Backgrounds and exact colours are left out: they were chosen for another ground than ours. Where a program went back
+    to the beginning of its line, as to count up, there is a line break: all that it wrote is shown.
     """
+    text = text.rstrip("\r").replace("\r", "\n")
     if "\x1b" not in text:
         return _CONTROLS.sub("", text), ()
     parts: list[str] = []

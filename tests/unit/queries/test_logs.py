@@ -77,6 +77,7 @@ def test_a_log_is_asked_for_from_the_second_of_its_last_line() -> None:
         ("a \x1b[1;92mgood\x1b[22m still\x1b[39m end", "a good still end", ((2, 6, "b c2"), (6, 12, "c2"))),
         ("\x1b[38;5;196mexact\x1b[38;2;1;2;3m too\x1b[m", "exact too", ()),
         ("\x1b[2K\x1b[1Gprogress\r", "progress", ()),
+        ("10 %\r\x1b[32m100 %\x1b[0m\r", "10 %\n100 %", ((5, 10, "c2"),)),
         ("\x1b]8;;https://example.com\x07link\x1b]8;;\x07", "link", ()),
         ("tab\tstays, bell\x07 goes", "tab\tstays, bell goes", ()),
         ("\x1b[99999999999mx", "x", ()),
