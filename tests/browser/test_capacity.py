@@ -24,7 +24,7 @@ SOON = 60_000  # a sample comes every 15 s
 # Whether the heat map has the shares of the table beside it; what is not known is null in both.
 SAME_FIGURES = """() => {
   const [heat] = document.getElementById("cap-heat").data;
-  const share = (cell) => parseInt(cell.innerText);
+  const share = ({ innerText }) => (innerText.startsWith("<1") ? 0 : parseInt(innerText));
   const cells = [...document.querySelectorAll("#cap-nodes tr")].map((row) => [...row.cells].slice(1).map(share));
   return heat.type === "heatmap" && cells.length > 0 && JSON.stringify(cells) === JSON.stringify(heat.z);
 }"""
