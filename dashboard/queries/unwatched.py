@@ -213,7 +213,10 @@ class Unwatched:
             with suppress(Forbidden):
                 parts.append(await self._part(kind, name))
         rows = tuple(row for part in parts for row in part.rows)[:ROWS]
-        made_by = {uid: made for part in parts for uid, made in part.made_by.items()}
+        made_by: dict[str, tuple[Row, ...]] = {}
+        for part in parts:
+            for uid, made in part.made_by.items():  # an owner without a namespace may have made some in each
+                made_by[uid] = (*made_by.get(uid, ()), *made)
         more = len(asked) < len(names) or any(part.more for part in parts)
         scopes = frozenset(name for part in parts for name in part.scopes or ())
         more |= sum(len(part.rows) for part in parts) > ROWS

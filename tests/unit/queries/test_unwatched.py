@@ -162,6 +162,20 @@ async def test_what_may_be_listed_in_some_namespaces_is_listed_where_the_rules_s
     assert (GIZMOS, "one") not in world.asked and (GIZMOS, "three") not in world.asked
 
 
+async def test_what_one_owner_made_in_several_namespaces_is_found_in_each(world: World) -> None:
+    rule = {"verbs": ["list"], "apiGroups": ["x.io"], "resources": ["gizmos"]}
+    for namespace, name in (("one", "here"), ("two", "there")):
+        world.rules[namespace] = json.dumps({"resourceRules": [rule]}).encode()
+        world.answers[(GIZMOS, namespace)] = table(
+            name, namespace=namespace, ownerReferences=[{"kind": "Fleet", "name": "north", "uid": "u"}]
+        )
+    world.answers[(GIZMOS, None)] = Forbidden("no")
+    await world.ask(GIZMOS)
+    listing = world.unwatched.of(GIZMOS)
+    assert listing is not None
+    assert [(row.namespace, row.name) for row in listing.made_by["u"]] == [("one", "here"), ("two", "there")]
+
+
 async def test_where_rules_are_not_all_told_the_list_itself_decides(world: World) -> None:
     for name in ("one", "two", "three"):
         world.rules[name] = b'{"incomplete": true}'
