@@ -88,6 +88,10 @@ def changes_allowed(browser: Browser, server: Server, session: StorageState) -> 
 @pytest.fixture(scope="session")
 def session(browser: Browser, server: Server) -> StorageState:
     """The owner's session, for every browser that need not end it."""
+    return sign_in(browser, server)
+
+
+def sign_in(browser: Browser, server: Server) -> StorageState:
     with closing(browser.new_context(base_url=server.base)) as context:
         context.new_page().goto(server.signin_link())
         return context.storage_state()
@@ -196,11 +200,11 @@ def objects(cluster: Sandbox, namespace: str) -> Objects:
 
 @pytest.fixture
 def requests_of() -> Callable[[Page], list[str]]:
-    """Starts to note every HTTP request of a page."""
+    """Starts to note what a page asks the server for; its scripts, which may come later, are no question."""
 
     def start(page: Page) -> list[str]:
         urls: list[str] = []
-        page.on("request", lambda request: urls.append(request.url))
+        page.on("request", lambda request: "/static/" in request.url or urls.append(request.url))
         return urls
 
     return start

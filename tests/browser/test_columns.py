@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -64,8 +65,10 @@ def test_a_choice_is_made_by_keyboard_kept_and_set_back(page: Page, objects: Obj
     expect(page.locator("#rows tr[data-name=two] [data-col='label:app']")).to_have_text("db")
     page.locator("#list-cols [data-col='label:app'] a").click()
     expect(page.locator("#rows tr").first).to_have_attribute("data-name", "two")
+    csv = page.get_by_role("link", name="CSV")
+    expect(csv).to_have_attribute("href", re.compile("sort=label"))
     with page.expect_download() as download:
-        page.get_by_role("link", name="CSV").click()
+        csv.click()
     lines = download.value.path().read_text().splitlines()
     # What is measured is on screen only.
     assert lines[0].split(",") == [key for key in chosen if key not in ("cpu", "memory")]

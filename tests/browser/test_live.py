@@ -44,8 +44,7 @@ def test_a_pod_comes_changes_and_goes_without_any_request(
     expect(page.locator("#nav-pods .n")).to_have_text("1")
 
     assert page.evaluate("window.sameDocument") is True
-    # Scripts that come when the page rests are no question about the cluster.
-    assert [url for url in urls if "/static/" not in url] == []
+    assert urls == []
 
 
 def test_relative_times_tick_without_a_frame(page: Page, objects: Objects, namespace: str) -> None:

@@ -19,13 +19,22 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import APIResponse, BrowserContext, Page, Response, WebSocket, expect
+from playwright.sync_api import (
+    APIResponse,
+    Browser,
+    BrowserContext,
+    Page,
+    Response,
+    StorageState,
+    WebSocket,
+    expect,
+)
 
 from sandbox import Sandbox
 from sandbox.api import ApiError
 from tools.server import Server
 
-from .conftest import Objects, faulty
+from .conftest import Objects, faulty, sign_in
 from .test_rotate import SLUG, Shop, wait
 
 HX = {"HX-Request": "true", "HX-Target": "preview"}
@@ -109,6 +118,12 @@ def server(cluster: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     home = tmp_path_factory.mktemp("talkative") / "home"
     with Server(home, cluster.kubeconfig, CLUSTER_UI_LOG_LEVEL="DEBUG") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, server: Server) -> StorageState:
+    """The owner's, on that server."""
+    return sign_in(browser, server)
 
 
 def test_the_finder_finds_raw_and_encoded_values_at_every_alignment(server: Server) -> None:
