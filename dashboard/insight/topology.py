@@ -13,7 +13,7 @@ from typing import Any
 
 from dashboard.kinds.base import Ref
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.uses import pod_spec_uses
+from dashboard.kinds.uses import mentions
 
 from .configmapuse import pod_owner
 from .protocols import Objects
@@ -35,11 +35,14 @@ EVERYWHERE = "kube-root-ca.crt"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """A workload, or a pod of none, with its pods; ``reads``: what these read; ``nodes``: pods by node name."""
+    """A workload, or a pod of none, with its pods; ``reads``: what these read; ``spare``: what of it they can start
+    without; ``nodes``: pods by node name.
+    """
 
     ref: Ref
     pods: tuple[Pod, ...]
     reads: tuple[Ref, ...]
+    spare: frozenset[Ref]
     nodes: Counter[str]
 
 
@@ -147,7 +150,7 @@ def _workloads(objects: Objects, namespace: str) -> dict[Ref, Workload]:
 
 
 def _workload(objects: Objects, ref: Ref, pods: Sequence[Pod]) -> Workload:
-    reads: dict[Ref, None] = {}
+    reads: dict[Ref, bool] = {}  # whether they need it
     obj = objects.get(ref.plural, ref.namespace, ref.name) if ref.plural else None
     spec = pod_spec(ref.plural, obj) if obj is not None else None
     specs = [] if spec is None or ref.plural == "pods" else [(spec, "")]
@@ -160,11 +163,13 @@ def _workload(objects: Objects, ref: Ref, pods: Sequence[Pod]) -> Workload:
             seen.add(mark)
             specs.append((pod.spec, pod.metadata.name))
     for one, pod_name in specs:
-        for kind, name in pod_spec_uses(one, pod_name):
-            if name != EVERYWHERE:
-                reads[reference(kind, ref.namespace, name)] = None
+        for mention in mentions(one, pod_name):
+            if mention.name != EVERYWHERE:
+                read = reference(mention.kind, ref.namespace, mention.name)
+                reads[read] = reads.get(read, False) or mention.needed
     nodes = Counter(pod.spec.node_name for pod in pods if pod.spec.node_name)
-    return Workload(ref, tuple(pods), tuple(reads), nodes)
+    spare = frozenset(read for read, needed in reads.items() if not needed)
+    return Workload(ref, tuple(pods), tuple(reads), spare, nodes)
 
 
 def _behind(objects: Objects, service: Any, workloads: dict[Ref, Workload]) -> Iterator[Ref]:

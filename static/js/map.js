@@ -34,7 +34,7 @@ function line(from, to, places, frame) {
   path.dataset.ends = `${from.dataset.k} ${to.dataset.k}`;
   // A line over a whole column would run through its boxes: it shows only when its box is looked at.
   if (columnOf(to) - columnOf(from) > 1) path.classList.add("far");
-  if (to.classList.contains("missing")) path.classList.add("broken");
+  if (to.matches(".bad.missing")) path.classList.add("broken");
   return path;
 }
 

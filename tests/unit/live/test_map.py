@@ -121,6 +121,24 @@ def test_a_service_that_is_not_there_stands_out() -> None:
     assert "There is no Service of this name" in drawn
 
 
+def test_what_may_be_left_out_is_no_fault_when_it_is_not_there() -> None:
+    found = small()
+    volumes = [
+        {"name": "a", "secret": {"secretName": "spare", "optional": True}},
+        {"name": "b", "secret": {"secretName": "must"}},
+        {"name": "c", "secret": {"secretName": "both", "optional": True}},
+        {"name": "d", "projected": {"sources": [{"secret": {"name": "both"}}]}},
+    ]
+    found.cache.put("pods", {"metadata": {"name": "alone"}, "spec": {"volumes": volumes}})
+    drawn = html(shown(found))
+    missing = re.findall(r'class="box (\w+) small missing" data-k="secrets/shop/(\w+)"', drawn)
+    assert {name: state for state, name in missing} == {"spare": "ok", "must": "bad", "both": "bad"}
+    assert "not there, which is allowed" in drawn
+    spec = {"tls": [{"secretName": "spare"}]}
+    found.cache.put("ingresses", {"metadata": {"name": "secure"}, "spec": spec})
+    assert 'class="box bad small missing" data-k="secrets/shop/spare"' in html(shown(found))
+
+
 def test_two_thousand_pods_are_at_most_two_hundred_boxes_with_their_counts() -> None:
     found = runtime()
     for at in range(80):

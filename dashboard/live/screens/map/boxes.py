@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,9 @@ def key_of(ref: Ref) -> str:
 
 
 class Boxes:
-    """Draws applications; ``readers`` counts who reads each ConfigMap, Secret and claim."""
+    """Draws applications; ``readers`` counts who reads each ConfigMap, Secret and claim; whoever reads one of the
+    ``spare`` ones can do without it.
+    """
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Boxes:
         readers: Mapping[Ref, int],
         limits: Limits,
         focus: Ref | None,
+        spare: Set[Ref] = frozenset(),
     ) -> None:
         self.runtime = runtime
         self.seen = Seen(runtime.reader, visible)
@@ -62,7 +65,7 @@ class Boxes:
         self.readers = readers
         self.limits = limits
         self.focus = focus
-
+        self.spare = spare
         self._states: dict[App, State] = {}
         self._rows: dict[Ref, Row | None] = {}
 
@@ -70,7 +73,7 @@ class Boxes:
         """The worst of its objects and pods; nodes speak for themselves."""
         if app not in self._states:
             refs = (*app.ingresses, *app.services, *app.reads, *(one.ref for one in app.workloads))
-            states = {self._judge(ref)[0] for ref in refs}
+            states = {self.judge(ref)[0] for ref in refs}
             states |= {
                 self.runtime.reader.row("pods", pod).state for one in app.workloads for pod in one.pods
             }
@@ -134,22 +137,23 @@ class Boxes:
             return False
         return self.sight.ref(ref) and self.runtime.cache.status(ref.plural).state == "live"
 
-    def _judge(self, ref: Ref) -> tuple[State, str]:
+    def judge(self, ref: Ref) -> tuple[State, str]:
+        """Its state, and why."""
         row = self.row(ref)
         if row is not None:
             return row.state, row.reason
-        return ("bad", "missing") if self.missing(ref) else ("ok", "")
+        return ("bad", "missing") if self.missing(ref) and ref not in self.spare else ("ok", "")
 
     def _chosen(self, refs: Sequence[Ref], most: int | None = None) -> list[Ref]:
         """As many as there is room for, those that need a look before others, in the given order."""
         most = self.limits.boxes if most is None else most
         if len(refs) <= most:
             return list(refs)
-        worst = sorted(refs, key=lambda ref: (ref != self.focus, RANK[self._judge(ref)[0]]))[:most]
+        worst = sorted(refs, key=lambda ref: (ref != self.focus, RANK[self.judge(ref)[0]]))[:most]
         return [ref for ref in refs if ref in set(worst)]
 
     def _box(self, ref: Ref, note: str = "") -> Box:
-        state, reason = self._judge(ref)
+        state, reason = self.judge(ref)
         head, tail = name_parts(ref.plural, ref.name)
         missing = self.missing(ref)
         return {
@@ -160,10 +164,13 @@ class Boxes:
             "url": "" if missing else ref_url(self.runtime, ref),
             "only": "" if missing or ref == self.focus or not ref.plural else map_url(self.runtime, ref),
             "state": state,
-            "note": f"There is no {ref.kind} of this name" if missing else reason or note,
+            "note": self._absent(ref) if missing else reason or note,
             "missing": missing,
             "here": ref == self.focus,
         }
+
+    def _absent(self, ref: Ref) -> str:
+        return "not there, which is allowed" if ref in self.spare else f"There is no {ref.kind} of this name"
 
     def _entry(self, ref: Ref) -> Box:
         obj = self.seen.get(ref.plural, ref.namespace, ref.name)
@@ -255,3 +262,10 @@ _NOTES: dict[str, Callable[[Any], str]] = {
 def readers(apps: Iterable[App]) -> Counter[Ref]:
     """How many workloads read each ConfigMap, Secret and claim."""
     return Counter(ref for app in apps for one in app.workloads for ref in one.reads)
+
+
+def to_spare(apps: Sequence[App]) -> frozenset[Ref]:
+    """What all who name it can do without; an Ingress cannot without its certificate."""
+    needed = {ref for app in apps for one in app.workloads for ref in one.reads if ref not in one.spare}
+    needed |= {end for app in apps for start, end in app.links if start.kind == "Ingress"}
+    return frozenset(ref for app in apps for one in app.workloads for ref in one.spare) - needed

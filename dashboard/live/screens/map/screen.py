@@ -25,7 +25,7 @@ from dashboard.queries.reader import JUDGED_BY
 from dashboard.queries.relations import owners
 from dashboard.queries.seen import Seen
 
-from .boxes import CAPTIONS, CLOSE, TIGHT, WIDE, Boxes, Limits, key_of, readers, size
+from .boxes import CAPTIONS, CLOSE, TIGHT, WIDE, Boxes, Limits, key_of, readers, size, to_spare
 from .table import table_rows, unused_row
 
 MOST = 200  # boxes on the page, and rows of the table (rule 2 of the design)
@@ -65,11 +65,10 @@ class MapScreen(Screen):
         seen = Seen(self.runtime.reader, self.visible)
         wanted = self._wanted(seen, self.focus) if self.focus else None
         found = areas(seen, self._namespaces())
-        apps = [
-            app for area in found for app in area.apps if wanted is None or not wanted.isdisjoint(app.refs)
-        ]
-        counts = readers(app for area in found for app in area.apps)
-        boxes = Boxes(self.runtime, self.visible, counts, self._limits(apps), self.focus)
+        every = [app for area in found for app in area.apps]
+        apps = [app for app in every if wanted is None or not wanted.isdisjoint(app.refs)]
+        counts = readers(every)
+        boxes = Boxes(self.runtime, self.visible, counts, self._limits(apps), self.focus, to_spare(every))
         drawn = _fitting(boxes, apps, boxes.columns, _boxes_of)
         listed = _fitting(boxes, apps, partial(table_rows, boxes), len)
         rows = [row for area in found for row in self._rows(boxes, area, listed)][:MOST]
