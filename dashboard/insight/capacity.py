@@ -243,7 +243,7 @@ def quota_headroom(spec: PodSpec, quotas: Iterable[ResourceQuota]) -> Headroom |
     each |= {name: requests[name] for name in ("cpu", "memory") if name in requests}
     tightest: Headroom | None = None
     for quota in quotas:
-        if quota.spec.scopes:
+        if quota.spec.counts_only:
             continue
         hard, used = amounts(quota.status.hard or quota.spec.hard), amounts(quota.status.used)
         for name, amount in each.items():

@@ -142,11 +142,6 @@ class Sum:
         total: Total = getattr(self, resource)
         return total.used if self.measured else None
 
-    def limit(self, resource: str) -> float | None:
-        """None where a pod has no limit: the others' then bind nobody."""
-        total: Total = getattr(self, resource)
-        return total.limit if self.pods and not total.unlimited else None
-
     def unmeasured(self) -> Sum:
         """The same without what is used, for those who may not see that."""
         hidden = Sum.of((self,))

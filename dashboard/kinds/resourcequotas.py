@@ -15,11 +15,33 @@ from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, listed, make_
 _FULL, _NEARLY = Decimal(1), Decimal("0.9")
 
 
+class Scope(Struct, frozen=True, gc=False):
+    """One entry of scopeSelector.matchExpressions."""
+
+    scope_name: str = ""
+    operator: str = ""
+    values: tuple[str, ...] | None = None
+
+
+class ScopeSelector(Struct, frozen=True, gc=False):
+    """spec.scopeSelector: which pods are counted, such as those of a PriorityClass."""
+
+    match_expressions: tuple[Scope, ...] | None = None
+
+
 class QuotaSpec(Struct, frozen=True, gc=False):
     """spec of a ResourceQuota."""
 
     hard: dict[str, str] = msgspec.field(default_factory=dict)
     scopes: tuple[str, ...] | None = None
+    scope_selector: ScopeSelector | None = None
+
+    @property
+    def counts_only(self) -> tuple[str, ...]:
+        """The scopes of the pods that it counts, in words; none: it counts all."""
+        chosen = self.scope_selector.match_expressions or () if self.scope_selector else ()
+        words = (" ".join((each.scope_name, each.operator, *(each.values or ()))) for each in chosen)
+        return (*(self.scopes or ()), *words)
 
 
 class QuotaStatus(Struct, frozen=True, gc=False):
@@ -91,8 +113,8 @@ def detail(quota: ResourceQuota) -> Detail:
         Fact(resource, f"{used.get(resource, '0')} of {hard[resource]}", f"{quota.share(resource):.0%} used")
         for resource in sorted(hard)
     ]
-    if quota.spec.scopes:
-        facts.append(Fact("Counts only", ", ".join(quota.spec.scopes)))
+    if quota.spec.counts_only:
+        facts.append(Fact("Counts only", ", ".join(quota.spec.counts_only)))
     sentence = f"Limits how much namespace {meta.namespace} may use"
     return page(meta, sentence, facts, reason=reason)
 

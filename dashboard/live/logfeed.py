@@ -18,7 +18,6 @@ from typing import Any
 from dashboard.errors import ClusterError
 from dashboard.kube.transport import Transport
 from dashboard.queries.logs import (
-    SEARCHED,
     Backlog,
     Line,
     LogOptions,
@@ -47,7 +46,6 @@ GATHER_SECONDS = 1.0  # for which the first lines of several logs wait for each 
 QUIET_SECONDS = 0.15
 LINGER_SECONDS = 3.0  # a log whose container has ended may still have lines on their way
 RETRY_SECONDS = (1.0, 15.0)
-REOPENED = 2_000  # lines that are asked for when a log is opened again
 REFRESH_SECONDS = 0.25
 
 # What a browser has, by key of the container: the pod's name, the last line's time, how many lines have that time.
@@ -78,6 +76,7 @@ class Source:
     reading: Reading
     sent: tuple[str, int]  # the last line's time, and how many lines had it
     late: bool = False  # joined while others were followed: its log is shown from the start
+    broken: bool = False  # its log was not read to the end of what was there
     leaving: bool = False
     trouble: Trouble = OPENING
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -152,6 +151,9 @@ class LogFeed:
         if self._options.previous:
             found = [each for each in found if each.previous]
         self._left_out = max(0, len(found) - SOURCES)
+        if self._left_out:  # nobody is given up for a newcomer
+            followed = {key for key, each in self._sources.items() if not each.leaving}
+            found.sort(key=lambda each: each.key not in followed)
         return found[:SOURCES]
 
     def _refresh(self) -> None:
@@ -177,7 +179,12 @@ class LogFeed:
         number = len(self._by_id)
         moment = Stamps().nanoseconds(at.encode()) or 0
         source = Source(
-            number, target, Reading(number, self._options.q, moment, count), sent=(at, count), late=late
+            number,
+            target,
+            Reading(number, self._options.q, moment, count),
+            sent=(at, count),
+            late=late,
+            broken=bool(moment),
         )
         self._sources[target.key] = self._by_id[number] = source
         source.task = self._spawn(self._follow(source))
@@ -269,24 +276,26 @@ class LogFeed:
                     lines = reading.lines(batch)
                     if reading.gap and lines:
                         reading.gap = False
-                        self._tell_gap(target, reached, lines[0].order)
+                        self._tell_gap(source, reached, lines[0].order)
                     self._backlog.add(lines)
                     self._active_at = time.monotonic()
                     self._soon()
         except ClusterError as error:
+            source.broken = True
             return explain(error, source.target, previous=self._options.previous)
         except TimeoutError:
-            return None
+            pass
         finally:
             source.limit = None
+        source.broken = False
         return None
 
     def _query(self, source: Source) -> dict[str, str]:
         options, target = self._options, source.target
         if source.reading.time:
-            query = {"sinceTime": since_time(source.reading.time), "tailLines": str(REOPENED)}
+            query = {"sinceTime": since_time(source.reading.time)}
         elif source.late:
-            query = {"tailLines": str(SEARCHED if options.q else REOPENED)}
+            query = {}  # all of it: what is too much for the backlog is counted there
         else:
             query = options.api_query()
         if options.previous:
@@ -295,11 +304,16 @@ class LogFeed:
             query["follow"] = "true"
         return query
 
-    def _tell_gap(self, target: Target, reached: int, order: int) -> None:
-        """Nothing of what was had came again. In the same run that means: the log was cut off meanwhile."""
-        if target.since is None or target.since.timestamp() * 1e9 > reached:
-            return
+    def _tell_gap(self, source: Source, reached: int, order: int) -> None:
+        """Nothing of what was had came again. In the same run that means: the log was cut off meanwhile. In another one
+        the end of the run before was read, unless the connection was lost then.
+        """
+        target = source.target
         text = f"lines of {target.pod} {target.container} are missing here: its log no longer reaches back"
+        if target.since is not None and target.since.timestamp() * 1e9 > reached:
+            if not source.broken:
+                return
+            text = f"lines of {target.pod} {target.container} may be missing here: it ran anew meanwhile"
         self._backlog.add([Mark(order, "gap", text)])
 
     def _say(self, source: Source, trouble: Trouble) -> None:
@@ -325,7 +339,9 @@ class LogFeed:
         if items:
             body["items"] = [self._item(item) for item in items]
         if self._backlog:
-            self._soon()
+            self._soon(
+                BREATH_SECONDS
+            )  # its lines wait for earlier ones of other logs, not for the next turn of the loop
         if not body:
             return None
         self._pace.spent()
@@ -382,9 +398,9 @@ class LogFeed:
             return f"{total} containers, of which {STREAMS} are read at once: choose pods or containers to see others."
         return ""
 
-    def _soon(self) -> None:
+    def _soon(self, least: float = 0.0) -> None:
         if self._timer is None and not self._ready and not self._closed:
-            wait = BREATH_SECONDS if self._gathering else self._pace.wait()
+            wait = BREATH_SECONDS if self._gathering else max(least, self._pace.wait())
             self._timer = asyncio.get_running_loop().call_later(wait, self._fire)
 
     def _fire(self) -> None:

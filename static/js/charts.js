@@ -15,7 +15,11 @@ function plotly() {
     const script = document.createElement("script");
     script.src = document.body.dataset.plotly;
     script.onload = () => done(window.Plotly);
-    script.onerror = failed;
+    script.onerror = () => {
+      library = null; // lost on the way: the next chart asks again
+      script.remove();
+      failed();
+    };
     document.head.append(script);
   });
   return library;
@@ -34,7 +38,8 @@ const pause = () => new Promise((done) => setTimeout(done));
 
 export function draw(element, data) {
   drawn.set(element, data);
-  queue = queue.then(() => (drawn.get(element) === data ? paint(element, data) : undefined)).then(pause);
+  // One that cannot be drawn, as when its page goes meanwhile, holds up none of the others.
+  queue = queue.then(() => (drawn.get(element) === data ? paint(element, data) : undefined)).catch(console.warn).then(pause);
   return queue;
 }
 
@@ -214,7 +219,11 @@ function scale(full) {
 const parts = (color) => color.match(/[\d.]+/g).slice(0, 3).map(Number);
 const lines = (words) => words.replace(/ (?=in use|requested)/, "<br>");
 const turned = (lists) => lists[0].map((_, at) => lists.map((list) => list[at]));
-const brief = (name, element) => (element.clientWidth < NARROW && name.length > 14 ? `…${name.slice(-13)}` : name);
+// Of a long name the beginning and the end, where names differ; of a host's, without its domain.
+function brief(name, element) {
+  const [host] = element.clientWidth < NARROW ? name.split(".") : [name];
+  return element.clientWidth < NARROW && host.length > 14 ? `${host.slice(0, 6)}…${host.slice(-7)}` : host;
+}
 const ROOMY = 24; // rows; of more than these, each is a band without words
 const NARROW = 560;
 
@@ -223,7 +232,7 @@ SHAPES.heat = {
     const said = (percent) => (percent === null ? "" : `${percent >= full ? "⚠ " : ""}${percent} %`);
     const roomy = names.length <= ROOMY && element.clientWidth >= NARROW;
     return [{
-      type: "heatmap", x: traces.map(({ name }) => lines(name)), y: names.map((name) => brief(name, element)), z: turned(traces.map(({ y }) => y)), zmin: 0, zmax: 100,
+      type: "heatmap", x: traces.map(({ name }) => lines(name)), y: names, z: turned(traces.map(({ y }) => y)), zmin: 0, zmax: 100,
       text: turned(traces.map(({ y }) => y.map(said))), ...(roomy && { texttemplate: "%{text}", textfont: { color: token("ink"), size: 12 } }),
       hovertext: names.map((name, row) => traces.map((column) => `${name}<br>${column.name}: ${said(column.y[row]) || "not known"} ${column.text[row] && `(${column.text[row]})`}`)), hovertemplate: "%{hovertext}<extra></extra>",
       colorscale: scale(full), showscale: false, xgap: 2, ygap: 2, hoverongaps: true,
@@ -235,7 +244,7 @@ SHAPES.heat = {
     return {
       ...frame(element), height: tall + (upright ? 130 : 56), margin: { l: 8, r: 8, t: upright ? 122 : 48, b: 8 }, hovermode: "closest",
       xaxis: { ...axis(), side: "top", showgrid: false, tickangle: upright ? -90 : 0, ticks: "", zeroline: false },
-      yaxis: { ...axis(), automargin: true, autorange: "reversed", showgrid: false, type: "category", ticks: "", zeroline: false },
+      yaxis: { ...axis(), automargin: true, autorange: "reversed", showgrid: false, type: "category", tickmode: "array", tickvals: names, ticktext: names.map((name) => brief(name, element)), ticks: "", zeroline: false },
     };
   },
 };

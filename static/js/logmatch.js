@@ -8,7 +8,7 @@ function matches(expression, text) {
   if (!match) return null;
   for (; match && ranges.length < RANGES; match = expression.exec(text)) {
     if (match[0]) ranges.push([match.index, match.index + match[0].length]);
-    else expression.lastIndex += 1; // nothing, as "a*" finds it between any two letters: there is nothing to mark
+    else expression.lastIndex += text.codePointAt(expression.lastIndex) > 0xffff ? 2 : 1; // nothing, as "a*" finds it between any two letters: there is nothing to mark
   }
   return ranges;
 }

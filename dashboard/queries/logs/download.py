@@ -12,7 +12,8 @@ from dashboard.kube.transport import Transport
 
 from .failures import explain
 from .options import LogOptions
-from .reading import open_log
+from .reading import holds, open_log
+from .sgr import plain
 from .stamps import Stamps, since_time
 from .targets import Target
 
@@ -40,7 +41,8 @@ async def log_text(
         ):
             async for batch in batches:
                 begun = True
-                kept = [_bounded(line) for line in batch if not needle or needle in line.lower()]
+                found = (line for line in batch if not needle or holds(line.partition(b" ")[2], needle))
+                kept = map(_bounded, found)
                 yield b"".join((line if stamps else line.partition(b" ")[2]) + b"\n" for line in kept)
     except ClusterError as error:
         if not begun:
@@ -80,7 +82,8 @@ async def logs_zip(
 
 
 async def whole_line(transport: Transport, namespace: str, target: Target, at: str, *, previous: bool) -> str:
-    """The line of a moment, uncut (up to 4 MiB). Raises NotFound when the log does not hold it any more."""
+    """The line of a moment, uncut (up to 4 MiB), without what only a terminal understands. Raises NotFound when the log
+    does not hold it any more."""
     moment = Stamps().nanoseconds(at.encode())
     if moment is not None:
         query = {"sinceTime": since_time(moment)} | ({"previous": "true"} if previous else {})
@@ -93,9 +96,9 @@ async def whole_line(transport: Transport, namespace: str, target: Target, at: s
             stamps = Stamps()
             async for batch in batches:
                 for line in batch:
-                    stamp, _, text = line.partition(b" ")
+                    stamp, _, text = _bounded(line).partition(b" ")
                     if stamps.nanoseconds(stamp) == moment:
-                        return text[:WHOLE_LINE_BYTES].decode("utf-8", "replace")
+                        return plain(text.decode("utf-8", "replace"))
     raise NotFound(f"The log of {target.pod} {target.container} does not hold that line any more.")
 
 

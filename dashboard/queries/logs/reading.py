@@ -77,7 +77,7 @@ class Reading:
                 text, stamp, at = raw, b"", max(self._order, 1)
             elif self._had(at):
                 continue
-            if self._needle and not self._holds(text):
+            if self._needle and not holds(text, self._needle):
                 continue
             self._order = max(self._order, at)
             cut = len(text) > LINE_BYTES
@@ -98,9 +98,11 @@ class Reading:
         self.time = at
         return False
 
-    def _holds(self, text: bytes) -> bool:
-        if self._needle in text.lower():
-            return True
-        if not (b"\x1b" in text or not self._needle.isascii()):
-            return False
-        return self._needle.decode() in plain(text.decode("utf-8", "replace")).lower()
+
+def holds(text: bytes, needle: bytes) -> bool:
+    """Whether a line has a text, which is in small letters, as a reader sees it."""
+    if needle in text.lower():
+        return True
+    if not (b"\x1b" in text or not needle.isascii()):
+        return False
+    return needle.decode() in plain(text.decode("utf-8", "replace")).lower()

@@ -25,6 +25,7 @@ def plain(text: str) -> str:
 
 def styled(text: str) -> tuple[str, tuple[Span, ...]]:
     """The plain text, and which of its parts are bold (``b``), dim, italic, underlined or coloured (``c1`` to ``c7``).
+    Places are counted as JavaScript does, in UTF-16: an emoji is two.
 
     Backgrounds and exact colours are left out: they were chosen for another ground than ours. Where a program went back
     to the beginning of its line, as to count up, there is a line break: all that it wrote is shown.
@@ -39,10 +40,11 @@ def styled(text: str) -> tuple[str, tuple[Span, ...]]:
     for match in [*_ESCAPE.finditer(text), None]:
         piece = _CONTROLS.sub("", text[end : match.start() if match else len(text)])
         if piece:
+            after = length + len(piece) + sum(letter > "\uffff" for letter in piece)
             if style:
-                spans.append((length, length + len(piece), " ".join(style.values())))
+                spans.append((length, after, " ".join(style.values())))
             parts.append(piece)
-            length += len(piece)
+            length = after
         if match is not None:
             end = match.end()
             if match[1] is not None:

@@ -196,7 +196,8 @@ class LogsTab(Tab):
         if not containers and screen.kind.plural == "pods" and len(found := targets(self.pods())) == 1:
             containers = (found[0].container,)
         whiches = [["-c", name] for name in containers] or [["--all-containers", "--prefix"]]
-        several = [] if options.previous else [f"--max-log-requests={STREAMS}"]
+        logs = len(targets(self.pods(), options.pods, options.containers))
+        several = [] if options.previous else [f"--max-log-requests={max(STREAMS, logs)}"]
         return [
             [
                 "logs",
