@@ -19,7 +19,7 @@ from dashboard.kinds.uses import Mention, Mount, mentions
 
 from .impact import Effect
 from .protocols import Objects
-from .relations import pod_spec
+from .relations import pod_spec, reference
 from .words import bold, parts
 
 Way = Literal["env", "envFrom", "volume", "subPath"]
@@ -111,16 +111,18 @@ def stale_pods(
 
 
 def pod_owner(objects: Objects, pod: Any) -> Ref:
-    """The topmost controller of a pod, or the pod itself."""
+    """The topmost controller of a pod that is a workload here, else its controller of any kind, or the pod itself."""
     meta = pod.metadata
-    above = meta.controller
+    found, above = Ref("Pod", meta.namespace, meta.name, "pods"), meta.controller
     while above is not None:
-        kind_plural = next((key for key, kind in _KINDS.items() if kind == above.kind), "")
-        made = objects.get(kind_plural, meta.namespace, above.name) if kind_plural else None
-        if made is None or made.metadata.controller is None:
-            return Ref(above.kind, meta.namespace, above.name, kind_plural)
-        above = made.metadata.controller
-    return Ref("Pod", meta.namespace, meta.name, "pods")
+        owner = reference(above.kind, meta.namespace, above.name, above.api_version)
+        if owner.plural not in _KINDS:
+            # What an operator made is shown as what it is; only of a pod is it all that is known.
+            return Ref(owner.kind, owner.namespace, owner.name) if found.plural == "pods" else found
+        found = owner
+        made = objects.get(owner.plural, meta.namespace, above.name)
+        above = made.metadata.controller if made is not None else None
+    return found
 
 
 def change_effects(

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.kinds.base import Ref
+from dashboard.kinds.meta import OwnerReference
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.uses import mentions
 
 from .configmapuse import pod_owner
 from .protocols import Objects
-from .relations import pod_labels, pod_spec, reference, selector_of
+from .relations import keeps, pod_labels, pod_spec, reference, selector_of
 from .traffic import routes
 from .usedby import ref_of
 
@@ -79,7 +80,9 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A namespace: its applications, and the ConfigMaps, Secrets and claims that none of them reads."""
+    """A namespace: its applications, and the ConfigMaps, Secrets and claims that none of them reads; none of these where
+    not every application is known.
+    """
 
     namespace: str
     apps: tuple[App, ...]
@@ -119,11 +122,12 @@ def _area(objects: Objects, namespace: str) -> Area:
     }
     apps = _apps(namespace, ingresses, services, workloads, links, tls)
     used = {ref for app in apps for ref in app.reads}
+    known = all(objects.reads(plural, namespace) for plural in ("pods", "ingresses", *WORKLOADS))
     unused = [
         ref
         for plural in CONFIGURATION
         for one in objects.all(plural, namespace)
-        if (ref := ref_of(plural, one)) not in used and ref.name != EVERYWHERE
+        if known and (ref := ref_of(plural, one)) not in used and ref.name != EVERYWHERE
     ]
     return Area(namespace, apps, tuple(sorted(unused, key=_place)))
 
@@ -144,7 +148,8 @@ def _workloads(objects: Objects, namespace: str) -> dict[Ref, Workload]:
     for plural in WORKLOADS:
         for one in objects.all(plural, namespace):
             ref = ref_of(plural, one)
-            if ref not in made and one.metadata.controller is None:
+            above = one.metadata.controller
+            if ref not in made and (above is None or _plural(above) not in WORKLOADS):
                 made[ref] = _workload(objects, ref, ())
     return made
 
@@ -162,6 +167,11 @@ def _workload(objects: Objects, ref: Ref, pods: Sequence[Pod]) -> Workload:
         if mark not in seen or own_claims:
             seen.add(mark)
             specs.append((pod.spec, pod.metadata.name))
+    if obj is not None and ref.plural == "statefulsets":
+        # Those of pods that are gone too: they wait for the next pod of that number.
+        for claim in objects.all("persistentvolumeclaims", ref.namespace):
+            if keeps(obj, claim.metadata.name):
+                reads[ref_of("persistentvolumeclaims", claim)] = True
     for one, pod_name in specs:
         for mention in mentions(one, pod_name):
             if mention.name != EVERYWHERE:
@@ -170,6 +180,10 @@ def _workload(objects: Objects, ref: Ref, pods: Sequence[Pod]) -> Workload:
     nodes = Counter(pod.spec.node_name for pod in pods if pod.spec.node_name)
     spare = frozenset(read for read, needed in reads.items() if not needed)
     return Workload(ref, tuple(pods), tuple(reads), spare, nodes)
+
+
+def _plural(owner: OwnerReference) -> str:
+    return reference(owner.kind, "", owner.name, owner.api_version).plural
 
 
 def _behind(objects: Objects, service: Any, workloads: dict[Ref, Workload]) -> Iterator[Ref]:

@@ -21,7 +21,7 @@ _SKIPPED = frozenset(
     {
         "kubectl.kubernetes.io/last-applied-configuration", "control-plane.alpha.kubernetes.io/leader",
         "endpoints.kubernetes.io/last-change-trigger-time", "node.alpha.kubernetes.io/ttl",
-        "deprecated.daemonset.template.generation",
+        "deprecated.daemonset.template.generation", "kapp.k14s.io/original", "objectset.rio.cattle.io/applied",
     }
 )  # fmt: skip
 _SKIPPED_STARTS = (

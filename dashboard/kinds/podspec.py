@@ -99,7 +99,7 @@ class PortAction(Struct, frozen=True, gc=False):
 class ExecAction(Struct, frozen=True, gc=False):
     """A probe that runs a command."""
 
-    command: tuple[Word, ...] = ()
+    command: tuple[TextSize, ...] = ()
 
 
 class Probe(Struct, frozen=True, gc=False):

@@ -219,7 +219,7 @@ function draw({ keep = moved } = {}) {
   tellCount();
 }
 
-const idOf = (item) => item && `${item.url ?? item.link?.href ?? ""} ${item.text ?? item.name}`;
+const idOf = (item) => item && (item.url ?? item.link?.href ?? item.text ?? item.name);
 
 function drawCrumb() {
   crumb.hidden = !inside;
@@ -284,6 +284,10 @@ function told(came) {
   if (inside) {
     inside.trouble = came.trouble;
     inside.items = came.actions?.map(offered) ?? [];
+  } else if (came.trouble && rests && answers()) {
+    const why = came.trouble.replace(/\.$/, "");
+    const missed = [...(answer.missed ?? []), { why, titles: ["not everything was looked at"], rest: [] }];
+    answer = { ...answer, pending: [], missed }; // what was found stays
   } else {
     answer = { ...came, for: field.value, do: mode() === ">" };
     if (came.pending?.length) askForRest();
@@ -373,7 +377,10 @@ function onKey(event) {
 
 function onClick(event) {
   const chosen = event.target.closest("[role=option]");
-  if (chosen) follow(found[[...list.querySelectorAll("[role=option]")].indexOf(chosen)], { aside: event.ctrlKey || event.metaKey });
+  if (!chosen) return;
+  moved = true; // this one is meant, whatever comes meanwhile
+  choose([...list.querySelectorAll("[role=option]")].indexOf(chosen));
+  follow(found[at], { aside: event.ctrlKey || event.metaKey });
 }
 
 function shown() {

@@ -216,6 +216,36 @@ async def test_lines_that_were_lost_with_the_log_are_marked(
     assert follower.shown[1].startswith("[gap] lines of web-aaa app are missing here")
 
 
+async def test_a_run_that_began_while_the_connection_was_lost_may_lack_the_end_of_the_one_before(
+    server: ScriptedServer, following: Following
+) -> None:
+    (log,) = logs_of(server, "web-aaa")
+    log.write(10, "kept")
+    follower = following(pod("web-aaa", since=5))
+    await until(lambda: follower.texts == ["kept"])
+    follower.close()
+    log.rotate()
+    log.write(20, "later")
+    follower.pods = [pod("web-aaa", since=15, restarts=1)]
+    follower.look()
+    await until(lambda: "later" in follower.texts)
+    assert "[gap] lines of web-aaa app may be missing here" in "".join(follower.shown)
+
+
+async def test_of_a_log_that_is_opened_again_every_line_is_shown_or_counted(
+    server: ScriptedServer, following: Following
+) -> None:
+    (log,) = logs_of(server, "web-aaa")
+    log.write(1, "first")
+    follower = following(pod("web-aaa"))
+    await until(lambda: follower.texts == ["first"])
+    log.cut()
+    log.write(2, *(f"line {number}" for number in range(2_500)))
+    await until(lambda: "line 2499" in follower.texts, "the last of them")
+    assert len(follower.texts) - 1 + follower.dropped == 2_500
+    assert set(follower.marks) <= {"drop"}
+
+
 async def test_a_browser_that_comes_back_goes_on_after_its_last_line(
     server: ScriptedServer, following: Following
 ) -> None:
@@ -483,3 +513,18 @@ async def test_a_download_cuts_an_endless_line_and_says_where(
     assert long.startswith("xxx")
     assert long.endswith("x [the line was cut here: it is longer than 4 MiB]")
     assert len(long) < 200
+
+
+async def test_a_filtered_download_holds_the_lines_that_the_page_shows(
+    server: ScriptedServer, transport: Transport
+) -> None:
+    (log,) = logs_of(server, "web-aaa")
+    log.write(1, "ÜBER all", "plain 7", "\x1b[31mü\x1b[0mber too")
+    (target,) = targets([pod("web-aaa")])
+
+    async def kept(words: str) -> list[str]:
+        pieces = download.log_text(transport, "shop", target, LogOptions(q=words), stamps=False)
+        return b"".join([piece async for piece in pieces]).decode().splitlines()
+
+    assert await kept("über") == ["ÜBER all", "\x1b[31mü\x1b[0mber too"]
+    assert await kept("2026") == [], "the time of a line is no part of it"

@@ -95,9 +95,10 @@ class MomentReader:
 
 def barred(query: TimelineQuery, visible: Mapping[str, Visible], wanted: Iterable[str]) -> dict[str, Any]:
     """``denied``: kinds of those wanted that may not be listed, ``hidden``: namespaces asked for in which none of the
-    others may be; ``forbidden``: nothing is left that could be shown.
+    others may be; ``forbidden``: nothing is left that could be shown. Of a kind of which it is not known yet where the
+    user may list it, nothing is said.
     """
-    kinds = sorted(wanted)
+    kinds = sorted(plural for plural in wanted if visible[plural] != Visible(frozenset()))
     if query.namespaces:
         kinds = [plural for plural in kinds if KINDS[plural].gvr.namespaced]
     denied = [plural for plural in kinds if visible[plural].denied is not None]
@@ -108,7 +109,7 @@ def barred(query: TimelineQuery, visible: Mapping[str, Visible], wanted: Iterabl
     return {
         "denied": [KINDS[plural].title for plural in denied],
         "hidden": hidden if seen else [],
-        "forbidden": not seen or 0 < len(hidden) == len(query.namespaces),
+        "forbidden": bool(kinds) and (not seen or 0 < len(hidden) == len(query.namespaces)),
         "refused": kinds,
     }
 

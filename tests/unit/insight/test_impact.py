@@ -208,6 +208,8 @@ def test_the_hint_tells_the_tightest_bound() -> None:
     found = world(("nodes", node()))
     assert scale_hint(found, deployed) == "The nodes have room for 13 more pods of this size."
     assert scale_hint(world(quota({"pods": "1"}, {}, scopes=["BestEffort"])), deployed) == ""
+    only = {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}]}
+    assert scale_hint(world(quota({"pods": "1"}, {}, scopeSelector=only)), deployed) == ""
 
 
 def test_pods_that_are_gone_or_not_its_own_do_not_end() -> None:

@@ -145,12 +145,15 @@ def test_another_value_of_the_same_size_is_a_change() -> None:
 def test_of_literal_values_of_variables_and_of_commands_it_is_the_size() -> None:
     def with_value(value: str) -> Any:
         env, args = [{"name": "P", "value": value}], ["serve", f"--password={value}"]
-        return decoded("deployments", spec=template(container("a:1", env=env, args=args)))
+        probe = {"exec": {"command": ["ping", f"-p{value}"]}}
+        whole = container("a:1", env=env, args=args, livenessProbe=probe)
+        return decoded("deployments", spec=template(whole))
 
     at = "spec.template.spec.containers[main]"
     assert field_changes(with_value("canary-one"), with_value("canary-two")) == [
         (f"{at}.args[1]", "21 bytes", "21 bytes, but another one"),
         (f"{at}.env[P].value", "10 bytes", "10 bytes, but another one"),
+        (f"{at}.livenessProbe.exec.command[1]", "12 bytes", "12 bytes, but another one"),
     ]
     assert "canary" not in repr(with_value("canary-one"))
 

@@ -139,6 +139,43 @@ def test_what_may_be_left_out_is_no_fault_when_it_is_not_there() -> None:
     assert 'class="box bad small missing" data-k="secrets/shop/spare"' in html(shown(found))
 
 
+def test_claims_that_wait_for_a_statefulsets_pods_are_not_called_unused() -> None:
+    found = small()
+    spec = {"serviceName": "db", "replicas": 0, "volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
+    found.cache.put("statefulsets", {"metadata": {"name": "db"}, "spec": spec})
+    found.cache.put("persistentvolumeclaims", {"metadata": {"name": "data-db-0"}})
+    drawn = html(shown(found))
+    lines = dict(re.findall(r'data-k="([^"]*)" data-to="([^"]*)"', drawn))
+    assert lines["statefulsets/shop/db"] == "persistentvolumeclaims/shop/data-db-0"
+
+
+def test_what_reads_a_config_map_may_be_hidden_so_nothing_is_called_unused_then() -> None:
+    assert "Read by no workload" in html(shown(small()))
+    snapshot = shown(small(), pods=nothing("pods"))
+    assert "Read by no workload" not in html(snapshot)
+
+
+def test_what_an_operator_made_is_on_the_map_as_what_it_is() -> None:
+    found = runtime()
+    above = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "Prometheus",
+        "name": "main",
+        "controller": True,
+    }
+    deployment(found.cache, "web", 1)
+    spec = {
+        "selector": {"matchLabels": {"app": "made"}},
+        "template": {"metadata": {"labels": {"app": "made"}}},
+    }
+    found.cache.put("statefulsets", {"metadata": {"name": "made", "ownerReferences": [above]}, "spec": spec})
+    job = {"apiVersion": "batch.volcano.sh/v1", "kind": "Job", "name": "train", "controller": True}
+    found.cache.put("pods", {"metadata": {"name": "train-0", "ownerReferences": [job]}})
+    drawn = html(shown(found))
+    assert 'data-k="statefulsets/shop/made"' in drawn
+    assert 'data-k="Job/shop/train"' in drawn and "There is no Job of this name" not in drawn
+
+
 def test_two_thousand_pods_are_at_most_two_hundred_boxes_with_their_counts() -> None:
     found = runtime()
     for at in range(80):

@@ -81,6 +81,7 @@ def test_a_log_is_asked_for_from_the_second_of_its_last_line() -> None:
         ("\x1b]8;;https://example.com\x07link\x1b]8;;\x07", "link", ()),
         ("tab\tstays, bell\x07 goes", "tab\tstays, bell goes", ()),
         ("\x1b[99999999999mx", "x", ()),
+        ("🚀 \x1b[31m🔥!\x1b[0m", "🚀 🔥!", ((3, 6, "c1"),)),  # in UTF-16, as the browser counts
     ],
 )
 def test_colours_become_spans_and_the_rest_of_a_terminals_language_goes(

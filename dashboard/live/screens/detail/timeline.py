@@ -63,7 +63,9 @@ class TimelineTab(Tab):
         self._reader.close()
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        state = self._reader.state({"events", *makes_of(self.screen.kind.plural)} & RECORDED)
+        state = self._reader.state(
+            {"events", self.screen.kind.plural, *makes_of(self.screen.kind.plural)} & RECORDED
+        )
         state["older_url"] = f"?before={state['older'].replace('+', '%2B')}" if state["older"] else ""
         return Snapshot(
             regions={"moments-state": render.region("moments_state", state)},

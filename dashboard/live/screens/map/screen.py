@@ -71,7 +71,9 @@ class MapScreen(Screen):
         boxes = Boxes(self.runtime, self.visible, counts, self._limits(apps), self.focus, to_spare(every))
         drawn = _fitting(boxes, apps, boxes.columns, _boxes_of)
         listed = _fitting(boxes, apps, partial(table_rows, boxes), len)
-        rows = [row for area in found for row in self._rows(boxes, area, listed)][:MOST]
+        rows = [row for area in found for row in self._rows(boxes, area, listed)]
+        if len(rows) > MOST:  # what nobody reads comes after what runs
+            rows = [row for app in apps for row in listed.get(app, ())][:MOST]
         return Snapshot(
             regions={
                 "map-head": render.region("map_head", self._head(apps, boxes)),
@@ -194,15 +196,13 @@ class MapScreen(Screen):
                 "title": "You may not see any of this",
                 "text": "Your account lacks rights.",
             }
-        if not apps:
-            return self._nothing()
         if denied:
             return {
                 "state": "partly",
                 "title": "Not everything is shown.",
                 "text": f"You may not list {', '.join(denied)}.",
             }
-        return {"state": ""}
+        return {"state": ""} if apps else self._nothing()
 
     def _nothing(self) -> dict[str, Any]:
         back = {"text": "Show the whole map", "url": map_url(self.runtime)}
