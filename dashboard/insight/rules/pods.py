@@ -15,25 +15,6 @@ from .case import Case, Rule
 if TYPE_CHECKING:
     from dashboard.insight.survey import Survey
 
-RULES: tuple[Rule, ...] = (
-    ending.node_lost,
-    ending.evicted,
-    ending.rejected,
-    ending.failed,
-    placing.finds_no_node,
-    configuration.misses_configuration,
-    images.cannot_pull,
-    containers.cannot_start,
-    containers.out_of_memory,
-    containers.init_fails,
-    containers.fails_liveness,
-    containers.keeps_crashing,
-    starting.does_not_start,
-    containers.init_stuck,
-    probes.stays_unready,
-    containers.restarts_often,
-)
-
 # Those about one container after the other.
 CONTAINER_RULES: tuple[Rule, ...] = (
     configuration.misses_configuration,
@@ -43,6 +24,19 @@ CONTAINER_RULES: tuple[Rule, ...] = (
     containers.init_fails,
     containers.fails_liveness,
     containers.keeps_crashing,
+)
+
+RULES: tuple[Rule, ...] = (
+    ending.node_lost,
+    ending.evicted,
+    ending.rejected,
+    ending.failed,
+    placing.finds_no_node,
+    *CONTAINER_RULES,
+    starting.does_not_start,
+    containers.init_stuck,
+    probes.stays_unready,
+    containers.restarts_often,
 )
 
 
