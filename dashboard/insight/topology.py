@@ -125,9 +125,9 @@ def _area(objects: Objects, namespace: str) -> Area:
     known = all(objects.reads(plural, namespace) for plural in ("pods", "ingresses", *WORKLOADS))
     unused = [
         ref
-        for plural in CONFIGURATION
+        for plural in (CONFIGURATION if known else ())
         for one in objects.all(plural, namespace)
-        if known and (ref := ref_of(plural, one)) not in used and ref.name != EVERYWHERE
+        if (ref := ref_of(plural, one)) not in used and ref.name != EVERYWHERE
     ]
     return Area(namespace, apps, tuple(sorted(unused, key=_place)))
 

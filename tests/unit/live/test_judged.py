@@ -56,7 +56,7 @@ def on_its_page(found: Any, visible: Mapping[str, Visible]) -> str:
 
 
 def on_the_map(found: Any, visible: Mapping[str, Visible]) -> str:
-    boxes = Boxes(found, visible, {}, WIDE, None)
+    boxes = Boxes(found, visible, {}, WIDE, None, frozenset())
     row = boxes.row(Ref("Service", "shop", "web", "services"))
     assert row is not None
     return row.state

@@ -56,7 +56,7 @@ class Boxes:
         readers: Mapping[Ref, int],
         limits: Limits,
         focus: Ref | None,
-        spare: Set[Ref] = frozenset(),
+        spare: Set[Ref],
     ) -> None:
         self.runtime = runtime
         self.seen = Seen(runtime.reader, visible)
@@ -142,7 +142,9 @@ class Boxes:
         row = self.row(ref)
         if row is not None:
             return row.state, row.reason
-        return ("bad", "missing") if self.missing(ref) and ref not in self.spare else ("ok", "")
+        if not self.missing(ref):
+            return "ok", ""
+        return ("ok", "not there, which is allowed") if ref in self.spare else ("bad", "missing")
 
     def _chosen(self, refs: Sequence[Ref], most: int | None = None) -> list[Ref]:
         """As many as there is room for, those that need a look before others, in the given order."""
@@ -164,13 +166,10 @@ class Boxes:
             "url": "" if missing else ref_url(self.runtime, ref),
             "only": "" if missing or ref == self.focus or not ref.plural else map_url(self.runtime, ref),
             "state": state,
-            "note": self._absent(ref) if missing else reason or note,
+            "note": f"There is no {ref.kind} of this name" if missing and state == "bad" else reason or note,
             "missing": missing,
             "here": ref == self.focus,
         }
-
-    def _absent(self, ref: Ref) -> str:
-        return "not there, which is allowed" if ref in self.spare else f"There is no {ref.kind} of this name"
 
     def _entry(self, ref: Ref) -> Box:
         obj = self.seen.get(ref.plural, ref.namespace, ref.name)

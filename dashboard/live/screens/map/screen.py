@@ -69,7 +69,7 @@ class MapScreen(Screen):
         apps = [app for app in every if wanted is None or not wanted.isdisjoint(app.refs)]
         counts = readers(every)
         boxes = Boxes(self.runtime, self.visible, counts, self._limits(apps), self.focus, to_spare(every))
-        drawn = _fitting(boxes, apps, boxes.columns, _boxes_of)
+        drawn = _fitting(boxes, apps, boxes.columns, _boxes_of) if self.view == "map" else {}
         listed = _fitting(boxes, apps, partial(table_rows, boxes), len)
         rows = [row for area in found for row in self._rows(boxes, area, listed)]
         if len(rows) > MOST:  # what nobody reads comes after what runs

@@ -103,13 +103,13 @@ def _word(state: State, count: int) -> str:
 
 def _link(boxes: Boxes, ref: Ref) -> dict[str, Any]:
     head, tail = name_parts(ref.plural, ref.name)
-    missing = boxes.missing(ref)
+    state, reason = boxes.judge(ref)
     return {
         "kind": ref.kind,
         "head": head,
         "tail": tail,
-        "url": "" if missing else ref_url(boxes.runtime, ref),
-        "state": boxes.judge(ref)[0],
-        "reason": "not there, which is allowed" if missing and ref in boxes.spare else boxes.judge(ref)[1],
+        "url": "" if boxes.missing(ref) else ref_url(boxes.runtime, ref),
+        "state": state,
+        "reason": reason,
         "note": "",
     }
