@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from .conftest import Objects
 
@@ -21,18 +21,6 @@ PAGES = {
     "audit": "/audit/",
     "clusters": "/clusters/",
 }
-
-
-@pytest.fixture
-def changes_allowed(context: BrowserContext) -> None:
-    """The owner's word, given once for this cluster."""
-    page = context.new_page()
-    page.goto("/clusters/")
-    allow = page.get_by_role("button", name=re.compile("Allow changes"))
-    if allow.count():
-        allow.click()
-        expect(allow).to_have_count(0)
-    page.close()
 
 
 @pytest.mark.parametrize("name", PAGES)

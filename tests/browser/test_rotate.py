@@ -15,6 +15,8 @@ from tools.server import Server
 
 from .conftest import Objects, faulty
 
+pytestmark = pytest.mark.usefixtures("changes_allowed")
+
 SLUG = "tests"
 OLD = "old-password-1234"
 
@@ -70,18 +72,6 @@ class Shop:
 @pytest.fixture
 def shop(objects: Objects) -> Shop:
     return Shop(objects)
-
-
-@pytest.fixture(autouse=True)
-def changes_allowed(context: BrowserContext) -> None:
-    """The owner's word, given once for this cluster."""
-    page = context.new_page()
-    page.goto("/clusters/")
-    allow = page.get_by_role("button", name=re.compile("Allow changes"))
-    if allow.count():
-        allow.click()
-        expect(allow).to_have_count(0)
-    page.close()
 
 
 def tab_to(page: Page, selector: str, limit: int = 120) -> None:

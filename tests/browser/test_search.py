@@ -41,18 +41,6 @@ def address(page: Page, objects: Objects) -> str:
     return str(until(page, lambda: objects.api.get(path)["status"].get("podIP")))
 
 
-@pytest.fixture
-def changes_allowed(context: BrowserContext) -> None:
-    """The owner's word, given once for this cluster."""
-    page = context.new_page()
-    page.goto("/clusters/")
-    allow = page.get_by_role("button", name=re.compile("Allow changes"))
-    if allow.count():
-        allow.click()
-        expect(allow).to_have_count(0)
-    page.close()
-
-
 def test_a_pod_is_reached_by_its_address(page: Page, objects: Objects, namespace: str) -> None:
     objects.pod("web-1")
     ip = address(page, objects)

@@ -202,10 +202,16 @@ async def test_discovery_finds_what_can_be_listed_and_watched_in_both_forms(
     assert older.keys() == found.keys()
 
 
-async def test_every_cell_of_every_type_equals_the_servers(cluster_open: Cluster, custom: Custom) -> None:
-    custom.define("gizmos", "Gizmo", "Namespaced", COLUMNS)
+async def gizmos(cluster: Cluster, custom: Custom, *columns: list[dict[str, Any]]) -> str:
+    """The plural of a kind in namespaces, from when the API server offers it."""
+    custom.define("gizmos", "Gizmo", "Namespaced", *columns)
     plural = f"gizmos.{custom.group}"
-    await cluster_open.offers(plural)
+    await cluster.offers(plural)
+    return plural
+
+
+async def test_every_cell_of_every_type_equals_the_servers(cluster_open: Cluster, custom: Custom) -> None:
+    plural = await gizmos(cluster_open, custom, COLUMNS)
     for number, spec in enumerate(SPECS):
         custom.create("gizmos", "Gizmo", f"g-{number}", spec, namespace=custom.namespace)
     ready = {"type": "Ready", "status": "False", "reason": "R", "message": "No room"}
@@ -304,9 +310,7 @@ async def test_a_definition_whose_columns_change_is_told_anew_without_a_change_o
     size, colour = [
         {"name": name, "type": "string", "jsonPath": f".spec.{name.lower()}"} for name in ("Size", "Colour")
     ]
-    custom.define("gizmos", "Gizmo", "Namespaced", [size])
-    plural = f"gizmos.{custom.group}"
-    await cluster_open.offers(plural)
+    plural = await gizmos(cluster_open, custom, [size])
     custom.create("gizmos", "Gizmo", "one", {"size": "L", "colour": "red"}, namespace=custom.namespace)
     with cluster_open.cache.lease([plural]):
         await cluster_open.live(plural)
@@ -328,9 +332,7 @@ async def test_a_definition_whose_columns_change_is_told_anew_without_a_change_o
 async def test_a_definition_that_goes_while_it_is_watched_is_told_and_may_come_back(
     cluster_open: Cluster, custom: Custom
 ) -> None:
-    custom.define("gizmos", "Gizmo", "Namespaced")
-    plural = f"gizmos.{custom.group}"
-    await cluster_open.offers(plural)
+    plural = await gizmos(cluster_open, custom)
     custom.create("gizmos", "Gizmo", "one", {}, namespace=custom.namespace)
     with cluster_open.cache.lease([plural]):
         await cluster_open.live(plural)
@@ -349,9 +351,7 @@ async def test_a_definition_that_goes_while_it_is_watched_is_told_and_may_come_b
 async def test_a_kind_whose_conversion_fails_says_so_and_leaves_the_rest_alone(
     cluster_open: Cluster, custom: Custom
 ) -> None:
-    custom.define("gizmos", "Gizmo", "Namespaced")
-    plural = f"gizmos.{custom.group}"
-    await cluster_open.offers(plural)
+    plural = await gizmos(cluster_open, custom)
     custom.create("gizmos", "Gizmo", "one", {}, namespace=custom.namespace)
     # Nobody answers there: what is stored as v1 cannot be served as v2.
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
@@ -378,9 +378,7 @@ async def test_a_kind_whose_conversion_fails_says_so_and_leaves_the_rest_alone(
 async def test_conditions_are_read_from_the_object_and_judged_only_where_they_are_known(
     cluster_open: Cluster, custom: Custom
 ) -> None:
-    custom.define("gizmos", "Gizmo", "Namespaced")
-    plural = f"gizmos.{custom.group}"
-    await cluster_open.offers(plural)
+    plural = await gizmos(cluster_open, custom)
     custom.create("gizmos", "Gizmo", "one", {}, namespace=custom.namespace)
     kind = cluster_open.kinds[plural]
     assert (await object_told(cluster_open.transport, kind, custom.namespace, "one")).conditions == ()
@@ -483,9 +481,7 @@ async def test_every_kind_is_listed_for_a_search_without_a_watch_and_owners_are_
 async def test_a_version_that_is_switched_is_followed_at_once_there_and_back(
     cluster_open: Cluster, custom: Custom
 ) -> None:
-    custom.define("gizmos", "Gizmo", "Namespaced")
-    plural = f"gizmos.{custom.group}"
-    await cluster_open.offers(plural)
+    plural = await gizmos(cluster_open, custom)
     custom.create("gizmos", "Gizmo", "one", {}, namespace=custom.namespace)
     undo = cluster_open.discovery.on_change(cluster_open.cache.offered)
     kind, store = cluster_open.kinds[plural], cluster_open.cache.store(plural)
@@ -500,9 +496,7 @@ async def test_a_version_that_is_switched_is_followed_at_once_there_and_back(
 
 
 async def test_numbers_of_kinds_that_nobody_watches(cluster_open: Cluster, custom: Custom) -> None:
-    custom.define("gizmos", "Gizmo", "Namespaced")
-    plural = f"gizmos.{custom.group}"
-    await cluster_open.offers(plural)
+    plural = await gizmos(cluster_open, custom)
     for number in range(4):
         custom.create("gizmos", "Gizmo", f"g-{number}", {}, namespace=custom.namespace)
     counts = Counts(cluster_open.cache)
