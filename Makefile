@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 
-.PHONY: run stop clean test check unit cluster browser bench lock vendor help
+.PHONY: run stop clean test check unit cluster browser faults bench lock vendor help
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -37,6 +37,9 @@ cluster: $(DEV) ## tests against a real API server of their own
 
 browser: $(DEV) ## tests in a real browser
 	@$(BIN)/python tools/test.py --only browser
+
+faults: $(DEV) ## the tests of faults, many times each
+	@$(BIN)/python tools/test.py --only faults
 
 bench: $(DEV) ## the benchmarks
 	@$(BIN)/python -m bench

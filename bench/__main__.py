@@ -5,12 +5,35 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from bench import decode, flood, judge, live, relations, search
+from bench import decode, editor, flood, judge, lists, live, loop, pages, relations, search, sockets
 from sandbox import Sandbox
 
-FULL = {"pods": 5000, "events": 120, "rounds": 9, "judged": 10_000, "searched": 10_000, "flood": 25}
-SHORT = {"pods": 300, "events": 20, "rounds": 5, "judged": 2_000, "searched": 1_000, "flood": 5}
+FULL: dict[str, Any] = {
+    "pods": 5000,
+    "events": 120,
+    "rounds": 9,
+    "judged": 10_000,
+    "searched": 10_000,
+    "flood": 25,
+    "hostile": 3_000,
+    "listed": (1_000, 10_000, 50_000),
+    "crowds": (10_000, 50_000),
+    "people": 1_000,
+}
+SHORT: dict[str, Any] = {
+    "pods": 300,
+    "events": 20,
+    "rounds": 5,
+    "judged": 2_000,
+    "searched": 1_000,
+    "flood": 5,
+    "hostile": 300,
+    "listed": (300, 1_000),
+    "crowds": (1_000,),
+    "people": 100,
+}
 
 
 def main() -> None:
@@ -18,7 +41,19 @@ def main() -> None:
     parser.add_argument(
         "figure",
         nargs="?",
-        choices=["decode", "flood", "judge", "live", "relations", "search"],
+        choices=[
+            "decode",
+            "editor",
+            "flood",
+            "judge",
+            "lists",
+            "live",
+            "loop",
+            "pages",
+            "relations",
+            "search",
+            "sockets",
+        ],
         help="one figure (default: all)",
     )
     parser.add_argument("--short", action="store_true", help="small and quick, as in continuous integration")
@@ -28,14 +63,22 @@ def main() -> None:
         print(judge.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "relations"):
         print(relations.run(pods=2 * size["pods"], rounds=size["rounds"]), flush=True)
+    if arguments.figure in (None, "lists"):
+        print(lists.run(pods=size["listed"], rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "search"):
         print(search.run(pods=size["searched"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in ("judge", "relations", "search"):
+    if arguments.figure in ("judge", "lists", "relations", "search"):
         return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
         if arguments.figure in (None, "flood"):
             print(flood.run(Path(home) / "flood", seconds=size["flood"], rate=10_000), flush=True)
-        if arguments.figure == "flood":
+        if arguments.figure in (None, "loop"):
+            print(loop.run(Path(home) / "loop", pods=size["hostile"]), flush=True)
+        if arguments.figure in (None, "pages"):
+            print(pages.run(Path(home) / "pages", pods=size["crowds"], rounds=size["rounds"]), flush=True)
+        if arguments.figure in (None, "sockets"):
+            print(sockets.run(Path(home) / "sockets", people=size["people"]), flush=True)
+        if arguments.figure in ("flood", "loop", "pages", "sockets"):
             return
         sandbox = Sandbox("cluster-ui-bench", home=Path(home) / "sandbox")
         try:
@@ -43,6 +86,8 @@ def main() -> None:
             sandbox.up(samples=False)
             if arguments.figure in (None, "live"):
                 print(live.run(sandbox, Path(home), events=size["events"]), flush=True)
+            if arguments.figure in (None, "editor"):
+                print(editor.run(sandbox, Path(home), rounds=size["rounds"]), flush=True)
             if arguments.figure in (None, "decode"):
                 print(f"Making {size['pods']} pods…", flush=True)
                 sandbox.scale(pods=size["pods"])

@@ -5,8 +5,6 @@ protocol is answered here.
 """
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from django.core.asgi import get_asgi_application
 
@@ -14,22 +12,25 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cluster_ui.settings")
 django_application = get_asgi_application()  # sets Django up: what follows may import models
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
+from channels.sessions import CookieMiddleware  # noqa: E402
 
-from dashboard.live.rotations import rotations  # noqa: E402
+from dashboard.edge import Edge, Receive, Scope, Send  # noqa: E402
+from dashboard.live.operations import operations  # noqa: E402
+from dashboard.live.retention import retention  # noqa: E402
 from dashboard.live.runtime import runtime  # noqa: E402
+from dashboard.loop import LoopGuard  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
-from dashboard.sockets import SameOriginOnly  # noqa: E402
+from dashboard.sockets import SameOriginOnly, SessionOfHandshake  # noqa: E402
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-router = ProtocolTypeRouter(
-    {
-        "http": django_application,
-        "websocket": SameOriginOnly(CookieMiddleware(SessionMiddleware(URLRouter(websocket_urlpatterns)))),
-    }
+router = Edge(
+    ProtocolTypeRouter(
+        {
+            "http": django_application,
+            "websocket": SameOriginOnly(
+                CookieMiddleware(SessionOfHandshake(URLRouter(websocket_urlpatterns)))
+            ),
+        }
+    )
 )
 
 
@@ -41,14 +42,19 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
+    guard = LoopGuard()
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            guard.start()
             await runtime.start()
-            rotations.start()
+            operations.start()
+            retention.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            await rotations.stop()
+            guard.stop()
+            await retention.stop()
+            await operations.stop()
             await runtime.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -26,14 +26,35 @@ def _seconds(name: str, default: float) -> float:
     try:
         value = float(text) if text else default
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is {text!r}: say a number of seconds.") from error
+        raise ImproperlyConfigured(f"{name} is {text!r}: say a number.") from error
     if value <= 0:
         raise ImproperlyConfigured(f"{name} is {text!r}: it must be above 0.")
     return value
 
 
+def _days(name: str, default: int) -> float:
+    if (days := _seconds(name, default)) > 36_500:
+        raise ImproperlyConfigured(f"{name} is {days:g}: say at most 36500 days.")
+    return days
+
+
+def _number(name: str, default: int) -> int:
+    value = _seconds(name, default)
+    if value != int(value):
+        raise ImproperlyConfigured(f"{name} is {value}: say a whole number.")
+    return int(value)
+
+
 def _words(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
+
+
+def _plugins(name: str) -> frozenset[str] | None:
+    """The names of the plugins that are loaded, with commas; ``on``: all (None), ``off``: none."""
+    words = frozenset(_words(name))
+    if words <= {"on"}:
+        return None
+    return frozenset() if words == {"off"} else words
 
 
 def _by_context(name: str) -> dict[str, str]:
@@ -90,7 +111,11 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a kubelet's probes speak http to the pod itself
+SECURE_REDIRECT_EXEMPT = [
+    r"^healthz$",
+    r"^readyz$",
+    r"^metrics$",
+]  # probes and scrapes speak http to the pod itself
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_NAME = "cluster_ui_session"
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
@@ -102,8 +127,9 @@ X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 
-# A ConfigMap's form holds up to 1 MiB of text as it is and as it was, with a few fields for each of its keys.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 2**20
+# A ConfigMap's form holds up to 1 MiB of text as it is and as it was, with a few fields for each of its keys. dashboard/
+# edge.py takes no more of a request than this, so nothing of one is ever written to a disk, such as a Secret's value.
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 8 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 4_000
 
@@ -119,8 +145,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dashboard.middleware.refused_at_the_edge",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "dashboard.middleware.without_session",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -147,7 +175,8 @@ ROOT_URLCONF = "cluster_ui.urls"
 ASGI_APPLICATION = "cluster_ui.asgi.application"
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "BACKEND": "dashboard.templating.LegibleTemplates",
+        "NAME": "django",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
             "context_processors": [
@@ -169,10 +198,14 @@ TEMPLATES = [
     }
 ]
 
+DATABASE_SECONDS = 4  # how long anybody waits for a connection, or for what another program has locked
+CLUSTER_UI_DATABASE_CONNECTIONS = _number(
+    "CLUSTER_UI_DATABASE_CONNECTIONS", 20
+)  # of a process, to PostgreSQL
+
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(
         os.environ.get("DATABASE_URL") or f"sqlite:///{HOME / 'cluster-ui.sqlite3'}",
-        conn_max_age=60,
         conn_health_checks=True,
     )
 }
@@ -184,20 +217,41 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     _path = Path(str(DATABASES["default"]["NAME"]))
     if _path.is_absolute() and not _path.exists() and _path.parent.is_dir():
         _path.touch(mode=0o600)
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
     # WAL lets readers go on while one writes; IMMEDIATE takes the write lock at the start of a transaction, where
     # waiting helps, not in its middle, where SQLite can only fail.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": DATABASE_SECONDS,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+else:
+    # One pool for all threads of a process, bounded: each request has a thread of its own, and would have a connection of
+    # its own. libpq's time-outs make a server that is away, or a row that somebody has locked, an error soon.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": DATABASE_SECONDS,
+        "tcp_user_timeout": DATABASE_SECONDS * 1000,
+        "options": f"-c lock_timeout={DATABASE_SECONDS}s",
+        **DATABASES["default"].get("OPTIONS", {}),
+        "pool": {
+            "min_size": 1,
+            "max_size": CLUSTER_UI_DATABASE_CONNECTIONS,
+            "max_waiting": 200,
+            "timeout": DATABASE_SECONDS,
+        },
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = os.environ.get("REDIS_URL", "")
 CACHES: dict[str, Any] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 AUTH_PASSWORD_VALIDATORS: list[
     dict[str, str]
@@ -219,27 +273,39 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "cluster_ui.logformat.OneLine",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("CLUSTER_UI_LOG_LEVEL", "WARNING").upper()},
     "loggers": {
         "dashboard": {"level": os.environ.get("CLUSTER_UI_LOG_LEVEL", "INFO").upper()},
         # At DEBUG it writes a template's whole context, so a revealed value too, whenever a variable is not there.
         "django.template": {"level": "INFO"},
+        # A foreign Host header is answered with 400. Anybody can send one: no traceback for it.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 
 # --- Cluster UI's own ---
 CLUSTER_UI_READ_ONLY = _flag("CLUSTER_UI_READ_ONLY")
-CLUSTER_UI_PRODUCTION = _words("CLUSTER_UI_PRODUCTION")  # context names that carry the production stripe
+CLUSTER_UI_PRODUCTION = _words("CLUSTER_UI_PRODUCTION")  # contexts, or patterns of their names
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed
 CLUSTER_UI_IDLE_SECONDS = _seconds("CLUSTER_UI_IDLE_SECONDS", 300)  # a watch nobody looks at any more
 CLUSTER_UI_SANDBOX = os.environ.get("CLUSTER_UI_SANDBOX", "cluster-ui")  # the sandbox's name
 CLUSTER_UI_TIMELINE = _flag(
     "CLUSTER_UI_TIMELINE", default=True
 )  # whether what changed is recorded, for a day
+CLUSTER_UI_TIMELINE_DAYS = _days("CLUSTER_UI_TIMELINE_DAYS", 1)
+CLUSTER_UI_AUDIT_DAYS = _days("CLUSTER_UI_AUDIT_DAYS", 365)
 CLUSTER_UI_USAGE_SECONDS = _seconds(
     "CLUSTER_UI_USAGE_SECONDS", 3600
-)  # how long sampling outlives its last looker
+)  # how long sampling outlives its last viewer
+CLUSTER_UI_PLUGINS = _plugins("CLUSTER_UI_PLUGINS")
 CLUSTER_UI_PROMETHEUS_URL = _urls_by_context("CLUSTER_UI_PROMETHEUS_URL")
+CLUSTER_UI_METRICS_TOKEN_FILE = os.environ.get("CLUSTER_UI_METRICS_TOKEN_FILE", "").strip()
 CLUSTER_UI_PROMETHEUS_TOKEN_FILE = _by_context("CLUSTER_UI_PROMETHEUS_TOKEN_FILE")

@@ -9,45 +9,55 @@ import time
 from collections.abc import Coroutine
 from typing import Any, cast
 
-from asgiref.sync import sync_to_async
+import msgspec
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.core.exceptions import SuspiciousOperation
-from django.db import DatabaseError
 from django.utils.crypto import constant_time_compare
 
+from dashboard.database import AWAY, in_database
 from dashboard.errors import ClusterError, NotFound
-from dashboard.live.hub import Looker
+from dashboard.live.hub import Viewer
 from dashboard.live.logfeed import LogFeed, Position, read_position
 from dashboard.live.runtime import ClusterRuntime, runtime
-from dashboard.live.screens import Screen, chrome_screen, plural_of, screen_for
-from dashboard.live.snapshot import Have
+from dashboard.live.screens import Screen, chrome_screens, plural_of, screen_for
+from dashboard.live.session import Identity, Session
+from dashboard.live.snapshot import MAX_FRAME, Have
+from dashboard.metrics import SLOWED, TOO_LARGE
+from dashboard.rates import SOCKETS, SessionRates, rates_of
 
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
 SESSION_SECONDS = 15.0
 MESSAGE_BYTES = 262_144
+MAX_VIEW = 2**53  # the largest whole number of a browser
 
 # Close codes: the first three are ours and the browser's script knows them; the others are the protocol's.
 SIGNED_OUT, GONE, STALLED = 4401, 4410, 4408
 FAILED, RESTARTED, LATER = 1011, 1012, 1013
+TOO_MANY = 4429
+PATH_LETTERS = 16_384  # as long as an address of a request may be
 UNCONFIRMED_SECONDS = 30.0  # a session that could not be asked for so long counts as ended
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One socket: at most one page and the frame around it."""
 
+    rates: SessionRates | None = None  # once it is known whose socket it is
+    postponed: tuple[int, str, Have, Position] | None = None  # the latest look that came too soon
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.view = 0
         self.path = ""
-        self.lookers: list[Looker] = []
+        self.viewers: list[Viewer] = []
         self.feed: LogFeed | None = None
         self.paused = False
         self.tasks: set[asyncio.Task[None]] = set()
         self.wake = asyncio.Event()
         self.looking = asyncio.Lock()
+        self.said_at = time.monotonic()
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -55,22 +65,37 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.stop_looking()
             for task in tuple(self.tasks):
                 task.cancel()
+            if self.rates is not None:
+                self.rates.leave()
 
     async def connect(self) -> None:
         # Accepted and then closed with a code: a refused handshake would tell the script nothing.
         await self.accept()
-        if not await self.signed_in():
+        try:
+            user = await self.signed_in()
+        except AWAY as error:
+            await self.later(error)
+            return
+        if user is None:
             await self.bye("signed-out", SIGNED_OUT)
             return
         try:
             self.cluster: ClusterRuntime = runtime.open(self.scope["url_route"]["kwargs"]["context"])
+            self.session: Session = self.cluster.session(Identity(user))
         except NotFound:
             await self.bye("gone", GONE)
             return
         except ClusterError:  # a kubeconfig that is just being written
             await self.close(LATER)
             return
+        rates = rates_of(self.scope["session"].session_key)
+        if not rates.enter():
+            SLOWED.inc()
+            await self.bye(f"{SOCKETS} pages are open. Close some, then reload this one.", TOO_MANY)
+            return
+        self.rates = rates
         self.spawn(self.keep_sending())
+        self.spawn(self.keep_beating())
         self.spawn(self.keep_checking())
 
     async def disconnect(self, code: int) -> None:
@@ -79,23 +104,55 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None or len(text_data) > MESSAGE_BYTES:
             return
+        if self.rates is not None and self.rates.messages.take():
+            SLOWED.inc()
+            await self.bye(
+                "This browser sends more messages than anybody can mean. Reload the page.", TOO_MANY
+            )
+            return
         try:
-            message = json.loads(text_data)
+            # Stricter than json.loads(): no halves of surrogate pairs, no numbers of a thousand digits.
+            message = msgspec.json.decode(text_data)
             match message:
-                case {"t": "look", "view": int(view), "path": str(path), **rest}:
+                case {"t": "look", "view": int(view), "path": str(path), **rest} if abs(view) <= MAX_VIEW:
                     self.paused = False
                     have = rest.get("have")
                     lines = read_position(have.get("log") if isinstance(have, dict) else None)
-                    await self.look(view, path, Have.read(have), lines)
+                    await self.look_in_turn((view, path, Have.read(have), lines))
                 case {"t": "pause"}:
                     # Until the next look, which says up to where the browser has the lines.
-                    self.paused = True
+                    self.paused, self.postponed = True, None
                     self.stop_following()
         except (ValueError, RecursionError, SuspiciousOperation):
             return  # no message of ours: broken JSON, an address that is none
+        except AWAY as error:
+            await self.later(error)
         except Exception:
             logger.exception("a look of a browser")
             await self.close(FAILED)
+
+    async def look_in_turn(self, look: tuple[int, str, Have, Position]) -> None:
+        """At once, or as soon as the session's rate allows; of several that wait, the latest."""
+        if len(look[1]) > PATH_LETTERS:
+            raise ValueError("an address that no page has")
+        if self.postponed is not None:
+            self.postponed = look
+        elif self.rates is not None and (wait := self.rates.looks.take()):
+            SLOWED.inc()
+            self.postponed = look
+            why = "pages are opened faster than they can be shown: the latest is shown in a moment"
+            await self.say(json.dumps({"t": "slow", "view": look[0], "why": why}))
+            self.spawn(self.look_later(wait), name="look later")
+        else:
+            await self.look(*look)
+
+    async def look_later(self, wait: float) -> None:
+        while wait:
+            await asyncio.sleep(wait)
+            wait = self.rates.looks.take() if self.rates is not None else 0.0
+        look, self.postponed = self.postponed, None
+        if look is not None:
+            await self.look(*look)
 
     async def look(self, view: int, path: str, have: Have, lines: Position | None = None) -> None:
         """Look at another address. Its first frame says what has changed since the browser's showing of it; ``lines``
@@ -108,18 +165,24 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             try:
                 await self.cluster.knows(plural_of(path))
                 # The page before the frame around it: its first frame is what says that all is well again.
-                page, chrome = screen_for(self.cluster, path), chrome_screen(self.cluster, path)
-                screens: list[Screen] = [page, chrome] if page is not None else [chrome]
-                with self.cluster.cache.lease(screens[0].plurals):
+                page, chrome = screen_for(self.session, path), chrome_screens(self.session, path)
+                screens: list[Screen] = [page, *chrome] if page is not None else [*chrome]
+                with self.cluster.lease(screens[0].plurals):
                     await self.cluster.ready(screens[0].waits_for)
                     await asyncio.gather(*(each.prepare() for each in screens))
+                    if self.cluster.closed:
+                        self.spawn(self.leave())
+                        return
                     for each in screens:
-                        self.lookers.append(self.cluster.hub.look(each, have, self.wake.set, self.gone))
+                        self.viewers.append(self.cluster.hub.look(each, have, self.wake.set, self.gone))
                     if not self.paused:
                         self.feed = screens[0].feed(lines, self.wake.set)
             except ClusterError as error:
                 self.stop_looking()
-                await self.reload(error.title)
+                if self.cluster.closed:
+                    self.spawn(self.leave())
+                else:
+                    await self.reload(error.title)
 
     def stop_following(self) -> None:
         if self.feed is not None:
@@ -128,29 +191,39 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def stop_looking(self) -> None:
         self.stop_following()
-        lookers, self.lookers = self.lookers, []
-        for looker in lookers:
-            self.cluster.hub.leave(looker)
+        viewers, self.viewers = self.viewers, []
+        for viewer in viewers:
+            self.cluster.hub.leave(viewer)
 
     def gone(self, why: str) -> None:
         """A group that this socket looked at has ended."""
         if why:
             self.stop_following()  # at once: the right to what it reads may be what has gone
         if why == "closed":
-            # The cluster's configuration changed: a new socket finds the new one.
-            self.spawn(self.close(RESTARTED))
+            self.spawn(self.leave())
         elif why:
             self.spawn(self.reload(why))
         else:
             # Rights have changed, so another group's snapshot is the right one. Both screens were told; once is enough.
-            if not any(task.get_name() == "look anew" for task in self.tasks):
-                self.spawn(self.look_anew(), name="look anew")
+            if not any(task.get_name() == "look again" for task in self.tasks):
+                self.spawn(self.look_anew(), name="look again")
+
+    async def leave(self) -> None:
+        """The cluster was closed: its context is no longer configured, or in another way, which a new socket finds."""
+        try:
+            runtime.named(self.cluster.cluster.slug)
+        except NotFound:
+            await self.bye("gone", GONE)
+        except ClusterError:  # a kubeconfig that is just being written
+            await self.close(LATER)
+        else:
+            await self.close(RESTARTED)
 
     async def look_anew(self) -> None:
         await asyncio.sleep(0)  # the other screen's group may be ending too
         have = Have()
-        for looker in self.lookers:
-            have = have.with_other(looker.have())
+        for viewer in self.viewers:
+            have = have.with_other(viewer.have())
         await self.look(self.view, self.path, have)
 
     async def reload(self, why: str) -> None:
@@ -158,28 +231,46 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.say(json.dumps({"t": "reload", "view": self.view, "why": why}))
 
     async def keep_sending(self) -> None:
-        """Sends what is new; while one send is under way, later states replace each other."""
+        """Sends what is new, or a beat when it has been quiet; while one send is under way, later states replace each
+        other."""
         while True:
-            try:
-                async with asyncio.timeout(BEAT_SECONDS):
-                    await self.wake.wait()
-            except TimeoutError:
-                late = max((looker.group.late() for looker in self.lookers), default=0.0)
-                await self.say(f'{{"t":"beat","at":{time.time():.3f},"late":{late:.1f}}}')
-                continue
+            await self.wake.wait()
             self.wake.clear()
-            if self.paused:
-                continue
-            for looker in tuple(self.lookers):
-                body = looker.take()
-                if body is not None:
-                    head = f'{{"t":"frame","view":{self.view},"at":{time.time():.3f}'
-                    await self.say(f"{head},{body}}}" if body else f"{head}}}")
-            lines = self.feed.take() if self.feed is not None else None
-            if lines is not None:
-                await self.say(f'{{"t":"log","view":{self.view},"at":{time.time():.3f},{lines}}}')
+            if not self.paused:
+                await self.send_new()
+            if self.quiet_until() <= time.monotonic():
+                late = max((viewer.group.late() for viewer in self.viewers), default=0.0)
+                await self.say(f'{{"t":"beat","at":{time.time():.3f},"late":{late:.1f}}}')
+
+    async def send_new(self) -> None:
+        for viewer in tuple(self.viewers):
+            # A look at another address may come while a frame is being sent.
+            while viewer in self.viewers and (body := viewer.take()) is not None:
+                head = f'{{"t":"frame","view":{self.view},"at":{time.time():.3f}'
+                await self.say(f"{head},{body}}}" if body else f"{head}}}")
+        lines = self.feed.take() if self.feed is not None else None
+        if lines is not None:
+            await self.say(f'{{"t":"log","view":{self.view},"at":{time.time():.3f},{lines}}}')
+
+    def quiet_until(self) -> float:
+        """When a browser that was told nothing since wants to hear that the server lives."""
+        return self.said_at + BEAT_SECONDS
+
+    async def keep_beating(self) -> None:
+        """Wakes the sender when it has been quiet: one timer that is seldom set costs less than one for each message."""
+        while True:
+            wait = self.quiet_until() - time.monotonic()
+            if wait <= 0:
+                self.wake.set()
+            await asyncio.sleep(wait if wait > 0 else BEAT_SECONDS)
 
     async def say(self, text: str) -> None:
+        """The one place where messages are sent. One that is too large is a fault of ours; the page is asked for anew."""
+        if len(text) > MAX_FRAME // 4 and (size := len(text.encode())) > MAX_FRAME:
+            logger.error("a message of %d bytes was not sent: %s", size, text[:12])
+            TOO_LARGE.inc()
+            text = json.dumps({"t": "reload", "view": self.view, "why": "This is too much for one message."})
+        self.said_at = time.monotonic()
         await self.send(text_data=text)
 
     async def keep_checking(self) -> None:
@@ -188,19 +279,19 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         while True:
             await asyncio.sleep(SESSION_SECONDS)
             try:
-                signed_in = await self.signed_in()
-            except DatabaseError:
-                logger.exception("asking for a session")
+                user = await self.signed_in()
+            except AWAY as error:
+                logger.warning("asking for a session: %s", error)
                 if time.monotonic() - confirmed > UNCONFIRMED_SECONDS:
                     await self.close(LATER)
                     return
                 continue
             confirmed = time.monotonic()
-            if not signed_in:
+            if user != self.session.identity.user:
                 await self.bye("signed-out", SIGNED_OUT)
                 return
-            if not runtime.serves(self.cluster):
-                await self.close(RESTARTED)
+            if self.cluster.closed:  # one that looks at nothing is not told of it
+                await self.leave()
                 return
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
@@ -211,6 +302,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await work
             except (OSError, RuntimeError):
                 return  # the socket closed under it: uvicorn says so with a plain OSError of its own
+            except AWAY as error:
+                await self.later(error)
             except Exception:
                 logger.exception("a socket's %s", name or work.__name__)
                 await self.close(FAILED)
@@ -219,19 +312,24 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    async def later(self, error: Exception) -> None:
+        """The dashboard's own database does not answer: the browser tries again."""
+        logger.warning("a socket: %s", error)
+        await self.close(LATER)
+
     async def bye(self, why: str, code: int) -> None:
-        await self.send(text_data=json.dumps({"t": "bye", "why": why}))
+        await self.say(json.dumps({"t": "bye", "why": why}))
         await self.close(code)
 
-    @sync_to_async
-    def signed_in(self) -> bool:
-        """Whether the session still stands, asked of the database: the scope's copy is as old as the handshake."""
+    @in_database
+    def signed_in(self) -> str | None:
+        """Whose session it is, if it still stands, asked of the database: the scope's copy is as old as the handshake."""
         session_key = self.scope["session"].session_key
         if not session_key:
-            return False
-        session = type(self.scope["session"]._wrapped)(session_key)
+            return None
+        session = type(self.scope["session"])(session_key)
         user = get_user_model().objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
         if user is None:
-            return False
+            return None
         given = cast(Any, session.get(HASH_SESSION_KEY, ""))
-        return constant_time_compare(given, user.get_session_auth_hash())
+        return user.get_username() if constant_time_compare(given, user.get_session_auth_hash()) else None

@@ -7,12 +7,14 @@ Messages never hold tokens or Secret values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 __all__ = [
-    "BadInput", "ClusterError", "Conflict", "FieldCause", "Forbidden", "Gone", "Invalid", "NotFound",
-    "Protected", "ReadOnly", "TooManyRequests", "Unauthenticated", "Unavailable",
+    "AddressTooLong", "BadInput", "BodyTooLarge", "BodyTooSlow", "ClusterError", "Conflict", "DatabaseUnavailable",
+    "FieldCause", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NotFound", "Protected", "ReadOnly", "SignedOut",
+    "TooDeep", "TooManyRequests", "Unauthenticated", "Unavailable",
 ]  # fmt: skip
 
 
@@ -30,12 +32,22 @@ class ClusterError(Exception):
         self.message = message
         self.next_step = next_step
 
+    def to_keep(self) -> Self:
+        """The same, to be shown for as long as it stands: where it came from would keep alive what was being read, which
+        may be a hundred megabytes."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
+
 
 class NotFound(ClusterError):
-    """The object, or the kind itself, is not there."""
+    """The object, or the kind itself, is not there. ``links`` are where to go on: each a ``text`` and a ``url``."""
 
     title = "Not found"
     status = 404
+
+    def __init__(self, message: str, *, next_step: str = "", links: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(message, next_step=next_step)
+        self.links = links
 
 
 class Unauthenticated(ClusterError):
@@ -108,6 +120,13 @@ class Invalid(ClusterError):
         self.causes = causes
 
 
+class TooDeep(ClusterError):
+    """An object that can be kept in a cluster, and is beyond what this program reads."""
+
+    title = "Too much to be shown"
+    status = 422
+
+
 class TooManyRequests(ClusterError):
     """The cluster asks to slow down; ``retry_after`` is in seconds, when it says."""
 
@@ -136,12 +155,50 @@ class Unavailable(ClusterError):
         self.retry_after = retry_after
 
 
+class DatabaseUnavailable(Unavailable):
+    """The dashboard's own database is locked, full or away; the cluster has no part in it."""
+
+    title = "The dashboard's database does not answer"
+
+
 class BadInput(ClusterError):
     """The request makes no sense; ``field`` names the input at fault, or is ""."""
 
-    title = "That cannot be right"
+    title = "Invalid value"
     status = 400
 
     def __init__(self, message: str, *, next_step: str = "", field: str = "") -> None:
         super().__init__(message, next_step=next_step)
         self.field = field
+
+
+class AddressTooLong(ClusterError):
+    """The path and query of a request are longer than is taken."""
+
+    title = "The address is too long"
+    status = 414
+
+
+class HeadersTooLarge(ClusterError):
+    """The headers of a request are larger than is taken."""
+
+    title = "The request's headers are too large"
+    status = 431
+
+
+class BodyTooLarge(ClusterError):
+    """The body of a request is larger than its route takes."""
+
+    title = "The request is too large"
+    status = 413
+
+
+class SignedOut(BodyTooLarge):
+    """Too much for whoever has no session, though not for the route."""
+
+
+class BodyTooSlow(ClusterError):
+    """The body of a request did not come in time."""
+
+    title = "The request came too slowly"
+    status = 408

@@ -1,4 +1,5 @@
-"""What holds for every request: nothing without a session but a fixed list."""
+"""What holds for every request: what the edge refused is answered in words, and nothing else without a session but a
+fixed list."""
 
 from __future__ import annotations
 
@@ -10,10 +11,45 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
+from .database import release_connection
+from .edge import REFUSED
+from .errors import SignedOut
+from .views.errors import bare_error, wants_json
+
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
-# The design's fixed list. Static files are answered before this.
-PUBLIC = frozenset({"/healthz", "/readyz", "/login/"})
+# The design's fixed list. Static files are answered before this; /metrics asks for a token of its own.
+WITHOUT_SESSION = frozenset({"/healthz", "/readyz", "/metrics"})  # whoever asks
+PUBLIC = WITHOUT_SESSION | {"/login/"}
+
+
+@async_only_middleware
+def refused_at_the_edge(get_response: Handler) -> Handler:
+    """Answers a request whose body was not read to its end: no session and no view has to do with it."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        error = getattr(request, "scope", {}).get(REFUSED)
+        if error is None:
+            return await get_response(request)
+        if isinstance(error, SignedOut) and request.headers.get("HX-Request"):
+            return sign_in_first(request)  # the page keeps what was typed, and says where to sign in
+        return bare_error(request, error)
+
+    return middleware
+
+
+@async_only_middleware
+def without_session(get_response: Handler) -> Handler:
+    """Probes and scrapes have no session even where a browser sends its cookie: reading it would need the database, and
+    whether the process is there does not depend on that.
+    """
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path in WITHOUT_SESSION:
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        return await get_response(request)
+
+    return middleware
 
 
 @async_only_middleware
@@ -21,22 +57,26 @@ def session_required(get_response: Handler) -> Handler:
     """Sends whoever has no session to the sign-in page; scripts get a 401 that says where that is."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path in PUBLIC or (await request.auser()).is_authenticated:
+        signed_in = request.path not in PUBLIC and (await request.auser()).is_authenticated
+        await release_connection()  # the view may wait for a cluster
+        if signed_in or request.path in PUBLIC:
             response = await get_response(request)
             if request.path not in PUBLIC:
                 response.headers.setdefault("Cache-Control", "no-store, private")
             return response
-        target = settings.LOGIN_URL
-        if request.method == "GET":
-            target += f"?next={quote(request.get_full_path())}"
-        if request.headers.get("HX-Request"):
-            response = HttpResponse(status=401)
-            response.headers["HX-Redirect"] = target
-            return response
-        if request.GET.get("format") == "json" or "text/html" not in request.headers.get(
-            "Accept", "text/html"
-        ):
-            return JsonResponse({"error": "Sign in first.", "login": target}, status=401)
-        return HttpResponseRedirect(target)
+        return sign_in_first(request)
 
     return middleware
+
+
+def sign_in_first(request: HttpRequest) -> HttpResponse:
+    target = settings.LOGIN_URL
+    if request.method == "GET":
+        target += f"?next={quote(request.get_full_path())}"
+    if request.headers.get("HX-Request"):
+        response = HttpResponse(status=401)
+        response.headers["HX-Redirect"] = target
+        return response
+    if wants_json(request):
+        return JsonResponse({"error": "Sign in first.", "login": target}, status=401)
+    return HttpResponseRedirect(target)

@@ -49,7 +49,7 @@ class Change(models.Model):
     """One change made through the dashboard, with what is needed to follow it and to take it back.
 
     ``touched`` maps each field that the action wrote (a JSON Pointer) to its value before and after; ``inverse`` is
-    the request that undoes it. Neither ever holds a Secret's value.
+    the request that undoes it. Neither ever holds a Secret's value. ``reason`` is why, in the words of who made it.
 
     The row is written before anything is sent, with state ``sending``, and ``nonce`` names the preview it comes
     from: the same preview is applied once. Before the write itself it gets what is about to be written, so that the
@@ -78,39 +78,76 @@ class Change(models.Model):
     undoes = models.OneToOneField(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
     )
+    reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     def __str__(self) -> str:
         return f"{self.action} {self.kind} {self.namespace}/{self.name}"
 
+    @property
+    def title(self) -> str:
+        """What was done, for people: ``edit``, or ``undo of edit``."""
+        return f"undo of {self.action}" if self.undoes_id else self.action
 
-class Rotation(models.Model):
-    """The restarts that follow the write of a new Secret value, one after the other, and where they have got to.
 
-    ``steps`` are the workloads in their order, each with its state; no value is here, and its backup is known by the
-    change. One process at a time moves a rotation on: it holds it until ``held_until`` and writes only as long as
-    ``version`` is the one that it read.
+class Operation(models.Model):
+    """The steps that follow the write of a change, one after the other, and where they have got to.
+
+    ``steps`` are plain JSON in their order, each with its state; a step about many objects has ``results`` besides. No
+    value of a Secret is here. One process at a time moves an operation on: it holds it until ``held_until`` and writes
+    only as long as ``version`` is the one that it read. ``waits``: why it can't be moved just now.
     """
 
     class State(models.TextChoices):
-        RESTARTING = "restarting"
+        RUNNING = "running"
         DONE = "done"
         STOPPED = "stopped"
-        REPLACED = (
-            "replaced"  # the value was taken back meanwhile: that change restarts what had been restarted
-        )
+        REPLACED = "replaced"  # the change was undone meanwhile: what follows is that change's
 
-    change = models.OneToOneField(Change, on_delete=models.PROTECT, related_name="rotation")
-    state = models.CharField(max_length=10, choices=State.choices, default=State.RESTARTING, db_index=True)
+    change = models.OneToOneField(Change, on_delete=models.PROTECT, related_name="operation")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING, db_index=True)
     steps: models.JSONField[list[dict[str, Any]], list[dict[str, Any]]] = models.JSONField(default=list)
+    waits = models.TextField(blank=True)
     version = models.PositiveIntegerField(default=0)
     holder = models.CharField(max_length=64, blank=True)
     held_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
+    results: models.Manager[OperationResult]
+
     def __str__(self) -> str:
-        return f"rotation of {self.change}: {self.state}"
+        return f"operation of {self.change}: {self.state}"
+
+
+class OperationResult(models.Model):
+    """What becomes of one object in a step about many: ``waiting``, ``running``, ``retrying`` (refused for now), then
+    ``done``, ``failed``, ``left`` or ``down``. ``data`` is what the step needs to go on with it after a kill; its
+    ``word``, if any, is shown in place of the state.
+    """
+
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="results")
+    position = models.PositiveIntegerField()
+    plural = models.CharField(max_length=300)
+    kind = models.CharField(max_length=100)
+    namespace = models.CharField(max_length=253, blank=True)
+    name = models.CharField(max_length=253)
+    state = models.CharField(max_length=10, default="waiting")
+    text = models.TextField(blank=True)
+    data: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    began_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["operation", "position"], name="one_result_a_position")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["operation", "state", "position"], name="result_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}: {self.state}"
 
 
 class ColumnChoice(models.Model):
@@ -140,7 +177,7 @@ class OnlyAdded(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """Who did what, when, with what result; refusals too. Rows are only ever added."""
+    """Who did what, when, with what result; refusals too. Rows are only ever added; retention takes the oldest away."""
 
     class Result(models.TextChoices):
         DONE = "done"
@@ -157,6 +194,7 @@ class AuditEntry(models.Model):
     name = models.CharField(max_length=253, blank=True)
     detail = models.TextField(blank=True)
     result = models.CharField(max_length=10, choices=Result.choices)
+    reason = models.CharField(max_length=500, blank=True)
     change = models.ForeignKey(Change, null=True, blank=True, on_delete=models.PROTECT, related_name="audit")
 
     objects = OnlyAdded.as_manager()
@@ -180,13 +218,14 @@ class AuditEntry(models.Model):
         raise TypeError("An audit entry is never deleted.")
 
 
-class Happening(models.Model):
-    """Something that a watch told: an object came, changed or went, or an Event said something; kept for a day.
+class TimelineEvent(models.Model):
+    """Something that a watch told: an object came, changed or went, or an Event said something.
 
     ``key`` names it, so that server processes that watch the same cluster keep it once. ``what`` holds, of a change, the
     fields with their values before and after as far as the cache keeps fields at all (never a Secret's value); of an
-    Event its words. ``plural``, ``namespace`` and ``name`` are of the object that it is about, ``owner_…`` of what that
-    belongs to in the end.
+    Event its words. ``notable``: somebody asked for it, or it warns; not what controllers and kubelets report all the
+    time. ``plural``, ``namespace`` and ``name`` are of the object that it is about, ``owner_…`` of what that belongs to
+    in the end.
     """
 
     class Type(models.TextChoices):
@@ -206,6 +245,7 @@ class Happening(models.Model):
     uid = models.CharField(max_length=64, blank=True)
     owner_plural = models.CharField(max_length=300, blank=True)
     owner_name = models.CharField(max_length=253, blank=True)
+    notable = models.BooleanField(default=True)
     what: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
 
     class Meta:
@@ -214,6 +254,9 @@ class Happening(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["context", "at"], name="happening_time"),
+            models.Index(
+                fields=["context", "at"], name="happening_notable", condition=models.Q(notable=True)
+            ),
             models.Index(fields=["context", "plural", "namespace", "name", "at"], name="happening_object"),
             models.Index(
                 fields=["context", "owner_plural", "namespace", "owner_name", "at"], name="happening_owner"

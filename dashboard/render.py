@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
 from django.template.loader import get_template
-from django.utils.html import format_html
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from dashboard.queries.yamltext import Window, YamlLine
+
+from .tablerow import row_html
+
+MAX_LINE = 2_000  # characters of one line
+MAX_ROWS_BYTES = 110_000  # of a table's rows: at worst twice as much in JSON, which still fits into one frame
 _ROOT = re.compile(r"\A(\s*(?:<!--.*?-->\s*)*<[a-zA-Z][a-zA-Z0-9-]*)", re.DOTALL)
 
 
@@ -57,6 +64,11 @@ def partial(name: str, context: Mapping[str, Any], facts: object = None) -> Part
     return _part(f"partials/{name}.html", context, facts)
 
 
+def table_row(context: Callable[[], Mapping[str, Any]], facts: object) -> Part:
+    """A row of a table of objects. Its context, as :func:`row_html` wants it, is made only when somebody needs it."""
+    return Part(facts_hash(facts), lambda: row_html(context(), datetime.now(UTC)))
+
+
 def _part(template: str, context: Mapping[str, Any], facts: object = None) -> Part:
     digest = facts_hash(context if facts is None else facts)
     return Part(digest, lambda: get_template(template).render({**context, "now": datetime.now(UTC)}))
@@ -67,33 +79,51 @@ def chart_json(data: Mapping[str, Any]) -> SafeString:
     return mark_safe(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S308 # every < is escaped
 
 
-class LazyLines:
-    """The numbered, highlighted lines of a YAML text, made when a template walks over them."""
+@dataclass(frozen=True)
+class Lines:
+    """Rows of a table of code, and which lines they are. ``cut``: some of them are longer than is shown."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    html: SafeString
+    first: int
+    last: int
+    total: int
+    cut: bool
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for number, line in enumerate(self._text.splitlines(), start=1):
-            yield {"n": number, "html": yaml_line(line)}
+    @property
+    def words(self) -> str:
+        """What is not here; "" where all of it is."""
+        said = [] if self.last - self.first + 1 == self.total else [self._range()]
+        return " ".join([*said, *(["Long lines are cut."] if self.cut else [])])
+
+    def _range(self) -> str:
+        if self.last < self.first:
+            return f"There is no line {self.first:,}: it has {self.total:,}."
+        if self.first == 1:
+            return f"The first {self.last:,} of {self.total:,} lines."
+        return f"Lines {self.first:,} to {self.last:,} of {self.total:,}."
 
 
-_YAML_LINE = re.compile(
-    r"(?P<lead>\s*(?:- )*)(?P<key>[^\s#'\"][^:]*?|'[^']*'|\"[^\"]*\")(?P<colon>:)(?P<rest>\s.*|$)"
-)
-_NUMBER = re.compile(r"-?\d+(\.\d+)?$|true$|false$|null$")
+def yaml_rows(window: Window) -> Lines:
+    """The lines as numbered, highlighted rows, as many as one frame holds. Not for the event loop."""
+    rows: list[str] = []
+    size = 0
+    for number, line in enumerate(window.lines, start=window.start + 1):
+        row = f'<tr><td class="ln">{number}</td><td>{yaml_line(line)}</td></tr>'
+        size += len(row.encode())
+        if rows and size > MAX_ROWS_BYTES:
+            break
+        rows.append(row)
+    shown = window.lines[: len(rows)]
+    cut = any(len(line.value) > MAX_LINE for line in shown)
+    return Lines(mark_safe("".join(rows)), window.start + 1, window.start + len(rows), window.total, cut)  # noqa: S308 # every text went through escape
 
 
-def yaml_line(line: str) -> SafeString:
-    """One line of YAML with its key and value in spans: ``k`` a key, ``n`` a number or boolean, ``s`` other text."""
-    match = _YAML_LINE.match(line)
-    if match is None:
-        return format_html("{}", line)
-    value = match["rest"].strip()
-    lead = match["rest"][: len(match["rest"]) - len(match["rest"].lstrip())]
-    body = (
-        format_html('<span class="{}">{}</span>', "n" if _NUMBER.match(value) else "s", value)
-        if value
-        else ""
-    )
-    return format_html('{}<span class="k">{}</span>:{}{}', match["lead"], match["key"], lead, body)
+def yaml_line(line: YamlLine) -> SafeString:
+    """One line of YAML with its key and value in spans: ``k`` a key, ``n`` a number or the like, ``s`` other text."""
+    key = f'<span class="k">{escape(_short(line.key))}</span>:{" " if line.value else ""}' if line.key else ""
+    value = f'<span class="{line.form}">{escape(_short(line.value))}</span>' if line.value else ""
+    return mark_safe(f"{escape(line.lead)}{key}{value}")  # noqa: S308 # every text went through escape
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_LINE else f"{text[:MAX_LINE]}… {len(text) - MAX_LINE:,} more characters"

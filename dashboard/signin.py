@@ -29,21 +29,34 @@ def link_create(*, user_name: str = OWNER) -> str:
 
 
 def link_redeem(*, token: str) -> User | None:
-    """Use a link up. None when it is unknown, used or older than 10 minutes.
+    """Use a link up. None when it is unknown, used or older than 10 minutes; nothing is written then.
 
     One UPDATE decides, so of two requests with the same token only one signs in.
     """
     now = timezone.now()
-    digest = _digest(token)
+    fresh = SigninLink.objects.filter(
+        token_sha256=_digest(token), used_at=None, created_at__gt=now - LIFETIME, user__is_active=True
+    )
+    link = fresh.select_related("user").first()
+    if link is None:
+        return None
     with transaction.atomic():
-        fresh = SigninLink.objects.filter(
-            token_sha256=digest, used_at=None, created_at__gt=now - LIFETIME, user__is_active=True
-        ).update(used_at=now)
-        link = SigninLink.objects.select_related("user").get(token_sha256=digest) if fresh else None
+        if not fresh.update(used_at=now):
+            return None
         AuditEntry.objects.create(
-            user_name=link.user.get_username() if link else "(nobody)",
+            user_name=link.user.get_username(),
             action="sign in",
-            detail="by one-time link" if link else "the link was unknown, used or too old",
-            result=AuditEntry.Result.DONE if link else AuditEntry.Result.REFUSED,
+            detail="by one-time link",
+            result=AuditEntry.Result.DONE,
         )
-    return link.user if link else None
+    return link.user
+
+
+def link_refused() -> None:
+    """Puts a link that did not hold into the audit. Anybody can send one: the caller sees to it that it is not often."""
+    AuditEntry.objects.create(
+        user_name="(nobody)",
+        action="sign in",
+        detail="the link was unknown, used or too old",
+        result=AuditEntry.Result.REFUSED,
+    )

@@ -1,6 +1,7 @@
-"""Who may open a websocket at all: a page of this very origin."""
+"""Who may open a websocket at all, a page of this very origin, and whose it is."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,22 @@ class SameOriginOnly:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         allowed = same_origin(scope)
         await (self.application if allowed else self.deny)(scope, receive, send)
+
+
+class SessionOfHandshake:
+    """Gives the scope its ``session``, out of its cookies.
+
+    Channels' own middleware also looks, at every message that is sent, whether the session has to be saved. Nothing here
+    changes it, and with a thousand sockets that look was a fifth of what a message cost.
+    """
+
+    def __init__(self, application: App) -> None:
+        self.application = application
+        self._store = import_module(settings.SESSION_ENGINE).SessionStore
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        session = self._store(scope["cookies"].get(settings.SESSION_COOKIE_NAME))
+        await self.application({**scope, "session": session}, receive, send)
 
 
 def same_origin(scope: MutableMapping[str, Any]) -> bool:

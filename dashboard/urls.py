@@ -1,24 +1,34 @@
 """Addresses. Those under /c/<context>/ are permalinks: the public contract."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
+from dashboard.actions.registry import action_names
 from dashboard.views import (
+    actions,
     audit,
     changes,
     clusters,
     configmap,
-    delete,
     health,
     kinds,
     logs,
+    metrics,
+    operations,
     pages,
-    restart,
     reveal,
-    rotate,
-    scale,
     search,
     session,
 )
+
+
+class ActionConverter(StringConverter):
+    """The name of an action."""
+
+    regex = "|".join(action_names())
+
+
+register_converter(ActionConverter, "action")
 
 OBJECT = "c/<context>/<plural>/<namespace>/<name>/"
 
@@ -26,6 +36,7 @@ urlpatterns = [
     path("", pages.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("login/", session.login, name="login"),
     path("logout/", session.logout, name="logout"),
     path("clusters/", clusters.clusters, name="clusters"),
@@ -33,25 +44,23 @@ urlpatterns = [
     path("audit/", audit.audit, name="audit"),
     path("changes/", audit.audit, name="changes"),
     path("changes/<int:change>/", changes.change, name="change"),
-    path("changes/<int:change>/rotation/", rotate.rotation, name="rotation"),
-    path("changes/<int:change>/rotation/stop/", rotate.stop, name="rotation_stop"),
-    path("changes/<int:change>/rotation/go-on/", rotate.go_on, name="rotation_go_on"),
+    path("changes/<int:change>/stop/", operations.stop, name="operation_stop"),
+    path("changes/<int:change>/resume/", operations.resume, name="operation_resume"),
+    path("changes/<int:change>/leave/", operations.leave, name="operation_leave"),
     path("changes/<int:change>/undo/", changes.undo, name="undo"),
+    path("changes/<int:change>/follow/<action:action>/", operations.operation, name="operation"),
     path("c/<context>/", pages.overview, name="overview"),
     path("c/<context>/map/", pages.map_, name="map"),
     path("c/<context>/timeline/", pages.timeline, name="timeline"),
     path("c/<context>/capacity/", pages.capacity, name="capacity"),
     path("c/<context>/search/", search.search, name="search"),
+    path("c/<context>/plugins/<name>/", pages.plugin, name="plugin"),
     path("c/<context>/counts/<group>/", kinds.counts, name="counts"),
     path("c/<context>/<plural>/", pages.list_, name="list"),
     path("c/<context>/<plural>/columns/", kinds.columns, name="columns"),
     path(OBJECT, pages.detail, name="detail"),
-    path(f"{OBJECT}scale/", scale.scale, name="scale"),
-    path(f"{OBJECT}rotate/", rotate.rotate, name="rotate"),
     path(f"{OBJECT}reveal/", reveal.reveal, name="reveal"),
-    path(f"{OBJECT}restart/", restart.restart, name="restart"),
-    path(f"{OBJECT}delete/", delete.delete, name="delete"),
-    path(f"{OBJECT}edit/", configmap.edit, name="edit"),
+    path(f"{OBJECT}<action:action>/", actions.action, name="action"),
     path(f"{OBJECT}values/", configmap.values, name="values"),
     path(f"{OBJECT}value/", configmap.value, name="value"),
     path(f"{OBJECT}offers/", search.offers, name="offers"),

@@ -36,34 +36,48 @@ UNREACHABLE = (OSError, ApiError, http.client.HTTPException, ValueError)
 # --- the environment of a pod, as a kubelet puts it together --------------------------------------
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. `ok`; `config-error` or `create-error`: `container` is not created, and `detail` is what the
+    kubelet says; `refused`: the program does not like the variable `detail`.
+    """
+
+    word: str
+    detail: str = ""
+    container: str = ""
+
+
 class MissingError(Exception):
     """A ConfigMap, Secret or key that a container needs is not there; the message is the kubelet's."""
 
 
 class Environment:
-    """Reads what a pod's environment refers to, each object once."""
+    """Reads what a pod's environment refers to, each object once.
+
+    Rules: kubernetes/kubernetes, pkg/kubelet/kubelet_pods.go: makeEnvironmentVariables. It looks only into
+    `data`, be it a ConfigMap's with `binaryData` beside it, and skips no name.
+    """
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
         self._namespace = namespace
         self._read: dict[str, Object | None] = {}
 
-    def values(self, pod: Object) -> dict[str, str]:
-        """The environment of all the pod's containers together. Raises MissingError."""
-        found: dict[str, str] = {}
-        for container in pod["spec"]["containers"]:
-            for source in container.get("envFrom", []):
-                prefix = source.get("prefix", "")
-                for kind in ("configMap", "secret"):
-                    if reference := source.get(f"{kind}Ref"):
-                        found |= {prefix + key: value for key, value in self._data(kind, reference).items()}
-            for variable in container.get("env", []):
-                value = self._value(variable)
-                if value is not None:
-                    found[variable["name"]] = value
+    def of(self, container: Object) -> dict[str, bytes]:
+        """The environment of a container. Raises MissingError."""
+        found: dict[str, bytes] = {}
+        for source in container.get("envFrom", []):
+            prefix = source.get("prefix", "")
+            for kind in ("configMap", "secret"):
+                if reference := source.get(f"{kind}Ref"):
+                    found |= {prefix + key: value for key, value in self._data(kind, reference).items()}
+        for variable in container.get("env", []):
+            value = self._value(variable)
+            if value is not None:
+                found[variable["name"]] = value
         return found
 
-    def _value(self, variable: Object) -> str | None:
+    def _value(self, variable: Object) -> bytes | None:
         origin = variable.get("valueFrom", {})
         for kind, word in (("configMap", "ConfigMap"), ("secret", "Secret")):
             if reference := origin.get(f"{kind}KeyRef"):
@@ -73,9 +87,9 @@ class Environment:
                         f"couldn't find key {key} in {word} {self._namespace}/{reference['name']}"
                     )
                 return data.get(key)
-        return variable.get("value", "") if not origin else None
+        return str(variable.get("value", "")).encode() if not origin else None
 
-    def _data(self, kind: str, reference: Object) -> dict[str, str]:
+    def _data(self, kind: str, reference: Object) -> dict[str, bytes]:
         name = reference["name"]
         path = f"/api/v1/namespaces/{self._namespace}/{kind.lower()}s/{name}"
         if path not in self._read:
@@ -91,34 +105,64 @@ class Environment:
                 return {}
             raise MissingError(f'{kind.lower()} "{name}" not found')
         data: dict[str, str] = content.get("data") or {}
-        if kind == "secret":
-            return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}
-        return data
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a check found: `ok`, `missing` (detail: the message) or `refused` (detail: the variable)."""
-
-    word: str
-    detail: str = ""
+        return {
+            key: base64.b64decode(value) if kind == "secret" else value.encode()
+            for key, value in data.items()
+        }
 
 
 def check(api: Api, pod: Object) -> Verdict:
-    """Check the pod's environment against the patterns that its annotations require."""
-    wanted = {
-        key.removeprefix(REQUIRES): pattern
-        for key, pattern in _annotations(pod).items()
-        if key.startswith(REQUIRES)
-    }
-    try:
-        values = Environment(api, pod["metadata"]["namespace"]).values(pod)
-    except MissingError as missing:
-        return Verdict("missing", str(missing))
-    for name, pattern in sorted(wanted.items()):
-        if not re.fullmatch(pattern, values.get(name, "")):
-            return Verdict("refused", name)
+    """Whether the pod's containers can be created with their environment, and like what the annotations require."""
+    environment = Environment(api, pod["metadata"]["namespace"])
+    together: dict[str, bytes] = {}
+    for container in _containers(pod):
+        name = container["name"]
+        try:
+            values = environment.of(container)
+        except MissingError as missing:
+            return Verdict("config-error", str(missing), name)
+        if flaw := _flaw(values):
+            return Verdict("create-error", flaw, name)
+        together |= values
+    for key, pattern in sorted(_annotations(pod).items()):
+        variable = key.removeprefix(REQUIRES)
+        value = together.get(variable, b"").decode(errors="replace")
+        if key.startswith(REQUIRES) and not re.fullmatch(pattern, value):
+            return Verdict("refused", variable)
     return Verdict("ok")
+
+
+def _flaw(values: dict[str, bytes]) -> str:
+    """Why no container can be given these variables. The kubelet sends them in a field that was text up to Kubernetes
+    1.36.1, and with many runtimes is so still (kubernetes/kubernetes#139132); runc ends a variable at no NUL.
+    """
+    for name, value in sorted(values.items()):
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            return "grpc: error while marshaling: string field contains invalid UTF-8"
+        if b"\0" in value:
+            return f'container create failed: environment variable "{name}" contains nul byte (\\x00)'
+    return ""
+
+
+def is_checked(pod: Object) -> bool:
+    """Whether there is anything to check: kwok/pods.yaml lets no such pod start before."""
+    if any(key.startswith(REQUIRES) for key in _annotations(pod)):
+        return True
+    return any(
+        container.get("envFrom")
+        or any(
+            {"configMapKeyRef", "secretKeyRef"} & {*each.get("valueFrom", ())}
+            for each in container.get("env", [])
+        )
+        for container in _containers(pod)
+    )
+
+
+def _containers(pod: Object) -> list[Object]:
+    """In the order in which they start."""
+    return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
 
 
 def _annotations(pod: Object) -> dict[str, str]:
@@ -258,7 +302,7 @@ class Agent:
         if event["type"] == "DELETED":
             self._forget(pod["metadata"]["uid"])
             return
-        if any(key.startswith(REQUIRES) for key in _annotations(pod)):
+        if pod["spec"].get("nodeName") and is_checked(pod):
             self._check(pod)
         self._write_logs(pod)
 
@@ -282,25 +326,57 @@ class Agent:
     # --- checking ---------------------------------------------------------------------------------
 
     def _check(self, pod: Object) -> None:
-        """Set the pod's behaviour by its environment, at its start and as long as something is wrong."""
+        """Write down what the pod's environment comes to, at its start and as long as something is wrong."""
         annotations = _annotations(pod)
-        uid = pod["metadata"]["uid"]
-        self._unchecked.pop(uid, None)
+        meta = pod["metadata"]
+        self._unchecked.pop(meta["uid"], None)
         checked = annotations.get(PREFIX + "checked")
-        if checked == "ok" or pod["metadata"].get("deletionTimestamp"):
+        if checked == "ok" or meta.get("deletionTimestamp"):
             return
         verdict = check(self._api, pod)
-        if verdict.word != checked:
-            behaviour = {"ok": None, "missing": "config-error", "refused": "crash-loop"}[verdict.word]
-            new = {"behaviour": behaviour, "checked": verdict.word, "message": verdict.detail or None}
-            path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+        new = {
+            "checked": verdict.word,
+            "message": verdict.detail or None,
+            "not-created": verdict.container or None,
+        }
+        if any(annotations.get(PREFIX + key) != value for key, value in new.items()):
+            if "refused" in (verdict.word, checked):
+                new["behaviour"] = "crash-loop" if verdict.word == "refused" else None
+            path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
             try:
                 self._api.patch(path, {"metadata": {"annotations": {PREFIX + key: new[key] for key in new}}})
+                if verdict.container:
+                    self._complain(pod, verdict)
             except ApiError as error:
-                if error.status != 404:
+                if error.status not in (403, 404):  # gone, or its namespace is going
                     raise
         elif verdict.word != "ok":
-            self._unchecked[uid] = (time.monotonic() + CHECK_AGAIN_SECONDS, pod)
+            self._unchecked[meta["uid"]] = (time.monotonic() + CHECK_AGAIN_SECONDS, pod)
+
+    def _complain(self, pod: Object, verdict: Verdict) -> None:
+        """The kubelet's event about a container that is not created."""
+        meta, now = pod["metadata"], datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        about = {
+            "kind": "Pod",
+            "apiVersion": "v1",
+            **{key: meta[key] for key in ("namespace", "name", "uid")},
+        }
+        event: Object = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{meta['name']}."},
+            "involvedObject": about | {"fieldPath": f"spec.containers{{{verdict.container}}}"},
+            "type": "Warning",
+            "reason": "Failed",
+            "message": f"Error: {verdict.detail}",
+            "source": {"component": "kubelet", "host": pod["spec"].get("nodeName", "")},
+            "reportingComponent": "kubelet",
+            "reportingInstance": pod["spec"].get("nodeName", ""),
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        self._api.post(f"/api/v1/namespaces/{meta['namespace']}/events", event)
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -311,7 +387,7 @@ class Agent:
         started = {entry["name"]: entry for entry in statuses if entry.get("containerID")}
         if "startTime" not in status or pod["metadata"].get("deletionTimestamp"):
             return
-        containers = pod["spec"].get("initContainers", []) + pod["spec"]["containers"]
+        containers = _containers(pod)
         if uid not in self._logs:
             self._logs[uid] = {
                 item["name"]: ContainerLog(self._logs_folder / uid / f"{item['name']}.log")

@@ -13,8 +13,8 @@ DESCRIPTION = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the actions and their options."""
+def add_arguments(parser: argparse.ArgumentParser, *, name: str = DEFAULT_NAME) -> None:
+    """Declare the actions and their options; ``name`` is the sandbox meant when none is named."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="up|down|status|reset|scale")
     up = actions.add_parser(
         "up", help="start it, the first time with sample applications; nothing to do if it runs"
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="load pods, in the namespace `load`; nodes for them are added by need",
     )
     for action in (up, down, status, reset, scale):
-        action.add_argument("--name", default=DEFAULT_NAME, help="which sandbox (default: %(default)s)")
+        action.add_argument("--name", default=name, help="which sandbox (default: %(default)s)")
         action.add_argument(
             "--home", type=Path, help="where sandboxes keep their state (default: the user's data)"
         )

@@ -124,6 +124,17 @@ class Sandbox:
         return self.folder / "kubeconfig"
 
     @property
+    def address(self) -> tuple[str, bytes] | None:
+        """Where its API server listens, and the authority (PEM) of its certificate; None before the first start.
+
+        As it is, whatever has become of the kubeconfig.
+        """
+        ports, authority = self._state().get("ports"), self._workdir / "pki" / "ca.crt"
+        if ports is None or not authority.exists():
+            return None
+        return f"https://127.0.0.1:{ports['kubeApiserverPort']}", authority.read_bytes()
+
+    @property
     def kubectl(self) -> Path:
         """The path of a kubectl of the cluster's own version."""
         return binaries.ensure(self._log).path("kubectl")

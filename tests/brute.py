@@ -144,6 +144,10 @@ def _structured(obj: Raw, namespace: str) -> Iterator[tuple[Id, str]]:
         for endpoint in obj.get("endpoints") or []:
             if target := endpoint.get("targetRef"):
                 yield _id(target["kind"], target.get("namespace", namespace), target["name"]), "endpoint"
+    elif kind == "PersistentVolumeClaim":
+        source = spec.get("dataSourceRef") or spec.get("dataSource")
+        if source and source.get("apiGroup", "") == GROUPS.get(source["kind"], ""):
+            yield _id(source["kind"], source.get("namespace", namespace), source["name"]), "dataSource"
     elif kind == "PersistentVolume":
         if claim := spec.get("claimRef"):
             yield _id("PersistentVolumeClaim", claim["namespace"], claim["name"]), "bound"

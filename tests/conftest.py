@@ -4,6 +4,7 @@ import atexit
 import fcntl
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from django.db import connections
 from sandbox import Sandbox
 from sandbox.api import Api, ApiError
 from sandbox.binaries import cache_home
+from sandbox.errors import SandboxError
+from tests.databases import Postgres, Redis
 
 SLOTS = 8
 
@@ -67,11 +70,22 @@ def cluster() -> Iterator[Sandbox]:
         return
     with sandbox_slot() as sandbox:
         atexit.register(sandbox.destroy)  # also when pytest itself breaks down
-        sandbox.destroy()
-        sandbox.up(samples=False)
+        _start(sandbox)
         yield sandbox
         sandbox.destroy()
         atexit.unregister(sandbox.destroy)
+
+
+def _start(sandbox: Sandbox) -> None:
+    """Its programs give up when an API server does not answer in time, as on a machine with too much to do: once more."""
+    for tries_left in (2, 1, 0):
+        sandbox.destroy()
+        try:
+            sandbox.up(samples=False)
+            return
+        except SandboxError:
+            if not tries_left:
+                raise
 
 
 @pytest.fixture
@@ -92,12 +106,53 @@ def namespace(cluster: Sandbox) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of this test run; ``database()`` makes an empty database in it."""
+    with Postgres() as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """A Redis of this test run."""
+    with Redis() as redis:
+        yield redis
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """The test database. The thread in which asynchronous code asks it keeps its connection open, and PostgreSQL drops
     no database that somebody is connected to.
     """
     yield
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runs", type=int, default=1, help="how often each test runs (what goes wrong seldom)")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    runs = metafunc.config.getoption("runs")
+    if runs > 1:
+        metafunc.fixturenames.append("run")
+        metafunc.parametrize("run", range(runs))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How long each suite took, set-up and all."""
+    seconds: Counter[str] = Counter()
+    tests: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                suite = report.nodeid.split("/")[1]
+                seconds[suite] += report.duration
+                tests[suite] += report.when == "call"
+    if seconds:
+        terminalreporter.section("time of each suite")
+        for suite, took in seconds.most_common():
+            terminalreporter.write_line(f"{suite}: {tests[suite]} tests, {took:.0f} s")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PROGRAMS = "from sandbox.binaries import ensure; from sandbox.cluster import print_to_stderr; ensure(print_to_stderr)"
 PARTS = ("checks", "unit", "cluster", "browser")
+FAULT_RUNS = 20  # of each test of faults, by `make faults`; all of the tests run each once
 CLUSTER_VARIABLES = (
     "KUBECONFIG",
     "KUBERNETES_SERVICE_HOST",
@@ -31,13 +32,14 @@ CLUSTER_VARIABLES = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=PARTS, help="run one part")
+    parser.add_argument("--only", choices=(*PARTS, "faults"), help="run one part")
     only = parser.parse_args().only
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="cluster-ui-tests-") as home:
         environment = test_environment(Path(home))
-        steps = [step for part in PARTS if only in (None, part) for step in STEPS[part]]
-        failed = [name for name, run in steps if not _step(name, run, environment)]
+        parts = PARTS if only is None else (only,)
+        steps = dict(step for part in parts for step in STEPS[part])  # each once
+        failed = [name for name, run in steps.items() if not _step(name, run, environment)]
         if only != "checks":
             failed += [] if _step("tests", lambda env: _pytest(only, env), environment) else ["tests"]
     print(f"\nAll of it took {time.monotonic() - started:.0f} s.", flush=True)
@@ -84,27 +86,55 @@ def _deploy_check(environment: dict[str, str]) -> int:
     )(environment)
 
 
+def _templates(environment: dict[str, str]) -> int:
+    every = sorted((ROOT / "templates").rglob("*.html"))
+    return _command(BIN / "djade", "--target-version", "5.2", "--check", *every)(environment)
+
+
 def _static(environment: dict[str, str]) -> int:
     return _command(sys.executable, "manage.py", "collectstatic", "--noinput", "-v0")(environment)
 
 
 def _chromium(environment: dict[str, str]) -> int:
     """Debian's Chromium: Playwright drives it, its own download is not needed."""
-    if shutil.which("chromium"):
+    return _installed(environment, chromium=bool(shutil.which("chromium")))
+
+
+def _databases(environment: dict[str, str]) -> int:
+    """Debian's PostgreSQL and Redis: the tests start them, on free ports, in folders of their own."""
+    postgresql = any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    redis_server = bool(shutil.which("redis-server"))
+    return _installed(environment, **{"postgresql": postgresql, "redis-server": redis_server})
+
+
+def _installed(environment: dict[str, str], **there: bool) -> int:
+    """Installs the Debian packages that are not there; without root it says which, and fails."""
+    missing = [name for name, found in there.items() if not found]
+    if not missing:
         return 0
+    names = " ".join(missing)
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        print(
-            "The browser tests need chromium: install it (Debian: apt-get install chromium) and run this again."
-        )
+        print(f"The tests need {names}: install it (Debian: apt-get install {names}) and run this again.")
         return 1
-    print("Installing chromium (about a minute)…", flush=True)
+    print(f"Installing {names} (about a minute)…", flush=True)
+    # No cluster of Debian's own is made, and nothing is started: the tests do that themselves.
+    policy = Path("/usr/sbin/policy-rc.d")
     quiet = environment | {"DEBIAN_FRONTEND": "noninteractive"}
-    for words in (
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
-    ):
-        if (code := subprocess.run(words, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode) != 0:
-            return code
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        for words in (
+            ["apt-get", "update", "-qq"],
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing],
+        ):
+            done = subprocess.run(words, env=quiet, stdout=subprocess.DEVNULL, check=False)
+            if done.returncode != 0:
+                return done.returncode
+    finally:
+        if ours:
+            policy.unlink()
     return 0
 
 
@@ -118,6 +148,9 @@ MARKS = {
 def _pytest(only: str | None, environment: dict[str, str]) -> int:
     """Runs the tests of one part, or all of them in two processes, each with a home and a sandbox of its own: most of
     their time is spent waiting for a cluster or a browser."""
+    if only == "faults":
+        folders = ("tests/faults", "tests/services")
+        return _command(sys.executable, "-m", "pytest", *folders, f"--runs={FAULT_RUNS}")(environment)
     if only is not None:
         return _command(sys.executable, "-m", "pytest", "-m", MARKS[only])(environment)
     home = Path(environment["CLUSTER_UI_HOME"])
@@ -141,19 +174,24 @@ def _pytest(only: str | None, environment: dict[str, str]) -> int:
     return code or code_beside
 
 
+STATIC = ("static files", _static)
+# Built on first use, for minutes: here, where it can say so, not inside a test that is silent.
+SANDBOX = ("sandbox programs", _command(sys.executable, "-c", PROGRAMS))
 STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
     "checks": [
         ("ruff check", _command(BIN / "ruff", "check", ".")),
         ("ruff format", _command(BIN / "ruff", "format", "--check", ".")),
+        ("djade", _templates),
+        ("lines of templates", _command(sys.executable, "tools/templates.py", "--check")),
         ("mypy", _command(BIN / "mypy")),
         ("import-linter", _command(BIN / "lint-imports")),
         ("check --deploy", _deploy_check),
         ("migrations", _command(sys.executable, "manage.py", "makemigrations", "--check", "--dry-run")),
     ],
-    "unit": [("static files", _static)],
-    # Built on first use, for minutes: here, where it can say so, not inside a test that is silent.
-    "cluster": [("sandbox programs", _command(sys.executable, "-c", PROGRAMS))],
-    "browser": [("chromium", _chromium)],
+    "unit": [STATIC, ("databases", _databases)],
+    "faults": [STATIC, ("databases", _databases)],
+    "cluster": [STATIC, SANDBOX],
+    "browser": [STATIC, SANDBOX, ("chromium", _chromium)],
 }
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -15,7 +16,8 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from dashboard.errors import ClusterError, Conflict, Forbidden, NotFound
+from dashboard.errors import ClusterError, Conflict, NotFound, TooManyRequests, Unavailable
+from dashboard.kinds.rows import shorten
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
@@ -23,6 +25,7 @@ from dashboard.models import AuditEntry, Change
 
 from .action import Manifest, Order, Target
 from .engine import MANAGER, change_read
+from .hiding import hide_values
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 SALT = "dashboard.actions.secrets"
@@ -55,6 +58,23 @@ async def backups_allowed(transport: Transport, namespace: str) -> bool:
     return True
 
 
+async def backup_refusal(order: Order, manifest: Manifest, key: str) -> str:
+    """Why no backup of the value that is there can be kept, as a sentence; "" when a dry run made one. Raises what may
+    pass, such as Unavailable.
+    """
+    namespace = order.target.namespace
+    if not await backups_allowed(order.transport, namespace):
+        return f"Your account may not create and get Secrets in namespace {namespace}."
+    try:
+        await backup_keep(order, manifest, key, dry=True)
+    except ClusterError as error:
+        hide_values(error, (manifest.get("data") or {}).values())  # a rule of the cluster may quote them
+        if isinstance(error, (Unavailable, TooManyRequests)):
+            raise
+        return f"The cluster refuses it: {shorten(error.message, 300)}"
+    return ""
+
+
 async def backup_value(order: Order, manifest: Manifest, key: str, digest: str) -> str:
     """The old value, in base64. Raises NotFound when its backup is gone, and Conflict when it holds another one."""
     kept = _target(order.target, digest)
@@ -69,42 +89,34 @@ async def backup_value(order: Order, manifest: Manifest, key: str, digest: str) 
     found = mark(manifest["metadata"]["uid"], key, base64.b64decode(value))
     if not constant_time_compare(found, digest):
         raise Conflict(
-            f"The backup {kept.name} does not hold the value that was replaced.",
-            next_step="Somebody made it anew, or this installation's key was changed: set the value by hand.",
+            f"The backup {kept.name} doesn't contain the value that was replaced.",
+            next_step="It was recreated, or this installation's secret key was changed: set the value by hand.",
         )
     return value
 
 
-async def backup_keep(order: Order, manifest: Manifest, key: str) -> None:
-    """Keeps the value that is there, if there is one. Raises Forbidden when that is refused: nothing may be written
-    then.
+async def backup_keep(order: Order, manifest: Manifest, key: str, *, dry: bool = False) -> None:
+    """Keeps the value that is there, if there is one, and reads it again: undo rests on what is really kept. Raises
+    Forbidden or Invalid when it is refused, such as by a quota or a policy, and nothing may be written then. ``dry``: as
+    far as the API server goes without keeping it.
     """
     value = (manifest.get("data") or {}).get(key)
     if value is None:
         return
     digest = mark(manifest["metadata"]["uid"], key, base64.b64decode(value))
     kept = _target(order.target, digest)
-    try:
+    with suppress(Conflict):  # kept before: the same value has the same name
         await order.transport.request(
             "POST",
             kept.gvr,
             namespace=kept.namespace,
-            query={"fieldManager": MANAGER},
+            query={"fieldManager": MANAGER} | ({"dryRun": "All"} if dry else {}),
             body=msgspec.json.encode(_body(kept, manifest, key, value)),
             accept=METADATA_ONLY,
         )
-    except Conflict:
-        # Kept before: the same value has the same name. Read, so that undo does not rest on somebody else's.
-        await backup_value(order, manifest, key, digest)
-    except Forbidden as error:
-        raise Forbidden(
-            f"The old value could not be kept, so nothing was written: {error.message}",
-            next_step=error.next_step,
-            verb=error.verb,
-            resource=error.resource,
-            namespace=error.namespace,
-            name=error.name,
-        ) from error
+        if dry:
+            return
+    await backup_value(order, manifest, key, digest)
 
 
 async def backups_prune(*, change: Change, transport: Transport) -> None:

@@ -50,11 +50,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A whole form. ``anyway``: keys to be saved although their text is not what their name says."""
+    """A form as it came back. ``anyway``: keys to be saved although their text is not what their name says.
+
+    ``known`` are all keys that there were when the form was filled, each with the beginning of its value's digest:
+    the rows are then only those that were touched. None: nothing is known of keys without a row.
+    """
 
     rows: tuple[Row, ...]
     choices: Mapping[str, Choice] = field(default_factory=dict)
     anyway: frozenset[str] = frozenset()
+    known: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,12 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``mine``: what will be written, by key (None: removed); ``clashes`` must be decided before anything is."""
+    """``mine``: what will be written, by key (None: removed); ``result``: all that is there then; ``clashes`` must be
+    decided before anything is.
+    """
 
     mine: Mapping[str, Value | None]
+    result: Mapping[str, Value]
     fields: Mapping[str, frozenset[Field]]  # where each is now, and was when the form was filled
     clashes: tuple[Clash, ...]
     merged: tuple[Merged, ...]
@@ -113,7 +121,7 @@ def plan(draft: Draft, now: Mapping[str, Value]) -> Plan:
     """The plan. Raises BadInput, with the input's name, for names and sizes that cannot be."""
     base = {row.was: row.base for row in draft.rows if row.was}
     known = {row.was: row.content for row in draft.rows if row.was}
-    ops = _ops(draft.rows, now)
+    ops = _ops(draft, now)
     clashes = []
     for key, op in list(ops.items()):
         theirs = now[key].content if key in now else None
@@ -128,13 +136,13 @@ def plan(draft: Draft, now: Mapping[str, Value]) -> Plan:
             ops.pop(key, None)
             ops.pop(op.pair, None)
     clashes = [clash for clash in clashes if clash.key in ops]
-    result = {key: value.content for key, value in now.items()}
+    result = dict(now)
     for key, op in ops.items():
         result.pop(key, None)
         if op.value is not None:
-            result[key] = op.value.content
+            result[key] = op.value
     if ops:
-        check_size(result)
+        check_size({key: value.content for key, value in result.items()})
     # Also where a key was when the form was filled, so that a second submit of the same form wants the same.
     fields: dict[str, set[Field]] = {key: {now[key].field} for key in ops if key in now}
     for row in draft.rows:
@@ -143,14 +151,17 @@ def plan(draft: Draft, now: Mapping[str, Value]) -> Plan:
     kept = {key for key, op in ops.items() if not op.along}
     return Plan(
         {key: op.value for key, op in ops.items()},
+        result,
         {key: frozenset(found) for key, found in fields.items()},
         tuple(clashes),
-        _merged(base, now, kept),
+        _merged(draft.known, base, now, kept),
     )
 
 
-def _ops(rows: tuple[Row, ...], now: Mapping[str, Value]) -> dict[str, _Op]:
+def _ops(draft: Draft, now: Mapping[str, Value]) -> dict[str, _Op]:
     """What the rows change, by key. A key that is taken away and given anew is given."""
+    rows = draft.rows
+    others = {*(draft.known or ())} - {row.was for row in rows}
     removed: dict[str, _Op] = {}
     given: dict[str, _Op] = {}
     names: dict[str, Row] = {}
@@ -162,7 +173,7 @@ def _ops(rows: tuple[Row, ...], now: Mapping[str, Value]) -> dict[str, _Op]:
         name = row.was if row.name is None else row.name
         if name != row.was or not name:
             check_key(name, f"n{row.id}")
-        if name in names:
+        if name in names or (name in others and name in now):
             raise BadInput(
                 f"Two keys are called {name}.", next_step="Give one another name; nothing was sent.", field=f"n{row.id}"
             )  # fmt: skip
@@ -218,17 +229,23 @@ def _known(row: Row, now: Mapping[str, Value]) -> bytes:
         if name in now and digest(now[name].content) == row.base:
             return now[name].content
     raise BadInput(
-        f"{row.was} was changed meanwhile, and its value is not in the form any more.",
-        next_step="Download what is there now, then open the form anew.",
+        f"{row.was} was changed meanwhile, and the form no longer has its value.",
+        next_step="Download the current version, then reopen the form.",
         field=f"n{row.id}",
     )
 
 
-def _merged(base: Mapping[str, str], now: Mapping[str, Value], mine: Collection[str]) -> tuple[Merged, ...]:
+def _merged(
+    known: Mapping[str, str] | None, base: Mapping[str, str], now: Mapping[str, Value], mine: Collection[str]
+) -> tuple[Merged, ...]:
+    # Without a word on what else there was, a key without a row may have been there all the time.
+    added = set() if known is None else set(now)
+    base = {**(known or {}), **base}
     merged = []
-    for key in sorted({*base, *now} - set(mine)):
+    for key in sorted({*base, *added} - set(mine)):
         there = digest(now[key].content) if key in now else ""
-        if there != base.get(key, ""):
+        was = base.get(key, "")
+        if not (was and there.startswith(was)) and there != was:
             how = "removed" if not there else "changed" if key in base else "added"
             merged.append(Merged(key, how))  # type: ignore[arg-type] # one of the three words
     return tuple(merged)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dashboard.errors import BadInput
+from dashboard.insight.environment import Content, variable_flaw
 from dashboard.kinds.rows import plural
 
 from .action import Manifest
@@ -17,9 +18,9 @@ from .action import Manifest
 Field = Literal["data", "binaryData"]
 
 # MaxSecretSize, which ValidateConfigMap compares with the bytes of all values together; names of keys do not count.
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 # IsConfigMapKey of k8s.io/apimachinery/pkg/util/validation.
-MOST_KEY_LETTERS = 253
+MAX_KEY_LETTERS = 253
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
 
@@ -39,6 +40,13 @@ def values(manifest: Manifest) -> dict[str, Value]:
         for key, content in (manifest.get("binaryData") or {}).items()
     }
     return dict(sorted((text | binary).items()))
+
+
+def content_of(there: Mapping[str, Value]) -> Content:
+    """What variables can be made of."""
+    text = {key: value.content for key, value in there.items() if value.field == "data"}
+    unfit = {key: flaw for key, content in text.items() if (flaw := variable_flaw(content))}
+    return Content(frozenset(text), frozenset(there) - frozenset(text), unfit)
 
 
 def digest(content: bytes | None) -> str:
@@ -64,12 +72,12 @@ def check_key(name: str, field: str) -> None:
     wrong = ""
     if not name:
         wrong = "A key needs a name."
-    elif len(name) > MOST_KEY_LETTERS:
-        wrong = f"The name of the key {name[:30]}… has {len(name)} letters: at most {MOST_KEY_LETTERS} are allowed."
+    elif len(name) > MAX_KEY_LETTERS:
+        wrong = f"The name of the key {name[:30]}… has {len(name)} letters: at most {MAX_KEY_LETTERS} are allowed."
     elif not _KEY.fullmatch(name):
         wrong = f"“{name}” cannot name a key: only letters A–Z, digits, “-”, “_” and “.” can be in it."
     elif name == "." or name.startswith(".."):
-        wrong = f"“{name}” cannot name a key: as a file, it would lead out of its folder."
+        wrong = f"“{name}” cannot name a key: as a file, it would point outside its directory."
     if wrong:
         raise BadInput(wrong, next_step="Give it another name; nothing was sent.", field=field)
 
@@ -77,13 +85,13 @@ def check_key(name: str, field: str) -> None:
 def check_size(contents: Mapping[str, bytes]) -> None:
     """Raises BadInput when all values together are more than the API server keeps in one ConfigMap."""
     total = sum(len(content) for content in contents.values())
-    if total <= MOST_BYTES:
+    if total <= MAX_BYTES:
         return
     largest = max(contents, key=lambda key: len(contents[key]))
     raise BadInput(
-        f"All keys together hold {total:,} bytes, {total - MOST_BYTES:,} more than the {MOST_BYTES:,} that fit "
+        f"All keys together hold {total:,} bytes, {total - MAX_BYTES:,} more than the {MAX_BYTES:,} that fit "
         f"into a ConfigMap; the largest is {largest} with {len(contents[largest]):,}.",
-        next_step="Take something out, or keep large files in a volume; nothing was sent.",
+        next_step="Remove some data, or keep large files in a volume; nothing was sent.",
         field=largest,
     )
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
+from dashboard.queries import yamltext
 
-from .action import Manifest
+from .linetext import blocks
 
+if TYPE_CHECKING:
+    from .action import Manifest
+
+# More lines than this help nobody, and a page of them would be slow.
+MAX_LINES = 1_000
+MAX_LETTERS = 2_000  # of one line
 CONTEXT = 2  # lines alike that are kept on each side of a change
 # What the server keeps for itself; it changes with every write and nobody writes it.
 _SERVERS = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
@@ -46,26 +51,36 @@ def readable(manifest: Manifest) -> Manifest:
 
 def yaml_lines(manifest: Manifest) -> list[str]:
     """The object as lines of YAML, in its own order."""
-    text = yaml.safe_dump(
-        manifest, sort_keys=False, default_flow_style=False, allow_unicode=True, width=float("inf")
-    )
-    return str(text).splitlines()
+    return [line.text for line in yamltext.yaml_lines(manifest)]
 
 
 def diff_lines(before: Manifest, after: Manifest) -> tuple[Line, ...]:
-    """The changed lines between two objects, with context; empty when they are alike."""
+    """The changed lines between two objects, with context, as many as help; empty when they are alike."""
     old, new = yaml_lines(readable(before)), yaml_lines(readable(after))
-    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
-    blocks = matcher.get_opcodes()
-    if all(tag == "equal" for tag, *_ in blocks):
+    steps = list(blocks(old, new))
+    if all(tag == "equal" for tag, *_ in steps):
         return ()
     lines: list[Line] = []
-    for index, (tag, a1, a2, b1, b2) in enumerate(blocks):
+    for index, (tag, a1, a2, b1, b2) in enumerate(steps):
         if tag == "equal":
-            lines += _alike(new, b1, b2, first=index == 0, last=index == len(blocks) - 1)
+            lines += _alike(new, b1, b2, first=index == 0, last=index == len(steps) - 1)
         else:
             lines += _changed(old, new, a1, a2, b1, b2)
-    return tuple(lines)
+    return first_lines(lines, MAX_LINES)
+
+
+def first_lines(lines: Sequence[Line], most: int) -> tuple[Line, ...]:
+    """The first of them, none longer than a reader takes in, and how many more there are."""
+    rest = len(lines) - most
+    more = [Line(None, "…", f"{rest} more changed lines are not shown")] if rest > 0 else []
+    return (*map(_cut, lines[:most]), *more)
+
+
+def _cut(line: Line) -> Line:
+    if len(line.text) <= MAX_LETTERS:
+        return line
+    text = f"{line.text[:MAX_LETTERS]}… {len(line.text) - MAX_LETTERS} more characters"
+    return Line(line.n, line.sign, text)
 
 
 def _alike(lines: list[str], start: int, end: int, *, first: bool, last: bool) -> Iterator[Line]:
@@ -74,7 +89,7 @@ def _alike(lines: list[str], start: int, end: int, *, first: bool, last: bool) -
     for at in range(start, end):
         if folded > 1 and start + head <= at < end - tail:
             if at == start + head:
-                yield Line(None, "…", f"{folded} lines alike")
+                yield Line(None, "…", f"{folded} unchanged lines")
             continue
         yield Line(at + 1, "", lines[at])
 

@@ -1,14 +1,17 @@
 """The change engine: preview (dry run, as the user) and apply (only if what is touched is still what was shown).
 
 Status writes bump the resourceVersion of a busy object all the time, so a 409 alone is no conflict: the object is read
-again, and only what the action touches decides.
+again, and only what the action touches decides. A dry run is of the very version that it is compared with: what
+somebody else writes meanwhile is never taken for an effect of the change.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,84 +19,181 @@ import msgspec
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
-from dashboard.errors import (
-    BadInput,
-    ClusterError,
-    Conflict,
-    Forbidden,
-    Invalid,
-    NotFound,
-    Protected,
-    ReadOnly,
-    Unauthenticated,
-    Unavailable,
-)  # fmt: skip
-from dashboard.insight import Objects
+from dashboard.errors import ClusterError, Conflict, Forbidden, Invalid, NotFound, ReadOnly, Unavailable
+from dashboard.insight import Notice, Objects
+from dashboard.insight.managers import changes_back
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 
 from . import records
 from . import token as tokens
-from .action import Action, Asks, Confidential, Differs, Manifest, Order, Preview, Target, Touched, Write
-from .diff import Line, diff_lines, effect_digest
+from .action import (
+    Action,
+    Actor,
+    Description,
+    DryRun,
+    Manifest,
+    Order,
+    OwnedFields,
+    Preview,
+    Target,
+    Wanted,
+    Write,
+    absent,
+    is_absent,
+)
+from .attempts import REFUSALS
+from .confirmation import check_confirmed, why_confirm
+from .diff import Line, effect_digest
 from .permits import changes_required
-from .problems import NoWayBack, StaleView, Unrecorded, Unsettled
+from .problems import BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
 from .writers import last_manager
 
 MANAGER = "cluster-ui"
-# A busy object is written a few times a second, in a rollout some dozen times; read and write take milliseconds.
-ATTEMPTS = 20
-JITTER_SECONDS = 0.1
+# A busy object is written a few times a second, at worst some hundred times; read and write take milliseconds, so that
+# of forty attempts one comes through.
+ATTEMPTS = 40
+JITTER_SECONDS = 0.05
 # How long the second of two submits waits for the first one's end.
 WAIT_SECONDS = 15.0
-# Errors that say the cluster (or this dashboard) decided against it; others say that something broke.
-_REFUSALS = (BadInput, Conflict, Forbidden, Invalid, NotFound, Protected, ReadOnly, Unauthenticated)
+UNTRIED = ""  # the effect of what could not be tried before what it needs is there
 
 R = TypeVar("R")
 
 
-async def change_access(*, transport: Transport, target: Target, action: Action) -> None:
-    """Raises ReadOnly or Forbidden, with verb and resource, when the user may not do this here."""
-    await changes_required(transport.cluster)
-    decision = await allowed(
-        transport,
-        action.verb,
-        target.gvr,
-        namespace=target.namespace,
-        name=target.name,
-        subresource=action.subresource or None,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A form, before anything is typed: the object as it is, why its name has to be typed ("": it need not be), and the
+    ``refusal`` that says why the form cannot be used.
+    """
+
+    manifest: Manifest = field(repr=False)
+    confirm: str
+    refusal: ClusterError | None
+
+
+def action_order(
+    *,
+    transport: Transport,
+    actor: Actor,
+    target: Target,
+    action: Action,
+    typed: Mapping[str, str],
+    confirm: str = "",
+    reason: str = "",
+) -> Order:
+    """What somebody asks for with a form. Raises BadInput for what cannot be: nothing is sent then."""
+    wanted = action.read(typed)
+    return Order(
+        transport=transport,
+        actor=actor,
+        target=target,
+        action=action.on(wanted),
+        wanted=wanted,
+        confirm=confirm,
+        reason=reason,
     )
-    if not decision.allowed:
-        resource = f"{target.plural}/{action.subresource}" if action.subresource else target.plural
-        what = f"{action.verb} {resource} in namespace {target.namespace}"
+
+
+async def change_access(
+    *, transport: Transport, target: Target, action: Action, manifest: Manifest | None = None
+) -> None:
+    """Raises ReadOnly or Forbidden, with verb and resource, when the user may not do this here; BeingDeleted when the
+    object, in ``manifest``, is on its way out.
+    """
+    await changes_required(transport.cluster)
+    verb, subresource = action.rights[0]
+    if not await _any_right(transport, target, action):
+        plural = action.subject(target).gvr.plural
+        resource = f"{plural}/{subresource}" if subresource else plural
+        what = f"{verb} {resource}{target.where}"
         raise Forbidden(
             f"Your account may not {what}.",
             next_step=f"Ask whoever manages access to allow: {what}.",
-            verb=action.verb,
+            verb=verb,
             resource=resource,
             namespace=target.namespace,
             name=target.name,
         )
+    if manifest is not None:
+        _check_alive(target, action, manifest)
 
 
-async def change_preview(*, order: Order, objects: Objects) -> Preview:
-    """Show a change: a server-side dry run, its diff, and what it touches. Nothing is changed.
+async def _any_right(transport: Transport, target: Target, action: Action) -> bool:
+    written = action.subject(target)
+    for verb, subresource in action.rights:
+        decision = await allowed(
+            transport,
+            verb,
+            written.gvr,
+            namespace=written.namespace or None,
+            name=written.name or None,
+            subresource=subresource or None,
+        )
+        if decision.allowed:
+            return True
+    return False
+
+
+def _check_alive(target: Target, action: Action, manifest: Manifest) -> None:
+    metadata = manifest["metadata"]
+    if metadata.get("deletionTimestamp") and not action.deletes:
+        raise BeingDeleted(str(target), metadata.get("finalizers") or ())
+
+
+async def change_form(
+    *,
+    transport: Transport,
+    target: Target,
+    action: Action,
+    objects: Objects,
+    manifest: Manifest | None = None,
+) -> Form:
+    """The form of an action; ``manifest`` is the object where it was just read. Raises NotFound, Forbidden (to read it)
+    and what else the API server says.
+    """
+    if manifest is None:
+        manifest = await _found(transport, target, action)
+    refusal: ClusterError | None = None
+    try:
+        await action.ready(target, manifest, objects)
+        await change_access(transport=transport, target=target, action=action, manifest=manifest)
+    except (ReadOnly, Forbidden, Invalid, Conflict) as error:
+        refusal = error
+    confirm = why_confirm(action, target.context, manifest)
+    return Form(manifest=manifest, confirm=confirm, refusal=refusal)
+
+
+async def change_preview(*, order: Order, objects: Objects, manifest: Manifest | None = None) -> Preview:
+    """Show a change: a server-side dry run, its diff, and what it touches. Nothing is changed. The object is read once,
+    or not at all where it was just read (``manifest``).
 
     Raises ReadOnly, Forbidden, NotFound, Invalid (an admission rule refuses it) and what else the API server says.
     """
     await change_access(transport=order.transport, target=order.target, action=order.action)
-    before, after = await _dry_run(order)
+    if manifest is None:
+        manifest = await _read(order)
+    _check_alive(order.target, order.action, manifest)
+    order.action.check(manifest, order.wanted)
+    asked, decided = order, await order.action.decide(order, manifest, objects)
+    order = _with(order, decided)
+    if order.action.rights != asked.action.rights:
+        await change_access(transport=order.transport, target=order.target, action=order.action)
+    before, after = await _dry_run(order, manifest)
     now = datetime.now(UTC)
-    told = order.action.tell(order.target, before, after, order.wanted, objects, now)
-    if isinstance(order.action, Asks):
-        told = await order.action.ask(order, told, objects)
-    compare = order.action.diff if isinstance(order.action, Differs) else diff_lines
+    dry = DryRun(
+        target=order.target, before=before, after=after, wanted=order.wanted, objects=objects, now=now
+    )
+    told = _with_others(order.action, dry, order.action.describe(dry))
+    told = await order.action.ask(order, told, dry)
+    told = await _checked_back(order, before, told)
     # In a thread: comparing large texts line by line would hold everybody up.
-    diff = await asyncio.to_thread(compare, *_comparable(order.action, before, after))
-    token = tokens.show(order, before, _effect(order.action, before, after)) if diff else ""
+    diff = await asyncio.to_thread(order.action.diff, *order.action.shown(before, after))
+    effect, touched = _effect(order.action, before, after), order.action.touched(before)
+    token = tokens.show(asked, before, effect, decided, touched) if diff else ""
     words = _diff_words(order.action.write(before, order.wanted), diff)
-    return Preview(told=told, diff=diff, diff_words=words, checked_at=now, token=token)
+    return Preview(before=before, told=told, diff=diff, diff_words=words, checked_at=now, token=token)
 
 
 async def change_apply(*, order: Order, token: str) -> Change:
@@ -109,26 +209,73 @@ async def change_apply(*, order: Order, token: str) -> Change:
     try:
         await changes_required(order.transport.cluster)
     except ReadOnly as error:
-        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error)
+        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error, order.reason)
         raise
     # A browser that leaves, or submits twice, must not cut this in two: what is claimed is carried to its end.
-    return await to_its_end(_claimed(order, shown))
+    return await to_its_end(_claimed(_with(order, shown.decided), shown))
 
 
-async def change_read(*, transport: Transport, target: Target) -> Manifest:
-    """The object as it is now, as the user. Raises NotFound and what else the API server says."""
+async def change_make(*, order: Order, nonce: str) -> Change:
+    """Make a change that is a step of an operation that was shown, such as a restart after a new value: it is tried by
+    a dry run just before. It is made once for a ``nonce`` (at most 64 characters): whoever goes on after a process
+    that was killed gets the change, or carries its record to the end. Only one process at a time may ask for the same
+    one.
+
+    Raises what the preview and the apply of a change raise; Unavailable when the answer was lost: ask again.
+    """
+    await change_access(transport=order.transport, target=order.target, action=order.action)
+    earlier = await sync_to_async(records.found)(nonce)
+    if earlier is not None and earlier.state == Change.State.DONE:
+        return earlier
+    before, after = await _dry_run(order)
+    shown = tokens.facts(order, before, _effect(order.action, before, after), nonce)
     try:
-        response = await transport.request("GET", target.gvr, namespace=target.namespace, name=target.name)
+        return await to_its_end(_carried_on(order, shown))
+    except Unsettled as error:
+        raise Unavailable(error.message, next_step=error.next_step) from error
+
+
+async def _carried_on(order: Order, shown: tokens.Shown) -> Change:
+    change, _ = await sync_to_async(records.claim)(order, shown.nonce)
+    return await _apply(order, shown, change)
+
+
+async def change_read(*, transport: Transport, target: Target, source: str = "") -> Manifest:
+    """The object as it is now, as the user; or a subresource (``source``) that stands for it. Raises NotFound and what
+    else the API server says.
+    """
+    try:
+        response = await transport.request(
+            "GET",
+            target.gvr,
+            namespace=target.namespace or None,
+            name=target.name,
+            subresource=source or None,
+        )
     except NotFound as error:
         raise NotFound(
-            f"There is no {target} in namespace {target.namespace}.",
+            f"There is no {target}{target.where}.",
             next_step="It may have been deleted meanwhile: look at the list.",
         ) from error
     return msgspec.json.decode(response.body, type=dict[str, Any])
 
 
+async def _read(order: Order) -> Manifest:
+    return await _found(order.transport, order.target, order.action)
+
+
+async def _found(transport: Transport, target: Target, action: Action) -> Manifest:
+    """The same, or what stands for it where the action may create it."""
+    try:
+        return await change_read(transport=transport, target=target, source=action.source(target))
+    except NotFound:
+        if not action.creates:
+            raise
+        return absent(target)
+
+
 async def change_stale(
-    *, target: Target, action: Action, was: Touched, manifest: Manifest, since: str = "since you looked"
+    *, target: Target, action: Action, was: OwnedFields, manifest: Manifest, since: str = "since you looked"
 ) -> StaleView:
     """The error that says what the touched fields were and are, and who changed them."""
     now = action.touched(manifest)
@@ -145,6 +292,50 @@ async def change_stale(
     return StaleView(message, was=was_words, now=now_words, who=who, when=when)
 
 
+def _with(order: Order, decided: Wanted) -> Order:
+    """The order with what its preview settled."""
+    if not decided:
+        return order
+    wanted = order.wanted | decided
+    return dataclasses.replace(order, wanted=wanted, action=order.action.on(wanted))
+
+
+def _with_others(action: Action, dry: DryRun, told: Description) -> Description:
+    """With who else has a say: an admission policy makes something else of the fields that the action owns, or somebody
+    will write them again.
+    """
+    notices, made = [], action.touched(dry.after)
+    if any(made.get(path) != dry.wanted[name] for name, path in action.owns.items() if name in dry.wanted):
+        title = f"An admission policy changed this to {action.words(made)}"
+        notices.append(Notice("warn", title, "A mutating webhook or policy changes the request."))
+    target = dry.target
+    known = dry.objects.get(target.plural, target.namespace, target.name) or dry.obj  # a Scale has no owner
+    if action.contested and known is not None and (back := changes_back(known.metadata)) is not None:
+        notices.append(back)
+    return dataclasses.replace(told, notices=(*notices, *told.notices))
+
+
+async def _checked_back(order: Order, before: Manifest, told: Description) -> Description:
+    """An undo that is promised has been tried: a policy may refuse the object as it is now, so that there is a way
+    there, but none back. An action that keeps a backup tries that itself.
+    """
+    action = order.action
+    back = action.back(before) if action.tries_back and not action.confidential else None
+    if back is None:
+        return told
+    try:
+        await _dry_run(dataclasses.replace(order, action=action.on(back), wanted=back), before)
+    except (Forbidden, Invalid) as error:
+        text = f"Back to how it is now, the cluster would refuse: {error.message}"
+        notice = Notice("warn", "You won't be able to undo this", text)
+        return dataclasses.replace(
+            told, notices=(*told.notices, notice), undo_words="This cannot be undone.", danger=True
+        )
+    except ClusterError:
+        return told  # whether it would be taken is not known just now
+    return told
+
+
 class _Lost(Exception):
     """The request was sent, and no answer came."""
 
@@ -157,7 +348,7 @@ async def _claimed(order: Order, shown: tokens.Shown) -> Change:
     try:
         change, new = await sync_to_async(records.claim)(order, shown.nonce)
     except NoWayBack as error:
-        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error)
+        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error, order.reason)
         raise
     return await (_apply(order, shown, change) if new else _ended(change))
 
@@ -166,21 +357,25 @@ async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
     action = order.action
     try:
         before, after = await _send(order, shown, change)
+        # Between these two there is this write and nothing else: its version was the condition.
+        action = action.widened(before, after)
+        order = dataclasses.replace(order, action=action)
     except _Lost as lost:
         before, after = await _look_again(order, lost, change)
     except ClusterError as error:
-        refused = isinstance(error, _REFUSALS)
+        refused = isinstance(error, REFUSALS)
         result = AuditEntry.Result.REFUSED if refused else AuditEntry.Result.FAILED
         await sync_to_async(records.release)(change, order.actor, error, result)
         raise
     was, made = action.touched(before), action.touched(after)
+    kept = change_result(before, after) | action.remember(before, after)
     try:
-        await sync_to_async(records.finish)(change, order, before, was, made, change_result(before, after))
+        await sync_to_async(records.finish)(change, order, before, was, made, kept, _uid(after))
     except DatabaseError as error:
         raise Unrecorded(
             f"The change WAS made: {order.target} went from {action.words(was)} to {action.words(made)}. "
             "Only its record could not be written: it is listed, and can be undone, once the database works again.",
-            next_step=f"To take it back before that, bring it to {action.words(was)} by hand.",
+            next_step=f"To undo it before that, set it to {action.words(was)} by hand.",
         ) from error
     return change
 
@@ -191,23 +386,24 @@ async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Mani
     can tell by the object whether it was.
     """
     target, action = order.target, order.action
-    for attempt in range(1, ATTEMPTS + 1):
+    for _ in _attempts():
         before, after = await _dry_run(order)
         await _unchanged(order, shown, before)
-        if _effect(action, before, after) != shown.effect:
+        check_confirmed(order, before)
+        if shown.effect != UNTRIED and _effect(action, before, after) != shown.effect:
             was, now = action.words(shown.touched), action.words(action.touched(after))
-            raise StaleView(f"The cluster would now make something else of it: {now}.", was=was, now=now)
+            raise StaleView(f"The result in the cluster would now be different: {now}.", was=was, now=now)
         # Read once more, so that on a busy object as little as possible comes between this and the write.
-        before = await change_read(transport=order.transport, target=target)
+        before = await _read(order)
         await _unchanged(order, shown, before)
         await sync_to_async(records.intend)(change, order, before, action.touched(after))
         try:
             return before, action.after(before, await _request(order, before, dry=False))
         except Unavailable as error:
             raise _Lost(before, after, error) from error
-        except Conflict as conflict:
-            await _pause(attempt, conflict)
-    raise AssertionError("unreachable")
+        except _Overtaken:
+            await _pause()
+    raise _busy(target, before)
 
 
 async def _unchanged(order: Order, shown: tokens.Shown, manifest: Manifest) -> None:
@@ -215,70 +411,103 @@ async def _unchanged(order: Order, shown: tokens.Shown, manifest: Manifest) -> N
     target, action = order.target, order.action
     if _uid(manifest) != shown.uid:
         was, now = action.words(shown.touched), action.words(action.touched(manifest))
-        message = f"{target} was deleted and created again since you looked: this is another object."
+        how = ("deleted and recreated" if _uid(manifest) else "deleted") if shown.uid else "created"
+        message = f"{target} was {how} since the preview."
         raise StaleView(message, was=was, now=now)
+    _check_alive(target, action, manifest)
     if action.touched(manifest) != shown.touched:
         raise await change_stale(target=target, action=action, was=shown.touched, manifest=manifest)
 
 
-async def _dry_run(order: Order) -> tuple[Manifest, Manifest]:
-    """The object as it is, and as it would be."""
-    before = await change_read(transport=order.transport, target=order.target)
-    return before, order.action.after(before, await _request(order, before, dry=True))
+async def _dry_run(order: Order, manifest: Manifest | None = None) -> tuple[Manifest, Manifest]:
+    """The object as it is, and as it would be: both of one version, so that they differ by this change alone.
+    ``manifest`` is the object where it was just read.
+    """
+    for _ in _attempts():
+        before = manifest or await _read(order)
+        manifest = None
+        _check_alive(order.target, order.action, before)
+        order.action.check(before, order.wanted)
+        try:
+            return before, order.action.after(before, await _request(order, before, dry=True))
+        except _Overtaken:
+            await _pause()
+    raise _busy(order.target, before)
 
 
-async def _pause(attempt: int, conflict: Conflict) -> None:
-    """A moment before the next attempt; the conflict itself after the last one."""
-    if attempt == ATTEMPTS:
-        raise conflict
+class _Overtaken(Exception):
+    """Another write came between reading the object and writing to it."""
+
+
+def _attempts() -> range:
+    return range(ATTEMPTS)
+
+
+async def _pause() -> None:
+    """A moment before the next attempt, of no fixed length: whoever else writes may do so by the clock."""
     await asyncio.sleep(JITTER_SECONDS * random.random())
 
 
+def _busy(target: Target, manifest: Manifest) -> Busy:
+    return Busy(str(target), ATTEMPTS, last_manager(manifest, "")[0])
+
+
 async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
-    action = order.action
-    if not isinstance(action, Confidential):
-        return await _sent(order, action.write(manifest, order.wanted), manifest, dry=dry)
-    wanted = order.wanted
+    action, wanted = order.action, order.wanted
     try:
         # Keeping a backup is a write too, of which a rule of the cluster may quote the values.
         wanted = await action.supply(order, manifest, dry=dry)
         write = action.write(manifest, wanted)
-        return {**write.body, **await _sent(order, write, manifest, dry=dry)}
+        try:
+            answer = await change_write(
+                transport=order.transport,
+                target=action.subject(order.target),
+                write=write,
+                manifest=manifest,
+                dry=dry,
+            )
+        except Conflict as error:
+            if write.creates and not is_absent(manifest):  # beside the object, one of that name exists
+                raise
+            raise _Overtaken from error
     except ClusterError as error:
         action.scrub(error, manifest, wanted)
         raise
-
-
-def _comparable(action: Action, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
-    return action.shown(before, after) if isinstance(action, Confidential) else (before, after)
+    return {**write.body, **answer} if action.confidential else answer
 
 
 def _effect(action: Action, before: Manifest, after: Manifest) -> str:
-    return effect_digest(*_comparable(action, before, after))
+    return effect_digest(*action.shown(before, after))
 
 
-async def _sent(order: Order, write: Write, manifest: Manifest, *, dry: bool) -> Manifest:
-    target = order.target
-    # Bound to this object and, when it is meant, to this version of it: a dry run writes nothing that could be lost.
-    precondition = {"uid": _uid(manifest)}
-    if not dry:
-        precondition["resourceVersion"] = manifest["metadata"]["resourceVersion"]
+async def change_write(
+    *, transport: Transport, target: Target, write: Write, manifest: Manifest, dry: bool = False
+) -> Manifest:
+    """The answer to one request. Raises Conflict when the object is not as in ``manifest`` any more."""
+    # Bound to this object and to this version of it: nobody's write may be lost, nor shown as an effect of this one.
+    # One that is created has no version: that it is still not there is what a POST checks.
+    precondition = (
+        {}
+        if is_absent(manifest) or write.creates
+        else {"uid": _uid(manifest), "resourceVersion": manifest["metadata"]["resourceVersion"]}
+    )
     body = dict(write.body)
-    query = {"fieldManager": MANAGER} if write.method in ("PATCH", "PUT") else {}
+    owned = write.method in ("PATCH", "PUT") or write.creates
+    query = {"fieldManager": MANAGER, **write.query} if owned else {}
     if write.method == "DELETE":
         # The options in a DELETE's body are all that counts: beside it the query is not read.
         body |= {"preconditions": precondition, **({"dryRun": ["All"]} if dry else {})}
-    elif write.method == "POST":
+    elif write.method == "POST" and not write.creates:
         body["deleteOptions"] = {**body.get("deleteOptions", {}), "preconditions": precondition}
     else:
         body["metadata"] = {**body.get("metadata", {}), **precondition}
     if dry and write.method != "DELETE":
         query["dryRun"] = "All"
-    response = await order.transport.request(
+    response = await transport.request(
         write.method,
         target.gvr,
-        namespace=target.namespace,
-        name=target.name,
+        namespace=target.namespace or None,
+        name=None if write.creates else target.name,
         subresource=write.subresource or None,
         query=query,
         body=msgspec.json.encode(body),
@@ -293,15 +522,20 @@ async def _look_again(order: Order, lost: _Lost, change: Change) -> tuple[Manife
     nobody knows.
     """
     target, action = order.target, order.action
+    written = action.subject(target)
+    beside = written != target
     try:
-        found = await change_read(transport=order.transport, target=target)
+        found = await change_read(transport=order.transport, target=written, source=action.source(written))
     except NotFound:
-        if action.write(lost.before, order.wanted).method in ("DELETE", "POST"):
+        if action.deletes:
             return lost.before, lost.after
+        if beside or is_absent(lost.before):
+            await sync_to_async(records.release)(change, order.actor, lost.error, AuditEntry.Result.FAILED)
+            raise lost.error from lost
         found = None
     except ClusterError:
         found = None
-    if found is not None and _uid(found) == _uid(lost.before):
+    if found is not None and (beside or _uid(lost.before) in (_uid(found), "")):
         if action.touched(found) == action.touched(lost.after):
             return lost.before, found
         if found["metadata"]["resourceVersion"] == lost.before["metadata"]["resourceVersion"]:
@@ -329,7 +563,7 @@ async def _ended(change: Change) -> Change:
         again = await sync_to_async(records.found)(change.nonce)
         if again is None:
             raise Conflict(
-                "The change was refused when it was sent first.", next_step="Look at the preview again."
+                "The change was rejected the first time it was sent.", next_step="Look at the preview again."
             )
         change = again
     return change
@@ -352,7 +586,9 @@ def change_result(before: Manifest, after: Manifest) -> dict[str, Any]:
     controller = next((owner for owner in owners if owner.get("controller")), None)
     return {
         "generation": after["metadata"].get("generation"),
-        "controller": {key: controller[key] for key in ("kind", "name", "uid")} if controller else None,
+        "controller": {key: controller[key] for key in ("apiVersion", "kind", "name", "uid")}
+        if controller
+        else None,
     }
 
 
@@ -364,4 +600,5 @@ def _diff_words(write: Write, diff: tuple[Line, ...]) -> str:
     changed = max(sum(line.sign == "+" for line in diff), sum(line.sign == "-" for line in diff))
     lines = f"{changed} {'line' if changed == 1 else 'lines'}"
     # The server itself marks what is deleted: there is no field manager then.
-    return f"{lines}, field manager {MANAGER}" if write.method in ("PATCH", "PUT") else lines
+    marked = write.method in ("PATCH", "PUT") or write.creates
+    return f"{lines}, field manager {MANAGER}" if marked else lines

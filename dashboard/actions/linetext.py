@@ -6,20 +6,18 @@ with, and each line that is still there keeps the ending that it had.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TypeVar
 
 # Lines with their endings; what follows the last ending, when there is anything.
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n)|([^\r\n]+)\Z")
-# Comparing lines costs their product: 2,000 against 2,000 take about a second at worst.
-MOST_PAIRS = 4_000_000
+MAX_STEPS = 500_000  # of one comparison: about half a second
 
 Line = tuple[str, str]  # text, ending ("" at the end of a text without one)
 Block = tuple[str, int, int, int, int]
-T = TypeVar("T")
+T = TypeVar("T", bound=Hashable)
 
 
 def editable(value: bytes) -> str | None:
@@ -77,7 +75,8 @@ def usual_ending(text: str) -> str:
 def blocks(old: Sequence[T], new: Sequence[T]) -> Iterator[Block]:
     """How ``old`` becomes ``new``, as ``SequenceMatcher.get_opcodes`` says it, in bounded time.
 
-    What is alike at both ends is set aside first; a middle too large to compare counts as replaced.
+    What is alike at both ends is set aside first; a middle that takes too long to compare counts as replaced.
+    (SequenceMatcher's own time grows with the cube of the lines where many are alike.)
     """
     head = 0
     while head < min(len(old), len(new)) and old[head] == new[head]:
@@ -87,14 +86,63 @@ def blocks(old: Sequence[T], new: Sequence[T]) -> Iterator[Block]:
         tail += 1
     if head:
         yield "equal", 0, head, 0, head
-    a, b = old[head : len(old) - tail], new[head : len(new) - tail]
-    if len(a) * len(b) > MOST_PAIRS:
-        yield "replace", head, head + len(a), head, head + len(b)
-    elif a or b:
-        for tag, a1, a2, b1, b2 in difflib.SequenceMatcher(a=a, b=b, autojunk=False).get_opcodes():
-            yield tag, head + a1, head + a2, head + b1, head + b2
+    numbers: dict[T, int] = {}  # equal lines have equal numbers: long ones are compared once
+    a = [numbers.setdefault(line, len(numbers)) for line in old[head : len(old) - tail]]
+    b = [numbers.setdefault(line, len(numbers)) for line in new[head : len(new) - tail]]
+    at_a = at_b = 0
+    for start_a, start_b, size in [*_matches(a, b), (len(a), len(b), 0)]:
+        if start_a > at_a or start_b > at_b:
+            tag = "replace" if start_a > at_a and start_b > at_b else "delete" if start_a > at_a else "insert"
+            yield tag, head + at_a, head + start_a, head + at_b, head + start_b
+        at_a, at_b = start_a + size, start_b + size
+        if size:
+            yield "equal", head + start_a, head + at_a, head + start_b, head + at_b
     if tail:
         yield "equal", len(old) - tail, len(old), len(new) - tail, len(new)
+
+
+def _matches(a: list[int], b: list[int]) -> list[tuple[int, int, int]]:
+    """The runs that both have in a shortest way from one to the other (Myers, "An O(ND) Difference Algorithm", 1986);
+    none when finding it takes too many steps.
+    """
+    if not (a and b):
+        return []
+    reach = {1: 0}  # by diagonal: how far along a, with so many lines taken out or put in
+    past: list[dict[int, int]] = []
+    steps = 0
+    for edits in range(len(a) + len(b) + 1):
+        past.append(dict(reach))
+        for diagonal in range(-edits, edits + 1, 2):
+            down = diagonal == -edits or (diagonal != edits and reach[diagonal - 1] < reach[diagonal + 1])
+            x = start = reach[diagonal + 1] if down else reach[diagonal - 1] + 1
+            y = x - diagonal
+            while x < len(a) and y < len(b) and a[x] == b[y]:
+                x += 1
+                y += 1
+            reach[diagonal] = x
+            steps += 1 + x - start
+            if x >= len(a) and y >= len(b):
+                return _way_back(past, len(a), len(b))
+        if steps > MAX_STEPS:
+            break
+        if edits > 1:  # those that no later step asks for
+            reach = {diagonal: reach[diagonal] for diagonal in range(-edits, edits + 1, 2)}
+    return []
+
+
+def _way_back(past: list[dict[int, int]], x: int, y: int) -> list[tuple[int, int, int]]:
+    found: list[tuple[int, int, int]] = []
+    for edits in range(len(past) - 1, -1, -1):
+        reach, diagonal = past[edits], x - y
+        down = diagonal == -edits or (diagonal != edits and reach[diagonal - 1] < reach[diagonal + 1])
+        before = diagonal + 1 if down else diagonal - 1
+        from_x = reach[before] if edits else 0
+        from_y = from_x - before if edits else 0
+        size = min(x - from_x, y - from_y)
+        if size:
+            found.append((x - size, y - size, size))
+        x, y = from_x, from_y
+    return found[::-1]
 
 
 def _alike(line: Line) -> tuple[str, bool]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from dashboard.database import in_database
 from dashboard.errors import ReadOnly
 from dashboard.kube.config import Cluster
 from dashboard.models import AuditEntry, ClusterPermit
@@ -30,13 +31,28 @@ class Permit:
 
 async def changes_state(*, context: str, server: str, is_sandbox: bool) -> Permit:
     """Whether changes are allowed in a context at an API server. The sandbox needs no permission."""
+    if settings.CLUSTER_UI_READ_ONLY or is_sandbox:
+        return _permit(context, is_sandbox, None)
+    permits = ClusterPermit.objects.filter(context=context, server=server).select_related("allowed_by")
+    permit = await in_database(permits.first)()
+    return _permit(context, is_sandbox, permit)
+
+
+async def changes_states(clusters: Collection[Cluster]) -> dict[str, Permit]:
+    """The same for many, by slug, with one question to the database."""
+    permits = ClusterPermit.objects.select_related("allowed_by")
+    known = {(each.context, each.server): each for each in await in_database(list)(permits)}
+    return {
+        each.slug: _permit(each.name, each.is_sandbox, known.get((each.name, each.server)))
+        for each in clusters
+    }
+
+
+def _permit(context: str, is_sandbox: bool, permit: ClusterPermit | None) -> Permit:
     if settings.CLUSTER_UI_READ_ONLY:
         return Permit("off", "This installation only reads: CLUSTER_UI_READ_ONLY is set.")
     if is_sandbox:
         return Permit("allowed", "The sandbox may always be changed.")
-    permit = await (
-        ClusterPermit.objects.filter(context=context, server=server).select_related("allowed_by").afirst()
-    )
     if permit is None:
         return Permit("ask", f"{context} is read-only until you allow changes to it, once.")
     by, at = permit.allowed_by.get_username(), permit.allowed_at
@@ -44,7 +60,7 @@ async def changes_state(*, context: str, server: str, is_sandbox: bool) -> Permi
 
 
 async def changes_required(cluster: Cluster) -> None:
-    """Raises ReadOnly unless changes to the cluster are allowed."""
+    """Raises ReadOnly unless changes to the cluster are allowed. It is ``Transport.gate``: asked before every write."""
     permit = await changes_state(context=cluster.name, server=cluster.server, is_sandbox=cluster.is_sandbox)
     if permit.state == "off":
         raise ReadOnly(permit.words, next_step="Ask whoever runs this dashboard.")
@@ -61,7 +77,7 @@ async def cluster_allow_changes(*, user: User, context: str, server: str, is_san
     if permit.state == "off":
         raise ReadOnly(permit.words, next_step="Ask whoever runs this dashboard.")
     if permit.state == "ask":
-        await sync_to_async(_allow)(user, context, server)
+        await in_database(_allow)(user, context, server)
 
 
 def _allow(user: User, context: str, server: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from dashboard.errors import ClusterError, Conflict
+from dashboard.errors import BadInput, ClusterError, Conflict
+from dashboard.kinds.deletion import deletion_waits
 
 
 class StaleView(Conflict):
@@ -20,6 +22,45 @@ class StaleView(Conflict):
         self.now = now
         self.who = who
         self.when = when
+
+
+class Unconfirmed(BadInput):
+    """The object's name has to be typed, and was not."""
+
+    title = "Confirm the name"
+    status = 422
+
+
+class BadReason(BadInput):
+    """More was given as a reason than is kept, or what nobody may read."""
+
+    title = "The reason can't be kept"
+    status = 422
+
+
+class BeingDeleted(Conflict):
+    """The object is on its way out: what is written to it goes with it."""
+
+    title = "It is being deleted"
+
+    def __init__(self, what: str, finalizers: Iterable[str]) -> None:
+        super().__init__(
+            f"{what} is being deleted, so nothing can be changed on it any more. {deletion_waits(finalizers)}",
+            next_step="Wait until it is gone, then create it again if it is still needed.",
+        )
+
+
+class Busy(Conflict):
+    """Nobody touched the same fields, yet another write came before each attempt."""
+
+    title = "Written too often"
+
+    def __init__(self, what: str, attempts: int, writer: str) -> None:
+        by = f", last by {writer}" if writer else ""
+        super().__init__(
+            f"{what} is written so often{by} that each of {attempts} attempts came too late. Nothing was changed.",
+            next_step="Try again, or find out what keeps writing it.",
+        )
 
 
 class NoWayBack(Conflict):
@@ -43,13 +84,24 @@ class Unsettled(ClusterError):
 
 
 class UnderWay(Conflict):
-    """The Secret was rotated just before, and its users are still being restarted. ``change`` is that change's id."""
+    """Another operation on the object has not ended. ``change`` is that change's id, ``what`` the word for it."""
 
+    title = "An operation is under way"
+    what = "operation"
+
+    def __init__(self, text: str, change: int) -> None:
+        super().__init__(
+            text, next_step="Wait until it has finished, or stop it or undo that change on its page."
+        )
+        self.change = change
+
+
+class RotationUnderWay(UnderWay):
     title = "A rotation is under way"
+    what = "rotation"
 
     def __init__(self, name: str, change: int) -> None:
         super().__init__(
             f"{name} has been given another value already, and what reads it is still being restarted.",
-            next_step="Wait until those restarts have ended, or stop them or take that value back on their page.",
+            change,
         )
-        self.change = change

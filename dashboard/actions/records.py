@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from dashboard.errors import ClusterError, Unavailable
+from dashboard.database import database_unavailable
+from dashboard.errors import ClusterError
 from dashboard.models import AuditEntry, Change
 
-from .action import Action, Actor, Keyed, Manifest, Order, Sums, Target, Touched
+from .action import Action, Actor, Manifest, Order, OwnedFields, Target
+from .attempts import attempt_audited
 from .problems import NoWayBack
 
 log = logging.getLogger(__name__)
@@ -26,14 +28,13 @@ R = TypeVar("R")
 
 TRIES = 3
 PAUSE_SECONDS = 0.2
-_NOT_RECORDED = "Nothing was sent: the dashboard's own database cannot record the change."
-_DATABASE = "Try again; if it stays so, look at the database and its disk."
+_NOT_SENT = "Nothing was sent: the change can't be recorded."
 
 
 def claim(order: Order, nonce: str) -> tuple[Change, bool]:
     """The row of this change, and whether it is new. The nonce is unique, so of two submits one makes it.
 
-    Raises NoWayBack when the change to undo is undone already, Unavailable when nothing can be recorded: then
+    Raises NoWayBack when the change to undo is undone already, DatabaseUnavailable when nothing can be recorded: then
     nothing may be sent.
     """
     target = order.target
@@ -49,16 +50,17 @@ def claim(order: Order, nonce: str) -> tuple[Change, bool]:
                 namespace=target.namespace,
                 name=target.name,
                 undoes_id=order.undoes,
+                reason=order.reason,
             )
             return made, True
     except IntegrityError as error:
         if (found := Change.objects.filter(nonce=nonce).first()) is not None:
             return found, False
         raise NoWayBack(
-            "That change is undone already.", next_step="Open it under Changes made here."
+            "That change is already undone.", next_step="Open it under Changes made here."
         ) from error
     except DatabaseError as error:
-        raise Unavailable(_NOT_RECORDED, next_step=_DATABASE) from error
+        raise database_unavailable(error, done=_NOT_SENT) from error
 
 
 def found(nonce: str) -> Change | None:
@@ -66,8 +68,8 @@ def found(nonce: str) -> Change | None:
     return Change.objects.filter(nonce=nonce).first()
 
 
-def intend(change: Change, order: Order, before: Manifest, made: Touched) -> None:
-    """What is about to be written to the object ``before``. Raises Unavailable when that cannot be recorded: then
+def intend(change: Change, order: Order, before: Manifest, made: OwnedFields) -> None:
+    """What is about to be written to the object ``before``. Raises DatabaseUnavailable when that cannot be recorded: then
     nothing may be sent.
     """
     known = (change.uid, change.touched, change.inverse)
@@ -77,29 +79,29 @@ def intend(change: Change, order: Order, before: Manifest, made: Touched) -> Non
     try:
         change.save(update_fields=["uid", "touched", "inverse"])
     except DatabaseError as error:
-        raise Unavailable(_NOT_RECORDED, next_step=_DATABASE) from error
+        raise database_unavailable(error, done=_NOT_SENT) from error
 
 
 def finish(
     change: Change,
     order: Order,
     before: Manifest,
-    was: Touched,
-    made: Touched,
+    was: OwnedFields,
+    made: OwnedFields,
     result: dict[str, Any] | None = None,
+    uid: str = "",
 ) -> None:
     """The change was made to the object ``before``. Raises DatabaseError when that cannot be recorded, after
     trying again.
 
-    ``result`` is what following it needs to know of the object besides.
+    ``result`` is what following it needs to know of the object besides, ``uid`` that of one that was created.
     """
     action = order.action
     change.state = Change.State.DONE
     _describe(change, action, before, was, made)
+    change.uid = change.uid or uid
     change.result = result or {}
-    detail = (
-        action.summary(change) if isinstance(action, Sums) else f"{action.words(was)} → {action.words(made)}"
-    )
+    detail = action.summary(change)
     _again(lambda: _done(change, order.actor.name, detail))
 
 
@@ -118,11 +120,11 @@ def found_undone(change: Change, detail: str) -> None:
             _entry(change, change.user.get_username(), AuditEntry.Result.FAILED, detail, None)
 
 
-def _describe(change: Change, action: Action, before: Manifest, was: Touched, made: Touched) -> None:
+def _describe(change: Change, action: Action, before: Manifest, was: OwnedFields, made: OwnedFields) -> None:
     change.uid = before["metadata"]["uid"]
     change.touched = {path: [was.get(path), made.get(path)] for path in {**was, **made}}
-    back = action.back(before) if isinstance(action, Keyed) else action.inverse(was)
-    change.inverse = {} if back is None else {"action": action.name, "input": back}
+    back = action.back(before)
+    change.inverse = {} if back is None else {"action": action.undone_by or action.name, "input": back}
 
 
 def _done(change: Change, who: str, detail: str) -> bool:
@@ -166,8 +168,8 @@ def lose(change: Change, actor: Actor, error: ClusterError) -> None:
         log.exception("the end of a change was not recorded: %s by %s: %s", change, actor.name, error.message)
 
 
-def refuse(actor: Actor, action: str, target: Target, error: ClusterError) -> None:
-    """A refusal before anything was begun."""
+def refuse(actor: Actor, action: str, target: Target, error: ClusterError, reason: str = "") -> None:
+    """A refusal before anything was begun; ``reason`` is why it was tried."""
     AuditEntry.objects.create(
         user_name=actor.name,
         context=target.context,
@@ -177,7 +179,9 @@ def refuse(actor: Actor, action: str, target: Target, error: ClusterError) -> No
         name=target.name,
         detail=error.message,
         result=AuditEntry.Result.REFUSED,
+        reason=reason,
     )
+    attempt_audited()
 
 
 def settle(older: timedelta) -> int:
@@ -213,8 +217,26 @@ def last_writer(target: Target, uid: str, path: str) -> tuple[str, datetime] | N
     return (last.user.get_username(), last.created_at) if last is not None else None
 
 
+def entry_words(change: Change, words: str) -> str:
+    """The words of an entry about a change; an undo is told as one."""
+    return f"Undo of change {change.undoes_id}: {words[:1].lower()}{words[1:]}" if change.undoes_id else words
+
+
+def audit_step(change: Change, who: str, action: str, detail: str) -> None:
+    """Something that somebody, or the dashboard itself, did about a change that takes its time."""
+    AuditEntry.objects.create(
+        **(_about(change) | {"action": action}),
+        user_name=who,
+        detail=detail,
+        result=AuditEntry.Result.DONE,
+        change=change,
+    )
+
+
 def _entry(change: Change, who: str, result: AuditEntry.Result, detail: str, kept: Change | None) -> None:
+    detail = entry_words(change, detail)
     AuditEntry.objects.create(**_about(change), user_name=who, result=result, detail=detail, change=kept)
+    attempt_audited()
 
 
 def _about(change: Change) -> dict[str, str]:
@@ -224,6 +246,7 @@ def _about(change: Change) -> dict[str, str]:
         "plural": change.plural,
         "namespace": change.namespace,
         "name": change.name,
+        "reason": change.reason,
     }
 
 

@@ -7,12 +7,14 @@ from typing import Literal
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
-from dashboard.errors import ClusterError, Unavailable
+from dashboard.database import database_unavailable
+from dashboard.errors import ClusterError
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry
 from dashboard.queries.secrets import secret_value
 
 from .action import Actor
+from .attempts import attempt_audited
 
 Purpose = Literal["show", "copy"]
 _WORDS: dict[Purpose, str] = {"show": "Shown", "copy": "Copied without being shown"}
@@ -21,8 +23,8 @@ _WORDS: dict[Purpose, str] = {"show": "Shown", "copy": "Copied without being sho
 async def secret_reveal(
     *, transport: Transport, actor: Actor, namespace: str, name: str, key: str, purpose: Purpose
 ) -> bytes:
-    """The value of a key. Raises what reading it raises (audited as a refusal), and Unavailable when the audit cannot
-    be written: then nothing is given out.
+    """The value of a key. Raises what reading it raises (audited as a refusal), and DatabaseUnavailable when the audit
+    cannot be written: then nothing is given out.
     """
 
     def audit(result: AuditEntry.Result, detail: str) -> None:
@@ -36,6 +38,7 @@ async def secret_reveal(
             detail=detail,
             result=result,
         )
+        attempt_audited()
 
     try:
         value = await secret_value(transport, namespace, name, key)
@@ -45,8 +48,5 @@ async def secret_reveal(
     try:
         await sync_to_async(audit)(AuditEntry.Result.DONE, f"{_WORDS[purpose]}: key {key}.")
     except DatabaseError as error:
-        raise Unavailable(
-            "Nothing was shown: the dashboard's own database cannot record it.",
-            next_step="Try again; if it stays so, look at the database and its disk.",
-        ) from error
+        raise database_unavailable(error, done="Nothing was shown: it can't be recorded.") from error
     return value

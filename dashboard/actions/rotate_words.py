@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from dashboard.insight import Effect, Notice
+from dashboard.insight.environment import variable_flaw
+from dashboard.insight.restart import Outlook
 from dashboard.insight.secretrules import HELM, unintended_end
 from dashboard.insight.secretuse import Consumer, Use
 from dashboard.insight.words import Parts, bold, code, parts, plain
@@ -16,13 +18,18 @@ from dashboard.kube.shell import shell_line
 
 from .action import Target, Wanted
 from .backups import KEPT
+from .rotation import EMPTY, KEEPS
 
-MOST_EFFECTS = 60  # of a key that more read, the rest is counted
+MAX_EFFECTS = 60  # of a key that more read, the rest is counted
 
 
-def headline(stages: Sequence[Consumer], *, undoing: bool) -> Notice:
-    """What happens, in a sentence."""
+def headline(stages: Sequence[Consumer], held: Sequence[Ref], *, undoing: bool) -> Notice:
+    """What happens, in a sentence. ``held`` need a restart that would replace no pod."""
     what = "The old value is written again" if undoing else "The new value is written"
+    if held and not stages:
+        who = listed([ref.name for ref in held])
+        title = f"{what}, and {who} {'keeps' if len(held) == 1 else 'keep'} the value before"
+        return Notice("warn", title, "Nothing is restarted; see below why, and what brings the value there.")
     if not stages:
         return Notice("info", f"{what}, and nothing has to be restarted", "See below who reads it, and when.")
     names = ", then ".join(each.ref.name for each in stages)
@@ -30,42 +37,81 @@ def headline(stages: Sequence[Consumer], *, undoing: bool) -> Notice:
     return Notice(
         "info",
         f"{what}, then {many} one after the other" if len(stages) > 1 else f"{what}, then {names} restarts",
-        f"{names}. Each must be up before the next begins; it stops at the first that does not come up."
+        f"{names}. Each must be up before the next begins; it stops at the first that does not become ready."
         if len(stages) > 1
         else "It is followed until it is up, or does not come up.",
     )
 
 
-_ARRIVES = {"soon": "by itself, in about a minute", "next": "with its next run"}
+_PROPAGATES = {"soon": "by itself, in about a minute", "next": "with its next run"}
 _PULLS = "It is used whenever an image is pulled: with the next pod"
 
 
-def effects(consumers: Sequence[Consumer], stages: Sequence[Consumer]) -> Iterator[Effect]:
-    """Who reads the key, how, and when the value reaches it. ``stages`` are those that are restarted, in their order."""
+def flaw(wanted: Wanted) -> str:
+    """Why no container can be given the typed value as a variable, "" when it can or none was typed."""
+    return variable_flaw(base64.b64decode(wanted.get("value", "")))
+
+
+def broken(consumers: Sequence[Consumer], key: str, flaw: str) -> Notice | None:
+    """That new pods of some will not start with the value, for its ``flaw``."""
+    who = [each.ref.name for each in consumers if each.variable]
+    if not flaw or not who:
+        return None
+    text = (
+        f"They read {key} as an environment variable, and this value {flaw}. They are not restarted, and the "
+        "restarts stop there; a pod that starts for another reason does not come up."
+    )
+    return Notice("bad", f"New pods of {listed(who)} will not start", text)
+
+
+def effects(
+    consumers: Sequence[Consumer],
+    stages: Sequence[Consumer],
+    outlooks: Mapping[Ref, Outlook],
+    flaw: str,
+) -> Iterator[Effect]:
+    """Who reads the key, how, and when the value reaches it. ``stages`` are those that are restarted, in their order;
+    ``outlooks`` what a restart comes to.
+    """
     if not consumers:
         yield Effect(
             "info", "info", parts("Nothing in this namespace reads this key, as far as its objects say.")
         )
     ordered = [*stages, *(each for each in consumers if each not in stages)]
-    for at, each in enumerate(ordered[:MOST_EFFECTS], start=1):
-        yield _effect(each, at if at <= len(stages) else 0)
-    if (more := len(consumers) - MOST_EFFECTS) > 0:
+    for at, each in enumerate(ordered[:MAX_EFFECTS], start=1):
+        outlook = outlooks.get(each.ref, Outlook())
+        yield _effect(each, at if at <= len(stages) else 0, outlook, flaw if each.variable else "")
+    if (more := len(consumers) - MAX_EFFECTS) > 0:
         yield Effect("info", "info", parts(f"{plural(more, 'further object')} read it."))
 
 
-def _effect(each: Consumer, stage: int) -> Effect:
+def _effect(each: Consumer, stage: int, outlook: Outlook, flaw: str) -> Effect:
     said = parts(bold(f"{each.ref.kind} {each.ref.name}"), " reads it as ", *_ways(each.uses))
+    if flaw:
+        note = f"Its new pods would not start: the value {flaw}"
+        return Effect("bad", "bad", said, note, "breaks", each.ref)
     if stage:
         note = f"{plural(each.pods, 'pod')}; the new value arrives by its restart here"
-        return Effect("info", "restart", said, note, f"stage {stage}", each.ref)
+        if outlook.partly:
+            note += f". {outlook.partly}"
+        if outlook.unready:
+            note += f". {outlook.unready} now"
+        if outlook.down:
+            note += ": if it does not come up, that says nothing about the value, and stops no restarts"
+        state: Literal["warn", "info"] = "warn" if outlook.partly or outlook.unready else "info"
+        return Effect(state, "restart", said, note, f"stage {stage}", each.ref)
+    if outlook.held:
+        return Effect("warn", "warn", said, f"{outlook.held} {KEEPS}", "old value", each.ref)
+    if outlook.empty:
+        return Effect("ok", "ok", said, EMPTY, "", each.ref)
     if each.restartable:
-        note = "It was not restarted with the value that is taken back: it is left as it is"
+        note = "It was not restarted with the value that is being undone: it keeps running"
         return Effect("ok", "ok", said, note, "", each.ref)
-    if each.arrival == "restart":
-        note = "Keeps the old value until it is made anew: nothing restarts it by itself"
+    if each.propagation == "restart":
+        note = "Keeps the old value until it is recreated: nothing restarts it automatically"
         return Effect("warn", "warn", said, note, "old value", each.ref)
     pulls = any(use.how == "imagePullSecret" for use in each.uses)
-    note = _PULLS if pulls else "The new value arrives " + _ARRIVES[each.arrival]
+    note = _PULLS if pulls else "The new value arrives " + _PROPAGATES[each.propagation]
     return Effect("ok", "ok", said, note, "", each.ref)
 
 
@@ -93,15 +139,11 @@ _HOW = {
 }
 
 
-def notices(kind: str, namespace: str, wanted: Wanted, *, keeps: bool) -> Iterator[Notice]:
+def notices(kind: str, wanted: Wanted, *, keeps: bool) -> Iterator[Notice]:
     """What to mind, by the Secret's type and by what was typed."""
     if not keeps:
-        yield Notice(
-            "warn",
-            "There will be no way back",
-            "Undo needs a backup of the old value. Your account may not create and get Secrets in namespace "
-            f"{namespace}, so none can be kept.",
-        )
+        text = f"Undo needs a backup of the old value, and none can be kept. {wanted.get('no_backup', '')}"
+        yield Notice("warn", "You won't be able to undo this", text.strip())
     if blank := unintended_end(base64.b64decode(wanted.get("value", ""))):
         text = "Whoever reads the value gets that too, and most programs take it as a part of the password."
         yield Notice("warn", blank, text)
@@ -117,14 +159,14 @@ def notices(kind: str, namespace: str, wanted: Wanted, *, keeps: bool) -> Iterat
         case _ if kind == HELM:
             yield Notice(
                 "bad",
-                "Helm keeps this about itself",
-                "It is no password: with another value Helm can neither upgrade nor roll back this release.",
+                "Helm stores its release here",
+                "It is not a password: with another value Helm can neither upgrade nor roll back this release.",
             )
         case _:
             yield Notice(
                 "warn",
-                "The other side must know the value too",
-                "Cluster UI writes the Secret. It does not change the password inside the database, or at whoever else "
+                "Change the password in the database too",
+                "Cluster UI only writes the Secret. It doesn't change the password in the database or other service that "
                 "checks it: if that accepts only one, pods that start with the other cannot sign in.",
             )
 
@@ -140,6 +182,11 @@ def unknown(plurals: Sequence[str], namespace: str) -> Iterator[Notice]:
         )
 
 
+def held(ref: Ref, outlook: Outlook) -> Notice:
+    """That a restart would replace no pod of a workload."""
+    return Notice("warn", f"{ref.name} will keep the old value", f"{outlook.held} It is not restarted.", ref)
+
+
 def kept_back(ref: Ref) -> Notice:
     """That the account may not restart a workload."""
     text = (
@@ -151,7 +198,7 @@ def kept_back(ref: Ref) -> Notice:
 def undo_words(*, keeps: bool, prunes: bool = True) -> str:
     """How it goes back, and for how long it can."""
     if not keeps:
-        return "Your account may not keep a backup here: this cannot be undone."
+        return "No backup of the old value can be kept here: this cannot be undone."
     rest = (
         f"the newest {KEPT} old values are kept"
         if prunes

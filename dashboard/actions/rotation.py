@@ -1,81 +1,75 @@
-"""The restarts after a new value of a Secret, one after the other: a small state machine that the server drives.
+"""The restarts after a new value of a Secret, one after the other: the steps of the operation that a rotation is.
 
-A step is ``waiting``, then ``restarting``, then ``done`` or ``failed``; ``left`` is one that the user may not restart.
+``left`` is a step that is not restarted: the user may not, or it would replace no pod. ``down`` did not come up, but
+had not been up before either: it stops nobody. Before each restart, and after it, the Secret is read again: what
+restarts after somebody else's write has another value.
+
 The moment of a restart is kept before it is sent and is what the annotation gets, so sending it again changes
-nothing: neither a process that ends in the middle nor two that overlap restart anything twice. Two rotations of one
-Secret never move at once: the later one waits for the earlier one's end.
+nothing: neither a process that ends in the middle nor two that overlap restart anything twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime
+from typing import Literal
 
-import msgspec
 from asgiref.sync import sync_to_async
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db import transaction
 
-from dashboard.errors import ClusterError, Conflict, NotFound, TooManyRequests, Unavailable
+from dashboard.errors import ClusterError, NotFound, TooManyRequests, Unavailable
 from dashboard.insight import Objects, Workload, workload_rollout
-from dashboard.insight.secretuse import RESTARTABLE, secret_consumers
+from dashboard.insight.restart import Outlook, restart_outlook
+from dashboard.insight.secretuse import RESTARTABLE, Stage, restart_stages, secret_consumers
 from dashboard.kinds import KINDS
-from dashboard.kinds.rows import plural
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
-from dashboard.models import AuditEntry, Change, Rotation
+from dashboard.models import AuditEntry, Change, Operation
 
-from .action import pointer
-from .engine import MANAGER
-from .permits import changes_required
-from .restarts import ANNOTATION, RESTARTED_AT
+from .action import Actor, Order, Target, pointer
+from .engine import change_make, change_read
+from .operation import End, Plan, Run, Step, iso, moment, operation_step, passed
+from .restart import RESTART, RESTARTED_AT
+from .standing import SUPERSEDED, Standing, secret_standing
 
-Step = dict[str, Any]
-
-# How long a process holds a rotation without a word; it moves it on every second.
-LEASE_SECONDS = 15.0
 # A rollout that hangs may still come up by itself; one that was complete may break at once.
 HANGS_SECONDS = 15.0
 SETTLES_SECONDS = 5.0
 # What following takes out of the cache.
 FOLLOWED = frozenset({*RESTARTABLE, "replicasets", "pods"})
-_ENDED = ("done", "failed", "left")
+KEEPS = "It keeps the old value until then."
+EMPTY = "It has no pods: those that come start with the new value."
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a look at a restarting workload says: go on waiting, or how it ended. ``wrong``: it hangs just now;
-    ``good``: it is complete just now; ``missing``: it is not in view, which only the API server can explain.
+    """What a look at a restarting workload says: go on waiting, or how it ended (``left``: it is to replace no pod).
+    ``wrong``: it hangs just now; ``good``: it is complete just now; ``missing``: it is not in view, which only the API
+    server can explain.
     """
 
-    state: Literal["restarting", "done", "failed"]
+    state: Literal["running", "done", "failed", "left"]
     text: str
     wrong: bool = False
     good: bool = False
     missing: bool = False
 
 
-async def rotation_begin(*, change: Change, transport: Transport, objects: Objects) -> Rotation:
-    """The rotation of a change that has written a value, made if there is none yet.
-
-    What is restarted is what reads the key now and is told only by a restart. Taking a value back restarts only what
+async def rotation_plan(change: Change, transport: Transport, objects: Objects) -> Plan:
+    """What is restarted is what reads the key now and is told only by a restart. Taking a value back restarts only what
     had been restarted with it: the rest never saw it.
     """
-    if (found := await sync_to_async(_rotation_of)(change)) is not None:
-        return found
-    key = key_of(change)
-    stages = [
-        each for each in secret_consumers(objects, change.namespace, change.name, key) if each.restartable
-    ]
-    await sync_to_async(_replace)(change)
+    consumers = secret_consumers(objects, change.namespace, change.name, key_of(change))
+    stages = restart_stages(objects, consumers)
     begun = await sync_to_async(lambda: restarted_with(change.undoes))()
     steps = [
-        _step(ref.plural, ref.kind, ref.name)
-        for ref in (each.ref for each in stages)
-        if begun is None or (ref.plural, ref.name) in begun
+        _step_of(stage)
+        for stage in stages
+        if begun is None or (stage.consumer.ref.plural, stage.consumer.ref.name) in begun
     ]
     for step in steps:
+        if step["state"] != "waiting":
+            continue
         gvr = KINDS[step["plural"]].gvr
         right = await allowed(transport, "patch", gvr, namespace=change.namespace, name=step["name"])
         if not right.allowed:
@@ -83,50 +77,63 @@ async def rotation_begin(*, change: Change, transport: Transport, objects: Objec
             step["text"] = (
                 f"Your account may not patch {step['plural']}: it keeps the old value until it is restarted."
             )
-    return await sync_to_async(_make)(change, steps)
+    return Plan(steps=steps)
 
 
-async def rotation_advance(
-    *, rotation: Rotation, holder: str, transport: Transport, objects: Objects, now: datetime
-) -> None:
-    """Moves a rotation on by one move, if there is one to make now. ``objects`` are of its cluster.
-
-    Raises Lost when another process moves it, or somebody took the value back meanwhile; errors of the cluster that
-    may pass are left for the next move.
-    """
-    step = next((step for step in rotation.steps if step["state"] not in _ENDED), None)
-    if step is None:
-        await _end(rotation, holder, Rotation.State.DONE)
-        return
-    if step["state"] == "waiting":
-        step |= {"state": "restarting", "stamp": _iso(now), "began": _iso(now)}
-        await _save(rotation, holder)
+async def restart_step(run: Run) -> None:
+    """Restarts a workload, if that brings it the value that was written, and waits until its pods are up."""
+    step, change = run.step, run.change
+    if not step["stamp"]:
+        found: Workload | None = run.objects.get(step["plural"], change.namespace, step["name"])
+        outlook = restart_outlook(found) if found is not None else Outlook()
+        if not outlook.replaces:
+            await run.end(*_unneeded(outlook), began="")
+            return
+        step |= {"stamp": iso(run.now), "up": not outlook.down}
+        await run.save()
     if not step["generation"]:
-        try:
-            await changes_required(transport.cluster)
-            step["generation"], step["uid"] = await _restart(rotation.change, step, transport)
-        except (Conflict, Unavailable, TooManyRequests) as error:
-            if step["text"] != error.message:
-                step["text"] = error.message  # it is sent again with the next move
-                await _save(rotation, holder)
-            return
-        except ClusterError as error:
-            await _fail(rotation, step, holder, now, error.message)
-            return
-        step["text"] = ""
-        await _save(rotation, holder)
-        await sync_to_async(_audit)(rotation, "restart", step, AuditEntry.Result.DONE)
+        await _send(run)
+    else:
+        await _follow(run)
+
+
+async def _send(run: Run) -> None:
+    """Makes the restart, if its pods would still get the value that was written, and start with it."""
+    step, change = run.step, run.change
+    standing = await secret_standing(change=change, transport=run.transport)
+    if standing.how != "same":
+        # Nothing was sent, as far as is known: what comes of it is told by the pods.
+        step |= {"state": "waiting", "stamp": "", "began": ""}
+        await _supersede(run, standing)
         return
-    verdict = judge(step, objects, rotation.change.namespace, now)
+    if standing.flaw and step["variable"]:
+        text = f"It was not restarted, since its new pods would not start: {key_of(change)} {standing.flaw}."
+        await run.fail(text)
+        return
+    step["generation"], step["uid"] = await _restart(run)
+    step["text"] = ""
+    await run.save()
+
+
+async def _follow(run: Run) -> None:
+    step, change, now = run.step, run.change, run.now
+    verdict = judge(step, run.objects, change.namespace, now)
     if verdict.missing:
-        verdict = await _explain(verdict, rotation.change, step, transport)
-    if verdict.state == "failed":
-        await _fail(rotation, step, holder, now, verdict.text)
-    elif verdict.state == "done":
-        step |= {"state": "done", "text": verdict.text, "ended": _iso(now)}
-        await _save(rotation, holder)
-    elif _noted(step, verdict, now):
-        await _save(rotation, holder)
+        verdict = await _explain(verdict, run)
+    if verdict.state == "left":
+        await run.end("left", verdict.text)
+    elif verdict.state == "running":
+        if _noted(step, verdict, now):
+            await run.save()
+    # Its pods started since the last look: only now is it known what they read.
+    elif (standing := await secret_standing(change=change, transport=run.transport)).how != "same":
+        text = f"{verdict.text} Which value its new pods have is not known."
+        step |= {"state": verdict.state, "text": text, "ended": iso(now)}
+        await _supersede(run, standing)
+    elif verdict.state == "failed":
+        await run.fail(verdict.text)
+    else:
+        await run.end("done", verdict.text, confirmed=iso(now))
 
 
 def judge(step: Step, objects: Objects, namespace: str, now: datetime) -> Verdict:
@@ -134,101 +141,50 @@ def judge(step: Step, objects: Objects, namespace: str, now: datetime) -> Verdic
     found: Workload | None = objects.get(step["plural"], namespace, step["name"])
     if found is None or (step["uid"] and found.metadata.uid != step["uid"]):
         # A process that has just begun, or whose watch is late, has not seen it yet: that alone says nothing.
-        return Verdict("restarting", "Its state is not known here at the moment.", missing=True)
+        return Verdict("running", "Its state is not known here at the moment.", missing=True)
+    if found.metadata.deletion_timestamp:
+        return Verdict("left", "It is being deleted.")
     rollout = workload_rollout(objects, found, now, step["generation"])
     match rollout.state:
         case "failed":
             return Verdict("failed", f"{rollout.headline}: {rollout.text}")
         case "paused":
-            return Verdict("failed", f"{rollout.headline}, so its pods keep the old value. {rollout.text}")
+            return Verdict("left", f"{rollout.headline}, so its pods keep the old value. {rollout.text}")
         case "stuck":
-            over = _passed(step["wrong_since"], now) >= HANGS_SECONDS
-            return Verdict("failed" if over else "restarting", rollout.text, wrong=True)
+            over = passed(step["wrong_since"], now) >= HANGS_SECONDS
+            return Verdict("failed" if over else "running", rollout.text, wrong=True)
         case "done":
-            if step["good_since"] and _passed(step["good_since"], now) >= SETTLES_SECONDS:
+            if step["good_since"] and passed(step["good_since"], now) >= SETTLES_SECONDS:
                 return Verdict("done", rollout.text)
-            return Verdict("restarting", f"{rollout.text} Waiting to see that it stays so.", good=True)
+            return Verdict("running", f"{rollout.text} Waiting to see that it stays so.", good=True)
         case _:
-            return Verdict("restarting", rollout.text)
+            return Verdict("running", rollout.text)
 
 
-async def _explain(verdict: Verdict, change: Change, step: Step, transport: Transport) -> Verdict:
+async def _explain(verdict: Verdict, run: Run) -> Verdict:
     """Asks the API server for what is not in view. What is not there any more needs no restart, and what was made
     anew has the new value.
     """
+    step = run.step
     try:
-        found = await _read(change, step, transport)
+        found = await change_read(transport=run.transport, target=_target(run))
+    except NotFound:
+        return Verdict("done", "It was deleted meanwhile.")
     except (Unavailable, TooManyRequests):
         return verdict
     except ClusterError as error:
         return Verdict("failed", f"It cannot be followed: {error.message}")
-    if found is None:
-        return Verdict("done", "It was deleted meanwhile.")
     if step["uid"] and found["metadata"]["uid"] != step["uid"]:
-        return Verdict("done", "It was deleted and made anew meanwhile: its pods have the new value.")
+        return Verdict("done", "It was deleted and recreated meanwhile: its pods have the new value.")
     return verdict
 
 
 def _noted(step: Step, verdict: Verdict, now: datetime) -> bool:
     """Keeps since when it hangs or is complete; whether that is news."""
     before = (step["wrong_since"], step["good_since"])
-    step["wrong_since"] = (step["wrong_since"] or _iso(now)) if verdict.wrong else ""
-    step["good_since"] = (step["good_since"] or _iso(now)) if verdict.good else ""
+    step["wrong_since"] = (step["wrong_since"] or iso(now)) if verdict.wrong else ""
+    step["good_since"] = (step["good_since"] or iso(now)) if verdict.good else ""
     return before != (step["wrong_since"], step["good_since"])
-
-
-class Lost(Exception):
-    """Another process has the rotation now, or it is over."""
-
-
-def rotations_claim(holder: str, now: datetime) -> list[Rotation]:
-    """The unfinished rotations that this process has from now on; nobody else moves them for LEASE_SECONDS."""
-    free = Q(holder=holder) | Q(held_until__isnull=True) | Q(held_until__lt=now)
-    unfinished = Rotation.objects.filter(state=Rotation.State.RESTARTING)
-    until = now + timedelta(seconds=LEASE_SECONDS)
-    first = unfinished.filter(free).exclude(
-        Exists(_earlier(OuterRef("pk"), OuterRef("change__context"), OuterRef("change__uid")))
-    )
-    # One statement a row: of two processes that see it free, the second one's condition no longer holds.
-    claimed = [
-        pk
-        for pk in list(first.values_list("pk", flat=True))
-        if unfinished.filter(free, pk=pk).update(holder=holder, held_until=until)
-    ]
-    return list(Rotation.objects.select_related("change", "change__user").filter(pk__in=claimed))
-
-
-def rotations_release(holder: str) -> None:
-    """A process that ends in order gives its rotations to whoever comes next at once."""
-    Rotation.objects.filter(holder=holder).update(holder="", held_until=None)
-
-
-def rotations_missing() -> list[Change]:
-    """Values that were written and whose restarts were not begun: the process ended in between."""
-    written = Change.objects.filter(action="rotate", state=Change.State.DONE, rotation__isnull=True)
-    return list(written.select_related("user", "undoes"))
-
-
-def waits_for(rotation: Rotation) -> int | None:
-    """The change whose restarts have to end before those of this rotation begin, if there is one."""
-    change = rotation.change
-    found = _earlier(rotation.pk, change.context, change.uid).order_by("-pk").first()
-    return found.change_id if found is not None else None
-
-
-def unfinished_of(context: str, uid: str) -> Change | None:
-    """The rotation of a Secret whose restarts have not ended, or not begun, if there is one."""
-    unfinished = Q(rotation__state=Rotation.State.RESTARTING) | Q(
-        rotation__isnull=True, state=Change.State.DONE
-    )
-    return Change.objects.filter(unfinished, action="rotate", context=context, uid=uid).order_by("pk").last()
-
-
-def _earlier(pk: Any, context: Any, uid: Any) -> QuerySet[Rotation]:
-    """The unfinished rotations of the same Secret that were begun before."""
-    return Rotation.objects.filter(
-        state=Rotation.State.RESTARTING, pk__lt=pk, change__context=context, change__uid=uid
-    )
 
 
 def next_written(change: Change) -> datetime | None:
@@ -248,91 +204,80 @@ def key_of(change: Change) -> str:
 
 
 def _step(plural: str, kind: str, name: str) -> Step:
-    return {
-        "plural": plural, "kind": kind, "name": name, "state": "waiting", "text": "", "stamp": "", "generation": 0,
-        "uid": "", "began": "", "ended": "", "wrong_since": "", "good_since": "",
-    }  # fmt: skip
+    return operation_step(
+        "restart", f"Restart {kind} {name}", plural=plural, kind=kind, name=name, stamp="", generation=0, uid="",
+        wrong_since="", good_since="", up=True, variable=False, confirmed="",
+    )  # fmt: skip
 
 
-async def _read(change: Change, step: Step, transport: Transport) -> dict[str, Any] | None:
-    """The workload as it is now; None when there is none."""
-    gvr = KINDS[step["plural"]].gvr
-    try:
-        response = await transport.request("GET", gvr, namespace=change.namespace, name=step["name"])
-    except NotFound:
-        return None
-    return msgspec.json.decode(response.body, type=dict[str, Any])
+def _step_of(stage: Stage) -> Step:
+    ref = stage.consumer.ref
+    made = _step(ref.plural, ref.kind, ref.name) | {"variable": stage.consumer.variable}
+    if stage.outlook.replaces:
+        return made
+    state, text = _unneeded(stage.outlook)
+    return made | {"state": state, "text": text}
 
 
-async def _restart(change: Change, step: Step, transport: Transport) -> tuple[int, str]:
-    """Brings the annotation to the step's moment and gives the generation that has it, and the uid. What somebody else
+def _unneeded(outlook: Outlook) -> tuple[End, str]:
+    """How a step ends that replaces no pod."""
+    if outlook.held:
+        return "left", f"{outlook.held} {KEEPS}"
+    return "done", EMPTY
+
+
+def _target(run: Run) -> Target:
+    return Target.of(run.change.context, KINDS[run.step["plural"]], run.change.namespace, run.step["name"])
+
+
+async def _restart(run: Run) -> tuple[int, str]:
+    """Restarts the workload at the step's moment and gives the generation that has it, and the uid. What somebody else
     restarted later is left as it is: its pods have the new value too.
     """
-    found = await _read(change, step, transport)
-    if found is None:
+    step, change, target = run.step, run.change, _target(run)
+    try:
+        found = await change_read(transport=run.transport, target=target)
+    except NotFound:
         return 1, ""  # explained as deleted
-    meta = found["metadata"]
     at = pointer(found, RESTARTED_AT)
-    if at and _moment(at) >= _moment(step["stamp"]):
-        return int(meta["generation"]), str(meta["uid"])
-    body = {
-        "metadata": {"resourceVersion": meta["resourceVersion"], "uid": meta["uid"]},
-        "spec": {"template": {"metadata": {"annotations": {ANNOTATION: step["stamp"]}}}},
-    }
-    response = await transport.request(
-        "PATCH",
-        KINDS[step["plural"]].gvr,
-        namespace=change.namespace,
-        name=step["name"],
-        query={"fieldManager": MANAGER},
-        body=msgspec.json.encode(body),
-        content_type="application/merge-patch+json",
+    if at and moment(at) >= moment(step["stamp"]):
+        return int(found["metadata"]["generation"]), str(found["metadata"]["uid"])
+    order = Order(
+        transport=run.transport,
+        actor=Actor(user=change.user, name=change.user.get_username()),
+        target=target,
+        action=RESTART,
+        wanted={"restartedAt": step["stamp"]},
+        confirm=target.name,  # with the rotation
+        reason=change.reason,
     )
-    made = msgspec.json.decode(response.body, type=dict[str, Any])
-    return int(made["metadata"]["generation"]), str(meta["uid"])
+    made = await change_make(order=order, nonce=run.nonce)
+    return int(made.result["generation"]), made.uid
 
 
-async def _fail(rotation: Rotation, step: Step, holder: str, now: datetime, text: str) -> None:
-    step |= {"state": "failed", "text": text, "ended": _iso(now)}
-    await _end(rotation, holder, Rotation.State.STOPPED)
-    await sync_to_async(_audit)(rotation, "rotate", step, AuditEntry.Result.FAILED)
+async def _supersede(run: Run, standing: Standing) -> None:
+    """Ends the rotation, since its Secret does not hold its value any more: whoever did that decides what follows."""
+    await run.close(Operation.State.STOPPED)
+    await sync_to_async(_keep_standing)(run.operation, standing)
 
 
-async def _end(rotation: Rotation, holder: str, state: Rotation.State) -> None:
-    rotation.state = state
-    rotation.ended_at = datetime.now(UTC)
-    await _save(rotation, holder)
-
-
-async def _save(rotation: Rotation, holder: str) -> None:
-    await sync_to_async(_write)(rotation, holder)
-
-
-def _write(rotation: Rotation, holder: str) -> None:
-    mine = Rotation.objects.filter(
-        pk=rotation.pk, holder=holder, version=rotation.version, state=Rotation.State.RESTARTING
-    )
-    if not mine.update(
-        steps=rotation.steps, state=rotation.state, ended_at=rotation.ended_at, version=F("version") + 1
-    ):
-        raise Lost
-    rotation.version += 1
-
-
-def _rotation_of(change: Change) -> Rotation | None:
-    return Rotation.objects.filter(change=change).first()
-
-
-def _make(change: Change, steps: Sequence[Step]) -> Rotation:
-    found, _ = Rotation.objects.get_or_create(change=change, defaults={"steps": list(steps)})
-    return found
-
-
-def _replace(change: Change) -> None:
-    """Ends the rotation that this change takes back."""
-    if change.undoes_id is not None:
-        Rotation.objects.filter(change=change.undoes_id, state=Rotation.State.RESTARTING).update(
-            state=Rotation.State.REPLACED, version=F("version") + 1, ended_at=datetime.now(UTC)
+def _keep_standing(operation: Operation, standing: Standing) -> None:
+    with transaction.atomic():
+        change = Change.objects.select_for_update().get(pk=operation.change_id)
+        change.result = change.result | {SUPERSEDED: standing.kept()}
+        change.save(update_fields=["result"])
+        words = standing.words(change.name, key_of(change))
+        AuditEntry.objects.create(
+            user_name=operation.change.user.get_username(),
+            context=change.context,
+            action="rotate",
+            plural=change.plural,
+            namespace=change.namespace,
+            name=change.name,
+            detail=f"The restarts after the new value stopped. {words}",
+            result=AuditEntry.Result.FAILED,
+            reason=change.reason,
+            change=change,
         )
 
 
@@ -343,41 +288,8 @@ def restarted_with(before: Change | None) -> set[tuple[str, str]] | None:
     """
     if before is None or before.undoes_id is not None:
         return None
-    rotation = Rotation.objects.filter(change=before).first()
-    if rotation is None:
+    operation = Operation.objects.filter(change=before).first()
+    if operation is None:
         return None
-    begun = ("restarting", "done", "failed")
-    return {(step["plural"], step["name"]) for step in rotation.steps if step["state"] in begun}
-
-
-def _audit(rotation: Rotation, action: str, step: Step, result: AuditEntry.Result) -> None:
-    change = rotation.change
-    at = rotation.steps.index(step) + 1
-    said = f"Stage {at} of {plural(len(rotation.steps), 'restart')} after the new value of {key_of(change)}."
-    AuditEntry.objects.create(
-        user_name=change.user.get_username(),
-        context=change.context,
-        action=action,
-        plural=step["plural"],
-        namespace=change.namespace,
-        name=step["name"],
-        detail=f"{said} {step['text']}".strip(),
-        result=result,
-        change=change,
-    )
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:  # somebody's own word in the annotation
-        return datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _passed(since: str, now: datetime) -> float:
-    return (now - _moment(since)).total_seconds() if since else 0.0
+    begun = ("running", "done", "failed", "down")
+    return {(step["plural"], step["name"]) for step in operation.steps if step["state"] in begun}

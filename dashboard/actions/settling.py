@@ -5,27 +5,28 @@ What it was about to write is in its record, so the object itself tells.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from asgiref.sync import sync_to_async
 
 from dashboard.errors import NotFound
-from dashboard.kinds import KINDS
+from dashboard.kinds.base import Kind
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
 from . import records
-from .action import Action, Keyed, Manifest, Target, Touched
+from .action import Action, Manifest, OwnedFields, change_target, sides
 from .engine import change_read, change_result
-from .secrets import Rotate
-from .undo import ACTIONS
+from .operations import GIVEN_UP_AFTER
+from .registry import action_of
+from .rotate import Rotate
 
 # Its own process may still be at it: that the object has what was wanted is news only after a while, that it has not
 # only once no request can be under way any more.
 MADE_AFTER = timedelta(seconds=10)
 NOT_MADE_AFTER = timedelta(minutes=2)
-# Later than this nobody expects restarts to begin by themselves.
-GIVEN_UP_AFTER = timedelta(hours=1)
 
 
 async def changes_unsettled(now: datetime) -> list[Change]:
@@ -38,31 +39,42 @@ async def changes_unsettled(now: datetime) -> list[Change]:
     return [change async for change in found.select_related("user")]
 
 
-async def change_settle(*, transport: Transport, change: Change, now: datetime) -> None:
+async def change_settle(
+    *, transport: Transport, change: Change, now: datetime, kinds: Mapping[str, Kind[Any]]
+) -> None:
     """Looks at the object: when it has what the change wanted, the change is recorded as made; when it still has what
     was there before, as not made. Raises what reading the object raises.
     """
     action = _action(change)
     if action is None:
         return
+    target = change_target(change, kinds)
+    written = action.subject(target)
+    was, made = sides(change)
     try:
-        found = await change_read(transport=transport, target=_target(change))
+        found = await change_read(transport=transport, target=written, source=action.source(written))
     except NotFound:
+        if written == target:
+            return
+        is_now = was  # it was to be created
+    else:
+        if written == target and found["metadata"]["uid"] != change.uid:
+            return
+        is_now = action.touched(found)
+        if is_now == made:
+            await _made(change, action, found, was, made)
+            return
+    if is_now != was:
         return
-    was, made = _sides(change)
-    is_now = action.touched(found)
-    if found["metadata"]["uid"] != change.uid or is_now not in (was, made):
-        return
-    if is_now == made:
-        await _made(change, action, found, was, made)
-    elif change.state == Change.State.SENDING and change.created_at < now - NOT_MADE_AFTER:
+    if change.state == Change.State.SENDING and change.created_at < now - NOT_MADE_AFTER:
         detail = f"The dashboard stopped before it was sent: it is still {action.words(was)}."
         await sync_to_async(records.found_undone)(change, detail)
 
 
-async def _made(change: Change, action: Action, found: Manifest, was: Touched, made: Touched) -> None:
+async def _made(change: Change, action: Action, found: Manifest, was: OwnedFields, made: OwnedFields) -> None:
     detail = f"{action.words(was)} → {action.words(made)}. Found in the cluster: the answer was not recorded."
-    await sync_to_async(records.found_done)(change, detail, change_result(found, found))
+    kept = change_result(found, found) | action.remember(found, found)
+    await sync_to_async(records.found_done)(change, detail, kept)
 
 
 def _action(change: Change) -> Action | None:
@@ -70,23 +82,7 @@ def _action(change: Change) -> Action | None:
     if change.action == Rotate.name:
         (path,) = change.touched
         return Rotate(str(path).removeprefix("/data/"))
-    if change.inverse.get("action") != change.action:
+    action = action_of(change)
+    if not change.inverse or change.inverse["action"] != (action.undone_by or action.name):
         return None
-    action = ACTIONS[change.action]
-    return action.on(change.inverse["input"]) if isinstance(action, Keyed) else action
-
-
-def _sides(change: Change) -> tuple[Touched, Touched]:
-    """What it touches, as it was and as it was to be."""
-    was, made = ({path: values[at] for path, values in change.touched.items()} for at in (0, 1))
-    return was, made
-
-
-def _target(change: Change) -> Target:
-    return Target(
-        context=change.context,
-        gvr=KINDS[change.plural].gvr,
-        kind=change.kind,
-        namespace=change.namespace,
-        name=change.name,
-    )
+    return action.on(change.inverse["input"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.core import signing
@@ -12,7 +12,7 @@ from django.utils.crypto import salted_hmac
 
 from dashboard.errors import BadInput
 
-from .action import Manifest, Order, Touched
+from .action import Manifest, Order, OwnedFields, Wanted
 
 SALT = "dashboard.actions.preview"
 MAX_AGE_SECONDS = 3600
@@ -21,7 +21,7 @@ MAX_AGE_SECONDS = 3600
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """The signed facts. ``wanted`` is a keyed digest, so that no typed value travels in it; ``touched`` are the
-    values as they were, ``effect`` the digest of the dry run's effect.
+    values as they were, ``effect`` the digest of the dry run's effect, ``decided`` what the preview settled.
     """
 
     user: int
@@ -32,24 +32,45 @@ class Shown:
     namespace: str
     name: str
     uid: str
-    touched: Touched
+    touched: OwnedFields
     effect: str
     wanted: str
     undoes: int | None
     nonce: str
+    decided: Wanted = field(default_factory=dict)
 
 
-def show(order: Order, manifest: Manifest, effect: str) -> str:
-    """A token for a preview of the object as it is in ``manifest``."""
-    metadata = manifest["metadata"]
-    shown = Shown(
-        **_facts(order),
-        uid=metadata["uid"],
-        touched=order.action.touched(manifest),
-        effect=effect,
-        nonce=secrets.token_urlsafe(24),
-    )
+def show(
+    order: Order,
+    manifest: Manifest,
+    effect: str,
+    decided: Wanted | None = None,
+    touched: OwnedFields | None = None,
+) -> str:
+    """A token for a preview of the object as it is in ``manifest``. ``touched`` is what the action that was decided
+    writes, where that is known only then.
+    """
+    shown = facts(order, manifest, effect, secrets.token_urlsafe(24), decided, touched)
     return signing.dumps(asdict(shown), salt=SALT, compress=True)
+
+
+def facts(
+    order: Order,
+    manifest: Manifest,
+    effect: str,
+    nonce: str,
+    decided: Wanted | None = None,
+    touched: OwnedFields | None = None,
+) -> Shown:
+    """What a preview shows of the object as it is in ``manifest``."""
+    return Shown(
+        **_facts(order),
+        uid=manifest["metadata"]["uid"],
+        touched=order.action.touched(manifest) if touched is None else touched,
+        effect=effect,
+        nonce=nonce,
+        decided=decided or {},
+    )
 
 
 def read(token: str, order: Order) -> Shown:

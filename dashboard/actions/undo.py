@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from asgiref.sync import sync_to_async
 
 from dashboard.errors import NotFound
 from dashboard.insight import Objects
-from dashboard.kinds import KINDS
+from dashboard.insight.keyhistory import KeyHistory
+from dashboard.kinds.base import Kind
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
 from . import records
-from .action import Action, Actor, Keyed, Order, Preview, Progress, Target, TellsWayBack
-from .configmaps import EDIT
-from .deployments import SCALE
+from .action import CREATED, Action, Actor, Order, Preview, Progress, Target, change_target
+from .edit import EDIT
 from .engine import change_apply, change_preview, change_read, change_stale
-from .pods import DELETE, EVICT
 from .problems import NoWayBack, StaleView
-from .restarts import RESTART
-from .secrets import ROTATE
-
-ACTIONS: dict[str, Action] = {action.name: action for action in (SCALE, RESTART, ROTATE, EDIT, DELETE, EVICT)}
+from .registry import action_named, action_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,21 +44,25 @@ class UndoPreview:
     conflict: StaleView | None
 
 
-def change_follow(*, change: Change, objects: Objects, now: datetime) -> Progress:
-    """How far an applied change has come."""
-    return ACTIONS[change.action].follow(change, objects, now)
+def change_follow(
+    *, change: Change, objects: Objects, now: datetime, history: KeyHistory | None = None
+) -> Progress:
+    """How far an applied change has come; ``history`` of an edit's keys: see ``edit_history``."""
+    if change.plural in EDIT.kinds and change.action == EDIT.name:
+        return EDIT.follow(change, objects, now, history)
+    return action_of(change).follow(change, objects, now)
 
 
 async def change_undo_state(*, change: Change) -> UndoState:
     """Whether a change can be taken back."""
     later = await Change.objects.filter(undoes=change).select_related("user").afirst()
     if later is not None:
-        how = "Undone" if later.state == Change.State.DONE else "An undo was sent, its end is not known:"
+        how = "Undone" if later.state == Change.State.DONE else "An undo was sent, its result is not known:"
         words = f"{how} by {later.user.get_username()} on {later.created_at:%Y-%m-%d at %H:%M} UTC."
         return UndoState(possible=False, words=words, undone_by=later)
     if change.state != Change.State.DONE:
         return UndoState(
-            possible=False, words="Whether it was made is not known, so it cannot be undone from here."
+            possible=False, words="Whether it was made is not known, so it can't be undone from here."
         )
     if not change.inverse:
         return UndoState(possible=False, words=way_back(change) or "It cannot be undone.")
@@ -68,17 +70,16 @@ async def change_undo_state(*, change: Change) -> UndoState:
         return UndoState(possible=True, words=special)
     action = _back(change)
     was = {path: values[0] for path, values in change.touched.items()}
-    return UndoState(possible=True, words=f"It can be taken back to {action.words(was)}.")
+    return UndoState(possible=True, words=f"Undo sets it back to {action.words(was)}.")
 
 
 def way_back(change: Change) -> str:
     """What the action itself says about undoing, "" when it says nothing special."""
-    action = ACTIONS[change.action]
-    return action.way_back(change) if isinstance(action, TellsWayBack) else ""
+    return action_of(change).way_back(change)
 
 
 async def change_undo_preview(
-    *, transport: Transport, actor: Actor, change_id: int, objects: Objects
+    *, transport: Transport, actor: Actor, change_id: int, objects: Objects, kinds: Mapping[str, Kind[Any]]
 ) -> UndoPreview:
     """What undoing would do. Raises NoWayBack when it is undone already or the object is another one now, NotFound
     when the change or the object is gone; else as ``change_preview``.
@@ -88,12 +89,15 @@ async def change_undo_preview(
     if not state.possible:
         later = "Open it under Changes made here." if state.undone_by else ""
         raise NoWayBack(state.words, next_step=later)
-    order = _order(transport, actor, change)
+    order = _order(transport, actor, change, kinds)
     target, action = order.target, order.action
-    manifest = await change_read(transport=transport, target=target)
-    if manifest["metadata"]["uid"] != change.uid:
+    if action.creates:
+        again = await change_preview(order=order, objects=objects)
+        return UndoPreview(change=change, preview=again, conflict=None)
+    manifest = await change_read(transport=transport, target=target, source=action.source(target))
+    if manifest["metadata"]["uid"] != change.result.get(CREATED, change.uid):
         raise NoWayBack(
-            f"{target} was deleted and created again since: undoing the change would change another object.",
+            f"{target} was deleted and recreated since: undo would change the new object.",
             next_step="Change the new one directly.",
         )
     made = {path: values[1] for path, values in change.touched.items()}
@@ -102,18 +106,29 @@ async def change_undo_preview(
         conflict = await change_stale(
             target=target, action=action, was=made, manifest=manifest, since="since that change"
         )
-    preview = await change_preview(order=order, objects=objects)
+    preview = await change_preview(order=order, objects=objects, manifest=manifest)
     return UndoPreview(change=change, preview=preview, conflict=conflict)
 
 
-async def change_undo_apply(*, transport: Transport, actor: Actor, change_id: int, token: str) -> Change:
+async def change_undo_apply(
+    *,
+    transport: Transport,
+    actor: Actor,
+    change_id: int,
+    token: str,
+    kinds: Mapping[str, Kind[Any]],
+    confirm: str = "",
+    reason: str = "",
+) -> Change:
     """Take a change back as its preview showed; errors as of ``change_apply``, and NoWayBack when it is undone."""
     change = await _change(change_id, transport)
     if change.state != Change.State.DONE or not change.inverse:
         refusal = NoWayBack((await change_undo_state(change=change)).words)
-        await sync_to_async(records.refuse)(actor, change.action, _target(change), refusal)
+        target = change_target(change, kinds)
+        await sync_to_async(records.refuse)(actor, change.action, target, refusal, reason)
         raise refusal
-    return await change_apply(order=_order(transport, actor, change), token=token)
+    order = _order(transport, actor, change, kinds)
+    return await change_apply(order=replace(order, confirm=confirm, reason=reason), token=token)
 
 
 async def changes_settle(*, older: timedelta = timedelta(minutes=2)) -> int:
@@ -128,21 +143,11 @@ async def _change(change_id: int, transport: Transport) -> Change:
     return change
 
 
-def _target(change: Change) -> Target:
-    return Target(
-        context=change.context,
-        gvr=KINDS[change.plural].gvr,
-        kind=change.kind,
-        namespace=change.namespace,
-        name=change.name,
-    )
-
-
-def _order(transport: Transport, actor: Actor, change: Change) -> Order:
+def _order(transport: Transport, actor: Actor, change: Change, kinds: Mapping[str, Kind[Any]]) -> Order:
     return Order(
         transport=transport,
         actor=actor,
-        target=_target(change),
+        target=_back_target(change, kinds),
         action=_back(change),
         wanted=change.inverse["input"],
         undoes=change.pk,
@@ -151,5 +156,14 @@ def _order(transport: Transport, actor: Actor, change: Change) -> Order:
 
 def _back(change: Change) -> Action:
     """The action that takes a change back."""
-    action = ACTIONS[change.inverse["action"]]
-    return action.on(change.inverse["input"]) if isinstance(action, Keyed) else action
+    created = action_of(change).creation(change)
+    plural = change.plural if created is None else created.plural
+    return action_named(change.inverse["action"], plural).on(change.inverse["input"])
+
+
+def _back_target(change: Change, kinds: Mapping[str, Kind[Any]]) -> Target:
+    """What taking a change back is about: the object that was changed, or the one that was created beside it."""
+    created = action_of(change).creation(change)
+    if created is None:
+        return change_target(change, kinds)
+    return Target.of(change.context, kinds[created.plural], created.namespace, created.name)

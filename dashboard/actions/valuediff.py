@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from .action import Manifest
 from .configmap_values import Value, size_words, values
-from .diff import CONTEXT, Line, diff_lines
+from .diff import CONTEXT, MAX_LINES, Line, diff_lines, first_lines
 from .linetext import Line as TextLine
 from .linetext import blocks, editable, split
 
-# More lines of one key than this help nobody; a page of them would be slow.
-MOST_LINES = 400
-MOST_LETTERS = 2000  # of one line
+MAX_KEY_LINES = 400  # of one key
 _ENDINGS = {"\r\n": " [CRLF]", "\r": " [CR]", "\n": " [LF]"}
 
 
@@ -24,9 +22,9 @@ def value_lines(before: Manifest, after: Manifest) -> tuple[Line, ...]:
     lines: list[Line] = []
     for key in sorted({*was, *made}):
         if was.get(key) != made.get(key):
-            lines += _key(key, was.get(key), made.get(key))
+            lines += _key(key, was.get(key), made.get(key), whole=len(lines) < MAX_LINES)
     rest = diff_lines(_without_values(before), _without_values(after))
-    return (*lines, *((Line(None, "#", "The object itself"), *rest) if rest else ()))
+    return (*first_lines(lines, MAX_LINES), *((Line(None, "#", "The object itself"), *rest) if rest else ()))
 
 
 def text_lines(old: str, new: str) -> tuple[Line, ...]:
@@ -49,14 +47,13 @@ def text_lines(old: str, new: str) -> tuple[Line, ...]:
                 Line(at + 1, "+", _shown(b[at], mixed), _mark(b[at][0], a[a1 + at - b1][0]) if paired else "")
                 for at in range(b1, b2)
             )
-    if len(lines) > MOST_LINES:
-        lines = [*lines[:MOST_LINES], Line(None, "…", f"{len(lines) - MOST_LINES} more lines")]
-    return tuple(lines)
+    return first_lines(lines, MAX_KEY_LINES)
 
 
-def _key(key: str, was: Value | None, made: Value | None) -> Iterator[Line]:
+def _key(key: str, was: Value | None, made: Value | None, *, whole: bool) -> Iterator[Line]:
+    """``whole``: with the lines, which are compared only where they will be shown."""
     yield Line(None, "#", f"{key}: {_what(was, made)}")
-    old, new = _text(was), _text(made)
+    old, new = (_text(was), _text(made)) if whole else (None, None)
     if old is not None and new is not None and (was is None or made is None or was.content != made.content):
         yield from text_lines(old, new)
 
@@ -87,7 +84,7 @@ def _alike(
     for at in range(start, end):
         if folded > 1 and start + head <= at < end - tail:
             if at == start + head:
-                yield Line(None, "…", f"{folded} lines alike")
+                yield Line(None, "…", f"{folded} unchanged lines")
             continue
         yield Line(at + 1, "", _shown(lines[at], mixed))
 
@@ -97,8 +94,6 @@ def _shown(line: TextLine, mixed: bool) -> str:
     text, ending = line
     kept = text.rstrip(" \t")
     text = kept + text[len(kept) :].replace(" ", "·").replace("\t", "→")
-    if len(text) > MOST_LETTERS:
-        text = f"{text[:MOST_LETTERS]}… {len(text) - MOST_LETTERS} more letters"
     if not ending:
         return f"{text} (no line ending here)"
     return text + (_ENDINGS[ending] if mixed else "")

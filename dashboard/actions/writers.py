@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from .action import Manifest
@@ -14,7 +15,7 @@ def last_manager(manifest: Manifest, path: str) -> tuple[str, datetime | None]:
     Of several owners the latest. A write through the scale subresource carries no time.
     """
     keys = (
-        [f"f:{step.replace('~1', '/').replace('~0', '~')}" for step in path.strip("/").split("/")]
+        [_managed(step.replace("~1", "/").replace("~0", "~")) for step in path.strip("/").split("/")]
         if path
         else []
     )
@@ -29,6 +30,13 @@ def last_manager(manifest: Manifest, path: str) -> tuple[str, datetime | None]:
         return "", None
     when, who = max(owners, key=lambda owner: owner[0].timestamp() if owner[0] else 0.0)
     return who, when
+
+
+def _managed(step: str) -> str:
+    """A step of a pointer as fieldsV1 writes it; an entry of a list goes by its name (``changedfields``)."""
+    if step.startswith("[name=") and step.endswith("]"):
+        return f"k:{json.dumps({'name': step[6:-1]}, separators=(',', ':'))}"
+    return f"f:{step}"
 
 
 def _time(text: str | None) -> datetime | None:

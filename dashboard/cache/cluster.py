@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,7 @@ from dashboard.cache.feed import Feed, Review
 from dashboard.cache.namespaces import Namespaces
 from dashboard.cache.reflector import ReflectorStatus, Timing
 from dashboard.cache.store import Store
+from dashboard.cache.turns import BESIDE, LAST, LOOKED_AT, Turns
 from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
@@ -26,17 +28,22 @@ StatusCallback = Callable[[str, ReflectorStatus], None]
 
 
 class Lease:
-    """Somebody looks at these kinds, until ``release()`` (or the end of a ``with``)."""
+    """Somebody looks at these kinds, until ``release()`` (or the end of a ``with``); ``beside``: at something else,
+    beside which they are shown, counted or recorded.
+    """
 
-    def __init__(self, plurals: frozenset[str], release: Callable[[frozenset[str]], None]) -> None:
+    def __init__(
+        self, plurals: frozenset[str], release: Callable[[frozenset[str], bool], None], *, beside: bool
+    ) -> None:
         self.plurals = plurals
-        self._release: Callable[[frozenset[str]], None] | None = release
+        self.beside = beside
+        self._release: Callable[[frozenset[str], bool], None] | None = release
 
     def release(self) -> None:
         """Nobody looks any more; once is enough, and more does no harm."""
         release, self._release = self._release, None
         if release is not None:
-            release(self.plurals)
+            release(self.plurals, self.beside)
 
     def __enter__(self) -> Lease:
         return self
@@ -72,21 +79,26 @@ class ClusterCache:
         self._review = review
         self._feeds: dict[str, Feed] = {}
         self._leases: Counter[str] = Counter()
+        self._looked_at: Counter[str] = Counter()
+        self._turns = Turns()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._callbacks: list[StatusCallback] = []
         self._closed = False
 
-    def lease(self, plurals: Iterable[str]) -> Lease:
-        """Starts what does not run yet, at once. Raises KeyError for an unknown plural."""
+    def lease(self, plurals: Iterable[str], *, beside: bool = False) -> Lease:
+        """Starts what does not run yet, at once. Of what has to be listed first, that comes before what is only leased
+        ``beside``. Raises KeyError for an unknown plural.
+        """
         wanted = frozenset(plurals)
         for feed in [self._feed(plural) for plural in wanted]:
             if not self._closed:
                 feed.start()
         for plural in wanted:
             self._leases[plural] += 1
+            self._looked_at[plural] += not beside
             if timer := self._timers.pop(plural, None):
                 timer.cancel()
-        return Lease(wanted, self._release)
+        return Lease(wanted, self._release, beside=beside)
 
     async def synced(self, plurals: Iterable[str], timeout: float) -> None:  # noqa: ASYNC109 part of the promise
         """Waits until each has been listed once, or was refused or failed; at most ``timeout`` seconds.
@@ -120,11 +132,16 @@ class ClusterCache:
         """Whether it has been listed once, or was refused or failed: before that, ``scopes()`` says nothing."""
         return self._feed(plural).settled.is_set()
 
+    def listed(self, plural: str) -> bool:
+        """Whether the store holds all there is of a kind where it may be read, as of its last list. An empty store
+        of a kind that was never listed says nothing."""
+        return self._feed(plural).listed
+
     def knows(self, plural: str, namespace: str) -> bool | None:
         """Whether the store holds what there is of a kind in a namespace: not before it has been listed there once;
         None where the account may not list it.
         """
-        return self._feeds[plural].knows(namespace)
+        return self._feed(plural).knows(namespace)
 
     def store(self, plural: str) -> Store[Any]:
         """The same store for ever; empty while nobody holds a lease."""
@@ -168,12 +185,20 @@ class ClusterCache:
                 timing=self._timing,
                 review=self._review,
                 on_status=self._tell,
+                turn=partial(self._turns.turn, partial(self._urgency, plural)),
             )
         return feed
 
-    def _release(self, plurals: frozenset[str]) -> None:
+    def _urgency(self, plural: str) -> int:
+        """How soon a kind is to be listed. What has happened is the longest list, and the one that can wait."""
+        if self._looked_at[plural] > 0:
+            return LOOKED_AT
+        return LAST if plural == "events" else BESIDE
+
+    def _release(self, plurals: frozenset[str], beside: bool) -> None:
         for plural in plurals:
             self._leases[plural] -= 1
+            self._looked_at[plural] -= not beside
             if self._leases[plural] == 0 and not self._closed:
                 loop = asyncio.get_running_loop()
                 self._timers[plural] = loop.call_later(self._idle, self._stop, plural)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dashboard.cache.namespaces import Namespaces
-from dashboard.cache.reflector import Reflector, ReflectorStatus, State, Timing
+from dashboard.cache.reflector import Reflector, ReflectorStatus, State, Timing, Turn
 from dashboard.cache.store import Store
 from dashboard.errors import ClusterError, Forbidden
 from dashboard.kinds.base import Kind
@@ -47,6 +47,7 @@ class Feed:
         timing: Timing,
         review: Review,
         on_status: Callable[[str, ReflectorStatus], None],
+        turn: Turn,
     ) -> None:
         self.kind = kind
         self.store: Store[Any] = Store(kind)
@@ -58,6 +59,7 @@ class Feed:
         self._timing = timing
         self._review = review
         self._on_status = on_status
+        self._turn = turn
         self._reflectors: dict[str | None, Reflector[Any]] = {}
         self._failure: ClusterError | None = None
         self._left_out = 0
@@ -83,6 +85,12 @@ class Feed:
         if self._left_out and not reason:
             reason = f"{self._left_out} more namespaces are not watched: {self._review.namespaces} at most."
         return replace(speaker, reason=reason, last_bytes=max(status.last_bytes for status in statuses))
+
+    @property
+    def listed(self) -> bool:
+        """Whether all of its scopes have been read to their end at least once, however long ago."""
+        reflectors = self._reflectors.values()
+        return bool(reflectors) and all(reflector.listed for reflector in reflectors)
 
     def knows(self, namespace: str) -> bool | None:
         """Whether the store holds what there is in a namespace, as of its last list; None where that may not be read."""
@@ -140,6 +148,7 @@ class Feed:
             namespace,
             timing=self._timing,
             on_status=lambda _: self._changed(),
+            turn=self._turn,
             raise_forbidden=self.kind.gvr.namespaced,
         )
         self._reflectors[namespace] = reflector

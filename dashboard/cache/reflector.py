@@ -18,7 +18,9 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 from dashboard.cache.backoff import Backoff
@@ -36,10 +38,13 @@ from dashboard.kinds.base import Kind, Object, Status, WatchEvent
 from dashboard.kube.failures import Silence, Unreachable
 from dashboard.kube.status import Asked, error_from_status
 from dashboard.kube.transport import Transport
+from dashboard.loop import off_loop
 
-__all__ = ["Reflector", "ReflectorStatus", "Timing"]
+__all__ = ["Reflector", "ReflectorStatus", "Timing", "Turn"]
 
 logger = logging.getLogger(__name__)
+
+LARGE_BYTES = 250_000  # a chunk of this size or more is decoded beside the loop
 
 T = TypeVar("T", bound=Object)
 State = Literal["starting", "live", "reconnecting", "stopped"]
@@ -57,6 +62,14 @@ class ReflectorStatus:
     error: ClusterError | None = None
     last_bytes: float = 0.0
     since: float = 0.0
+
+
+Turn = Callable[[], AbstractAsyncContextManager[Callable[[], None]]]
+
+
+def _at_once() -> AbstractAsyncContextManager[Callable[[], None]]:
+    """Nobody else lists."""
+    return nullcontext(lambda: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,7 @@ class Reflector(Generic[T]):
         rng: Callable[[], float] = random.random,
         on_status: Callable[[ReflectorStatus], None] | None = None,
         raise_forbidden: bool = False,
+        turn: Turn = _at_once,
     ) -> None:
         self.namespace = namespace
         self.listed = False
@@ -107,6 +121,7 @@ class Reflector(Generic[T]):
         self._rng = rng
         self._on_status = on_status
         self._raise_forbidden = raise_forbidden
+        self._turn = turn
         self._backoff = Backoff(*timing.backoff, rng)
         self._refused = Backoff(*timing.refused, rng)
         # Where to watch from; None: list first.
@@ -187,13 +202,20 @@ class Reflector(Generic[T]):
     # The two requests
 
     async def _list(self) -> None:
-        first = not self.listed
-        items, version = await self._read_list(self._store.add if first else None)
+        if self.listed:
+            items, version = await self._read_list()
+        else:
+            async with self._turn() as go_on:  # somebody waits for it, or for others
+                items, version = await self._read_list(partial(self._begun, go_on))
         self._store.replace(items, version, self.namespace)
         self._version = version
         self._listed_at = self._clock()
         self._plan_resync()
         self.listed = True
+
+    def _begun(self, go_on: Callable[[], None], items: tuple[T, ...]) -> None:
+        go_on()
+        self._store.add(items)
 
     async def _read_list(
         self, progress: Callable[[tuple[T, ...]], object] | None = None
@@ -216,8 +238,10 @@ class Reflector(Generic[T]):
                 items, chunk = [], {}
                 continue
             self._heard()
-            page = self._kind.decode_list(response.body)
+            decode, body = self._kind.decode_list, response.body
             del response  # a chunk may be megabytes
+            page = decode(body) if len(body) < LARGE_BYTES else await off_loop(decode, body)
+            del body
             items += page.items
             if not page.continue_:
                 return items, page.resource_version
@@ -259,7 +283,7 @@ class Reflector(Generic[T]):
             for line in lines:
                 event = self._kind.decode_event(line)
                 if event.type == "ERROR":
-                    raise self._told(event.status or Status())
+                    raise self._on_watch_error(event.status or Status())
                 events.append(event)
                 # An older event, sent again, does not move the place to go on from.
                 if self._version is not None and not is_older(event.resource_version, self._version):
@@ -267,7 +291,7 @@ class Reflector(Generic[T]):
         finally:
             self._store.apply_all(events)
 
-    def _told(self, status: Status) -> ClusterError:
+    def _on_watch_error(self, status: Status) -> ClusterError:
         asked = Asked("watch", self._kind.gvr.plural, self.namespace or "")
         error = error_from_status(status.code, status.reason, status.message, asked)
         if not isinstance(error, TooManyRequests):
@@ -347,7 +371,8 @@ class Reflector(Generic[T]):
         previous = self._status
         changed = (previous.state, previous.reason) != (state, reason)
         since = previous.since if previous.state == state else self._clock()
-        self._status = replace(previous, state=state, reason=reason, error=error, since=since)
+        kept = None if error is None else error.to_keep()
+        self._status = replace(previous, state=state, reason=reason, error=kept, since=since)
         if changed and self._on_status is not None:
             self._on_status(self._status)
 

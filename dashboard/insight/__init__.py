@@ -6,13 +6,15 @@ Knows neither Django nor Channels nor the client, and has no clock: the moment i
 from .finding import Finding
 from .findings import findings, findings_for, order, read_for
 from .groups import Problem, problems
-from .impact import Effect, Impact, Notice, scale_hint, scale_impact
+from .impact import Effect, Impact, Notice
+from .ordinals import scale_impact
 from .protocols import Objects
 from .restart import restart_impact
-from .rollout import PodMark, PodSet, Rollout, Workload, rollout_status, workload_rollout
+from .rollout import Followed, PodMark, PodSet, Rollout, Workload, rollout_status, workload_rollout
+from .scaling import scale_hint
 
 __all__ = [
-    "Effect", "Finding", "Impact", "Notice", "Objects", "PodMark", "PodSet", "Problem", "Rollout", "Workload",
+    "Effect", "Finding", "Followed", "Impact", "Notice", "Objects", "PodMark", "PodSet", "Problem", "Rollout", "Workload",
     "findings", "findings_for", "order", "problems", "read_for", "restart_impact", "rollout_status", "scale_hint",
     "scale_impact", "workload_rollout",
 ]  # fmt: skip

@@ -1,25 +1,19 @@
-"""Whether more pods find room: what a pod asks for, what nodes and quotas have left."""
+"""What a pod requests, and what quotas have left."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dashboard.kinds.nodes import Node, Taint
-from dashboard.kinds.pods import Pod
-from dashboard.kinds.podspec import Container, NodeRequirement, NodeSelector, PodSpec, Toleration
+from dashboard.kinds.podspec import Container, PodSpec
 from dashboard.kinds.quantity import QuantityError, parse
 from dashboard.kinds.resourcequotas import ResourceQuota
-from dashboard.kinds.selectors import Requirement
 
 Amounts = dict[str, Decimal]  # resource name → cores, bytes or a count
 
-CORDONED = "node.kubernetes.io/unschedulable"
-
 _GIB, _MIB = 2**30, 2**20
-_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": ">", "Lt": "<"}
 
 
 def amounts(quantities: Mapping[str, str] | None) -> Amounts:
@@ -86,6 +80,11 @@ def template_of(spec: PodSpec) -> tuple[int, ...]:
     return tuple(map(id, (spec.containers, spec.init_containers, spec.overhead, *parts)))
 
 
+def container_requests(container: Container) -> Amounts:
+    """What one container requests; without a request its limit is that."""
+    return _container(container, "requests")
+
+
 def _container(container: Container, which: str) -> Amounts:
     resources = container.resources
     if resources is None:
@@ -105,121 +104,6 @@ def _sum(all_: Iterable[Amounts]) -> Amounts:
 
 def _max(left: Amounts, right: Amounts) -> Amounts:
     return {name: max(left.get(name, Decimal(0)), right.get(name, Decimal(0))) for name in {*left, *right}}
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """``pods`` more pods of a size find room on ``nodes`` of the nodes; ``unsure`` names what was not reckoned."""
-
-    pods: int
-    nodes: int
-    unsure: tuple[str, ...]
-
-
-def room_on_nodes(spec: PodSpec, nodes: Sequence[Node], pods: Sequence[Pod], most: int) -> Room:
-    """How many more pods like this one, at most ``most``, the nodes take: what they can give minus what is asked
-    for on them already, on nodes that the pod's node selector, node affinity and tolerations allow.
-    """
-    asked = asked_on_nodes(pods)
-    wanted = {**pod_amounts(spec), "pods": Decimal(1)}
-    fitting = used = 0
-    for node in nodes:
-        if fitting >= most or not takes(node, spec):
-            continue
-        free = amounts(node.status.allocatable)
-        taken = asked[node.metadata.name]
-        here = min(
-            int((free.get(name, Decimal(0)) - taken.get(name, Decimal(0))) // amount)
-            for name, amount in wanted.items()
-            if amount > 0
-        )
-        if here > 0:
-            fitting, used = min(most, fitting + here), used + 1
-    return Room(fitting, used, _unsure(spec))
-
-
-def asked_on_nodes(pods: Sequence[Pod]) -> dict[str, Amounts]:
-    """What the pods on each node ask for together, and how many they are ("pods")."""
-    asked: dict[str, Amounts] = defaultdict(lambda: defaultdict(Decimal))
-    sizes: dict[tuple[int, ...], Amounts] = {}  # by template: each is added up once
-    for pod in pods:
-        spec = pod.spec
-        if not spec.node_name or pod.status.phase in ("Succeeded", "Failed"):
-            continue
-        key = template_of(spec)
-        size = sizes.get(key)
-        if size is None:
-            size = sizes[key] = {**pod_amounts(spec), "pods": Decimal(1)}
-        on_node = asked[spec.node_name]
-        for name, amount in size.items():
-            on_node[name] += amount
-    return asked
-
-
-def takes(node: Node, spec: PodSpec) -> bool:
-    """Whether the node's labels and taints allow the pod."""
-    return affinity_allows(node, spec) and not any(standing_taints(node, spec))
-
-
-def standing_taints(node: Node, spec: PodSpec) -> Iterator[Taint]:
-    """The taints of a node that keep the pod away; a cordoned node has one even before the node controller sets it."""
-    taints = list(node.spec.taints or ())
-    if node.spec.unschedulable and all(taint.key != CORDONED for taint in taints):
-        taints.append(Taint(key=CORDONED, effect="NoSchedule"))
-    for taint in taints:
-        tolerated = any(_tolerates(one, taint) for one in spec.tolerations or ())
-        if taint.effect != "PreferNoSchedule" and not tolerated:
-            yield taint
-
-
-def affinity_allows(node: Node, spec: PodSpec) -> bool:
-    """Whether the node's labels are those that the node selector and the node affinity ask for."""
-    labels = node.metadata.labels
-    if any(labels.get(key) != value for key, value in (spec.node_selector or {}).items()):
-        return False
-    required = spec.affinity.node_affinity.required if spec.affinity and spec.affinity.node_affinity else None
-    return required is None or matches_terms(node, required)
-
-
-def matches_terms(node: Node, required: NodeSelector) -> bool:
-    """Whether a node fulfils one of the terms: the rule of pods' node affinity, and of volumes'."""
-    names = {"metadata.name": node.metadata.name}
-    return any(
-        all(_holds(one, node.metadata.labels) for one in term.match_expressions or ())
-        and all(_holds(one, names) for one in term.match_fields or ())
-        and bool(term.match_expressions or term.match_fields)
-        for term in required.node_selector_terms or ()
-    )
-
-
-def _holds(requirement: NodeRequirement, labels: Mapping[str, str]) -> bool:
-    operator = _OPERATORS.get(requirement.operator)
-    values = requirement.values or ()
-    return operator is not None and Requirement(requirement.key, operator, values).matches(labels)  # type: ignore[arg-type]
-
-
-def _tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """``ToleratesTaint`` of k8s.io/api/core/v1/toleration.go."""
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    if toleration.operator == "Exists":
-        return True
-    return bool(toleration.key) and toleration.value == taint.value
-
-
-def _unsure(spec: PodSpec) -> tuple[str, ...]:
-    found = []
-    if spec.affinity and spec.affinity.pod_anti_affinity and spec.affinity.pod_anti_affinity.required:
-        found.append("pod anti-affinity")
-    if any(one.when_unsatisfiable == "DoNotSchedule" for one in spec.topology_spread_constraints or ()):
-        found.append("topology spread")
-    if any(one.persistent_volume_claim or one.ephemeral for one in spec.volumes or ()):
-        found.append("volumes")
-    if spec.host_network or any(port.host_port for one in spec.containers or () for port in one.ports or ()):
-        found.append("host ports")
-    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,24 @@ ConfigMap, but never one mounted by subPath (kubernetes.io/docs/concepts/configu
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+from msgspec import structs
 
 from dashboard.kinds.base import Ref
 from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.uses import Mention, Mount, mentions
 
+from .environment import Content, name_flaw
 from .impact import Effect
+from .keyhistory import SECOND, KeyHistory, Spans, between
+from .ownership import belongs, pod_owner
 from .protocols import Objects
-from .relations import pod_spec, reference
+from .relations import pod_spec
 from .words import bold, parts
 
 Way = Literal["env", "envFrom", "volume", "subPath"]
@@ -32,17 +37,26 @@ _KINDS = {
     "cronjobs": "CronJob", "jobs": "Job", "pods": "Pod",
 }  # fmt: skip
 _ENDED = ("Succeeded", "Failed")
+_RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+_REFRESH = timedelta(minutes=2)  # within which the kubelet brings the files of a volume up to date
+_EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+TAKEN = "is removed by this"
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """One way in which a pod spec uses it. ``keys`` None: all of them. ``needed`` are those without which no container
-    starts.
+    starts; ``prefix`` comes before the keys that envFrom makes variables of.
     """
 
     way: Way
     keys: frozenset[str] | None
     needed: frozenset[str] = frozenset()
+    prefix: str = ""
+
+    @property
+    def variable(self) -> bool:
+        return self.way in ("env", "envFrom")
 
     def concerns(self, keys: Collection[str]) -> bool:
         return self.keys is None or not self.keys.isdisjoint(keys)
@@ -78,7 +92,7 @@ def consumers(objects: Objects, namespace: str, name: str) -> tuple[Consumer, ..
     found = []
     for kind_plural, kind_name in _KINDS.items():
         for each in objects.all(kind_plural, namespace):
-            if _belongs(each):
+            if belongs(each):
                 continue
             spec = pod_spec(kind_plural, each)
             if spec is not None and (uses := spec_uses(spec, name)):
@@ -87,66 +101,159 @@ def consumers(objects: Objects, namespace: str, name: str) -> tuple[Consumer, ..
     return tuple(found)
 
 
-def stale_pods(
-    objects: Objects, namespace: str, name: str, keys: Collection[str], since: datetime
-) -> dict[Ref, int]:
-    """How many pods of whom were started before ``since`` and so still run the old values of these keys."""
-    found: dict[Ref, int] = {}
-    # The API server tells whole seconds: a pod of the same second is most likely the restart that came with the change.
-    since = since.replace(microsecond=0)
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Whose pods run with values that a restart would change, and of whose that cannot be told, with how many each."""
+
+    stale: Mapping[Ref, int]
+    unknown: Mapping[Ref, int]
+
+
+def started_with(
+    objects: Objects, namespace: str, name: str, keys: Collection[str], history: KeyHistory
+) -> Started:
+    """Compares what the pods started with, as far as that is known, with what these keys of the ConfigMap hold now."""
+    found: dict[bool, dict[Ref, int]] = {True: {}, False: {}}
+    known = {key: history.spans.get(key, ()) for key in keys}
     for pod in objects.all("pods", namespace):
-        created = pod.metadata.creation_timestamp
-        if (
-            created is None
-            or created >= since
-            or pod.status.phase in _ENDED
-            or pod.metadata.deletion_timestamp
-        ):
+        if pod.status.phase in _ENDED or pod.metadata.deletion_timestamp or not spec_uses(pod.spec, name):
             continue
-        uses = spec_uses(pod.spec, name)
-        if any(use.way != "volume" and use.concerns(keys) for use in uses):
+        answers = {_is_stale(*start, known) for start in _starts(pod, name, history)}
+        if answers - {False}:
+            counts = found[True in answers]
             owner = pod_owner(objects, pod)
-            found[owner] = found.get(owner, 0) + 1
-    return found
+            counts[owner] = counts.get(owner, 0) + 1
+    return Started(stale=found[True], unknown=found[False])
 
 
-def pod_owner(objects: Objects, pod: Any) -> Ref:
-    """The topmost controller of a pod that is a workload here, else its controller of any kind, or the pod itself."""
-    meta = pod.metadata
-    found, above = Ref("Pod", meta.namespace, meta.name, "pods"), meta.controller
-    while above is not None:
-        owner = reference(above.kind, meta.namespace, above.name, above.api_version)
-        if owner.plural not in _KINDS:
-            # What an operator made is shown as what it is; only of a pod is it all that is known.
-            return Ref(owner.kind, owner.namespace, owner.name) if found.plural == "pods" else found
-        found = owner
-        made = objects.get(owner.plural, meta.namespace, above.name)
-        above = made.metadata.controller if made is not None else None
-    return found
+def _is_stale(use: Use, start: datetime, end: datetime, known: Mapping[str, Spans]) -> bool | None:
+    """Whether what was read between two moments differs from what is there now; None where that is not known."""
+    keys = known if use.keys is None else use.keys & known.keys()
+    answers: set[bool | None] = set()
+    for spans in {known[key] for key in keys}:
+        same = {each.variable if use.variable else each.file for each in between(spans, start, end)}
+        answers.add(None if len(same) != 1 or None in same else same == {False})
+    return True if True in answers else None if None in answers else False
+
+
+def _starts(pod: Any, name: str, history: KeyHistory) -> Iterator[tuple[Use, datetime, datetime]]:
+    """What each container read only at its start, and between which moments that was. One that waits to start reads what
+    is there then; an init container that ended has left behind what it made of it.
+    """
+    spec, status = pod.spec, pod.status
+    told = {
+        each.name: each
+        for each in (*(status.init_container_statuses or ()), *(status.container_statuses or ()))
+    }
+    created = history.after_restart(pod.metadata.creation_timestamp or _EVER, _restarted_at(pod))
+    first = {container.name for container in spec.init_containers or ()}
+    for container in (*(spec.init_containers or ()), *(spec.containers or ())):
+        alone = structs.replace(
+            spec, init_containers=None, containers=(container,), ephemeral_containers=None
+        )
+        uses = [use for use in spec_uses(alone, name) if use.way != "volume"]
+        if not uses or (window := _window(told.get(container.name), pod, container.name in first)) is None:
+            continue
+        again, end = window
+        for use in uses:
+            # The files of a volume, to which a container that starts again is led anew, may be that old.
+            start = created if again is None else again - (timedelta(0) if use.variable else _REFRESH)
+            start = max(created, start)
+            yield use, start, max(end, start + SECOND)
+
+
+def _window(told: Any | None, pod: Any, is_init: bool) -> tuple[datetime | None, datetime] | None:
+    """When a container that runs, or an init container that has done its work, ended before it started again (None: it
+    did not), and by when it had started; None for one that has not started.
+    """
+    if told is None:
+        return None if pod.status.phase == "Pending" else (None, _NEVER)
+    running, ended, before = told.state.running, told.state.terminated, told.last_state.terminated
+    if running is not None:
+        began = running.started_at
+    elif is_init and ended is not None and ended.exit_code == 0:
+        began = ended.started_at
+    else:
+        return None
+    again = before.finished_at if told.restart_count and before is not None else None
+    return again, began + SECOND if began is not None else _NEVER
+
+
+def _restarted_at(pod: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str((pod.metadata.annotations or {}).get(_RESTARTED_AT, "")))
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
 
 
 def change_effects(
-    objects: Objects, namespace: str, name: str, *, written: Collection[str], removed: Collection[str]
+    objects: Objects,
+    namespace: str,
+    name: str,
+    *,
+    written: Collection[str],
+    removed: Collection[str],
+    after: Content | None = None,
 ) -> tuple[Effect, ...]:
-    """What a change of keys means for each of those who use it, those that would break first."""
+    """What a change of keys means for each of those who use it, those that would break first. ``after`` is what it holds
+    then; without it, only what was removed counts as missing.
+    """
     keys = {*written, *removed}
     effects = []
     for consumer in consumers(objects, namespace, name):
-        broken = sorted(key for key in removed if any(key in use.needed for use in consumer.uses))
-        effects.append(_effect(consumer, keys, broken))
+        broken = flaws(consumer, after, removed)
+        effects.append(_effect(consumer, keys, broken, _lost(consumer, keys, after)))
     if not effects:
         effects = [Effect("info", "info", parts("No pod and no workload here uses this ConfigMap"))]
     order = {"bad": 0, "warn": 1, "info": 2, "ok": 3}
     return tuple(sorted(effects, key=lambda effect: order[effect.state]))
 
 
-def _effect(consumer: Consumer, keys: Collection[str], broken: list[str]) -> Effect:
+def flaws(consumer: Consumer, after: Content | None, removed: Collection[str] = ()) -> dict[str, str]:
+    """Why no new pod of a consumer starts: key → what is wrong with it, to follow its name."""
+    found: dict[str, str] = {}
+    for use in consumer.uses:
+        for key in use.needed:
+            if key in removed:
+                found[key] = TAKEN
+            elif after is None or key in after.text or (key in after.binary and not use.variable):
+                continue
+            elif key in after.binary:
+                found[key] = "is in binaryData, which is not used for variables"
+            else:
+                found[key] = "is not there"
+        if use.variable and after is not None:
+            found |= {key: flaw for key, flaw in after.unfit.items() if use.concerns((key,))}
+    return dict(sorted(found.items()))
+
+
+def broken_consumers(
+    objects: Objects, namespace: str, name: str, after: Content | None
+) -> dict[Ref, dict[str, str]]:
+    """Those of whom no new pod starts with what the ConfigMap holds."""
+    every = ((each.ref, flaws(each, after)) for each in consumers(objects, namespace, name))
+    return {ref: found for ref, found in every if found}
+
+
+def _lost(consumer: Consumer, keys: Collection[str], after: Content | None) -> list[str]:
+    """The changed keys that stop being variables without anything that fails: optional ones, and those of envFrom."""
+    if after is None:
+        return []
+    uses = [use for use in consumer.uses if use.variable]
+    gone = (key for key in keys if key not in after.text)
+    return sorted(key for key in gone if any(use.concerns((key,)) for use in uses))
+
+
+def _effect(
+    consumer: Consumer, keys: Collection[str], broken: Mapping[str, str], lost: Collection[str]
+) -> Effect:
     ref = consumer.ref
     who = (f"{ref.kind} ", bold(ref.name))
     touched = consumer.touched(keys)
     if broken:
-        text = parts(*who, f" needs {listed(broken)}, which this takes away")
-        note = "Running containers go on; its next pod does not start."
+        text = parts(*who, _broken(broken))
+        note = "Running containers are not affected; its next pod will not start."
         return Effect("bad", "bad", text, note=note, word="breaks", ref=ref)
     if not touched:
         return Effect("ok", "ok", parts(*who, " uses other keys only"), word="not touched", ref=ref)
@@ -157,16 +264,32 @@ def _effect(consumer: Consumer, keys: Collection[str], broken: list[str]) -> Eff
         notes.append(
             f"As environment variables ({how}): only containers that start after it see the new value."
         )
+    if lost:
+        notes.append(f"New containers do not get {listed(lost)} any more: only text in data is a variable.")
+    notes += _names(touched, [key for key in keys if key not in lost])
     if "subPath" in ways:
-        notes.append("As a file through subPath: that file never changes under a running container.")
+        notes.append("As a file through subPath: that file is never updated in a running container.")
     if "volume" in ways:
-        notes.append("As files in a volume: they change by themselves, within about a minute.")
+        notes.append("As files in a volume: they are updated automatically, within about a minute.")
     if consumer.needs_restart(keys):
         return Effect("warn", "restart", parts(*who, _reads(touched, keys)), note=" ".join(notes),
                       word=_word(ways, consumer), ref=ref)  # fmt: skip
     return Effect(
         "info", "wait", parts(*who, _reads(touched, keys)), note=" ".join(notes), word="soon", ref=ref
     )
+
+
+def _broken(why: Mapping[str, str]) -> str:
+    taken = [key for key, flaw in why.items() if flaw == TAKEN]
+    said = [f"needs {listed(taken)}, which this removes"] if taken else []
+    said += [f"cannot be given {key}: it {flaw}" for key, flaw in why.items() if flaw != TAKEN]
+    return f" {listed(said)}"
+
+
+def _names(touched: Collection[Use], keys: Collection[str]) -> list[str]:
+    """What is inconvenient about the names of variables."""
+    names = {use.prefix + key for use in touched if use.way == "envFrom" for key in keys}
+    return [f"{name} {flaw}." for name in sorted(names)[:3] if (flaw := name_flaw(name))]
 
 
 def _word(ways: set[Way], consumer: Consumer) -> str:
@@ -182,18 +305,13 @@ def _reads(touched: tuple[Use, ...], keys: Collection[str]) -> str:
     return f" uses {listed(named)}" if len(named) < 4 else f" uses {plural(len(named), 'changed key')}"
 
 
-def _belongs(obj: Any) -> bool:
-    controller = obj.metadata.controller
-    return controller is not None and controller.kind in _KINDS.values()
-
-
 def _uses(spec: PodSpec, name: str) -> Iterator[Use]:
     for mention in mentions(spec):
         if (mention.kind, mention.name) != ("ConfigMap", name):
             continue
         needed = (mention.keys or frozenset()) if mention.needed else frozenset()
         if mention.how in ("env", "envFrom"):
-            yield Use("env" if mention.how == "env" else "envFrom", mention.keys, needed)
+            yield Use("env" if mention.how == "env" else "envFrom", mention.keys, needed, mention.prefix)
         for mount in sorted(mention.mounts, key=lambda mount: mount.partial):
             if mount.partial:
                 yield Use("subPath", _behind(mount, mention), needed)

@@ -9,16 +9,17 @@ from typing import Literal
 from dashboard.kinds.base import Ref
 from dashboard.kinds.events import Event
 from dashboard.kinds.meta import ObjectCondition
-from dashboard.kinds.rows import shorten
+from dashboard.kinds.references import title
+from dashboard.kinds.rows import listed, shorten
 
-from .names import PodRule, RuleName
+from .names import PluginName, PodRule, RuleName
 from .words import Parts, bold, parts
 
-# bad: needs a person · warn: worth a look · note: explains the object on its own page, and is no problem by itself
+# bad: Critical · warn: Warning · note: explains the object on its own page, and is no problem by itself
 Severity = Literal["bad", "warn", "note"]
 RANK: dict[Severity, int] = {"bad": 0, "warn": 1, "note": 2}
 
-Page = Literal["", "logs", "yaml", "events", "edit", "scale", "restart", "delete"]
+Page = Literal["", "logs", "yaml", "events", "edit", "scale", "restart", "resume", "delete"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Step:
 
     text: str = ""
     ref: Ref | None = None
-    page: Page = ""
+    page: Page | PluginName = ""
     container: str = ""
     previous: bool = False
 
@@ -49,6 +50,8 @@ class LogWish:
     pod: str
     container: str
     previous: bool
+    # When that run ended: another crash is the same log with other lines.
+    ended: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Trouble:
     """What is wrong with one pod, said so that it also serves for many.
 
     ``one`` and ``many`` are the verb for one pod and for several ("keeps crashing", "keep crashing"), ``rest`` is
-    what follows it in the sentence. ``because`` is an object whose own finding explains this one; ``shared`` tells
+    what follows it in the sentence. ``because`` are objects whose own findings explain this one; ``shared`` tells
     which other findings have the same cause.
     """
 
@@ -70,7 +73,7 @@ class Trouble:
     evidence: tuple[Evidence, ...] = ()
     since: datetime | None = None
     log: LogWish | None = None
-    because: Ref | None = None
+    because: tuple[Ref, ...] = ()
     shared: str = ""
 
 
@@ -79,7 +82,8 @@ class Finding:
     """One problem in plain words. ``weight`` orders findings of the same severity, greater first.
 
     ``follows`` names the object whose own finding causes this one: nothing is to be done here. ``shared``, when it is
-    not empty, is equal for findings of one rule with one cause. ``pod`` is the pod that the sentence speaks of, when
+    not empty, is equal for findings of one rule with one cause. ``reliance`` tells what relies on the object (see
+    ``reliance.py``), and orders findings of the same weight. ``pod`` is the pod that the sentence speaks of, when
     it is about something that has pods.
     """
 
@@ -95,6 +99,7 @@ class Finding:
     log: LogWish | None = None
     shared: str = ""
     pod: Ref | None = None
+    reliance: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def kind(self) -> str:
@@ -112,18 +117,19 @@ class Finding:
     def name(self) -> str:
         return self.ref.name
 
-    def following(self, cause: Finding | None) -> Finding:
-        """The same as a consequence of another finding, which then is the next step."""
-        if cause is None:
+    def following(self, *causes: Finding) -> Finding:
+        """The same as a consequence of other findings, which then are the next step."""
+        if not causes:
             return self
-        step = Step(f"Follows from {cause.kind} {cause.name}; nothing to do here.", cause.ref)
-        return replace(self, step=step, since=cause.since, follows=cause.ref)
+        first, named = causes[0], listed(dict.fromkeys(title(cause.ref) for cause in causes))
+        step = Step(f"Caused by {named}; nothing to do here.", first.ref)
+        return replace(self, step=step, since=first.since, follows=first.ref)
 
 
 def subject(ref: Ref) -> Parts:
     """How a sentence about an object begins: its kind and name, and where it is."""
     where = f" in {ref.namespace}" if ref.namespace else ""
-    return parts(bold(f"{ref.kind} {ref.name}"), where)
+    return parts(bold(title(ref)), where)
 
 
 def because_of(condition: ObjectCondition | None) -> tuple[Evidence, ...]:
@@ -143,3 +149,7 @@ def reported(event: Event | None) -> tuple[Evidence, ...]:
 def stands(where: str, says: str) -> tuple[Evidence, ...]:
     """A field and what stands in it as evidence; nothing when nothing stands there."""
     return (Evidence(where, shorten(says, 300)),) if says.strip() else ()
+
+
+# What was found so far, by the object it is about: later rules say what follows from it.
+Known = dict[Ref, Finding]

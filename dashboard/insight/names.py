@@ -1,8 +1,10 @@
-"""The name of every rule. A name is for ever: scripts read it in the JSON of an object's page."""
+"""The name of every rule. A name is for ever: scripts read it in the JSON of an object's page. Those of plugins' rules
+begin with the plugin's name.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NewType
 
 PodRule = Literal[
     # its node
@@ -11,11 +13,13 @@ PodRule = Literal[
     "pod-finalizer", "pod-ends-slowly",
     # its place
     "pod-unschedulable", "pod-scheduling-gated", "pod-no-scheduler", "pod-claim-missing", "pod-claim-pending",
+    "pod-resource-claim-missing", "pod-preempting",
     # its configuration
     "pod-config-missing", "pod-key-missing", "pod-runs-as-root", "pod-config-error",
     # its image
     "pod-image-name", "pod-image-never-pulled", "pod-image-platform", "pod-image-not-found", "pod-pull-secret-missing",
-    "pod-image-denied", "pod-registry-limit", "pod-registry-unreachable", "pod-image-no-disk", "pod-image-pull",
+    "pod-image-denied", "pod-pull-throttled", "pod-registry-limit", "pod-registry-unreachable", "pod-image-no-disk",
+    "pod-image-pull",
     # its start
     "pod-volume-attach", "pod-volume-mount", "pod-sandbox", "pod-stays-creating",
     # its containers
@@ -27,13 +31,14 @@ PodRule = Literal[
 
 WorkloadRule = Literal[
     "workload-quota", "workload-needs-limits", "workload-limit-range", "workload-pod-security", "workload-refused",
-    "workload-webhook-down", "workload-no-account", "workload-no-priority-class", "workload-cannot-make-pods",
+    "workload-webhook-down", "workload-no-account", "workload-no-priority-class", "workload-no-runtime-class",
+    "workload-cannot-make-pods",
     "deployment-deadline-exceeded", "deployment-unavailable", "deployment-paused",
     "statefulset-no-service", "workload-waits-for-deletion", "daemonset-misplaced",
     "job-failed", "job-deadline", "job-suspended",
     "cronjob-invalid", "cronjob-missed", "cronjob-suspended",
     "autoscaler-no-target", "autoscaler-cannot-scale", "autoscaler-no-metrics", "autoscaler-no-request",
-    "autoscaler-disabled", "autoscaler-at-maximum",
+    "autoscaler-some-metrics", "autoscaler-disabled", "autoscaler-at-maximum",
     "budget-blocks", "budget-selects-nothing", "budget-overlap", "budget-cannot-count",
 ]  # fmt: skip
 
@@ -46,14 +51,16 @@ NetworkRule = Literal[
 ]  # fmt: skip
 
 StorageRule = Literal[
-    "claim-lost", "claim-no-class", "claim-provisioning-failed", "claim-no-provisioner", "claim-no-volume",
-    "claim-waits-for-pod", "claim-in-use", "claim-resize-failed", "volume-failed", "volume-released",
+    "claim-lost", "claim-no-such-volume", "claim-no-class", "claim-provisioning-failed", "claim-no-provisioner",
+    "claim-no-volume", "claim-waits-for-pod", "claim-in-use", "claim-resize-failed", "volume-failed", "volume-released",
 ]  # fmt: skip
 
 ClusterRule = Literal[
     "node-silent", "node-not-ready", "node-memory-pressure", "node-disk-pressure", "node-pid-pressure",
     "node-network-unavailable", "node-cordoned", "node-version-skew", "node-version-ahead", "namespace-stuck",
-    "binding-no-role", "binding-no-account",
+    "apiservice-unavailable", "binding-no-role", "binding-no-account",
 ]  # fmt: skip
 
-RuleName = PodRule | WorkloadRule | NetworkRule | StorageRule | ClusterRule
+BuiltInRule = PodRule | WorkloadRule | NetworkRule | StorageRule | ClusterRule
+PluginName = NewType("PluginName", str)  # of a rule, or of a page of an object, that a plugin brings
+RuleName = BuiltInRule | PluginName

@@ -28,12 +28,25 @@ class Knows(Protocol):
 
 
 @runtime_checkable
+class Sifted(Protocol):
+    """Objects that know which pods are worth a look."""
+
+    def unwell(self) -> Sequence[Any]:
+        """Every pod for which :func:`~.pod_health.healthy` does not hold, and few others."""
+
+
+@runtime_checkable
 class Versioned(Protocol):
     """Objects of a cluster whose API server has told its version."""
 
     @property
     def version(self) -> str:
         """Such as ``v1.36.3``; "" where it was not asked yet."""
+
+
+def unwell(objects: Objects) -> Sequence[Any]:
+    """The pods among which are all that are not healthy."""
+    return objects.unwell() if isinstance(objects, Sifted) else objects.all("pods")
 
 
 def unlisted(objects: Objects, plurals: Iterable[str], namespace: str) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from typing import Any
 
 from dashboard.kinds.base import Ref
 from dashboard.kinds.endpointslices import EndpointSlice
-from dashboard.kinds.facts import link
 from dashboard.kinds.ingresses import Ingress
+from dashboard.kinds.references import reference
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.services import Service, ServicePort
 
 from .protocols import Objects
+from .relations import selector_of
 
 _WEB = {
     "http": "http",
@@ -26,7 +27,7 @@ _WEB = {
     "kubernetes.io/ws": "http",
     "kubernetes.io/wss": "https",
 }
-_KEPT = "addresses that somebody else keeps, as it selects no pods"
+_KEPT = "addresses that are managed elsewhere, as it has no selector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,12 @@ def reach_of(objects: Objects, service: Service) -> Reach:
 def _alias(service: Service) -> Reach:
     meta, target = service.metadata, service.spec.external_name
     sentence = (
-        f"It is only a name: whoever asks the cluster's DNS for it is told {target}. Nothing is balanced, and no "
-        "port is changed; the other side must answer to this name."
+        f"It is only a DNS alias: the cluster's DNS answers with {target} (CNAME). No traffic is balanced, and no "
+        "port is mapped; the server must accept this host name."
     )
-    return Reach((sentence,), (Way("In the cluster", f"{meta.name}.{meta.namespace}", f"leads to {target}"),))
-
-
-def headless(service: Service) -> bool:
-    """Whether it has no address of its own."""
-    return (service.spec.cluster_ips or ())[:1] == ("None",)
+    return Reach(
+        (sentence,), (Way("In the cluster", f"{meta.name}.{meta.namespace}", f"resolves to {target}"),)
+    )
 
 
 def _sentences(objects: Objects, service: Service) -> Iterator[str]:
@@ -76,14 +74,14 @@ def _sentences(objects: Objects, service: Service) -> Iterator[str]:
             f" and {len(all_) - len(ready)} that {'is' if len(all_) - len(ready) == 1 else 'are'} not ready"
         )
     now += f" ({listed(ready)})" if ready else ""
-    if headless(service):
+    if service.headless:
         whose = "the addresses of its pods" if service.spec.selector else _KEPT
-        yield f"It has no address of its own: its name leads straight to {whose}."
-        yield f"Those change with each new pod: {now}. So ask for the name anew, rather than keeping an address."
+        yield f"It has no address of its own: its name resolves to {whose}."
+        yield f"Those change with each new pod: {now}. So resolve the name again, rather than caching an address."
     else:
         stays = listed(service.spec.cluster_ips or ()) or "not given yet"
         yield f"Its address ({stays}) and its name stay the same for as long as it exists."
-        who = "pods come and go, each with an address of its own" if service.spec.selector else f"are {_KEPT}"
+        who = "pods are replaced, each with a new address" if service.spec.selector else f"are {_KEPT}"
         yield f"Behind it {who}: {now}."
         yield "New connections are shared among the ready ones."
     yield _from_where(service)
@@ -98,8 +96,8 @@ def _from_where(service: Service) -> str:
     if spec.type == "NodePort":
         return "It can be reached from inside the cluster, and from outside at a port of every node."
     if spec.external_ips:
-        return "It can be reached from inside the cluster, and at addresses that somebody leads to its nodes."
-    return "It can be reached from inside the cluster only, unless an Ingress or a Gateway leads to it."
+        return "It can be reached from inside the cluster, and at external IPs that route to its nodes."
+    return "It can be reached from inside the cluster only, unless an Ingress or a Gateway routes to it."
 
 
 def _policies(service: Service) -> Iterator[str]:
@@ -113,7 +111,7 @@ def _policies(service: Service) -> Iterator[str]:
     if spec.internal_traffic_policy == "Local":
         yield "From inside, a node passes traffic only to its own pods (internal traffic policy Local)."
     if spec.publish_not_ready_addresses:
-        yield "Pods that are not ready are given out too (publishNotReadyAddresses)."
+        yield "Pods that are not ready are included (publishNotReadyAddresses)."
 
 
 def _addresses(objects: Objects, service: Service) -> tuple[list[str], list[str]]:
@@ -135,40 +133,54 @@ def _ways(objects: Objects, service: Service) -> Iterator[Way]:
     yield from _outside(objects, service)
     yield from _by_ingress(objects, service)
     port = next((each for each in service.spec.ports or () if each.protocol == "TCP"), None)
-    if port is not None and service.spec.selector:  # kubectl looks for a pod by it
+    if port is not None and service.spec.selector and _runs(objects, service):
         meta = service.metadata
         local = port.port if port.port > 1023 else port.port + 8000
         yield Way(
             "From your own machine",
             f"kubectl port-forward -n {meta.namespace} service/{meta.name} {local}:{port.port}",
-            f"then {_url(port, 'localhost', local)}; it leads to one of the pods, for as long as the command runs",
+            f"then {_url(port, 'localhost', local)}; it forwards to one of the pods, for as long as the command runs",
         )
+
+
+def _runs(objects: Objects, service: Service) -> bool:
+    """Whether kubectl finds a pod for it, which it does by the selector; where pods are not known, it may."""
+    namespace = service.metadata.namespace
+    return not objects.reads("pods", namespace) or any(
+        pod.status.phase == "Running" and selector_of("services", service).matches(pod.metadata.labels)
+        for pod in objects.all("pods", namespace)
+    )
 
 
 def _inside(objects: Objects, service: Service) -> Iterator[Way]:
     meta = service.metadata
     for port in service.spec.ports or ():
-        number = _direct(objects, service, port) if headless(service) else port.port
+        numbers = _direct(objects, service, port) if service.headless else [port.port]
         named = f", port {port.name}" if port.name and len(service.spec.ports or ()) > 1 else ""
-        note = "" if headless(service) else _target(port)
-        yield Way(f"In namespace {meta.namespace}{named}", _url(port, meta.name, number), note)
-        yield Way(f"In other namespaces{named}", _url(port, f"{meta.name}.{meta.namespace}", number))
-    if headless(service):
+        note = "" if service.headless else _target(port)
+        if len(numbers) > 1:
+            note = f"its pods have different numbers for this port: {listed(map(str, numbers))}"
+        for number in numbers:
+            yield Way(f"In namespace {meta.namespace}{named}", _url(port, meta.name, number), note)
+            yield Way(f"In other namespaces{named}", _url(port, f"{meta.name}.{meta.namespace}", number))
+    if service.headless:
         yield from _one_pod(objects, service)
 
 
-def _direct(objects: Objects, service: Service, port: ServicePort) -> int:
-    """A headless Service changes no port: the pods' own is the one to ask for, by name where it has one."""
+def _direct(objects: Objects, service: Service, port: ServicePort) -> list[int]:
+    """A headless Service changes no port: the pods' own is the one to ask for, by name where it has one; pods may have
+    different numbers of that name.
+    """
     if isinstance(port.target_port, int):
-        return port.target_port or port.port
-    found = (
+        return [port.target_port or port.port]
+    found = {
         each.port
         for endpoint_slice in objects.all("endpointslices", service.metadata.namespace)
         if endpoint_slice.service == service.metadata.name
         for each in endpoint_slice.ports or ()
-        if (each.name or "") == port.name
-    )
-    return next(found, None) or port.port
+        if (each.name or "", each.protocol) == (port.name, port.protocol) and each.port
+    }
+    return sorted(found) or [port.port]
 
 
 def _one_pod(objects: Objects, service: Service) -> Iterator[Way]:
@@ -184,7 +196,7 @@ def _one_pod(objects: Objects, service: Service) -> Iterator[Way]:
     if names:
         more = f" (and so for {len(names) - 1} more)" if len(names) > 1 else ""
         note = f"the name stays with the pod of that number{more}"
-        yield Way("One certain pod", f"{names[0]}.{meta.name}.{meta.namespace}", note)
+        yield Way("A specific pod", f"{names[0]}.{meta.name}.{meta.namespace}", note)
 
 
 def _outside(objects: Objects, service: Service) -> Iterator[Way]:
@@ -195,7 +207,7 @@ def _outside(objects: Objects, service: Service) -> Iterator[Way]:
         yield Way(
             "From outside",
             "",
-            "it waits for a load balancer: who makes them in this cluster has given no address yet",
+            "external IP pending: no load balancer has been provisioned yet",
         )
     for address in (*balancers, *(spec.external_ips or ())):
         for port in ports:
@@ -230,9 +242,9 @@ def _by_ingress(objects: Objects, service: Service) -> Iterator[Way]:
 
 
 def _paths(ingress: Ingress, service: str) -> Iterator[Way]:
-    ref = link("Ingress", ingress.metadata.namespace, ingress.metadata.name)
+    ref = reference("Ingress", ingress.metadata.namespace, ingress.metadata.name)
     addresses = ingress.status.load_balancer.addresses
-    note = f"the name must lead to {listed(addresses)}" if addresses else "the Ingress has no address yet"
+    note = f"the name must resolve to {listed(addresses)}" if addresses else "the Ingress has no address yet"
     anywhere = _host(addresses[0]) if addresses else "<any host>"
     for rule in ingress.spec.rules or ():
         for path in (rule.http.paths if rule.http else None) or ():
@@ -243,7 +255,7 @@ def _paths(ingress: Ingress, service: str) -> Iterator[Way]:
                 yield Way("From outside", address, note if rule.host else "", ref)
     default = ingress.spec.default_backend
     if default is not None and default.service is not None and default.service.name == service:
-        yield Way("From outside", f"http://{anywhere}/", "whatever no other rule takes", ref)
+        yield Way("From outside", f"http://{anywhere}/", "requests that match no other rule", ref)
 
 
 def _secured(ingress: Ingress, host: str) -> bool:
@@ -256,7 +268,7 @@ def _secured(ingress: Ingress, host: str) -> bool:
 
 def _target(port: ServicePort) -> str:
     same = port.target_port in ("", 0, port.port)
-    return "" if same else f"leads to port {port.target_port} of the pods"
+    return "" if same else f"routes to targetPort {port.target_port} of the pods"
 
 
 def _url(port: ServicePort, host: Any, number: int | str) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from dashboard.kinds import by_kind
 from dashboard.kinds.base import Ref
 from dashboard.kinds.podspec import NodeSelector, PodSpec
+from dashboard.kinds.references import meant, reference
 from dashboard.kinds.selectors import NOTHING, Selector, SelectorError, from_label_selector, from_labels
 from dashboard.kinds.uses import pod_spec_uses
 
@@ -33,16 +33,6 @@ def uses(objects: Objects, plural: str, obj: Any) -> Relations:
 def named(plural: str, obj: Any) -> Relations:
     """What an object's own fields name, whatever else there is."""
     return _gathered(_named(plural, obj))
-
-
-def reference(kind: str, namespace: str, name: str, api_version: str = "") -> Ref:
-    """A reference from an object of a namespace. ``api_version`` keeps a custom kind apart from ours of that name."""
-    known = by_kind(kind)
-    if known is not None and api_version and known.gvr.group != _group(api_version):
-        known = None
-    if known is not None and not known.gvr.namespaced:
-        namespace = ""
-    return Ref(kind, namespace, name, known.plural if known else "")
 
 
 def pod_spec(plural: str, obj: Any) -> PodSpec | None:
@@ -85,7 +75,7 @@ _PODS_OF = TEMPLATES | {"pods", "cronjobs"}
 USERS: dict[str, frozenset[str]] = {
     "configmaps": _PODS_OF,
     "secrets": _PODS_OF | {"ingresses", "serviceaccounts", "persistentvolumes"},
-    "persistentvolumeclaims": _PODS_OF | {"persistentvolumes"},
+    "persistentvolumeclaims": _PODS_OF | {"persistentvolumes", "persistentvolumeclaims"},
     "persistentvolumes": frozenset({"persistentvolumeclaims"}),
     "storageclasses": frozenset({"persistentvolumeclaims", "persistentvolumes"}),
     "serviceaccounts": _PODS_OF | {"rolebindings", "clusterrolebindings"},
@@ -122,11 +112,6 @@ def _gathered(mentions: Iterable[tuple[Ref, str]]) -> Relations:
     return {ref: tuple(ways) for ref, ways in found.items()}
 
 
-def _group(api_version: str) -> str:
-    group, slash, _ = api_version.partition("/")
-    return group if slash else ""
-
-
 def _chosen(objects: Objects, plural: str, obj: Any) -> Named:
     namespace = obj.metadata.namespace
     if plural in SELECTING:
@@ -156,7 +141,7 @@ def keeps(stateful_set: Any, claim: str) -> bool:
 def _named(plural: str, obj: Any) -> Named:
     meta = obj.metadata
     for owner in meta.owner_references or ():
-        yield reference(owner.kind, meta.namespace, owner.name, owner.api_version), "owner"
+        yield meant(owner, meta.namespace), "owner"
     spec = pod_spec(plural, obj)
     if spec is not None:
         yield from _by_pod_spec(spec, meta.namespace, meta.name if plural == "pods" else "")
@@ -180,7 +165,7 @@ def _endpointslice(one: Any, namespace: str) -> Named:
     for endpoint in one.endpoints or ():
         target = endpoint.target_ref
         if target is not None:
-            yield reference(target.kind, target.namespace or namespace, target.name), "endpoint"
+            yield meant(target, target.namespace or namespace), "endpoint"
 
 
 def _stateful_set(stateful_set: Any, namespace: str) -> Named:
@@ -188,8 +173,7 @@ def _stateful_set(stateful_set: Any, namespace: str) -> Named:
 
 
 def _autoscaler(autoscaler: Any, namespace: str) -> Named:
-    target = autoscaler.spec.scale_target_ref
-    yield reference(target.kind, namespace, target.name, target.api_version), "scales"
+    yield meant(autoscaler.spec.scale_target_ref, namespace), "scales"
 
 
 def _ingress(ingress: Any, namespace: str) -> Named:
@@ -200,7 +184,8 @@ def _ingress(ingress: Any, namespace: str) -> Named:
         if backend is not None and backend.service is not None:
             yield reference("Service", namespace, backend.service.name), "backend"
         if backend is not None and backend.resource is not None:
-            yield reference(backend.resource.kind, namespace, backend.resource.name), "backend"
+            resource = backend.resource
+            yield reference(resource.kind, namespace, resource.name, resource.api_group or ""), "backend"
     for tls in ingress.spec.tls or ():
         yield reference("Secret", namespace, tls.secret_name), "tls"
     yield reference("IngressClass", "", ingress.class_name), "class"
@@ -209,6 +194,10 @@ def _ingress(ingress: Any, namespace: str) -> Named:
 def _claim(claim: Any, namespace: str) -> Named:
     yield reference("PersistentVolume", "", claim.spec.volume_name), "bound"
     yield reference("StorageClass", "", claim.storage_class), "class"
+    source = claim.spec.data_source_ref or claim.spec.data_source
+    if source is not None:
+        where = source.namespace or namespace
+        yield reference(source.kind, where, source.name, source.api_group or ""), "dataSource"
 
 
 def _volume(volume: Any, _: str) -> Named:
@@ -238,7 +227,8 @@ def _account(account: Any, namespace: str) -> Named:
 
 
 def _binding(binding: Any, namespace: str) -> Named:
-    yield reference(binding.role_ref.kind, namespace, binding.role_ref.name), "grants"
+    role = binding.role_ref
+    yield reference(role.kind, namespace, role.name, role.api_group or None), "grants"
     for subject in binding.subjects or ():
         if subject.kind == "ServiceAccount":
             yield reference("ServiceAccount", subject.namespace or namespace, subject.name), "serviceAccount"

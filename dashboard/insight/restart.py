@@ -20,31 +20,91 @@ from dashboard.kinds.selectors import from_labels
 from dashboard.kinds.services import Service
 from dashboard.kinds.statefulsets import StatefulSet
 
-from .impact import Effect, Notice, reach
+from .impact import Effect, Impact, Notice, reach
+from .pod_health import is_ready
 from .protocols import Objects
 from .rollout import Workload
-from .survey import Survey, is_ready
+from .survey import Survey
 from .words import bold, parts
 
 
 @dataclass(frozen=True, slots=True)
-class RestartImpact:
-    """``headline`` is the consequence that comes first, when there is one; ``danger`` that something stops."""
+class Outlook:
+    """What a restart comes to, before it is tried. ``held``: why it replaces no pod, as a sentence; ``empty``: there is
+    none to replace; ``partly``: which stay as they are, as a sentence; ``unready``: how many are ready, where some are
+    not; ``down``: none is.
+    """
 
-    headline: Notice | None
-    effects: tuple[Effect, ...]
-    notices: tuple[Notice, ...]
-    danger: bool
+    held: str = ""
+    empty: bool = False
+    partly: str = ""
+    unready: str = ""
+    down: bool = False
+
+    @property
+    def replaces(self) -> bool:
+        return not self.held and not self.empty
 
 
-def restart_impact(objects: Objects, workload: Workload, now: datetime) -> RestartImpact:
+def restart_outlook(workload: Workload) -> Outlook:
+    """What a restart of it comes to, by its spec and status alone."""
+    ready = (
+        workload.status.number_ready if isinstance(workload, DaemonSet) else workload.status.ready_replicas
+    )
+    wanted = pods_wanted(workload)
+    if workload.metadata.deletion_timestamp:
+        return Outlook(held="It is being deleted.")
+    if isinstance(workload, Deployment) and workload.spec.paused:
+        return Outlook(held="It is paused: its pods stay as they are until it is resumed and restarted.")
+    if not wanted:
+        return Outlook(empty=True)
+    if _strategy(workload) == "OnDelete":
+        return Outlook(held="Its update strategy is OnDelete: each pod is replaced when it is deleted.")
+    partly = ""
+    if isinstance(workload, StatefulSet) and workload.partition:
+        partly = f"Its partition is {workload.partition}: pods below that number stay as they are."
+        if workload.partition >= wanted:
+            return Outlook(held=partly)
+    unready = f"{ready} of {plural(wanted, 'pod')} ready" if ready < wanted else ""
+    return Outlook(partly=partly, unready=unready, down=not ready)
+
+
+def pods_wanted(workload: Workload) -> int:
+    """How many pods it keeps."""
+    if isinstance(workload, DaemonSet):
+        return workload.status.desired_number_scheduled
+    return workload.spec.replicas
+
+
+def _strategy(workload: Workload) -> str:
+    if isinstance(workload, Deployment):
+        return workload.spec.strategy.type
+    return workload.spec.update_strategy.type
+
+
+def restart_impact(objects: Objects, workload: Workload, now: datetime) -> Impact:
     """What happens when every pod is replaced, as far as the objects tell."""
     restart = _Restart(objects, workload, now)
-    return RestartImpact(
+    return Impact(
         restart.headline(),
         (*restart.on_pods(), *restart.on_services(), *restart.on_data()),
         tuple(restart.notices()),
         bool(restart.pods) and restart.least == 0 and restart.rolls and bool(restart.stopped),
+    )
+
+
+def resume_impact(objects: Objects, deployment: Deployment, now: datetime) -> Impact:
+    """What happens when a paused Deployment is resumed: what has waited rolls out, and replaces the pods that are on an
+    old revision.
+    """
+    resume = _Resume(objects, deployment, now)
+    if not resume.replaced:
+        return Impact(resume.nothing_waits(), (), (), False)
+    return Impact(
+        resume.headline() or resume.waits(),
+        (*resume.on_pods(), *resume.on_services(), *resume.on_data()),
+        tuple(resume.notices()),
+        bool(resume.pods) and resume.least == 0 and resume.rolls and bool(resume.stopped),
     )
 
 
@@ -75,16 +135,11 @@ class _Restart:
 
     @property
     def wanted(self) -> int:
-        """How many pods it keeps."""
-        if isinstance(self.workload, DaemonSet):
-            return self.workload.status.desired_number_scheduled
-        return self.workload.spec.replicas
+        return pods_wanted(self.workload)
 
     @property
     def strategy(self) -> str:
-        if isinstance(self.workload, Deployment):
-            return self.workload.spec.strategy.type
-        return self.workload.spec.update_strategy.type
+        return _strategy(self.workload)
 
     @property
     def replaced(self) -> int:
@@ -133,22 +188,20 @@ class _Restart:
     def headline(self) -> Notice | None:
         if self.strategy == "OnDelete" and self.wanted:
             text = (
-                f"Its update strategy is OnDelete: the restart is only written down, and each of its "
-                f"{plural(self.wanted, 'pod')} follows when somebody deletes it."
+                f"Its update strategy is OnDelete: the restart is only recorded, and each of its "
+                f"{plural(self.wanted, 'pod')} restarts when it is deleted."
             )
             return Notice("warn", f"No pod of {self.name} restarts by itself", text)
         if not self.wanted:
-            return Notice("info", f"{self.name} has no pods now", "What starts later is not changed by this.")
+            return Notice("info", f"{self.name} has no pods now", "Pods that start later are not affected.")
         if not self.replaced:
             assert isinstance(self.workload, StatefulSet)  # noqa: S101 # only they have a partition
             text = f"Its partition is {self.workload.partition}: pods below that number stay as they are."
             return Notice("warn", f"No pod of {self.name} restarts", text)
         if self.stopped:
             names = listed(one.metadata.name for one in self.stopped)
-            title = (
-                f"{'Service' if len(self.stopped) == 1 else 'Services'} {names} will not answer for a while"
-            )
-            return Notice("bad", title, f"{self._gap()} Nobody answers until a new pod is ready.")
+            title = f"{'Service' if len(self.stopped) == 1 else 'Services'} {names} will be unavailable for a while"
+            return Notice("bad", title, f"{self._gap()} It is unavailable until a new pod is ready.")
         if not self.least and self.wanted:
             return Notice("warn", f"{self.name} stops for a while", self._gap())
         return None
@@ -156,10 +209,10 @@ class _Restart:
     def _gap(self) -> str:
         """Why there is a moment without any pod."""
         if self.strategy == "Recreate":
-            return "Its strategy is Recreate: every pod ends before the first new one starts."
+            return "Its strategy is Recreate: all pods are terminated before new ones are created."
         if self.wanted == 1:
-            return "Its only pod ends before the new one starts."
-        return f"Its strategy lets all {self.wanted} pods be away at once."
+            return "Its only pod is terminated before the new one starts."
+        return f"Its strategy allows all {self.wanted} pods to be unavailable at the same time."
 
     def on_pods(self) -> Iterator[Effect]:
         if not self.wanted:
@@ -176,14 +229,14 @@ class _Restart:
         yield Effect(
             "info",
             "end",
-            parts("Requests under way are cut when a pod's time is over"),
-            f"each pod has {30 if grace is None else grace} s to finish, then it is killed",
+            parts("In-flight requests are dropped when a pod's grace period ends"),
+            f"each pod has {30 if grace is None else grace} s to shut down, then it is killed",
         )
 
     def _order(self) -> str:
         missing, extra = self.limits
         if self.strategy == "Recreate":
-            return "Recreate: all end first, then the new ones start"
+            return "Recreate: all are terminated first, then new ones start"
         if isinstance(self.workload, StatefulSet):
             first = self.workload.spec.ordinals.start
             last, low = first + self.wanted - 1, first + self.wanted - self.replaced
@@ -193,10 +246,12 @@ class _Restart:
             return f"from {self.name}-{last} down to {self.name}-{low}, {each} at a time, the next when it is ready"
         if isinstance(self.workload, DaemonSet):
             if extra:
-                return f"on {plural(extra, 'node')} at a time, the new pod before the old one ends"
-            return f"on {plural(missing, 'node')} at a time, the old pod ends before the new one starts"
+                return f"on {plural(extra, 'node')} at a time, the new pod starts before the old one is terminated"
+            return (
+                f"on {plural(missing, 'node')} at a time, the old pod is terminated before the new one starts"
+            )
         more = f"up to {extra} more at a time" if extra else "none more than now"
-        less = f"at most {missing} missing" if missing else "none missing meanwhile"
+        less = f"at most {missing} unavailable" if missing else "none unavailable"
         return f"RollingUpdate: {more}, {less}"
 
     def on_services(self) -> Iterator[Effect]:
@@ -210,14 +265,16 @@ class _Restart:
             ready = self.survey.endpoints(service)
             others = len(ready - own)
             if service in self.stopped:
-                yield Effect("bad", "bad", parts(subject, " has no endpoint for a while"), note, "stops", ref)
+                yield Effect(
+                    "bad", "bad", parts(subject, " has no ready endpoints for a while"), note, "stops", ref
+                )
             elif not ready:
-                yield Effect("info", "info", parts(subject, " answers nobody now"), note, "", ref)
+                yield Effect("info", "info", parts(subject, " has no ready endpoints now"), note, "", ref)
             elif self.least + others < len(ready):
                 kept = f" keeps {self.least + others} or more of {len(ready)} endpoints"
                 yield Effect("info", "info", parts(subject, kept), note, "fewer", ref)
             else:
-                yield Effect("ok", "ok", parts(subject, " goes on answering"), note, "", ref)
+                yield Effect("ok", "ok", parts(subject, " stays available"), note, "", ref)
 
     def on_data(self) -> Iterator[Effect]:
         if not self.wanted:
@@ -244,12 +301,14 @@ class _Restart:
         if isinstance(self.workload, StatefulSet) and self.wanted > 1:
             yield from self._quorum(ready)
         elif self.wanted > 0 and ready < self.wanted:
-            text = "The rollout goes on as its strategy allows; pods that do not come up hold it."
+            text = "The rollout continues as its strategy allows; pods that do not become ready block it."
             yield Notice("warn", f"{ready} of {plural(self.wanted, 'pod')} ready now", text)
         unchecked = [one.name for one in self.template.containers or () if one.readiness_probe is None]
         if unchecked and self.services and self.least:
             word = "Container" if len(unchecked) == 1 else "Containers"
-            text = "A new pod counts as ready as soon as it runs, and gets traffic before it may be able to answer."
+            text = (
+                "A new pod counts as ready as soon as it runs, and may get traffic before it can handle it."
+            )
             yield Notice("info", f"{word} {listed(unchecked)} without a readiness probe", text)
 
     def _quorum(self, ready: int) -> Iterator[Notice]:
@@ -258,19 +317,19 @@ class _Restart:
         majority = wanted // 2 + 1
         left = max(0, min(ready, wanted) - missing)
         if left < majority:
-            title = f"While a pod restarts, {left} of {wanted} are left: no majority"
+            title = f"While a pod restarts, {left} of {wanted} are left: no quorum"
             text = (
-                f"What votes (databases, queues, etcd) needs {majority} of {wanted} and stops writing meanwhile."
+                f"Quorum members (databases, queues, etcd) need {majority} of {wanted}; without quorum, writes stop."
                 if ready == wanted
-                else f"Only {ready} of {wanted} are ready now. What votes needs {majority}: let it recover first."
+                else f"Only {ready} of {wanted} are ready now. A quorum needs {majority}: let it recover first."
             )
             yield Notice("warn", title, text)
         else:
             spare = left - majority
-            text = f"What votes needs {majority} of {wanted}" + (
+            text = f"A quorum needs {majority} of {wanted}" + (
                 ": no other pod may fail meanwhile." if not spare else f": {spare} more may fail meanwhile."
             )
-            yield Notice("info", f"While a pod restarts, {left} of {wanted} are left: a majority", text)
+            yield Notice("info", f"While a pod restarts, {left} of {wanted} are left: quorum", text)
 
 
 def _share(value: int | str | None, default: str, whole: int, *, up: bool) -> int:
@@ -283,3 +342,22 @@ def _share(value: int | str | None, default: str, whole: int, *, up: bool) -> in
     except ValueError:  # only a server that does not validate lets one through
         return 0
     return math.ceil(exact) if up else math.floor(exact)
+
+
+class _Resume(_Restart):
+    """A rollout that goes on: only the pods that are on an old revision are replaced."""
+
+    @property
+    def replaced(self) -> int:
+        assert isinstance(self.workload, Deployment)  # noqa: S101 # only they can be paused
+        status = self.workload.status
+        return max(status.replicas, self.wanted) - status.updated_replicas
+
+    def waits(self) -> Notice:
+        count = f"{plural(self.replaced, 'pod')} of {self.wanted}"
+        text = f"{count} {'is' if self.replaced == 1 else 'are'} not on the newest revision."
+        return Notice("info", f"{self.name} rolls out what has waited", text)
+
+    def nothing_waits(self) -> Notice:
+        text = "All its pods are on the newest revision. From now on each change of its pod template rolls out at once."
+        return Notice("info", f"{self.name} has nothing to roll out", text)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from dashboard.kinds.base import State
 from dashboard.kinds.daemonsets import DaemonSet
+from dashboard.kinds.deletion import deletion_waits
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.meta import find_condition
 from dashboard.kinds.pods import Pod, row
@@ -21,8 +22,9 @@ from dashboard.kinds.replicasets import ReplicaSet
 from dashboard.kinds.rows import natural, plural, shorten
 from dashboard.kinds.statefulsets import StatefulSet
 
+from .pod_health import is_ready
 from .protocols import Objects
-from .survey import is_ready, trouble_alone
+from .survey import trouble_alone
 from .words import text_of
 
 RolloutState = Literal["done", "progressing", "stuck", "failed", "paused"]
@@ -70,10 +72,11 @@ class Rollout:
 
 
 Workload = Deployment | StatefulSet | DaemonSet
+Followed = Workload | ReplicaSet  # a ReplicaSet is never rolled out, but scaled
 
 
-def workload_rollout(objects: Objects, workload: Workload, now: datetime, generation: int = 0) -> Rollout:
-    """How far a Deployment, StatefulSet or DaemonSet is.
+def workload_rollout(objects: Objects, workload: Followed, now: datetime, generation: int = 0) -> Rollout:
+    """How far a Deployment, StatefulSet, DaemonSet or ReplicaSet is.
 
     ``generation`` is one that is known to be there: an object read before it says nothing of the change that made it.
     """
@@ -81,9 +84,11 @@ def workload_rollout(objects: Objects, workload: Workload, now: datetime, genera
     pods = objects.all("pods", meta.namespace)
     if isinstance(workload, Deployment):
         found = rollout_status(workload, objects.all("replicasets", meta.namespace), pods, now)
+    elif isinstance(workload, ReplicaSet):
+        found = _replicas(workload, pods, now)
     else:
         found = _numbered_or_everywhere(workload, pods, now)
-    if meta.generation >= generation:
+    if meta.generation >= generation or meta.deletion_timestamp:
         return found
     state, headline, text = _unnoticed(meta.name)
     return dataclasses.replace(found, state=state, headline=headline, text=text, percent=0)
@@ -101,12 +106,15 @@ def rollout_status(
     by_set = _pods(deployment, replicasets, pods)
     fresh = by_set[0][1] if by_set else []
     state, headline, text = _judge(deployment)
+    if ending := _being_deleted(deployment):
+        state, headline, text = ending
     if state == "progressing":
-        if deployment.spec.paused and status.updated_replicas < status.replicas:
+        # One that was created paused has no pods at all, and gets none before it is resumed.
+        if deployment.spec.paused and (status.updated_replicas < status.replicas or not by_set):
             state, headline = "paused", f"The rollout of {name} is paused"
-            text = "It goes on when somebody resumes it."
+            text = "It continues when it is resumed."
         elif why := _hangs(deployment, fresh, now):
-            state, headline, text = "stuck", f"{name} does not get further by itself", why
+            state, headline, text = "stuck", f"{name} is not progressing", why
     return Rollout(
         state,
         headline,
@@ -150,10 +158,14 @@ def _judge(deployment: Deployment) -> tuple[RolloutState, str, str]:
         text = f"{available} of {wanted} available when its progress deadline passed."
         return "failed", f"The rollout of {name} failed", text
     if status.updated_replicas < spec.replicas:
-        return "progressing", f"{name} makes new pods", f"{status.updated_replicas} of {wanted} made so far."
+        return (
+            "progressing",
+            f"{name} creates new pods",
+            f"{status.updated_replicas} of {wanted} created so far.",
+        )
     if status.replicas > status.updated_replicas:
         old = plural(status.replicas - status.updated_replicas, "old pod")
-        return "progressing", f"{name} ends old pods", f"{old} still to end."
+        return "progressing", f"{name} terminates old pods", f"{old} terminating."
     if available < status.updated_replicas:
         text = f"{available} of {plural(status.updated_replicas, 'pod')} available."
         return "progressing", f"{name} waits for its pods", text
@@ -165,7 +177,7 @@ def _judge(deployment: Deployment) -> tuple[RolloutState, str, str]:
 def _hangs(deployment: Deployment, fresh: Sequence[Pod], now: datetime) -> str:
     failure = find_condition(deployment.status.conditions or (), "ReplicaFailure")
     if failure is not None and failure.status == "True":
-        return f"Pods cannot be made: {shorten(failure.message, 200)}"
+        return f"Pods can't be created: {shorten(failure.message, 200)}"
     return _stuck_pod(fresh, now)
 
 
@@ -213,11 +225,69 @@ def _marks(pods: Iterable[Pod]) -> tuple[PodMark, ...]:
     return tuple(marks)
 
 
+def _replicas(one: ReplicaSet, every: Iterable[Pod], now: datetime) -> Rollout:
+    """How far a ReplicaSet is from the number of pods that it should have."""
+    meta, status = one.metadata, one.status
+    pods = [pod for pod in every if (own := pod.metadata.controller) and own.uid == meta.uid]
+    state, headline, text = _being_deleted(one) or _judge_replicas(one)
+    failure = find_condition(status.conditions or (), "ReplicaFailure")
+    if state == "progressing":
+        if failure is not None and failure.status == "True":
+            why = f"Pods can't be created: {shorten(failure.message, 200)}"
+        else:
+            why = _stuck_pod(pods, now)
+        if why:
+            state, headline, text = "stuck", f"{meta.name} is not progressing", why
+    desired = one.spec.replicas
+    up = min(status.ready_replicas, desired) / desired if desired else 1.0
+    down = desired / status.replicas if status.replicas > desired else 1.0
+    return Rollout(
+        state,
+        headline,
+        text,
+        percent=100 if state == "done" else min(99, int(100 * min(up, down))),
+        desired=desired,
+        updated=status.replicas,
+        available=status.available_replicas,
+        sets=(_set(one, pods, new=True),),
+    )
+
+
+def _judge_replicas(one: ReplicaSet) -> tuple[RolloutState, str, str]:
+    name, status, desired = one.metadata.name, one.status, one.spec.replicas
+    wanted = plural(desired, "pod")
+    if one.metadata.generation > status.observed_generation:
+        return _unnoticed(name)
+    if status.replicas < desired:
+        return "progressing", f"{name} creates new pods", f"{status.replicas} of {wanted} created so far."
+    if status.replicas > desired:
+        text = f"{plural(status.replicas - desired, 'pod')} of {status.replicas} still to go."
+        return "progressing", f"{name} terminates pods", text
+    if status.ready_replicas < desired:
+        text = f"{status.ready_replicas} of {wanted} ready."
+        return "progressing", f"{name} waits for its pods", text
+    if not desired:
+        return "done", f"{name} is scaled to 0", "It has no pods."
+    return "done", f"{name} is complete", f"{status.ready_replicas} of {wanted} ready."
+
+
+def _being_deleted(workload: Followed) -> tuple[RolloutState, str, str] | None:
+    """No controller rolls out what is on its way out, whatever its status said last."""
+    meta = workload.metadata
+    if not meta.deletion_timestamp:
+        return None
+    return (
+        "failed",
+        f"{meta.name} is being deleted",
+        f"Its rollout has finished. {deletion_waits(meta.finalizers)}",
+    )
+
+
 def _unnoticed(name: str) -> tuple[RolloutState, str, str]:
     return (
         "progressing",
-        f"The cluster takes up the change of {name}",
-        "Its controller has yet to notice it.",
+        f"Waiting for the controller to observe the change of {name}",
+        "Its controller has not observed it yet.",
     )
 
 
@@ -243,8 +313,10 @@ def _numbered_or_everywhere(
             workload.status.desired_number_scheduled,
         )
         updated, available = workload.status.updated_number_scheduled, workload.status.number_available
+    if ending := _being_deleted(workload):
+        state, headline, text = ending
     if state == "progressing" and (why := _stuck_pod(fresh, now)):
-        state, headline, text = "stuck", f"{workload.metadata.name} does not get further by itself", why
+        state, headline, text = "stuck", f"{workload.metadata.name} is not progressing", why
     percent = int(100 * min(updated, available, target) / target) if target else 0
     if workload.metadata.generation > workload.status.observed_generation:
         percent = 0
@@ -291,9 +363,9 @@ def _revision_set(workload: StatefulSet | DaemonSet, pods: Sequence[Pod], *, new
 
 def _by_hand(name: str, left: int) -> tuple[RolloutState, str, str]:
     if not left:
-        return "done", f"{name} is complete", "All its pods have the newest version."
-    text = f"Its update strategy is OnDelete: {plural(left, 'pod')} will have it once somebody deletes them."
-    return "paused", f"{name} waits until its pods are deleted by hand", text
+        return "done", f"{name} is complete", "All its pods are up to date."
+    text = f"Its update strategy is OnDelete: {plural(left, 'pod')} are updated when they are deleted."
+    return "paused", f"{name} waits until its pods are deleted manually", text
 
 
 def _judge_numbered(one: StatefulSet) -> tuple[RolloutState, str, str]:
@@ -312,11 +384,14 @@ def _judge_numbered(one: StatefulSet) -> tuple[RolloutState, str, str]:
         if status.updated_replicas < target:
             text = f"{status.updated_replicas} of {plural(target, 'pod')} replaced so far."
             return "progressing", f"{name} replaces its pods", text
-        text = f"{plural(target, 'pod')} replaced; those below number {one.partition} keep the old version."
+        text = f"{plural(target, 'pod')} replaced; those below number {one.partition} keep the old revision."
         return "done", f"{name} is complete up to its partition", text
     if status.update_revision != status.current_revision:
         text = f"{status.updated_replicas} of {wanted} replaced so far."
         return "progressing", f"{name} replaces its pods", text
+    if status.replicas > spec.replicas:
+        text = f"{plural(status.replicas - spec.replicas, 'pod')} of {status.replicas} still to go."
+        return "progressing", f"{name} terminates pods", text
     if not spec.replicas:
         return "done", f"{name} is scaled to 0", "It has no pods."
     return "done", f"{name} is complete", f"{status.ready_replicas} of {wanted} ready."
@@ -338,5 +413,5 @@ def _judge_everywhere(one: DaemonSet) -> tuple[RolloutState, str, str]:
         text = f"{status.number_available} of {wanted} available."
         return "progressing", f"{name} waits for its pods", text
     if not status.desired_number_scheduled:
-        return "done", f"{name} runs nowhere", "No node matches it."
+        return "done", f"{name} runs on no nodes", "No node matches it."
     return "done", f"{name} is complete", f"{status.number_available} of {wanted} available."

@@ -24,19 +24,23 @@ def value_flaw(kind: str, key: str, value: bytes) -> str:
     """Why a value of this key makes a Secret of this type useless, as a sentence; "" when nothing is known."""
     match kind, key:
         case "kubernetes.io/tls", "tls.crt" if read_certificate(value) is None:
-            return "This is no certificate in PEM: it begins with -----BEGIN CERTIFICATE-----."
+            return "This is not a PEM certificate: it begins with -----BEGIN CERTIFICATE-----."
         case "kubernetes.io/tls", "tls.key" if not PRIVATE_KEY.search(value):
-            return "This is no private key in PEM: it begins with -----BEGIN PRIVATE KEY----- or alike."
+            return "This is not a PEM private key: it begins with -----BEGIN PRIVATE KEY----- or alike."
         case "kubernetes.io/ssh-auth", "ssh-privatekey" if not PRIVATE_KEY.search(value):
-            return "This is no private SSH key: it begins with -----BEGIN OPENSSH PRIVATE KEY----- or alike."
+            return (
+                "This is not an SSH private key: it begins with -----BEGIN OPENSSH PRIVATE KEY----- or alike."
+            )
         case "kubernetes.io/dockerconfigjson", ".dockerconfigjson" if not _is_object(value):
-            return 'This is no JSON object, such as {"auths": {…}}, and Kubernetes takes nothing else here.'
+            return (
+                'This is not a JSON object, such as {"auths": {…}}, and Kubernetes accepts nothing else here.'
+            )
         case "kubernetes.io/dockercfg", ".dockercfg" if not _is_object(value):
-            return "This is no JSON object, and Kubernetes takes nothing else here."
+            return "This is not a JSON object, and Kubernetes accepts nothing else here."
         case _ if (kind, key) == (BOOTSTRAP, "token-secret") and not _BOOTSTRAP_SECRET.fullmatch(value):
-            return "A bootstrap token's secret has just 16 small letters and digits."
+            return "A bootstrap token's secret has exactly 16 lowercase letters and digits."
         case _ if (kind, key) == (BOOTSTRAP, "token-id"):
-            return "The name of this Secret holds the token's id: make a new token, and delete this one."
+            return "The name of this Secret holds the token's id: create a new token, and delete this one."
         case _:
             return ""
 
@@ -48,7 +52,7 @@ def unintended_end(value: bytes) -> str:
         return ""
     if value.endswith((b"\n", b"\r")):
         return "It ends with a line break"
-    return "It ends with a blank" if value != value.rstrip() else "It begins with a blank"
+    return "It ends with whitespace" if value != value.rstrip() else "It begins with whitespace"
 
 
 def _is_object(value: bytes) -> bool:

@@ -6,7 +6,7 @@ Secret, but never one mounted by subPath (kubernetes.io/docs/concepts/configurat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,14 +14,16 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.uses import Mount, mentions
 
+from .ownership import belongs
 from .protocols import Objects
+from .restart import Outlook, restart_outlook
 
 # How, in the words of the public contract.
 How = Literal[
     "env", "envFrom", "volume", "projected", "subPath", "csi", "imagePullSecret", "tls", "serviceAccount"
 ]
 # restart: only once its pods are made anew; soon: by itself, in about a minute; next: with its next run or pull.
-Arrival = Literal["restart", "soon", "next"]
+Propagation = Literal["restart", "soon", "next"]
 
 # What reading a consumer out of the cache takes.
 READ = frozenset(
@@ -56,9 +58,22 @@ class Consumer:
 
     ref: Ref
     uses: tuple[Use, ...]
-    arrival: Arrival
+    propagation: Propagation
     restartable: bool = False
     pods: int = 0
+
+    @property
+    def variable(self) -> bool:
+        """Whether a container is given the key as a variable."""
+        return any(use.how in ("env", "envFrom") for use in self.uses)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A consumer that a restart brings a new value to, and what that restart comes to."""
+
+    consumer: Consumer
+    outlook: Outlook
 
 
 def secret_consumers(objects: Objects, namespace: str, name: str, key: str) -> tuple[Consumer, ...]:
@@ -68,6 +83,24 @@ def secret_consumers(objects: Objects, namespace: str, name: str, key: str) -> t
     found = [*_workloads(objects, namespace, name, key), *_ingresses(objects, namespace, name)]
     return tuple(
         sorted(found, key=lambda each: (not each.restartable, each.pods, each.ref.kind, each.ref.name))
+    )
+
+
+def restart_stages(objects: Objects, consumers: Iterable[Consumer]) -> tuple[Stage, ...]:
+    """Those that a restart brings the value to, in the order in which they are restarted. Those that are not all up come
+    after those that are: whether the value is right shows where pods came up before. At last, those of which a restart
+    replaces no pod.
+    """
+    stages = []
+    for each in consumers:
+        if each.restartable:
+            found = objects.get(each.ref.plural, each.ref.namespace, each.ref.name)
+            stages.append(Stage(each, restart_outlook(found) if found is not None else Outlook()))
+    return tuple(
+        sorted(
+            stages,
+            key=lambda stage: (not stage.outlook.replaces, bool(stage.outlook.unready), stage.outlook.down),
+        )
     )
 
 
@@ -90,7 +123,7 @@ def _workloads(objects: Objects, namespace: str, name: str, key: str) -> Iterato
         yield from _consumer("CronJob", "cronjobs", one, one.spec.job_template.spec.template.spec, name, key)
     for plural, kind in (("replicasets", "ReplicaSet"), ("jobs", "Job"), ("pods", "Pod")):
         for one in objects.all(plural, namespace):
-            if one.metadata.controller is not None or _ended(plural, one):
+            if belongs(one) or _ended(plural, one):
                 continue
             spec = one.spec if plural == "pods" else one.spec.template.spec
             yield from _consumer(kind, plural, one, spec, name, key)

@@ -1,241 +1,23 @@
-"""One look at the objects: what several rules need, worked out once."""
+"""The objects at one moment, with the rules' word on each pod."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from dashboard.kinds import KINDS
-from dashboard.kinds.base import Ref
-from dashboard.kinds.endpointslices import EndpointSlice
-from dashboard.kinds.events import Event
-from dashboard.kinds.facts import link
-from dashboard.kinds.meta import ObjectCondition, OwnerReference, condition_true, find_condition
-from dashboard.kinds.nodes import Node
-from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.selectors import Selector, from_labels
-from dashboard.kinds.services import Service
-from dashboard.kinds.uses import pod_spec_uses
 
-from .finding import Finding, Trouble
-from .protocols import Objects, Versioned
-from .rules.containers import RECENT
-from .rules.pods import healthy, pod_trouble
+from .finding import Trouble
+from .observed import Observed
+from .rules.pods import pod_trouble
 
 
-class Alike(NamedTuple):
-    """Pods of a namespace whose labels are the same."""
-
-    labels: dict[str, str]
-    pods: list[Pod]
-
-
-class Survey:
-    """Objects at one moment, in one namespace or in all; lives for one run of the rules."""
-
-    def __init__(self, objects: Objects, now: datetime, namespace: str | None = None) -> None:
-        self.objects = objects
-        self.now = now
-        self.namespace = namespace
-        self.recent = now - RECENT
-        self._kept: dict[str, Sequence[Any]] = {}
-
-    def all(self, plural: str) -> Sequence[Any]:
-        """The objects of a kind; of cluster-wide kinds, all of them."""
-        if plural not in self._kept:
-            scope = self.namespace if plural in KINDS and KINDS[plural].gvr.namespaced else None
-            self._kept[plural] = self.objects.all(plural, scope) if plural in KINDS else ()
-        return self._kept[plural]
-
-    def reads(self, plural: str, namespace: str = "") -> bool:
-        """Whether what is not here does not exist: a kind that may not be listed must not look empty."""
-        return plural in KINDS and self.objects.reads(plural, namespace)
-
-    def lacks(self, plural: str, namespace: str, name: str) -> bool:
-        """Whether an object certainly does not exist."""
-        return self.reads(plural, namespace) and self.objects.get(plural, namespace, name) is None
-
-    def older(self, moment: datetime | None, than: timedelta) -> bool:
-        """Whether something has lasted; what has no time has."""
-        return moment is None or self.now - moment > than
-
-    @property
-    def version(self) -> str:
-        """The API server's, "" where it is not known."""
-        return self.objects.version if isinstance(self.objects, Versioned) else ""
-
-    # ---- pods
+class Survey(Observed):
+    """What the rules read, and what those about pods say of it."""
 
     def trouble(self, pod: Pod) -> Trouble | None:
-        """What is wrong with one pod."""
         return pod_trouble(self, pod)
-
-    @cached_property
-    def troubles(self) -> dict[Ref, list[tuple[Pod, Trouble]]]:
-        """Pods with something wrong, by what they belong to (the topmost controller, or the pod itself)."""
-        found: dict[Ref, list[tuple[Pod, Trouble]]] = defaultdict(list)
-        for pod in self.all("pods"):
-            if not healthy(pod, self.recent) and (trouble := self.trouble(pod)) is not None:
-                found[self.owner(pod)].append((pod, trouble))
-        return found
-
-    def owner(self, pod: Pod) -> Ref:
-        """What a pod belongs to, as a person would say: the Deployment, not its ReplicaSet; else the pod itself."""
-        meta = pod.metadata
-        above = meta.controller
-        if above is not None and above.kind == "ReplicaSet":
-            above = self._made_by(meta.namespace, above)
-        # A static pod belongs to its node's kubelet.
-        if above is None or above.kind == "Node":
-            return link("Pod", meta.namespace, meta.name)
-        return link(above.kind, meta.namespace, above.name)
-
-    def _made_by(self, namespace: str, replica_set: OwnerReference) -> OwnerReference:
-        made = self.objects.get("replicasets", namespace, replica_set.name)
-        return (made.metadata.controller if made is not None else None) or replica_set
-
-    @cached_property
-    def alike(self) -> dict[str, list[Alike]]:
-        """The different label sets of pods, by namespace. Pods of a template share their decoded labels, so that
-        thousands of pods are a handful of sets.
-        """
-        found: dict[str, dict[int, Alike]] = defaultdict(dict)
-        for pod in self.all("pods"):
-            labels, sets = pod.metadata.labels, found[pod.metadata.namespace]
-            known = sets.get(id(labels))
-            if known is None:
-                sets[id(labels)] = Alike(labels, [pod])
-            else:
-                known.pods.append(pod)
-        return {namespace: list(sets.values()) for namespace, sets in found.items()}
-
-    def matching(self, namespace: str, selector: Selector) -> Iterator[Pod]:
-        """The pods of a namespace that a selector holds for."""
-        for one in self.alike.get(namespace, ()):
-            if selector.matches(one.labels):
-                yield from one.pods
-
-    def claims_of(self, pod: Pod) -> list[tuple[str, PersistentVolumeClaim | None]]:
-        """The names of the claims that a pod uses, each with the claim where it is there."""
-        namespace = pod.metadata.namespace
-        return [
-            (name, self.objects.get("persistentvolumeclaims", namespace, name))
-            for kind, name in pod_spec_uses(pod.spec, pod.metadata.name)
-            if kind == "PersistentVolumeClaim"
-        ]
-
-    @cached_property
-    def users(self) -> dict[tuple[str, str], list[Pod]]:
-        """The pods that use each claim, by its namespace and name."""
-        found: dict[tuple[str, str], list[Pod]] = defaultdict(list)
-        for pod in self.all("pods"):
-            for volume in pod.spec.volumes or ():
-                if volume.persistent_volume_claim is not None:
-                    found[pod.metadata.namespace, volume.persistent_volume_claim.claim_name].append(pod)
-                elif volume.ephemeral is not None:
-                    found[pod.metadata.namespace, f"{pod.metadata.name}-{volume.name}"].append(pod)
-        return found
-
-    # ---- events
-
-    @cached_property
-    def _events(self) -> dict[str, list[Event]]:
-        found: dict[str, list[Event]] = defaultdict(list)
-        for event in self.all("events"):
-            if event.type == "Warning" or event.involved_object.kind == "PersistentVolumeClaim":
-                found[event.involved_object.uid].append(event)
-        for events in found.values():
-            events.sort(key=_moment, reverse=True)
-        return found
-
-    def events(self, uid: str, *reasons: str) -> list[Event]:
-        """Warnings about an object (of claims, other Events too), the latest first; with reasons, only those."""
-        every = self._events.get(uid, [])
-        return [event for event in every if event.reason in reasons] if reasons else every
-
-    def event(self, uid: str, *reasons: str) -> Event | None:
-        """The latest of them."""
-        return next(iter(self.events(uid, *reasons)), None)
-
-    # ---- nodes
-
-    @cached_property
-    def unready_nodes(self) -> dict[str, tuple[Node, ObjectCondition]]:
-        """Nodes that say that they are not ready (False), or do not report any more (Unknown), by name."""
-        return {
-            node.metadata.name: (node, ready)
-            for node in self.all("nodes")
-            if (ready := find_condition(node.status.conditions or (), "Ready")) is not None
-            and ready.status != "True"
-        }
-
-    @cached_property
-    def ending_namespaces(self) -> frozenset[str]:
-        """Namespaces that are being deleted."""
-        return frozenset(
-            one.metadata.name for one in self.all("namespaces") if one.metadata.deletion_timestamp is not None
-        )
-
-    # ---- Jobs
-
-    @cached_property
-    def past_jobs(self) -> frozenset[tuple[str, str]]:
-        """Jobs that nobody needs to look at any more, by namespace and name: they are complete, or a later Job of
-        the same CronJob is.
-        """
-        done = [job for job in self.all("jobs") if condition_true(job.status.conditions or (), "Complete")]
-        last: dict[str, datetime] = {}
-        for job in done:
-            owner, created = job.metadata.controller, job.metadata.creation_timestamp
-            if owner is not None and created is not None:
-                last[owner.uid] = max(last.get(owner.uid, created), created)
-        past = {(job.metadata.namespace, job.metadata.name) for job in done}
-        for job in self.all("jobs"):
-            owner, created = job.metadata.controller, job.metadata.creation_timestamp
-            if owner is not None and created is not None and owner.uid in last and created < last[owner.uid]:
-                past.add((job.metadata.namespace, job.metadata.name))
-        return frozenset(past)
-
-    # ---- Services
-
-    @cached_property
-    def slices(self) -> dict[tuple[str, str], list[EndpointSlice]]:
-        """EndpointSlices by namespace and name of their Service."""
-        found: dict[tuple[str, str], list[EndpointSlice]] = defaultdict(list)
-        for one in self.all("endpointslices"):
-            found[one.metadata.namespace, one.service].append(one)
-        return found
-
-    def selected(self, service: Service) -> list[Pod]:
-        """The pods that a Service selects and that could serve: neither finished nor being deleted."""
-        return [
-            pod
-            for pod in self.matching(service.metadata.namespace, from_labels(service.spec.selector))
-            if pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Succeeded", "Failed")
-        ]
-
-    def endpoints(self, service: Service) -> frozenset[str]:
-        """The names of the pods that a Service sends traffic to now; by its pods where it has no EndpointSlice (yet)."""
-        slices = self.slices.get((service.metadata.namespace, service.metadata.name))
-        if slices:
-            return frozenset(
-                target.name
-                for one in slices
-                for endpoint in one.endpoints or ()
-                if endpoint.ready and (target := endpoint.target_ref) is not None
-            )
-        return frozenset(pod.metadata.name for pod in self.selected(service) if is_ready(pod))
-
-    def answers(self, service: Service) -> bool:
-        """Whether a Service has a ready endpoint; by its pods where it has no EndpointSlice (yet)."""
-        slices = self.slices.get((service.metadata.namespace, service.metadata.name))
-        if slices:
-            return any(endpoint.ready for one in slices for endpoint in one.endpoints or ())
-        return any(is_ready(pod) for pod in self.selected(service))
 
 
 class _Nothing:
@@ -254,17 +36,3 @@ class _Nothing:
 def trouble_alone(pod: Pod, now: datetime) -> Trouble | None:
     """What is wrong with a pod, as far as the pod tells by itself."""
     return pod_trouble(Survey(_Nothing(), now), pod)
-
-
-def _moment(event: Event) -> float:
-    return event.last_seen.timestamp() if event.last_seen else 0.0
-
-
-def is_ready(pod: Pod) -> bool:
-    """Whether the pod receives traffic."""
-    ready = find_condition(pod.status.conditions or (), "Ready")
-    return ready is not None and ready.status == "True"
-
-
-# What was found so far, by the object it is about: later rules say what follows from it.
-Known = dict[Ref, Finding]

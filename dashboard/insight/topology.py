@@ -1,4 +1,4 @@
-"""What belongs together, for a map: Ingress → Service → workload and its pods → what these read → the nodes.
+"""Grouped by, for a map: Ingress → Service → workload and its pods → what these read → the nodes.
 
 An application here is whatever traffic and ownership connect. What many read alike (a pull Secret) does not make one
 application of all of them: it stands with each.
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.kinds.base import Ref
-from dashboard.kinds.meta import OwnerReference
 from dashboard.kinds.pods import Pod
+from dashboard.kinds.references import meant, reference
 from dashboard.kinds.uses import mentions
 
-from .configmapuse import pod_owner
+from .ownership import controller, pod_owner
 from .protocols import Objects
-from .relations import keeps, pod_labels, pod_spec, reference, selector_of
+from .relations import keeps, pod_labels, pod_spec, selector_of
 from .traffic import routes
 from .usedby import ref_of
 
@@ -67,6 +67,11 @@ class App:
     def alone(self) -> bool:
         """Whether it is one object that nothing leads to and that reads nothing."""
         return len(self.ingresses) + len(self.services) + len(self.workloads) == 1 and not self.reads
+
+    @property
+    def nodes(self) -> list[Ref]:
+        """The nodes that its pods run on."""
+        return [node_ref(name) for name in sorted({name for one in self.workloads for name in one.nodes})]
 
     @property
     def refs(self) -> Iterator[Ref]:
@@ -134,24 +139,23 @@ def _area(objects: Objects, namespace: str) -> Area:
 
 def _workloads(objects: Objects, namespace: str) -> dict[Ref, Workload]:
     pods: dict[Ref, list[Pod]] = defaultdict(list)
-    owners: dict[tuple[str, str], Ref] = {}
+    owners: dict[Ref, Ref] = {}
     for pod in objects.all("pods", namespace):
-        above = pod.metadata.controller
-        if above is None or above.kind == "Node":  # a static pod: its node's kubelet keeps it
+        above, _ = controller(objects, pod)
+        if above is None or above.plural == "nodes":  # a static pod: its node's kubelet keeps it
             pods[ref_of("pods", pod)].append(pod)
             continue
-        key = (above.kind, above.name)
-        if key not in owners:
-            owners[key] = pod_owner(objects, pod)
-        pods[owners[key]].append(pod)
-    made = {ref: _workload(objects, ref, tuple(own)) for ref, own in pods.items()}
+        if above not in owners:
+            owners[above] = pod_owner(objects, pod)
+        pods[owners[above]].append(pod)
+    found = {ref: _workload(objects, ref, tuple(own)) for ref, own in pods.items()}
     for plural in WORKLOADS:
         for one in objects.all(plural, namespace):
             ref = ref_of(plural, one)
             above = one.metadata.controller
-            if ref not in made and (above is None or _plural(above) not in WORKLOADS):
-                made[ref] = _workload(objects, ref, ())
-    return made
+            if ref not in found and (above is None or meant(above, namespace).plural not in WORKLOADS):
+                found[ref] = _workload(objects, ref, ())
+    return found
 
 
 def _workload(objects: Objects, ref: Ref, pods: Sequence[Pod]) -> Workload:
@@ -180,10 +184,6 @@ def _workload(objects: Objects, ref: Ref, pods: Sequence[Pod]) -> Workload:
     nodes = Counter(pod.spec.node_name for pod in pods if pod.spec.node_name)
     spare = frozenset(read for read, needed in reads.items() if not needed)
     return Workload(ref, tuple(pods), tuple(reads), spare, nodes)
-
-
-def _plural(owner: OwnerReference) -> str:
-    return reference(owner.kind, "", owner.name, owner.api_version).plural
 
 
 def _behind(objects: Objects, service: Any, workloads: dict[Ref, Workload]) -> Iterator[Ref]:

@@ -13,11 +13,12 @@ from typing import Any
 from dashboard.kinds.endpointslices import EndpointSlice
 from dashboard.kinds.ingresses import Backend, Ingress
 from dashboard.kinds.pods import Pod
+from dashboard.kinds.podspec import ContainerPort
 from dashboard.kinds.services import Service, ServicePort
 
+from .pod_health import is_ready
 from .protocols import Objects
 from .relations import selector_of
-from .survey import is_ready
 
 _ENDED = ("Succeeded", "Failed")
 
@@ -114,7 +115,7 @@ def service_ends(objects: Objects, service: Service) -> ServiceEnds:
 def ports_at(service: Service, pod: Pod) -> Iterator[PortAt]:
     """The Service's ports as the pod answers them."""
     for port in service.spec.ports or ():
-        yield PortAt(port, _number(port, pod))
+        yield PortAt(port, port_number(port, pod))
 
 
 def routes(objects: Objects, ingress: Ingress) -> tuple[Route, ...]:
@@ -158,15 +159,20 @@ def _slice_end(one: EndpointSlice) -> SliceEnd:
     return SliceEnd(one, sum(endpoint.ready for endpoint in endpoints), len(endpoints))
 
 
-def _number(port: ServicePort, pod: Pod) -> int | None:
+def port_number(port: ServicePort, pod: Pod) -> int | None:
+    """The number that a Service's port has at a pod; None: no container has a port with that name."""
     if isinstance(port.target_port, int):
         return port.target_port or port.port
+    return next((
+        one.container_port for one in declared(pod)
+        if one.name == port.target_port and one.protocol == port.protocol
+    ), None)  # fmt: skip
+
+
+def declared(pod: Pod) -> list[ContainerPort]:
+    """The ports of a pod's containers, then those of its sidecars."""
     sidecars = [one for one in pod.spec.init_containers or () if one.sidecar]
-    for container in (*(pod.spec.containers or ()), *sidecars):
-        for own in container.ports or ():
-            if own.name == port.target_port and own.protocol == port.protocol:
-                return own.container_port
-    return None
+    return [port for one in (*(pod.spec.containers or ()), *sidecars) for port in one.ports or ()]
 
 
 def services_of(objects: Objects, namespace: str, labels: Mapping[str, str]) -> list[Service]:

@@ -12,22 +12,12 @@ from dashboard.kinds.podspec import Container, PodSpec
 from dashboard.kinds.usage import NodeUse, PodUse, Use
 
 from .capacity import amounts, pod_amounts, template_of, whole_limits
+from .ownership import controllers, workload_above
 from .protocols import Objects
 
 RESOURCES = ("cpu", "memory")
 _KEEP_SIZES = 4096
 
-# Kinds whose pods are added up, by what an owner reference calls them.
-WORKLOADS = {
-    "Deployment": "deployments",
-    "ReplicaSet": "replicasets",
-    "StatefulSet": "statefulsets",
-    "DaemonSet": "daemonsets",
-    "Job": "jobs",
-    "CronJob": "cronjobs",
-}
-# Controllers that may be controlled themselves.
-_BETWEEN = {"ReplicaSet": "replicasets", "Job": "jobs"}
 Workload = tuple[str, str, str]  # plural, namespace, name
 
 
@@ -231,17 +221,9 @@ def is_of(pod: Pod, measured: PodUse) -> bool:
 
 
 def topmost(objects: Objects, pod: Pod) -> Workload | None:
-    """The workload that a person would name: the Deployment above a ReplicaSet, the CronJob above a Job."""
-    owner = pod.metadata.controller
-    if owner is None or owner.kind not in WORKLOADS:
-        return None
-    namespace = pod.metadata.namespace
-    if owner.kind in _BETWEEN:
-        made = objects.get(_BETWEEN[owner.kind], namespace, owner.name)
-        above = made.metadata.controller if made is not None and made.metadata.uid == owner.uid else None
-        if above is not None and above.kind in WORKLOADS:
-            owner = above
-    return WORKLOADS[owner.kind], namespace, owner.name
+    """The workload that a person would name."""
+    found = workload_above(controllers(objects, pod))
+    return None if found is None else (found.plural, found.namespace, found.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
+from dashboard.kinds.references import meant, reference
 
 from .protocols import Objects
-from .relations import SELECTING, Relations, keeps, named, reference, selector_of
+from .relations import SELECTING, Relations, keeps, named, selector_of
 
 # Events are about objects; they use none.
 SOURCES = tuple(plural for plural in KINDS if plural != "events")
@@ -61,6 +62,14 @@ class Users:
         """What names an object of a kind without a module here as its owner; in the order of the menu, then by name."""
         return _in_order(self._made_by.get(uid, {}))
 
+    def of_other(self, target: Ref, uid: str) -> Relations:
+        """Whoever names an object of a kind without a module here: by its uid as an owner, else by group and name."""
+        found = dict(self.made_by(uid))
+        for source, ways in self.of(target).items():
+            if others := tuple(way for way in ways if way != "owner"):
+                found[source] = (*found.get(source, ()), *others)
+        return _in_order(found)
+
     def _change_makers(self, source: Ref, before: frozenset[str], after: frozenset[str]) -> None:
         for uid in before - after:
             made = self._made_by.get(uid, {})
@@ -92,9 +101,7 @@ def _in_order(found: Relations) -> Relations:
 def _makers(obj: Any | None) -> frozenset[str]:
     """The uids of an object's owners of kinds without a module here."""
     owners = obj.metadata.owner_references or () if obj is not None else ()
-    return frozenset(
-        owner.uid for owner in owners if not reference(owner.kind, "", owner.name, owner.api_version).plural
-    )
+    return frozenset(owner.uid for owner in owners if not meant(owner, "").plural)
 
 
 def ref_of(plural: str, obj: Any) -> Ref:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .base import Kind
-from .registry import KINDS, SECTIONS, by_kind
+from .registry import CUSTOM, KINDS, SECTIONS, by_kind, declared
 
-__all__ = ["KINDS", "SECTIONS", "Kind", "by_kind"]
+__all__ = ["CUSTOM", "KINDS", "SECTIONS", "Kind", "by_kind", "declared"]

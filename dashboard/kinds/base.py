@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
@@ -21,10 +21,10 @@ from .meta import Object, ObjectMeta, decode_custom
 __all__ = [
     "GVR", "Cell", "Column", "Condition", "ContainerFact", "Detail", "Entry", "Fact", "Found", "KeyFact", "Kind",
     "ListPage", "Object", "ObjectMeta", "Ref", "Row", "State", "Status", "Table", "WatchEvent", "cell_text",
-    "human_duration",
+    "cell_value", "human_duration",
 ]  # fmt: skip
 
-# ok: fine · info: changing by itself · warn: worth a look · bad: needs a person · done: finished
+# ok: Healthy · info: Changing · warn: Warning · bad: Critical · done: finished
 State = Literal["ok", "info", "warn", "bad", "done"]
 EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
 Role = Literal["container", "init", "sidecar", "ephemeral"]
@@ -74,19 +74,31 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Cell(msgspec.Struct, frozen=True, gc=False):
-    """One cell. ``form`` "age": the time since ``since``; "ago": ``text`` and, in brackets, that time ago."""
+    """One cell. ``form`` "age": the time since ``since``; "ago": ``text`` and, in brackets, that time ago; "took": the
+    time from ``since`` until ``until``, or until now.
+    """
 
     text: str
     since: datetime | None = None
-    form: Literal["", "age", "ago"] = ""
+    form: Literal["", "age", "ago", "took"] = ""
+    until: datetime | None = None
 
 
 def cell_text(cell: Cell, now: datetime) -> str:
     """The cell in exactly kubectl's words at the aware moment ``now``."""
     if cell.since is None or not cell.form:
         return cell.text
-    duration = human_duration((now - cell.since).total_seconds())
-    return duration if cell.form == "age" else f"{cell.text} ({duration} ago)"
+    duration = human_duration(((cell.until or now) - cell.since).total_seconds())
+    return f"{cell.text} ({duration} ago)" if cell.form == "ago" else duration
+
+
+def cell_value(cell: Cell, now: datetime) -> str:
+    """The cell for a program that computes with it: a moment as a time stamp, a duration in seconds, a count alone."""
+    if cell.since is None or not cell.form:
+        return cell.text
+    if cell.form == "took":
+        return f"{((cell.until or now) - cell.since).total_seconds():.0f}"
+    return cell.text if cell.form == "ago" else f"{cell.since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -110,12 +122,15 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Ref(msgspec.Struct, frozen=True):
-    """A link to another object. ``plural`` is empty when this program has no page for its kind."""
+    """A link to another object, as ``references.py`` reads it. ``plural`` is empty for a kind without a module here; its
+    ``group``, where that is known, tells it apart from another kind of that name.
+    """
 
     kind: str
     namespace: str
     name: str
     plural: str = ""
+    group: str = ""
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -245,8 +260,9 @@ def _nothing(_: object) -> Iterable[Found]:
 @dataclass(kw_only=True, eq=False)
 class Kind(Generic[T]):
     """A kind of object. ``query`` belongs to every list and watch, ``accept`` to every read of it; ``rare``:
-    seldom looked at, so the menu folds it away; ``found_by``: what an object is found by besides its cells and labels,
-    which its ``row`` hands to ``make_row`` too.
+    seldom looked at, so the menu folds it away; ``scales``: it has a ``scale`` subresource; ``hints``: by column, what
+    puts the text of its cells into words, on screen only; ``found_by``: what an object is found by besides its cells and
+    labels, which its ``row`` hands to ``make_row`` too.
 
     It stays as it was made, except that the columns of a kind without a module are those of its last Table.
 
@@ -267,6 +283,8 @@ class Kind(Generic[T]):
     short_names: tuple[str, ...] = ()
     found_by: Callable[[T], Iterable[Found]] = _nothing
     rare: bool = False
+    scales: bool = False
+    hints: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     accept: str = "application/json"
     query: Mapping[str, str] = field(default_factory=dict)
 
@@ -274,6 +292,11 @@ class Kind(Generic[T]):
     def plural(self) -> str:
         """The key of this kind in the registry and in addresses."""
         return self.gvr.plural
+
+    @property
+    def discovered(self) -> bool:
+        """Whether it is there only where the API server offers it: a custom kind, or one without a module here."""
+        return False
 
     def unchanged(self, old: T, new: T) -> bool:
         """Whether these are one version of an object, told in the same way."""

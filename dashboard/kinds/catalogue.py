@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .base import GVR, Kind
-from .registry import KINDS
+from .custom import CustomKind
+from .references import group_of, present_group
+from .registry import CUSTOM, KINDS
 from .tablekinds import Resource, TableKind
 
 # What custom kinds are made of: it is watched, to hear of them.
@@ -15,6 +17,10 @@ DEFINITIONS = Resource(
     "CustomResourceDefinition",
     "customresourcedefinition",
     ("crd", "crds"),
+)
+# APIs that another program serves: the rules read whether they answer.
+APISERVICES = Resource(
+    GVR("apiregistration.k8s.io", "v1", "apiservices", namespaced=False), "APIService", "apiservice"
 )
 # The API server has these twice; the second is the first under another name.
 _TWICE = frozenset({("events.k8s.io", "events")})
@@ -36,13 +42,15 @@ class Kinds(Mapping[str, Kind[Any]]):
 
     ``served`` are those without a module here that are offered now: another tuple whenever anything of them changes.
     A kind that was offered once stays known, as the same object, so that who looks at it can be told when it goes and
-    when it comes back.
+    when it comes back. A plugin's kind stands for its resource where that is offered in the version it was declared for.
     """
 
     def __init__(self, registered: Mapping[str, Kind[Any]] = KINDS) -> None:
         self._registered = registered
-        self._others: dict[str, TableKind] = {DEFINITIONS.key: TableKind.of(DEFINITIONS)}
-        self.served: tuple[TableKind, ...] = ()
+        self._others: dict[str, Kind[Any]] = {
+            known.key: TableKind.of(known) for known in (DEFINITIONS, APISERVICES)
+        }
+        self.served: tuple[Kind[Any], ...] = ()
 
     def __getitem__(self, plural: str) -> Kind[Any]:
         return self._registered.get(plural) or self._others[plural]
@@ -57,14 +65,17 @@ class Kinds(Mapping[str, Kind[Any]]):
     def learn(self, resources: Iterable[Resource]) -> bool:
         """What the API server offers now. True when that differs from before."""
         known = {(kind.gvr.group, kind.gvr.plural) for kind in self._registered.values()} | _TWICE
-        served: list[TableKind] = []
+        served: list[Kind[Any]] = []
         differs = False
         for resource in resources:
             if (resource.gvr.group, resource.gvr.plural) in known:
                 continue
-            fresh = TableKind.of(resource)
+            table = TableKind.of(resource)
+            typed = CUSTOM.get(resource.key)
+            fresh = typed.of(resource) if typed is not None and typed.gvr == resource.gvr else table
             kind = self._others.setdefault(resource.key, fresh)
-            differs |= kind is not fresh and kind.adopt(fresh)
+            if isinstance(kind, TableKind | CustomKind):
+                differs |= kind is not fresh and kind.adopt(table)
             served.append(kind)
         served.sort(key=lambda kind: (kind.gvr.group, kind.title))
         differs |= served != list(self.served)
@@ -74,11 +85,16 @@ class Kinds(Mapping[str, Kind[Any]]):
 
 
 def kind_named(kinds: Mapping[str, Kind[Any]], api_version: str, kind: str) -> Kind[Any] | None:
-    """The kind that a reference means. Without an API version: the one of that name, if there is only one."""
-    group = api_version.rpartition("/")[0]
+    """The kind that a reference with an apiVersion means."""
+    return kind_in(kinds, group_of(api_version), kind)
+
+
+def kind_in(kinds: Mapping[str, Kind[Any]], group: str | None, kind: str) -> Kind[Any] | None:
+    """The kind of a group. Without a group (None): the one of that name, if there is only one."""
     found = [each for each in kinds.values() if each.kind == kind]
-    if api_version:
+    if group is not None:
+        group = present_group(group, kind)
         return next((each for each in found if each.gvr.group == group), None)
-    registered = [each for each in found if not isinstance(each, TableKind)]
+    registered = [each for each in found if not each.discovered]
     found = registered or found
     return found[0] if len(found) == 1 else None

@@ -22,5 +22,5 @@ CLUSTERROLEBINDINGS: Kind[Binding] = Kind(
     columns=binding_columns(),
     row=binding_row,
     detail=detail,
-    explain="A ClusterRoleBinding gives the rights of a ClusterRole, in every namespace, to those it names.",
+    explain="A ClusterRoleBinding grants the permissions of a ClusterRole, in every namespace, to its subjects.",
 )

@@ -27,8 +27,8 @@ def detail(role: ClusterRole) -> Detail:
     facts = [Fact("Counts", "in the whole cluster or in one namespace", where)]
     if role.aggregation_rule is not None:
         gathered = role.aggregation_rule.cluster_role_selectors or ()
-        note = "a controller copies their rules into this one"
-        facts += [Fact("Gathers ClusterRoles", format_label_selector(one), note) for one in gathered]
+        note = "a controller combines their rules into this one"
+        facts += [Fact("Aggregates ClusterRoles", format_label_selector(one), note) for one in gathered]
     return role_page(meta, "", rules, facts)
 
 
@@ -43,5 +43,5 @@ CLUSTERROLES: Kind[ClusterRole] = Kind(
     columns=role_columns(),
     row=role_row,
     detail=detail,
-    explain="A ClusterRole lists rights that a binding gives in the whole cluster or in one namespace.",
+    explain="A ClusterRole is a set of permissions that a binding grants in the whole cluster or in one namespace.",
 )

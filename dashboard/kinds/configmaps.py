@@ -47,7 +47,7 @@ def detail(config_map: ConfigMap) -> Detail:
     if config_map.immutable:
         facts.append(Fact("Immutable", "Yes", "can only be replaced as a whole"))
     facts += [Fact("Binary key", key) for key in sorted(config_map.binary_data or ())]
-    sentence = f"Settings for containers: {plural(len(sizes), 'key')}, {plural(total, 'byte')} in all"
+    sentence = f"Configuration for containers: {plural(len(sizes), 'key')}, {plural(total, 'byte')} in all"
     keys = tuple(KeyFact(key, size) for key, size in sizes.items())
     return page(config_map.metadata, sentence, facts, keys=keys)
 
@@ -63,5 +63,5 @@ CONFIGMAPS: Kind[ConfigMap] = Kind(
     columns=COLUMNS,
     row=row,
     detail=detail,
-    explain="A ConfigMap holds settings that containers read as environment variables or files.",
+    explain="A ConfigMap holds configuration that containers read as environment variables or files.",
 )

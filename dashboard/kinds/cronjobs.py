@@ -1,14 +1,16 @@
-"""CronJobs: jobs by the clock."""
+"""CronJobs: Jobs on a schedule."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
-from .facts import link, page
+from .facts import page
 from .jobs import JobSpec
 from .meta import Object, ObjectReference, Struct
+from .references import reference
 from .rows import AGE_HELP, NAME_HELP, NONE, age, age_key, col, columns, make_row, plural, sort_keys
+from .schedules import schedule_words
 from .selectors import format_label_selector
 from .templates import (
     CONTAINERS,
@@ -57,9 +59,9 @@ COLUMNS = columns(
     col("Name", NAME_HELP),
     col("Schedule", "When it starts: minute, hour, day of the month, month, day of the week."),
     col("Timezone", "The time zone of the schedule; <none>: that of the control plane."),
-    col("Suspend", "Whether it is switched off."),
+    col("Suspend", "Whether it is suspended."),
     col("Active", "How many of its jobs run now.", num=True),
-    col("Last Schedule", "How long ago it started a job last."),
+    col("Last Schedule", "How long ago it last started a job."),
     col("Age", AGE_HELP),
     CONTAINERS,
     IMAGES,
@@ -72,12 +74,12 @@ def _suspended(value: bool | None) -> str:
 
 
 def judge(cron_job: CronJob) -> tuple[State, str]:
-    """Switched off, or a last run without success, is worth a look."""
+    """Suspended, or a last run without success, is a warning."""
     spec, status = cron_job.spec, cron_job.status
     if cron_job.metadata.deletion_timestamp is not None:
         return "info", "being deleted"
     if spec.suspend:
-        return "warn", "suspended: it starts no jobs"
+        return "warn", "suspended: it creates no jobs"
     if status.active:
         return "info", f"{plural(len(status.active), 'job')} running"
     last, success = status.last_schedule_time, status.last_successful_time
@@ -113,9 +115,14 @@ def found_by(cron_job: CronJob) -> list[Found]:
 
 _CONCURRENCY = {
     "Allow": "jobs may overlap",
-    "Forbid": "a job is left out while the last one runs",
-    "Replace": "a new job ends the one that runs",
+    "Forbid": "a job is skipped while the previous one is running",
+    "Replace": "a new job replaces the running one",
 }
+
+
+def _when(spec: CronJobSpec) -> str:
+    zone = f"time zone {spec.time_zone}" if spec.time_zone else "in the control plane's time zone"
+    return ", ".join(filter(None, (schedule_words(spec.schedule), zone)))
 
 
 def detail(cron_job: CronJob) -> Detail:
@@ -123,12 +130,13 @@ def detail(cron_job: CronJob) -> Detail:
     meta, spec, status = cron_job.metadata, cron_job.spec, cron_job.status
     reason = judge(cron_job)[1]
     facts = [
-        Fact("Schedule", spec.schedule, spec.time_zone or "in the control plane's time zone"),
+        Fact("Schedule", spec.schedule, _when(spec)),
         Fact("Suspended", "Yes" if spec.suspend else "No"),
-        Fact("When jobs overlap", spec.concurrency_policy, _CONCURRENCY.get(spec.concurrency_policy, "")),
+        Fact("Concurrency policy", spec.concurrency_policy, _CONCURRENCY.get(spec.concurrency_policy, "")),
     ]
     facts += [
-        Fact("Running", job.name, link=link("Job", meta.namespace, job.name)) for job in status.active or ()
+        Fact("Running", job.name, link=reference("Job", meta.namespace, job.name))
+        for job in status.active or ()
     ]
     if status.last_schedule_time is not None:
         facts.append(Fact("Last start", "", since=status.last_schedule_time))
@@ -136,7 +144,8 @@ def detail(cron_job: CronJob) -> Detail:
         facts.append(Fact("Last success", "", since=status.last_successful_time))
     template = spec.job_template.spec.template
     facts += template_facts(template, meta.namespace)
-    sentence = f"Starts a job by the clock, at {spec.schedule}"
+    words = schedule_words(spec.schedule)
+    sentence = f"Runs {words}" if words else f"Runs on the schedule {spec.schedule}"
     return page(
         meta,
         sentence,
@@ -159,5 +168,6 @@ CRONJOBS: Kind[CronJob] = Kind(
     row=row,
     detail=detail,
     found_by=found_by,
-    explain="A CronJob starts a Job again and again by the clock.",
+    explain="A CronJob creates Jobs on a repeating schedule.",
+    hints={"schedule": schedule_words},
 )

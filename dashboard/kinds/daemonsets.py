@@ -52,12 +52,12 @@ class DaemonSet(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Desired", "On how many nodes its pod should run.", num=True),
-    col("Current", "On how many of these nodes there is one.", num=True),
-    col("Ready", "On how many nodes it is ready.", num=True),
-    col("Up-to-date", "On how many nodes it is of the newest version.", num=True),
-    col("Available", "On how many nodes it has been ready long enough to count on.", num=True),
-    col("Node Selector", "The labels of the nodes it runs on."),
+    col("Desired", "The number of nodes that should run its pod.", num=True),
+    col("Current", "The number of those nodes that have one.", num=True),
+    col("Ready", "The number of nodes on which it is ready.", num=True),
+    col("Up-to-date", "The number of nodes on which it is up to date.", num=True),
+    col("Available", "The number of nodes on which it has been ready for minReadySeconds.", num=True),
+    col("Node Selector", "The labels of the nodes that it runs on."),
     col("Age", AGE_HELP),
     CONTAINERS,
     IMAGES,
@@ -72,10 +72,10 @@ def judge(daemon_set: DaemonSet) -> tuple[State, str]:
     if meta.deletion_timestamp is not None:
         return "info", "being deleted"
     if meta.generation > status.observed_generation:
-        return "info", "the last change is not picked up yet"
+        return "info", "waiting for the controller to observe the last change"
     if status.updated_number_scheduled < wanted:
         if spec.update_strategy.type == "OnDelete":
-            return "warn", "the new version waits until pods are deleted by hand"
+            return "warn", "the new revision applies when pods are deleted manually"
         return "info", f"rolling out: {status.updated_number_scheduled} of {wanted} pods are up to date"
     if status.number_available < wanted:
         return (
@@ -119,7 +119,7 @@ def detail(daemon_set: DaemonSet) -> Detail:
     ]
     facts += template_facts(spec.template, meta.namespace)
     ready = f"{status.number_ready} of {status.desired_number_scheduled} ready"
-    sentence = f"Keeps one pod on each of {wanted}: {ready}"
+    sentence = f"Runs one pod on each of {wanted}: {ready}"
     return page(
         meta,
         sentence,
@@ -143,5 +143,5 @@ DAEMONSETS: Kind[DaemonSet] = Kind(
     row=row,
     detail=detail,
     found_by=template_found,
-    explain="A DaemonSet runs one copy of a pod on every node, or on every node with certain labels.",
+    explain="A DaemonSet ensures that all nodes, or all nodes with certain labels, run a copy of a pod.",
 )

@@ -93,9 +93,9 @@ class Deployment(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Ready", "How many pods are ready, of how many are wanted."),
-    col("Up-to-date", "How many pods are already of the newest version.", num=True),
-    col("Available", "How many pods have been ready long enough to count on.", num=True),
+    col("Ready", "How many pods are ready, of how many are desired."),
+    col("Up-to-date", "How many pods are up to date with the pod template.", num=True),
+    col("Available", "How many pods have been ready for minReadySeconds.", num=True),
     col("Age", AGE_HELP),
     CONTAINERS,
     IMAGES,
@@ -111,20 +111,23 @@ def judge(deployment: Deployment) -> tuple[State, str]:
     found = status.conditions or ()
     failure = find_condition(found, "ReplicaFailure")
     if failure is not None and failure.status == "True":
-        return "bad", shorten(f"pods can't be made: {failure.message}")
+        return "bad", shorten(f"pods can't be created: {failure.message}")
     progressing = find_condition(found, "Progressing")
     if progressing is not None and progressing.reason == "ProgressDeadlineExceeded":
-        return "bad", f"the rollout is stuck: {status.available_replicas} of {spec.replicas} available"
+        return (
+            "bad",
+            f"the rollout is not progressing: {status.available_replicas} of {spec.replicas} available",
+        )
     if spec.paused:
-        return "warn", "paused: changes wait until it is resumed"
+        return "warn", "paused: changes are not rolled out until it is resumed"
     if meta.generation > status.observed_generation:
-        return "info", "the last change is not picked up yet"
+        return "info", "waiting for the controller to observe the last change"
     if status.updated_replicas < spec.replicas:
         return "info", f"rolling out: {status.updated_replicas} of {spec.replicas} pods are up to date"
     if status.replicas > status.updated_replicas:
         return (
             "info",
-            f"rolling out: {plural(status.replicas - status.updated_replicas, 'old pod')} still to end",
+            f"rolling out: {plural(status.replicas - status.updated_replicas, 'old pod')} terminating",
         )
     if status.available_replicas >= spec.replicas:
         return "ok", "" if spec.replicas else "scaled to 0"
@@ -182,7 +185,7 @@ def detail(deployment: Deployment) -> Detail:
 def _strategy(strategy: Strategy) -> str:
     rolling = strategy.rolling_update
     if strategy.type == "Recreate":
-        return "stops all pods before it starts new ones"
+        return "terminates all pods before it creates new ones"
     if rolling is None:
         return ""
     return f"at most {rolling.max_unavailable} unavailable and {rolling.max_surge} extra at a time"
@@ -200,6 +203,7 @@ DEPLOYMENTS: Kind[Deployment] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
+    scales=True,
     found_by=template_found,
-    explain="A Deployment keeps copies of a pod running and replaces them step by step when it changes.",
+    explain="A Deployment keeps replicas of a pod running and rolls out changes step by step.",
 )

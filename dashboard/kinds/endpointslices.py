@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
-from .facts import link, page
+from .facts import page
 from .meta import Object, ObjectReference, Struct
+from .references import meant, reference
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, plural, sort_keys
 
 SERVICE_LABEL = "kubernetes.io/service-name"
@@ -86,12 +87,12 @@ def _addresses(endpoint_slice: EndpointSlice) -> list[str]:
 
 
 def judge(endpoint_slice: EndpointSlice) -> tuple[State, str]:
-    """Nobody behind a Service is bad, some not ready is worth a look."""
+    """No ready endpoint is critical, some that are not ready are a warning."""
     endpoints = endpoint_slice.endpoints or ()
     staying = [one for one in endpoints if not one.conditions.terminating]
     ready = sum(one.ready for one in endpoints)
     if not endpoints:
-        return "warn", "nobody is behind it"
+        return "warn", "it has no endpoints"
     if not ready:
         one = len(endpoints) == 1
         return (
@@ -128,13 +129,13 @@ def detail(endpoint_slice: EndpointSlice) -> Detail:
     facts = []
     if endpoint_slice.service:
         name = endpoint_slice.service
-        facts.append(Fact("Service", name, link=link("Service", meta.namespace, name)))
+        facts.append(Fact("Service", name, link=reference("Service", meta.namespace, name)))
     facts.append(Fact("Ports", ", ".join(_port(port) for port in endpoint_slice.ports or ())))
     for one in endpoints:
         words = "ready" if one.ready else "ending" if one.conditions.terminating else "not ready"
         where = f"{words}, on node {one.node_name}" if one.node_name else words
         target = one.target_ref
-        to = link(target.kind, target.namespace or meta.namespace, target.name) if target else None
+        to = meant(target, target.namespace or meta.namespace) if target else None
         facts.append(Fact("Endpoint", ", ".join(one.addresses or ()), where, to))
     behind = f" behind Service {endpoint_slice.service}" if endpoint_slice.service else ""
     sentence = f"The addresses of {plural(len(endpoints), 'endpoint')}{behind}"
@@ -154,5 +155,5 @@ ENDPOINTSLICES: Kind[EndpointSlice] = Kind(
     row=row,
     detail=detail,
     found_by=found_by,
-    explain="An EndpointSlice lists the addresses of the pods behind a Service, and which of them are ready.",
+    explain="An EndpointSlice lists the endpoints of a Service, and which of them are ready.",
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import link, page
+from .facts import page
 from .meta import Object, ObjectReference, Struct
+from .references import meant, title
 from .rows import NAME_HELP, age, age_key, col, columns, make_row, natural, shorten
 
 # What Go's strings.TrimSpace trims; Python's strip() takes four control characters more.
@@ -70,21 +71,21 @@ class Event(Object, frozen=True, gc=False):
 
 
 COLUMNS = columns(
-    col("Last Seen", "How long ago it happened last."),
-    col("Type", "Normal, or Warning for what may need a person."),
-    col("Reason", "A short word for what happened."),
-    col("Object", "What it happened to."),
-    col("Subobject", "Which part of it.", wide=True),
-    col("Source", "Who reported it.", wide=True),
+    col("Last Seen", "How long ago it last happened."),
+    col("Type", "Normal or Warning."),
+    col("Reason", "A short, machine-readable reason."),
+    col("Object", "The object it is about."),
+    col("Subobject", "Which part of the object.", wide=True),
+    col("Source", "The component that reported it.", wide=True),
     col("Message", "What happened."),
-    col("First Seen", "How long ago it happened first.", wide=True),
+    col("First Seen", "How long ago it first happened.", wide=True),
     col("Count", "How often it happened.", wide=True, num=True),
     col("Name", NAME_HELP, wide=True),
 )
 
 
 def judge(event: Event) -> tuple[State, str]:
-    """A Warning is worth a look."""
+    """An Event of type Warning is a warning."""
     return ("warn" if event.type == "Warning" else "ok"), ""
 
 
@@ -124,9 +125,9 @@ def row(event: Event) -> Row:
 def detail(event: Event) -> Detail:
     """The facts of the event."""
     involved = event.involved_object
-    target = link(involved.kind, involved.namespace, involved.name)
+    target = meant(involved, involved.namespace)
     facts = [
-        Fact("Object", f"{involved.kind} {involved.name}", involved.field_path, target),
+        Fact("Object", title(target), involved.field_path, target),
         Fact("Type", event.type),
         Fact("Reason", event.reason),
         Fact("Reported by", event.reporter, event.action),
@@ -154,5 +155,5 @@ EVENTS: Kind[Event] = Kind(
     status_column="type",
     row=row,
     detail=detail,
-    explain="An event is a short note on what happened to an object; it is kept for about an hour.",
+    explain="An Event reports what happened to an object; by default it is kept for one hour.",
 )

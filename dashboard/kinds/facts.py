@@ -4,48 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .base import Condition, ContainerFact, Detail, Entry, Fact, KeyFact, Ref, State, Table
+from .base import Condition, ContainerFact, Detail, Entry, Fact, KeyFact, State, Table
 from .meta import ObjectCondition, ObjectMeta
 from .podspec import PodSpec
-
-# Kinds that this program has pages for: kind → plural.
-PLURALS = {
-    "Pod": "pods",
-    "Deployment": "deployments",
-    "ReplicaSet": "replicasets",
-    "StatefulSet": "statefulsets",
-    "DaemonSet": "daemonsets",
-    "Job": "jobs",
-    "CronJob": "cronjobs",
-    "Service": "services",
-    "Ingress": "ingresses",
-    "IngressClass": "ingressclasses",
-    "NetworkPolicy": "networkpolicies",
-    "EndpointSlice": "endpointslices",
-    "ConfigMap": "configmaps",
-    "Secret": "secrets",
-    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
-    "PodDisruptionBudget": "poddisruptionbudgets",
-    "PriorityClass": "priorityclasses",
-    "ResourceQuota": "resourcequotas",
-    "LimitRange": "limitranges",
-    "PersistentVolumeClaim": "persistentvolumeclaims",
-    "PersistentVolume": "persistentvolumes",
-    "StorageClass": "storageclasses",
-    "ServiceAccount": "serviceaccounts",
-    "Role": "roles",
-    "RoleBinding": "rolebindings",
-    "ClusterRole": "clusterroles",
-    "ClusterRoleBinding": "clusterrolebindings",
-    "Node": "nodes",
-    "Namespace": "namespaces",
-    "Event": "events",
-}
-
-
-def link(kind: str, namespace: str, name: str) -> Ref:
-    """A reference with the plural of the kind's page, if there is one."""
-    return Ref(kind, namespace, name, PLURALS.get(kind, ""))
+from .references import meant, reference, title
 
 
 def page(
@@ -84,12 +46,10 @@ def _metadata_facts(meta: ObjectMeta) -> list[Fact]:
         waits = f"waits for finalizer {', '.join(meta.finalizers)}" if meta.finalizers else ""
         facts.append(Fact("Being deleted", "", waits, since=meta.deletion_timestamp))
     for owner in meta.owner_references:
-        note = "manages it" if owner.controller else "owns it"
-        facts.append(
-            Fact("Owner", f"{owner.kind} {owner.name}", note, link(owner.kind, meta.namespace, owner.name))
-        )
+        note, to = "manages it" if owner.controller else "owns it", meant(owner, meta.namespace)
+        facts.append(Fact("Owner", title(to), note, to))
     if meta.namespace:
-        facts.append(Fact("Namespace", meta.namespace, link=link("Namespace", "", meta.namespace)))
+        facts.append(Fact("Namespace", meta.namespace, link=reference("Namespace", "", meta.namespace)))
     if meta.creation_timestamp is not None:
         facts.append(Fact("Created", "", since=meta.creation_timestamp))
     return facts
@@ -100,7 +60,7 @@ def pod_spec_facts(spec: PodSpec, namespace: str) -> list[Fact]:
     account = spec.service_account_name
     if not account:
         return []
-    return [Fact("Service account", account, link=link("ServiceAccount", namespace, account))]
+    return [Fact("Service account", account, link=reference("ServiceAccount", namespace, account))]
 
 
 def conditions(

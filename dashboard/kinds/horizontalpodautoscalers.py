@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, link, page
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, find_condition
-from .metrics import MetricSpec, MetricStatus, load_key, target_texts, targets
-from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
+from .metrics import MetricSpec, MetricStatus, load_key, name_of, target_texts, targets, unread
+from .references import meant, title
+from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, listed, make_row, shorten, sort_keys
 
 
 class ScaleTarget(Struct, frozen=True, gc=False):
@@ -47,10 +48,10 @@ class HorizontalPodAutoscaler(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Reference", "What it scales."),
-    col("Targets", "Each measure now, and what it should be."),
-    col("MinPods", "It never goes below this many pods.", num=True),
-    col("MaxPods", "It never goes above this many pods.", num=True),
+    col("Reference", "The workload that it scales."),
+    col("Targets", "The current and the target value of each metric."),
+    col("MinPods", "The minimum number of replicas.", num=True),
+    col("MaxPods", "The maximum number of replicas.", num=True),
     col("Replicas", "How many pods there are now.", num=True),
     col("Age", AGE_HELP),
 )
@@ -67,11 +68,16 @@ def judge(autoscaler: HorizontalPodAutoscaler) -> tuple[State, str]:
         return "bad", shorten(f"can't scale: {able.message}")
     if active is not None and active.status == "False":
         if active.reason == "ScalingDisabled":
-            return "warn", "switched off: its target is scaled to 0"
-        return "bad", shorten(f"can't measure: {active.message}")
+            return "warn", "disabled: its target is scaled to 0"
+        return "bad", shorten(f"can't read its metrics: {active.message}")
+    if active is not None and (missing := unread(spec.metrics or (), status.current_metrics or ())):
+        return (
+            "warn",
+            f"no value of {len(missing)} of {len(spec.metrics or ())} metrics: {listed(map(name_of, missing))}",
+        )
     limited = find_condition(found, "ScalingLimited")
     if limited is not None and limited.status == "True" and limited.reason == "TooManyReplicas":
-        return "warn", f"wants more than its maximum of {spec.max_replicas}"
+        return "warn", f"needs more than its maximum of {spec.max_replicas}"
     if status.desired_replicas != status.current_replicas:
         return "info", f"scaling from {status.current_replicas} to {status.desired_replicas}"
     return "ok", ""
@@ -97,18 +103,18 @@ def row(autoscaler: HorizontalPodAutoscaler) -> Row:
 def detail(autoscaler: HorizontalPodAutoscaler) -> Detail:
     """The facts of the HorizontalPodAutoscaler's page."""
     meta, spec, status = autoscaler.metadata, autoscaler.spec, autoscaler.status
-    reason, target = judge(autoscaler)[1], spec.scale_target_ref
+    reason, scaled = judge(autoscaler)[1], meant(spec.scale_target_ref, meta.namespace)
     least = 1 if spec.min_replicas is None else spec.min_replicas
     facts = [
-        Fact("Scales", f"{target.kind} {target.name}", link=link(target.kind, meta.namespace, target.name)),
+        Fact("Scales", title(scaled), link=scaled),
         Fact("Pods", str(status.current_replicas), f"between {least} and {spec.max_replicas}"),
-        Fact("Wants", str(status.desired_replicas), reason),
+        Fact("Desired", str(status.desired_replicas), reason),
     ]
     measures = target_texts(spec.metrics or (), status.current_metrics or ())
-    facts += [Fact("Measure", text, "now / wanted") for text in measures]
+    facts += [Fact("Metric", text, "current / target") for text in measures]
     if status.last_scale_time is not None:
         facts.append(Fact("Last scaled", "", since=status.last_scale_time))
-    sentence = f"Keeps {target.kind} {target.name} between {least} and {spec.max_replicas} pods by its load"
+    sentence = f"Keeps {title(scaled)} between {least} and {spec.max_replicas} pods by load"
     judged = conditions(status.conditions, neutral=frozenset({"ScalingLimited"}))
     sentence += f"; now {status.current_replicas}"
     return page(meta, sentence, facts, reason=reason, conditions=judged)
@@ -127,5 +133,5 @@ HORIZONTALPODAUTOSCALERS: Kind[HorizontalPodAutoscaler] = Kind(
     status_column="replicas",
     row=row,
     detail=detail,
-    explain="A HorizontalPodAutoscaler adds pods when they are busy and takes them away when they are idle.",
+    explain="A HorizontalPodAutoscaler scales a workload up and down to match demand.",
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row
-from .facts import link, page
+from .facts import page
 from .meta import Object, Struct
+from .references import reference
 from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, deleted_state, make_row, sort_keys
 
 
@@ -38,8 +39,8 @@ class IngressClass(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Controller", "The controller that serves Ingresses of this class."),
-    col("Parameters", "An object with further settings for that controller."),
+    col("Controller", "The controller that handles Ingresses that use this class."),
+    col("Parameters", "An object with further parameters for that controller."),
     col("Age", AGE_HELP),
 )
 
@@ -64,7 +65,7 @@ def _parameters(parameters: Parameters) -> str:
 def detail(ingress_class: IngressClass) -> Detail:
     """The facts of the class's page."""
     meta, spec = ingress_class.metadata, ingress_class.spec
-    default = "Ingresses that name no class get it" if ingress_class.is_default else ""
+    default = "Ingresses without a class use it" if ingress_class.is_default else ""
     facts = [
         Fact("Controller", spec.controller),
         Fact("Default", "Yes" if ingress_class.is_default else "No", default),
@@ -72,10 +73,10 @@ def detail(ingress_class: IngressClass) -> Detail:
     if spec.parameters is not None:
         parameters = spec.parameters
         namespace = parameters.namespace or ""
-        to = link(parameters.kind, namespace, parameters.name)
+        to = reference(parameters.kind, namespace, parameters.name, parameters.api_group or "")
         note = f"in namespace {namespace}" if namespace else "of the whole cluster"
         facts.append(Fact("Parameters", _parameters(parameters), note, to))
-    sentence = f"Ingresses of this class are served by controller {spec.controller}"
+    sentence = f"Ingresses that use this class are handled by controller {spec.controller}"
     return page(meta, f"{sentence}; {default}" if default else sentence, facts)
 
 
@@ -90,5 +91,5 @@ INGRESSCLASSES: Kind[IngressClass] = Kind(
     columns=COLUMNS,
     row=row,
     detail=detail,
-    explain="An IngressClass names a controller; an Ingress chooses by it who leads its requests.",
+    explain="An IngressClass names the controller that implements the Ingresses that use it.",
 )

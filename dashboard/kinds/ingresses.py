@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
-from .facts import link, page
+from .facts import page
 from .meta import Object, Struct
+from .references import reference
 from .rows import AGE_HELP, NAME_HELP, NONE, age, col, columns, listed, make_row, sort_keys
 from .services import LoadBalancer
 
@@ -27,8 +28,9 @@ class ServiceBackend(Struct, frozen=True, gc=False):
 
 
 class ResourceBackend(Struct, frozen=True, gc=False):
-    """Any other object that answers."""
+    """Any other object that answers; no group is the core."""
 
+    api_group: str | None = None
     kind: str = ""
     name: str = ""
 
@@ -110,9 +112,9 @@ class Ingress(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Class", "Which ingress controller serves it."),
-    col("Hosts", "The host names it answers to; * stands for all."),
-    col("Address", "Where the ingress controller listens."),
+    col("Class", "The class, and so the controller, that implements it."),
+    col("Hosts", "Its host names; * means all."),
+    col("Address", "The addresses of the load balancer or ingress controller."),
     col("Ports", "80 for HTTP, 443 for HTTPS."),
     col("Age", AGE_HELP),
 )
@@ -179,9 +181,9 @@ def detail(ingress: Ingress) -> Detail:
     ]
     for tls in spec.tls or ():
         covered = ", ".join(tls.hosts or ()) or "every host"
-        secret = link("Secret", meta.namespace, tls.secret_name) if tls.secret_name else None
+        secret = reference("Secret", meta.namespace, tls.secret_name) if tls.secret_name else None
         facts.append(Fact("Certificate", tls.secret_name or "the controller's own", f"for {covered}", secret))
-    sentence = f"Leads requests from outside for {listed(dict.fromkeys(names))} to Services"
+    sentence = f"Routes external requests for {listed(dict.fromkeys(names))} to Services"
     return page(meta, sentence, facts, reason=reason)
 
 
@@ -198,5 +200,5 @@ INGRESSES: Kind[Ingress] = Kind(
     row=row,
     detail=detail,
     found_by=found_by,
-    explain="An Ingress leads web requests from outside, by host name and path, to Services.",
+    explain="An Ingress routes external HTTP and HTTPS requests to Services by host and path.",
 )

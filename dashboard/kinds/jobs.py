@@ -32,6 +32,8 @@ from .templates import (
     template_found,
 )
 
+_UNBOUNDED = 2**31 - 1
+
 
 class JobSpec(Struct, frozen=True, gc=False):
     """spec of a Job."""
@@ -39,6 +41,8 @@ class JobSpec(Struct, frozen=True, gc=False):
     completions: int | None = None
     parallelism: int | None = None
     backoff_limit: int | None = None
+    backoff_limit_per_index: int | None = None
+    max_failed_indexes: int | None = None
     active_deadline_seconds: int | None = None
     ttl_seconds_after_finished: int | None = None
     completion_mode: str = ""
@@ -46,6 +50,13 @@ class JobSpec(Struct, frozen=True, gc=False):
     pod_failure_policy: Present | None = None
     selector: LabelSelector | None = None
     template: PodTemplate = PodTemplate()
+
+    @property
+    def retries(self) -> int | None:
+        """How often its pods are retried in all; None without a bound, which the API server writes as the greatest number
+        where each index has one of its own.
+        """
+        return None if self.backoff_limit == _UNBOUNDED else self.backoff_limit
 
 
 class JobStatus(Struct, frozen=True, gc=False):
@@ -55,6 +66,7 @@ class JobStatus(Struct, frozen=True, gc=False):
     ready: int = 0
     succeeded: int = 0
     failed: int = 0
+    failed_indexes: str | None = None
     start_time: datetime | None = None
     completion_time: datetime | None = None
     conditions: tuple[ObjectCondition, ...] | None = None
@@ -70,7 +82,7 @@ class Job(Object, frozen=True, gc=False):
 COLUMNS = columns(
     col("Name", NAME_HELP),
     col("Status", "Running, Complete, Failed or Suspended."),
-    col("Completions", "How many pods succeeded, of how many must."),
+    col("Completions", "How many completions succeeded, of how many are required."),
     col("Duration", "How long it has been running, or ran."),
     col("Age", AGE_HELP),
     CONTAINERS,
@@ -94,6 +106,12 @@ def status_text(job: Job) -> str:
     return "SuccessCriteriaMet" if condition_true(found, "SuccessCriteriaMet") else "Running"
 
 
+def finished(job: Job) -> bool:
+    """Whether it is complete or has failed: it runs no pods any more (``IsJobFinished``)."""
+    found = job.status.conditions or ()
+    return condition_true(found, "Complete") or condition_true(found, "Failed")
+
+
 def completions(job: Job) -> str:
     """The Completions column (``printJob``)."""
     spec, succeeded = job.spec, job.status.succeeded
@@ -107,7 +125,7 @@ def _duration(job: Job) -> Cell:
     start, end = job.status.start_time, job.status.completion_time
     if start is None:
         return Cell("")
-    return age(start) if end is None else Cell(human_duration((end - start).total_seconds()))
+    return Cell("" if end is None else human_duration((end - start).total_seconds()), start, "took", end)
 
 
 def _duration_key(job: Job) -> tuple[int, float]:
@@ -119,7 +137,7 @@ def _duration_key(job: Job) -> tuple[int, float]:
 
 
 def judge(job: Job) -> tuple[State, str]:
-    """Complete is done, Failed needs a person, failed tries are worth a look."""
+    """Complete is done, Failed is critical, failed tries are a warning."""
     word, status = status_text(job), job.status
     if word == "Complete":
         return "done", ""
@@ -129,10 +147,12 @@ def judge(job: Job) -> tuple[State, str]:
     if word == "Terminating":
         return "info", "being deleted"
     if word == "Suspended":
-        return "warn", "suspended: it starts no pods"
+        return "warn", "suspended: it creates no pods"
     if status.failed:
-        limit = f" of {job.spec.backoff_limit + 1}" if job.spec.backoff_limit is not None else ""
-        return "warn", f"{status.failed}{limit} tries failed"
+        limit = job.spec.retries
+        of = f" of {limit + 1}" if limit is not None else ""
+        indexes = f", indexes {status.failed_indexes} failed permanently" if status.failed_indexes else ""
+        return "warn", f"{status.failed}{of} tries failed{indexes}"
     return "info", f"{plural(status.active, 'pod')} running" if status.active else ""
 
 
@@ -166,13 +186,22 @@ def detail(job: Job) -> Detail:
     facts.append(
         Fact("Pods", f"{status.active} running, {status.succeeded} succeeded, {status.failed} failed")
     )
-    if spec.backoff_limit is not None:
-        facts.append(Fact("Tries again", f"{plural(spec.backoff_limit, 'time')} at most"))
+    if spec.retries is not None:
+        facts.append(Fact("Retries", f"{plural(spec.retries, 'time')} at most"))
+    if spec.backoff_limit_per_index is not None:
+        each = f"each index {plural(spec.backoff_limit_per_index, 'time')} at most"
+        most = spec.max_failed_indexes
+        note = (
+            f"it fails when more than {plural(most, 'index', 'indexes')} failed" if most is not None else ""
+        )
+        facts.append(Fact("Retries", each, note))
+    if status.failed_indexes:
+        facts.append(Fact("Failed indexes", status.failed_indexes, "they are not retried"))
     if spec.ttl_seconds_after_finished is not None:
         kept = human_duration(spec.ttl_seconds_after_finished)
-        facts.append(Fact("Kept after its end", kept, "then it deletes itself"))
+        facts.append(Fact("TTL after finished", kept, "then it is deleted"))
     facts += template_facts(spec.template, meta.namespace)
-    sentence = f"Work that ends, {completions(job)} done: {word}"
+    sentence = f"A task, {completions(job)} done: {word}"
     return page(
         meta,
         sentence,
@@ -199,5 +228,5 @@ JOBS: Kind[Job] = Kind(
     row=row,
     detail=detail,
     found_by=template_found,
-    explain="A Job runs pods until a piece of work is done, and tries again when one fails.",
+    explain="A Job runs pods until a task completes, and retries failed ones.",
 )

@@ -25,8 +25,8 @@ _HEADS = (
     "Resource",
     "At least",
     "At most",
-    "Request unless set",
-    "Limit unless set",
+    "Default request",
+    "Default limit",
     "Limit ÷ request",
 )
 
@@ -88,15 +88,15 @@ def detail(limit_range: LimitRange) -> Detail:
     """The facts of the LimitRange's page."""
     meta, limits = limit_range.metadata, limit_range.spec.limits or ()
     rows = [row for limit in limits for row in _rows(limit)]
-    limited = table("Limits", _HEADS, rows, "None: it limits nothing.")
+    limited = table("Limits", _HEADS, rows, "None: it has no limits.")
     each = listed(dict.fromkeys(limit.each for limit in limits if any(limit.all)))
     gives = any(limit.default or limit.default_request for limit in limits)
-    facts = [Fact("Refuses", "new pods and claims beyond it", "those that are there stay as they are")]
+    facts = [Fact("Refuses", "new pods and claims beyond it", "existing ones are not affected")]
     if gives:
-        facts.append(Fact("Fills in", "requests and limits that are not set", "in new pods"))
-    sentence = f"Limits what each {each or 'object'} of namespace {meta.namespace} may ask for"
-    sentence += ", and fills in what is not set" if gives else ""
-    return page(meta, sentence if each else "It limits nothing", facts if each else (), tables=(limited,))
+        facts.append(Fact("Defaults", "default requests and limits", "in new pods"))
+    sentence = f"Limits what each {each or 'object'} of namespace {meta.namespace} may request"
+    sentence += ", and sets defaults" if gives else ""
+    return page(meta, sentence if each else "It has no limits", facts if each else (), tables=(limited,))
 
 
 LIMITRANGES: Kind[LimitRange] = Kind(
@@ -111,5 +111,5 @@ LIMITRANGES: Kind[LimitRange] = Kind(
     columns=COLUMNS,
     row=row,
     detail=detail,
-    explain="A LimitRange bounds what a single container, pod or claim of a namespace may ask for.",
+    explain="A LimitRange constrains what each container, pod or claim of a namespace may request.",
 )

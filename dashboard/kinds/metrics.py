@@ -79,6 +79,23 @@ def target_texts(specs: Sequence[MetricSpec], statuses: Sequence[MetricStatus]) 
     return [_target(spec, status) for spec, status in zip(specs, padded, strict=True)]
 
 
+def unread(specs: Sequence[MetricSpec], statuses: Sequence[MetricStatus]) -> list[MetricSpec]:
+    """The metrics that could not be read: the controller leaves the status empty at their places."""
+    return [spec for at, spec in enumerate(specs) if at >= len(statuses) or not statuses[at].type]
+
+
+def name_of(spec: MetricSpec) -> str:
+    """What a metric is called: by its name, of CPU and memory also by the container."""
+    source = _source(spec)
+    if source is None:
+        return spec.type
+    return (
+        f"{source.name} of container {source.container}"
+        if source.container
+        else source.name or source.metric.name
+    )
+
+
 def load_key(specs: Sequence[MetricSpec], statuses: Sequence[MetricStatus]) -> Decimal:
     """Orders by the busiest measure: 1 is as wanted, 2 twice as much; what is not known comes first."""
     pairs = zip(specs, statuses, strict=False)

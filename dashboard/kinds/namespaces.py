@@ -61,7 +61,7 @@ def row(namespace: Namespace) -> Row:
 def detail(namespace: Namespace) -> Detail:
     """The facts of the Namespace's page."""
     phase, reason = namespace.status.phase, judge(namespace)[1]
-    sentence = f"A room of the cluster with names of its own: {phase}"
+    sentence = f"A scope for names, access rules and quotas: {phase}"
     judged = conditions(namespace.status.conditions, bad_when_true=_BLOCKERS)
     facts = [Fact("Status", phase, reason)]
     return page(namespace.metadata, sentence, facts, reason=reason, conditions=judged)
@@ -79,5 +79,5 @@ NAMESPACES: Kind[Namespace] = Kind(
     status_column="status",
     row=row,
     detail=detail,
-    explain="A namespace is a room of the cluster: names, rights and quotas apply within it.",
+    explain="A namespace is a scope for names, access rules and quotas.",
 )

@@ -16,8 +16,8 @@ from .meta import Object, Struct
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, sort_keys
 from .selectors import LabelSelector, format_label_selector
 
-_UNGUARDED = "unless another policy guards it"
-_NAMED = "only what its rules name"
+_UNGUARDED = "unless another policy selects it"
+_NAMED = "only what its rules allow"
 _NAME_LABEL = "kubernetes.io/metadata.name="
 
 
@@ -82,7 +82,7 @@ class NetworkPolicy(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Pod-Selector", "The labels of the pods that it guards; <none>: every pod of the namespace."),
+    col("Pod-Selector", "The labels of the pods that it applies to; <none>: every pod in the namespace."),
     col("Age", AGE_HELP),
 )
 
@@ -98,9 +98,7 @@ def judge(policy: NetworkPolicy) -> tuple[State, str]:
         if rules and not guarded
     ]
     return (
-        ("warn", f"its {idle[0]} rules count for nothing: policyTypes lacks {idle[0]}")
-        if idle
-        else ("ok", "")
+        ("warn", f"its {idle[0]} rules have no effect: policyTypes lacks {idle[0]}") if idle else ("ok", "")
     )
 
 
@@ -120,15 +118,15 @@ def detail(policy: NetworkPolicy) -> Detail:
     outgoing = [(rule.to, rule.ports) for rule in spec.egress or ()]
     tables = []
     if inward:
-        tables.append(_directed("What it lets in", "From", incoming, "Nothing is let in by it."))
+        tables.append(_directed("Ingress rules", "From", incoming, "None: it allows no ingress traffic."))
     if outward:
-        tables.append(_directed("What it lets out", "To", outgoing, "Nothing is let out by it."))
+        tables.append(_directed("Egress rules", "To", outgoing, "None: it allows no egress traffic."))
     facts = [
         Fact("Guards", f"{pods} of namespace {meta.namespace}"),
-        Fact("Coming in", *(("everything", _UNGUARDED) if not inward else (_amount(incoming), ""))),
-        Fact("Going out", *(("everything", _UNGUARDED) if not outward else (_amount(outgoing), ""))),
-        Fact("Other policies", "can let more through", "none can take away what this one lets through"),
-        Fact("Enforced by", "the network plugin", "a cluster whose plugin knows no policies ignores it"),
+        Fact("Ingress", *(("everything", _UNGUARDED) if not inward else (_amount(incoming), ""))),
+        Fact("Egress", *(("everything", _UNGUARDED) if not outward else (_amount(outgoing), ""))),
+        Fact("Other policies", "can allow more", "none can deny what this one allows"),
+        Fact("Enforced by", "the network plugin", "a plugin without NetworkPolicy support ignores it"),
     ]
     said = [_let(incoming, "in")] if inward else []
     said += [_let(outgoing, "out")] if outward else []
@@ -203,5 +201,5 @@ NETWORKPOLICIES: Kind[NetworkPolicy] = Kind(
     columns=COLUMNS,
     row=row,
     detail=detail,
-    explain="A NetworkPolicy says which connections the pods it selects let in and out.",
+    explain="A NetworkPolicy allows ingress and egress traffic of the pods that it selects.",
 )

@@ -14,7 +14,7 @@ _ROLE_LABEL = "kubernetes.io/role"
 
 
 class Taint(Struct, frozen=True, gc=False):
-    """What keeps pods away that do not tolerate it."""
+    """What keeps away, or evicts, pods that do not tolerate it."""
 
     key: str = ""
     value: str = ""
@@ -67,23 +67,30 @@ class Node(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Status", "Whether it can run pods; SchedulingDisabled: it takes no new ones."),
-    col("Roles", "What it is there for; control-plane: it runs the cluster itself."),
+    col("Status", "Whether it can run pods; SchedulingDisabled: it is cordoned."),
+    col("Roles", "Its roles; control-plane: it runs the control plane."),
     col("Age", AGE_HELP),
-    col("Version", "The version of Kubernetes on it."),
-    col("Internal-IP", "Its address inside the cluster's network.", wide=True),
-    col("External-IP", "Its address outside.", wide=True),
+    col("Version", "The version of its kubelet."),
+    col("Internal-IP", "Its internal IP address.", wide=True),
+    col("External-IP", "Its external IP address.", wide=True),
     col("OS-Image", "Its operating system.", wide=True),
     col("Kernel-Version", "Its kernel and processor type.", wide=True),
-    col("Container-Runtime", "The program that runs its containers.", wide=True),
+    col("Container-Runtime", "Its container runtime.", wide=True),
 )
 
 # Condition types that mean trouble when True, in plain words.
 _TROUBLE = {
-    "MemoryPressure": "memory runs short",
-    "DiskPressure": "disk space runs short",
-    "PIDPressure": "too many processes",
-    "NetworkUnavailable": "its network is not set up",
+    "MemoryPressure": "memory pressure",
+    "DiskPressure": "disk pressure",
+    "PIDPressure": "PID pressure",
+    "NetworkUnavailable": "network unavailable",
+}
+
+# What a taint does to pods that do not tolerate it.
+_EFFECTS = {
+    "NoSchedule": "pods that do not tolerate it are not scheduled here; running ones stay",
+    "PreferNoSchedule": "the scheduler avoids it for pods that do not tolerate it, and uses it when no other fits",
+    "NoExecute": "pods that do not tolerate it are not scheduled here, and running ones are evicted",
 }
 
 
@@ -114,7 +121,7 @@ def _address(node: Node, type_: str) -> str:
 
 
 def judge(node: Node) -> tuple[State, str]:
-    """Not reporting is bad; running short of something or taking no pods is worth a look."""
+    """Not reporting is critical; pressure, or being cordoned, is a warning."""
     found, ready = node.status.conditions or (), _ready(node)
     if ready is None or ready.status == "Unknown":
         return "bad", "it stopped reporting" if ready else "it has not reported yet"
@@ -122,7 +129,7 @@ def judge(node: Node) -> tuple[State, str]:
         return "bad", ready.message or "not ready"
     troubles = [words for type_, words in _TROUBLE.items() if condition_true(found, type_)]
     if node.spec.unschedulable:
-        troubles.append("takes no new pods")
+        troubles.append("cordoned")
     if troubles:
         return "warn", listed(troubles)
     return ("info", "being deleted") if node.metadata.deletion_timestamp is not None else ("ok", "")
@@ -175,9 +182,7 @@ def detail(node: Node) -> Detail:
             )
     for taint in spec.taints or ():
         value = f"={taint.value}" if taint.value else ""
-        facts.append(
-            Fact("Taint", f"{taint.key}{value}:{taint.effect}", "keeps away pods that do not tolerate it")
-        )
+        facts.append(Fact("Taint", f"{taint.key}{value}:{taint.effect}", _EFFECTS.get(taint.effect, "")))
     zone = meta.labels.get("topology.kubernetes.io/zone")
     if zone:
         facts.append(Fact("Zone", zone))
@@ -204,5 +209,5 @@ NODES: Kind[Node] = Kind(
     row=row,
     detail=detail,
     found_by=found_by,
-    explain="A node is a machine, real or virtual, that runs pods.",
+    explain="A Node is a virtual or physical machine that runs pods.",
 )

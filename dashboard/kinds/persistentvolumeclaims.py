@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import conditions, link, page
+from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, condition_true
 from .podspec import Resources
+from .references import reference
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, sort_keys
 from .volumes import MODES_HELP, access_modes, size_key, storage_class
+
+
+class DataSource(Struct, frozen=True, gc=False):
+    """What a new volume is filled from: another claim, a VolumeSnapshot, or whatever a populator reads."""
+
+    kind: str = ""
+    name: str = ""
+    api_group: str | None = None
+    namespace: str | None = None
 
 
 class ClaimSpec(Struct, frozen=True, gc=False):
@@ -19,6 +29,8 @@ class ClaimSpec(Struct, frozen=True, gc=False):
     volume_attributes_class_name: str | None = None
     access_modes: tuple[str, ...] | None = None
     resources: Resources = Resources()
+    data_source: DataSource | None = None  # without a dataSourceRef, of API servers before 1.24
+    data_source_ref: DataSource | None = None
 
 
 class ClaimStatus(Struct, frozen=True, gc=False):
@@ -54,12 +66,12 @@ class PersistentVolumeClaim(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Status", "Bound: it has a volume. Pending: it waits for one. Lost: its volume is gone."),
-    col("Volume", "The volume it got."),
+    col("Status", "Bound: it has a volume. Pending: it waits for one. Lost: its volume no longer exists."),
+    col("Volume", "The volume that it is bound to."),
     col("Capacity", "The size of the volume."),
     col("Access Modes", MODES_HELP),
-    col("StorageClass", "The kind of storage."),
-    col("VolumeAttributesClass", "Changeable properties of the volume, such as its speed."),
+    col("StorageClass", "Its StorageClass."),
+    col("VolumeAttributesClass", "Its VolumeAttributesClass: mutable properties, such as its speed."),
     col("Age", AGE_HELP),
     col("VolumeMode", "Filesystem, or Block for a raw device.", wide=True),
 )
@@ -70,17 +82,17 @@ def _phase(claim: PersistentVolumeClaim) -> str:
 
 
 def judge(claim: PersistentVolumeClaim) -> tuple[State, str]:
-    """Lost needs a person, Pending is worth a look, growing changes by itself."""
+    """Lost is critical, Pending a warning; one that is being resized is changing."""
     phase, found = _phase(claim), claim.status.conditions or ()
     if phase == "Terminating":
         used = "kubernetes.io/pvc-protection" in claim.metadata.finalizers
         return "info", "being deleted, once no pod uses it" if used else "being deleted"
     if phase == "Lost":
-        return "bad", "its volume is gone"
+        return "bad", "its volume no longer exists"
     if phase == "Pending":
         return "warn", "no volume yet"
     if condition_true(found, "FileSystemResizePending"):
-        return "info", "grows when a pod starts with it again"
+        return "info", "its file system is resized when a pod mounts it again"
     if condition_true(found, "Resizing"):
         return "info", "being resized"
     return "ok", ""
@@ -110,14 +122,14 @@ def detail(claim: PersistentVolumeClaim) -> Detail:
     """The facts of the claim's page."""
     meta, spec = claim.metadata, claim.spec
     phase, reason = _phase(claim), judge(claim)[1]
-    facts = [Fact("Status", phase, reason), Fact("Asked for", claim.requested)]
+    facts = [Fact("Status", phase, reason), Fact("Requested", claim.requested)]
     if claim.capacity:
         facts.append(Fact("Capacity", claim.capacity))
     if spec.volume_name:
-        to = link("PersistentVolume", "", spec.volume_name)
+        to = reference("PersistentVolume", "", spec.volume_name)
         facts.append(Fact("Volume", spec.volume_name, link=to))
     if claim.storage_class:
-        to = link("StorageClass", "", claim.storage_class)
+        to = reference("StorageClass", "", claim.storage_class)
         facts.append(Fact("Storage class", claim.storage_class, link=to))
     facts.append(Fact("Access modes", access_modes(spec.access_modes), MODES_HELP))
     size = claim.requested if claim.capacity in ("", "0") else claim.capacity
@@ -145,5 +157,5 @@ PERSISTENTVOLUMECLAIMS: Kind[PersistentVolumeClaim] = Kind(
     status_column="status",
     row=row,
     detail=detail,
-    explain="A PersistentVolumeClaim asks for storage that outlives pods and holds on to its volume.",
+    explain="A PersistentVolumeClaim requests storage, which exists independently of pods.",
 )

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
-from .facts import link, page
+from .facts import page
 from .meta import Object, ObjectReference, Struct
 from .podspec import NodeSelector, Present
+from .references import reference
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
 from .volumes import MODES_HELP, access_modes, size_key, storage_class
 
@@ -123,11 +124,14 @@ COLUMNS = columns(
     col("Name", NAME_HELP),
     col("Capacity", "Its size."),
     col("Access Modes", MODES_HELP),
-    col("Reclaim Policy", "What becomes of the data when the claim goes: Retain keeps it, Delete does not."),
-    col("Status", "Bound: in use. Available: free. Released: its claim is gone. Failed: not cleaned up."),
-    col("Claim", "The claim that has it."),
-    col("StorageClass", "The kind of storage."),
-    col("VolumeAttributesClass", "Changeable properties of the volume, such as its speed."),
+    col(
+        "Reclaim Policy",
+        "What happens to the data when the claim is deleted: Retain keeps it, Delete does not.",
+    ),
+    col("Status", "Bound: in use. Available: free. Released: its claim was deleted. Failed: not reclaimed."),
+    col("Claim", "The claim that it is bound to."),
+    col("StorageClass", "Its StorageClass."),
+    col("VolumeAttributesClass", "Its VolumeAttributesClass: mutable properties, such as its speed."),
     col("Reason", "Why it is in that state."),
     col("Age", AGE_HELP),
     col("VolumeMode", "Filesystem, or Block for a raw device.", wide=True),
@@ -139,12 +143,12 @@ def _phase(volume: PersistentVolume) -> str:
 
 
 def judge(volume: PersistentVolume) -> tuple[State, str]:
-    """Failed needs a person, Released is worth a look."""
+    """Failed is critical, Released a warning."""
     phase = _phase(volume)
     if phase == "Failed":
         return "bad", shorten(volume.status.message)
     if phase == "Released":
-        return "warn", "its claim is gone, the data is still there"
+        return "warn", "its claim was deleted, the data is still there"
     if phase in ("Terminating", "Pending"):
         return "info", "being deleted" if phase == "Terminating" else ""
     return "ok", ""
@@ -172,9 +176,9 @@ def row(volume: PersistentVolume) -> Row:
 
 
 _POLICIES = {
-    "Retain": "the data stays when the claim goes",
+    "Retain": "the data is kept when the claim is deleted",
     "Delete": "the data is deleted with the claim",
-    "Recycle": "the data is wiped when the claim goes",
+    "Recycle": "the data is scrubbed when the claim is deleted",
 }
 
 
@@ -186,11 +190,11 @@ def detail(volume: PersistentVolume) -> Detail:
     facts = [Fact("Status", phase, reason), Fact("Capacity", volume.capacity)]
     if spec.claim_ref is not None:
         claim = spec.claim_ref
-        to = link("PersistentVolumeClaim", claim.namespace, claim.name)
+        to = reference("PersistentVolumeClaim", claim.namespace, claim.name)
         facts.append(Fact("Claim", f"{claim.namespace}/{claim.name}", link=to))
     facts.append(Fact("Reclaim policy", policy, _POLICIES.get(policy, "")))
     if volume.storage_class:
-        to = link("StorageClass", "", volume.storage_class)
+        to = reference("StorageClass", "", volume.storage_class)
         facts.append(Fact("Storage class", volume.storage_class, link=to))
     facts.append(Fact("Access modes", access_modes(spec.access_modes), MODES_HELP))
     if spec.csi is not None:
@@ -211,5 +215,5 @@ PERSISTENTVOLUMES: Kind[PersistentVolume] = Kind(
     status_column="status",
     row=row,
     detail=detail,
-    explain="A PersistentVolume is a piece of storage of the cluster; a claim holds it for pods.",
+    explain="A PersistentVolume is a piece of storage in the cluster; pods use it through a claim.",
 )

@@ -38,9 +38,9 @@ class PodDisruptionBudget(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Min Available", "How many pods must stay."),
-    col("Max Unavailable", "How many pods may be missing."),
-    col("Allowed Disruptions", "How many pods may be moved right now.", num=True),
+    col("Min Available", "How many pods must stay available."),
+    col("Max Unavailable", "How many pods may be unavailable."),
+    col("Allowed Disruptions", "How many pods may be evicted now.", num=True),
     col("Age", AGE_HELP),
 )
 
@@ -53,11 +53,14 @@ def judge(budget: PodDisruptionBudget) -> tuple[State, str]:
     if not status.expected_pods:
         # Pods without a controller are not counted, and an eviction of theirs is refused all the same.
         alone = status.current_healthy > 0
-        return "warn", "its pods have no controller, so none may be moved" if alone else "it protects no pods"
+        return (
+            "warn",
+            "its pods have no controller, so none may be evicted" if alone else "it protects no pods",
+        )
     if status.disruptions_allowed:
         return "ok", ""
     healthy = f"{status.current_healthy} of {status.expected_pods} healthy, {status.desired_healthy} must be"
-    return "warn", f"no pod may be moved now: {healthy}"
+    return "warn", f"no pod may be evicted now: {healthy}"
 
 
 def row(budget: PodDisruptionBudget) -> Row:
@@ -80,12 +83,12 @@ def detail(budget: PodDisruptionBudget) -> Detail:
     if spec.min_available is not None:
         rule = f"at least {spec.min_available} must stay available"
     elif spec.max_unavailable is not None:
-        rule = f"at most {spec.max_unavailable} may be missing"
+        rule = f"at most {spec.max_unavailable} may be unavailable"
     else:
         rule = "it sets no limit"
     facts = (
         Fact("Rule", rule),
-        Fact("Allowed disruptions", str(status.disruptions_allowed), "pods that may be moved right now"),
+        Fact("Allowed disruptions", str(status.disruptions_allowed), "pods that may be evicted now"),
         Fact(
             "Healthy",
             f"{status.current_healthy} of {status.expected_pods}",
@@ -93,7 +96,7 @@ def detail(budget: PodDisruptionBudget) -> Detail:
         ),
         Fact("Selector", selector, _selected(spec.selector) if selector == "<none>" else ""),
     )
-    sentence = f"Protects {plural(status.expected_pods, 'pod')} from planned moves: {rule}"
+    sentence = f"Protects {plural(status.expected_pods, 'pod')} from voluntary disruptions: {rule}"
     # DisruptionAllowed is False whenever the budget is used up, which is its purpose.
     judged = conditions(status.conditions, neutral=frozenset({"DisruptionAllowed"}))
     return page(meta, sentence, facts, reason=reason, conditions=judged)
@@ -117,5 +120,5 @@ PODDISRUPTIONBUDGETS: Kind[PodDisruptionBudget] = Kind(
     status_column="allowed-disruptions",
     row=row,
     detail=detail,
-    explain="A PodDisruptionBudget limits how many pods may be taken away at once, such as to empty a node.",
+    explain="A PodDisruptionBudget limits how many pods voluntary disruptions, such as a drain, may take down at once.",
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from .base import GVR, Cell, Condition, ContainerFact, Detail, Fact, Found, Kind, Role, Row, State
-from .facts import conditions, link, page, pod_spec_facts
+from .facts import conditions, page, pod_spec_facts
 from .meta import Object
 from .podspec import Container, PodSpec
 from .podstatus import ContainerStatus, PodStatus, readiness_gates, summarize
 from .podwords import judge, judge_container
+from .references import reference
 from .rows import (
     AGE_HELP,
     NAME_HELP,
@@ -34,14 +35,14 @@ class Pod(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Ready", "How many of its containers are ready to work, of how many."),
-    col("Status", "What its containers are doing, or why they are not."),
-    col("Restarts", "How often containers were started again after they stopped, and when last."),
+    col("Ready", "How many of its containers are ready, of how many."),
+    col("Status", "The state of its containers, or why they are not running."),
+    col("Restarts", "How often its containers were restarted, and when last."),
     col("Age", AGE_HELP),
     col("IP", "Its address inside the cluster; a new pod gets a new one.", wide=True),
-    col("Node", "The machine it runs on.", wide=True),
-    col("Nominated Node", "The machine where room is being made for it.", wide=True),
-    col("Readiness Gates", "Extra conditions that must hold before it receives traffic.", wide=True),
+    col("Node", "The node that it runs on.", wide=True),
+    col("Nominated Node", "The node on which lower-priority pods are preempted for it.", wide=True),
+    col("Readiness Gates", "Extra conditions that must be True before it is ready.", wide=True),
 )
 
 
@@ -100,12 +101,12 @@ def detail(pod: Pod) -> Detail:
     meta, spec, status = pod.metadata, pod.spec, pod.status
     summary = summarize(spec, status, meta.deletion_timestamp is not None)
     state, reason = _judge(pod, summary.status)
-    where = f" on node {spec.node_name}" if spec.node_name else ", not placed on a node yet"
-    ready = "its work is done" if state == "done" else f"{summary.ready} of {summary.total} ready"
+    where = f" on node {spec.node_name}" if spec.node_name else ", not scheduled yet"
+    ready = "completed" if state == "done" else f"{summary.ready} of {summary.total} ready"
     sentence = f"A pod with {plural(summary.total, 'container')}{where}, {ready}: {summary.status}"
     facts = [Fact("Status", summary.status, reason)]
     if spec.node_name:
-        facts.append(Fact("Node", spec.node_name, link=link("Node", "", spec.node_name)))
+        facts.append(Fact("Node", spec.node_name, link=reference("Node", "", spec.node_name)))
     if status.pod_ips:
         facts.append(Fact("IP", ", ".join(ip.ip for ip in status.pod_ips)))
     if summary.restarts:
@@ -126,9 +127,9 @@ def detail(pod: Pod) -> Detail:
 
 
 _QOS = {
-    "Guaranteed": "evicted last when its node runs short",
-    "Burstable": "may use more than it asked for; evicted before guaranteed pods",
-    "BestEffort": "asked for nothing; evicted first when its node runs short",
+    "Guaranteed": "evicted last under node pressure",
+    "Burstable": "may use more than it requests; evicted before Guaranteed pods",
+    "BestEffort": "requests nothing; evicted first under node pressure",
 }
 
 
@@ -193,5 +194,5 @@ PODS: Kind[Pod] = Kind(
     row=row,
     detail=detail,
     found_by=found_by,
-    explain="A pod is the smallest thing that runs: one or more containers that share an address and a fate.",
+    explain="A Pod is the smallest deployable unit: containers that share an IP address and start and stop together.",
 )

@@ -410,6 +410,14 @@ _SHARED = {
 }
 
 
+class PodResourceClaim(Struct, frozen=True, gc=False):
+    """A device that a pod asks for: a ResourceClaim, or the template that one is made of for it."""
+
+    name: str = ""
+    resource_claim_name: str = ""
+    resource_claim_template_name: str = ""
+
+
 class PodSpec(Struct, frozen=True, gc=False):
     """The spec of a pod or of a pod template."""
 
@@ -423,6 +431,7 @@ class PodSpec(Struct, frozen=True, gc=False):
     image_pull_secrets: tuple[LocalObjectReference, ...] | None = None
     readiness_gates: tuple[ReadinessGate, ...] | None = None
     scheduling_gates: tuple[Named, ...] | None = None
+    resource_claims: tuple[PodResourceClaim, ...] | None = None
     topology_spread_constraints: SharedSpreads = None
     affinity: SharedAffinity = None
     tolerations: SharedTolerations = None

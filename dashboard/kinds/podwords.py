@@ -39,15 +39,15 @@ def waiting(name: str, image: str, status: ContainerStatus) -> Judgement:
         return "info", ""
     if reason == "CrashLoopBackOff":
         last = status.last_state.terminated
-        return "bad", ended(name, last) if last else f"container {name} stops again and again"
+        return "bad", ended(name, last) if last else f"container {name} keeps restarting"
     if reason in ("ImagePullBackOff", "ErrImagePull", "ImageInspectError", "RegistryUnavailable"):
         if _MISSING.search(message):
             return "bad", f"image {image} not found"
         if _REFUSED.search(message):
-            return "bad", f"the registry refuses image {image}: private, or it does not exist"
+            return "bad", f"the registry denies access to image {image}: private, or it does not exist"
         return "bad", f"image {image} can't be pulled"
     if reason == "ErrImageNeverPull":
-        return "bad", f"image {image} is not on the node, and pulling is switched off"
+        return "bad", f"image {image} is not on the node, and imagePullPolicy is Never"
     if reason == "InvalidImageName":
         return "bad", f"image name {image} is not valid"
     return "bad", shorten(f"container {name}: {message}") if message else f"container {name} can't start"
@@ -62,8 +62,11 @@ def causes(message: str) -> list[str]:
     return [_COUNT.sub("", cause) for cause in said if cause]
 
 
+UNSCHEDULABLE = "can't be scheduled"
+
+
 def unschedulable(condition: ObjectCondition | None) -> str:
-    """The scheduler's message, shortened: ``no node has room: insufficient memory``."""
+    """The scheduler's message, shortened: ``can't be scheduled: insufficient memory``."""
     message = condition.message if condition else ""
     match = _NODES.match(message)
     if not match:
@@ -74,25 +77,25 @@ def unschedulable(condition: ObjectCondition | None) -> str:
     short = [cause.removeprefix("Insufficient ") for cause in every if cause.startswith("Insufficient ")]
     others = [_cause(cause) for cause in every if not cause.startswith("Insufficient ")]
     if short:
-        room = f"no node has room: insufficient {listed(short)}"
-        return shorten(f"{room}; elsewhere {listed(others)}" if others else room, 140)
-    return shorten(f"no node takes it: {listed(others)}" if others else "no node takes it", 140)
+        room = f"{UNSCHEDULABLE}: insufficient {listed(short)}"
+        return shorten(f"{room}; on other nodes {listed(others)}" if others else room, 140)
+    return shorten(f"{UNSCHEDULABLE}: {listed(others)}" if others else UNSCHEDULABLE, 140)
 
 
 # How the scheduler's causes start, and how they read in plain words; the first that fits.
 _CAUSES = {
-    "node(s) had untolerated taint": "taints it does not tolerate",
-    "node(s) didn't match Pod's node affinity/selector": "labels other than it asks for",
-    "node(s) didn't match pod affinity rules": "none of the pods it must be with",
-    "node(s) didn't match pod anti-affinity": "pods it must stay apart from",
-    "node(s) didn't match pod topology spread constraints (missing required label)": "no label to spread by",
-    "node(s) didn't match pod topology spread": "too many of its kind already",
-    "node(s) didn't satisfy existing pods anti-affinity": "pods that stay apart from it",
-    "node(s) didn't have free ports": "its host port taken",
-    "node(s) had volume node affinity conflict": "its volume out of reach",
-    "node(s) didn't match PersistentVolume's node affinity": "its volume out of reach",
-    "node(s) exceed max volume count": "no room for more volumes",
-    "node(s) were unschedulable": "switched off for new pods",
+    "node(s) had untolerated taint": "untolerated taints",
+    "node(s) didn't match Pod's node affinity/selector": "node affinity/selector mismatch",
+    "node(s) didn't match pod affinity rules": "pod affinity mismatch",
+    "node(s) didn't match pod anti-affinity": "its pod anti-affinity",
+    "node(s) didn't match pod topology spread constraints (missing required label)": "a missing topology label",
+    "node(s) didn't match pod topology spread": "topology spread constraints",
+    "node(s) didn't satisfy existing pods anti-affinity": "the anti-affinity of existing pods",
+    "node(s) didn't have free ports": "a host port in use",
+    "node(s) had volume node affinity conflict": "volume node affinity conflict",
+    "node(s) didn't match PersistentVolume's node affinity": "volume node affinity conflict",
+    "node(s) exceed max volume count": "the node's volume limit is reached",
+    "node(s) were unschedulable": "cordoned",
     "pod has unbound immediate PersistentVolumeClaims": "its volume claim is not bound yet",
     "Too many pods": "too many pods",
 }
@@ -133,7 +136,7 @@ def judge(
     if word == "Terminating":
         return "info", shorten(f"waits for finalizer {listed(finalizers)}") if finalizers else ""
     if word == "Unknown":
-        return "bad", "its node can't be reached"
+        return "bad", "its node is unreachable"
     if word == "SchedulingGated":
         return "info", shorten(f"held back by scheduling gate {listed(gates)}") if gates else ""
     if status.phase == "Succeeded":

@@ -19,10 +19,10 @@ class PriorityClass(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Value", "The priority of its pods: higher goes first.", num=True),
-    col("Global-Default", "Whether pods that name no class get it."),
+    col("Value", "The priority of its pods: higher is scheduled first.", num=True),
+    col("Global-Default", "Whether pods without a class get it."),
     col("Age", AGE_HELP),
-    col("PreemptionPolicy", "Whether its pods may push out pods of lower priority."),
+    col("PreemptionPolicy", "Whether its pods may preempt pods of lower priority."),
 )
 
 
@@ -44,14 +44,18 @@ def row(priority: PriorityClass) -> Row:
 def detail(priority: PriorityClass) -> Detail:
     """The facts of the PriorityClass's page."""
     never = priority.preemption_policy == "Never"
-    pushes = "they wait for room" if never else "they push out pods of lower priority when there is no room"
+    pushes = (
+        "they do not preempt other pods"
+        if never
+        else "they preempt pods of lower priority when they can't be scheduled"
+    )
     facts = [
-        Fact("Priority", f"{priority.value:,}", "higher goes first; without a class it is 0"),
+        Fact("Priority", f"{priority.value:,}", "higher is scheduled first; without a class it is 0"),
         Fact("Preemption policy", priority.preemption_policy or "PreemptLowerPriority", pushes),
         Fact(
             "Default",
             "Yes" if priority.global_default else "No",
-            "new pods that name no class get it" if priority.global_default else "",
+            "new pods without a class get it" if priority.global_default else "",
         ),
         Fact("Description", priority.description),
     ]
@@ -70,5 +74,5 @@ PRIORITYCLASSES: Kind[PriorityClass] = Kind(
     columns=COLUMNS,
     row=row,
     detail=detail,
-    explain="A PriorityClass says which pods go first, and which may be pushed out, when room is short.",
+    explain="A PriorityClass defines which pods are scheduled first and which may be preempted.",
 )

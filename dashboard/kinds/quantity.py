@@ -90,11 +90,11 @@ def format_quantity(value: Decimal, form: Form = "DecimalSI") -> str:
 def format_bytes(count: int) -> str:
     """An amount of bytes as people read it, in the largest binary unit: ``512 B``, ``1.5 GiB``, ``10 GiB``."""
     amount, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        if amount < 1024:
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
+        if amount < 1023.5:  # else it would be written as 1024
             break
         amount, unit = amount / 1024, larger
-    return f"{amount:.3g} {unit}" if amount < 1000 else f"{amount:.0f} {unit}"
+    return f"{amount:.3g} {unit}" if amount < 999.5 else f"{amount:.0f} {unit}"
 
 
 def _binary(whole: int) -> str:

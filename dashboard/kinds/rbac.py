@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from .base import Cell, Column, Detail, Entry, Fact, Row, State, Table
-from .facts import link, page, table
+from .facts import page, table
 from .meta import Object, ObjectMeta, Struct, Word
+from .references import reference
 from .rows import (
     AGE_HELP,
     CREATED_HELP,
@@ -39,11 +40,11 @@ _NOTABLE = {
 _GIVES = frozenset({"bind", "escalate", "impersonate"})
 # Groups that the API server puts people and accounts into.
 _EVERYBODY = {
-    "system:authenticated": "everyone who has signed in",
-    "system:unauthenticated": "everyone who has not signed in",
+    "system:authenticated": "every authenticated user",
+    "system:unauthenticated": "every unauthenticated user",
     "system:serviceaccounts": "every service account",
     "system:nodes": "every node",
-    "system:masters": "whoever has an administrator's certificate",
+    "system:masters": "holders of an administrator certificate",
 }
 _OPEN = frozenset({"system:unauthenticated", "system:anonymous"})
 # What the API server itself binds for people who have not signed in: versions and health.
@@ -70,6 +71,7 @@ class Role(Object, frozen=True, gc=False):
 class RoleRef(Struct, frozen=True, gc=False):
     """The Role or ClusterRole that a binding gives."""
 
+    api_group: Word = ""
     kind: Word = ""
     name: Word = ""
 
@@ -116,16 +118,17 @@ def allowed(rules: Sequence[PolicyRule]) -> str:
         things.setdefault(power(rule.verbs), []).extend(_things(rule))
     most_first = sorted(things.items(), key=lambda each: each[0] != _ANYTHING)
     clauses = [f"{verb} {listed(_wholes_first(named))}" for verb, named in most_first]
-    return listed(clauses, "more kinds of rights")
+    return listed(clauses, "more permissions")
 
 
 def _wholes_first(things: Iterable[str]) -> list[str]:
-    """Each once; ``pods`` says more than ``pods/exec`` does."""
-    return sorted(dict.fromkeys(things), key=lambda thing: "/" in thing)
+    """Each once; ``pods`` says more than ``pods/exec`` and than ``pods named web`` do."""
+    return sorted(dict.fromkeys(things), key=lambda thing: "/" in thing or " named " in thing)
 
 
 def _things(rule: PolicyRule) -> list[str]:
-    resources = ["every resource" if name == "*" else name for name in rule.resources or ()]
+    named = f" named {listed(rule.resource_names)}" if rule.resource_names else ""
+    resources = [("every resource" if name == "*" else name) + named for name in rule.resources or ()]
     return resources + [
         "every address" if url == "*" else f"address {url}" for url in rule.non_resource_urls or ()
     ]
@@ -141,9 +144,12 @@ def _rule(rule: PolicyRule) -> tuple[Entry, ...]:
     verbs = rule.verbs or ()
     what = power(verbs)
     if _GIVES.intersection(verbs):
-        what += ": a way to get more rights"
+        what += ": allows privilege escalation"
     says = "" if what in verbs else what.removesuffix(" with")
-    on = Entry(", ".join(_things(rule)), _on_note(rule))
+    every = _things(
+        msgspec.structs.replace(rule, resource_names=None)
+    )  # their names have a column of their own
+    on = Entry(", ".join(every), _on_note(rule))
     return Entry("any verb" if "*" in verbs else ", ".join(verbs), says), on, _only(rule)
 
 
@@ -168,16 +174,18 @@ def _only(rule: PolicyRule) -> Entry:
 # Bindings
 
 _BINDING_COLUMNS = (
-    ("Users", "The users who get it."),
-    ("Groups", "The groups whose members get it."),
-    ("ServiceAccounts", "The service accounts that get it, with their namespaces."),
+    ("Users", "The users that it grants them to."),
+    ("Groups", "The groups that it grants them to."),
+    ("ServiceAccounts", "The service accounts that it grants them to."),
 )
 
 
 def binding_columns() -> tuple[Column, ...]:
     """The columns of RoleBindings and ClusterRoleBindings."""
     wide = (col(title, help, wide=True) for title, help in _BINDING_COLUMNS)
-    return columns(col("Name", NAME_HELP), col("Role", "What it gives."), col("Age", AGE_HELP), *wide)
+    return columns(
+        col("Name", NAME_HELP), col("Role", "The role that it grants."), col("Age", AGE_HELP), *wide
+    )
 
 
 def binding_row(binding: Binding) -> Row:
@@ -195,33 +203,33 @@ def binding_row(binding: Binding) -> Row:
 
 
 def judge(binding: Binding) -> tuple[State, str]:
-    """Rights for everybody: bad when they are an administrator's, worth a look without signing in."""
+    """Rights for everybody: critical when they are an administrator's, a warning for unauthenticated users."""
     names = {one.name for one in binding.subjects or () if one.kind != "ServiceAccount"}
     everybody = names & (_OPEN | {"system:authenticated"})
     if binding.metadata.deletion_timestamp is not None:
         return "info", "being deleted"
     if not binding.subjects:
-        return "ok", "nobody gets it"
+        return "ok", "it has no subjects"
     if binding.role_ref.name == "cluster-admin" and everybody:
-        return "bad", "everybody gets an administrator's rights"
+        return "bad", "everyone gets administrator permissions"
     if names & _OPEN and binding.role_ref.name not in _HARMLESS:
-        return "warn", "people who have not signed in get it"
+        return "warn", "it includes unauthenticated users"
     return "ok", ""
 
 
 def binding_detail(binding: Binding, where: str) -> Detail:
     """The facts of a binding's page; ``where`` its rights count, such as ``in namespace shop``."""
     meta, role, subjects = binding.metadata, binding.role_ref, binding.subjects or ()
-    namespace = meta.namespace if role.kind == "Role" else ""
+    to = reference(role.kind, meta.namespace, role.name, role.api_group or None)
     facts = [
-        Fact("Gives", f"{role.kind} {role.name}", where, link(role.kind, namespace, role.name)),
+        Fact("Gives", f"{role.kind} {role.name}", where, to),
     ]
     state, reason = judge(binding)
     if state in ("warn", "bad"):
         facts.append(Fact("Take care", reason))
     given = listed([_who(one) for one in subjects]) or "nobody"
     who = table(
-        "Who gets it", ("Kind", "Name", "Namespace"), map(_subject, subjects), "Nobody: it names no one."
+        "Who gets it", ("Kind", "Name", "Namespace"), map(_subject, subjects), "None: it has no subjects."
     )
     sentence = f"Gives {role.kind} {role.name} to {given}, {where}"
     return page(meta, sentence, facts, tables=(who,))
@@ -236,7 +244,7 @@ def _who(subject: Subject) -> str:
 def everybody(subject: Subject) -> str:
     """Who is in one of the API server's own groups, in words; "" for other subjects."""
     if subject.kind == "User":
-        return "everyone who has not signed in" if subject.name == "system:anonymous" else ""
+        return "every unauthenticated user" if subject.name == "system:anonymous" else ""
     if subject.name.startswith(_ACCOUNTS_OF):
         return f"every service account of namespace {subject.name.removeprefix(_ACCOUNTS_OF)}"
     return _EVERYBODY.get(subject.name, "") if subject.kind == "Group" else ""
@@ -244,7 +252,7 @@ def everybody(subject: Subject) -> str:
 
 def _subject(subject: Subject) -> tuple[Entry, ...]:
     is_account = subject.kind == "ServiceAccount"
-    to = link(subject.kind, subject.namespace, subject.name) if is_account else None
+    to = reference(subject.kind, subject.namespace, subject.name) if is_account else None
     return Entry(subject.kind), Entry(subject.name, everybody(subject), to), Entry(subject.namespace)
 
 

@@ -1,4 +1,4 @@
-"""The one list of kinds. A new kind is a module and a line here."""
+"""The one list of kinds. A new kind is a module and a line here; those of plugins come at the start of the program."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from .clusterrolebindings import CLUSTERROLEBINDINGS
 from .clusterroles import CLUSTERROLES
 from .configmaps import CONFIGMAPS
 from .cronjobs import CRONJOBS
+from .custom import CustomKind
 from .daemonsets import DAEMONSETS
 from .deployments import DEPLOYMENTS
 from .endpointslices import ENDPOINTSLICES
@@ -70,6 +71,8 @@ _ALL: tuple[Kind[Any], ...] = (
 )
 
 KINDS: dict[str, Kind[Any]] = {kind.plural: kind for kind in _ALL}
+# Kinds that plugins declare, by "<plural>.<group>": each is there where an API server offers it (``catalogue.Kinds``).
+CUSTOM: dict[str, CustomKind[Any]] = {}
 
 # In the order of the menu: section title, its kinds.
 SECTIONS: tuple[tuple[str, tuple[Kind[Any], ...]], ...] = tuple(
@@ -78,6 +81,11 @@ SECTIONS: tuple[tuple[str, tuple[Kind[Any], ...]], ...] = tuple(
 )
 
 _BY_KIND = {kind.kind: kind for kind in _ALL}
+
+
+def declared(plural: str) -> Kind[Any] | None:
+    """The kind of this key whose objects are typed; None for one that is only known by its Table."""
+    return KINDS.get(plural) or CUSTOM.get(plural)
 
 
 def by_kind(kind: str) -> Kind[Any] | None:

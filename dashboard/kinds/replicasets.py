@@ -49,7 +49,7 @@ class ReplicaSet(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Desired", "How many pods are wanted.", num=True),
+    col("Desired", "How many pods are desired.", num=True),
     col("Current", "How many pods there are.", num=True),
     col("Ready", "How many pods are ready.", num=True),
     col("Age", AGE_HELP),
@@ -60,13 +60,13 @@ COLUMNS = columns(
 
 
 def judge(replica_set: ReplicaSet) -> tuple[State, str]:
-    """An old version scaled to 0 is done; fewer ready pods than wanted are worth a look."""
+    """An old revision scaled to 0 is done; fewer ready pods than desired are a warning."""
     meta, spec, status = replica_set.metadata, replica_set.spec, replica_set.status
     if meta.deletion_timestamp is not None:
         return "info", "being deleted"
     failure = find_condition(status.conditions or (), "ReplicaFailure")
     if failure is not None and failure.status == "True":
-        return "bad", shorten(f"pods can't be made: {failure.message}")
+        return "bad", shorten(f"pods can't be created: {failure.message}")
     if spec.replicas == 0:
         return ("done", "scaled to 0") if status.replicas == 0 else ("info", "scaling to 0")
     if status.replicas != spec.replicas:
@@ -96,7 +96,7 @@ def detail(replica_set: ReplicaSet) -> Detail:
     meta, spec, status = replica_set.metadata, replica_set.spec, replica_set.status
     reason = judge(replica_set)[1]
     owner = meta.controller
-    what = f"One version of {owner.kind} {owner.name}" if owner else "A set of equal pods"
+    what = f"One revision of {owner.kind} {owner.name}" if owner else "A set of identical pods"
     ready = f"{status.ready_replicas} of {spec.replicas} ready"
     sentence = f"{what}: {ready}" if spec.replicas else f"{what}: it runs no pods now"
     facts = [
@@ -131,6 +131,7 @@ REPLICASETS: Kind[ReplicaSet] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
+    scales=True,
     found_by=template_found,
-    explain="A ReplicaSet keeps copies of one version of a pod running; Deployments make one per version.",
+    explain="A ReplicaSet keeps replicas of a pod running; a Deployment creates one for each revision.",
 )

@@ -65,8 +65,8 @@ class ResourceQuota(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Request", "What pods and objects ask for, of what they may."),
-    col("Limit", "What containers may use at most, of what they may together."),
+    col("Request", "The requests and object counts used, of their limits."),
+    col("Limit", "The sum of limits used, of what is allowed."),
     col("Age", AGE_HELP),
 )
 
@@ -77,9 +77,9 @@ def judge(quota: ResourceQuota) -> tuple[State, str]:
     limits = [name for name in sorted(quota.status.hard) if parse(quota.status.hard[name])]
     full = [name for name in limits if quota.share(name) >= _FULL]
     if full:
-        return "warn", f"used up: {listed(full)}"
+        return "warn", f"exhausted: {listed(full)}"
     nearly = [name for name in limits if quota.share(name) >= _NEARLY]
-    return ("warn", f"nearly used up: {listed(nearly)}") if nearly else ("ok", "")
+    return ("warn", f"nearly exhausted: {listed(nearly)}") if nearly else ("ok", "")
 
 
 def _is_limit(resource: str) -> bool:
@@ -132,5 +132,5 @@ RESOURCEQUOTAS: Kind[ResourceQuota] = Kind(
     status_column="request",
     row=row,
     detail=detail,
-    explain="A ResourceQuota limits how much a namespace may use: CPU, memory, storage, numbers of objects.",
+    explain="A ResourceQuota limits the total CPU, memory, storage and object count of a namespace.",
 )

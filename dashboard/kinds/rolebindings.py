@@ -21,5 +21,5 @@ ROLEBINDINGS: Kind[Binding] = Kind(
     columns=binding_columns(),
     row=binding_row,
     detail=detail,
-    explain="A RoleBinding gives the rights of a Role or ClusterRole, within its namespace, to those it names.",
+    explain="A RoleBinding grants the permissions of a Role or ClusterRole, within its namespace, to its subjects.",
 )

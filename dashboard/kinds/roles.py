@@ -22,5 +22,5 @@ ROLES: Kind[Role] = Kind(
     columns=role_columns(),
     row=role_row,
     detail=detail,
-    explain="A Role lists rights within its namespace; a RoleBinding gives them to people, groups or pods.",
+    explain="A Role is a set of permissions in its namespace; a RoleBinding grants them to users, groups and accounts.",
 )

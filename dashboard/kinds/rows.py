@@ -56,9 +56,13 @@ def or_none(text: str | None) -> Cell:
     return Cell(text) if text else NONE
 
 
+SORTED_LETTERS = 256  # longer than any name
+
+
 def natural(text: str) -> str:
-    """A key that sorts text as people do: ``web-2`` before ``web-10``, upper case like lower case."""
-    return _DIGITS.sub(_digits, text.lower())
+    """A key that sorts text as people do: ``web-2`` before ``web-10``, upper case like lower case. Of a long text, which
+    may be a whole message, the beginning decides."""
+    return _DIGITS.sub(_digits, text[:SORTED_LETTERS].lower())
 
 
 def _digits(run: re.Match[str]) -> str:

@@ -43,7 +43,7 @@ def _secret(row: TableRow) -> Secret:
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Type", "What it is made for, such as a certificate or the password of a registry."),
+    col("Type", "Its type, such as a certificate or registry credentials."),
     col("Data", "How many keys it has.", num=True),
     col("Age", AGE_HELP),
 )
@@ -70,13 +70,13 @@ def row(secret: Secret) -> Row:
 _TYPES = {
     "Opaque": "Confidential values",
     "kubernetes.io/tls": "A certificate and its private key",
-    "kubernetes.io/dockerconfigjson": "A password for an image registry",
-    "kubernetes.io/dockercfg": "A password for an image registry",
-    "kubernetes.io/basic-auth": "A user name and password",
-    "kubernetes.io/ssh-auth": "A private SSH key",
-    "kubernetes.io/service-account-token": "A token of a service account",
-    "bootstrap.kubernetes.io/token": "A token with which nodes join the cluster",
-    "helm.sh/release.v1": "A release that Helm keeps about itself",
+    "kubernetes.io/dockerconfigjson": "Credentials for an image registry",
+    "kubernetes.io/dockercfg": "Credentials for an image registry",
+    "kubernetes.io/basic-auth": "Basic authentication credentials",
+    "kubernetes.io/ssh-auth": "An SSH private key",
+    "kubernetes.io/service-account-token": "A service account token",
+    "bootstrap.kubernetes.io/token": "A bootstrap token, with which nodes join the cluster",
+    "helm.sh/release.v1": "A Helm release",
 }
 
 
@@ -99,5 +99,5 @@ SECRETS: Kind[Secret] = SecretKind(
     query=METADATA,
     row=row,
     detail=detail,
-    explain="A Secret holds confidential values, such as passwords and certificates, that containers read.",
+    explain="A Secret holds confidential data, such as passwords, tokens or keys, that containers read.",
 )

@@ -17,6 +17,7 @@ _OPERATORS: dict[str, Operator] = {"In": "in", "NotIn": "notin", "Exists": "exis
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _TOKEN = re.compile(r"[ \t\r\n]*(==|!=|[=!(),<>]|[^=!(),<> \t\r\n]+)")
+MAX_LETTERS, MAX_REQUIREMENTS = 1_000, 30  # of a text: each is asked of each row
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
@@ -106,9 +107,13 @@ def parse(text: str) -> Selector:
 
     An empty text selects everything. Raises SelectorError.
     """
+    if len(text) > MAX_LETTERS:
+        raise SelectorError(_too_long(text))
     tokens = _Tokens(text)
-    requirements = []
+    requirements: list[Requirement] = []
     while tokens.peek:
+        if len(requirements) == MAX_REQUIREMENTS:
+            raise SelectorError(f"it has more than {MAX_REQUIREMENTS} requirements")
         requirements.append(_requirement(tokens))
         if tokens.peek and tokens.take() != ",":
             raise SelectorError(
@@ -117,6 +122,23 @@ def parse(text: str) -> Selector:
         if tokens.last == "," and not tokens.peek:
             raise SelectorError("a requirement is missing after the last comma")
     return _sorted(iter(requirements))
+
+
+OR = " or "
+
+
+def parse_any(text: str) -> tuple[Selector, ...]:
+    """Matchers of which one is enough, for several selectors joined by ``or``, which kubectl does not know.
+
+    Raises SelectorError.
+    """
+    if len(text) > MAX_LETTERS:
+        raise SelectorError(_too_long(text))
+    return tuple(parse(part) for part in re.split(r"\s+or\s+", text))
+
+
+def _too_long(text: str) -> str:
+    return f"it is {len(text):,} characters long: enter at most {MAX_LETTERS:,}"
 
 
 def format_labels(labels: Mapping[str, str] | None) -> str:

@@ -35,20 +35,18 @@ def detail(account: ServiceAccount) -> Detail:
     """The facts of the ServiceAccount's page."""
     meta = account.metadata
     mounts = account.automount_service_account_token is not False
-    token = (
-        "they get its token unless they decline it" if mounts else "they get no token unless they ask for it"
-    )
+    token = "they get its token unless they opt out" if mounts else "they get no token unless they opt in"
     facts = [
-        Fact("User name", account.user_name, "in access rules and audit logs"),
+        Fact("User name", account.user_name, "in RBAC rules and audit logs"),
         Fact(
             "Token in pods",
             "Yes" if mounts else "No",
-            "a pod can decline it (automountServiceAccountToken: false)"
+            "a pod can opt out (automountServiceAccountToken: false)"
             if mounts
-            else "a pod can ask for it (automountServiceAccountToken: true)",
+            else "a pod can opt in (automountServiceAccountToken: true)",
         ),
     ]
-    who = "pods that name no other account" if meta.name == "default" else "pods that name it"
+    who = "pods that set no other account" if meta.name == "default" else "pods that use it"
     return page(meta, f"The identity of {who}; {token}", facts)
 
 
@@ -63,5 +61,5 @@ SERVICEACCOUNTS: Kind[ServiceAccount] = Kind(
     columns=COLUMNS,
     row=row,
     detail=detail,
-    explain="A ServiceAccount is who a pod is; bindings give it rights, and it can bring passwords for images.",
+    explain="A ServiceAccount is the identity of a pod; bindings grant it permissions, and it can provide pull secrets.",
 )

@@ -74,15 +74,20 @@ class Service(Object, frozen=True, gc=False):
     spec: ServiceSpec = ServiceSpec()
     status: ServiceStatus = ServiceStatus()
 
+    @property
+    def headless(self) -> bool:
+        """Whether it has no address of its own: DNS answers with those of its pods."""
+        return (self.spec.cluster_ips or ())[:1] == ("None",)
+
 
 COLUMNS = columns(
-    col("Name", "The name, also its host name inside the namespace."),
+    col("Name", "The name, also its DNS name inside the namespace."),
     col("Type", "ClusterIP: reachable inside the cluster. NodePort and LoadBalancer: from outside too."),
-    col("Cluster-IP", "Its address inside the cluster; None: the pods' own addresses are handed out."),
-    col("External-IP", "Its address outside the cluster, if it has one."),
-    col("Port(s)", "Its ports; after a colon the port on every node."),
+    col("Cluster-IP", "Its IP address inside the cluster; None: headless, DNS returns the pods' addresses."),
+    col("External-IP", "Its external IP address, if it has one."),
+    col("Port(s)", "Its ports; after a colon the node port."),
     col("Age", AGE_HELP),
-    col("Selector", "The labels of the pods it sends traffic to.", wide=True),
+    col("Selector", "The labels of the pods that it routes traffic to.", wide=True),
 )
 
 
@@ -109,7 +114,7 @@ def judge(service: Service) -> tuple[State, str]:
     if service.metadata.deletion_timestamp is not None:
         return "info", "being deleted"
     if service.spec.type == "LoadBalancer" and external_ip(service) == "<pending>":
-        return "info", "waits for an address from outside"
+        return "info", "external IP pending"
     return "ok", ""
 
 
@@ -152,10 +157,10 @@ def found_by(service: Service) -> list[Found]:
     ]
 
 
-_AT_NODES = " and at addresses that somebody leads to its nodes"
+_AT_NODES = " and at external IPs that route to its nodes"
 _REACH = {
     "ClusterIP": "inside the cluster",
-    "NodePort": "inside the cluster and at a port of every node",
+    "NodePort": "inside the cluster and on a port of every node",
     "LoadBalancer": "inside the cluster and from outside, through a load balancer",
 }
 
@@ -167,7 +172,7 @@ def detail(service: Service) -> Detail:
     facts = [Fact("Type", spec.type)]
     if spec.type == "ExternalName":
         sentence = f"Another name for {spec.external_name}"
-        facts.append(Fact("Stands for", spec.external_name))
+        facts.append(Fact("External name", spec.external_name))
     else:
         headless = bool(spec.cluster_ips and spec.cluster_ips[0] == "None")
         how = "The addresses of its pods" if headless else "A permanent address"
@@ -181,10 +186,12 @@ def detail(service: Service) -> Detail:
         Fact("Port", f"{port.name} {_port(port)}".strip(), _target(service, port))
         for port in spec.ports or ()
     ]
-    without = "" if spec.selector or spec.type == "ExternalName" else "its endpoints are kept by someone else"
+    without = (
+        "" if spec.selector or spec.type == "ExternalName" else "its endpoints are managed by something else"
+    )
     facts.append(Fact("Selector", format_labels(spec.selector), without))
     if spec.session_affinity == "ClientIP":
-        facts.append(Fact("Session affinity", "ClientIP", "a client stays with the same pod"))
+        facts.append(Fact("Session affinity", "ClientIP", "requests of a client go to the same pod"))
     if spec.external_traffic_policy == "Local":
         facts.append(Fact("External traffic", "Local", "only to pods on the node that received it"))
     if spec.ports:
@@ -212,5 +219,5 @@ SERVICES: Kind[Service] = Kind(
     row=row,
     detail=detail,
     found_by=found_by,
-    explain="A Service is a permanent address and load balancing before pods that come and go.",
+    explain="A Service exposes a set of pods at one stable address and balances traffic between them.",
 )

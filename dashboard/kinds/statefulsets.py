@@ -88,14 +88,14 @@ class StatefulSet(Object, frozen=True, gc=False):
 
     @property
     def partition(self) -> int:
-        """Pods with a lower number keep the old version."""
+        """Pods with a lower number keep the old revision."""
         rolling = self.spec.update_strategy.rolling_update
         return rolling.partition if rolling else 0
 
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Ready", "How many pods are ready, of how many are wanted."),
+    col("Ready", "How many pods are ready, of how many are desired."),
     col("Age", AGE_HELP),
     CONTAINERS,
     IMAGES,
@@ -108,12 +108,12 @@ def judge(stateful_set: StatefulSet) -> tuple[State, str]:
     if meta.deletion_timestamp is not None:
         return "info", "being deleted"
     if meta.generation > status.observed_generation:
-        return "info", "the last change is not picked up yet"
+        return "info", "waiting for the controller to observe the last change"
     if status.replicas != spec.replicas:
         return "info", f"scaling from {status.replicas} to {spec.replicas}"
     updating = bool(status.update_revision) and status.update_revision != status.current_revision
     if updating and spec.update_strategy.type == "OnDelete":
-        return "warn", "the new version waits until pods are deleted by hand"
+        return "warn", "the new revision applies when pods are deleted manually"
     target = spec.replicas - stateful_set.partition
     if updating and status.updated_replicas < target:
         return "info", f"rolling out: {status.updated_replicas} of {target} pods are up to date"
@@ -141,7 +141,7 @@ def detail(stateful_set: StatefulSet) -> Detail:
     reason = judge(stateful_set)[1]
     size = plural(spec.replicas, "numbered pod")
     ready = f"{status.ready_replicas} of {spec.replicas} ready"
-    sentence = f"Keeps {size} with names and volumes of their own: {ready}"
+    sentence = f"Keeps {size} with stable names and volumes: {ready}"
     if not spec.replicas:
         sentence = "Runs no pods now"
     facts = [
@@ -176,10 +176,10 @@ _ORDER = {
 
 def _strategy(stateful_set: StatefulSet) -> str:
     if stateful_set.spec.update_strategy.type == "OnDelete":
-        return "a pod gets the new version when it is deleted by hand"
+        return "a pod gets the new revision when it is deleted manually"
     partition = stateful_set.partition
     return (
-        f"pods below number {partition} keep the old version"
+        f"pods below number {partition} keep the old revision"
         if partition
         else "from the last pod to the first"
     )
@@ -197,6 +197,7 @@ STATEFULSETS: Kind[StatefulSet] = Kind(
     status_column="ready",
     row=row,
     detail=detail,
+    scales=True,
     found_by=template_found,
-    explain="A StatefulSet keeps numbered pods that hold on to their names and volumes, as databases need.",
+    explain="A StatefulSet manages pods with stable names and persistent volumes, as databases need.",
 )

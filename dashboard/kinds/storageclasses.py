@@ -27,10 +27,12 @@ class StorageClass(Object, frozen=True, gc=False):
 
 COLUMNS = columns(
     col("Name", NAME_HELP),
-    col("Provisioner", "The driver that makes its volumes."),
-    col("ReclaimPolicy", "What becomes of the data when a claim goes: Retain keeps it, Delete does not."),
-    col("VolumeBindingMode", "When a volume is made: at once, or when the first pod needs it."),
-    col("AllowVolumeExpansion", "Whether volumes can grow."),
+    col("Provisioner", "The driver that provisions its volumes."),
+    col(
+        "ReclaimPolicy", "What happens to the data when a claim is deleted: Retain keeps it, Delete does not."
+    ),
+    col("VolumeBindingMode", "When a volume is provisioned: immediately, or when the first pod needs it."),
+    col("AllowVolumeExpansion", "Whether volumes can be expanded."),
     col("Age", AGE_HELP),
 )
 
@@ -59,17 +61,19 @@ def detail(storage_class: StorageClass) -> Detail:
         Fact(
             "Reclaim policy",
             storage_class.reclaim_policy,
-            "the data stays when the claim goes" if kept else "the data is deleted with the claim",
+            "the data is kept when the claim is deleted" if kept else "the data is deleted with the claim",
         ),
         Fact(
             "Volume binding",
             storage_class.volume_binding_mode,
-            "a volume is made when the first pod needs it" if later else "a volume is made at once",
+            "a volume is provisioned when the first pod needs it"
+            if later
+            else "a volume is provisioned immediately",
         ),
-        Fact("Volumes can grow", grows),
+        Fact("Volume expansion", grows),
     ]
-    default = "; claims that name no class get it" if storage_class.is_default else ""
-    sentence = f"A kind of storage, made by {storage_class.provisioner}{default}"
+    default = "; claims without a class use it" if storage_class.is_default else ""
+    sentence = f"A class of storage, provisioned by {storage_class.provisioner}{default}"
     return page(storage_class.metadata, sentence, facts)
 
 
@@ -84,5 +88,5 @@ STORAGECLASSES: Kind[StorageClass] = Kind(
     columns=COLUMNS,
     row=row,
     detail=detail,
-    explain="A StorageClass is a kind of storage to choose from; volumes are made to its rules when claimed.",
+    explain="A StorageClass describes a class of storage; volumes are provisioned from it for claims.",
 )

@@ -29,6 +29,7 @@ from .tablestates import Judge
 Form = Literal["text", "number", "time"]
 _RATIO = re.compile(r"(\d+)/(\d+)")
 _QUANTITY = re.compile(r"[+-]?\d+|[+-]?\d*\.?\d+(?:[KMGTPE]i|[numkMGTPE])")
+_OF_CREATION = re.compile(r"$|CreationTimestamp\b")
 _SLACK = 2.0  # seconds: the answer was on its way, and clocks differ
 _BEYOND = (2, "")  # sorts after every other key of its column
 
@@ -40,6 +41,7 @@ class Resource(msgspec.Struct, frozen=True):
     kind: str
     singular: str = ""
     short_names: tuple[str, ...] = ()
+    scales: bool = False  # it has a scale subresource
 
     @property
     def key(self) -> str:
@@ -90,8 +92,9 @@ def _column(definition: ColumnDefinition) -> Column:
 
 
 def _form(definition: ColumnDefinition) -> Form:
-    # Only custom kinds say that a column is a time; those of Kubernetes itself all print their age as text.
-    if definition.type == "date" or definition.name == "Age":
+    # Kubernetes' own kinds print their age as text, and describe it as the time of creation; a custom column of that name
+    # is what its path says, and the server describes each of those somehow.
+    if definition.type == "date" or (definition.name == "Age" and _OF_CREATION.match(definition.description)):
         return "time"
     return "number" if definition.type in ("integer", "number") else "text"
 
@@ -142,14 +145,15 @@ class TableKind(Kind[TableObject]):
             columns=UNKNOWN.columns,
             accept=TABLE,
             query=METADATA,
-            explain=f"{resource.kind} is a kind of the API {group}. What it shows is what that API tells of it.",
+            explain=f"{resource.kind} is a kind of the API {group}. It is shown with the columns that this API defines.",
             short_names=(resource.singular, *resource.short_names),
+            scales=resource.scales,
             clock=clock,
         )
 
     def adopt(self, other: TableKind) -> bool:
         """Takes over what discovery tells now of the same resource; whether that differs."""
-        names = ("gvr", "kind", "title", "singular", "explain", "short_names")
+        names = ("gvr", "kind", "title", "singular", "explain", "short_names", "scales")
         differs = any(getattr(self, name) != getattr(other, name) for name in names)
         for name in names:
             setattr(self, name, getattr(other, name))
@@ -159,6 +163,10 @@ class TableKind(Kind[TableObject]):
     def plural(self) -> str:
         """``<plural>.<group>``, or the plural in the core group."""
         return f"{self.gvr.plural}.{self.gvr.group}" if self.gvr.group else self.gvr.plural
+
+    @property
+    def discovered(self) -> bool:
+        return True
 
     def unchanged(self, old: TableObject, new: TableObject) -> bool:
         """The same version under other columns is told anew."""
@@ -282,7 +290,7 @@ def _detail(kind: TableKind, obj: TableObject) -> Detail:
     facts = [
         Fact(column.title, cell.text, since=cell.since)
         for column, cell in zip(kind.columns, row.cells, strict=True)
-        if column.key not in ("name", "age")
+        if column.key != "name" and (column.key != "age" or cell.form != "age")
     ]
     facts.append(Fact("Labels", ",".join(f"{key}={value}" for key, value in obj.metadata.labels.items())))
     why = kind.header.judge.reason([cell.text for cell in row.cells], kind.header.titles)

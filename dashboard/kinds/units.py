@@ -1,8 +1,8 @@
-"""Amounts as people read them: CPU in millicores or cores, memory in KiB to PiB, shares in percent."""
+"""Amounts as people read them: CPU in millicores or cores, memory in KiB to EiB, shares in percent."""
 
 from __future__ import annotations
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 NONE = "–"
 
 

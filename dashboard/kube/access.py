@@ -1,25 +1,34 @@
-"""What the account may do, by SelfSubjectAccessReview; answers are kept for a few seconds.
+"""What an account may do, by SelfSubjectAccessReview; answers are kept for a few seconds.
 
-Where hundreds of kinds are asked about at once, a SelfSubjectRulesReview tells of all of them in a namespace.
+A SelfSubjectRulesReview tells of all kinds in one namespace at once. It decides only where it is complete: an authorizer
+such as a webhook may have no rules to tell, or evaluating them may fail (``incomplete``). It knows nothing of what holds
+in the whole cluster, and rules for single names are none for a list.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import msgspec
 
+from dashboard.errors import ClusterError, Forbidden
 from dashboard.kinds.base import GVR
 from dashboard.kube.transport import Transport
 
-__all__ = ["Decision", "Rules", "allowed", "rules_in"]
+__all__ = ["Decision", "Question", "Reviews", "Rules", "allowed", "reviews_of", "rules_in"]
 
 PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 RULES_PATH = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 KEEP_SECONDS = 10.0
-KEEP_ANSWERS = 2048
+KEEP_NO_SECONDS = 30.0  # that nothing is allowed in a namespace: most accounts may look into few of them
+KEEP_ANSWERS = 32_768
+KEEP_RULES = 1024
+AT_ONCE = 32  # questions of one account: a page asks about each kind, perhaps in each of 50 namespaces
 # A review takes milliseconds; pages wait for it.
 ASK_SECONDS = 5.0
 
@@ -32,6 +41,16 @@ class Decision:
     reason: str
 
 
+class Question(NamedTuple):
+    """Whether an account may do something; without a namespace: in all of them."""
+
+    verb: str
+    gvr: GVR
+    namespace: str | None = None
+    name: str | None = None
+    subresource: str | None = None
+
+
 class _Status(msgspec.Struct, frozen=True):
     allowed: bool = False
     reason: str = ""
@@ -41,8 +60,110 @@ class _Review(msgspec.Struct, frozen=True):
     status: _Status = _Status()
 
 
-_Key = tuple[str, GVR, str | None, str | None, str | None]
-_answers: WeakKeyDictionary[Transport, dict[_Key, tuple[float, Decision]]] = WeakKeyDictionary()
+class Reviews:
+    """The questions of one account and their answers. Use it on one event loop.
+
+    The same question is asked once for all who ask it meanwhile, and ``AT_ONCE`` at a time. While the API server cannot
+    be asked, those that wait are not sent one after the other into the same silence.
+    """
+
+    def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic) -> None:
+        self.transport = transport
+        self._clock = clock
+        self._answers: dict[Question, tuple[float, Decision]] = {}
+        self._rules: dict[str, tuple[float, Rules]] = {}
+        self._asking: dict[Question | str, asyncio.Task[Any]] = {}
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._failed: tuple[float, ClusterError] | None = None
+
+    async def decide(self, question: Question) -> Decision:
+        """The answer, at most ``KEEP_SECONDS`` old. Raises a ClusterError when the API server cannot be asked."""
+        kept = self._answers.get(question)
+        if kept is not None and self._clock() - kept[0] < KEEP_SECONDS:
+            return kept[1]
+        decision: Decision = await self._once(question, self._decide)
+        return decision
+
+    async def decide_in(self, question: Question) -> Decision:
+        """The same of every object of a kind in a namespace, where other kinds, or other namespaces, are asked about too:
+        one request tells of all kinds. A no may be ``KEEP_NO_SECONDS`` old.
+        """
+        namespace = question.namespace or ""
+        kept = self._answers.get(question)
+        if kept is not None:
+            keep = KEEP_SECONDS if kept[1].allowed else KEEP_NO_SECONDS
+            if self._clock() - kept[0] < keep:
+                return kept[1]
+        at, rules = self._rules.get(namespace, (float("-inf"), Rules()))
+        if self._clock() - at >= KEEP_SECONDS:
+            rules = await self._once(namespace, self._read_rules)
+        if rules.incomplete:
+            return await self.decide(question)
+        decision = Decision(rules.may(question.verb, question.gvr), "")
+        self._keep(question, decision)
+        return decision
+
+    def last(self, question: Question) -> tuple[float, Decision] | None:
+        """The latest answer, however old, and its age in seconds; None for what was never answered."""
+        kept = self._answers.get(question)
+        return None if kept is None else (self._clock() - kept[0], kept[1])
+
+    async def _once(self, key: Any, ask: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+        task = self._asking.get(key)
+        if task is None:
+            task = self._asking[key] = asyncio.create_task(self._in_turn(key, ask), name="access review")
+            task.add_done_callback(lambda done: self._asked(key, done))
+        # Whoever stops waiting ends nobody else's question.
+        return await asyncio.shield(task)
+
+    def _asked(self, key: Any, task: asyncio.Task[Any]) -> None:
+        del self._asking[key]
+        if not task.cancelled():
+            task.exception()  # told to whoever still waits
+
+    async def _in_turn(self, key: Any, ask: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+        began = self._clock()
+        async with self._gate:
+            if self._failed is not None and self._failed[0] >= began:
+                raise self._failed[1]
+            try:
+                return await ask(key)
+            except Forbidden:
+                raise
+            except ClusterError as error:
+                self._failed = self._clock(), error
+                raise
+
+    async def _decide(self, question: Question) -> Decision:
+        decision = await _answer(self.transport, question)
+        self._keep(question, decision)
+        return decision
+
+    async def _read_rules(self, namespace: str) -> Rules:
+        rules = await rules_in(self.transport, namespace)
+        self._rules.pop(namespace, None)
+        self._rules[namespace] = (self._clock(), rules)
+        if len(self._rules) > KEEP_RULES:
+            del self._rules[next(iter(self._rules))]
+        return rules
+
+    def _keep(self, question: Question, decision: Decision) -> None:
+        """The latest stand last; the oldest go."""
+        self._answers.pop(question, None)
+        self._answers[question] = (self._clock(), decision)
+        if len(self._answers) > KEEP_ANSWERS:
+            del self._answers[next(iter(self._answers))]
+
+
+_reviews: WeakKeyDictionary[Transport, Reviews] = WeakKeyDictionary()
+
+
+def reviews_of(transport: Transport) -> Reviews:
+    """Those of the transport's account: an account has one transport."""
+    found = _reviews.get(transport)
+    if found is None:
+        found = _reviews[transport] = Reviews(transport)
+    return found
 
 
 async def allowed(
@@ -58,19 +179,18 @@ async def allowed(
 
     Raises a ClusterError when the API server cannot be asked.
     """
-    answers = _answers.setdefault(transport, {})
-    key = (verb, gvr, namespace, name, subresource)
-    now = time.monotonic()
-    if (kept := answers.get(key)) and now - kept[0] < KEEP_SECONDS:
-        return kept[1]
+    return await reviews_of(transport).decide(Question(verb, gvr, namespace, name, subresource))
+
+
+async def _answer(transport: Transport, question: Question) -> Decision:
     attributes = {
-        "verb": verb,
-        "group": gvr.group,
-        "version": gvr.version,
-        "resource": gvr.plural,
-        "subresource": subresource or "",
-        "namespace": namespace or "",
-        "name": name or "",
+        "verb": question.verb,
+        "group": question.gvr.group,
+        "version": question.gvr.version,
+        "resource": question.gvr.plural,
+        "subresource": question.subresource or "",
+        "namespace": question.namespace or "",
+        "name": question.name or "",
     }
     review = {
         "apiVersion": "authorization.k8s.io/v1",
@@ -79,12 +199,7 @@ async def allowed(
     }
     response = await transport.request("POST", PATH, body=msgspec.json.encode(review), timeout=ASK_SECONDS)
     status = msgspec.json.decode(response.body, type=_Review).status
-    decision = Decision(status.allowed, status.reason)
-    answers.pop(key, None)
-    answers[key] = (now, decision)
-    if len(answers) > KEEP_ANSWERS:
-        del answers[next(iter(answers))]
-    return decision
+    return Decision(status.allowed, status.reason)
 
 
 class _Rule(msgspec.Struct, frozen=True, rename="camel"):

@@ -134,21 +134,23 @@ class OidcCredentials:
         return False
 
 
-def pem(entry: Mapping[str, Any], key: str) -> bytes:
-    """The PEM in ``<key>-data`` (base64; it wins, as in client-go), or in the file that ``<key>`` names, or nothing."""
+def pem(entry: Mapping[str, Any], key: str, *, read: Callable[[str], bytes] | None = None) -> bytes:
+    """The PEM in ``<key>-data`` (base64; it wins, as in client-go), or in the file that ``<key>`` names, or nothing.
+    ``read`` reads the file.
+    """
     if data := entry.get(f"{key}-data"):
         try:
             return base64.b64decode(data, validate=False)
         except ValueError as error:
             raise Unauthenticated(f"{key}-data in the kubeconfig is not base64.") from error
     if path := entry.get(key):
-        return _read_file(path, key)
+        return _read_file(path, key, read)
     return b""
 
 
-def _read_file(path: str, key: str) -> bytes:
+def _read_file(path: str, key: str, read: Callable[[str], bytes] | None = None) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read(path) if read is not None else Path(path).read_bytes()
     except OSError as error:
         raise Unauthenticated(
             f"{key} of the kubeconfig cannot be read: {path}: {error.strerror}.",

@@ -34,8 +34,14 @@ class _ResponseKind(msgspec.Struct, frozen=True):
     kind: str = ""
 
 
+class _Subresource(msgspec.Struct, frozen=True):
+    subresource: str = ""
+
+
 class _Offered(msgspec.Struct, frozen=True, rename="camel"):
-    """A resource of either form: the aggregated one calls it ``resource``, the older one ``name``."""
+    """A resource of either form: the aggregated one calls it ``resource`` and holds its subresources, the older one
+    ``name``, and lists them beside it.
+    """
 
     resource: str = ""
     name: str = ""
@@ -47,6 +53,7 @@ class _Offered(msgspec.Struct, frozen=True, rename="camel"):
     singular_name: str = ""
     verbs: tuple[str, ...] = ()
     short_names: tuple[str, ...] = ()
+    subresources: tuple[_Subresource, ...] | None = None
 
 
 class _Version(msgspec.Struct, frozen=True):
@@ -132,6 +139,8 @@ def _preferred_first(group: _Group) -> Iterable[str]:
 
 
 def _resources(group: str, version: str, offered: Iterable[_Offered]) -> Iterator[Resource]:
+    offered = tuple(offered)
+    beside = {each.name for each in offered}
     for each in offered:
         plural = each.resource or each.name
         if "/" in plural or not NEEDED.issubset(each.verbs):
@@ -141,4 +150,6 @@ def _resources(group: str, version: str, offered: Iterable[_Offered]) -> Iterato
             each.response_kind.kind if each.response_kind else each.kind,
             each.singular_resource or each.singular_name,
             each.short_names,
+            scales=f"{plural}/scale" in beside
+            or any(one.subresource == "scale" for one in each.subresources or ()),
         )

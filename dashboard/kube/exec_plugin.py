@@ -32,6 +32,9 @@ AFTER_FAILURE = timedelta(seconds=3)
 
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 _EXTENSION = "client.authentication.k8s.io/exec"
+# What configures this dashboard is none of a plug-in's business, which is somebody else's program: secret keys, and how
+# its own database and cache are reached. Everything else a plug-in may need, as AWS_PROFILE, HOME or HTTPS_PROXY.
+_OURS = ("CLUSTER_UI_", "DATABASE_", "DJANGO_", "PG", "POSTGRES_", "REDIS_")
 # What a plug-in says on failure may help; a run of characters that could be a token does not.
 _TOKEN_LIKE = re.compile(r"[A-Za-z0-9+/=_\-]{24,}(?:\.[A-Za-z0-9+/=_\-]+)*")
 
@@ -154,8 +157,9 @@ class ExecCredentials:
         return status
 
     def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
         extra = {str(item["name"]): str(item.get("value", "")) for item in self._spec.get("env") or ()}
-        return {**os.environ, **extra, "KUBERNETES_EXEC_INFO": self._info()}
+        return {**inherited, **extra, "KUBERNETES_EXEC_INFO": self._info()}
 
     def _info(self) -> str:
         spec: dict[str, Any] = {"interactive": False}

@@ -59,7 +59,7 @@ def explain(error: BaseException, server: str, seconds: float | None) -> Unavail
                 next_step="It looks like https://host:6443.",
             )
         case _:
-            return Unavailable(f"The connection to {server} broke.", next_step="It is tried again by itself.")
+            return Unavailable(f"The connection to {server} broke.", next_step="It is retried automatically.")
 
 
 def _tls(error: BaseException, server: str) -> Unreachable:

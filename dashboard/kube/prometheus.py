@@ -29,9 +29,9 @@ _TOO_LARGE = "its answer is larger than 32 MiB"
 
 
 class PrometheusError(Unavailable):
-    """Prometheus gave no figures; the message says why, and never holds the token."""
+    """Prometheus returned no data; the message says why, and never holds the token."""
 
-    title = "Prometheus gave no figures"
+    title = "Prometheus returned no data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class Prometheus:
         if status >= 500:
             raise PrometheusError(
                 f"Prometheus at {self.target.shown} fails (HTTP {status}).",
-                next_step="It is asked again by itself; look at Prometheus, and at what stands before it.",
+                next_step="It is retried automatically; look at Prometheus, and at what stands before it.",
             )
         if status != 200 or read.status != "success" or read.data is None:
             raise PrometheusError(
@@ -182,10 +182,10 @@ class Prometheus:
     def _refused(self, read: _Body) -> PrometheusError:
         if read.error_type in ("timeout", "canceled"):
             return PrometheusError(
-                f"Prometheus gave the question up: {read.error}.",
-                next_step="It is asked again by itself; choose a shorter time, or look at Prometheus' load.",
+                f"Prometheus aborted the query: {read.error}.",
+                next_step="It is retried automatically; choose a shorter time, or look at Prometheus' load.",
             )
-        return PrometheusError(f"Prometheus refuses the question: {read.error} ({read.error_type}).")
+        return PrometheusError(f"Prometheus rejected the query: {read.error} ({read.error_type}).")
 
     def _failed(self, error: BaseException) -> PrometheusError:
         where = self.target.shown
@@ -193,7 +193,7 @@ class Prometheus:
             case TimeoutError():  # also aiohttp's own
                 words, way = (
                     f"did not answer within {self._seconds:.0f} s",
-                    "It is asked again by itself; look at Prometheus' load, and the network.",
+                    "It is retried automatically; look at Prometheus' load, and the network.",
                 )
             case aiohttp.ClientConnectorCertificateError():
                 words, way = (
@@ -206,7 +206,7 @@ class Prometheus:
             case aiohttp.ClientPayloadError() if str(error) == _TOO_LARGE:
                 words, way = "answered with more than 32 MiB", "Choose a shorter time."
             case _:
-                words, way = "broke the connection", "It is asked again by itself."
+                words, way = "broke the connection", "It is retried automatically."
         return PrometheusError(f"Prometheus at {where} {words}.", next_step=way)
 
 

@@ -126,7 +126,7 @@ def _error(status: int, decoded: _Status, asked: Asked, retry_after: float | Non
             )
         case 429:
             return TooManyRequests(
-                message, next_step="Wait a moment; it is asked again by itself.", retry_after=retry_after
+                message, next_step="Wait a moment; it is retried automatically.", retry_after=retry_after
             )
         case _ if status >= 500:
             return Unavailable(message, next_step="Look at the API server's health.", retry_after=retry_after)

@@ -12,20 +12,20 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from dashboard.errors import Unauthenticated, Unavailable
-from dashboard.kube.credentials import Credential, pem
+from dashboard.kube.credentials import Credential
 
 __all__ = ["tls_context"]
 
 
-def tls_context(cluster: Mapping[str, Any], credential: Credential) -> ssl.SSLContext:
-    """The context for a kubeconfig's cluster entry and a client certificate, if there is one.
+def tls_context(cluster: Mapping[str, Any], credential: Credential, authority: bytes) -> ssl.SSLContext:
+    """The context for a kubeconfig's cluster entry, its authority and a client certificate, where there are any.
 
     Python loads a certificate's key only from a file: it lies in a private directory for that moment alone.
     """
     with tempfile.TemporaryDirectory(prefix="cluster-ui-") as name:
         configuration = Configuration(
             host=cluster.get("server"),
-            ca_cert_data=_authority(cluster),
+            ca_cert_data=_text(authority),
             verify_ssl=not cluster.get("insecure-skip-tls-verify"),
         )
         # As client-go: authorities of clusters seldom meet every rule of X.509.
@@ -43,9 +43,9 @@ def tls_context(cluster: Mapping[str, Any], credential: Credential) -> ssl.SSLCo
     return context
 
 
-def _authority(cluster: Mapping[str, Any]) -> str | None:
+def _text(authority: bytes) -> str | None:
     try:
-        return pem(cluster, "certificate-authority").decode() or None
+        return authority.decode() or None
     except UnicodeDecodeError as error:
         raise Unavailable("The certificate authority in the kubeconfig is not PEM.") from error
 

@@ -3,19 +3,22 @@
 One session, made on the running loop with the first request. Credentials and TLS come from the cluster's
 configuration and are asked for with every request, so that they may change while watches run. Nothing here
 knows kinds or models, and no header of an inbound request is ever forwarded.
+
+This is also the one place where anything is written to a cluster: whatever is more than a read passes ``Transport.gate``
+first, whoever asks for it (docs/adr/0020).
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import os
 import socket
 import ssl
-import urllib.request
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -23,12 +26,14 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
-from dashboard.errors import BadInput, ClusterError, Unavailable
+from dashboard.errors import BadInput, ClusterError, ReadOnly, Unavailable
 from dashboard.kinds.base import GVR
 from dashboard.kube.config import Cluster
-from dashboard.kube.credentials import Credential, Credentials, FileCredentials, OidcCredentials
+from dashboard.kube.credentials import Credential, Credentials, FileCredentials, OidcCredentials, pem
 from dashboard.kube.exec_plugin import ExecCredentials
 from dashboard.kube.failures import Silence, explain
+from dashboard.kube.files import Files
+from dashboard.kube.proxies import environment_proxy
 from dashboard.kube.status import Asked, error_from_response
 from dashboard.kube.tls import tls_context
 
@@ -44,6 +49,31 @@ OPEN_SECONDS = 30.0
 ERROR_BYTES = 64 * 1024
 LARGE_BYTES = 256 * 1024
 
+# Questions that are asked by POST, and change nothing.
+_REVIEWS = frozenset({
+    "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+    "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+})  # fmt: skip
+# What a GET opens here may do anything: run a program, or pass a request on.
+_CONNECTIONS = frozenset({"attach", "exec", "portforward", "proxy"})
+# But what a kubelet tells of itself.
+_TOLD_BY_KUBELETS = frozenset({"nodes/proxy/stats/summary"})
+
+
+def _is_read(method: Method, path: str, asked: Asked) -> bool:
+    """Whether a request changes nothing. What is not known to be a read is none; a dry run, which runs the cluster's
+    admission webhooks, is none either.
+    """
+    if method == "GET":
+        return asked.resource in _TOLD_BY_KUBELETS or _CONNECTIONS.isdisjoint(asked.resource.split("/")[1:])
+    return method == "POST" and path in _REVIEWS
+
+
+async def _shut(cluster: Cluster) -> None:
+    """The gate as long as nothing else decides."""
+    raise ReadOnly(f"Nothing decides here whether {cluster.name} may be changed.")
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -57,6 +87,9 @@ class Response:
 class Transport:
     """The way to one cluster. Use it on one event loop, and ``close()`` it there."""
 
+    # Raises ReadOnly unless a cluster may be changed. One for the whole process: no way leads around it.
+    gate: ClassVar[Callable[[Cluster], Awaitable[None]]] = staticmethod(_shut)
+
     def __init__(
         self, cluster: Cluster, *, user_agent: str = "cluster-ui", credentials: Credentials | None = None
     ) -> None:
@@ -65,7 +98,8 @@ class Transport:
         self._base = str(cluster.connection.cluster.get("server") or "").rstrip("/")
         self._credentials = credentials
         self._session: aiohttp.ClientSession | None = None
-        self._tls: tuple[Credential, ssl.SSLContext | bool] | None = None
+        self._files = Files()
+        self._tls: tuple[tuple[bytes, bytes, bytes], ssl.SSLContext] | None = None
         self._streams: set[aiohttp.ClientResponse] = set()
         self._answer: asyncio.Future[None] | None = None
         self._closed = False
@@ -87,8 +121,8 @@ class Transport:
         """One request and its whole answer. ``timeout`` is in seconds, for everything together.
 
         ``target`` is a resource, or a path such as ``/version``. Raises a ClusterError for every answer of
-        300 or above and for every failure on the way. Redirects are not followed: they could carry
-        credentials elsewhere.
+        300 or above and for every failure on the way, and what the gate raises for what is more than a read.
+        Redirects are not followed: they could carry credentials elsewhere.
         """
         path, asked = _target(method, target, namespace, name, subresource, query)
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_SECONDS)
@@ -199,6 +233,8 @@ class Transport:
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         """The answer, its body unread, when below 300; a 401 is answered once with other credentials, if there are."""
+        if not _is_read(method, path, asked):
+            await type(self).gate(self.cluster)
         session = self._open_session()
         url = URL(f"{self._base}{path}{'?' + urlencode(query, doseq=True) if query else ''}", encoded=True)
         headers = CIMultiDict({"Accept": accept, "Accept-Encoding": self._encoding})
@@ -299,17 +335,16 @@ class Transport:
         return self._credentials
 
     def _context(self, credential: Credential) -> ssl.SSLContext | bool:
+        """One as long as certificate, key and authority are the same: a file with another one is noticed at once, and
+        new connections use it.
+        """
         if not self._base.startswith("https"):
             return True
-        if self._tls is None or self._tls[0] != credential:
-            previous = self._tls
-            if previous and (previous[0].certificate, previous[0].key) == (
-                credential.certificate,
-                credential.key,
-            ):
-                self._tls = (credential, previous[1])  # only the token is new: the connections stay good
-            else:
-                self._tls = (credential, tls_context(self.cluster.connection.cluster, credential))
+        cluster = self.cluster.connection.cluster
+        authority = pem(cluster, "certificate-authority", read=self._files.read)
+        made_of = (credential.certificate, credential.key, authority)
+        if self._tls is None or self._tls[0] != made_of:
+            self._tls = (made_of, tls_context(cluster, credential, authority))
         return self._tls[1]
 
     def _identity(self, credential: Credential, headers: CIMultiDict[str]) -> CIMultiDict[str]:
@@ -337,13 +372,15 @@ class Transport:
 
     @property
     def _proxy(self) -> str | None:
-        """The kubeconfig's proxy, else the environment's as client-go reads it: never for the loopback."""
-        if configured := self.cluster.connection.cluster.get("proxy-url"):
-            return str(configured)
-        parts = urlsplit(self._base)
-        if self._loopback or urllib.request.proxy_bypass(parts.netloc):
-            return None
-        return urllib.request.getproxies_environment().get(parts.scheme)
+        """The kubeconfig's proxy, whatever NO_PROXY says, else the environment's: both as client-go reads them."""
+        configured = self.cluster.connection.cluster.get("proxy-url")
+        proxy = str(configured) if configured else environment_proxy(self._base, os.environ)
+        if proxy and urlsplit(proxy).scheme not in ("http", "https"):
+            raise Unavailable(
+                f"The proxy on the way to {self._base} is not an HTTP proxy, and no other can be used here.",
+                next_step="Check proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY.",
+            )
+        return proxy
 
 
 def _target(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby, islice
 from typing import Any
 
 from dashboard.cache.cluster import ClusterCache
@@ -14,6 +15,9 @@ from dashboard.queries.reader import Reader
 
 KEEP_SECONDS = 3600.0
 BUCKET_SECONDS = 15.0  # restarts within it are one step
+BUCKETS = int(KEEP_SECONDS / BUCKET_SECONDS) + 1
+FORGOTTEN_AT_ONCE = 2  # each restart adds one at most, so none is left
+MAX_STEPS = 1000  # of one workload; with more, those of each bucket are thinned
 Step = tuple[float, int, int]  # Unix time in seconds, replicas wanted, replicas ready
 Key = tuple[str, str, str]  # plural, namespace, name
 
@@ -50,6 +54,8 @@ class History:
         steps = self._steps.setdefault(key, deque())
         if not steps or steps[-1][1:] != values:
             steps.append((now, *values))
+        if len(steps) > MAX_STEPS:
+            self._steps[key] = steps = deque(thinned(steps))
         while len(steps) > 1 and steps[1][0] < now - KEEP_SECONDS:
             steps.popleft()  # the last step before the hour stays: it is the value the hour begins with
 
@@ -87,11 +93,24 @@ class History:
                 total[-1] = (total[-1][0], wanted, ready)  # one batch of changes is one step
             else:
                 total.append((at, wanted, ready))
-        return total
+        begin = self._clock() - KEEP_SECONDS
+        before = sum(at < begin for at, _, _ in total)
+        return total[max(0, before - 1) :]  # the last one before the hour is the value it begins with
 
     def close(self) -> None:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
+
+
+def thinned(steps: Iterable[Step]) -> list[Step]:
+    """Of each quarter of a minute the step with the fewest ready and the last: a busy hour is still an hour, and no
+    dip of it is lost."""
+    kept: list[Step] = []
+    for _, each in groupby(steps, key=lambda step: step[0] // BUCKET_SECONDS):
+        bucket = list(each)
+        lowest = min(bucket, key=lambda step: step[2])
+        kept += [bucket[-1]] if lowest is bucket[-1] else [lowest, bucket[-1]]
+    return kept
 
 
 def _before(steps: Iterable[Step]) -> list[tuple[int, int]]:
@@ -147,7 +166,8 @@ class Restarts:
     def _count(self, pod: Any, now: float, more: int) -> None:
         meta = pod.metadata
         key = topmost(self._reader, pod) or ("pods", meta.namespace, meta.name)
-        counts = self._counts.setdefault(key, deque())
+        # The latest stand last, so that those to forget are the first.
+        counts = self._counts[key] = self._counts.pop(key, deque(maxlen=BUCKETS))
         at = now - now % BUCKET_SECONDS
         if counts and counts[-1][0] == at:
             counts[-1] = at, counts[-1][1] + more
@@ -156,8 +176,9 @@ class Restarts:
         self._forget(now)
 
     def _forget(self, now: float) -> None:
-        for key in [key for key, counts in self._counts.items() if counts[-1][0] < now - KEEP_SECONDS]:
-            del self._counts[key]
+        for key, counts in list(islice(self._counts.items(), FORGOTTEN_AT_ONCE)):
+            if counts[-1][0] < now - KEEP_SECONDS:
+                del self._counts[key]
 
     def of(self, plural: str, namespace: str, name: str) -> list[tuple[float, int]]:
         """When (a quarter of a minute each) and how often, within the hour, oldest first."""

@@ -1,7 +1,8 @@
 """Coalesces changes and sends them: the first at once, the rest paced, always the latest state.
 
-A group is everybody who looks at the same screen. It renders once; each looker is sent the difference from what it
-was last sent. A looker that is still busy sending is not given a queue but, when done, the difference to the present.
+A group is everybody who looks at the same screen and may see the same. It renders once; each viewer is sent the
+difference from what it was last sent. Whether they may still see it is asked for each account that looks. A viewer
+that is still busy sending is not given a queue but, when done, the difference to the present.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dashboard.errors import ClusterError, Forbidden, NotFound, Unauthenticated
 
-from .snapshot import Have, Snapshot, difference
+from .snapshot import Have, Snapshot, frames
 
 if TYPE_CHECKING:
     from .runtime import ClusterRuntime
@@ -28,55 +29,86 @@ BREATH_SECONDS = 0.05
 FINAL = (Forbidden, NotFound, Unauthenticated)
 
 
-class Looker:
-    """One socket at one group.
+class Timer(Protocol):
+    """What is called later, unless it is cancelled."""
+
+    def cancel(self) -> None: ...
+
+
+def call_later(seconds: float, call: Callable[[], object]) -> Timer:
+    """Not before the loop's next turn: events that arrived in one read of the watch make one frame."""
+    loop = asyncio.get_running_loop()
+    return loop.call_later(seconds, call) if seconds > 0 else loop.call_soon(call)
+
+
+class Viewer:
+    """One socket at one group, of one account.
 
     ``wake`` is called when there is something to send; ``take`` then gives it. ``gone`` is called with the reason
     when the group ends, or with "" when its rights have changed and it wants to be looked at anew.
     """
 
     def __init__(
-        self, group: Group, have: Have, wake: Callable[[], None], gone: Callable[[str], None]
+        self,
+        group: Group,
+        account: str,
+        have: Have,
+        wake: Callable[[], None],
+        gone: Callable[[str], None],
     ) -> None:
         self.group = group
+        self.account = account
         self.wake = wake
         self.gone = gone
         self.version = 0
         self._have: Have | None = have
+        self._rest: tuple[str, ...] = ()
 
     def take(self) -> str | None:
-        """The body of the frame that brings this looker to the present, or None when it is there already."""
-        if self.version == self.group.version:
+        """The body of the next frame on the way to the present, or None when it is there already."""
+        waits = self.is_new and self.group.is_waiting
+        if not self._rest and self.version != self.group.version and not waits:
+            self._rest = self.group.frames(self.version, self._have) or (("",) if self.is_new else ())
+            self.version, self._have = self.group.version, None
+        if not self._rest:
             return None
-        body = self.group.frame(self.version, self._have)
-        first = self._have is not None
-        self.version, self._have = self.group.version, None
-        return body if body or first else None
+        body, *rest = self._rest
+        self._rest = tuple(rest)
+        return body
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has been sent nothing yet."""
+        return self._have is not None
 
     def have(self) -> Have:
-        """What this looker was last sent."""
+        """What this viewer was last sent."""
         return self._have if self._have is not None else self.group.past(self.version).have
 
 
 class Group:
-    """The lookers of one screen, its present snapshot, and when it is next made."""
+    """The viewers of one screen, its present snapshot, and when it is next made.
+
+    ``screens``: one of each account that looks, equal when it joined; ``screen`` is the one that shows.
+    """
 
     def __init__(self, hub: Hub, screen: Screen) -> None:
         self.hub = hub
         self.screen = screen
+        self.screens: dict[str, Screen] = {}
         self.key = screen.key  # as it was joined: a review may change what the screen would be now
-        self.lookers: set[Looker] = set()
+        self.viewers: set[Viewer] = set()
         self.version = 1
         self.snapshot = screen.snapshot()
         self._past: dict[int, Snapshot] = {1: self.snapshot}
-        self._frames: dict[tuple[int, int], str] = {}
-        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._frames: dict[tuple[int, int], tuple[str, ...]] = {}
+        self._timer: Timer | None = None
         self._flushed_at = 0.0
         self._spent_until = 0.0
         self._waiting_since: float | None = None
         self._review_now = asyncio.Event()
         self._closed = False
-        self._lease = screen.runtime.cache.lease(screen.plurals)
+        self._lease = screen.runtime.lease(screen.plurals, beside=screen.beside)
         self._unsubscribe = screen.runtime.subscribe(screen.plurals, self.changed, self._review_now.set)
         self._review = asyncio.create_task(self._review_rights())
         screen.open(self.changed)
@@ -84,13 +116,10 @@ class Group:
     def changed(self, _: Sequence[Any] = ()) -> None:
         """Something this screen may show has changed."""
         if self._waiting_since is None:
-            self._waiting_since = time.monotonic()
+            self._waiting_since = self.hub.clock()
         if self._timer is not None or self._closed:
             return
-        loop = asyncio.get_running_loop()
-        wait = self._wait()
-        # call_soon, not now: events that arrived in one read of the watch make one frame.
-        self._timer = loop.call_later(wait, self.flush) if wait > 0 else loop.call_soon(self.flush)
+        self._timer = self.hub.later(self._wait(), self.flush)
 
     def _wait(self) -> float:
         """Seconds until the next showing: one a ``pace`` in the long run, after a rest a second's worth of them at
@@ -98,19 +127,28 @@ class Group:
         pace = self.screen.pace
         at_once = max(1, round(1 / pace)) - 1
         next_free = max(self._flushed_at + min(BREATH_SECONDS, pace), self._spent_until - at_once * pace)
-        return next_free - time.monotonic()
+        return next_free - self.hub.clock()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something has changed since the present snapshot was made."""
+        return self._waiting_since is not None
 
     def late(self) -> float:
         """For how many seconds a change has been waiting to be shown."""
-        return 0.0 if self._waiting_since is None else time.monotonic() - self._waiting_since
+        return 0.0 if self._waiting_since is None else self.hub.clock() - self._waiting_since
 
     def flush(self) -> None:
-        """Make the snapshot anew and tell the lookers when it differs."""
+        """Make the snapshot anew and tell the viewers when it differs."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._flushed_at = time.monotonic()
+        self._flushed_at = self.hub.clock()
         self._spent_until = max(self._spent_until, self._flushed_at) + self.screen.pace
+        if self.screen.key != self.key:
+            # Something else was decided since: what would be made of it now is not for all who look here.
+            self.dismiss("")
+            return
         try:
             snapshot = self.screen.snapshot()
         except ClusterError as error:
@@ -122,60 +160,100 @@ class Group:
             return
         self._waiting_since = None
         if snapshot.have == self.snapshot.have:
+            for viewer in self.viewers:
+                if viewer.is_new:
+                    viewer.wake()
             return
         self.version += 1
         self.snapshot = snapshot
         self._past[self.version] = snapshot
-        wanted = {looker.version for looker in self.lookers} | {self.version}
+        wanted = {viewer.version for viewer in self.viewers} | {self.version}
         self._past = {version: past for version, past in self._past.items() if version in wanted}
         self._frames.clear()
-        for looker in self.lookers:
-            looker.wake()
+        for viewer in self.viewers:
+            viewer.wake()
 
     def past(self, version: int) -> Snapshot:
-        """The snapshot of a version that a looker has."""
+        """The snapshot of a version that a viewer has."""
         return self._past[version]
 
-    def frame(self, version: int, have: Have | None) -> str:
-        """The difference from a version, or from what a browser says it has, to the present."""
+    def frames(self, version: int, have: Have | None) -> tuple[str, ...]:
+        """The differences from a version, or from what a browser says it has, to the present."""
         if have is not None:
-            return difference(have, self.snapshot)
+            return frames(have, self.snapshot)
         key = (version, self.version)
         if key not in self._frames:
-            self._frames[key] = difference(self._past[version].have, self.snapshot)
+            self._frames[key] = frames(self._past[version].have, self.snapshot)
         return self._frames[key]
 
     async def _review_rights(self) -> None:
         """Asks anew every 15 s, and as soon as a watch changes its state, whether the screen may be shown."""
         while True:
+            due = self.hub.later(REVIEW_SECONDS, self._review_now.set)
             try:
-                async with asyncio.timeout(REVIEW_SECONDS):
-                    await self._review_now.wait()
-                await asyncio.sleep(self.screen.pace)  # several watches change together
-            except TimeoutError:
-                pass
+                await self._review_now.wait()
+            finally:
+                due.cancel()
+            await self.hub.sleep(self.screen.pace)  # several watches change together
             self._review_now.clear()
             try:
-                await self.screen.prepare()
-            except FINAL as error:
-                self.dismiss(error.title)
-                return
-            except ClusterError:
-                pass  # the badge tells that the cluster is away
+                await self._review_accounts()
             except Exception:
                 logger.exception("reviewing the rights of %s", self.key)
-                continue
-            if self.screen.key != self.key:
-                self.dismiss("")
+            if self._closed:
                 return
-            self.changed()
 
-    def dismiss(self, why: str) -> None:
-        """End the group: its screen cannot be shown any more, or ("") is another one now."""
-        lookers = list(self.lookers)
-        self.hub.drop(self)
-        for looker in lookers:
-            looker.gone(why)
+    async def _review_accounts(self) -> None:
+        """Each account that looks may lose the screen, or be shown another one: no other's rights speak for it."""
+        account = _account_of(self.screen)
+        if account not in self.screens:  # whoever it was made for has left
+            account = next(iter(self.screens))
+        screen = self.screens[account]
+        try:
+            await screen.prepare()
+        except FINAL as error:
+            self.dismiss(error.title, account)
+            self._review_now.set()  # in the name of another one who looks, if there is one
+            return
+        except ClusterError:
+            pass  # the badge tells that the cluster is away
+        if screen.key != self.key:
+            self.dismiss("")
+            return
+        others = {each: other for each, other in self.screens.items() if other is not screen}
+        await asyncio.gather(*(other.session.follow(screen.session) for other in others.values()))
+        for each, other in others.items():
+            if other.session.decided != screen.session.decided:
+                self.dismiss("", each)
+        if self._closed:
+            return
+        if screen is not self.screen:
+            self.screen.close()
+            self.screen = screen
+            screen.open(self.changed)
+        self.changed()
+
+    def join(self, screen: Screen, viewer: Viewer) -> None:
+        self.screens.setdefault(viewer.account, screen)
+        self.viewers.add(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        self.viewers.discard(viewer)
+        if any(other.account == viewer.account for other in self.viewers):
+            return
+        if self.screens.pop(viewer.account, None) is self.screen:
+            self._review_now.set()  # another one's screen takes its place
+
+    def dismiss(self, why: str, account: str | None = None) -> None:
+        """End the group, or one account's part in it: the screen cannot be shown any more, or ("") is another one now."""
+        gone = [viewer for viewer in self.viewers if account in (None, viewer.account)]
+        if len(gone) == len(self.viewers):
+            self.hub.drop(self)
+        else:
+            for viewer in gone:
+                self.leave(viewer)
+        for viewer in gone:
+            viewer.gone(why)
 
     def close(self) -> None:
         self._closed = True
@@ -191,30 +269,41 @@ class Group:
 class Hub:
     """The groups of one cluster."""
 
-    def __init__(self, runtime: ClusterRuntime) -> None:
+    def __init__(
+        self,
+        runtime: ClusterRuntime,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        later: Callable[[float, Callable[[], object]], Timer] = call_later,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self.runtime = runtime
+        self.clock = clock
+        self.later = later
+        self.sleep = sleep
         self.groups: dict[Hashable, Group] = {}
 
     def look(
         self, screen: Screen, have: Have, wake: Callable[[], None], gone: Callable[[str], None]
-    ) -> Looker:
+    ) -> Viewer:
         """Join the group of a prepared screen. The caller must ``leave``."""
         group = self.groups.get(screen.key)
         if group is None:
             group = Group(self, screen)
             self.groups[group.key] = group
-        looker = Looker(group, have, wake, gone)
-        group.lookers.add(looker)
-        # The group's snapshot may be as old as its last change allows: bring it to now before the first difference.
-        group.flush()
-        wake()
-        return looker
+        viewer = Viewer(group, _account_of(screen), have, wake, gone)
+        group.join(screen, viewer)
+        # However many join, they cost one difference each and no showing. Where a change waits, the page that was just
+        # read may be newer than the group's snapshot: the showing that comes next is then the first.
+        if not group.is_waiting:
+            wake()
+        return viewer
 
-    def leave(self, looker: Looker) -> None:
+    def leave(self, viewer: Viewer) -> None:
         """Twice does no harm."""
-        looker.group.lookers.discard(looker)
-        if not looker.group.lookers:
-            self.drop(looker.group)
+        viewer.group.leave(viewer)
+        if not viewer.group.viewers:
+            self.drop(viewer.group)
 
     def drop(self, group: Group) -> None:
         """End a group, whoever still looks."""
@@ -223,6 +312,10 @@ class Hub:
             group.close()
 
     def close(self) -> None:
-        """End every group and tell its lookers."""
+        """End every group and tell its viewers."""
         for group in list(self.groups.values()):
             group.dismiss("closed")
+
+
+def _account_of(screen: Screen) -> str:
+    return screen.session.identity.account

@@ -313,7 +313,7 @@ class LogFeed:
         if target.since is not None and target.since.timestamp() * 1e9 > reached:
             if not source.broken:
                 return
-            text = f"lines of {target.pod} {target.container} may be missing here: it ran anew meanwhile"
+            text = f"lines of {target.pod} {target.container} may be missing here: it restarted meanwhile"
         self._backlog.add([Mark(order, "gap", text)])
 
     def _say(self, source: Source, trouble: Trouble) -> None:

@@ -13,7 +13,7 @@ from dashboard.queries.prometheus import History, Question, history
 
 logger = logging.getLogger(__name__)
 
-MOST_QUESTIONS = 64
+MAX_QUESTIONS = 64
 FRESH_SECONDS = 15.0
 RETRY_SECONDS = 15.0
 
@@ -60,7 +60,7 @@ class Longer:
 
     @property
     def _busy(self) -> bool:
-        return sum(known.task is not None for known in self._known.values()) >= MOST_QUESTIONS
+        return sum(known.task is not None for known in self._known.values()) >= MAX_QUESTIONS
 
     async def _asked(self, question: Question, known: Known) -> None:
         try:
@@ -75,7 +75,7 @@ class Longer:
             self._tell()
 
     def _forget(self) -> None:
-        for question in list(self._known)[:-MOST_QUESTIONS]:
+        for question in list(self._known)[:-MAX_QUESTIONS]:
             if self._known[question].task is None:
                 del self._known[question]
 

@@ -6,82 +6,126 @@ Everything here belongs to the one event loop that the server runs on; ``start``
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from dashboard.cache.cluster import ClusterCache
+from dashboard.cache.cluster import ClusterCache, Lease
 from dashboard.cache.discovery import Discovery
-from dashboard.errors import ClusterError, NotFound
+from dashboard.errors import ClusterError, Forbidden, NotFound, Unavailable
 from dashboard.kinds import KINDS
 from dashboard.kinds.catalogue import DEFINITIONS, Kinds
-from dashboard.kube.config import Cluster, load_clusters
+from dashboard.kube.config import Cluster, Contexts, Endpoint, NoKubeconfig
 from dashboard.kube.metrics import MetricsServer
 from dashboard.kube.prometheus import Prometheus, Target
 from dashboard.kube.transport import Transport
-from dashboard.queries.counts import Counts
 from dashboard.queries.prometheus import PrometheusUsage
-from dashboard.queries.reader import Reader
-from dashboard.queries.unwatched import Unwatched
+from dashboard.queries.reader import JUDGES, Reader
+from dashboard.queries.seenreader import SeenReader
 
 from .history import History, Restarts
 from .hub import Hub
 from .longer import Longer
+from .session import INSTALLATION, Account, Identity, Session
+from .sightings import Sightings
 from .timeline import Timeline
 from .usage import Source, Usage
 
+if TYPE_CHECKING:
+    from sandbox import Sandbox
+
+log = logging.getLogger(__name__)
+
 SYNC_SECONDS = 10.0
+SWEEP_SECONDS = 5.0  # nothing may go on for 30 s with what was taken away
 
 
-class ClusterRuntime:
-    """One cluster, open."""
+class Installation:
+    """What the dashboard has of a cluster for itself: its account fills the cache, and nothing more. Whoever makes
+    something for somebody goes through a ``Session``.
+    """
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
+    def __init__(self, cluster: Cluster, kinds: Kinds) -> None:
         self.transport = Transport(cluster, user_agent=f"cluster-ui/{settings.VERSION}")
-        self.kinds = Kinds()
         self.cache = ClusterCache(
             self.transport,
-            kinds=self.kinds,
+            kinds=kinds,
             namespaces=settings.CLUSTER_UI_NAMESPACES,
             idle=settings.CLUSTER_UI_IDLE_SECONDS,
         )
         self.reader = Reader(self.cache)
-        self.history = History(self.cache)
+
+
+class ClusterRuntime:
+    """One cluster, open. ``installation`` is for what the dashboard does for itself."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.kinds = Kinds()
+        self.installation = Installation(cluster, self.kinds)
+        self._accounts: dict[str, Account] = {}
+        self.history = History(self.installation.cache)
+        self.sightings = Sightings(self.installation.cache)
         self.timeline = Timeline(self)
-        self.restarts = Restarts(self.cache)
+        self.restarts = Restarts(self.installation.cache)
         target = prometheus_target(cluster)
         self.prometheus = None if target is None else Prometheus(target)
-        self.usage = Usage(self.cache, self._sources(), idle=settings.CLUSTER_UI_USAGE_SECONDS)
+        self.usage = Usage(self.installation.cache, self._sources(), idle=settings.CLUSTER_UI_USAGE_SECONDS)
         self.longer = None if self.prometheus is None else Longer(self.prometheus, self.usage.tell)
-        self.counts = Counts(self.cache)
-        self.unwatched = Unwatched(self.cache)
         self.discovery = Discovery(
-            self.transport, self.kinds, wanted=lambda: self.cache.leased(DEFINITIONS.key)
+            self.installation.transport,
+            self.kinds,
+            wanted=lambda: self.installation.cache.leased(DEFINITIONS.key),
         )
-        self.cache.store(DEFINITIONS.key).subscribe(self.discovery.notice)
-        self.discovery.on_change(self.cache.offered)
+        self.installation.cache.store(DEFINITIONS.key).subscribe(self.discovery.notice)
+        self.discovery.on_change(self.installation.cache.offered)
         self.hub = Hub(self)
         self.version = ""
         self.answered_at: datetime | None = None
+        self.closed = False
 
     def is_of(self, cluster: Cluster) -> bool:
         """Whether it was opened for just this context, its credentials included."""
         return self.cluster == cluster and self.cluster.connection == cluster.connection
 
+    def session(self, identity: Identity) -> Session:
+        """Somebody's way to the cluster. Raises a ClusterError for an account that it has no way for."""
+        account = self._accounts.get(identity.account)
+        if account is None:
+            account = Account(identity.account, self, self._transport_of(identity))
+            self._accounts[identity.account] = account
+        return Session(identity, self, account, SeenReader(self.installation.reader))
+
+    def _transport_of(self, identity: Identity) -> Transport:
+        """Everybody acts with the installation's account so far."""
+        if identity.account != INSTALLATION:
+            raise Forbidden(f"Nobody acts as {identity.account} here.")
+        return self.installation.transport
+
+    def lease(self, plurals: Iterable[str], *, beside: bool = False) -> Lease:
+        """Somebody looks at these kinds: they are watched. That alone shows nobody anything."""
+        return self.installation.cache.lease(plurals, beside=beside)
+
     async def ready(self, plurals: Iterable[str]) -> None:
         """Wait until the kinds have been listed, or refused, or have failed, for at most 10 s. Somebody looks: from
         now on what happens is recorded."""
+        if self.closed:
+            raise Unavailable(
+                "The connection to the cluster is being closed.", next_step="Load the page again."
+            )
         wanted = frozenset(plurals)
         if settings.CLUSTER_UI_TIMELINE:
             self.timeline.start()
             self.timeline.follow(wanted)
         self.discovery.start()
-        await self.cache.synced(wanted, timeout=SYNC_SECONDS)
+        await self.installation.cache.synced(wanted, timeout=SYNC_SECONDS)
+        for plural in wanted & KINDS.keys():
+            await self.installation.reader.make_rows(plural)
 
     async def knows(self, plural: str) -> None:
         """Wait until it is known whether there is such a kind, for at most 10 s. At once for one with a module here."""
@@ -92,7 +136,8 @@ class ClusterRuntime:
 
     async def probe(self) -> None:
         """Ask the API server for its version. Raises ClusterError when it does not answer."""
-        self.version = self.reader.version = str((await self.transport.version()).get("gitVersion", ""))
+        told = await self.installation.transport.version()
+        self.version = self.installation.reader.version = str(told.get("gitVersion", ""))
         self.answered_at = datetime.now(UTC)
 
     def subscribe(
@@ -109,8 +154,11 @@ class ClusterRuntime:
                 changed(())
                 reconsider()
 
-        undo = [self.cache.store(plural).subscribe(changed) for plural in wanted]
-        undo.append(self.cache.on_status(status))
+        cache = self.installation.cache
+        undo = [cache.store(plural).subscribe(changed) for plural in wanted]
+        undo.append(cache.on_status(status))
+        if not wanted.isdisjoint(JUDGES):
+            undo.append(self.installation.reader.on_judged(lambda: changed(())))
 
         def unsubscribe() -> None:
             for each in undo:
@@ -120,23 +168,26 @@ class ClusterRuntime:
 
     def _sources(self) -> list[Source]:
         """Who measures what is used: the cluster's own metrics, else Prometheus where one is set."""
-        sources: list[Source] = [MetricsServer(self.transport)]
+        sources: list[Source] = [MetricsServer(self.installation.transport)]
         if self.prometheus is not None:
             sources.append(PrometheusUsage(self.prometheus, self._node_names))
         return sources
 
     def _node_names(self) -> dict[str, str]:
         names: dict[str, str] = {}
-        for node in self.reader.all("nodes"):
+        for node in self.installation.reader.all("nodes"):
             name = node.metadata.name
             names |= {name: name} | {each.address: name for each in node.status.addresses or ()}
         return names
 
     async def close(self) -> None:
+        self.closed = True
         self.hub.close()
         self.history.close()
+        self.sightings.close()
         await self.discovery.close()
-        await self.unwatched.close()
+        for account in self._accounts.values():
+            await account.close()
         await self.timeline.close()
         self.restarts.close()
         await self.usage.close()
@@ -144,8 +195,9 @@ class ClusterRuntime:
             await self.longer.close()
         if self.prometheus is not None:
             await self.prometheus.close()
-        await self.cache.close()
-        await self.transport.close()
+        await self.installation.cache.close()
+        for transport in {self.installation.transport, *(each.transport for each in self._accounts.values())}:
+            await transport.close()
 
 
 class Runtime:
@@ -153,11 +205,15 @@ class Runtime:
 
     def __init__(self) -> None:
         self.tried = False
+        self._contexts = Contexts()
+        self._missing = False
         self._open: dict[str, ClusterRuntime] = {}
         self._kept: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         self.keep(self._first_attempt())
+        self.keep(self._keep_sweeping())
 
     async def _first_attempt(self) -> None:
         """Readiness is one finished attempt to reach the cluster, whatever its end."""
@@ -184,35 +240,78 @@ class Runtime:
         for cluster in self._open.values():
             await cluster.close()
         self._open.clear()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _close(self, cluster: ClusterRuntime) -> None:
+        """In the background, and to its end."""
+        task = asyncio.create_task(cluster.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def clusters(self) -> tuple[Cluster, ...]:
         """Every context that can be chosen, the current one first. Raises BadInput for a broken kubeconfig."""
-        return load_clusters(environ=os.environ, sandbox_kubeconfig=sandbox_kubeconfig())
+        return self._contexts.load(
+            environ=os.environ, sandbox_kubeconfig=sandbox_kubeconfig(), sandbox=sandbox_endpoint()
+        )
 
-    def open(self, slug: str) -> ClusterRuntime:
-        """The open cluster of a slug. Raises NotFound for a context that no configuration names."""
-        # Compared anew each time: a kubeconfig edited meanwhile must not go on with its old credentials.
+    def named(self, slug: str) -> Cluster:
+        """The context of a slug. Raises NotFound for one that no configuration names."""
         cluster = next((each for each in self.clusters() if each.slug == slug), None)
         if cluster is None:
             raise NotFound(
                 f"No context is called {slug}.", next_step="Choose one of the clusters in the list."
             )
+        return cluster
+
+    def open(self, slug: str) -> ClusterRuntime:
+        """The open cluster of a slug. Raises NotFound for a context that no configuration names."""
+        # Compared anew each time: a kubeconfig edited meanwhile must not go on with its old credentials.
+        cluster = self.named(slug)
         known = self._open.get(slug)
         if known is not None and known.is_of(cluster):
             return known
         if known is not None:
-            self.keep(known.close())
+            self._close(known)
         self._open[slug] = ClusterRuntime(cluster)
         return self._open[slug]
 
-    def serves(self, cluster: ClusterRuntime) -> bool:
-        """Whether a cluster is still configured as it was opened; yes, while a kubeconfig cannot be read."""
+    def opened_as(self, cluster: Cluster) -> ClusterRuntime | None:
+        """What is open of a context, just as it is configured now."""
+        known = self._open.get(cluster.slug)
+        return known if known is not None and known.is_of(cluster) else None
+
+    def sweep(self) -> None:
+        """Closes what is open of contexts that are gone or configured otherwise: nothing is watched with credentials that
+        were taken away, though nobody opens a page. While a kubeconfig cannot be read, nothing is closed; one that is
+        missing may be just being replaced, and counts as gone the second time.
+        """
         try:
-            return self.open(cluster.cluster.slug) is cluster
-        except NotFound:
-            return False
+            clusters = self.clusters()
+        except NoKubeconfig:
+            clusters, missing = (), True
         except ClusterError:
-            return True
+            return
+        else:
+            missing = False
+        seen, self._missing = self._missing, missing
+        if missing and not seen:
+            return
+        configured = {each.slug: each for each in clusters}
+        for slug, known in tuple(self._open.items()):
+            if slug not in configured or not known.is_of(configured[slug]):
+                log.info(
+                    "context %s is no longer configured as it was opened: closing it", known.cluster.name
+                )
+                del self._open[slug]
+                self._close(known)
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                self.sweep()
+            except Exception:
+                log.exception("looking for contexts that are gone")
 
     def opened(self) -> tuple[ClusterRuntime, ...]:
         return tuple(self._open.values())
@@ -228,10 +327,20 @@ def prometheus_target(cluster: Cluster) -> Target | None:
 
 def sandbox_kubeconfig() -> Path | None:
     """The kubeconfig of this installation's sandbox, when it has been started."""
+    path = _sandbox().kubeconfig
+    return path if path.exists() else None
+
+
+def sandbox_endpoint() -> Endpoint | None:
+    """What this installation's sandbox listens at, when it has been started."""
+    address = _sandbox().address
+    return Endpoint(*address) if address is not None else None
+
+
+def _sandbox() -> Sandbox:
     from sandbox import Sandbox
 
-    path = Sandbox(settings.CLUSTER_UI_SANDBOX).kubeconfig
-    return path if path.exists() else None
+    return Sandbox(settings.CLUSTER_UI_SANDBOX)
 
 
 runtime = Runtime()

@@ -6,6 +6,9 @@ import abc
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dashboard.queries.access import Visible
+
+from .session import Session, Sight
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -16,20 +19,39 @@ if TYPE_CHECKING:
 class Screen(abc.ABC):
     """One address of one cluster, for a set of rights.
 
-    Screens with equal ``key`` show the same, so a group of lookers shares one snapshot and one frame. A screen's
-    parts therefore hold nothing of a user or a session.
+    Screens with equal ``key`` show the same, so a group of viewers shares one snapshot and one frame. What it shows comes
+    through its ``session``, which leads to nothing that was not decided, and every decision is part of the key: its
+    parts are shared by whoever has the same rights, and hold nothing of a user.
     """
 
     page: str  # the template of its page
+    beside = False  # whether it is around what somebody looks at: its kinds are then listed after those
     pace = 0.25  # seconds between showings when changes never stop; the first ones after a rest are shown at once
 
-    def __init__(self, runtime: ClusterRuntime) -> None:
-        self.runtime = runtime
+    session: Sight
+
+    def __init__(self, session: Session) -> None:
+        self.session = session.again()
+
+    @property
+    def runtime(self) -> ClusterRuntime:
+        """The cluster, for what is nobody's: its name, its kinds, what is measured."""
+        return self.session.cluster
+
+    @property
+    def visible(self) -> Mapping[str, Visible]:
+        """Where the kinds that it asked about may be listed."""
+        return self.session.visible
 
     @property
     @abc.abstractmethod
+    def shows(self) -> Hashable:
+        """What the address asks for."""
+
+    @property
     def key(self) -> Hashable:
-        """What this screen shows: equal keys, equal showings."""
+        """Equal keys, equal showings: the same was asked for, and decided."""
+        return (type(self).__name__, self.shows, self.session.decided)
 
     @property
     @abc.abstractmethod
@@ -60,7 +82,17 @@ class Screen(abc.ABC):
         return None
 
     def open(self, changed: Any) -> None:  # noqa: B027 # most screens live from the cache alone
-        """The first looker came. ``changed()`` asks for a new snapshot, for what the cache does not tell."""
+        """The first viewer came. ``changed()`` asks for a new snapshot, for what the cache does not tell."""
 
     def close(self) -> None:  # noqa: B027
-        """The last looker went."""
+        """The last viewer went."""
+
+
+class ViewerScreen(Screen):
+    """A screen with parts of one viewer: what was read, listed or counted with that account alone."""
+
+    session: Session
+
+    @property
+    def key(self) -> Hashable:
+        return (super().key, self.session.identity.account)

@@ -6,6 +6,7 @@ A part has a hash of its *facts*, not of its HTML: a relative time ticks in the 
 from __future__ import annotations
 
 import json
+import logging
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from dashboard.kinds.legible import legible
+from dashboard.metrics import TOO_LARGE
 from dashboard.render import Part
+
+logger = logging.getLogger(__name__)
+
+MAX_FRAME = 256 * 1024  # bytes of a message to a browser, whatever it is
+MAX_BODY = MAX_FRAME - 4096  # with room for its head and the names of its members
 
 Hashes = Mapping[str, str]
 
@@ -99,28 +107,76 @@ class Have:
         )
 
 
-def difference(have: Have, now: Snapshot) -> str:
-    """The body of the frame that brings a browser from what it has to ``now``: JSON members, "" when nothing differs."""
-    body: dict[str, Any] = {}
-    if regions := {
-        key: [part.hash, part.html] for key, part in now.regions.items() if have.regions.get(key) != part.hash
-    }:
-        body["regions"] = regions
-    lists = {}
+def frames(have: Have, now: Snapshot) -> tuple[str, ...]:
+    """The bodies of the frames that bring a browser from what it has to ``now``, in order: JSON members, none larger
+    than a frame may be; none at all when nothing differs.
+
+    Of what does not fit into a frame by itself, ``http`` tells: the browser asks for the page anew. Screens show
+    pieces, so that this does not happen.
+    """
+    packed = _Frames()
+    for key, part in now.regions.items():
+        if have.regions.get(key) != part.hash:
+            packed.add("regions", key, [part.hash, part.html])
     for name, rows in now.lists.items():
-        if steps := list_steps(have.lists.get(name, {}), rows):
-            lists[name] = steps
-    if lists:
-        body["lists"] = lists
-    if charts := {
-        key: [chart.hash, chart.data]
-        for key, chart in now.charts.items()
-        if have.charts.get(key) != chart.hash
-    }:
-        body["charts"] = charts
+        steps = list_steps(have.lists.get(name, {}), rows)
+        for key in steps.get("rm", ()):
+            packed.append(name, "rm", key)
+        for row in steps.get("up", ()):
+            packed.append(name, "up", row)
+    for key, chart in now.charts.items():
+        if have.charts.get(key) != chart.hash:
+            packed.add("charts", key, [chart.hash, chart.data])
     if now.title != have.title and now.title:
-        body["title"] = now.title
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)[1:-1] if body else ""
+        packed.add("title", "", legible(now.title))
+    return packed.bodies()
+
+
+class _Frames:
+    """Puts pieces into as few frames as hold them, in order."""
+
+    def __init__(self) -> None:
+        self._bodies: list[str] = []
+        self._open: dict[str, Any] = {}
+        self._size = 0
+
+    def add(self, member: str, key: str, value: Any) -> None:
+        """A named part of the frame, or (without a key) the member itself."""
+        if self._room(f"{member} {key}", json_text([member, key, value])):
+            if key:
+                self._open.setdefault(member, {})[key] = value
+            else:
+                self._open[member] = value
+
+    def append(self, name: str, step: str, value: Any) -> None:
+        """A step of a list; they stay in order."""
+        if self._room(f"list {name}", json_text([name, step, value])):
+            self._open.setdefault("lists", {}).setdefault(name, {}).setdefault(step, []).append(value)
+
+    def _room(self, what: str, text: str) -> bool:
+        size = len(text.encode())
+        if size > MAX_BODY:
+            logger.warning("%s is too large for a frame", what)
+            TOO_LARGE.inc()
+            self._open["http"] = True
+            return False
+        if self._size + size > MAX_BODY:
+            self._close()
+        self._size += size
+        return True
+
+    def _close(self) -> None:
+        if self._open:
+            self._bodies.append(json_text(self._open)[1:-1])
+        self._open, self._size = {}, 0
+
+    def bodies(self) -> tuple[str, ...]:
+        self._close()
+        return tuple(self._bodies)
+
+
+def json_text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def list_steps(old: Hashes, new: Mapping[str, Part]) -> dict[str, Any]:

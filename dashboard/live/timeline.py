@@ -1,4 +1,4 @@
-"""What happened in a cluster, kept for a day: what the watches tell, written to the database in batches.
+"""What happened in a cluster: what the watches tell, written to the database in batches; retention.py takes it away.
 
 From a cluster's first look on, its kinds stay watched for as long as the process serves: a record with holes where
 nobody looked would be worth little. Where there are holes all the same (the server was not running), marks of type
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,27 +22,29 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, DataError
 from django.db.models import Max
 
+from dashboard.database import AWAY
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref
 from dashboard.kinds.catalogue import kind_named
 from dashboard.kinds.difference import ANNOTATIONS, FieldChange, field_changes
-from dashboard.kinds.tablekinds import TableKind
-from dashboard.models import Happening
+from dashboard.models import TimelineEvent
 from dashboard.queries.relations import owners
+from dashboard.queries.timeline import asked_for, timeline_kept
+
+from .background import begin
+from .session import THE_INSTALLATION
 
 if TYPE_CHECKING:
     from .runtime import ClusterRuntime
 
 log = logging.getLogger(__name__)
 
-Type = Happening.Type
+Type = TimelineEvent.Type
 
-KEEP = timedelta(days=1)
 FLUSH_SECONDS = 1.0
 TIDY_SECONDS = 60.0
-WAITING = 20_000  # happenings that wait for the database at most; more are counted, and said
+WAITING = 20_000  # entries that wait for the database at most; more are counted, and said
 BATCH = 1000
-ROWS = 200_000  # a cluster at most, however much happens in a day
 FIELDS = 24  # of one change
 NAME = 253  # characters of a name
 OFTEN = 5  # changes of one annotation in an hour: what changes oftener is written by a program, for itself
@@ -62,13 +64,21 @@ class Watch:
 class Timeline:
     """One cluster's, in one process. ``start`` it on the event loop; ``subscribe`` to hear of what was written."""
 
-    def __init__(self, runtime: ClusterRuntime) -> None:
+    def __init__(
+        self,
+        runtime: ClusterRuntime,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
         self.context = runtime.cluster.name
         self.lost = 0
         self._count = 0
         self._closed = False
         self._runtime = runtime
-        self._waiting: dict[str, Happening] = {}
+        self._waiting: dict[str, TimelineEvent] = {}
         self._changed_at: dict[str, datetime] = {}
         self._annotated: Counter[tuple[str, str]] = Counter()  # by uid and path, within this hour
         self._annotated_hour = 0
@@ -76,16 +86,16 @@ class Timeline:
         self._undo: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._watches: dict[str, Watch] = {}
-        self._began = datetime.now(UTC)
+        self._began = self._clock()
         self._tidied = self._began - timedelta(days=1)
 
     def start(self) -> None:
         """Begin to record; twice does no harm."""
         if self._task is not None or self._closed:
             return
-        lease = self._runtime.cache.lease(RECORDED)
+        lease = self._runtime.installation.cache.lease(RECORDED, beside=True)
         self._undo = [lease.release, *(self._listen(plural) for plural in sorted(RECORDED))]
-        self._task = asyncio.create_task(self._keep_writing(), name=f"timeline of {self.context}")
+        self._task = begin(THE_INSTALLATION, self._keep_writing(), f"timeline of {self.context}")
 
     def follow(self, plurals: Iterable[str]) -> None:
         """Somebody looks at these kinds: record those that are not always recorded, for as long as they are watched."""
@@ -93,7 +103,7 @@ class Timeline:
             return
         kinds = self._runtime.kinds
         for plural in plurals:
-            if plural not in self._watches and isinstance(kinds.get(plural), TableKind):
+            if plural not in self._watches and (kind := kinds.get(plural)) is not None and kind.discovered:
                 self._watches[plural] = Watch()
                 self._undo.append(self._listen(plural))
 
@@ -109,7 +119,7 @@ class Timeline:
             try:
                 await self._write()
                 await self._note_watches(ending=True)
-                await self._mark(datetime.now(UTC))
+                await self._mark(self._clock())
             except Exception:
                 log.exception("writing the end of the timeline of %s", self.context)
 
@@ -124,27 +134,27 @@ class Timeline:
 
     def _listen(self, plural: str) -> Callable[[], None]:
         take = self._take_events if plural == "events" else lambda deltas: self._take(plural, deltas)
-        return self._runtime.cache.store(plural).subscribe(take)
+        return self._runtime.installation.cache.store(plural).subscribe(take)
 
     # ---- What the watches tell
 
     def _take(self, plural: str, deltas: Sequence[Any]) -> None:
         # A watch that begins lists what is there, one that ends empties its store: nothing of that has happened.
-        watching = self._runtime.cache.status(plural).state in ("live", "reconnecting")
-        now = datetime.now(UTC)
+        watching = self._runtime.installation.cache.status(plural).state in ("live", "reconnecting")
+        now = self._clock()
         for delta in deltas:
             if delta.type == "ADDED":
                 self._added(plural, delta.new, now)
             elif watching and delta.type == "MODIFIED":
                 self._changed(plural, delta.old, delta.new, now)
-            elif watching and self._runtime.cache.knows(plural, delta.namespace):
+            elif watching and self._runtime.installation.cache.knows(plural, delta.namespace):
                 # Not where a namespace may be read no more: what is forgotten is not deleted.
                 self._deleted(plural, delta.old, now)
 
     def _added(self, plural: str, obj: Any, now: datetime) -> None:
         """Of what a first list shows, what was made within the time that is kept."""
         at = obj.metadata.creation_timestamp or now
-        if at > now - KEEP:
+        if at > now - timeline_kept():
             self._changed_at.setdefault(obj.metadata.uid, at)
             self._put(Type.ADDED, f"{obj.metadata.uid}@created", at, plural, obj, {})
 
@@ -155,7 +165,9 @@ class Timeline:
             self._changed_at[uid] = now
             # Named by its version, as every process that watches sees the same ones.
             key = f"{uid}@{new.metadata.resource_version}"
-            self._put(Type.CHANGED, key, now, plural, new, _fields(fields))
+            managed = new.metadata.controller is not None
+            notable = any(asked_for(path, before, managed=managed) for path, before, _ in fields)
+            self._put(Type.CHANGED, key, now, plural, new, _fields(fields), notable=notable)
 
     def _too_often(self, uid: str, path: str, now: datetime) -> bool:
         if not path.startswith(ANNOTATIONS):
@@ -171,11 +183,11 @@ class Timeline:
         self._put(Type.DELETED, f"{obj.metadata.uid}@deleted", now, plural, obj, {})
 
     def _take_events(self, deltas: Sequence[Any]) -> None:
-        now = datetime.now(UTC)
+        now = self._clock()
         for delta in deltas:
             event = delta.new
             at = event.last_seen if event is not None else None
-            if event is None or at is None or at < now - KEEP:
+            if event is None or at is None or at < now - timeline_kept():
                 continue
             about = event.involved_object
             kind = kind_named(self._kinds, about.api_version, about.kind)
@@ -185,23 +197,50 @@ class Timeline:
                 "warning": event.type == "Warning",
                 "times": event.times,
             }
-            obj = self._runtime.reader.get(kind.plural, about.namespace, about.name) if kind else None
+            obj = (
+                self._runtime.installation.reader.get(kind.plural, about.namespace, about.name)
+                if kind
+                else None
+            )
             ref = Ref(about.kind, about.namespace, about.name, kind.plural if kind else "")
-            self._put_about(Type.EVENT, f"{event.metadata.uid}@event", at, ref, about.uid, obj, what)
+            key = f"{event.metadata.uid}@event"
+            self._put_about(Type.EVENT, key, at, ref, about.uid, obj, what, notable=what["warning"])
 
-    def _put(self, type_: str, key: str, at: datetime, plural: str, obj: Any, what: dict[str, Any]) -> None:
+    def _put(
+        self,
+        type_: str,
+        key: str,
+        at: datetime,
+        plural: str,
+        obj: Any,
+        what: dict[str, Any],
+        *,
+        notable: bool | None = None,
+    ) -> None:
+        """``notable`` None: unless a controller creates and deletes the object."""
         ref = Ref(self._kinds[plural].kind, obj.metadata.namespace, obj.metadata.name, plural)
-        self._put_about(type_, key, at, ref, obj.metadata.uid, obj, what)
+        if notable is None:
+            notable = obj.metadata.controller is None
+        self._put_about(type_, key, at, ref, obj.metadata.uid, obj, what, notable=notable)
 
     def _put_about(
-        self, type_: str, key: str, at: datetime, ref: Ref, uid: str, obj: Any | None, what: dict[str, Any]
+        self,
+        type_: str,
+        key: str,
+        at: datetime,
+        ref: Ref,
+        uid: str,
+        obj: Any | None,
+        what: dict[str, Any],
+        *,
+        notable: bool,
     ) -> None:
         if len(self._waiting) >= WAITING and key not in self._waiting:
             self.lost += 1
             return
         owner_plural, owner_name = self._owner(obj)
         self._count = (self._count + 1) % 100_000
-        self._waiting[key] = Happening(
+        self._waiting[key] = TimelineEvent(
             context=self.context,
             key=key,
             # No two at the same moment, so that a page can begin where the one before it ended.
@@ -213,18 +252,19 @@ class Timeline:
             uid=_clean(uid, 64),
             owner_plural=owner_plural,
             owner_name=_clean(owner_name, NAME),
+            notable=notable,
             what=what,
         )
 
     @property
     def _kinds(self) -> Mapping[str, Kind[Any]]:
-        return self._runtime.reader.cache.kinds
+        return self._runtime.installation.reader.cache.kinds
 
     def _owner(self, obj: Any) -> tuple[str, str]:
         """What an object belongs to in the end, of the kinds with a module here: what happens to a pod is told with its
         Deployment, whoever made that. Without such an owner it is told with what made it.
         """
-        reader = self._runtime.reader
+        reader = self._runtime.installation.reader
         chain = owners(reader, self._kinds, obj) if obj is not None else []
         known = (ref for ref in chain if ref.plural in KINDS)
         top = next(known, None) or next((ref for ref in chain if ref.plural), None)
@@ -238,10 +278,12 @@ class Timeline:
         except Exception:
             log.exception("reading the timeline of %s", self.context)
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+            await self._sleep(FLUSH_SECONDS)
             for step in (self._write, self._tidy, self._note_watches):
                 try:
                     await step()
+                except AWAY as error:
+                    log.warning("the timeline of %s waits: %s", self.context, error)
                 except Exception:
                     log.exception("writing the timeline of %s", self.context)
 
@@ -267,26 +309,26 @@ class Timeline:
             written()
 
     async def _tidy(self) -> None:
-        """Keeps the mark of this watch up to date and takes away what is older than a day, every minute."""
-        now = datetime.now(UTC)
+        """Keeps the mark of this watch up to date and forgets what is not kept any more, every minute."""
+        now = self._clock()
         if (now - self._tidied).total_seconds() < TIDY_SECONDS:
             return
         self._tidied = now
         await self._mark(now)
-        oldest = now - KEEP
+        oldest = now - timeline_kept()
         self._changed_at = {uid: at for uid, at in self._changed_at.items() if at > oldest}
 
     async def _mark(self, now: datetime) -> None:
         lost, self.lost = self.lost, 0
         mark = {"since": self._began.isoformat(), "lost": lost}
         key = f"watching@{self._began.isoformat()}"
-        await sync_to_async(_tidy)(self.context, key, now, mark, now - KEEP)
+        await sync_to_async(_mark)(self.context, key, now, mark)
 
     async def _note_watches(self, *, ending: bool = False) -> None:
         """The marks of the kinds that are not always watched: when their watch begins, every few minutes, at its end."""
-        now = datetime.now(UTC)
+        now = self._clock()
         for plural, watch in self._watches.items():
-            watched = self._runtime.cache.watches(plural)
+            watched = self._runtime.installation.cache.watches(plural)
             if watched and watch.began is None:
                 watch.began = now
             if watch.began is None:
@@ -309,21 +351,21 @@ def _clean(text: str, most: int) -> str:
     return text.replace("\0", "")[:most]
 
 
-def _write(happenings: Iterable[Happening]) -> None:
+def _write(entries: Iterable[TimelineEvent]) -> None:
     # An Event that comes again is the same one, later; all else that is there already is there from another process.
-    Happening.objects.bulk_create(
-        happenings,
+    TimelineEvent.objects.bulk_create(
+        entries,
         batch_size=BATCH,
         update_conflicts=True,
         unique_fields=["context", "key"],
-        update_fields=["at", "what"],
+        update_fields=["at", "notable", "what"],
     )
 
 
-def _write_each(happenings: Iterable[Happening]) -> int:
+def _write_each(entries: Iterable[TimelineEvent]) -> int:
     """One by one; how many were not taken."""
     lost = 0
-    for each in happenings:
+    for each in entries:
         try:
             _write([each])
         except DataError:
@@ -332,30 +374,26 @@ def _write_each(happenings: Iterable[Happening]) -> int:
 
 
 def _last_changes(context: str) -> dict[str, datetime]:
-    kept = Happening.objects.filter(context=context)
+    kept = TimelineEvent.objects.filter(context=context)
     rows = kept.filter(type__in=(Type.ADDED, Type.CHANGED))
     rows = rows.exclude(uid__in=kept.filter(type=Type.DELETED).values("uid"))
     return dict(rows.order_by().values_list("uid").annotate(Max("at")))
 
 
-def _tidy(context: str, key: str, now: datetime, mark: dict[str, Any], oldest: datetime) -> None:
+def _mark(context: str, key: str, now: datetime, mark: dict[str, Any]) -> None:
     """A mark stands at the moment until which its process has watched."""
-    kept = Happening.objects.filter(context=context)
+    kept = TimelineEvent.objects.filter(context=context)
     found = kept.filter(key=key).first()
     if found is not None:
         mark["lost"] += found.what.get("lost", 0)
-    Happening.objects.update_or_create(
+    TimelineEvent.objects.update_or_create(
         context=context, key=key, defaults={"at": now, "type": Type.WATCHING, "what": mark}
     )
-    kept.filter(at__lt=oldest).exclude(key=key).delete()
-    edge = kept.order_by("-at").values_list("at", flat=True)[ROWS : ROWS + 1].first()
-    if edge is not None:
-        kept.filter(at__lte=edge).exclude(key=key).delete()
 
 
 def _note(context: str, plural: str, began: datetime, now: datetime) -> None:
     since = began.isoformat()
-    Happening.objects.update_or_create(
+    TimelineEvent.objects.update_or_create(
         context=context,
         key=f"watching@{since}@{plural}"[:160],
         defaults={"at": now, "type": Type.WATCHING, "plural": plural, "what": {"since": since, "lost": 0}},

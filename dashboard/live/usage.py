@@ -22,7 +22,9 @@ from dashboard.kinds.usage import NodeUse, PodUse
 from dashboard.kube.failures import Unreachable
 from dashboard.queries.reader import Reader
 
+from .background import begin
 from .rings import Clock, Rings
+from .session import THE_INSTALLATION
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +36,16 @@ SYNC_SECONDS = 10.0
 STALE_SECONDS = 180.0
 JOINED = frozenset({"pods", "nodes", "replicasets", "jobs"})
 # Series at most; a pod's takes 2 kB, all others' 6 kB.
-MOST_PODS, MOST_OTHERS = 5000, 2500
+MAX_PODS, MAX_OTHERS = 5000, 2500
 AT_ONCE = 1000  # pods added up before the loop is given back
 
 # Columns of the series. Those of pods are the first two only.
 USED_CPU, USED_MEMORY, REQUESTED_CPU, REQUESTED_MEMORY, LIMIT_CPU, LIMIT_MEMORY, OF_CPU, OF_MEMORY = range(8)
 ALL_NODES = ""  # the key of all nodes together
 
-State = Literal["starting", "ok", "missing", "forbidden", "unavailable", "unreachable", "waiting", "stale"]
+State = Literal[
+    "starting", "ok", "late", "missing", "forbidden", "unavailable", "unreachable", "waiting", "stale"
+]
 K = TypeVar("K")
 U = TypeVar("U", NodeUse, PodUse)
 
@@ -59,6 +63,7 @@ class Source(Protocol):
 class Reading:
     """How the latest measuring ended. ``source`` names who was asked; ``measured_at`` is 0.0 without a measure.
 
+    late: the latest measuring failed, and figures of the last three minutes are shown;
     missing: the cluster serves no metrics; forbidden: the account may not list them; unavailable: they are served
     by something that does not answer; unreachable: the cluster itself is away; waiting: there are none yet; stale:
     the newest are older than three minutes.
@@ -73,7 +78,8 @@ class Reading:
 class Usage:
     """One cluster's. ``sources`` are asked in order: the next one where the one before has nothing.
 
-    ``idle``: how long sampling outlives the last ``touch()``, in seconds. Use it on one event loop.
+    ``idle``: how long sampling outlives the last ``touch()``, in seconds. ``clock`` tells the time of day, which samples
+    carry; ``steady`` never jumps, and paces them. Use it on one event loop.
     """
 
     def __init__(
@@ -84,6 +90,8 @@ class Usage:
         idle: float = 3600.0,
         every: float = EVERY_SECONDS,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._cache = cache
         self._reader = Reader(cache)
@@ -91,24 +99,28 @@ class Usage:
         self._idle = idle
         self._every = every
         self._clock = clock
+        self._steady = steady
+        self._sleep = sleep
         self._sizes = Sizes()
         self._task: asyncio.Task[None] | None = None
         self._looked_at = float("-inf")
         self._callbacks: list[Callable[[], None]] = []
         self._first = asyncio.Event()
         self.nodes = self.pods = Reading()
+        self._of_nodes: Mapping[str, NodeUse] = {}
+        self._of_pods: Mapping[tuple[str, str], PodUse] = {}
         self.tally = Tally(self._reader, self._sizes)
         self.ticks = Clock()
-        self.of_nodes: Rings[str] = Rings(self.ticks, 8, MOST_OTHERS)
-        self.of_namespaces: Rings[str] = Rings(self.ticks, 6, MOST_OTHERS)
-        self.of_workloads: Rings[Workload] = Rings(self.ticks, 6, MOST_OTHERS)
-        self.of_pods: Rings[str] = Rings(self.ticks, 2, MOST_PODS)
+        self.of_nodes: Rings[str] = Rings(self.ticks, 8, MAX_OTHERS)
+        self.of_namespaces: Rings[str] = Rings(self.ticks, 6, MAX_OTHERS)
+        self.of_workloads: Rings[Workload] = Rings(self.ticks, 6, MAX_OTHERS)
+        self.of_pods: Rings[str] = Rings(self.ticks, 2, MAX_PODS)
 
     def touch(self) -> None:
         """Somebody looks now: sampling starts, unless it goes on already. Needs a running loop."""
         self._looked_at = self._clock()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="usage")
+            self._task = begin(THE_INSTALLATION, self._run(), "usage")
 
     async def first(self, timeout: float) -> None:  # noqa: ASYNC109 as ClusterCache.synced
         """Waits for the first sample of a run, whatever its end; at most ``timeout`` seconds."""
@@ -135,15 +147,15 @@ class Usage:
 
     async def _run(self) -> None:
         try:
-            with self._cache.lease(JOINED):
+            with self._cache.lease(JOINED, beside=True):
                 await self._cache.synced(JOINED, SYNC_SECONDS)
                 while self._clock() - self._looked_at < self._idle:
-                    began = time.monotonic()
+                    began = self._steady()
                     try:
                         await self.sample()
                     except Exception:  # the next one may succeed
                         logger.exception("sampling usage")
-                    await asyncio.sleep(max(0.0, self._pause - (time.monotonic() - began)))
+                    await self._sleep(max(0.0, self._pause - (self._steady() - began)))
         finally:
             self._first.clear()
 
@@ -159,13 +171,25 @@ class Usage:
             _measure(self._sources, lambda source: source.nodes(), self._clock),
             _measure(self._sources, lambda source: source.pods(scopes), self._clock),
         )
-        self.nodes, nodes = of_nodes
-        self.pods, pods = of_pods
-        self.tally = await self._tallied(nodes, pods)
-        if nodes or pods:
+        measured = bool(of_nodes[1] or of_pods[1])
+        self.nodes, self._of_nodes = self._or_last(of_nodes, (self.nodes, self._of_nodes))
+        self.pods, self._of_pods = self._or_last(of_pods, (self.pods, self._of_pods))
+        self.tally = await self._tallied(self._of_nodes, self._of_pods)
+        if measured:
             self._remember()
         self._first.set()
         self.tell()
+
+    def _or_last(
+        self, now: tuple[Reading, Mapping[K, U]], last: tuple[Reading, Mapping[K, U]]
+    ) -> tuple[Reading, Mapping[K, U]]:
+        """What was measured, or what was measured last: one answer that fails to come makes no figure wrong. Not so
+        where metrics are served or allowed no more."""
+        (reading, _), (before, figures) = now, last
+        age = self._clock() - before.measured_at
+        if reading.state not in ("unavailable", "unreachable") or not figures or age > STALE_SECONDS:
+            return now
+        return Reading("late", before.source, reading.error, before.measured_at), figures
 
     async def _tallied(self, nodes: Mapping[str, NodeUse], pods: Mapping[tuple[str, str], PodUse]) -> Tally:
         tally = Tally(self._reader, self._sizes)
@@ -236,7 +260,7 @@ async def _measure(
         try:
             found = await ask(source)
         except ClusterError as error:
-            readings.append(Reading(_state(error), source.name, error))
+            readings.append(Reading(_state(error), source.name, error.to_keep()))
             continue
         if found:
             at = max(each.at for each in found.values())

@@ -13,12 +13,13 @@ import msgspec
 from dashboard.cache.cluster import ClusterCache
 from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds.base import ListMeta
+from dashboard.kube.transport import Transport
 
 from .reader import Namespaces
 
 KEEP_SECONDS = 20.0
 STALE_SECONDS = 60.0  # an older number is none
-MOST_NUMBERS = 500
+MAX_NUMBERS = 500
 AT_ONCE = 4
 NAMESPACES = 50  # asked one by one at most
 # Only the first object's metadata; how many follow, the server says.
@@ -41,10 +42,13 @@ class _List(msgspec.Struct, frozen=True):
 
 
 class Counts:
-    """The numbers of one cluster as they were last asked for, in the whole cluster or in chosen namespaces."""
+    """The numbers of one cluster as they were last asked for with one account, in all or in chosen namespaces."""
 
-    def __init__(self, cache: ClusterCache, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, cache: ClusterCache, transport: Transport, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._cache = cache
+        self._transport = transport
         self._clock = clock
         self._known: dict[tuple[str, Namespaces], tuple[float, Count]] = {}
         self._asking: set[tuple[str, Namespaces]] = set()
@@ -113,7 +117,7 @@ class Counts:
         """The latest stand last; the oldest go."""
         self._known.pop(key, None)
         self._known[key] = (self._clock(), count)
-        for old in list(self._known)[:-MOST_NUMBERS]:
+        for old in list(self._known)[:-MAX_NUMBERS]:
             del self._known[old]
 
     async def _count(self, plural: str, namespaces: Namespaces) -> Count:
@@ -146,7 +150,7 @@ class Counts:
 
     async def _total(self, plural: str, namespace: str | None) -> int:
         async with self._gate:
-            response = await self._cache.transport.request(
+            response = await self._transport.request(
                 "GET",
                 self._cache.kinds[plural].gvr,
                 namespace=namespace,

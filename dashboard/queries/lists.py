@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,19 +14,20 @@ from django.http import QueryDict
 from dashboard.errors import BadInput
 from dashboard.kinds.base import Cell, Column, Kind, Row
 from dashboard.kinds.rows import natural
-from dashboard.kinds.selectors import SelectorError, parse
+from dashboard.kinds.selectors import Selector, SelectorError, parse_any
 from dashboard.kinds.usage import Use
 
-from .reader import NONE_JUDGED, Judged, Namespaces, Reader
+from .bounds import chosen_of, text_of, words_of
+from .kindrows import MATCHED, Selecting, Selection
+from .reader import Namespaces
+from .seenreader import SeenReader
 
 PAGE_SIZE = 100
-# Worst first: what needs a person stands before what changes by itself, and what is finished comes last.
+# Worst first: what needs attention stands before what is changing, and what is finished comes last.
 RANK = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "done": 4}
 DEFAULT_SORT = {"events": "last-seen"}
 # A piece of a uid or digest, long enough to mean one.
 _CODE = re.compile("[0-9a-f:-]{6,}|sha256:[0-9a-f]*")
-# Cells that an address may ask for by the name of their column; a part of the text, in any case, is enough.
-MATCHED: Mapping[str, tuple[str, ...]] = {"events": ("type", "reason", "object")}
 CHIPS: Mapping[str, frozenset[str]] = {
     "need": frozenset({"bad"}),
     "look": frozenset({"warn"}),
@@ -35,6 +35,9 @@ CHIPS: Mapping[str, frozenset[str]] = {
     "fine": frozenset({"ok"}),
     "done": frozenset({"done"}),
 }
+# What an address may ask for: those, and whatever is not healthy, which is not counted by itself.
+TROUBLE = "trouble"
+STATES = {**CHIPS, TROUBLE: frozenset({"bad", "warn"})}
 
 # Not kubectl get's, but kubectl top's: on screen only. Their cells are no part of a Row.
 CPU = Column("cpu", "CPU", wide=False, num=True, help="CPU in use now, in thousandths of a core.", order=-2)
@@ -43,6 +46,8 @@ MEMORY = Column(
 )
 MEASURED: Mapping[str, tuple[Column, ...]] = {"pods": (CPU, MEMORY), "nodes": (CPU, MEMORY)}
 Measure = Callable[[Row], Use | None]
+# Amounts that are no plain numbers.
+AMOUNTS = frozenset({"restarts", "capacity", "duration"})
 
 
 # `kubectl get -A` has it as its first column; on screen it stands after the name.
@@ -53,7 +58,7 @@ NAMESPACE = Column(
 LABEL = "label:"
 _LABEL_KEY = re.compile(r"([A-Za-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 LABELS = 20
-MOST_COLUMNS, LONGEST_KEY = 60, 330  # of a choice that is kept; a label's key has at most 317 letters
+MAX_COLUMNS, LONGEST_KEY = 60, 330  # of a choice that is kept; a label's key has at most 317 letters
 
 
 @dataclass(frozen=True)
@@ -83,20 +88,20 @@ class ListQuery:
         if not (len(page) < 7 and page.isascii() and page.isdigit() and int(page)):
             raise BadInput(f"page is {page[:20]!r}: say a number from 1.", field="page")
         state = params.get("state", "")
-        if state and state not in CHIPS:
-            raise BadInput(f"state is {state!r}: say one of {', '.join(CHIPS)}.", field="state")
+        if state and state not in STATES:
+            raise BadInput(f"state is {state!r}: enter one of {', '.join(STATES)}.", field="state")
+        columns = column_keys(params.get("columns", ""))
+        check_choice((*columns, params.get("sort", "").removeprefix("-")))
         return cls(
             plural=plural,
-            namespaces=tuple(sorted(set(params.getlist("namespace")) - {""})),
-            q=params.get("q", "").strip(),
+            namespaces=chosen_of(params, "namespace"),
+            q=words_of(params, "q"),
             labels=params.get("labels", "").strip(),
             sort=params.get("sort", ""),
             state=state,
-            match=tuple(
-                (key, text) for key in MATCHED.get(plural, ()) if (text := params.get(key, "").strip())
-            ),
+            match=tuple((key, text) for key in MATCHED.get(plural, ()) if (text := text_of(params, key))),
             page=int(page),
-            columns=column_keys(params.get("columns", "")),
+            columns=columns,
             remembered=column_keys(params.get("remembered", "")),
         )
 
@@ -152,41 +157,38 @@ class Listing:
 
 
 def listing(
-    reader: Reader,
+    reader: SeenReader,
     kind: Kind[Any],
     query: ListQuery,
     namespaces: Namespaces,
     *,
-    judged: Judged = NONE_JUDGED,
     page_size: int | None = PAGE_SIZE,
     measure: Measure = lambda _: None,
 ) -> Listing:
     """The window that a query asks for, of the rows in ``namespaces`` (None: all). ``page_size`` None: every row.
 
-    ``judged`` is as in the reader. ``measure`` gives what a row's object uses, for the sort by that.
+    ``measure`` gives what a row's object uses, for the sort by that.
     """
-    rows = reader.rows(query.plural, namespaces, judged)
-    in_scope = len(rows)
     label_error = ""
-    for word in query.q.lower().split():
-        rows = having(rows, word)
-    if query.labels:
-        try:
-            selector = parse(query.labels)
-        except SelectorError as error:
-            label_error, rows = str(error), []  # all of them would look like an answer
-        else:
-            rows = [row for row in rows if selector.matches(row.labels)]
-    rows = _matching(rows, kind, query)
-    by_state: Counter[str] = Counter(row.state for row in rows)
-    counts = {chip: sum(by_state[state] for state in states) for chip, states in CHIPS.items()}
-    if query.state:
-        rows = [row for row in rows if row.state in CHIPS[query.state]]
+    try:
+        fits = _fitting(kind, query, parse_any(query.labels) if query.labels else ())
+    except SelectorError as error:
+        label_error, fits = str(error), _nothing  # all of them would look like an answer
     key, reverse = sort_key(kind, query.sort, measure)
-    # Two stable passes: the second key first, so that equal cells stay in the order of their names.
-    rows.sort(key=_by_name)
-    rows.sort(key=key, reverse=reverse)
+    wanted = (query.q, query.labels, query.match, query.sort)
+    selecting = Selecting(wanted, fits, key, reverse)
+    measured = query.sort.removeprefix("-") in {column.key for column in MEASURED.get(kind.plural, ())}
+    if measured:
+        # What they are ordered by changes without them.
+        found = Selection(selecting, reader.rows(query.plural, namespaces))
+    else:
+        found = reader.select(query.plural, selecting, namespaces)
+    counts = {chip: sum(found.states[state] for state in states) for chip, states in CHIPS.items()}
+    rows = found.rows
+    if query.state:
+        rows = [row for row in rows if row.state in STATES[query.state]]
     total = len(rows)
+    in_scope = reader.states(query.plural, namespaces, judged=False).total()
     if page_size is None:
         return Listing(tuple(rows), total, 1, 1, in_scope, counts, label_error)
     pages = max(1, -(-total // page_size))
@@ -195,23 +197,40 @@ def listing(
     return Listing(window, total, page, pages, in_scope, counts, label_error)
 
 
-def having(rows: list[Row], word: str) -> list[Row]:
-    """The rows that are found by a word (in lower case)."""
-    if _CODE.fullmatch(word):
-        return [row for row in rows if word in row.search or word in row.codes]
-    return [row for row in rows if word in row.search]
+def _nothing(_: Row) -> bool:
+    return False
 
 
-def _matching(rows: list[Row], kind: Kind[Any], query: ListQuery) -> list[Row]:
+def _fitting(kind: Kind[Any], query: ListQuery, selectors: Sequence[Selector]) -> Callable[[Row], bool]:
+    """Whether a row has all that is asked for, but for its state; of ``selectors``, one is enough."""
     columns = {column.key: column.order for column in kind.columns}
-    for key, text in query.match:
-        at, wanted = columns[key], text.lower()
-        rows = [row for row in rows if wanted in row.cells[at].text.lower()]
-    return rows
+    words = [_finding(word, columns) for word in query.q.lower().split()]
+    match = [(columns[key], text.lower()) for key, text in query.match]
+
+    def fits(row: Row) -> bool:
+        if not all(found(row) for found in words):
+            return False
+        if selectors and not any(selector.matches(row.labels) for selector in selectors):
+            return False
+        return all(text in row.cells[at].text.lower() for at, text in match)
+
+    return fits
 
 
-def _by_name(row: Row) -> tuple[str, str]:
-    return row.namespace, row.name
+def _finding(word: str, columns: Mapping[str, int]) -> Callable[[Row], bool]:
+    """The same for a list: a word such as ``node:worker-1`` is all of the text in a column, not a part of any."""
+    key, colon, text = word.partition(":")
+    if not (colon and text and key in columns):
+        return finding(word)
+    at = columns[key]
+    return lambda row: row.cells[at].text.lower() == text
+
+
+def finding(word: str) -> Callable[[Row], bool]:
+    """Whether a row is found by a word (in lower case)."""
+    if _CODE.fullmatch(word):
+        return lambda row: word in row.search or word in row.codes
+    return lambda row: word in row.search
 
 
 def sort_key(kind: Kind[Any], sort: str, measure: Measure) -> tuple[Callable[[Row], Any], bool]:
@@ -231,6 +250,11 @@ def sort_key(kind: Kind[Any], sort: str, measure: Measure) -> tuple[Callable[[Ro
     return (lambda row: RANK[row.state]), False
 
 
+def greatest_first(column: Column) -> bool:
+    """Whether a first click sorts down: of amounts, the greatest matter. Words begin with A, times with the latest."""
+    return column.num or column.key in AMOUNTS
+
+
 def column_keys(text: str) -> tuple[str, ...]:
     """The keys in a list with commas, each once."""
     return tuple(dict.fromkeys(key for key in text.split(",") if key))
@@ -238,8 +262,8 @@ def column_keys(text: str) -> tuple[str, ...]:
 
 def check_choice(keys: Sequence[str]) -> None:
     """Raises BadInput for more columns, or longer keys, than are kept."""
-    if len(keys) > MOST_COLUMNS:
-        raise BadInput(f"These are {len(keys)} columns: choose at most {MOST_COLUMNS}.", field="column")
+    if len(keys) > MAX_COLUMNS:
+        raise BadInput(f"These are {len(keys)} columns: choose at most {MAX_COLUMNS}.", field="column")
     if any(len(key) > LONGEST_KEY for key in keys):
         raise BadInput(f"column has a key of more than {LONGEST_KEY} letters.", field="column")
 

@@ -6,35 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import yaml
 
+from dashboard.errors import TooDeep
 from dashboard.insight.mentions import Mention, mentions
 from dashboard.kinds.base import Condition, Kind
 from dashboard.kinds.meta import ObjectCondition, decode_custom
 from dashboard.kinds.tablestates import condition_state
 from dashboard.kube.transport import Transport
+from dashboard.loop import off_loop
+
+from .yamltext import Window, as_yaml, yaml_window
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-
-class _Dumper(yaml.SafeDumper):
-    """Block style for texts of several lines, as people write them."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def as_yaml(obj: Mapping[str, Any]) -> str:
-    return yaml.dump(
-        dict(obj), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False
-    )
 
 
 def shown(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,12 +44,26 @@ HIDDEN = "(hidden)"
 
 async def object_read(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> dict[str, Any]:
     """The object as it stands at the API server, safe to show. Raises NotFound, Forbidden, Unavailable."""
-    answer = await transport.request("GET", kind.gvr, namespace=namespace or None, name=name)
-    found: dict[str, Any] = msgspec.json.decode(answer.body)
-    return shown(found)
+    return await off_loop(_read, await _body(transport, kind, namespace, name))
 
 
-class Told(msgspec.Struct, frozen=True):
+async def _body(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> bytes:
+    return (await transport.request("GET", kind.gvr, namespace=namespace or None, name=name)).body
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    return shown(_decoded(body))
+
+
+def _decoded(body: bytes) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = msgspec.json.decode(body)
+    except RecursionError as error:
+        raise TooDeep("This object is nested too deeply to be shown here.") from error
+    return found
+
+
+class ObjectDetails(msgspec.Struct, frozen=True):
     """What only the object itself tells, of a kind whose Table has neither conditions nor spec."""
 
     version: str
@@ -74,18 +71,21 @@ class Told(msgspec.Struct, frozen=True):
     mentions: tuple[Mention, ...]
 
 
-async def object_told(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> Told:
+async def object_details(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> ObjectDetails:
     """Of an object of any kind; no conditions where it has not what is usual there.
 
     Raises NotFound, Forbidden, Unavailable.
     """
-    answer = await transport.request("GET", kind.gvr, namespace=namespace or None, name=name)
-    found = msgspec.json.decode(answer.body)
+    return await off_loop(_details, await _body(transport, kind, namespace, name))
+
+
+def _details(body: bytes) -> ObjectDetails:
+    found = _decoded(body)
     status = found.get("status")
     listed = status.get("conditions") if isinstance(status, dict) else None
     conditions = [_condition(each) for each in (listed if isinstance(listed, list) else ())]
     version = str(found["metadata"].get("resourceVersion", ""))
-    return Told(version, tuple(one for one in conditions if one), mentions(found))
+    return ObjectDetails(version, tuple(one for one in conditions if one), mentions(found))
 
 
 def _condition(found: Any) -> Condition | None:
@@ -100,7 +100,19 @@ def _condition(found: Any) -> Condition | None:
     return Condition(one.type, one.status, one.reason, one.message, one.last_transition_time, state)
 
 
-async def object_yaml(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> tuple[str, str]:
-    """(resource version, YAML) of an object, safe to show."""
-    found = await object_read(transport, kind, namespace, name)
-    return str(found["metadata"].get("resourceVersion", "")), as_yaml(found)
+async def object_yaml(
+    transport: Transport, kind: Kind[Any], namespace: str, name: str, start: int, count: int
+) -> tuple[str, Window]:
+    """(resource version, some lines of the YAML) of an object, safe to show."""
+    return await off_loop(_yaml, await _body(transport, kind, namespace, name), start, count)
+
+
+def _yaml(body: bytes, start: int, count: int) -> tuple[str, Window]:
+    found = _read(body)
+    return str(found["metadata"].get("resourceVersion", "")), yaml_window(found, start, count)
+
+
+async def object_yaml_text(transport: Transport, kind: Kind[Any], namespace: str, name: str) -> str:
+    """All of it."""
+    body = await _body(transport, kind, namespace, name)
+    return await off_loop(lambda: as_yaml(_read(body)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +11,9 @@ from dashboard.insight.capacity import amounts
 from dashboard.insight.usage import Sizes, ended
 from dashboard.kinds.base import Row
 
-from .access import Visible
 from .lists import RANK
-from .reader import Namespaces, Reader
-from .seen import Seen
+from .reader import Namespaces
+from .seenreader import SeenReader
 
 ZONE = "topology.kubernetes.io/zone"
 SQUARES = 120  # pods drawn one by one on a node; a node with more is drawn as counts
@@ -41,22 +40,19 @@ class NodePods:
     asked: Asked | None = field(hash=False, default=None)
 
 
-def nodes_and_pods(
-    reader: Reader, visible: Mapping[str, Visible], sizes: Sizes, namespaces: Namespaces
-) -> list[NodePods]:
+def nodes_and_pods(reader: SeenReader, sizes: Sizes, namespaces: Namespaces) -> list[NodePods]:
     """Every node that may be seen with the pods on it that may be, in the order of zones and names.
 
     Squares are only those of the chosen namespaces; bars count all pods of a node, for who may see all pods.
     """
-    seen = Seen(reader, visible)
-    pods = seen.all("pods")
-    whole = visible["pods"].within(None) is None
+    pods = reader.all("pods")
+    whole = reader.sees("pods")
     on_node: dict[str, list[Any]] = {}
     for pod in pods:
         if pod.spec.node_name:
             on_node.setdefault(pod.spec.node_name, []).append(pod)
     found = []
-    for node in seen.all("nodes"):
+    for node in reader.all("nodes"):
         here = on_node.get(node.metadata.name, [])
         shown = [
             reader.row("pods", pod)

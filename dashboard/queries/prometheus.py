@@ -63,6 +63,11 @@ class History:
     lines: Mapping[Resource, Lines]
     notes: tuple[str, ...] = ()
 
+    @property
+    def newest(self) -> float | None:
+        """The moment of its latest figure."""
+        return max((lines.at[-1] for lines in self.lines.values() if lines.at), default=None)
+
 
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)  # PromQL's strings follow Go's; JSON's are among them

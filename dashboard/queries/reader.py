@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
-
-import msgspec
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 from dashboard.cache.cluster import ClusterCache
 from dashboard.cache.store import Delta
-from dashboard.insight import Finding, findings
+from dashboard.insight import findings
+from dashboard.insight.protocols import Objects
 from dashboard.insight.relations import Relations
 from dashboard.insight.usedby import SOURCES, Users, used_by
-from dashboard.kinds import KINDS
-from dashboard.kinds.base import Column, Row
-from dashboard.kinds.rows import shorten
+from dashboard.kinds import declared
+from dashboard.kinds.base import Ref, Row
+from dashboard.loop import off_loop
 
 from .access import Visible
+from .events import EventGroups
+from .frozen import Frozen
+from .judgedrows import WORKLOADS, JudgedRows, Verdicts
+from .kindrows import KindRows, Selecting, Selection
 from .seen import Seen
+from .unwell import Unwell
 
 Namespaces = frozenset[str] | None  # None: every namespace
 
@@ -34,16 +38,24 @@ _BEHIND = frozenset(
         "cronjobs",
     }
 )  # fmt: skip
-_NEEDED = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses"}}
+NEEDED = {"services": _BEHIND, "ingresses": _BEHIND | {"ingresses"}}
 # What else they are judged by, for who may list that too: only such a person learns which Secrets there are not.
 _BESIDES = {
     "services": frozenset({"namespaces"}),
     "ingresses": frozenset({"namespaces", "secrets", "ingressclasses"}),
 }
-JUDGED_BY = {plural: _NEEDED[plural] | _BESIDES[plural] for plural in _NEEDED}
-Judged = Mapping[str, frozenset[str]]  # kinds that are judged, each by which kinds
+JUDGED_BY = {plural: NEEDED[plural] | _BESIDES[plural] for plural in NEEDED}
+JUDGES = JUDGED_BY | dict.fromkeys(WORKLOADS, JUDGED_BY["services"])
+Judges = frozenset[tuple[str, Namespaces]]  # kinds, and where their objects are read
+Judged = Mapping[str, Judges]  # kinds that are judged, each by what
 NONE_JUDGED: Judged = {}
 JUDGE_SECONDS = 1.0
+JUDGE_REST = (
+    50  # times as long as a judgement takes of a processor passes before the next: it takes 2 % of one
+)
+UNCHANGED_SECONDS = 15.0  # what lasts too long is a problem though nothing changes
+JUDGED_FOR = 16  # sets of rights
+SLICE_SECONDS = 0.01  # for which rows are made at a time
 SLICE = 200  # objects read for their relations at a time: some 10 ms
 
 
@@ -51,17 +63,33 @@ def judgeable(seen: Mapping[str, Visible]) -> Judged:
     """The kinds whose objects may be shown with the state that others give them, and which others: those that may be
     listed wherever the kind itself may."""
     by = {
-        plural: frozenset(each for each in judges if _covers(seen.get(each), seen[plural]))
-        for plural, judges in JUDGED_BY.items()
+        plural: frozenset(
+            (each, seen[each].namespaces) for each in judges if _covers(seen.get(each), seen[plural])
+        )
+        for plural, judges in JUDGES.items()
         if plural in seen
     }
-    return {plural: judges for plural, judges in by.items() if _NEEDED[plural] <= judges}
+    return {
+        plural: judges for plural, judges in by.items() if _needed(plural) <= {each for each, _ in judges}
+    }
+
+
+def _needed(plural: str) -> frozenset[str]:
+    return NEEDED.get(plural) or frozenset({plural, "pods", "replicasets"})
 
 
 def _covers(one: Visible | None, other: Visible) -> bool:
     if one is None or one.denied is not None:
         return False
     return one.namespaces is None or (other.namespaces is not None and other.namespaces <= one.namespaces)
+
+
+class Judgement(NamedTuple):
+    """``at``: of which moment it is; ``took``: seconds of a processor. By the clocks of ``time``."""
+
+    at: float
+    took: float
+    verdicts: Verdicts
 
 
 class Reader:
@@ -74,8 +102,11 @@ class Reader:
     def __init__(self, cache: ClusterCache) -> None:
         self.cache = cache
         self.version = ""  # the API server's, once it was asked
-        self._rows: dict[str, dict[str, tuple[Any, tuple[Column, ...], Row]]] = {}
-        self._judged: dict[frozenset[str], tuple[float, dict[tuple[str, str, str], Finding]]] = {}
+        self._rows: dict[str, KindRows] = {}
+        self._judged: dict[Judges, Judgement] = {}
+        self._judged_rows: dict[tuple[str, Judges], JudgedRows] = {}
+        self._judging: dict[Judges, asyncio.Task[None]] = {}
+        self._told: list[Callable[[], None]] = []
         self._users: Users | None = None
         self._unread: list[tuple[str, str, str]] = []  # plural, namespace, name
 
@@ -86,16 +117,22 @@ class Reader:
     def get(self, plural: str, namespace: str, name: str) -> Any | None:
         return self.cache.store(plural).get(namespace, name)
 
+    def unwell(self) -> Sequence[Any]:
+        """The pods that are not plainly healthy."""
+        return self._unwell.pods()
+
+    @cached_property
+    def _unwell(self) -> Unwell:
+        return Unwell(self.cache.store("pods"))
+
     def reads(self, plural: str, namespace: str = "") -> bool:
         """Whether all objects of a kind in a namespace are in the cache, be they as they were before the connection
         was lost.
         """
-        if plural not in KINDS or self.cache.denied(plural) is not None:
+        if declared(plural) is None or not self.cache.listed(plural):
             return False
         scopes = self.cache.scopes(plural)
-        if self.cache.status(plural).state == "live":
-            return scopes is None or namespace in scopes
-        return scopes is None and len(self.cache.store(plural)) > 0
+        return (scopes is None or namespace in scopes) and self.cache.denied(plural) is None
 
     async def know_users(self) -> None:
         """Reads who uses what from everything cached, before it is first asked for: some objects at a time, so that
@@ -112,11 +149,11 @@ class Reader:
         self._read_some(len(self._unread))
         return used_by(self, users, plural, obj)
 
-    def made_by(self, uid: str) -> Relations:
-        """What names an object of a kind without a module here as its owner, of all that is cached."""
+    def used_by_other(self, target: Ref, uid: str) -> Relations:
+        """What names an object of a kind without a module here, of all that is cached."""
         users = self._follow()
         self._read_some(len(self._unread))
-        return users.made_by(uid)
+        return users.of_other(target, uid)
 
     def _follow(self) -> Users:
         if self._users is None:
@@ -135,70 +172,149 @@ class Reader:
             if (obj := self.get(plural, namespace, name)) is not None:
                 users.change(plural, None, obj)
 
+    def changed_at(self, plurals: Iterable[str]) -> float:
+        """When an object of these kinds was last heard to be another, by the clock of ``time.monotonic()``."""
+        return max((self.cache.store(plural).changed_at for plural in plurals), default=0.0)
+
     def knows(self, plural: str, namespace: str) -> bool | None:
         """Whether what is cached of a kind is all there is in a namespace; None where it may not be listed."""
         return self.cache.knows(plural, namespace)
 
     def row(self, plural: str, obj: Any) -> Row:
         """The object's row; the same object gives the same row object, so that identity tells of change."""
+        return self._kind_rows(plural).row(obj)
+
+    def _kind_rows(self, plural: str) -> KindRows:
         kind = self.cache.kinds[plural]
-        rows = self._rows.setdefault(plural, {})
-        uid = obj.metadata.uid
-        kept = rows.get(uid)
-        if kept is not None and kept[0] is obj and kept[1] is kind.columns:
-            return kept[2]
-        row = kind.row(obj)
-        rows[uid] = (obj, kind.columns, row)
-        return row
+        rows = self._rows.get(plural)
+        if rows is None or rows.kind is not kind:
+            if rows is not None:
+                rows.close()
+            rows = self._rows[plural] = KindRows(kind, self.cache.store(plural))
+        return rows
+
+    @cached_property
+    def events(self) -> EventGroups:
+        """The Events that say the same as one; whoever asks says in which namespaces the user may see them."""
+        return EventGroups(self.cache.store("events"))
+
+    async def make_rows(self, plural: str) -> None:
+        """Make the rows of a kind that have not been made yet, and the groups of Events, in slices: thousands take a
+        second the first time.
+        """
+        if plural == "events":
+            while not self.events.settle(within=SLICE_SECONDS):  # noqa: ASYNC110 others have their turn
+                await asyncio.sleep(0)
+        while not self._kind_rows(plural).settle(within=SLICE_SECONDS):  # noqa: ASYNC110 others have their turn
+            await asyncio.sleep(0)
 
     def judged_row(self, plural: str, obj: Any, judged: Judged) -> Row:
         """The object's row, of a ``judged`` kind with the state that the objects behind it give it."""
-        row = self.row(plural, obj)
-        return self._judge(plural, row, judged[plural]) if plural in judged else row
+        return self._rows_of(plural, judged).row(obj)
 
     def rows(self, plural: str, namespaces: Namespaces = None, judged: Judged = NONE_JUDGED) -> list[Row]:
         """The rows of a kind in the given namespaces, in no order."""
-        objects = self.cache.store(plural).values(namespaces)
-        rows = self._rows.setdefault(plural, {})
-        if len(rows) > 2 * len(self.cache.store(plural)) + 100:
-            self._forget_gone(plural)
-        found = [self.row(plural, obj) for obj in objects]
-        if plural not in judged:
-            return found
-        return [self._judge(plural, each, judged[plural]) for each in found]
+        return self._rows_of(plural, judged).all(namespaces)
 
-    def _judge(self, plural: str, row: Row, by: frozenset[str]) -> Row:
-        finding = self._findings(by).get((plural, row.namespace, row.name))
-        if finding is None:
-            return row
-        # The row names the object already.
-        said = "".join(text for text, _ in finding.text[1:]).strip().removeprefix(f"in {row.namespace} ")
-        state = row.state if finding.severity == "note" else finding.severity
-        return msgspec.structs.replace(row, state=state, reason=shorten(said, 160))
+    def select(self, plural: str, selecting: Selecting, judged: Judged = NONE_JUDGED) -> Selection:
+        """The rows of a kind that fit, in order."""
+        return self._rows_of(plural, judged).select(selecting)
 
-    def _findings(self, by: frozenset[str]) -> dict[tuple[str, str, str], Finding]:
-        """What is wrong by objects of these kinds alone, by object; nothing while not all have been listed, or
-        refused."""
-        for needed in by:
-            if self.cache.status(needed).state != "live" and self.cache.denied(needed) is None:
-                return {}
-        made, kept = self._judged.get(by, (0.0, {}))
-        if time.monotonic() - made > JUDGE_SECONDS:
-            found = findings(Seen(self, dict.fromkeys(by, Visible())), datetime.now(UTC))
-            kept = {(each.plural, each.namespace, each.name): each for each in reversed(found)}
-            self._judged[by] = (time.monotonic(), kept)
-        return kept
+    def _rows_of(self, plural: str, judged: Judged) -> KindRows:
+        plain, by = self._kind_rows(plural), judged.get(plural)
+        if by is None:
+            return plain
+        kept = self._judged_rows.pop((plural, by), None)
+        if kept is not None and kept.kind is not plain.kind:
+            kept.rows.close()
+            kept = None
+        # Those that were asked for last; the oldest go.
+        kept = self._judged_rows[plural, by] = kept or JudgedRows(plain, self.cache.store(plural))
+        if len(self._judged_rows) > JUDGED_FOR * len(JUDGES):
+            self._judged_rows.pop(next(iter(self._judged_rows))).rows.close()
+        return kept.follow(self._findings(by))
+
+    def _findings(self, by: Judges) -> Verdicts:
+        """What is wrong by objects of these kinds alone, by object, be they as they were before the connection was lost;
+        nothing while not all have been listed, or refused."""
+        if not self._answered(by):
+            return {}
+        if by not in self._judged:
+            # Nobody waited for it in judge(): an answer without it would be a wrong one.
+            self._keep(by, _judge(self._judging_by(by), time.monotonic()))
+        kept, now = self._judged[by], time.monotonic()
+        if self.changed_at(plural for plural, _ in by) >= kept.at:
+            # What takes long is done the more seldom, but in any case.
+            self._judge_soon(by, kept.at + max(JUDGE_SECONDS, kept.took * JUDGE_REST) - now)
+        elif now - kept.at > UNCHANGED_SECONDS:
+            self._judge_soon(by)
+        return kept.verdicts
+
+    async def judge(self, judged: Judged) -> None:
+        """Find out, in a thread, what the rows of these kinds are judged by, unless that is known. From then on it is
+        kept up to date while it is asked for; see ``on_judged``.
+        """
+        for by in frozenset(judged.values()):
+            if by not in self._judged and self._answered(by):
+                await self._judge_soon(by)
+
+    def on_judged(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Calls back when what rows are judged by has changed. Returns what ends that."""
+        self._told.append(told)
+        return lambda: self._told.remove(told) if told in self._told else None
+
+    def _answered(self, by: Judges) -> bool:
+        return all(self.cache.listed(each) or self.cache.denied(each) is not None for each, _ in by)
+
+    def _judging_by(self, by: Judges) -> Seen:
+        return Seen(self, {plural: Visible(namespaces) for plural, namespaces in by})
+
+    def _keep(self, by: Judges, found: Judgement) -> None:
+        """Those that were made last; the oldest go."""
+        self._judged.pop(by, None)
+        self._judged[by] = found
+        if len(self._judged) > JUDGED_FOR:
+            del self._judged[next(iter(self._judged))]
+
+    def _judge_soon(self, by: Judges, wait: float = 0.0) -> asyncio.Task[None]:
+        if by not in self._judging:
+            self._judging[by] = asyncio.create_task(self._judge_by(by, wait))
+        return self._judging[by]
+
+    async def _judge_by(self, by: Judges, wait: float) -> None:
+        try:
+            await asyncio.sleep(wait)
+            before = self._judged.get(by)
+            frozen = Frozen(self._judging_by(by), (each for each, _ in by))
+            found = await off_loop(_judge, frozen, time.monotonic())
+            self._keep(by, found)
+        finally:
+            del self._judging[by]
+        if before is not None and found.verdicts != before.verdicts:
+            for told in tuple(self._told):
+                told()
 
     def states(
         self, plural: str, namespaces: Namespaces = None, judged: Judged = NONE_JUDGED
     ) -> Counter[str]:
         """How many rows of a kind are in each state."""
-        return Counter(row.state for row in self.rows(plural, namespaces, judged))
+        return self._rows_of(plural, judged).states(namespaces)
 
-    def _forget_gone(self, plural: str) -> None:
-        present = {obj.metadata.uid for obj in self.cache.store(plural).values(None)}
-        rows = self._rows[plural]
-        self._rows[plural] = {uid: kept for uid, kept in rows.items() if uid in present}
+    def labels(self, plural: str, namespaces: Namespaces = None) -> Counter[str]:
+        """How many rows of a kind have a label of each key."""
+        return self._kind_rows(plural).labels(namespaces)
+
+    def texts(self, plural: str, column: str, namespaces: Namespaces = None) -> Counter[str]:
+        """How many rows of a kind have each text in a column that an address may ask for (``MATCHED``)."""
+        return self._kind_rows(plural).texts(column, namespaces)
+
+
+def _judge(objects: Objects, at: float) -> Judgement:
+    """What is wrong, by object: the worst of each."""
+    began = time.thread_time()
+    found = findings(objects, datetime.now(UTC))
+    verdicts = {(each.plural, each.namespace, each.name): each for each in reversed(found)}
+    return Judgement(at, time.thread_time() - began, verdicts)
 
 
 def key_of(obj: Any) -> tuple[str, str]:

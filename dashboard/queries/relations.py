@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.insight.mentions import Mention
+from dashboard.insight.ownership import controllers
 from dashboard.insight.protocols import Objects
-from dashboard.insight.relations import USERS, Relations, named, reference, selector_of, uses
+from dashboard.insight.relations import USERS, Relations, named, selector_of, uses
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref, Row
-from dashboard.kinds.catalogue import kind_named
+from dashboard.kinds.catalogue import kind_in, kind_named
+from dashboard.kinds.meta import OwnerReference
+from dashboard.kinds.references import meant
 
-from .access import Visible
-from .reader import Reader
-from .seen import Seen
+from .seenreader import SeenReader
 from .unwatched import Listing, Unwatched
 
 # Which kinds a controller makes objects of; the pods of a Deployment belong to its ReplicaSets.
@@ -31,23 +32,13 @@ CHILDREN = 12
 
 
 def owners(objects: Objects, kinds: Mapping[str, Kind[Any]], obj: Any) -> list[Ref]:
-    """The controllers above an object, the topmost first: the one that it names, and those above as far as
-    ``objects`` has those below them.
-    """
-    chain: list[Ref] = []
-    seen = {obj.metadata.uid}
-    while True:
-        owner = next((each for each in obj.metadata.owner_references or () if each.controller), None)
-        if owner is None or owner.uid in seen:
-            return chain
-        seen.add(owner.uid)
+    """The controllers above an object, the topmost first, of whatever kinds discovery tells of."""
+
+    def refer(owner: OwnerReference, namespace: str) -> Ref:
         kind = kind_named(kinds, owner.api_version, owner.kind)
-        namespace = obj.metadata.namespace if kind is None or kind.gvr.namespaced else ""
-        chain.insert(0, Ref(owner.kind, namespace, owner.name, kind.plural if kind else ""))
-        above = objects.get(kind.plural, namespace, owner.name) if kind else None
-        if above is None or above.metadata.uid != owner.uid:
-            return chain
-        obj = above
+        return meant(owner, namespace) if kind is None else _ref(kind, namespace, owner.name)
+
+    return controllers(objects, obj, refer)[::-1]
 
 
 def owned(objects: Objects, plural: str, obj: Any) -> Iterator[Any]:
@@ -60,16 +51,14 @@ def owned(objects: Objects, plural: str, obj: Any) -> Iterator[Any]:
             yield each
 
 
-def children(reader: Reader, objects: Objects, plural: str, obj: Any) -> list[tuple[Ref, Row]]:
-    """What a controller made besides pods, of ``objects``, newest first; old ReplicaSets that are scaled to 0 are left
-    out.
-    """
+def children(reader: SeenReader, plural: str, obj: Any) -> list[tuple[Ref, Row]]:
+    """What a controller made besides pods, newest first; old ReplicaSets that are scaled to 0 are left out."""
     found: list[tuple[Ref, Row, Any]] = []
     for child_plural in MAKES.get(plural, ()):
         if child_plural not in KINDS:
             continue
         kind = KINDS[child_plural]
-        for child in owned(objects, child_plural, obj):
+        for child in owned(reader, child_plural, obj):
             if child_plural == "replicasets" and not (child.spec.replicas or child.status.replicas):
                 continue
             ref = Ref(kind.kind, child.metadata.namespace, child.metadata.name, child_plural)
@@ -78,22 +67,22 @@ def children(reader: Reader, objects: Objects, plural: str, obj: Any) -> list[tu
     return [(ref, row) for ref, row, _ in found[:CHILDREN]]
 
 
-def pods_of(reader: Reader, plural: str, obj: Any) -> Sequence[Any]:
+def pods_of(objects: Objects, plural: str, obj: Any) -> Sequence[Any]:
     """The pods of a workload (those it controls), of a Service (those it selects) or of a Node (those on it)."""
     if plural == "nodes":
-        return [pod for pod in reader.all("pods") if pod.spec.node_name == obj.metadata.name]
+        return [pod for pod in objects.all("pods") if pod.spec.node_name == obj.metadata.name]
     if plural == "services":
         selector = selector_of("services", obj)
         return [
             pod
-            for pod in reader.all("pods", obj.metadata.namespace)
+            for pod in objects.all("pods", obj.metadata.namespace)
             if selector.matches(pod.metadata.labels or {})
         ]
     if plural == "cronjobs":
-        return [pod for made in owned(reader, "jobs", obj) for pod in owned(reader, "pods", made)]
+        return [pod for made in owned(objects, "jobs", obj) for pod in owned(objects, "pods", made)]
     if plural == "deployments":
-        return [pod for made in owned(reader, "replicasets", obj) for pod in owned(reader, "pods", made)]
-    return list(owned(reader, "pods", obj))
+        return [pod for made in owned(objects, "replicasets", obj) for pod in owned(objects, "pods", made)]
+    return list(owned(objects, "pods", obj))
 
 
 @dataclass(frozen=True)
@@ -107,45 +96,43 @@ class Related:
     hidden: tuple[str, ...]
 
 
-def related(reader: Reader, visible: Mapping[str, Visible], plural: str, obj: Any) -> Related:
+def related(reader: SeenReader, plural: str, obj: Any) -> Related:
     """What the object's own fields name is told to whoever reads the object; all else only where the user may list it.
 
-    Of a kind without a module here the owners are known, and what it made; what its spec names, ``mentioned`` tells.
+    Of a kind without a module here the owners are known, what it made and what names it; what its spec names,
+    ``mentioned`` tells.
     """
-    kinds = reader.cache.kinds
+    kinds = reader.kinds
     own = named(plural, obj)
-    sees = Sight(visible)
     if plural in KINDS:
         using, by = uses(reader, plural, obj), reader.used_by(plural, obj)
         users = USERS.get(plural, frozenset())
     else:
-        using, by = own, reader.made_by(obj.metadata.uid)
+        meta, kind = obj.metadata, kinds[plural]
+        target = Ref(kind.kind, meta.namespace, meta.name, group=kind.gvr.group)
+        using, by = own, reader.used_by_other(target, meta.uid)
         users = frozenset(KINDS) - {"events"}
     return Related(
-        _owners_known(kinds, obj, {ref: ways for ref, ways in using.items() if ref in own or sees.ref(ref)}),
-        {ref: ways for ref, ways in by.items() if sees.ref(ref)},
-        tuple(user for user in KINDS if user in users and not sees.all(user, obj.metadata.namespace)),
+        _known(kinds, {ref: ways for ref, ways in using.items() if ref in own or reader.sees_ref(ref)}),
+        by,
+        reader.hides((user for user in KINDS if user in users), obj.metadata.namespace),
     )
 
 
-def _owners_known(kinds: Mapping[str, Kind[Any]], obj: Any, found: Relations) -> Relations:
-    """The relations with owners of kinds without a module here as what discovery tells of them; two such kinds may have
-    one name.
-    """
-    namespace = obj.metadata.namespace
-    told: dict[Ref, list[Ref]] = {}
-    for owner in obj.metadata.owner_references or ():
-        ref = reference(owner.kind, namespace, owner.name, owner.api_version)
-        kind = None if ref.plural else kind_named(kinds, owner.api_version, owner.kind)
-        told.setdefault(ref, []).append(ref if kind is None else _ref(kind, namespace, owner.name))
-    return {known: ways for ref, ways in found.items() for known in told.get(ref, [ref])}
+def _known(kinds: Mapping[str, Kind[Any]], found: Relations) -> Relations:
+    """The relations with kinds without a module here as what discovery tells of them."""
+    return {
+        ref if kind is None else _ref(kind, ref.namespace, ref.name): ways
+        for ref, ways in found.items()
+        for kind in [None if ref.plural else kind_in(kinds, ref.group, ref.kind)]
+    }
 
 
 def mentioned(kinds: Mapping[str, Kind[Any]], namespace: str, found: Iterable[Mention]) -> Relations:
     """What a spec names, with the fields that do; without what is of no kind that is known."""
     relations: dict[Ref, tuple[str, ...]] = {}
     for mention in found:
-        kind = _kind_meant(kinds, mention)
+        kind = kind_in(kinds, mention.group, mention.kind)
         where = mention.namespace or namespace
         if kind is None or (kind.gvr.namespaced and not where):
             continue
@@ -167,16 +154,15 @@ class MadeBesides:
 
 
 def made_besides(
-    reader: Reader, unwatched: Unwatched, kinds: Iterable[Kind[Any]], visible: Mapping[str, Visible], uid: str
+    reader: SeenReader, unwatched: Unwatched, kinds: Iterable[Kind[Any]], uid: str
 ) -> MadeBesides:
-    """Out of the cache where ``visible`` says what may be seen there of a kind, else as the kind was last listed."""
-    seen = Seen(reader, visible)
+    """Out of the cache where it was asked what may be seen there of a kind, else as the kind was last listed."""
     rows: dict[Ref, Row] = {}
     read: list[tuple[Kind[Any], Listing]] = []
     reading = False
     for kind in kinds:
-        if kind.plural in visible:
-            made = [reader.row(kind.plural, each) for each in _naming(seen.all(kind.plural), uid)]
+        if kind.plural in reader.visible:
+            made = [reader.row(kind.plural, each) for each in _naming(reader.all(kind.plural), uid)]
         elif (listing := unwatched.of(kind.plural)) is not None:
             made = list(listing.made_by.get(uid, ()))
             read.append((kind, listing))
@@ -194,34 +180,5 @@ def _naming(objects: Iterable[Any], uid: str) -> Iterator[Any]:
             yield each
 
 
-def _kind_meant(kinds: Mapping[str, Kind[Any]], mention: Mention) -> Kind[Any] | None:
-    if mention.group is None:
-        return kind_named(kinds, "", mention.kind)
-    return next(
-        (each for each in kinds.values() if (each.kind, each.gvr.group) == (mention.kind, mention.group)),
-        None,
-    )
-
-
 def _ref(kind: Kind[Any], namespace: str, name: str) -> Ref:
     return Ref(kind.kind, namespace if kind.gvr.namespaced else "", name, kind.plural)
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What a user may list, as yes or no. A kind that nobody asked about may not be seen."""
-
-    visible: Mapping[str, Visible]
-
-    def ref(self, ref: Ref) -> bool:
-        """Whether the user may list the object."""
-        return self.all(ref.plural, ref.namespace)
-
-    def all(self, plural: str, namespace: str) -> bool:
-        """Whether the user may list the kind in the namespace ("": in the whole cluster)."""
-        seen = self.visible.get(plural)
-        if seen is None or seen.denied is not None:
-            return False
-        if seen.namespaces is None or not KINDS[plural].gvr.namespaced:
-            return True
-        return bool(namespace) and namespace in seen.namespaces

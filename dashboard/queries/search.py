@@ -7,25 +7,27 @@ Rows of kinds that nobody watches come from lists (``unwatched.py``) and are sea
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from dashboard.errors import BadInput
 from dashboard.kinds.base import Found, Kind, Row
 from dashboard.kinds.rows import natural
 
 from .access import Visible
-from .lists import RANK, having
-from .reader import NONE_JUDGED, Judged, Namespaces, Reader
+from .bounds import chosen_of, words_of
+from .lists import RANK, STATES, TROUBLE, finding
+from .reader import Namespaces
+from .reading import Misspelling, Reading, misspelt, names_of, plain, read
+from .seenreader import SeenReader
 
 LIMIT = 50
 FUZZY = 10  # names that are only like what was typed are shown when fewer than so many have it
 FUZZY_LETTERS = 3
-LONGEST = 200
 WHY = 80  # letters of a text that tells why something was found
 
 # How well a word fits. Of equals the worst state comes first, then the kind that people use most.
@@ -61,28 +63,33 @@ class SearchQuery:
     @classmethod
     def read(cls, params: QueryDict) -> SearchQuery:
         """From an address. Raises BadInput for more than can be meant."""
-        q = " ".join(params.get("q", "").split())
-        if len(q) > LONGEST:
-            raise BadInput(f"q is {len(q)} letters long: say at most {LONGEST}.", field="q")
         return cls(
-            q=q,
-            namespaces=tuple(sorted(set(params.getlist("namespace")) - {""})),
+            q=words_of(params, "q"),
+            namespaces=chosen_of(params, "namespace"),
             plural=params.get("kind", ""),
         )
 
     @property
     def words(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.q.lower().split()))
+        return plain(self.q).words
 
-    @property
-    def chosen(self) -> Namespaces:
-        return frozenset(self.namespaces) or None
+    def reading(self, kinds: Mapping[str, Kind[Any]]) -> Reading:
+        """The words as kubectl would read them."""
+        return read(self.q, kinds)
 
-    def list_query(self, kind: Kind[Any]) -> str:
-        """The query string of the list of a kind with all that was found of it."""
-        words = [part for word in self.words for part in _list_words(word, kind)]
-        spaces = [("namespace", each) for each in self.namespaces] if kind.gvr.namespaced else []
-        return f"?{urlencode([*spaces, ('q', ' '.join(words))])}" if words or spaces else ""
+    def chosen(self, reading: Reading) -> Namespaces:
+        """Where to look: everywhere when the words name a namespace themselves."""
+        return None if reading.namespaces else frozenset(self.namespaces) or None
+
+    def list_query(self, kind: Kind[Any], reading: Reading | None = None) -> str:
+        """The query string of the list of a kind with all that was found of it; ``reading``: how the words were read."""
+        read = plain(self.q) if reading is None else reading
+        words = [part for word in read.words for part in _list_words(word, kind)]
+        spaces = (read.namespaces or self.namespaces) if kind.gvr.namespaced else ()
+        pairs = [("namespace", each) for each in spaces]
+        pairs += [("q", " ".join(words))] if words else []
+        pairs += [("state", TROUBLE)] if read.trouble else []
+        return f"?{urlencode(pairs)}" if pairs else ""
 
 
 @dataclass(frozen=True)
@@ -105,11 +112,14 @@ class Hit:
 
 @dataclass(frozen=True)
 class Answer:
-    """The best hits in order, and how many there are of each kind. ``like``: only alike, nothing has all words."""
+    """The best hits in order, and how many there are of each kind. ``like``: only alike, nothing has all words.
+    ``reading``: how the words were read.
+    """
 
     hits: tuple[Hit, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     like: bool = False
+    reading: Reading = field(default_factory=Reading, compare=False)
 
     @property
     def total(self) -> int:
@@ -128,38 +138,103 @@ def scopes(
 
 
 def search(
-    reader: Reader,
+    reader: SeenReader,
     kinds: Mapping[str, Kind[Any]],
     query: SearchQuery,
     where: Mapping[str, Namespaces],
     *,
-    judged: Judged = NONE_JUDGED,
+    reading: Reading,
     unwatched: Mapping[str, list[Row]] = {},
     limit: int = LIMIT,
 ) -> Answer:
     """What has every word of the query, best first, out of the namespaces that ``where`` names for each kind, and out of
-    the ``unwatched`` rows.
+    the ``unwatched`` rows. ``reading`` is of the query; when nothing is found so, each word is read for itself.
 
-    Nothing is looked at, counted or hinted at that is in neither; only objects of the ``judged`` kinds have the state
-    that objects behind them give.
+    Nothing is looked at, counted or hinted at that is in neither.
     """
-    ranks = {plural: place for place, plural in enumerate(dict.fromkeys((*FIRST, *kinds)))}
-    rows = {plural: reader.rows(plural, namespaces, judged) for plural, namespaces in where.items()}
+    return searching(reader, kinds, query, where, reading=reading, unwatched=unwatched, limit=limit)()
+
+
+def searching(
+    reader: SeenReader,
+    kinds: Mapping[str, Kind[Any]],
+    query: SearchQuery,
+    where: Mapping[str, Namespaces],
+    *,
+    reading: Reading,
+    unwatched: Mapping[str, list[Row]] = {},
+    limit: int = LIMIT,
+) -> Callable[[], Answer]:
+    """As ``search``, of the rows as they are now; what is left to do may be done in a thread."""
+    rows = {plural: reader.rows(plural, namespaces) for plural, namespaces in where.items()}
     rows |= unwatched
+    return partial(_best, reader, kinds, rows, query, reading, limit)
+
+
+def _best(
+    reader: SeenReader,
+    kinds: Mapping[str, Kind[Any]],
+    rows: Mapping[str, list[Row]],
+    query: SearchQuery,
+    reading: Reading,
+    limit: int,
+) -> Answer:
+    ranks = {plural: place for place, plural in enumerate(dict.fromkeys((*FIRST, *kinds)))}
+    single = plain(query.q)
+    answer = _answer(reader, kinds, rows, ranks, reading, limit)
+    if reading != single and (answer.like or not answer.hits):
+        worded = _answer(reader, kinds, rows, ranks, single, limit)
+        if worded.hits and not (worded.like and answer.hits):
+            return worded
+    return answer
+
+
+def _answer(
+    reader: SeenReader,
+    kinds: Mapping[str, Kind[Any]],
+    rows: Mapping[str, list[Row]],
+    ranks: Mapping[str, int],
+    reading: Reading,
+    limit: int,
+) -> Answer:
+    words = reading.words
+    rows, reading = _read(rows, kinds, reading)
     found: list[_Found] = []
     counts = {}
     for plural, each in rows.items():
-        some = _fitting(kinds[plural], each, query.words, ranks[plural])
+        some = _fitting(kinds[plural], each, words, ranks[plural])
         if some:
             counts[plural] = len(some)
             found += some
     like = not found
     if len(found) < FUZZY:
-        found += _alike(rows, query.words, ranks, {id(each[1]) for each in found}, FUZZY - len(found))
+        found += _alike(rows, words, ranks, {id(each[1]) for each in found}, FUZZY - len(found))
     best = heapq.nsmallest(limit, found, key=lambda each: each[0])
     best.sort(key=lambda each: (*each[0][:3], natural(each[1].name), each[1].namespace))
-    hits = tuple(_hit(reader, kinds[plural], row, query.words) for _, row, plural in best)
-    return Answer(hits, counts, like and bool(hits))
+    hits = tuple(_hit(reader, kinds[plural], row, words) for _, row, plural in best)
+    return Answer(hits, counts, like and bool(hits), reading)
+
+
+def _read(
+    rows: Mapping[str, list[Row]], kinds: Mapping[str, Kind[Any]], reading: Reading
+) -> tuple[dict[str, list[Row]], Reading]:
+    """The rows among which a reading asks for its words; and the reading with the namespaces that there are: those whose
+    names begin so, where none is called so (yet, as it is being typed).
+    """
+    some = {plural: each for plural, each in rows.items() if not reading.plurals or plural in reading.plurals}
+    if reading.namespaces:
+        some = {plural: each for plural, each in some.items() if kinds[plural].gvr.namespaced}
+        known = {row.namespace for each in rows.values() for row in each}
+        meant = known.intersection(reading.namespaces) or {
+            name for name in known if name.startswith(reading.namespaces)
+        }
+        some = {plural: [row for row in each if row.namespace in meant] for plural, each in some.items()}
+        if meant:
+            reading = replace(reading, namespaces=tuple(sorted(meant)))
+    if reading.trouble:
+        ill = STATES[TROUBLE]
+        some = {plural: [row for row in each if row.state in ill] for plural, each in some.items()}
+    return some, reading
 
 
 _Found = tuple[tuple[Any, ...], Row, str]  # its rank, itself, its kind
@@ -171,7 +246,7 @@ def _fitting(kind: Kind[Any], rows: list[Row], words: tuple[str, ...], rank: int
         if sides:
             rows = [row for row in rows if word in row.search or any(_at_sides(row, *side) for side in sides)]
         else:
-            rows = having(rows, word)
+            rows = list(filter(finding(word), rows))
     plural = kind.plural
     base = 100 if plural in LAST else 0
     if len(pairs) == 1:
@@ -185,21 +260,17 @@ def _fitting(kind: Kind[Any], rows: list[Row], words: tuple[str, ...], rank: int
     ]
 
 
-def names_of(kind: Kind[Any]) -> frozenset[str]:
-    """What kubectl calls a kind: ``deployments``, ``deployment``, ``deploy``, ``deployment.apps``."""
-    names = {kind.gvr.plural, kind.kind.lower(), *filter(None, kind.short_names)}
-    if kind.gvr.group:
-        names |= {f"{name}.{kind.gvr.group}" for name in (kind.gvr.plural, kind.kind.lower())}
-    return frozenset(names)
-
-
 def kinds_named(kinds: Iterable[Kind[Any]], words: tuple[str, ...]) -> list[Kind[Any]]:
-    """The kinds that the one word names, or begins to name, by any of kubectl's words for them; whole names first."""
+    """The kinds that the one word names, or begins to name, by any of kubectl's words for them, whole names first; or
+    that it names but for a slip of the finger.
+    """
     if len(words) != 1 or len(words[0]) < 2:
         return []
     word = words[0]
-    named = ((names_of(kind), kind) for kind in kinds)
+    named = [(names_of(kind), kind) for kind in kinds]
     fits = [(word not in names, kind) for names, kind in named if any(_begins(name, word) for name in names)]
+    if not fits and len(word) > FUZZY_LETTERS:
+        fits = [(True, kind) for names, kind in named if misspelt(names, word)]
     return [kind for _, kind in sorted(fits, key=lambda each: each[0])[:KINDS_FOUND]]
 
 
@@ -264,15 +335,19 @@ def _alike(
     known: set[int],
     count: int,
 ) -> list[_Found]:
-    """Objects whose names have the letters of the one word in order, closest together first."""
+    """Objects whose names have the one word but for a slip of the finger, or its letters in order, closest together
+    first.
+    """
     if len(words) != 1 or len(words[0]) < FUZZY_LETTERS:
         return []
     found: list[_Found] = []
+    slip = Misspelling(words[0])
     for plural, each in rows.items():
         if plural in LAST:
             continue
         for row in each:
-            places = like(row.name.lower(), words[0])
+            name = row.name.lower()
+            places = slip.places(name) or like(name, words[0])
             if places and id(row) not in known:
                 spread = places[-1] - places[0]
                 rank = (LIKE + spread, RANK[row.state], ranks[plural], row.name, row.namespace)
@@ -305,12 +380,14 @@ def _word_start(name: str, letter: str) -> int:
 # ---- Why something was found
 
 
-def _hit(reader: Reader, kind: Kind[Any], row: Row, words: tuple[str, ...]) -> Hit:
+def _hit(reader: SeenReader, kind: Kind[Any], row: Row, words: tuple[str, ...]) -> Hit:
     name = row.name.lower()
     pieces = [part for word in words for part in _name_words(row, word, kind)]
     rest = [word for word in words if not _name_words(row, word, kind)]
-    if not pieces and len(words) == 1 and not having([row], words[0]):
-        return Hit(kind, row, _marked(row.name, like(name, words[0])), ())
+    if not pieces and len(words) == 1 and not finding(words[0])(row):
+        return Hit(
+            kind, row, _marked(row.name, Misspelling(words[0]).places(name) or like(name, words[0])), ()
+        )
     why = dict.fromkeys(reason for word in rest if (reason := _why(reader, kind, row, word)))
     return Hit(kind, row, parts(row.name, pieces), tuple(why))
 
@@ -322,7 +399,7 @@ def _name_words(row: Row, word: str, kind: Kind[Any]) -> list[str]:
     return [part for namespace, part in _sides(word, kind) if part and _at_sides(row, namespace, part)][:1]
 
 
-def _why(reader: Reader, kind: Kind[Any], row: Row, word: str) -> Why | None:
+def _why(reader: SeenReader, kind: Kind[Any], row: Row, word: str) -> Why | None:
     texts = [(label, text) for label, text in _texts(reader, kind, row) if word in text.lower()]
     if not texts:
         return None
@@ -330,7 +407,7 @@ def _why(reader: Reader, kind: Kind[Any], row: Row, word: str) -> Why | None:
     return Why(label, parts(_around(text, word), [word]))
 
 
-def _texts(reader: Reader, kind: Kind[Any], row: Row) -> Iterator[Found]:
+def _texts(reader: SeenReader, kind: Kind[Any], row: Row) -> Iterator[Found]:
     """All that an object is found by, what says most first; but its name and namespace, which are seen anyway."""
     obj = reader.get(kind.plural, row.namespace, row.name)
     if obj is not None:

@@ -100,11 +100,26 @@ _WORDS = {
 }
 
 
+# What a value says of itself is shown only where it is one of these words: everything else may be the secret.
+_KEY_FORMATS = {
+    b"": "PKCS#8 format",
+    b"ENCRYPTED": "PKCS#8 format, encrypted",
+    b"OPENSSH": "OPENSSH format",
+    b"RSA": "RSA format",
+    b"EC": "EC format",
+    b"DSA": "DSA format",
+}
+_REGISTRIES = frozenset({
+    "docker.io", "gcr.io", "ghcr.io", "index.docker.io", "mcr.microsoft.com", "public.ecr.aws", "quay.io",
+    "registry.gitlab.com", "registry.k8s.io", "registry.redhat.io",
+})  # fmt: skip
+
+
 def _fixed(found: dict[str, Any]) -> str:
     if found.get("immutable"):
-        return "It is immutable: nobody can change it"
+        return "It is immutable"
     if found.get("type") == ACCOUNT_KIND:
-        return "Kubernetes makes its token by itself"
+        return "Kubernetes issues its token"
     return "" if found.get("data") else "There is no key to rotate"
 
 
@@ -123,14 +138,19 @@ def _facts(kind: str, values: dict[str, bytes], now: datetime) -> list[SecretFac
         case "kubernetes.io/tls":
             facts += _certificate(values.get("tls.crt", b""), now)
         case "kubernetes.io/ssh-auth":
-            match = PRIVATE_KEY.search(values.get("ssh-privatekey", b""))
-            said = f"{match[1].decode().strip() or 'PKCS#8'} format" if match else "Not a private key in PEM"
-            facts.append(SecretFact("Private key", said, "ok" if match else "warn"))
+            facts.append(_private_key(values.get("ssh-privatekey", b"")))
         case "kubernetes.io/dockerconfigjson":
             facts += _registries(values.get(".dockerconfigjson", b""))
         case "kubernetes.io/basic-auth":
             facts.append(SecretFact("For", "Signing in with a user name and a password"))
     return facts
+
+
+def _private_key(value: bytes) -> SecretFact:
+    match = PRIVATE_KEY.search(value)
+    if match is None:
+        return SecretFact("Private key", "Not a PEM private key", "warn")
+    return SecretFact("Private key", _KEY_FORMATS.get(match[1].strip(), "Unknown format"))
 
 
 def _certificate(pem: bytes, now: datetime) -> list[SecretFact]:
@@ -162,5 +182,13 @@ def _registries(raw: bytes) -> list[SecretFact]:
         hosts = []
     if not hosts:
         return [SecretFact("Registries", "None can be read from it", "warn")]
-    # An address may hold a user name and password of its own.
-    return [SecretFact("Registries", ", ".join(host.rpartition("@")[2] for host in hosts))]
+    known = sorted({_host(host) for host in hosts} & _REGISTRIES)
+    others = sum(_host(host) not in _REGISTRIES for host in hosts)
+    more = "further " if known else ""
+    counted = [plural(others, f"{more}registry", f"{more}registries")] if others else []
+    return [SecretFact("Registries", ", ".join(known + counted))]
+
+
+def _host(address: str) -> str:
+    """``index.docker.io`` of ``https://index.docker.io/v1/``."""
+    return address.removeprefix("https://").partition("/")[0].lower()

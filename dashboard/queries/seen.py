@@ -1,11 +1,11 @@
-"""The objects as one user may see them: ``insight`` reads through this where its words are about other objects."""
+"""The objects as one user may see them: ``insight`` reads through this."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboard.insight.protocols import Objects, Versioned
+from dashboard.insight.protocols import Objects, Versioned, unwell
 
 from .access import Visible
 
@@ -15,7 +15,7 @@ class Seen:
 
     def __init__(self, objects: Objects, visible: Mapping[str, Visible]) -> None:
         self._objects = objects
-        self._visible = visible
+        self.visible = visible
 
     @property
     def version(self) -> str:
@@ -25,22 +25,31 @@ class Seen:
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
         """Every object of a kind that may be seen, in one namespace or in all."""
         chosen = frozenset({namespace}) if namespace else None
-        scopes = self._scopes(plural, chosen)
-        return self._objects.all(plural, namespace) if scopes == chosen else self._within(plural, scopes)
+        scopes = self.within(plural, chosen)
+        return self._objects.all(plural, namespace) if scopes == chosen else self._of(plural, scopes)
+
+    def unwell(self) -> Sequence[Any]:
+        """Those of the pods that may be seen."""
+        scopes, found = self.within("pods"), unwell(self._objects)
+        return found if scopes is None else [pod for pod in found if pod.metadata.namespace in scopes]
 
     def get(self, plural: str, namespace: str, name: str) -> Any | None:
         """The object, or None when it is not there or may not be seen."""
-        chosen = frozenset({namespace}) if namespace else None
-        return self._objects.get(plural, namespace, name) if self._scopes(plural, chosen) == chosen else None
+        return self._objects.get(plural, namespace, name) if self.sees(plural, namespace) else None
 
     def reads(self, plural: str, namespace: str = "") -> bool:
         """Whether all objects of a kind in a namespace are known and may be seen."""
+        return self.sees(plural, namespace) and self._objects.reads(plural, namespace)
+
+    def sees(self, plural: str, namespace: str = "") -> bool:
+        """Whether the user may list a kind in a namespace ("": in the whole cluster)."""
         chosen = frozenset({namespace}) if namespace else None
-        return self._scopes(plural, chosen) == chosen and self._objects.reads(plural, namespace)
+        return self.within(plural, chosen) == chosen
 
-    def _within(self, plural: str, scopes: frozenset[str] | None) -> Sequence[Any]:
-        return [obj for scope in sorted(scopes or ()) for obj in self._objects.all(plural, scope)]
-
-    def _scopes(self, plural: str, chosen: frozenset[str] | None) -> frozenset[str] | None:
-        visible = self._visible.get(plural)
+    def within(self, plural: str, chosen: frozenset[str] | None = None) -> frozenset[str] | None:
+        """Of the chosen namespaces (None: all) those in which the user may list a kind."""
+        visible = self.visible.get(plural)
         return frozenset() if visible is None else visible.within(chosen)
+
+    def _of(self, plural: str, scopes: frozenset[str] | None) -> Sequence[Any]:
+        return [obj for scope in sorted(scopes or ()) for obj in self._objects.all(plural, scope)]

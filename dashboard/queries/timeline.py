@@ -4,34 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 from django.http import QueryDict
 
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
-from dashboard.models import AuditEntry, Happening
+from dashboard.models import AuditEntry, TimelineEvent
 
 from .access import Visible
+from .bounds import chosen_of, text_of
 
 PAGE = 100
 READ = 3 * PAGE  # rows for a page: several may be one moment, or none
 CHANGE_WORDS = {
-    "object": "Objects came, changed or went",
-    "spec": "What was asked for changed",
+    "": "Changes and warnings",
+    "all": "Everything",
+    "spec": "Spec changes",
+    "object": "Created, changed, deleted",
     "event": "Events",
-    "here": "Done through the dashboard",
+    "here": "Done in the dashboard",
 }
-NOT_ASKED_FOR = ("status.", "columns[")  # a column shows whichever of the two
+# What controllers, the scheduler and the kubelet write; a column shows a field of whichever sort.
+_REPORTED = ("status.", "columns[", "metadata.finalizers", "metadata.ownerReferences", "spec.claimRef")
+_ASSIGNED = frozenset({"spec.nodeName", "spec.volumeName"})
+# And of an object that a controller manages, what that controller writes.
+DELETION = frozenset({"metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds"})
+_MANAGED = DELETION | {"spec.replicas"}
 # Actions that are no change of an object: they belong into the audit alone.
 NO_CHANGE = ("reveal",)
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One thing that happened. ``fields``: path, before, after; ``words`` of an Event or of what somebody did."""
+class TimelineEntry:
+    """One thing that happened. ``fields``: path, before, after; ``reported``: those that only followed, where they are
+    kept apart; ``words`` of an Event or of what somebody did.
+    """
 
     key: str
     at: datetime
@@ -40,6 +51,7 @@ class Moment:
     namespace: str
     name: str
     fields: tuple[tuple[str, str, str], ...] = ()
+    reported: tuple[tuple[str, str, str], ...] = ()
     more: int = 0
     title: str = ""
     words: str = ""
@@ -50,7 +62,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Watched:
-    """From when until when a server process watched; ``lost`` happenings could not be kept meanwhile."""
+    """From when until when a server process watched; ``lost`` entries could not be kept meanwhile."""
 
     since: datetime
     until: datetime
@@ -59,7 +71,8 @@ class Watched:
 
 @dataclass(frozen=True)
 class TimelineQuery:
-    """What an address asks for: everything, or of some namespaces, of a kind, of an object.
+    """What an address asks for: of all namespaces or of some, of a kind, of an object. ``type`` is a key of CHANGE_WORDS:
+    without one, what somebody asked for and what warns.
 
     ``uid``: of the object, where its kind may not have been known yet when something of it was recorded.
     """
@@ -80,12 +93,13 @@ class TimelineQuery:
         if plural and plural not in KINDS:
             raise BadInput(f"kind is {plural!r}: say the plural of a kind, such as pods.", field="kind")
         if type_ and type_ not in CHANGE_WORDS:
-            raise BadInput(f"type is {type_!r}: say one of {', '.join(CHANGE_WORDS)}.", field="type")
+            known = ", ".join(filter(None, CHANGE_WORDS))
+            raise BadInput(f"type is {type_!r}: enter one of {known}.", field="type")
         return cls(
-            namespaces=tuple(sorted(set(params.getlist("namespace")) - {""})),
+            namespaces=chosen_of(params, "namespace"),
             plural=plural,
             type=type_,
-            q=params.get("q", "").strip(),
+            q=text_of(params, "q"),
             before=_moment(params, "before"),
             since=_moment(params, "since"),
         )
@@ -95,7 +109,7 @@ class TimelineQuery:
 class Timeline:
     """The newest first; ``older``: the moment before which to look for more, if there may be any."""
 
-    moments: tuple[Moment, ...] = ()
+    moments: tuple[TimelineEntry, ...] = ()
     older: datetime | None = None
     watched: tuple[Watched, ...] = field(default=())
 
@@ -114,6 +128,11 @@ def _moment(params: QueryDict, key: str) -> datetime | None:
     return aware
 
 
+def timeline_kept() -> timedelta:
+    """How far back it goes."""
+    return timedelta(days=settings.CLUSTER_UI_TIMELINE_DAYS)
+
+
 def timeline_read(context: str, query: TimelineQuery, visible: Mapping[str, Visible]) -> Timeline:
     """A page of it, out of the database; call it through ``sync_to_async``."""
     happened, read_to = _happenings(context, query, visible)
@@ -128,27 +147,44 @@ def timeline_read(context: str, query: TimelineQuery, visible: Mapping[str, Visi
 
 def _happenings(
     context: str, query: TimelineQuery, visible: Mapping[str, Visible]
-) -> tuple[list[Moment], datetime | None]:
+) -> tuple[list[TimelineEntry], datetime | None]:
     """The moments, and the oldest that was read, when there may be older ones."""
     if query.type == "here":
         return [], None
-    rows = Happening.objects.filter(context=context).exclude(type=Happening.Type.WATCHING)
+    oldest = datetime.now(UTC) - timeline_kept()
+    rows = TimelineEvent.objects.filter(context=context, at__gt=oldest).exclude(
+        type=TimelineEvent.Type.WATCHING
+    )
     rows = rows.filter(_may_see(visible)).filter(_asked(query))
+    notable = Q(notable=True)
     if query.name:
         own = Q(plural=query.plural, name=query.name)
         if query.uid:
             own |= Q(uid=query.uid)
         rows = rows.filter(own | Q(owner_plural=query.plural, owner_name=query.name))
+        # On its own page it matters when an object came and went, whoever made it.
+        notable |= own & Q(type__in=(TimelineEvent.Type.ADDED, TimelineEvent.Type.DELETED))
     elif query.plural:
         rows = rows.filter(plural=query.plural)
     match query.type:
+        case "":
+            rows = rows.filter(notable)
         case "event":
-            rows = rows.filter(type=Happening.Type.EVENT)
+            rows = rows.filter(type=TimelineEvent.Type.EVENT)
         case "object" | "spec":
-            rows = rows.exclude(type=Happening.Type.EVENT)
+            rows = rows.exclude(type=TimelineEvent.Type.EVENT)
     found = list(rows.order_by("-at", "-id")[:READ])
     edge = found[-1].at if len(found) == READ else None
-    return _grouped(found, spec=query.type == "spec"), edge
+    return _grouped(found, asked=query.type in ("", "spec")), edge
+
+
+def asked_for(path: str, before: str, *, managed: bool = False) -> bool:
+    """Whether a field that had the value ``before`` is what somebody asks for, not what the cluster reports; ``managed``:
+    of an object that has a controller.
+    """
+    if before and path in DELETION:
+        return False  # it was being deleted before: the kubelet says that it may go now
+    return not (path.startswith(_REPORTED) or path in _ASSIGNED or (managed and path in _MANAGED))
 
 
 def _asked(query: TimelineQuery) -> Q:
@@ -165,8 +201,8 @@ def _asked(query: TimelineQuery) -> Q:
 
 def _may_see(visible: Mapping[str, Visible]) -> Q:
     """Objects, and Events, in the namespaces where the user may list their kind, or Events."""
-    event = Q(type=Happening.Type.EVENT)
-    objects = _of_kinds({plural: each for plural, each in visible.items() if plural != "events"})
+    event = Q(type=TimelineEvent.Type.EVENT)
+    objects = of_kinds({plural: each for plural, each in visible.items() if plural != "events"})
     events = visible.get("events")
     if events is None or events.denied is not None:
         return objects & ~event
@@ -174,25 +210,29 @@ def _may_see(visible: Mapping[str, Visible]) -> Q:
     return (objects & ~event) | (event & where)
 
 
-def _grouped(rows: Sequence[Happening], *, spec: bool) -> list[Moment]:
-    """Each as a moment; changes of one object that follow each other within seconds are one. Newest first."""
-    found: list[Moment] = []
+def _grouped(rows: Sequence[TimelineEvent], *, asked: bool) -> list[TimelineEntry]:
+    """Each as a moment; changes of one object that follow each other within seconds are one. Newest first. ``asked``:
+    only changes in which something was asked for, that first.
+    """
+    found: list[TimelineEntry] = []
     for row in rows:
-        moment = _of(row)
-        if spec and moment.type == "changed":
-            fields = tuple(each for each in moment.fields if not each[0].startswith(NOT_ASKED_FOR))
-            if not fields:
-                continue
-            moment = _with(moment, fields=fields)
+        moment = _of(row, split=asked)
+        if asked and moment.type == "changed" and not moment.fields:
+            continue
         last = found[-1] if found else None
         if last is not None and _one_change(moment, last):
-            found[-1] = _with(last, fields=_joined(moment.fields, last.fields), more=last.more + moment.more)
+            found[-1] = _with(
+                last,
+                fields=_joined(moment.fields, last.fields),
+                reported=_joined(moment.reported, last.reported),
+                more=last.more + moment.more,
+            )
         else:
             found.append(moment)
     return [each for each in found if each.type != "changed" or each.fields]
 
 
-def _one_change(earlier: Moment, later: Moment) -> bool:
+def _one_change(earlier: TimelineEntry, later: TimelineEntry) -> bool:
     same = (earlier.plural, earlier.namespace, earlier.name) == (later.plural, later.namespace, later.name)
     both = earlier.type == later.type == "changed"
     return same and both and (later.at - earlier.at).total_seconds() < 5
@@ -206,20 +246,23 @@ def _joined(earlier: tuple[tuple[str, str, str], ...], later: tuple[tuple[str, s
     return tuple((path, before, after) for path, (before, after) in joined.items() if before != after)
 
 
-def _with(moment: Moment, **new: Any) -> Moment:
-    return Moment(**{**moment.__dict__, **new})
+def _with(moment: TimelineEntry, **new: Any) -> TimelineEntry:
+    return TimelineEntry(**{**moment.__dict__, **new})
 
 
-def _of(row: Happening) -> Moment:
+def _of(row: TimelineEvent, *, split: bool) -> TimelineEntry:
+    """``split``: what was reported is kept apart from what was asked for."""
     what = row.what
-    return Moment(
+    fields = [(path, before, after) for path, before, after in what.get("fields", ())]
+    return TimelineEntry(
         key=row.key,
         at=row.at,
         type=row.type,
         plural=row.plural,
         namespace=row.namespace,
         name=row.name,
-        fields=tuple((path, before, after) for path, before, after in what.get("fields", ())),
+        fields=tuple(each for each in fields if not split or asked_for(*each[:2])),
+        reported=tuple(each for each in fields if split and not asked_for(*each[:2])),
         more=what.get("more", 0),
         title=what.get("reason", ""),
         words=what.get("message", ""),
@@ -230,12 +273,12 @@ def _of(row: Happening) -> Moment:
 
 def _done_here(
     context: str, query: TimelineQuery, visible: Mapping[str, Visible]
-) -> tuple[list[Moment], datetime | None]:
+) -> tuple[list[TimelineEntry], datetime | None]:
     """As :func:`_happenings`, of what was done through the dashboard."""
     if query.type in ("event", "object", "spec"):
         return [], None
-    rows = AuditEntry.objects.filter(context=context).exclude(action__in=NO_CHANGE)
-    rows = rows.filter(_of_kinds(visible)).filter(_asked(query))
+    rows = AuditEntry.objects.select_related("change").filter(context=context).exclude(action__in=NO_CHANGE)
+    rows = rows.filter(of_kinds(visible)).filter(_asked(query))
     if query.plural:
         rows = rows.filter(plural=query.plural)
     if query.name:
@@ -244,7 +287,7 @@ def _done_here(
     return list(map(_entry, found)), found[-1].at if len(found) == READ else None
 
 
-def _of_kinds(visible: Mapping[str, Visible]) -> Q:
+def of_kinds(visible: Mapping[str, Visible]) -> Q:
     """Objects in the namespaces where the user may list their kind."""
     seen = Q(pk__in=[])
     for plural, each in visible.items():
@@ -254,16 +297,17 @@ def _of_kinds(visible: Mapping[str, Visible]) -> Q:
     return seen
 
 
-def _entry(row: AuditEntry) -> Moment:
+def _entry(row: AuditEntry) -> TimelineEntry:
     states = {"done": "ok", "refused": "warn", "failed": "bad", "unknown": "warn"}
-    return Moment(
+    action = row.change.title if row.change else row.action
+    return TimelineEntry(
         key=f"audit-{row.pk}",
         at=row.at,
         type="done",
         plural=row.plural,
         namespace=row.namespace,
         name=row.name,
-        title=f"{row.user_name}: {row.action}" + ("" if row.result == "done" else f", {row.result}"),
+        title=f"{row.user_name}: {action}" + ("" if row.result == "done" else f", {row.result}"),
         words=row.detail,
         state=states[row.result],
         change=row.change_id,
@@ -273,7 +317,7 @@ def _entry(row: AuditEntry) -> Moment:
 def _watched(context: str, query: TimelineQuery) -> list[Watched]:
     """Of a kind without a module here its own marks, else those of the cluster."""
     plural = "" if query.plural in KINDS else query.plural
-    rows = Happening.objects.filter(context=context, type=Happening.Type.WATCHING, plural=plural)
+    rows = TimelineEvent.objects.filter(context=context, type=TimelineEvent.Type.WATCHING, plural=plural)
     rows = rows.order_by("at")
     found = [
         Watched(datetime.fromisoformat(row.what["since"]), row.at, row.what.get("lost", 0)) for row in rows

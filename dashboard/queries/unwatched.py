@@ -19,6 +19,7 @@ from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds.base import Column, Kind, Row
 from dashboard.kube.access import KEEP_SECONDS as PROVED_SECONDS
 from dashboard.kube.access import Rules, allowed, rules_in
+from dashboard.kube.transport import Transport
 
 __all__ = ["Listing", "Unwatched"]
 
@@ -56,10 +57,13 @@ class Listing:
 
 
 class Unwatched:
-    """One cluster's, in one process; use it on one event loop."""
+    """One cluster's, as one account lists them, in one process; use it on one event loop."""
 
-    def __init__(self, cache: ClusterCache, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, cache: ClusterCache, transport: Transport, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._cache = cache
+        self._transport = transport
         self._clock = clock
         self._kept: dict[str, Listing] = {}
         self._reading: dict[str, asyncio.Task[None]] = {}
@@ -142,7 +146,7 @@ class Unwatched:
         for namespace in scopes:
             try:
                 async with self._gate:
-                    decision = await allowed(self._cache.transport, "list", kind.gvr, namespace=namespace)
+                    decision = await allowed(self._transport, "list", kind.gvr, namespace=namespace)
             except ClusterError as error:
                 # An API server that is away can answer no review, nor can it take a right away.
                 return not isinstance(error, Forbidden)
@@ -166,7 +170,7 @@ class Unwatched:
 
     async def _rules_in(self, namespace: str) -> Rules:
         async with self._gate:
-            return await rules_in(self._cache.transport, namespace)
+            return await rules_in(self._transport, namespace)
 
     # ---- Lists
 
@@ -224,7 +228,7 @@ class Unwatched:
 
     async def _part(self, kind: Kind[Any], namespace: str | None) -> Listing:
         async with self._gate:
-            response = await self._cache.transport.request(
+            response = await self._transport.request(
                 "GET",
                 kind.gvr,
                 namespace=namespace,

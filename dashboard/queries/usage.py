@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Protocol
 
-from dashboard.errors import ClusterError, Forbidden
+from dashboard.errors import Forbidden
 from dashboard.kinds.base import GVR
 from dashboard.kinds.usage import NODE_METRICS, POD_METRICS
-from dashboard.kube.access import allowed
-from dashboard.kube.transport import Transport
 
 from .access import Visible
 
@@ -24,11 +23,6 @@ class UsageRights:
     nodes: Visible = NOT_YET
     pods: Visible = NOT_YET
 
-    @property
-    def key(self) -> tuple[bool, bool, frozenset[str] | None]:
-        """For a screen's key."""
-        return self.nodes.denied is None, self.pods.denied is None, self.pods.namespaces
-
     def sees_pods_in(self, namespace: str) -> bool:
         within = self.pods.namespaces
         return self.pods.denied is None and (within is None or namespace in within)
@@ -38,38 +32,32 @@ class UsageRights:
         return self.nodes.denied is None and self.nodes.namespaces is None
 
 
-async def usage_rights(
-    transport: Transport, *, pods: Visible = NOT_YET, nodes: Visible = NOT_YET
-) -> UsageRights:
-    """Out of where the user may list pods and nodes, what remains with the right to list their metrics.
+class May(Protocol):
+    """Whether something may be done, as a session asks it."""
 
-    While the API server cannot be asked, what was seen stays.
-    """
+    async def may(self, verb: str, gvr: GVR, *, namespace: str | None = None) -> bool: ...
+
+
+async def usage_rights(sight: May, *, pods: Visible = NOT_YET, nodes: Visible = NOT_YET) -> UsageRights:
+    """Out of where the user may list pods and nodes, what remains with the right to list their metrics."""
     of_nodes, of_pods = await asyncio.gather(
-        _also(transport, NODE_METRICS, nodes), _also(transport, POD_METRICS, pods)
+        _also(sight, NODE_METRICS, nodes), _also(sight, POD_METRICS, pods)
     )
     return UsageRights(of_nodes, of_pods)
 
 
-async def _also(transport: Transport, metrics: GVR, objects: Visible) -> Visible:
+async def _also(sight: May, metrics: GVR, objects: Visible) -> Visible:
     if objects.denied is not None or objects is NOT_YET:
         return objects
-    try:
-        if (await allowed(transport, "list", metrics)).allowed:
-            return objects
-        refusal = _refusal(metrics)
-        if not metrics.namespaced or objects.namespaces is None:
-            return Visible(frozenset(), refusal)
-        names = sorted(objects.namespaces)
-        answers = await asyncio.gather(
-            *(allowed(transport, "list", metrics, namespace=name) for name in names)
-        )
-    except Forbidden as error:
-        return Visible(frozenset(), error)
-    except ClusterError:
+    if await sight.may("list", metrics):
         return objects
-    seen = frozenset(name for name, answer in zip(names, answers, strict=True) if answer.allowed)
-    return Visible(seen) if seen else Visible(frozenset(), refusal)
+    refusal = Visible(frozenset(), _refusal(metrics))
+    if not metrics.namespaced or objects.namespaces is None:
+        return refusal
+    names = sorted(objects.namespaces)
+    answers = await asyncio.gather(*(sight.may("list", metrics, namespace=name) for name in names))
+    seen = frozenset(name for name, may in zip(names, answers, strict=True) if may)
+    return Visible(seen) if seen else refusal
 
 
 def _refusal(metrics: GVR) -> Forbidden:

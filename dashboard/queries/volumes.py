@@ -10,14 +10,15 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from dashboard.errors import ClusterError
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR
 from dashboard.kinds.meta import Struct
-from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 
 NODES_AT_ONCE = 8  # a page that shows more nodes says how many it left out
@@ -75,11 +76,19 @@ _SUMMARY = msgspec.json.Decoder(_Summary)
 _kept: WeakKeyDictionary[Transport, dict[str, tuple[float, Mapping[Place, Fill]]]] = WeakKeyDictionary()
 
 
-async def volume_fills(transport: Transport, nodes: Iterable[str]) -> Fills:
+class Permits(Protocol):
+    """The way past the cache, for what may be read there."""
+
+    async def permitted(
+        self, verb: str, gvr: GVR, *, name: str | None = None, subresource: str | None = None
+    ) -> Transport | None: ...
+
+
+async def volume_fills(sight: Permits, nodes: Iterable[str]) -> Fills:
     """The volumes of all pods on these nodes; what a kubelet said is kept for half a minute."""
     names = sorted(set(nodes) - {""})
     asked = names[:NODES_AT_ONCE]
-    answers = await asyncio.gather(*(_of_node(transport, name) for name in asked))
+    answers = await asyncio.gather(*(_of_node(sight, name) for name in asked))
     found = {place: fill for answer in answers for place, fill in answer.of.items()}
     trouble = next((answer.trouble for answer in answers if answer.trouble), "")
     if len(names) > len(asked) and not trouble:
@@ -87,10 +96,10 @@ async def volume_fills(transport: Transport, nodes: Iterable[str]) -> Fills:
     return Fills(found, trouble)
 
 
-async def _of_node(transport: Transport, node: str) -> Fills:
+async def _of_node(sight: Permits, node: str) -> Fills:
     try:
-        decision = await allowed(transport, "get", KINDS["nodes"].gvr, name=node, subresource="proxy")
-        if not decision.allowed:
+        transport = await sight.permitted("get", KINDS["nodes"].gvr, name=node, subresource="proxy")
+        if transport is None:
             return Fills(
                 trouble="You may not get nodes/proxy, by which a kubelet tells how full volumes are."
             )

@@ -1,39 +1,25 @@
-"""Template tags: icons, relative times and the cells of a row.
-
-A list renders up to 200 rows of ten cells at a time, so a row's cells are one tag instead of a loop of template
-conditions: a whole row takes about 45 µs.
-"""
+"""Template tags: icons, times and marks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from html import escape  # as Django's, without its wrapper for lazy texts, which costs more than the escaping
+from typing import Protocol
 
 from django import template
 from django.template.context import Context
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.kinds.duration import human_duration
+from dashboard.tablerow import STATE_ICONS, STATE_WORDS, svg, time_element
 
 register = template.Library()
-
-# Each state has a shape and a word of its own besides its colour.
-STATE_ICONS = {"ok": "ok", "info": "busy", "warn": "warn", "bad": "bad", "done": "done"}
-STATE_WORDS = {
-    "ok": "Fine",
-    "info": "Changing",
-    "warn": "Worth a look",
-    "bad": "Needs a person",
-    "done": "Finished",
-}
 
 
 @register.simple_tag
 def icon(name: str, extra: str = "") -> SafeString:
     """A decorative icon of the sprite in ``partials/icons.html``. ``extra``: further classes."""
-    return _svg(name, f"i {extra}" if extra else "i")
+    return svg(name, f"i {extra}" if extra else "i")
 
 
 @register.simple_tag
@@ -57,7 +43,7 @@ def reltime(context: Context, since: datetime | str | None, form: str = "age") -
     The words are those of ``now`` in the context (else of this moment), so that the page is right without scripts.
     """
     moment = _moment(since)
-    return _time(moment, form, context.get("now") or datetime.now(UTC)) if moment else ""
+    return time_element(moment, form, context.get("now") or datetime.now(UTC)) if moment else ""
 
 
 @register.simple_tag
@@ -104,13 +90,19 @@ def words(command: str) -> SafeString:
 @register.filter
 def breaks(value: object) -> SafeString:
     """A value that breaks after its commas and slashes: selectors and lists are one long word otherwise."""
-    return mark_safe(escape(value).replace(",", ",<wbr>").replace("/", "/<wbr>"))  # noqa: S308
+    return mark_safe(escape(str(value)).replace(",", ",<wbr>").replace("/", "/<wbr>"))  # noqa: S308
 
 
 @register.filter
 def nav_region(regions: Mapping[str, str], plural: str) -> str:
     """The count of a kind at the side, out of the page's regions: ``r.nav_pods``."""
-    return regions.get(f"nav_{plural}".replace("-", "_"), "")
+    return region(regions, f"nav-{plural}")
+
+
+@register.filter
+def region(regions: Mapping[str, str], key: str) -> str:
+    """A region of the page by its key."""
+    return regions.get(key.replace("-", "_"), "")
 
 
 @register.filter
@@ -119,77 +111,7 @@ def more_region(regions: Mapping[str, str], section: str) -> str:
     return nav_region(regions, f"more-{section}")
 
 
-@register.simple_tag(takes_context=True)
-def cells(context: Context, row: Mapping[str, Any]) -> SafeString:
-    """The cells of one row (``row.cells``, see ``partials/row.html``)."""
-    now = context.get("now") or datetime.now(UTC)
-    state = row["state"]
-    reason = escape(row["reason"]) if row["reason"] else ""
-    parts: list[str] = []
-    for cell in row["cells"]:
-        if cell["kind"] == "name":
-            parts.append(_name_cell(row, state, reason, " data-wide" if cell.get("wide") else ""))
-            continue
-        text = _cell_text(cell, now)
-        classes = "num" if cell["num"] else ""
-        if cell["kind"] == "status":
-            classes = "c-st"
-            # Nothing to say is not good news: no tick stands before a <none>.
-            if state != "ok" or cell["text"] not in _ABSENT:
-                why = f'<span class="why">{reason}</span>' if reason else ""
-                text = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{text}</span>{why}'
-            text = f'<div class="sw">{text}</div>'
-        elif cell["url"]:
-            text = f'<a href="{escape(cell["url"])}">{text}</a>'
-        elif cell["key"] == "message":
-            text = f'<div class="lines">{text}</div>'
-        marks = (f' class="{classes}"' if classes else "") + (" data-wide" if cell.get("wide") else "")
-        marks += " data-quiet" if cell.get("quiet") else ""
-        parts.append(f'<td data-col="{cell["key"]}"{marks}>{text}</td>')
-    return mark_safe("".join(parts))  # noqa: S308 # every text went through escape
-
-
-def _name_cell(row: Mapping[str, Any], state: str, reason: str, wide: str) -> str:
-    tail = f'<span class="hash">{escape(row["tail"])}</span>' if row["tail"] else ""
-    # Kinds without a status column say beside the name what is not fine.
-    mark = ""
-    if not row["has_status"] and state not in ("ok", "done"):
-        mark = f'<span class="st {state}">{_svg(STATE_ICONS[state], "i")}{STATE_WORDS[state]}</span>'
-        mark += f'<span class="why">{reason}</span>' if reason else ""
-    link = f'<a href="{escape(row["url"])}">{escape(row["head"])}{tail}</a>'
-    words = f'<div class="sw">{link}{mark}</div>' if mark else link
-    return f'<th scope="row" data-col="name"{wide}>{words}</th>'
-
-
-def _cell_text(cell: Mapping[str, Any], now: datetime) -> str:
-    since = cell["since"]
-    if since is None or not cell["form"]:
-        text = cell["text"]
-        # What is not there, or is nothing, stands back; the word stays kubectl's.
-        return f'<span class="zero">{escape(text)}</span>' if text in _ABSENT else escape(text)
-    if cell["form"] == "age":
-        return _time(since, "age", now)
-    return f'{escape(cell["text"])} <span class="muted">({_time(since, "ago", now)})</span>'
-
-
-_ABSENT = frozenset({"0", "<none>", "<unset>", "<unknown>", "-", ""})
-
-
-def _svg(name: str, classes: str) -> SafeString:
-    return mark_safe(f'<svg class="{classes}" aria-hidden="true"><use href="#i-{name}"/></svg>')  # noqa: S308
-
-
-def _time(moment: datetime, form: str, now: datetime) -> SafeString:
-    words = escape(human_duration((now - moment).total_seconds()))
-    suffix = " ago" if form == "ago" else ""
-    return mark_safe(f'<time datetime="{_iso(moment)}" data-rel="{escape(form)}">{words}{suffix}</time>')  # noqa: S308
-
-
 def _moment(value: datetime | str | None) -> datetime | None:
     if not value:
         return None
     return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from asgiref.sync import sync_to_async
+import msgspec
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from dashboard.actions.records import entry_words
+from dashboard.database import in_database
+from dashboard.errors import BadInput, ClusterError
 from dashboard.kinds import KINDS
 from dashboard.kube.config import slug
+from dashboard.live.runtime import runtime
+from dashboard.live.screens.change import may_read, what
+from dashboard.live.session import INSTALLATION, Identity, Session
 from dashboard.models import AuditEntry, Change
+from dashboard.queries.timeline import of_kinds
 
 from .chrome import page_chrome
 from .errors import clear_errors
+from .exports import ROWS, TYPES, table_lines
+from .viewer import identity_of
 
 PAGE = 50
 STATES = {
@@ -36,13 +48,22 @@ EXACT = {
     "result": "result",
 }
 KEPT = (*EXACT, "q")
+FACTS = (
+    "at", "user", "action", "cluster", "kind", "namespace", "name", "result", "detail", "reason", "change",
+)  # fmt: skip
 
 
 @require_safe
 @clear_errors
 async def audit(request: HttpRequest) -> HttpResponseBase:
-    """Filters: ``user``, ``action``, ``namespace``, ``cluster``, ``result``, and ``q`` (a part of an object's name)."""
-    page, choices = await sync_to_async(_page)(request.GET)
+    """Filters: ``user``, ``action``, ``namespace``, ``cluster``, ``result``, and ``q`` (a part of an object's name).
+    ``format=csv`` and ``format=json`` are all entries that match.
+    """
+    identity = await identity_of(request)
+    sessions = _sessions(identity)
+    if (form := request.GET.get("format", "html")) != "html":
+        return _export(form, request.GET, await told_to(identity, sessions))
+    page, choices = await in_database(_page)(request.GET, await told_to(identity, sessions))
     chrome = await page_chrome(request, request.GET.get("from", ""), title="Changes made here")
     shown = {key: request.GET.get(key, "").strip() for key in KEPT}
     pager = {
@@ -52,37 +73,138 @@ async def audit(request: HttpRequest) -> HttpResponseBase:
         "prev_url": _url(request.GET, page.previous_page_number()) if page.has_previous() else "",
         "next_url": _url(request.GET, page.next_page_number()) if page.has_next() else "",
     }
+    told = await _told(page.object_list, sessions)
     context = {
-        "entries": [_entry(entry) for entry in page.object_list],
+        "entries": [_entry(entry) | told.get(entry.pk, {}) for entry in page.object_list],
         "pager": pager,
         "filter": shown,
         "filtered": any(shown.values()),
         "choices": choices,
+        "exports": {form: _export_url(request.GET, form) for form in ("csv", "json")},
         "path": request.path,
     }
     return render(request, "pages/changes.html", {"s": context, **chrome})
 
 
-def _page(asked: QueryDict) -> tuple[Page[AuditEntry], dict[str, list[str]]]:
-    """The entries of a page, and what there is to choose from."""
-    entries: QuerySet[AuditEntry] = AuditEntry.objects.select_related("change", "change__undone_by")
+def _sessions(identity: Identity) -> dict[str, Session]:
+    """In the clusters that are open anyway, by name."""
+    found = {}
+    for cluster in runtime.opened():
+        with suppress(ClusterError):  # nobody there
+            found[cluster.cluster.name] = cluster.session(identity)
+    return found
+
+
+async def told_to(identity: Identity, sessions: Mapping[str, Session]) -> Q:
+    """Which entries somebody may read: what they did themselves, and what was done to objects that they may list now.
+    Whoever acts as the installation sees all that was done through it, also where no cluster can be asked.
+    """
+    if identity.account == INSTALLATION:
+        return Q()
+    told = Q(user_name=identity.user)
+    for name, session in sessions.items():
+        plurals = await in_database(_plurals_in)(name)
+        visible = await session.review(plurals & session.cluster.kinds.keys())
+        told |= Q(context=name) & of_kinds(visible)
+    return told
+
+
+def _plurals_in(context: str) -> frozenset[str]:
+    entries = AuditEntry.objects.filter(context=context).order_by("plural")
+    return frozenset(entries.values_list("plural", flat=True).distinct())
+
+
+async def _told(entries: Iterable[AuditEntry], opened: Mapping[str, Session]) -> dict[int, dict[str, str]]:
+    """What edits did with their short values, for whoever may read the object now, in clusters that are open anyway."""
+    asked = [
+        (entry.pk, entry.change, opened[entry.context])
+        for entry in entries
+        if entry.change is not None
+        and entry.result == AuditEntry.Result.DONE
+        and "values" in entry.change.result
+        and entry.context in opened
+    ]
+    may = await asyncio.gather(*(may_read(session, change) for _, change, session in asked))
+    return {
+        pk: {"detail": entry_words(change, what(change, with_values=True))}
+        for (pk, change, _), yes in zip(asked, may, strict=True)
+        if yes
+    }
+
+
+def _page(asked: QueryDict, told: Q) -> tuple[Page[AuditEntry], dict[str, list[str]]]:
+    """The entries of a page, of those that are ``told``, and what there is to choose from."""
+    every = AuditEntry.objects.filter(told)
+    entries = _matching(asked, told).select_related("change", "change__undone_by")
+    page = Paginator(entries.order_by("-at", "-pk"), PAGE).get_page(asked.get("page", "1"))
+    page.object_list = list(page.object_list)
+    choices = {key: _distinct(every, column) for key, column in EXACT.items()}
+    return page, choices
+
+
+def _matching(asked: QueryDict, told: Q) -> QuerySet[AuditEntry]:
+    entries: QuerySet[AuditEntry] = AuditEntry.objects.filter(told)
     for key, column in EXACT.items():
         if value := asked.get(key, "").strip():
             entries = entries.filter(**{column: value})
     if part := asked.get("q", "").strip():
         entries = entries.filter(name__icontains=part)
-    page = Paginator(entries.order_by("-at", "-pk"), PAGE).get_page(asked.get("page", "1"))
-    page.object_list = list(page.object_list)
-    choices = {key: _distinct(column) for key, column in EXACT.items()}
-    return page, choices
+    return entries
 
 
-def _distinct(column: str) -> list[str]:
-    return [
-        value
-        for value in AuditEntry.objects.order_by(column).values_list(column, flat=True).distinct()
-        if value
-    ]
+def _export(form: str, asked: QueryDict, told: Q) -> StreamingHttpResponse:
+    """All entries that match, newest first, ``ROWS`` at a time. Raises BadInput for another format."""
+    if form not in ("csv", "json"):
+        raise BadInput(f"format is {form!r}: say csv or json.", field="format")
+    entries = _matching(asked, told).order_by("-pk")
+
+    async def rows() -> AsyncIterator[list[dict[str, str]]]:
+        last: int | None = None
+        while found := await in_database(list)(
+            entries[:ROWS] if last is None else entries.filter(pk__lt=last)[:ROWS]
+        ):
+            last = found[-1].pk
+            yield [_facts(entry) for entry in found]
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"entries":[' if form == "json" else b"".join(table_lines([FACTS], "csv"))
+        comma = b""
+        async for piece in rows():
+            if form == "csv":
+                yield b"".join(table_lines((each.values() for each in piece), "csv"))
+                continue
+            yield comma + b",".join(map(msgspec.json.encode, piece))
+            comma = b","
+        if form == "json":
+            yield b"]}"
+
+    types = {"csv": TYPES["csv"], "json": "application/json"}
+    response = StreamingHttpResponse(pieces(), content_type=types[form])
+    if form == "csv":
+        response["Content-Disposition"] = 'attachment; filename="audit.csv"'
+    return response
+
+
+def _facts(entry: AuditEntry) -> dict[str, str]:
+    """An entry in a file: what ``FACTS`` names."""
+    at = entry.at.isoformat().replace("+00:00", "Z")
+    change = reverse("change", args=[entry.change_id]) if entry.change_id else ""
+    facts = (
+        at, entry.user_name, entry.action, entry.context, entry.plural, entry.namespace, entry.name, entry.result,
+        entry.detail, entry.reason, change,
+    )  # fmt: skip
+    return dict(zip(FACTS, facts, strict=True))
+
+
+def _export_url(asked: QueryDict, form: str) -> str:
+    query = asked.copy()
+    query.pop("page", None)
+    query["format"] = form
+    return f"?{query.urlencode()}"
+
+
+def _distinct(entries: QuerySet[AuditEntry], column: str) -> list[str]:
+    return [value for value in entries.order_by(column).values_list(column, flat=True).distinct() if value]
 
 
 def _url(asked: QueryDict, number: int) -> str:
@@ -92,20 +214,20 @@ def _url(asked: QueryDict, number: int) -> str:
 
 
 def _entry(entry: AuditEntry) -> dict[str, Any]:
-    has_page = entry.plural in KINDS and entry.name
+    has_page = bool(entry.plural and entry.name and (entry.plural in KINDS or entry.change))
+    kind = KINDS[entry.plural].kind if entry.plural in KINDS else entry.change.kind if entry.change else ""
     return {
         "at": entry.at.isoformat().replace("+00:00", "Z"),
         "user": entry.user_name,
-        "action": entry.action,
+        "action": entry.change.title if entry.change else entry.action,
         "cluster": entry.context,
-        "object": " ".join(
-            part for part in (KINDS[entry.plural].kind if has_page else entry.plural, entry.name) if part
-        ),
+        "object": " ".join(part for part in (kind or entry.plural, entry.name) if part),
         "namespace": entry.namespace,
         "url": reverse("detail", args=[slug(entry.context), entry.plural, entry.namespace or "-", entry.name])
         if has_page
         else "",
         "detail": entry.detail,
+        "reason": entry.reason,
         "result": entry.result,
         "state": STATES[entry.result],
         "change_url": reverse("change", args=[entry.change_id]) if entry.change_id else "",

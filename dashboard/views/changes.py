@@ -2,43 +2,124 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponseRedirect
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboard.actions.secrets import ROTATE
+from dashboard.actions.action import Action, Manifest
+from dashboard.actions.confirmation import why_in
+from dashboard.actions.engine import Form
+from dashboard.actions.operations import operation_action
+from dashboard.actions.registry import action_named
 from dashboard.actions.undo import change_undo_apply, change_undo_preview
-from dashboard.insight.secretuse import READ
 from dashboard.kube.config import slug
 from dashboard.kube.shell import shell_line
-from dashboard.live.runtime import runtime
-from dashboard.live.screens.action import ObjectActionScreen
-from dashboard.live.screens.change import ChangeScreen, change_of, what
+from dashboard.live.screens import operation_screen
+from dashboard.live.screens.action import ActionScreen
+from dashboard.live.screens.change import ChangeScreen, change_of, may_read, what
+from dashboard.live.screens.operation import OperationScreen
 from dashboard.models import Change
 
-from .actions import Parts, actor_of, conflict_context, listed, preview_context, show_action, take_step
-from .errors import clear_errors
+from .attempts import actor_of
+from .errors import asks_json, clear_errors
+from .form import ActionForm, listed
+from .operations import begun
 from .pages import page
-from .rotate import begin
+from .steps import Parts, Shown, StepResult, conflict_context, first_line, preview_context
+from .viewer import session_of
 
 
-class UndoScreen(ObjectActionScreen):
-    """Who reads a Secret is told from more kinds than other changes touch."""
+class UndoScreen(ActionScreen):
+    """What the change touched stays beside the way back, whether or not the action is offered for it."""
+
+    def find(self, action: str) -> Action:
+        return action_named(action, self.kind.plural)
+
+
+class UndoForm(ActionForm):
+    """There is nothing to type: the change is known."""
+
+    change: Change
 
     @property
-    def plurals(self) -> frozenset[str]:
-        return super().plurals | (READ if self.kind.plural == "secrets" else frozenset())
+    def title(self) -> str:
+        return "Undo"
+
+    @property
+    def at_once(self) -> bool:
+        return True
+
+    @property
+    def template(self) -> str:
+        return "forms/undo.html"
+
+    @property
+    def crumbs(self) -> list[tuple[str, str]]:
+        return [("Change", reverse("change", args=[self.change.pk]))]
+
+    async def preview(self) -> Shown:
+        found = await change_undo_preview(
+            transport=self.session.transport,
+            actor=self.actor,
+            change_id=self.change.pk,
+            objects=self.session.reader,
+            kinds=self.cluster.kinds,
+        )
+        parts: Parts = {"preview": preview_context(self.cluster, found.preview, first_line(self.request))}
+        if found.conflict:
+            parts["conflict"] = conflict_context(found.conflict)
+        return Shown(preview=found.preview, parts=parts)
+
+    async def apply(self, token: str) -> Change:
+        undone = await change_undo_apply(
+            transport=self.session.transport,
+            actor=self.actor,
+            change_id=self.change.pk,
+            token=token,
+            kinds=self.cluster.kinds,
+            **self.consent(),
+        )
+        return await begun(self.session, undone)
+
+    async def read(self, manifest: Manifest | None) -> Form:
+        """The change is all there is to know, also of an object that is gone."""
+        return Form(manifest=manifest or {}, confirm=why_in(self.target.context), refusal=None)
+
+    async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
+        words = what(self.change, with_values=await may_read(self.session, self.change))
+        who = self.change.user.get_username()
+        return {"sentence": f"This undoes what {who} did: {_in_sentence(words)}."}
+
+    def command(self, form: Form) -> str:
+        return shell_line(
+            ["kubectl", "get", self.target.plural, self.target.name, *self.target.flags, "-o", "yaml"]
+        )
 
 
 @require_safe
 @clear_errors
 async def change(request: HttpRequest, change: int) -> HttpResponseBase:
     made = await change_of(change)
-    if made.action == ROTATE.name:
-        return HttpResponseRedirect(reverse("rotation", args=[change]))
-    cluster = runtime.open(slug(made.context))
-    return await page(request, cluster, ChangeScreen(cluster, request.GET, change), title="Change")
+    session = await session_of(request, slug(made.context))
+    cluster = session.cluster
+    operates = operation_action(made) is not None
+    screen: ChangeScreen | OperationScreen = (
+        operation_screen(session, request.GET, change, made.action)
+        if operates
+        else ChangeScreen(session, request.GET, change)
+    )
+    screen.change = made
+    if asks_json(request):
+        with cluster.lease(screen.plurals):
+            await cluster.ready(screen.waits_for)
+            await screen.prepare()
+            return JsonResponse(await screen.told())
+    if operates:
+        return HttpResponseRedirect(reverse("operation", args=[change, made.action]))
+    return await page(request, cluster, screen, title="Change")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,41 +127,12 @@ async def change(request: HttpRequest, change: int) -> HttpResponseBase:
 async def undo(request: HttpRequest, change: int) -> HttpResponseBase:
     """GET and ``step=preview`` show what undoing would do now; ``step=apply`` does it."""
     made = await change_of(change)
-    cluster = runtime.open(slug(made.context))
-    screen = UndoScreen(cluster, request.GET, made.plural, made.namespace or "-", made.name)
-    actor = actor_of(await request.auser())
-
-    async def apply(token: str) -> Change:
-        undone = await change_undo_apply(
-            transport=cluster.transport, actor=actor, change_id=change, token=token
-        )
-        if undone.action == ROTATE.name:
-            await begin(cluster, undone)
-        return undone
-
-    async def preview() -> Parts:
-        found = await change_undo_preview(
-            transport=cluster.transport, actor=actor, change_id=change, objects=cluster.reader
-        )
-        parts: Parts = {"preview": preview_context(cluster, found.preview)}
-        return parts | ({"conflict": conflict_context(found.conflict)} if found.conflict else {})
-
-    async with listed(cluster, screen):
-        said = await take_step(request, apply=apply, preview=preview)
-        if said.done:
-            return said.done
-        where = ["-n", made.namespace] if made.namespace else []
-        return await show_action(
-            request,
-            cluster,
-            screen,
-            said,
-            title="Undo",
-            template="forms/undo.html",
-            form={"sentence": f"This takes back what {made.user.get_username()} did: {_in_sentence(what(made))}."},
-            kubectl=shell_line(["kubectl", "get", made.plural, made.name, *where, "-o", "yaml"]),
-            crumbs=[("Change", reverse("change", args=[made.pk]))],
-        )  # fmt: skip
+    session = await session_of(request, slug(made.context))
+    screen = UndoScreen(session, request.GET, made.plural, made.namespace or "-", made.name, made.action)
+    form = UndoForm(request, screen, actor_of(await request.auser()))
+    form.change = made
+    async with listed(screen):
+        return await form.answer()
 
 
 def _in_sentence(words: str) -> str:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import mark_safe
 
+from dashboard.actions.confirmation import is_production
 from dashboard.actions.permits import changes_state
 from dashboard.errors import ClusterError
 from dashboard.kube.config import Cluster
 from dashboard.live.runtime import ClusterRuntime, runtime
-from dashboard.live.screens import chrome_screen
+from dashboard.live.screens import chrome_screens
+from dashboard.live.screens.declared import PAGES
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.render import chart_json
+
+from .viewer import session_of
 
 SOURCES = {
     "kubeconfig": "from {detail}",
@@ -32,13 +37,15 @@ async def page_chrome(
     request: HttpRequest, context: str = "", *, title: str = "", live: bool = False
 ) -> dict[str, Any]:
     """What base.html wants: ``chrome`` and ``r``. Without a cluster that can be opened, the frame stands empty."""
-    cluster = _cluster(context)
+    session = await _session(request, context)
     user = await request.auser()
     chrome: dict[str, Any] = {
         "only": _swapped(request),
         "query": "",
         "path": request.path,
-        "title": f"{title} · {cluster.cluster.name} · Cluster UI" if cluster and title else "Cluster UI",
+        "title": f"{title} · {session.cluster.cluster.name} · Cluster UI"
+        if session and title
+        else "Cluster UI",
         "live": live,
         "user": {
             "name": user.get_username() if user.is_authenticated else "",
@@ -46,12 +53,12 @@ async def page_chrome(
             "logout_url": reverse("logout"),
         },
     }
-    if cluster is None:
+    if session is None:
         return {"chrome": chrome, "r": {}}
+    cluster = session.cluster
     slug = cluster.cluster.slug
-    frame = chrome_screen(cluster, request.get_full_path())
-    namespaces = await _namespaces(request, cluster)
-    await frame.prepare()
+    frame, others = chrome_screens(session, request.get_full_path())
+    await asyncio.gather(frame.prepare(), others.prepare())
     shown = frame.context()
     chrome |= {
         "ws_url": f"/ws/c/{slug}/",
@@ -62,7 +69,7 @@ async def page_chrome(
             "source": cluster.cluster.source,
             "source_words": source_words(cluster.cluster),
             "version": cluster.version,
-            "production": cluster.cluster.name in settings.CLUSTER_UI_PRODUCTION,
+            "production": is_production(cluster.cluster.name),
             "url": reverse("overview", args=[slug]),
         },
         "clusters": [
@@ -75,11 +82,15 @@ async def page_chrome(
             for each in runtime.clusters()
         ],
         "changes": await _changes(cluster.cluster),
-        "namespaces": namespaces,
+        "namespaces": _namespaces(request, cluster),
         "query": shown["query"],
         "nav": _nav(shown["sections"], request),
+        "pages": [
+            {"name": name, "title": page.title, "url": reverse("plugin", args=[slug, name])}
+            for name, (page, _) in PAGES.items()
+        ],
     }
-    return {"chrome": chrome, "r": regions(frame.snapshot())}
+    return {"chrome": chrome, "r": regions(Snapshot.joined((frame.snapshot(), others.snapshot())))}
 
 
 def regions(snapshot: Snapshot) -> dict[str, str]:
@@ -104,12 +115,11 @@ def _swapped(request: HttpRequest) -> str:
     return target if target in ("main", "list") else ""
 
 
-def _cluster(context: str) -> ClusterRuntime | None:
+async def _session(request: HttpRequest, context: str) -> Session | None:
     try:
-        if context:
-            return runtime.open(context)
-        clusters = runtime.clusters()
-        return runtime.open(clusters[0].slug) if clusters else None
+        if not context and (clusters := runtime.clusters()):
+            context = clusters[0].slug
+        return await session_of(request, context) if context else None
     except ClusterError:
         return None
 
@@ -119,31 +129,12 @@ async def _changes(cluster: Cluster) -> dict[str, str]:
     return {"state": permit.state, "words": permit.words, "url": reverse("clusters")}
 
 
-async def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str, Any]:
-    """The namespaces to choose from: those that are listed, else those that settings or fallback name."""
-    chosen = set(request.GET.getlist("namespace")) - {""}
-    names = sorted(each.metadata.name for each in cluster.cache.store("namespaces").values(None))
-    denied = cluster.cache.denied("namespaces")
-    if denied is not None:
-        names = sorted(cluster.cache.scopes("pods") or ())
-    closed = chosen.difference(names) if denied is not None else frozenset[str]()
-    names = sorted({*names, *chosen})
-    if not chosen:
-        summary = f"All {len(names)}" if names else "All"
-    elif len(chosen) == 1:
-        summary = next(iter(chosen))
-    else:
-        summary = f"{len(chosen)} of {len(names)}"
-    keep = [(key, value) for key, value in request.GET.items() if key in ("state", "sort", "view", "columns")]
+def _namespaces(request: HttpRequest, cluster: ClusterRuntime) -> dict[str, Any]:
+    """Where a choice of namespaces leads, and what it keeps; what there is to choose from is live (``ChromeScreen``)."""
+    kept = ("state", "sort", "view", "columns")
     return {
-        "summary": summary,
-        "all": not chosen,
-        "items": [{"name": name, "checked": name in chosen, "closed": name in closed} for name in names],
         "action_url": _narrowing_url(request, cluster),
-        "keep": keep,
-        "denied": "You may not list the namespaces of this cluster: these are those that you may look into."
-        if denied
-        else "",
+        "keep": [(key, value) for key, value in request.GET.items() if key in kept],
     }
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import render
-from django.views.decorators.csrf import requires_csrf_token
 
 from dashboard.actions.problems import Unrecorded, Unsettled
-from dashboard.errors import ClusterError, Forbidden
+from dashboard.database import AWAY, database_unavailable
+from dashboard.errors import BadInput, ClusterError, Forbidden, Invalid, NotFound
 
+from .attempts import refusals_audited
 from .chrome import page_chrome
 
 logger = logging.getLogger(__name__)
@@ -30,7 +34,8 @@ def clear_errors(view: View[P]) -> View[P]:
     @wraps(view)
     async def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
-            return await view(request, *args, **kwargs)
+            async with refusals_audited(request):
+                return await view(request, *args, **kwargs)
         except ClusterError as error:
             return await error_response(request, error, context=str(kwargs.get("context", "")))
 
@@ -40,10 +45,8 @@ def clear_errors(view: View[P]) -> View[P]:
 async def error_response(request: HttpRequest, error: ClusterError, *, context: str = "") -> HttpResponseBase:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("%s %s: %s", request.method, request.path, error.message)
-    if request.GET.get("format", "html") != "html":
-        return JsonResponse(
-            {"error": error.message, "title": error.title, "next_step": error.next_step}, status=error.status
-        )
+    if request.GET.get("format", "html") != "html" or asks_json(request):
+        return _json(request, error)
     if request.headers.get("HX-Target") == "preview":
         # Beside a form, whatever it is: what was typed there stays.
         sent = isinstance(error, Unsettled | Unrecorded)
@@ -58,31 +61,118 @@ async def error_response(request: HttpRequest, error: ClusterError, *, context: 
     }
     if isinstance(error, Forbidden):
         facts |= {"verb": error.verb, "resource": error.resource, "namespace": error.namespace}
+    if isinstance(error, NotFound):
+        facts["links"] = error.links
     chrome = await page_chrome(request, context, title=error.title)
     return render(request, "pages/error.html", {"s": facts, **chrome}, status=error.status)
+
+
+def bare_error(request: HttpRequest, error: ClusterError) -> HttpResponse:
+    """An error as an answer that needs nothing: no session, no cluster, no database."""
+    if wants_json(request):
+        return _json(request, error)
+    words = {"title": error.title, "text": f"{error.message} {error.next_step}".strip()}
+    if request.headers.get("HX-Target") == "preview":
+        return render(request, "partials/preview.html", {"s": {"error": words}}, status=error.status)
+    return render(request, "bare_error.html", words, status=error.status)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether a script asks, not a browser that shows pages."""
+    if request.GET.get("format", "html") != "html":
+        return True
+    return not request.headers.get("HX-Request") and "text/html" not in request.headers.get(
+        "Accept", "text/html"
+    )
+
+
+def asks_json(request: HttpRequest) -> bool:
+    """Whether a script asks for a step of a change: by the address or in what it sends."""
+    if request.GET.get("format") == "json":
+        return True
+    try:
+        return request.method == "POST" and request.POST.get("format") == "json"
+    except SuspiciousOperation:  # a form over one of Django's limits, which nothing has read
+        return False
+
+
+# The routes whose answers as JSON are those of a change: see "Public contract".
+OF_CHANGES = frozenset({"action", "undo", "change", "operation_stop", "operation_resume", "operation_leave"})
+
+
+def _json(request: HttpRequest, error: ClusterError) -> JsonResponse:
+    match = request.resolver_match
+    if match is not None and match.url_name in OF_CHANGES:
+        return JsonResponse({"error": error_context(error)}, status=error.status)
+    return JsonResponse(
+        {"error": error.message, "title": error.title, "next_step": error.next_step}, status=error.status
+    )
+
+
+def error_context(error: ClusterError) -> dict[str, str]:
+    """An error beside a form, or for a script: what was refused, by whom as far as it is known, and the way out.
+    ``field`` is the input at fault.
+    """
+    text = error.message
+    if isinstance(error, Invalid):
+        text += "".join(
+            f" {cause.field}: {cause.message}" for cause in error.causes if cause.message not in text
+        )
+    at = error.field if isinstance(error, BadInput) else ""
+    return {"title": error.title, "text": f"{text} {error.next_step}".strip(), "field": at}
 
 
 def _bare(request: HttpRequest, status: int, template: str) -> HttpResponse:
     return render(request, template, {}, status=status)
 
 
-@requires_csrf_token
+class FormTooLarge(ClusterError):
+    title = "This form is too large"
+    status = 413
+
+
+# What Django refuses before any view is asked: which limit it is, and what to do.
+_OVER: dict[type[Exception], tuple[str, str]] = {
+    TooManyFieldsSent: (
+        f"A form may hold {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} fields; this one holds more.",
+        "Send only what changes, or save some of it first. Nothing was written.",
+    ),
+    TooManyFilesSent: (
+        f"A form may bring {settings.DATA_UPLOAD_MAX_NUMBER_FILES:,} files; this one brings more.",
+        "Upload some of them first. Nothing was written.",
+    ),
+    RequestDataTooBig: (
+        f"A form may hold {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20} MiB; this one holds more.",
+        "Send only what changes, or upload large texts as files. Nothing was written.",
+    ),
+}
+
+
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _bare(request, 400, "400.html")
+    over = _OVER.get(type(exception)) if exception is not None else None
+    if over is None:
+        return _bare(request, 400, "400.html")
+    return bare_error(request, FormTooLarge(over[0], next_step=over[1]))
 
 
-@requires_csrf_token
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _bare(request, 403, "403.html")
 
 
-@requires_csrf_token
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _bare(request, 404, "404.html")
 
 
-@requires_csrf_token
 def server_error(request: HttpRequest) -> HttpResponse:
+    """What no layer expected; of a database that does not answer, which may happen in every one of them, in words."""
+    error = sys.exc_info()[1]
+    if isinstance(error, AWAY):
+        away = database_unavailable(error)
+        logger.warning("%s %s: %s %s", request.method, request.path, away.message, error)
+        response = bare_error(request, away)
+        response.headers["Retry-After"] = "5"
+        response._has_been_logged = True  # type: ignore[attr-defined] # Django would add its traceback
+        return response
     return _bare(request, 500, "500.html")
 
 
@@ -91,6 +181,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     other origin can read it.
     """
     response = _bare(request, 403, "403_csrf.html")
-    if request.headers.get("HX-Request"):
+    # Of somebody without a session there is nothing to renew, and asking for a token would make one.
+    if request.headers.get("HX-Request") and request.user.is_authenticated:
         response["X-CSRFToken"] = get_token(request)
     return response

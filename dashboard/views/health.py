@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from dashboard.database import in_database
 from dashboard.live.runtime import runtime
 
 
@@ -19,7 +19,7 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Ready with a database and one finished attempt to reach the cluster. A cluster that is away is reported, not
     failed: restarting the dashboard would not bring it back."""
-    database = await sync_to_async(_database_answers)()
+    database = await in_database(_database_answers)()
     reached = any(cluster.version for cluster in runtime.opened())
     ready = database and runtime.tried
     return JsonResponse(

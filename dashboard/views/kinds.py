@@ -10,20 +10,22 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.errors import BadInput
-from dashboard.live.runtime import runtime
 from dashboard.live.screens.chrome import in_group
 from dashboard.live.screens.common import kind_of
 from dashboard.preferences import columns_remember
+from dashboard.queries.bounds import chosen_of
 from dashboard.queries.lists import LABEL, check_choice, column_keys, label_of, shown_columns
 
 from .errors import clear_errors
+from .viewer import session_of
 
 
 @require_POST
 @clear_errors
 async def columns(request: HttpRequest, context: str, plural: str) -> HttpResponseBase:
     """Remembers which columns the reader wants to see of a kind; none at all: the usual ones."""
-    cluster = runtime.open(context)
+    session = await session_of(request, context)
+    cluster = session.cluster
     await cluster.knows(plural)
     kind = kind_of(cluster, plural)
     wanted = column_keys(",".join(request.POST.getlist("column")))
@@ -45,10 +47,10 @@ async def columns(request: HttpRequest, context: str, plural: str) -> HttpRespon
 @clear_errors
 async def counts(request: HttpRequest, context: str, group: str) -> HttpResponseBase:
     """Counts the kinds of a group of the menu; the numbers come with the next frame."""
-    cluster = runtime.open(context)
-    chosen = frozenset(request.GET.getlist("namespace")) - {""} or None
-    found = [kind for kind in cluster.kinds.served if in_group(kind, group)]
+    session = await session_of(request, context)
+    chosen = frozenset(chosen_of(request.GET, "namespace")) or None
+    found = [kind for kind in session.cluster.kinds.served if in_group(kind, group)]
     for namespaced in (True, False):
         plurals = [kind.plural for kind in found if kind.gvr.namespaced is namespaced]
-        await cluster.counts.ask(plurals, chosen if namespaced else None)
+        await session.counts.ask(plurals, chosen if namespaced else None)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)

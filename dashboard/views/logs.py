@@ -11,24 +11,25 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from dashboard.errors import BadInput, NotFound
-from dashboard.live.runtime import runtime
 from dashboard.live.screens.detail import DetailScreen, LogsTab
 from dashboard.queries.logs import Target, log_text, logs_zip, whole_line
 
 from .errors import clear_errors
+from .viewer import session_of
 
 
 async def _chosen(
     request: HttpRequest, context: str, plural: str, namespace: str, name: str
 ) -> tuple[LogsTab, list[Target]]:
     """The page's own choice of logs, with the rights asked for as there. Raises NotFound when there are none."""
-    cluster = runtime.open(context)
-    screen = DetailScreen(cluster, request.GET, plural, namespace, name, "logs")
+    session = await session_of(request, context)
+    cluster = session.cluster
+    screen = DetailScreen(session, request.GET, plural, namespace, name, "logs")
     tab = cast(LogsTab, screen.tab)
     field, why = tab.options.wrong
     if field:
         raise BadInput(why, field=field)
-    lease = cluster.cache.lease(screen.plurals)
+    lease = cluster.lease(screen.plurals)
     try:
         await cluster.ready(screen.waits_for)
         await screen.prepare()
@@ -47,7 +48,7 @@ async def download(
 ) -> HttpResponseBase:
     """One log as text, several as a ZIP archive. ``timestamps=0`` leaves the times out."""
     tab, found = await _chosen(request, context, plural, namespace, name)
-    transport, where = tab.screen.runtime.transport, tab.screen.namespace
+    transport, where = tab.session.transport, tab.screen.namespace
     stamps = request.GET.get("timestamps") != "0"
     if len(found) == 1:
         text = log_text(transport, where, found[0], tab.options, stamps=stamps)
@@ -80,6 +81,6 @@ async def line(
     tab, found = await _chosen(request, context, plural, namespace, name)
     if len(found) != 1:
         raise BadInput("Say one pod and one container.", field="pod")
-    transport, at = tab.screen.runtime.transport, request.GET.get("at", "")
+    transport, at = tab.session.transport, request.GET.get("at", "")
     text = await whole_line(transport, tab.screen.namespace, found[0], at, previous=tab.options.previous)
     return HttpResponse(text, content_type="text/plain; charset=utf-8")

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dashboard.actions.action import Action, Target
 from dashboard.actions.permits import changes_state
+from dashboard.actions.registry import actions_of
 from dashboard.errors import ClusterError
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
-from dashboard.kube.access import allowed
-from dashboard.live.runtime import ClusterRuntime
+from dashboard.kinds.deletion import deletion_waits
 from dashboard.live.screens.common import object_url
 from dashboard.live.screens.detail.tabs import TABS
+from dashboard.live.session import Sight
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An action: its address, its words, and the rights (verb, subresource) of which one is enough."""
-
-    id: str
-    title: str
-    icon: str
-    rights: tuple[tuple[str, str], ...]
-
-
-class Target(Protocol):
+class Screen(Protocol):
     """An object that something can be done to; ``namespace`` is "" for a kind without."""
 
     @property
-    def runtime(self) -> ClusterRuntime: ...
+    def session(self) -> Sight: ...
     @property
     def kind(self) -> Kind[Any]: ...
     @property
@@ -38,45 +30,39 @@ class Target(Protocol):
     def name(self) -> str: ...
 
 
-RESTART = Offer("restart", "Restart…", "restart", (("patch", ""),))
-ROTATE = Offer("rotate", "Rotate…", "restart", (("patch", ""),))
-OFFERS: dict[str, tuple[Offer, ...]] = {
-    "deployments": (Offer("scale", "Scale…", "scale", (("patch", "scale"),)), RESTART),
-    "statefulsets": (RESTART,),
-    "daemonsets": (RESTART,),
-    "secrets": (ROTATE,),
-    "configmaps": (Offer("edit", "Edit…", "file", (("patch", ""),)),),
-    # Which of both is used depends on whether a budget covers the pod.
-    "pods": (Offer("delete", "Delete…", "x", (("delete", ""), ("create", "eviction"))),),
-}
-
-
-async def object_offers(screen: Target) -> list[dict[str, str]]:
-    """The actions of the object's kind; ``disabled_reason`` is "" for those that can be used."""
-    offers = OFFERS.get(screen.kind.plural, ())
+async def object_offers(screen: Screen) -> list[dict[str, str]]:
+    """The actions on the object; ``disabled_reason`` is "" for those that can be used."""
+    kind, name = screen.kind, screen.name
+    found = screen.session.reader.get(kind.plural, screen.namespace, name)
+    offers = [each for each in actions_of(kind) if found is None or each.applies(found)]
     if not offers:
         return []
-    path = object_url(screen.runtime, screen.kind.plural, screen.namespace, screen.name)
-    cluster = screen.runtime.cluster
+    path = object_url(screen.session.cluster, kind.plural, screen.namespace, name)
+    cluster = screen.session.cluster.cluster
     permit = await changes_state(context=cluster.name, server=cluster.server, is_sandbox=cluster.is_sandbox)
     # Where the owner may allow changes, the form says so and leads there.
     words = permit.words if permit.state == "off" else ""
     reasons = [words] * len(offers)
     if not words:
-        reasons = list(await asyncio.gather(*(_refused(screen, offer) for offer in offers)))
+        reasons = list(await asyncio.gather(*(_refused(screen, offer, found) for offer in offers)))
     return [
         {
-            "id": offer.id,
-            "title": offer.title,
+            "id": offer.name,
+            "title": f"{offer.title}…",
             "icon": offer.icon,
-            "url": f"{path}{offer.id}/",
+            "url": f"{path}{offer.name}/",
             "disabled_reason": reason,
         }
         for offer, reason in zip(offers, reasons, strict=True)
     ]
 
 
-def object_tabs(target: Target) -> list[dict[str, str]]:
+async def page_actions(screen: Screen) -> dict[str, Any]:
+    """The same for the page of the object, which must be prepared: nothing is seen of the object before."""
+    return {"actions": await object_offers(screen)}
+
+
+def object_tabs(target: Screen) -> list[dict[str, str]]:
     """The pages under the object's, in the form of offers. Each says itself what may not be seen."""
     kind, namespace, name = target.kind, target.namespace, target.name
     return [
@@ -84,7 +70,7 @@ def object_tabs(target: Target) -> list[dict[str, str]]:
             "id": tab.id,
             "title": tab.title,
             "icon": "",
-            "url": object_url(target.runtime, kind.plural, namespace, name, tab.id),
+            "url": object_url(target.session.cluster, kind.plural, namespace, name, tab.id),
             "disabled_reason": "",
         }
         for tab in TABS.values()
@@ -97,27 +83,30 @@ OVERVIEW = "overview"
 
 def verbs() -> dict[str, str]:
     """Everything that can be done to some object: id to title."""
-    offers = {offer.id: offer.title for each in OFFERS.values() for offer in each}
+    offers = {each.name: f"{each.title}…" for kind in KINDS.values() for each in actions_of(kind)}
     return offers | {tab.id: tab.title for tab in TABS.values() if tab.id != OVERVIEW}
 
 
 def does(kind: Kind[Any], verb: str) -> bool:
     """Whether objects of this kind know it at all."""
-    known = {offer.id for offer in OFFERS.get(kind.plural, ())}
+    known = {each.name for each in actions_of(kind)}
     return verb in known or (verb in TABS and TABS[verb].fits(kind))
 
 
-async def _refused(screen: Target, offer: Offer) -> str:
-    """Why the account may not do this here, or ""."""
+async def _refused(screen: Screen, offer: Action, found: Any) -> str:
+    """Why this cannot be done here, or ""."""
+    target = Target.of(screen.session.cluster.cluster.name, screen.kind, screen.namespace, screen.name)
+    written = offer.subject(target)
+    if found is not None and found.metadata.deletion_timestamp and not offer.deletes:
+        return f"It is being deleted. {deletion_waits(found.metadata.finalizers)}"
     try:
         answers = await asyncio.gather(
             *(
-                allowed(
-                    screen.runtime.transport,
+                screen.session.decide(
                     verb,
-                    screen.kind.gvr,
-                    namespace=screen.namespace or None,
-                    name=screen.name,
+                    written.gvr,
+                    namespace=written.namespace or None,
+                    name=written.name or None,
                     subresource=subresource or None,
                 )
                 for verb, subresource in offer.rights
@@ -125,9 +114,9 @@ async def _refused(screen: Target, offer: Offer) -> str:
         )
     except ClusterError:
         return ""  # the form asks again, and says what is wrong
-    if any(answer.allowed for answer in answers):
+    if any(answers):
         return ""
     verb, subresource = offer.rights[0]
-    resource = f"{screen.kind.plural}/{subresource}" if subresource else screen.kind.plural
-    where = f" in namespace {screen.namespace}" if screen.namespace else ""
-    return f"Your account may not {verb} {resource}{where}."
+    plural = written.gvr.plural
+    resource = f"{plural}/{subresource}" if subresource else plural
+    return f"Your account may not {verb} {resource}{written.where}."

@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
+import msgspec
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard.errors import BadInput
-from dashboard.insight import findings_for
+from dashboard.errors import BadInput, Unavailable
+from dashboard.insight import findings_for, read_for
 from dashboard.insight.mentions import mentions
 from dashboard.insight.relations import Relations
 from dashboard.kinds import KINDS
-from dashboard.kinds.tablekinds import TableKind
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
 from dashboard.live.screens.capacity import CapacityScreen
-from dashboard.live.screens.common import freshness, visibility
-from dashboard.live.screens.detail import DetailScreen
+from dashboard.live.screens.common import freshness, listed
+from dashboard.live.screens.declared import PluginScreen
+from dashboard.live.screens.detail import DetailScreen, YamlTab
+from dashboard.live.screens.detail.shown import HEADER
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.live.screens.timeline import TimelineScreen
+from dashboard.live.session import Session
+from dashboard.loop import off_loop
 from dashboard.preferences import columns_of
+from dashboard.queries.frozen import Frozen
 from dashboard.queries.lists import PAGE_SIZE
 from dashboard.queries.objects import object_read
 from dashboard.queries.relations import Related, made_besides, mentioned, related
-from dashboard.queries.seen import Seen
 
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
 from .exports import export
-from .offers import object_offers
+from .offers import page_actions
+from .viewer import session_of
 
+DISCOVERY_SECONDS = 10.0  # until the API server has said what it offers
 UNWATCHED_SECONDS = 5.0  # for kinds that must be listed to tell what an object made
 
 
@@ -50,15 +56,18 @@ async def page(
     *,
     title: str,
     more: Mapping[str, Any] | None = None,
+    prepared: Callable[[], Awaitable[Mapping[str, Any]]] | None = None,
 ) -> HttpResponse:
     """A screen as a page (or its middle): prepared, its kinds listed, with the same parts that frames update later.
+    ``more`` of its context is given; what depends on what the session sees is asked for once that is ``prepared``.
 
     A screen nobody looks at has no watch; the lease here starts them, and the browser's own look takes over.
     """
-    lease = cluster.cache.lease(screen.plurals)
+    lease = cluster.lease(screen.plurals)
     try:
         await cluster.ready(screen.waits_for)
         await screen.prepare()
+        seen = await prepared() if prepared is not None else {}
         chrome = await page_chrome(request, cluster.cluster.slug, title=title, live=True)
         snapshot = screen.snapshot()
     finally:
@@ -68,7 +77,7 @@ async def page(
         request,
         screen.page,
         {
-            "s": {**screen.context(), **(more or {})},
+            "s": {**screen.context(), **(more or {}), **seen},
             "lists": lists(snapshot),
             "charts": charts(snapshot),
             "now": datetime.now(UTC),
@@ -87,15 +96,15 @@ async def home(request: HttpRequest) -> HttpResponseBase:
 
 
 def whole_cluster(
-    screen: Callable[[ClusterRuntime, QueryDict], Screen], title: str
+    screen: Callable[[Session, QueryDict], Screen], title: str
 ) -> Callable[..., Coroutine[Any, Any, HttpResponseBase]]:
     """The view of a page about the whole cluster; what its address may say, its screen knows."""
 
     @require_safe
     @clear_errors
     async def view(request: HttpRequest, context: str) -> HttpResponseBase:
-        cluster = runtime.open(context)
-        return await page(request, cluster, screen(cluster, request.GET), title=title)
+        session = await session_of(request, context)
+        return await page(request, session.cluster, screen(session, request.GET), title=title)
 
     return view
 
@@ -109,19 +118,31 @@ timeline = whole_cluster(TimelineScreen, "Timeline")
 
 @require_safe
 @clear_errors
+async def plugin(request: HttpRequest, context: str, name: str) -> HttpResponseBase:
+    session = await session_of(request, context)
+    await session.cluster.discovery.known(
+        timeout=DISCOVERY_SECONDS
+    )  # its kinds are there once they are offered
+    screen = PluginScreen(session, request.GET, name)
+    return await page(request, session.cluster, screen, title=screen.declared.title)
+
+
+@require_safe
+@clear_errors
 async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponseBase:
-    cluster = runtime.open(context)
+    session = await session_of(request, context)
+    cluster = session.cluster
     await cluster.knows(plural)
     form = request.GET.get("format", "html")
     params: QueryDict = request.GET.copy()
     if form == "html" and "columns" not in params:
         params["remembered"] = ",".join(await columns_of(await request.auser(), plural))
-    screen = ListScreen(cluster, params, plural)
+    screen = ListScreen(session, params, plural)
     if form == "html":
         return await page(request, cluster, screen, title=screen.kind.title)
     if form not in ("json", "csv", "tsv"):
         raise BadInput(f"format is {form!r}: say json, csv or tsv.", field="format")
-    lease = cluster.cache.lease(screen.plurals)
+    lease = cluster.lease(screen.plurals)
     try:
         await cluster.ready(screen.plurals)
         await screen.prepare()
@@ -129,14 +150,17 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
             raise refusal
         # All rows, or the page that was asked for.
         found = screen.listing(page_size=PAGE_SIZE if "page" in request.GET else None)
-        all_columns, shown = screen.kind.columns, screen.exported
-        fresh = freshness(cluster, screen.plurals)["state"]
+        all_columns, shown, measure = screen.kind.columns, screen.columns, screen.measured.use
+        fresh = freshness(screen.session, screen.plurals)["state"]
+        known = screen.known
+        if not known and form != "json":
+            # A file has no word for what is not known.
+            raise screen.failure or Unavailable(f"{screen.kind.title} are still being read.")
     finally:
         lease.release()
     if found.label_error:
         raise BadInput(found.label_error, field="labels")
-    # Ten thousand rows take a while: pages and frames go on meanwhile.
-    return await asyncio.to_thread(export, screen.kind, found, all_columns, shown, form, fresh)
+    return export(screen.kind, found, all_columns, shown, form, fresh, known=known, measure=measure)
 
 
 @require_safe
@@ -144,65 +168,91 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
 async def detail(
     request: HttpRequest, context: str, plural: str, namespace: str, name: str, tab: str = "overview"
 ) -> HttpResponseBase:
-    cluster = runtime.open(context)
+    session = await session_of(request, context)
+    cluster = session.cluster
     await cluster.knows(plural)
-    screen = DetailScreen(cluster, request.GET, plural, namespace, name, tab)
+    last_shown = request.headers.get(HEADER)
+    screen = DetailScreen(session, request.GET, plural, namespace, name, tab, last_shown=last_shown)
     if request.GET.get("format") == "json":
-        return await _detail_json(cluster, screen)
+        return await _detail_json(session, screen)
+    if request.GET.get("format") == "yaml" and isinstance(screen.tab, YamlTab):
+        return await _detail_yaml(cluster, screen, screen.tab)
     return await page(
         request,
         cluster,
         screen,
-        title=f"{name} · {screen.kind.singular}",
-        more={"actions": await object_offers(screen)},
+        title=" · ".join(filter(None, (name, screen.namespace, screen.kind.singular))),
+        prepared=lambda: page_actions(screen),
     )
 
 
-async def _detail_json(cluster: ClusterRuntime, screen: DetailScreen) -> HttpResponseBase:
-    read = frozenset(KINDS) | {screen.kind.plural}
-    lease = cluster.cache.lease(read)
+async def _detail_yaml(cluster: ClusterRuntime, screen: DetailScreen, tab: YamlTab) -> HttpResponseBase:
+    with cluster.lease(screen.plurals):
+        await cluster.ready({screen.kind.plural})
+        text = await tab.text()
+    headers = {"Content-Disposition": content_disposition_header(True, f"{screen.name}.yaml") or "attachment"}
+    return HttpResponse(text.encode(), content_type="application/yaml; charset=utf-8", headers=headers)
+
+
+async def _detail_json(session: Session, screen: DetailScreen) -> HttpResponseBase:
+    cluster = session.cluster
+    read = (frozenset(KINDS) | {screen.kind.plural} | read_for(screen.kind.plural)) & cluster.kinds.keys()
+    lease = cluster.lease(read)
     try:
         await cluster.ready(read)
         await screen.prepare()
-        found = await object_read(cluster.transport, screen.kind, screen.namespace, screen.name)
-        visible = await visibility(cluster, KINDS)
-        seen = Seen(cluster.reader, visible)
-        wrong = findings_for(seen, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC))
-        await cluster.reader.know_users()
-        connected = related(cluster.reader, visible, screen.kind.plural, screen.last)
-        if isinstance(screen.kind, TableKind):
-            connected = await _with_custom(cluster, screen, connected, found)
+        found = await object_read(session.transport, screen.kind, screen.namespace, screen.name)
+        visible = await session.review(read)
+        wrong = await off_loop(
+            findings_for,
+            Frozen(session.reader, visible),
+            screen.kind.plural,
+            screen.namespace,
+            screen.name,
+            datetime.now(UTC),
+            group=screen.kind.gvr.group,
+            kind=screen.kind.kind,
+        )
+        unevaluated = [
+            each
+            for each in cluster.kinds
+            if each in read_for(screen.kind.plural) and (visible[each].denied or not listed(session, each))
+        ]
+        await session.reader.know_users()
+        connected = related(session.reader, screen.kind.plural, screen.last)
+        if screen.kind.discovered:
+            connected = await _with_custom(session, screen, connected, found)
     finally:
         lease.release()
-    return JsonResponse(
-        {
-            "object": found,
-            "uses": _relations(connected.uses),
-            "used_by": _relations(connected.used_by),
-            "findings": [
-                {
-                    "rule": finding.rule,
-                    "severity": finding.severity,
-                    "text": "".join(text for text, _ in finding.text),
-                    "next": finding.step.text,
-                    "evidence": [f"{one.where}: {one.says}" for one in finding.evidence],
-                }
-                for finding in wrong
-            ],
-        }
-    )
+    answer = {
+        "object": found,
+        "uses": _relations(connected.uses),
+        "used_by": _relations(connected.used_by),
+        "not_evaluated": unevaluated,
+        "findings": [
+            {
+                "rule": finding.rule,
+                "severity": finding.severity,
+                "text": "".join(text for text, _ in finding.text),
+                "next": finding.step.text,
+                "evidence": [f"{one.where}: {one.says}" for one in finding.evidence],
+            }
+            for finding in wrong
+        ],
+    }
+    return HttpResponse(await off_loop(msgspec.json.encode, answer), content_type="application/json")
 
 
 async def _with_custom(
-    cluster: ClusterRuntime, screen: DetailScreen, connected: Related, found: Mapping[str, Any]
+    session: Session, screen: DetailScreen, connected: Related, found: Mapping[str, Any]
 ) -> Related:
     """With what the spec names, and what the object made of kinds without a module here."""
-    served = cluster.kinds.served
+    served = session.cluster.kinds.served
     others = (kind.plural for kind in served if kind is not screen.kind)
-    await cluster.unwatched.ask(others, UNWATCHED_SECONDS)
+    await session.unwatched.ask(others, UNWATCHED_SECONDS)
     uid = screen.last.metadata.uid
-    made = made_besides(cluster.reader, cluster.unwatched, served, screen.visible, uid)
-    named = mentioned(cluster.kinds, screen.namespace, mentions(found))
+    made = made_besides(session.reader, session.unwatched, served, uid)
+    named = mentioned(session.cluster.kinds, screen.namespace, mentions(found))
     uses = connected.uses | {ref: connected.uses.get(ref, ()) + ways for ref, ways in named.items()}
     return replace(connected, uses=uses, used_by=connected.used_by | dict.fromkeys(made.rows, ("owner",)))
 

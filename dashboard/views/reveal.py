@@ -13,9 +13,10 @@ from django.views.decorators.http import require_POST
 
 from dashboard.actions.reveals import Purpose, secret_reveal
 from dashboard.errors import BadInput, ClusterError, NotFound
-from dashboard.live.runtime import runtime
 
-from .actions import actor_of, error_context
+from .attempts import actor_of, refusals_audited
+from .errors import error_context
+from .viewer import session_of
 
 SECONDS = 30  # how long it stays on screen
 
@@ -29,18 +30,19 @@ async def reveal(
     key = request.POST.get("key", "")
     purpose: Purpose = "copy" if request.POST.get("purpose") == "copy" else "show"
     try:
-        if plural != "secrets":
-            raise NotFound("Only a Secret has values to reveal.")
-        if not key:
-            raise BadInput("Say which key.", field="key")
-        value = await secret_reveal(
-            transport=runtime.open(context).transport,
-            actor=actor_of(await request.auser()),
-            namespace=namespace,
-            name=name,
-            key=key,
-            purpose=purpose,
-        )
+        async with refusals_audited(request):
+            if plural != "secrets":
+                raise NotFound("Only a Secret has values to reveal.")
+            if not key:
+                raise BadInput("Say which key.", field="key")
+            value = await secret_reveal(
+                transport=(await session_of(request, context)).transport,
+                actor=actor_of(await request.auser()),
+                namespace=namespace,
+                name=name,
+                key=key,
+                purpose=purpose,
+            )
     except ClusterError as error:
         facts: dict[str, Any] = {"key": key, "error": error_context(error)}
         response = render(request, "partials/revealed.html", facts, status=error.status)

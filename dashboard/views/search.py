@@ -13,15 +13,16 @@ from django.views.decorators.http import require_safe
 from dashboard.errors import BadInput, NotFound
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
-from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens.common import kind_of
 from dashboard.live.screens.search import PATIENCE_SECONDS, SearchScreen
-from dashboard.queries.access import visible
+from dashboard.live.session import Sight
+from dashboard.loop import off_loop
 from dashboard.queries.search import LIMIT, Hit
 
 from .errors import clear_errors
 from .offers import does, object_offers, object_tabs, verbs
 from .pages import page
+from .viewer import session_of
 
 PENDING_SECONDS = 3.0  # for kinds that must be listed first, once the rest is told
 DOING = 6  # objects whose actions are asked for at once: each right is a question to the API server
@@ -31,7 +32,7 @@ DOING = 6  # objects whose actions are asked for at once: each right is a questi
 class FoundObject:
     """An object of an answer, as offers want it."""
 
-    runtime: ClusterRuntime
+    session: Sight
     kind: Kind[Any]
     namespace: str
     name: str
@@ -43,12 +44,13 @@ async def search(request: HttpRequest, context: str) -> HttpResponseBase:
     """``q``, ``namespace`` (repeatable), ``kind``; with ``format=json`` also ``limit``, and ``do=1``: ``q`` begins with
     what to do (``restart web``), and each object comes with that action, or with all of its actions; and ``wait=1``: for
     the kinds that were ``pending`` in the answer before."""
-    cluster = runtime.open(context)
+    session = await session_of(request, context)
+    cluster = session.cluster
     if plural := request.GET.get("kind", ""):
         await cluster.knows(plural)
     form = request.GET.get("format", "html")
     if form == "html":
-        screen = SearchScreen(cluster, request.GET)
+        screen = SearchScreen(session, request.GET)
         title = f"Search: {screen.query.q}" if screen.query.q else "Search"
         return await page(request, cluster, screen, title=title)
     if form != "json":
@@ -56,8 +58,8 @@ async def search(request: HttpRequest, context: str) -> HttpResponseBase:
     params, doing = _doing(request.GET) if "do" in request.GET else (request.GET, None)
     only = None if doing is None else _doers(doing)
     patience = PENDING_SECONDS if "wait" in request.GET else PATIENCE_SECONDS
-    screen = SearchScreen(cluster, params, only, patience)
-    return await _answer(cluster, screen, doing, _limit(request.GET))
+    screen = SearchScreen(session, params, only, patience)
+    return await _answer(screen, doing, _limit(request.GET))
 
 
 def _doers(doing: frozenset[str]) -> frozenset[str]:
@@ -65,17 +67,17 @@ def _doers(doing: frozenset[str]) -> frozenset[str]:
     return frozenset(plural for plural, kind in KINDS.items() if any(does(kind, verb) for verb in doing))
 
 
-async def _answer(
-    cluster: ClusterRuntime, screen: SearchScreen, doing: frozenset[str] | None, limit: int
-) -> HttpResponseBase:
-    lease = cluster.cache.lease(screen.plurals)
+async def _answer(screen: SearchScreen, doing: frozenset[str] | None, limit: int) -> HttpResponseBase:
+    cluster = screen.runtime
+    lease = cluster.lease(screen.plurals)
     try:
         await cluster.ready(screen.plurals - {"events"})
         await screen.prepare()
-        found = screen.answer(limit if doing is None else DOING)
+        found = await off_loop(screen.searching(limit if doing is None else DOING))
+        total = screen.total(found)
         results = [screen.hit(each) for each in found.hits]
         if doing is not None:
-            offered = await asyncio.gather(*(_offers(cluster, each, doing) for each in found.hits))
+            offered = await asyncio.gather(*(_offers(screen.session, each, doing) for each in found.hits))
             results = [{**each, "actions": actions} for each, actions in zip(results, offered, strict=True)]
         fresh, waiting, denied = screen.fresh, screen.waiting(), screen.denied()
         kinds, pending, missed = screen.named(), screen.pending(), screen.missed()
@@ -85,7 +87,7 @@ async def _answer(
         {
             "freshness": fresh,
             "q": screen.query.q,
-            "total": found.total,
+            "total": total,
             "like": found.like,
             "url": screen.url(),
             "counts": dict(found.counts),
@@ -118,8 +120,8 @@ def _doing(params: QueryDict) -> tuple[QueryDict, frozenset[str]]:
     return kept, meant or frozenset(known)
 
 
-async def _offers(cluster: ClusterRuntime, hit: Hit, doing: frozenset[str]) -> list[dict[str, str]]:
-    found = FoundObject(cluster, hit.kind, hit.row.namespace, hit.row.name)
+async def _offers(sight: Sight, hit: Hit, doing: frozenset[str]) -> list[dict[str, str]]:
+    found = FoundObject(sight, hit.kind, hit.row.namespace, hit.row.name)
     offers = [*await object_offers(found), *object_tabs(found)]
     return [offer for offer in offers if offer["id"] in doing]
 
@@ -130,10 +132,11 @@ async def offers(
     request: HttpRequest, context: str, plural: str, namespace: str, name: str
 ) -> HttpResponseBase:
     """What can be done to one object, and which pages it has, as JSON. 404 and 403 as for the object's page."""
-    cluster = runtime.open(context)
+    session = await session_of(request, context)
+    cluster = session.cluster
     await cluster.knows(plural)
-    target = FoundObject(cluster, kind_of(cluster, plural), "" if namespace == "-" else namespace, name)
-    lease = cluster.cache.lease({plural})
+    target = FoundObject(session, kind_of(cluster, plural), "" if namespace == "-" else namespace, name)
+    lease = cluster.lease({plural})
     try:
         await cluster.ready({plural})
         await _require(target)
@@ -145,9 +148,8 @@ async def offers(
 
 async def _require(target: FoundObject) -> None:
     """Raises Forbidden or NotFound when the user may not see the object, or there is none."""
-    seen = await visible(target.runtime.transport, target.runtime.cache, target.kind.plural)
+    seen = (await target.session.review({target.kind.plural}))[target.kind.plural]
     if seen.denied is not None:
         raise seen.denied
-    hidden = target.namespace and seen.namespaces is not None and target.namespace not in seen.namespaces
-    if hidden or target.runtime.reader.get(target.kind.plural, target.namespace, target.name) is None:
+    if target.session.reader.get(target.kind.plural, target.namespace, target.name) is None:
         raise NotFound(f"There is no {target.kind.singular} {target.name}.")

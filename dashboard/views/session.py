@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import alogin, alogout
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.database import in_database
 from dashboard.models import AuditEntry
-from dashboard.signin import link_redeem
+from dashboard.signin import link_redeem, link_refused
+from dashboard.throttle import times
 
 TRIES, WINDOW = 10, 60  # wrong links from one address in so many seconds
+REFUSALS, REFUSAL_WINDOW = 100, 3600  # wrong links in the audit, of all addresses together
 # Where somebody wanted to go who had to sign in first; the link comes from elsewhere and does not know it.
 WANTED, WANTED_SECONDS, LONGEST = "cluster_ui_next", 600, 2000
 
@@ -33,14 +34,16 @@ async def login(request: HttpRequest) -> HttpResponse:
         if (await request.auser()).is_authenticated:
             return HttpResponseRedirect(following)
         return _remembering(following, render(request, "registration/login.html", {"reason": ""}))
-    user = await sync_to_async(link_redeem)(token=token)
+    user = await in_database(link_redeem)(token=token)
     if user is None:
         if (await request.auser()).is_authenticated:
             return HttpResponseRedirect(following)  # the link of this very session, opened again
         if await _too_many(request):
-            reason = "Too many links that do not hold. Wait a minute, then use a fresh one."
+            reason = "Too many invalid links. Wait a minute, then use a fresh one."
             return render(request, "registration/login.html", {"reason": reason}, status=429)
-        reason = "This link has been used, is older than 10 minutes, or was never made."
+        if await times("signin-refusals", REFUSAL_WINDOW) <= REFUSALS:
+            await in_database(link_refused)()
+        reason = "This link has been used, is older than 10 minutes, or does not exist."
         return render(request, "registration/login.html", {"reason": reason}, status=403)
     await alogin(request, user)
     # The token leaves the address bar and the history with this redirect.
@@ -63,12 +66,7 @@ def _remembering(following: str, response: HttpResponse) -> HttpResponse:
 async def _too_many(request: HttpRequest) -> bool:
     """Counts a link that did not hold. One that holds always signs in: 256 bits are not guessed, and nobody shall
     lock the owner out."""
-    counter = f"signin-tries:{request.META.get('REMOTE_ADDR', '')}"
-    await cache.aadd(counter, 0, WINDOW)
-    try:
-        return await cache.aincr(counter) > TRIES
-    except ValueError:  # it ran out just now
-        return False
+    return await times(f"signin-tries:{request.META.get('REMOTE_ADDR', '')}", WINDOW) > TRIES
 
 
 @require_POST

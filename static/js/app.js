@@ -1,17 +1,25 @@
 // The one entry: starts the parts, each of which listens for what concerns it.
 import { startCharts } from "./chartloader.js";
+import { startDialogs } from "./dialogs.js";
+import { startForms } from "./forms.js";
+import { startKeys } from "./keys.js";
 import { startKinds } from "./kinds.js";
 import { startLive } from "./live.js";
 import { startLogLoader } from "./logloader.js";
+import { startMenus } from "./menus.js";
 import { startNavigation } from "./navigation.js";
 import { startParts } from "./parts.js";
 import { startRecent } from "./recent.js";
 import { startSince } from "./since.js";
 import { startTimes } from "./times.js";
-import { startUi } from "./ui.js";
+import { startTips } from "./tips.js";
 
 startTimes();
-startUi();
+startMenus();
+startDialogs();
+startTips();
+startForms();
+startKeys();
 startNavigation();
 startParts();
 startCharts();

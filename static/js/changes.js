@@ -1,7 +1,7 @@
 // The form of a change beside the live object: "from" is what there is now, a preview that was made with another number
 // is made anew before it can be applied, and of a deleted object nothing can be applied.
 import { parse } from "./lists.js";
-import { say } from "./ui.js";
+import { say } from "./notes.js";
 
 const icon = '<svg class="i" aria-hidden="true"><use href="#i-warn"/></svg>';
 const READ_MS = 1500; // a new preview can be applied only after a moment: a click meant for the one before does not do it
@@ -19,7 +19,7 @@ function tell(preview, title, text, again = false) {
   }
   box.querySelector("h2").textContent = title;
   box.querySelector("p").textContent = text;
-  if (again && !box.querySelector("button")) box.append(parse('<div class="btns"><button class="btn" name="step" value="preview">Preview anew</button></div>'));
+  if (again && !box.querySelector("button")) box.append(parse('<div class="btns"><button class="btn" name="step" value="preview">Preview again</button></div>'));
 }
 
 function block(preview, on) {
@@ -27,22 +27,22 @@ function block(preview, on) {
 }
 
 function sync() {
-  const now = document.getElementById("scale-now");
+  const now = document.getElementById("object-now");
   const form = document.getElementById("change");
   const preview = document.getElementById("preview");
   if (!now || !form || !preview || applying) return;
-  const { desired, gone } = now.dataset;
+  const { value: current, gone } = now.dataset;
   if (gone !== undefined) {
     block(preview, true);
-    if (preview.querySelector("[data-apply]")) tell(preview, "This Deployment was deleted", "There is nothing left that this could be applied to.");
+    if (preview.querySelector("[data-apply]")) tell(preview, now.textContent.trim().replace(/\.$/, ""), "There is nothing left that this could be applied to.");
     return;
   }
   const from = form.querySelector("[data-from]");
-  if (from && from.textContent !== desired) from.textContent = desired;
+  if (from && current && from.textContent !== current) from.textContent = current;
   const made = preview.dataset.madeFrom;
-  if (made === undefined || !preview.querySelector("[data-apply]")) return;
-  if (made === desired) {
-    if (asked !== desired) {
+  if (made === undefined || !current || !preview.querySelector("[data-apply]")) return;
+  if (made === current) {
+    if (asked !== current) {
       preview.querySelector("[data-outdated]")?.remove();
       return block(preview, false);
     }
@@ -50,13 +50,13 @@ function sync() {
       told = performance.now();
       setTimeout(sync, READ_MS + 50);
     }
-    tell(preview, "It changed meanwhile", `It was ${before} and is ${desired} now. This preview is new: read it before you apply it.`);
+    tell(preview, "It changed meanwhile", `It was ${before} and is ${current} now. This preview is new: read it before you apply it.`);
     return block(preview, performance.now() - told < READ_MS);
   }
   block(preview, true);
-  tell(preview, "It changed meanwhile", `It is ${desired} now, and was ${made} when this preview was made: preview anew.`, true);
-  if (asked === desired || !form.checkValidity()) return;
-  asked = desired;
+  tell(preview, "It changed meanwhile", `It is ${current} now, and was ${made} when this preview was made: preview again.`, true);
+  if (asked === current || !form.checkValidity()) return;
+  asked = current;
   before = made;
   form.requestSubmit(form.querySelector('.fields [value="preview"]'));
 }
@@ -73,7 +73,7 @@ function markWrong(form, preview) {
   const at = input instanceof HTMLElement ? input.closest(".editor-h, .field") : null;
   if (!at) return null;
   const text = parse(`<p class="error" id="wrong" data-wrong>${icon.replace("warn", "bad")}<span></span></p>`);
-  text.querySelector("span").textContent = wrong.querySelector("p").textContent;
+  text.querySelector("span").textContent = wrong.querySelector("p, li").textContent;
   if (at.matches(".field")) at.append(text);
   else at.after(text);
   input.setAttribute("aria-invalid", "true");
@@ -95,6 +95,28 @@ function showAnswer({ detail: { requestConfig } }) {
   say(callout ? callout.querySelector("h2, h3").textContent : "The preview is ready.");
 }
 
+// A line of the text of which an error speaks is selected there.
+function goToLine(event) {
+  const link = event.target.closest("[data-line]");
+  const text = link && document.querySelector(link.getAttribute("href"));
+  if (!text) return;
+  event.preventDefault();
+  const lines = text.value.split("\n");
+  const at = Math.min(Number(link.dataset.line), lines.length) - 1;
+  const start = lines.slice(0, at).join("\n").length + (at ? 1 : 0);
+  text.focus();
+  text.setSelectionRange(start, start + lines[at].length);
+  text.scrollTop = (at - 3) * parseFloat(getComputedStyle(text).lineHeight);
+}
+
+// An answer that came while this script was still on its way.
+function answeredBefore() {
+  const [form, preview] = ["change", "preview"].map((id) => document.getElementById(id));
+  const marked = form && preview && markWrong(form, preview);
+  // Not away from where somebody has gone on typing.
+  if (marked && !document.activeElement?.matches("input, textarea, select")) marked.focus();
+}
+
 // While an apply is under way nothing else is asked for: a second click, or a preview for what the apply itself changed,
 // would take its request back.
 function apply({ target, detail: { requestConfig } }, on) {
@@ -106,9 +128,11 @@ function apply({ target, detail: { requestConfig } }, on) {
 
 export function startChanges() {
   sync();
+  answeredBefore();
   document.addEventListener("htmx:afterSettle", showAnswer);
   document.addEventListener("htmx:beforeSend", (event) => apply(event, true));
   document.addEventListener("htmx:afterRequest", (event) => apply(event, false));
+  document.addEventListener("click", goToLine);
   document.addEventListener("page:moved", sync);
   document.addEventListener("htmx:afterSettle", sync);
   document.addEventListener("page:shown", () => {

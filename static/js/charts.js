@@ -103,17 +103,22 @@ function stroke(role) {
 
 // ---- Units
 
-const THREE = (number) => number.toLocaleString("en-US", { maximumSignificantDigits: 3, useGrouping: false });
-const BYTES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-const power = (bytes) => Math.min(BYTES.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(bytes, 1)) / 10)));
-const UNITS = {
-  cpu: { words: (cores) => (cores >= 1 ? `${THREE(cores)} cores` : cores ? `${Math.ceil(cores * 1000)}m` : "0"), base: () => 1, tick: (cores, most) => (most < 1 ? (cores ? `${Math.round(cores * 1000)}m` : "0") : THREE(cores)) },
+// As dashboard/kinds/units.py writes them: three digits where there is a fraction, never an exponent; 1023.9 MiB is a GiB.
+const THREE = (number) => number.toLocaleString("en-US", { maximumFractionDigits: number < 9.995 ? 2 : number < 99.95 ? 1 : 0, useGrouping: false });
+const BYTES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+function power(bytes) {
+  let step = 0;
+  for (; bytes >= 999.5 && step < BYTES.length - 1; step++) bytes /= 1024;
+  return step;
+}
+export const UNITS = {
+  cpu: { words: (cores) => (Math.round(cores * 1000) >= 1000 ? `${THREE(cores)} core${THREE(cores) === "1" ? "" : "s"}` : cores ? `${Math.ceil(cores * 1000)}m` : "0"), base: () => 1, tick: (cores, most) => (most < 1 ? (cores ? `${Math.round(cores * 1000)}m` : "0") : THREE(cores)) },
   memory: { words: (bytes) => `${THREE(bytes / 1024 ** power(bytes))} ${BYTES[power(bytes)]}`, base: (most) => 1024 ** power(most), tick: (bytes, most) => (bytes ? `${THREE(bytes / 1024 ** power(most))} ${BYTES[power(most)]}` : "0") },
   count: { words: (count) => `${count}`, base: () => 1, tick: (count) => `${count}` },
 };
 
 // Round steps of the unit that the axis is written in: 500 MiB, 1 GiB, not 536 870 912.
-function ticks(unit, most, count = 4) {
+export function ticks(unit, most, count = 4) {
   const base = UNITS[unit].base(most);
   const rough = Math.max(most, 1e-6) / base / count;
   const scale = 10 ** Math.floor(Math.log10(rough));

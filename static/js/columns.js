@@ -1,7 +1,8 @@
 // Which columns a list shows. The server keeps the choice for the reader and renders by it: the menu says what is
 // wanted, and the list is asked for anew.
+import { csrf } from "./forms.js";
 import { go } from "./navigation.js";
-import { csrf, note } from "./ui.js";
+import { note } from "./notes.js";
 
 // A wide column that nobody chose is shown where there is room: its box says what is on screen.
 function match(menu) {
@@ -43,6 +44,8 @@ function show() {
 }
 
 export function startColumns() {
+  const early = document.querySelector("#columns[open]"); // a click that was quicker than this script
+  if (early) match(early);
   document.addEventListener("toggle", ({ target }) => target.id === "columns" && target.open && match(target), true);
   document.addEventListener("page:shown", show);
   document.addEventListener("change", ({ target }) => target.matches("[data-columns] [name=column]") && keep(target.form));

@@ -48,6 +48,6 @@ async function answerOf(url, signal) {
     if (response.status === 401 && body.login) return { trouble: "You are signed out.", login: body.login };
     return { trouble: body.error ?? `The dashboard could not answer (${response.status}).` };
   } catch {
-    return { trouble: "The dashboard does not answer: objects cannot be searched now. Places still lead on." };
+    return { trouble: "The dashboard does not answer: objects cannot be searched now. Pages can still be opened." };
   }
 }

@@ -1,19 +1,22 @@
 // The page's websocket. It says what is on screen (and its hashes), and applies the frames that bring that up to
 // date. Whatever may have been missed, by sleep, a lost network or the page cache, is healed by looking anew.
 import { updateChart } from "./chartloader.js";
-import { applyList, applyValues, parse } from "./lists.js";
+import { typed } from "./forms.js";
+import { applyList, applyValues, parse, rowsOf } from "./lists.js";
 import { position, receiveLines } from "./logloader.js";
 import { markSince } from "./since.js";
 import { morph } from "./morph.js";
 import { reload } from "./navigation.js";
+import { note, say } from "./notes.js";
 import { refresh, serverTime } from "./times.js";
-import { note, say, typed } from "./ui.js";
 
 const SILENCE_MS = 12_000; // the server beats every 5 s
 const DOUBT_MS = 6_000; // back from sleep or a hidden tab after so long: do not trust an open socket
+const RETRY_MS = 10_000;
 const SHOW_LOSS_MS = 1_000; // a quick reconnect is nobody's business; a longer one is shown within 2 s
 const SIGNED_OUT = 4401;
 const GONE = 4410;
+const TOO_MANY = 4429;
 
 let socket = null;
 let view = 0;
@@ -23,8 +26,10 @@ let tries = 0;
 let timer = 0;
 let paused = false;
 let ended = ""; // why there will be no connection any more
+let goodbye = ""; // why the server closes this socket, in its words
 let kept = ""; // the server's own freshness badge while ours covers it
 let watched = Date.now();
+let still = (change) => change(); // until its script has come
 
 const page = () => document.getElementById("page");
 const address = () => page()?.dataset.ws ?? "";
@@ -47,8 +52,9 @@ function connect() {
     if (mine !== socket) return;
     socket = null;
     lost ||= Date.now();
-    if (event.code === GONE) end("This cluster is no longer configured.");
+    if (event.code === GONE) end("This context was removed from the configuration. Choose another cluster.");
     else if (event.code === SIGNED_OUT) signedOut();
+    else if (event.code === TOO_MANY) end(goodbye || "The server ended this connection. Reload the page.");
     else later();
   };
 }
@@ -71,7 +77,7 @@ function later() {
 function have() {
   const lists = {};
   for (const list of document.querySelectorAll("[data-list]"))
-    lists[list.id] = [...list.children].filter((row) => row.id).map((row) => [row.id, row.dataset.h ?? ""]);
+    lists[list.id] = rowsOf(list).map((row) => [row.id, row.dataset.h ?? ""]);
   const regions = {};
   const charts = {};
   for (const part of document.querySelectorAll("[id][data-h]")) {
@@ -117,21 +123,27 @@ function receive(message) {
     lost = tries = 0;
     if (!paused) uncover();
   }
+  if (!lost) document.querySelectorAll("[data-away]").forEach((told) => told.remove());
   if (message.at) serverTime(message.at);
   if (message.t === "beat" && !paused && !lost) {
     if (message.late > 2) cover("behind", "Behind", "changes wait to be shown", "wait");
     else if (document.getElementById("fresh")?.dataset.freshness === "behind") uncover();
   }
   if (message.t === "frame") {
-    if (message.view === view && !paused) apply(message);
+    if (message.view === view && !paused) still(() => apply(message));
   } else if (message.t === "log") {
     if (message.view === view && !paused) receiveLines(message);
+  } else if (message.t === "slow") {
+    if (message.view === view && !paused && !lost) cover("behind", "Behind", message.why, "wait");
   } else if (message.t === "reload") {
     if (message.view === view) askAnew(message.why);
-  } else if (message.t === "bye" && message.why === "signed-out") signedOut();
+  } else if (message.t === "bye") {
+    goodbye = message.why;
+    if (goodbye === "signed-out") signedOut();
+  }
 }
 
-function apply({ lists = {}, regions = {}, charts = {}, title }) {
+function apply({ lists = {}, regions = {}, charts = {}, title, http }) {
   for (const [id, steps] of Object.entries(lists)) {
     const list = document.getElementById(id);
     if (list) announce(applyList(list, steps));
@@ -153,25 +165,35 @@ function apply({ lists = {}, regions = {}, charts = {}, title }) {
     else updateChart(id, hash, data);
   }
   if (title) document.title = title;
+  if (http) askAnew("A part of this page is too large to come live");
   document.dispatchEvent(new Event("page:moved"));
 }
 
-// Only what newly needs a person is worth being read out.
+// Only what newly needs attention is read out.
 const known = new WeakMap();
 function announce(rows) {
   for (const row of rows) {
     const state = row.dataset.state;
-    if (state === "bad" && known.get(row) !== "bad") say(`${row.dataset.name}: ${row.querySelector(".st")?.textContent ?? "needs a person"}`);
+    if (state === "bad" && known.get(row) !== "bad") say(`${row.dataset.name}: ${row.querySelector(".st")?.textContent ?? "critical"}`);
     known.set(row, state);
   }
+}
+
+// Of an object's page: what it showed and how many seconds ago, should the object be there no more. A page that could
+// not be had meanwhile keeps it for the one that comes in the end.
+let last = {};
+function lastShown() {
+  const { controller } = document.getElementById("detail-head")?.dataset ?? {};
+  if (controller !== undefined) last = { path: location.pathname, controller, at: lost || Date.now() };
+  return last.path === location.pathname ? { "Last-Shown": `${last.controller} ${Math.ceil((Date.now() - last.at) / 1000)}` } : {};
 }
 
 let asked = 0;
 function askAnew(why) {
   if (typed()) return note({ title: why, text: "This page can no longer be kept up to date. What you typed is still here.", retry: () => location.reload() });
-  if (Date.now() - asked < 5000) return note({ title: why, text: "The page was asked for anew and still cannot be kept up to date.", retry: reload });
+  if (Date.now() - asked < 5000) return note({ title: why, text: "The page was reloaded and still can't be kept up to date.", retry: () => reload(lastShown()) });
   asked = Date.now();
-  reload();
+  reload(lastShown());
 }
 
 function signedOut() {
@@ -235,10 +257,20 @@ function pause(on) {
 
 // ---- Watching over the connection
 
+// A page that could not be had, as the cluster or the database was away, is asked for again until it can.
+let retried = Date.now();
+async function retry(at) {
+  if (document.hidden || at - retried < RETRY_MS) return;
+  retried = at;
+  const answer = await fetch(location.href, { headers: { "HX-Target": "main" } }).catch(() => null);
+  if (answer?.status < 500) reload(lastShown());
+}
+
 function watch() {
   const at = Date.now();
   const slept = at - watched > DOUBT_MS;
   watched = at;
+  if (document.querySelector("[data-retry]")) return retry(at);
   if (!address() || ended) return;
   if (slept || (isOpen() && at - heard > SILENCE_MS)) {
     lost ||= heard;
@@ -261,6 +293,7 @@ function heal() {
 
 export function startLive() {
   connect();
+  import("./still.js").then((script) => ({ still } = script));
   setInterval(watch, 500);
   document.addEventListener("visibilitychange", heal);
   addEventListener("online", heal);

@@ -13,6 +13,7 @@ export class Finder {
     this.wrong = "";
     this.rows = []; // found lines, in order
     this.row = null; // the present one
+    this.begun = true; // the reader has been taken to the first line that was found
     this.marks = globalThis.Highlight ? new Highlight() : null;
     if (this.marks) CSS.highlights.set("found", this.marks);
     this.waiting = []; // lines that are yet to be looked through
@@ -27,13 +28,14 @@ export class Finder {
   }
 
   look(text, regular) {
+    this.begun = false;
     if (this.asked) this.dismiss(); // it may be busy for long
     this.expression = null;
     this.wrong = "";
     try {
       if (text) this.expression = compiled(text, regular);
     } catch (error) {
-      this.wrong = `Not an expression: ${reason(error)}`;
+      this.wrong = `Invalid expression: ${reason(error)}`;
     }
     this.changed();
   }
@@ -60,7 +62,10 @@ export class Finder {
   ask() {
     if (this.asked) return;
     this.waiting = this.waiting.filter((row) => row.isConnected);
-    if (!this.waiting.length) return this.say();
+    if (!this.waiting.length) {
+      this.begun = true; // none among the lines so far: the reader stays where he is when one comes
+      return this.say();
+    }
     this.asked = this.waiting.splice(0, BATCH);
     if (!this.worker) this.hire();
     else if (this.ready) this.send();
@@ -117,7 +122,9 @@ export class Finder {
       this.rows.push(row);
       this.mark(words(row), found[at]);
     });
-    this.say();
+    if (this.begun || !this.rows.length) return this.say();
+    this.begun = true;
+    this.step(1);
   }
 
   mark(element, ranges) {
@@ -132,8 +139,7 @@ export class Finder {
   step(by) {
     this.rows = this.rows.filter((row) => row.isConnected);
     if (!this.rows.length) return this.say();
-    // The newest first, as it is nearest to where the reader is.
-    const at = this.row ? this.rows.indexOf(this.row) + by : this.rows.length - 1;
+    const at = this.row ? this.rows.indexOf(this.row) + by : Math.min(by - 1, 0);
     this.row?.classList.remove("at-hit");
     this.row = this.rows[(at + this.rows.length) % this.rows.length];
     this.row.classList.add("at-hit");

@@ -3,8 +3,8 @@
 import { Finder } from "./logfind.js";
 import { go } from "./navigation.js";
 import { parse } from "./lists.js";
+import { note, say } from "./notes.js";
 import { absolute, inUtc } from "./times.js";
-import { note, say } from "./ui.js";
 
 const LINES = 2000; // in the document, and held back
 const BUDGET_MS = 10; // for lines between two showings of the page: what is drawn after them costs as much again
@@ -167,7 +167,7 @@ class Log {
       head = parse('<p class="older"></p>');
       this.box.prepend(head);
     }
-    head.textContent = `… ${this.older.toLocaleString("en")} older lines gave way to newer ones; a download has what the cluster keeps`;
+    head.textContent = `… ${this.older.toLocaleString("en")} older lines were dropped for newer ones; a download has what the cluster keeps`;
   }
 
   line(source, [, at, text, spans, cut]) {
@@ -351,7 +351,7 @@ async function showWhole(button) {
     log.finder.changed();
   } catch {
     button.disabled = false;
-    note({ title: "The whole line cannot be had", text: "The log may not hold it any more, or the cluster does not answer.", retry: () => showWhole(button) });
+    note({ title: "The whole line can't be loaded", text: "The log may no longer have it, or the cluster does not respond.", retry: () => showWhole(button) });
   }
 }
 
@@ -455,7 +455,7 @@ export function startLogs() {
     if (!log) return;
     if (target.closest("[data-log-pause]")) {
       setPaused(!log.paused);
-      say(log.paused ? "The log is paused." : "The log goes on.");
+      say(log.paused ? "The log is paused." : "The log continues.");
     }
     if (target.closest("[data-log-more]")) log.goOn();
     const step = target.closest("[data-log-step]");

@@ -45,7 +45,15 @@ function attributes(old, fresh) {
 function children(old, fresh) {
   let changed = false;
   let at = old.firstChild;
+  const ids = new Set([...fresh.children].map(({ id }) => id));
   for (const next of [...fresh.childNodes]) {
+    // What has gone goes first, so that what follows it need not move.
+    while (at?.id && !ids.has(at.id)) {
+      const gone = at;
+      at = at.nextSibling;
+      gone.remove();
+      changed = true;
+    }
     if (next.id && at?.id !== next.id) {
       const kept = [...old.children].find((child) => child.id === next.id);
       old.insertBefore(kept ?? next, at);

@@ -4,13 +4,30 @@
 // One listener on the document instead of hx-boost, which binds every link by itself and remembers its address:
 // rows come and go by the hundred here, and a frame may change where a link leads.
 import { dropCharts } from "./chartloader.js";
+import { typed } from "./forms.js";
 import { markKinds } from "./kinds.js";
-import { closeMenus, note, typed } from "./ui.js";
+import { closeMenus } from "./menus.js";
+import { note } from "./notes.js";
 import { refresh } from "./times.js";
 
 const here = () => location.pathname + location.search;
 let visit = null; // the visit under way: {url, into, history, scroll}
 let shown = here();
+
+// Where the object of this page was come to from, a list say, with its filters and how far it was scrolled. Whatever
+// belongs to an object, its tabs and forms, has a trail of crumbs, and leaves that as it is; so does an error.
+function upFromHere() {
+  if (!document.querySelector("#page .crumbs, #page > .state > h1")) return { url: shown, scroll: history.state?.scroll };
+  return history.state?.up;
+}
+
+// From an object's page; false where only its crumbs know a way.
+export function goUp() {
+  const { up } = history.state ?? {};
+  if (!up || !document.querySelector("#page .head[data-url]")) return false;
+  go(up.url, { scroll: up.scroll, row: document.querySelector("#page .head[data-url]").dataset.url });
+  return true;
+}
 
 const scrollers = () => ({ main: document.getElementById("main"), box: document.querySelector("[data-list-box]"), page: document.scrollingElement });
 
@@ -26,20 +43,21 @@ function scrollTo(scroll) {
 // Whoever leaves a form in which text was typed is asked first.
 const mayLeave = () => !typed("[data-keep] :is(textarea, .editor-h > input)") || confirm("What you typed is not saved. Leave this page?");
 
-// "menu" is a menu that stays open.
-export function go(url, { into = "main", history = "push", scroll = null, menu = null } = {}) {
+// "menu" is a menu that stays open; "row" the address of an object whose row gets the focus.
+export function go(url, { into = "main", history = "push", scroll = null, menu = null, row = "", headers = {} } = {}) {
   if (into === "main" && history === "push" && !mayLeave()) return;
-  visit = { url, into, history, scroll };
+  visit = { url, into, history, scroll, row, headers };
   closeMenus(menu);
   htmx.ajax("GET", url, {
     source: "#main",
     target: `#${into}`,
+    headers,
     select: into === "main" ? "#page" : `#${into}`,
     swap: into === "main" ? "innerHTML" : "outerHTML",
   })?.catch(() => {}); // one that gave way to another, or failed: htmx's events tell of that
 }
 
-export const reload = () => go(here(), { history: "none", scroll: Object.fromEntries(Object.entries(scrollers()).map(([name, element]) => [name, element?.scrollTop ?? 0])) });
+export const reload = (headers) => go(here(), { headers, history: "none", scroll: Object.fromEntries(Object.entries(scrollers()).map(([name, element]) => [name, element?.scrollTop ?? 0])) });
 
 function onClick(event) {
   if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
@@ -81,7 +99,7 @@ function beforeSwap(event) {
 function moved(how, url) {
   if (how === "push" && url !== shown) {
     keepScroll();
-    history.pushState({}, "", url);
+    history.pushState({ up: upFromHere() }, "", url);
   } else if (how !== "none") history.replaceState(history.state, "", url);
   shown = here();
 }
@@ -103,15 +121,17 @@ function told(xhr) {
 function failedAt(event, text) {
   const { elt, verb, path, parameters } = event.detail.requestConfig;
   const { detail } = event;
+  const { title, text: words } = told(detail.xhr);
   if (verb === "post" && parameters.step === "apply") {
-    const { title, text: words } = told(detail.xhr);
     if (detail.xhr?.status >= 400 && detail.xhr.status < 500)
       return note({ title: title ?? "The change was refused", text: `${words ?? text} Nothing was written; what you typed is kept.` });
     return note({ title: "No answer", text: "The change may have been made or not. Look before you send it again; what you typed is kept.", link: { text: "Look at it", url: elt.closest("form")?.querySelector(".act a[href]")?.href ?? here() } });
   }
   const again = elt.id === "main" && visit ? { ...visit } : null;
-  note({ title: "This did not work", text: `${text} What is on screen is as it was before.`, retry: () => (again ? go(again.url, again) : htmx.ajax(verb, path, { source: elt, target: detail.target, values: parameters })) });
+  note({ away: !detail.xhr?.status, title: title ?? "This did not work", text: `${words ?? text} What is on screen is as it was before.`, retry: () => (again ? go(again.url, again) : htmx.ajax(verb, path, { source: elt, target: detail.target, values: parameters })) });
 }
+
+const rowOf = (url) => (url ? document.querySelector(`#rows th a[href="${CSS.escape(url)}"]`) : null);
 
 let settled = null;
 function afterSettle({ detail: { xhr, target } }) {
@@ -122,7 +142,7 @@ function afterSettle({ detail: { xhr, target } }) {
   if (whole) {
     markPlace();
     scrollTo(visit?.scroll);
-    document.getElementById("main").focus({ preventScroll: true });
+    (rowOf(visit?.row) ?? document.getElementById("main")).focus({ preventScroll: true });
   }
   if (whole || target.id === "list") {
     visit = null;
@@ -148,12 +168,15 @@ function configRequest(event) {
   if (event.target.id !== "filter") return;
   const { parameters } = event.detail;
   const kept = new URLSearchParams(location.search);
-  for (const name of ["namespace", "state", "sort", "columns"]) {
+  for (const name of ["namespace", "state", "sort", "columns", "focus", "view"]) {
     delete parameters[name];
     if (kept.has(name)) parameters[name] = kept.getAll(name);
   }
   for (const name of Object.keys(parameters)) if (!parameters[name]) delete parameters[name];
 }
+
+// A request that gave way to a newer one is no error, and what the page itself tells need not stand in the console.
+const TOLD = new Set(["afterRequest", "sendAbort", "sendError", "timeout", "responseError"].map((name) => `htmx:${name}`));
 
 const underWay = new Set();
 let bar = 0;
@@ -174,6 +197,7 @@ function renew(token) {
 
 export function startNavigation() {
   history.scrollRestoration = "manual";
+  htmx.logger = (_, name, detail) => TOLD.has(name) && delete detail.error;
   if (history.state?.scroll) scrollTo(history.state.scroll);
   document.addEventListener("click", onClick);
   addEventListener("popstate", (event) => {
@@ -194,7 +218,7 @@ export function startNavigation() {
     if (token) {
       event.preventDefault();
       renew(token);
-      return note({ title: "You have signed in anew", text: "Nothing was sent, and what you typed is still here: press the button again." });
+      return note({ title: "You have signed in again", text: "Nothing was sent, and what you typed is still here: press the button again." });
     }
     // Signed out: the answer leads to the sign-in page, but not over what somebody has typed.
     if (event.detail.xhr.status !== 401 || !typed()) return;

@@ -51,16 +51,19 @@ const wantsObjects = () => Boolean(!inside && typed() && ["", ">"].includes(mode
 const answers = () => (wantsObjects() && answer?.for === field.value ? answer : null);
 
 function sections() {
-  if (inside) return [{ title: `${inside.kind} ${inside.name}`, items: inside.items ? fitting(inside.items, typed()) : [] }];
+  if (inside) return [{ title: titled(inside), items: inside.items ? fitting(inside.items, typed()) : [] }];
   if (mode() === ":") return [{ title: "Kinds", items: ofKinds() }];
   if (mode() === "/") return [{ title: "Filter", items: filters() }];
   if (mode() === "?") return [{ title: "Help", items: [{ text: "Keys and words", what: "help", run: () => document.querySelector('[data-open="help"]').click() }] }];
   const object = pageObject();
-  const here = { title: object ? `${object.kind} ${object.name}` : "On this page", items: pageActions() };
+  const here = { title: object ? titled(object) : "On this page", items: pageActions() };
   if (mode() === ">") return [{ ...here, items: fitting(here.items, typed()) }, ...(typed() ? doings() : [])];
-  if (!typed()) return [here, { title: "Looked at last", items: remembered() }, { title: "Go to", items: places().slice(0, PAGE) }];
+  if (!typed()) return [here, { title: "Recent", items: remembered() }, { title: "Go to", items: places().slice(0, PAGE) }];
   return search(here);
 }
+
+// Objects of one name are told apart by their namespace.
+const titled = ({ kind, name, namespace }) => `${kind} ${name}${namespace ? ` in ${namespace}` : ""}`;
 
 function search(here) {
   const all = fitting(places(), typed());
@@ -223,7 +226,7 @@ const idOf = (item) => item && (item.url ?? item.link?.href ?? item.text ?? item
 
 function drawCrumb() {
   crumb.hidden = !inside;
-  if (inside) crumb.textContent = `${inside.kind} ${inside.name}`;
+  if (inside) crumb.textContent = titled(inside);
   field.placeholder = inside ? "What to do with it" : dialog.dataset.placeholder;
 }
 
@@ -231,9 +234,9 @@ function drawTrouble() {
   const trouble = inside ? inside.trouble : answers()?.trouble;
   const nothing = answers() && !trouble && !answers().results.length;
   const box = dialog.querySelector(".trouble");
-  const notes = trouble ? [trouble] : nothing ? [`No object has “${answers().q}”.`] : [];
-  if (mode() === ">" && !typed() && !found.length) notes.push("Say what to do and with what, such as “restart web”.");
-  if (answers()?.like) notes.push(`No object has “${answers().q}”; these names are like it.`);
+  const notes = trouble ? [trouble] : nothing ? [`No objects found for “${answers().q}”.`] : [];
+  if (mode() === ">" && !typed() && !found.length) notes.push("Enter an action and an object, such as “restart web”.");
+  if (answers()?.like) notes.push(`No objects found for “${answers().q}”; showing similar names.`);
   for (const { why, titles, rest } of answers()?.missed ?? []) notes.push(`${why}: ${titles.join(", ")}${rest.length ? ` and ${rest.length} more` : ""}.`);
   if (answers()?.freshness === "reconnecting") notes.push("The connection to the cluster is lost: objects are as they were before.");
   box.replaceChildren(...notes.map((text) => element("p", { text })));

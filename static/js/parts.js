@@ -1,7 +1,11 @@
 // What only some pages have: its script comes with the first page that has it, and starts then.
-import { note } from "./ui.js";
+import { note } from "./notes.js";
 
 const PARTS = [
+  { where: "#namespaces[open]", load: () => import("./namespaces.js"), start: "startNamespaces" },
+  { where: "#settings[open]", load: () => import("./settings.js"), start: "startSettings" },
+  { where: "#columns", load: () => import("./columns.js"), start: "startColumns" },
+  { where: "[data-copy], [data-copy-from]", load: () => import("./clipboard.js"), start: "startClipboard" },
   { where: "[data-map]", load: () => import("./map.js"), start: "startMap" },
   { where: "#change:has(#editors)", load: () => import("./editor.js"), start: "startEditor" },
   { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
@@ -29,11 +33,13 @@ function again(event) {
   const part = button && PARTS.find(({ where, there }) => !there && button.closest(where));
   if (!part || button.type === "submit") return;
   event.stopImmediatePropagation();
-  bring(part).then(() => (part.there && button.isConnected ? button.click() : note({ title: "A part of this page did not arrive", text: "Look at the connection, and try again." })));
+  bring(part).then(() => (part.there && button.isConnected ? button.click() : note({ title: "A part of this page did not arrive", text: "Check the connection, and try again." })));
 }
 
 export function startParts() {
   look();
   document.addEventListener("page:shown", look);
+  document.addEventListener("toggle", look, { capture: true });
+  document.addEventListener("ui:opened", look);
   document.addEventListener("click", again, { capture: true });
 }

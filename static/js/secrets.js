@@ -1,13 +1,15 @@
 // Values of Secrets in the browser: one is made here, pasted or read from a file for a rotation; one is shown for half a
 // minute, or copied without being shown. None is kept: not in storage, not in a frame, not in the history.
+import { toClipboard } from "./clipboard.js";
 import { parse } from "./lists.js";
-import { note, say, toClipboard } from "./ui.js";
+import { note, say } from "./notes.js";
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const SIGNS = "!#$%&()*+,-./:;<=>?@[]^_{|}~"; // without quotes, backslash and blanks, which shells and URLs trip over
 const MOST_BYTES = 1024 * 1024;
 const PAUSE = 400; // after typing, before the preview
+const FIND_MS = 250; // after the last letter of a key's name
 
 // Equal chances for each sign: bytes that would favour the first ones are thrown away.
 function generate(length, alphabet) {
@@ -78,7 +80,7 @@ function onRotateClick(box, target) {
     const alphabet = $("[data-plain]", box).checked ? LETTERS : LETTERS + SIGNS;
     const length = Number($("[data-length]", box).value);
     const bits = Math.floor(length * Math.log2(alphabet.length));
-    put(box, generate(length, alphabet), "", `${bits} random bits, made in this browser.`);
+    put(box, generate(length, alphabet), "", `A strong random value (${bits} bits), generated in this browser.`);
   }
   const unmask = target.closest("[data-unmask]");
   if (unmask) {
@@ -87,10 +89,25 @@ function onRotateClick(box, target) {
     $("span", unmask).textContent = shown ? "Hide" : "Show";
   }
   if (target.closest("[data-drop]")) {
-    put(box, "", "", "The file is left out again: generate, paste or upload a value.");
+    put(box, "", "", "The file was removed: generate, paste or upload a value.");
     field(box).focus();
   }
   if (target.closest("[data-upload]")) $("input[type=file]", box).click();
+}
+
+// Of many keys a window is shown. What is asked for is only this: the form, with the value in it, stays here.
+function findKeys(box, page = 1) {
+  clearTimeout(finding);
+  const key = $("[name=key]:checked", box)?.value ?? "";
+  const query = new URLSearchParams({ q: $("[name=q]", box)?.value ?? "", page, key });
+  const how = { target: "#pick-key", select: "#pick-key", swap: "outerHTML" };
+  return htmx.ajax("GET", `${$("#change").action}?${query}`, how).then(() => say($("#pick-key .keys-n")?.textContent.trim() ?? ""));
+}
+
+let finding = 0;
+function findKeysLater(box) {
+  clearTimeout(finding);
+  finding = setTimeout(findKeys, FIND_MS, box);
 }
 
 // ---- Showing and copying
@@ -174,14 +191,24 @@ function takeUp() {
 }
 
 export function startSecrets() {
-  document.addEventListener("click", ({ target }) => {
+  document.addEventListener("click", (event) => {
+    const { target } = event;
     const box = target.closest("[data-rotate]");
-    if (box) onRotateClick(box, target);
+    const finder = box && target.closest("[data-find], [data-page]");
+    if (finder) {
+      event.preventDefault();
+      findKeys(box, finder.dataset.page);
+    } else if (box) onRotateClick(box, target);
     const revealer = target.closest("[data-reveal]");
     if (revealer) reveal(revealer);
     const copier = target.closest("[data-copy-secret]");
     if (copier) copy(copier);
     if (target.closest("[data-hide]")) hide();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("[data-rotate] [name=q]")) return;
+    event.preventDefault();
+    findKeys(event.target.closest("[data-rotate]"));
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !$("[data-revealed]")?.contains(event.target)) return;
@@ -191,6 +218,7 @@ export function startSecrets() {
   document.addEventListener("input", ({ target }) => {
     const box = target.closest("[data-rotate]");
     if (box && target.matches("#value, [name=key]")) preview(box);
+    if (box && target.matches("[name=q]")) findKeysLater(box);
   });
   document.addEventListener("change", ({ target }) => {
     const box = target.closest("[data-rotate]");

@@ -92,6 +92,12 @@ export function startTimes() {
   refresh();
   setInterval(() => document.hidden || refresh(), 1000);
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
+  addEventListener("beforeprint", () => {
+    for (const time of document.querySelectorAll(".printed time")) {
+      time.dateTime = new Date(now()).toISOString();
+      absolute(time);
+    }
+  });
   document.addEventListener("ui:zone", () => {
     for (const time of document.querySelectorAll("time[data-abs]")) absolute(time);
   });

@@ -26,7 +26,7 @@ from tools.server import Server
 CHROMIUM = "/usr/bin/chromium"
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 # Two cores may be shared with a control plane and a browser: the tests are of what happens, not of how soon.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -152,7 +152,7 @@ class Objects:
     def delete_pod(self, name: str) -> None:
         self.api.delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}?gracePeriodSeconds=0")
 
-    def deployment(self, name: str, replicas: int) -> None:
+    def deployment(self, name: str, replicas: int, image: str = "example/app:1") -> None:
         labels = {"app.kubernetes.io/name": name}
         self.api.post(
             f"/apis/apps/v1/namespaces/{self.namespace}/deployments",
@@ -165,7 +165,7 @@ class Objects:
                     "selector": {"matchLabels": labels},
                     "template": {
                         "metadata": {"labels": labels},
-                        "spec": {"containers": [{"name": "main", "image": "example/app:1"}]},
+                        "spec": {"containers": [{"name": "main", "image": image}]},
                     },
                 },
             },

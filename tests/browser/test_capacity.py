@@ -13,6 +13,7 @@ import yaml
 from aiohttp import web
 from playwright.sync_api import Browser, Page, expect
 
+from dashboard.kinds.units import cpu_words, memory_words
 from tests.faults.scripted import ScriptedServer
 from tests.faults.test_prometheus import Scripted
 from tools.server import Server
@@ -21,6 +22,8 @@ from .conftest import Objects, frames_of
 
 SLUG = "tests"
 SOON = 60_000  # a sample comes every 15 s
+SIZES = (0, 512, 999, 1000, 1023.9 * 2**20, 500 * 2**30, 999.6 * 2**30, 1000 * 2**30, 1023 * 2**40, 5 * 2**60)
+CORES = (0, 0.25, 0.9996, 1, 27.58, 999.6, 1024, 1_500_000)
 # Whether the heat map has the shares of the table beside it; what is not known is null in both.
 SAME_FIGURES = """() => {
   const [heat] = document.getElementById("cap-heat").data;
@@ -45,8 +48,21 @@ def test_charts_have_their_figures_beside_them(page: Page, objects: Objects, nam
     expect(table).to_be_visible()
     expect(table.locator("thead th").first).to_have_text("Time")
     expect(table.locator("tbody tr").first).to_contain_text("core")
-    expect(page.locator("#cap-nodes tr").first.locator("td").nth(1)).to_contain_text("%")
+    expect(page.locator("#cap-nodes tr").filter(has_text="%").first).to_be_attached()
     expect(page.locator(f"#cap-ns-{namespace}")).to_be_attached(timeout=SOON)
+
+
+def test_amounts_in_charts_are_written_as_elsewhere_and_without_exponents(page: Page) -> None:
+    page.goto(f"/c/{SLUG}/capacity/")
+    units = "import('/static/js/charts.js').then(({ UNITS, ticks }) => "
+    sizes = page.evaluate(f"sizes => {units}sizes.map(UNITS.memory.words))", list(SIZES))
+    assert [each for each in sizes if each != "0 B"] == [memory_words(size) for size in SIZES[1:]]
+    assert page.evaluate(f"cores => {units}cores.map(UNITS.cpu.words))", list(CORES)) == [
+        cpu_words(cores) for cores in CORES
+    ]
+    for most in SIZES[1:]:
+        texts = page.evaluate(f"most => {units}ticks('memory', most).ticktext)", most)
+        assert len(texts) == len(set(texts)) > 1 and not any("e+" in text for text in texts), texts
 
 
 def test_the_heat_map_of_nodes_has_the_figures_of_the_table_beside_it(page: Page, objects: Objects) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tools.server import Server
 
@@ -109,6 +109,8 @@ def test_edit_preview_apply_follow_undo_by_keyboard_alone(page: Page, config: Se
     page.keyboard.press("Enter")
     expect(page.locator("#preview")).to_contain_text("new=1")
     apply(page)
+    expect(page.locator("h1")).to_contain_text("Undo of edit")
+    expect(page.locator("#change-progress")).to_contain_text("Undone")
     assert (config.data, config.get()["binaryData"]) == (before["data"], before["binaryData"])
 
 
@@ -150,9 +152,9 @@ def test_two_people_at_once_see_each_other_and_the_later_one_chooses(
     expect(clash).to_contain_text("log.level=debug")
     expect(text_of(page, "app.properties")).to_have_value("log.level=debug\n")
     assert config.data["notes"] == NOTES, "nothing is written in part"
-    page.get_by_role("radio", name="Theirs: leave").focus()
+    page.get_by_role("radio", name="Theirs: keep").focus()
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("radio", name="Mine: what")).to_be_checked()
+    expect(page.get_by_role("radio", name="Mine: use")).to_be_checked()
     press(page, "Preview with these choices")
     expect(page.locator("#preview")).to_contain_text("log.level=warn")
     apply(page)
@@ -234,6 +236,22 @@ def test_a_bad_name_is_refused_in_words_and_stays_typed(page: Page, config: Sett
     assert config.get() == before
 
 
+def test_an_answer_that_comes_before_its_script_is_marked_too(page: Page, config: Settings) -> None:
+    config.make()
+    held: list[Route] = []
+    page.route("**/js/changes*.js", lambda route: held.append(route))
+    page.goto(f"{config.url}edit/")
+    page.get_by_label("Name of the key notes").fill("a b")
+    press(page, "Preview")
+    expect(page.locator("#preview")).to_contain_text("cannot name a key")
+    key = page.get_by_label("Name of the key notes")
+    expect(key).not_to_have_attribute("aria-invalid", "true")
+    for route in held:
+        route.continue_()
+    expect(key).to_have_attribute("aria-invalid", "true")
+    expect(key).to_be_focused()
+
+
 def test_broken_json_is_named_with_its_line_and_saved_only_when_somebody_says_so(
     page: Page, config: Settings
 ) -> None:
@@ -242,16 +260,16 @@ def test_broken_json_is_named_with_its_line_and_saved_only_when_somebody_says_so
     text_of(page, "flags.json").fill("{\n  a\n}\n")
     press(page, "Preview")
     expect(page.locator("#preview")).to_contain_text("flags.json, line 2")
-    expect(page.get_by_role("heading", name="flags.json is broken")).to_be_in_viewport()
+    expect(page.get_by_role("heading", name="flags.json is invalid")).to_be_in_viewport()
     press(page, "Go to the line")
     area = text_of(page, "flags.json")
     expect(area).to_be_focused()
     assert area.evaluate("area => area.value.slice(area.selectionStart, area.selectionEnd)") == "  a"
     expect(page.locator("[data-apply]")).to_have_count(0)
-    page.get_by_label("Save flags.json although it is no valid JSON").focus()
+    page.get_by_label("Save flags.json although it is not valid JSON").focus()
     page.keyboard.press("Space")
     press(page, "Preview again")
-    expect(page.locator("#preview")).to_contain_text("flags.json is saved although it is broken")
+    expect(page.locator("#preview")).to_contain_text("flags.json is saved although it is invalid")
     apply(page)
     assert config.data["flags.json"] == "{\n  a\n}\n"
 
@@ -288,8 +306,8 @@ def test_those_who_see_it_only_after_a_restart_are_restarted_when_chosen(
     assert config.data["notes"] == "new"
     assert objects.api.get(f"{path}/web")["metadata"]["generation"] == 2
     progress = page.locator("#change-progress")
-    expect(progress).to_contain_text("Every pod that reads it", timeout=30_000)
-    expect(progress).to_contain_text("web is complete", timeout=30_000)
+    expect(progress).to_contain_text("Every pod that reads it", timeout=60_000)
+    expect(progress).to_contain_text("web is complete", timeout=60_000)
     progress.get_by_role("link", name="web is complete").click()
     expect(page.locator("h1")).to_contain_text("Restart Deployment web")
 
@@ -298,6 +316,9 @@ def test_values_are_read_when_somebody_asks(page: Page, config: Settings) -> Non
     config.make()
     page.goto(config.url)
     expect(page.locator("#values")).not_to_contain_text("log.level")
+    expect(page.locator("#keys")).to_contain_text("log.level=info")
+    config.write("CURRENCY", "EUR")
+    expect(page.locator("#keys")).to_contain_text("EUR")
     page.get_by_role("link", name="Show the values").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#values")).to_contain_text("log.level=info")
@@ -359,6 +380,99 @@ def test_one_that_was_deleted_meanwhile_says_so_and_keeps_the_text(page: Page, c
     page.keyboard.press("Enter")
     expect(page.locator("#preview")).to_contain_text("There is no ConfigMap settings in namespace")
     expect(text_of(page, "notes")).to_have_value("typed")
+
+
+MANY = {f"key-{number:04}": f"value {number}\n" for number in range(2500)}
+
+
+def test_thousands_of_keys_are_found_and_opened_one_at_a_time(page: Page, config: Settings) -> None:
+    config.api.post(config.path, {"metadata": {"name": "settings"}, "data": MANY})
+    answer = page.goto(f"{config.url}edit/")
+    assert answer is not None and len(answer.body()) <= 256 * 1024
+    nodes = "document.querySelectorAll('*').length"
+    assert page.evaluate(nodes) <= 5000
+    expect(page.locator("textarea")).to_have_count(1)  # the one for a new key
+    expect(page.locator("#keys")).to_contain_text("1–100 of 2500")
+    page.get_by_role("button", name="Next keys").click()
+    expect(page.locator("#keys")).to_contain_text("101–200 of 2500")
+    page.get_by_role("searchbox", name="Part of a key's name").fill("1234")
+    expect(page.locator("#keys li")).to_have_count(1)
+    page.locator("#keys li button").click()
+    area = text_of(page, "key-1234")
+    expect(area).to_be_focused()
+    expect(area).to_have_value("value 1234\n")
+    expect(page.locator("#keys [data-mark]")).to_have_attribute("data-mark", "open")
+    area.fill("mine\n")
+    expect(page.locator("#keys [data-mark]")).to_have_attribute("data-mark", "changed")
+    page.get_by_role("searchbox", name="Part of a key's name").fill("0001")
+    page.locator("#keys [data-open='key-0001']").click()
+    expect(text_of(page, "key-0001")).to_be_focused()
+    page.get_by_label("Delete the key key-0001").check()
+    config.write("key-0002", "theirs\n")
+    sent: list[str] = []
+    page.on(
+        "request", lambda request: sent.append(request.post_data or "") if request.method == "POST" else None
+    )
+    press(page, "Preview")
+    expect(page.locator("#preview")).to_contain_text("key-0002 was changed by somebody else")
+    expect(page.locator("#preview .diff")).to_contain_text("mine")
+    assert sent[0].count('name="row"') == 2, "only what was touched is sent"
+    assert page.evaluate(nodes) <= 5000
+    expect(page.locator("[data-apply]")).to_be_in_viewport()
+    apply(page)
+    after = config.data
+    assert {key for key in MANY if after.get(key) != MANY[key]} == {"key-0001", "key-0002", "key-1234"}
+    assert after["key-1234"] == "mine\n" and "key-0001" not in after
+
+
+@pytest.mark.parametrize("where", ["", "yaml/", "values/"])
+def test_no_page_of_thousands_of_keys_is_large(page: Page, config: Settings, where: str) -> None:
+    config.api.post(config.path, {"metadata": {"name": "settings"}, "data": MANY})
+    page.goto(config.url + where)
+    expect(page.locator("main")).to_contain_text("key-0001")
+    assert page.evaluate("document.querySelectorAll('*').length") <= 5000
+
+
+def test_what_is_done_before_the_script_of_the_form_has_come_is_not_lost(
+    page: Page, config: Settings
+) -> None:
+    config.api.post(config.path, {"metadata": {"name": "settings"}, "data": MANY})
+    held: list[Route] = []
+    page.route("**/editor*.js", lambda route: held.append(route))
+    page.goto(f"{config.url}edit/")
+    page.get_by_role("button", name="Next keys").click()
+    expect(page.locator("#keys")).to_contain_text("101–200 of 2500")
+    page.get_by_role("searchbox", name="Part of a key's name").fill("1234")
+    expect(page.locator("#keys li")).to_have_count(100)
+    for route in held:
+        route.continue_()
+    expect(page.locator("#keys li")).to_have_count(1)
+
+
+def test_thousands_of_keys_without_scripts(plain: Page, config: Settings) -> None:
+    config.api.post(config.path, {"metadata": {"name": "settings"}, "data": MANY})
+    plain.goto(f"{config.url}edit/")
+    find = plain.get_by_role("searchbox", name="Part of a key's name")
+    for key in ("key-1234", "key-0002"):
+        find.fill(key)
+        plain.get_by_role("button", name="Find", exact=True).click()
+        plain.locator("#keys li button").click()
+        text_of(plain, key).fill("mine")
+    plain.get_by_role("button", name="Preview", exact=True).click()
+    expect(text_of(plain, "key-1234")).to_have_value("mine")
+    plain.locator("[data-apply]").click()
+    expect(plain.locator("#change-progress")).to_be_visible()
+    after = config.data
+    assert {key for key in MANY if after[key] != MANY[key]} == {"key-1234", "key-0002"}
+    plain.goto(f"{config.url}values/")
+    values = plain.locator("#values")
+    expect(values.locator("section")).to_have_count(100)
+    values.get_by_role("button", name="Next keys").click()
+    expect(values).to_contain_text("101–200 of 2500")
+    values.get_by_role("searchbox", name="Key").fill("key-1234")
+    values.get_by_role("button", name="Find").click()
+    expect(values.locator("section")).to_have_count(1)
+    expect(values.locator("pre")).to_have_text("mine")
 
 
 def test_text_changed_after_the_preview_is_previewed_anew_before_it_is_saved(

@@ -103,16 +103,20 @@ def test_of_a_deleted_deployment_nothing_can_be_applied(page: Page, objects: Obj
     page.locator("input[name=replicas]").fill("2")
     expect(page.locator("[data-apply]")).to_be_enabled()
     objects.api.delete(f"/apis/apps/v1/namespaces/{namespace}/deployments/web")
-    expect(page.locator("#scale-now")).to_contain_text("This Deployment was deleted.")
+    expect(page.locator("#object-now")).to_contain_text("This Deployment was deleted.")
     expect(page.locator("[data-apply]")).to_be_disabled()
     expect(page.locator("#preview [role=alert]")).to_contain_text("deleted")
 
 
 def test_an_error_page_is_shown_once_and_stays(page: Page, namespace: str) -> None:
+    page.clock.install()
     page.goto(f"/c/{SLUG}/pods/{namespace}/none/")
     expect(page.locator("#page .state h1")).to_be_visible()
     page.evaluate("window.shownOnce = document.querySelector('#page .state')")
-    page.wait_for_timeout(1500)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(30_000)  # whatever the page does by itself within that time has begun
+    assert [url for url in asked if "/static/" not in url] == []
     assert page.evaluate("window.shownOnce.isConnected")
     expect(page.locator("[data-note]")).to_have_count(0)
 
@@ -148,7 +152,7 @@ def test_every_quick_filter_and_the_name_of_a_kind_beside_its_mark_are_whole(
     # In one go, as a frame of the live view puts the true ones back.
     cut = page.evaluate(
         """() => {
-            const words = ["All 108", "Need a person 39", "Worth a look 10", "Changing 1", "Fine 59", "Finished 8"];
+            const words = ["All 108", "Critical 39", "Warning 10", "Changing 1", "Healthy 59", "Finished 8"];
             const chips = document.querySelector(".chips");
             chips.innerHTML = words.map(word => `<a class="chip" href="#">${word}</a>`).join("");
             const count = document.querySelector("#nav-persistentvolumeclaims");

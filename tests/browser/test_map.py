@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,54 @@ def test_a_narrow_screen_and_the_list_form_tell_the_same_in_a_table(
     page.get_by_role("link", name="List", exact=True).click()
     expect(row).to_be_visible()
     expect(page.locator("#map-apps")).to_have_count(0)
+
+
+def test_the_filter_narrows_the_map_while_it_is_typed_and_stays_in_its_address(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    for name in ("web", "worker"):
+        objects.deployment(name, 1)
+    objects.service("web")
+    page.goto(f"/c/{SLUG}/map/?namespace={namespace}")
+    web, worker = box(page, namespace, "deployments/web"), box(page, namespace, "deployments/worker")
+    expect(worker).to_be_visible()
+    expect(page.locator("path[data-ends]").first).to_be_attached()  # the scripts are there
+    page.keyboard.press("/")
+    expect(page.get_by_label("Filter by the name of an object")).to_be_focused()
+    page.keyboard.type("we")
+    expect(worker).to_have_count(0)
+    expect(web).to_have_class(re.compile(r"box\s+ok\s+hit"))
+    expect(page).to_have_url(re.compile("[?&]q=we(&|$)"))
+    page.get_by_label("Kind of the object").select_option("services")
+    expect(box(page, namespace, "services/web")).to_have_class(re.compile(r"box\s+ok\s+hit"))
+    expect(web).to_have_class("box ok")
+    expect(page.locator(".wires path")).not_to_have_count(0)
+    objects.service("web-later")  # live, as the filter says
+    objects.service("later")
+    expect(box(page, namespace, "services/web-later")).to_be_visible()
+    expect(box(page, namespace, "services/later")).to_have_count(0)
+    page.get_by_role("link", name="List", exact=True).click()
+    expect(page.locator("#map-rows tr").first).to_be_visible()
+    expect(page.locator("#map-apps")).to_have_count(0)
+    expect(page.get_by_label("Filter by the name of an object")).to_have_value("we")
+    page.reload()
+    expect(page.get_by_label("Kind of the object")).to_have_value("services")
+    page.get_by_label("Filter by the name of an object").fill("zzz")
+    page.get_by_role("link", name="Clear the filters").click()
+    expect(page).to_have_url(f"/c/{SLUG}/map/?namespace={namespace}&view=list")
+    expect(page.get_by_label("Filter by the name of an object")).to_have_value("")
+
+
+def test_a_count_on_the_map_leads_to_the_list_of_what_it_counts(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.deployment("web", 2)
+    objects.deployment("web-admin", 1)
+    page.goto(f"/c/{SLUG}/map/?namespace={namespace}")
+    web = box(page, namespace, "deployments/web")
+    web.get_by_role("link", name="2 pods").click()
+    expect(page.locator("h1")).to_have_text("Pods")
+    expect(page.locator("#rows tr")).to_have_count(2)
 
 
 def test_what_uses_a_configmap_appears_on_its_page_and_in_its_json(

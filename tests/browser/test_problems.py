@@ -45,9 +45,7 @@ def test_crash_loop_shows_its_exit_code_and_its_last_lines_as_they_come(
     create(objects, bare_pod("billing", behaviour))
     page.goto(f"/c/{SLUG}/pods/{namespace}/billing/")
     wrong = page.locator("#problems > li")
-    expect(wrong).to_contain_text(
-        "container main exits with code 1, an error of the program itself", timeout=60_000
-    )
+    expect(wrong).to_contain_text("container main exits with code 1: ERROR no database", timeout=60_000)
     expect(wrong.locator(".lastlines")).to_contain_text("ERROR no database", timeout=60_000)
     wrong.locator(".lastlines a").click()
     expect(page).to_have_url(re.compile(r"/billing/logs/\?container=main"))

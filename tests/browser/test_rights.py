@@ -65,7 +65,7 @@ def test_what_may_be_seen_is_shown_and_what_not_is_said(dev: Page, objects: Obje
     dev.goto("/c/dev/")
     expect(dev.locator("#verdict")).to_contain_text(f"You see only what is in {namespace}")
     expect(dev.locator("#nodes")).to_contain_text("You may not list nodes.")
-    expect(dev.locator("#tiles")).to_contain_text("Deployments fine")
+    expect(dev.locator("#tiles")).to_contain_text("Deployments healthy")
     expect(dev.locator("#tiles")).not_to_contain_text("Nodes")
     expect(dev.locator("#nav-secrets .mark.off")).to_be_visible()
     expect(dev.locator("#nav-deployments .n")).to_have_text("1")

@@ -61,7 +61,7 @@ def test_an_action_is_reached_by_the_keyboard_alone(
     objects.deployment("shop-front", 1)
     page.goto(f"/c/{SLUG}/pods/")
     ask(page, f">scale {namespace}/shop")
-    first = option(page, "Scale… shop-front")
+    first = option(page, "Scale… shop-front").first  # before its ReplicaSet
     expect(first).to_have_attribute("aria-selected", "true")
     expect(page.locator("#palette input")).to_have_attribute("aria-activedescendant", "place-0")
     page.keyboard.press("Enter")
@@ -76,7 +76,7 @@ def test_what_can_be_done_with_a_found_object_is_one_key_away(
     ask(page, f"{namespace}/shop-back")
     expect(option(page, "Deployment").first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#palette .crumb")).to_have_text("Deployment shop-back")
+    expect(page.locator("#palette .crumb")).to_have_text(f"Deployment shop-back in {namespace}")
     expect(option(page, "YAML")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#palette input")).to_have_value(f"{namespace}/shop-back")
@@ -86,6 +86,20 @@ def test_what_can_be_done_with_a_found_object_is_one_key_away(
     expect(page.locator("#palette [role=option]")).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/deployments/{namespace}/shop-back/yaml/$"))
+
+
+def test_kubectls_words_lead_to_the_object_and_its_namespace_is_told(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.deployment("shop-till", 1)
+    page.goto(f"/c/{SLUG}/pods/?namespace=default")
+    ask(page, f"deploy shop-tlil -n {namespace}")
+    first = option(page, "shop-till").first
+    expect(first).to_have_attribute("aria-selected", "true")
+    expect(first).to_contain_text(namespace)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/deployments/{namespace}/shop-till/$"))
+    expect(page).to_have_title(re.compile(f"shop-till · {namespace} · Deployment"))
 
 
 def test_a_kind_and_a_namespace_after_a_colon(page: Page, namespace: str) -> None:
@@ -125,7 +139,7 @@ def test_where_a_page_has_no_actions_the_palette_says_how_to_ask_for_one(page: P
     page.goto(f"/c/{SLUG}/")
     ask(page, ">")
     expect(page.locator("#palette .trouble")).to_have_text(
-        "Say what to do and with what, such as “restart web”."
+        "Enter an action and an object, such as “restart web”."
     )
     page.keyboard.type("restart")
     expect(page.locator("#palette .trouble")).not_to_contain_text("Say what to do")
@@ -150,16 +164,25 @@ def test_an_answer_that_comes_late_is_not_shown(page: Page, objects: Objects, na
     page.goto(f"/c/{SLUG}/pods/?namespace={namespace}")
     expect(page.locator("#rows tr")).to_have_count(2)
 
+    held: list[Any] = []
+
     def hold(route: Any) -> None:
         if "q=late-one" in route.request.url:
-            page.wait_for_timeout(1500)
-        route.continue_()
+            held.append(route)
+        else:
+            route.continue_()
 
     page.route("**/search/**", hold)
     ask(page, "late-one")
+    until(page, lambda: held)
     page.locator("#palette input").fill("other-one")
     expect(option(page, "other-one").first).to_be_visible()
-    page.wait_for_timeout(2000)
+    for route in held:
+        route.continue_()
+    # What is asked after that is answered after that.
+    page.locator("#palette input").fill("other-on")
+    expect(option(page, "other-one").first).to_be_visible()
+    until(page, lambda: all(route.request.failure or route.request.response() for route in held))
     expect(option(page, "late-one")).to_have_count(0)
 
 

@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -86,6 +86,17 @@ class Aviary:
 
         page.on("requestfinished", lambda request: answered(request.response()))
         page.on("websocket", opened)
+
+    def hear(self, page: Page, what: str = "beat") -> None:
+        """Waits for the next message of that kind."""
+        sign, before = f'"t":"{what}"'.encode(), len(self.heard)
+        wait(page, lambda: any(sign in body for place, body in self.heard[before:] if place == "frame"))
+
+    def visit(self, page: Page, path: str) -> None:
+        """Opens a page and hears the first frame of its view, if it is one that is kept up to date."""
+        page.goto(path)
+        if page.locator("#page[data-live]").count():
+            self.hear(page)
 
     def note(self, answer: APIResponse) -> APIResponse:
         headers = json.dumps(answer.headers).encode()
@@ -170,8 +181,7 @@ def test_the_finder_finds_one_in_page_frame_log_and_database(
         expect(page.locator("#revealed pre")).to_have_text("b")
     for form in ("json", "csv", "tsv"):
         aviary.note(context.request.get(f"/c/{SLUG}/secrets/?namespace={objects.namespace}&format={form}"))
-    page.goto(f"/c/{SLUG}/secrets/{objects.namespace}/{name}/yaml/")
-    page.wait_for_timeout(500)
+    aviary.visit(page, f"/c/{SLUG}/secrets/{objects.namespace}/{name}/yaml/")
     places = {place for _, place in aviary.found()}
     assert "frame" in places
     for end in ("format=json", "format=csv", "format=tsv", "/yaml/"):
@@ -229,19 +239,7 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
             "stringData": {"password": old, "token": aviary.new("heron")},
         },
     )
-    shop.workload("web")
-    shop.api.patch(
-        f"/apis/apps/v1/namespaces/{shop.namespace}/deployments/web",
-        {
-            "spec": {
-                "template": {
-                    "metadata": {
-                        "annotations": {"requires.sandbox.cluster-ui.dev/DB_PASSWORD": "(?!shrike).*"}
-                    }
-                }
-            }
-        },
-    )
+    shop.workload("web", requires="(?!shrike).*")
     rotate = f"{shop.page}rotate/"
 
     # Looking around.
@@ -249,8 +247,7 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
         shop.page, f"{shop.page}yaml/", f"{shop.page}events/", f"/c/{SLUG}/secrets/?namespace={shop.namespace}",
         f"/c/{SLUG}/secrets/?q={quote(old)}", f"/c/{SLUG}/", rotate,
     ):  # fmt: skip
-        page.goto(path)
-        page.wait_for_timeout(300)
+        aviary.visit(page, path)
         aviary.note(context.request.get(path))
     # The address that was asked for comes back with the page, as it must: that one is no leak.
     aviary.heard = [(place, body) for place, body in aviary.heard if "?q=" not in place and place != "frame"]
@@ -269,17 +266,17 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     page.locator("[data-apply]").click()
     expect(page.locator("#preview")).to_contain_text("changed meanwhile")
     page.locator("[data-apply]").click()
-    expect(page.locator("#rotation-progress h2")).to_contain_text("is rotated", timeout=60_000)
+    expect(page.locator("#operation-progress h2")).to_contain_text("is rotated", timeout=60_000)
     assert shop.value() == new
 
     # A value that fails, and the way back.
     page.goto(f"{rotate}?key=password")
     page.locator("#value").fill(bad)
     page.locator("[data-apply]").click()
-    expect(page.locator("#rotation-progress h2")).to_contain_text("does not come up", timeout=90_000)
+    expect(page.locator("#operation-progress h2")).to_contain_text("does not come up", timeout=90_000)
     page.locator("#act-back").click()
     page.locator("[data-apply]").click()
-    expect(page.locator("#rotation-progress h2")).to_contain_text("is rotated", timeout=60_000)
+    expect(page.locator("#operation-progress h2")).to_contain_text("is rotated", timeout=60_000)
     assert shop.value() == new
 
     # The backups are Secrets like others, and so is what reads the values.
@@ -294,8 +291,7 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
         f"/c/{SLUG}/deployments/{shop.namespace}/web/", f"/c/{SLUG}/deployments/{shop.namespace}/web/yaml/",
         f"/c/{SLUG}/events/?namespace={shop.namespace}", "/changes/?q=database",
     ):  # fmt: skip
-        page.goto(path)
-        page.wait_for_timeout(200)
+        aviary.visit(page, path)
         aviary.note(context.request.get(path))
     for name in backups:
         aviary.note(context.request.get(f"/c/{SLUG}/secrets/{shop.namespace}/{name}/?format=json"))
@@ -311,11 +307,11 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     page.goto("/changes/")
     wait(page, lambda: bool(page.reload()) and page.locator("text=Found in the cluster").count() > 0)
     page.locator("tr", has_text="Found in the cluster").get_by_role("link", name="rotate", exact=True).click()
-    expect(page.locator("#rotation-progress h2")).to_contain_text("is rotated", timeout=60_000)
+    expect(page.locator("#operation-progress h2")).to_contain_text("is rotated", timeout=60_000)
     page.locator("#act-back").click()
     page.locator("[data-apply]").click()
-    expect(page.locator("h1")).to_contain_text("Bring back")
-    expect(page.locator("#rotation-progress h2")).to_contain_text("is rotated", timeout=60_000)
+    expect(page.locator("h1")).to_contain_text("Restore")
+    expect(page.locator("#operation-progress h2")).to_contain_text("is rotated", timeout=60_000)
     assert shop.value() == new
 
     # What cannot be: errors of every kind with a value at hand.
@@ -335,10 +331,14 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     # Rules of the cluster that quote the value: one for the backup that is made before anything is written, one for the
     # write itself.
     with quoting(shop, "CREATE", "string(object.data.password)"):
+        in_force = "You won't be able to undo this"
+        wait(
+            page,
+            lambda: in_force in unescape(post(rotate, key="password", value=last, step="preview").text()),
+        )
         page.goto(f"{rotate}?key=password")
-        page.wait_for_timeout(2000)  # until the rule is in force: a try would be a rotation
         page.locator("#value").fill(last)
-        page.locator("[data-apply]").click()
+        expect(page.locator("#preview")).to_contain_text("You won't be able to undo this")
         expect(page.locator("#preview")).to_contain_text("You wrote (hidden)")
     with quoting(shop, "UPDATE", "string(object.data.password) + ' over ' + string(oldObject.data.password)"):
         refused = post(rotate, key="password", value=quoted, step="preview")
@@ -357,8 +357,7 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
             page.wait_for_timeout(100)
     assert aviary.note(post(rotate, key="password", value=last, step="preview")).status >= 400
     for path in ("/audit/", "/changes/", shop.page, f"{shop.page}yaml/"):
-        page.goto(path)
-        page.wait_for_timeout(300)
+        aviary.visit(page, path)
         aviary.note(context.request.get(path))
 
     assert aviary.found() == []
@@ -367,7 +366,7 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     page.goto(shop.page)
     page.get_by_role("button", name="Reveal password").click()
     expect(page.locator("#revealed pre")).to_have_text(new)
-    page.wait_for_timeout(500)
+    aviary.hear(page)  # whatever is said of the reveal comes before the next beat
     assert {place for _, place in aviary.found()} == {f"POST {server.base}{shop.page}reveal/"}
     shop.api.delete(f"{shop.secrets}/database")
     assert aviary.note(post(rotate, key="password", value=last, step="preview")).status == 404

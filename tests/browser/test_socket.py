@@ -117,14 +117,14 @@ async def test_an_account_with_rights_in_one_namespace_sees_it_at_the_first_look
 ) -> None:
     """Cold: nothing has been listed yet, and whether all of it may be read is still being found out."""
     api = cluster.api()
-    api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "looker"}})
-    subject = {"kind": "ServiceAccount", "name": "looker", "namespace": namespace}
+    api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "viewer"}})
+    subject = {"kind": "ServiceAccount", "name": "viewer", "namespace": namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
     api.post(
         f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
-        {"metadata": {"name": "looker"}, "subjects": [subject], "roleRef": role},
+        {"metadata": {"name": "viewer"}, "subjects": [subject], "roleRef": role},
     )
-    token = api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts/looker/token", {"spec": {}})
+    token = api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts/viewer/token", {"spec": {}})
     config = yaml.safe_load(cluster.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": token["status"]["token"]}
     kubeconfig = tmp_path / "config"

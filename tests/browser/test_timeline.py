@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from .conftest import Objects
+from .test_search import until
 
 
 def test_a_change_appears_with_its_field_while_somebody_looks(page: Page, objects: Objects) -> None:
@@ -12,7 +13,7 @@ def test_a_change_appears_with_its_field_while_somebody_looks(page: Page, object
     objects.deployment("web", 2)
     expect(page.locator('#rows tr[data-name="web"]').first).to_be_visible()
     page.goto(f"/c/tests/timeline/?namespace={objects.namespace}&kind=deployments")
-    expect(page.locator("#moments")).to_contain_text("was made")
+    expect(page.locator("#moments")).to_contain_text("was created")
     objects.scale("web", 3)
     changed = page.locator("#moments > li", has_text="spec.replicas")
     expect(changed).to_contain_text("2")
@@ -25,6 +26,9 @@ def test_an_objects_timeline_tells_of_its_pods(page: Page, objects: Objects) -> 
     expect(page.locator(f'#rows tr[data-namespace="{objects.namespace}"]').first).to_be_visible()
     page.goto(f"/c/tests/deployments/{objects.namespace}/api/timeline/")
     moments = page.locator("#moments")
+    expect(moments).to_contain_text("was created")
+    expect(moments).not_to_contain_text("ScalingReplicaSet")  # a normal Event is one click away
+    page.get_by_role("link", name="Everything", exact=True).click()
     expect(moments).to_contain_text("ScalingReplicaSet")
     expect(moments.locator("> li", has_text="Pod api-").first).to_be_visible()
 
@@ -37,10 +41,15 @@ def test_rows_that_changed_since_the_reader_last_looked_have_a_mark(page: Page, 
     expect(page.locator("#since")).to_be_hidden()
     page.locator('#kinds a[data-nav="nodes"]').click()
     expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
+    expect(page.locator("#rows tr").first).to_be_visible()
+    # The change has to be later than the leaving by the clock's whole seconds.
+    page.evaluate("window.left = Math.floor(Date.now() / 1000)")
+    until(page, lambda: page.evaluate("Math.floor(Date.now() / 1000) > window.left"))
     objects.scale("web", 2)
-    objects_seen = page.locator("#rows tr")
-    expect(objects_seen.first).to_be_visible()
-    page.wait_for_timeout(1500)  # the change has to be later than the leaving by the clock's whole seconds
+    path = f"/apis/apps/v1/namespaces/{objects.namespace}/deployments/web"
+    until(
+        page, lambda: objects.api.get(path)["status"].get("readyReplicas") == 2
+    )  # it changes no more after the return
     page.locator('#kinds a[data-nav="deployments"]').click()
     expect(row).to_have_class("since-look")
     expect(page.locator("#since")).to_contain_text("since you last looked")

@@ -20,7 +20,7 @@ ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 MERGE = "application/merge-patch+json"
 SETTLE_SECONDS = 60.0
 
-Rule = dict[str, Any]  # of a Role, or of a ValidatingAdmissionPolicy
+Rule = dict[str, Any]  # of a Role, or of an admission policy
 
 
 class Listed:
@@ -142,6 +142,35 @@ class Place:
                 with suppress(ApiError):  # one that was never made
                     self.api.delete(f"{ADMISSION}/validatingadmission{plural}/{name}")
 
+    @asynccontextmanager
+    async def mutating(
+        self, *rules: Rule, patch: str, when: str, probe: Callable[[], Awaitable[bool]]
+    ) -> AsyncIterator[None]:
+        """A MutatingAdmissionPolicy for the namespace, in force once ``probe`` sees its work. ``patch`` is a CEL list of
+        JSON patches, made where ``when`` holds.
+        """
+        name = f"test-{secrets.token_hex(4)}"
+        spec = {
+            "matchConstraints": {"resourceRules": list(rules)},
+            "matchConditions": [{"name": "when", "expression": when}],
+            "failurePolicy": "Fail",
+            "reinvocationPolicy": "Never",
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
+        }
+        here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}}
+        binding = {"policyName": name, "matchResources": here}
+        try:
+            for plural, made in (("policies", spec), ("policybindings", binding)):
+                self.api.post(
+                    f"{ADMISSION}/mutatingadmission{plural}", {"metadata": {"name": name}, "spec": made}
+                )
+            await until(probe)
+            yield
+        finally:
+            for plural in ("policybindings", "policies"):
+                with suppress(ApiError):  # one that was never made
+                    self.api.delete(f"{ADMISSION}/mutatingadmission{plural}/{name}")
+
 
 def rule(group: str, resource: str, *verbs: str) -> Rule:
     """A rule of a Role."""
@@ -149,7 +178,7 @@ def rule(group: str, resource: str, *verbs: str) -> Rule:
 
 
 def on(operation: str, group: str, resource: str) -> Rule:
-    """What a ValidatingAdmissionPolicy looks at."""
+    """What an admission policy looks at."""
     return {
         "apiGroups": [group],
         "apiVersions": ["v1"],

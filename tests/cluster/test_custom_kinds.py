@@ -21,11 +21,12 @@ from dashboard.cache.reflector import Timing
 from dashboard.errors import NotFound
 from dashboard.kinds.base import Cell, cell_text
 from dashboard.kinds.catalogue import BUILT_IN, DEFINITIONS, Kinds
+from dashboard.kube.access import reviews_of
 from dashboard.kube.discovery import discover
 from dashboard.kube.transport import Transport
 from dashboard.queries.access import visible
 from dashboard.queries.counts import Count, Counts
-from dashboard.queries.objects import object_told
+from dashboard.queries.objects import object_details
 from dashboard.queries.unwatched import Unwatched
 from tests.faults.scripted import until
 from tests.unit.kinds.server import TABLE, Refused, Server, printed, same_words
@@ -339,7 +340,11 @@ async def test_a_definition_that_goes_while_it_is_watched_is_told_and_may_come_b
         store = cluster_open.cache.store(plural)
         await until(lambda: len(store) == 1, seconds=30)
         custom.undefine("gizmos")
-        await until(lambda: isinstance(cluster_open.cache.status(plural).error, NotFound), "gone", seconds=60)
+        await until(
+            lambda: isinstance(cluster_open.cache.status(plural).error, NotFound),
+            "gone",
+            seconds=60,
+        )
         assert len(store) == 0
         assert plural in cluster_open.cache.status(plural).reason
         await until(lambda: plural not in {kind.plural for kind in cluster_open.kinds.served}, seconds=60)
@@ -381,7 +386,7 @@ async def test_conditions_are_read_from_the_object_and_judged_only_where_they_ar
     plural = await gizmos(cluster_open, custom)
     custom.create("gizmos", "Gizmo", "one", {}, namespace=custom.namespace)
     kind = cluster_open.kinds[plural]
-    assert (await object_told(cluster_open.transport, kind, custom.namespace, "one")).conditions == ()
+    assert (await object_details(cluster_open.transport, kind, custom.namespace, "one")).conditions == ()
     moment = "2026-01-01T00:00:00Z"
     given = [
         {"type": "Ready", "status": "False", "reason": "R", "message": "m", "lastTransitionTime": moment},
@@ -390,7 +395,7 @@ async def test_conditions_are_read_from_the_object_and_judged_only_where_they_ar
         {"status": "True"},
     ]
     custom.status("gizmos", "one", {"conditions": given}, namespace=custom.namespace)
-    found = (await object_told(cluster_open.transport, kind, custom.namespace, "one")).conditions
+    found = (await object_details(cluster_open.transport, kind, custom.namespace, "one")).conditions
     assert [(each.type, each.status, each.state) for each in found] == [
         ("Ready", "False", "warn"),
         ("Sideways", "False", "ok"),
@@ -413,7 +418,12 @@ async def test_an_account_of_one_namespace_sees_the_objects_there_and_is_refused
     role = {"apiGroup": ROLES.group, "kind": "Role", "name": "reader"}
     subject = {"kind": "ServiceAccount", "name": "nobody", "namespace": custom.namespace}
     await create(
-        cluster_open.transport, custom.namespace, BINDINGS, "reader", roleRef=role, subjects=[subject]
+        cluster_open.transport,
+        custom.namespace,
+        BINDINGS,
+        "reader",
+        roleRef=role,
+        subjects=[subject],
     )
     limited = Transport(signed_in_by(cluster_open.transport.cluster, token=bearer))
     kinds = Kinds()
@@ -425,14 +435,16 @@ async def test_an_account_of_one_namespace_sees_the_objects_there_and_is_refused
             await until(lambda: cache.scopes(gizmos) == frozenset({custom.namespace}), "rights", seconds=30)
             await until(lambda: len(cache.store(gizmos)) == 1, "its object", seconds=30)
             assert cache.store(gizmos).get(custom.namespace, "mine") is not None
-            assert (await visible(limited, cache, gizmos)).namespaces == frozenset({custom.namespace})
-            assert (await visible(limited, cache, fleets)).denied is not None
+            assert (await visible(reviews_of(limited), cache, gizmos)).namespaces == frozenset(
+                {custom.namespace}
+            )
+            assert (await visible(reviews_of(limited), cache, fleets)).denied is not None
             assert cache.denied(DEFINITIONS.key) is None  # nobody asked
-        counts = Counts(cache)
+        counts = Counts(cache, limited)
         await counts.ask([gizmos, fleets], None)
         assert counts.of(gizmos, None) == Count(1)
         assert counts.of(fleets, None) == Count(denied=True)
-        unwatched = Unwatched(cache)
+        unwatched = Unwatched(cache, limited)
         await unwatched.ask([kind.plural for kind in kinds.served], 60)
         found = {kind.plural: unwatched.of(kind.plural) for kind in kinds.served}
         named = {plural: [row.name for row in each.rows] for plural, each in found.items() if each}
@@ -459,7 +471,7 @@ async def test_every_kind_is_listed_for_a_search_without_a_watch_and_owners_are_
         key: raw["metadata"][key] for key in ("name", "uid")
     }
     custom.create("gizmos", "Gizmo", "one", {}, namespace=custom.namespace, ownerReferences=[owner])
-    unwatched = Unwatched(cluster_open.cache)
+    unwatched = Unwatched(cluster_open.cache, cluster_open.transport)
     ours = BUILT_IN | {custom.group}  # other tests define kinds that fail
     plurals = [kind.plural for kind in cluster_open.kinds.served if kind.gvr.group in ours]
     await unwatched.ask(plurals, 60)
@@ -499,7 +511,7 @@ async def test_numbers_of_kinds_that_nobody_watches(cluster_open: Cluster, custo
     plural = await gizmos(cluster_open, custom)
     for number in range(4):
         custom.create("gizmos", "Gizmo", f"g-{number}", {}, namespace=custom.namespace)
-    counts = Counts(cluster_open.cache)
+    counts = Counts(cluster_open.cache, cluster_open.transport)
     await counts.ask([plural], None)
     await counts.ask([plural], frozenset({custom.namespace, "default"}))
     assert counts.of(plural, None).total == 4

@@ -23,6 +23,7 @@ from dashboard.kube.transport import Transport
 from dashboard.live.logfeed import LogFeed
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens.detail import DetailScreen, LogsTab
+from dashboard.live.session import THE_INSTALLATION, Account
 from dashboard.queries.logs import log_text, logs_zip
 from sandbox import Sandbox
 from sandbox.binaries import ensure
@@ -74,8 +75,10 @@ class Place:
 
     @asynccontextmanager
     async def page(self, query: str = "", plural: str = "deployments") -> AsyncIterator[LogsTab]:
-        screen = DetailScreen(self.runtime, QueryDict(query), plural, self.namespace, "web", "logs")
-        lease = self.runtime.cache.lease(screen.plurals)
+        screen = DetailScreen(
+            self.runtime.session(THE_INSTALLATION), QueryDict(query), plural, self.namespace, "web", "logs"
+        )
+        lease = self.runtime.lease(screen.plurals)
         try:
             await self.runtime.ready(screen.plurals)
             await screen.prepare()
@@ -238,7 +241,7 @@ async def test_logs_are_had_as_files_whole(place: Place) -> None:
     async with place.page() as tab:
         await started(place, tab, 1)
         app, proxy = sorted(tab.targets(), key=lambda each: each.container)
-        transport = place.runtime.transport
+        transport = place.runtime.installation.transport
 
         async def text_of_app() -> bytes:
             pieces = log_text(transport, place.namespace, app, tab.options, stamps=False)
@@ -269,7 +272,7 @@ async def test_without_the_right_to_logs_the_page_says_which_is_missing(place: P
     place.deployment(1)
     rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{place.namespace}"
     account = f"/api/v1/namespaces/{place.namespace}/serviceaccounts"
-    place.api.post(account, {"metadata": {"name": "looker"}})
+    place.api.post(account, {"metadata": {"name": "viewer"}})
     rules = [
         {
             "apiGroups": ["", "apps"],
@@ -277,23 +280,20 @@ async def test_without_the_right_to_logs_the_page_says_which_is_missing(place: P
             "verbs": ["list", "watch"],
         }
     ]
-    place.api.post(f"{rbac}/roles", {"metadata": {"name": "looker"}, "rules": rules})
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "looker"}
-    subject = {"kind": "ServiceAccount", "name": "looker", "namespace": place.namespace}
+    place.api.post(f"{rbac}/roles", {"metadata": {"name": "viewer"}, "rules": rules})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "viewer"}
+    subject = {"kind": "ServiceAccount", "name": "viewer", "namespace": place.namespace}
     place.api.post(
-        f"{rbac}/rolebindings", {"metadata": {"name": "looker"}, "roleRef": role, "subjects": [subject]}
+        f"{rbac}/rolebindings", {"metadata": {"name": "viewer"}, "roleRef": role, "subjects": [subject]}
     )
     async with place.page() as tab:
-        token = place.api.post(f"{account}/looker/token", {"spec": {"expirationSeconds": 600}})
+        token = place.api.post(f"{account}/viewer/token", {"spec": {"expirationSeconds": 600}})
         owner = tab.screen.runtime.cluster
         connection = dataclasses.replace(owner.connection, user={"token": token["status"]["token"]})
-        limited = Transport(dataclasses.replace(owner, user="looker", connection=connection))
-        own, place.runtime.transport = place.runtime.transport, limited
-        try:
-            with pytest.raises(Forbidden) as refused:
-                await tab.prepare()
-        finally:
-            place.runtime.transport = own
-            await limited.close()
+        limited = Transport(dataclasses.replace(owner, user="viewer", connection=connection))
+        tab.session._account = Account("viewer", place.runtime, limited)
+        with pytest.raises(Forbidden) as refused:
+            await tab.prepare()
+        await limited.close()
     assert (refused.value.verb, refused.value.resource) == ("get", "pods/log")
     assert refused.value.namespace == place.namespace

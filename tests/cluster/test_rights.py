@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from dashboard.actions.undo import ACTIONS
+from dashboard.actions.action import Action, Target
+from dashboard.actions.delete import EVICT
+from dashboard.actions.registry import ACTIONS
 from dashboard.kinds import KINDS
 from sandbox import Sandbox
 from sandbox.api import Api
@@ -18,71 +21,114 @@ from sandbox.api import Api
 pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = {
-    document["metadata"]["name"]: document["rules"]
-    for document in yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text())
-    if document["kind"] == "ClusterRole"
-}
+FILE = list(yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text()))
+RULES = {each["metadata"]["name"]: each["rules"] for each in FILE if each["kind"] == "ClusterRole"}
+BOUND = {each["roleRef"]["name"] for each in FILE if each["kind"] == "ClusterRoleBinding"}
+OBJECTS = "cluster-ui-objects"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+# The actions for objects of every kind, and the kinds for which they are granted to all who may change something.
+FOR_ALL_KINDS = {"delete": "pods", "edit": "configmaps"}
+# What nobody changes through the dashboard unless another role says so, and what has a role of its own.
+NOT_OF_APPLICATIONS = {
+    "secrets", "events", "endpointslices", "limitranges", "resourcequotas", "roles", "rolebindings",
+    *(plural for plural, kind in KINDS.items() if not kind.gvr.namespaced),
+}  # fmt: skip
 RESTARTABLE = ("deployments", "statefulsets", "daemonsets")
-# Which kinds each action is for; a rotation restarts others, keeps backups and removes old ones.
+# Which kinds each action is for: a rotation restarts others, keeps backups and removes old ones, a deletion may be an
+# eviction.
 ON = {
-    "scale": ("deployments",),
-    "restart": RESTARTABLE,
-    "rotate": ("secrets",),
-    "edit": ("configmaps",),
-    "delete": ("pods",),
-    "evict": ("pods",),
+    action: ["pods"] if action is EVICT else [plural for plural, kind in KINDS.items() if action.fits(kind)]
+    for action in ACTIONS
 }
+
+
+def _of_objects(action: Action, plural: str) -> bool:
+    return action is not EVICT and FOR_ALL_KINDS.get(action.name, plural) != plural
+
+
+def _written(action: Action, plural: str) -> str:
+    """The kind that an action on another one writes."""
+    return action.subject(Target.of("dev", KINDS[plural], "shop", "web")).plural
+
+
 BESIDES = [
     *(("get", plural, "") for plural in ("deployments", "statefulsets", "daemonsets", "configmaps", "pods")),
     *(("patch", plural, "") for plural in RESTARTABLE),
     *((verb, "secrets", "") for verb in ("get", "create", "delete")),
+    # The undo of what created an object deletes that.
+    *(
+        ("delete", _written(action, plural), "")
+        for action, plurals in ON.items()
+        for plural in plurals
+        if action.undone_by == "delete"
+    ),
 ]
 ASKED = sorted(
     {
         *BESIDES,
         *(
-            (action.verb, plural, action.subresource)
-            for name, action in ACTIONS.items()
-            for plural in ON[name]
+            (action.verb, _written(action, plural), action.subresource)
+            for action, plurals in ON.items()
+            for plural in plurals
+            if not _of_objects(action, plural)
         ),
         *((verb, plural, "") for plural in KINDS for verb in ("list", "watch")),
         ("list", "serviceaccounts", ""),
         ("get", "pods", "log"),
     }
 )
+ASKED_OF_OBJECTS = sorted(
+    (verb, plural, "")
+    for action, plurals in ON.items()
+    for plural in plurals
+    if _of_objects(action, plural) and plural not in NOT_OF_APPLICATIONS
+    for verb in {action.verb, "create"}  # an undo creates again what was deleted
+)
 # What the dashboard has no use for: nothing of it may be granted.
 NEVER = [
     ("update", "secrets", ""), ("deletecollection", "secrets", ""), ("update", "configmaps", ""),
     ("create", "configmaps", ""), ("delete", "configmaps", ""), ("create", "pods", ""), ("create", "pods", "exec"),
     ("delete", "deployments", ""), ("update", "deployments", ""), ("create", "serviceaccounts", "token"),
-    ("patch", "nodes", ""), ("delete", "namespaces", ""), ("impersonate", "users", ""),
+    ("update", "nodes", ""), ("delete", "nodes", ""), ("delete", "namespaces", ""), ("impersonate", "users", ""),
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def account(cluster: Sandbox) -> Iterator[str]:
-    """The user name of a ServiceAccount with the roles of the file, under names of their own."""
+@contextmanager
+def granted(cluster: Sandbox, roles: Iterable[str]) -> Iterator[str]:
+    """The user name of a ServiceAccount with these roles of the file, under names of their own."""
     api: Api = cluster.api()
     name = f"test-{secrets.token_hex(4)}"
     api.post("/api/v1/namespaces", {"metadata": {"name": name}})
-    roles = [f"{name}-{role}" for role in RULES]
-    for role, rules in zip(roles, RULES.values(), strict=True):
-        api.post(f"{RBAC}/clusterroles", {"metadata": {"name": role}, "rules": rules})
+    names = {role: f"{name}-{role}" for role in roles}
+    for role, own in names.items():
+        api.post(f"{RBAC}/clusterroles", {"metadata": {"name": own}, "rules": RULES[role]})
         api.post(
             f"{RBAC}/clusterrolebindings",
             {
-                "metadata": {"name": role},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+                "metadata": {"name": own},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": own},
                 "subjects": [{"kind": "ServiceAccount", "name": "cluster-ui", "namespace": name}],
             },
         )
     yield f"system:serviceaccount:{name}:cluster-ui"
-    for role in roles:
-        api.delete(f"{RBAC}/clusterrolebindings/{role}")
-        api.delete(f"{RBAC}/clusterroles/{role}")
+    for own in names.values():
+        api.delete(f"{RBAC}/clusterrolebindings/{own}")
+        api.delete(f"{RBAC}/clusterroles/{own}")
     api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="module")
+def account(cluster: Sandbox) -> Iterator[str]:
+    """What the file grants as it is."""
+    with granted(cluster, BOUND) as account:
+        yield account
+
+
+@pytest.fixture(scope="module")
+def writer(cluster: Sandbox) -> Iterator[str]:
+    """The same with the role that is bound to nobody."""
+    with granted(cluster, {*BOUND, OBJECTS}) as account:
+        yield account
 
 
 def allowed(cluster: Sandbox, account: str, right: tuple[str, str, str]) -> bool:
@@ -102,7 +148,8 @@ def words(right: tuple[str, str, str]) -> str:
 
 
 def test_every_action_is_looked_at() -> None:
-    assert ON.keys() == ACTIONS.keys()
+    assert all(ON.values())
+    assert RULES.keys() - BOUND == {OBJECTS}
 
 
 @pytest.mark.parametrize("right", ASKED, ids=words)
@@ -110,6 +157,18 @@ def test_what_the_code_asks_for_is_granted(
     cluster: Sandbox, account: str, right: tuple[str, str, str]
 ) -> None:
     assert allowed(cluster, account, right)
+
+
+@pytest.mark.parametrize("right", ASKED_OF_OBJECTS, ids=words)
+def test_what_actions_on_every_kind_ask_for_is_in_a_role_of_its_own(
+    cluster: Sandbox, writer: str, right: tuple[str, str, str]
+) -> None:
+    assert allowed(cluster, writer, right)
+
+
+@pytest.mark.parametrize("plural", sorted(NOT_OF_APPLICATIONS - {"secrets"}))
+def test_what_no_application_is_made_of_is_in_no_role(cluster: Sandbox, writer: str, plural: str) -> None:
+    assert not any(allowed(cluster, writer, (verb, plural, "")) for verb in ("create", "update", "delete"))
 
 
 @pytest.mark.parametrize("right", NEVER, ids=words)

@@ -15,31 +15,29 @@ from asgiref.sync import sync_to_async
 from dashboard.actions import rotation as machine
 from dashboard.actions.action import Actor, Preview
 from dashboard.actions.backups import KEPT, backup_of, backups_prune
-from dashboard.actions.problems import StaleView, UnderWay
+from dashboard.actions.operation import Lost, operation_advance
+from dashboard.actions.operations import (
+    LEASE_SECONDS,
+    operation_begin,
+    operation_stop,
+    operations_claim,
+    operations_missing,
+)
+from dashboard.actions.problems import BeingDeleted, StaleView, UnderWay
 from dashboard.actions.reveals import secret_reveal
-from dashboard.actions.rotation import (
-    FOLLOWED,
-    Lost,
-    rotation_advance,
-    rotation_begin,
-    rotations_claim,
-    rotations_missing,
-)
-from dashboard.actions.rotation_control import rotation_stop
-from dashboard.actions.secrets import (
-    secret_rotate_apply,
-    secret_rotate_form,
-    secret_rotate_preview,
-)
+from dashboard.actions.rotate import ROTATE
+from dashboard.actions.rotation import FOLLOWED
+from dashboard.actions.standing import kept_standing
 from dashboard.actions.undo import change_undo_apply, change_undo_preview, change_undo_state
 from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound
 from dashboard.insight.secretuse import READ
 from dashboard.insight.words import text_of
 from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
-from dashboard.models import AuditEntry, Change, Rotation
+from dashboard.models import AuditEntry, Change, Operation
 from sandbox import Sandbox
 from sandbox.api import ApiError
+from tests import acting
 
 from .place import Place, on, rule, until
 from .test_rights import RULES
@@ -72,11 +70,13 @@ class Database(Place):
     def value(self, name: str = "database", key: str = "password") -> str:
         return base64.b64decode(self.api.get(f"{self.secrets}/{name}")["data"][key]).decode()
 
-    def workload(self, name: str, replicas: int = 1, plural: str = "deployments", **spec: Any) -> None:
+    def workload(
+        self, name: str, replicas: int = 1, plural: str = "deployments", image: str = "app:1", **spec: Any
+    ) -> None:
         labels = {"app": name}
         container = {
             "name": "app",
-            "image": "app:1",
+            "image": image,
             "env": [
                 {
                     "name": "DB_PASSWORD",
@@ -115,17 +115,17 @@ class Database(Place):
     async def preview(
         self, who: Actor, value: str = NEW, key: str = "password", transport: Transport | None = None
     ) -> Preview:
-        return await secret_rotate_preview(
+        return await acting.preview(ROTATE,
             transport=transport or self.transport, actor=who, namespace=self.namespace, name="database", key=key,
-            value=value.encode(), objects=await self.objects(),
+            value=value, objects=await self.objects(),
         )  # fmt: skip
 
     async def apply(
         self, who: Actor, token: str, value: str = NEW, transport: Transport | None = None
     ) -> Change:
-        return await secret_rotate_apply(
+        return await acting.apply(ROTATE,
             transport=transport or self.transport, actor=who, namespace=self.namespace, name="database",
-            key="password", value=value.encode(), token=token,
+            key="password", value=value, token=token,
         )  # fmt: skip
 
     async def rotate(self, who: Actor, value: str = NEW) -> Change:
@@ -133,16 +133,17 @@ class Database(Place):
         await self.begin(change)
         return change
 
-    async def begin(self, change: Change) -> Rotation:
+    async def begin(self, change: Change) -> Operation:
         objects = await self.objects()
-        return await rotation_begin(change=change, transport=self.transport, objects=objects)
+        return await operation_begin(action=ROTATE, change=change, transport=self.transport, objects=objects)
 
-    async def move(self, holder: str = "a", now: datetime | None = None) -> Rotation | None:
+    async def move(self, holder: str = "a", now: datetime | None = None) -> Operation | None:
         """One move by one process; what it then holds."""
-        claimed = await sync_to_async(rotations_claim)(holder, now or datetime.now(UTC))
+        claimed = await sync_to_async(operations_claim)(holder, now or datetime.now(UTC))
         for rotation in claimed:
-            await rotation_advance(
-                rotation=rotation,
+            await operation_advance(
+                action=ROTATE,
+                operation=rotation,
                 holder=holder,
                 transport=self.transport,
                 objects=await self.objects(),
@@ -150,15 +151,15 @@ class Database(Place):
             )
         return claimed[0] if claimed else None
 
-    async def follow(self, change: Change, holder: str = "a") -> Rotation:
+    async def follow(self, change: Change, holder: str = "a") -> Operation:
         """The rotation, once it has ended."""
 
-        async def ended() -> Rotation | None:
+        async def ended() -> Operation | None:
             await self.move(holder)
-            found = await Rotation.objects.aget(change=change)
+            found = await Operation.objects.aget(change=change)
             return found if found.state in ENDED else None
 
-        found: Rotation = await until(ended, 120)
+        found: Operation = await until(ended, 120)
         return found
 
 
@@ -198,7 +199,7 @@ async def test_preview_names_who_reads_it_and_how_and_shows_only_sizes(place: Da
     assert "by itself" in effects["Pod files reads it as file /etc/db/password"][1]
     assert "never refreshed" in next(text for text in effects if text.startswith("Pod sub"))
     assert "ServiceAccount puller pulls images with it" in effects
-    assert "The other side must know the value too" in [notice.title for notice in shown.told.notices]
+    assert "Change the password in the database too" in [notice.title for notice in shown.told.notices]
     changed = [line.text for line in shown.diff if line.sign in ("-", "+")]
     assert changed == ["  password: (17 bytes)", "  password: (17 bytes), new value"]
     assert OLD not in repr(shown) and NEW not in repr(shown)
@@ -228,16 +229,16 @@ async def test_apply_keeps_the_old_value_apart_and_restarts_one_after_the_other(
     assert "team" not in meta["labels"] and "annotations" not in meta
     both_at_once = 0
 
-    async def ended() -> Rotation | None:
+    async def ended() -> Operation | None:
         nonlocal both_at_once
         await place.move()
-        found = await Rotation.objects.aget(change=change)
-        both_at_once += sum(step["state"] == "restarting" for step in found.steps) > 1
+        found = await Operation.objects.aget(change=change)
+        both_at_once += sum(step["state"] == "running" for step in found.steps) > 1
         if found.steps[0]["state"] != "done":
             assert place.restarted("web")[0] == "", "the second stage waits for the first"
         return found if found.state in ENDED else None
 
-    rotation: Rotation = await until(ended, 120)
+    rotation: Operation = await until(ended, 120)
     assert rotation.state == "done" and both_at_once == 0
     assert [(step["name"], step["state"]) for step in rotation.steps] == [("mail", "done"), ("web", "done")]
     assert place.restarted("mail")[0] and place.restarted("web")[0]
@@ -266,12 +267,12 @@ async def test_a_value_that_fails_stops_at_the_first_stage_and_the_old_one_bring
     state = await change_undo_state(change=change)
     assert state.possible and backup_of(change) in state.words
     shown = await change_undo_preview(
-        transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
     )
-    assert shown.conflict is None and shown.preview.told.button == "Bring back password"
+    assert shown.conflict is None and shown.preview.told.button == "Restore password"
     assert place.value() == BAD
     undone = await change_undo_apply(
-        transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
     )
     await place.begin(undone)
     back = await place.follow(undone)
@@ -285,10 +286,14 @@ async def test_undo_can_itself_be_undone(place: Database, mara: Actor) -> None:
     change = await place.rotate(mara)
     for wanted in (OLD, NEW):
         shown = await change_undo_preview(
-            transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+            kinds=KINDS,
+            transport=place.transport,
+            actor=mara,
+            change_id=change.pk,
+            objects=await place.objects(),
         )
         change = await change_undo_apply(
-            transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
+            kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
         )
         assert place.value() == wanted
 
@@ -301,19 +306,19 @@ async def test_undo_while_it_restarts_ends_the_restarts(place: Database, mara: A
     change = await place.rotate(mara)
     await place.move()
     shown = await change_undo_preview(
-        transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
     )
     undone = await change_undo_apply(
-        transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
     )
-    stale = await Rotation.objects.select_related("change", "change__user").aget(change=change)
+    stale = await Operation.objects.select_related("change", "change__user").aget(change=change)
     back = await place.begin(undone)
-    assert (await Rotation.objects.aget(change=change)).state == "replaced"
+    assert (await Operation.objects.aget(change=change)).state == "replaced"
     assert [step["name"] for step in back.steps] == ["mail"]
     stale.steps[0]["state"] = "done"
     with pytest.raises(Lost):
-        await rotation_advance(
-            rotation=stale, holder="a", transport=place.transport, objects=await place.objects(),
+        await operation_advance(action=ROTATE,
+            operation=stale, holder="a", transport=place.transport, objects=await place.objects(),
             now=datetime.now(UTC),
         )  # fmt: skip
     assert (await place.follow(undone)).state == "done"
@@ -326,9 +331,9 @@ async def test_a_process_that_ends_in_the_middle_is_followed_by_another_and_noth
     await place.up("web")
     change = await place.apply(mara, (await place.preview(mara)).token)
     # The process ended between the write and its restarts: the next one finds that.
-    assert [found.pk for found in await sync_to_async(rotations_missing)()] == [change.pk]
+    assert [found.pk for found in await sync_to_async(operations_missing)()] == [change.pk]
     await place.begin(change)
-    assert await sync_to_async(rotations_missing)() == []
+    assert await sync_to_async(operations_missing)() == []
     # It ends after the restart was sent and before that was recorded.
     send = machine._restart
 
@@ -343,9 +348,9 @@ async def test_a_process_that_ends_in_the_middle_is_followed_by_another_and_noth
     sent = place.restarted("web")
     assert sent[0]
     assert await place.move("second") is None, "the first process may still be alive"
-    later = datetime.now(UTC) + timedelta(seconds=machine.LEASE_SECONDS + 1)
+    later = datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1)
     assert await place.move("second", later) is not None
-    await Rotation.objects.aupdate(held_until=datetime.now(UTC) + timedelta(seconds=60))
+    await Operation.objects.aupdate(held_until=datetime.now(UTC) + timedelta(seconds=60))
     rotation = await place.follow(change, "second")
     assert rotation.state == "done"
     assert place.restarted("web") == sent, "sent once"
@@ -386,7 +391,13 @@ async def test_what_cannot_be_is_refused_and_an_immutable_secret_has_a_way_out(
             await place.preview(mara, NEW, key)
         assert error.value.field == field
     place.api.patch(f"{place.secrets}/database", {"immutable": True})
-    form = await secret_rotate_form(transport=place.transport, namespace=place.namespace, name="database")
+    form = await acting.form(
+        ROTATE,
+        transport=place.transport,
+        namespace=place.namespace,
+        name="database",
+        objects=await place.objects(),
+    )
     assert isinstance(form.refusal, Invalid) and "another name" in form.refusal.next_step
     with pytest.raises(Invalid):
         await place.preview(mara)
@@ -406,15 +417,19 @@ async def test_with_just_the_rights_of_deploy_it_is_rotated_followed_and_taken_b
     async with place.restricted(*(each for rules in RULES.values() for each in rules)) as place.transport:
         shown = await place.preview(mara)
         titles = [notice.title for notice in shown.told.notices]
-        assert titles == ["The other side must know the value too"], "nothing that it may not"
+        assert titles == ["Change the password in the database too"], "nothing that it may not"
         change = await place.apply(mara, shown.token)
         await place.begin(change)
         assert (await place.follow(change)).state == "done"
         back = await change_undo_preview(
-            transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+            kinds=KINDS,
+            transport=place.transport,
+            actor=mara,
+            change_id=change.pk,
+            objects=await place.objects(),
         )
         undone = await change_undo_apply(
-            transport=place.transport, actor=mara, change_id=change.pk, token=back.preview.token
+            kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, token=back.preview.token
         )
         await place.begin(undone)
         assert (await place.follow(undone)).state == "done"
@@ -426,7 +441,13 @@ async def test_without_the_right_the_form_says_which_and_nothing_is_sent(
     place: Database, mara: Actor
 ) -> None:
     async with place.restricted(GET) as transport:
-        form = await secret_rotate_form(transport=transport, namespace=place.namespace, name="database")
+        form = await acting.form(
+            ROTATE,
+            transport=transport,
+            namespace=place.namespace,
+            name="database",
+            objects=await place.objects(),
+        )
         assert isinstance(form.refusal, Forbidden)
         assert f"patch secrets in namespace {place.namespace}" in form.refusal.message
         with pytest.raises(Forbidden):
@@ -441,9 +462,11 @@ async def test_without_a_backup_the_preview_says_so_and_undo_is_not_offered(
     async with place.restricted(PATCH) as transport:
         shown = await place.preview(mara, transport=transport)
         titles = [notice.title for notice in shown.told.notices]
-        assert "There will be no way back" in titles and "web will keep the old value" in titles
+        assert "You won't be able to undo this" in titles and "web will keep the old value" in titles
         change = await place.apply(mara, shown.token, transport=transport)
-        rotation = await rotation_begin(change=change, transport=transport, objects=await place.objects())
+        rotation = await operation_begin(
+            action=ROTATE, change=change, transport=transport, objects=await place.objects()
+        )
         assert [step["state"] for step in rotation.steps] == ["left"]
     assert place.value() == NEW
     state = await change_undo_state(change=change)
@@ -499,9 +522,15 @@ async def test_while_one_value_goes_round_another_is_refused_until_that_is_stopp
         with pytest.raises(UnderWay) as error:
             await step
         assert error.value.change == change.pk
-    form = await secret_rotate_form(transport=place.transport, namespace=place.namespace, name="database")
+    form = await acting.form(
+        ROTATE,
+        transport=place.transport,
+        namespace=place.namespace,
+        name="database",
+        objects=await place.objects(),
+    )
     assert isinstance(form.refusal, UnderWay)
-    await rotation_stop(actor=mara, change=change)
+    await operation_stop(actor=mara, change=change)
     assert (await place.preview(mara, "fourth-password-9")).token
 
 
@@ -512,15 +541,15 @@ async def test_going_back_is_previewed_for_just_what_had_been_restarted(place: D
     await place.up("web")
     change = await place.rotate(mara)
     await place.move()
-    await rotation_stop(actor=mara, change=change)
+    await operation_stop(actor=mara, change=change)
     shown = await change_undo_preview(
-        transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
     )
     told = shown.preview.told
     assert told.headline is not None and told.headline.title.endswith("then mail restarts")
     effects = {text_of(effect.text).split(" reads")[0]: effect for effect in told.effects}
     assert effects["Deployment mail"].word == "stage 1"
-    assert "left as it is" in effects["Deployment web"].note and "deployment/web" not in told.kubectl
+    assert "it keeps running" in effects["Deployment web"].note and "deployment/web" not in told.kubectl
 
 
 async def test_the_newest_old_values_are_kept_and_older_ones_go(place: Database, mara: Actor) -> None:
@@ -551,9 +580,14 @@ async def test_what_a_type_rules_out_is_refused_at_its_field_before_anything_is_
         "name": "registry",
     }
     for value in (b"{", b"[1]", b"\xff"):
-        with pytest.raises(BadInput, match="no JSON") as error:
-            await secret_rotate_preview(
-                **what, key=".dockerconfigjson", value=value, objects=await place.objects()
+        with pytest.raises(BadInput, match="not a JSON") as error:
+            await acting.preview(
+                ROTATE,
+                **what,
+                key=".dockerconfigjson",
+                value=base64.b64encode(value).decode(),
+                encoding="base64",
+                objects=await place.objects(),
             )
         assert error.value.field == "value"
     with pytest.raises(BadInput, match="all keys together"):
@@ -565,7 +599,11 @@ async def test_undo_without_its_backup_says_what_is_gone(place: Database, mara: 
     place.api.delete(f"{place.secrets}/{backup_of(change)}")
     with pytest.raises(NotFound, match="backup"):
         await change_undo_preview(
-            transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+            kinds=KINDS,
+            transport=place.transport,
+            actor=mara,
+            change_id=change.pk,
+            objects=await place.objects(),
         )
 
 
@@ -576,9 +614,13 @@ async def test_a_backup_that_was_tampered_with_is_not_brought_back(place: Databa
     place.api.post(
         place.secrets, {"metadata": {"name": backup}, "stringData": {"password": "somebody-elses"}}
     )
-    with pytest.raises(Conflict, match="does not hold"):
+    with pytest.raises(Conflict, match="doesn't contain"):
         await change_undo_preview(
-            transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+            kinds=KINDS,
+            transport=place.transport,
+            actor=mara,
+            change_id=change.pk,
+            objects=await place.objects(),
         )
     assert place.value() == NEW
 
@@ -616,3 +658,231 @@ async def test_a_reveal_is_read_as_the_user_and_audited_without_the_value(
     ]  # fmt: skip
     assert audit[0].detail == "Shown: key password." and "without being shown" in audit[1].detail
     assert not any(OLD in entry.detail for entry in audit)
+
+
+# ---- What a preview promises has been tried
+
+
+def quota(place: Database, secrets: int) -> None:
+    place.make(
+        "/api/v1/namespaces/{ns}/resourcequotas",
+        {"metadata": {"name": "few"}, "spec": {"hard": {"secrets": str(secrets)}}},
+    )
+
+
+async def counted(place: Database) -> bool:
+    found = place.api.get(f"/api/v1/namespaces/{place.namespace}/resourcequotas/few")
+    return bool(found.get("status", {}).get("used", {}).get("secrets"))
+
+
+async def test_a_quota_that_leaves_no_room_for_the_backup_is_told_before(
+    place: Database, mara: Actor
+) -> None:
+    quota(place, 1)
+    await until(lambda: counted(place))
+    shown = await place.preview(mara)
+    notice = next(each for each in shown.told.notices if each.title == "You won't be able to undo this")
+    assert "exceeded quota" in notice.text and shown.told.danger
+    assert "cannot be undone" in shown.told.undo_words
+    change = await place.apply(mara, shown.token)
+    assert place.value() == NEW and not change.inverse
+    assert not (await change_undo_state(change=change)).possible
+
+
+async def test_the_last_room_of_a_quota_is_used_once_and_a_second_submit_gets_the_same(
+    place: Database, mara: Actor
+) -> None:
+    quota(place, 2)
+    await until(lambda: counted(place))
+    shown = await place.preview(mara)
+    assert not shown.told.danger
+    change = await place.apply(mara, shown.token)
+    assert (await place.apply(mara, shown.token)).pk == change.pk
+    undo = await change_undo_preview(
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+    )
+    assert "exceeded quota" in next(
+        each.text for each in undo.preview.told.notices if each.title == "You won't be able to undo this"
+    )
+    await change_undo_apply(
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, token=undo.preview.token
+    )
+    assert place.value() == OLD, "going back is not held up by what cannot be kept"
+
+
+async def test_room_that_is_gone_between_preview_and_apply_writes_nothing(
+    place: Database, mara: Actor
+) -> None:
+    shown = await place.preview(mara)
+    quota(place, 1)
+    await until(lambda: counted(place))
+    with pytest.raises(Forbidden, match="could not be kept, so nothing was written"):
+        await place.apply(mara, shown.token)
+    assert place.value() == OLD
+
+
+async def test_a_policy_on_labels_that_refuses_the_backup_is_told_before(
+    place: Database, mara: Actor
+) -> None:
+    rules = on("CREATE", "", "secrets")
+    expression = "has(object.metadata.labels) && 'team' in object.metadata.labels"
+
+    async def probe() -> None:
+        await place.transport.request(
+            "POST", KINDS["secrets"].gvr, namespace=place.namespace, query={"dryRun": "All"},
+            body=b'{"metadata": {"name": "probe"}}',
+        )  # fmt: skip
+
+    async with place.refusing(rules, expression=expression, probe=probe, message="Say which team."):
+        shown = await place.preview(mara)
+    notice = next(each for each in shown.told.notices if each.title == "You won't be able to undo this")
+    assert "Say which team." in notice.text and shown.told.danger
+
+
+async def test_in_a_namespace_that_is_terminating_no_way_back_is_promised(
+    place: Database, mara: Actor
+) -> None:
+    place.api.patch(f"{place.secrets}/database", {"metadata": {"finalizers": ["example.com/hold"]}})
+    place.api.delete(f"/api/v1/namespaces/{place.namespace}")
+    try:
+
+        async def refused() -> bool:
+            """The Secret is there until its turn comes to be deleted, and then until its finalizer is removed."""
+            try:
+                shown = await place.preview(mara)
+            except BeingDeleted as error:
+                assert "example.com/hold" in error.message
+                return True
+            assert "You won't be able to undo this" in [each.title for each in shown.told.notices]
+            assert shown.told.danger and "cannot be undone" in shown.told.undo_words
+            return False
+
+        assert await until(refused)
+    finally:
+        place.api.patch(f"{place.secrets}/database", {"metadata": {"finalizers": None}})
+
+
+# ---- Somebody else writes meanwhile
+
+
+@pytest.mark.parametrize("how", ["written", "deleted"])
+async def test_what_kubectl_does_meanwhile_stops_the_restarts(place: Database, mara: Actor, how: str) -> None:
+    place.workload("mail")
+    place.workload("web", 2)
+    await place.up("mail")
+    await place.up("web")
+    change = await place.rotate(mara)
+    await place.move()
+    if how == "written":
+        place.api.patch(
+            f"{place.secrets}/database?fieldManager=kubectl-patch", {"stringData": {"password": "x" * 20}}
+        )
+    else:
+        place.api.delete(f"{place.secrets}/database")
+    rotation = await place.follow(change)
+    assert rotation.state == "stopped"
+    assert place.restarted("web")[0] == ""
+    standing = kept_standing(await Change.objects.aget(pk=change.pk))
+    assert standing is not None
+    assert (standing.how, standing.who) == (
+        ("changed", "kubectl-patch") if how == "written" else ("deleted", "")
+    )
+    if how == "written":
+        undo = await change_undo_preview(
+            kinds=KINDS,
+            transport=place.transport,
+            actor=mara,
+            change_id=change.pk,
+            objects=await place.objects(),
+        )
+        assert undo.conflict is not None and undo.conflict.who == "kubectl-patch"
+        place.api.patch(f"{place.secrets}/database", {"stringData": {"password": "y" * 20}})
+        with pytest.raises(StaleView):
+            await change_undo_apply(
+                kinds=KINDS,
+                transport=place.transport,
+                actor=mara,
+                change_id=change.pk,
+                token=undo.preview.token,
+            )
+        assert place.value() == "y" * 20
+
+
+# ---- Those that a restart does not bring the value to
+
+
+async def test_what_a_restart_does_not_replace_is_told_and_holds_nobody_up(
+    place: Database, mara: Actor
+) -> None:
+    place.workload("web")
+    place.workload("idle", 0)
+    template = place.api.get(f"{place.apps}/deployments/web")["spec"]
+    for name, more in (("asleep", {"paused": True}), ("by-hand", {"updateStrategy": {"type": "OnDelete"}})):
+        labels = {"app": name}
+        spec = {"replicas": 1, "selector": {"matchLabels": labels}, **more}
+        spec["template"] = template["template"] | {
+            "metadata": template["template"]["metadata"] | {"labels": labels}
+        }
+        plural = "deployments" if name == "asleep" else "statefulsets"
+        spec |= {} if name == "asleep" else {"serviceName": name}
+        place.api.post(f"{place.apps}/{plural}", {"metadata": {"name": name}, "spec": spec})
+    await place.up("web")
+    await place.up("by-hand", "statefulsets")
+    shown = await place.preview(mara)
+    told = {effect.ref.name: effect for effect in shown.told.effects if effect.ref is not None}
+    assert "It is paused" in told["asleep"].note and told["asleep"].word == "old value"
+    assert "OnDelete" in told["by-hand"].note and "no pods" in told["idle"].note
+    assert told["web"].word == "stage 1"
+    kept = [each.title for each in shown.told.notices]
+    assert "asleep will keep the old value" in kept and "by-hand will keep the old value" in kept
+    change = await place.apply(mara, shown.token)
+    await place.begin(change)
+    rotation = await place.follow(change)
+    states = {step["name"]: step["state"] for step in rotation.steps}
+    assert (rotation.state, states) == (
+        "done", {"web": "done", "asleep": "left", "by-hand": "left", "idle": "done"},
+    )  # fmt: skip
+    assert (await place.preview(mara, OLD)).token, "the Secret is free for the next rotation"
+
+
+async def test_what_crashed_before_comes_last_and_stops_nobody(place: Database, mara: Actor) -> None:
+    place.workload("broken", image="app.invalid/none:1")
+    place.workload("web")
+    await place.up("web")
+    shown = await place.preview(mara)
+    told = {effect.ref.name: effect for effect in shown.told.effects if effect.ref is not None}
+    assert told["broken"].word == "stage 2" and "says nothing about the value" in told["broken"].note
+    change = await place.apply(mara, shown.token)
+    await place.begin(change)
+    rotation = await place.follow(change)
+    assert rotation.state == "done"
+    assert [(step["name"], step["state"]) for step in rotation.steps] == [("web", "done"), ("broken", "down")]
+
+
+async def test_bytes_that_no_variable_can_hold_are_dangerous_and_restart_nobody(
+    place: Database, mara: Actor
+) -> None:
+    place.workload("web")
+    await place.up("web")
+    value = "nul\0in-the-middle"
+    shown = await place.preview(mara, value)
+    assert shown.told.danger and shown.told.headline is not None
+    assert shown.told.headline.title == "New pods of web will not start"
+    assert value not in repr(shown)
+    change = await place.rotate(mara, value)
+    rotation = await place.follow(change)
+    assert (rotation.state, place.restarted("web")[0]) == ("stopped", "")
+    place.api.delete(f"/api/v1/namespaces/{place.namespace}/pods/" + pod_of(place, "web"))
+
+    async def refused() -> bool:
+        found = place.api.get(f"/api/v1/namespaces/{place.namespace}/pods/{pod_of(place, 'web')}")
+        (status,) = found["status"].get("containerStatuses") or [{}]
+        return status.get("state", {}).get("waiting", {}).get("reason") == "CreateContainerError"
+
+    assert await until(refused), "the sandbox's nodes refuse it, as real ones do"
+
+
+def pod_of(place: Database, app: str) -> str:
+    pods = place.api.get(f"/api/v1/namespaces/{place.namespace}/pods?labelSelector=app={app}")["items"]
+    alive = [each for each in pods if not each["metadata"].get("deletionTimestamp")]
+    return str(alive[0]["metadata"]["name"]) if alive else "none"

@@ -160,7 +160,9 @@ def test_an_image_of_an_unknown_registry_is_not_pulled(pods: Pods) -> None:
 def test_a_failing_readiness_probe_leaves_the_pod_running_and_unready(pods: Pods) -> None:
     pods.create(pod("unready", annotations={f"{MINE}behaviour": "unready"}))
     wait_for(lambda: pods.status("unready")["phase"] == "Running")
-    time.sleep(3)
+    # One that began later is ready, so this one has had the time.
+    pods.create(pod("later"))
+    wait_for(lambda: pods.condition("later", "Ready") == "True")
     assert pods.condition("unready", "Ready") == "False"
     assert pods.container("unready")["restartCount"] == 0
 
@@ -197,6 +199,49 @@ def test_a_bad_value_in_a_secret_fails_the_rollout_until_it_is_put_right(pods: P
     wait_for(lambda: pods.waiting("checked").get("reason") == "CrashLoopBackOff")
     pods.api.patch(f"{secrets}/database", {"stringData": {"password": "long-enough-1"}})
     wait_for(lambda: pods.condition("checked", "Ready") == "True")
+
+
+def test_a_container_whose_environment_cannot_be_is_not_created_until_it_is_mended(
+    pods: Pods, namespace: str
+) -> None:
+    def variable(kind: str, key: str, *, optional: bool = False) -> dict[str, Any]:
+        source = {"name": "cfg", "key": key, "optional": optional}
+        return {"name": "V", "valueFrom": {f"{kind}KeyRef": source}}
+
+    api, core = pods.api, f"/api/v1/namespaces/{namespace}"
+    meta = {"name": "cfg"}
+    api.post(f"{core}/configmaps", {"metadata": meta, "data": {"a": "1"}, "binaryData": {"b": "/w=="}})
+    api.post(f"{core}/secrets", {"metadata": meta, "data": {"nul": "YQBi", "bytes": "/w=="}})
+    pods.create(pod("optional", env=[variable("configMap", "b", optional=True)]))
+    pods.create(pod("binary", env=[variable("configMap", "b")]))
+    pods.create(pod("nul", env=[variable("secret", "nul")]))
+    pods.create(pod("bytes", env=[variable("secret", "bytes")]))
+    first = pod("init")
+    first["spec"]["initContainers"] = [
+        {"name": "migrate", "image": "example/migrate:1", "env": [variable("secret", "gone")]}
+    ]
+    pods.create(first)
+    for name, reason, message in (
+        ("binary", "CreateContainerConfigError", f"couldn't find key b in ConfigMap {namespace}/cfg"),
+        ("nul", "CreateContainerError", 'environment variable "V" contains nul byte'),
+        ("bytes", "CreateContainerError", "string field contains invalid UTF-8"),
+    ):
+        said = wait_for(lambda name=name: (now := pods.waiting(name)).get("message") and now)
+        assert said["reason"] == reason
+        assert message in said["message"]
+
+    def first_waits() -> bool:
+        (status,) = pods.status("init").get("initContainerStatuses") or [{}]
+        return status.get("state", {}).get("waiting", {}).get("reason") == "CreateContainerConfigError"
+
+    wait_for(first_waits)
+    events = api.get(f"{core}/events?fieldSelector=involvedObject.name=binary,reason=Failed")["items"]
+    assert events[0]["message"] == f"Error: couldn't find key b in ConfigMap {namespace}/cfg"
+    wait_for(lambda: pods.condition("optional", "Ready") == "True")
+    api.patch(f"{core}/configmaps/cfg", {"data": {"b": "text"}, "binaryData": {"b": None}})
+    api.patch(f"{core}/secrets/cfg", {"stringData": {"nul": "ok", "bytes": "ok", "gone": "here"}})
+    for name in ("binary", "nul", "bytes", "init"):
+        wait_for(lambda name=name: pods.condition(name, "Ready") == "True")
 
 
 def test_a_jobs_pod_completes(cluster: Sandbox, namespace: str, pods: Pods) -> None:

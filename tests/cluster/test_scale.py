@@ -8,20 +8,18 @@ from typing import Any
 
 import pytest
 
-from dashboard.actions.action import Actor, Preview
-from dashboard.actions.deployments import (
-    deployment_scale_apply,
-    deployment_scale_form,
-    deployment_scale_preview,
-)
+from dashboard.actions.action import Actor, Preview, typed_object
 from dashboard.actions.problems import StaleView
+from dashboard.actions.scale import SCALE
 from dashboard.actions.undo import change_follow, change_undo_apply, change_undo_preview
 from dashboard.errors import BadInput, Conflict, Forbidden, Invalid
 from dashboard.insight.words import text_of
+from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 from sandbox import Sandbox
 from sandbox.api import ApiError
+from tests import acting
 
 from .place import Place, on, rule, until
 
@@ -62,7 +60,7 @@ class Web(Place):
             found = again
 
     async def preview(self, who: Actor, replicas: str, transport: Transport | None = None) -> Preview:
-        return await deployment_scale_preview(
+        return await acting.preview(SCALE,
             transport=transport or self.transport, actor=who, namespace=self.namespace, name="web", replicas=replicas,
             objects=await self.objects(),
         )  # fmt: skip
@@ -70,7 +68,7 @@ class Web(Place):
     async def apply(
         self, who: Actor, replicas: str, token: str, transport: Transport | None = None
     ) -> Change:
-        return await deployment_scale_apply(
+        return await acting.apply(SCALE,
             transport=transport or self.transport, actor=who, namespace=self.namespace, name="web", replicas=replicas,
             token=token,
         )  # fmt: skip
@@ -204,14 +202,14 @@ async def test_bad_numbers_are_refused_and_nothing_is_sent(place: Web, mara: Act
 
 
 GET = rule("apps", "deployments", "get")
-SCALE = rule("apps", "deployments/scale", "patch")
+MAY_SCALE = rule("apps", "deployments/scale", "patch")
 
 
 async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: Web, mara: Actor) -> None:
     async with place.restricted(GET) as transport:
         objects = await place.objects()
-        form = await deployment_scale_form(
-            transport=transport, namespace=place.namespace, name="web", objects=objects
+        form = await acting.form(
+            SCALE, transport=transport, namespace=place.namespace, name="web", objects=objects
         )
         assert isinstance(form.refusal, Forbidden)
         assert f"patch deployments/scale in namespace {place.namespace}" in form.refusal.message
@@ -223,7 +221,7 @@ async def test_without_the_right_the_form_says_which_and_nothing_is_sent(place: 
 async def test_the_right_to_scale_is_enough_and_its_loss_is_refused_and_audited(
     place: Web, mara: Actor
 ) -> None:
-    async with place.restricted(GET, SCALE) as transport:
+    async with place.restricted(GET, MAY_SCALE) as transport:
         token = (await place.preview(mara, "5", transport)).token
         await place.apply(mara, "5", token, transport)
         token = (await place.preview(mara, "4", transport)).token
@@ -287,7 +285,10 @@ async def test_what_stands_around_it_is_told(place: Web, mara: Actor) -> None:
     assert "Service web loses 3 of 3 endpoints" in texts
     assert "Ingress shop, at shop.example/, answers 503" in texts
     assert down.told.danger
-    assert down.told.headline is not None and down.told.headline.title == "Service web will stop answering"
+    assert (
+        down.told.headline is not None
+        and down.told.headline.title == "Service web will have no ready endpoints"
+    )
     assert [notice.title for notice in down.told.notices] == [
         "HorizontalPodAutoscaler web keeps 3 to 12 replicas"
     ]
@@ -295,25 +296,27 @@ async def test_what_stands_around_it_is_told(place: Web, mara: Actor) -> None:
     assert up.told.headline is not None
     assert up.told.headline.title == f"The quota of {place.namespace} stops it at 8"
     objects = await place.objects()
-    form = await deployment_scale_form(
-        transport=place.transport, namespace=place.namespace, name="web", objects=objects
+    form = await acting.form(
+        SCALE, transport=place.transport, namespace=place.namespace, name="web", objects=objects
     )
-    assert form.hint == f"The quota of {place.namespace} leaves room for 5 more pods of this size."
+    (replicas,) = SCALE.fields
+    hint = replicas.hint(typed_object("deployments", form.manifest), objects)
+    assert hint == f"The quota of {place.namespace} allows 5 more pods of this size."
 
 
 async def test_undo_brings_it_back_and_can_be_undone(place: Web, mara: Actor) -> None:
     change = await place.scale(mara, 5)
     objects = await place.objects()
     shown = await change_undo_preview(
-        transport=place.transport, actor=mara, change_id=change.pk, objects=objects
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, objects=objects
     )
     assert shown.conflict is None and place.get()["spec"]["replicas"] == 5
     undo = await change_undo_apply(
-        transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
     )
     assert place.get()["spec"]["replicas"] == 3
     again = await change_undo_preview(
-        transport=place.transport, actor=mara, change_id=undo.pk, objects=objects
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=undo.pk, objects=objects
     )
     assert again.preview.told.button == "Scale web to 5"
 
@@ -323,7 +326,7 @@ async def test_undo_after_somebody_else_scaled_it_says_so(place: Web, mara: Acto
     await place.scale(jon, 6)
     objects = await place.objects()
     shown = await change_undo_preview(
-        transport=place.transport, actor=mara, change_id=change.pk, objects=objects
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, objects=objects
     )
     assert shown.conflict is not None
     assert (shown.conflict.who, shown.conflict.now) == ("jon", "6 replicas")
@@ -343,6 +346,8 @@ async def test_undo_after_the_object_was_made_anew_is_refused(place: Web, mara: 
     await until(gone)
     place.make("/apis/apps/v1/namespaces/{ns}/deployments", deployment(5, {"app": "web"}))
     objects = await place.objects()
-    with pytest.raises(Conflict, match="another object"):
-        await change_undo_preview(transport=place.transport, actor=mara, change_id=change.pk, objects=objects)
+    with pytest.raises(Conflict, match="would change the new object"):
+        await change_undo_preview(
+            kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, objects=objects
+        )
     assert place.get()["spec"]["replicas"] == 5

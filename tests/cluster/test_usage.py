@@ -12,7 +12,9 @@ import pytest_asyncio
 import yaml
 
 from dashboard.cache.cluster import ClusterCache
+from dashboard.kinds.base import GVR
 from dashboard.kinds.quantity import parse
+from dashboard.kube.access import allowed
 from dashboard.kube.config import load_clusters
 from dashboard.kube.metrics import MetricsServer
 from dashboard.kube.transport import Transport
@@ -31,6 +33,16 @@ MIB = 2**20
 def transport_of(kubeconfig: Path) -> Transport:
     context = load_clusters(environ={"KUBECONFIG": str(kubeconfig)}, sandbox_kubeconfig=None)[0]
     return Transport(context, user_agent="cluster-ui/test")
+
+
+class Asker:
+    """Somebody with that connection."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def may(self, verb: str, gvr: GVR, *, namespace: str | None = None) -> bool:
+        return (await allowed(self._transport, verb, gvr, namespace=namespace)).allowed
 
 
 @pytest_asyncio.fixture
@@ -141,21 +153,21 @@ class Account:
         self.api = cluster.api()
         self.cluster = cluster
         self.namespace = namespace
-        self.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "looker"}})
+        self.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "viewer"}})
 
     def grant(self, name: str, group: str) -> None:
         rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.namespace}"
         rule = {"apiGroups": [group], "resources": ["pods"], "verbs": ["list", "watch"]}
         self.api.post(f"{rbac}/roles", {"metadata": {"name": name}, "rules": [rule]})
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
-        subject = {"kind": "ServiceAccount", "name": "looker", "namespace": self.namespace}
+        subject = {"kind": "ServiceAccount", "name": "viewer", "namespace": self.namespace}
         self.api.post(
             f"{rbac}/rolebindings", {"metadata": {"name": name}, "subjects": [subject], "roleRef": role}
         )
 
     def kubeconfig(self, path: Path) -> Path:
         accounts = f"/api/v1/namespaces/{self.namespace}/serviceaccounts"
-        token = self.api.post(f"{accounts}/looker/token", {"spec": {}})["status"]["token"]
+        token = self.api.post(f"{accounts}/viewer/token", {"spec": {}})["status"]["token"]
         config = yaml.safe_load(self.cluster.kubeconfig.read_text())
         config["users"][0]["user"] = {"token": token}
         path.write_text(yaml.safe_dump(config))
@@ -169,7 +181,7 @@ async def test_the_right_to_list_pods_is_not_the_right_to_see_what_they_use(
     account.grant("pods", "")
     visible = Visible(frozenset({namespace}))
     transport = transport_of(account.kubeconfig(tmp_path / "config"))
-    rights = await usage_rights(transport, pods=visible)
+    rights = await usage_rights(Asker(transport), pods=visible)
     assert rights.pods.denied is not None
     assert rights.pods.denied.resource == "pods.metrics.k8s.io"
     assert not rights.sees_pods_in(namespace)
@@ -178,10 +190,10 @@ async def test_the_right_to_list_pods_is_not_the_right_to_see_what_they_use(
     account.grant("metrics", "metrics.k8s.io")
     again = transport_of(tmp_path / "config")  # answers are kept for seconds, for each transport
     async with asyncio.timeout(30):
-        while not (await usage_rights(again, pods=visible)).sees_pods_in(namespace):
+        while not (await usage_rights(Asker(again), pods=visible)).sees_pods_in(namespace):
             await again.close()
             again = transport_of(tmp_path / "config")
-    assert not (await usage_rights(again, pods=visible)).sees_pods_in("kube-system")
+    assert not (await usage_rights(Asker(again), pods=visible)).sees_pods_in("kube-system")
     await again.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ KINDS = {
     "things": thing_kind(),
     "others": thing_kind("others"),
     "nodes": thing_kind("nodes", namespaced=False),
+    "events": thing_kind("events"),
 }
 Make = Callable[..., ClusterCache]
 
@@ -68,6 +70,22 @@ async def test_equal_leases_share_one_list_and_one_watch(server: ScriptedServer,
     assert cache.scopes("things") is None
     for lease in leases:
         lease.release()
+
+
+async def test_what_somebody_looks_at_is_listed_before_what_has_happened(
+    server: ScriptedServer, make: Make
+) -> None:
+    for n in range(40):
+        server.put(f"e{n}", plural="events")
+        server.put(f"t{n}")
+    cache = make(timing=replace(FAST, chunk=4))
+    with cache.lease(KINDS, beside=True), cache.lease(["things"]):
+        await cache.synced(KINDS, 30)
+    listed = [each.path.rpartition("/")[2] for each in server.requests if "watch" not in each.query]
+    listed = [plural for plural in listed if plural in KINDS]
+    assert listed.count("things") == listed.count("events") == 10
+    last_thing = max(at for at, plural in enumerate(listed) if plural == "things")
+    assert listed.index("events") > last_thing, listed
 
 
 async def test_a_reflector_outlives_its_last_lease_for_a_while(server: ScriptedServer, make: Make) -> None:

@@ -331,7 +331,7 @@ async def test_a_container_that_waits_says_why_and_is_followed_when_it_starts(
 @pytest.mark.parametrize(
     ("status", "message", "state", "words"),
     [
-        (410, "too old", "waiting", "not kept any more"),
+        (410, "too old", "waiting", "log was rotated"),
         (500, 'Get "https://10.0.0.9:10250/containerLogs": timeout', "unreachable", "kubelet of node node-1"),
         (403, 'pods "web-aaa" is forbidden', "forbidden", "You may not read it"),
         (404, 'nodes "node-1" not found', "none", "Its node node-1 is gone"),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from dashboard.kinds.base import GVR
+from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 from dashboard.queries import encryption, volumes
 from dashboard.queries.encryption import encryption_at_rest
@@ -15,6 +17,17 @@ from dashboard.queries.volumes import NODES_AT_ONCE, Fill, volume_fills
 from .scripted import Answer, ScriptedServer, failure
 
 GIB = 2**30
+
+
+class Permits:
+    """Somebody with that connection."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def permitted(self, verb: str, gvr: GVR, **where: Any) -> Transport | None:
+        may = (await allowed(self._transport, verb, gvr, **where)).allowed
+        return self._transport if may else None
 
 
 def summary_path(node: str) -> str:
@@ -37,7 +50,7 @@ async def test_a_kubelet_tells_how_full_the_volumes_of_its_pods_are(
     server: ScriptedServer, transport: Transport
 ) -> None:
     server.paths[summary_path("a1")] = kubelet(volume("data", 6 * GIB, 10 * GIB, 2 * GIB), {"name": "new"})
-    found = await volume_fills(transport, ["a1", "a1", ""])
+    found = await volume_fills(Permits(transport), ["a1", "a1", ""])
     assert found.of == {("shop", "database-0", "data"): Fill(6 * GIB, 10 * GIB, 2 * GIB)}
     assert found.trouble == ""
     # The file system keeps 2 GiB back: of what pods can use, 6 of 8 are used.
@@ -48,12 +61,12 @@ async def test_what_a_kubelet_said_is_kept_for_a_while(
     server: ScriptedServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.paths[summary_path("a1")] = kubelet(volume("data", 1, 2, 1))
-    await volume_fills(transport, ["a1"])
-    await volume_fills(transport, ["a1"])
+    await volume_fills(Permits(transport), ["a1"])
+    await volume_fills(Permits(transport), ["a1"])
     asked = [request for request in server.requests if request.path == summary_path("a1")]
     assert len(asked) == 1
     monkeypatch.setattr(volumes, "KEEP_SECONDS", 0.0)
-    await volume_fills(transport, ["a1"])
+    await volume_fills(Permits(transport), ["a1"])
     assert len([request for request in server.requests if request.path == summary_path("a1")]) == 2
 
 
@@ -61,7 +74,7 @@ async def test_without_the_right_no_kubelet_is_asked_and_the_right_is_named(
     server: ScriptedServer, transport: Transport
 ) -> None:
     server.refused.add(("nodes", ""))
-    found = await volume_fills(transport, ["a1"])
+    found = await volume_fills(Permits(transport), ["a1"])
     assert not found.of and "get nodes/proxy" in found.trouble
     assert not [request for request in server.requests if "proxy" in request.path]
 
@@ -71,7 +84,7 @@ async def test_a_silent_kubelet_does_not_hide_what_the_others_say(
 ) -> None:
     server.paths[summary_path("a1")] = kubelet(volume("data", 1, 2, 1))
     server.paths[summary_path("b1")] = failure(503, "ServiceUnavailable", "no route to host")
-    found = await volume_fills(transport, ["a1", "b1"])
+    found = await volume_fills(Permits(transport), ["a1", "b1"])
     assert len(found.of) == 1
     assert found.trouble.startswith("The kubelet of b1 does not tell")
 
@@ -82,7 +95,7 @@ async def test_only_so_many_nodes_are_asked_and_it_is_said(
     names = [f"n{number}" for number in range(NODES_AT_ONCE + 2)]
     for name in names:
         server.paths[summary_path(name)] = kubelet(volume("data", 1, 2, 1))
-    found = await volume_fills(transport, names)
+    found = await volume_fills(Permits(transport), names)
     assert found.trouble == f"Asked on {NODES_AT_ONCE} of {NODES_AT_ONCE + 2} nodes only."
 
 

@@ -161,7 +161,7 @@ async def test_prometheus_own_words_are_told(scripted: Scripted, prometheus: Pro
     body |= {"errorType": "timeout", "error": "query timed out in expression evaluation"}
     scripted.answers["up"] = lambda: web.json_response(body, status=503)
     error = await refusal(prometheus)
-    assert "gave the question up" in error.message
+    assert "aborted the query" in error.message
     assert "shorter time" in error.next_step
 
 

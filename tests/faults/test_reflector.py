@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from aiohttp import web
 
+from dashboard.cache import reflector
 from dashboard.kube.transport import Transport
 
 from .conftest import Copy
-from .scripted import ScriptedServer, copied, failure, until
+from .scripted import THING, ScriptedServer, copied, failure, until
 
 Start = Callable[..., Copy]
+
+
+async def test_a_large_chunk_is_decoded_beside_the_loop(
+    server: ScriptedServer, reflecting: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    decode = THING.decode_list
+
+    def decoded(raw: bytes) -> Any:
+        threads.append(threading.get_ident())
+        return decode(raw)
+
+    monkeypatch.setattr(reflector, "LARGE_BYTES", 2_000)
+    monkeypatch.setattr(THING, "decode_list", decoded)
+    for number in range(21):
+        server.put(f"thing-{number:02}")
+    copy = reflecting(chunk=20)
+    await copy.exact()
+    assert [thread == threading.get_ident() for thread in threads] == [False, True]
 
 
 async def test_a_long_list_is_read_in_chunks(server: ScriptedServer, reflecting: Start) -> None:

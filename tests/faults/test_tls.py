@@ -157,3 +157,29 @@ async def test_a_certificate_from_an_exec_plugin_is_presented(
     cluster, _ = entries(pki, inline=True)
     exec_ = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(script)}
     await ask(tmp_path, server, cluster, {"exec": exec_})
+
+
+async def test_an_authority_and_a_client_certificate_that_are_replaced_are_picked_up(
+    server: ScriptedServer, pki: Path, tmp_path: Path
+) -> None:
+    """Issued anew while the dashboard runs: first files of somebody else, then the right ones."""
+    openssl(
+        tmp_path, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        "-keyout", "other.key", "-out", "other.crt", "-subj", "/CN=other",
+    )  # fmt: skip
+    authority = tmp_path / "authority.crt"
+    shutil.copy(tmp_path / "other.crt", authority)
+    _, user = entries(pki, inline=False)
+    cluster = {"certificate-authority": str(authority), "tls-server-name": "api.test"}
+    transport = Transport(cluster_at(tmp_path, server.url, user=user, **cluster))
+    try:
+        with pytest.raises(errors.Unavailable, match="is not accepted"):
+            await transport.version()
+        shutil.copy(pki / "ca.crt", authority)  # written into the same file
+        await transport.version()
+        (tmp_path / "fresh").write_bytes((tmp_path / "other.crt").read_bytes())
+        (tmp_path / "fresh").replace(authority)  # renamed over it, as most programs do
+        with pytest.raises(errors.Unavailable, match="is not accepted"):
+            await transport.version()
+    finally:
+        await transport.close()

@@ -17,12 +17,14 @@ from dashboard import errors
 from dashboard.kinds.base import GVR
 from dashboard.kube import access
 from dashboard.kube import transport as transport_module
+from dashboard.kube.config import Cluster
 from dashboard.kube.failures import Silence
-from dashboard.kube.transport import Transport
+from dashboard.kube.transport import Method, Transport
 
 from .scripted import THING, ScriptedServer, cluster_at, failure, until
 
 PODS = GVR("", "v1", "pods")
+NODES = GVR("", "v1", "nodes", namespaced=False)
 
 
 @contextlib.asynccontextmanager
@@ -64,6 +66,15 @@ async def test_a_servers_path_stays_in_front(server: ScriptedServer, tmp_path: P
     assert server.requests[0].query["labelSelector"] == "a in (b,c)"
 
 
+@pytest.fixture
+def changes_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def allow(_: Cluster) -> None:
+        return
+
+    monkeypatch.setattr(Transport, "gate", staticmethod(allow))
+
+
+@pytest.mark.usefixtures("changes_allowed")
 async def test_a_body_goes_out_as_it_is(server: ScriptedServer, transport: Transport) -> None:
     seen: list[bytes] = []
 
@@ -184,16 +195,16 @@ async def test_silence_ends_a_stream_and_talk_keeps_it(server: ScriptedServer, t
 
     async def talk() -> None:
         for _ in range(5):
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(0.5)
             server.bookmark()
 
     talking = asyncio.create_task(talk())
     with pytest.raises(Silence, match="said nothing"):
-        async for line in transport.lines(THING.gvr, query=query, silence=0.15):
+        async for line in transport.lines(THING.gvr, query=query, silence=2.0):
             lines.append(line)  # noqa: PERF401 they count although it ends with an error
     await talking
     assert len(lines) == 6
-    assert asyncio.get_running_loop().time() - began >= 0.4
+    assert asyncio.get_running_loop().time() - began >= 4.4
 
 
 async def test_a_stream_that_breaks_is_an_error_and_one_that_ends_is_not(
@@ -360,3 +371,110 @@ async def test_remembered_answers_are_bounded(
     assert len(server.requests) == 6
     await access.allowed(transport, "get", PODS, namespace="n", name="0")
     assert len(server.requests) == 7
+
+
+# The gate
+
+
+SHUT = "canary: shut"
+
+
+@pytest.fixture
+def shut(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(_: Cluster) -> None:
+        raise errors.ReadOnly(SHUT)
+
+    monkeypatch.setattr(Transport, "gate", staticmethod(refuse))
+
+
+@pytest.mark.usefixtures("shut")
+@pytest.mark.parametrize("dry", [{}, {"dryRun": "All"}], ids=["in earnest", "dry run"])
+@pytest.mark.parametrize(
+    ("method", "target", "where"),
+    [
+        ("POST", PODS, {"namespace": "shop"}),
+        ("POST", PODS, {"namespace": "shop", "name": "a", "subresource": "eviction"}),
+        ("PUT", PODS, {"namespace": "shop", "name": "a"}),
+        ("PATCH", PODS, {"namespace": "shop", "name": "a", "subresource": "scale"}),
+        ("DELETE", PODS, {"namespace": "shop", "name": "a"}),
+        ("DELETE", PODS, {"namespace": "shop"}),
+        ("GET", PODS, {"namespace": "shop", "name": "a", "subresource": "exec"}),
+        ("GET", PODS, {"namespace": "shop", "name": "a", "subresource": "proxy/admin"}),
+        ("GET", PODS, {"namespace": "shop", "name": "a", "subresource": "proxy/stats/summary"}),
+        ("GET", NODES, {"name": "a", "subresource": "proxy/stats/summary/../../run/shop/a/a"}),
+        ("GET", NODES, {"name": "a", "subresource": "proxy/exec/shop/a/a"}),
+        ("GET", "/api/v1/namespaces/shop/pods/a/exec", {}),
+        ("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews/x", {}),
+        ("DELETE", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {}),
+    ],
+)
+async def test_where_the_gate_is_shut_nothing_but_reads_is_sent(
+    server: ScriptedServer,
+    transport: Transport,
+    method: Method,
+    target: GVR | str,
+    where: dict[str, Any],
+    dry: dict[str, str],
+) -> None:
+    with pytest.raises(errors.ReadOnly, match=SHUT):
+        await transport.request(method, target, **where, query=dry, body=b"{}")
+    assert server.requests == []
+
+
+@pytest.mark.usefixtures("shut")
+async def test_a_connection_to_a_container_is_more_than_a_read(
+    server: ScriptedServer, transport: Transport
+) -> None:
+    with pytest.raises(errors.ReadOnly, match=SHUT):
+        async with transport.stream(PODS, namespace="shop", name="a", subresource="exec", silence=1):
+            pass
+    assert server.requests == []
+
+
+@pytest.mark.usefixtures("shut")
+async def test_reviews_and_whatever_is_called_like_a_connection_are_reads(
+    server: ScriptedServer, transport: Transport
+) -> None:
+    assert (await access.allowed(transport, "delete", PODS, namespace="shop")).allowed
+    with contextlib.suppress(errors.NotFound):
+        await access.rules_in(transport, "shop")
+    await transport.version()
+    server.put("exec", namespace="proxy", plural="pods")
+    await transport.request("GET", PODS, namespace="proxy")
+    with contextlib.suppress(errors.NotFound):
+        await transport.request("GET", PODS, namespace="proxy", name="exec")
+    with contextlib.suppress(errors.NotFound):  # how full its volumes are
+        await transport.request("GET", NODES, name="a", subresource="proxy/stats/summary")
+    assert len(server.requests) == 6
+
+
+# Files that are replaced, and proxies
+
+
+async def test_a_kubeconfigs_proxy_is_used_whatever_no_proxy_says(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    async with reaching(tmp_path, "http://api.invalid:6443", **{"proxy-url": server.url}) as transport:
+        await transport.version()
+    assert server.requests[0].headers["Host"] == "api.invalid:6443"
+
+
+async def test_the_environments_proxy_is_used_but_for_what_no_proxy_names(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8,127.0.0.1:1")
+    async with reaching(tmp_path, "http://192.0.2.7:6443") as transport:
+        await transport.version()
+    assert server.requests[0].headers["Host"] == "192.0.2.7:6443"
+    async with reaching(tmp_path, server.url) as transport:
+        await transport.version()  # the loopback: reached directly
+
+
+async def test_a_proxy_that_cannot_be_used_is_told_as_such(tmp_path: Path) -> None:
+    async with reaching(
+        tmp_path, "https://api.invalid", **{"proxy-url": "socks5://127.0.0.1:1"}
+    ) as transport:
+        with pytest.raises(errors.Unavailable, match="not an HTTP proxy"):
+            await transport.version()

@@ -121,3 +121,33 @@ def test_what_can_be_done_is_granted_by_name() -> None:
     assert change["", "pods"] == {"delete"} and change["", "pods/eviction"] == {"create"}
     everything = [value for verbs in change.values() for value in verbs] + [name for _, name in change]
     assert "*" not in everything
+
+
+def test_nothing_that_is_written_to_or_held_in_memory_is_without_a_bound() -> None:
+    for name, service in SERVICES.items():
+        for mount in service.get("tmpfs", ()):
+            assert re.search(r":size=\d+m$", mount), (name, mount)
+        if name not in (*ONCE, "k3s"):
+            assert service["mem_limit"] and service["pids_limit"], name
+    pod = manifest("Deployment")["spec"]["template"]["spec"]
+    for volume in pod["volumes"]:
+        assert "emptyDir" not in volume or volume["emptyDir"]["sizeLimit"], volume
+    for container in (*pod["initContainers"], *pod["containers"]):
+        assert {"memory", "ephemeral-storage"} <= set(container["resources"]["limits"])
+
+
+def test_a_network_policy_names_who_comes_in_and_what_goes_out() -> None:
+    policy = manifest("NetworkPolicy")["spec"]
+    pod = manifest("Deployment")["spec"]["template"]
+    assert policy["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    assert all(rule.get("from") and rule.get("ports") for rule in policy["ingress"])
+    out = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+    assert {53, 443, 6443, 5432, 6379, 9090} == out
+    named = {port["name"] for container in pod["spec"]["containers"] for port in container["ports"]}
+    assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} <= named
+
+
+def test_the_readme_applies_every_manifest() -> None:
+    applied = re.findall(r"-f (deploy/\S+)", (ROOT / "README.md").read_text())
+    assert set(applied) == {f"deploy/{path.name}" for path in (ROOT / "deploy").glob("*.yaml")}

@@ -56,10 +56,9 @@ async def test_a_certificate_shows_its_public_part_and_when_it_ends() -> None:
 
 
 async def test_each_type_says_what_it_is_and_what_is_missing() -> None:
-    auths = json.dumps({"auths": {"registry.example": {"auth": "aGlkZGVu"}}}).encode()
-    registry = await parts("kubernetes.io/dockerconfigjson", **{"__dockerconfigjson": auths})
-    assert [(fact.label, fact.value) for fact in registry.facts] == [("Registries", "registry.example")]
-    assert "aGlkZGVu" not in repr(registry)
+    assert await registries("registry.example") == "1 registry"
+    assert await registries("https://index.docker.io/v1/", "ghcr.io") == "ghcr.io, index.docker.io"
+    assert await registries("b.example", "quay.io", "a.example") == "quay.io, 2 further registries"
     ssh = await parts(
         "kubernetes.io/ssh-auth", **{"ssh-privatekey": b"-----BEGIN OPENSSH PRIVATE KEY-----\nhidden"}
     )
@@ -72,6 +71,42 @@ async def test_each_type_says_what_it_is_and_what_is_missing() -> None:
         assert found.facts[-1].state == "warn"
     nothing = await parts("kubernetes.io/tls", tls__crt=b"junk", tls__key=b"k")
     assert nothing.facts[0].state == "bad"
+
+
+async def registries(*hosts: str) -> str:
+    auths = json.dumps({"auths": {host: {"auth": "aGlkZGVu"} for host in hosts}}).encode()
+    found = await parts("kubernetes.io/dockerconfigjson", **{"__dockerconfigjson": auths})
+    assert "aGlkZGVu" not in repr(found)
+    ((label, value),) = [(fact.label, fact.value) for fact in found.facts]
+    assert label == "Registries"
+    return value
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("kubernetes.io/ssh-auth", "ssh-privatekey", "-----BEGIN CANARY PRIVATE KEY-----"),
+        ("kubernetes.io/ssh-auth", "ssh-privatekey", "-----BEGIN RSA CANARY PRIVATE KEY-----"),
+        ("kubernetes.io/tls", "tls.key", "-----BEGIN CANARY PRIVATE KEY-----"),
+        ("kubernetes.io/tls", "tls.crt", "-----BEGIN CANARY-----\nCANARY"),
+        ("kubernetes.io/dockerconfigjson", ".dockerconfigjson", '{"auths": {"CANARY": {}}}'),
+        (
+            "kubernetes.io/dockerconfigjson",
+            ".dockerconfigjson",
+            '{"auths": {"u:p@CANARY": {}, "ghcr.io": {}}}',
+        ),
+        ("kubernetes.io/dockerconfigjson", ".dockerconfigjson", '{"auths": {"CANARY.docker.io": {}}}'),
+        ("kubernetes.io/dockerconfigjson", ".dockerconfigjson", '{"auths": {"ghcr.io:CANARY": {}}}'),
+        ("kubernetes.io/dockerconfigjson", ".dockerconfigjson", '{"CANARY": {"CANARY": 1}}'),
+        ("kubernetes.io/dockercfg", ".dockercfg", '{"CANARY": {}}'),
+        ("kubernetes.io/basic-auth", "username", "CANARY"),
+        ("kubernetes.io/service-account-token", "token", "CANARY.CANARY.CANARY"),
+        ("bootstrap.kubernetes.io/token", "token-id", "CANARY"),
+    ],
+)
+async def test_nothing_of_a_value_is_shown_that_is_not_a_known_word(kind: str, key: str, value: str) -> None:
+    found = await parts(kind, **{key.replace(".", "__"): value.encode()})
+    assert "CANARY" not in repr(found)
 
 
 async def test_one_value_is_given_and_a_key_that_is_not_there_is_not_repeated() -> None:

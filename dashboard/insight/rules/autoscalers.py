@@ -6,14 +6,28 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from dashboard.insight.finding import Evidence, Finding, Severity, Step, because_of, stands, subject
+from dashboard.insight.finding import (
+    Evidence,
+    Finding,
+    Known,
+    Severity,
+    Step,
+    because_of,
+    reported,
+    stands,
+    subject,
+)
 from dashboard.insight.names import WorkloadRule
-from dashboard.insight.survey import Known, Survey
+from dashboard.insight.observed import Observed
 from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
-from dashboard.kinds.facts import link
 from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.meta import ObjectCondition, find_condition
+from dashboard.kinds.metrics import name_of, unread
+from dashboard.kinds.references import meant, title
+from dashboard.kinds.rows import listed
+
+from .apiservices import ref_of as apiservice
 
 # New pods have no measures for a while: metrics-server looks every 15 s, the autoscaler too.
 MEASURING = timedelta(minutes=2)
@@ -27,10 +41,38 @@ _NO_API = re.compile(
     re.IGNORECASE,
 )
 
-Judge = Callable[[Survey, HorizontalPodAutoscaler, Ref], Finding | None]
+_UNREGISTERED = re.compile(r"registered|could not find the requested resource")
+# By the words of the autoscaler's metrics client: which API is missing, and who serves it.
+_APIS = (
+    (
+        "custom metrics API",
+        "v1beta1.custom.metrics.k8s.io",
+        "the adapter of custom metrics (such as prometheus-adapter)",
+    ),
+    (
+        "external metrics API",
+        "v1beta1.external.metrics.k8s.io",
+        "the adapter of external metrics (such as KEDA)",
+    ),
+    ("resource metrics API", "v1beta1.metrics.k8s.io", "metrics-server"),
+)
+
+# Reasons of ScalingActive that no metric can mend: what is wrong with its target, and what to do.
+_SELECTOR = {
+    "InvalidSelector": (
+        "can't find the pods of {}: its scale has no label selector",
+        "Have its controller write the selector where the kind's scale subresource reads it (labelSelectorPath).",
+    ),
+    "AmbiguousSelector": (
+        "is not scaling: another autoscaler selects the same pods as {}",
+        "Leave one HorizontalPodAutoscaler for these pods, or change the selectors so that they do not overlap.",
+    ),
+}
+
+Judge = Callable[[Observed, HorizontalPodAutoscaler, Ref], Finding | None]
 
 
-def autoscalers(survey: Survey, known: Known) -> Iterator[Finding]:
+def autoscalers(survey: Observed, known: Known) -> Iterator[Finding]:
     """Autoscalers that have no target, cannot scale, cannot measure, are switched off, or are at their maximum."""
     for one in survey.all("horizontalpodautoscalers"):
         ref = Ref(
@@ -44,22 +86,21 @@ def autoscalers(survey: Survey, known: Known) -> Iterator[Finding]:
 
 
 def target_of(one: HorizontalPodAutoscaler) -> Ref:
-    target = one.spec.scale_target_ref
-    return link(target.kind, one.metadata.namespace, target.name)
+    return meant(one.spec.scale_target_ref, one.metadata.namespace)
 
 
 def _condition(one: HorizontalPodAutoscaler, type_: str) -> ObjectCondition | None:
     return find_condition(one.status.conditions or (), type_)
 
 
-def _no_target(survey: Survey, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
+def _no_target(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
     target = target_of(one)
     if not target.plural or not survey.lacks(target.plural, target.namespace, target.name):
         return None
-    text = parts(*subject(ref), f" is to scale {target.kind} ", code(target.name), ", which does not exist.")
-    step = Step(f"Create {target.kind} {target.name}, or correct scaleTargetRef.", ref, "yaml")
+    text = parts(*subject(ref), f" targets {target.kind} ", code(target.name), ", which does not exist.")
+    step = Step(f"Create {title(target)}, or correct scaleTargetRef.", ref, "yaml")
     evidence = (
-        *stands("spec.scaleTargetRef", f"{target.kind} {target.name}"),
+        *stands("spec.scaleTargetRef", title(target)),
         *because_of(_condition(one, "AbleToScale")),
     )
     return Finding(
@@ -67,55 +108,98 @@ def _no_target(survey: Survey, one: HorizontalPodAutoscaler, ref: Ref) -> Findin
     )
 
 
-def _cannot_scale(survey: Survey, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
+def _cannot_scale(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
     able = _condition(one, "AbleToScale")
     if able is None or able.status != "False" or able.reason == "BackoffBoth":
         return None
     target = target_of(one)
-    step = Step(f"Check that {target.kind} {target.name} exists and has a scale of its own.", target)
-    how = f"cannot scale {target.kind} {target.name}"
+    step = Step(f"Check that {title(target)} exists and has a scale of its own.", target)
+    how = f"cannot scale {title(target)}"
     return _finding(one, ref, "autoscaler-cannot-scale", "bad", 54, how, step, able)
 
 
-def _cannot_measure(survey: Survey, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
+def _cannot_measure(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
     active = _condition(one, "ScalingActive")
     if active is None or active.status != "False":
         return None
     target = target_of(one)
-    what = f"{target.kind} {target.name}"
+    what = title(target)
     if active.reason == "ScalingDisabled":
         step = Step(
             f"Scale {what} up when it should run again.",
             target,
             "scale" if target.plural == "deployments" else "",
         )
-        how = f"is switched off, because {what} is scaled to 0"
+        how = f"is disabled, because {what} is scaled to 0"
         return _finding(one, ref, "autoscaler-disabled", "note", 10, how, step, active)
     if not survey.older(active.last_transition_time, MEASURING):
         return None
+    if active.reason in _SELECTOR:
+        how, todo = _SELECTOR[active.reason]
+        return _finding(
+            one, ref, "autoscaler-cannot-scale", "bad", 54, how.format(what), Step(todo, target), active
+        )
     if missing := _NO_REQUEST.search(active.message):
         where = f" of container {missing[2].rstrip(',;')}" if missing[2] else ""
-        how = f"cannot measure {what}: the {missing[1]} request{where} is missing, of which it should take a share"
+        how = f"can't compute the utilization of {what}: no {missing[1]} request{where}"
         step = Step(f"Set resources.requests.{missing[1]} for every container of {what}.", target)
         return _finding(one, ref, "autoscaler-no-request", "warn", 53, how, step, active)
-    how = f"gets no measurements, so it no longer adapts {what} to the load"
-    step = Step("Check that metrics-server (or the adapter of its measure) runs and answers.", ref)
+    how = f"has no metrics, so it no longer scales {what} to the load"
     shared = "metrics" if _NO_API.search(active.message) else ""
-    return _finding(one, ref, "autoscaler-no-metrics", "warn", 53, how, step, active, shared)
+    return _finding(
+        one, ref, "autoscaler-no-metrics", "warn", 53, how, _adapter(active.message, ref), active, shared
+    )
 
 
-def _at_maximum(survey: Survey, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
+def _adapter(message: str, ref: Ref) -> Step:
+    """Who serves the metrics that are missing."""
+    for sign, api, by in _APIS:
+        if sign in message and _UNREGISTERED.search(message):
+            return Step(f"Install {by}: no APIService {api} is registered, or it has no such metric.", ref)
+        if sign in message:
+            return Step(f"Check that {by} runs and that APIService {api} is available.", apiservice(api))
+    return Step(
+        "Check that metrics-server (or the adapter that serves the metric) is running and available.", ref
+    )
+
+
+def _some_unread(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
+    """With one metric it goes on, but as long as others are missing it only scales up
+    (computeReplicasForMetrics of podautoscaler/horizontal.go).
+    """
+    active, specs = _condition(one, "ScalingActive"), one.spec.metrics or ()
+    missing = unread(specs, one.status.current_metrics or ())
+    if active is None or active.status != "True" or not missing or len(missing) == len(specs):
+        return None
+    if not survey.older(active.last_transition_time, MEASURING):
+        return None
+    reasons = {f"FailedGet{spec.type}Metric" for spec in missing}
+    events = {event.reason: event for event in survey.events(one.metadata.uid, *reasons)}.values()
+    text = parts(
+        *subject(ref), f" has no value of {len(missing)} of its {len(specs)} metrics (",
+        code(listed(map(name_of, missing))), "): it scales up by the others, but does not scale down.",
+    )  # fmt: skip
+    evidence = (
+        *(reported(event)[0] for event in events),
+        *because_of(active),
+    )
+    message = " ".join(event.message for event in events)
+    step, since = _adapter(message, ref), active.last_transition_time
+    return Finding("autoscaler-some-metrics", "warn", 51, ref, text, step, evidence, since)
+
+
+def _at_maximum(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> Finding | None:
     limited = _condition(one, "ScalingLimited")
     if limited is None or limited.status != "True" or limited.reason != "TooManyReplicas":
         return None
     target, most = target_of(one), one.spec.max_replicas
-    how = f"is at its maximum: {target.kind} {target.name} needs more than {most} replicas"
+    how = f"is at its maximum: {title(target)} needs more than {most} replicas"
     step = Step("Raise its maxReplicas, if the nodes have room.", ref, "yaml")
     severity: Severity = "warn" if survey.older(limited.last_transition_time, PEAK) else "note"
     return _finding(one, ref, "autoscaler-at-maximum", severity, 22, how, step, limited)
 
 
-_JUDGES: tuple[Judge, ...] = (_no_target, _cannot_scale, _cannot_measure, _at_maximum)
+_JUDGES: tuple[Judge, ...] = (_no_target, _cannot_scale, _cannot_measure, _some_unread, _at_maximum)
 
 
 def _finding(

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from dashboard.insight.finding import Evidence, Finding, Step, because_of, stands, subject
-from dashboard.insight.survey import Known, Survey
+from dashboard.insight.finding import Evidence, Finding, Known, Step, because_of, stands, subject
+from dashboard.insight.observed import Observed
 from dashboard.insight.words import parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import find_condition
@@ -21,7 +21,7 @@ from .templates import knows_templates, templates
 COUNTING = timedelta(minutes=2)
 
 
-def budgets(survey: Survey, known: Known) -> Iterator[Finding]:
+def budgets(survey: Observed, known: Known) -> Iterator[Finding]:
     """Each by itself, then those of a namespace among each other."""
     by_namespace: dict[str, list[PodDisruptionBudget]] = defaultdict(list)
     for one in survey.all("poddisruptionbudgets"):
@@ -53,13 +53,15 @@ def _cannot_count(one: PodDisruptionBudget, ref: Ref) -> Finding | None:
     allowed = find_condition(one.status.conditions or (), "DisruptionAllowed")
     if allowed is None or allowed.status != "False" or allowed.reason != "SyncFailed":
         return None
-    text = parts(*subject(ref), " cannot be reckoned, so no pod that it covers may be moved.")
-    step = Step("See that all its pods belong to a workload that can be scaled, or use minAvailable.", ref)
+    text = parts(*subject(ref), " can't be computed, so no pod that it covers can be evicted.")
+    step = Step(
+        "Check that all its pods belong to a workload with a scale subresource, or use minAvailable.", ref
+    )
     since = allowed.last_transition_time
     return Finding("budget-cannot-count", "warn", 26, ref, text, step, because_of(allowed), since)
 
 
-def _protects_nothing(survey: Survey, one: PodDisruptionBudget, ref: Ref) -> Finding | None:
+def _protects_nothing(survey: Observed, one: PodDisruptionBudget, ref: Ref) -> Finding | None:
     known = survey.reads("pods", ref.namespace) and knows_templates(survey, ref.namespace)
     if one.status.expected_pods or not known:
         return None
@@ -68,7 +70,7 @@ def _protects_nothing(survey: Survey, one: PodDisruptionBudget, ref: Ref) -> Fin
         return None  # it is for a workload that runs no pods just now
     if next(survey.matching(ref.namespace, selector), None) is not None:
         return None
-    text = parts(*subject(ref), " protects nothing: no pod has the labels that it selects.")
+    text = parts(*subject(ref), " protects no pods: none has the labels that it selects.")
     step = Step("Correct its selector, or delete it.", ref, "yaml")
     evidence = (*stands("spec.selector", str(selector) or "none"), *stands("status.expectedPods", "0"))
     return Finding("budget-selects-nothing", "warn", 12, ref, text, step, evidence)
@@ -83,11 +85,9 @@ def _blocks(one: PodDisruptionBudget, ref: Ref) -> Finding | None:
         or status.desired_healthy < status.expected_pods
     ):
         return None
-    pods = (
-        "its only pod" if status.expected_pods == 1 else f"any of its {plural(status.expected_pods, 'pod')}"
-    )
-    text = parts(*subject(ref), f" never lets {pods} be moved, so a node that runs one cannot be drained.")
-    step = Step("Allow one to be missing (maxUnavailable: 1), or run one pod more.", ref, "yaml")
+    pods = "its only pod" if status.expected_pods == 1 else f"its {plural(status.expected_pods, 'pod')}"
+    text = parts(*subject(ref), f" allows 0 disruptions of {pods}: node drains will block.")
+    step = Step("Allow one to be unavailable (maxUnavailable: 1), or add a replica.", ref, "yaml")
     spec = one.spec
     asks = (
         f"minAvailable {spec.min_available}"
@@ -101,7 +101,7 @@ def _blocks(one: PodDisruptionBudget, ref: Ref) -> Finding | None:
     return Finding("budget-blocks", "warn", 14, ref, text, step, evidence)
 
 
-def _overlaps(survey: Survey, namespace: str, group: Sequence[PodDisruptionBudget]) -> Iterator[Finding]:
+def _overlaps(survey: Observed, namespace: str, group: Sequence[PodDisruptionBudget]) -> Iterator[Finding]:
     """The API server refuses to evict a pod that more than one budget covers."""
     selectors = [(one, _selector(one)) for one in group if one.metadata.deletion_timestamp is None]
     told: set[tuple[str, ...]] = set()
@@ -116,7 +116,7 @@ def _overlaps(survey: Survey, namespace: str, group: Sequence[PodDisruptionBudge
             *subject(ref),
             f" covers pods that {listed(over[1:])} covers too: none of them can be evicted, so drains fail.",
         )
-        step = Step("Leave only one budget for each pod.", ref, "yaml")
+        step = Step("Keep only one budget per pod.", ref, "yaml")
         evidence = (
             Evidence("Budgets over the same pod", listed(over)),
             Evidence(f"Pod {pod}", "its labels match all of them", Ref("Pod", namespace, pod, "pods")),

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from dashboard.insight.finding import Evidence, LogWish, Page, Step, Trouble, stands
+from dashboard.insight.observed import Observed
 from dashboard.kinds.base import Ref
 from dashboard.kinds.events import Event
 from dashboard.kinds.meta import ObjectCondition, find_condition
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import Container
-from dashboard.kinds.podstatus import ContainerStatus
+from dashboard.kinds.podstatus import ContainerStatus, Terminated
 
-if TYPE_CHECKING:
-    from dashboard.insight.survey import Survey
+# How the kubelet's messages of reasons BackOff and Unhealthy begin that tell of a container that ends.
+_OF_ENDS = ("Back-off restarting", "Liveness", "Startup")
 
 
 class Case(NamedTuple):
     """A pod among everything else; with ``only``, as if it had but that container."""
 
     pod: Pod
-    survey: Survey
+    survey: Observed
     only: str = ""
 
     @property
@@ -82,7 +83,30 @@ class Case(NamedTuple):
 
     def log(self, status: ContainerStatus) -> LogWish:
         """The log of the container's last run."""
-        return LogWish(self.namespace, self.pod.metadata.name, status.name, ended_before(status))
+        ended = status.state.terminated or status.last_state.terminated
+        return LogWish(
+            self.namespace,
+            self.pod.metadata.name,
+            status.name,
+            ended_before(status),
+            ended.finished_at if ended else None,
+        )
+
+    def trouble_since(self, status: ContainerStatus, ended: Terminated) -> datetime | None:
+        """When a container's ends began, not when it ended last: the first of the kubelet's Events about them, and since
+        when it has kept the pod from being ready."""
+        path = f"{{{status.name}}}"
+        moments = [ended.finished_at]
+        for event in self.survey.events(self.pod.metadata.uid, "BackOff", "Unhealthy"):
+            where = event.involved_object.field_path
+            if (where.endswith(path) or not where) and event.message.startswith(_OF_ENDS):
+                moments.append(event.first_seen)
+        others = (other for other, _ in self._every() if other.name != status.name)
+        ready = self.condition("Ready")
+        unready = ready is not None and ready.status != "True"
+        if unready and not status.ready and all(other.ready or other.state.terminated for other in others):
+            moments.append(ready.last_transition_time if ready else None)
+        return min((each for each in moments if each is not None), default=None)
 
 
 Rule = Callable[[Case], Trouble | None]

@@ -28,8 +28,8 @@ def certificate_findings(
     """
     where: Parts = () if about == secret else parts(" in Secret ", code(secret.name))
     if certificate is None:
-        text = parts(*subject(about), " has a certificate", *where, " that cannot be read.")
-        step = Step("Put a certificate in PEM into its key tls.crt.", secret)
+        text = parts(*subject(about), " has a certificate", *where, " that can't be parsed.")
+        step = Step("Put a PEM certificate into its key tls.crt.", secret)
         evidence = (Evidence(f"tls.crt of Secret {secret.name}", "no certificate in PEM", secret),)
         return [Finding("certificate-unreadable", "bad", 58, about, text, step, evidence)]
     found = _time(about, secret, certificate, where, now)
@@ -38,10 +38,10 @@ def certificate_findings(
 
 def _time(about: Ref, secret: Ref, certificate: Certificate, where: Parts, now: datetime) -> list[Finding]:
     first, last = certificate.not_before, certificate.not_after
-    step = Step("Renew it; if something renews it by itself, see why it does not.", secret)
+    step = Step("Renew it; if something such as cert-manager renews it, check why it did not.", secret)
     evidence = (
         Evidence(
-            f"Secret {secret.name}", f"good from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC", secret
+            f"Secret {secret.name}", f"valid from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC", secret
         ),
         *stands("Issued by", "itself" if certificate.self_signed else certificate.issuer),
     )
@@ -55,7 +55,7 @@ def _time(about: Ref, secret: Ref, certificate: Certificate, where: Parts, now: 
         return [Finding("certificate-expired", "bad", 73, about, text, step, evidence, last)]
     if first > now:
         text = parts(
-            *subject(about), " shows a certificate", *where, f" that is good only from {first:%Y-%m-%d} on."
+            *subject(about), " shows a certificate", *where, f" that is valid only from {first:%Y-%m-%d} on."
         )
         return [Finding("certificate-early", "bad", 57, about, text, step, evidence)]
     if last - now < min(LATE, (last - first) / SHARE):
@@ -75,11 +75,11 @@ def _hosts(
         *subject(about),
         " shows a certificate",
         *where,
-        f" that is not good for {listed(bare)}: browsers refuse it.",
+        f" that is not valid for {listed(bare)}: browsers refuse it.",
     )
-    step = Step("Have it issued for that name too.", secret)
+    step = Step("Reissue it with that name too.", secret)
     evidence = (
-        Evidence(f"Secret {secret.name}", f"good for {good}", secret),
+        Evidence(f"Secret {secret.name}", f"valid for {good}", secret),
         *stands("Hosts asked for", ", ".join(hosts)),
     )
     return [Finding("certificate-other-host", "warn", 55, about, text, step, evidence)]

@@ -73,9 +73,7 @@ def _missing(case: Case, message: str) -> Missing | None:
     if found := _ABSENT.search(message):
         kind, name = _kind(found[1]), found[2].rpartition("/")[2]
         what = parts(f"needs {kind} ", code(name), ", which does not exist")
-        text = (
-            f"Create {kind} {name}, or correct its name in the pod template; the pod then starts by itself."
-        )
+        text = f"Create {kind} {name}, or correct its name in the pod template; the pod then starts automatically."
         shared = f"{kind}/{case.namespace}/{name}"
         return Missing("pod-config-missing", what, case.look(text), shared)
     return None
@@ -84,7 +82,7 @@ def _missing(case: Case, message: str) -> Missing | None:
 def _no_key(case: Case, key: str, kind: str, name: str) -> Missing:
     plural = f"{kind.lower()}s"
     ref = Ref(kind, case.namespace, name, plural)
-    what = parts("needs key ", code(key), f" of {kind} ", code(name), ", which is not there")
+    what = parts("needs key ", code(key), f" of {kind} ", code(name), ", which does not exist")
     # A ConfigMap is edited here; a key of a Secret is added where the Secret is kept.
     step = Step(f"Add key {key} to {kind} {name}.", ref, "edit" if kind == "ConfigMap" else "")
     return Missing("pod-key-missing", what, step, f"{kind}/{case.namespace}/{name}/{key}")
@@ -93,8 +91,8 @@ def _no_key(case: Case, key: str, kind: str, name: str) -> Missing:
 def _unfit(case: Case, message: str) -> Missing:
     """What else the kubelet refuses before it makes a container."""
     if "runAsNonRoot" in message:
-        what = parts("must not run as root (runAsNonRoot), but its image does")
-        step = case.look("Set runAsUser in its pod template, or build the image with a user of its own.")
+        what = parts("must not run as root (runAsNonRoot), but its image runs as root")
+        step = case.look("Set runAsUser in its pod template, or build the image with a non-root user.")
         return Missing("pod-runs-as-root", what, step, "")
     what = parts(f"is refused: {shorten(message)}")
     return Missing("pod-config-error", what, case.look("Correct its pod template.", "events"), "")

@@ -9,6 +9,7 @@ import re
 from datetime import timedelta
 
 from dashboard.insight.finding import Evidence, Severity, Trouble, reported, stands
+from dashboard.insight.pod_health import RECENT
 from dashboard.insight.words import code, parts
 from dashboard.kinds.events import Event
 from dashboard.kinds.podstatus import ContainerStatus, Terminated
@@ -19,8 +20,6 @@ from .exits import ended_as, exits
 
 # Between two crashes the container runs for a moment; it has recovered when that lasts longer.
 RECOVERED = timedelta(minutes=3)
-# A restart longer ago than this is history, not a problem.
-RECENT = timedelta(hours=1)
 OFTEN = 5
 # An init container that waits for something else may do so for a while.
 INITIALIZING = timedelta(minutes=10)
@@ -59,8 +58,8 @@ def _refused(case: Case, status: ContainerStatus, reason: str, message: str) -> 
         step = case.look("Correct command and args in its pod template, or the image.")
         verb = "cannot start"
         return Trouble("pod-command-missing", "bad", 63, verb, verb, rest, step, evidence, since)
-    rest = parts(": the runtime refuses container ", code(status.name), f" ({reason})")
-    step = case.look("Check its command, its mounts and its security settings in the pod template.")
+    rest = parts(": the container runtime can't start container ", code(status.name), f" ({reason})")
+    step = case.look("Check its command, mounts and securityContext in the pod template.")
     return Trouble("pod-cannot-start", "bad", 62, "cannot start", "cannot start", rest, step, evidence, since)
 
 
@@ -74,16 +73,16 @@ def out_of_memory(case: Case) -> Trouble | None:
             continue
         limit = _memory_limit(case, status)
         # Without a limit of its own it is the node that ran out of memory.
-        bound = f"its limit of {limit}" if limit else "its node could give"
+        bound = f"its limit of {limit}" if limit else "its node had available"
         rest = parts(": container ", code(status.name), f" used more memory than {bound}")
-        text = "Raise the memory limit" if limit else "Request as much memory as it needs, and set a limit"
-        step = case.log_step(f"{text}, or find out in its log what fills the memory.", status)
+        text = "Raise the memory limit" if limit else "Set a memory request and limit that fit"
+        step = case.log_step(f"{text}, or find out in its log what uses the memory.", status)
         evidence = (*ended_as(status, ended), *stands("resources.limits.memory", limit or "not set"))
         severity: Severity = "warn" if status.ready else "bad"
         weight = 40 if status.ready else 68
         return Trouble(
             "pod-out-of-memory", severity, weight, "was killed", "were killed", rest, step, evidence,
-            ended.finished_at, case.log(status),
+            case.trouble_since(status, ended), case.log(status),
         )  # fmt: skip
     return None
 
@@ -100,10 +99,10 @@ def init_fails(case: Case) -> Trouble | None:
         ended = _crash(case, status) if must_end else None
         if ended is not None and ended.exit_code:
             rest = parts(": init ", *exits(status, ended))
-            step = case.log_step("Read its log: it must succeed before the others start.", status)
+            step = case.log_step("Read its log: it must succeed before the other containers start.", status)
             return Trouble(
                 "pod-init-failing", "bad", 64, "cannot start", "cannot start", rest, step,
-                ended_as(status, ended), ended.finished_at, case.log(status),
+                ended_as(status, ended), case.trouble_since(status, ended), case.log(status),
             )  # fmt: skip
     return None
 
@@ -114,9 +113,9 @@ def init_stuck(case: Case) -> Trouble | None:
         running = status.state.running
         if not must_end or running is None or not case.older(running.started_at, INITIALIZING):
             continue
-        rest = parts(": init container ", code(status.name), " has been running for long without an end")
+        rest = parts(": init container ", code(status.name), " has been running for a long time")
         step = case.log_step("Read its log to see what it waits for.", status)
-        evidence = stands(f"Container {status.name}", "running, and must end before the others start")
+        evidence = stands(f"Container {status.name}", "running, and must complete before the others start")
         return Trouble(
             "pod-init-stuck", "warn", 47, "does not start", "do not start", rest, step, evidence,
             running.started_at, case.log(status),
@@ -135,12 +134,14 @@ def fails_liveness(case: Case) -> Trouble | None:
             continue
         which = event.message.partition(" ")[0].lower()
         rest = parts(": container ", code(status.name), f" fails its {which} probe, so the kubelet stops it")
-        step = case.log_step("Read its log; if it only needs longer, raise the probe's limits.", status)
+        step = case.log_step(
+            "Read its log; if it only needs more time, raise the probe's thresholds.", status
+        )
         evidence = (*reported(event), *ended_as(status, ended))
         severity: Severity = "warn" if status.ready else "bad"
         return Trouble(
-            "pod-liveness-failing", severity, 67, "is started again and again", "are started again and again", rest,
-            step, evidence, ended.finished_at, case.log(status),
+            "pod-liveness-failing", severity, 67, "keeps being restarted", "keep being restarted", rest,
+            step, evidence, case.trouble_since(status, ended), case.log(status),
         )  # fmt: skip
     return None
 
@@ -167,7 +168,7 @@ def keeps_crashing(case: Case) -> Trouble | None:
             step = case.log_step("Read the log of its previous run.", status)
             return Trouble(
                 "pod-crash-loop", "bad", 66, "keeps crashing", "keep crashing", rest, step,
-                (*ended_as(status, ended), *_backing_off(status)), ended.finished_at, case.log(status),
+                (*ended_as(status, ended), *_backing_off(status)), case.trouble_since(status, ended), case.log(status),
             )  # fmt: skip
     return None
 
@@ -199,7 +200,7 @@ def restarts_often(case: Case) -> Trouble | None:
         step = case.log_step("Read the log of its previous run.", status)
         return Trouble(
             "pod-restarts-often", "warn", 38, "restarts often", "restart often", rest, step,
-            ended_as(status, last), last.finished_at, case.log(status),
+            ended_as(status, last), case.trouble_since(status, last), case.log(status),
         )  # fmt: skip
     return None
 

@@ -10,26 +10,26 @@ from dashboard.kinds.rows import plural
 # By convention of shells (126 and up: POSIX 2.8.2) and of container runtimes.
 _CODES = {
     0: "although it should keep running",
-    1: "an error of the program itself",
-    2: "an error of the program itself, often a wrong argument",
+    1: "application error",
+    2: "application error, often a wrong argument",
     126: "its command cannot be executed",
     127: "its command was not found in the image",
     128: "its command could not be started",
     130: "it was interrupted (SIGINT)",
-    132: "an instruction that this processor does not have (SIGILL)",
+    132: "illegal instruction (SIGILL)",
     134: "it aborted itself (SIGABRT)",
-    135: "it crashed with a bus error (SIGBUS)",
-    136: "it crashed with an arithmetic error (SIGFPE)",
-    137: "it was killed (SIGKILL), by the kernel or because it did not stop in time",
-    139: "it crashed with a memory fault (SIGSEGV)",
-    141: "it wrote to a closed connection (SIGPIPE)",
-    143: "it was asked to stop (SIGTERM)",
-    255: "an error that its program does not explain, or the node stopped meanwhile",
+    135: "bus error (SIGBUS)",
+    136: "arithmetic error (SIGFPE)",
+    137: "it was killed (SIGKILL), by the kernel or because it did not stop within its grace period",
+    139: "segmentation fault (SIGSEGV)",
+    141: "broken pipe (SIGPIPE)",
+    143: "it was terminated (SIGTERM)",
+    255: "unknown error, or the node stopped meanwhile",
 }
 _REASONS = {
     "OOMKilled": "it used more memory than its limit",
     "ContainerStatusUnknown": "its node lost track of it",
-    "DeadlineExceeded": "the pod's time was up",
+    "DeadlineExceeded": "the pod's deadline passed",
 }
 
 
@@ -39,8 +39,8 @@ def meaning(ended: Terminated) -> str:
         return _REASONS[ended.reason]
     known = _CODES.get(ended.exit_code)
     if known is None and (ended.signal or ended.exit_code > 128):
-        return f"ended by signal {ended.signal or ended.exit_code - 128}"
-    return known or "an error of the program itself"
+        return f"terminated by signal {ended.signal or ended.exit_code - 128}"
+    return known or "application error"
 
 
 def exits(status: ContainerStatus, ended: Terminated) -> tuple[str | Part, ...]:

@@ -49,7 +49,7 @@ _REASONS = {
     ),
     "ErrImageNeverPull": Refusal(
         "pod-image-never-pulled",
-        "it is not on the node, and imagePullPolicy Never forbids to pull it",
+        "it is not present on the node, and imagePullPolicy is Never",
         "Set its imagePullPolicy to IfNotPresent, or load the image onto the node.",
     ),
 }
@@ -61,8 +61,8 @@ _ANSWERS = tuple(
             r"no match for platform|no matching manifest|exec format",
             Refusal(
                 "pod-image-platform",
-                "the image was not built for the processor of its node",
-                "Build the image for that platform, or choose nodes that it was built for.",
+                "the image has no build for the platform of its node",
+                "Build the image for that platform, or select nodes with an architecture that it supports.",
             ),
         ),
         (
@@ -72,11 +72,20 @@ _ANSWERS = tuple(
             ),
         ),
         (
-            r"toomanyrequests|too many requests|rate limit|pull QPS exceeded|\b429\b",
+            r"pull QPS exceeded",
+            Refusal(
+                "pod-pull-throttled",
+                "the kubelet of its node pulls as many images as it may at the moment (registryPullQPS)",
+                "Wait: the kubelet tries again. Where that lasts, raise registryPullQPS in its configuration.",
+                lambda _: "",
+            ),
+        ),
+        (
+            r"toomanyrequests|too many requests|rate limit|\b429\b",
             Refusal(
                 "pod-registry-limit",
-                "the registry limits how often it may be asked",
-                "Wait a while, or sign in to the registry with a pull secret.",
+                "the registry's rate limit is reached",
+                "Wait, or authenticate with an imagePullSecret.",
                 registry_of,
             ),
         ),
@@ -84,8 +93,8 @@ _ANSWERS = tuple(
             r"unauthorized|denied|forbidden|authentication required|authorization failed|no basic auth|\b40[13]\b",
             Refusal(
                 "pod-image-denied",
-                "the registry refuses it: it is private, or does not exist",
-                "Give it a pull secret for that registry, or correct the image.",
+                "the registry denies access: the image is private, or does not exist",
+                "Add an imagePullSecret for that registry, or correct the image.",
             ),
         ),
         (
@@ -94,7 +103,7 @@ _ANSWERS = tuple(
             Refusal(
                 "pod-registry-unreachable",
                 "the registry cannot be reached from its node",
-                "Check the name of the registry, and the way from the nodes to it.",
+                "Check the name of the registry, and that the nodes can reach it.",
                 registry_of,
             ),
         ),
@@ -108,15 +117,15 @@ _ANSWERS = tuple(
         ),
     )
 )
-_UNKNOWN = Refusal("pod-image-pull", "the registry gave no image", "Look at the pod's events.")
+_UNKNOWN = Refusal("pod-image-pull", "the registry returned no image", "Look at the pod's events.")
 _PLACES = {
-    "no such host": "its name is not known",
-    "server misbehaving": "its name is not known",
+    "no such host": "its host name can't be resolved",
+    "server misbehaving": "its host name can't be resolved",
     "x509": "its certificate is not trusted",
     "HTTP response to HTTPS": "it speaks HTTP, not HTTPS",
-    "refused": "nothing listens there",
-    "timeout": "it does not answer",
-    "timed out": "it does not answer",
+    "refused": "connection refused",
+    "timeout": "the connection timed out",
+    "timed out": "the connection timed out",
 }
 
 
@@ -153,7 +162,7 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
             )
             evidence = (*evidence, Evidence("imagePullSecrets", _secrets(case)))
         elif rule == "pod-image-denied" and _secrets(case):
-            why = parts(f"the registry refuses it, although it has pull secret {_secrets(case)}")
+            why = parts(f"the registry denies access, although it has pull secret {_secrets(case)}")
             evidence = (*evidence, Evidence("imagePullSecrets", _secrets(case)))
     rest: Parts = parts(" ", code(image), ": ", *why)
     return Trouble(

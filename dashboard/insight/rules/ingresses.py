@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from dashboard.insight.finding import Evidence, Finding, Severity, Step, stands, subject
-from dashboard.insight.survey import Known, Survey
+from dashboard.insight.finding import Evidence, Finding, Known, Severity, Step, stands, subject
+from dashboard.insight.observed import Observed
 from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.ingresses import Ingress, ServiceBackend
 from dashboard.kinds.rows import listed
+from dashboard.kinds.services import ServicePort
+
+from .serviceports import port_ends
 
 # A controller needs a moment for an address; cert-manager and the like, for a certificate.
 SERVING = timedelta(minutes=2)
@@ -20,7 +23,7 @@ SERVING = timedelta(minutes=2)
 _TLS = "kubernetes.io/tls"
 
 
-def ingresses(survey: Survey, known: Known) -> Iterator[Finding]:
+def ingresses(survey: Observed, known: Known) -> Iterator[Finding]:
     """What is wrong with each, and where two of them want the same address."""
     served = _classes_with_addresses(survey)
     for ingress in survey.all("ingresses"):
@@ -55,7 +58,7 @@ def backends(ingress: Ingress) -> Iterator[tuple[str, ServiceBackend]]:
         yield "every other address", default.service
 
 
-def _backends(survey: Survey, known: Known, ingress: Ingress, ref: Ref) -> Iterator[Finding]:
+def _backends(survey: Observed, known: Known, ingress: Ingress, ref: Ref) -> Iterator[Finding]:
     """A Service that does not exist or answers nobody, and a port that it does not have; each Service once."""
     if not survey.reads("services", ref.namespace):
         return
@@ -69,27 +72,34 @@ def _backends(survey: Survey, known: Known, ingress: Ingress, ref: Ref) -> Itera
                 yield found
 
 
-def _behind(survey: Survey, known: Known, ref: Ref, place: str, backend: ServiceBackend) -> Finding | None:
+def _behind(survey: Observed, known: Known, ref: Ref, place: str, backend: ServiceBackend) -> Finding | None:
     name = backend.name
     service = survey.objects.get("services", ref.namespace, name)
     evidence = stands(f"Backend of {place}", f"Service {name}, port {backend.port}")
     if service is None:
-        text = parts(*subject(ref), f" leads nowhere at {place}: there is no Service ", code(name), ".")
+        text = parts(*subject(ref), f" has no backend at {place}: there is no Service ", code(name), ".")
         step = Step(f"Create Service {name}, or correct the Ingress.", ref, "yaml")
         return Finding("ingress-no-service", "bad", 74, ref, text, step, evidence)
     if not _has_port(service, backend):
         has = ", ".join(f"{port.name or 'unnamed'} {port.port}" for port in service.spec.ports or ())
         to = Ref("Service", ref.namespace, name, "services")
         text = parts(
-            *subject(ref), f" leads nowhere at {place}: Service ", code(name), f" has no port {backend.port}."
+            *subject(ref),
+            f" has no backend at {place}: Service ",
+            code(name),
+            f" has no port {backend.port}.",
         )
         step = Step("Correct the port in the Ingress, or add it to the Service.", ref, "yaml")
         evidence = (*evidence, Evidence(f"Ports of Service {name}", has or "none", to))
         return Finding("ingress-no-port", "bad", 74, ref, text, step, evidence)
     cause = known.get(Ref("Service", ref.namespace, name, "services"))
-    if cause is None or cause.rule not in _NOBODY:
+    dead = next((ends.dead for ends in port_ends(survey, service) if _is(ends.port, backend)), False)
+    if cause is None or not (cause.rule in _NOBODY or dead):
         return None
-    text = parts(*subject(ref), f" answers 503 at {place}: Service ", code(name), " has no ready endpoint.")
+    on = f" on port {backend.port}" if dead else ""
+    text = parts(
+        *subject(ref), f" answers 503 at {place}: Service ", code(name), f" has no ready endpoints{on}."
+    )
     found = Finding(
         "ingress-no-endpoint", cause.severity, min(cause.weight, 73), ref, text, evidence=evidence
     )
@@ -103,12 +113,14 @@ def _has_port(service: Any, backend: ServiceBackend) -> bool:
     ports = service.spec.ports or ()
     if service.spec.type == "ExternalName" and not ports:
         return True
-    if backend.port.name:
-        return any(port.name == backend.port.name for port in ports)
-    return any(port.port == backend.port.number for port in ports)
+    return any(_is(port, backend) for port in ports)
 
 
-def _secrets(survey: Survey, ingress: Ingress, ref: Ref) -> Iterator[Finding]:
+def _is(port: ServicePort, backend: ServiceBackend) -> bool:
+    return port.name == backend.port.name if backend.port.name else port.port == backend.port.number
+
+
+def _secrets(survey: Observed, ingress: Ingress, ref: Ref) -> Iterator[Finding]:
     """Secrets of its certificates that are missing or of another kind."""
     young = not survey.older(ingress.metadata.creation_timestamp, SERVING)
     for tls in ingress.spec.tls or ():
@@ -120,9 +132,9 @@ def _secrets(survey: Survey, ingress: Ingress, ref: Ref) -> Iterator[Finding]:
         if secret is None:
             text = parts(
                 *subject(ref), " has no certificate for ", f"{hosts}: Secret ", code(name),
-                " does not exist, so browsers warn of the connection.",
+                " does not exist, so browsers show a security warning.",
             )  # fmt: skip
-            step = Step(f"Create Secret {name} of type {_TLS}, or see why whatever issues it does not.", ref)
+            step = Step(f"Create Secret {name} of type {_TLS}, or check why it was not issued.", ref)
             yield Finding("ingress-no-secret", "warn", 59, ref, text, step, evidence)
         elif secret.secret_type != _TLS:
             yield _wrong_type(ref, secret, evidence)
@@ -138,27 +150,31 @@ def _wrong_type(ref: Ref, secret: Any, evidence: tuple[Evidence, ...]) -> Findin
         code(name),
         f", which is of type {kind}, not {_TLS}.",
     )
-    step = Step("See that it has the keys tls.crt and tls.key; better, make it anew with the right type.", to)
+    step = Step(
+        "Check that it has the keys tls.crt and tls.key; better, recreate it with the right type.", to
+    )
     severity: Severity = "note" if kind == "Opaque" else "warn"
     evidence = (*evidence, Evidence(f"Type of Secret {name}", kind, to))
     return Finding("ingress-secret-type", severity, 56, ref, text, step, evidence)
 
 
-def _no_class(survey: Survey, ingress: Ingress, ref: Ref) -> Finding | None:
+def _no_class(survey: Observed, ingress: Ingress, ref: Ref) -> Finding | None:
     """It names an IngressClass that does not exist, so nobody serves it."""
     name = ingress.class_name
     # A controller may serve the older annotation without any IngressClass.
     if not name or ingress.by_annotation or not survey.lacks("ingressclasses", "", name):
         return None
     has = ", ".join(sorted(one.metadata.name for one in survey.all("ingressclasses")))
-    text = parts(*subject(ref), " is served by nobody: there is no IngressClass ", code(name), ".")
-    step = Step("Correct ingressClassName, or install the controller that brings that class.", ref, "yaml")
+    text = parts(
+        *subject(ref), " is not served by any controller: there is no IngressClass ", code(name), "."
+    )
+    step = Step("Correct ingressClassName, or install the controller that provides that class.", ref, "yaml")
     evidence = (*stands("spec.ingressClassName", name), *stands("IngressClasses", has or "there are none"))
     since = ingress.metadata.creation_timestamp
     return Finding("ingress-no-class", "bad", 72, ref, text, step, evidence, since, shared=f"class:{name}")
 
 
-def _classes_with_addresses(survey: Survey) -> frozenset[str]:
+def _classes_with_addresses(survey: Observed) -> frozenset[str]:
     return frozenset(
         one.class_name for one in survey.objects.all("ingresses") if one.status.load_balancer.addresses
     )
@@ -167,7 +183,7 @@ def _classes_with_addresses(survey: Survey) -> frozenset[str]:
 _CLASS_BY = ("spec.ingressClassName", "annotation kubernetes.io/ingress.class")
 
 
-def _no_address(survey: Survey, ingress: Ingress, ref: Ref, served: frozenset[str]) -> Finding | None:
+def _no_address(survey: Observed, ingress: Ingress, ref: Ref, served: frozenset[str]) -> Finding | None:
     """No controller has given it an address. Some never do: then it only explains why the list shows none."""
     created, name = ingress.metadata.creation_timestamp, ingress.class_name
     if ingress.status.load_balancer.addresses or not survey.older(created, SERVING):
@@ -175,9 +191,9 @@ def _no_address(survey: Survey, ingress: Ingress, ref: Ref, served: frozenset[st
     others = name in served
     of = f"of class {name}" if name else "without a class"
     why = (
-        f"other Ingresses {of} got one, this one did not"
+        f"other Ingresses {of} have one, this one does not"
         if others
-        else f"no controller gave one to any Ingress {of}"
+        else f"no controller has assigned one to any Ingress {of}"
     )
     text = parts(*subject(ref), f" has no address: {why}.")
     step = Step("Look at its events and at the log of the ingress controller.", ref, "events")
@@ -189,9 +205,9 @@ def _no_address(survey: Survey, ingress: Ingress, ref: Ref, served: frozenset[st
     return Finding("ingress-no-address", severity, 33, ref, text, step, evidence, created)
 
 
-def _clashes(survey: Survey) -> Iterator[Finding]:
+def _clashes(survey: Observed) -> Iterator[Finding]:
     """The same host and path in two Ingresses of a class: which one answers is up to the controller."""
-    places: dict[tuple[str, str, str, str], dict[Ref, str]] = defaultdict(dict)
+    places: dict[tuple[str, str, str, str, bool], dict[Ref, str]] = defaultdict(dict)
     for ingress in survey.all("ingresses"):
         if ingress.metadata.deletion_timestamp is not None:
             continue
@@ -202,14 +218,23 @@ def _clashes(survey: Survey) -> Iterator[Finding]:
                     rule.host,
                     path.path or "/",
                     path.path_type or "",
+                    _canary(ingress),
                 )
                 service = path.backend.service
                 places[key].setdefault(
                     ref_of(ingress), f"{service.name}:{service.port}" if service else "a resource"
                 )
-    for (_, host, path, _), owners in places.items():
+    for (_, host, path, *_), owners in places.items():
         if len({(ref.namespace, service) for ref, service in owners.items()}) > 1:
             yield from _clash(f"{host or '*'}{path}", owners)
+
+
+def _canary(ingress: Ingress) -> bool:
+    """Whether it takes a share of another one's requests on purpose, at the same place: its controller weighs the two
+    (kubernetes.github.io/ingress-nginx, annotations; the prefix can be configured). Two such clash again.
+    """
+    notes = ingress.metadata.annotations
+    return any(name.rpartition("/")[2] == "canary" and value == "true" for name, value in notes.items())
 
 
 def _clash(place: str, owners: dict[Ref, str]) -> Iterator[Finding]:
@@ -217,9 +242,9 @@ def _clash(place: str, owners: dict[Ref, str]) -> Iterator[Finding]:
     named = listed(f"Ingress {ref.name} in {ref.namespace}" for ref in others)
     text = parts(
         *subject(first),
-        f" wants {place}, and so does {named}: which of them answers is up to the controller.",
+        f" has {place}, and so does {named}: which of them is used is up to the controller.",
     )
-    step = Step("Leave the address to one of them.", others[0], "yaml")
+    step = Step("Keep the host and path in one of them.", others[0], "yaml")
     evidence = tuple(
         Evidence(f"Ingress {ref.name} in {ref.namespace}", f"{place} to {owners[ref]}", ref) for ref in owners
     )

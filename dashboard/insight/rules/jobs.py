@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from dashboard.insight.finding import Finding, Severity, Step, because_of, reported, stands, subject
-from dashboard.insight.survey import Known, Survey
+from dashboard.insight.finding import Finding, Known, Severity, Step, because_of, reported, stands, subject
+from dashboard.insight.observed import Observed
 from dashboard.insight.words import Parts, parts, unled
 from dashboard.kinds.base import Ref
 from dashboard.kinds.cronjobs import CronJob
@@ -15,23 +15,23 @@ from dashboard.kinds.jobs import Job
 from dashboard.kinds.meta import ObjectCondition, condition_true, find_condition
 from dashboard.kinds.rows import plural
 
-from .making import refused
+from .pod_creation import refused
 from .workloads import Group, told
 
-# A Job that failed longer ago is still worth a look, but no news.
+# A Job that failed longer ago is still warning, but no news.
 NEWS = timedelta(days=1)
 
 _WHY = {
     "BackoffLimitExceeded": "its pods failed {times}, and its backoffLimit allows no more",
-    "PodFailurePolicy": "a pod failed in a way that its podFailurePolicy does not allow to try again",
-    "FailedIndexes": "some of its indexes failed for good",
-    "MaxFailedIndexesExceeded": "more of its indexes failed than maxFailedIndexes allows",
+    "PodFailurePolicy": "a pod failed in a way that its podFailurePolicy does not retry",
+    "FailedIndexes": "{indexes} failed more often than backoffLimitPerIndex allows",
+    "MaxFailedIndexesExceeded": "{indexes} failed, more than the {limit} that maxFailedIndexes allows",
 }
 _INVALID = ("UnknownTimeZone", "UnparseableSchedule", "UnParseableCronJobSchedule", "InvalidSchedule")
 _MISSED = ("TooManyMissedTimes", "FailedNeedsStart", "MissSchedule")
 
 
-def jobs(survey: Survey, known: Known) -> Iterator[Finding]:
+def jobs(survey: Observed, known: Known) -> Iterator[Finding]:
     """Jobs that failed, that fail and try again, whose pods cannot be made, or that are suspended."""
     for job in survey.all("jobs"):
         ref = Ref("Job", job.metadata.namespace, job.metadata.name, "jobs")
@@ -40,7 +40,7 @@ def jobs(survey: Survey, known: Known) -> Iterator[Finding]:
             yield found
 
 
-def _job(survey: Survey, known: Known, job: Job, ref: Ref) -> Finding | None:
+def _job(survey: Observed, known: Known, job: Job, ref: Ref) -> Finding | None:
     conditions, group = job.status.conditions or (), survey.troubles.get(ref, ())
     failed = find_condition(conditions, "Failed")
     if failed is not None and failed.status == "True":
@@ -63,30 +63,30 @@ def _job(survey: Survey, known: Known, job: Job, ref: Ref) -> Finding | None:
 
 def _ignored(found: Finding) -> Finding:
     """Failures that its podFailurePolicy lets pass, as of pods that were moved: they do not count."""
-    text = parts(*found.text, " Its podFailurePolicy ignores that, and it tries again.")
-    step = replace(found.step, text="Nothing, when it comes to an end; else read its log to see why.")
+    text = parts(*found.text, " Its podFailurePolicy ignores that, and it is retried.")
+    step = replace(found.step, text="Nothing, if it completes; else read its log to see why.")
     evidence = (*found.evidence, *stands("status.failed", "0: none of them counts"))
     return replace(found, severity="note", text=text, step=step, evidence=evidence)
 
 
-def _failed(survey: Survey, job: Job, ref: Ref, because: ObjectCondition, group: Group) -> Finding:
+def _failed(survey: Observed, job: Job, ref: Ref, because: ObjectCondition, group: Group) -> Finding:
     late = because.reason == "DeadlineExceeded"
     times = plural(job.status.failed, "time")
-    why = _WHY.get(because.reason, "its pods failed").format(times=times)
+    indexes = f"indexes {job.status.failed_indexes}" if job.status.failed_indexes else "some of its indexes"
+    limit = job.spec.max_failed_indexes
+    why = _WHY.get(because.reason, "its pods failed").format(times=times, indexes=indexes, limit=limit)
     if late:
         why = f"it took longer than {job.spec.active_deadline_seconds} s"
     old = survey.older(because.last_transition_time, NEWS)
     severity: Severity = "warn" if old else "bad"
     rest: Parts = ()
-    step = Step("A failed Job does not start again by itself: make it anew once the cause is clear.", ref)
+    step = Step("A failed Job is not retried: recreate it once the cause is clear.", ref)
     evidence, log, pod = because_of(because), None, None
     ended = [(one, trouble) for one, trouble in group if trouble.rule in ("pod-failed", "pod-out-of-memory")]
     if ended:
         last, trouble = max(ended, key=lambda one: str(one[1].since))
         rest = parts("; the last: ", *unled(trouble.rest)) if trouble.rest else ()
-        step = replace(
-            trouble.step, text="Read the log of its last pod; a failed Job does not start again by itself."
-        )
+        step = replace(trouble.step, text="Read the log of its last pod; a failed Job is not retried.")
         evidence, log = (*evidence, *trouble.evidence), trouble.log
         pod = Ref("Pod", last.metadata.namespace, last.metadata.name, "pods")
     text = parts(*subject(ref), f" failed: {why}", *rest, ".")
@@ -98,12 +98,12 @@ def _failed(survey: Survey, job: Job, ref: Ref, because: ObjectCondition, group:
 
 
 def _suspended(job: Job, ref: Ref) -> Finding:
-    text = parts(*subject(ref), " is suspended: it makes no pods until it is resumed.")
+    text = parts(*subject(ref), " is suspended: it creates no pods until it is resumed.")
     step = Step("Set spec.suspend to false when it should run.", ref, "yaml")
     return Finding("job-suspended", "note", 10, ref, text, step, stands("spec.suspend", "true"))
 
 
-def cronjobs(survey: Survey, known: Known) -> Iterator[Finding]:
+def cronjobs(survey: Observed, known: Known) -> Iterator[Finding]:
     """CronJobs that start nothing: by a schedule that cannot be read, by being late, or because they are switched off."""
     for cron in survey.all("cronjobs"):
         if cron.metadata.deletion_timestamp is None:
@@ -114,14 +114,14 @@ def cronjobs(survey: Survey, known: Known) -> Iterator[Finding]:
                 yield found
 
 
-def _cron(survey: Survey, cron: CronJob, ref: Ref) -> Finding | None:
+def _cron(survey: Observed, cron: CronJob, ref: Ref) -> Finding | None:
     if cron.spec.suspend:
         text = parts(*subject(ref), " is suspended: it starts no Jobs.")
         step = Step("Set spec.suspend to false when it should run again.", ref, "yaml")
         return Finding("cronjob-suspended", "note", 10, ref, text, step, stands("spec.suspend", "true"))
     schedule = stands("spec.schedule", f"{cron.spec.schedule} {cron.spec.time_zone or ''}".strip())
     if event := survey.event(cron.metadata.uid, *_INVALID):
-        text = parts(*subject(ref), " starts no Jobs: its schedule or time zone cannot be read.")
+        text = parts(*subject(ref), " starts no Jobs: its schedule or time zone is invalid.")
         step = Step("Correct spec.schedule and spec.timeZone.", ref, "yaml")
         evidence = (*reported(event), *schedule)
         return Finding("cronjob-invalid", "bad", 42, ref, text, step, evidence, event.first_seen)
@@ -129,9 +129,11 @@ def _cron(survey: Survey, cron: CronJob, ref: Ref) -> Finding | None:
     started = cron.status.last_schedule_time
     if event is not None and (started is None or event.last_seen is None or started < event.last_seen):
         limit = cron.spec.starting_deadline_seconds
-        text = parts(*subject(ref), " missed a time to start.")
+        text = parts(*subject(ref), " missed a scheduled start.")
         late = f" (startingDeadlineSeconds is {limit})" if limit else ""
-        step = Step(f"See whether the control plane was away, or set a longer deadline{late}.", ref, "events")
+        step = Step(
+            f"Check whether the control plane was unavailable, or set a longer deadline{late}.", ref, "events"
+        )
         evidence = (*reported(event), *schedule)
         return Finding("cronjob-missed", "warn", 32, ref, text, step, evidence, event.last_seen)
     return None

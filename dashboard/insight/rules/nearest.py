@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from dashboard.insight.survey import Survey
+from dashboard.insight.observed import Observed
 from dashboard.kinds.base import Ref
 
 from .templates import templates
@@ -22,7 +22,7 @@ class Near(NamedTuple):
     differences: tuple[tuple[str, str], ...]
 
 
-def nearest(survey: Survey, namespace: str, wanted: Mapping[str, str]) -> Near | None:
+def nearest(survey: Observed, namespace: str, wanted: Mapping[str, str]) -> Near | None:
     """The workload (or the pod that belongs to none) whose labels miss the selector by a slip; None when none does."""
     best: tuple[float, Near] | None = None
     for ref, labels in _candidates(survey, namespace):
@@ -32,7 +32,7 @@ def nearest(survey: Survey, namespace: str, wanted: Mapping[str, str]) -> Near |
     return best[1] if best is not None else None
 
 
-def _candidates(survey: Survey, namespace: str) -> Iterator[tuple[Ref, Mapping[str, str]]]:
+def _candidates(survey: Observed, namespace: str) -> Iterator[tuple[Ref, Mapping[str, str]]]:
     for one in templates(survey, namespace):
         yield one.ref, one.labels
     for alike in survey.alike.get(namespace, ()):

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from dashboard.insight.finding import Finding, Step, because_of, stands, subject
+from dashboard.insight.finding import Finding, Known, Step, because_of, stands, subject
 from dashboard.insight.names import ClusterRule
-from dashboard.insight.survey import Known, Survey
+from dashboard.insight.observed import Observed
 from dashboard.insight.words import parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.nodes import Node
@@ -21,16 +21,16 @@ SKEW = 3
 _PRESSURE: dict[str, tuple[ClusterRule, str, str]] = {
     "MemoryPressure": (
         "node-memory-pressure",
-        "is short of memory",
+        "has memory pressure",
         "Look at which of its pods use the most memory; the kubelet evicts pods now.",
     ),
     "DiskPressure": (
         "node-disk-pressure",
-        "is short of disk",
+        "has disk pressure",
         "Free disk space on it; the kubelet removes images and evicts pods now.",
     ),
     "PIDPressure": (
-        "node-pid-pressure", "runs too many processes", "Look at which of its pods start them."
+        "node-pid-pressure", "has PID pressure", "Look at which of its pods start too many processes."
     ),
     "NetworkUnavailable": (
         "node-network-unavailable",
@@ -45,17 +45,15 @@ def _ref(node: Node) -> Ref:
     return Ref("Node", "", node.metadata.name, "nodes")
 
 
-def unready(survey: Survey, known: Known) -> Iterator[Finding]:
+def unready(survey: Observed, known: Known) -> Iterator[Finding]:
     """NotReady, or Unknown because its kubelet stopped reporting."""
     for node, ready in survey.unready_nodes.values():
         if not survey.older(node.metadata.creation_timestamp, JOINING):
             continue
         ref, since, evidence = _ref(node), ready.last_transition_time, because_of(ready)
         if ready.status == "Unknown":
-            text = parts(*subject(ref), " does not answer: its kubelet stopped reporting.")
-            step = Step(
-                "Check the machine and its network; its pods are made anew elsewhere after five minutes.", ref
-            )
+            text = parts(*subject(ref), " is unreachable: its kubelet stopped reporting.")
+            step = Step("Check the machine and its network; its pods are evicted after five minutes.", ref)
             yield Finding("node-silent", "bad", 90, ref, text, step, evidence, since, shared="silent")
         else:
             why = f": {_first(ready.message)}" if ready.message else ""
@@ -71,7 +69,7 @@ def _first(message: str) -> str:
     return (text if len(text) <= 100 else text[:99] + "…").rstrip(".")
 
 
-def under_pressure(survey: Survey, known: Known) -> Iterator[Finding]:
+def under_pressure(survey: Observed, known: Known) -> Iterator[Finding]:
     """A condition of the kubelet says that something runs out."""
     for node in survey.all("nodes"):
         for condition in node.status.conditions or ():
@@ -82,18 +80,18 @@ def under_pressure(survey: Survey, known: Known) -> Iterator[Finding]:
                 yield Finding(rule, "warn", 58, ref, text, step, because_of(condition), since)
 
 
-def cordoned(survey: Survey, known: Known) -> Iterator[Finding]:
+def cordoned(survey: Observed, known: Known) -> Iterator[Finding]:
     """Somebody keeps new pods away from it (SchedulingDisabled)."""
     for node in survey.all("nodes"):
         if node.spec.unschedulable and node.metadata.deletion_timestamp is None:
             ref = _ref(node)
-            text = parts(*subject(ref), " takes no new pods: it is cordoned.")
+            text = parts(*subject(ref), " is cordoned: no new pods are scheduled on it.")
             step = Step("Uncordon it when the work on it is done.", ref)
             evidence = stands("spec.unschedulable", "true")
             yield Finding("node-cordoned", "warn", 15, ref, text, step, evidence, shared="cordoned")
 
 
-def versions(survey: Survey, known: Known) -> Iterator[Finding]:
+def versions(survey: Observed, known: Known) -> Iterator[Finding]:
     """A kubelet that is too old for the API server, or newer than it; where its version is not known, the newest
     kubelet stands for it, as the API server is at least as new.
     """
@@ -112,7 +110,7 @@ def versions(survey: Survey, known: Known) -> Iterator[Finding]:
         elif minor > newest:
             ahead = f"newer than the API server's {survey.version}: that is not supported."
             text = parts(*subject(ref), runs, ahead)
-            step = Step("Upgrade the control plane first, then the nodes; or go back with its kubelet.", ref)
+            step = Step("Upgrade the control plane first, then the nodes; or downgrade its kubelet.", ref)
             yield Finding("node-version-ahead", "warn", 21, ref, text, step, evidence, shared="ahead")
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
-
 from dashboard.insight.finding import Trouble
+from dashboard.insight.observed import Observed
+from dashboard.insight.pod_health import healthy
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.podstatus import ContainerStatus
 
-from . import configuration, containers, ending, images, placing, probes, starting
+from . import configuration, containers, images, probes, scheduling, starting, termination
 from .case import Case, Rule
-
-if TYPE_CHECKING:
-    from dashboard.insight.survey import Survey
 
 # Those about one container after the other.
 CONTAINER_RULES: tuple[Rule, ...] = (
@@ -27,11 +22,11 @@ CONTAINER_RULES: tuple[Rule, ...] = (
 )
 
 RULES: tuple[Rule, ...] = (
-    ending.node_lost,
-    ending.evicted,
-    ending.rejected,
-    ending.failed,
-    placing.finds_no_node,
+    termination.node_lost,
+    termination.evicted,
+    termination.rejected,
+    termination.failed,
+    scheduling.cannot_be_scheduled,
     *CONTAINER_RULES,
     starting.does_not_start,
     containers.init_stuck,
@@ -40,43 +35,17 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def healthy(pod: Pod, since: datetime) -> bool:
-    """The cheap check that nearly all pods pass: it runs and is ready, or is finished, and was not restarted since."""
-    status = pod.status
-    if pod.metadata.deletion_timestamp is not None:
-        return False
-    if status.phase != "Running":
-        return status.phase == "Succeeded"
-    for container in status.container_statuses or ():
-        if not container.ready or (container.restart_count and _ended_after(container, since)):
-            return False
-    for container in status.init_container_statuses or ():
-        # Of those that run on, sidecars; the others are at their end.
-        again = container.restart_count and _ended_after(container, since)
-        if container.state.terminated is None and (not container.ready or again):
-            return False
-    for condition in status.conditions or ():
-        if condition.type == "Ready":
-            return condition.status == "True"
-    return False
-
-
-def _ended_after(container: ContainerStatus, since: datetime) -> bool:
-    last = container.last_state.terminated
-    return last is None or last.finished_at is None or last.finished_at > since
-
-
-def pod_trouble(survey: Survey, pod: Pod) -> Trouble | None:
+def pod_trouble(survey: Observed, pod: Pod) -> Trouble | None:
     """What is wrong with a pod; None for one that is fine, just starting or just ending."""
     if healthy(pod, survey.recent):
         return None
     case = Case(pod, survey)
     if pod.metadata.deletion_timestamp is not None:
-        return ending.ends_slowly(case)
+        return termination.ends_slowly(case)
     return _first(RULES, case)
 
 
-def pod_troubles(survey: Survey, pod: Pod) -> list[Trouble]:
+def pod_troubles(survey: Observed, pod: Pod) -> list[Trouble]:
     """What is wrong with a pod and, when that is one of its containers, what is wrong with the others: whoever mends
     one fault wants to know of the next.
     """

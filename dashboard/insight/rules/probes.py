@@ -41,7 +41,7 @@ def _why(case: Case) -> tuple[PodRule, Parts, Step, tuple[Evidence, ...], LogWis
         met = conditions.get(gate.condition_type)
         if met is None or met.status != "True":
             rest = parts(": readiness gate ", code(gate.condition_type), " is not met")
-            proof = because_of(met) or stands(f"Condition {gate.condition_type}", "nobody has set it")
+            proof = because_of(met) or stands(f"Condition {gate.condition_type}", "not set")
             step = case.look("Look at what sets that condition, most often a load balancer's controller.")
             return "pod-gate-unmet", rest, step, proof, None
     return "pod-not-ready", (), case.look("Look at its conditions and events.", "events"), (), None
@@ -55,14 +55,14 @@ def _container(
     if spec is not None and spec.startup_probe is not None and not status.started:
         event = probe_failed(case, status, "Startup")
         rest = parts(": container ", name, " has not passed its startup probe")
-        text = "Read its log; if it only needs longer, raise the startup probe's failureThreshold."
+        text = "Read its log; if it only needs more time, raise the startup probe's failureThreshold."
         proof = (*reported(event), *stands("startupProbe", in_words(spec.startup_probe)))
         return "pod-startup-failing", rest, _log(case, status, text), proof, log
     if spec is not None and spec.readiness_probe is not None:
         event = probe_failed(case, status, "Readiness")
         rest = parts(": container ", name, " fails its readiness probe")
         proof = (*reported(event), *stands("readinessProbe", in_words(spec.readiness_probe)))
-        text = "Read its log: it runs, but does not answer."
+        text = "Read its log: it runs, but does not respond."
         return "pod-readiness-failing", rest, _log(case, status, text), proof, log
     rest = parts(": container ", name, " is not ready")
     return "pod-not-ready", rest, _log(case, status, "Read its log."), reported(case.event()), log
@@ -83,5 +83,5 @@ def in_words(probe: Probe) -> str:
         ask = f"gRPC port {probe.grpc.port}"
     elif probe.exec is not None:
         ask = "runs a command in the container"
-    often = f"every {probe.period_seconds} s, answer within {probe.timeout_seconds} s"
+    often = f"every {probe.period_seconds} s, timeout {probe.timeout_seconds} s"
     return f"{ask}, {often}, fails after {probe.failure_threshold} in a row"

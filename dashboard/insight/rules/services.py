@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from dashboard.insight.finding import Evidence, Finding, Page, Severity, Step, reported, stands, subject
-from dashboard.insight.survey import Known, Survey
+from dashboard.insight.finding import (
+    Evidence,
+    Finding,
+    Known,
+    Page,
+    Severity,
+    Step,
+    reported,
+    stands,
+    subject,
+)
+from dashboard.insight.observed import Observed
+from dashboard.insight.traffic import declared
 from dashboard.insight.words import Part, Parts, code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import find_condition
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.rows import plural
+from dashboard.kinds.references import title
+from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.selectors import format_labels, from_labels
 from dashboard.kinds.services import Service, ServicePort
 
 from .nearest import nearest
+from .serviceports import PortEnds, pod_behind, port_ends
 from .templates import knows_templates, templates
 
 # Pods and Services are made one after the other, and pods need a while to get ready.
@@ -25,48 +38,63 @@ STARTING = timedelta(minutes=1)
 BALANCING = timedelta(minutes=3)
 
 
-def services(survey: Survey, known: Known) -> Iterator[Finding]:
-    """Each Service by the first of its problems, and besides by its address from outside."""
+def services(survey: Observed, known: Known) -> Iterator[Finding]:
+    """Each Service by what is behind it, and besides by its address from outside."""
     for service in survey.all("services"):
         if service.metadata.deletion_timestamp is not None:
             continue
         ref = Ref("Service", service.metadata.namespace, service.metadata.name, "services")
-        found = _external_name(service, ref) or _behind(survey, known, service, ref)
-        if found is not None:
+        if (found := _external_name(service, ref)) is not None:
             yield found
+        yield from _behind(survey, known, service, ref)
         if (found := _pending(survey, service, ref)) is not None:
             yield found
 
 
-def _behind(survey: Survey, known: Known, service: Service, ref: Ref) -> Finding | None:
-    """Whether pods answer, and on the right port."""
+def _behind(survey: Observed, known: Known, service: Service, ref: Ref) -> Iterator[Finding]:
+    """Whether anybody answers, and on which ports."""
     spec = service.spec
-    if not spec.selector or spec.type == "ExternalName" or not survey.reads("pods", ref.namespace):
-        return None  # somebody else keeps its endpoints
-    if survey.answers(service):
-        return _ports(survey, service, ref)
-    if spec.publish_not_ready_addresses and survey.selected(service):
-        return None  # it wants unready ones as well
-    return _no_endpoint(survey, known, service, ref)
+    if spec.type == "ExternalName":
+        return
+    if not spec.selector:
+        if survey.slices.get((ref.namespace, ref.name)):  # else somebody may route it without any
+            yield from _ports(survey, service, ref) if survey.answers(service) else _none_ready(service, ref)
+    elif not survey.reads("pods", ref.namespace):
+        return
+    elif survey.answers(service):
+        yield from _ports(survey, service, ref)
+    elif not (spec.publish_not_ready_addresses and survey.selected(service)):  # it wants unready ones as well
+        found = _no_endpoint(survey, known, service, ref)
+        if found is not None:
+            yield found
 
 
-def _no_endpoint(survey: Survey, known: Known, service: Service, ref: Ref) -> Finding | None:
+def _none_ready(service: Service, ref: Ref) -> Iterator[Finding]:
+    """Somebody else keeps its EndpointSlices."""
+    text = parts(*subject(ref), " has no ready endpoints: none in its EndpointSlices is ready.")
+    step = Step("Look at its EndpointSlices and at what manages them: the Service has no selector.", ref)
+    evidence = (*stands("spec.selector", "none"), *stands("EndpointSlices", "no endpoint is ready"))
+    yield Finding("service-no-endpoint", "bad", 75, ref, text, step, evidence)
+
+
+def _no_endpoint(survey: Observed, known: Known, service: Service, ref: Ref) -> Finding | None:
     pods = survey.selected(service)
     if not pods:
         return _selects_nothing(survey, known, service, ref)
-    owner = survey.owner(pods[0])
-    cause = _problem(known, owner)
-    if cause is None and not any(survey.older(_unready_since(pod), STARTING) for pod in pods):
+    owners = list(dict.fromkeys(survey.owner(pod) for pod in pods))
+    causes = [cause for owner in owners if (cause := _problem(known, owner)) is not None]
+    if not causes and not any(survey.older(_unready_since(pod), STARTING) for pod in pods):
         return None  # they only just started
     none = "its only pod is not ready" if len(pods) == 1 else f"none of its {len(pods)} pods is ready"
-    text = parts(*subject(ref), f" has no ready endpoint: {none}, so it answers nobody.")
+    text = parts(*subject(ref), f" has no ready endpoints: {none}.")
     evidence = (
         *stands("spec.selector", f"{format_labels(service.spec.selector)}: {plural(len(pods), 'pod')}"),
         *stands("EndpointSlices", "no endpoint is ready"),
     )
-    step, since = Step(f"Look at {owner.kind} {owner.name}.", owner), max(map(_unready_since, pods), key=str)
+    step = Step(f"Look at {listed(title(owner) for owner in owners)}.", owners[0])
+    since = max(map(_unready_since, pods), key=str)
     found = Finding("service-no-endpoint", "bad", 75, ref, text, step, evidence, since)
-    return found.following(cause)
+    return found.following(*causes) if len(causes) == len(owners) else found
 
 
 def _problem(known: Known, ref: Ref) -> Finding | None:
@@ -79,26 +107,27 @@ def _unready_since(pod: Pod) -> datetime | None:
     return ready.last_transition_time if ready is not None else pod.metadata.creation_timestamp
 
 
-def _selects_nothing(survey: Survey, known: Known, service: Service, ref: Ref) -> Finding | None:
+def _selects_nothing(survey: Observed, known: Known, service: Service, ref: Ref) -> Finding | None:
     selector, labels = from_labels(service.spec.selector), format_labels(service.spec.selector)
     meant = [one for one in templates(survey, ref.namespace) if selector.matches(one.labels)]
     if meant:
-        one = meant[0]
-        if not one.size:
-            return _rests(service, ref, one.ref)
-        cause = _problem(known, one.ref)
-        if cause is None:
+        wanted = [one.ref for one in meant if one.size]
+        if not wanted:
+            return _rests(service, ref, meant[0].ref)
+        causes = [cause for one in wanted if (cause := _problem(known, one)) is not None]
+        if not causes:
             return None  # its pods are just being made
-        text = parts(*subject(ref), f" answers nobody: {one.ref.kind} {one.ref.name} has no pods.")
+        have = f"{listed(map(title, wanted))} {'has' if len(wanted) == 1 else 'have'} no pods"
+        text = parts(*subject(ref), f" has no ready endpoints: {have}.")
         return Finding(
             "service-no-endpoint", "bad", 75, ref, text, evidence=stands("spec.selector", labels)
-        ).following(cause)
+        ).following(*causes)
     if not survey.older(service.metadata.creation_timestamp, STARTING):
         return None
     text = parts(*subject(ref), " selects no pod: none has the labels ", code(labels), ".")
     evidence, step = (
         stands("spec.selector", labels),
-        Step("Correct its selector, or start the pods it is meant for.", ref, "yaml"),
+        Step("Correct its selector, or start the pods that it should select.", ref, "yaml"),
     )
     if near := nearest(survey, ref.namespace, service.spec.selector or {}):
         text = parts(
@@ -108,7 +137,9 @@ def _selects_nothing(survey: Survey, known: Known, service: Service, ref: Ref) -
             *evidence,
             Evidence(f"Pods of {near.ref.kind} {near.ref.name}", format_labels(near.labels), near.ref),
         )
-        step = Step(f"Make its selector like the labels of {near.ref.kind} {near.ref.name}.", ref, "yaml")
+        step = Step(
+            f"Change its selector to match the labels of {near.ref.kind} {near.ref.name}.", ref, "yaml"
+        )
     since = service.metadata.creation_timestamp
     # It may be meant for a workload that is scaled to 0 and that may not be seen.
     severity: Severity = "warn" if knows_templates(survey, ref.namespace) else "note"
@@ -129,79 +160,116 @@ def _rests(service: Service, ref: Ref, owner: Ref) -> Finding:
         if owner.plural in ("deployments", "statefulsets", "replicasets")
         else "runs no pods now"
     )
-    text = parts(*subject(ref), f" answers nobody: {owner.kind} {owner.name} behind it {rests}.")
+    text = parts(*subject(ref), f" has no ready endpoints: {owner.kind} {owner.name} behind it {rests}.")
     page: Page = "scale" if owner.plural == "deployments" else ""
     step = Step(f"Scale {owner.kind} {owner.name} up when it is needed again.", owner, page)
     if rests != "is scaled to 0":
-        step = Step("Nothing, when that is as wanted.", owner)
+        step = Step("Nothing, if that is intended.", owner)
     evidence = stands("spec.selector", format_labels(service.spec.selector))
     return Finding("service-scaled-to-zero", "note", 20, ref, text, step, evidence)
 
 
-def _ports(survey: Survey, service: Service, ref: Ref) -> Finding | None:
-    """Whether one of the pods that it sends traffic to has the ports that it sends it to."""
-    pod = _an_endpoint(survey, service)
-    if pod is None:
+def _ports(survey: Observed, service: Service, ref: Ref) -> Iterator[Finding]:
+    """Whether those who get traffic have the ports that it is sent to."""
+    for ends in port_ends(survey, service):
+        if not service.spec.selector:
+            if ends.dead:
+                yield _no_slice(ref, ends)
+        elif ends.without:
+            yield _named_port(survey, service, ref, ends)
+        elif (found := _undeclared(survey, service, ref, ends)) is not None:
+            yield found
+
+
+def _no_slice(ref: Ref, ends: PortEnds) -> Finding:
+    """Of EndpointSlices that somebody else writes: each finds its Service's port by name and protocol."""
+    port = ends.port
+    name = f'endpoint port "{port.name}"' if port.name else "unnamed port"
+    text = parts(
+        *subject(ref), f" has no ready endpoints on port {port.port}: none of its EndpointSlices has an ",
+        f"{name} of protocol {port.protocol}.",
+    )  # fmt: skip
+    step = Step("Give the port the same name in the Service and in its EndpointSlices.", ref, "yaml")
+    evidence = stands("spec.ports", f"{port.name or 'unnamed'} {port.port}/{port.protocol}")
+    return Finding("service-port-missing", "bad", 71, ref, text, step, evidence)
+
+
+def _named_port(survey: Observed, service: Service, ref: Ref, ends: PortEnds) -> Finding:
+    """A targetPort by name, which not every pod has."""
+    port, names, to = ends.port, sorted(ends.without), code(_target(ends.port))
+    pods = [pod for name in names if (pod := pod_behind(survey, service, name)) is not None]
+    of = listed(dict.fromkeys(title(survey.owner(pod)) for pod in pods)) or "these endpoints"
+    step = Step("Correct targetPort, or name the port in the pod template.", ref, "yaml")
+    counts = f"{len(ends.answering)} ready with this port, {len(names)} ready without it"
+    evidence = (
+        *stands(f"spec.ports, port {port.port}", f"targetPort {_target(port)}"),
+        Evidence("EndpointSlices", f"{counts}, {len(ends.unready)} not ready with it"),
+        *_declarations(survey, pods),
+    )
+    if service.headless:
+        text = parts(
+            *subject(ref), f" has no SRV record of port {port.port} for {of}: no container there has a port named ", to,
+            ". Clients that connect to the pods' own addresses are not affected.",
+        )  # fmt: skip
+        return Finding("service-port-missing", "note", 19, ref, text, step, evidence)
+    if ends.answering:
+        every = len(names) + len(ends.answering)
+        text = parts(
+            *subject(ref), f" sends no traffic for port {port.port} to {len(names)} of its {every} ready endpoints: ",
+            f"no container of {of} has a port named ", to, ".",
+        )  # fmt: skip
+        return Finding("service-port-missing", "warn", 43, ref, text, step, evidence)
+    if ends.unready:
+        text = parts(
+            *subject(ref), f" has no ready endpoints on port {port.port}: pods with a port named ", to,
+            f" are not ready, and no container of {of} has one.",
+        )  # fmt: skip
+    else:
+        text = parts(
+            *subject(ref), f" has no ready endpoints on port {port.port}: it routes to targetPort ", to,
+            f", but no container of {of} has a port with that name.",
+        )  # fmt: skip
+    return Finding("service-port-missing", "bad", 71, ref, text, step, evidence)
+
+
+def _declarations(survey: Observed, pods: Sequence[Pod]) -> Iterator[Evidence]:
+    """The ports of one pod for each of those they belong to: pods of one template have the same."""
+    for pod in {survey.owner(pod): pod for pod in reversed(pods)}.values():
+        has = (f"{one.name or 'unnamed'} {one.container_port}/{one.protocol}" for one in declared(pod))
+        ref = Ref("Pod", pod.metadata.namespace, pod.metadata.name, "pods")
+        yield Evidence(f"Ports of pod {pod.metadata.name}", ", ".join(has) or "none declared", ref)
+
+
+def _undeclared(survey: Observed, service: Service, ref: Ref, ends: PortEnds) -> Finding | None:
+    """Only a hint: a container may listen on a port that it does not declare. Where one pod declares it, or one declares
+    nothing, there is no hint.
+    """
+    port = ends.port
+    number = port.target_port or port.port
+    if not isinstance(number, int) or service.headless:
         return None
-    declared = [port for one in pod.spec.containers or () for port in one.ports or ()]
-    declared += [port for one in pod.spec.init_containers or () if one.sidecar for port in one.ports or ()]
-    owner = survey.owner(pod)
-    for port in service.spec.ports or ():
-        same = [each for each in declared if each.protocol == port.protocol]
-        has = ", ".join(
-            f"{each.name or 'unnamed'} {each.container_port}/{each.protocol}" for each in declared
-        )
-        evidence = (
-            *stands(f"spec.ports, port {port.port}", f"targetPort {_target(port)}"),
-            Evidence(f"Ports of pod {pod.metadata.name}", has or "none declared", _pod_ref(pod)),
-        )
-        if isinstance(port.target_port, str) and all(each.name != port.target_port for each in same):
-            return _named_port(ref, port, owner, evidence)
-        number = port.target_port or port.port
-        if same and isinstance(number, int) and all(each.container_port != number for each in same):
-            return _undeclared(ref, port, number, owner, evidence)
-    return None
-
-
-def _an_endpoint(survey: Survey, service: Service) -> Pod | None:
-    namespace = service.metadata.namespace
-    for one in survey.slices.get((namespace, service.metadata.name), ()):
-        for endpoint in one.endpoints or ():
-            if endpoint.ready and endpoint.target_ref is not None and endpoint.target_ref.kind == "Pod":
-                return survey.objects.get("pods", namespace, endpoint.target_ref.name)
-    return None
+    pods = [pod for name in sorted(ends.answering) if (pod := pod_behind(survey, service, name)) is not None]
+    numbers = [{one.container_port for one in declared(pod) if one.protocol == port.protocol} for pod in pods]
+    if not pods or not all(numbers) or any(number in each for each in numbers):
+        return None
+    of = listed(dict.fromkeys(title(survey.owner(pod)) for pod in pods))
+    text = parts(
+        *subject(ref), f" routes port {port.port} to port {number}, which the containers of {of} do not declare; ",
+        "they may listen there all the same.",
+    )  # fmt: skip
+    step = Step("If connections are refused, correct targetPort.", ref, "yaml")
+    evidence = (
+        *stands(f"spec.ports, port {port.port}", f"targetPort {_target(port)}"),
+        *_declarations(survey, pods),
+    )
+    return Finding("service-port-undeclared", "note", 18, ref, text, step, evidence)
 
 
 def _target(port: ServicePort) -> str:
     return str(port.target_port or port.port)
 
 
-def _pod_ref(pod: Pod) -> Ref:
-    return Ref("Pod", pod.metadata.namespace, pod.metadata.name, "pods")
-
-
-def _named_port(ref: Ref, port: ServicePort, owner: Ref, evidence: tuple[Evidence, ...]) -> Finding:
-    text = parts(
-        *subject(ref), f" answers nobody on port {port.port}: it leads to port ", code(_target(port)),
-        f" of its pods, but no container of {owner.kind} {owner.name} names a port so.",
-    )  # fmt: skip
-    step = Step("Correct targetPort, or name the port in the pod template.", ref, "yaml")
-    return Finding("service-port-missing", "bad", 71, ref, text, step, evidence)
-
-
-def _undeclared(
-    ref: Ref, port: ServicePort, number: int, owner: Ref, evidence: tuple[Evidence, ...]
-) -> Finding:
-    """Only a hint: a container may listen on a port that it does not declare."""
-    text = parts(
-        *subject(ref), f" leads port {port.port} to port {number}, which the containers of {owner.kind} {owner.name}"
-        " do not declare; they may listen there all the same.",
-    )  # fmt: skip
-    step = Step("If connections are refused, correct targetPort.", ref, "yaml")
-    return Finding("service-port-undeclared", "note", 18, ref, text, step, evidence)
-
-
-def _pending(survey: Survey, service: Service, ref: Ref) -> Finding | None:
+def _pending(survey: Observed, service: Service, ref: Ref) -> Finding | None:
     """A load balancer that has got no address for longer than clouds take."""
     created = service.metadata.creation_timestamp
     if service.spec.type != "LoadBalancer" or service.status.load_balancer.addresses:
@@ -211,13 +279,13 @@ def _pending(survey: Survey, service: Service, ref: Ref) -> Finding | None:
     event = survey.event(service.metadata.uid, "SyncLoadBalancerFailed", "CreatingLoadBalancerFailed")
     if event is not None:
         why, text_step = (
-            "making it fails",
-            "Look at what the cloud says, and correct the Service's annotations.",
+            "provisioning fails",
+            "Look at the cloud provider's message, and correct the Service's annotations.",
         )
     else:
-        why = "nothing in this cluster makes load balancers, or it is still at it"
-        text_step = "Install a controller for load balancers, or make it a NodePort behind one of your own."
-    text = parts(*subject(ref), f" has no address from outside: {why}.")
+        why = "no controller in this cluster provisions load balancers, or provisioning is still in progress"
+        text_step = "Install a load balancer controller, or use type NodePort behind your own load balancer."
+    text = parts(*subject(ref), f" has no external IP: {why}.")
     evidence = (*reported(event), *stands("status.loadBalancer.ingress", "empty"))
     step = Step(text_step, ref, "events" if event else "")
     return Finding(

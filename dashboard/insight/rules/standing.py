@@ -26,7 +26,7 @@ class Standing(NamedTuple):
         """``has 1 of 3 pods ready``."""
         if self.hangs:
             serving = plural(self.available, f"{self.noun} still serves", f"{self.noun}s still serve")
-            return f"hangs in its rollout, while {serving}"
+            return f"is stuck in its rollout, while {serving}"
         if self.noun == "node":
             return f"is ready on {self.ready} of {plural(self.wanted, 'node')}"
         return f"has {self.ready} of {plural(self.wanted, 'pod')} ready"

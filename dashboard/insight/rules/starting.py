@@ -48,9 +48,9 @@ def _sandbox(case: Case) -> Trouble | None:
     if event is None:
         return None
     full = bool(_NO_ADDRESS.search(event.message))
-    why = "no address is free for it" if full else "its network could not be set up"
+    why = "no IP address is available" if full else "its network could not be set up"
     text = (
-        "Free addresses, or give the cluster's network a larger range."
+        "Free IP addresses, or enlarge the pod network's range."
         if full
         else "Look at the network plug-in's pod on its node."
     )
@@ -66,10 +66,10 @@ def _attach(case: Case) -> Trouble | None:
         holder = _HOLDER.search(event.message)
         by = parts(" by pod ", code(holder[1])) if holder else ()
         rest = parts(": volume ", volume, " is still in use", *by, " on another node")
-        text = "Wait for the other pod to end, or delete it: only one node at a time can have that volume."
+        text = "Wait for the other pod to terminate, or delete it: the volume can be attached to one node at a time."
     else:
         rest = parts(": volume ", volume, " cannot be attached to its node")
-        text = "Look at the volume in the storage system, and at the driver's pod on the node."
+        text = "Look at the volume in the storage system, and at the CSI driver's pod on the node."
     return _told(case, "pod-volume-attach", rest, case.look(text, "events"), event)
 
 
@@ -78,7 +78,7 @@ def _mount(case: Case) -> Trouble | None:
     if event is None:
         return None
     rest: Parts = parts(": volume ", _volume(event), " cannot be mounted")
-    step = case.look("See whether the storage behind it can be reached from its node.", "events")
+    step = case.look("Check whether its node can reach the storage backend.", "events")
     return _told(case, "pod-volume-mount", rest, step, event)
 
 
@@ -88,7 +88,7 @@ def _volume(event: Event) -> Part:
 
 
 def _creating(case: Case) -> Trouble:
-    rest = parts(": its volumes, network or image are not ready after minutes")
+    rest = parts(": its volumes, network or image are still not ready")
     since = case.since("PodScheduled")
     evidence = reported(case.event()) or because_of(case.condition("PodReadyToStartContainers"))
     return Trouble(

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from dashboard.insight.finding import Evidence, Finding, Severity, Step, reported, stands, subject
-from dashboard.insight.survey import Known, Survey
+from dashboard.insight.finding import Evidence, Finding, Known, Severity, Step, reported, stands, subject
+from dashboard.insight.observed import Observed
 from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import condition_true, find_condition
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.persistentvolumes import PersistentVolume
+from dashboard.kinds.pods import Pod
 from dashboard.kinds.quantity import QuantityError, parse
 from dashboard.kinds.rows import listed
 from dashboard.kinds.storageclasses import StorageClass
@@ -23,11 +24,13 @@ BINDING = timedelta(seconds=30)
 PROVISIONING = timedelta(minutes=2)
 ENDING = timedelta(minutes=2)
 
+# pkg/scheduler/framework/plugins/volumebinding
+NO_VOLUME = "didn't find available persistent volumes to bind"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 _PROTECTED = "kubernetes.io/pvc-protection"
 
 
-def claims(survey: Survey, known: Known) -> Iterator[Finding]:
+def claims(survey: Observed, known: Known) -> Iterator[Finding]:
     """Claims that lost their volume, got none, cannot grow, or do not go."""
     for claim in survey.all("persistentvolumeclaims"):
         meta = claim.metadata
@@ -46,16 +49,18 @@ def claims(survey: Survey, known: Known) -> Iterator[Finding]:
 
 def _lost(claim: PersistentVolumeClaim, ref: Ref) -> Finding:
     volume = claim.spec.volume_name
-    text = parts(*subject(ref), " lost its volume ", code(volume), ": it does not exist any more.")
+    text = parts(*subject(ref), " lost its volume ", code(volume), ": it no longer exists.")
     step = Step("Restore its data from a backup into a new claim.", ref)
     evidence = (*stands("status.phase", "Lost"), *stands("spec.volumeName", volume))
     return Finding("claim-lost", "bad", 80, ref, text, step, evidence)
 
 
-def _pending(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
+def _pending(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
     created, name = claim.metadata.creation_timestamp, claim.storage_class
     if not survey.older(created, BINDING):
         return None
+    if claim.spec.volume_name:
+        return _by_name(survey, claim, ref)
     kind: StorageClass | None = survey.objects.get("storageclasses", "", name) if name else None
     if not name:
         return _no_volume(survey, claim, ref)
@@ -64,9 +69,9 @@ def _pending(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding 
     failure = survey.event(claim.metadata.uid, "ProvisioningFailed", "ProvisionerFailed")
     if failure is not None:
         why = _short(failure.message)
-        text = parts(*subject(ref), f" has no volume: StorageClass {name} cannot make one: {why}.")
+        text = parts(*subject(ref), f" has no volume: StorageClass {name} can't provision one: {why}.")
         step = Step(
-            "Look at what its provisioner says, and at the parameters of the StorageClass.", ref, "events"
+            "Look at the provisioner's message, and at the parameters of the StorageClass.", ref, "events"
         )
         evidence = (*reported(failure), *stands("provisioner", kind.provisioner))
         return Finding(
@@ -74,7 +79,7 @@ def _pending(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding 
         )
     if (
         kind.volume_binding_mode == "WaitForFirstConsumer"
-        and (waits := _waits(survey, claim, ref)) is not None
+        and (waits := _waits(survey, claim, ref, kind)) is not None
     ):
         return waits
     if kind.provisioner == NO_PROVISIONER:
@@ -84,18 +89,39 @@ def _pending(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding 
     return _no_provisioner(survey, claim, ref, kind)
 
 
+def _by_name(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
+    """It asks for one volume and no other, which does not exist or cannot be its own."""
+    name, created = claim.spec.volume_name, claim.metadata.creation_timestamp
+    volume: PersistentVolume | None = survey.objects.get("persistentvolumes", "", name)
+    to = Ref("PersistentVolume", "", name, "persistentvolumes")
+    asks = stands("spec.volumeName", name)
+    if volume is None:
+        if not survey.lacks("persistentvolumes", "", name):
+            return None
+        text = parts(
+            *subject(ref), " asks for PersistentVolume ", code(name), " by name, which does not exist."
+        )
+        step = Step(f"Create PersistentVolume {name}, or recreate the claim without volumeName.", ref, "yaml")
+        return Finding("claim-no-such-volume", "bad", 57, ref, text, step, asks, created)
+    why = _unfit(volume, claim)
+    text = parts(*subject(ref), " asks for PersistentVolume ", code(name), f" by name, which {why}.")
+    step = Step("Correct the volume, or recreate the claim with the name of an available one that fits.", to)
+    evidence = (*asks, Evidence(f"PersistentVolume {name}", why, to))
+    return Finding("claim-no-such-volume", "bad", 57, ref, text, step, evidence, created)
+
+
 def _short(message: str) -> str:
     text = message.rpartition("desc = ")[2] or message
     text = " ".join(text.split())
     return (text if len(text) <= 120 else text[:119].rstrip(" ,.;:") + "…").rstrip(".")
 
 
-def _no_class(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding:
+def _no_class(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Finding:
     name = claim.storage_class
     has = [_class_words(one) for one in survey.all("storageclasses")]
     text = parts(*subject(ref), " has no volume: there is no StorageClass ", code(name), ".")
     step = Step(
-        "Make the claim anew with one of the StorageClasses that there are, or create that one.", ref, "yaml"
+        "Recreate the claim with one of the existing StorageClasses, or create that one.", ref, "yaml"
     )
     evidence = (
         *stands("spec.storageClassName", name),
@@ -109,7 +135,7 @@ def _class_words(one: StorageClass) -> str:
     return f"{one.metadata.name} (default)" if one.is_default else one.metadata.name
 
 
-def _waits(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
+def _waits(survey: Observed, claim: PersistentVolumeClaim, ref: Ref, kind: StorageClass) -> Finding | None:
     """WaitForFirstConsumer: its volume is made where its first pod runs, so first of all that needs a node."""
     pods = [
         pod
@@ -118,11 +144,13 @@ def _waits(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding | 
     ]
     if any(pod.spec.node_name for pod in pods):
         return None
+    if kind.provisioner == NO_PROVISIONER and any(map(_lacks_volume, pods)):
+        return None  # the pod waits for a volume, and not the claim for the pod
     if pods and survey.event(claim.metadata.uid, "ExternalProvisioning") is not None:
         return None  # its node was chosen, and now the provisioner is to act
     who = listed(f"pod {pod.metadata.name}" for pod in pods)
     why = f"{who} needs a node first" if pods else "no pod uses it yet"
-    text = parts(*subject(ref), f" gets its volume only when its first pod is placed on a node: {why}.")
+    text = parts(*subject(ref), f" gets its volume only when its first pod is scheduled: {why}.")
     to = Ref("Pod", ref.namespace, pods[0].metadata.name, "pods") if pods else ref
     step = Step("Look at the pod." if pods else "Nothing, until a pod uses it.", to)
     evidence = (
@@ -132,13 +160,19 @@ def _waits(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding | 
     return Finding("claim-waits-for-pod", "note", 10, ref, text, step, evidence)
 
 
-def _no_provisioner(survey: Survey, claim: PersistentVolumeClaim, ref: Ref, kind: StorageClass) -> Finding:
+def _lacks_volume(pod: Pod) -> bool:
+    """Whether the scheduler refuses nodes because no volume there can be bound."""
+    scheduled = find_condition(pod.status.conditions or (), "PodScheduled")
+    return scheduled is not None and NO_VOLUME in scheduled.message
+
+
+def _no_provisioner(survey: Observed, claim: PersistentVolumeClaim, ref: Ref, kind: StorageClass) -> Finding:
     name = kind.metadata.name
     text = parts(
-        *subject(ref), f" has no volume: StorageClass {name} leaves that to provisioner ", code(kind.provisioner),
-        ", which has not made one.",
+        *subject(ref), f" has no volume: StorageClass {name} uses provisioner ", code(kind.provisioner),
+        ", which has not provisioned one.",
     )  # fmt: skip
-    step = Step("See whether the pods of that provisioner run, and what they log.", ref, "events")
+    step = Step("Check that the provisioner's pods are running, and read their logs.", ref, "events")
     evidence = (
         *stands("provisioner", kind.provisioner),
         *reported(survey.event(claim.metadata.uid)),
@@ -149,24 +183,26 @@ def _no_provisioner(survey: Survey, claim: PersistentVolumeClaim, ref: Ref, kind
     )  # fmt: skip
 
 
-def _no_volume(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
+def _no_volume(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
     """Nothing makes volumes for it, and none of those that there are fits."""
     if not survey.reads("persistentvolumes"):
         return None
     default = next((one.metadata.name for one in survey.all("storageclasses") if one.is_default), "")
     name = claim.storage_class
-    by = f"StorageClass {name} makes none" if name else "it names no StorageClass"
-    text = parts(*subject(ref), f" has no volume: {by}, and no free volume fits.")
+    by = f"StorageClass {name} provisions none" if name else "it names no StorageClass"
+    text = parts(*subject(ref), f" has no volume: {by}, and no available volume fits.")
     hint = (
-        f"name StorageClass {default}" if default and not name else "name a StorageClass that makes volumes"
+        f"name StorageClass {default}"
+        if default and not name
+        else "set a StorageClass that provisions volumes"
     )
-    step = Step(f"Make the claim anew and {hint}, or create a volume that fits.", ref, "yaml")
+    step = Step(f"Recreate the claim and {hint}, or create a volume that fits.", ref, "yaml")
     asks = f"{claim.requested}, {', '.join(claim.spec.access_modes or ())}"
-    evidence = (*stands("The claim asks for", asks), *_candidates(survey, claim))
+    evidence = (*stands("The claim requests", asks), *_candidates(survey, claim))
     return Finding("claim-no-volume", "bad", 56, ref, text, step, evidence, claim.metadata.creation_timestamp)
 
 
-def _candidates(survey: Survey, claim: PersistentVolumeClaim) -> Iterator[Evidence]:
+def _candidates(survey: Observed, claim: PersistentVolumeClaim) -> Iterator[Evidence]:
     """Why volumes of the same class do not fit, the first few of them."""
     alike = [one for one in survey.all("persistentvolumes") if one.storage_class == claim.storage_class]
     if not alike:
@@ -179,10 +215,14 @@ def _candidates(survey: Survey, claim: PersistentVolumeClaim) -> Iterator[Eviden
 def _unfit(volume: PersistentVolume, claim: PersistentVolumeClaim) -> str:
     if volume.status.phase != "Available":
         holder = volume.spec.claim_ref
-        by = f", by {holder.namespace}/{holder.name}" if holder else ""
+        by = f" to {holder.namespace}/{holder.name}" if holder else ""
         return f"is {volume.status.phase}{by}"
-    if volume.spec.claim_ref is not None and volume.spec.claim_ref.name != claim.metadata.name:
-        return f"is kept for {volume.spec.claim_ref.namespace}/{volume.spec.claim_ref.name}"
+    holder = volume.spec.claim_ref
+    if holder is not None and (holder.namespace, holder.name) != (
+        claim.metadata.namespace,
+        claim.metadata.name,
+    ):
+        return f"is reserved for {holder.namespace}/{holder.name}"
     lacking = set(claim.spec.access_modes or ()) - set(volume.spec.access_modes or ())
     if lacking:
         return f"does not offer {listed(sorted(lacking))}"
@@ -190,7 +230,10 @@ def _unfit(volume: PersistentVolume, claim: PersistentVolumeClaim) -> str:
         return f"is too small: {volume.capacity}"
     if (volume.spec.volume_mode or "Filesystem") != (claim.spec.volume_mode or "Filesystem"):
         return f"is of mode {volume.spec.volume_mode or 'Filesystem'}"
-    return "is free; the claim's selector may rule it out"
+    if volume.storage_class != claim.storage_class:
+        asks = f"StorageClass {claim.storage_class}" if claim.storage_class else "none"
+        return f"is of StorageClass {volume.storage_class or 'none'}, while the claim requests {asks}"
+    return "is available; the claim's selector may exclude it"
 
 
 def _bytes(quantity: str) -> Decimal:
@@ -200,7 +243,7 @@ def _bytes(quantity: str) -> Decimal:
         return Decimal(0)
 
 
-def _in_use(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
+def _in_use(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
     """Deleted while pods use it: it goes when they have gone."""
     since = claim.metadata.deletion_timestamp
     if not survey.older(since, ENDING) or _PROTECTED not in claim.metadata.finalizers:
@@ -217,12 +260,12 @@ def _in_use(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding |
         f"{'uses' if len(pods) == 1 else 'use'} it; then its data is gone.",
     )  # fmt: skip
     pod = Ref("Pod", ref.namespace, pods[0], "pods")
-    step = Step("Copy what is needed out of it before its pods end: a deletion cannot be taken back.", pod)
+    step = Step("Back up the data that is needed before its pods terminate: a deletion can't be undone.", pod)
     evidence = stands("metadata.finalizers", ", ".join(claim.metadata.finalizers))
     return Finding("claim-in-use", "warn", 35, ref, text, step, evidence, since)
 
 
-def _resize(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
+def _resize(survey: Observed, claim: PersistentVolumeClaim, ref: Ref) -> Finding | None:
     """It was to grow, and its driver could not."""
     found = claim.status.conditions or ()
     broken = next((one for one in found if one.type in ("ControllerResizeError", "NodeResizeError")), None)
@@ -233,12 +276,18 @@ def _resize(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding |
     if broken is None and (event is None or event.type != "Warning" or not condition_true(found, "Resizing")):
         if waits is None or waits.status != "True" or not survey.older(waits.last_transition_time, ENDING):
             return None
-        text = parts(*subject(ref), " has grown, but its file system grows only when a pod mounts it anew.")
+        text = parts(
+            *subject(ref), " has grown, but its file system is resized only when a pod mounts it again."
+        )
         step = Step("Restart the pods that use it.", ref)
         severity: Severity = "note"
     else:
         text = parts(*subject(ref), f" cannot grow from {claim.capacity} to {claim.requested}.")
-        step = Step("See that its StorageClass allows expansion and that its driver can.", ref, "events")
+        step = Step(
+            "Check that its StorageClass sets allowVolumeExpansion and that its CSI driver supports it.",
+            ref,
+            "events",
+        )
         severity = "warn"
     said = broken or waits
     evidence = stands(f"Condition {said.type}", said.message or said.status) if said else reported(event)
@@ -246,7 +295,7 @@ def _resize(survey: Survey, claim: PersistentVolumeClaim, ref: Ref) -> Finding |
     return Finding("claim-resize-failed", severity, 37, ref, text, step, evidence, since)
 
 
-def volumes(survey: Survey, known: Known) -> Iterator[Finding]:
+def volumes(survey: Observed, known: Known) -> Iterator[Finding]:
     """Volumes that could not be cleaned up, and those whose claim is gone."""
     for volume in survey.all("persistentvolumes"):
         ref = Ref("PersistentVolume", "", volume.metadata.name, "persistentvolumes")
@@ -256,7 +305,7 @@ def volumes(survey: Survey, known: Known) -> Iterator[Finding]:
                 yield found
 
 
-def _volume(survey: Survey, volume: PersistentVolume, ref: Ref) -> Finding | None:
+def _volume(survey: Observed, volume: PersistentVolume, ref: Ref) -> Finding | None:
     policy, status = volume.spec.persistent_volume_reclaim_policy, volume.status
     holder = volume.spec.claim_ref
     of = f"{holder.namespace}/{holder.name}" if holder else "nobody"
@@ -266,8 +315,8 @@ def _volume(survey: Survey, volume: PersistentVolume, ref: Ref) -> Finding | Non
         *stands("spec.claimRef", of),
     )
     if status.phase == "Failed":
-        text = parts(*subject(ref), f" could not be cleaned up after its claim {of} went.")
-        step = Step("Look at its events; delete it in the storage system, then here.", ref, "events")
+        text = parts(*subject(ref), f" could not be reclaimed after its claim {of} was deleted.")
+        step = Step("Look at its events; delete the volume in the storage system, then here.", ref, "events")
         return Finding("volume-failed", "bad", 39, ref, text, step, evidence)
     if status.phase != "Released":
         return None
@@ -275,16 +324,16 @@ def _volume(survey: Survey, volume: PersistentVolume, ref: Ref) -> Finding | Non
         event = survey.event(volume.metadata.uid, "VolumeFailedDelete")
         if event is None:
             return None  # it is being deleted
-        text = parts(*subject(ref), f" should have gone with its claim {of}, but cannot be deleted.")
-        step = Step("Look at what its driver says.", ref, "events")
+        text = parts(*subject(ref), f" should have been deleted with its claim {of}, but can't be.")
+        step = Step("Look at the CSI driver's message.", ref, "events")
         return Finding(
             "volume-released", "warn", 24, ref, text, step, (*reported(event), *evidence), event.first_seen
         )
     text = parts(
-        *subject(ref), f" still holds the data of claim {of}, which is gone; nobody can use it as it is."
+        *subject(ref), f" still holds the data of claim {of}, which was deleted; it can't be bound as it is."
     )
     step = Step(
-        "Delete it when the data is not needed; or remove spec.claimRef, so that a new claim gets it.",
+        "Delete it if the data is not needed; or remove spec.claimRef, so that a new claim can bind it.",
         ref,
         "yaml",
     )

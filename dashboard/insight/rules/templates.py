@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from dashboard.insight.survey import Survey
+from dashboard.insight.observed import Observed
+from dashboard.insight.ownership import belongs
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 
@@ -20,16 +21,16 @@ class Template(NamedTuple):
     size: int
 
 
-def knows_templates(survey: Survey, namespace: str) -> bool:
+def knows_templates(survey: Observed, namespace: str) -> bool:
     """Whether the workloads of a namespace that may stand without pods are all known."""
     return all(survey.reads(kind, namespace) for kind in ("deployments", "statefulsets", "daemonsets"))
 
 
-def templates(survey: Survey, namespace: str) -> Iterator[Template]:
-    """Of every workload of a namespace that nothing else manages."""
+def templates(survey: Observed, namespace: str) -> Iterator[Template]:
+    """Of every workload of a namespace that no other one manages."""
     for kind in KINDS_WITH_TEMPLATES:
         for obj in survey.objects.all(kind, namespace):
-            if obj.metadata.controller is None:
+            if not belongs(obj):
                 template = obj.spec.job_template.spec.template if kind == "cronjobs" else obj.spec.template
                 ref = Ref(KINDS[kind].kind, namespace, obj.metadata.name, kind)
                 yield Template(ref, template.metadata.labels or {}, _size(kind, obj))

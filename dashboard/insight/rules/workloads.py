@@ -12,6 +12,7 @@ from dashboard.insight.finding import (
     RANK,
     Evidence,
     Finding,
+    Known,
     Severity,
     Step,
     Trouble,
@@ -19,7 +20,8 @@ from dashboard.insight.finding import (
     stands,
     subject,
 )
-from dashboard.insight.survey import Known, Survey
+from dashboard.insight.observed import Observed
+from dashboard.insight.ownership import belongs
 from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
@@ -29,7 +31,7 @@ from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import plural
 from dashboard.kinds.statefulsets import StatefulSet
 
-from .making import refused
+from .pod_creation import refused
 from .standing import Standing, standing
 
 # A rollout passes through fewer available pods by itself; only what lasts is a problem.
@@ -45,7 +47,7 @@ def workload_ref(kind: str, obj: Any) -> Ref:
     return Ref(KINDS[kind].kind, obj.metadata.namespace, obj.metadata.name, kind)
 
 
-def keepers(survey: Survey, known: Known) -> Iterator[Finding]:
+def keepers(survey: Observed, known: Known) -> Iterator[Finding]:
     """Deployments, StatefulSets and DaemonSets whose pods cannot be made, do not come up, or are in trouble."""
     for kind in KEEPERS:
         for obj in survey.all(kind):
@@ -53,7 +55,7 @@ def keepers(survey: Survey, known: Known) -> Iterator[Finding]:
                 yield from _kept(survey, known, kind, obj)
 
 
-def _kept(survey: Survey, known: Known, kind: str, obj: Any) -> Iterator[Finding]:
+def _kept(survey: Observed, known: Known, kind: str, obj: Any) -> Iterator[Finding]:
     ref = workload_ref(kind, obj)
     how = standing(kind, obj)
     group = survey.troubles.get(ref, ())
@@ -62,6 +64,9 @@ def _kept(survey: Survey, known: Known, kind: str, obj: Any) -> Iterator[Finding
         found = told(known, ref, group, how, obj)
         if kind == "deployments":
             found = _overdue(found, obj)
+    if found is None and kind == "deployments" and never_started(obj):
+        yield paused_before_start(obj, ref)
+        return
     if found is None and kind == "deployments":
         found = deadline_exceeded(obj, ref, how) or unavailable(survey, obj, ref, how)
     if found is not None:
@@ -69,7 +74,7 @@ def _kept(survey: Survey, known: Known, kind: str, obj: Any) -> Iterator[Finding
     yield from _on_purpose(survey, ref, kind, obj)
 
 
-def _cannot_make(survey: Survey, ref: Ref, kind: str, obj: Any, how: Standing | None) -> Finding | None:
+def _cannot_make(survey: Observed, ref: Ref, kind: str, obj: Any, how: Standing | None) -> Finding | None:
     """The API server refuses new pods."""
     if how is None:
         return None
@@ -80,14 +85,14 @@ def _cannot_make(survey: Survey, ref: Ref, kind: str, obj: Any, how: Standing | 
     return refused(survey, ref, obj, how.words, OUTAGE if how.down else 72, conditions)
 
 
-def replicasets(survey: Survey, known: Known) -> Iterator[Finding]:
-    """ReplicaSets that no Deployment speaks for."""
+def replicasets(survey: Observed, known: Known) -> Iterator[Finding]:
+    """ReplicaSets that no Deployment speaks for; an operator's kind may have made them."""
     for obj in survey.all("replicasets"):
-        if obj.metadata.controller is None:
+        if not belongs(obj):
             yield from _replicaset(survey, known, obj)
 
 
-def _replicaset(survey: Survey, known: Known, obj: Any) -> Iterator[Finding]:
+def _replicaset(survey: Observed, known: Known, obj: Any) -> Iterator[Finding]:
     ref, how = workload_ref("replicasets", obj), standing("replicasets", obj)
     group = survey.troubles.get(ref, ())
     found = _cannot_make(survey, ref, "replicasets", obj, how)
@@ -97,7 +102,7 @@ def _replicaset(survey: Survey, known: Known, obj: Any) -> Iterator[Finding]:
         yield found
 
 
-def replicaset(survey: Survey, obj: Any) -> Iterator[Finding]:
+def replicaset(survey: Observed, obj: Any) -> Iterator[Finding]:
     """What is wrong with one ReplicaSet, whoever speaks for it elsewhere."""
     ref, how = workload_ref("replicasets", obj), standing("replicasets", obj)
     group = [
@@ -114,7 +119,7 @@ def replicaset(survey: Survey, obj: Any) -> Iterator[Finding]:
         yield found
 
 
-def pods_of_others(survey: Survey, known: Known) -> Iterator[Finding]:
+def pods_of_others(survey: Observed, known: Known) -> Iterator[Finding]:
     """Pods in trouble that belong to nobody, or to a controller of another kind (an operator's); those of Jobs are
     told with their Job.
     """
@@ -134,7 +139,7 @@ def deadline_exceeded(deployment: Deployment, ref: Ref, how: Standing | None) ->
     limit = deployment.spec.progress_deadline_seconds or 600
     text = parts(*subject(ref), f" did not finish its rollout within {limit} s: it {how.words}.")
     evidence = (*because_of(progressing), *stands("spec.progressDeadlineSeconds", str(limit)))
-    step = Step("Look at its newest pods; go back to the version before if they do not come up.", ref)
+    step = Step("Look at its newest pods; roll back if they do not become ready.", ref)
     since, weight = progressing.last_transition_time, OUTAGE if how.down else 70
     return Finding("deployment-deadline-exceeded", "bad", weight, ref, text, step, evidence, since)
 
@@ -148,7 +153,7 @@ def _overdue(found: Finding, deployment: Deployment) -> Finding:
     return replace(found, severity="bad", evidence=(*found.evidence, *because_of(progressing)))
 
 
-def unavailable(survey: Survey, deployment: Deployment, ref: Ref, how: Standing | None) -> Finding | None:
+def unavailable(survey: Observed, deployment: Deployment, ref: Ref, how: Standing | None) -> Finding | None:
     """Available is False for longer than a rollout takes to settle, and no pod says why."""
     available = find_condition(deployment.status.conditions or (), "Available")
     if how is None or not how.wanted or available is None or available.status != "False":
@@ -156,14 +161,14 @@ def unavailable(survey: Survey, deployment: Deployment, ref: Ref, how: Standing 
     since = available.last_transition_time
     if not survey.older(since, SETTLING):
         return None
-    text = parts(*subject(ref), f" {how.words}, fewer than its rollout allows to be missing.")
+    text = parts(*subject(ref), f" {how.words}, below the minimum availability.")
     severity: Severity = "bad" if how.down else "warn"
     weight = OUTAGE if how.down else 60
     step = Step("Look at its pods and their events.", ref, "events")
     return Finding("deployment-unavailable", severity, weight, ref, text, step, because_of(available), since)
 
 
-def _on_purpose(survey: Survey, ref: Ref, kind: str, obj: Any) -> Iterator[Finding]:
+def _on_purpose(survey: Observed, ref: Ref, kind: str, obj: Any) -> Iterator[Finding]:
     """What somebody wanted so, and what may surprise somebody else."""
     if kind == "deployments" and obj.spec.paused:
         yield paused(obj, ref)
@@ -173,32 +178,50 @@ def _on_purpose(survey: Survey, ref: Ref, kind: str, obj: Any) -> Iterator[Findi
         yield found
     if kind == "daemonsets" and (count := obj.status.number_misscheduled):
         where = plural(count, "node")
-        text = parts(*subject(ref), f" still runs on {where} where it should not any more.")
+        text = parts(*subject(ref), f" still runs on {where} , where it should not.")
         step = Step(
-            "Nothing, when the nodes' labels or taints were changed on purpose; else correct them.", ref
+            "Nothing, if the nodes' labels or taints were changed on purpose; else correct them.", ref
         )
         evidence = stands("status.numberMisscheduled", str(count))
         yield Finding("daemonset-misplaced", "note", 10, ref, text, step, evidence)
+
+
+def never_started(deployment: Deployment) -> bool:
+    """Paused before its first rollout: the controller makes no ReplicaSet, so there are no pods."""
+    return deployment.spec.paused and bool(deployment.spec.replicas) and not deployment.status.replicas
+
+
+def paused_before_start(deployment: Deployment, ref: Ref) -> Finding:
+    replicas = deployment.spec.replicas
+    text = parts(
+        *subject(ref),
+        f" is paused and has no pods: none of its {plural(replicas, 'desired pod')} is created.",
+    )
+    step = Step("Resume its rollouts.", ref, "resume")
+    progressing = find_condition(deployment.status.conditions or (), "Progressing")
+    evidence = (*stands("spec.paused", "true"), *stands("status.replicas", "0"), *because_of(progressing))
+    since = deployment.metadata.creation_timestamp
+    return Finding("deployment-paused", "bad", OUTAGE, ref, text, step, evidence, since)
 
 
 def paused(deployment: Deployment, ref: Ref) -> Finding:
     """Paused: a change of its pod template waits until it is resumed."""
     waits = deployment.status.updated_replicas < deployment.spec.replicas
     how = (
-        "is paused, and a change of its pod template waits"
+        "is paused, and a change of its pod template is pending"
         if waits
-        else "is paused: changes of its pod template wait"
+        else "is paused: changes of its pod template are pending"
     )
     text = parts(*subject(ref), f" {how}.")
-    step = Step("Resume it: set spec.paused to false.", ref, "yaml")
+    step = Step("Resume its rollouts.", ref, "resume")
     severity: Severity = "warn" if waits else "note"
     progressing = find_condition(deployment.status.conditions or (), "Progressing")
     evidence = (*stands("spec.paused", "true"), *because_of(progressing))
     return Finding("deployment-paused", severity, 20, ref, text, step, evidence)
 
 
-def no_service(survey: Survey, stateful: StatefulSet, ref: Ref) -> Finding | None:
-    """Its governing Service does not exist, so its pods have no host names of their own."""
+def no_service(survey: Observed, stateful: StatefulSet, ref: Ref) -> Finding | None:
+    """Its governing Service does not exist, so its pods have no DNS names of their own."""
     name = stateful.spec.service_name
     if not name or not survey.lacks("services", ref.namespace, name):
         return None
@@ -206,7 +229,7 @@ def no_service(survey: Survey, stateful: StatefulSet, ref: Ref) -> Finding | Non
         *subject(ref),
         " names Service ",
         code(name),
-        ", which does not exist: its pods have no host names of their own.",
+        ", which does not exist: its pods have no DNS names of their own.",
     )
     step = Step(f"Create a headless Service {name} (clusterIP: None) for its pods.", ref)
     return Finding("statefulset-no-service", "warn", 30, ref, text, step, stands("spec.serviceName", name))
@@ -228,7 +251,7 @@ def waits_for_deletion(obj: Any, ref: Ref) -> Finding | None:
     if old <= 0:
         return None
     pods = plural(old, "pod runs", "pods run")
-    text = parts(*subject(ref), f" is of a new version, but {pods} the old one until deleted by hand.")
+    text = parts(*subject(ref), f" is on an old revision, but {pods} the old one until deleted by hand.")
     step = Step("Delete its old pods one after the other.", ref)
     evidence = stands("spec.updateStrategy", "OnDelete")
     return Finding("workload-waits-for-deletion", "note", 12, ref, text, step, evidence)
@@ -260,7 +283,7 @@ def told(
     )  # fmt: skip
     if obj is not None and owner.plural == "statefulsets":
         finding = _in_order(finding, obj, pod)
-    return finding.following(_cause(known, group))
+    return finding.following(*_causes(known, group))
 
 
 def _in_order(finding: Finding, stateful: StatefulSet, pod: Pod) -> Finding:
@@ -270,12 +293,14 @@ def _in_order(finding: Finding, stateful: StatefulSet, pod: Pod) -> Finding:
         return finding
     evidence, text, step = finding.evidence, finding.text, finding.step
     ordered = Evidence(
-        "spec.podManagementPolicy", "OrderedReady: one pod after the other, each when the last is ready"
+        "spec.podManagementPolicy",
+        "OrderedReady: one pod after the other, each when the previous one is ready",
     )
     if held > 0:
         waiting = plural(held, "pod waits", "pods wait")
         text = parts(
-            *text, f" {waiting} for {pod.metadata.name} and {'is' if held == 1 else 'are'} not made before."
+            *text,
+            f" {waiting} for {pod.metadata.name} and {'is' if held == 1 else 'are'} not created before.",
         )
         evidence = (*evidence, ordered)
     status = stateful.status
@@ -300,7 +325,13 @@ def _sentence(owner: Ref, worst: Trouble, alike: int, others: int, how: Standing
     return parts(*subject(owner), f"{state}: {verb}", *worst.rest, f".{more}")
 
 
-def _cause(known: Known, group: Group) -> Finding | None:
-    """The finding that explains every pod of the group: of a silent node, of a claim without a volume."""
-    found = [known.get(trouble.because) if trouble.because else None for _, trouble in group]
-    return found[0] if found and all(one is not None for one in found) else None
+def _causes(known: Known, group: Group) -> list[Finding]:
+    """The findings that explain every pod of the group, of silent nodes, of claims without a volume; none when they leave
+    one unexplained.
+    """
+    found = [
+        [known[ref] for ref in trouble.because if ref in known and known[ref].severity != "note"]
+        for _, trouble in group
+    ]
+    causes = {one.ref: one for each in found for one in each}
+    return list(causes.values()) if all(found) else []

@@ -9,42 +9,48 @@ from django.http import QueryDict
 from django.urls import Resolver404, resolve
 
 from dashboard.errors import NotFound
-from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
+from dashboard.live.session import Session
 
-from .action import ObjectActionScreen
 from .capacity import CapacityScreen
 from .change import ChangeScreen
-from .chrome import ChromeScreen
+from .chrome import ChromeScreen, OthersScreen
+from .declared import PluginScreen
 from .detail import DetailScreen
-from .edit import EditScreen
+from .edit import action_screen
 from .listing import ListScreen
 from .map import MapScreen
+from .operation import OperationScreen
 from .overview import OverviewScreen
-from .rotate import RotateScreen, RotationScreen
-from .scale import ScaleScreen
+from .rotate import RotationScreen
 from .search import SearchScreen
 from .timeline import TimelineScreen
 
-__all__ = ["Screen", "chrome_screen", "plural_of", "screen_for"]
+__all__ = ["Screen", "chrome_screens", "operation_screen", "plural_of", "screen_for"]
+
+# The screens of operations with parts of their own, by action.
+OPERATIONS: dict[str, type[OperationScreen]] = {"rotate": RotationScreen}
+
+
+def operation_screen(session: Session, params: QueryDict, change: int, action: str) -> OperationScreen:
+    """The screen of an operation."""
+    return OPERATIONS.get(action, OperationScreen)(session, params, change)
+
 
 # By the name of the URL pattern. Addresses that are not here show nothing that moves.
-SCREENS: dict[str, type[Screen]] = {
+SCREENS: dict[str, Callable[..., Screen]] = {
     "overview": OverviewScreen,
     "map": MapScreen,
     "timeline": TimelineScreen,
     "capacity": CapacityScreen,
     "search": SearchScreen,
+    "plugin": PluginScreen,
     "list": ListScreen,
     "detail": DetailScreen,
-    "scale": ScaleScreen,
-    "restart": ObjectActionScreen,
-    "delete": ObjectActionScreen,
-    "edit": EditScreen,
+    "action": action_screen,
     "values": DetailScreen,
     "change": ChangeScreen,
-    "rotate": RotateScreen,
-    "rotation": RotationScreen,
+    "operation": operation_screen,
 }
 
 
@@ -59,23 +65,23 @@ def plural_of(path: str) -> str:
     return str(match.kwargs.get("plural", asked or "pods"))
 
 
-def screen_for(runtime: ClusterRuntime, path: str) -> Screen | None:
+def screen_for(session: Session, path: str) -> Screen | None:
     """The screen of an address, or None when nothing on that page moves. Raises NotFound for no address of ours."""
-    parts = urlsplit(path)
+    parts, slug = urlsplit(path), session.cluster.cluster.slug
     try:
         match = resolve(parts.path)
     except Resolver404 as error:
         raise NotFound(f"There is no page at {parts.path}.") from error
-    if match.kwargs.get("context", runtime.cluster.slug) != runtime.cluster.slug:
+    if match.kwargs.get("context", slug) != slug:
         raise NotFound(f"{parts.path} is a page of another cluster.")
     screen = SCREENS.get(match.url_name or "")
     if screen is None:
         return None
     arguments = {key: value for key, value in match.kwargs.items() if key != "context"}
-    make: Callable[..., Screen] = screen
-    return make(runtime, params=QueryDict(parts.query), **arguments)
+    return screen(session, params=QueryDict(parts.query), **arguments)
 
 
-def chrome_screen(runtime: ClusterRuntime, path: str) -> ChromeScreen:
-    """The frame around an address: the counts of the kinds at the side."""
-    return ChromeScreen(runtime, params=QueryDict(urlsplit(path).query))
+def chrome_screens(session: Session, path: str) -> tuple[ChromeScreen, OthersScreen]:
+    """The frame around an address: the kinds at the side with their counts, and those without a module here."""
+    params = QueryDict(urlsplit(path).query)
+    return ChromeScreen(session, params), OthersScreen(session, params)

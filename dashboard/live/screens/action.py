@@ -3,98 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar
+from datetime import UTC, datetime
+from typing import Any
 
 from django.http import QueryDict
 
 from dashboard import render
-from dashboard.errors import NotFound
+from dashboard.actions.action import Action
+from dashboard.actions.registry import action_for
+from dashboard.insight import Followed, workload_rollout
 from dashboard.kinds import KINDS
-from dashboard.live.runtime import ClusterRuntime
-from dashboard.live.screen import Screen
+from dashboard.live.screen import ViewerScreen
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.access import Visible, visible
 from dashboard.queries.lists import cell
 
-from .common import fresh_part, rights_key
-
-# What a preview reads to say what a change of pods touches.
-TOUCHED = frozenset(
-    {
-        "deployments",
-        "replicasets",
-        "pods",
-        "services",
-        "endpointslices",
-        "ingresses",
-        "horizontalpodautoscalers",
-        "poddisruptionbudgets",
-        "resourcequotas",
-        "nodes",
-    }
-)
+from .common import fresh_part, kind_of
 
 
-class ActionScreen(Screen):
-    """The form of an action on one object of a kind. ``only`` are the kinds that it is for, with words for the others."""
+class ActionScreen(ViewerScreen):
+    """The form of an action on one object. Beside it stands the object's own status, as in lists."""
 
     page = "pages/action.html"
-    reads: ClassVar[frozenset[str]] = TOUCHED
-    only: ClassVar[tuple[frozenset[str], str]] = (frozenset(KINDS), "")
 
     def __init__(
-        self, runtime: ClusterRuntime, params: QueryDict, plural: str, namespace: str, name: str
+        self, session: Session, params: QueryDict, plural: str, namespace: str, name: str, action: str
     ) -> None:
-        super().__init__(runtime)
-        if plural not in KINDS:
-            raise NotFound(f"There is no kind {plural}.", next_step="Choose one of the kinds at the side.")
-        plurals, words = self.only
-        if plural not in plurals:
-            raise NotFound(words)
-        self.kind = KINDS[plural]
+        super().__init__(session)
+        self.kind = kind_of(self.runtime, plural)
         self.namespace = "" if namespace == "-" else namespace
         self.name = name
-        self.visible = Visible()
+        self.action = self.find(action)
+
+    def find(self, action: str) -> Action:
+        """The action of that name. Raises NotFound when it is for other kinds."""
+        return action_for(action, self.kind, self.runtime.kinds.values())
 
     @property
-    def key(self) -> Hashable:
-        rights = rights_key({self.kind.plural: self.visible})
-        return (type(self).__name__, self.kind.plural, self.namespace, self.name, rights)
+    def shows(self) -> Hashable:
+        return (self.action.name, self.kind.plural, self.namespace, self.name)
 
     @property
     def plurals(self) -> frozenset[str]:
-        return self.reads | {self.kind.plural}
+        return (self.action.reads & self.runtime.kinds.keys()) | {self.kind.plural}
 
     async def prepare(self) -> None:
-        self.visible = await visible(self.runtime.transport, self.runtime.cache, self.kind.plural)
-        if self.visible.denied is not None:
-            raise self.visible.denied
+        await self.session.review(self.plurals)
+        if (refusal := self.visible[self.kind.plural].denied) is not None:
+            raise refusal
 
     def context(self) -> Mapping[str, Any]:
         return {}
-
-
-class ObjectActionScreen(ActionScreen):
-    """Beside the form stands the object's own status, as in lists."""
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
             regions={
                 "object-now": render.region("object_now", self._now()),
-                "fresh": fresh_part(self.runtime, {self.kind.plural, "pods"}),
+                "fresh": fresh_part(self.session, {self.kind.plural} | (self.action.reads & {"pods"})),
             }
         )
 
     def _now(self) -> dict[str, Any]:
-        found = self.runtime.reader.get(self.kind.plural, self.namespace, self.name)
-        seen = self.visible.namespaces
-        if found is None or (seen is not None and self.namespace and self.namespace not in seen):
-            return {"gone": True, "state": "done", "word": "Gone", "sentence": ""}
-        row = self.runtime.reader.row(self.kind.plural, found)
+        reader, plural = self.session.reader, self.kind.plural
+        found = reader.get(plural, self.namespace, self.name)
+        if found is None:
+            gone = f"This {self.kind.kind} was deleted."
+            return {"gone": True, "state": "done", "word": gone, "sentence": "", "value": ""}
+        row = reader.row(plural, found)
         column = next((one for one in self.kind.columns if one.key == self.kind.status_column), None)
+        sentence = row.reason
+        if not sentence and isinstance(found, Followed):
+            sentence = workload_rollout(reader, found, datetime.now(UTC)).headline
+        stepper = next((field for field in self.action.fields if field.stepper), None)
         return {
             "gone": False,
             "state": row.state,
             "word": f"{column.title} {cell(row, column).text}" if column else "",
-            "sentence": row.reason,
+            "sentence": sentence,
+            # What the cache has of a kind without a module does not tell it.
+            "value": stepper.value(found) if stepper and self.kind.plural in KINDS else "",
         }

@@ -15,15 +15,15 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.quantity import QuantityError, parse
 from dashboard.kinds.units import percent
 from dashboard.live.rings import Point, summed
-from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Chart, Snapshot
 from dashboard.live.usage import ALL_NODES, Reading
-from dashboard.queries.access import Visible
+from dashboard.queries.bounds import chosen_of
 from dashboard.queries.prometheus import Question
 from dashboard.queries.usage import UsageRights, usage_rights
 
-from .common import fresh_part, list_url, object_url, rights_key, visibility
+from .common import fresh_part, list_url, none_part, not_known, object_url
 from .usage import TITLES, WORDS, Meter, PastUsage, bars_chart, meters_part, state_part, sum_meters, why_empty
 
 FIRST_SECONDS = 3.0
@@ -44,17 +44,16 @@ class CapacityScreen(Screen):
     page = "pages/capacity.html"
     pace = 1.0
 
-    def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
-        super().__init__(runtime)
-        self.chosen = frozenset(params.getlist("namespace")) - {""} or None
-        self.past = PastUsage(runtime, params.get("range", "1h"))
-        self.visible: dict[str, Visible] = {}
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session)
+        self.chosen = frozenset(chosen_of(params, "namespace")) or None
+        self.past = PastUsage(self.runtime, params.get("range", "1h"))
         self.rights = UsageRights()
         self._unsubscribe: Callable[[], None] | None = None
 
     @property
-    def key(self) -> Hashable:
-        return ("capacity", self.chosen, self.past.range, rights_key(self.visible), self.rights.key)
+    def shows(self) -> Hashable:
+        return (self.chosen, self.past.range)
 
     @property
     def plurals(self) -> frozenset[str]:
@@ -63,10 +62,8 @@ class CapacityScreen(Screen):
     async def prepare(self) -> None:
         usage = self.runtime.usage
         usage.touch()
-        self.visible = await visibility(self.runtime, self.plurals)
-        self.rights = await usage_rights(
-            self.runtime.transport, pods=self.visible["pods"], nodes=self.visible["nodes"]
-        )
+        await self.session.review(self.plurals)
+        self.rights = await usage_rights(self.session, pods=self.visible["pods"], nodes=self.visible["nodes"])
         await usage.first(FIRST_SECONDS)
         self.past.question = self._question()
         await self.past.prepare()
@@ -125,7 +122,8 @@ class CapacityScreen(Screen):
                     "usage-state": state_part(self.runtime, *self._state()),
                     "usage-now": self._now(),
                     "cap-nodes-head": render.region("cap_nodes_head", self._nodes_head()),
-                    "fresh": fresh_part(self.runtime, self.plurals),
+                    **self._none(),
+                    "fresh": fresh_part(self.session, self.plurals),
                 },
                 lists={"cap-nodes": {row["id"]: render.partial("heat_row", row) for row in heat}},
                 charts={"cap-heat": heat_chart(heat)},
@@ -142,6 +140,24 @@ class CapacityScreen(Screen):
         of_nodes = self.visible["nodes"].denied is None
         denied = self.rights.pods.denied or (self.rights.nodes.denied if of_nodes else None)
         return (usage.nodes if of_nodes and usage.nodes.state != "ok" else usage.pods), denied
+
+    def _none(self) -> dict[str, render.Part]:
+        """What stands under the lists when they are empty."""
+        nodes, pods = (not_known(self.session, (each,)) for each in ("nodes", "pods"))
+        measured = (
+            self.runtime.usage.pods.state in ("ok", "late", "stale") and self.rights.pods.denied is None
+        )
+        gaps = pods or ("" if measured else "Not known: what pods use is not measured, or may not be shown.")
+        said = {
+            "cap-nodes-none": (nodes, "No nodes to show.", "empty"),
+            "cap-namespaces-none": (pods, "No pods.", "empty"),
+            "cap-idle-none": (gaps, "No workload does, by more than a little.", "ok"),
+            "cap-beyond-none": (gaps, "No workload does, by more than a little.", "ok"),
+        }
+        return {
+            key: none_part(key, unknown or none, known=not unknown, icon=icon)
+            for key, (unknown, none, icon) in said.items()
+        }
 
     def _total(self) -> tuple[Sum, dict[str, float], bool]:
         """All of it together; what the nodes can give; and whether that is the whole cluster."""
@@ -168,6 +184,8 @@ class CapacityScreen(Screen):
     def _head(self) -> dict[str, Any]:
         total, of, _ = self._total()
         parts = []
+        if missing := not_known(self.session, ("pods", "nodes")):
+            return {"where": self._where, "parts": [missing]}
         for resource in RESOURCES:
             whole = of.get(resource)
             amounts = getattr(total, resource)
@@ -180,19 +198,26 @@ class CapacityScreen(Screen):
             else:
                 used = f"{WORDS[resource](total.used(resource))} in use, " if total.measured else ""
                 parts.append(f"{TITLES[resource]}: {used}{WORDS[resource](amounts.requested)} requested")
-        where = f"in {' and '.join(sorted(self.chosen))}" if self.chosen and len(self.chosen) < 3 else ""
-        where = where or ("in the chosen namespaces" if self.chosen else "")
-        return {"where": where, "parts": parts}
+        return {"where": self._where, "parts": parts}
+
+    @property
+    def _where(self) -> str:
+        if not self.chosen:
+            return ""
+        return (
+            f"in {' and '.join(sorted(self.chosen))}" if len(self.chosen) < 3 else "in the chosen namespaces"
+        )
 
     def _now(self) -> render.Part:
         total, of, whole = self._total()
-        if not total.pods and not of:
+        if (not total.pods and not of) or not_known(self.session, ("pods",)):
             return meters_part("usage-now", ())
         meters = sum_meters("", total, of=of)
         unmeasured = sum(each.use is None for each in self._nodes().values()) if whole else 0
         note = ""
         if unmeasured and total.measured:
-            note = f"{unmeasured} of {len(self._nodes())} nodes have not been measured."
+            has = "has" if unmeasured == 1 else "have"
+            note = f"{unmeasured} of {len(self._nodes())} nodes {has} not been measured."
         return meters_part("usage-now", meters, of="Allocatable" if of else "", note=note)
 
     def _points(self) -> Sequence[Point]:
@@ -234,13 +259,14 @@ class CapacityScreen(Screen):
         }
 
     def _heat_cell(self, column: tuple[str, str, str, str], node: NodeTally) -> dict[str, Any]:
-        key, _, resource, what = column
+        key, title, resource, what = column
         amount = self._heat_amount(resource, what, node)
         of = node.of.get(resource)
         share = None if amount is None or not of else amount / of
         words = WORDS.get(resource, WORDS["memory"])
         return {
             "key": key,
+            "title": title,
             "share": percent(amount, of),
             "amount": (str(round(amount)) if what == "count" else words(amount)) if amount else "",
             "percent": round(100 * share) if share is not None else -1,
@@ -295,14 +321,9 @@ class CapacityScreen(Screen):
 
     def _quotas(self) -> dict[str, str]:
         """Of each namespace, the quota of which most is used."""
-        seen = self.visible["resourcequotas"]
-        if seen.denied is not None:
-            return {}
         fullest: dict[str, tuple[float, str]] = {}
-        for quota in self.runtime.reader.all("resourcequotas"):
+        for quota in self.session.reader.all("resourcequotas"):
             namespace = quota.metadata.namespace
-            if seen.namespaces is not None and namespace not in seen.namespaces:
-                continue
             for resource, hard in quota.status.hard.items():
                 share = _share(quota.status.used.get(resource, "0"), hard)
                 if share is not None and share > fullest.get(namespace, (-1.0, ""))[0]:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from dashboard import render
-from dashboard.live.history import KEEP_SECONDS, Step
+from dashboard.live.history import KEEP_SECONDS, Step, thinned
 from dashboard.live.snapshot import Chart
 
-POINTS = 240
+POINTS = 240  # drawn as they are; more are thinned, so that the hour stays whole
 TABLE_ROWS = 12
 
 
@@ -29,13 +29,13 @@ def spark(values: Sequence[float], points: int = 36) -> str:
 
 
 def replicas_chart(steps: Sequence[Step]) -> Chart:
-    """Wanted and ready replicas as steps. The browser carries the last value on to the present, so time is no change."""
-    shown = steps[-POINTS:]
+    """Desired and ready replicas as steps. The browser carries the last value on to the present, so time is no change."""
+    shown = steps if len(steps) <= POINTS else thinned(steps)
     at = [moment(step[0]) for step in shown]
     data = {
         "traces": [
             {"name": "ready", "x": at, "y": [step[2] for step in shown], "role": "area"},
-            {"name": "wanted", "x": at, "y": [step[1] for step in shown], "role": "line"},
+            {"name": "desired", "x": at, "y": [step[1] for step in shown], "role": "line"},
         ],
         "layout": {"window": KEEP_SECONDS, "extend": True, "unit": "replicas"},
     }
@@ -43,11 +43,17 @@ def replicas_chart(steps: Sequence[Step]) -> Chart:
 
 
 def replicas_table(steps: Sequence[Step]) -> render.Part:
-    """The latest steps as a table, newest first."""
+    """The steps as a table, newest first; of many, some over all the time that the chart shows."""
     rows = [
-        {"at": moment(at), "values": [wanted, ready]} for at, wanted, ready in reversed(steps[-TABLE_ROWS:])
+        {"at": moment(at), "values": [desired, ready]}
+        for at, desired, ready in (steps[place] for place in spread(len(steps), TABLE_ROWS))
     ]
-    return render.region("chart_table_replicas", {"columns": ["Wanted", "Ready"], "rows": rows})
+    return render.region("chart_table_replicas", {"columns": ["Desired", "Ready"], "rows": rows})
+
+
+def spread(count: int, rows: int) -> list[int]:
+    """Places of at most so many rows, evenly over all of them, the last first."""
+    return sorted({round((count - 1) * at / (rows - 1)) for at in range(rows)}, reverse=True) if count else []
 
 
 def restarts_chart(counts: Sequence[tuple[float, int]], since: float | None) -> Chart:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -15,12 +14,13 @@ from django.urls import reverse
 from dashboard import render
 from dashboard.errors import ClusterError, NotFound
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Cell, Column, Kind, Ref, Row
-from dashboard.kinds.catalogue import kind_named
+from dashboard.kinds.base import Kind, Ref
+from dashboard.kinds.catalogue import kind_in
+from dashboard.kinds.rows import listed as enumerated
+from dashboard.kube.shell import shell_line
 from dashboard.live.runtime import ClusterRuntime
-from dashboard.queries.access import Visible, visible
-from dashboard.queries.lists import MEASURED, cell, label_of
-from dashboard.queries.reader import JUDGED_BY
+from dashboard.live.session import Sight
+from dashboard.live.timeline import RECORDED
 
 # A pod's or ReplicaSet's generated ending: the hash of its template, then its own five letters.
 _GENERATED = re.compile(r"(-[bcdf-hj-np-tv-z2456789]{6,10})?(-[bcdf-hj-np-tv-z2456789]{5})$")
@@ -51,7 +51,17 @@ def kind_of(runtime: ClusterRuntime, plural: str) -> Kind[Any]:
 
 
 def list_url(runtime: ClusterRuntime, plural: str, query: str = "") -> str:
-    return reverse("list", args=[runtime.cluster.slug, plural]) + query
+    return _list_url(runtime.cluster.slug, plural) + query
+
+
+@lru_cache(maxsize=1024)
+def _list_url(slug: str, plural: str) -> str:
+    return reverse("list", args=[slug, plural])
+
+
+def namespace_crumbs(runtime: ClusterRuntime, plural: str, namespace: str) -> list[tuple[str, str]]:
+    """The way to the objects of a kind in a namespace; none for a kind without namespaces."""
+    return [(namespace, list_url(runtime, plural, f"?namespace={namespace}"))] if namespace else []
 
 
 def object_url(runtime: ClusterRuntime, plural: str, namespace: str, name: str, tab: str = "") -> str:
@@ -71,7 +81,9 @@ def ref_url(runtime: ClusterRuntime, ref: Ref | None) -> str:
     """The page of a reference, "" where this program has none."""
     if ref is None:
         return ""
-    kind = runtime.kinds.get(ref.plural) if ref.plural else kind_named(runtime.kinds, "", ref.kind)
+    kind = (
+        runtime.kinds.get(ref.plural) if ref.plural else kind_in(runtime.kinds, ref.group or None, ref.kind)
+    )
     if kind is None:
         return ""
     return object_url(runtime, kind.plural, ref.namespace if kind.gvr.namespaced else "", ref.name)
@@ -86,142 +98,103 @@ def map_url(runtime: ClusterRuntime, ref: Ref | None = None, query: str = "") ->
     return f"{url}?{urlencode({'focus': focus}, safe='/')}"
 
 
+def links_after(
+    runtime: ClusterRuntime,
+    plural: str,
+    namespace: str,
+    name: str,
+    *,
+    owners: Iterable[Ref] = (),
+    replacement: Ref | None = None,
+) -> list[dict[str, str]]:
+    """Where to go on from an object that was deleted: what replaced it, its owners, its list, what happened to it."""
+    kind = kind_of(runtime, plural)
+    where = [("namespace", namespace)] if namespace else []
+    links = []
+    if replacement is not None:
+        links.append((f"Replaced by {replacement.name}", ref_url(runtime, replacement)))
+    links += [(f"{owner.kind} {owner.name}", ref_url(runtime, owner)) for owner in owners]
+    in_words = f" in {namespace}" if namespace else ""
+    query = f"?{urlencode(where)}" if where else ""
+    links.append((f"{kind.title}{in_words}", list_url(runtime, plural, query)))
+    if plural in RECORDED:
+        timeline = reverse("timeline", args=[runtime.cluster.slug])
+        links.append(("Timeline", f"{timeline}?{urlencode([*where, ('kind', plural), ('q', name)])}"))
+    return [{"text": text, "url": url} for text, url in links if url]
+
+
+def rollout_command(kind: str, namespace: str, name: str, present: Any) -> str:
+    """The command that follows a workload's rollout; "" where kubectl refuses to, as its pods wait to be deleted."""
+    strategy = getattr(present.spec, "update_strategy", None) if present is not None else None
+    if strategy is not None and strategy.type == "OnDelete":
+        return ""
+    return shell_line(["kubectl", "rollout", "status", f"{kind.lower()}/{name}", "-n", namespace])
+
+
 def iso(moment: datetime | None) -> str:
     return moment.isoformat().replace("+00:00", "Z") if moment else ""
 
 
-def row_part(
-    runtime: ClusterRuntime,
-    plural: str,
-    row: Row,
-    columns: Sequence[Column],
-    measured: Mapping[str, str] = {},
-) -> render.Part:
-    """A list's row. Its facts are the row itself: made once per version of the object.
-
-    ``measured`` cells, by column, are no facts: they change all the time, and come by themselves.
-    """
-    labels = tuple(cell(row, column).text for column in columns if label_of(column.key) is not None)
-    keys = tuple(column.key for column in columns)
-    return render.partial(
-        "row",
-        row_context(runtime, plural, row, columns, measured),
-        (row.uid, row.cells, row.state, row.reason, keys, labels),
-    )
-
-
-def row_context(
-    runtime: ClusterRuntime,
-    plural: str,
-    row: Row,
-    columns: Sequence[Column],
-    measured: Mapping[str, str] = {},
-) -> dict[str, Any]:
-    head, tail = name_parts(plural, row.name)
-    # Where the state is judged from other objects, it stands beside the name: no cell of its own says it.
-    kind = runtime.kinds[plural]
-    status = None if plural in JUDGED_BY else kind.status_column
-    cells = []
-    for column in columns:
-        quiet = column in MEASURED.get(plural, ())
-        at = Cell(measured.get(column.key, "")) if quiet else cell(row, column)
-        on_node = column.key == "node" and at.text != "<none>"
-        cells.append(
-            {
-                "key": column.key,
-                "text": at.text,
-                "form": at.form,
-                "since": at.since,
-                "num": column.num,
-                "quiet": quiet,
-                "wide": column.wide,
-                "kind": _cell_kind(kind, column.key, at.text, status, row.state),
-                "url": object_url(runtime, "nodes", "", at.text)
-                if on_node
-                else _involved_url(runtime, row.namespace, at.text)
-                if (plural, column.key) == ("events", "object")
-                else "",
-            }
-        )
-    return {
-        "row": {
-            "id": f"row-{row.uid}",
-            "uid": row.uid,
-            "namespace": row.namespace,
-            "namespaced": kind.gvr.namespaced,
-            "name": row.name,
-            "head": head,
-            "tail": tail,
-            "url": object_url(runtime, plural, row.namespace, row.name),
-            "state": row.state,
-            "reason": row.reason,
-            # Not among the facts that are hashed: it tells of them.
-            "changed": iso(runtime.timeline.changed_at(row.uid)),
-            "has_status": status is not None,
-            "cells": cells,
-        }
-    }
-
-
-def _cell_kind(kind: Kind[Any], key: str, text: str, status: str | None, state: str) -> str:
-    """What a cell is. A status word that means nothing here stands without a mark, unless the row has one to show."""
-    if key == "name":
-        return "name"
-    return "status" if key == status and (state != "ok" or kind.judges(text)) else "text"
-
-
-def _involved_url(runtime: ClusterRuntime, namespace: str, words: str) -> str:
-    """The page of what an Event is about, out of kubectl's ``pod/web-1``; "" where this program has none."""
-    kind, _, name = words.partition("/")
-    found = next((each for each in runtime.kinds.values() if each.kind.lower() == kind), None)
-    if found is None or not name:
-        return ""
-    return object_url(runtime, found.plural, namespace if found.gvr.namespaced else "", name)
-
-
-def fresh_part(runtime: ClusterRuntime, plurals: Iterable[str]) -> render.Part:
+def fresh_part(sight: Sight, plurals: Iterable[str]) -> render.Part:
     """The freshness badge for a screen that shows these kinds: the worst of their watches decides."""
-    return render.region("fresh", freshness(runtime, plurals))
+    return render.region("fresh", freshness(sight, plurals))
 
 
 _ORDER = {"stopped": 0, "reconnecting": 1, "behind": 2, "starting": 3, "live": 4}
 
 
-def freshness(runtime: ClusterRuntime, plurals: Iterable[str]) -> dict[str, Any]:
+def freshness(sight: Sight, plurals: Iterable[str]) -> dict[str, Any]:
     """One of the four words of the design, the last change, and why when it is not live.
 
     A kind that may not be listed says so on the screen itself and does not make the rest stale.
     """
-    wanted = list(plurals)
-    statuses = [runtime.cache.status(plural) for plural in wanted if runtime.cache.denied(plural) is None]
-    changes = [change for plural in wanted if (change := runtime.cache.store(plural).last_change) is not None]
+    reader = sight.reader
+    wanted = [plural for plural in plurals if reader.may_see(plural)]
+    changes = [change for plural in wanted if (change := reader.last_change(plural)) is not None]
     since = max(changes, default=None)
-    if not statuses:
+    if not wanted:
         return {"state": "stopped", "since": iso(since), "reason": "You may not watch what this page shows."}
-    worst = min(statuses, key=lambda status: _ORDER[status.state])
+    worst = min(map(reader.status, wanted), key=lambda status: _ORDER[status.state])
     # A first list under way is shown as reconnecting: there is nothing yet that could be called live.
     state = "reconnecting" if worst.state == "starting" else worst.state
     return {"state": state, "since": iso(since), "reason": worst.reason}
 
 
-async def visibility(runtime: ClusterRuntime, plurals: Iterable[str]) -> dict[str, Visible]:
-    """Where the user may see each of these kinds."""
-    names = sorted(plurals)
-    answers = await asyncio.gather(*(visible(runtime.transport, runtime.cache, name) for name in names))
-    return dict(zip(names, answers, strict=True))
+def listed(sight: Sight, plural: str) -> bool:
+    """Whether a kind's rows are known: all were read at least once, be it before the connection was lost."""
+    return sight.reader.listed(plural)
 
 
-def rights_key(seen: Mapping[str, Visible]) -> Hashable:
-    """Rights as part of a screen's key: whoever may see the same shares what is rendered, nobody else."""
-    return tuple((plural, each.namespaces, each.denied is None) for plural, each in sorted(seen.items()))
+def unlisted(sight: Sight, plurals: Iterable[str]) -> list[str]:
+    """The kinds of which nothing is known, though they may be seen, best known first. None of them is empty."""
+    wanted = frozenset(plurals)
+    return [
+        plural
+        for plural in KINDS
+        if plural in wanted and sight.reader.may_see(plural) and not listed(sight, plural)
+    ]
 
 
-def listed(runtime: ClusterRuntime, plural: str) -> bool:
-    """Whether a kind's rows are known: it is live, or what was listed before the connection was lost is still there."""
-    return runtime.cache.status(plural).state == "live" or len(runtime.cache.store(plural)) > 0
+def not_known(sight: Sight, plurals: Iterable[str]) -> str:
+    """The same in a sentence with the reason; "" when all of them are known."""
+    missing = unlisted(sight, plurals)
+    if not missing:
+        return ""
+    titles = enumerated([KINDS[plural].title for plural in missing], "more kinds")
+    failure = next((error for plural in missing if (error := unreachable(sight, plural))), None)
+    return f"{titles} could not be read: {failure.message}" if failure else f"{titles} are still being read."
 
 
-def unreachable(runtime: ClusterRuntime, plural: str) -> ClusterError | None:
+def not_read(sight: Sight, plurals: Iterable[str]) -> str:
+    """The same of those alone whose reading has failed: on a page that does not wait for the others."""
+    return not_known(sight, [plural for plural in plurals if unreachable(sight, plural)])
+
+
+def none_part(key: str, text: str, *, known: bool = True, icon: str = "empty") -> render.Part:
+    """What stands under a list that is empty: that there are none, or that this is not known."""
+    return render.region("none", {"id": key, "text": text, "icon": icon if known else "plug"})
+
+
+def unreachable(sight: Sight, plural: str) -> ClusterError | None:
     """Why a kind has no rows yet, when its first list failed."""
-    status = runtime.cache.status(plural)
-    return status.error if status.state in ("reconnecting", "stopped") else None
+    return sight.reader.failure(plural)

@@ -9,10 +9,10 @@ from contextlib import suppress
 from django.http import QueryDict
 
 from dashboard import render
-from dashboard.actions.configmaps import Writer, configmap_writer
+from dashboard.actions.configmap_reading import Writer, configmap_writer
+from dashboard.actions.edit import EDIT
 from dashboard.errors import ClusterError, NotFound
-from dashboard.insight.configmapuse import READ
-from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 
 from .action import ActionScreen
@@ -20,13 +20,10 @@ from .common import fresh_part, iso
 
 
 class EditScreen(ActionScreen):
-    reads = READ
-    only = (frozenset({"configmaps"}), "Only ConfigMaps can be edited here.")
-
     def __init__(
-        self, runtime: ClusterRuntime, params: QueryDict, plural: str, namespace: str, name: str
+        self, session: Session, params: QueryDict, plural: str, namespace: str, name: str, action: str
     ) -> None:
-        super().__init__(runtime, params, plural, namespace, name)
+        super().__init__(session, params, plural, namespace, name, action)
         self.version = ""
         self.writer = Writer("", None)
         self._changed: Callable[[], None] | None = None
@@ -39,11 +36,11 @@ class EditScreen(ActionScreen):
 
     async def _read(self) -> None:
         self.version, self.writer = await configmap_writer(
-            transport=self.runtime.transport, namespace=self.namespace, name=self.name
+            transport=self.session.transport, namespace=self.namespace, name=self.name
         )
 
     def snapshot(self) -> Snapshot:
-        found = self.runtime.reader.get("configmaps", self.namespace, self.name)
+        found = self.session.reader.get("configmaps", self.namespace, self.name)
         # What the watch tells has no field managers: who it was is asked for.
         if found is not None and found.metadata.resource_version != self.version:
             self._read_later()
@@ -58,7 +55,7 @@ class EditScreen(ActionScreen):
                         "when": iso(self.writer.when and self.writer.when.replace(microsecond=0)),
                     },
                 ),
-                "fresh": fresh_part(self.runtime, {"configmaps"}),
+                "fresh": fresh_part(self.session, {"configmaps"}),
             }
         )
 
@@ -82,3 +79,11 @@ class EditScreen(ActionScreen):
         self._changed = None
         if self._reading is not None:
             self._reading.cancel()
+
+
+def action_screen(
+    session: Session, params: QueryDict, plural: str, namespace: str, name: str, action: str
+) -> ActionScreen:
+    """The screen of an action: one for all but the editor, which says who wrote last."""
+    made = EditScreen if action == EDIT.name and plural in EDIT.kinds else ActionScreen
+    return made(session, params, plural, namespace, name, action)

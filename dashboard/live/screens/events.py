@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard import render
 from dashboard.kinds.catalogue import kind_named
+from dashboard.kinds.references import meant, title
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.queries.events import EventGroup
 
@@ -28,7 +29,7 @@ def _event(runtime: ClusterRuntime, group: EventGroup) -> dict[str, Any]:
         "state": "warn" if event.type == "Warning" else "ok",
         "type": event.type,
         "reason": event.reason,
-        "object": f"{about.kind} {about.name}".strip(),
+        "object": title(meant(about, about.namespace)).strip(),
         "url": object_url(runtime, kind.plural, about.namespace, about.name) if kind and about.name else "",
         "message": event.message.strip(),
         "reporter": event.reporter,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -13,24 +12,23 @@ from django.urls import reverse
 from dashboard import render
 from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Column
+from dashboard.kinds.base import Column, State
 from dashboard.kinds.catalogue import DEFINITIONS
 from dashboard.kinds.rows import listed as enumerated
-from dashboard.kinds.tablekinds import TableKind
+from dashboard.kinds.selectors import OR
 from dashboard.kube.shell import shell_line
-from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.timeline import RECORDED
 from dashboard.queries.access import Visible
+from dashboard.queries.kindrows import MATCHED
 from dashboard.queries.lists import (
     DEFAULT_SORT,
     LABEL,
-    MATCHED,
-    MEASURED,
     Listing,
     ListQuery,
-    cell,
+    greatest_first,
     label_of,
     listing,
     measured_columns,
@@ -38,22 +36,37 @@ from dashboard.queries.lists import (
     usual_columns,
 )
 from dashboard.queries.logs import KINDS_WITH_LOGS
-from dashboard.queries.reader import JUDGED_BY, Namespaces, judgeable
+from dashboard.queries.reader import JUDGES, NEEDED, Namespaces
 
 from .chrome import nav_item
-from .common import fresh_part, kind_of, list_url, listed, rights_key, row_part, unreachable, visibility
+from .common import (
+    fresh_part,
+    kind_of,
+    list_url,
+    listed,
+    not_known,
+    unreachable,
+)
 from .measured import Measured
+from .rowparts import RowParts
 
 CHIP_WORDS = {
-    "need": "Need a person",
-    "look": "Worth a look",
+    "need": "Critical",
+    "look": "Warning",
     "changing": "Changing",
-    "fine": "Fine",
+    "fine": "Healthy",
     "done": "Finished",
 }
 EVENT_WORDS = CHIP_WORDS | {"look": "Warnings", "fine": "Normal"}
 LABELS_OFFERED = 50
-CHIP_STATES = {"need": "bad", "look": "warn", "changing": "info", "fine": "ok", "done": "done"}
+OPTIONS = 50  # offered for a column that is asked for by its text
+CHIP_STATES: Mapping[str, State] = {
+    "need": "bad",
+    "look": "warn",
+    "changing": "info",
+    "fine": "ok",
+    "done": "done",
+}
 
 
 def _names(namespaces: Iterable[str]) -> str:
@@ -64,18 +77,19 @@ def _names(namespaces: Iterable[str]) -> str:
 class ListScreen(Screen):
     page = "pages/list.html"
 
-    def __init__(self, runtime: ClusterRuntime, params: QueryDict, plural: str) -> None:
-        super().__init__(runtime)
-        self.kind = kind_of(runtime, plural)
-        self.measured = Measured(runtime, plural)
+    def __init__(self, session: Session, params: QueryDict, plural: str) -> None:
+        super().__init__(session)
+        self.kind = kind_of(self.runtime, plural)
+        self.measured = Measured(self.session, plural)
+        self.parts = RowParts(self.runtime, plural, self.measured)
         self.query = ListQuery.read(plural, params)
-        self.seen: dict[str, Visible] = {}
         self.label_error = ""
+        self._columns_shown: tuple[tuple[Column, ...], render.Part] | None = None
 
     @property
-    def visible(self) -> Visible:
+    def seen(self) -> Visible:
         """Where the kind itself may be seen."""
-        return self.seen.get(self.kind.plural, Visible())
+        return self.visible.get(self.kind.plural, Visible())
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -83,23 +97,19 @@ class ListScreen(Screen):
         return shown_columns(self.kind, self.query.chosen, measured=True)
 
     @property
-    def exported(self) -> tuple[Column, ...]:
-        """What ``kubectl get`` has of them."""
-        return shown_columns(self.kind, self.query.chosen)
-
-    @property
-    def key(self) -> Hashable:
-        return ("list", self.query, rights_key(self.seen), self.measured.key)
+    def shows(self) -> Hashable:
+        return self.query
 
     @property
     def plurals(self) -> frozenset[str]:
-        return frozenset({self.kind.plural}) | JUDGED_BY.get(self.kind.plural, frozenset())
+        return frozenset({self.kind.plural}) | JUDGES.get(self.kind.plural, frozenset())
 
     async def prepare(self) -> None:
-        self.seen = await visibility(self.runtime, self.plurals)
-        await self.measured.prepare(self.visible)
-        if listed(self.runtime, self.kind.plural):
+        await self.session.review(self.plurals | {"namespaces"})
+        await self.measured.prepare(self.seen)
+        if listed(self.session, self.kind.plural):
             self.query.check(self.kind)
+        await self.session.reader.make_rows(self.kind.plural)
 
     def open(self, changed: Callable[[], None]) -> None:
         self.measured.open(changed)
@@ -114,20 +124,42 @@ class ListScreen(Screen):
     @property
     def namespaces(self) -> Namespaces:
         """The chosen namespaces that may be seen."""
-        return self.visible.within(self._chosen)
+        return self.seen.within(self._chosen)
 
     @property
     def refusal(self) -> Forbidden | None:
         """Why nothing of this may be seen, if it may not."""
-        return self.visible.refusal(self.kind.plural, self._chosen)
+        return self.seen.refusal(self.kind.plural, self._chosen)
+
+    @property
+    def known(self) -> bool:
+        """Whether what is in the list is all there is, as far as it may be seen."""
+        return listed(self.session, self.kind.plural)
+
+    @property
+    def failure(self) -> ClusterError | None:
+        """Why it is not known, where it could not be read."""
+        return unreachable(self.session, self.kind.plural)
+
+    @property
+    def _unjudged(self) -> str:
+        """Why it cannot be said how these objects are, which others must tell; "" where it can."""
+        plural = self.kind.plural
+        if plural not in NEEDED:
+            return ""
+        if plural not in self.session.reader.judged:
+            denied = [
+                KINDS[each].title for each in sorted(NEEDED[plural]) if self.visible[each].denied is not None
+            ]
+            return f"You may not list {enumerated(denied) or 'what is behind them'} wherever they are."
+        return not_known(self.session, NEEDED[plural])
 
     def listing(self, *, page_size: int | None = 100) -> Listing:
         return listing(
-            self.runtime.reader,
+            self.session.reader,
             self.kind,
             self.query,
-            self.namespaces,
-            judged=judgeable(self.seen),
+            self._chosen,
             page_size=page_size,
             measure=self.measured.use,
         )
@@ -140,28 +172,28 @@ class ListScreen(Screen):
             regions={
                 "list-head": render.region("list_head", self._head(found)),
                 "list-state": render.region("list_state", self._state(found)),
-                "list-cols": render.region("list_cols", {"columns": self._heads(columns)}),
-                "fresh": fresh_part(self.runtime, {self.kind.plural}),
+                "list-cols": self._heads_of(columns),
+                "fresh": fresh_part(self.session, {self.kind.plural}),
                 **self._count(),
             },
-            lists={
-                "rows": {
-                    f"row-{row.uid}": row_part(
-                        self.runtime, self.kind.plural, row, columns, self.measured.texts(row)
-                    )
-                    for row in found.rows
-                }
-            },
+            lists={"rows": self.parts.of(found.rows, columns)},
             charts={"rows-usage": self.measured.values(found.rows, columns)} if self.measured.shown else {},
         )
 
     def _count(self) -> dict[str, render.Part]:
         """The number at the side: nobody else watches a kind without a module here."""
-        if not isinstance(self.kind, TableKind) or not listed(self.runtime, self.kind.plural):
+        if not self.kind.discovered or not listed(self.session, self.kind.plural):
             return {}
         plural = self.kind.plural
-        count = self.runtime.cache.store(plural).count(self.namespaces)
+        count = self.session.reader.count(plural, self._chosen)
         return {f"nav-{plural}": render.region("nav_item", nav_item(plural, count))}
+
+    def _heads_of(self, columns: tuple[Column, ...]) -> render.Part:
+        """The heads of the table; made anew only for other columns."""
+        if self._columns_shown is None or self._columns_shown[0] != columns:
+            part = render.region("list_cols", {"columns": self._heads(columns)})
+            self._columns_shown = columns, part
+        return self._columns_shown[1]
 
     def _heads(self, columns: tuple[Column, ...]) -> list[dict[str, Any]]:
         sort = self.query.sort or DEFAULT_SORT.get(self.kind.plural, "")
@@ -174,6 +206,7 @@ class ListScreen(Screen):
                 "help": column.help,
                 "status": column.key == self.kind.status_column,
                 "sorted": {column.key: "asc", f"-{column.key}": "desc"}.get(sort, ""),
+                "falls": greatest_first(column),
                 "sort_url": self._url(sort=self._next_sort(column, sort), page=1),
             }
             for column in columns
@@ -207,15 +240,17 @@ class ListScreen(Screen):
             if count or self.query.state == chip
         ]
         return {
-            "total": found.total,
-            "in_scope": found.in_scope,
+            # Of no rows, how many the filter left out; of those not listed yet, nothing is known.
+            "known": listed(self.session, self.kind.plural) and self.refusal is None,
+            "total": found.total or found.in_scope,
             "shown_from": found.first,
             "shown_to": found.last,
             "page": found.page,
             "pages": found.pages,
             "prev_url": self._url(page=found.page - 1) if found.page > 1 else "",
             "next_url": self._url(page=found.page + 1) if found.page < found.pages else "",
-            "quick": chips if len(chips) > 2 or self.query.state else [],
+            # Of objects that cannot be judged, none is healthy.
+            "quick": chips if (len(chips) > 2 and not self._unjudged) or self.query.state else [],
         }
 
     def _state(self, found: Listing) -> dict[str, Any]:
@@ -223,10 +258,10 @@ class ListScreen(Screen):
         title = self.kind.title
         if (refusal := self.refusal) is not None:
             return self._forbidden(refusal)
-        failure = unreachable(self.runtime, self.kind.plural)
+        failure = unreachable(self.session, self.kind.plural)
         if isinstance(failure, NotFound):
             return self._not_served()
-        if not listed(self.runtime, self.kind.plural):
+        if not listed(self.session, self.kind.plural):
             return self._not_listed(failure)
         if found.label_error:
             return {
@@ -259,8 +294,8 @@ class ListScreen(Screen):
                 "in the chosen namespaces"
                 if self.query.namespaces
                 else "in this cluster"
-                if self.visible.namespaces is None
-                else f"in {_names(self.visible.namespaces)}, where you may look"
+                if self.seen.namespaces is None
+                else f"in {_names(self.seen.namespaces)}, where you may look"
             )
             return {
                 "state": "empty",
@@ -277,6 +312,8 @@ class ListScreen(Screen):
                 "text": f"You may list {self.kind.plural} in {_names(self.namespaces or ())}, not in {missing}.",
                 "next": None,
             }
+        if unjudged := self._unjudged:
+            return {"state": "partly", "title": f"Whether these {title} work is not known.", "text": unjudged}
         if unknown:
             rest = tuple(name for name in self.query.namespaces if name not in unknown)
             return {
@@ -289,7 +326,7 @@ class ListScreen(Screen):
 
     def _forbidden(self, refusal: Forbidden) -> dict[str, Any]:
         where = f" in namespace {refusal.namespace}" if refusal.namespace else ""
-        seen = self.visible.namespaces
+        seen = self.seen.namespaces
         return {
             "state": "forbidden",
             "title": f"You may not see {self.kind.title}{where}",
@@ -305,24 +342,26 @@ class ListScreen(Screen):
     @property
     def _missing(self) -> str | None:
         """Where of what was asked for nothing may be seen, in words; None when all of it is shown."""
-        if self.visible.namespaces is None:
+        if self.seen.namespaces is None:
             return None
         if self._chosen is None:
             return "the whole cluster"
-        hidden = self._chosen - self.visible.namespaces
+        hidden = self._chosen - self.seen.namespaces
         return _names(hidden) if hidden else None
 
     def _unknown_namespaces(self) -> list[str]:
         """The chosen namespaces that are not there."""
-        store = self.runtime.cache.store("namespaces")
-        if not (self.kind.gvr.namespaced and listed(self.runtime, "namespaces")):
+        reader = self.session.reader
+        if not (self.kind.gvr.namespaced and reader.reads("namespaces")):
             return []
-        return [name for name in self.query.namespaces if store.get("", name) is None]
+        return [name for name in self.query.namespaces if reader.get("namespaces", "", name) is None]
 
     def _not_listed(self, failure: ClusterError | None) -> dict[str, Any]:
         if failure is None:
-            return {"state": "loading", "title": f"Reading {self.kind.title}…", "text": "", "next": None}
-        if isinstance(self.kind, TableKind) and self._answers_otherwise:
+            so_far = self.session.reader.count(self.kind.plural)
+            text = f"{so_far} so far, the others follow." if so_far else ""
+            return {"state": "loading", "title": f"Reading {self.kind.title}…", "text": text, "next": None}
+        if self.kind.discovered and self._answers_otherwise:
             return {
                 "state": "unreachable",
                 "title": f"The API server cannot list {self.kind.title}",
@@ -339,7 +378,7 @@ class ListScreen(Screen):
     @property
     def _answers_otherwise(self) -> bool:
         """Whether the watch of any other kind goes on: then it is this one that fails, say by its conversion."""
-        return any(self.runtime.cache.status(plural).state == "live" for plural in KINDS)
+        return any(self.session.reader.status(plural).state == "live" for plural in KINDS)
 
     def _not_served(self) -> dict[str, Any]:
         """The definition of a custom kind was deleted, or the API server behind it is gone."""
@@ -354,7 +393,7 @@ class ListScreen(Screen):
     @property
     def _definition(self) -> dict[str, str] | None:
         """Where a custom kind is defined."""
-        if not isinstance(self.kind, TableKind):
+        if not self.kind.discovered:
             return None
         url = list_url(self.runtime, DEFINITIONS.key, f"?q={quote(self.kind.gvr.group)}")
         return {"text": "Look at the definitions of custom kinds", "url": url}
@@ -400,9 +439,9 @@ class ListScreen(Screen):
         return f"{reverse('timeline', args=[self.runtime.cluster.slug])}?kind={self.kind.plural}"
 
     def _next_sort(self, column: Column, sort: str) -> str:
-        """The other direction; of what is measured, the greatest come first."""
+        """The other direction of what is sorted by it, else the one that a reader looks for first."""
         first, second = column.key, f"-{column.key}"
-        if column in MEASURED.get(self.kind.plural, ()):
+        if greatest_first(column):
             first, second = second, first
         return second if sort == first else first
 
@@ -411,15 +450,16 @@ class ListScreen(Screen):
         if not (keys := MATCHED.get(self.kind.plural)):
             return []
         given = dict(self.query.match)
-        rows = self.listing(page_size=None).rows
-        columns = {column.key: column for column in self.kind.columns}
+        titles = {column.key: column.title for column in self.kind.columns}
+        plural, namespaces = self.kind.plural, self.namespaces
         return [
             {
                 "key": key,
-                "title": columns[key].title,
+                "title": titles[key],
                 "value": given.get(key, ""),
                 "options": [
-                    text for text, _ in Counter(cell(row, columns[key]).text for row in rows).most_common(50)
+                    text
+                    for text, _ in self.session.reader.texts(plural, key, namespaces).most_common(OPTIONS)
                 ],
             }
             for key in keys
@@ -433,9 +473,7 @@ class ListScreen(Screen):
         """The columns to choose from: those of the kind, the chosen labels, and the labels that its objects have."""
         shown = {column.key for column in self.columns}
         chosen = self.query.chosen
-        labels: Counter[str] = Counter()
-        for row in self.runtime.reader.rows(self.kind.plural, self.namespaces):
-            labels.update(row.labels.keys())
+        labels = self.session.reader.labels(self.kind.plural, self._chosen)
         return {
             "url": reverse("columns", args=[self.runtime.cluster.slug, self.kind.plural]),
             "usual": not chosen,
@@ -463,7 +501,10 @@ class ListScreen(Screen):
 
         Namespace and labels come from the address, which anybody may have written: they are quoted.
         """
-        labels = ["-l", self.query.labels] if self.query.labels else []
+        labels: list[str] = []
+        nodes = [word.removeprefix("node:") for word in self.query.q.split() if word.startswith("node:")]
+        if nodes and self.kind.plural == "pods":
+            labels.append(f"--field-selector=spec.nodeName={nodes[0]}")
         if (kind := dict(self.query.match).get("type")) in ("Normal", "Warning"):
             labels.append(f"--field-selector=type={kind}")
         shown = [label for key in self.query.chosen if (label := label_of(key)) is not None]
@@ -472,8 +513,11 @@ class ListScreen(Screen):
         if self.kind.gvr.namespaced:
             # kubectl takes one namespace or all of them.
             wheres = [["-n", namespace] for namespace in self.query.namespaces] or [["-A"]]
+        # And one selector.
+        selectors = [["-l", one] for one in self.query.labels.split(OR)] if self.query.labels else [[]]
         commands = [
-            shell_line(["kubectl", "get", self.kind.plural, *where, *labels, "-o", "wide"])
+            shell_line(["kubectl", "get", self.kind.plural, *where, *selector, *labels, "-o", "wide"])
             for where in wheres
+            for selector in selectors
         ]
         return "; ".join(commands)

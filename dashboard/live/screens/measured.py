@@ -6,13 +6,13 @@ browser by themselves, as a few bytes a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from dashboard import render
 from dashboard.kinds.base import Column, Row
 from dashboard.kinds.units import NONE, percent, top_cpu, top_memory
 from dashboard.kinds.usage import Use
-from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.session import Sight
 from dashboard.live.snapshot import Chart
 from dashboard.queries.access import Visible
 from dashboard.queries.lists import MEASURED
@@ -22,24 +22,22 @@ from dashboard.queries.usage import UsageRights, usage_rights
 class Measured:
     """What is measured of the rows of a list; for kinds that nothing is measured of, it is empty."""
 
-    def __init__(self, runtime: ClusterRuntime, plural: str) -> None:
-        self._runtime = runtime
+    def __init__(self, sight: Sight, plural: str) -> None:
+        self._sight = sight
+        self._runtime = sight.cluster
         self._plural = plural
         self._rights = UsageRights()
         self._unsubscribe: Callable[[], None] | None = None
+        self._told: tuple[object, UsageRights, dict[str, Mapping[str, str]]] = (None, self._rights, {})
 
     @property
     def shown(self) -> bool:
         return self._plural in MEASURED
 
-    @property
-    def key(self) -> Hashable:
-        return self._rights.key if self.shown else ()
-
     async def prepare(self, visible: Visible) -> None:
         if self.shown:
             self._runtime.usage.touch()
-            self._rights = await usage_rights(self._runtime.transport, **{self._plural: visible})
+            self._rights = await usage_rights(self._sight, **{self._plural: visible})
 
     def open(self, changed: Callable[[], None]) -> None:
         if self.shown:
@@ -59,9 +57,18 @@ class Measured:
         return pod.total if pod else None
 
     def texts(self, row: Row) -> Mapping[str, str]:
-        """The cells of a row, by column."""
+        """The cells of a row, by column; the same ones until there is another reading."""
         if not self.shown:
             return {}
+        tally = self._runtime.usage.tally
+        if self._told[:2] != (tally, self._rights):
+            self._told = tally, self._rights, {}
+        texts = self._told[2].get(row.uid)
+        if texts is None:
+            texts = self._told[2][row.uid] = self._words(row)
+        return texts
+
+    def _words(self, row: Row) -> Mapping[str, str]:
         use = self.use(row)
         if use is None:
             return dict.fromkeys(("cpu", "memory"), NONE)

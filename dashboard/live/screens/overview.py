@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -12,32 +14,51 @@ from django.urls import reverse
 
 from dashboard import render
 from dashboard.errors import ClusterError
-from dashboard.insight import Problem, findings, problems
+from dashboard.insight import Objects, Problem, findings, problems, read_for
+from dashboard.insight.declared import declared_reads
+from dashboard.insight.finding import LogWish
 from dashboard.insight.usage import Sizes
 from dashboard.kinds import KINDS
+from dashboard.kinds.catalogue import APISERVICES
+from dashboard.kinds.pods import PODS
 from dashboard.kinds.rows import listed as enumerated
+from dashboard.kinds.rows import plural
 from dashboard.kinds.units import cpu_words, memory_words, percent
-from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.usage import ALL_NODES
-from dashboard.queries.access import Visible
-from dashboard.queries.events import latest_events
+from dashboard.loop import off_loop
+from dashboard.queries.bounds import chosen_of
+from dashboard.queries.frozen import Frozen
 from dashboard.queries.overview import SQUARES, Asked, NodePods, nodes_and_pods
 from dashboard.queries.reader import Namespaces
-from dashboard.queries.seen import Seen
 from dashboard.queries.usage import UsageRights, usage_rights
 
 from .charts import replicas_chart, replicas_table, spark
-from .common import fresh_part, list_url, object_url, rights_key, unreachable, visibility
+from .common import (
+    fresh_part,
+    freshness,
+    list_url,
+    listed,
+    none_part,
+    not_known,
+    object_url,
+    unlisted,
+    unreachable,
+)
+from .detail.lastlines import last_lines
+from .detail.piece import Rereading
 from .events import event_rows
-from .problems import problem_rows
+from .problems import Line, problem_rows
 from .usage import COLUMNS
 
 PROBLEMS, EVENTS, CHANGES = 6, 10, 6
-MOST_PROBLEMS = 200  # on a page (rule 2 of the design)
+MAX_PROBLEMS = 200  # on a page (rule 2 of the design)
 WORKLOADS = ("deployments", "statefulsets", "daemonsets")
+JUDGED = read_for("clusterrolebindings") & KINDS.keys()  # every kind that the rules read
 TILES = 6
+PATIENCE_SECONDS = 0.5  # for logs of which a line is told
 ALWAYS = frozenset({"tile-nodes", "tile-pods", "tile-deployments"})
 
 
@@ -45,48 +66,89 @@ class OverviewScreen(Screen):
     page = "pages/overview.html"
     pace = 1.0
 
-    def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
-        super().__init__(runtime)
-        self.chosen = frozenset(params.getlist("namespace")) - {""} or None
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session)
+        self.chosen = frozenset(chosen_of(params, "namespace")) or None
         self.all_problems = params.get("problems") == "all"
-        self.visible: dict[str, Visible] = {}
         self.sizes = Sizes()
         self.usage = UsageRights()
         self.trouble: ClusterError | None = None
+        self.changed: Callable[[], None] | None = None
+        self._logs: Mapping[LogWish, Sequence[Line]] = {}
+        self._asked: Hashable = None
+        self._no_logs: frozenset[str] = frozenset()  # namespaces whose logs may not be read
+        self._wanted: tuple[LogWish, ...] = ()
+        self._rereading = Rereading(self, self._read_logs, lambda: (self._logs, self._no_logs))
+        self._wrong: Sequence[Problem] = ()
+        self._judged_at = 0.0
+        self._judging = Rereading(self, self._judge, lambda: self._wrong)
 
     @property
-    def key(self) -> Hashable:
-        return ("overview", self.chosen, self.all_problems, rights_key(self.visible), self.usage.key)
+    def shows(self) -> Hashable:
+        return (self.chosen, self.all_problems)
 
     @property
     def plurals(self) -> frozenset[str]:
-        return frozenset(KINDS)
+        return frozenset({*KINDS, APISERVICES.key}) | (declared_reads() & self.runtime.kinds.keys())
 
     @property
     def waits_for(self) -> frozenset[str]:
-        return self.plurals - {"events"}
+        return frozenset(KINDS) - {"events"}
 
     async def prepare(self) -> None:
-        self.visible = await visibility(self.runtime, KINDS)
+        await self.session.review(self.plurals)
         self.runtime.usage.touch()
-        self.usage = await usage_rights(self.runtime.transport, nodes=self.visible["nodes"])
+        self.usage = await usage_rights(self.session, nodes=self.visible["nodes"])
         try:
             await self.runtime.probe()
             self.trouble = None
         except ClusterError as error:
             self.trouble = error
+        await self._judge()
+        self._wanted = _wishes(self._wrong)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):  # who looks longer gets them later
+                await self._read_logs()
+
+    async def _read_logs(self) -> None:
+        """The last lines of the crashes that are told, as on the pages of their objects: for who may read those logs."""
+        asked = tuple((wish, wish.ended) for wish in self._wanted)
+        refused = {
+            namespace
+            for namespace in {wish.namespace for wish in self._wanted}
+            if not await self.session.may("get", PODS.gvr, namespace=namespace, subresource="log")
+        }
+        wishes = [wish for wish in self._wanted if wish.namespace not in refused]
+        if asked != self._asked or refused != self._no_logs:
+            self._no_logs = frozenset(refused)
+            self._logs = await last_lines(self.session, wishes, most=PROBLEMS)
+            self._asked = asked
+
+    def open(self, changed: Callable[[], None]) -> None:
+        self.changed = changed
+        if self._wanted and self._asked is None:
+            self._rereading.soon()
+
+    def close(self) -> None:
+        self.changed = None
+        self._rereading.stop()
+        self._judging.stop()
 
     def _namespaces(self, plural: str) -> Namespaces:
         return self.visible[plural].within(self.chosen)
 
     def snapshot(self) -> Snapshot:
-        now = datetime.now(UTC)
         changing = self._changes()
-        wrong = self._problems(now)
-        nodes = nodes_and_pods(self.runtime.reader, self.visible, self.sizes, self._namespaces("pods"))
+        wrong = self._wrong
+        if self._changed_at() != self._judged_at:
+            self._judging.soon()
+        if (wanted := _wishes(wrong)) != self._wanted or _ends(wanted) != _ends(self._wanted):
+            self._wanted = wanted
+            self._rereading.soon()
+        nodes = nodes_and_pods(self.session.reader, self.sizes, self.chosen)
         steps = self.runtime.history.total(self._namespaces("deployments"))
-        shown = wrong[: MOST_PROBLEMS if self.all_problems else PROBLEMS]
-        events = latest_events(self.runtime.reader, self._namespaces("events"), EVENTS)
+        shown = wrong[: MAX_PROBLEMS if self.all_problems else PROBLEMS]
+        events = self.session.reader.latest_events(self.chosen, EVENTS)
         return Snapshot(
             regions={
                 "verdict": render.region("verdict", self._verdict(wrong, nodes)),
@@ -95,17 +157,30 @@ class OverviewScreen(Screen):
                     "problems_head",
                     self._problems_head(len(wrong), len(shown)),
                 ),
+                "problems-none": self._none("problems", JUDGED, "No issues need attention.", "done"),
+                "changes-none": self._none("changes", (*WORKLOADS, "pods"), "Nothing is changing.", "ok"),
+                "events-none": self._none(
+                    "events", ("events",), "No events: Kubernetes keeps them for about an hour."
+                ),
                 "nodes": render.region("nodes", self._nodes(nodes)),
                 "chart-table-replicas": replicas_table(steps),
-                "fresh": fresh_part(self.runtime, self.plurals),
+                "fresh": fresh_part(self.session, frozenset(KINDS)),
             },
             lists={
-                "problems": problem_rows(self.runtime, shown),
+                "problems": problem_rows(self.runtime, shown, self._logs),
                 "changes": {row["id"]: render.partial("change", row) for row in changing[:CHANGES]},
                 "events": event_rows(self.runtime, events),
             },
             charts={"replicas": replicas_chart(steps)},
         )
+
+    def _none(self, name: str, plurals: Iterable[str], none: str, icon: str = "empty") -> render.Part:
+        """Under an empty list: there are none of them only where what they come from is known."""
+        missing = not_known(self.session, plurals)
+        denied = [KINDS[plural].title for plural in plurals if self.visible[plural].denied is not None]
+        if not missing and denied:
+            none = f"{none.rstrip('.')} in what you may see; you may not list {enumerated(sorted(denied))}."
+        return none_part(f"{name}-none", missing or none, known=not missing, icon=icon)
 
     def _problems_head(self, count: int, shown: int) -> dict[str, Any]:
         more = count - shown if self.all_problems else 0
@@ -117,44 +192,57 @@ class OverviewScreen(Screen):
         query["problems"] = "all"
         return f"{reverse('overview', args=[self.runtime.cluster.slug])}?{query.urlencode()}"
 
-    def _problems(self, now: datetime) -> Sequence[Problem]:
+    async def _judge(self) -> None:
+        """What is wrong, by the rules, in a thread: thousands of failing pods take their time."""
+        self._judged_at = self._changed_at()
+        objects = Frozen(self.session.reader, self.visible)
+        self._wrong = await off_loop(self._problems, objects)
+
+    def _changed_at(self) -> float:
+        return self.session.reader.changed_at(self.plurals)
+
+    def _problems(self, objects: Objects) -> Sequence[Problem]:
         """What is wrong in the chosen namespaces, as far as the user may see what it rests on."""
-        found = findings(Seen(self.runtime.reader, self.visible), now)
+        found = findings(objects, datetime.now(UTC))
         return problems([one for one in found if not one.namespace or self._sees(one.plural, one.namespace)])
 
     def _sees(self, plural: str, namespace: str) -> bool:
-        namespaces = self._namespaces(plural) if plural in KINDS else self.chosen
+        namespaces = self._namespaces(plural) if plural in self.visible else self.chosen
         return namespaces is None or namespace in namespaces
 
     def _verdict(self, wrong: Sequence[Problem], nodes: Sequence[NodePods]) -> dict[str, Any]:
         """One sentence for the whole cluster, and beside it what it stands on."""
-        down = self.trouble or unreachable(self.runtime, "pods")
+        down = self.trouble or unreachable(self.session, "pods")
         if down is not None:
-            return {"state": "bad", "headline": "The cluster does not answer.", "text": down.message}
-        bad = [problem for problem in wrong if problem.lead.severity == "bad"]
+            before = " What is below is as it was last read." if listed(self.session, "pods") else ""
+            text = down.message + before
+            return {"state": "bad", "headline": "The cluster does not answer.", "text": text}
+        bad = sum(problem.lead.severity == "bad" for problem in wrong)
         broken = [each for each in nodes if each.row.state == "bad"]
         zones = {each.zone for each in nodes if each.zone}
+        missing = not_known(self.session, JUDGED)
+        issues = "1 issue needs attention" if len(wrong) == 1 else f"{len(wrong)} issues need attention"
         if nodes and len(broken) == len(nodes):
             headline, state = "No node is ready: nothing can run.", "bad"
-        elif bad:
-            things = "One thing needs" if len(bad) == 1 else f"{len(bad)} things need"
-            headline, state = f"The cluster is up. {things} a person.", "bad"
         elif wrong:
-            things = "One thing wants" if len(wrong) == 1 else f"{len(wrong)} things want"
-            headline, state = f"The cluster is up. {things} a look.", "warn"
+            up = "" if self.chosen else "The cluster is up. "
+            headline, state = f"{up}{issues}{self._where}.", "bad" if bad else "warn"
+        elif len(unlisted(self.session, JUDGED)) == len(JUDGED):
+            return {"state": "unknown", "headline": "Reading the cluster…", "text": missing}
+        elif missing:
+            headline, state = f"No issues in what could be read{self._where}.", "unknown"
+        elif self._partly:
+            headline, state = f"No issues in what you may see{self._where}.", "ok"
         else:
-            headline, state = "The cluster is up, and nothing is wrong.", "ok"
-            if self._partly:
-                headline = "The cluster is up, and nothing is wrong in what you may see."
-        if self.chosen is not None and not (nodes and len(broken) == len(nodes)):
-            # Of a part of the cluster only that part can be judged.
-            headline = headline.replace("The cluster is up. ", "").replace("The cluster is up, and n", "N")
-            where_chosen = (
-                " and ".join(sorted(self.chosen)) if len(self.chosen) < 3 else "the chosen namespaces"
-            )
-            headline = f"{headline.rstrip('.')} in {where_chosen}."
+            headline, state = f"Healthy{self._where}." if self.chosen else "The cluster is healthy.", "ok"
         where = f" in {len(zones)} zones" if len(zones) > 1 else ""
-        parts = [f"The API server answers ({self.runtime.version})"] if self.runtime.version else []
+        parts = [f"{bad} critical"] if bad else []
+        if warnings := len(wrong) - bad:
+            parts.append(plural(warnings, "warning"))
+        if missing:
+            parts.append(missing)
+        if self.runtime.version:
+            parts.append(f"The API server answers ({self.runtime.version})")
         if nodes:
             parts.append(f"{len(nodes)} node{'s' if len(nodes) != 1 else ''}{where}")
         if self._partly:
@@ -162,20 +250,28 @@ class OverviewScreen(Screen):
         return {"state": state, "headline": headline, "text": " · ".join(parts)}
 
     @property
+    def _where(self) -> str:
+        """Of a part of the cluster only that part can be judged."""
+        if self.chosen is None:
+            return ""
+        names = " and ".join(sorted(self.chosen)) if len(self.chosen) < 3 else "the chosen namespaces"
+        return f" in {names}"
+
+    @property
     def _partly(self) -> str:
         """What of the cluster may not be seen, in words; "" for somebody who may see all of it."""
         pods = self.visible["pods"].namespaces
         only = f"You see only what is in {enumerated(sorted(pods))}" if pods else ""
-        hidden = [KINDS[plural].title for plural, seen in self.visible.items() if seen.denied is not None]
+        hidden = [kind.title for kind in KINDS.values() if self.visible[kind.plural].denied is not None]
         if not hidden:
             return only
         return f"{only}, and no {enumerated(hidden)}" if only else f"You may not see {enumerated(hidden)}"
 
     def _tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:
         tiles = [
-            self._tile(plural, "Nodes ready" if plural == "nodes" else f"{KINDS[plural].title} fine")
-            for plural in ("nodes", "pods", *WORKLOADS)
-            if self.visible[plural].denied is None
+            self._tile(each, "Nodes ready" if each == "nodes" else f"{KINDS[each].title} healthy")
+            for each in ("nodes", "pods", *WORKLOADS)
+            if self.visible[each].denied is None
         ]
         asked = self._asked_tiles(nodes)
         # One row of tiles: what is wrong stays, a kind that is all fine makes way.
@@ -183,25 +279,32 @@ class OverviewScreen(Screen):
         tiles.sort(key=lambda tile: tile["state"] == "ok" and tile["id"] not in ALWAYS)
         return tiles[:room] + asked
 
-    def _tile(self, plural: str, title: str) -> dict[str, Any]:
-        """How many of a kind are fine; the words are those of the list that it leads to."""
-        namespaces = self._namespaces(plural) if KINDS[plural].gvr.namespaced else None
-        states = self.runtime.reader.states(plural, namespaces)
+    def _told(self, note: str, state: str, *plurals: str) -> dict[str, str]:
+        """What stands under a number, which does not become better by being old."""
+        if freshness(self.session, plurals)["state"] in ("live", "behind"):
+            return {"note": note, "state": state}
+        return {"note": f"{note}, when last read", "state": "unknown" if state in ("ok", "info") else state}
+
+    def _tile(self, kind: str, title: str) -> dict[str, Any]:
+        """How many of a kind are healthy; the words are those of the list that it leads to."""
+        tile = {"id": f"tile-{kind}", "title": title, "url": list_url(self.runtime, kind)}
+        if not listed(self.session, kind):
+            return {**tile, "value": "–", "of": "", "note": "not known", "state": "unknown"}
+        namespaces = self.chosen if KINDS[kind].gvr.namespaced else None
+        states = self.session.reader.states(kind, namespaces)
         counts = (
-            (states["bad"], "bad", f"need{'s' if states['bad'] == 1 else ''} a person", "?state=need"),
-            (states["warn"], "warn", "worth a look", "?state=look"),
-            (states["info"], "info", "changing", "?state=changing"),
-            (states["done"], "ok", "finished", ""),
+            (states["bad"], "bad", f"{states['bad']} critical", "?state=need"),
+            (states["warn"], "warn", plural(states["warn"], "warning"), "?state=look"),
+            (states["info"], "info", f"{states['info']} changing", "?state=changing"),
+            (states["done"], "ok", f"{states['done']} finished", ""),
         )
-        said = [(count, state, words, query) for count, state, words, query in counts if count]
+        _, state, note, query = next((each for each in counts if each[0]), (0, "ok", "Healthy", ""))
         return {
-            "id": f"tile-{plural}",
-            "title": title,
+            **tile,
             "value": str(states["ok"]),
             "of": f"of {states.total()}",
-            "note": ", ".join(f"{count} {words}" for count, _, words, _ in said[:1]) or "all as wanted",
-            "state": said[0][1] if said else "ok",
-            "url": list_url(self.runtime, plural, said[0][3] if said else ""),
+            **self._told(note if states else "none here", state, kind),
+            "url": list_url(self.runtime, kind, query),
         }
 
     def _asked_tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:
@@ -218,8 +321,7 @@ class OverviewScreen(Screen):
                 "title": f"{title} requested",
                 "value": f"{share:.0%}".rstrip("%"),
                 "of": "%",
-                "note": note,
-                "state": "warn" if share > 0.9 else "ok",
+                **self._told(note, "warn" if share > 0.9 else "ok", "nodes", "pods"),
                 "url": reverse("capacity", args=[self.runtime.cluster.slug]),
                 "spark": spark,
             }
@@ -246,26 +348,24 @@ class OverviewScreen(Screen):
     def _changes(self) -> list[dict[str, Any]]:
         """Workloads on their way from one state to another, and pods that start or end without one."""
         changes: list[dict[str, Any]] = []
-        for plural in WORKLOADS:
-            if plural not in KINDS or self.visible[plural].denied is not None:
+        for each in WORKLOADS:
+            if self.visible[each].denied is not None:
                 continue
-            for row in self.runtime.reader.rows(plural, self._namespaces(plural)):
+            for row in self.session.reader.rows(each, self.chosen):
                 if row.state != "info":
                     continue
                 changes.append(
                     {
                         "id": f"change-{row.uid}",
                         "icon": "busy",
-                        "title_parts": [(KINDS[plural].kind + " ", "plain"), (row.name, "bold")],
+                        "title_parts": [(KINDS[each].kind + " ", "plain"), (row.name, "bold")],
                         "text": row.reason or "rolls out",
-                        "url": object_url(self.runtime, plural, row.namespace, row.name),
+                        "url": object_url(self.runtime, each, row.namespace, row.name),
                         "since": "",
                         "progress": None,
                     }
                 )
-        pods = [
-            row for row in self.runtime.reader.rows("pods", self._namespaces("pods")) if row.state == "info"
-        ]
+        pods = [row for row in self.session.reader.rows("pods", self.chosen) if row.state == "info"]
         index = next(c.order for c in KINDS["pods"].columns if c.key == "status")
         pods.sort(key=lambda row: (row.cells[index].text, row.namespace, row.name))
         for word, group in groupby(pods, key=lambda row: row.cells[index].text):
@@ -293,6 +393,7 @@ class OverviewScreen(Screen):
         seen = self.visible["nodes"]
         return {
             "denied": "You may not list nodes." if seen.denied else "",
+            "unknown": not_known(self.session, ("nodes",)),
             "zones": [
                 {"name": zone, "nodes": [self._node(each) for each in group]}
                 for zone, group in groupby(nodes, key=lambda each: each.zone)
@@ -326,9 +427,18 @@ class OverviewScreen(Screen):
         return {"events_url": list_url(self.runtime, "events"), "pods_url": list_url(self.runtime, "pods")}
 
 
+def _wishes(wrong: Sequence[Problem]) -> tuple[LogWish, ...]:
+    """The logs of the worst problems."""
+    return tuple(dict.fromkeys(each.lead.log for each in wrong[:PROBLEMS] if each.lead.log is not None))
+
+
+def _ends(wishes: Sequence[LogWish]) -> list[datetime | None]:
+    return [wish.ended for wish in wishes]
+
+
 def _bars(asked: Asked) -> list[dict[str, Any]]:
-    cpu = f"{asked.cpu:.3g} of {asked.cpu_of:g} cores requested"
-    memory = f"{asked.memory / 2**30:.3g} of {asked.memory_of / 2**30:.3g} GiB requested"
+    cpu = f"{cpu_words(asked.cpu)} of {cpu_words(asked.cpu_of)} requested"
+    memory = f"{memory_words(asked.memory)} of {memory_words(asked.memory_of)} requested"
     return [
         _bar("CPU", asked.cpu, asked.cpu_of, cpu),
         _bar("Memory", asked.memory, asked.memory_of, memory),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -9,8 +10,10 @@ from urllib.parse import urlencode
 from dashboard import render
 from dashboard.insight import Finding, Problem
 from dashboard.insight.finding import LogWish, Step
+from dashboard.kinds.references import title
 from dashboard.live.runtime import ClusterRuntime
 
+from .answers import answered
 from .common import iso, object_url, ref_url
 
 OTHERS = 4  # consequences named in a row; the rest are counted
@@ -18,11 +21,14 @@ OTHERS = 4  # consequences named in a row; the rest are counted
 Line = tuple[str, str]  # time in RFC 3339, text
 
 
-def problem_rows(runtime: ClusterRuntime, found: Sequence[Problem]) -> Mapping[str, render.Part]:
-    """The rows of a ``problems`` list in short, in their order: of the evidence the first piece."""
+def problem_rows(
+    runtime: ClusterRuntime, found: Sequence[Problem], logs: Mapping[LogWish, Sequence[Line]] = {}
+) -> Mapping[str, render.Part]:
+    """The rows of a ``problems`` list in short, in their order: of the evidence the first piece, of the logs that were
+    read the line that tells why."""
     rows = []
     for problem in found:
-        row = _row(runtime, problem.lead)
+        row = _row(runtime, problem.lead, logs)
         first = next(iter(problem.lead.evidence), None)
         row["more"] = f"{first.where}: {first.says}" if first else ""
         row["others"] = [
@@ -45,7 +51,7 @@ def finding_rows(
     """
     rows = []
     for finding in found:
-        row = _row(runtime, finding, here)
+        row = _row(runtime, finding, logs, here)
         row["evidence"] = [
             {"where": one.where, "says": one.says, "url": url if url != here else ""}
             for one in finding.evidence
@@ -58,17 +64,27 @@ def finding_rows(
 
 
 def _parts(rows: Sequence[dict[str, Any]]) -> Mapping[str, render.Part]:
+    """By their ids; an object may have several of one rule, one a port or backend."""
+    count: Counter[str] = Counter()
+    for row in rows:
+        count[row["id"]] += 1
+        if count[row["id"]] > 1:
+            row["id"] += f"--{count[row['id']]}"
     return {row["id"]: render.partial("problem", row) for row in rows}
 
 
-def _row(runtime: ClusterRuntime, finding: Finding, here: str = "") -> dict[str, Any]:
-    where = "-".join(part for part in (finding.plural, finding.namespace, finding.name) if part)
-    url = object_url(runtime, finding.plural, finding.namespace, finding.name)
+def _row(
+    runtime: ClusterRuntime, finding: Finding, logs: Mapping[LogWish, Sequence[Line]], here: str = ""
+) -> dict[str, Any]:
+    kind = finding.plural or f"{finding.kind}.{finding.ref.group}"
+    where = "-".join(part for part in (kind, finding.namespace, finding.name) if part)
+    url = ref_url(runtime, finding.ref)
+    lines = logs.get(finding.log, ()) if finding.log is not None else ()
     next_url = step_url(runtime, finding.step)
     return {
         "id": f"problem-{finding.rule}-{where}",
         "state": "info" if finding.severity == "note" else finding.severity,
-        "text_parts": list(finding.text),
+        "text_parts": list(answered(finding, [text for _, text in lines])),
         "next": {"text": finding.step.text, "url": next_url if next_url not in (url, here) else ""}
         if finding.step.text
         else None,
@@ -90,7 +106,7 @@ def step_url(runtime: ClusterRuntime, step: Step) -> str:
 def _others(runtime: ClusterRuntime, words: str, found: Sequence[Finding]) -> dict[str, Any]:
     each = {one.ref: one for one in found}  # an Ingress may lead to a broken Service by several paths
     shown = [
-        {"text": f"{ref.kind} {ref.name}", "url": object_url(runtime, ref.plural, ref.namespace, ref.name)}
+        {"text": title(ref), "url": ref_url(runtime, ref)}
         for ref in list(each)[: OTHERS if len(each) > OTHERS + 1 else OTHERS + 1]
     ]
     return {"words": words, "shown": shown, "more": len(each) - len(shown)}

@@ -1,206 +1,166 @@
-"""The form that rotates a Secret, and the restarts that follow: which step it is at, which pod has which value."""
+"""The restarts that follow a rotation: which step it is at, which pod has which value."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
+from collections.abc import Hashable, Mapping
+from datetime import datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.db import DatabaseError
 from django.http import QueryDict
-from django.urls import reverse
 
 from dashboard import render
 from dashboard.actions.backups import backup_of
-from dashboard.actions.rotation import FOLLOWED, Step, judge, key_of, next_written, waits_for
-from dashboard.actions.rotation_control import may_go_on, stopped_by
-from dashboard.actions.undo import UndoState, change_undo_state
-from dashboard.errors import NotFound
+from dashboard.actions.operation import Step
+from dashboard.actions.rotation import judge, key_of, next_written
+from dashboard.actions.standing import GONE, Standing, kept_standing, secret_standing
+from dashboard.actions.undo import UndoState
+from dashboard.errors import ClusterError
 from dashboard.insight import workload_rollout
 from dashboard.insight.protocols import unlisted
-from dashboard.insight.secretuse import READ, RESTARTABLE
+from dashboard.insight.secretuse import RESTARTABLE
 from dashboard.kinds.base import Row
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.shell import shell_line
-from dashboard.live.runtime import ClusterRuntime
-from dashboard.live.screen import Screen
-from dashboard.live.snapshot import Snapshot
-from dashboard.models import Change, Rotation
-from dashboard.queries.access import Visible, visible
+from dashboard.live.session import Session
+from dashboard.models import Change
 from dashboard.queries.lists import RANK
 from dashboard.queries.relations import pods_of
 
-from .action import ActionScreen
-from .change import change_of, object_context
-from .common import fresh_part, iso, list_url, name_parts, object_url, rights_key
+from .common import iso, name_parts, object_url, rollout_command
+from .operation import STEP_WORDS, OperationScreen
 
-POLL_SECONDS = 1.0
 PODS = 60
-NEW = "new value"
-STEP_STATES = {"done": "done", "failed": "bad", "left": "warn", "restarting": "info", "waiting": "wait"}
+LOOKS_SECONDS = 15.0  # where no watch tells that the Secret changed, and after a look that failed
+NEW, UNKNOWN = "new value", "not known"
 
 
-class RotateScreen(ActionScreen):
-    reads = READ
-    only = (frozenset({"secrets"}), "Only Secrets can be rotated.")
-
-    def snapshot(self) -> Snapshot:
-        return Snapshot(regions={"fresh": fresh_part(self.runtime, {"secrets"})})
-
-
-class RotationScreen(Screen):
+class RotationScreen(OperationScreen):
     page = "pages/rotation.html"
+    step_words: Mapping[str, str] = {**STEP_WORDS, "left": "not restarted"}  # never changed
+    running_words = (
+        "You can leave this page; it continues, one stage after the other, and stops at the first that does not "
+        "become ready."
+    )
+    resume_words = "Resuming checks again what did not become ready, then restarts the rest."
+    back_words = "Restore the previous value…"
 
-    def __init__(self, runtime: ClusterRuntime, params: QueryDict, change: int) -> None:
-        super().__init__(runtime)
-        self.number = change
-        self.visible = Visible()
-        self.change: Change
-        self.undo: UndoState
-        self.rotation: Rotation | None = None
-        self.may_go_on = False
-        self.before: int | None = None  # the change whose restarts have to end first
-        self.stopped = ""  # who stopped it, as a sentence
+    def __init__(self, session: Session, params: QueryDict, change: int) -> None:
+        super().__init__(session, params, change)
         self.next_at: datetime | None = None  # when the key got its next value
-        self._task: asyncio.Task[None] | None = None
+        self.standing = Standing(how="unknown")  # what became of the value by now
+        self._looked_at: Hashable = None  # the version of the Secret that it was read of
+        self._next_look = 0.0
 
-    @property
-    def key(self) -> Hashable:
-        return ("rotation", self.number, rights_key({"pods": self.visible}))
+    def must_see(self) -> None:
+        self.session.must_see("pods", self.change.namespace)
 
-    @property
-    def plurals(self) -> frozenset[str]:
-        return FOLLOWED
+    async def read(self) -> None:
+        await super().read()
+        await self._look()
 
-    async def prepare(self) -> None:
-        self.visible = await visible(self.runtime.transport, self.runtime.cache, "pods")
-        if self.visible.denied is not None:
-            raise self.visible.denied
-        self.change = await change_of(self.number, self.runtime)
-        if self.change.action != "rotate":
-            raise NotFound(f"Change {self.number} is no rotation.")
-        await self._read()
-
-    async def _read(self) -> None:
-        self.undo = await change_undo_state(change=self.change)
-        await sync_to_async(self._read_rotation)()
-
-    def _read_rotation(self) -> None:
-        self.rotation = Rotation.objects.select_related("change").filter(change_id=self.number).first()
-        self.may_go_on, self.before, self.stopped = False, None, ""
+    def read_operation(self) -> None:
+        super().read_operation()
         self.next_at = next_written(self.change)
-        if self.rotation is None:
+
+    async def _look(self) -> None:
+        """Reads the Secret again when it is another version than the one that was read."""
+        change = self.change
+        found = self.session.reader.get("secrets", change.namespace, change.name)
+        now = asyncio.get_running_loop().time()
+        version: Hashable = int(now / LOOKS_SECONDS)
+        if found is not None:
+            version = (found.metadata.uid, found.metadata.resource_version)
+        if version == self._looked_at or now < self._next_look or change.state != Change.State.DONE:
             return
-        if self.rotation.state == Rotation.State.RESTARTING:
-            self.before = waits_for(self.rotation)
-        elif self.rotation.state == Rotation.State.STOPPED:
-            self.may_go_on = may_go_on(self.rotation)
-            word = stopped_by(self.rotation)
-            self.stopped = f"{word.user_name} stopped it on {word.at:%Y-%m-%d at %H:%M} UTC." if word else ""
+        try:
+            self.standing = await secret_standing(change=change, transport=self.session.transport)
+            self._looked_at = version
+        except ClusterError:
+            self.standing = Standing(how="unknown")
+            self._next_look = now + LOOKS_SECONDS
 
-    def open(self, changed: Callable[[], None]) -> None:
-        """The database has no watch: another process may be the one that moves it on."""
+    def _standing_words(self) -> str:
+        return self.standing.words(self.change.name, key_of(self.change))
 
-        async def follow() -> None:
-            while True:
-                await asyncio.sleep(POLL_SECONDS)
-                with suppress(DatabaseError):
-                    self.change = await change_of(self.number, self.runtime)
-                    await self._read()
-                    changed()
+    @property
+    def back(self) -> UndoState:
+        if self.standing.how in GONE:
+            return UndoState(possible=False, words=self._standing_words())
+        return self.undo
 
-        self._task = asyncio.create_task(follow())
+    @property
+    def title(self) -> str:
+        return "Rotate" if self.change.undoes_id is None else "Restore"
 
-    def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    def what(self) -> str:
+        return f"Key {key_of(self.change)}" if self.change.touched else ""
 
-    def snapshot(self) -> Snapshot:
-        now = datetime.now(UTC)
-        return Snapshot(
-            regions={
-                "rotation-progress": render.region("rotation_progress", self._progress(now)),
-                "rotation-pods": render.region("rotation_pods", self._pods()),
-                "fresh": fresh_part(self.runtime, self.plurals),
-            }
-        )
-
-    def _progress(self, now: datetime) -> dict[str, Any]:
-        state, headline, text = self._words()
+    def first(self) -> dict[str, Any]:
+        change, backup = self.change, backup_of(self.change)
+        if change.state != Change.State.DONE:
+            return super().first()
+        key = key_of(change)
+        url = object_url(self.runtime, "secrets", change.namespace, backup) if backup else ""
         return {
-            "state": state,
-            "headline": headline,
-            "text": text,
-            "running": self.running,
-            "go_on": self.may_go_on,
-            "before": reverse("rotation", args=[self.before]) if self.before is not None else "",
-            "undoes": self.change.undoes_id is not None,
-            "key": self.change.touched and key_of(self.change),
-            "written": self.change.state == Change.State.DONE,
-            "written_at": iso(self.change.created_at.replace(microsecond=0)),
-            "backup": self._backup(),
-            "stages": [self._stage(at, step, now) for at, step in enumerate(self._steps, start=1)],
-            "back": {
-                "possible": self.undo.possible,
-                "words": self.undo.words,
-                "url": reverse("undo", args=[self.number]),
-            },
+            "title": f"Wrote the old value of {key} again"
+            if change.undoes_id
+            else f"Wrote a new value of {key}",
+            "text": "The previous value is kept in" if backup else "",
+            "url": url,
+            "link": backup,
         }
 
-    @property
-    def running(self) -> bool:
-        return self.rotation is not None and self.rotation.state == Rotation.State.RESTARTING
+    def more(self, now: datetime) -> dict[str, Any]:
+        return {"rotation-pods": render.region("rotation_pods", self._pods())}
 
-    @property
-    def _steps(self) -> list[Step]:
-        return self.rotation.steps if self.rotation is not None else []
-
-    def _backup(self) -> dict[str, str] | None:
-        if self.change.state != Change.State.DONE or not (name := backup_of(self.change)):
-            return None
-        return {"name": name, "url": object_url(self.runtime, "secrets", self.change.namespace, name)}
-
-    def _words(self) -> tuple[str, str, str]:
-        change, rotation = self.change, self.rotation
-        name = change.name
-        if change.state != Change.State.DONE:
+    def words(self) -> tuple[str, str, str]:
+        name, operation = self.change.name, self.operation
+        if self.change.state != Change.State.DONE:
             text = "It is looked for in the cluster; if it was written, the restarts begin then."
             return "warn", f"Whether {name} was written is not known yet", text
-        if rotation is None:
+        if operation is None:
             return "info", f"{name} is written; its restarts begin", ""
-        steps = rotation.steps
-        match rotation.state:
-            case Rotation.State.RESTARTING:
-                return self._running(steps)
-            case Rotation.State.DONE:
-                return self._done(steps)
-            case Rotation.State.STOPPED:
-                return self._stopped(steps)
+        match operation.state:
+            case operation.State.RUNNING:
+                return self._running(self.steps)
+            case operation.State.DONE:
+                return self._done(self.steps)
+            case operation.State.STOPPED:
+                return self._stopped(self.steps)
             case _:
                 text = "The change that did it restarts what had been restarted."
-                return "done", "The value was taken back", text
+                return "done", "The value was restored", text
 
     def _running(self, steps: list[Step]) -> tuple[str, str, str]:
         if self.before is not None:
             text = "Its restarts begin when those of the rotation before it have ended."
             return "wait", f"{self.change.name} is written; its restarts wait", text
+        if self.operation is not None and self.operation.waits:
+            return "warn", f"{self.change.name} is written; its restarts wait", self.operation.waits
         done = sum(step["state"] == "done" for step in steps)
-        current = next((step for step in steps if step["state"] in ("restarting", "waiting")), None)
+        current = next((step for step in steps if step["state"] in ("running", "waiting")), None)
         where = f"Restarting {current['name']}" if current else "The last restart is complete"
         return "info", where, f"{done} of {plural(len(steps), 'restart')} done."
 
     def _done(self, steps: list[Step]) -> tuple[str, str, str]:
         name = self.change.name
+        if self.standing.how not in ("same", "unknown") and self.next_at is None:
+            return (
+                "warn",
+                f"{name} was rotated, and has another value now",
+                self._standing_words(),
+            )
+        if down := [step["name"] for step in steps if step["state"] == "down"]:
+            text = f"Not up, as before it: {', '.join(down)}."
+            return "warn", f"{name} is rotated, but not everything is up", text
         if left := [step["name"] for step in steps if step["state"] == "left"]:
             text = f"Still with the old value: {', '.join(left)}."
             return "warn", f"{name} is rotated, but not everything was restarted", text
-        if unknown := unlisted(self.runtime.reader, RESTARTABLE, self.change.namespace):
+        if unknown := unlisted(self.session.reader, RESTARTABLE, self.change.namespace):
             text = f"Your account may not list {listed(unknown, 'more kinds')} here: whether some read it is not known."
             return "warn", f"{name} is rotated, as far as its users are known", text
-        done = sum(step["state"] == "done" for step in steps)
+        done = sum(step["state"] == "done" and bool(step["stamp"]) for step in steps)
         text = (
             f"{plural(done, 'restart')} done, one after the other."
             if done
@@ -211,64 +171,78 @@ class RotationScreen(Screen):
     def _stopped(self, steps: list[Step]) -> tuple[str, str, str]:
         waiting = sum(step["state"] == "waiting" for step in steps)
         rest = f" {plural(waiting, 'further restart')} not begun." if waiting else ""
+        if (standing := kept_standing(self.change)) is not None:
+            words = standing.words(self.change.name, key_of(self.change))
+            if self.standing.how == "same":
+                text = f"{words} It holds this value again.{rest}"
+                return "warn", "The restarts stopped while the Secret held another value", text
+            return (
+                "bad",
+                "The restarts stopped: the Secret has another value now",
+                f"{words}{rest}",
+            )
         failed = next((step for step in steps if step["state"] == "failed"), None)
+        if self.aside:
+            text = (
+                "More than an hour passed in which the dashboard did not run or the cluster could not be reached, so "
+                f"nothing is restarted without your decision.{rest}"
+            )
+            return "warn", "The restarts came to a halt: resume them, or leave it as it is", text
         if failed is None:
             return "warn", "The restarts were stopped", f"{self.stopped}{rest}".strip()
         if not failed["generation"]:
             return "bad", f"{failed['name']} could not be restarted", f"The rotation has stopped.{rest}"
         return "bad", f"{failed['name']} does not come up with this value", f"The rotation has stopped.{rest}"
 
-    def _stage(self, at: int, step: Step, now: datetime) -> dict[str, Any]:
-        text, percent = step["text"], None
-        obj = self.runtime.reader.get(step["plural"], self.change.namespace, step["name"])
-        state, word = STEP_STATES[step["state"]], step["state"]
-        if step["state"] == "restarting" and step["generation"] and obj is not None:
-            percent = workload_rollout(self.runtime.reader, obj, now, step["generation"]).percent
-            text = judge(step, self.runtime.reader, self.change.namespace, now).text
-        if not self.running and word in ("restarting", "waiting"):
-            # What has begun is the cluster's: it goes on, and only nobody here waits for it.
-            state, word = ("warn", "stopped") if word == "restarting" else ("wait", "open")
-        return {
-            "n": at,
-            "kind": step["kind"],
-            "name": step["name"],
-            "url": object_url(self.runtime, step["plural"], self.change.namespace, step["name"]),
-            "state": state,
-            "word": word,
-            "text": text,
-            "percent": percent,
-            "began": step["began"],
-            "ended": step["ended"],
-        }
+    def stage(self, at: int, step: Step, now: datetime) -> dict[str, Any]:
+        text = step["text"]
+        if step["state"] == "running" and step["generation"] and self._workload(step) is not None:
+            text = judge(step, self.session.reader, self.change.namespace, now).text
+        return super().stage(at, step, now) | {"text": text}
+
+    def percent(self, step: Step, now: datetime) -> int | None:
+        found = self._workload(step)
+        if found is None or not step["generation"]:
+            return None
+        return workload_rollout(self.session.reader, found, now, step["generation"]).percent
+
+    def _workload(self, step: Step) -> Any:
+        return self.session.reader.get(step["plural"], self.change.namespace, step["name"])
 
     def _pods(self) -> dict[str, Any]:
-        """The pods of what is restarted; those made after the value was written have it, until the next one was."""
-        reader = self.runtime.reader
-        seen = self.visible.namespaces
+        """The pods of what is restarted; those made after the value was written have it, as far as it is known that the
+        Secret held it then.
+        """
+        reader = self.session.reader
         found: list[tuple[str, Row]] = []
-        for step in self._steps:
+        for step in self.steps:
             obj = reader.get(step["plural"], self.change.namespace, step["name"])
-            if obj is None or (seen is not None and self.change.namespace not in seen):
+            if obj is None:
                 continue
             found += [
-                (self._value(pod.metadata.creation_timestamp), reader.row("pods", pod))
+                (self._value(step, pod.metadata.creation_timestamp), reader.row("pods", pod))
                 for pod in pods_of(reader, step["plural"], obj)
             ]
         found.sort(key=lambda each: (RANK[each[1].state], each[1].name))
         return {
             "new": sum(value == NEW for value, _ in found),
+            "unknown": sum(value == UNKNOWN for value, _ in found),
             "total": len(found),
             "more": max(0, len(found) - PODS),
             "pods": [self._pod(value, row) for value, row in found[:PODS]],
         }
 
-    def _value(self, made: datetime | None) -> str:
+    def _value(self, step: Step, made: datetime | None) -> str:
         """Which value a pod that was made then started with."""
         if made is None or made < self.change.created_at.replace(microsecond=0):
             return "value before"
         if self.next_at is not None and made >= self.next_at.replace(microsecond=0):
             return "later value"
-        return NEW
+        if self.next_at is not None or self.standing.how == "same":
+            return NEW
+        # Somebody else wrote it, or nobody can say: only up to the last look at it is known what it held.
+        confirmed = step.get("confirmed")
+        return NEW if confirmed and made <= datetime.fromisoformat(confirmed) else UNKNOWN
 
     def _pod(self, value: str, row: Row) -> dict[str, Any]:
         head, tail = name_parts("pods", row.name)
@@ -282,37 +256,14 @@ class RotationScreen(Screen):
             "since": iso(row.cells[4].since),
         }
 
-    def _kubectl(self) -> str:
+    def kubectl(self) -> str:
         """The same with kubectl: what this page waits for, in its order."""
+        namespace, reader = self.change.namespace, self.session.reader
         words = [
-            shell_line(
-                [
-                    "kubectl",
-                    "rollout",
-                    "status",
-                    f"{step['kind'].lower()}/{step['name']}",
-                    "-n",
-                    self.change.namespace,
-                ]
+            rollout_command(
+                step["kind"], namespace, step["name"], reader.get(step["plural"], namespace, step["name"])
             )
-            for step in self._steps
+            for step in self.steps
         ]
         read = ["kubectl", "get", "secret", self.change.name, "-n", self.change.namespace]
-        return " && ".join(words) or shell_line(read)
-
-    def context(self) -> Mapping[str, Any]:
-        change = self.change
-        return {
-            "number": change.pk,
-            "title": "Rotate" if change.undoes_id is None else "Bring back",
-            "object": object_context(self.runtime, change),
-            "breadcrumbs": [
-                ("Secrets", list_url(self.runtime, "secrets")),
-                (change.name, object_url(self.runtime, "secrets", change.namespace, change.name)),
-            ],
-            "cluster_name": self.runtime.cluster.name,
-            "at": iso(change.created_at.replace(microsecond=0)),
-            "user": change.user.get_username(),
-            "key": key_of(change) if change.touched else "",
-            "kubectl": self._kubectl(),
-        }
+        return " && ".join(filter(None, words)) or shell_line(read)

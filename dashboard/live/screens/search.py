@@ -16,23 +16,21 @@ from dashboard import render
 from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Row
-from dashboard.kinds.tablekinds import TableKind
-from dashboard.live.runtime import ClusterRuntime
-from dashboard.live.screen import Screen
+from dashboard.kinds.legible import legible
+from dashboard.live.screen import ViewerScreen
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.access import Visible
-from dashboard.queries.reader import JUDGED_BY, judgeable
-from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, kinds_named, scopes, search
+from dashboard.queries.reader import JUDGES, Namespaces
+from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, kinds_named, scopes, searching
 
 from .common import (
     fresh_part,
     freshness,
     list_url,
     listed,
+    not_read,
     object_url,
-    rights_key,
     unreachable,
-    visibility,
 )
 from .detail.screen import STATE_WORDS, WORDS
 
@@ -41,7 +39,7 @@ PATIENCE_SECONDS = 0.25  # for kinds that must be listed first: most answer in t
 NAMED = 6  # kinds in a sentence
 
 
-class SearchScreen(Screen):
+class SearchScreen(ViewerScreen):
     """``only``: the kinds to look at, when not all of them are wanted."""
 
     page = "pages/search.html"
@@ -49,14 +47,14 @@ class SearchScreen(Screen):
 
     def __init__(
         self,
-        runtime: ClusterRuntime,
+        session: Session,
         params: QueryDict,
         only: frozenset[str] | None = None,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        super().__init__(runtime)
+        super().__init__(session)
         self.query = SearchQuery.read(params)
-        self.kinds: Mapping[str, Kind[Any]] = runtime.kinds
+        self.kinds: Mapping[str, Kind[Any]] = self.runtime.kinds
         if self.query.plural and self.query.plural not in self.kinds:
             raise NotFound(
                 f"There is no kind {self.query.plural}.", next_step="Leave the kind out to search every kind."
@@ -65,14 +63,11 @@ class SearchScreen(Screen):
         self._plurals = frozenset({self.query.plural}) if self.query.plural else wanted
         self._every = only is None and not self.query.plural
         self._patience = patience
-        self.visible: dict[str, Visible] = {}
         self._undo: list[Callable[[], None]] = []
 
     @property
-    def key(self) -> Hashable:
-        # Others are searched as one account, whoever looks: of them its rights are no part.
-        seen = {plural: each for plural, each in self.visible.items() if plural in self._asked_about}
-        return ("search", self.query, self._plurals, rights_key(seen))
+    def shows(self) -> Hashable:
+        return (self.query, self._plurals, self._every)
 
     @property
     def plurals(self) -> frozenset[str]:
@@ -80,7 +75,7 @@ class SearchScreen(Screen):
 
     @property
     def _asked_about(self) -> frozenset[str]:
-        judges = (JUDGED_BY.get(plural, frozenset()) for plural in self._plurals)
+        judges = (JUDGES.get(plural, frozenset()) for plural in self._plurals)
         return self._plurals.union(*judges)
 
     @property
@@ -91,50 +86,59 @@ class SearchScreen(Screen):
         if self._every and self.query.words:
             await self.runtime.discovery.known(self._patience)
         others = self._others()
-        watched = frozenset(kind.plural for kind in others if self.runtime.cache.watches(kind.plural))
-        self.visible = await visibility(self.runtime, self._asked_about | watched)
+        watched = frozenset(kind.plural for kind in others if self.session.reader.watches(kind.plural))
+        await self.session.review(self._asked_about | watched)
         if others:
-            await self.runtime.unwatched.ask(
+            await self.session.unwatched.ask(
                 (kind.plural for kind in others if kind.plural not in watched), self._patience
             )
+        if self.query.words:
+            for plural in self._plurals:
+                await self.session.reader.make_rows(plural)
 
-    def _others(self) -> tuple[TableKind, ...]:
+    def _others(self) -> tuple[Kind[Any], ...]:
         """The kinds that nobody need watch, when they are searched too."""
         return self.runtime.kinds.served if self._every and self.query.words else ()
 
-    def _unwatched(self) -> list[TableKind]:
+    def _unwatched(self) -> list[Kind[Any]]:
         """Those of them that nobody watches."""
-        cache = self.runtime.cache
+        reader = self.session.reader
         return [
             each
             for each in self._others()
-            if not (each.plural in self.visible and cache.watches(each.plural))
+            if not (each.plural in self.visible and reader.watches(each.plural))
         ]
 
-    def answer(self, limit: int = LIMIT) -> Answer:
-        """What is found, of what the user may list. Nothing while nothing is asked for."""
+    def answer(self) -> Answer:
+        """What is found, of what the user may list."""
+        return self.searching()()
+
+    def searching(self, limit: int = LIMIT) -> Callable[[], Answer]:
+        """What is to be done for an answer, of the rows as they are now: in a thread, where one can wait for it."""
         unwatched = self._unwatched()
         cached = self._plurals | {each.plural for each in self._others()}.difference(
             each.plural for each in unwatched
         )
-        where = scopes(self.kinds, {plural: self.visible[plural] for plural in cached}, self.query.chosen)
-        judged = judgeable(self.visible)
-        rows = {kind.plural: self._rows(kind) for kind in unwatched}
-        return search(
-            self.runtime.reader, self.kinds, self.query, where, judged=judged, unwatched=rows, limit=limit
+        reading = self.query.reading(self.kinds)
+        chosen = self.query.chosen(reading)
+        where = scopes(self.kinds, {plural: self.visible[plural] for plural in cached}, chosen)
+        rows = {kind.plural: self._rows(kind, chosen) for kind in unwatched}
+        return searching(
+            self.session.reader, self.kinds, self.query, where, reading=reading, unwatched=rows, limit=limit
         )
 
-    def _rows(self, kind: TableKind) -> list[Row]:
+    def _rows(self, kind: Kind[Any], chosen: Namespaces) -> list[Row]:
         """What was listed of a kind, in the chosen namespaces."""
-        listing = self.runtime.unwatched.of(kind.plural)
-        chosen = self.query.chosen if kind.gvr.namespaced else None
+        listing = self.session.unwatched.of(kind.plural)
+        if not kind.gvr.namespaced:
+            chosen = None
         return [row for row in (listing.rows if listing else ()) if chosen is None or row.namespace in chosen]
 
     def open(self, changed: Callable[[], None]) -> None:
         """What is listed for it comes in later."""
         if self._every:
             self._undo = [
-                self.runtime.unwatched.on_change(changed),
+                self.session.unwatched.on_change(changed),
                 self.runtime.discovery.on_change(changed),
             ]
 
@@ -147,7 +151,7 @@ class SearchScreen(Screen):
         return Snapshot(
             regions={
                 "found": render.region("found", self._facts(found)),
-                "fresh": fresh_part(self.runtime, self._plurals),
+                "fresh": fresh_part(self.session, self._plurals),
             }
         )
 
@@ -158,12 +162,17 @@ class SearchScreen(Screen):
         others = [plural for plural in found.counts if plural not in shown]
         return {
             "state": self._state(found),
+            "trouble": not_read(self.session, self._plurals & KINDS.keys()),
             "q": self.query.q,
             "like": found.like,
             "total": found.total,
             "groups": [self._group(plural, hits, found) for plural, hits in shown.items()],
             "others": [
-                {"title": self.kinds[plural].title, "count": found.counts[plural], "url": self._list(plural)}
+                {
+                    "title": self.kinds[plural].title,
+                    "count": found.counts[plural],
+                    "url": self._list(plural, found),
+                }
                 for plural in others
             ],
             "kinds": self.named(),
@@ -185,7 +194,7 @@ class SearchScreen(Screen):
             "title": self.kinds[plural].title,
             "count": len(hits) + max(0, more),
             "more": max(0, more),
-            "url": self._list(plural),
+            "url": self._list(plural, found),
             "hits": [self.hit(each) for each in hits],
         }
 
@@ -205,7 +214,10 @@ class SearchScreen(Screen):
             "state": row.state,
             "word": word,
             "reason": row.reason,
-            "why": [{"label": each.label, "parts": each.parts} for each in hit.why],
+            "why": [
+                {"label": each.label, "parts": [(legible(text), mark) for text, mark in each.parts]}
+                for each in hit.why
+            ],
         }
 
     def _state(self, found: Answer) -> str:
@@ -213,20 +225,25 @@ class SearchScreen(Screen):
             return "ask"
         if found.hits:
             return ""
-        listings = (self.runtime.unwatched.of(kind.plural) for kind in self._unwatched())
+        listings = (self.session.unwatched.of(kind.plural) for kind in self._unwatched())
         others = any(each is not None and not each.denied for each in listings)
         if not others and all(self.visible[plural].denied is not None for plural in self._plurals):
             return "forbidden"
-        if any(unreachable(self.runtime, plural) for plural in self.unlisted()):
+        if any(unreachable(self.session, plural) for plural in self.unlisted()):
             return "unreachable"
         return "loading" if self.unlisted() - SLOW else "no-match"
+
+    def total(self, found: Answer) -> int | None:
+        """How many are found; None where nothing is, and not all could be searched."""
+        unknown = not found.hits and self._state(found) in ("unreachable", "loading")
+        return None if unknown else found.total
 
     def unlisted(self) -> frozenset[str]:
         """The kinds that may be searched but whose objects are not known yet."""
         return frozenset(
             plural
             for plural in self._plurals
-            if self.visible[plural].denied is None and not listed(self.runtime, plural)
+            if self.visible[plural].denied is None and not listed(self.session, plural)
         )
 
     def waiting(self) -> list[str]:
@@ -248,7 +265,7 @@ class SearchScreen(Screen):
         return [
             {
                 "title": kind.title,
-                "group": kind.gvr.group if isinstance(kind, TableKind) else "",
+                "group": kind.gvr.group if kind.discovered else "",
                 "url": list_url(self.runtime, kind.plural),
             }
             for kind in kinds_named(offered, self.query.words)
@@ -258,15 +275,18 @@ class SearchScreen(Screen):
         """The titles of the kinds that are listed for this search and have not answered yet."""
         if self._every and self.query.words and not self.runtime.discovery.told:
             return ["custom and other kinds"]  # which there are, the API server has not said yet
-        return [kind.title for kind in self._unwatched() if self.runtime.unwatched.of(kind.plural) is None]
+        return [kind.title for kind in self._unwatched() if self.session.unwatched.of(kind.plural) is None]
 
     def missed(self) -> list[dict[str, Any]]:
         """What was not searched and why: a sentence that ends in the titles of those kinds, best known first."""
-        listings = [(kind, self.runtime.unwatched.of(kind.plural)) for kind in self._unwatched()]
+        listings = [(kind, self.session.unwatched.of(kind.plural)) for kind in self._unwatched()]
         read = [(kind.title, listing) for kind, listing in listings if listing is not None]
         denied = [title for title, listing in read if listing.denied]
         silent = [title for title, listing in read if listing.trouble and not listing.denied]
         partly = [title for title, listing in read if listing.more]
+        failed = [plural for plural in self.unlisted() if unreachable(self.session, plural)]
+        unread = [self.kinds[plural].title for plural in self.kinds if plural in failed]
+        reading = [title for title in self.waiting() if title not in unread]
         return [
             _missed(icon, why, titles)
             for icon, why, titles in (
@@ -274,8 +294,9 @@ class SearchScreen(Screen):
                 (
                     "busy",
                     "Not searched yet, because they are still being read",
-                    self.waiting() + self.pending(),
+                    reading + self.pending(),
                 ),
+                ("plug", "Could not be searched, because the cluster does not answer about them", unread),
                 ("plug", "Not searched, because their API gives no answer that can be read", silent),
                 ("warn", "Searched in part, because there are too many; their own lists find all", partly),
             )
@@ -285,10 +306,10 @@ class SearchScreen(Screen):
     @property
     def fresh(self) -> str:
         """The freshness of what is searched: one of the four words."""
-        return str(freshness(self.runtime, self._plurals)["state"])
+        return str(freshness(self.session, self._plurals)["state"])
 
-    def _list(self, plural: str) -> str:
-        return list_url(self.runtime, plural, self.query.list_query(self.kinds[plural]))
+    def _list(self, plural: str, found: Answer) -> str:
+        return list_url(self.runtime, plural, self.query.list_query(self.kinds[plural], found.reading))
 
     def url(self, **changes: Any) -> str:
         """The address of this search with some of it changed."""

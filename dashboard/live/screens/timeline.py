@@ -11,30 +11,29 @@ from django.urls import reverse
 
 from dashboard import render
 from dashboard.kinds import KINDS
-from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.retention import kept_words
 from dashboard.live.screen import Screen
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.timeline import RECORDED
-from dashboard.queries.access import Visible
 from dashboard.queries.timeline import CHANGE_WORDS, TimelineQuery
 
-from .common import fresh_part, rights_key, visibility
-from .moments import MomentReader
+from .common import fresh_part, not_read
+from .timeline_entries import TimelineReader
 
 
 class TimelineScreen(Screen):
     page = "pages/timeline.html"
     pace = 1.0
 
-    def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
-        super().__init__(runtime)
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session)
         self.query = TimelineQuery.read(params)
-        self.visible: dict[str, Visible] = {}
-        self.reader = MomentReader(runtime, self.query, lambda: self.visible)
+        self.reader = TimelineReader(self.session, self.query)
 
     @property
-    def key(self) -> Hashable:
-        return ("timeline", self.query, rights_key(self.visible))
+    def shows(self) -> Hashable:
+        return self.query
 
     @property
     def plurals(self) -> frozenset[str]:
@@ -45,7 +44,7 @@ class TimelineScreen(Screen):
         return frozenset()  # it comes out of the database
 
     async def prepare(self) -> None:
-        self.visible = await visibility(self.runtime, RECORDED)
+        await self.session.review(RECORDED)
         await self.reader.read()
 
     def open(self, changed: Any) -> None:
@@ -59,8 +58,11 @@ class TimelineScreen(Screen):
         older = self._url(before=state["older"]) if state["older"] else ""
         return Snapshot(
             regions={
-                "moments-state": render.region("moments_state", state | {"older_url": older}),
-                "fresh": fresh_part(self.runtime, RECORDED),
+                "moments-state": render.region(
+                    "moments_state",
+                    state | {"older_url": older, "unknown": self._unknown()} | self._everything(),
+                ),
+                "fresh": fresh_part(self.session, RECORDED),
             },
             lists={"moments": self.reader.rows()},
         )
@@ -71,6 +73,13 @@ class TimelineScreen(Screen):
         if query.type == "event":
             return frozenset({"events"})
         return frozenset({query.plural} - {""}) or RECORDED
+
+    def _unknown(self) -> str:
+        """Of what the record may tell, nobody knows while the cluster does not answer."""
+        return not_read(self.session, self._wanted() & KINDS.keys())
+
+    def _everything(self) -> dict[str, str]:
+        return {} if self.query.type else {"everything_url": self._url(type="all")}
 
     def _url(self, **changes: str) -> str:
         query = self.query
@@ -84,6 +93,7 @@ class TimelineScreen(Screen):
         query = self.query
         return {
             "path": reverse("timeline", args=[self.runtime.cluster.slug]),
+            "kept": kept_words(),
             "q": query.q,
             "kind": query.plural,
             "kinds": [(kind.plural, kind.title) for kind in KINDS.values() if kind.plural in RECORDED],
@@ -92,10 +102,7 @@ class TimelineScreen(Screen):
             "newest_url": self._url(),
             "keep": [("namespace", namespace) for namespace in query.namespaces],
             "types": [
-                {"id": "", "word": "Everything", "url": self._url(type=""), "current": not query.type},
-                *(
-                    {"id": type_, "word": word, "url": self._url(type=type_), "current": query.type == type_}
-                    for type_, word in CHANGE_WORDS.items()
-                ),
+                {"id": type_, "word": word, "url": self._url(type=type_), "current": query.type == type_}
+                for type_, word in CHANGE_WORDS.items()
             ],
         }

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from dashboard import render
-from dashboard.errors import BadInput, Forbidden
+from dashboard.errors import BadInput, ClusterError, Forbidden
 from dashboard.insight.usage import Sum
 from dashboard.kinds.units import cpu_words, memory_words, percent
 from dashboard.live.longer import Known
@@ -29,7 +29,7 @@ from dashboard.live.usage import (
 )
 from dashboard.queries.prometheus import RANGES, RESOURCES, Lines, Question, Resource
 
-from .charts import moment
+from .charts import moment, spread
 from .common import list_url
 
 TITLES = {"cpu": "CPU", "memory": "Memory"}
@@ -80,11 +80,18 @@ def metrics_state(runtime: ClusterRuntime, reading: Reading, denied: Forbidden |
             }
         case "forbidden" if isinstance(error, Forbidden):
             return _forbidden(error, "the dashboard's account")
+        case "late":
+            return {
+                "state": "late",
+                "title": "Last reading",
+                "ago": moment(reading.measured_at),
+                "text": " ".join(filter(None, (f"{reading.source} has not answered since.", _words(error)))),
+            }
         case "unavailable":
             return {
                 "state": "unavailable",
                 "title": f"{reading.source} does not answer",
-                "text": " ".join(filter(None, (error.message, error.next_step))) if error else "",
+                "text": _words(error),
                 "next": None
                 if reading.source == "Prometheus"
                 else {
@@ -110,8 +117,8 @@ def metrics_state(runtime: ClusterRuntime, reading: Reading, denied: Forbidden |
         case "stale":
             return {
                 "state": "stale",
-                "title": f"{reading.source} measures no more.",
-                "text": "Its newest figures are of",
+                "title": "Metrics are stale",
+                "text": f"The newest figures of {reading.source} are of",
                 "since": moment(reading.measured_at),
                 "next": {"text": "Look at its pods", "url": list_url(runtime, "pods", "?q=metrics-server")},
             }
@@ -119,11 +126,15 @@ def metrics_state(runtime: ClusterRuntime, reading: Reading, denied: Forbidden |
             return {"state": ""}
 
 
+def _words(error: ClusterError | None) -> str:
+    return " ".join(filter(None, (error.message, error.next_step))) if error else ""
+
+
 def _forbidden(error: Forbidden, who: str) -> dict[str, Any]:
     return {
         "state": "forbidden",
         "title": "Usage may not be shown",
-        "text": f"It takes a right that {who} lacks.",
+        "text": f"It requires a permission that {who} lacks.",
         "verb": error.verb or "list",
         "resource": error.resource or "pods.metrics.k8s.io",
     }
@@ -135,7 +146,7 @@ def state_part(runtime: ClusterRuntime, reading: Reading, denied: Forbidden | No
 
 def why_empty(reading: Reading, otherwise: str = NOT_BEGUN) -> str:
     """Why a chart has no line."""
-    return otherwise if reading.state in ("ok", "stale", "starting", "waiting") else NO_FIGURES
+    return otherwise if reading.state in ("ok", "late", "stale", "starting", "waiting") else NO_FIGURES
 
 
 # ---- Meters: a bar and its figures
@@ -254,7 +265,7 @@ class PastUsage:
         return Snapshot(regions=regions, charts=charts)
 
     def _note(self, known: Known | None, sampled: Sequence[Point], empty: str) -> dict[str, Any]:
-        note: dict[str, Any] = {"from": "", "since": "", "notes": (), "trouble": "", "empty": ""}
+        note: dict[str, Any] = {"from": "", "since": "", "notes": (), "trouble": "", "last": "", "empty": ""}
         if known is not None and known.answer is not None:
             note |= {"from": "Prometheus", "notes": known.answer.notes}
         elif sampled:
@@ -262,7 +273,9 @@ class PastUsage:
         else:
             note["empty"] = empty
         if known is not None and known.error is not None:
-            note["trouble"] = " ".join(filter(None, (known.error.message, known.error.next_step)))
+            note["trouble"] = _words(known.error)
+            if known.answer is not None and (last := known.answer.newest) is not None:
+                note["last"] = moment(last)
         elif known is not None and known.answer is None:
             note["notes"] = ("Prometheus is being asked.",)
         return note
@@ -330,15 +343,9 @@ def _short(value: float | None) -> float | int | None:
 def usage_table(lines: Lines, resource: str, *, dated: bool = False) -> render.Part:
     """The same figures as a table: moments evenly spread over the time of the chart, newest first."""
     words = WORDS[resource]
-    last = len(lines.at) - 1
-    places = (
-        sorted({round(last * at / (TABLE_ROWS - 1)) for at in range(TABLE_ROWS)}, reverse=True)
-        if lines.at
-        else []
-    )
     rows = [
         {"at": moment(lines.at[place]), "values": [words(values[place]) for values in lines.lines.values()]}
-        for place in places
+        for place in spread(len(lines.at), TABLE_ROWS)
     ]
     columns = [LINE_TITLES[line] for line in lines.lines]
     context = {

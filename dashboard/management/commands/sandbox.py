@@ -7,6 +7,7 @@ import argparse
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sandbox import SandboxError, cli
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     requires_system_checks = []  # noqa: RUF012 - Django's own way
 
     def add_arguments(self, parser: CommandParser) -> None:
-        cli.add_arguments(parser)
+        cli.add_arguments(parser, name=settings.CLUSTER_UI_SANDBOX)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

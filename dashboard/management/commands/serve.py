@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import Any
 
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-STALLED_SECONDS = 25.0
-
-
-class PatientProtocol(WebSocketsSansIOProtocol):
-    """Cuts a socket whose browser has not read for 25 s.
-
-    A polite close would wait, like everything else, until the browser reads.
-    """
-
-    _cut: asyncio.TimerHandle | None = None
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._cut = asyncio.get_running_loop().call_later(STALLED_SECONDS, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._cut is not None:
-            self._cut.cancel()
-            self._cut = None
+from dashboard.protocols import PING_SECONDS, PONG_SECONDS, BoundedHttp, BoundedWebSocket
 
 
 class Command(BaseCommand):
@@ -49,16 +28,18 @@ class Command(BaseCommand):
             port=options["port"],
             lifespan="on",
             loop="uvloop",
-            ws=PatientProtocol,
+            http=BoundedHttp,
+            ws=BoundedWebSocket,
             # A proxy in front is told of by CLUSTER_UI_HTTPS; without one, its headers are only somebody's words.
             proxy_headers=settings.HTTPS,
             # Frames are small and shared: compressing them anew for every socket costs more than it saves.
             ws_per_message_deflate=False,
             ws_max_size=1_048_576,
-            ws_ping_interval=20.0,
-            ws_ping_timeout=20.0,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PONG_SECONDS,
             timeout_graceful_shutdown=3,
             access_log=False,
+            log_config=None,  # the settings' own: one record, one line
             log_level="warning",
             server_header=False,
         )

@@ -99,7 +99,7 @@ async def whole_line(transport: Transport, namespace: str, target: Target, at: s
                     stamp, _, text = _bounded(line).partition(b" ")
                     if stamps.nanoseconds(stamp) == moment:
                         return plain(text.decode("utf-8", "replace"))
-    raise NotFound(f"The log of {target.pod} {target.container} does not hold that line any more.")
+    raise NotFound(f"The log of {target.pod} {target.container} no longer has that line.")
 
 
 def _bounded(line: bytes) -> bytes:

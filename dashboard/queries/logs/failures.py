@@ -34,7 +34,7 @@ def explain(error: ClusterError, target: Target, *, previous: bool) -> Trouble:
         case Forbidden():
             return Trouble("forbidden", f"You may not read it: {said}")
         case Gone():
-            return Trouble("waiting", "The log is not kept any more; it goes on with the next line")
+            return Trouble("waiting", "The log was rotated; it continues with the next line")
         case Unavailable() if ":10250" in said or "containerLogs" in said or "dial tcp" in said:
             return Trouble(
                 "unreachable", f"The kubelet of node {target.node} does not answer; it is tried again"

@@ -9,7 +9,10 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from dashboard.queries.bounds import chosen_of
+
 TAILS = (10, 100, 500, 2_000)
+MAX_FILTER = 1_000  # characters that a line must have
 SEARCHED = 20_000  # lines of each container that a filter looks through
 _DURATION = re.compile(r"(?:\d+[smhd])+")
 _PART = re.compile(r"(\d+)([smhd])")
@@ -36,8 +39,8 @@ class LogOptions:
     def read(cls, params: QueryDict, default_tail: int = 100) -> LogOptions:
         """From an address."""
         options = cls(
-            pods=tuple(sorted(set(params.getlist("pod")) - {""})),
-            containers=tuple(sorted(set(params.getlist("container")) - {""})),
+            pods=chosen_of(params, "pod"),
+            containers=chosen_of(params, "container"),
             previous=params.get("previous") == "1",
             since=params.get("since", "").strip(),
             q=params.get("q", "").strip("\r\n"),
@@ -49,11 +52,14 @@ class LogOptions:
             options = replace(options, tail=int(tail))
         elif tail:
             typed = tail if len(tail) <= 20 else f"{tail[:20]}…"
-            why = f"tail is {typed!r}: say how many lines of each container, from 1 to {TAILS[-1]}."
+            why = f"tail is {typed!r}: enter the number of lines per container, from 1 to {TAILS[-1]}."
             options = replace(options, wrong=("tail", why))
+        if len(options.q) > MAX_FILTER:
+            why = f"The text is {len(options.q):,} characters long: enter at most {MAX_FILTER:,}."
+            options = replace(options, q=options.q[:MAX_FILTER], wrong=("q", why))
         if options.since and options.since_seconds is None and options.since_moment is None:
             why = (
-                f"since is {options.since!r}: say a duration such as 5m, 1h30m or 2d, "
+                f"since is {options.since[:20]!r}: say a duration such as 5m, 1h30m or 2d, "
                 "or a moment such as 2026-01-31T10:00Z (without a zone it is UTC)."
             )
             options = replace(options, wrong=("since", why))

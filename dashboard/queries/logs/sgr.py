@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 
+from dashboard.kinds.legible import legible
+
 # A span: from, to (characters of the plain text), class names of the style sheet.
 Span = tuple[int, int, str]
 
+# ECMA-48, each function in 7 bits (ESC and a letter) and in 8 (C1). What begins a string that does not end hides nothing.
 _ESCAPE = re.compile(
-    r"\x1b\[([0-9;:]*)m"  # colours and weights
-    r"|\x1b\[[0-?]*[ -/]*[@-~]"  # the cursor
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles and links
-    r"|\x1b[ -~]?"
+    r"(?:\x1b\[|\x9b)([0-9;:]*)m"  # colours and weights
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|\Z)"  # the cursor (CSI)
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\n\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC
+    r"|\x1b[ -/]*[0-~]?|[\x80-\x9f]"
 )
+_BEGINS = re.compile(r"[\x1b\x80-\x9f]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _WEIGHTS = {1: "b", 2: "d", 3: "i", 4: "u"}
 _ENDS = {22: ("b", "d"), 23: ("i",), 24: ("u",), 39: ("c",)}
@@ -31,14 +35,14 @@ def styled(text: str) -> tuple[str, tuple[Span, ...]]:
     to the beginning of its line, as to count up, there is a line break: all that it wrote is shown.
     """
     text = text.rstrip("\r").replace("\r", "\n")
-    if "\x1b" not in text:
-        return _CONTROLS.sub("", text), ()
+    if _BEGINS.search(text) is None:
+        return _shown(text), ()
     parts: list[str] = []
     spans: list[Span] = []
     style: dict[str, str] = {}
     length = end = 0
     for match in [*_ESCAPE.finditer(text), None]:
-        piece = _CONTROLS.sub("", text[end : match.start() if match else len(text)])
+        piece = _shown(text[end : match.start() if match else len(text)])
         if piece:
             after = length + len(piece) + sum(letter > "\uffff" for letter in piece)
             if style:
@@ -50,6 +54,10 @@ def styled(text: str) -> tuple[str, tuple[Span, ...]]:
             if match[1] is not None:
                 _apply(style, match[1])
     return "".join(parts), tuple(spans)
+
+
+def _shown(text: str) -> str:
+    return legible(_CONTROLS.sub("", text))
 
 
 def _apply(style: dict[str, str], codes: str) -> None:

@@ -23,6 +23,7 @@ class FakeTransport:
         self.replicas = replicas
         self.managers: list[dict[str, Any]] = []
         self.may_patch = True
+        self.deleting: list[str] | None = None  # its finalizers, once it is on its way out
         self.writes: list[int] = []
         self.before_write: Callable[[bool], None] = lambda dry: None
         self.after_write: Callable[[], None] = lambda: None
@@ -55,8 +56,7 @@ class FakeTransport:
         dry = (query or {}).get("dryRun") == "All"
         self.before_write(dry)
         sent = json.loads(body)
-        expected = {"uid": self.uid} if dry else {"resourceVersion": str(self.version), "uid": self.uid}
-        if sent["metadata"] != expected:
+        if sent["metadata"] != {"resourceVersion": str(self.version), "uid": self.uid}:
             raise Conflict("the object has been modified")
         wanted = sent["spec"]["replicas"]
         if not dry:
@@ -64,15 +64,21 @@ class FakeTransport:
             self.writes.append(wanted)
             self.after_write()
         return self._answer(
-            {"metadata": self.manifest()["metadata"], "spec": {"replicas": wanted} if wanted else {}}
+            {
+                "kind": "Scale",
+                "metadata": self.manifest()["metadata"],
+                "spec": {"replicas": wanted} if wanted else {},
+            }
         )
 
     def manifest(self) -> dict[str, Any]:
         labels = {"app": "web"}
+        ending = {"deletionTimestamp": "2026-03-01T11:00:00Z", "finalizers": self.deleting}
         return {
             "kind": "Deployment",
             "apiVersion": "apps/v1",
             "metadata": {
+                **({} if self.deleting is None else ending),
                 "name": "web", "namespace": "shop", "uid": self.uid, "resourceVersion": str(self.version),
                 "managedFields": self.managers,
             },

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from dashboard.actions.backups import BACKUP_OF, KEPT, backup_of, backups_prune
-from dashboard.actions.secrets import ROTATE
+from dashboard.actions.rotate import ROTATE
 from dashboard.errors import ClusterError, Forbidden, NotFound, Unavailable
 from dashboard.kube.transport import Response
 from dashboard.models import AuditEntry, Change

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.actions.configmap_plan import Choice, Draft, Plan, Row, plan
-from dashboard.actions.configmap_values import MOST_BYTES, Value, check_key, digest, field_for, values
+from dashboard.actions.configmap_values import MAX_BYTES, Value, check_key, digest, field_for, values
 from dashboard.errors import BadInput
 
 NAMES = st.text(st.sampled_from("abc.-_"), min_size=1, max_size=4).filter(
@@ -95,7 +95,7 @@ def test_two_keys_can_change_names() -> None:
 def test_keys_that_do_not_overlap_merge() -> None:
     was = there(a=b"1", b=b"2", c=b"3")
     now = there(a=b"1", b=b"theirs", d=b"new")
-    found = plan(Draft(rows(was, a={"text": "mine"})), now)
+    found = plan(Draft(rows(was, a={"text": "mine"}), known={}), now)
     assert written(found) == {"a": b"mine"} and found.clashes == ()
     assert [(each.key, each.how) for each in found.merged] == [
         ("b", "changed"), ("c", "removed"), ("d", "added"),
@@ -148,7 +148,7 @@ def test_two_keys_of_one_name_are_refused() -> None:
 
 
 def test_size_counts_the_bytes_of_all_values() -> None:
-    now = there(a=b"x" * (MOST_BYTES - 10), b=b"1")
+    now = there(a=b"x" * (MAX_BYTES - 10), b=b"1")
     assert plan(Draft(rows(now, b={"text": "€€€"})), now).mine
     with pytest.raises(BadInput, match="the largest is a"):
         plan(Draft(rows(now, b={"text": "€€€€"})), now)
@@ -206,3 +206,33 @@ def test_a_new_key_needs_a_name(row: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="needs a name") as error:
         plan(Draft((Row(id="new", **row),)), {})
     assert error.value.field == "nnew"
+
+
+def test_a_form_that_brings_only_what_was_touched_tells_the_same_as_one_that_brings_all() -> None:
+    now = {"a": Value("data", b"1"), "b": Value("data", b"2 now"), "d": Value("data", b"4")}
+    known = {"a": digest(b"1")[:12], "b": digest(b"2")[:12], "c": digest(b"3")[:12]}
+    row = Row(id="0", was="a", base=digest(b"1"), field="data", content=b"1", text="mine")
+    found = plan(Draft((row,), known=known), now)
+    assert [(each.key, each.how) for each in found.merged] == [
+        ("b", "changed"),
+        ("c", "removed"),
+        ("d", "added"),
+    ]
+    assert {key: value and value.content for key, value in found.mine.items()} == {"a": b"mine"}
+
+
+def test_nothing_is_told_of_keys_that_a_form_says_nothing_of() -> None:
+    now = {"a": Value("data", b"1"), "b": Value("data", b"2 now"), "d": Value("data", b"4")}
+    rows = (
+        Row(id="0", was="a", base=digest(b"1"), field="data", content=b"1", text="mine"),
+        Row(id="1", was="b", base=digest(b"2"), field="data", content=b"2"),
+    )
+    found = plan(Draft(rows), now)
+    assert [(each.key, each.how) for each in found.merged] == [("b", "changed")]
+
+
+def test_a_new_key_named_as_one_that_was_not_opened_is_refused() -> None:
+    now = {"a": Value("data", b"1")}
+    draft = Draft((Row(id="new", name="a", text="x"),), known={"a": digest(b"1")[:12]})
+    with pytest.raises(BadInput, match="Two keys are called a"):
+        plan(draft, now)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from dashboard.actions.configmap_values import Value, digest
-from dashboard.actions.configmaps import EDIT, Immutable, edit_command, other_name
-from dashboard.actions.configmaps import EditForm as Form
+from dashboard.actions.action import Target
+from dashboard.actions.configmap_values import digest
+from dashboard.actions.edit import EDIT, Immutable, _kubectl, other_name
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.models import Change
 
 from ..insight.world import NOW, World, ago, meta, pod, replicaset
 
+SINCE = NOW - timedelta(hours=6)
 ENV = {"containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "settings"}}]}]}
 
 
@@ -24,7 +29,8 @@ def mark(text: str) -> str:
 def edited(**result: Any) -> Change:
     return Change(
         action="edit", plural="configmaps", kind="ConfigMap", namespace="shop", name="settings",
-        uid="configmaps-settings", created_at=NOW, result=result,
+        uid="configmaps-settings", created_at=NOW,
+        result={"written": NOW.isoformat(), "since": {"LOG": [SINCE.isoformat(), False]}} | result,
         touched={"/data/LOG": [mark("info"), mark("debug")]},
     )  # fmt: skip
 
@@ -79,9 +85,36 @@ def test_a_key_that_became_bytes_is_one_change() -> None:
     assert EDIT.summary(change) == "Changed a (1 byte → 2 bytes)"
 
 
+def manifest(data: dict[str, str], binary: dict[str, str] | None = None) -> dict[str, Any]:
+    meta = {"name": "settings", "namespace": "shop", "uid": "u1", "resourceVersion": "1"}
+    return {"metadata": meta, "data": data, "binaryData": binary or {}}
+
+
+def test_what_a_policy_changed_besides_goes_back_too() -> None:
+    before = manifest({"a": "1", "kept": "x", "other": "o"})
+    after = manifest({"a": "2", "kept": "x", "added": "y"}, {"other": "/w=="})
+    wide = EDIT.on({"data": {"a": "Mg=="}}).widened(before, after)
+    assert set(wide.touched(after)) == {"/data/a", "/data/added", "/data/other", "/binaryData/other"}
+    assert wide.back(before) == {
+        "data": {"a": "MQ==", "added": None, "other": "bw=="}, "binaryData": {"other": None},
+    }  # fmt: skip
+    same = EDIT.on({"data": {"a": "Mg=="}})
+    assert same.widened(before, manifest({"a": "2", "kept": "x", "other": "o"})).touched(
+        after
+    ) == same.touched(after)
+
+
+def test_a_key_goes_back_to_its_field_wherever_somebody_moved_it() -> None:
+    moved = manifest({"kept": "x"}, {"a": "/w==", "b": "/w=="})
+    back = {"data": {"a": "MQ==", "b": None}}
+    assert EDIT.on(back).write(moved, back).body == {
+        "data": {"a": "1", "b": None}, "binaryData": {"a": None, "b": None},
+    }  # fmt: skip
+
+
 def test_pods_with_old_values_and_no_restart_are_named() -> None:
     progress = EDIT.follow(edited(), world(), NOW)
-    assert (progress.state, progress.headline) == ("warn", "Saved; a restart is missing")
+    assert (progress.state, progress.headline) == ("warn", "Saved; restart required")
     assert "Deployment web (1 pod)" in progress.text
     assert progress.restart == (Ref("Deployment", "shop", "web", "deployments"),)
 
@@ -90,7 +123,7 @@ def test_restarts_that_were_asked_for_are_followed_with_the_edit() -> None:
     under_way = EDIT.follow(edited(restarts=restarted()), world(), NOW)
     assert (under_way.state, under_way.headline, under_way.done) == ("info", "Saved; restarting", False)
     (web,) = under_way.following
-    assert (web.change, web.headline, web.done) == (7, "web makes new pods", False)
+    assert (web.change, web.headline, web.done) == (7, "web creates new pods", False)
     assert under_way.restart == ()
     done = EDIT.follow(edited(restarts=restarted()), world(old_pods=0, updated=1), NOW)
     assert (done.state, done.headline, done.done) == ("ok", "Saved", True)
@@ -118,11 +151,20 @@ def test_a_restart_that_hangs_is_said() -> None:
 def test_a_restart_that_was_refused_is_said_and_offered_again() -> None:
     refused = restarted(said="You may not patch deployments.", change=None)
     progress = EDIT.follow(edited(restarts=refused), world(), NOW)
-    assert progress.headline == "Saved; a restart is missing"
+    assert progress.headline == "Saved; restart required"
     assert [(one.headline, one.text) for one in progress.following] == [
         ("Deployment web was not restarted", "You may not patch deployments.")
     ]
     assert progress.restart == (Ref("Deployment", "shop", "web", "deployments"),)
+
+
+def test_a_restart_is_not_waited_for_longer_than_an_hour() -> None:
+    change = edited(restarts=restarted())
+    assert not EDIT.follow(change, world(), NOW + timedelta(minutes=59)).done
+    late = EDIT.follow(change, world(), NOW + timedelta(minutes=61))
+    assert (late.done, late.headline) == (True, "Saved; a restart hangs")
+    assert "more than an hour" in late.following[0].text
+    assert late.restart == (Ref("Deployment", "shop", "web", "deployments"),), "its pods have the old values"
 
 
 def test_nobody_who_uses_it_is_said_as_that() -> None:
@@ -133,14 +175,24 @@ def test_nobody_who_uses_it_is_said_as_that() -> None:
 def test_one_that_was_deleted_or_made_anew_is_gone() -> None:
     assert EDIT.follow(edited(), World(), NOW).text == "It was deleted."
     again = World(("configmaps", {"metadata": meta("settings") | {"uid": "another"}}))
-    assert EDIT.follow(edited(), again, NOW).text == "It was deleted and created again."
+    assert EDIT.follow(edited(), again, NOW).text == "It was deleted and recreated."
+
+
+def test_one_that_is_being_deleted_is_not_followed_as_if_it_lived() -> None:
+    ending = meta("settings") | {
+        "deletionTimestamp": "2026-03-01T11:00:00Z",
+        "finalizers": ["example.com/hold"],
+    }
+    progress = EDIT.follow(edited(), World(("configmaps", {"metadata": ending})), NOW)
+    assert (progress.headline, progress.done) == ("settings is being deleted", False)
+    assert "example.com/hold" in progress.text
 
 
 def test_an_immutable_one_cannot_be_written_by_any_way_in() -> None:
     """An undo, too: it does not go through the form."""
     manifest = {"metadata": {"name": "settings"}, "immutable": True}
-    with pytest.raises(Immutable, match="made immutable"):
-        EDIT.on({}).write(manifest, {"data": {"a": "eA=="}})
+    with pytest.raises(Immutable, match="is immutable now"):
+        EDIT.on({}).check(manifest, {"data": {"a": "eA=="}})
 
 
 @pytest.mark.parametrize(
@@ -157,11 +209,12 @@ def test_another_name_counts_on(name: str, other: str) -> None:
 
 
 def test_the_command_edits_or_makes_another_one() -> None:
-    kept = {"a": Value("data", b"1"), "b.bin": Value("binaryData", b"\xff")}
-    form = Form(values=kept, version="1", refusal=None)
-    assert edit_command("shop", "settings", form) == "kubectl edit configmap/settings -n shop"
-    fixed = Form(values=kept, version="1", refusal=Immutable("no"))
-    assert edit_command("shop", "settings", fixed) == (
+    target, kept = (
+        Target.of("c", KINDS["configmaps"], "shop", "settings"),
+        manifest({"a": "1"}, {"b.bin": "/w=="}),
+    )
+    assert EDIT.command(target, kept) == "kubectl edit configmap/settings -n shop"
+    assert EDIT.command(target, kept | {"immutable": True}) == (
         "kubectl create configmap settings-2 -n shop --from-file=a --from-file=b.bin"
     )
 
@@ -173,3 +226,11 @@ def test_when_it_was_saved_counts_not_when_it_is_looked_at() -> None:
     manifest["spec"] = manifest["spec"] | ENV
     older.add("pods", manifest)
     assert "(1 pod)" in EDIT.follow(edited(), older, NOW).text
+
+
+def test_a_patch_to_copy_has_no_character_that_a_terminal_acts_on() -> None:
+    target = Target.of("c", KINDS["configmaps"], "shop", "settings")
+    body = {"data": {"a": "x\x1b[201~\x7f\x9b'é\n"}}
+    command = _kubectl(target, body)
+    assert command.isprintable()
+    assert json.loads(shlex.split(command)[-1]) == body

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from dashboard.actions.diff import Line, diff_lines, effect_digest, readable, yaml_lines
+from dashboard.actions.diff import MAX_LINES, Line, diff_lines, effect_digest, readable, yaml_lines
 
 DEPLOYMENT: dict[str, Any] = {
     "kind": "Deployment",
@@ -39,14 +39,14 @@ def test_only_what_people_write_is_shown() -> None:
 
 def test_a_changed_value_is_marked_and_the_rest_folded() -> None:
     assert diff_lines(DEPLOYMENT, scaled(0)) == (
-        Line(None, "…", "6 lines alike"),
+        Line(None, "…", "6 unchanged lines"),
         Line(7, "", "    app: web"),
         Line(8, "", "spec:"),
         Line(9, "-", "  replicas: 3", "3"),
         Line(9, "+", "  replicas: 0", "0"),
         Line(10, "", "  selector:"),
         Line(11, "", "    matchLabels:"),
-        Line(None, "…", "6 lines alike"),
+        Line(None, "…", "6 unchanged lines"),
     )
 
 
@@ -74,3 +74,13 @@ def test_effect_is_alike_when_only_other_parts_of_the_object_changed() -> None:
     assert effect_digest(DEPLOYMENT, scaled(0)) == effect_digest(busier, busier_scaled)
     assert effect_digest(DEPLOYMENT, scaled(0)) != effect_digest(DEPLOYMENT, scaled(1))
     assert effect_digest(scaled(2), scaled(0)) != effect_digest(DEPLOYMENT, scaled(0))
+
+
+def test_a_difference_of_any_size_shows_its_first_lines() -> None:
+    before = {"kind": "Widget", "spec": {"env": [f"OLD_{n}" for n in range(10_000)]}}
+    after = {"kind": "Widget", "spec": {"env": [f"NEW_{n}" for n in range(10_000)], "long": "x" * 900_000}}
+    lines = diff_lines(before, after)
+    assert len(lines) == MAX_LINES + 1
+    assert lines[-1].sign == "…" and lines[-1].text.endswith("more changed lines are not shown")
+    (long,) = diff_lines({"kind": "W"}, {"kind": "W", "long": "x" * 900_000})[-1:]
+    assert len(long.text) < 3000 and "more characters" in long.text

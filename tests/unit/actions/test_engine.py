@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from datetime import timedelta
 from typing import Any
@@ -12,21 +13,28 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError
 
 from dashboard.actions import engine, records
-from dashboard.actions.action import Actor, Preview
-from dashboard.actions.deployments import (
-    deployment_scale_apply,
-    deployment_scale_form,
-    deployment_scale_preview,
-)  # fmt: skip
+from dashboard.actions.action import Actor, Preview, typed_object
 from dashboard.actions.problems import StaleView, Unrecorded, Unsettled
+from dashboard.actions.scale import SCALE
 from dashboard.actions.undo import (
     change_undo_apply,
     change_undo_preview,
     change_undo_state,
     changes_settle,
 )  # fmt: skip
-from dashboard.errors import BadInput, Conflict, Forbidden, Invalid, NotFound, ReadOnly, Unavailable
+from dashboard.errors import (
+    BadInput,
+    Conflict,
+    DatabaseUnavailable,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ReadOnly,
+    Unavailable,
+)
+from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, Change
+from tests import acting
 
 from ..insight.world import World
 from .fake import FakeTransport
@@ -53,11 +61,11 @@ def mara() -> Actor:
 
 
 async def preview(api: Any, who: Actor, replicas: str) -> Preview:
-    return await deployment_scale_preview(transport=api, actor=who, replicas=replicas, objects=World(), **WEB)
+    return await acting.preview(SCALE, transport=api, actor=who, replicas=replicas, objects=World(), **WEB)
 
 
 async def apply(api: Any, who: Actor, replicas: str, token: str) -> Change:
-    return await deployment_scale_apply(transport=api, actor=who, replicas=replicas, token=token, **WEB)
+    return await acting.apply(SCALE, transport=api, actor=who, replicas=replicas, token=token, **WEB)
 
 
 async def audit() -> list[tuple[str, str]]:
@@ -79,6 +87,26 @@ async def test_preview_shows_and_sends_nothing(api: Any, mara: Actor) -> None:
 async def test_preview_of_the_same_number_has_nothing_to_apply(api: Any, mara: Actor) -> None:
     shown = await preview(api, mara, "3")
     assert (shown.diff, shown.token) == ((), "")
+
+
+async def test_a_way_back_that_the_cluster_would_refuse_is_told_before(api: Any, mara: Actor) -> None:
+    """A policy that came after the object: it lets 2 be written, and 3, which is there now, no more."""
+    sent: list[int] = []
+    request = api.request
+
+    async def ruled(method: str, target: Any, **given: Any) -> Any:
+        if method == "PATCH":
+            sent.append(json.loads(given["body"])["spec"]["replicas"])
+            if sent[-1] == 3:
+                raise Invalid("at most 2 replicas")
+        return await request(method, target, **given)
+
+    api.request = ruled
+    shown = await preview(api, mara, "2")
+    assert sent == [2, 3], "both as dry runs"
+    assert shown.told.undo_words == "This cannot be undone." and shown.told.danger
+    assert "at most 2 replicas" in shown.told.notices[-1].text
+    assert (await apply(api, mara, "2", shown.token)).touched == {"/spec/replicas": [3, 2]}
 
 
 async def test_apply_writes_once_and_records(api: Any, mara: Actor) -> None:
@@ -116,12 +144,46 @@ async def test_status_writes_underneath_are_no_conflict(api: Any, mara: Actor) -
     assert api.writes == [5]
 
 
-async def test_endless_churn_ends_in_a_conflict_and_changes_nothing(api: Any, mara: Actor) -> None:
+async def test_a_write_after_each_read_is_no_conflict_as_long_as_one_attempt_comes_through(
+    api: Any, mara: Actor
+) -> None:
+    """Counted, not timed: every second of sixty requests to write meets another write."""
+    writes = iter(range(60))
+
+    def busy(dry: bool) -> None:
+        if next(writes, 1) % 2 == 0:
+            api.touch()
+
+    api.before_write = busy
+    token = (await preview(api, mara, "5")).token
+    await apply(api, mara, "5", token)
+    assert api.writes == [5]
+
+
+@pytest.mark.parametrize("when", ["preview", "apply"])
+async def test_endless_churn_is_said_as_that_and_changes_nothing(api: Any, mara: Actor, when: str) -> None:
     token = (await preview(api, mara, "5")).token
     api.before_write = lambda dry: api.touch()
-    with pytest.raises(Conflict):
-        await apply(api, mara, "5", token)
+    with pytest.raises(Conflict, match=f"each of {engine.ATTEMPTS} attempts came too late") as error:
+        await (preview(api, mara, "5") if when == "preview" else apply(api, mara, "5", token))
+    assert not isinstance(error.value, StaleView)
     assert api.writes == [] and await Change.objects.acount() == 0
+    assert [result for result, _ in await audit()] == (["refused"] if when == "apply" else [])
+
+
+async def test_what_is_being_deleted_is_not_changed_and_what_blocks_it_is_named(
+    api: Any, mara: Actor
+) -> None:
+    token = (await preview(api, mara, "5")).token
+    api.deleting = ["example.com/hold"]
+    form = await acting.form(SCALE, transport=api, objects=World(), **WEB)
+    assert form.refusal is not None and form.refusal.title == "It is being deleted"
+    assert "example.com/hold" in form.refusal.message
+    with pytest.raises(Conflict, match="Deployment web is being deleted"):
+        await preview(api, mara, "5")
+    with pytest.raises(Conflict, match="Deployment web is being deleted"):
+        await apply(api, mara, "5", token)
+    assert api.writes == []
     assert [result for result, _ in await audit()] == ["refused"]
 
 
@@ -165,7 +227,7 @@ async def test_an_object_that_was_deleted_is_named_with_the_way_out(api: Any, ma
 async def test_a_recreated_object_is_another_one(api: Any, mara: Actor) -> None:
     token = (await preview(api, mara, "5")).token
     api.uid = "u2"
-    with pytest.raises(StaleView, match="deleted and created again"):
+    with pytest.raises(StaleView, match="deleted and recreated"):
         await apply(api, mara, "5", token)
 
 
@@ -254,8 +316,9 @@ async def test_a_database_that_fails_beforehand_lets_nothing_be_sent(
         raise DatabaseError("disk full")
 
     monkeypatch.setattr(Change.objects, "create", broken)
-    with pytest.raises(Unavailable, match="Nothing was sent"):
+    with pytest.raises(DatabaseUnavailable, match="Nothing was sent") as told:
         await apply(api, mara, "5", token)
+    assert "database" in told.value.title and "cluster is not affected" in told.value.next_step
     assert api.writes == []
 
 
@@ -325,7 +388,7 @@ async def test_a_read_only_installation_refuses_and_audits(api: Any, mara: Actor
 
 async def test_a_missing_right_is_named_before_anything_is_typed(api: Any, mara: Actor) -> None:
     api.may_patch = False
-    form = await deployment_scale_form(transport=api, objects=World(), **WEB)
+    form = await acting.form(SCALE, transport=api, objects=World(), **WEB)
     assert isinstance(form.refusal, Forbidden)
     assert (form.refusal.verb, form.refusal.resource) == ("patch", "deployments/scale")
     with pytest.raises(Forbidden):
@@ -333,8 +396,9 @@ async def test_a_missing_right_is_named_before_anything_is_typed(api: Any, mara:
 
 
 async def test_the_form_is_filled_with_what_is(api: Any) -> None:
-    form = await deployment_scale_form(transport=api, objects=World(), **WEB)
-    assert (form.replicas, form.current, form.refusal) == ("3", 3, None)
+    form = await acting.form(SCALE, transport=api, objects=World(), **WEB)
+    (replicas,) = SCALE.fields
+    assert (replicas.value(typed_object("deployments", form.manifest)), form.refusal) == ("3", None)
 
 
 async def scaled(api: Any, who: Actor, replicas: str) -> Change:
@@ -343,30 +407,48 @@ async def scaled(api: Any, who: Actor, replicas: str) -> Change:
 
 async def test_undo_is_a_previewed_change_that_can_be_undone(api: Any, mara: Actor) -> None:
     change = await scaled(api, mara, "5")
-    assert (await change_undo_state(change=change)).words == "It can be taken back to 3 replicas."
-    shown = await change_undo_preview(transport=api, actor=mara, change_id=change.pk, objects=World())
+    assert (await change_undo_state(change=change)).words == "Undo sets it back to 3 replicas."
+    shown = await change_undo_preview(
+        kinds=KINDS, transport=api, actor=mara, change_id=change.pk, objects=World()
+    )
     assert shown.conflict is None and shown.preview.told.button == "Scale web to 3"
-    undo = await change_undo_apply(transport=api, actor=mara, change_id=change.pk, token=shown.preview.token)
+    undo = await change_undo_apply(
+        kinds=KINDS, transport=api, actor=mara, change_id=change.pk, token=shown.preview.token
+    )
     assert (undo.undoes_id, api.replicas) == (change.pk, 3)
-    again = await change_undo_apply(transport=api, actor=mara, change_id=change.pk, token=shown.preview.token)
+    again = await change_undo_apply(
+        kinds=KINDS, transport=api, actor=mara, change_id=change.pk, token=shown.preview.token
+    )
     assert again.pk == undo.pk
     state = await change_undo_state(change=change)
     assert not state.possible and state.undone_by == undo
     with pytest.raises(Conflict, match="Undone by mara"):
-        await change_undo_preview(transport=api, actor=mara, change_id=change.pk, objects=World())
-    redo = await change_undo_preview(transport=api, actor=mara, change_id=undo.pk, objects=World())
+        await change_undo_preview(
+            kinds=KINDS, transport=api, actor=mara, change_id=change.pk, objects=World()
+        )
+    redo = await change_undo_preview(
+        kinds=KINDS, transport=api, actor=mara, change_id=undo.pk, objects=World()
+    )
     assert redo.preview.told.button == "Scale web to 5"
 
 
 async def test_of_two_undos_one_wins(api: Any, mara: Actor) -> None:
     change = await scaled(api, mara, "5")
-    one = await change_undo_preview(transport=api, actor=mara, change_id=change.pk, objects=World())
-    two = await change_undo_preview(transport=api, actor=mara, change_id=change.pk, objects=World())
-    await change_undo_apply(transport=api, actor=mara, change_id=change.pk, token=one.preview.token)
-    with pytest.raises(Conflict, match="undone already"):
-        await change_undo_apply(transport=api, actor=mara, change_id=change.pk, token=two.preview.token)
+    one = await change_undo_preview(
+        kinds=KINDS, transport=api, actor=mara, change_id=change.pk, objects=World()
+    )
+    two = await change_undo_preview(
+        kinds=KINDS, transport=api, actor=mara, change_id=change.pk, objects=World()
+    )
+    await change_undo_apply(
+        kinds=KINDS, transport=api, actor=mara, change_id=change.pk, token=one.preview.token
+    )
+    with pytest.raises(Conflict, match="already undone"):
+        await change_undo_apply(
+            kinds=KINDS, transport=api, actor=mara, change_id=change.pk, token=two.preview.token
+        )
     assert api.writes == [5, 3]
-    assert (await audit())[-1] == ("refused", "That change is undone already.")
+    assert (await audit())[-1] == ("refused", "That change is already undone.")
 
 
 async def test_an_undo_of_what_has_no_way_back_is_refused_and_audited(api: Any, mara: Actor) -> None:
@@ -374,7 +456,7 @@ async def test_an_undo_of_what_has_no_way_back_is_refused_and_audited(api: Any, 
     for nonce, state in (("made", "done"), ("lost", "unknown")):
         change = await Change.objects.acreate(nonce=nonce, user=mara.user, state=state, **facts)
         with pytest.raises(Conflict):
-            await change_undo_apply(transport=api, actor=mara, change_id=change.pk, token="any")
+            await change_undo_apply(kinds=KINDS, transport=api, actor=mara, change_id=change.pk, token="any")
     refused = [entry async for entry in AuditEntry.objects.order_by("pk")]
     assert [(one.action, one.name, one.result) for one in refused] == [("delete", "web", "refused")] * 2
 
@@ -382,8 +464,10 @@ async def test_an_undo_of_what_has_no_way_back_is_refused_and_audited(api: Any, 
 async def test_undo_of_a_recreated_object_is_refused(api: Any, mara: Actor) -> None:
     change = await scaled(api, mara, "5")
     api.uid = "u2"
-    with pytest.raises(Conflict, match="another object"):
-        await change_undo_preview(transport=api, actor=mara, change_id=change.pk, objects=World())
+    with pytest.raises(Conflict, match="would change the new object"):
+        await change_undo_preview(
+            kinds=KINDS, transport=api, actor=mara, change_id=change.pk, objects=World()
+        )
 
 
 async def test_undo_after_somebody_else_changed_it_shows_that_and_goes_on_from_now(
@@ -391,19 +475,25 @@ async def test_undo_after_somebody_else_changed_it_shows_that_and_goes_on_from_n
 ) -> None:
     change = await scaled(api, mara, "5")
     api.scale(8)
-    shown = await change_undo_preview(transport=api, actor=mara, change_id=change.pk, objects=World())
+    shown = await change_undo_preview(
+        kinds=KINDS, transport=api, actor=mara, change_id=change.pk, objects=World()
+    )
     assert shown.conflict is not None
     assert (shown.conflict.who, shown.conflict.was, shown.conflict.now) == (
         "kubectl-scale",
         "5 replicas",
         "8 replicas",
     )
-    undo = await change_undo_apply(transport=api, actor=mara, change_id=change.pk, token=shown.preview.token)
+    undo = await change_undo_apply(
+        kinds=KINDS, transport=api, actor=mara, change_id=change.pk, token=shown.preview.token
+    )
     assert undo.touched == {"/spec/replicas": [8, 3]}
 
 
 async def test_the_token_of_an_undo_serves_for_nothing_else(api: Any, mara: Actor) -> None:
     change = await scaled(api, mara, "5")
-    shown = await change_undo_preview(transport=api, actor=mara, change_id=change.pk, objects=World())
+    shown = await change_undo_preview(
+        kinds=KINDS, transport=api, actor=mara, change_id=change.pk, objects=World()
+    )
     with pytest.raises(BadInput):
         await apply(api, mara, "3", shown.preview.token)

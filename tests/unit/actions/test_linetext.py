@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.actions import linetext
 from dashboard.actions.linetext import editable, normal, restore, split, usual_ending
 
 TEXT = st.text(st.sampled_from("ab =\t\r\n€\x0b\x0c\u2028\ufeff"), max_size=60)
@@ -65,3 +69,57 @@ def test_what_a_text_field_cannot_hold_is_not_text() -> None:
     assert editable(b"a\r\n\xe2\x82\xac") == "a\r\n€"
     assert editable(b"\xff") is None
     assert editable(b"a\0b") is None
+
+
+def counted(texts: list[str]) -> tuple[list[Any], list[int]]:
+    """Lines that count how often two of them are compared."""
+    asked = [0]
+
+    class Counted(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            asked[0] += 1
+            return str.__eq__(self, other)
+
+    return [Counted(text) for text in texts], asked
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # Where many lines are alike and none two in a row, SequenceMatcher takes the cube of their number.
+        (
+            [each for n in range(2000) for each in ("x", f"a{n}")],
+            [each for n in range(2000) for each in ("x", f"b{n}")],
+        ),
+        ([f"a{n}" for n in range(50_000)], [f"b{n}" for n in range(50_000)]),
+        (["a", "b"] * 20_000, ["b", "a", "c"] * 15_000),
+    ],
+    ids=["alternating", "all other", "repeated"],
+)
+def test_comparing_is_bounded_whatever_the_lines_are(
+    old: list[str], new: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, asked = counted(old)
+    monkeypatch.setattr(linetext, "MAX_STEPS", 50_000)
+    steps = list(linetext.blocks(lines, new))
+    assert asked[0] <= 3 * (len(old) + len(new))
+    assert steps[0][1] == steps[0][3] == 0
+    assert (steps[-1][2], steps[-1][4]) == (len(old), len(new))
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=9), st.lists(st.sampled_from("abc"), max_size=9))
+def test_no_way_keeps_more_lines(old: list[str], new: list[str]) -> None:
+    kept = 0
+    for tag, a1, a2, b1, b2 in linetext.blocks(old, new):
+        if tag == "equal":
+            assert old[a1:a2] == new[b1:b2]
+            kept += a2 - a1
+    longest = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for x, y in itertools.product(range(len(old)), range(len(new))):
+        longest[x + 1][y + 1] = (
+            longest[x][y] + 1 if old[x] == new[y] else max(longest[x][y + 1], longest[x + 1][y])
+        )
+    assert kept == longest[-1][-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,23 +15,26 @@ from django.contrib.auth.models import User
 
 from dashboard.actions import rotation as machine
 from dashboard.actions.action import Actor
-from dashboard.actions.rotation import (
-    HANGS_SECONDS,
+from dashboard.actions.backups import mark
+from dashboard.actions.operation import Lost, operation_advance
+from dashboard.actions.operations import (
     LEASE_SECONDS,
-    SETTLES_SECONDS,
-    Lost,
-    judge,
-    rotation_advance,
-    rotation_begin,
-    rotations_claim,
-    rotations_missing,
-    rotations_release,
+    may_resume,
+    operation_begin,
+    operation_resume,
+    operation_stop,
+    operations_claim,
+    operations_missing,
+    operations_release,
     waits_for,
 )
-from dashboard.actions.rotation_control import rotation_go_on, rotation_stop
+from dashboard.actions.restart import ANNOTATION
+from dashboard.actions.rotate import ROTATE
+from dashboard.actions.rotation import HANGS_SECONDS, SETTLES_SECONDS, judge
+from dashboard.actions.standing import kept_standing
 from dashboard.errors import ClusterError, Conflict, Forbidden, NotFound, Unavailable
 from dashboard.kube.transport import Response
-from dashboard.models import AuditEntry, Change, Rotation
+from dashboard.models import AuditEntry, Change, Operation
 
 from ..insight.world import NOW, World, condition, meta
 
@@ -39,8 +43,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 READS = {"name": "P", "valueFrom": {"secretKeyRef": {"name": "database", "key": "password"}}}
 
 
+def b64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
 class Api:
-    """Deployments by name, with generation and annotation; ``error`` is raised instead of the next write."""
+    """Deployments by name, with generation and annotation, and their Secret; ``error`` is raised instead of the next
+    write.
+    """
 
     def __init__(self, *names: str) -> None:
         self.cluster = SimpleNamespace(name="dev", server="https://dev", is_sandbox=True)
@@ -49,22 +59,35 @@ class Api:
         self.uid = "deployments"  # as World makes them
         self.may_patch = True
         self.error: ClusterError | None = None
+        self.secret: dict[str, Any] | None = {
+            "metadata": {"name": "database", "namespace": "shop", "uid": "u1", "resourceVersion": "1"},
+            "data": {"password": b64(b"new")},
+        }
 
     async def request(
-        self, method: str, target: Any, *, name: str = "", body: bytes = b"", **_: Any
+        self, method: str, target: Any, *, name: str = "", body: bytes = b"", query: Any = None, **_: Any
     ) -> Response:
         if isinstance(target, str):
             return self._answer({"status": {"allowed": self.may_patch}})
+        if target.plural == "secrets" and self.secret is not None:
+            return self._answer(self.secret)
         if name not in self.kept:
             raise NotFound(f"no {name}")
         kept: dict[str, Any] = self.kept[name]
         if method == "PATCH":
             if self.error is not None:
                 raise self.error
-            kept["annotations"] = json.loads(body)["spec"]["template"]["metadata"]["annotations"]
-            kept["generation"] += 1
-            self.writes.append(name)
-        facts = {"uid": f"{self.uid}-{name}", "resourceVersion": "1", "generation": kept["generation"]}
+            made = json.loads(body)["spec"]["template"]["metadata"]["annotations"]
+            kept = {"generation": kept["generation"] + 1, "annotations": made}
+            if "dryRun" not in (query or {}):
+                self.kept[name] = kept
+                self.writes.append(name)
+        facts = {
+            "name": name,
+            "uid": f"{self.uid}-{name}",
+            "resourceVersion": "1",
+            "generation": kept["generation"],
+        }
         template = {"metadata": {"annotations": kept["annotations"]}}
         return self._answer({"metadata": facts, "spec": {"template": template}})
 
@@ -108,36 +131,40 @@ def written(undoes: Change | None = None) -> Change:
     return Change.objects.create(
         nonce=f"n{Change.objects.count()}", state=Change.State.DONE, user=user, context="dev", action="rotate",
         plural="secrets", kind="Secret", namespace="shop", name="database", uid="u1", undoes=undoes,
-        touched={"/data/password": [{"bytes": 3, "mark": "a"}, {"bytes": 4, "mark": "b"}]},
+        touched={
+            "/data/password": [{"bytes": 3, "mark": "a"}, {"bytes": 3, "mark": mark("u1", "password", b"new")}]
+        },
         inverse={"action": "rotate", "input": {"key": "password", "mark": "a", "keeps": True}},
     )  # fmt: skip
 
 
-async def move(api: Any, objects: World, seconds: float = 0, holder: str = "a") -> Rotation | None:
+async def move(api: Any, objects: World, seconds: float = 0, holder: str = "a") -> Operation | None:
     now = NOW + timedelta(seconds=seconds)
-    claimed = await sync_to_async(rotations_claim)(holder, now)
+    claimed = await sync_to_async(operations_claim)(holder, now)
     for rotation in claimed:
-        await rotation_advance(rotation=rotation, holder=holder, transport=api, objects=objects, now=now)
+        await operation_advance(
+            action=ROTATE, operation=rotation, holder=holder, transport=api, objects=objects, now=now
+        )
     return claimed[0] if claimed else None
 
 
 async def states(change: Change) -> tuple[str, list[str]]:
-    found = await Rotation.objects.aget(change=change)
+    found = await Operation.objects.aget(change=change)
     return found.state, [step["state"] for step in found.steps]
 
 
 async def test_stages_follow_each_other_and_each_must_stay_up(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
-    assert await states(change) == ("restarting", ["waiting", "waiting"])
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    assert await states(change) == ("running", ["waiting", "waiting"])
     await move(api, world())
-    assert (api.writes, await states(change)) == (["mail"], ("restarting", ["restarting", "waiting"]))
+    assert (api.writes, await states(change)) == (["mail"], ("running", ["running", "waiting"]))
     await move(api, world(1), 1)  # the cache has not seen the restart yet: what it says is of before
     await move(api, world(2, ready=0), 2)
     await move(api, world(2), 3)
     await move(api, world(2), 3 + SETTLES_SECONDS - 1)
-    assert await states(change) == ("restarting", ["restarting", "waiting"])
+    assert await states(change) == ("running", ["running", "waiting"])
     await move(api, world(2), 3 + SETTLES_SECONDS)
-    assert (api.writes, await states(change)) == (["mail"], ("restarting", ["done", "waiting"]))
+    assert (api.writes, await states(change)) == (["mail"], ("running", ["done", "waiting"]))
     await move(api, world(2), 10)
     await move(api, world(2), 11)
     await move(api, world(2), 11 + SETTLES_SECONDS)
@@ -148,18 +175,18 @@ async def test_stages_follow_each_other_and_each_must_stay_up(api: Any, change: 
 
 
 async def test_it_must_stay_up_from_the_last_time_on_that_it_was_not(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     await move(api, world())
     await move(api, world(2), 1)
     await move(api, world(2, ready=0), 2)
     await move(api, world(2), 1 + SETTLES_SECONDS)
-    assert (await states(change))[1][0] == "restarting"
+    assert (await states(change))[1][0] == "running"
 
 
 async def test_a_rollout_that_fails_stops_it_and_nothing_further_is_restarted(
     api: Any, change: Change
 ) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     await move(api, world())
     await move(api, world(2, ready=0, reason="ProgressDeadlineExceeded"), 1)
     assert await states(change) == ("stopped", ["failed", "waiting"])
@@ -169,15 +196,15 @@ async def test_a_rollout_that_fails_stops_it_and_nothing_further_is_restarted(
 
 
 async def test_a_refused_restart_stops_it_and_a_lost_answer_does_not(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     api.error = Unavailable("away")
     await move(api, world())
-    assert await states(change) == ("restarting", ["restarting", "waiting"])
+    assert await states(change) == ("running", ["running", "waiting"])
     api.error = None
     await move(api, world(), 1)
     assert api.writes == ["mail"]
-    await Rotation.objects.all().adelete()
-    await rotation_begin(change=change, transport=api, objects=world())
+    await Operation.objects.all().adelete()
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     api.kept["mail"]["annotations"] = {}
     api.error = Forbidden("no")
     await move(api, world(), 2)
@@ -186,65 +213,70 @@ async def test_a_refused_restart_stops_it_and_a_lost_answer_does_not(api: Any, c
 
 async def test_a_restart_that_was_sent_is_not_sent_again(api: Any, change: Change) -> None:
     """The process ends between the answer and its record; the next one finds the annotation."""
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     await move(api, world())
-    found = await Rotation.objects.aget(change=change)
+    found = await Operation.objects.aget(change=change)
     found.steps[0]["generation"] = 0
-    await Rotation.objects.aupdate(steps=found.steps, held_until=None)
+    await Operation.objects.aupdate(steps=found.steps, held_until=None)
     await move(api, world(), 1, "b")
     assert api.writes == ["mail"]
-    assert (await Rotation.objects.aget(change=change)).steps[0]["generation"] == 2
+    assert (await Operation.objects.aget(change=change)).steps[0]["generation"] == 2
 
 
 async def test_somebody_elses_later_restart_counts_an_earlier_one_does_not(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
-    api.kept["mail"]["annotations"] = {machine.ANNOTATION: (NOW + timedelta(hours=1)).isoformat()}
-    api.kept["web"]["annotations"] = {machine.ANNOTATION: "yesterday"}
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    api.kept["mail"]["annotations"] = {ANNOTATION: (NOW + timedelta(hours=1)).isoformat()}
+    api.kept["web"]["annotations"] = {ANNOTATION: "yesterday"}
     await move(api, world())
     assert api.writes == []
-    await Rotation.objects.aupdate(steps=[machine._step("deployments", "Deployment", "web")])
+    await Operation.objects.aupdate(steps=[machine._step("deployments", "Deployment", "web")])
     await move(api, world(), 1)
     assert api.writes == ["web"]
 
 
 async def test_one_process_at_a_time(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     mine = await move(api, world(), 0, "a")
     assert mine is not None
     assert await move(api, world(), LEASE_SECONDS - 1, "b") is None
     assert await move(api, world(2), LEASE_SECONDS + 1, "b") is not None
     with pytest.raises(Lost):
-        await rotation_advance(
-            rotation=mine, holder="a", transport=api, objects=world(2), now=NOW + timedelta(seconds=20)
+        await operation_advance(
+            action=ROTATE,
+            operation=mine,
+            holder="a",
+            transport=api,
+            objects=world(2),
+            now=NOW + timedelta(seconds=20),
         )
-    await sync_to_async(rotations_release)("b")
+    await sync_to_async(operations_release)("b")
     assert await move(api, world(2), LEASE_SECONDS + 2, "c") is not None
     assert api.writes == ["mail"]
 
 
 async def test_a_value_without_its_restarts_is_found_and_begun_once(api: Any, change: Change) -> None:
-    assert await sync_to_async(rotations_missing)() == [change]
-    one = await rotation_begin(change=change, transport=api, objects=world())
-    two = await rotation_begin(change=change, transport=api, objects=World())
+    assert await sync_to_async(operations_missing)() == [change]
+    one = await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    two = await operation_begin(action=ROTATE, change=change, transport=api, objects=World())
     assert one.pk == two.pk and len(two.steps) == 2
-    assert await sync_to_async(rotations_missing)() == []
+    assert await sync_to_async(operations_missing)() == []
 
 
 async def test_taking_back_restarts_what_had_been_begun_and_ends_the_first(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     await move(api, world())
     undo = await sync_to_async(written)(change)
-    back = await rotation_begin(change=undo, transport=api, objects=world(2))
+    back = await operation_begin(action=ROTATE, change=undo, transport=api, objects=world(2))
     assert [step["name"] for step in back.steps] == ["mail"]
     assert (await states(change))[0] == "replaced"
     again = await sync_to_async(written)(undo)
-    redo = await rotation_begin(change=again, transport=api, objects=world(2))
+    redo = await operation_begin(action=ROTATE, change=again, transport=api, objects=world(2))
     assert [step["name"] for step in redo.steps] == ["mail", "web"]
 
 
 async def test_what_may_not_be_restarted_is_left_and_said(api: Any, change: Change) -> None:
     api.may_patch = False
-    rotation = await rotation_begin(change=change, transport=api, objects=world())
+    rotation = await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     assert {step["state"] for step in rotation.steps} == {"left"}
     await move(api, world())
     assert (await states(change))[0] == "done" and api.writes == []
@@ -254,10 +286,10 @@ def test_a_hanging_rollout_has_a_while_to_come_up_by_itself() -> None:
     failing = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
     plural, manifest = deployment("mail", 2, ready=0)
     manifest["status"]["conditions"] = [failing]
-    step = machine._step("deployments", "Deployment", "mail") | {"state": "restarting", "generation": 2}
+    step = machine._step("deployments", "Deployment", "mail") | {"state": "running", "generation": 2}
     verdict = judge(step, World((plural, manifest)), "shop", NOW)
-    assert (verdict.state, verdict.wrong) == ("restarting", True)
-    step["wrong_since"] = machine._iso(NOW - timedelta(seconds=HANGS_SECONDS))
+    assert (verdict.state, verdict.wrong) == ("running", True)
+    step["wrong_since"] = machine.iso(NOW - timedelta(seconds=HANGS_SECONDS))
     assert judge(step, World((plural, manifest)), "shop", NOW).state == "failed"
 
 
@@ -267,26 +299,26 @@ def test_a_hanging_rollout_has_a_while_to_come_up_by_itself() -> None:
         (
             "deployments",
             ("mail", "web"),
-            "restarting",
+            "running",
             "",
         ),  # a process that has just begun has not listed it yet
         ("deployments", ("web",), "done", "It was deleted meanwhile."),
-        ("others", ("mail", "web"), "done", "deleted and made anew"),
+        ("others", ("mail", "web"), "done", "deleted and recreated"),
     ],
 )
 async def test_what_is_not_in_view_is_asked_of_the_api_server(
     api: Any, change: Change, uid: str, kept: tuple[str, ...], state: str, words: str
 ) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     await move(api, world())
     api.uid, api.kept = uid, {name: api.kept[name] for name in kept}
     await move(api, World(), 1)
-    step = (await Rotation.objects.aget(change=change)).steps[0]
+    step = (await Operation.objects.aget(change=change)).steps[0]
     assert step["state"] == state and words in step["text"]
 
 
 async def test_an_api_server_that_is_away_ends_nothing(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     await move(api, world())
 
     async def away(*_: Any, **__: Any) -> Response:
@@ -294,20 +326,20 @@ async def test_an_api_server_that_is_away_ends_nothing(api: Any, change: Change)
 
     api.request = away
     await move(api, World(), 1)
-    assert await states(change) == ("restarting", ["restarting", "waiting"])
+    assert await states(change) == ("running", ["running", "waiting"])
 
 
 async def test_a_second_rotation_of_a_secret_waits_for_the_first_ones_end(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     second = await sync_to_async(written)()
-    later = await rotation_begin(change=second, transport=api, objects=world())
+    later = await operation_begin(action=ROTATE, change=second, transport=api, objects=world())
     await move(api, world())
     assert (await states(second))[1] == ["waiting", "waiting"] and api.writes == ["mail"]
     assert await sync_to_async(waits_for)(later) == change.pk
-    await rotation_stop(actor=who(change), change=change)
+    await operation_stop(actor=who(change), change=change)
     assert await sync_to_async(waits_for)(later) is None
     await move(api, world(2), 1)
-    assert (await states(second))[1] == ["restarting", "waiting"]
+    assert (await states(second))[1] == ["running", "waiting"]
 
 
 def who(change: Change) -> Actor:
@@ -317,17 +349,19 @@ def who(change: Change) -> Actor:
 async def test_stopped_nothing_further_is_restarted_and_it_goes_on_where_it_stopped(
     api: Any, change: Change
 ) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     mine = await move(api, world())
     assert mine is not None
-    await rotation_stop(actor=who(change), change=change)
-    assert await states(change) == ("stopped", ["restarting", "waiting"])
+    await operation_stop(actor=who(change), change=change)
+    assert await states(change) == ("stopped", ["running", "waiting"])
     with pytest.raises(Lost):
-        await rotation_advance(rotation=mine, holder="a", transport=api, objects=world(2), now=NOW)
+        await operation_advance(
+            action=ROTATE, operation=mine, holder="a", transport=api, objects=world(2), now=NOW
+        )
     assert await move(api, world(2), 60) is None and api.writes == ["mail"]
     with pytest.raises(Conflict):
-        await rotation_stop(actor=who(change), change=change)
-    await rotation_go_on(transport=api, actor=who(change), change=change)
+        await operation_stop(actor=who(change), change=change)
+    await operation_resume(transport=api, actor=who(change), change=change)
     await move(api, world(2), 61)
     await move(api, world(2), 61 + SETTLES_SECONDS)
     await move(api, world(2), 70)
@@ -339,30 +373,210 @@ async def test_stopped_nothing_further_is_restarted_and_it_goes_on_where_it_stop
 async def test_going_on_looks_again_at_what_failed_before_it_restarts_anything(
     api: Any, change: Change
 ) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     await move(api, world())
     await move(api, world(2, ready=0, reason="ProgressDeadlineExceeded"), 1)
     assert await states(change) == ("stopped", ["failed", "waiting"])
-    await rotation_go_on(transport=api, actor=who(change), change=change)
+    await operation_resume(transport=api, actor=who(change), change=change)
     await move(api, world(2), 2)
     await move(api, world(2), 2 + SETTLES_SECONDS)
-    assert (api.writes, await states(change)) == (["mail"], ("restarting", ["done", "waiting"]))
+    assert (api.writes, await states(change)) == (["mail"], ("running", ["done", "waiting"]))
 
 
 async def test_a_restart_that_was_refused_is_sent_when_it_goes_on(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
     api.error = Forbidden("no")
     await move(api, world())
     assert (await states(change))[0] == "stopped"
     api.error = None
-    await rotation_go_on(transport=api, actor=who(change), change=change)
+    await operation_resume(transport=api, actor=who(change), change=change)
     await move(api, world(), 1)
     assert api.writes == ["mail"]
 
 
 async def test_it_does_not_go_on_once_the_secret_was_rotated_again(api: Any, change: Change) -> None:
-    await rotation_begin(change=change, transport=api, objects=world())
-    await rotation_stop(actor=who(change), change=change)
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    await operation_stop(actor=who(change), change=change)
     await sync_to_async(written)()
     with pytest.raises(Conflict):
-        await rotation_go_on(transport=api, actor=who(change), change=change)
+        await operation_resume(transport=api, actor=who(change), change=change)
+
+
+def plain(name: str, *, ready: int = 1, **more: Any) -> tuple[str, dict[str, Any]]:
+    """A Deployment with fields of its spec besides."""
+    plural, manifest = deployment(name, more.pop("generation", 1), ready=ready)
+    manifest["spec"] |= more
+    return plural, manifest
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("changed", "given another value by kubectl-patch"),
+        ("removed", "password was removed"),
+        ("deleted", "Secret database was deleted"),
+        ("recreated", "deleted and recreated"),
+        ("deleting", "is being deleted"),
+    ],
+)
+async def test_before_each_restart_the_secret_is_looked_at_again(
+    api: Any, change: Change, how: str, said: str
+) -> None:
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    await move(api, world())
+    await move(api, world(2), 1)
+    meta_ = api.secret["metadata"]
+    meta_["managedFields"] = [
+        {
+            "manager": "kubectl-patch",
+            "time": "2026-03-01T11:59:00Z",
+            "fieldsV1": {"f:data": {"f:password": {}}},
+        }
+    ]
+    match how:
+        case "changed":
+            api.secret["data"]["password"] = b64(b"other")
+        case "removed":
+            api.secret["data"] = {"else": b64(b"new")}
+        case "deleted":
+            api.secret = None
+        case "recreated":
+            meta_["uid"] = "u2"
+        case "deleting":
+            meta_["deletionTimestamp"] = "2026-03-01T11:59:00Z"
+    await move(api, world(2), 1 + SETTLES_SECONDS)
+    assert (api.writes, await states(change)) == (["mail"], ("stopped", ["done", "waiting"]))
+    rotation = await Operation.objects.select_related("change").aget(change=change)
+    assert "not known" in rotation.steps[0]["text"] and not rotation.steps[0]["confirmed"]
+    standing = kept_standing(rotation.change)
+    assert standing is not None and said in standing.words("database", "password")
+    last = await AuditEntry.objects.order_by("-pk").afirst()
+    assert last is not None and said in last.detail
+    for text in (b64(b"other"), b64(b"new")):
+        assert text not in json.dumps([rotation.change.result, rotation.steps])
+    assert await sync_to_async(may_resume)(rotation) is (how in ("changed", "removed"))
+
+
+async def test_a_value_that_is_brought_back_lets_it_go_on(api: Any, change: Change) -> None:
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    api.secret["data"]["password"] = b64(b"other")
+    await move(api, world())
+    assert (api.writes, await states(change)) == ([], ("stopped", ["waiting", "waiting"]))
+    api.secret["data"]["password"] = b64(b"new")
+    actor = Actor(user=change.user, name="mara")
+    await operation_resume(transport=api, actor=actor, change=change)
+    await move(api, world(), 1)
+    assert api.writes == ["mail"]
+    found = await Change.objects.aget(pk=change.pk)
+    assert kept_standing(found) is None
+
+
+async def test_no_claim_about_a_value_that_was_replaced_while_its_pods_started(
+    api: Any, change: Change
+) -> None:
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    await move(api, world())
+    api.secret["data"]["password"] = b64(b"other")
+    await move(api, world(2, ready=0, reason="ProgressDeadlineExceeded"), 1)
+    rotation = await Operation.objects.select_related("change").aget(change=change)
+    assert kept_standing(rotation.change) is not None
+    assert "not known" in rotation.steps[0]["text"]
+
+
+async def test_what_a_restart_would_not_replace_is_left_and_stops_nobody(api: Any, change: Change) -> None:
+    api.kept |= {name: {"generation": 1, "annotations": {}} for name in ("none", "idle")}
+    paused = plain("none", ready=0, paused=True)
+    paused[1]["status"] = {}  # created paused: it never made a pod
+    idle = plain("idle", replicas=0, ready=0)
+    objects = World(paused, idle, deployment("web"))
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=objects)
+    assert await states(change) == ("running", ["waiting", "left", "done"])
+    steps = (await Operation.objects.aget(change=change)).steps
+    assert [step["name"] for step in steps] == ["web", "none", "idle"]
+    assert "paused" in steps[1]["text"] and "no pods" in steps[2]["text"]
+    await move(api, objects)
+    later = World(paused, idle, deployment("web", 2))
+    await move(api, later, 1)
+    await move(api, later, 1 + SETTLES_SECONDS)
+    await move(api, later, 9)
+    assert (api.writes, (await states(change))[0]) == (["web"], "done")
+
+
+async def test_what_is_paused_before_its_turn_is_left_too(api: Any, change: Change) -> None:
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    await move(api, World(plain("mail", paused=True), deployment("web")))
+    assert await states(change) == ("running", ["left", "waiting"])
+    await move(api, World(plain("mail", paused=True), deployment("web")), 1)
+    assert api.writes == ["web"]
+
+
+async def test_what_was_not_up_before_comes_last_and_tells_nothing_of_the_value(
+    api: Any, change: Change
+) -> None:
+    before = World(deployment("mail", ready=0), deployment("web"))
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=before)
+    steps = (await Operation.objects.aget(change=change)).steps
+    assert [step["name"] for step in steps] == ["web", "mail"]
+    await move(api, before)
+    after = World(deployment("mail", ready=0), deployment("web", 2))
+    for seconds in (1, 1 + SETTLES_SECONDS, 8):
+        await move(api, after, seconds)
+    assert api.writes == ["web", "mail"]
+    await move(
+        api, World(deployment("mail", 2, ready=0, reason="ProgressDeadlineExceeded"), deployment("web", 2)), 9
+    )
+    await move(api, after, 10)
+    assert await states(change) == ("done", ["done", "down"])
+    steps = (await Operation.objects.aget(change=change)).steps
+    assert "says nothing about the value" in steps[1]["text"]
+
+
+async def test_what_was_up_in_part_stops_the_others_when_it_fails(api: Any, change: Change) -> None:
+    """One pod of three that crashes beside the others is no reason to give a bad value to everybody."""
+
+    def seen(generation: int, ready: int, reason: str = "") -> World:
+        plural, mail = deployment("mail", generation, ready=ready, reason=reason)
+        mail["spec"]["replicas"] = mail["status"]["replicas"] = mail["status"]["updatedReplicas"] = 3
+        return World((plural, mail), deployment("web", ready=0))
+
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=seen(1, 2))
+    assert api.writes == []
+    await move(api, seen(1, 2))
+    await move(api, seen(2, 0, "ProgressDeadlineExceeded"), 9)
+    assert await states(change) == ("stopped", ["failed", "waiting"])
+    steps = (await Operation.objects.aget(change=change)).steps
+    assert [step["name"] for step in steps] == ["mail", "web"]
+    assert api.writes == ["mail"] and "says nothing about the value" not in steps[0]["text"]
+
+
+async def test_nothing_is_waited_for_longer_than_an_hour(api: Any, change: Change) -> None:
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    await move(api, world())
+    await move(api, world(2, ready=0), 3599)
+    assert (await states(change))[0] == "running"
+    await move(api, world(2, ready=0), 3601)
+    assert await states(change) == ("stopped", ["failed", "waiting"])
+    await operation_resume(transport=api, actor=Actor(user=change.user, name="mara"), change=change)
+    await move(api, world(2, ready=0), 3700)
+    assert (await states(change))[0] == "running", "a person gave it as long again"
+
+
+async def test_an_api_server_that_stays_away_does_not_block_the_secret_for_ever(
+    api: Any, change: Change
+) -> None:
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    api.error = Unavailable("away")
+    await move(api, world())
+    await move(api, world(), 3601)
+    assert (await states(change))[0] == "stopped"
+
+
+async def test_nobody_is_restarted_with_a_value_that_no_container_can_be_given(api: Any) -> None:
+    api.secret["data"]["password"] = b64(b"a\0b")
+    change = await sync_to_async(written)()
+    change.touched["/data/password"][1]["mark"] = mark("u1", "password", b"a\0b")
+    await change.asave()
+    await operation_begin(action=ROTATE, change=change, transport=api, objects=world())
+    await move(api, world())
+    assert (api.writes, await states(change)) == ([], ("stopped", ["failed", "waiting"]))
+    assert "NUL" in (await Operation.objects.aget(change=change)).steps[0]["text"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.actions.deployments import SCALE, read_replicas
+from dashboard.actions.action import merge_patch
+from dashboard.actions.scale import SCALE
 from dashboard.errors import BadInput
 
 
 @pytest.mark.parametrize(("typed", "number"), [("0", 0), ("3", 3), (" 3 ", 3), ("007", 7), ("10000", 10_000)])
 def test_whole_numbers_are_read(typed: str, number: int) -> None:
-    assert read_replicas(typed) == number
+    assert SCALE.read({"replicas": typed}) == {"replicas": number}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_whole_numbers_are_read(typed: str, number: int) -> None:
 )
 def test_other_input_is_refused_and_names_the_field(typed: str) -> None:
     with pytest.raises(BadInput) as error:
-        read_replicas(typed)
+        SCALE.read({"replicas": typed})
     assert error.value.field == "replicas"
     assert len(error.value.message) < 120
 
@@ -48,10 +49,19 @@ def test_a_missing_number_of_replicas_is_one() -> None:
 
 
 def test_the_answers_missing_number_is_zero() -> None:
-    after = SCALE.after({"spec": {"replicas": 3}}, {"spec": {}})
+    after = SCALE.after({"spec": {"replicas": 3}}, {"kind": "Scale", "spec": {}})
     assert SCALE.touched(after) == {"/spec/replicas": 0}
+    assert SCALE.touched({"kind": "Scale", "spec": {}}) == {"/spec/replicas": 0}
 
 
 def test_words_and_inverse() -> None:
     assert SCALE.words({"/spec/replicas": 1}) == "1 replica"
-    assert SCALE.inverse({"/spec/replicas": 3}) == {"replicas": 3}
+    assert SCALE.back({"spec": {"replicas": 3}}) == {"replicas": 3}
+
+
+def test_the_patch_follows_from_the_fields_that_are_owned() -> None:
+    path = "/spec/template/metadata/annotations/example.com~1at"
+    assert merge_patch({path: None, "/spec/paused": True}) == {
+        "spec": {"template": {"metadata": {"annotations": {"example.com/at": None}}}, "paused": True}
+    }
+    assert SCALE.body({}, {"replicas": 0}) == {"spec": {"replicas": 0}}

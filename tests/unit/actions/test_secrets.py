@@ -17,18 +17,14 @@ from django.core import signing
 
 from dashboard.actions.action import Actor, Order
 from dashboard.actions.backups import METADATA_ONLY, backup_name, mark
-from dashboard.actions.secrets import (
-    Rotate,
-    read_value,
-    secret_rotate_apply,
-    secret_rotate_preview,
-)
+from dashboard.actions.rotate import ROTATE, Rotate, read_value
 from dashboard.actions.token import SALT
 from dashboard.errors import BadInput, FieldCause, Forbidden, Invalid
 from dashboard.kube.transport import Response
 from dashboard.models import AuditEntry, Change
+from tests import acting
 
-from ..insight.world import World
+from ..insight.world import World, deployment
 
 OLD, NEW = "s3cret-old-value", 's3cret-"new"\nvalue'
 
@@ -182,11 +178,12 @@ async def test_a_break_in_the_middle_leaves_no_value_in_traceback_token_or_datab
     api: Any = Api()
     actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
     what: Any = {"transport": api, "actor": actor, "namespace": "shop", "name": "database", "key": "password"}
-    shown = await secret_rotate_preview(**what, value=NEW.encode(), objects=World())
+    shown = await acting.preview(ROTATE, **what, value=NEW, objects=World())
     with pytest.raises(RuntimeError) as error:
-        await secret_rotate_apply(**what, value=NEW.encode(), token=shown.token)
+        await acting.apply(ROTATE, **what, value=NEW, token=shown.token)
     assert [(method, accept) for method, accept, _ in api.sent] == [
-        ("PATCH", METADATA_ONLY), ("PATCH", METADATA_ONLY), ("POST", METADATA_ONLY), ("PATCH", METADATA_ONLY),
+        ("POST", METADATA_ONLY), ("PATCH", METADATA_ONLY),  # both dry
+        ("PATCH", METADATA_ONLY), ("POST", METADATA_ONLY), ("PATCH", METADATA_ONLY),
     ]  # fmt: skip
     said = logging.Formatter().formatException((error.type, error.value, error.tb))
     changes = [row async for row in Change.objects.values()]
@@ -201,16 +198,27 @@ async def test_a_break_in_the_middle_leaves_no_value_in_traceback_token_or_datab
 async def test_a_rule_that_refuses_the_backup_and_quotes_it_leaves_no_value_in_error_or_audit() -> None:
     class Ruled(Api):
         async def request(self, method: str, target: Any, **given: Any) -> Response:
-            if method == "POST" and not isinstance(target, str):
+            ruled = method == "POST" and not isinstance(target, str)
+            if ruled and (dry or "dryRun" not in given["query"]):
                 raise Forbidden(f"no copies of {OLD}, {b64(OLD)}")
             return await super().request(method, target, **given)
 
     api: Any = Ruled()
     actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
     what: Any = {"transport": api, "actor": actor, "namespace": "shop", "name": "database", "key": "password"}
-    shown = await secret_rotate_preview(**what, value=NEW.encode(), objects=World())
+    dry = True
+    without = await acting.preview(ROTATE, **what, value=NEW, objects=World())
+    assert without.told.danger
+    assert "no copies of (hidden), (hidden)" in next(
+        each.text for each in without.told.notices if each.title == "You won't be able to undo this"
+    )
+    told = repr(without) + json.dumps(signing.loads(without.token, salt=SALT))
+    assert not any(text in told for text in (OLD, b64(OLD), NEW, b64(NEW)))
+    dry = False
+    shown = await acting.preview(ROTATE, **what, value=NEW, objects=World())
+    assert not shown.told.danger
     with pytest.raises(Forbidden, match="could not be kept") as error:
-        await secret_rotate_apply(**what, value=NEW.encode(), token=shown.token)
+        await acting.apply(ROTATE, **what, value=NEW, token=shown.token)
     said = logging.Formatter().formatException((error.type, error.value, error.tb))
     audit = [row async for row in AuditEntry.objects.values()]
     assert "no copies of (hidden)" in said and audit[0]["result"] == "refused"
@@ -221,3 +229,19 @@ def test_what_is_asked_for_and_what_is_answered_hold_no_value_in_their_repr() ->
     order: Any = {"transport": None, "actor": None, "target": None, "action": Rotate("password")}
     assert b64(NEW) not in repr(Order(**order, wanted={"value": b64(NEW)}))
     assert OLD not in repr(Response(200, OLD.encode(), {}))
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_where_only_a_paused_deployment_reads_it_the_headline_says_that_it_keeps_the_old_value() -> (
+    None
+):
+    """“Nothing has to be restarted” would say that everybody has the new value."""
+    api: Any = Api()
+    actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
+    what: Any = {"transport": api, "actor": actor, "namespace": "shop", "name": "database", "key": "password"}
+    env = [{"name": "P", "valueFrom": {"secretKeyRef": {"name": "database", "key": "password"}}}]
+    reader = deployment("web", paused=True, template={"containers": [{"name": "app", "env": env}]})
+    told = (await acting.preview(ROTATE, **what, value=NEW, objects=World(("deployments", reader)))).told
+    assert told.headline is not None and told.headline.state == "warn"
+    assert told.headline.title == "The new value is written, and web keeps the value before"
+    assert "web will keep the old value" in [notice.title for notice in told.notices]

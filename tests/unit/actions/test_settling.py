@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from dashboard.actions import records
 from dashboard.actions.action import Actor
-from dashboard.actions.deployments import deployment_scale_apply, deployment_scale_preview
+from dashboard.actions.scale import SCALE
 from dashboard.actions.settling import MADE_AFTER, NOT_MADE_AFTER, change_settle, changes_unsettled
+from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, Change
+from tests import acting
 
 from ..insight.world import World
 from .fake import FakeTransport
@@ -38,7 +40,7 @@ def mara() -> Actor:
 async def cut(api: Any, mara: Actor, monkeypatch: pytest.MonkeyPatch, at: str) -> Change:
     """A change to 5 replicas whose process ends before its end is recorded; ``at``: where in ``records``."""
     what: Any = {"transport": api, "actor": mara, "namespace": "shop", "name": "web", "replicas": "5"}
-    token = (await deployment_scale_preview(**what, objects=World())).token
+    token = (await acting.preview(SCALE, **what, objects=World())).token
 
     def dies(*_: Any) -> None:
         raise Died
@@ -49,7 +51,7 @@ async def cut(api: Any, mara: Actor, monkeypatch: pytest.MonkeyPatch, at: str) -
         else:
             api.before_write = lambda dry: None if dry else dies()
         with pytest.raises(Died):
-            await deployment_scale_apply(**what, token=token)
+            await acting.apply(SCALE, **what, token=token)
     api.before_write = lambda dry: None
     return await Change.objects.select_related("user").aget()
 
@@ -57,7 +59,7 @@ async def cut(api: Any, mara: Actor, monkeypatch: pytest.MonkeyPatch, at: str) -
 async def settle(api: Any, after: timedelta) -> Change:
     now = timezone.now() + after
     for change in await changes_unsettled(now):
-        await change_settle(transport=api, change=change, now=now)
+        await change_settle(transport=api, change=change, now=now, kinds=KINDS)
     return await Change.objects.afirst() or Change()
 
 
@@ -109,7 +111,7 @@ async def test_a_process_that_was_only_slow_records_nothing_twice(
     api: Any, mara: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     what: Any = {"transport": api, "actor": mara, "namespace": "shop", "name": "web", "replicas": "5"}
-    token = (await deployment_scale_preview(**what, objects=World())).token
+    token = (await acting.preview(SCALE, **what, objects=World())).token
     finish = records.finish
 
     def slow(change: Change, *given: Any) -> None:
@@ -117,6 +119,6 @@ async def test_a_process_that_was_only_slow_records_nothing_twice(
         finish(change, *given)
 
     monkeypatch.setattr(records, "finish", slow)
-    change = await deployment_scale_apply(**what, token=token)
+    change = await acting.apply(SCALE, **what, token=token)
     assert change.state == "done"
     assert await AuditEntry.objects.acount() == 1

@@ -11,7 +11,7 @@ from django.core import signing
 
 from dashboard.actions import token as tokens
 from dashboard.actions.action import Actor, Order, Target
-from dashboard.actions.deployments import SCALE
+from dashboard.actions.scale import SCALE
 from dashboard.errors import BadInput
 from dashboard.kinds.deployments import DEPLOYMENTS
 
@@ -21,7 +21,7 @@ MANIFEST = {"metadata": {"uid": "u1", "resourceVersion": "7"}, "spec": {"replica
 def order(**other: Any) -> Order:
     transport: Any = SimpleNamespace(cluster=SimpleNamespace(server="https://here"))
     user: Any = SimpleNamespace(pk=1)
-    target = Target(context="dev", gvr=DEPLOYMENTS.gvr, kind="Deployment", namespace="shop", name="web")
+    target = Target.of("dev", DEPLOYMENTS, "shop", "web")
     made = Order(
         transport=transport,
         actor=Actor(user=user, name="mara"),

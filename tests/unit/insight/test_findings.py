@@ -51,14 +51,14 @@ def test_broken_deployment_is_one_problem_and_its_service_and_ingress_follow() -
     found = findings(world, NOW)
     assert texts(found) == [
         "Deployment web in shop has 0 of 3 pods ready: 3 of its pods keep crashing: "
-        "container app exits with code 1, an error of the program itself.",
-        "Service web in shop has no ready endpoint: none of its 3 pods is ready, so it answers nobody.",
-        "Ingress shop in shop answers 503 at shop.example/web: Service web has no ready endpoint.",
+        "container app exits with code 1, application error.",
+        "Service web in shop has no ready endpoints: none of its 3 pods is ready.",
+        "Ingress shop in shop answers 503 at shop.example/web: Service web has no ready endpoints.",
     ]
     assert [one.follows for one in found] == [
         None, Ref("Deployment", "shop", "web", "deployments"), Ref("Service", "shop", "web", "services"),
     ]  # fmt: skip
-    assert found[1].step.text == "Follows from Deployment web; nothing to do here."
+    assert found[1].step.text == "Caused by Deployment web; nothing to do here."
 
 
 def test_hanging_rollout_says_that_the_old_pods_still_serve() -> None:
@@ -69,7 +69,7 @@ def test_hanging_rollout_says_that_the_old_pods_still_serve() -> None:
         ("replicasets", replicaset()),
     )
     assert texts(findings(world, NOW)) == [
-        "Deployment web in shop hangs in its rollout, while 3 pods still serve: one of its pods cannot pull its image "
+        "Deployment web in shop is stuck in its rollout, while 3 pods still serve: one of its pods cannot pull its image "
         "shop/web:1.2: the registry has no such image or tag."
     ]
 
@@ -90,7 +90,7 @@ def test_deployment_stopped_by_a_quota_names_the_quota() -> None:
     failing = [condition("ReplicaFailure", "True", "FailedCreate", message)]
     found = findings(World(("deployments", deployment(available=2, conditions=failing))), NOW)
     assert texts(found) == [
-        "Deployment web in shop has 2 of 3 pods ready: no more can be made, because quota small is used up "
+        "Deployment web in shop has 2 of 3 pods ready: no more can be created, because quota small is exhausted "
         "(it needs pods=1)."
     ]
     assert found[0].step.ref == Ref("ResourceQuota", "shop", "small", "resourcequotas")
@@ -225,7 +225,7 @@ def test_page_of_a_pod_tells_of_each_container_that_has_a_fault_of_its_own() -> 
         statuses.append({"name": name, "ready": name == "calm", "restartCount": 0, "state": state})
     world = World(("pods", broken), ("deployments", deployment()), ("replicasets", replicaset()))
     assert texts(findings_for(world, "pods", "shop", "web-1", NOW)) == [
-        "Pod web-1 in shop keeps crashing: container app exits with code 1, an error of the program itself.",
+        "Pod web-1 in shop keeps crashing: container app exits with code 1, application error.",
         "Pod web-1 in shop cannot pull its image shop/proxy:1: the registry has no such image or tag.",
     ]
     assert len(findings(world, NOW)) == 1, "elsewhere one problem is told once"
@@ -265,6 +265,32 @@ def test_pod_that_waits_for_a_claim_follows_from_the_claim() -> None:
     assert findings_for(world, "pods", "shop", "db-0", NOW)[0].follows == found[0].ref
 
 
+def test_pod_follows_from_each_of_its_claims_that_holds_it_up_and_from_no_other() -> None:
+    message = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+    waits = pod(
+        "db-0", phase="Pending", ready=False, node="", owner=None,
+        conditions=[condition("PodScheduled", "False", "Unschedulable", message)],
+    )  # fmt: skip
+    kinds = {"a-late": "late", "b-none": "none", "c-none": "gone"}
+    waits["spec"]["volumes"] = [
+        {"name": name, "persistentVolumeClaim": {"claimName": name}} for name in kinds
+    ]
+    world = World(("pods", waits)).reading("storageclasses")
+    for name, kind in kinds.items():
+        claim = {"metadata": meta(name), "spec": {"storageClassName": kind}, "status": {"phase": "Pending"}}
+        world.add("persistentvolumeclaims", claim)
+    late = {"metadata": {"name": "late"}, "provisioner": "x", "volumeBindingMode": "WaitForFirstConsumer"}
+    world.add("storageclasses", late)
+    (found,) = findings_for(world, "pods", "shop", "db-0", NOW)
+    said = "Pod db-0 in shop can't be scheduled: its volume claims b-none and c-none have no volume yet."
+    assert text_of(found.text) == said
+    named = "PersistentVolumeClaim b-none and PersistentVolumeClaim c-none"
+    assert found.step.text == f"Caused by {named}; nothing to do here."
+    assert found.follows == Ref("PersistentVolumeClaim", "shop", "b-none", "persistentvolumeclaims")
+    (first, second, *_) = problems(findings(world, NOW))
+    assert [one.name for one in (first.lead, *first.follow, second.lead)] == ["b-none", "db-0", "c-none"]
+
+
 def test_statefulset_says_who_waits_for_the_pod_that_does_not_come_up() -> None:
     stateful = deployment("db", current=1, available=0, updated=1)
     stateful["status"] |= {"currentRevision": "db-1", "updateRevision": "db-2"}
@@ -272,7 +298,7 @@ def test_statefulset_says_who_waits_for_the_pod_that_does_not_come_up() -> None:
         "db-0", owner=("StatefulSet", "db"), ready=False, state=waiting("CrashLoopBackOff"), last=ended(1)
     )
     found = findings(World(("statefulsets", stateful), ("pods", crashing_pod)), NOW)
-    assert texts(found)[0].endswith("2 pods wait for db-0 and are not made before.")
+    assert texts(found)[0].endswith("2 pods wait for db-0 and are not created before.")
     assert found[0].step.text.endswith("delete db-0.")
 
 

@@ -55,13 +55,13 @@ def test_scaling_to_zero_says_which_service_and_ingress_stop() -> None:
     )  # fmt: skip
     assert found.danger
     assert found.headline is not None
-    assert found.headline.title == "Service web will stop answering"
+    assert found.headline.title == "Service web will have no ready endpoints"
     assert found.headline.text == (
-        "These 3 pods are all it has. From then on shop.example/web answers 503, until somebody scales back up."
+        "These 3 pods are all it has. From then on shop.example/web answers 503, until it is scaled up again."
     )
     assert told(found) == {
         "Service web loses 3 of 3 endpoints": "ClusterIP, port 80; also used inside the cluster by name",
-        "Ingress shop, at shop.example/web, answers 503": "the other path is not touched",
+        "Ingress shop, at shop.example/web, answers 503": "the other path is not affected",
         "3 pods end": "each has 30 s to finish its requests, then it is killed",
         "750m CPU and 1.5 GiB memory become free": "on node-1",
         "ConfigMaps, Secrets and volumes stay as they are": "nothing is deleted but the pods",
@@ -87,7 +87,7 @@ def test_a_service_without_slices_is_judged_by_its_pods() -> None:
 
 def test_a_service_that_answers_nobody_now_does_not_stop() -> None:
     found = impact(world(("services", service()), ("endpointslices", endpoints("web", ("web-0", False)))), 0)
-    assert "Service web answers nobody now" in told(found)
+    assert "Service web has no ready endpoints now" in told(found)
     assert found.headline is not None and found.headline.title == "Nothing of web will run"
 
 
@@ -101,7 +101,7 @@ def test_fewer_pods_keep_the_service_and_say_how_many_seconds_they_have() -> Non
 def test_nothing_changes_at_the_same_number() -> None:
     found = impact(world(("services", service())), 3)
     assert found.effects == ()
-    assert found.headline is not None and found.headline.title == "web already wants 3 replicas"
+    assert found.headline is not None and found.headline.title == "web already has 3 replicas"
 
 
 def hpa(least: int | None, most: int, desired: int = 4, target: str = "web") -> tuple[str, dict[str, Any]]:
@@ -115,7 +115,7 @@ def hpa(least: int | None, most: int, desired: int = 4, target: str = "web") -> 
 @pytest.mark.parametrize(
     ("replicas", "text"),
     [
-        (0, "At 0 it switches itself off (ScalingDisabled) and will not bring pods back. "
+        (0, "At 0 it is disabled (ScalingDisabled) and will not scale the workload up. "
             "With 1 or 2 it would set it back to 3 within about 15 s."),
         (1, "It would set it back to 3 within about 15 s. To stay below, lower its minimum."),
         (5, "It goes on from here: up within about 15 s, down after up to 5 minutes, as its metrics ask (now 4)."),
@@ -148,9 +148,9 @@ def test_more_pods_that_do_not_fit_are_counted() -> None:
     small = node()
     small["status"]["allocatable"] = {"cpu": "2", "memory": "64Gi", "pods": "110"}
     found = impact(world(("nodes", small)), 10)
-    assert found.headline is not None and found.headline.title == "Only 5 of 7 more pods find room"
-    assert told(found)["1750m CPU and 3.5 GiB memory more are asked for: 5 of 7 more pods fit"] == (
-        "the others wait as Pending"
+    assert found.headline is not None and found.headline.title == "Only 5 of 7 more pods can be scheduled"
+    assert told(found)["1750m CPU and 3.5 GiB memory more requested: 5 of 7 more pods fit"] == (
+        "the others stay Pending"
     )
 
 
@@ -178,8 +178,8 @@ def test_tolerated_and_selected_nodes_count_and_what_was_not_reckoned_is_said() 
         "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}],
     }
     found = impact(world(("nodes", good), template=template), 4)
-    assert told(found)["250m CPU and 512 MiB memory more are asked for"] == (
-        "all of them fit on the nodes; not reckoned: volumes"
+    assert told(found)["250m CPU and 512 MiB memory more requested"] == (
+        "all of them fit on the nodes; not evaluated: volumes"
     )
 
 
@@ -196,17 +196,17 @@ def test_a_quota_that_is_used_up_first_is_named() -> None:
     assert found.headline.title == "The quota of shop stops it at 6"
     assert found.headline.text == "Quota small (requests.memory) refuses 2 pods of 5."
     assert "3 of 5 pods start" in told(found)
-    assert told(found)["ResourceQuota small leaves room for 3 more pods of this size"] == (
-        "requests.memory runs out first"
+    assert told(found)["ResourceQuota small allows 3 more pods of this size"] == (
+        "the requests.memory quota is reached first"
     )
 
 
 def test_the_hint_tells_the_tightest_bound() -> None:
     found = world(quota({"pods": "14"}, {"pods": "3"}), ("nodes", node()))
     deployed = found.get("deployments", "shop", "web")
-    assert scale_hint(found, deployed) == "The quota of shop leaves room for 11 more pods of this size."
+    assert scale_hint(found, deployed) == "The quota of shop allows 11 more pods of this size."
     found = world(("nodes", node()))
-    assert scale_hint(found, deployed) == "The nodes have room for 13 more pods of this size."
+    assert scale_hint(found, deployed) == "The nodes have capacity for 13 more pods of this size."
     assert scale_hint(world(quota({"pods": "1"}, {}, scopes=["BestEffort"])), deployed) == ""
     only = {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}]}
     assert scale_hint(world(quota({"pods": "1"}, {}, scopeSelector=only)), deployed) == ""

@@ -123,7 +123,7 @@ def test_pull_secret_that_exists_and_is_refused_is_named() -> None:
     manifest["spec"]["imagePullSecrets"] = [{"name": "registry"}]
     world = World().with_secret("registry", "kubernetes.io/dockerconfigjson")
     found = Survey(world, NOW).trouble(world.add("pods", manifest))
-    assert "the registry refuses it, although it has pull secret registry" in sentence(found)
+    assert "the registry denies access, although it has pull secret registry" in sentence(found)
 
 
 def test_pull_secrets_are_not_missed_where_secrets_may_not_be_listed() -> None:
@@ -136,14 +136,14 @@ def test_pull_secrets_are_not_missed_where_secrets_may_not_be_listed() -> None:
 @pytest.mark.parametrize(
     ("code", "means"),
     [
-        (1, "an error of the program itself"),
+        (1, "application error"),
         (126, "its command cannot be executed"),
         (127, "its command was not found in the image"),
         (134, "it aborted itself (SIGABRT)"),
-        (137, "it was killed (SIGKILL), by the kernel or because it did not stop in time"),
-        (139, "it crashed with a memory fault (SIGSEGV)"),
-        (143, "it was asked to stop (SIGTERM)"),
-        (159, "ended by signal 31"),
+        (137, "it was killed (SIGKILL), by the kernel or because it did not stop within its grace period"),
+        (139, "segmentation fault (SIGSEGV)"),
+        (143, "it was terminated (SIGTERM)"),
+        (159, "terminated by signal 31"),
         (0, "although it should keep running"),
     ],
 )
@@ -173,7 +173,7 @@ def test_out_of_memory_is_a_warning_once_the_pod_is_back() -> None:
 
 def test_container_without_a_limit_that_runs_out_of_memory_blames_the_node() -> None:
     found = trouble(pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(137, "OOMKilled")))
-    assert sentence(found).endswith("used more memory than its node could give")
+    assert sentence(found).endswith("used more memory than its node had available")
 
 
 def test_killed_container_blames_its_liveness_probe_only_when_that_failed() -> None:
@@ -188,7 +188,7 @@ def test_pod_without_a_node_gives_the_schedulers_reason_and_what_it_asks_for() -
     manifest = _unplaced(minutes=2)
     manifest["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "8", "memory": "1Gi"}}
     assert sentence(trouble(manifest)) == (
-        "finds no node: no node has room: insufficient cpu; it asks for 8 CPU and 1 GiB memory"
+        "can't be scheduled: insufficient cpu; it requests 8 CPU and 1 GiB memory"
     )
 
 
@@ -197,10 +197,10 @@ def test_pod_without_a_node_gives_the_schedulers_reason_and_what_it_asks_for() -
     [
         ('configmap "settings" not found', "needs ConfigMap settings, which does not exist"),
         ('secret "db" not found', "needs Secret db, which does not exist"),
-        ("couldn't find key URL in Secret shop/db", "needs key URL of Secret db, which is not there"),
+        ("couldn't find key URL in Secret shop/db", "needs key URL of Secret db, which does not exist"),
         (
             "couldn't find key a in ConfigMap shop/settings",
-            "needs key a of ConfigMap settings, which is not there",
+            "needs key a of ConfigMap settings, which does not exist",
         ),
     ],
 )
@@ -242,10 +242,16 @@ def test_configuration_missing_for_a_volume_is_read_from_the_event(
 @pytest.mark.parametrize(
     ("message", "why"),
     [
-        ("The node was low on resource: ephemeral-storage. Threshold", "its node ran short of disk"),
-        ("The node had condition: [MemoryPressure]. ", "its node ran short of memory"),
-        ("Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.", "it wrote more to"),
-        ('Usage of EmptyDir volume "cache" exceeds the limit "1Gi". ', "it wrote more to its node's disk"),
+        ("The node was low on resource: ephemeral-storage. Threshold", "its node ran out of disk"),
+        ("The node had condition: [MemoryPressure]. ", "its node ran out of memory"),
+        (
+            "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.",
+            "it exceeded its ephemeral-storage limit",
+        ),
+        ('Container c exceeded its local ephemeral storage limit "500Mi". ', "it exceeded its ephemeral-storage limit"),
+        ('Usage of EmptyDir volume "cache" exceeds the limit "1Gi".', "its emptyDir volume cache exceeded its sizeLimit"),
+        ("The node was low on resource: pids. ", "its node ran out of process IDs"),
+        ("The node was low on resource: inodes. ", "its node ran out of inodes on its disk"),
     ],
 )  # fmt: skip
 def test_eviction_names_what_ran_short(message: str, why: str) -> None:
@@ -261,15 +267,18 @@ def test_remains_of_a_pod_that_was_replaced_long_ago_are_only_a_note() -> None:
 def test_pod_on_a_silent_node_cannot_be_reached_whatever_its_containers_said_last() -> None:
     lost = pod(ready=False, state=waiting("CrashLoopBackOff"))
     assert sentence(trouble(lost, nodes=node(ready="Unknown"))).startswith("cannot be reached: node node-1")
-    assert sentence(trouble(lost, nodes=node("other"))) == "is lost: node node-1 does not exist any more"
+    assert sentence(trouble(lost, nodes=node("other"))) == "is lost: node node-1 no longer exists"
 
 
 def test_pod_that_waits_for_a_finalizer_names_it_and_one_that_still_runs_names_its_node() -> None:
     ending = pod(ready=False)
     ending["metadata"] |= {"deletionTimestamp": ago(minutes=6), "finalizers": ["example.com/hold"]}
-    assert sentence(trouble(ending, nodes=node())) == "does not end long after its grace period"
+    assert sentence(trouble(ending, nodes=node())) == "is stuck terminating long after its grace period"
     found = trouble(ending, nodes=node(ready="Unknown"))
-    assert sentence(found) == "does not end: its node node-1 does not answer, so nobody can end it"
+    assert (
+        sentence(found)
+        == "is stuck terminating: its node node-1 does not respond, so its kubelet can't terminate it"
+    )
 
 
 def test_own_scheduler_that_has_not_looked_yet_has_a_minute() -> None:
@@ -283,9 +292,7 @@ def test_own_scheduler_that_has_not_looked_yet_has_a_minute() -> None:
 
 def test_a_limit_that_is_not_there_is_not_to_be_raised() -> None:
     found = trouble(pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended(137, "OOMKilled")))
-    assert found is not None and found.step.text.startswith(
-        "Request as much memory as it needs, and set a limit"
-    )
+    assert found is not None and found.step.text.startswith("Set a memory request and limit that fit")
 
 
 def test_sidecar_that_keeps_ending_beside_a_pod_that_is_ready_is_told() -> None:

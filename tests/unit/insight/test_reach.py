@@ -48,7 +48,7 @@ def test_from_inside_by_name_and_from_ones_own_machine_by_kubectl() -> None:
     world = World()
     found = ways(world, service(world))
     assert found["In namespace shop"].address == "http://web"
-    assert found["In namespace shop"].note == "leads to port 8080 of the pods"
+    assert found["In namespace shop"].note == "routes to targetPort 8080 of the pods"
     assert found["In other namespaces"].address == "http://web.shop"
     command = "kubectl port-forward -n shop service/web 8080:80"
     assert found["From your own machine"].address == command
@@ -61,6 +61,20 @@ def test_a_port_that_speaks_no_http_is_host_and_port() -> None:
     assert found["In namespace shop, port dns"].address == "web:53 (UDP)"
 
 
+def test_no_port_is_forwarded_to_pods_that_do_not_run() -> None:
+    world = World()
+    found = service(world)
+    pending = {
+        "metadata": meta("web-1", labels=found.spec.selector),
+        "spec": {},
+        "status": {"phase": "Pending"},
+    }
+    world.add("pods", pending)
+    assert "From your own machine" not in ways(world, found)
+    world.add("pods", pending | {"status": {"phase": "Running"}})
+    assert "From your own machine" in ways(world, found)
+
+
 def test_a_headless_service_leads_to_the_pods_themselves() -> None:
     world = World()
     endpoints(world, ("10.1.0.1", True), hostname="db-0")
@@ -68,7 +82,7 @@ def test_a_headless_service_leads_to_the_pods_themselves() -> None:
     assert "no address of its own" in said(world, headless)
     found = ways(world, headless)
     assert found["In namespace shop"].address == "http://web:8080"
-    assert found["One certain pod"].address == "db-0.web.shop"
+    assert found["A specific pod"].address == "db-0.web.shop"
 
 
 def test_a_headless_services_named_port_is_the_pods_number() -> None:
@@ -104,14 +118,14 @@ def test_an_ingress_by_its_first_address_and_tls_by_a_wildcard() -> None:
 def test_another_name_for_something_elsewhere() -> None:
     world = World()
     alias = service(world, type="ExternalName", externalName="db.example.com")
-    assert "told db.example.com" in said(world, alias)
+    assert "answers with db.example.com" in said(world, alias)
     assert ways(world, alias)["In the cluster"].address == "web.shop"
 
 
 def test_a_load_balancer_with_and_without_an_address() -> None:
     world = World()
     waiting = ways(world, service(world, type="LoadBalancer"))["From outside"]
-    assert waiting.address == "" and "waits" in waiting.note
+    assert waiting.address == "" and "pending" in waiting.note
     status = {"loadBalancer": {"ingress": [{"ip": "2001:db8::1"}]}}
     port = {"name": "http", "port": 8080}
     there = ways(world, service(world, port, type="LoadBalancer", status=status))["From outside"]
@@ -129,9 +143,9 @@ def test_without_a_selector_there_are_no_pods_of_its_own() -> None:
     world = World()
     endpoints(world, ("192.0.2.7", True))
     text = said(world, service(world, selector=None))
-    assert "pods come and go" not in text and "somebody else keeps" in text
+    assert "pods are replaced" not in text and "managed elsewhere" in text
     headless = said(world, service(world, selector=None, clusterIPs=["None"]))
-    assert "straight to addresses that somebody else keeps" in headless
+    assert "resolves to addresses that are managed elsewhere" in headless
 
 
 def test_any_name_of_a_wildcard_host_is_no_address_to_copy_as_it_is() -> None:

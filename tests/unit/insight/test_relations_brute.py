@@ -99,6 +99,10 @@ targets = st.sampled_from([(api, kind) for api, kinds in APIS.items() for kind i
 )
 templates = st.builds(lambda spec: {"template": {"spec": spec}}, pod_specs)
 claim_templates = st.builds(lambda meta: {"metadata": meta, "spec": {}}, named)
+claim_sources = st.fixed_dictionaries(
+    {"kind": st.just("PersistentVolumeClaim"), "name": NAMES},
+    optional={"apiGroup": st.sampled_from(["", "clones.example.com"]), "namespace": SPACES},
+)
 SPECS: dict[str, st.SearchStrategy[Raw]] = {
     "Pod": pod_specs,
     **dict.fromkeys(WORKLOADS, templates),
@@ -117,7 +121,9 @@ SPECS: dict[str, st.SearchStrategy[Raw]] = {
         tls=some(optional(secretName=NAMES)),
         ingressClassName=NAMES,
     ),
-    "PersistentVolumeClaim": optional(volumeName=NAMES, storageClassName=NAMES),
+    "PersistentVolumeClaim": optional(
+        volumeName=NAMES, storageClassName=NAMES, dataSource=claim_sources, dataSourceRef=claim_sources
+    ),
     "PersistentVolume": optional(
         claimRef=secret_refs,
         storageClassName=NAMES,

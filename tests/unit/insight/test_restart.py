@@ -47,8 +47,8 @@ PARTITION = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"part
 @pytest.mark.parametrize(
     ("plural", "manifest", "state", "text"),
     [
-        ("statefulsets", statefulset(observedGeneration=0), "progressing", "has yet to notice"),
-        ("statefulsets", statefulset(generation=2), "progressing", "has yet to notice"),
+        ("statefulsets", statefulset(observedGeneration=0), "progressing", "has not observed it yet"),
+        ("statefulsets", statefulset(generation=2), "progressing", "has not observed it yet"),
         ("statefulsets", statefulset(readyReplicas=2), "progressing", "2 of 3 pods ready"),
         ("statefulsets", statefulset(updateRevision="web-b", updatedReplicas=1), "progressing", "1 of 3 pods replaced"),
         ("statefulsets", statefulset(), "done", "3 of 3 pods ready"),
@@ -56,16 +56,16 @@ PARTITION = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"part
         ("statefulsets", statefulset(updateRevision="web-b", updatedReplicas=0, spec=PARTITION), "progressing",
          "0 of 1 pod replaced"),
         ("statefulsets", statefulset(updateRevision="web-b", updatedReplicas=1, spec=PARTITION), "done",
-         "below number 2 keep the old version"),
+         "below number 2 keep the old revision"),
         ("statefulsets", statefulset(updateRevision="web-b", updatedReplicas=1, spec=BY_HAND), "paused",
-         "2 pods will have it"),
-        ("statefulsets", statefulset(updateRevision="web-b", spec=BY_HAND), "done", "newest version"),
-        ("daemonsets", daemonset(generation=2), "progressing", "has yet to notice"),
+         "2 pods are updated"),
+        ("statefulsets", statefulset(updateRevision="web-b", spec=BY_HAND), "done", "up to date"),
+        ("daemonsets", daemonset(generation=2), "progressing", "has not observed it yet"),
         ("daemonsets", daemonset(updatedNumberScheduled=1), "progressing", "1 of 3 pods replaced"),
         ("daemonsets", daemonset(numberAvailable=2), "progressing", "2 of 3 pods available"),
         ("daemonsets", daemonset(), "done", "3 of 3 pods available"),
         ("daemonsets", daemonset(0), "done", "No node matches"),
-        ("daemonsets", daemonset(updatedNumberScheduled=1, spec=BY_HAND), "paused", "2 pods will have it"),
+        ("daemonsets", daemonset(updatedNumberScheduled=1, spec=BY_HAND), "paused", "2 pods are updated"),
     ],
 )  # fmt: skip
 def test_rollouts_of_what_is_numbered_or_everywhere(
@@ -114,12 +114,12 @@ RS, STS, DS = ("ReplicaSet", "web-5d4f"), ("StatefulSet", "web"), ("DaemonSet", 
 @pytest.mark.parametrize(
     ("count", "strategy", "order", "service_text", "danger"),
     [
-        (3, {}, "RollingUpdate: up to 1 more at a time, none missing meanwhile", "goes on answering", False),
-        (4, {}, "RollingUpdate: up to 1 more at a time, at most 1 missing", "keeps 3 or more of 4", False),
-        (1, {}, "up to 1 more at a time, none missing", "goes on answering", False),
-        (3, {"type": "Recreate"}, "Recreate: all end first", "has no endpoint for a while", True),
-        (1, {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}, "at most 1 missing", "no endpoint", True),
-        (4, {"rollingUpdate": {"maxSurge": "0%", "maxUnavailable": "50%"}}, "none more than now, at most 2 missing",
+        (3, {}, "RollingUpdate: up to 1 more at a time, none unavailable", "stays available", False),
+        (4, {}, "RollingUpdate: up to 1 more at a time, at most 1 unavailable", "keeps 3 or more of 4", False),
+        (1, {}, "up to 1 more at a time, none unavailable", "stays available", False),
+        (3, {"type": "Recreate"}, "Recreate: all are terminated first", "has no ready endpoints for a while", True),
+        (1, {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}, "at most 1 unavailable", "no ready endpoints", True),
+        (4, {"rollingUpdate": {"maxSurge": "0%", "maxUnavailable": "50%"}}, "none more than now, at most 2 unavailable",
          "keeps 2 or more of 4", False),
     ],
 )  # fmt: skip
@@ -139,10 +139,10 @@ def test_a_deployment_by_its_strategy(
 @pytest.mark.parametrize(
     ("count", "ready", "state", "title"),
     [
-        (3, 3, "info", "While a pod restarts, 2 of 3 are left: a majority"),
-        (2, 2, "warn", "While a pod restarts, 1 of 2 are left: no majority"),
-        (3, 2, "warn", "While a pod restarts, 1 of 3 are left: no majority"),
-        (5, 5, "info", "While a pod restarts, 4 of 5 are left: a majority"),
+        (3, 3, "info", "While a pod restarts, 2 of 3 are left: quorum"),
+        (2, 2, "warn", "While a pod restarts, 1 of 2 are left: no quorum"),
+        (3, 2, "warn", "While a pod restarts, 1 of 3 are left: no quorum"),
+        (5, 5, "info", "While a pod restarts, 4 of 5 are left: quorum"),
     ],
 )
 def test_a_statefulset_warns_of_its_majority(count: int, ready: int, state: str, title: str) -> None:
@@ -172,9 +172,9 @@ def test_a_daemonset_goes_node_by_node() -> None:
     world = running(3, DS)
     surge = {"updateStrategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}
     plain = restart_impact(world, world.add("daemonsets", daemonset()), NOW)
-    assert "on 1 node at a time, the old pod ends" in plain.effects[0].note
+    assert "on 1 node at a time, the old pod is terminated" in plain.effects[0].note
     first = restart_impact(world, world.add("daemonsets", daemonset(spec=surge)), NOW)
-    assert "the new pod before the old one ends" in first.effects[0].note
+    assert "the new pod starts before the old one is terminated" in first.effects[0].note
 
 
 def test_scratch_data_is_lost_and_a_missing_probe_is_named() -> None:

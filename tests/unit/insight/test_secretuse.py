@@ -33,7 +33,7 @@ def files(mount: dict[str, Any] | None = None, **source: Any) -> dict[str, Any]:
 def test_a_variable_needs_a_restart_and_only_for_its_own_key() -> None:
     found = one(spec(container=env("password")))
     assert found is not None
-    assert (found.arrival, found.restartable, found.pods) == ("restart", True, 2)
+    assert (found.propagation, found.restartable, found.pods) == ("restart", True, 2)
     assert [(use.how, use.detail) for use in found.uses] == [("env", "PW")]
     assert one(spec(container=env("username"))) is None
     assert one(spec(container=env("password", "other"))) is None
@@ -48,7 +48,7 @@ def test_all_keys_at_once_carry_the_prefix() -> None:
 def test_files_arrive_by_themselves_but_for_a_sub_path() -> None:
     found = one(files())
     assert found is not None
-    assert (found.arrival, found.restartable, found.uses[0].detail) == ("soon", False, "/etc/db/password")
+    assert (found.propagation, found.restartable, found.uses[0].detail) == ("soon", False, "/etc/db/password")
     renamed = one(files(items=[{"key": "password", "path": "pw.txt"}]))
     assert renamed is not None and renamed.uses[0].detail == "/etc/db/pw.txt"
     assert one(files(items=[{"key": "username", "path": "user"}])) is None
@@ -63,9 +63,9 @@ def test_projected_files_pull_secrets_and_drivers() -> None:
     mounts = {"volumeMounts": [{"name": "v", "mountPath": "/p"}]}
     volume = {"name": "v", "projected": {"sources": [{"secret": {"name": "database"}}]}}
     projected = one(spec(container=mounts, volumes=[volume]))
-    assert projected is not None and (projected.uses[0].how, projected.arrival) == ("projected", "soon")
+    assert projected is not None and (projected.uses[0].how, projected.propagation) == ("projected", "soon")
     pull = one(spec(imagePullSecrets=[{"name": "database"}]))
-    assert pull is not None and (pull.uses[0].how, pull.arrival, pull.restartable) == (
+    assert pull is not None and (pull.uses[0].how, pull.propagation, pull.restartable) == (
         "imagePullSecret",
         "next",
         False,
@@ -93,7 +93,7 @@ def test_what_nothing_restarts_is_told_and_what_has_an_owner_is_told_once() -> N
         ),
     )
     found = {each.ref.name: each for each in secret_consumers(objects, "shop", "database", "password")}
-    assert {name: (each.arrival, each.restartable) for name, each in found.items()} == {
+    assert {name: (each.propagation, each.restartable) for name, each in found.items()} == {
         "alone": ("restart", False),
         "once": ("restart", False),
         "nightly": ("next", False),

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight.capacity import asked_on_nodes
+from dashboard.insight.scheduling.room import asked_on_nodes
 from dashboard.insight.usage import Sizes, Sum, Tally, gaps, restarts_of, size_of, topmost
 from dashboard.kinds.usage import NodeUse, PodUse, Use
 from dashboard.queries.overview import nodes_and_pods
-from tests.unit.live.seen import everything, runtime
+from tests.unit.live.seen import runtime, session
 
 from .world import NOW, World, meta
 
@@ -251,6 +251,6 @@ def test_a_pod_asks_for_what_the_scheduler_sets_aside_wherever_it_is_shown(
     shown.cache.put(
         "pods", {"metadata": {"name": "p", "namespace": "shop"}, "spec": {"nodeName": "a", **spec}}
     )
-    (node,) = nodes_and_pods(shown.reader, everything(), Sizes(), None)
+    (node,) = nodes_and_pods(session(shown).reader, Sizes(), None)
     assert node.asked is not None
     assert (node.asked.cpu, node.asked.cpu_of) == (cpu, 8.0)

@@ -10,6 +10,7 @@ from typing import Any
 from dashboard.kinds import KINDS
 from dashboard.kinds.meta import ObjectMeta
 from dashboard.kinds.secrets import Secret
+from dashboard.kinds.tablekinds import Resource, TableKind
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -54,6 +55,25 @@ class World:
         self._kept.setdefault("secrets", {})["shop", name] = Secret(
             metadata=meta, secret_type=type_, key_count=2
         )
+        return self
+
+    def with_table(self, resource: Resource, *rows: tuple[str, ...]) -> World:
+        """Objects of a kind without a module, as the API server's Table has them; the first cell is the name."""
+        kind = TableKind.of(resource, clock=lambda: NOW)
+        names = ("Name", "Service", "Available", "Age")
+        table = {
+            "columnDefinitions": [{"name": name, "type": "string"} for name in names],
+            "metadata": {},
+            "rows": [
+                {
+                    "cells": cells,
+                    "object": {"metadata": {"name": cells[0], "creationTimestamp": ago(hours=1)}},
+                }
+                for cells in rows
+            ],
+        }
+        for obj in kind.decode_list(json.dumps(table).encode()).items:
+            self._kept.setdefault(kind.plural, {})["", obj.metadata.name] = obj
         return self
 
     def reads(self, plural: str, namespace: str = "") -> bool:

@@ -53,13 +53,13 @@ def pod_row(spec: dict[str, Any], **status: Any) -> Row:
         ("pods", "sidecar-starting", "info", "container proxy is starting"),
         ("pods", "gated", "info", "held back by scheduling gate example.test/quota"),
         ("pods", "terminating", "info", "waits for finalizer kinds.test/hold"),
-        ("pods", "lost", "bad", "its node can't be reached"),
+        ("pods", "lost", "bad", "its node is unreachable"),
         ("deployments", "available", "ok", ""),
         ("deployments", "zero", "ok", "scaled to 0"),
-        ("deployments", "paused", "warn", "paused: changes wait until it is resumed"),
+        ("deployments", "paused", "warn", "paused: changes are not rolled out until it is resumed"),
         ("deployments", "rolling", "info", "rolling out: 2 of 4 pods are up to date"),
-        ("deployments", "stuck", "bad", "the rollout is stuck: 0 of 2 available"),
-        ("deployments", "refused", "bad", "pods can't be made: exceeded quota"),
+        ("deployments", "stuck", "bad", "the rollout is not progressing: 0 of 2 available"),
+        ("deployments", "refused", "bad", "pods can't be created: exceeded quota"),
         ("deployments", "down", "bad", "0 of 2 available"),
         ("replicasets", "old", "done", "scaled to 0"),
         ("replicasets", "scaling", "info", "scaling from 10 to 12"),
@@ -69,17 +69,17 @@ def pod_row(spec: dict[str, Any], **status: Any) -> Row:
         ("jobs", "complete", "done", ""),
         ("jobs", "retrying", "warn", "2 of 7 tries failed"),
         ("jobs", "failed", "bad", "Job has reached the specified backoff limit"),
-        ("cronjobs", "suspended", "warn", "suspended: it starts no jobs"),
-        ("services", "balancer-pending", "info", "waits for an address from outside"),
+        ("cronjobs", "suspended", "warn", "suspended: it creates no jobs"),
+        ("services", "balancer-pending", "info", "external IP pending"),
         ("ingresses", "three", "warn", "no ingress controller has given it an address"),
         ("endpointslices", "unready", "bad", "its only endpoint is not ready"),
-        ("persistentvolumeclaims", "lost", "bad", "its volume is gone"),
-        ("persistentvolumes", "kinds-released", "warn", "its claim is gone, the data is still there"),
+        ("persistentvolumeclaims", "lost", "bad", "its volume no longer exists"),
+        ("persistentvolumes", "kinds-released", "warn", "its claim was deleted, the data is still there"),
         ("nodes", "kinds-unready", "bad", "network plugin is not ready"),
         ("nodes", "kinds-unknown", "bad", "it stopped reporting"),
-        ("nodes", "kinds-cordoned", "warn", "memory runs short and takes no new pods"),
-        ("resourcequotas", "team", "warn", "used up: limits.memory"),
-        ("poddisruptionbudgets", "share", "warn", "no pod may be moved now: 2 of 2 healthy, 2 must be"),
+        ("nodes", "kinds-cordoned", "warn", "memory pressure and cordoned"),
+        ("resourcequotas", "team", "warn", "exhausted: limits.memory"),
+        ("poddisruptionbudgets", "share", "warn", "no pod may be evicted now: 2 of 2 healthy, 2 must be"),
         ("events", "warning", "warn", ""),
         ("events", "older", "ok", ""),
     ],
@@ -94,29 +94,29 @@ def test_state_and_reason(plural: str, name: str, state: str, reason: str) -> No
     [
         (
             "0/5 nodes are available: 5 Insufficient memory. preemption: 0/5.",
-            "no node has room: insufficient memory",
+            "can't be scheduled: insufficient memory",
         ),
         (
             "0/5 nodes are available: 2 Insufficient cpu, 3 Insufficient memory.",
-            "no node has room: insufficient cpu and memory",
+            "can't be scheduled: insufficient cpu and memory",
         ),
         (
             "0/5 nodes are available: 1 Insufficient cpu, 4 node(s) had untolerated taint {a: b}.",
-            "no node has room: insufficient cpu; elsewhere taints it does not tolerate",
+            "can't be scheduled: insufficient cpu; on other nodes untolerated taints",
         ),
         (
             "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.",
-            "no node takes it: labels other than it asks for",
+            "can't be scheduled: node affinity/selector mismatch",
         ),
         (
             "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
-            "no node takes it: its volume claim is not bound yet",
+            "can't be scheduled: its volume claim is not bound yet",
         ),
-        ("0/2 nodes are available: 2 node(s) were on fire.", "no node takes it: were on fire"),
+        ("0/2 nodes are available: 2 node(s) were on fire.", "can't be scheduled: were on fire"),
         (
             "0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label),"
             " 1 node(s) didn't match pod topology spread constraints. preemption: 0/2 nodes are available: 2 No.",
-            "no node takes it: no label to spread by and too many of its kind already",
+            "can't be scheduled: a missing topology label and topology spread constraints",
         ),
         ("0/0 nodes are available.", "the cluster has no nodes"),
         ("no nodes available to schedule pods", "no nodes available to schedule pods"),
@@ -132,7 +132,10 @@ def test_why_a_pod_has_no_node(message: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("state", "reason"),
     [
-        (waiting("ErrImagePull", "401 Unauthorized"), "the registry refuses image example.test/web:1"),
+        (
+            waiting("ErrImagePull", "401 Unauthorized"),
+            "the registry denies access to image example.test/web:1",
+        ),
         (waiting("ErrImagePull", "dial tcp: timeout"), "image example.test/web:1 can't be pulled"),
         (waiting("InvalidImageName"), "image name example.test/web:1 is not valid"),
         (waiting("ErrImageNeverPull"), "image example.test/web:1 is not on the node"),
@@ -141,7 +144,7 @@ def test_why_a_pod_has_no_node(message: str, reason: str) -> None:
             'container web: secret "x" not found',
         ),
         (waiting("RunContainerError"), "container web can't start"),
-        (waiting("CrashLoopBackOff"), "container web stops again and again"),
+        (waiting("CrashLoopBackOff"), "container web keeps restarting"),
         (terminated(137, "OOMKilled"), "container web ran out of memory"),
         (terminated(1, "Error", message="no such\nfile"), "exit 1 in container web: no such file"),
         (terminated(2, "StartError"), "exit 2 in container web: StartError"),
@@ -218,7 +221,7 @@ def test_a_budget_of_pods_without_a_controller_lets_none_be_moved() -> None:
     kind = KINDS["poddisruptionbudgets"]
     made = decoded("poddisruptionbudgets", thing("policy/v1", "PodDisruptionBudget", "all", **budget))
     row = kind.row(made)
-    assert (row.state, row.reason) == ("warn", "its pods have no controller, so none may be moved")
+    assert (row.state, row.reason) == ("warn", "its pods have no controller, so none may be evicted")
     (selector,) = (one for one in kind.detail(made).facts if one.label == "Selector")
     assert (selector.value, selector.note) == ("<none>", "every pod of the namespace")
 

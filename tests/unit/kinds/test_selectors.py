@@ -15,6 +15,7 @@ from dashboard.kinds.selectors import (
     from_label_selector,
     from_labels,
     parse,
+    parse_any,
 )
 
 WEB = {"app": "web", "tier": "a", "size": "12"}
@@ -81,6 +82,16 @@ def test_errors_name_what_is_wrong(text: str, problem: str) -> None:
 
 def expression(key: str, operator: str, *values: str) -> LabelSelectorRequirement:
     return LabelSelectorRequirement(key=key, operator=operator, values=values or None)
+
+
+def test_one_of_several_selectors_is_enough_where_they_are_joined_by_or() -> None:
+    found = parse_any("app=web,tier in (a, b)  or app=db or or=or")
+    assert [str(each) for each in found] == ["app=web,tier in (a,b)", "app=db", "or=or"]
+    for text in ("app=web or", "or app=web", "a or or b"):
+        with pytest.raises(SelectorError):
+            parse_any(text)
+    with pytest.raises(SelectorError, match="at most 1,000"):
+        parse_any(" or ".join(["a=b"] * 200))
 
 
 def test_label_selectors_match_like_kubernetes() -> None:

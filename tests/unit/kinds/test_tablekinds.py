@@ -126,6 +126,25 @@ def test_kubernetes_own_kinds_print_their_age_as_text_and_it_ticks_too() -> None
     assert found.cells[1].since == created
 
 
+@pytest.mark.parametrize(
+    "description",
+    ["Custom resource definition column (in JSONPath format): .spec.age", "How old the gadget is"],
+)
+def test_a_custom_column_called_age_is_the_text_that_it_is(description: str) -> None:
+    created = NOW - timedelta(minutes=30)
+    text = {**column("Age"), "description": description}
+    found = row([NAME, text], "a", "5m", creationTimestamp=created.isoformat())
+    assert (found.cells[1].text, found.cells[1].since) == ("5m", None)
+    theirs = {
+        **column("Age"),
+        "description": "CreationTimestamp is a timestamp representing the server time when …",
+    }
+    assert row([NAME, theirs], "a", "30m", creationTimestamp=created.isoformat()).cells[1].since == created
+    kind = gizmos()
+    (obj,) = read(kind, [NAME, text], one(["a", "5m"]))
+    assert ("Age", "5m") in {(fact.label, fact.value) for fact in kind.detail(obj).facts}
+
+
 def test_a_duration_in_a_column_of_text_is_no_moment() -> None:
     assert row([NAME, column("Timeout")], "a", "30s").cells[1].since is None
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from dashboard.kinds.quantity import format_bytes
 from dashboard.kinds.units import cpu_words, memory_words, percent, top_cpu, top_memory
 from dashboard.kinds.usage import Use, decode_node_metrics, decode_pod_metrics
 
@@ -79,11 +80,18 @@ def test_cpu_is_told_in_millicores_below_one_core(cores: float | None, words: st
     ("size", "words"),
     [
         (None, "–"), (0, "0"), (500, "500 B"), (2048, "2 KiB"), (89044221, "84.9 MiB"), (1023.9 * 2**20, "1 GiB"),
-        (2178 * 2**20, "2.13 GiB"), (3 * 2**40, "3 TiB"),
+        (2178 * 2**20, "2.13 GiB"), (3 * 2**40, "3 TiB"), (999.6 * 2**30, "0.98 TiB"), (5 * 2**60, "5 EiB"),
     ],
 )  # fmt: skip
 def test_memory_is_told_in_the_unit_that_leaves_few_digits(size: float | None, words: str) -> None:
     assert memory_words(size) == words
+
+
+@pytest.mark.parametrize("unit", range(1, 7))
+def test_no_amount_of_bytes_has_an_exponent_or_a_unit_too_small(unit: int) -> None:
+    for part in (0.9, 0.97, 0.9761, 0.99, 0.9999):
+        for words in (format_bytes(round(part * 1024**unit)), memory_words(part * 1024**unit)):
+            assert "e" not in words and "1024" not in words, words
 
 
 def test_a_share_needs_a_whole_and_a_little_is_not_nothing() -> None:

@@ -49,7 +49,7 @@ def test_rules_in_words() -> None:
     detail = detail_of("roles", "many:rules")
     assert detail.sentence == (
         "In namespace kinds-capture, whoever is bound to it may do anything with every resource, "
-        "read pods and pods/log and 3 more kinds of rights."
+        "read pods and pods/log and 3 more permissions."
     )
     (table,) = detail.tables
     assert table.columns == ("May", "On", "Only those named")
@@ -63,7 +63,7 @@ def test_rules_in_words() -> None:
         ("create, update (change)", "configmaps", "a, b (create has no name to compare)"),
         ("any verb (do anything)", "every resource (of every API group)", ""),
         (
-            "bind, escalate (bind and escalate: a way to get more rights)",
+            "bind, escalate (bind and escalate: allows privilege escalation)",
             "roles (of API group rbac.authorization.k8s.io)",
             "",
         ),
@@ -73,7 +73,7 @@ def test_rules_in_words() -> None:
 def test_a_role_without_rules_and_one_that_gathers_them() -> None:
     assert detail_of("roles", "nothing").sentence.endswith("may do nothing.")
     assert detail_of("roles", "nothing").tables[0].empty == "Nothing: it has no rules."
-    gathers = fact(detail_of("clusterroles", "kinds:gathers"), "Gathers ClusterRoles")[0]
+    gathers = fact(detail_of("clusterroles", "kinds:gathers"), "Aggregates ClusterRoles")[0]
     assert gathers.startswith("kinds.test/gathered=true:")
 
 
@@ -128,9 +128,9 @@ def test_rights_for_everybody_are_marked(role: str, subject: str, state: str) ->
 def test_what_a_policy_lets_in_and_out() -> None:
     detail = detail_of("networkpolicies", "labels")
     assert detail.sentence == (
-        "Guards pods with app=web of namespace kinds-capture: lets in only what its rules name."
+        "Guards pods with app=web of namespace kinds-capture: lets in only what its rules allow."
     )
-    assert fact(detail, "Going out") == ["everything: unless another policy guards it"]
+    assert fact(detail, "Egress") == ["everything: unless another policy selects it"]
     (table,) = detail.tables
     ports = "80/TCP, metrics/TCP, 8000–8080/TCP, every UDP port"
     assert words(table) == [
@@ -147,7 +147,7 @@ def test_what_a_policy_lets_in_and_out() -> None:
     [
         ("deny-all", "lets nothing in and lets nothing out."),
         ("allow-all", "lets everything in and lets everything out."),
-        ("outward", "lets out only what its rules name."),
+        ("outward", "lets out only what its rules allow."),
     ],
 )
 def test_policies_in_a_sentence(name: str, said: str) -> None:
@@ -158,7 +158,7 @@ def test_rules_of_an_unguarded_direction_are_marked() -> None:
     row = row_of("networkpolicies", "idle-rules")
     assert (row.state, row.reason) == (
         "warn",
-        "its Ingress rules count for nothing: policyTypes lacks Ingress",
+        "its Ingress rules have no effect: policyTypes lacks Ingress",
     )
 
 
@@ -175,7 +175,7 @@ def test_limits_in_a_table() -> None:
 
 def test_an_account_tells_of_its_token() -> None:
     detail = detail_of("serviceaccounts", "everything")
-    assert detail.sentence == "The identity of pods that name it; they get its token unless they decline it."
+    assert detail.sentence == "The identity of pods that use it; they get its token unless they opt out."
     assert fact(detail_of("serviceaccounts", "no-token"), "Token in pods")[0].startswith("No")
 
 
@@ -186,3 +186,57 @@ def test_links_of_tables_lead_to_pages_that_exist() -> None:
                 entry for table in detail_of(plural, name).tables for row in table.rows for entry in row
             ]
             assert all(entry.link is None or entry.link.plural in {"", *KINDS} for entry in entries)
+
+
+def test_rights_to_named_objects_are_told_by_their_names() -> None:
+    secrets = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+    one = thing(RBAC, "Role", "one", rules=[secrets | {"resourceNames": ["db-login"]}])
+    more = thing(RBAC, "Role", "more", rules=[secrets | {"resourceNames": ["a", "b"]}, secrets])
+    tell = KINDS["roles"].detail
+    assert tell(decoded("roles", one)).sentence.endswith("may read secrets named db-login.")
+    assert tell(decoded("roles", more)).sentence.endswith("may read secrets and secrets named a and b.")
+    # In the table their names have a column of their own.
+    assert words(tell(decoded("roles", one)).tables[0])[0][2] == "db-login"
+
+
+def test_a_job_retried_per_index_has_no_bound_of_two_thousand_million() -> None:
+    spec = {"completionMode": "Indexed", "completions": 4, "backoffLimit": 2147483647, "backoffLimitPerIndex": 1,
+            "maxFailedIndexes": 2, "template": {"spec": {}}}  # fmt: skip
+    job = decoded(
+        "jobs", thing("batch/v1", "Job", "w", spec=spec, status={"failed": 3, "failedIndexes": "0"})
+    )
+    told = KINDS["jobs"].detail(job)
+    assert fact(told, "Retries") == ["each index 1 time at most: it fails when more than 2 indexes failed"]
+    assert KINDS["jobs"].row(job).reason == "3 tries failed, indexes 0 failed permanently"
+    assert "2147483647" not in str(told)
+    usual = decoded("jobs", thing("batch/v1", "Job", "w", spec={"backoffLimit": 6, "template": {"spec": {}}}))
+    assert fact(KINDS["jobs"].detail(usual), "Retries") == ["6 times at most"]
+
+
+def test_each_effect_of_a_taint_is_told_in_its_own_words() -> None:
+    effects = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+    spec = {"taints": [{"key": "k", "effect": effect} for effect in effects]}
+    told = fact(KINDS["nodes"].detail(decoded("nodes", thing("v1", "Node", "n", spec=spec))), "Taint")
+    assert len({one.partition(": ")[2] for one in told}) == 3
+    never, rather, out = told
+    assert "running ones stay" in never and "uses it when no other fits" in rather and "are evicted" in out
+
+
+def test_an_autoscaler_of_which_some_metrics_fail_is_not_fine() -> None:
+    metrics = [
+        {"type": "ContainerResource", "containerResource": {"name": "cpu", "container": "app", "target": {}}},
+        {"type": "Pods", "pods": {"metric": {"name": "http_requests"}, "target": {"averageValue": "1k"}}},
+    ]
+    read = {
+        "type": "ContainerResource",
+        "containerResource": {"name": "cpu", "current": {"averageUtilization": 43}},
+    }
+    active = {"type": "ScalingActive", "status": "True", "reason": "ValidMetricFound"}
+    status = {"conditions": [active], "currentMetrics": [read, {"type": ""}]}
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 9, "metrics": metrics}
+    kind = KINDS["horizontalpodautoscalers"]
+    made = decoded(
+        kind.plural, thing("autoscaling/v2", "HorizontalPodAutoscaler", "web", spec=spec, status=status)
+    )
+    row = kind.row(made)
+    assert (row.state, row.reason) == ("warn", "no value of 1 of 2 metrics: http_requests")

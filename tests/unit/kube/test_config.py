@@ -169,6 +169,12 @@ def test_a_slug_keeps_what_an_address_may_hold() -> None:
     assert slug("kind-é ~") == "kind-~C3~A9~20~7E"
 
 
+@pytest.mark.parametrize(("name", "text"), [(".", "~2E"), ("..", "~2E~2E"), ("...", "..."), ("a.b", "a.b")])
+def test_a_name_that_a_browser_would_take_for_a_step_in_the_path_is_escaped(name: str, text: str) -> None:
+    assert slug(name) == text
+    assert unslug(text) == name
+
+
 @given(st.text())
 def test_every_name_has_one_slug_that_leads_back(name: str) -> None:
     try:
@@ -180,7 +186,7 @@ def test_every_name_has_one_slug_that_leads_back(name: str) -> None:
     assert unslug(text) == name
 
 
-@pytest.mark.parametrize("text", ["a/b", "~2f", "~4", "~41", "~FF", "é"])
+@pytest.mark.parametrize("text", ["a/b", "~2f", "~4", "~41", "~FF", "é", ".", "..", "a~2Eb"])
 def test_what_slug_never_makes_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         unslug(text)

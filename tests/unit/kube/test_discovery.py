@@ -109,3 +109,29 @@ async def test_older_servers_are_asked_for_each_version() -> None:
     )
     versions_of = {key: (each.gvr.version, each.gvr.namespaced) for key, each in resources.items()}
     assert versions_of == {"pods": ("v1", True), "things.a.io": ("v2", True), "old.a.io": ("v1", False)}
+
+
+async def test_which_kinds_have_a_scale_subresource_in_both_forms() -> None:
+    rings = offered("rings", "Ring")
+    rings["subresources"].append({"subresource": "scale", "verbs": ["get", "patch"]})
+    today = await found(
+        {"/api": aggregated(), "/apis": aggregated(group("a.io", v1=[rings, offered("old", "Old")]))}
+    )
+    assert {key: each.scales for key, each in today.items()} == {"rings.a.io": True, "old.a.io": False}
+    before = await found(
+        {
+            "/api": {"kind": "APIVersions", "versions": ["v1"]},
+            "/api/v1": {
+                "resources": [
+                    {"name": "replicationcontrollers", "kind": "ReplicationController", "namespaced": True, "verbs": ALL},
+                    {"name": "replicationcontrollers/scale", "kind": "Scale", "namespaced": True, "verbs": ["get"]},
+                    {"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ALL},
+                ]
+            },
+            "/apis": {"kind": "APIGroupList", "groups": []},
+        }
+    )  # fmt: skip
+    assert {key: each.scales for key, each in before.items()} == {
+        "replicationcontrollers": True,
+        "pods": False,
+    }

@@ -7,18 +7,21 @@ import base64
 import json
 import logging
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cluster_ui import settings
 from dashboard.errors import Unauthenticated
 from dashboard.kube import exec_plugin
 from dashboard.kube.config import Connection
 from dashboard.kube.exec_plugin import ExecCredentials
 from tests.faults.scripted import until
 
+SETTINGS = Path(settings.__file__).read_text()
 V1 = "client.authentication.k8s.io/v1"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -69,6 +72,24 @@ async def test_it_gets_its_arguments_its_environment_and_the_protocols_own(plugi
     assert (plugin.directory / "given").read_text() == "token --cluster 7 more"
     info = json.loads((plugin.directory / "info").read_text())
     assert info == {"apiVersion": V1, "kind": "ExecCredential", "spec": {"interactive": False}}
+
+
+async def test_it_inherits_what_it_may_need_and_nothing_that_configures_the_dashboard(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = re.findall(r'(?:get|_\w+)\(\s*"([A-Z]+_[A-Z_]+)"', SETTINGS)
+    assert {"CLUSTER_UI_SECRET_KEY", "DATABASE_URL", "REDIS_URL"} <= {*asked}
+    ours = {*asked, "PGPASSWORD", "CLUSTER_UI_METRICS_TOKEN_FILE", "cluster_ui_secret_key"} - {"KUBECONFIG"}
+    needed = {"AWS_PROFILE", "GOOGLE_APPLICATION_CREDENTIALS", "HTTPS_PROXY", "KUBECONFIG"}
+    for name in ours | needed:
+        monkeypatch.setenv(name, f"canary-{name}")
+    plugin.spec["env"] = [{"name": "REDIS_URL", "value": "its own"}]
+    plugin.script(f"env > {plugin.directory}/env\ncat {plugin.directory}/answer")
+    await plugin.credentials().get()
+    given = dict(line.split("=", 1) for line in (plugin.directory / "env").read_text().splitlines())
+    assert {name: given.get(name) for name in needed} == {name: f"canary-{name}" for name in needed}
+    assert given["REDIS_URL"] == "its own" and {"PATH", "HOME"} <= given.keys()
+    assert not {name for name, value in given.items() if name in ours and value.startswith("canary")}
 
 
 async def test_it_is_told_of_the_cluster_when_it_asks(plugin: Plugin) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +14,13 @@ from dashboard.cache.reflector import ReflectorStatus
 from dashboard.cache.store import Store
 from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
+from dashboard.kinds.catalogue import APISERVICES
+from dashboard.kinds.tablekinds import TableKind
+from dashboard.kube.access import Decision, Question
+from dashboard.live.session import Identity, Session
 from dashboard.queries.access import Visible
-from dashboard.queries.reader import Reader
+from dashboard.queries.reader import Judges, Reader
+from dashboard.queries.seenreader import SeenReader
 
 
 class Cache:
@@ -21,13 +28,18 @@ class Cache:
 
     def __init__(self) -> None:
         self.kinds = KINDS
-        self.stores: dict[str, Store[Any]] = {plural: Store(kind) for plural, kind in KINDS.items()}
+        self.stores: dict[str, Store[Any]] = {
+            key: Store(kind) for key, kind in (KINDS | {APISERVICES.key: TableKind.of(APISERVICES)}).items()
+        }
 
     def store(self, plural: str) -> Store[Any]:
         return self.stores[plural]
 
     def status(self, plural: str) -> ReflectorStatus:
         return ReflectorStatus("live")
+
+    def listed(self, plural: str) -> bool:
+        return self.status(plural).state == "live" or len(self.stores[plural]) > 0
 
     def denied(self, plural: str) -> None:
         return None
@@ -61,10 +73,53 @@ class Cache:
         )
 
 
+class JudgingReader(Reader):
+    """Outside a loop nothing is judged later: what was found first stays."""
+
+    def _judge_soon(self, by: Judges, wait: float = 0.0) -> asyncio.Task[None]:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return None  # type: ignore[return-value]
+        return super()._judge_soon(by, wait)
+
+
 def runtime() -> Any:
     cache = Cache()
-    reader = Reader(cache)  # type: ignore[arg-type]
-    return SimpleNamespace(cluster=SimpleNamespace(slug="tests"), kinds=KINDS, cache=cache, reader=reader)
+    reader = JudgingReader(cache)  # type: ignore[arg-type]
+    return SimpleNamespace(
+        cluster=SimpleNamespace(slug="tests"), kinds=KINDS, cache=cache, reader=reader,
+        installation=SimpleNamespace(cache=cache, reader=reader),
+    )  # fmt: skip
+
+
+class Reviewer:
+    """Answers every question alike."""
+
+    def __init__(self, allows: bool = True) -> None:
+        self.allows = allows
+
+    async def decide(self, question: Question) -> Decision:
+        return Decision(self.allows, "")
+
+    decide_in = decide
+
+
+def session(
+    found: Any, visible: Mapping[str, Visible] | None = None, *, account: str = "tests", may: bool = True
+) -> Session:
+    """Somebody's way to that cluster, who may do anything, and see what is ``visible``: without it, everything."""
+    known: Any = SimpleNamespace(
+        name=account, transport=getattr(found, "transport", None), reviews=Reviewer(may),
+        counts=getattr(found, "counts", None), unwatched=getattr(found, "unwatched", None),
+    )  # fmt: skip
+    reader = SeenReader(getattr(found, "reader", None), everything() if visible is None else visible)
+    return Session(Identity("mara", account), found, known, reader)
+
+
+def sees(screen: Any, visible: Mapping[str, Visible]) -> None:
+    """Reviews were answered so."""
+    screen.session.reader.visible = visible
 
 
 def everything(**less: Visible) -> dict[str, Visible]:

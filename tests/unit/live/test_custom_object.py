@@ -10,13 +10,12 @@ from dashboard.insight.mentions import Mention
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR, Ref
 from dashboard.kinds.tablekinds import Resource, TableKind
-from dashboard.live.screens.detail.cards import CARDS
-from dashboard.live.screens.detail.cards.belongs import BelongsCard
-from dashboard.live.screens.detail.cards.problems import ProblemsCard
+from dashboard.live.screens.common import ref_url
+from dashboard.live.screens.detail.cards.topology import TopologyCard
 from dashboard.live.screens.detail.tabs import TABS
-from dashboard.queries.relations import mentioned, related
+from dashboard.queries.relations import mentioned, owners, related
 
-from .seen import everything, nothing, runtime
+from .seen import everything, nothing, runtime, session
 
 FLEETS = TableKind.of(Resource(GVR("example.com", "v1", "fleets", namespaced=False), "Fleet"))
 GADGETS = TableKind.of(Resource(GVR("example.com", "v1", "gadgets"), "Gadget", "gadget", ()))
@@ -41,7 +40,6 @@ def owned() -> Any:
 
 
 def test_what_rests_on_the_registry_is_left_out() -> None:
-    assert ProblemsCard not in {card for card in CARDS if card.fits(GADGETS)}
     tabs = {tab for tab, found in TABS.items() if found.fits(GADGETS)}
     assert tabs == {"overview", "events", "yaml", "timeline"}
 
@@ -49,9 +47,9 @@ def test_what_rests_on_the_registry_is_left_out() -> None:
 def test_its_owners_are_told_without_a_way_to_the_map() -> None:
     found = runtime()
     screen: Any = SimpleNamespace(
-        runtime=found, kind=GADGETS, namespace="shop", name="g", visible=everything()
+        runtime=found, session=session(found, everything()), kind=GADGETS, namespace="shop", name="g"
     )
-    html = BelongsCard(screen).show(owned(), None).regions["belongs"].html  # type: ignore[arg-type]
+    html = TopologyCard(screen).show(owned(), None).regions["topology"].html  # type: ignore[arg-type]
     assert "/c/tests/deployments/shop/web/" in html
     assert "Open the map" not in html
 
@@ -61,25 +59,51 @@ def made_by(uid: str, **more: Any) -> dict[str, Any]:
     return {"ownerReferences": [owner]}
 
 
+def scaler(api_version: str) -> dict[str, Any]:
+    target = {"apiVersion": api_version, "kind": "Gadget", "name": "g"}
+    return {"metadata": {"name": f"of-{api_version.partition('.')[0]}"}, "spec": {"scaleTargetRef": target}}
+
+
+def test_it_is_used_by_what_names_its_group_kind_and_name() -> None:
+    found = runtime()
+    found.cache.kinds = {**KINDS, GADGETS.plural: GADGETS}
+    found.cache.put("horizontalpodautoscalers", scaler("example.com/v1"), scaler("other.com/v1"))
+    source = {"apiGroup": "example.com", "kind": "Gadget", "name": "g"}
+    found.cache.put(
+        "persistentvolumeclaims", {"metadata": {"name": "copy"}, "spec": {"dataSourceRef": source}}
+    )
+    used = related(session(found, everything()).reader, GADGETS.plural, gadget()).used_by
+    assert {(ref.kind, ref.name): ways for ref, ways in used.items()} == {
+        ("PersistentVolumeClaim", "copy"): ("dataSource",),
+        ("HorizontalPodAutoscaler", "of-example"): ("scales",),
+    }
+    (scaling,) = [
+        one for one in found.reader.all("horizontalpodautoscalers") if one.metadata.name == "of-example"
+    ]
+    uses = related(session(found, everything()).reader, "horizontalpodautoscalers", scaling).uses
+    assert list(uses) == [Ref("Gadget", "shop", "g", GADGETS.plural)], "so that its page links to it"
+
+
 def test_its_relations_are_its_owners_and_what_it_made_by_its_uid() -> None:
     found = runtime()
+    found.cache.kinds = {**KINDS, GADGETS.plural: GADGETS}
     found.cache.put("configmaps", {"metadata": {"name": "mine", **made_by("u")}})
     found.cache.put("configmaps", {"metadata": {"name": "of-another-of-that-name", **made_by("other")}})
     found.cache.put("secrets", {"metadata": {"name": "keys", **made_by("u")}})
-    whole = related(found.reader, everything(), GADGETS.plural, owned())
+    whole = related(session(found, everything()).reader, GADGETS.plural, owned())
     assert [(ref.kind, ref.name) for ref in whole.uses] == [("Deployment", "web")]
     assert {(ref.kind, ref.name): ways for ref, ways in whole.used_by.items()} == {
         ("ConfigMap", "mine"): ("owner",),
         ("Secret", "keys"): ("owner",),
     }
     assert whole.hidden == ()
-    part = related(found.reader, everything(secrets=nothing("secrets")), GADGETS.plural, owned())
+    part = related(session(found, everything(secrets=nothing("secrets"))).reader, GADGETS.plural, owned())
     assert [ref.name for ref in part.used_by] == ["mine"]
     assert part.hidden == ("secrets",)
     found.cache.remove("configmaps", "shop", "mine")
     assert not [
         ref
-        for ref in related(found.reader, everything(), GADGETS.plural, owned()).used_by
+        for ref in related(session(found, everything()).reader, GADGETS.plural, owned()).used_by
         if ref.name == "mine"
     ]
 
@@ -92,10 +116,10 @@ def test_an_owner_of_a_custom_kind_is_what_discovery_tells_of_it() -> None:
     refs = [*made_by("u")["ownerReferences"], fleet, fleet | {"apiVersion": "gone.io/v1"}]
     found.cache.put("configmaps", {"metadata": {"name": "mine", "ownerReferences": refs}})
     config = found.reader.get("configmaps", "shop", "mine")
-    uses = related(found.reader, everything(), "configmaps", config).uses
+    uses = related(session(found, everything()).reader, "configmaps", config).uses
     assert Ref("Gadget", "shop", "g", GADGETS.plural) in uses
     assert Ref("Fleet", "", "north", FLEETS.plural) in uses
-    assert Ref("Fleet", "shop", "north", "") in uses, "nothing is known of that API"
+    assert Ref("Fleet", "shop", "north", group="gone.io") in uses, "nothing is known of that API"
 
 
 def test_what_its_spec_names_is_of_the_kinds_that_are_known() -> None:
@@ -113,3 +137,16 @@ def test_what_its_spec_names_is_of_the_kinds_that_are_known() -> None:
         Ref("Fleet", "", "north", FLEETS.plural): ("spec.fleetRef",),
     }
     assert mentioned(kinds, "", told[:1]) == {}, "without a namespace nobody knows where"
+
+
+def test_the_page_of_an_owner_that_is_not_known_is_not_that_of_kubernetes_own() -> None:
+    owner = {
+        "apiVersion": "gone.io/v1",
+        "kind": "StatefulSet",
+        "name": "ring",
+        "uid": "r",
+        "controller": True,
+    }
+    (above,) = owners(runtime().reader, KINDS, gadget(ownerReferences=[owner]))
+    assert above == Ref("StatefulSet", "shop", "ring", group="gone.io")
+    assert ref_url(runtime(), above) == ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from dashboard.live.history import KEEP_SECONDS, History, Restarts
+from dashboard.live.history import BUCKET_SECONDS, KEEP_SECONDS, MAX_STEPS, History, Restarts
+from dashboard.live.screens.charts import moment, replicas_chart, replicas_table
 from tests.unit.insight.world import World, meta
 
 
@@ -157,6 +158,19 @@ def test_restarts_of_an_hour_ago_are_forgotten() -> None:
     assert made.of("statefulsets", "shop", "db") == []
 
 
+def test_what_is_kept_of_restarts_is_bounded_by_the_hour() -> None:
+    made, cache, clock = counting()
+    for n in range(30):
+        clock[0] += 1
+        cache.tell([changed(pod(n, f"db-{n}"), pod(n + 1, f"db-{n}"))], "pods")
+    for n in range(600):  # one that crashes for hours
+        clock[0] += BUCKET_SECONDS
+        cache.tell([changed(pod(n, "web"), pod(n + 1, "web"))], "pods")
+    assert list(made._counts) == [("statefulsets", "shop", "web")]
+    assert len(made._counts["statefulsets", "shop", "web"]) <= KEEP_SECONDS / BUCKET_SECONDS + 1
+    assert sum(count for _, count in made.of("statefulsets", "shop", "web")) == KEEP_SECONDS / BUCKET_SECONDS
+
+
 def test_after_a_watch_has_ended_counting_begins_anew() -> None:
     made, cache, clock = counting()
     cache.tell([changed(None, pod(0))], "pods")
@@ -166,3 +180,32 @@ def test_after_a_watch_has_ended_counting_begins_anew() -> None:
     cache.state, clock[0] = "live", 2000.0
     cache.tell([changed(None, pod(4))], "pods")
     assert made.since == 2000
+
+
+# --- A busy hour
+
+
+def test_an_hour_of_a_busy_cluster_is_drawn_whole_and_keeps_its_dips() -> None:
+    made, cache, clock = history()
+    for second in range(3600):
+        clock[0] = 1000.0 + second
+        ready = 0 if second == 1803 else 2 + second % 2
+        cache.tell([delta("web", 3, ready)])
+    steps = made.total(None)
+    drawn = replicas_chart(steps).data["traces"][0]
+    assert drawn["x"][0] == moment(steps[0][0]), "from the beginning of the hour"
+    assert 0 in drawn["y"], "a moment without a ready pod is seen"
+    assert len(drawn["x"]) <= 2 * KEEP_SECONDS / BUCKET_SECONDS + 2
+    assert len(made.of("shop", "web")) <= MAX_STEPS
+    table = replicas_table(steps).html
+    assert moment(steps[0][0]) in table and moment(steps[-1][0]) in table
+
+
+def test_of_what_was_before_the_hour_the_sum_has_the_value_that_the_hour_begins_with() -> None:
+    made, cache, clock = history()
+    for at, name in enumerate(("web", "api", "x")):
+        clock[0] = 1000.0 + at
+        cache.tell([delta(name, 1, 1)])
+    clock[0] = 1010.0 + KEEP_SECONDS
+    cache.tell([delta("x", 1, 0)])
+    assert made.total(None) == [(1002, 3, 3), (1010.0 + KEEP_SECONDS, 3, 2)]

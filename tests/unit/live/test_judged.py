@@ -14,9 +14,8 @@ from dashboard.live.screens.detail.screen import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map.boxes import WIDE, Boxes
 from dashboard.queries.access import Visible
-from dashboard.queries.reader import judgeable
 
-from .seen import everything, nothing, runtime
+from .seen import everything, nothing, runtime, sees, session
 
 NOTHING_BEHIND = {
     "metadata": {"name": "web"}, "spec": {"selector": {"app": "gone"}, "ports": [{"port": 80}]},
@@ -36,27 +35,28 @@ def world() -> Any:
 
 
 def in_list(found: Any, visible: Mapping[str, Visible], plural: str = "services") -> str:
-    screen = ListScreen(found, QueryDict(""), plural)
-    screen.seen = dict(visible)
+    screen = ListScreen(session(found), QueryDict(""), plural)
+    sees(screen, dict(visible))
     (row,) = screen.listing().rows
     return row.state
 
 
 def in_menu(found: Any, visible: Mapping[str, Visible]) -> str:
-    screen = ChromeScreen(found, QueryDict(""))
-    screen.visible, screen.judged = dict(visible), judgeable(visible)
+    screen = ChromeScreen(session(found), QueryDict(""))
+    sees(screen, dict(visible))
     item = screen._item("services")
     return "bad" if item["bad"] else "warn" if item["warn"] else "ok"
 
 
 def on_its_page(found: Any, visible: Mapping[str, Visible]) -> str:
-    screen = DetailScreen(found, QueryDict(""), "services", "shop", "web", "timeline")
-    screen.visible, screen.last = dict(visible), found.reader.get("services", "shop", "web")
+    screen = DetailScreen(session(found), QueryDict(""), "services", "shop", "web", "timeline")
+    sees(screen, dict(visible))
+    screen.last = found.reader.get("services", "shop", "web")
     return screen.row(screen.last).state
 
 
 def on_the_map(found: Any, visible: Mapping[str, Visible]) -> str:
-    boxes = Boxes(found, visible, {}, WIDE, None, frozenset())
+    boxes = Boxes(session(found, visible), {}, WIDE, None, frozenset())
     row = boxes.row(Ref("Service", "shop", "web", "services"))
     assert row is not None
     return row.state

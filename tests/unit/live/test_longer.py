@@ -10,11 +10,13 @@ import pytest
 from django.http import QueryDict
 
 from dashboard.live import longer
-from dashboard.live.longer import MOST_QUESTIONS, Longer
+from dashboard.live.longer import MAX_QUESTIONS, Longer
 from dashboard.live.screens.capacity import CapacityScreen
 from dashboard.queries.access import Visible
 from dashboard.queries.prometheus import History, Question
 from dashboard.queries.usage import UsageRights
+
+from .seen import sees, session
 
 
 def question(number: int) -> Question:
@@ -32,11 +34,11 @@ async def test_no_more_are_asked_at_once_than_may_be(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(longer, "history", history)
     known = Longer(None, lambda: None)  # type: ignore[arg-type]
-    for number in range(MOST_QUESTIONS + 5):
+    for number in range(MAX_QUESTIONS + 5):
         await known.ask(question(number), wait=0)
     await asyncio.sleep(0)
-    late = question(MOST_QUESTIONS)
-    assert len(asked) == MOST_QUESTIONS and late not in asked
+    late = question(MAX_QUESTIONS)
+    assert len(asked) == MAX_QUESTIONS and late not in asked
     answered.set()
     await known.ask(question(0), wait=5)
     await known.ask(late, wait=5)
@@ -49,8 +51,8 @@ def test_only_of_namespaces_that_are_known() -> None:
     runtime: Any = SimpleNamespace(usage=usage, longer=object())
 
     def asked(address: str) -> Question | None:
-        screen = CapacityScreen(runtime, QueryDict(address))
-        screen.visible = {"pods": Visible(), "nodes": Visible()}
+        screen = CapacityScreen(session(runtime), QueryDict(address))
+        sees(screen, {"pods": Visible(), "nodes": Visible()})
         screen.rights = UsageRights(pods=Visible())
         return screen._question()
 

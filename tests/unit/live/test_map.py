@@ -9,12 +9,15 @@ import pytest
 from django.http import QueryDict
 
 from dashboard.errors import BadInput
+from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
+from dashboard.live.screens.map.counts import nodes_query
 from dashboard.live.screens.map.screen import MOST
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.access import Visible
+from tests.unit.markup import flat
 
-from .seen import everything, nothing, runtime
+from .seen import everything, nothing, runtime, sees, session
 
 
 def container(config: str = "", secret: str = "") -> dict[str, Any]:
@@ -90,13 +93,17 @@ def small() -> Any:
 
 
 def shown(found: Any, query: str = "", **less: Visible) -> Snapshot:
-    screen = MapScreen(found, QueryDict(query))
-    screen.visible = everything(**less)
+    screen = MapScreen(session(found), QueryDict(query))
+    sees(screen, everything(**less))
     return screen.snapshot()
 
 
 def html(snapshot: Snapshot, name: str = "map-apps") -> str:
-    return "".join(part.html for part in snapshot.lists[name].values())
+    return flat("".join(part.html for part in snapshot.lists[name].values()))
+
+
+def text(html: str) -> str:
+    return re.sub("<[^>]*>", "", html)
 
 
 def keys(snapshot: Snapshot) -> list[str]:
@@ -111,7 +118,7 @@ def test_an_application_leads_from_its_ingress_to_what_it_reads_and_where_it_run
     assert lines["deployments/shop/web"].split() == [
         "configmaps/shop/settings", "nodes/-/node-0", "nodes/-/node-1", "nodes/-/node-2", "secrets/shop/login",
     ]  # fmt: skip
-    assert "Connected to nothing" in drawn and "deployments/shop/worker" in lines
+    assert "Not connected" in drawn and "deployments/shop/worker" in lines
     assert re.search(r"Read by no workload:.*forgotten", drawn)
 
 
@@ -173,7 +180,7 @@ def test_what_an_operator_made_is_on_the_map_as_what_it_is() -> None:
     found.cache.put("pods", {"metadata": {"name": "train-0", "ownerReferences": [job]}})
     drawn = html(shown(found))
     assert 'data-k="statefulsets/shop/made"' in drawn
-    assert 'data-k="Job/shop/train"' in drawn and "There is no Job of this name" not in drawn
+    assert 'data-k="Job.batch.volcano.sh/shop/train"' in drawn and "There is no Job of this name" not in drawn
 
 
 def test_two_thousand_pods_are_at_most_two_hundred_boxes_with_their_counts() -> None:
@@ -187,7 +194,7 @@ def test_two_thousand_pods_are_at_most_two_hundred_boxes_with_their_counts() -> 
     assert 150 < len(boxes) <= 200
     assert "deployments/team-6/app-70" in boxes, "what needs a person is never what there is no room for"
     assert snapshot.regions["map-rest"].html.count("<li>") > 0
-    assert "80 applications, 2000 pods" in snapshot.regions["map-head"].html
+    assert "80 applications, 2000 pods" in text(snapshot.regions["map-head"].html)
     assert len(snapshot.lists["map-rows"]) == 80
 
 
@@ -228,7 +235,7 @@ def test_the_list_tells_the_same() -> None:
         for row in rows.split("<tr")
         if 'id="map-deployments/shop/web"' in f"<tr{row}" or "/deployments/shop/web/" in row
     )
-    for name in ("shop", "web", "settings", "login", "node-0", "3 pods, fine"):
+    for name in ("shop", "web", "settings", "login", "node-0", "3 pods, healthy"):
         assert name in web
     assert shown(small(), "view=list").lists["map-apps"] == {}
 
@@ -283,3 +290,222 @@ def test_a_pod_that_fails_changes_only_its_application() -> None:
         if before.lists["map-apps"][key].hash != part.hash
     }
     assert changed == {"alone-shop"}
+
+
+# ---- The filter
+
+
+def shop() -> Any:
+    """Three applications: one whole, one with a failing pod, and one whose name begins like another's."""
+    found = small()
+    deployment(found.cache, "web-admin", 2, ready=False, config="admin")
+    found.cache.put("configmaps", {"metadata": {"name": "admin"}})
+    deployment(found.cache, "mail", 1, namespace="post")
+    found.cache.put("nodes", *({"metadata": {"name": f"node-{at}"}} for at in range(12)))
+    return found
+
+
+def workloads(found: Any, query: str) -> set[str]:
+    """The workloads drawn, as ``namespace/name``; the list form must tell the same."""
+    drawn = {key.partition("/")[2] for key in keys(shown(found, query)) if key.startswith("deployments/")}
+    rows = shown(found, f"{query}&view=list").lists["map-rows"]
+    assert {key.removeprefix("map-deployments/") for key in rows if "deployments/" in key} == drawn
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("q=WEB", {"shop/web", "shop/web-admin"}),
+        ("q=web admin", {"shop/web-admin"}),
+        ("q=web-1-2", {"shop/web"}),  # a pod
+        ("q=settings", {"shop/web"}),  # what it reads
+        ("q=node-1", {"shop/web", "shop/web-admin"}),
+        ("q=web&kind=services", {"shop/web"}),
+        ("kind=ingresses", {"shop/web"}),
+        ("kind=secrets&q=admin", set()),
+        ("state=need", {"shop/web", "shop/web-admin"}),  # the Ingress routes to a Service that is not there
+        ("state=need&kind=pods", {"shop/web-admin"}),
+        ("state=need&kind=ingresses", {"shop/web"}),
+        ("state=fine&kind=deployments&q=web", {"shop/web", "shop/web-admin"}),
+        ("state=trouble&q=worker", set()),
+        ("app=mail", {"post/mail"}),
+        ("app=WORK", {"shop/worker"}),
+        ("app=web&q=admin", {"shop/web-admin"}),
+        ("namespace=post&q=web", set()),
+    ],
+)
+def test_the_filter_shows_the_applications_of_what_fits(query: str, expected: set[str]) -> None:
+    assert workloads(shop(), query) == expected
+
+
+def test_an_application_is_also_found_by_what_its_labels_call_it() -> None:
+    found = shop()
+    labels = {"app.kubernetes.io/part-of": "storefront"}
+    found.cache.put("pods", {"metadata": {"name": "lonely", "labels": labels}})
+    assert keys(shown(found, "app=storefront")) == ["pods/shop/lonely"]
+
+
+def test_what_was_asked_for_is_marked_and_comes_first_where_there_is_no_room_for_all() -> None:
+    drawn = html(shown(shop(), "q=web-admin&kind=pods"))
+    assert re.findall(r'class="[^"]* hit" data-k="([^"]*)"', drawn) == ["deployments/shop/web-admin"]
+    assert " hit" not in html(shown(shop(), "state=need")), "nothing single was asked for"
+    found = runtime()
+    volumes = [{"name": f"v{at}", "configMap": {"name": f"settings-{at:02}"}} for at in range(60)]
+    found.cache.put("pods", {"metadata": {"name": "reader"}, "spec": {"volumes": volumes}})
+    found.cache.put("configmaps", *({"metadata": {"name": f"settings-{at:02}"}} for at in range(60)))
+    assert "configmaps/shop/settings-57" not in keys(shown(found))
+    assert "configmaps/shop/settings-57" in keys(shown(found, "q=settings-57"))
+
+
+def test_the_head_counts_by_state_and_its_links_keep_the_rest_of_the_filter() -> None:
+    head = shown(shop(), "namespace=shop&q=web&view=list").regions["map-head"].html
+    assert "2 of 3 applications" in text(head)
+    assert "All 2Critical 1Healthy 1" in text(head), "what fits, not what else is in its application"
+    assert 'href="/c/tests/map/?namespace=shop&amp;view=list&amp;q=web&amp;state=need"' in head
+    head = shown(shop(), "q=web&kind=pods&state=need").regions["map-head"].html
+    assert re.search(r'id="chip-need"[^>]*aria-current="true"', head)
+    assert "Critical 1" in text(head) and "All 2" in text(head), "counted before the state is asked for"
+
+
+def test_a_filter_that_leaves_nothing_says_so_and_can_be_cleared() -> None:
+    snapshot = shown(shop(), "namespace=shop&q=zzz")
+    state = snapshot.regions["list-state"].html
+    assert "None of 3 applications match" in state and 'href="/c/tests/map/?namespace=shop"' in state
+    assert keys(snapshot) == [] and "forgotten" not in html(snapshot)
+
+
+@pytest.mark.parametrize("query", ["kind=gizmos", "state=blue", f"q={'x' * 201}", f"app={'x' * 201}"])
+def test_a_filter_that_cannot_be_is_refused_by_the_name_of_its_field(query: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        shown(runtime(), query)
+    assert refused.value.field == query.partition("=")[0]
+
+
+# ---- Its counts
+
+
+def many() -> Any:
+    """Workloads of every kind, whose names begin like others' and whose pods are of several states."""
+    found = shop()
+    cron = {"metadata": {"name": "web"}, "spec": {"schedule": "0 * * * *"}}
+    found.cache.put("cronjobs", cron)
+    for at in (28400000, 28400060):
+        made = {"name": f"web-{at}", "labels": {}}
+        owner = {
+            "kind": "CronJob",
+            "name": "web",
+            "uid": "cronjobs-web",
+            "apiVersion": "batch/v1",
+            "controller": True,
+        }
+        found.cache.put("jobs", {"metadata": made | {"ownerReferences": [owner]}})
+        owner = owner | {"kind": "Job", "name": f"web-{at}", "uid": f"jobs-web-{at}"}
+        labels = {"batch.kubernetes.io/job-name": f"web-{at}"}
+        meta = {"name": f"web-{at}-abcde", "labels": labels, "ownerReferences": [owner]}
+        found.cache.put(
+            "pods", {"metadata": meta, "spec": {"nodeName": "node-3"}, "status": {"phase": "Succeeded"}}
+        )
+    labels, status = {"app": "db"}, {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    spec = {"serviceName": "db", "replicas": 2, "selector": {"matchExpressions": [
+        {"key": "app", "operator": "In", "values": ["db"]}]}}  # fmt: skip
+    found.cache.put("statefulsets", {"metadata": {"name": "db"}, "spec": spec})
+    owner = {
+        "kind": "StatefulSet",
+        "name": "db",
+        "uid": "statefulsets-db",
+        "apiVersion": "apps/v1",
+        "controller": True,
+    }
+    for at, ready in enumerate(({"phase": "Pending"}, status)):
+        meta = {"name": f"db-{at}", "labels": labels, "ownerReferences": [owner]}
+        found.cache.put("pods", {"metadata": meta, "spec": {"nodeName": "node-11"}, "status": ready})
+    found.cache.put(
+        "pods", {"metadata": {"name": "db-0-debug"}, "spec": {"nodeName": "node-11"}, "status": status}
+    )
+    return found
+
+
+@pytest.mark.parametrize("query", ["", "view=list", "namespace=shop", "focus=nodes/-/node-11"])
+def test_every_count_of_pods_leads_to_a_list_of_just_as_many(query: str) -> None:
+    found = many()
+    snapshot = shown(found, query)
+    page = "".join((html(snapshot), html(snapshot, "map-rows"), flat(snapshot.regions["map-head"].html)))
+    links = re.findall(r'<a [^>]*?href="/c/tests/pods/\?([^"]*)"[^>]*>(.*?)</a>', page)
+    assert len(links) > 5
+    for address, words in links:
+        counted = int(re.search(r"\d+", text(words))[0])  # type: ignore[index]
+        screen = ListScreen(session(found), QueryDict(address.replace("&amp;", "&")), "pods")
+        sees(screen, everything())
+        assert screen.listing().total == counted, (address, words)
+    assert "focus" in query or 'namespace=shop&amp;labels=app%3Dweb"' in page, "not the pods of web-admin"
+
+
+def test_other_counts_lead_to_what_they_count() -> None:
+    found = small()
+    deployment(found.cache, "worker", 1, config="settings")
+    drawn = html(shown(found))
+    assert re.search(
+        r'<a href="/c/tests/map/\?focus=configmaps/shop/settings">read by 2 workloads</a>', drawn
+    )
+    both = 'q=node%3Anode-0&amp;labels=app+in+%28web%2Cworker%29"'
+    assert both not in drawn, "two applications"
+    ingress(found.cache, "both", "web", "worker")
+    service(found.cache, "worker", "worker")
+    drawn = html(shown(found))
+    assert f"{both}>2 pods</a>" in drawn
+    for at in range(20):
+        service(found.cache, f"extra-{at}", "worker")
+    assert '<a href="/c/tests/map/?focus=deployments/shop/web">and 15 more</a>' in html(shown(found))
+
+
+def test_a_count_on_a_node_leads_to_it_whatever_the_selectors_and_names_are() -> None:
+    found = runtime()
+    found.cache.put("nodes", *({"metadata": {"name": name}} for name in ("node-0", "node-01")))
+    for name, key in (("web", "app"), ("worker", "component")):
+        labels = {key: name}
+        spec = {"replicas": 2, "selector": {"matchLabels": labels}}
+        found.cache.put("statefulsets", {"metadata": {"name": name}, "spec": spec})
+        owner = {"kind": "StatefulSet", "name": name, "uid": f"statefulsets-{name}", "apiVersion": "apps/v1"}
+        for at, node in enumerate(("node-0", "node-01")):
+            owners = [owner | {"controller": True}]
+            meta = {"name": f"{name}-{at}", "labels": labels, "ownerReferences": owners}
+            found.cache.put("pods", {"metadata": meta, "spec": {"nodeName": node}})
+        ports = {"selector": labels, "ports": [{"port": 80}]}
+        found.cache.put("services", {"metadata": {"name": name}, "spec": ports})
+    ingress(found.cache, "both", "web", "worker")
+    drawn = html(shown(found))
+    either = "labels=app%3Dweb+or+component%3Dworker"
+    for node in ("node-0", "node-01"):
+        assert f'q=node%3A{node}&amp;{either}">2 pods</a>' in drawn
+
+
+HOST = "kubernetes.io/hostname"
+
+
+def nodes_of(hosts: dict[str, str]) -> Any:
+    """A workload of two pods on node-0 and node-1, and these nodes with their labels."""
+    found = runtime()
+    deployment(found.cache, "alone", 2)
+    for name, host in hosts.items():
+        found.cache.put("nodes", {"metadata": {"name": name, "labels": {HOST: host} if host else {}}})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("hosts", "told"),
+    [
+        ({"node-0": "a", "node-1": "b", "node-2": "c"}, True),
+        ({"node-0": "a", "node-1": "", "node-2": "c"}, False),
+        ({"node-0": "a", "node-1": "b", "node-2": "b"}, False),
+    ],
+)
+def test_a_count_of_nodes_leads_to_a_list_of_just_these(hosts: dict[str, str], told: bool) -> None:
+    found = nodes_of(hosts)
+    query = nodes_query(list(found.reader.all("nodes", "")), ["node-0", "node-1"])
+    assert bool(query) is told
+    if told:
+        screen = ListScreen(session(found), QueryDict(query.removeprefix("?")), "nodes")
+        sees(screen, everything())
+        assert screen.listing().total == 2
+        assert f'href="/c/tests/nodes/{query}">on 2 nodes</a>' in html(shown(found)).replace("&amp;", "&")

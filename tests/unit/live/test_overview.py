@@ -7,11 +7,11 @@ from django.http import QueryDict
 from dashboard import render
 from dashboard.live.screens.overview import OverviewScreen
 
-from .seen import runtime
+from .seen import runtime, session
 
 
 def head(address: str, count: int, shown: int) -> str:
-    screen = OverviewScreen(runtime(), QueryDict(address))
+    screen = OverviewScreen(session(runtime()), QueryDict(address))
     return render.region("problems_head", screen._problems_head(count, shown)).html
 
 

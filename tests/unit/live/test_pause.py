@@ -49,7 +49,7 @@ async def nothing(*_: Any) -> None:
 def page(monkeypatch: pytest.MonkeyPatch) -> Page:
     page = Page()
     monkeypatch.setattr(consumers, "screen_for", lambda *_: page)
-    monkeypatch.setattr(consumers, "chrome_screen", lambda *_: Page())
+    monkeypatch.setattr(consumers, "chrome_screens", lambda *_: (Page(),))
     monkeypatch.setattr(consumers, "plural_of", lambda *_: "pods")
     return page
 
@@ -57,12 +57,14 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Page:
 @pytest.fixture
 def socket(page: Page) -> Any:
     socket: Any = consumers.LiveConsumer()
-    socket.view, socket.path, socket.lookers, socket.feed, socket.paused = 0, "", [], None, False
+    socket.view, socket.path, socket.viewers, socket.feed, socket.paused = 0, "", [], None, False
     socket.wake, socket.looking = asyncio.Event(), asyncio.Lock()
+    socket.session = None
     socket.cluster = SimpleNamespace(
+        closed=False,
         knows=nothing,
         ready=nothing,
-        cache=SimpleNamespace(lease=lambda *_: nullcontext()),
+        lease=lambda *_: nullcontext(),
         hub=SimpleNamespace(look=lambda *_: SimpleNamespace(have=Have), leave=lambda *_: None),
     )
     return socket

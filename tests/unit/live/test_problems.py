@@ -10,14 +10,15 @@ import pytest
 from dashboard.insight import Problem, findings, problems
 from dashboard.insight.finding import LogWish, Step
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Ref
-from dashboard.kube.access import Decision
+from dashboard.kinds.base import GVR, Ref
+from dashboard.kinds.catalogue import APISERVICES
+from dashboard.kinds.tablekinds import Resource, TableKind
 from dashboard.live.screens.detail.cards import problems as card_module
 from dashboard.live.screens.detail.cards.problems import ProblemsCard
 from dashboard.live.screens.problems import finding_rows, problem_rows, step_url
-from dashboard.queries.access import Visible
 
 from ..insight.world import NOW, World, ended, ingress, node, pod, replicaset, service, waiting
+from .seen import everything, session
 
 RUNTIME: Any = SimpleNamespace(cluster=SimpleNamespace(slug="here"), kinds=KINDS, transport=None)
 POD = Ref("Pod", "shop", "web-1", "pods")
@@ -41,6 +42,14 @@ CRASHING = pod(owner=None, ready=False, state=waiting("CrashLoopBackOff"), last=
 )
 def test_a_step_leads_to_a_page_where_there_is_one(step: Step, url: str) -> None:
     assert step_url(RUNTIME, step) == url
+
+
+def test_a_page_reads_whatever_its_rules_read() -> None:
+    of_namespaces = KINDS["namespaces"]
+    assert APISERVICES.key in ProblemsCard.plurals_of(of_namespaces), "namespaces may hang on them"
+    assert APISERVICES.key not in ProblemsCard.waits_of(of_namespaces), "no page waits for them"
+    other = TableKind.of(Resource(GVR("example.com", "v1", "gadgets"), "Gadget"))
+    assert ProblemsCard.fits(other) and "pods" in ProblemsCard.plurals_of(other), "it may have pods"
 
 
 def in_short(world: World) -> str:
@@ -87,11 +96,15 @@ def test_object_page_does_not_lead_to_itself() -> None:
 class Reader(World):
     """A World in the place of the cache."""
 
+    def changed_at(self, _: Any) -> float:
+        return 0.0
 
-def card(world: World, plural: str, name: str) -> ProblemsCard:
+
+def card(world: World, plural: str, name: str, *, may: bool = True) -> ProblemsCard:
+    runtime: Any = SimpleNamespace(cluster=RUNTIME.cluster, kinds=KINDS, reader=world)
     screen: Any = SimpleNamespace(
-        runtime=SimpleNamespace(cluster=RUNTIME.cluster, kinds=KINDS, transport=None, reader=world),
-        visible={each: Visible() for each in KINDS}, kind=KINDS[plural], namespace="shop", name=name,
+        runtime=runtime, session=session(runtime, may=may), visible=everything(), kind=KINDS[plural],
+        namespace="shop", name=name,
         newest=lambda: world.get(plural, "shop", name),
     )  # fmt: skip
     return ProblemsCard(screen)
@@ -103,9 +116,6 @@ async def test_logs_and_certificates_are_read_only_where_the_user_may(
 ) -> None:
     asked: list[Any] = []
 
-    async def allowed(*_: Any, **__: Any) -> Decision:
-        return Decision(may, "")
-
     async def lines(_: Any, wishes: list[LogWish]) -> dict[LogWish, list[tuple[str, str]]]:
         asked.extend(wishes)
         return {wish: [("", "a line")] for wish in wishes}
@@ -114,14 +124,14 @@ async def test_logs_and_certificates_are_read_only_where_the_user_may(
         asked.append("certificates")
         return []
 
-    monkeypatch.setattr(card_module, "allowed", allowed)
     monkeypatch.setattr(card_module, "last_lines", lines)
     monkeypatch.setattr(card_module, "certificates", certificates)
-    one = card(World(("pods", CRASHING)), "pods", "web-1")
-    before = one.key
+    one = card(Reader(("pods", CRASHING)), "pods", "web-1", may=may)
     await one.prepare()
     assert bool(asked) is may
-    assert (one.key != before) is may, "whoever may read more shares no showing with others"
+    other = card(Reader(("pods", CRASHING)), "pods", "web-1", may=not may)
+    await other.prepare()
+    assert one.screen.session.decided != other.screen.session.decided, "they share no showing"
     (part,) = one.show(one.screen.newest(), None).lists["problems"].values()  # type: ignore[arg-type]
     assert ("a line" in part.html) is may
 
@@ -130,3 +140,31 @@ def test_problem_without_others_says_nothing_of_others() -> None:
     (found,) = findings(World(("pods", CRASHING)), NOW)
     (part,) = problem_rows(RUNTIME, [Problem(found)]).values()
     assert 'class="also"' not in part.html
+
+
+def test_an_object_of_a_custom_kind_is_linked_to_its_own_page() -> None:
+    clones = SimpleNamespace(
+        kind="StatefulSet", plural="statefulsets.clones.example.com",
+        gvr=SimpleNamespace(group="clones.example.com", namespaced=True),
+    )  # fmt: skip
+    runtime: Any = SimpleNamespace(cluster=RUNTIME.cluster, kinds={**KINDS, clones.plural: clones})
+    manifest = dict(CRASHING, metadata=dict(CRASHING["metadata"]))
+    owner = {"apiVersion": "clones.example.com/v1", "kind": "StatefulSet", "name": "ring", "uid": "r"}
+    manifest["metadata"]["ownerReferences"] = [owner | {"controller": True}]
+    found = findings(World(("pods", manifest)), NOW)
+    html = "".join(part.html for part in problem_rows(runtime, problems(found)).values())
+    assert 'href="/c/here/statefulsets.clones.example.com/shop/ring/"' in html
+    assert "/c/here/statefulsets/" not in html
+
+
+def test_an_object_with_the_same_fault_twice_has_both_told() -> None:
+    path = {
+        "pathType": "Prefix",
+        "path": "/too",
+        "backend": {"service": {"name": "b", "port": {"number": 80}}},
+    }
+    twice = ingress("a")
+    twice["spec"]["rules"][0]["http"]["paths"].append(path)
+    found = findings(World(("ingresses", twice)).reading("services"), NOW)
+    rows = finding_rows(RUNTIME, found, {}, "")
+    assert len(found) == len(rows) == 2

@@ -7,16 +7,21 @@ from typing import Any
 
 from dashboard.kinds import KINDS
 from dashboard.live.screens.detail.cards.relations import ROWS, RelationsCard
+from tests.unit.markup import flat
 
-from .seen import everything, nothing, runtime
+from .seen import everything, nothing, runtime, session
 
 
 def card(found: Any, plural: str, name: str, namespace: str = "shop", **less: Any) -> str:
     screen = SimpleNamespace(
-        runtime=found, kind=KINDS[plural], namespace=namespace, name=name, visible=everything(**less)
+        runtime=found,
+        session=session(found, everything(**less)),
+        kind=KINDS[plural],
+        namespace=namespace,
+        name=name,
     )
     shown = RelationsCard(screen).show(found.reader.get(plural, namespace, name), None)  # type: ignore[arg-type]
-    return shown.regions["relations"].html
+    return flat(shown.regions["relations"].html)
 
 
 def pod(name: str, **spec: Any) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def test_what_a_change_would_do_is_said_where_it_is_used() -> None:
     found.cache.put("configmaps", {"metadata": {"name": "settings"}})
     found.cache.put("pods", reads("whole", config), reads("part", config, subPath="key"))
     html = card(found, "configmaps", "settings")
-    soon, never = html.index("a change arrives by itself"), html.index("a change never reaches")
+    soon, never = html.index("a change is propagated automatically"), html.index("a change never reaches")
     assert html.index(">whole<") < soon or html.index(">part<") < never
     assert html.count("a change") == 2, "a volume of which only a file is mounted is said once"
 

@@ -9,7 +9,7 @@ from dashboard.kinds import KINDS
 from dashboard.live.screens.detail.cards.routes import RoutesCard
 from dashboard.queries.relations import pods_of
 
-from .seen import everything, runtime
+from .seen import everything, runtime, session
 
 ALIAS = {"metadata": {"name": "web"}, "spec": {"type": "ExternalName", "externalName": "shop.example"}}
 
@@ -20,14 +20,18 @@ def card(service: dict[str, Any]) -> str:
     found.cache.put("ingresses", {"metadata": {"name": "front"}, "spec": {"defaultBackend": backend}})
     found.cache.put("services", service)
     screen: Any = SimpleNamespace(
-        runtime=found, kind=KINDS["ingresses"], namespace="shop", name="front", visible=everything()
+        runtime=found,
+        session=session(found, everything()),
+        kind=KINDS["ingresses"],
+        namespace="shop",
+        name="front",
     )
     obj = found.reader.get("ingresses", "shop", "front")
     return RoutesCard(screen).show(obj, None).regions["routes"].html  # type: ignore[arg-type]
 
 
 def test_another_name_without_ports_takes_any_and_one_with_ports_only_those() -> None:
-    assert "leads on to shop.example" in card(ALIAS)
+    assert "routes to shop.example" in card(ALIAS)
     one_port = {**ALIAS, "spec": {**ALIAS["spec"], "ports": [{"port": 80}]}}
     assert "has no port 443" in card(one_port)
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.live.snapshot import Chart, Have, Snapshot, difference, list_steps
+from dashboard.live.snapshot import MAX_FRAME, Chart, Have, Snapshot, frames, list_steps
 from dashboard.render import Part
 
 
@@ -66,13 +66,14 @@ def test_nothing_different_makes_an_empty_body() -> None:
     snapshot = Snapshot(
         regions={"head": part("x")}, lists={"rows": rows(a="1")}, charts={"c": Chart("1", {})}, title="Pods"
     )
-    assert difference(snapshot.have, snapshot) == ""
+    assert frames(snapshot.have, snapshot) == ()
 
 
 def test_a_frame_names_only_what_differs_and_carries_its_hash() -> None:
     before = Snapshot(regions={"head": part("x"), "fresh": part("1")}, lists={"rows": rows(a="1", b="1")})
     after = Snapshot(regions={"head": part("x"), "fresh": part("2")}, lists={"rows": rows(b="2")})
-    body = json.loads("{" + difference(before.have, after) + "}")
+    (frame,) = frames(before.have, after)
+    body = json.loads("{" + frame + "}")
     assert body == {
         "regions": {"fresh": ["2", '<li data-h="2">2</li>']},
         "lists": {"rows": {"rm": ["a"], "up": [["b", "2", '<li data-h="2">2</li>', None]]}},
@@ -84,3 +85,28 @@ def test_what_a_browser_says_in_a_wrong_shape_counts_as_not_there() -> None:
         have = Have.read(nonsense)
         assert not have.regions
         assert not any(have.lists.values())
+
+
+def large(count: int, size: int) -> dict[str, Part]:
+    return {f"row-{at}": Part(str(at), lambda: "<i>" + "ü" * (size // 2) + "</i>") for at in range(count)}
+
+
+def test_what_is_too_much_for_a_frame_comes_in_several() -> None:
+    now = Snapshot(regions=large(3, 150_000), lists={"rows": large(200, 10_000)}, title="t")
+    found = frames(Have(lists={"rows": {"old": "1", "row-7": "0"}}), now)
+    assert all(len(body.encode()) < MAX_FRAME for body in found)
+    bodies = [json.loads("{" + body + "}") for body in found]
+    assert len(bodies) > 5
+    assert {key for body in bodies for key in body.get("regions", {})} == now.regions.keys()
+    content = {"old": "1", "row-7": "0"}
+    for body in bodies:
+        content = applied(content, body.get("lists", {}).get("rows", {}))
+    assert list(content) == list(now.lists["rows"])
+    assert not any("http" in body for body in bodies)
+
+
+def test_a_part_that_fits_no_frame_is_asked_for_over_http() -> None:
+    now = Snapshot(regions={"huge": Part("1", lambda: "x" * MAX_FRAME), "small": part("a")})
+    (body,) = (json.loads("{" + body + "}") for body in frames(Have(), now))
+    assert body["http"] is True
+    assert list(body["regions"]) == ["small"]

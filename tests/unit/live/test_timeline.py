@@ -18,12 +18,12 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kinds.tablekinds import Resource, TableKind
 from dashboard.live import timeline as module
-from dashboard.live.screens.moments import barred, gaps
+from dashboard.live.screens.timeline_entries import barred, gaps, moment_row
 from dashboard.live.timeline import Timeline
-from dashboard.models import AuditEntry, Happening
+from dashboard.models import AuditEntry, TimelineEvent
 from dashboard.queries import timeline as queries
 from dashboard.queries.access import Visible
-from dashboard.queries.timeline import TimelineQuery, Watched, timeline_read
+from dashboard.queries.timeline import READ, TimelineQuery, Watched, timeline_read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,11 +31,23 @@ NOW = datetime.now(UTC)
 EVERYTHING = {plural: Visible() for plural in KINDS}
 
 
+class Now:
+    """A clock that goes on by a microsecond with each look, and as a test says."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(microseconds=1)
+        return self.at
+
+
 class Cluster:
     """Stores that can be told of changes, and the state of their watches."""
 
     def __init__(self) -> None:
         self.cluster = SimpleNamespace(name="prod")
+        self.now = Now()
         self.state = "live"
         self.lost: set[str] = set()
         self.tell: dict[str, Any] = {}
@@ -43,12 +55,13 @@ class Cluster:
         self.cache = SimpleNamespace(
             store=lambda plural: SimpleNamespace(subscribe=lambda call: self._subscribe(plural, call)),
             status=lambda plural: SimpleNamespace(state=self.state),
-            lease=lambda plurals: SimpleNamespace(release=lambda: None),
+            lease=lambda plurals, beside: SimpleNamespace(release=lambda: None),
             knows=lambda plural, namespace: namespace not in self.lost,
         )
         self.reader = SimpleNamespace(
             get=lambda *key: self.objects.get(key), cache=SimpleNamespace(kinds=KINDS)
         )
+        self.installation = SimpleNamespace(cache=self.cache, reader=self.reader)
 
     def _subscribe(self, plural: str, call: Any) -> Any:
         self.tell[plural] = call
@@ -58,7 +71,7 @@ class Cluster:
 @pytest.fixture
 def cluster() -> Iterator[tuple[Cluster, Timeline]]:
     made = Cluster()
-    timeline = Timeline(made)  # type: ignore[arg-type]
+    timeline = Timeline(made, clock=made.now)  # type: ignore[arg-type]
     for plural in module.RECORDED:
         timeline._listen(plural)
     yield made, timeline
@@ -81,7 +94,9 @@ def scaled(replicas: int, version: str = "1") -> Any:
 
 
 async def read(query: TimelineQuery | None = None, visible: dict[str, Visible] | None = None) -> list[Any]:
-    found = await sync_to_async(timeline_read)("prod", query or TimelineQuery(), visible or EVERYTHING)
+    found = await sync_to_async(timeline_read)(
+        "prod", query or TimelineQuery(type="all"), visible or EVERYTHING
+    )
     return list(found.moments)
 
 
@@ -125,7 +140,7 @@ async def test_two_processes_that_watch_the_same_keep_it_once(cluster: tuple[Clu
     for each in (timeline, other):
         each._take("deployments", [Delta("MODIFIED", "shop", "web", scaled(3), scaled(5, "2"))])
         await each._write()
-    assert await sync_to_async(Happening.objects.count)() == 1
+    assert await sync_to_async(TimelineEvent.objects.count)() == 1
 
 
 async def test_an_event_that_comes_again_is_one_with_its_count(cluster: tuple[Cluster, Timeline]) -> None:
@@ -173,10 +188,16 @@ async def test_an_annotation_that_keeps_changing_is_a_programs_and_hides_nothing
         )
     told(made, "deployments", "MODIFIED", noted("w", "90"), noted("x", "91", replicas=5))
     await timeline._write()
-    assert await sync_to_async(Happening.objects.count)() == module.OFTEN + 1
+    assert await sync_to_async(TimelineEvent.objects.count)() == module.OFTEN + 1
     (moment,) = await read()
     assert moment.fields[0] == ("metadata.annotations[example.com/state]", "v0", f"v{module.OFTEN}")
     assert moment.fields[1] == ("spec.replicas", "3", "5")
+    made.now.at += timedelta(hours=1)
+    told(made, "deployments", "MODIFIED", noted("y", "92"), noted("z", "93"))
+    await timeline._write()
+    assert await sync_to_async(TimelineEvent.objects.count)() == module.OFTEN + 2, (
+        "another hour, another count"
+    )
 
 
 async def test_changes_of_one_object_in_a_row_read_as_one(cluster: tuple[Cluster, Timeline]) -> None:
@@ -196,6 +217,25 @@ async def test_there_and_back_within_seconds_is_nothing(cluster: tuple[Cluster, 
     assert await read() == []
 
 
+async def test_a_deletion_is_told_in_words_and_its_end_only_where_everything_is_asked_for(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = cluster
+    ends = (NOW + timedelta(seconds=30)).isoformat()
+    there = decoded("pods")
+    asked = {"deletionTimestamp": ends, "deletionGracePeriodSeconds": 30}
+    going = decoded("pods", version="2", metadata=asked)
+    told(made, "pods", "MODIFIED", there, going)
+    may_go = {"deletionTimestamp": NOW.isoformat(), "deletionGracePeriodSeconds": 0}
+    made.now.at += timedelta(seconds=20)
+    told(made, "pods", "MODIFIED", going, decoded("pods", version="3", metadata=may_go))
+    await timeline._write()
+    assert len(await read()) == 2
+    (moment,) = await read(TimelineQuery())
+    shown = moment_row(SimpleNamespace(kinds=KINDS, cluster=SimpleNamespace(slug="tests")), moment)  # type: ignore[arg-type]
+    assert (shown["word"], shown["fields"]) == ("began to terminate", [])
+
+
 async def test_a_workloads_timeline_has_what_belongs_to_it(cluster: tuple[Cluster, Timeline]) -> None:
     made, timeline = cluster
     owner = {"kind": "StatefulSet", "name": "db", "uid": "u-statefulsets-db", "controller": True}
@@ -203,7 +243,7 @@ async def test_a_workloads_timeline_has_what_belongs_to_it(cluster: tuple[Cluste
     told(made, "pods", "ADDED", None, pod)
     told(made, "pods", "ADDED", None, decoded("pods", name="other"))
     await timeline._write()
-    of_db = await read(TimelineQuery(namespaces=("shop",), plural="statefulsets", name="db"))
+    of_db = await read(TimelineQuery(namespaces=("shop",), plural="statefulsets", name="db", type="all"))
     assert [each.name for each in of_db] == ["db-0"]
 
 
@@ -242,14 +282,93 @@ async def test_filters_by_namespace_kind_name_and_type(cluster: tuple[Cluster, T
     await timeline._write()
     for query, expected in (
         (TimelineQuery(namespaces=("other",)), 0),
-        (TimelineQuery(plural="pods"), 2),
-        (TimelineQuery(q="WEB-1"), 2),
+        (TimelineQuery(plural="pods"), 1),
+        (TimelineQuery(q="WEB-1"), 1),
+        (TimelineQuery(plural="pods", type="all"), 2),
+        (TimelineQuery(q="WEB-1", type="all"), 2),
         (TimelineQuery(type="event"), 0),
         (TimelineQuery(type="spec"), 2),  # a change of status alone is left out
         (TimelineQuery(before=NOW - timedelta(hours=1)), 0),
-        (TimelineQuery(since=NOW - timedelta(minutes=1)), 1),
+        (TimelineQuery(since=NOW - timedelta(minutes=1), type="all"), 1),
     ):
         assert len(await read(query)) == expected, query
+
+
+async def test_it_begins_with_what_was_asked_for_what_warns_and_what_was_done_here(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    """Not with what controllers and kubelets report: that is one click away, and folded under what was asked for."""
+    made, timeline = cluster
+    by_set = {
+        "kind": "ReplicaSet",
+        "apiVersion": "apps/v1",
+        "name": "web-1",
+        "uid": "u-rs",
+        "controller": True,
+    }
+    owned: dict[str, Any] = {"metadata": {"ownerReferences": [by_set]}}
+    told(made, "deployments", "ADDED", None, scaled(3))
+    ready = decoded("deployments", version="3", spec={"replicas": 5}, status={"replicas": 5})
+    told(made, "deployments", "MODIFIED", scaled(3), ready)
+    told(made, "deployments", "MODIFIED", ready, decoded("deployments", version="4", spec={"replicas": 5}))
+    pod = decoded("pods", name="web-1-x", **owned)
+    told(made, "pods", "ADDED", None, pod)
+    told(
+        made,
+        "pods",
+        "MODIFIED",
+        pod,
+        decoded("pods", name="web-1-x", version="2", spec={"nodeName": "n"}, **owned),
+    )
+    told(made, "pods", "DELETED", pod, None)
+    sets = [
+        decoded("replicasets", name="web-1", version=str(n), spec={"replicas": n}, **owned) for n in (1, 2)
+    ]
+    told(made, "replicasets", "MODIFIED", *sets)
+    about = {"kind": "Pod", "apiVersion": "v1", "namespace": "shop", "name": "web-1-x", "uid": "u"}
+    for type_ in ("Normal", "Warning"):
+        event = {"reason": f"{type_}Event", "type": type_, "lastTimestamp": NOW.isoformat(), "count": 1}
+        told(made, "events", "ADDED", None, decoded("events", name=type_, involvedObject=about, **event))
+    await sync_to_async(AuditEntry.objects.create)(
+        user_name="ann",
+        context="prod",
+        plural="deployments",
+        namespace="shop",
+        name="web",
+        action="scale",
+        result="done",
+    )
+    await timeline._write()
+    found = sorted(await read(TimelineQuery()), key=lambda each: (each.plural, each.type))
+    assert [(each.plural, each.type, each.title) for each in found] == [
+        ("deployments", "added", ""),
+        ("deployments", "changed", ""),
+        ("deployments", "done", "ann: scale"),
+        ("pods", "event", "WarningEvent"),
+    ]
+    assert found[1].fields == (("spec.replicas", "3", "5"),)
+    assert found[1].reported == (("status.replicas", "0", "5"),)
+    # On its own page it matters when the pod came and went.
+    of_pod = await read(TimelineQuery(plural="pods", name="web-1-x"))
+    assert sorted(each.type for each in of_pod) == ["added", "deleted", "event"]
+    assert len(await read()) > len(found)
+
+
+async def test_however_much_is_reported_does_not_hide_what_was_asked_for(
+    cluster: tuple[Cluster, Timeline],
+) -> None:
+    made, timeline = cluster
+    told(made, "deployments", "MODIFIED", scaled(3), scaled(5, "2"))
+    before = scaled(5, "2")
+    for n in range(READ + 50):
+        after = decoded(
+            "deployments", version=str(n + 3), spec={"replicas": 5}, status={"replicas": n % 7 + 1}
+        )
+        told(made, "deployments", "MODIFIED", before, after)
+        before = after
+    await timeline._write()
+    (moment,) = await read(TimelineQuery())
+    assert moment.fields == (("spec.replicas", "3", "5"),)
 
 
 async def test_pages_lose_nothing_and_repeat_nothing_however_much_came_at_once(
@@ -261,13 +380,13 @@ async def test_pages_lose_nothing_and_repeat_nothing_however_much_came_at_once(
     )
     await timeline._write()
     seen: list[str] = []
-    query = TimelineQuery()
+    query = TimelineQuery(type="all")
     while True:
         found = await sync_to_async(timeline_read)("prod", query, EVERYTHING)
         seen += [each.name for each in found.moments]
         if found.older is None:
             break
-        query = TimelineQuery(before=found.older)
+        query = TimelineQuery(type="all", before=found.older)
     assert sorted(seen) == sorted(f"p{n}" for n in range(250))
 
 
@@ -309,8 +428,8 @@ async def test_one_that_the_database_refuses_does_not_hold_up_the_others(
 
     real = module._write
 
-    def picky(happenings: Any) -> None:
-        batch = list(happenings)
+    def picky(entries: Any) -> None:
+        batch = list(entries)
         if any(each.name == "bad" for each in batch):
             raise DataError("too long")
         real(batch)
@@ -344,10 +463,10 @@ async def test_a_day_is_kept_and_the_marks_tell_who_watched_when(cluster: tuple[
     made, timeline = cluster
     told(made, "deployments", "ADDED", None, scaled(3))
     await timeline._write()
-    await sync_to_async(Happening.objects.update)(at=NOW - timedelta(days=2))
+    await sync_to_async(TimelineEvent.objects.update)(at=NOW - timedelta(days=2))
     timeline.lost = 3
     await timeline._tidy()
-    found = await sync_to_async(timeline_read)("prod", TimelineQuery(), EVERYTHING)
+    found = await sync_to_async(timeline_read)("prod", TimelineQuery(type="all"), EVERYTHING)
     assert found.moments == ()
     (watched,) = found.watched
     assert watched.lost == 3 and watched.until >= watched.since
@@ -417,7 +536,7 @@ async def test_a_hole_between_two_watches_begins_when_the_first_one_ended(
     _, first = cluster
     first.start()
     await first.close()
-    (watched,) = (await sync_to_async(timeline_read)("prod", TimelineQuery(), EVERYTHING)).watched
+    (watched,) = (await sync_to_async(timeline_read)("prod", TimelineQuery(type="all"), EVERYTHING)).watched
     assert watched.until >= NOW
     second = Watched(watched.until + timedelta(minutes=4), watched.until + timedelta(minutes=9))
     assert gaps([watched, second]) == [(watched.until, second.since)]
@@ -482,8 +601,8 @@ def custom(cluster: tuple[Cluster, Timeline]) -> tuple[Cluster, Timeline]:
     return made, timeline
 
 
-async def read_widget(**more: Any) -> Any:
-    query = TimelineQuery(namespaces=("shop",), plural=WIDGETS.plural, name="engine", **more)
+async def read_widget(type: str = "all", **more: Any) -> Any:
+    query = TimelineQuery(namespaces=("shop",), plural=WIDGETS.plural, name="engine", type=type, **more)
     return await sync_to_async(timeline_read)("prod", query, WITH_WIDGETS)
 
 
@@ -510,6 +629,12 @@ async def test_it_is_told_from_when_until_when_somebody_looked(custom: tuple[Clu
     await timeline._note_watches()
     (mark,) = (await read_widget()).watched
     await timeline._note_watches()  # just noted
+    assert (await read_widget()).watched == (mark,)
+    made.now.at += timedelta(seconds=module.TIDY_SECONDS)
+    await timeline._note_watches()
+    (noted,) = (await read_widget()).watched
+    assert noted.since == mark.since
+    assert noted.until - mark.until >= timedelta(seconds=module.TIDY_SECONDS)
     made.watched = False  # type: ignore[attr-defined]
     await timeline._note_watches()
     (ended,) = (await read_widget()).watched
@@ -519,7 +644,7 @@ async def test_it_is_told_from_when_until_when_somebody_looked(custom: tuple[Clu
     await timeline._note_watches()
     first, second = (await read_widget()).watched
     assert first.since == mark.since and second.since > first.until
-    whole = await sync_to_async(timeline_read)("prod", TimelineQuery(), EVERYTHING)
+    whole = await sync_to_async(timeline_read)("prod", TimelineQuery(type="all"), EVERYTHING)
     assert whole.watched == (), "they say nothing of the rest of the cluster"
 
 
@@ -563,5 +688,5 @@ async def test_what_a_custom_object_made_is_told_with_it_and_pods_with_their_wor
     told(made, "pods", "ADDED", None, pod)
     await timeline._write()
     assert [each.name for each in (await read_widget()).moments] == ["db"]
-    of_db = await read(TimelineQuery(namespaces=("shop",), plural="statefulsets", name="db"))
+    of_db = await read(TimelineQuery(namespaces=("shop",), plural="statefulsets", name="db", type="all"))
     assert {each.name for each in of_db} == {"db", "db-0"}

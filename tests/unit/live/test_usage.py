@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Mapping
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,8 +24,9 @@ from dashboard.live.screens.usage import (
     usage_table,
 )
 from dashboard.live.usage import ALL_NODES, STALE_SECONDS, Reading, Usage
-from tests.faults.scripted import until
 from tests.unit.insight.world import NOW, World, meta
+
+from .clock import FakeClock
 
 MIB = 2**20
 START = NOW.timestamp()
@@ -46,7 +49,7 @@ class Cache:
     def scopes(self, plural: str) -> frozenset[str] | None:
         return self.namespaces
 
-    def lease(self, plurals: frozenset[str]) -> Cache:
+    def lease(self, plurals: frozenset[str], *, beside: bool) -> Cache:
         return self
 
     def __enter__(self) -> Cache:
@@ -199,6 +202,47 @@ async def test_nothing_yet_and_nothing_new_are_two_states() -> None:
     assert made.usage.nodes.state == "stale"
 
 
+@pytest.mark.parametrize("error", [Unavailable("the server is unable"), Unreachable("Connection refused.")])
+async def test_an_answer_that_fails_to_come_leaves_the_last_figures_with_their_age(
+    error: ClusterError,
+) -> None:
+    made = Made()
+    made.node("a")
+    made.pod("db-0")
+    await made.sample({"a": 2.0}, {"db-0": 0.1})
+    measured = made.usage.nodes.measured_at
+    made.source.node = made.source.pod = error
+    made.now = measured + 30
+    await made.usage.sample()
+    assert made.usage.nodes == made.usage.pods == Reading("late", "metrics-server", error, measured)
+    assert made.usage.tally.nodes["a"].use == Use(2.0, MIB)
+    assert made.usage.of_nodes.points(ALL_NODES) == made.usage.of_nodes.points("a")
+    assert cpus(made.usage.of_nodes.points("a")) == [2.0], "it is no new sample"
+    shown = told(made.usage.nodes)
+    assert (shown["state"], shown["title"]) == ("late", "Last reading")
+    assert datetime.fromisoformat(shown["ago"]).timestamp() == measured
+    assert "does not answer" not in " ".join(str(value) for value in shown.values())
+    made.now = measured + STALE_SECONDS + 1
+    await made.usage.sample()
+    assert made.usage.nodes.state in ("unavailable", "unreachable")
+    assert made.usage.tally.nodes["a"].use is None
+
+
+@pytest.mark.parametrize(
+    "error", [NotFound("gone"), Forbidden("no", verb="list", resource="pods.metrics.k8s.io")]
+)
+async def test_where_metrics_are_served_or_allowed_no_more_no_last_figure_is_shown(
+    error: ClusterError,
+) -> None:
+    made = Made()
+    made.node("a")
+    await made.sample({"a": 2.0}, {})
+    made.source.node = made.source.pod = error
+    await made.usage.sample()
+    assert made.usage.nodes.state in ("missing", "forbidden")
+    assert made.usage.tally.nodes["a"].use is None
+
+
 async def test_where_the_first_source_has_nothing_the_next_one_is_asked() -> None:
     made = Made()
     made.node("a")
@@ -221,7 +265,8 @@ async def test_an_account_of_some_namespaces_asks_for_those() -> None:
 
 
 async def test_sampling_goes_on_for_a_while_after_the_last_look_and_begins_anew_with_the_next() -> None:
-    made = Made(every=0.01, idle=100.0)
+    clock = FakeClock()
+    made = Made(every=15.0, idle=100.0, steady=clock, sleep=clock.sleep)
     made.node("a")
     made.source.node = {"a": NodeUse(START, Use(1, 1))}
     told: list[int] = []
@@ -230,15 +275,16 @@ async def test_sampling_goes_on_for_a_while_after_the_last_look_and_begins_anew_
     made.usage.touch()
     await made.usage.first(5)
     assert made.cache.leases == 1
-    await until(lambda: made.source.asked >= 3, "sampling")
+    await clock.advance(45)
+    assert made.source.asked == 4
     made.now += 101
-    await until(lambda: made.cache.leases == 0, "its end")
-    asked = made.source.asked
-    await asyncio.sleep(0.05)
-    assert made.source.asked == asked
-    assert len(told) == asked
+    await clock.advance(15)
+    assert made.cache.leases == 0
+    await clock.advance(60)
+    assert made.source.asked == len(told) == 4
     made.usage.touch()
-    await until(lambda: made.source.asked > asked, "sampling again")
+    await clock.advance()
+    assert made.source.asked == 5
     await made.usage.close()
     assert made.cache.leases == 0
 
@@ -271,8 +317,9 @@ def test_every_state_has_words_of_its_own_and_a_way_out() -> None:
     stale = told(Reading("stale", "metrics-server", None, START))
     waiting = told(Reading("waiting", "metrics-server"))
     assert told(Reading("ok", "metrics-server"))["state"] == ""
-    titles = {one["title"] for one in (missing, refused, broken, away, stale, waiting)}
-    assert len(titles) == 6
+    late = told(Reading("late", "metrics-server", Unavailable("the server is unable"), START))
+    titles = {one["title"] for one in (missing, refused, broken, away, late, stale, waiting)}
+    assert len(titles) == 7
 
 
 def test_a_meter_warns_near_a_limit_that_binds_and_not_near_one_of_some_pods() -> None:
@@ -316,3 +363,26 @@ def test_a_chart_of_an_hour_is_a_few_kilobytes() -> None:
     points = [(START + 15 * at, tuple(0.123456 * (at + column) for column in range(8))) for at in range(240)]
     data = usage_chart(sampled_lines(points, "cpu"), "cpu", 3600, 15).data
     assert len(json.dumps(data, separators=(",", ":"))) < 10_000
+
+
+async def test_an_error_that_is_shown_does_not_keep_what_was_being_read() -> None:
+    made = Made()
+
+    class Body:
+        """An answer of a hundred megabytes."""
+
+    kept: list[weakref.ref[Body]] = []
+
+    async def unreadable(scopes: frozenset[str] | None) -> Mapping[tuple[str, str], PodUse]:
+        body = Body()
+        kept.append(weakref.ref(body))
+        try:
+            raise ValueError(body)
+        except ValueError as error:
+            raise Unavailable("What metrics.k8s.io answers is no list of metrics.") from error
+
+    made.source.pods = unreadable  # type: ignore[method-assign]
+    await made.usage.sample()
+    assert made.usage.pods.state == "unavailable" and made.usage.pods.error is not None
+    gc.collect()
+    assert kept[0]() is None

@@ -16,7 +16,7 @@ from dashboard.live.screens.chrome import other_count
 from dashboard.queries.counts import (
     AT_ONCE,
     KEEP_SECONDS,
-    MOST_NUMBERS,
+    MAX_NUMBERS,
     NAMESPACES,
     STALE_SECONDS,
     Count,
@@ -42,8 +42,9 @@ class World:
             ]
         )
         store = SimpleNamespace(get=lambda namespace, name: None)
-        cache: Any = SimpleNamespace(kinds=kinds, transport=self, namespaces=self, store=lambda plural: store)
-        self.counts = Counts(cache, clock=lambda: self.time)
+        cache: Any = SimpleNamespace(kinds=kinds, namespaces=self, store=lambda plural: store)
+        transport: Any = self
+        self.counts = Counts(cache, transport, clock=lambda: self.time)
 
     async def names(self) -> tuple[str, ...]:
         return tuple(name for name in self.totals if name is not None)
@@ -162,7 +163,7 @@ async def test_an_old_number_is_none() -> None:
 
 
 async def test_of_many_numbers_the_oldest_go() -> None:
-    world = World(**{f"n{number:03}": 1 for number in range(MOST_NUMBERS + 1)})
+    world = World(**{f"n{number:03}": 1 for number in range(MAX_NUMBERS + 1)})
     for name in await world.names():
         await world.counts.ask([GIZMOS], frozenset({name}))
     assert world.counts.of(GIZMOS, frozenset({"n000"})) == Count()

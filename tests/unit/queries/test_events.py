@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import random
+from collections.abc import Sequence
 from typing import Any
 
-from dashboard.queries.events import events_of, grouped, latest_events
+import pytest
+
+from dashboard.cache.store import Store
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Ref
+from dashboard.queries.events import EventGroup, EventGroups
 from tests.unit.insight.world import World, ago
 
 WORLD = World()
+
+
+def groups_of(*events: Any) -> EventGroups:
+    store: Store[Any] = Store(KINDS["events"])
+    store.add(events)
+    return EventGroups(store)
+
+
+def grouped(events: Sequence[Any]) -> Sequence[EventGroup]:
+    return groups_of(*events).latest(None, 100)
 
 
 def event(
@@ -65,15 +81,43 @@ def test_a_series_counts_and_tells_its_last_time() -> None:
     assert group.last == found.series.last_observed_time
 
 
-def reader_of(*events: Any) -> Any:
-    store = SimpleNamespace(values=lambda namespaces: events)
-    return SimpleNamespace(cache=SimpleNamespace(store=lambda plural: store))
-
-
 def test_an_objects_events_are_those_with_its_uid_or_without_any_and_its_name() -> None:
     mine, other = event("a"), event("b", uid="u2")
     nameless = event("c", uid="", reason="Scheduled")
-    reader = reader_of(mine, other, nameless)
-    found = events_of(reader, None, {"u1"}, {("Pod", "shop", "web-1")})
+    groups = groups_of(mine, other, nameless)
+    found = groups.about(None, {"u1"}, {Ref("Pod", "shop", "web-1", "pods")})
     assert {group.latest.metadata.name for group in found} == {"a", "c"}
-    assert len(latest_events(reader, None, 2)) == 2
+    assert len(groups.latest(None, 2)) == 2
+    assert groups.about(frozenset({"bank"}), {"u1"}, ()) == [] == groups.latest(frozenset({"bank"}), 9)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_after_any_changes_they_are_as_made_anew(seed: int) -> None:
+    chance = random.Random(seed)
+    store: Store[Any] = Store(KINDS["events"])
+    groups = EventGroups(store)
+    for _ in range(60):
+        name = f"e{chance.randrange(8)}"
+        if chance.random() < 0.3:
+            store.replace([each for each in store.values() if each.metadata.name != name], "")
+        else:
+            made = {"uid": chance.choice(("u1", "u2", "")), "message": chance.choice("xy")}
+            store.add([event(name, last=chance.randrange(60), **made)])
+        if chance.random() < 0.3:
+            groups.settle(within=0.0)  # a part of it only
+            anew = EventGroups(store)
+            assert groups.latest(None, 99) == anew.latest(None, 99)
+            named = {Ref("Pod", "shop", "web-1", "pods")}
+            assert groups.about(None, {"u1"}, named) == anew.about(None, {"u1"}, named)
+
+
+def test_thousands_are_taken_in_a_little_at_a_time() -> None:
+    store: Store[Any] = Store(KINDS["events"])
+    ticks = iter(range(10**6))
+    groups = EventGroups(store, clock=lambda: float(next(ticks)))
+    store.add([event(f"e{number}", message=str(number)) for number in range(50)])
+    turns = 1
+    while not groups.settle(within=5.0):
+        turns += 1
+    assert turns > 10
+    assert len(groups.latest(None, 99)) == 50

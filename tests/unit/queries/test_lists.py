@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,11 +14,15 @@ from django.http import QueryDict
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Cell, Row
+from dashboard.kinds.rows import SORTED_LETTERS, natural
 from dashboard.kinds.usage import Use
-from dashboard.live.screens.common import row_part
+from dashboard.live.screens.rowparts import row_part
+from dashboard.queries import reader as reader_module
+from dashboard.queries.access import Visible
+from dashboard.queries.kindrows import Selecting, Selection
 from dashboard.queries.lists import (
     LONGEST_KEY,
-    MOST_COLUMNS,
+    MAX_COLUMNS,
     ListQuery,
     cell,
     check_choice,
@@ -24,6 +30,8 @@ from dashboard.queries.lists import (
     measured_columns,
     shown_columns,
 )
+from dashboard.queries.seenreader import SeenReader
+from tests.unit.live import seen
 
 PODS = KINDS["pods"]
 
@@ -37,7 +45,7 @@ def row(name: str, state: str = "ok", namespace: str = "shop", **labels: str) ->
         name=name,
         resource_version="1",
         cells=cells,
-        state=state,  # type: ignore[arg-type]
+        state=state,
         reason="",
         labels=labels,
         search=words,
@@ -52,10 +60,23 @@ class Rows:
     def rows(self, plural: str, namespaces: frozenset[str] | None, judged: frozenset[str]) -> list[Row]:
         return [row for row in self._rows if namespaces is None or row.namespace in namespaces]
 
+    def select(self, plural: str, selecting: Selecting, judged: object) -> Selection:
+        return Selection(selecting, self._rows)
+
+    def states(
+        self, plural: str, namespaces: frozenset[str] | None, judged: frozenset[str] = frozenset()
+    ) -> Counter[str]:
+        return Counter(row.state for row in self.rows(plural, namespaces, judged))
+
+
+def whole(rows: Any) -> SeenReader:
+    return SeenReader(rows, {"pods": Visible(), "nodes": Visible(), "events": Visible()})
+
 
 def names(rows: Any, query: str, namespaces: frozenset[str] | None = None) -> list[str]:
     return [
-        row.name for row in listing(rows, PODS, ListQuery.read("pods", QueryDict(query)), namespaces).rows
+        row.name
+        for row in listing(whole(rows), PODS, ListQuery.read("pods", QueryDict(query)), namespaces).rows
     ]
 
 
@@ -77,19 +98,31 @@ def test_every_word_of_the_filter_must_be_there_in_any_case() -> None:
     assert names(WORLD, "q=web+back") == []
 
 
+def test_a_column_and_a_colon_ask_for_all_of_its_text() -> None:
+    assert names(WORLD, "q=name:web-1") == ["web-1"]
+    assert names(WORLD, "q=NODE:Web-1+front") == ["web-1"], "whatever the case, and with other words"
+    assert names(WORLD, "q=name:web") == [], "a part of it is not it"
+    assert names(WORLD, "q=tier:front") == [], "no column: words like all others"
+    assert names(WORLD, "q=name:") == []
+
+
+def test_one_of_several_selectors_is_enough() -> None:
+    assert names(WORLD, "labels=tier%3Dback+or+tier%3Dfront&sort=name") == ["db-0", "web-1", "web-2"]
+
+
 def test_labels_filter_as_kubectl_does() -> None:
     assert names(WORLD, "labels=tier+in+(back)") == ["db-0"]
     assert names(WORLD, "labels=tier!%3Dfront&sort=name") == ["cache", "db-0", "job-x"]
 
 
 def test_a_broken_label_filter_says_what_is_wrong_and_shows_nothing() -> None:
-    found = listing(WORLD, PODS, ListQuery.read("pods", QueryDict("labels=tier+in+(")), None)  # type: ignore[arg-type]
+    found = listing(whole(WORLD), PODS, ListQuery.read("pods", QueryDict("labels=tier+in+(")), None)
     assert found.label_error
     assert found.total == 0
 
 
 def test_counts_are_those_before_a_chip_is_chosen() -> None:
-    found = listing(WORLD, PODS, ListQuery.read("pods", QueryDict("state=need")), None)  # type: ignore[arg-type]
+    found = listing(whole(WORLD), PODS, ListQuery.read("pods", QueryDict("state=need")), None)
     assert [row.name for row in found.rows] == ["web-2"]
     assert found.counts == {"need": 1, "look": 1, "changing": 1, "fine": 1, "done": 1}
     assert found.total == 1
@@ -103,9 +136,9 @@ def test_sort_both_ways_and_equal_cells_by_name() -> None:
 
 def test_pages_of_a_hundred_and_a_page_past_the_end_is_the_last() -> None:
     many = Rows(*(row(f"p{number:03}") for number in range(230)))
-    found = listing(many, PODS, ListQuery.read("pods", QueryDict("sort=name&page=2")), None)  # type: ignore[arg-type]
+    found = listing(whole(many), PODS, ListQuery.read("pods", QueryDict("sort=name&page=2")), None)
     assert (found.first, found.last, found.total, found.pages) == (101, 200, 230, 3)
-    last = listing(many, PODS, ListQuery.read("pods", QueryDict("sort=name&page=9")), None)  # type: ignore[arg-type]
+    last = listing(whole(many), PODS, ListQuery.read("pods", QueryDict("sort=name&page=9")), None)
     assert (last.page, last.first, last.last) == (3, 201, 230)
 
 
@@ -178,7 +211,7 @@ def test_a_column_that_is_gone_sorts_as_if_none_were_said() -> None:
 
 def measured(rows: Any, query: str, **uses: float) -> list[str]:
     found = listing(
-        rows,
+        whole(rows),
         PODS,
         ListQuery.read("pods", QueryDict(query)),
         None,
@@ -249,7 +282,7 @@ EVENTS = Rows(
 )
 def test_events_are_narrowed_by_type_reason_and_object(query: str, expected: list[str]) -> None:
     read = ListQuery.read("events", QueryDict(query))
-    found = listing(EVENTS, KINDS["events"], read, None)  # type: ignore[arg-type]
+    found = listing(whole(EVENTS), KINDS["events"], read, None)
     assert sorted(each.name for each in found.rows) == expected
     assert found.in_scope == 3
     assert ListQuery.read("events", QueryDict(read.url_query()[1:])) == read
@@ -266,8 +299,34 @@ def test_a_page_of_very_many_digits_is_bad_input() -> None:
 
 
 def test_a_choice_of_columns_is_bounded() -> None:
-    check_choice(["k" * LONGEST_KEY] + [f"c{number}" for number in range(MOST_COLUMNS - 1)])
-    for keys in (["k" * (LONGEST_KEY + 1)], [f"c{number}" for number in range(MOST_COLUMNS + 1)]):
+    check_choice(["k" * LONGEST_KEY] + [f"c{number}" for number in range(MAX_COLUMNS - 1)])
+    for keys in (["k" * (LONGEST_KEY + 1)], [f"c{number}" for number in range(MAX_COLUMNS + 1)]):
         with pytest.raises(BadInput) as raised:
             check_choice(keys)
         assert raised.value.field == "column"
+
+
+async def test_rows_are_made_in_slices_and_the_loop_gets_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = seen.runtime()
+    runtime.cache.put("pods", *({"metadata": {"name": f"web-{n}"}, "spec": {}} for n in range(100)))
+    monkeypatch.setattr(reader_module, "SLICE_SECONDS", -1.0)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await runtime.reader.make_rows("pods")
+    task.cancel()
+    assert turns >= 99
+    made = [runtime.reader.row("pods", pod) for pod in runtime.cache.store("pods").values(None)]
+    await runtime.reader.make_rows("pods")
+    again = [runtime.reader.row("pods", pod) for pod in runtime.cache.store("pods").values(None)]
+    assert all(one is other for one, other in zip(made, again, strict=True))
+
+
+def test_of_a_long_text_the_beginning_decides_where_it_stands() -> None:
+    assert len(natural("error 17 " * 100_000)) < 2 * SORTED_LETTERS

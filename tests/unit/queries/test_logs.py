@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard import errors
+from dashboard.kinds.legible import unseen
 from dashboard.queries.logs import (
     Backlog,
     Line,
@@ -26,6 +27,7 @@ from dashboard.queries.logs import (
     targets,
 )
 from dashboard.queries.logs import backlog as backlog_module
+from dashboard.queries.logs.sgr import plain
 from dashboard.queries.logs.targets import short_names
 from tests.unit.insight.world import World, pod
 
@@ -70,7 +72,7 @@ def test_a_log_is_asked_for_from_the_second_of_its_last_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "plain", "spans"),
+    ("text", "without", "spans"),
     [
         ("nothing", "nothing", ()),
         ("\x1b[31mred\x1b[0m rest", "red rest", ((0, 3, "c1"),)),
@@ -80,24 +82,58 @@ def test_a_log_is_asked_for_from_the_second_of_its_last_line() -> None:
         ("10 %\r\x1b[32m100 %\x1b[0m\r", "10 %\n100 %", ((5, 10, "c2"),)),
         ("\x1b]8;;https://example.com\x07link\x1b]8;;\x07", "link", ()),
         ("tab\tstays, bell\x07 goes", "tab\tstays, bell goes", ()),
+        # Every kind of sequence, in seven bits and in eight, with an end and without.
+        ("\x1b]0;title\x1b\\text", "text", ()),
+        ("\x9d0;title\x9ctext", "text", ()),
+        ("\x1bPq#0;sixel\x1b\\a\x1b_app\x1b\\b\x1b^private\x1b\\c\x1bXstart\x1b\\d", "abcd", ()),
+        ("\x90q\x9ca\x9fapp\x9cb\x9eprivate\x9cc\x98start\x9cd", "abcd", ()),
+        ("\x9b31mred\x9b0m \x85\x8frest", "red rest", ((0, 3, "c1"),)),
+        ("a\x1b]0;the rest of the line", "a0;the rest of the line", ()),
+        ("a\x9d0;the rest", "a0;the rest", ()),
+        ("a\x1bPthe rest", "athe rest", ()),
+        ("a\x1b_the \x1b[1mrest", "athe rest", ((5, 9, "b"),)),
+        ("a\x1b^the rest\x1bXof it", "athe restof it", ()),
+        ("\x1b]0;first\rsecond\x07 third", "0;first\nsecond third", ()),
+        ("cut in the middle\x1b[38;5", "cut in the middle", ()),
+        ("cut\x1b", "cut", ()),
+        ("cut\x9b1;", "cut", ()),
+        ("\x1b(B\x1b)0text\x1b#8", "text", ()),
+        # What reorders or cannot be seen.
+        ("pay \u202e001\u202c to", "pay ⟨U+202E⟩001⟨U+202C⟩ to", ()),
+        ("\x1b[31ma\u200bb\x1b[0m c", "a⟨U+200B⟩b c", ((0, 10, "c1"),)),
+        ("nul\x00 and back\x08", "nul and back", ()),
         ("\x1b[99999999999mx", "x", ()),
         ("🚀 \x1b[31m🔥!\x1b[0m", "🚀 🔥!", ((3, 6, "c1"),)),  # in UTF-16, as the browser counts
     ],
 )
 def test_colours_become_spans_and_the_rest_of_a_terminals_language_goes(
-    text: str, plain: str, spans: tuple[Any, ...]
+    text: str, without: str, spans: tuple[Any, ...]
 ) -> None:
-    assert styled(text) == (plain, spans)
+    assert styled(text) == (without, spans)
 
 
 @settings(deadline=None)
-@given(st.text(st.sampled_from("\x1b[]0134;mK ax\x07"), max_size=40))
+@given(st.text(st.sampled_from("\x1b[]P_^X\\0134;mK ax\x07\x90\x98\x9b\x9c\x9d\u202e\r"), max_size=40))
 def test_no_text_breaks_the_reading_of_colours(text: str) -> None:
-    plain, spans = styled(text)
-    assert "\x1b" not in plain
+    shown, spans = styled(text)
+    assert not unseen(shown)
     ends = [0, *(end for _, end, _ in spans)]
-    assert all(0 <= start < end <= len(plain) for start, end, _ in spans)
+    assert all(0 <= start < end <= len(shown) for start, end, _ in spans)
     assert all(start >= before for (start, _, _), before in zip(spans, ends, strict=False))
+
+
+@settings(deadline=None)
+@given(st.sampled_from("]P_^X\x9d\x90\x9f\x9e\x98"), st.text(st.sampled_from("ab 1;\\"), max_size=40))
+def test_a_sequence_that_does_not_end_hides_nothing(begin: str, rest: str) -> None:
+    """But for the one letter that begins it."""
+    begin = begin if begin >= "\x80" else f"\x1b{begin}"
+    assert plain(f"seen{begin}{rest}") == f"seen{rest}"
+
+
+def test_the_cost_of_reading_escapes_grows_with_the_line_alone() -> None:
+    """Steps of the expression cannot be counted; a line that took their square would not end here."""
+    for piece in ("\x1b]", "\x1b[1;", "\x9d", "\x1b[" + "1" * 50, "\x1bP\x1b", "\u202e"):
+        assert plain(piece * (100_000 // len(piece))) is not None
 
 
 # Merging and letting go
@@ -410,7 +446,7 @@ def test_what_runs_comes_first_then_the_newest_of_what_has_ended() -> None:
         (errors.NotFound('nodes "node-1" not found'), False, "none", "node node-1 is gone"),
         (errors.NotFound('pods "web" not found'), False, "none", "The pod is gone"),
         (errors.Forbidden("no"), False, "forbidden", "You may not read it"),
-        (errors.Gone("too old"), False, "waiting", "not kept any more"),
+        (errors.Gone("too old"), False, "waiting", "The log was rotated"),
         (
             errors.Unavailable('Get "https://10.0.0.9:10250/containerLogs/shop/web/app": dial tcp: connection refused'),
             False, "unreachable", "The kubelet of node node-1 does not answer",

@@ -7,7 +7,7 @@ from typing import Any
 from dashboard.insight.usage import Sizes
 from dashboard.queries.access import Visible
 from dashboard.queries.overview import NodePods, nodes_and_pods
-from tests.unit.live.seen import everything, nothing, runtime
+from tests.unit.live.seen import everything, nothing, runtime, session
 
 
 def pod(name: str, namespace: str) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def found(**less: Visible) -> list[NodePods]:
     allocatable = {"cpu": "2", "memory": "4Gi"}
     world.cache.put("nodes", {"metadata": {"name": "n"}, "status": {"allocatable": allocatable}})
     world.cache.put("pods", pod("web", "shop"), pod("db", "data"))
-    return nodes_and_pods(world.reader, everything(**less), Sizes(), None)
+    return nodes_and_pods(session(world, everything(**less)).reader, Sizes(), None)
 
 
 def test_all_of_it_with_what_is_requested() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from dashboard.insight.usedby import Users, ref_of
 from dashboard.queries.access import Visible
 from dashboard.queries.relations import Related, related
-from tests.unit.live.seen import everything, nothing, runtime
+from tests.unit.live.seen import everything, nothing, runtime, session
 
 
 def world() -> Any:
@@ -25,7 +25,9 @@ def world() -> Any:
 
 
 def of(found: Any, plural: str, name: str, namespace: str = "shop", **less: Visible) -> Related:
-    return related(found.reader, everything(**less), plural, found.reader.get(plural, namespace, name))
+    return related(
+        session(found, everything(**less)).reader, plural, found.reader.get(plural, namespace, name)
+    )
 
 
 def names(relations: Any) -> set[str]:

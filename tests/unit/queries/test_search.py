@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.http import QueryDict
@@ -14,8 +15,10 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kinds.tablekinds import Resource, TableKind
 from dashboard.queries.access import Visible
-from dashboard.queries.reader import JUDGED_BY, Reader, judgeable
+from dashboard.queries.lists import ListQuery
+from dashboard.queries.reader import JUDGES, Reader, judgeable
 from dashboard.queries.search import Answer, SearchQuery, kinds_named, like, parts, scopes, search
+from dashboard.queries.seenreader import SeenReader
 
 from ..insight.world import World, pod
 
@@ -39,19 +42,27 @@ class Cache:
     def status(self, _: str) -> Any:
         return type("Status", (), {"state": "starting"})
 
+    def listed(self, _: str) -> bool:
+        return False
+
+    def denied(self, _: str) -> None:
+        return None
+
 
 def thing(name: str, namespace: str = "shop", **more: Any) -> dict[str, Any]:
     labels = more.pop("labels", {})
     return {"metadata": {"name": name, "namespace": namespace, "labels": labels}, **more}
 
 
-def reader(*manifests: tuple[str, dict[str, Any]]) -> Reader:
-    return Reader(Cache(World(*manifests)))  # type: ignore[arg-type]
+def reader(*manifests: tuple[str, dict[str, Any]]) -> SeenReader:
+    whole = Reader(Cache(World(*manifests)))  # type: ignore[arg-type]
+    return SeenReader(whole, {plural: Visible() for plural in KINDS})
 
 
-def found(where: Reader, q: str, **more: Any) -> Answer:
+def found(where: SeenReader, q: str, **more: Any) -> Answer:
     scope = more.pop("scope", EVERYWHERE)
-    return search(where, KINDS, SearchQuery.read(QueryDict(q)), scope, **more)
+    query = SearchQuery.read(QueryDict(q))
+    return search(where, KINDS, query, scope, reading=query.reading(KINDS), **more)
 
 
 def names(answer: Answer) -> list[str]:
@@ -202,10 +213,67 @@ def test_the_worst_of_equals_comes_first() -> None:
 def test_more_than_are_shown_are_counted_and_lead_to_the_list() -> None:
     many = reader(*(("pods", pod(f"web-{number}")) for number in range(80)))
     query = SearchQuery.read(QueryDict("q=web&namespace=shop"))
-    answer = search(many, KINDS, query, EVERYWHERE, limit=50)
+    answer = search(many, KINDS, query, EVERYWHERE, reading=query.reading(KINDS), limit=50)
     assert (len(answer.hits), answer.counts) == (50, {"pods": 80})
     assert query.list_query(KINDS["pods"]) == "?namespace=shop&q=web"
     assert SearchQuery("pod/web").list_query(KINDS["pods"]) == "?q=web"
+
+
+TOWN = reader(
+    ("configmaps", thing("web-config")),
+    ("configmaps", thing("web-config", "blog")),
+    ("deployments", app("web", "x:1")),
+    ("services", thing("service-account-proxy")),
+    ("pods", pod("web-1", labels={"app": "web"})),
+    ("pods", pod("bad-1", phase="Failed", reason="Evicted", labels={"app": "bad"})),
+    ("pods", {**pod("bad-2"), "metadata": {"name": "bad-2", "namespace": "blog", "uid": "u-b", "labels": {"app": "bad"}},
+              "status": {"phase": "Failed", "reason": "Evicted"}}),
+    ("nodes", {"metadata": {"name": "web-node"}}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        ("cm web-config", ["blog configmaps/web-config", "shop configmaps/web-config"]),
+        ("configmap web-config -n blog", ["blog configmaps/web-config"]),
+        ("get cm -n blog", ["blog configmaps/web-config"]),
+        ("kubectl get configmaps web-config --namespace=blog -o yaml", ["blog configmaps/web-config"]),
+        ("web-config in blog", ["blog configmaps/web-config"]),
+        ("cm -n bl", ["blog configmaps/web-config"]),
+        ("pods in trouble", ["shop pods/bad-1", "blog pods/bad-2"]),
+        ("failing pods", ["shop pods/bad-1", "blog pods/bad-2"]),
+        ("pods in trouble in blog", ["blog pods/bad-2"]),
+        ("pods -l app=web", ["shop pods/web-1"]),
+        ("po,svc web-1", ["shop pods/web-1"]),
+        ("service account", ["shop services/service-account-proxy"]),
+        ("cm wbe-config -n blog", ["blog configmaps/web-config"]),
+        ("web-cnofig -n blog", ["blog configmaps/web-config"]),
+        ("web-xonfig -n blog", ["blog configmaps/web-config"]),
+        ("webb-config -n blog", ["blog configmaps/web-config"]),
+    ],
+)
+def test_kubectls_words_and_peoples_are_understood(q: str, expected: list[str]) -> None:
+    answer = found(TOWN, urlencode({"q": q}))
+    assert [f"{hit.row.namespace} {hit.kind.plural}/{hit.row.name}" for hit in answer.hits] == expected
+
+
+def test_words_that_only_look_like_kubectls_are_words() -> None:
+    """Nothing is of this kind, or in this namespace: then every word counts for itself."""
+    world = reader(("deployments", app("pods-broken-down", "x:1")), ("pods", pod("po-web")))
+    assert names(found(world, "q=broken+pods")) == ["deployments/pods-broken-down"]
+
+
+def test_the_namespace_that_is_typed_counts_and_not_the_one_that_the_page_shows() -> None:
+    kinds = {"configmaps": KINDS["configmaps"]}
+    query = SearchQuery.read(QueryDict("q=cm+web-config+-n+blog&namespace=shop"))
+    where = scopes(kinds, {"configmaps": Visible()}, query.chosen(query.reading(KINDS)))
+    answer = search(TOWN, KINDS, query, where, reading=query.reading(KINDS))
+    assert [hit.row.namespace for hit in answer.hits] == ["blog"]
+    assert query.list_query(KINDS["configmaps"], answer.reading) == "?namespace=blog&q=web-config"
+    ill = found(TOWN, "q=pods+in+trouble")
+    assert SearchQuery("pods in trouble").list_query(KINDS["pods"], ill.reading) == "?state=trouble"
+    assert ListQuery.read("pods", QueryDict("state=trouble")).state == "trouble"
 
 
 def test_who_may_list_less_finds_and_counts_less() -> None:
@@ -228,9 +296,13 @@ def test_who_may_list_less_finds_and_counts_less() -> None:
         assert found(world, q, scope=scopes(KINDS, some, None)) == Answer(), q
 
 
+def kinds_judged(seen: dict[str, Visible]) -> dict[str, frozenset[str]]:
+    return {plural: frozenset(each for each, _ in judges) for plural, judges in judgeable(seen).items()}
+
+
 def test_what_others_say_of_an_object_is_for_who_may_list_those_others() -> None:
     everything = {plural: Visible() for plural in KINDS}
-    assert judgeable(everything) == JUDGED_BY
+    assert kinds_judged(everything) == JUDGES
     without_pods = everything | {"pods": Visible(frozenset(), Forbidden("no"))}
     assert judgeable(without_pods) == {}
     some_pods = everything | {"pods": Visible(frozenset({"shop"}))}
@@ -238,7 +310,7 @@ def test_what_others_say_of_an_object_is_for_who_may_list_those_others() -> None
     shop_alone = everything | {plural: Visible(frozenset({"shop"})) for plural in ("services", "pods")}
     assert judgeable(shop_alone).keys() == {"services"}
     without_secrets = everything | {"secrets": Visible(frozenset(), Forbidden("no"))}
-    assert judgeable(without_secrets) == JUDGED_BY | {"ingresses": JUDGED_BY["ingresses"] - {"secrets"}}
+    assert kinds_judged(without_secrets) == JUDGES | {"ingresses": JUDGES["ingresses"] - {"secrets"}}
 
 
 def test_chosen_namespaces_narrow_what_lives_in_namespaces_only() -> None:
@@ -282,12 +354,13 @@ def gizmo(name: str, **labels: str) -> Any:
 
 def test_rows_of_kinds_that_nobody_watches_are_found_and_counted_alike() -> None:
     where = reader(("pods", pod("engine-1")))
-    where.cache.kinds = kinds = {**KINDS, GIZMOS.plural: GIZMOS}
-    where.cache._stores[GIZMOS.plural] = Store(GIZMOS)  # type: ignore[attr-defined]
+    where._all_cached.cache.kinds = kinds = {**KINDS, GIZMOS.plural: GIZMOS}
+    where._all_cached.cache._stores[GIZMOS.plural] = Store(GIZMOS)  # type: ignore[attr-defined]
     rows = {GIZMOS.plural: [gizmo("engine", team="motors"), gizmo("wheel")]}
 
     def answer(q: str) -> Answer:
-        return search(where, kinds, SearchQuery.read(QueryDict(q)), EVERYWHERE, unwatched=rows)
+        query = SearchQuery.read(QueryDict(q))
+        return search(where, kinds, query, EVERYWHERE, reading=query.reading(kinds), unwatched=rows)
 
     assert names(answer("q=engine")) == ["gizmos.x.io/engine", "pods/engine-1"]
     assert answer("q=engine").counts == {"gizmos.x.io": 1, "pods": 1}
@@ -308,6 +381,9 @@ def test_rows_of_kinds_that_nobody_watches_are_found_and_counted_alike() -> None
         ("g", []),
         ("gizmo web", []),
         ("izmo", []),
+        ("deplyoment", ["Deployments"]),
+        ("deploymentt", ["Deployments"]),
+        ("gismo", ["Gizmos"]),
     ],
 )
 def test_a_kind_is_found_by_kubectls_words_for_it(words: str, found: list[str]) -> None:

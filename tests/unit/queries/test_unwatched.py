@@ -65,7 +65,7 @@ class World:
         cache: Any = self
         self.transport: Any = self
         self.namespaces: Any = self
-        self.unwatched = Unwatched(cache, clock=lambda: self.time)
+        self.unwatched = Unwatched(cache, self.transport, clock=lambda: self.time)
 
     async def names(self) -> tuple[str, ...]:
         return ("one", "two", "three")

@@ -5,12 +5,18 @@ from typing import Any
 
 import pytest
 
-from sandbox.agent import ContainerLog, Verdict, check, log_lines
+from sandbox.agent import ContainerLog, Verdict, check, is_checked, log_lines
 from sandbox.api import Api, ApiError
 
 OBJECTS = {
     "/api/v1/namespaces/shop/configmaps/web": {"data": {"DB_URL": "postgres://db", "LOG": "info"}},
-    "/api/v1/namespaces/shop/secrets/db": {"data": {"password": "bG9uZy1lbm91Z2g="}},  # long-enough
+    "/api/v1/namespaces/shop/configmaps/mixed": {
+        "data": {"A": "1", "N": "a\0b"},
+        "binaryData": {"B": "/w=="},
+    },
+    "/api/v1/namespaces/shop/secrets/db": {
+        "data": {"password": "bG9uZy1lbm91Z2g=", "nul": "YQBi", "bytes": "/w=="}  # long-enough
+    },
 }
 
 
@@ -49,12 +55,16 @@ def requires(pattern: str, name: str = "VALUE") -> dict[str, str]:
         (key_of("configMap", "web", "DB_URL"), "postgres://.+", Verdict("ok")),
         (key_of("secret", "db", "password"), r"\S{10,}", Verdict("ok")),
         (key_of("secret", "db", "password"), r"\S{20,}", Verdict("refused", "VALUE")),
-        (key_of("secret", "gone", "password"), ".*", Verdict("missing", 'secret "gone" not found')),
+        (
+            key_of("secret", "gone", "password"),
+            ".*",
+            Verdict("config-error", 'secret "gone" not found', "web"),
+        ),
         (key_of("secret", "gone", "password", optional=True), ".*", Verdict("ok")),
         (
             key_of("configMap", "web", "GONE"),
             ".*",
-            Verdict("missing", "couldn't find key GONE in ConfigMap shop/web"),
+            Verdict("config-error", "couldn't find key GONE in ConfigMap shop/web", "web"),
         ),
     ],
 )
@@ -65,6 +75,50 @@ def test_a_variable_is_judged_by_its_value(variable: dict[str, Any], pattern: st
 def test_whole_config_maps_and_prefixes_count() -> None:
     sources = [{"prefix": "APP_", "configMapRef": {"name": "web"}}]
     assert check(API, pod(requires("info", "APP_LOG"), envFrom=sources)) == Verdict("ok")
+
+
+UTF8 = "grpc: error while marshaling: string field contains invalid UTF-8"
+NUL = 'container create failed: environment variable "VALUE" contains nul byte (\\x00)'
+
+
+@pytest.mark.parametrize(
+    ("container", "verdict"),
+    [
+        ({"env": [key_of("configMap", "mixed", "A")]}, Verdict("ok")),
+        (
+            {"env": [key_of("configMap", "mixed", "B")]},
+            Verdict("config-error", "couldn't find key B in ConfigMap shop/mixed", "web"),
+        ),
+        ({"env": [key_of("configMap", "mixed", "B", optional=True)]}, Verdict("ok")),
+        ({"env": [key_of("configMap", "mixed", "N")]}, Verdict("create-error", NUL, "web")),
+        ({"env": [key_of("secret", "db", "nul")]}, Verdict("create-error", NUL, "web")),
+        ({"env": [key_of("secret", "db", "bytes")]}, Verdict("create-error", UTF8, "web")),
+        ({"envFrom": [{"secretRef": {"name": "db"}}]}, Verdict("create-error", UTF8, "web")),
+        (
+            {"envFrom": [{"configMapRef": {"name": "gone"}}]},
+            Verdict("config-error", 'configmap "gone" not found', "web"),
+        ),
+        ({"envFrom": [{"configMapRef": {"name": "gone", "optional": True}}]}, Verdict("ok")),
+        (
+            {"env": [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
+            Verdict("ok"),
+        ),
+    ],
+)
+def test_an_environment_is_checked_as_a_kubelet_does_without_being_asked(
+    container: dict[str, Any], verdict: Verdict
+) -> None:
+    found = pod({}, **container)
+    assert check(API, found) == verdict
+    assert is_checked(found) is ("fieldRef" not in str(container))
+
+
+def test_the_first_container_that_cannot_be_created_is_named_init_containers_first() -> None:
+    found = pod({}, env=[key_of("secret", "gone", "password")])
+    found["spec"]["initContainers"] = [
+        {"name": "migrate", "image": "web:1", "env": [key_of("configMap", "web", "GONE")]}
+    ]
+    assert check(API, found).container == "migrate"
 
 
 def test_a_variable_that_is_not_set_is_refused() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.cache import caches
+from django.db import OperationalError
 from django.test import AsyncClient, Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -15,16 +20,18 @@ from django.utils.encoding import iri_to_uri
 from dashboard.models import AuditEntry, SigninLink
 from dashboard.signin import link_create, link_redeem
 from dashboard.sockets import same_origin
+from dashboard.views import session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PUBLIC = {"healthz", "readyz", "login"}
+PUBLIC = {"healthz", "readyz", "metrics", "login"}
 VALUES = {
     "context": "sandbox",
     "plural": "pods",
     "namespace": "shop",
     "name": "web",
     "tab": "yaml",
+    "action": "scale",
     "change": "1",
     "group": "-",
 }
@@ -45,7 +52,7 @@ def addresses() -> list[str]:
             continue
         route = str(each.pattern)
         for key, value in VALUES.items():
-            route = route.replace(f"<int:{key}>", value).replace(f"<{key}>", value)
+            route = re.sub(rf"<(\w+:)?{key}>", value, route)
         assert "<" not in route, f"say a value for {route}"
         made.append(f"/{route}")
     return made
@@ -72,6 +79,21 @@ async def test_the_public_pages_carry_the_policy_and_no_cluster() -> None:
         policy = response["Content-Security-Policy"]
         assert "unsafe" not in policy
         assert "script-src 'self'" in policy
+
+
+@pytest.mark.parametrize("method", ["get", "head", "post"])
+async def test_probes_and_scrapes_ask_for_no_session(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    def away(self: SessionStore) -> None:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(SessionStore, "load", away)
+    for address in ("/healthz", "/readyz", "/metrics"):
+        client = AsyncClient(enforce_csrf_checks=True)
+        client.cookies["cluster_ui_session"] = "k" * 32
+        response = await getattr(client, method)(address)
+        assert response.status_code == 403 if method == "post" else "html" not in response["Content-Type"]
+        if address == "/healthz" and method != "post":
+            assert response.status_code == 200
 
 
 def test_a_link_signs_in_once_and_says_so_in_the_audit() -> None:
@@ -204,3 +226,35 @@ def test_a_page_older_than_the_session_gets_the_token_of_now() -> None:
     assert client.post("/logout/", {"csrfmiddlewaretoken": token}).status_code == 302
     client.get(link_create())
     assert "X-CSRFToken" not in client.post("/logout/"), "a form of another site is no script of ours"
+
+
+def test_nobody_without_a_session_makes_one_or_writes_more_audit_than_its_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caches["default"].clear()
+    monkeypatch.setattr(session, "REFUSALS", 15)
+    forged = {"cookie": "cluster_ui_session=x"}
+    for method in ("get", "post"):
+        for address in ("/healthz", "/login/", "/nowhere/"):
+            for headers in (
+                {},
+                {"hx-request": "true"},
+                {"accept": "application/json"},
+                forged,
+            ):
+                getattr(Client(enforce_csrf_checks=True), method)(address, headers=headers)
+    assert Session.objects.count() == 0
+    for number in range(60):
+        Client(REMOTE_ADDR=f"192.0.2.{number // 12}").get("/login/", {"token": f"wrong-{number}"})
+    # Ten from each address, and so many of all together.
+    assert AuditEntry.objects.filter(result="refused").count() == 15
+    caches["default"].clear()
+
+
+def test_too_many_wrong_links_of_one_address_are_not_in_the_audit() -> None:
+    caches["default"].clear()
+    said = [Client().get("/login/", {"token": "wrong"}).status_code for _ in range(25)]
+    assert said == [403] * 10 + [429] * 15
+    assert AuditEntry.objects.count() == 10
+    assert Client().get(link_create()).status_code == 302, "a link that holds always signs in"
+    caches["default"].clear()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import io
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.models import AuditEntry, Change
+from dashboard.views import audit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,7 +33,7 @@ def signed_in(client: Client, person: User, monkeypatch: pytest.MonkeyPatch, set
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     # No cluster is configured: the page must stand without one.
-    monkeypatch.setattr("dashboard.views.chrome._cluster", lambda context: None)
+    monkeypatch.setattr("dashboard.views.chrome._session", AsyncMock(return_value=None))
     client.force_login(person)
     return client
 
@@ -81,6 +87,34 @@ def test_filters(signed_in: Client, query: str, found: list[str]) -> None:
     entry(5, detail="refused", result="refused")
     entry(6, detail="payments", name="payments")
     assert details(signed_in.get(f"/changes/?{query}")) == found
+
+
+def test_a_file_has_all_that_match_with_their_reasons(
+    signed_in: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "ROWS", 2)
+    for number in range(5):
+        entry(number, detail=f"=sum({number})", reason="new, certificate", user_name="jon")
+    entry(6, detail="by mara")
+    answer = signed_in.get("/audit/?user=jon&format=json&page=2")
+    entries = json.loads(streamed(answer))["entries"]
+    assert [one["detail"] for one in entries] == [f"=sum({number})" for number in (4, 3, 2, 1, 0)]
+    assert entries[0] | {"at": ""} == {
+        "at": "", "user": "jon", "action": "scale", "cluster": "dev", "kind": "deployments", "namespace": "shop",
+        "name": "web", "result": "done", "detail": "=sum(4)", "reason": "new, certificate", "change": "",
+    }  # fmt: skip
+    answer = signed_in.get("/audit/?user=jon&format=csv")
+    rows = list(csv.DictReader(io.StringIO(streamed(answer))))
+    assert len(rows) == 5 and rows[0]["reason"] == "new, certificate" and rows[0]["detail"] == "'=sum(4)"
+    assert json.loads(streamed(signed_in.get("/audit/?user=eve&format=json"))) == {"entries": []}
+    assert signed_in.get("/audit/?format=xml").status_code == 400
+
+
+def streamed(answer: Any) -> str:
+    async def all_of_it() -> bytes:
+        return b"".join([piece async for piece in answer.streaming_content])
+
+    return asyncio.run(all_of_it()).decode()
 
 
 def test_pages_keep_the_filter(signed_in: Client) -> None:

@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.test import RequestFactory
 
+from dashboard.actions.registry import actions_of
 from dashboard.errors import Unavailable
 from dashboard.kinds import KINDS
-from dashboard.kube.access import Decision
-from dashboard.views import offers
-from dashboard.views.offers import OFFERS, object_offers
+from dashboard.live.snapshot import Snapshot
+from dashboard.views import pages
+from dashboard.views.offers import object_offers
+
+ACTED_ON = {plural for plural, kind in KINDS.items() if actions_of(kind)}
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def screen(plural: str, *, sandbox: bool = True) -> Any:
+class Sight:
+    """Somebody's, with the decisions of ``answering``."""
+
+    def __init__(self, runtime: Any, found: Any) -> None:
+        self.cluster = runtime
+        self.reader = SimpleNamespace(get=lambda *_: found)
+
+    async def decide(self, verb: str, _: Any, *, subresource: str | None, **__: Any) -> bool:
+        raise AssertionError("nobody is to be asked")
+
+
+def screen(plural: str, *, sandbox: bool = True, found: Any = None) -> Any:
     cluster = SimpleNamespace(name="dev", server="https://dev", slug="dev", is_sandbox=sandbox)
-    runtime = SimpleNamespace(cluster=cluster, transport=object())
-    return SimpleNamespace(kind=KINDS[plural], namespace="shop", name="web", runtime=runtime)
+    session = Sight(SimpleNamespace(cluster=cluster), found)
+    return SimpleNamespace(kind=KINDS[plural], namespace="shop", name="web", session=session)
+
+
+def spec(**values: bool) -> SimpleNamespace:
+    """Of an object of any kind, with nothing that an action would find done already."""
+    return SimpleNamespace(**{"paused": False, "unschedulable": False, "suspend": False} | values)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, *may: tuple[str, str]) -> list[tuple[str, str | None]]:
     asked: list[tuple[str, str | None]] = []
 
-    async def allowed(_: Any, verb: str, __: Any, *, subresource: str | None, **___: Any) -> Decision:
+    async def decide(_: Any, verb: str, __: Any, *, subresource: str | None, **___: Any) -> bool:
         asked.append((verb, subresource))
-        return Decision((verb, subresource or "") in may, "")
+        return (verb, subresource or "") in may
 
-    monkeypatch.setattr(offers, "allowed", allowed)
+    monkeypatch.setattr(Sight, "decide", decide)
     return asked
-
-
-@pytest.mark.parametrize("plural", sorted(set(KINDS) - set(OFFERS)))
-async def test_a_kind_without_actions_offers_none_and_asks_nobody(
-    plural: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = answering(monkeypatch)
-    assert await object_offers(screen(plural)) == [] and asked == []
 
 
 async def test_each_action_by_its_own_right(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +67,7 @@ async def test_for_a_deletion_one_of_both_rights_is_enough(
     right: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, right)
-    (delete,) = await object_offers(screen("pods"))
+    delete = next(one for one in await object_offers(screen("pods")) if one["id"] == "delete")
     assert delete["disabled_reason"] == ""
 
 
@@ -71,13 +84,72 @@ async def test_where_the_owner_may_allow_changes_the_form_leads_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answering(monkeypatch, ("patch", ""))
-    (restart,) = await object_offers(screen("daemonsets", sandbox=False))
+    restart, *_ = await object_offers(screen("daemonsets", sandbox=False))
     assert restart["disabled_reason"] == ""
 
 
 async def test_a_cluster_that_does_not_answer_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def allowed(*_: Any, **__: Any) -> Decision:
+    async def decide(*_: Any, **__: Any) -> bool:
         raise Unavailable("away")
 
-    monkeypatch.setattr(offers, "allowed", allowed)
+    monkeypatch.setattr(Sight, "decide", decide)
     assert {one["disabled_reason"] for one in await object_offers(screen("deployments"))} == {""}
+
+
+@pytest.mark.parametrize("plural", sorted(ACTED_ON))
+async def test_what_is_being_deleted_offers_nothing_but_to_delete_it_and_says_why(
+    plural: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, *(right for action in actions_of(KINDS[plural]) for right in action.rights))
+    metadata = SimpleNamespace(
+        deletion_timestamp=datetime(2026, 1, 1, tzinfo=UTC), finalizers=("example.com/hold",), controller=None
+    )
+    for one in await object_offers(screen(plural, found=SimpleNamespace(metadata=metadata, spec=spec()))):
+        reason = one["disabled_reason"]
+        if one["id"] == "delete":
+            assert reason == ""
+        else:
+            assert reason.startswith("It is being deleted.") and "example.com/hold" in reason
+    metadata.deletion_timestamp = None
+    for one in await object_offers(screen(plural, found=SimpleNamespace(metadata=metadata, spec=spec()))):
+        assert one["disabled_reason"] == ""
+
+
+@pytest.mark.parametrize("paused", [True, False])
+async def test_only_what_applies_to_the_object_is_offered(
+    paused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, ("patch", ""), ("patch", "scale"))
+    metadata = SimpleNamespace(deletion_timestamp=None, finalizers=(), controller=None)
+    found = SimpleNamespace(metadata=metadata, spec=spec(paused=paused))
+    names = [one["id"] for one in await object_offers(screen("deployments", found=found))]
+    assert names == ["scale", "autoscale", "restart", "resume" if paused else "pause", "edit", "delete"]
+
+
+async def test_a_page_offers_by_what_is_seen_once_it_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before that, nothing is known of the object: pausing and resuming would both be offered."""
+    done: list[str] = []
+
+    async def prepare() -> None:
+        done.append("prepared")
+
+    async def offers() -> dict[str, Any]:
+        return {"actions": list(done)}
+
+    async def ready(_: Any) -> None:
+        return None
+
+    async def chrome(*_: Any, **__: Any) -> dict[str, Any]:
+        return {"r": {}}
+
+    monkeypatch.setattr(pages, "page_chrome", chrome)
+    monkeypatch.setattr(pages, "render", lambda _, __, context: context)
+    lease = SimpleNamespace(release=lambda: None)
+    cluster: Any = SimpleNamespace(
+        cluster=SimpleNamespace(slug="dev"), lease=lambda _: lease, ready=ready, kinds=KINDS
+    )
+    shown: Any = SimpleNamespace(
+        plurals=frozenset(), waits_for=frozenset(), page="", prepare=prepare, snapshot=Snapshot, context=dict
+    )
+    context: Any = await pages.page(RequestFactory().get("/"), cluster, shown, title="", prepared=offers)
+    assert context["s"] == {"actions": ["prepared"]}

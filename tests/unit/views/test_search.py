@@ -11,22 +11,27 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.test import Client
 
+from dashboard.cache.cluster import Lease
 from dashboard.cache.store import Store
 from dashboard.errors import BadInput, Forbidden, Unavailable
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kinds.catalogue import Kinds
 from dashboard.kinds.tablekinds import Resource
-from dashboard.kube.access import Decision
+from dashboard.kube.access import Decision, Question
 from dashboard.live.screens.search import SearchScreen
+from dashboard.live.session import Account, Identity, Session
 from dashboard.queries.reader import Reader
-from dashboard.queries.unwatched import Listing, Unwatched
+from dashboard.queries.seenreader import SeenReader
+from dashboard.queries.unwatched import Listing
 from dashboard.views.search import _limit
+from tests.unit.markup import flat
 
 from ..insight.world import World, pod
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+MARA = Identity("mara")
 HOSTILE = '"><script>alert(1)</script>'
 
 
@@ -48,6 +53,9 @@ class Cache:
     def denied(self, _: str) -> None:
         return None
 
+    def listed(self, plural: str) -> bool:
+        return bool(self.status(plural).state == "live")
+
     def settled(self, _: str) -> bool:
         return True
 
@@ -61,15 +69,25 @@ class Cache:
         return SimpleNamespace(release=lambda: None)
 
 
+class Connection:
+    """Nothing goes through it: reviews are answered by ``may``."""
+
+
 class Runtime:
     def __init__(self, *manifests: tuple[str, dict[str, Any]]) -> None:
         self.cluster = SimpleNamespace(name="dev", slug="dev", server="https://dev", is_sandbox=True)
         self.cache: Any = Cache(World(*manifests))
         self.reader = Reader(self.cache)
         self.kinds = Kinds()
-        self.transport = object()
-        self.unwatched = Unwatched(self.cache)
+        self.installation = SimpleNamespace(cache=self.cache, reader=self.reader)
+        self.account = Account("tests", self, Connection())  # type: ignore[arg-type]
         self.discovery: Any = SimpleNamespace(told=True, known=AsyncMock())
+
+    def session(self, identity: Identity) -> Session:
+        return Session(identity, self, self.account, SeenReader(self.reader))  # type: ignore[arg-type]
+
+    def lease(self, _: Any) -> Any:
+        return Lease(frozenset(), lambda *_: None, beside=False)
 
     async def ready(self, _: Any) -> None: ...
 
@@ -94,18 +112,18 @@ WORLD = (
 def signed_in(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
     client.force_login(User.objects.create(username="mara"))
     cluster = Runtime(*WORLD)
-    monkeypatch.setattr("dashboard.views.search.runtime.open", lambda _: cluster)
+    monkeypatch.setattr("dashboard.views.viewer.runtime.open", lambda _: cluster)
     return client
 
 
 def may(monkeypatch: pytest.MonkeyPatch, *rights: tuple[str, str]) -> None:
     """The account may do these (verb, plural), and nothing else; no rights named: everything."""
 
-    async def allowed(_: Any, verb: str, gvr: GVR, **__: Any) -> Decision:
-        return Decision(not rights or (verb, gvr.plural) in rights, "")
+    async def decide(_: Any, question: Question) -> Decision:
+        return Decision(not rights or (question.verb, question.gvr.plural) in rights, "")
 
-    monkeypatch.setattr("dashboard.queries.access.allowed", allowed)
-    monkeypatch.setattr("dashboard.views.offers.allowed", allowed)
+    monkeypatch.setattr("dashboard.kube.access.Reviews.decide", decide)
+    monkeypatch.setattr("dashboard.kube.access.Reviews.decide_in", decide)
 
 
 def ask(client: Client, **params: str) -> dict[str, Any]:
@@ -189,9 +207,9 @@ async def page(q: str, monkeypatch: pytest.MonkeyPatch, *rights: tuple[str, str]
     params = QueryDict(mutable=True)
     params["q"] = q
     cluster: Any = Runtime(*WORLD)
-    screen = SearchScreen(cluster, params)
+    screen = SearchScreen(cluster.session(MARA), params)
     await screen.prepare()
-    return str(screen.snapshot().regions["found"].html)
+    return flat(screen.snapshot().regions["found"].html)
 
 
 @pytest.mark.parametrize("q", ["odd", "script", HOSTILE])
@@ -204,8 +222,8 @@ async def test_names_and_what_was_typed_are_only_text_on_the_page(
 
 
 async def test_each_state_of_the_page_has_words_and_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "Say what you look for" in await page("", monkeypatch)
-    assert "Nothing has “zzz”" in await page("zzz", monkeypatch)
+    assert "Enter a search term" in await page("", monkeypatch)
+    assert "No results for “zzz”" in await page("zzz", monkeypatch)
     refused = await page("web", monkeypatch, ("list", "nothing"))
     assert "may not list" in refused and "Copy a request for access" in refused
     found = await page("web", monkeypatch)
@@ -222,13 +240,13 @@ def offering(
     cluster: Any = Runtime(*WORLD)
     cluster.kinds.learn([Resource(GVR("x.io", "v1", "gizmos"), "Gizmo", "gizmo")])
     cluster.cache.watches = lambda plural: plural in KINDS
-    cluster.unwatched = SimpleNamespace(of=lambda plural: listing, ask=AsyncMock())
-    return SearchScreen(cluster, QueryDict("q=giz"))
+    cluster.account.unwatched = SimpleNamespace(of=lambda plural: listing, ask=AsyncMock())
+    return SearchScreen(cluster.session(MARA), QueryDict("q=giz"))
 
 
 async def told(screen: SearchScreen) -> str:
     await screen.prepare()
-    return str(screen.snapshot().regions["found"].html)
+    return flat(screen.snapshot().regions["found"].html)
 
 
 @pytest.mark.parametrize(
@@ -266,10 +284,10 @@ async def test_nothing_is_asked_of_other_kinds_for_one_kind_or_for_no_words(
 ) -> None:
     screen = offering(monkeypatch, None)
     for q in ("q=giz&kind=pods", ""):
-        other = SearchScreen(screen.runtime, QueryDict(q))
+        other = SearchScreen(screen.session, QueryDict(q))
         html = await told(other)
         assert "being read" not in html
-    screen.runtime.unwatched.ask.assert_not_called()  # type: ignore[attr-defined]
+    screen.session.unwatched.ask.assert_not_called()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("limit", ["0", "51", "x", "9" * 5000])

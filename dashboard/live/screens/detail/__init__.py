@@ -7,5 +7,6 @@
 from .logs import LogsTab
 from .screen import DetailScreen
 from .tabs import TABS
+from .yaml import YamlTab
 
-__all__ = ["TABS", "DetailScreen", "LogsTab"]
+__all__ = ["TABS", "DetailScreen", "LogsTab", "YamlTab"]

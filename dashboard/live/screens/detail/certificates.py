@@ -11,10 +11,11 @@ from dashboard.errors import ClusterError
 from dashboard.insight import Finding
 from dashboard.insight.rules.certificates import certificate_findings
 from dashboard.kinds.base import Ref
+from dashboard.kinds.secrets import SECRETS
 from dashboard.queries.secrets import certificate_of
 
 if TYPE_CHECKING:
-    from dashboard.live.runtime import ClusterRuntime
+    from dashboard.live.session import Sight
 
 MOST = 20  # Secrets read for one page
 
@@ -26,10 +27,10 @@ class Shown(NamedTuple):
     hosts: tuple[str, ...]
 
 
-async def certificates(runtime: ClusterRuntime, about: Ref, obj: Any) -> Sequence[Finding]:
+async def certificates(sight: Sight, about: Ref, obj: Any) -> Sequence[Finding]:
     """What is wrong with the certificates of an object; nothing is said of those that cannot be read."""
     shown = list(_shown(about, obj))[:MOST]
-    found = await asyncio.gather(*(_judged(runtime, about, one) for one in shown))
+    found = await asyncio.gather(*(_judged(sight, about, one) for one in shown))
     return [finding for group in found for finding in group]
 
 
@@ -44,10 +45,13 @@ def _shown(about: Ref, obj: Any) -> Iterator[Shown]:
         yield Shown(about, ())
 
 
-async def _judged(runtime: ClusterRuntime, about: Ref, one: Shown) -> Sequence[Finding]:
+async def _judged(sight: Sight, about: Ref, one: Shown) -> Sequence[Finding]:
     namespace, name = one.secret.namespace, one.secret.name
+    transport = await sight.permitted("get", SECRETS.gvr, namespace=namespace)
+    if transport is None:
+        return []
     try:
-        certificate = await certificate_of(runtime.transport, namespace, name)
+        certificate = await certificate_of(transport, namespace, name)
     except ClusterError:
         return []  # that it is not there, the rules say; what else happens, the badge
     return certificate_findings(about, one.secret, certificate, one.hosts, datetime.now(UTC))

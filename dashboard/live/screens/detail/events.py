@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 
 from dashboard import render
 from dashboard.kinds.base import Detail, Kind
+from dashboard.kinds.references import reference
 from dashboard.kube.shell import shell_line
 from dashboard.live.screens.common import list_url, object_url
 from dashboard.live.screens.events import event_rows
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.events import EventGroup, events_of
+from dashboard.queries.events import EventGroup
 from dashboard.queries.relations import MAKES, owned
 
 from .piece import Tab
@@ -113,43 +114,28 @@ def makes_of(plural: str) -> frozenset[str]:
 
 def made_by(screen: DetailScreen, obj: Any) -> Iterator[tuple[str, Any]]:
     """What an object made and what that made, as far as it may be seen."""
-    reader = screen.runtime.reader
+    reader = screen.session.reader
     middle = [
-        (plural, each)
-        for plural in MAKES.get(screen.kind.plural, ())
-        if _may_see(screen, plural)
-        for each in owned(reader, plural, obj)
+        (plural, each) for plural in MAKES.get(screen.kind.plural, ()) for each in owned(reader, plural, obj)
     ]
     yield from middle
-    if not _may_see(screen, "pods"):
-        return
     for owner in [obj] if not MAKES.get(screen.kind.plural) else [each for _, each in middle]:
         yield from (("pods", pod) for pod in owned(reader, "pods", owner))
-
-
-def _may_see(screen: DetailScreen, plural: str) -> bool:
-    seen = screen.visible.get(plural)
-    if seen is None or seen.denied is not None:
-        return False
-    return seen.namespaces is None or screen.namespace in seen.namespaces
 
 
 def events_about(
     screen: DetailScreen, obj: Any, count: int | None, *, made: bool = False
 ) -> Sequence[EventGroup]:
     """The latest Events about the object, and with ``made`` about what it made, that may be seen."""
-    seen = screen.visible["events"]
-    if seen.denied is not None:
-        return []
-    if screen.namespace and seen.namespaces is not None and screen.namespace not in seen.namespaces:
-        return []
-    namespaces = frozenset({screen.namespace}) if screen.namespace else seen.namespaces
+    namespaces = frozenset({screen.namespace}) if screen.namespace else None
     objects = [(screen.kind.plural, obj), *(made_by(screen, obj) if made else ())]
     uids = {each.metadata.uid for _, each in objects}
     kinds = screen.runtime.kinds
-    names = {(kinds[plural].kind, each.metadata.namespace, each.metadata.name) for plural, each in objects}
+    named = {
+        reference(kinds[plural].kind, each.metadata.namespace, each.metadata.name, kinds[plural].gvr.group)
+        for plural, each in objects
+    }
     if screen.kind.plural == "nodes":
         uids.add(screen.name)  # the kubelet reports its node's Events with the node's name as uid
-        names.add((screen.kind.kind, "", screen.name))
-    found = events_of(screen.runtime.reader, namespaces, uids, names)
+    found = screen.session.reader.events_about(namespaces, uids, named)
     return found if count is None else found[:count]

@@ -9,29 +9,35 @@ from typing import TYPE_CHECKING
 
 from dashboard.errors import ClusterError
 from dashboard.insight.finding import LogWish
+from dashboard.kinds.pods import PODS
 from dashboard.live.screens.problems import Line
 from dashboard.queries.logs import open_log, styled
 
 if TYPE_CHECKING:
-    from dashboard.live.runtime import ClusterRuntime
+    from dashboard.live.session import Sight
 
 LINES = 10
 LINE_BYTES = 2048  # of one line
-WISHES = 2  # logs of one page
+WISHES = 2  # logs of one object's page
 SECONDS = 2.0  # a page does not wait longer for a kubelet
 
 
-async def last_lines(runtime: ClusterRuntime, wishes: Iterable[LogWish]) -> Mapping[LogWish, Sequence[Line]]:
+async def last_lines(
+    sight: Sight, wishes: Iterable[LogWish], most: int = WISHES
+) -> Mapping[LogWish, Sequence[Line]]:
     """The lines of the first few logs; nothing of those that are not there or do not come in time."""
-    wanted = list(dict.fromkeys(wishes))[:WISHES]
-    found = await asyncio.gather(*(_lines(runtime, wish) for wish in wanted))
+    wanted = list(dict.fromkeys(wishes))[:most]
+    found = await asyncio.gather(*(_lines(sight, wish) for wish in wanted))
     return dict(zip(wanted, found, strict=True))
 
 
-async def _lines(runtime: ClusterRuntime, wish: LogWish) -> Sequence[Line]:
+async def _lines(sight: Sight, wish: LogWish) -> Sequence[Line]:
     found: list[Line] = []
     query = {"tailLines": str(LINES)} | ({"previous": "true"} if wish.previous else {})
-    opened = open_log(runtime.transport, wish.namespace, wish.pod, wish.container, query)
+    transport = await sight.permitted("get", PODS.gvr, namespace=wish.namespace, subresource="log")
+    if transport is None:
+        return found
+    opened = open_log(transport, wish.namespace, wish.pod, wish.container, query)
     with suppress(ClusterError, TimeoutError):
         async with asyncio.timeout(SECONDS), opened as batches, aclosing(batches):
             async for batch in batches:

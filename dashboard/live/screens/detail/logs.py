@@ -11,16 +11,14 @@ from dashboard import render
 from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind
-from dashboard.kube.access import allowed
 from dashboard.kube.shell import shell_line
 from dashboard.live.logfeed import STREAMS, LogFeed, Position
 from dashboard.live.screens.common import object_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.logs import KINDS_WITH_LOGS, SEARCHED, TAILS, LogOptions, Target, targets
 from dashboard.queries.relations import owned, owners, pods_of
-from dashboard.queries.seen import Seen
 
-from .piece import Tab
+from .piece import Tab, ViewerPiece
 
 if TYPE_CHECKING:
     from .screen import DetailScreen
@@ -29,7 +27,7 @@ PODS = KINDS["pods"].gvr
 TAIL = {"pods": 500}  # of a workload's containers less each: there are many
 
 
-class LogsTab(Tab):
+class LogsTab(Tab, ViewerPiece):
     id = "logs"
     title = "Logs"
     shortcut = "l"
@@ -63,15 +61,9 @@ class LogsTab(Tab):
             raise Forbidden(
                 "You may not list the pods here.", verb="list", resource="pods", namespace=screen.namespace
             )
-        decision = await allowed(
-            screen.runtime.transport,
-            "get",
-            PODS,
-            namespace=screen.namespace,
-            name=screen.name if screen.kind.plural == "pods" else None,
-            subresource="log",
-        )
-        if not decision.allowed:
+        name = screen.name if screen.kind.plural == "pods" else None
+        where = {"namespace": screen.namespace, "name": name, "subresource": "log"}
+        if not await self.session.may("get", PODS, **where):
             raise Forbidden(
                 "You may not read the logs of pods here.",
                 verb="get",
@@ -85,9 +77,9 @@ class LogsTab(Tab):
         """The object's pods as they are now."""
         screen = self.screen
         if screen.kind.plural == "pods":
-            pod = screen.runtime.reader.get("pods", screen.namespace, screen.name)
+            pod = screen.session.reader.get("pods", screen.namespace, screen.name)
             return [] if pod is None else [pod]
-        return pods_of(screen.runtime.reader, screen.kind.plural, screen.newest())
+        return pods_of(screen.session.reader, screen.kind.plural, screen.newest())
 
     def targets(self) -> list[Target]:
         """The containers whose logs are shown."""
@@ -99,7 +91,7 @@ class LogsTab(Tab):
             return None
         runtime = self.screen.runtime
         feed = LogFeed(
-            runtime.transport,
+            self.session.transport,
             self.screen.namespace,
             self.options,
             pods=self.pods,
@@ -173,9 +165,7 @@ class LogsTab(Tab):
         screen = self.screen
         if screen.kind.plural != "pods":
             return None
-        runtime = screen.runtime
-        seen = Seen(runtime.reader, screen.visible)
-        chain = owners(seen, runtime.kinds, screen.newest())
+        chain = owners(screen.session.reader, screen.runtime.kinds, screen.newest())
         above = [ref for ref in chain if ref.plural in KINDS_WITH_LOGS]
         if not above:
             return None
@@ -216,7 +206,7 @@ class LogsTab(Tab):
         screen = self.screen
         if screen.kind.plural != "cronjobs":
             return [f"{screen.kind.singular.lower()}/{screen.name}", "--all-pods"]
-        jobs = sorted(job.metadata.name for job in owned(screen.runtime.reader, "jobs", screen.newest()))
+        jobs = sorted(job.metadata.name for job in owned(screen.session.reader, "jobs", screen.newest()))
         return ["-l", f"job-name in ({','.join(jobs) or screen.name})"]
 
     def command_line(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.kinds.base import Detail, Kind
 from dashboard.live.snapshot import Snapshot
 
-from .cards import CARDS
+from .cards import cards_of
 from .piece import Tab
 
 if TYPE_CHECKING:
@@ -22,19 +22,23 @@ class OverviewTab(Tab):
 
     def __init__(self, screen: DetailScreen) -> None:
         super().__init__(screen)
-        self.cards = [card(screen) for card in CARDS if card.fits(screen.kind)]
+        self.cards = [card(screen) for card in cards_of(screen.kind)]
 
     @classmethod
     def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
-        return frozenset[str]().union(*(card.plurals_of(kind) for card in CARDS if card.fits(kind)))
+        return frozenset[str]().union(*(card.plurals_of(kind) for card in cards_of(kind)))
 
     @classmethod
     def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
-        return frozenset[str]().union(*(card.waits_of(kind) for card in CARDS if card.fits(kind)))
+        return frozenset[str]().union(*(card.waits_of(kind) for card in cards_of(kind)))
 
     @property
     def key(self) -> Hashable:
         return tuple(card.key for card in self.cards)
+
+    @property
+    def of_viewer(self) -> bool:
+        return any(card.of_viewer for card in self.cards)
 
     async def prepare(self) -> None:
         for card in self.cards:
@@ -45,8 +49,8 @@ class OverviewTab(Tab):
 
     def context(self) -> Mapping[str, Any]:
         columns = {
-            "main": [card.main for card in self.cards if card.main],
-            "side": [card.side for card in self.cards if card.side],
+            "main": [{"template": card.main, "region": card.region} for card in self.cards if card.main],
+            "side": [{"template": card.side, "region": card.region} for card in self.cards if card.side],
         }
         return {key: value for card in self.cards for key, value in card.context().items()} | columns
 

@@ -6,11 +6,12 @@ import abc
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from dashboard.errors import ClusterError
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kube.shell import shell_line
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -45,8 +46,15 @@ class Piece(abc.ABC):
 
     @property
     def key(self) -> Hashable:
-        """What it shows besides the object and the rights to the kinds that it reads; part of the screen's key."""
+        """What it shows besides the object, as the address says it; part of the screen's key. What was decided is that
+        anyway.
+        """
         return ()
+
+    @property
+    def of_viewer(self) -> bool:
+        """Whether it is, or has, a part of one viewer."""
+        return isinstance(self, ViewerPiece)
 
     async def prepare(self) -> None:  # noqa: B027 # most pieces live from the cache alone
         """Ask for what the cache does not tell; see ``Screen.prepare``."""
@@ -60,12 +68,23 @@ class Piece(abc.ABC):
         return {}
 
     def open(self, changed: Callable[[], None]) -> None:
-        """The first looker came: ``changed()`` asks for a new showing."""
+        """The first viewer came: ``changed()`` asks for a new showing."""
         self.changed = changed
 
     def close(self) -> None:
-        """The last looker went."""
+        """The last viewer went."""
         self.changed = None
+
+
+class ViewerPiece(Piece):
+    """A part of one viewer: what was read, or listed, with that account. No other account shares a page with it."""
+
+    @property
+    def session(self) -> Session:
+        """With the way past the cache, which no other piece has."""
+        session = self.screen.session
+        assert isinstance(session, Session)  # noqa: S101 # every screen has one, and shows it to nobody else
+        return session
 
 
 class Card(Piece):
@@ -73,6 +92,7 @@ class Card(Piece):
 
     main: ClassVar[str] = ""
     side: ClassVar[str] = ""
+    region: ClassVar[str] = ""  # the key of its region, where the template is for several cards
 
 
 class Tab(Piece):
@@ -96,11 +116,17 @@ class Tab(Piece):
         return shell_line(["kubectl", *self.kubectl()])
 
 
+class Watched(Protocol):
+    """What is asked for a new showing while somebody looks."""
+
+    changed: Callable[[], None] | None
+
+
 class Rereading:
     """Reads something past the cache again while somebody looks: one read at a time, told of when it changed."""
 
     def __init__(
-        self, piece: Piece, read: Callable[[], Awaitable[None]], found: Callable[[], object]
+        self, piece: Watched, read: Callable[[], Awaitable[None]], found: Callable[[], object]
     ) -> None:
         self._piece = piece
         self._read = read

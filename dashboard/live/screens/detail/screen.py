@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.http import QueryDict
 
 from dashboard import render
-from dashboard.errors import Forbidden, NotFound
-from dashboard.kinds.base import Detail, Row
-from dashboard.kube.access import allowed
+from dashboard.errors import NotFound, Unavailable
+from dashboard.insight.deletion import replacement_of
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Detail, Ref, Row
 from dashboard.live.logfeed import LogFeed, Position
-from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.screens.common import (
     fresh_part,
     iso,
     kind_of,
+    links_after,
     list_url,
+    listed,
+    not_read,
     object_url,
-    rights_key,
     unreachable,
-    visibility,
 )
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.access import Visible
 from dashboard.queries.lists import cell
-from dashboard.queries.reader import JUDGED_BY, judgeable
+from dashboard.queries.reader import JUDGES
+from dashboard.queries.relations import owners
 
+from . import shown
 from .tabs import TABS
 from .telling import Telling
 
 # Events and Secrets may be many, and only add to what the rest tells.
 LATER = frozenset({"events", "secrets"})
+# A controller makes a pod anew as soon as the old one is being deleted, which may be before anybody looks.
+REPLACED_WITHIN = timedelta(seconds=31)
+# What stands above a pod, as far as the dashboard knows of it.
+ABOVE = frozenset({"replicasets", "deployments", "statefulsets", "daemonsets", "jobs", "cronjobs"})
 # Status columns that hold a word, not a number or an address.
 WORDS = frozenset({"status", "type", "phase", "state", "health", "health-status"})
-STATE_WORDS = {"info": "Changing", "warn": "Worth a look", "bad": "Needs a person"}
+STATE_WORDS = {"info": "Changing", "warn": "Warning", "bad": "Critical"}
 
 
 class DetailScreen(Screen):
@@ -45,15 +52,17 @@ class DetailScreen(Screen):
 
     def __init__(
         self,
-        runtime: ClusterRuntime,
+        session: Session,
         params: QueryDict,
         plural: str,
         namespace: str,
         name: str,
         tab: str = "overview",
+        *,
+        last_shown: str | None = None,
     ) -> None:
-        super().__init__(runtime)
-        self.kind = kind_of(runtime, plural)
+        super().__init__(session)
+        self.kind = kind_of(self.runtime, plural)
         self.namespace = "" if namespace == "-" else namespace
         self.name = name
         if bool(self.namespace) != self.kind.gvr.namespaced:
@@ -61,45 +70,43 @@ class DetailScreen(Screen):
         if tab not in TABS or not TABS[tab].fits(self.kind):
             raise NotFound(f"A {self.kind.singular} has no page {tab}.")
         self.params = params
-        self.visible: dict[str, Visible] = {}
         self.last: Any = None
         self.gone_at = ""
+        self.last_shown = shown.read(last_shown, self.namespace, self.name)
+        self.ends_since: datetime | None = None  # when it was first seen being deleted, or gone
         self.telling = Telling(self)
         self.tab = TABS[tab](self)
 
     @property
+    def shows(self) -> Hashable:
+        return (self.kind.plural, self.namespace, self.name, self.tab.id, self.tab.key)
+
+    @property
     def key(self) -> Hashable:
-        return (
-            "detail",
-            self.kind.plural,
-            self.namespace,
-            self.name,
-            self.tab.id,
-            self.tab.key,
-            rights_key(self.visible),
-        )
+        return (super().key, self.session.identity.account if self.tab.of_viewer else "")
 
     @property
     def plurals(self) -> frozenset[str]:
-        return self._head_plurals | self.tab.plurals_of(self.kind)
+        # A plugin's pieces and rules may read what this cluster does not offer.
+        return (self._head_plurals | self.tab.plurals_of(self.kind)) & self.runtime.kinds.keys()
 
     @property
     def waits_for(self) -> frozenset[str]:
-        return (self._head_plurals | self.tab.waits_of(self.kind)) - LATER
+        return ((self._head_plurals | self.tab.waits_of(self.kind)) - LATER) & self.runtime.kinds.keys()
 
     @property
     def _head_plurals(self) -> frozenset[str]:
-        return JUDGED_BY.get(self.kind.plural, frozenset()) | {self.kind.plural}
+        return JUDGES.get(self.kind.plural, frozenset()) | {self.kind.plural}
 
     async def prepare(self) -> None:
-        self.visible = await visibility(self.runtime, self.plurals)
+        await self.session.review(self.plurals | ABOVE)  # what led here is told when it is gone
         seen = self.visible[self.kind.plural]
         if seen.denied is not None:
             raise seen.denied
         await self.runtime.ready({self.kind.plural})
         self.last = self.newest()
         if self.last is None:
-            failure = unreachable(self.runtime, self.kind.plural)
+            failure = unreachable(self.session, self.kind.plural)
             if isinstance(failure, NotFound):
                 raise NotFound(
                     f"{self.kind.title} are not served any more.",
@@ -108,28 +115,45 @@ class DetailScreen(Screen):
                 ) from failure
             if failure is not None:
                 raise failure
-            raise NotFound(
-                f"There is no {self.kind.singular} {self.name}"
-                + (f" in namespace {self.namespace}." if self.namespace else "."),
-                next_step="It may have been deleted, or be reborn under another name: look at the list.",
-            )
+            if not listed(self.session, self.kind.plural):
+                raise Unavailable(
+                    f"{self.kind.title} are still being read, so it is not known yet whether {self.name} is there.",
+                    next_step="Load the page again in a moment.",
+                )
+            raise await self._not_there()
         await self.tab.prepare()
+
+    async def _not_there(self) -> NotFound:
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        if self.last_shown is None:
+            return NotFound(
+                f"There is no {self.kind.singular} {self.name}{where}.",
+                next_step="It may have been deleted, or recreated under another name.",
+                links=links_after(self.runtime, self.kind.plural, self.namespace, self.name),
+            )
+        # The browser showed it before its connection was lost, and whose it was.
+        self.last = self.last_shown
+        if self.last_shown.at is not None:
+            self.ends_since = self.last_shown.at
+        above = ABOVE & self.runtime.kinds.keys()
+        with self.runtime.lease(above):
+            await self.runtime.ready(above)
+            await self.session.review(self.plurals | ABOVE)
+            links = self._links()
+        return NotFound(
+            f"{self.kind.kind} {self.name}{where} was deleted while this page was not connected.",
+            links=links,
+        )
 
     async def require(self, verb: str, subresource: str | None = None) -> None:
         """For what is read past the cache. Raises Forbidden when the user may not do this to the object."""
-        decision = await allowed(
-            self.runtime.transport,
+        await self.session.require(
             verb,
             self.kind.gvr,
             namespace=self.namespace or None,
             name=self.name,
             subresource=subresource,
         )
-        if not decision.allowed:
-            resource = f"{self.kind.plural}/{subresource}" if subresource else self.kind.plural
-            raise Forbidden(
-                f"You may not {verb} {resource}.", verb=verb, resource=resource, namespace=self.namespace
-            )
 
     def newest(self) -> Any:
         """The object as it is, or as it was last."""
@@ -137,14 +161,11 @@ class DetailScreen(Screen):
         return self.last if present is None else present
 
     def _present(self) -> Any | None:
-        seen = self.visible[self.kind.plural].namespaces
-        if seen is not None and self.namespace and self.namespace not in seen:
-            return None
-        return self.runtime.reader.get(self.kind.plural, self.namespace, self.name)
+        return self.session.reader.get(self.kind.plural, self.namespace, self.name)
 
     def row(self, obj: Any) -> Row:
         """Its row, with the state that other objects give it where the user may list those."""
-        return self.runtime.reader.judged_row(self.kind.plural, obj, judgeable(self.visible))
+        return self.session.reader.judged_row(self.kind.plural, obj)
 
     def snapshot(self) -> Snapshot:
         present = self._present()
@@ -152,16 +173,23 @@ class DetailScreen(Screen):
             self.last, self.gone_at = present, ""
         elif not self.gone_at:
             self.gone_at = iso(datetime.now(UTC).replace(microsecond=0))
+        ending = present is None or present.metadata.deletion_timestamp is not None
+        self.ends_since = (self.ends_since or datetime.now(UTC)) if ending else None
         obj = self.last
         row = self.row(obj)
         detail = self.kind.detail(obj)
         around = Snapshot(
             regions={
+                "not-known": render.region("not_known", {"text": self._not_known()}),
                 "detail-head": render.region("detail_head", self._head(row, detail, gone=present is None)),
-                "fresh": fresh_part(self.runtime, self.waits_for | (self.plurals & {"events"})),
+                "fresh": fresh_part(self.session, self.waits_for | (self.plurals & {"events"})),
             }
         )
         return Snapshot.joined([around, self.tab.show(obj, detail)])
+
+    def _not_known(self) -> str:
+        """What of the page cannot be relied on, as what it is made of could not be read."""
+        return not_read(self.session, self.plurals & KINDS.keys())
 
     def _head(self, row: Row, detail: Detail, *, gone: bool) -> dict[str, Any]:
         column = next((c for c in self.kind.columns if c.key == self.kind.status_column), None)
@@ -174,14 +202,33 @@ class DetailScreen(Screen):
             "sentence": detail.sentence,
             "gone": {
                 "at": self.gone_at,
-                "text": "What you see is how it was last."
-                + (" A workload makes a new pod under another name." if self.kind.plural == "pods" else ""),
-                "url": list_url(self.runtime, self.kind.plural, self._namespace_query),
-                "link": f"Look at the {self.kind.title}",
+                "text": "What you see is how it was last.",
+                "links": self._links(),
             }
             if gone
             else None,
+            "controller": shown.told(self.last.metadata),
         }
+
+    def _links(self) -> list[dict[str, str]]:
+        """Where to go on from the object, once it is deleted."""
+        return links_after(
+            self.runtime,
+            self.kind.plural,
+            self.namespace,
+            self.name,
+            owners=owners(self.session.reader, self.runtime.kinds, self.last),
+            replacement=self._replacement(),
+        )
+
+    def _replacement(self) -> Ref | None:
+        """The pod that its controller made instead of this one, as far as there is one yet."""
+        controller = self.last.metadata.controller
+        if self.kind.plural != "pods" or controller is None or self.ends_since is None:
+            return None
+        since = self.ends_since - REPLACED_WITHIN
+        new = replacement_of(self.session.reader, self.namespace, controller.uid, since)
+        return None if new is None else Ref("Pod", self.namespace, new.metadata.name, "pods")
 
     def feed(self, position: Position, wake: Callable[[], None]) -> LogFeed | None:
         return self.tab.feed(position, wake)

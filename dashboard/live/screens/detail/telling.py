@@ -6,14 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from dashboard.errors import ClusterError
-from dashboard.queries.objects import Told, object_told
+from dashboard.queries.objects import ObjectDetails, object_details
 
 from .piece import Piece, Rereading
 
 if TYPE_CHECKING:
     from .screen import DetailScreen
 
-NOTHING = Told("", (), ())
+NOTHING = ObjectDetails("", (), ())
 
 
 class Telling:
@@ -27,19 +27,21 @@ class Telling:
     async def prepare(self) -> None:
         """Asks for the right anew, and reads what has not been read yet."""
         try:
-            await self._screen.require("get")
             await self.read()
         except ClusterError:
             self.told = NOTHING
 
     async def read(self) -> None:
-        """The present version. Raises NotFound, Forbidden, Unavailable."""
+        """The present version, for who may get it. Raises NotFound, Forbidden, Unavailable."""
         screen = self._screen
         async with self._lock:
-            if self.told.version != screen.newest().metadata.resource_version:
-                self.told = await object_told(
-                    screen.runtime.transport, screen.kind, screen.namespace, screen.name
-                )
+            transport = await screen.session.permitted(
+                "get", screen.kind.gvr, namespace=screen.namespace or None, name=screen.name
+            )
+            if transport is None:
+                self.told = NOTHING
+            elif self.told.version != screen.newest().metadata.resource_version:
+                self.told = await object_details(transport, screen.kind, screen.namespace, screen.name)
 
     @property
     def readable(self) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from dashboard import render
 from dashboard.kinds.base import Detail, Kind
-from dashboard.kinds.tablekinds import TableKind
-from dashboard.live.screens.moments import MomentReader
+from dashboard.live.screens.timeline_entries import TimelineReader
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.timeline import RECORDED
-from dashboard.queries.timeline import TimelineQuery
+from dashboard.queries.timeline import CHANGE_WORDS, TimelineQuery
 
 from .events import makes_of
 from .piece import Tab
@@ -32,14 +32,15 @@ class TimelineTab(Tab):
             namespaces=(screen.namespace,) if screen.namespace else (),
             plural=screen.kind.plural,
             name=screen.name,
+            type=asked.type,
             before=asked.before,
         )
-        self._before = asked.before
-        self._reader = MomentReader(screen.runtime, query, lambda: screen.visible)
+        self._type, self._before = asked.type, asked.before
+        self._reader = TimelineReader(screen.session, query)
 
     @classmethod
     def fits(cls, kind: Kind[Any]) -> bool:
-        return kind.plural in RECORDED or isinstance(kind, TableKind)
+        return kind.plural in RECORDED or kind.discovered
 
     @classmethod
     def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
@@ -47,10 +48,10 @@ class TimelineTab(Tab):
 
     @property
     def key(self) -> Any:
-        return self._before
+        return self._type, self._before
 
     async def prepare(self) -> None:
-        if self.screen.last is not None and isinstance(self.screen.kind, TableKind):
+        if self.screen.last is not None and self.screen.kind.discovered:
             self._reader.about(self.screen.last.metadata.uid)
         await self._reader.read()
 
@@ -66,14 +67,28 @@ class TimelineTab(Tab):
         state = self._reader.state(
             {"events", self.screen.kind.plural, *makes_of(self.screen.kind.plural)} & RECORDED
         )
-        state["older_url"] = f"?before={state['older'].replace('+', '%2B')}" if state["older"] else ""
+        state["older_url"] = self._url(before=state["older"]) if state["older"] else ""
+        if not self._type:
+            state["everything_url"] = self._url(type="all")
         return Snapshot(
             regions={"moments-state": render.region("moments_state", state)},
             lists={"moments": self._reader.rows()},
         )
 
     def context(self) -> Mapping[str, Any]:
-        return {"before": self._before.isoformat() if self._before else ""}
+        return {
+            "before": self._before.isoformat() if self._before else "",
+            "newest_url": self._url(),
+            "types": [
+                {"id": type_, "word": word, "url": self._url(type=type_), "current": self._type == type_}
+                for type_, word in CHANGE_WORDS.items()
+            ],
+        }
+
+    def _url(self, **changes: str) -> str:
+        """The address of this tab with another type, or of what was before a moment."""
+        pairs = {"type": self._type} | changes
+        return f"?{urlencode({key: value for key, value in pairs.items() if value})}"
 
     def kubectl(self) -> list[str]:
         screen = self.screen

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.insight.relations import reference
-from dashboard.insight.topology import CONFIGURATION, App, Workload, node_ref
+from dashboard.insight.topology import CONFIGURATION, App, Workload
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref, Row, State
+from dashboard.kinds.references import kind_title, meant, reference
 from dashboard.kinds.rows import listed, plural
-from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens.common import list_url, map_url, name_parts, ref_url
-from dashboard.queries.access import Visible
+from dashboard.live.session import Sight
 from dashboard.queries.lists import RANK
-from dashboard.queries.reader import judgeable
-from dashboard.queries.relations import Sight
-from dashboard.queries.seen import Seen
+
+from .counts import node_query, nodes_query, pods_query
 
 Box = dict[str, Any]
 CAPTIONS = ("Ingresses", "Services", "Workloads and their pods", "Configuration and storage", "Nodes")
@@ -41,7 +39,7 @@ WIDE, TIGHT, CLOSE = Limits(), Limits(boxes=5, nodes=0), Limits(boxes=40, nodes=
 
 def key_of(ref: Ref) -> str:
     """What names a box in the page: ``services/shop/web``."""
-    return "/".join((ref.plural or ref.kind, ref.namespace or "-", ref.name))
+    return "/".join((ref.plural or f"{ref.kind}.{ref.group}", ref.namespace or "-", ref.name))
 
 
 class Boxes:
@@ -51,21 +49,19 @@ class Boxes:
 
     def __init__(
         self,
-        runtime: ClusterRuntime,
-        visible: Mapping[str, Visible],
+        sight: Sight,
         readers: Mapping[Ref, int],
         limits: Limits,
         focus: Ref | None,
         spare: Set[Ref],
     ) -> None:
-        self.runtime = runtime
-        self.seen = Seen(runtime.reader, visible)
-        self.sight = Sight(visible)
-        self.judged = judgeable(visible)
+        self.runtime = sight.cluster
+        self.seen = sight.reader
         self.readers = readers
         self.limits = limits
         self.focus = focus
         self.spare = spare
+        self.hits: Set[Ref] = frozenset()  # what the filter asks for
         self._states: dict[App, State] = {}
         self._rows: dict[Ref, Row | None] = {}
 
@@ -74,23 +70,21 @@ class Boxes:
         if app not in self._states:
             refs = (*app.ingresses, *app.services, *app.reads, *(one.ref for one in app.workloads))
             states = {self.judge(ref)[0] for ref in refs}
-            states |= {
-                self.runtime.reader.row("pods", pod).state for one in app.workloads for pod in one.pods
-            }
+            states |= {self.seen.row("pods", pod).state for one in app.workloads for pod in one.pods}
             self._states[app] = min(states, key=RANK.__getitem__, default="ok")
         return self._states[app]
 
     def columns(self, app: App) -> list[dict[str, Any]]:
         """The five columns, each with its boxes in order and, in words, what there is no room for."""
         reads = list(app.reads)
-        nodes = sorted({name for one in app.workloads for name in one.nodes})
+        nodes = app.nodes
         workloads = {one.ref: one for one in app.workloads}
         shown = [
             self._chosen(app.ingresses),
             self._chosen(app.services),
             self._chosen(list(workloads)),
             self._chosen(reads),
-            self._chosen([node_ref(name) for name in nodes], self.limits.nodes),
+            self._chosen(nodes, self.limits.nodes),
         ]
         there = {ref for refs in shown for ref in refs}
         ends: dict[Ref, list[str]] = {}
@@ -110,6 +104,7 @@ class Boxes:
                 "caption": caption,
                 "boxes": [make(ref) | {"to": " ".join(ends.get(ref, ()))} for ref in refs],
                 "more": _more(len(every) - len(refs), len(refs), noun),
+                "more_url": self._whole(app),
             }
             for caption, noun, refs, every, make in zip(CAPTIONS, NOUNS, shown, whole, draw, strict=True)
         ]
@@ -121,21 +116,31 @@ class Boxes:
         box = self._workload(app.workloads[0]) | {"to": ""}
         nodes = sorted(app.workloads[0].nodes)
         where = f"on {nodes[0]}" if len(nodes) == 1 else f"on {len(nodes)} nodes" if nodes else ""
-        return box | {"where": where}
+        return box | {"where": where, "where_url": self._nodes_url(nodes) if where else ""}
+
+    def _nodes_url(self, names: Sequence[str]) -> str:
+        """The node, or the list of just these; "" where no filter shows them."""
+        if len(names) == 1:
+            return ref_url(self.runtime, reference("Node", "", names[0]))
+        query = nodes_query(list(self.seen.all("nodes", "")), names)
+        return list_url(self.runtime, "nodes", query) if query else ""
+
+    def _whole(self, app: App) -> str:
+        """Where all of an application is drawn; "" where it is, or cannot be, on a map of its own."""
+        return "" if self.focus is not None or not app.first.plural else map_url(self.runtime, app.first)
 
     def row(self, ref: Ref) -> Row | None:
         """The row of an object that the user may list."""
         if ref not in self._rows:
             obj = self.seen.get(ref.plural, ref.namespace, ref.name) if ref.plural else None
-            judged_row = self.runtime.reader.judged_row
-            self._rows[ref] = None if obj is None else judged_row(ref.plural, obj, self.judged)
+            self._rows[ref] = None if obj is None else self.seen.judged_row(ref.plural, obj)
         return self._rows[ref]
 
     def missing(self, ref: Ref) -> bool:
         """Whether something names it and there is none; no, while the kind is not fully known."""
         if ref.plural not in KINDS or self.row(ref) is not None:
             return False
-        return self.sight.ref(ref) and self.runtime.cache.status(ref.plural).state == "live"
+        return self.seen.sees_ref(ref) and self.seen.status(ref.plural).state == "live"
 
     def judge(self, ref: Ref) -> tuple[State, str]:
         """Its state, and why."""
@@ -151,7 +156,9 @@ class Boxes:
         most = self.limits.boxes if most is None else most
         if len(refs) <= most:
             return list(refs)
-        worst = sorted(refs, key=lambda ref: (ref != self.focus, RANK[self.judge(ref)[0]]))[:most]
+        worst = sorted(
+            refs, key=lambda ref: (ref != self.focus, ref not in self.hits, RANK[self.judge(ref)[0]])
+        )[:most]
         return [ref for ref in refs if ref in set(worst)]
 
     def _box(self, ref: Ref, note: str = "") -> Box:
@@ -160,7 +167,7 @@ class Boxes:
         missing = self.missing(ref)
         return {
             "k": key_of(ref),
-            "kind": ref.kind,
+            "kind": kind_title(ref),
             "head": head,
             "tail": tail,
             "url": "" if missing else ref_url(self.runtime, ref),
@@ -169,22 +176,29 @@ class Boxes:
             "note": f"There is no {ref.kind} of this name" if missing and state == "bad" else reason or note,
             "missing": missing,
             "here": ref == self.focus,
+            "hit": ref in self.hits,
         }
 
     def _entry(self, ref: Ref) -> Box:
         obj = self.seen.get(ref.plural, ref.namespace, ref.name)
         note = _NOTES[ref.plural](obj) if obj is not None and ref.plural in _NOTES else ""
         others = self.readers.get(ref, 0)
-        if others > 1:
-            note = f"{note} · " * bool(note) + f"read by {others} workloads"
-        return self._box(ref, note) | {"form": "small" if ref.plural in CONFIGURATION else ""}
+        return self._box(ref, note) | {
+            "form": "small" if ref.plural in CONFIGURATION else "",
+            "pods": f"read by {others} workloads" if others > 1 else "",
+            "pods_url": map_url(self.runtime, ref) if others > 1 and ref != self.focus else "",
+        }
 
     def _node(self, ref: Ref, app: App) -> Box:
         count = sum(one.nodes[ref.name] for one in app.workloads)
-        return self._box(ref, plural(count, "pod")) | {"form": "small tiny"}
+        return self._box(ref) | {
+            "form": "small tiny",
+            "pods": plural(count, "pod"),
+            "pods_url": self.pods_on(app.workloads, ref.name),
+        }
 
     def _workload(self, workload: Workload) -> Box:
-        rows = [self.runtime.reader.row("pods", pod) for pod in workload.pods]
+        rows = [self.seen.row("pods", pod) for pod in workload.pods]
         rows.sort(key=lambda row: (RANK[row.state], row.name))
         single = workload.ref.plural == "pods"
         named = [] if single else rows[: self.limits.pods]
@@ -192,9 +206,13 @@ class Boxes:
         drawn = 0 < len(rows) <= SQUARES and not named
         return self._box(workload.ref, self._scaled(workload.ref)) | {
             "pods": "" if single else plural(len(rows), "pod") if rows else "no pods",
-            "pods_url": self._pods_url(workload) if rows and not single else "",
+            "pods_url": self.pods_url(workload) if rows and not single else "",
             "squares": [row.state for row in rows] if drawn else [],
-            "counts": [(state, states[state]) for state in STATES if states[state]]
+            "counts": [
+                {"state": state, "count": states[state], "url": self.pods_url(workload, state)}
+                for state in STATES
+                if states[state]
+            ]
             if rows and (not drawn or len(states) > 1)
             else [],
             "named": [self._pod(row) for row in named],
@@ -212,13 +230,18 @@ class Boxes:
             "here": self.focus is not None and (self.focus.plural, self.focus.name) == ("pods", row.name),
         }
 
-    def _pods_url(self, workload: Workload) -> str:
-        return f"{list_url(self.runtime, 'pods')}?namespace={workload.ref.namespace}&q={workload.ref.name}-"
+    def pods_url(self, workload: Workload, state: State | None = None) -> str:
+        """The list of a workload's pods, or of those of one state."""
+        return list_url(self.runtime, "pods", pods_query(self.seen, workload, state))
+
+    def pods_on(self, workloads: Sequence[Workload], node: str) -> str:
+        """The list of what of these runs on a node; "" where no filter shows just that."""
+        query = node_query(self.seen, workloads, node)
+        return list_url(self.runtime, "pods", query) if query else ""
 
     def _scaled(self, ref: Ref) -> str:
         for one in self.seen.all("horizontalpodautoscalers", ref.namespace):
-            target = one.spec.scale_target_ref
-            if (target.kind, target.name) == (ref.kind, ref.name):
+            if meant(one.spec.scale_target_ref, ref.namespace) == ref:
                 return f"{one.spec.min_replicas or 1} to {one.spec.max_replicas} pods, by its autoscaler"
         return ""
 

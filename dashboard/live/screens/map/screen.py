@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 
@@ -13,19 +16,28 @@ from dashboard.errors import BadInput
 from dashboard.insight.relations import uses
 from dashboard.insight.topology import READ, App, Area, areas
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Ref
+from dashboard.kinds.base import Ref, State
 from dashboard.kinds.rows import plural
-from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
-from dashboard.live.screens.common import fresh_part, map_url, ref_url, rights_key, unreachable, visibility
+from dashboard.live.screens.common import (
+    fresh_part,
+    list_url,
+    listed,
+    map_url,
+    not_known,
+    ref_url,
+    unreachable,
+)
+from dashboard.live.screens.listing import CHIP_STATES, CHIP_WORDS
+from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.access import Visible
-from dashboard.queries.lists import RANK
+from dashboard.queries.bounds import chosen_of
+from dashboard.queries.lists import RANK, STATES
 from dashboard.queries.reader import JUDGED_BY
 from dashboard.queries.relations import owners
-from dashboard.queries.seen import Seen
 
 from .boxes import CAPTIONS, CLOSE, TIGHT, WIDE, Boxes, Limits, key_of, readers, size, to_spare
+from .filter import MapFilter, kinds
 from .table import table_rows, unused_row
 
 MOST = 200  # boxes on the page, and rows of the table (rule 2 of the design)
@@ -39,36 +51,37 @@ class MapScreen(Screen):
     page = "pages/map.html"
     pace = 1.0
 
-    def __init__(self, runtime: ClusterRuntime, params: QueryDict) -> None:
-        super().__init__(runtime)
-        self.chosen = frozenset(params.getlist("namespace")) - {""} or None
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session)
+        self.chosen = frozenset(chosen_of(params, "namespace")) or None
         self.view = params.get("view", "map")
         if self.view not in VIEWS:
             raise BadInput(f"view is {self.view!r}: say map or list.", field="view")
         self.focus = _focus(params.get("focus", ""))
-        self.visible: dict[str, Visible] = {}
+        self.filter = MapFilter.read(params)
 
     @property
-    def key(self) -> Hashable:
-        return ("map", self.chosen, self.view, self.focus, rights_key(self.visible))
+    def shows(self) -> Hashable:
+        return (self.chosen, self.view, self.focus, self.filter)
 
     @property
     def plurals(self) -> frozenset[str]:
         return READ | JUDGED_BY["ingresses"] | {"namespaces"} | ({self.focus.plural} if self.focus else set())
 
     async def prepare(self) -> None:
-        self.visible = await visibility(self.runtime, self.plurals)
+        await self.session.review(self.plurals)
         if self.focus is not None:
-            await self.runtime.reader.know_users()
+            await self.session.reader.know_users()
 
     def snapshot(self) -> Snapshot:
-        seen = Seen(self.runtime.reader, self.visible)
-        wanted = self._wanted(seen, self.focus) if self.focus else None
+        seen = self.session.reader
+        wanted = self._wanted(self.focus) if self.focus else None
         found = areas(seen, self._namespaces())
         every = [app for area in found for app in area.apps]
-        apps = [app for app in every if wanted is None or not wanted.isdisjoint(app.refs)]
-        counts = readers(every)
-        boxes = Boxes(self.runtime, self.visible, counts, self._limits(apps), self.focus, to_spare(every))
+        whole = [app for app in every if wanted is None or not wanted.isdisjoint(app.refs)]
+        boxes = Boxes(self.session, readers(every), CLOSE, self.focus, to_spare(every))
+        apps, states = self._filtered(boxes, whole)
+        boxes.limits = self._limits(apps)
         drawn = _fitting(boxes, apps, boxes.columns, _boxes_of) if self.view == "map" else {}
         listed = _fitting(boxes, apps, partial(table_rows, boxes), len)
         rows = [row for area in found for row in self._rows(boxes, area, listed)]
@@ -76,12 +89,12 @@ class MapScreen(Screen):
             rows = [row for app in apps for row in listed.get(app, ())][:MOST]
         return Snapshot(
             regions={
-                "map-head": render.region("map_head", self._head(apps, boxes)),
-                "list-state": render.region("list_state", self._state(apps)),
+                "map-head": render.region("map_head", self._head(apps, len(whole), states)),
+                "list-state": render.region("list_state", self._state(apps, len(whole))),
                 "map-rest": render.region(
                     "map_rest", self._rest(apps, drawn if self.view == "map" else listed)
                 ),
-                "fresh": fresh_part(self.runtime, self.plurals),
+                "fresh": fresh_part(self.session, self.plurals),
             },
             lists={
                 "map-apps": self._parts(boxes, found, drawn) if self.view == "map" else {},
@@ -89,28 +102,41 @@ class MapScreen(Screen):
             },
         )
 
+    def _filtered(self, boxes: Boxes, apps: Sequence[App]) -> tuple[list[App], Counter[State]]:
+        """The applications that the filter asks for, and, but for the state, how many there are of each state."""
+        states = {app: state for app in apps if (state := self.filter.fitting(boxes, app)) is not None}
+        wanted = STATES.get(self.filter.state)
+        found = [app for app, state in states.items() if wanted is None or state in wanted]
+        boxes.hits = frozenset(ref for app in found for ref in self.filter.marked(boxes, app))
+        return found, Counter(states.values())
+
+    @property
+    def _narrowed(self) -> bool:
+        """Whether it is not all of the namespaces."""
+        return self.focus is not None or bool(self.filter)
+
     def _limits(self, apps: Sequence[App]) -> Limits:
         if self.focus is not None:
             return CLOSE
         return WIDE if sum(size(app, WIDE) for app in apps) <= MOST else TIGHT
 
     def _namespaces(self) -> list[str]:
-        there = frozenset[str]().union(*(self.runtime.cache.store(each).namespaces() for each in READ)) - {""}
+        there = frozenset[str]().union(*(self.session.reader.namespaces(each) for each in READ)) - {""}
         if self.focus is not None and self.focus.namespace:
             there &= {self.focus.namespace}
         elif self.chosen is not None:
             there &= self.chosen
         return sorted(there, key=lambda name: (name in SYSTEM, name))
 
-    def _wanted(self, seen: Seen, focus: Ref) -> set[Ref]:
+    def _wanted(self, focus: Ref) -> set[Ref]:
         """What on the map the focus is, or what it is connected to where it is not on the map itself."""
-        reader = self.runtime.reader
-        obj = seen.get(focus.plural, focus.namespace, focus.name)
+        reader = self.session.reader
+        obj = reader.get(focus.plural, focus.namespace, focus.name)
         wanted = {focus}
         if obj is None:
             return wanted
         if focus.plural in ("replicasets", "jobs"):  # what made it stands for it
-            return wanted | set(owners(seen, self.runtime.kinds, obj)[:1])
+            return wanted | set(owners(reader, self.runtime.kinds, obj)[:1])
         if focus.plural not in DRAWN:
             wanted |= {*uses(reader, focus.plural, obj), *reader.used_by(focus.plural, obj)}
         return wanted
@@ -122,7 +148,7 @@ class MapScreen(Screen):
         parts: dict[str, render.Part] = {}
         for area in found:
             here = [app for app in area.apps if app in drawn]
-            if not here and self.focus:
+            if not here and self._narrowed:
                 continue
             if here or area.unused:
                 parts[f"area-{area.namespace}"] = self._heading(area)
@@ -145,11 +171,11 @@ class MapScreen(Screen):
         """The area as rows of the table."""
         for app in area.apps:
             yield from listed.get(app, ())
-        if area.unused and not self.focus:
+        if area.unused and not self._narrowed:
             yield unused_row(boxes, area, UNUSED)
 
     def _heading(self, area: Area) -> render.Part:
-        unused = [] if self.focus else area.unused
+        unused = [] if self._narrowed else area.unused
         links = [
             {"kind": ref.kind, "name": ref.name, "url": ref_url(self.runtime, ref)} for ref in unused[:UNUSED]
         ]
@@ -162,11 +188,48 @@ class MapScreen(Screen):
         }
         return render.partial("map_area", context)
 
-    def _head(self, apps: Sequence[App], boxes: Boxes) -> dict[str, Any]:
-        broken = sum(boxes.state(app) == "bad" for app in apps)
+    def _head(self, apps: Sequence[App], whole: int, states: Counter[State]) -> dict[str, Any]:
+        """The counts, each with where it leads."""
         pods = sum(len(one.pods) for app in apps for one in app.workloads)
-        words = f"{plural(len(apps), 'application')}, {plural(pods, 'pod')}"
-        return {"words": words, "broken": broken, "focus": self._focus_words()}
+        total = sum(states.values())
+        chips = [("all", "All", total)]
+        chips += [(chip, word, states[CHIP_STATES[chip]]) for chip, word in CHIP_WORDS.items()]
+        return {
+            "known": listed(self.session, "pods"),  # else none of them is
+            "words": f"{len(apps)} of {plural(whole, 'application')}"
+            if len(apps) != whole
+            else plural(whole, "application"),
+            "pods": plural(pods, "pod"),
+            "pods_url": "" if self._narrowed else list_url(self.runtime, "pods", self._namespace_query),
+            "chips": [
+                {
+                    "id": chip,
+                    "word": word,
+                    "count": count,
+                    "state": CHIP_STATES.get(chip, ""),
+                    "url": self._url(filter=replace(self.filter, state="" if chip == "all" else chip)),
+                    "current": self.filter.state == chip or (chip == "all" and not self.filter.state),
+                }
+                for chip, word, count in chips
+                if chip == "all" or count or self.filter.state == chip
+            ],
+            "focus": self._focus_words(),
+        }
+
+    @property
+    def _namespace_query(self) -> str:
+        pairs = [("namespace", name) for name in sorted(self.chosen or ())]
+        return f"?{urlencode(pairs)}" if pairs else ""
+
+    def _url(self, **changes: Any) -> str:
+        """This map with some of its address changed."""
+        view, filter_ = changes.get("view", self.view), changes.get("filter", self.filter)
+        pairs = [("namespace", name) for name in sorted(changes.get("chosen", self.chosen) or ())]
+        if self.focus is not None:
+            pairs.append(("focus", key_of(self.focus)))
+        pairs += [("view", view)] if view != "map" else []
+        pairs += filter_.pairs
+        return map_url(self.runtime, query=f"?{urlencode(pairs, safe='/')}" if pairs else "")
 
     def _focus_words(self) -> dict[str, str] | None:
         if self.focus is None:
@@ -180,15 +243,16 @@ class MapScreen(Screen):
             ),
         }
 
-    def _state(self, apps: Sequence[App]) -> dict[str, Any]:
+    def _state(self, apps: Sequence[App], whole: int = 0) -> dict[str, Any]:
         """Why there is nothing, or not all; see ``list_state``."""
-        failure = unreachable(self.runtime, "pods")
+        failure = unreachable(self.session, "pods")
         denied = [
             KINDS[each].title for each in KINDS if each in READ and self.visible[each].denied is not None
         ]
-        if failure is not None and not len(self.runtime.cache.store("pods")):
+        missing = not_known(self.session, READ)
+        if failure is not None and not listed(self.session, "pods"):
             return {"state": "unreachable", "title": "The cluster does not answer", "text": failure.message}
-        if any(self.runtime.cache.status(each).state == "starting" for each in READ):
+        if any(self.session.reader.status(each).state == "starting" for each in READ):
             return {"state": "loading", "title": "Reading the cluster…", "text": ""}
         if len(denied) == len(READ):
             return {
@@ -196,15 +260,23 @@ class MapScreen(Screen):
                 "title": "You may not see any of this",
                 "text": "Your account lacks rights.",
             }
-        if denied:
+        if denied or missing:
+            refused = f"You may not list {', '.join(denied)}." if denied else ""
             return {
                 "state": "partly",
                 "title": "Not everything is shown.",
-                "text": f"You may not list {', '.join(denied)}.",
+                "text": " ".join(filter(None, (refused, missing))),
             }
-        return {"state": ""} if apps else self._nothing()
+        return {"state": ""} if apps else self._nothing(whole)
 
-    def _nothing(self) -> dict[str, Any]:
+    def _nothing(self, whole: int) -> dict[str, Any]:
+        if whole:
+            return {
+                "state": "no-match",
+                "title": f"None of {plural(whole, 'application')} match{'es' * (whole == 1)}",
+                "text": "The filter leaves nothing.",
+                "next": {"text": "Clear the filters", "url": self._url(filter=MapFilter())},
+            }
         back = {"text": "Show the whole map", "url": map_url(self.runtime)}
         if self.focus is not None:
             title = f"{self.focus.kind} {self.focus.name} is not connected to anything here"
@@ -224,28 +296,27 @@ class MapScreen(Screen):
             if app not in drawn:
                 left[app.namespace] = left.get(app.namespace, 0) + 1
         links = [
-            {"name": name, "count": count, "url": map_url(self.runtime, query=f"?namespace={name}")}
+            {"name": name, "count": count, "url": self._url(chosen=[name])}
             for name, count in sorted(left.items())
         ]
         return {"count": sum(left.values()), "links": links}
 
     def context(self) -> Mapping[str, Any]:
-        query = QueryDict(mutable=True)
-        query.setlist("namespace", sorted(self.chosen or ()))
-        if self.focus:
-            query["focus"] = "/".join((self.focus.plural, self.focus.namespace or "-", self.focus.name))
-
-        def to(view: str) -> str:
-            both = query.copy()
-            if view != "map":
-                both["view"] = view
-            return map_url(self.runtime, query=f"?{both.urlencode(safe='/')}" if both else "")
-
+        keep = [("namespace", name) for name in sorted(self.chosen or ())]
+        keep += [("focus", key_of(self.focus))] if self.focus is not None else []
+        keep += [("view", self.view)] if self.view != "map" else []
+        keep += [("state", self.filter.state)] if self.filter.state else []
         return {
             "view": self.view,
             "captions": CAPTIONS,
-            "map_url": to("map"),
-            "list_url": to("list"),
+            "map_url": self._url(view="map"),
+            "list_url": self._url(view="list"),
+            "path": map_url(self.runtime),
+            "keep": keep,
+            "q": self.filter.q,
+            "kind": self.filter.kind,
+            "kinds": kinds(),
+            "app": self.filter.app,
         }
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from dashboard.insight.topology import App, Area, Workload, node_ref
 from dashboard.kinds.base import Ref, State
+from dashboard.kinds.references import kind_title
 from dashboard.kinds.rows import plural
 from dashboard.live.screens.common import name_parts, object_url, ref_url
 
 from .boxes import STATES, Boxes, key_of
 
 NODES = 6
-WORDS = {"bad": "need a person", "warn": "worth a look", "info": "changing", "ok": "fine", "done": "finished"}
+WORDS = {"bad": "critical", "warn": "warning", "info": "changing", "ok": "healthy", "done": "finished"}
 
 
 def table_rows(boxes: Boxes, app: App) -> list[dict[str, Any]]:
@@ -56,10 +57,17 @@ def _row(boxes: Boxes, app: App, ref: Ref, ways: list[Ref], workload: Workload |
     return _frame(boxes, app.namespace, f"map-{key_of(ref)}") | {
         "entries": [_link(boxes, way) for way in ways],
         "workload": _link(boxes, ref) if workload else None,
-        "pods": _pods(boxes, workload) if workload else "",
+        "pods": _pods(boxes, workload) if workload else [],
         "reads": [_link(boxes, read) for read in dict.fromkeys(reads)],
         "nodes": [
-            _link(boxes, node_ref(name)) | {"kind": "", "note": f"× {count}"} for name, count in nodes[:NODES]
+            _link(boxes, node_ref(name))
+            | {
+                "kind": "",
+                "note": f"× {count}",
+                "note_url": boxes.pods_on([workload], name) if workload else "",
+                "note_label": f"{plural(count, 'pod')} on {name}",
+            }
+            for name, count in nodes[:NODES]
         ],
         "more_nodes": max(0, len(nodes) - NODES),
     }
@@ -79,7 +87,7 @@ def _frame(boxes: Boxes, namespace: str, key: str) -> dict[str, Any]:
         "namespace_url": object_url(boxes.runtime, "namespaces", "", namespace),
         "entries": [],
         "workload": None,
-        "pods": "",
+        "pods": [],
         "reads": [],
         "more_reads": 0,
         "nodes": [],
@@ -87,25 +95,30 @@ def _frame(boxes: Boxes, namespace: str, key: str) -> dict[str, Any]:
     }
 
 
-def _pods(boxes: Boxes, workload: Workload) -> str:
-    states: Counter[State] = Counter(boxes.runtime.reader.row("pods", pod).state for pod in workload.pods)
+def _pods(boxes: Boxes, workload: Workload) -> list[dict[str, Any]]:
+    """The counts of its pods, each with the list that it leads to, and what stands before it."""
+    states: Counter[State] = Counter(boxes.seen.row("pods", pod).state for pod in workload.pods)
     if not workload.pods:
-        return "no pods"
+        return [{"before": "", "text": "no pods", "url": ""}]
+    total = plural(len(workload.pods), "pod")
+    url = "" if workload.ref.plural == "pods" else boxes.pods_url(workload)
     if len(states) == 1:
-        return f"{plural(len(workload.pods), 'pod')}, {_word(next(iter(states)), len(workload.pods))}"
-    told = ", ".join(f"{states[state]} {_word(state, states[state])}" for state in STATES if states[state])
-    return f"{plural(len(workload.pods), 'pod')}: {told}"
-
-
-def _word(state: State, count: int) -> str:
-    return "needs a person" if state == "bad" and count == 1 else WORDS[state]
+        return [{"before": "", "text": f"{total}, {WORDS[next(iter(states))]}", "url": url}]
+    return [{"before": "", "text": total, "url": url}] + [
+        {
+            "before": ", " if at else ": ",
+            "text": f"{states[state]} {WORDS[state]}",
+            "url": boxes.pods_url(workload, state),
+        }
+        for at, state in enumerate(state for state in STATES if states[state])
+    ]
 
 
 def _link(boxes: Boxes, ref: Ref) -> dict[str, Any]:
     head, tail = name_parts(ref.plural, ref.name)
     state, reason = boxes.judge(ref)
     return {
-        "kind": ref.kind,
+        "kind": kind_title(ref),
         "head": head,
         "tail": tail,
         "url": "" if boxes.missing(ref) else ref_url(boxes.runtime, ref),

@@ -1,12 +1,17 @@
-"""The one list of cards, in their order on the page."""
+"""The one list of cards, in their order on the page; those of plugins follow the problems."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from dashboard.kinds.base import Kind
+
 from ..piece import Card
-from .belongs import BelongsCard
 from .conditions import ConditionsCard
 from .containers import ContainersCard
 from .customconditions import CustomConditionsCard
+from .declared import PluginCard
+from .durability import DurabilityCard
 from .events import EventsCard
 from .facts import FactsCard
 from .keys import KeysCard
@@ -15,19 +20,19 @@ from .problems import ProblemsCard
 from .protection import ProtectionCard
 from .quotas import QuotasCard
 from .reach import ReachCard
-from .relations import RelationsCard
+from .relations import CustomRelationsCard, RelationsCard
 from .replicas import ReplicasCard
 from .restarts import RestartsCard
 from .routes import RoutesCard
 from .secret import SecretCard
-from .survival import SurvivalCard
 from .tables import TablesCard
+from .topology import TopologyCard
 from .usage import NamespaceUsageCard, NodeUsageCard, PodUsageCard, UsageCard
 from .values import ValuesCard
 
 CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
-    BelongsCard,
+    TopologyCard,
     RoutesCard,
     TablesCard,
     ReachCard,
@@ -38,11 +43,12 @@ CARDS: tuple[type[Card], ...] = (
     ContainersCard,
     PodUsageCard,
     UsageCard,
-    SurvivalCard,
+    DurabilityCard,
     KeysCard,
     SecretCard,
     ValuesCard,
     RelationsCard,
+    CustomRelationsCard,
     EventsCard,
     FactsCard,
     ProtectionCard,
@@ -51,3 +57,11 @@ CARDS: tuple[type[Card], ...] = (
     ReplicasCard,
     RestartsCard,
 )
+# Those of plugins, made at the start of the program.
+DECLARED: list[type[PluginCard]] = []
+
+
+def cards_of(kind: Kind[Any]) -> list[type[Card]]:
+    """The cards on the pages of a kind."""
+    first, *others = CARDS
+    return [card for card in (first, *DECLARED, *others) if card.fits(kind)]

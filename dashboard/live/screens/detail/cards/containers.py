@@ -10,6 +10,7 @@ from dashboard.live.screens.common import iso, object_url
 from dashboard.live.snapshot import Snapshot
 
 from ..piece import Card
+from .part import cut, first_of
 
 
 class ContainersCard(Card):
@@ -18,8 +19,9 @@ class ContainersCard(Card):
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         if not detail.containers:
             return Snapshot()
-        containers = [self._container(each) for each in detail.containers]
-        return Snapshot(regions={"containers": render.region("containers", {"containers": containers})})
+        shown, rest = first_of(self.screen, detail.containers)
+        region = {"containers": [self._container(each) for each in shown], **rest}
+        return Snapshot(regions={"containers": render.region("containers", region)})
 
     def _container(self, each: ContainerFact) -> dict[str, Any]:
         screen = self.screen
@@ -31,10 +33,10 @@ class ContainersCard(Card):
             "kind": each.kind,
             "state": each.state,
             "word": each.word,
-            "reason": each.reason,
+            "reason": cut(each.reason),
             "ready": each.ready,
             "restarts": each.restarts,
-            "ports": ", ".join(each.ports),
+            "ports": cut(", ".join(each.ports)),
             "since": iso(each.since),
             "logs_url": f"{logs}?container={each.name}" if has_logs else "",
             "previous_url": f"{logs}?container={each.name}&previous=1" if has_logs and each.previous else "",

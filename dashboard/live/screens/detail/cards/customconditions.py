@@ -31,15 +31,11 @@ class CustomConditionsCard(Card):
     async def prepare(self) -> None:
         await self.screen.telling.prepare()
 
-    @property
-    def key(self) -> bool:
-        return self.screen.telling.readable
-
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         """As last read; when the object is of another version, it is read again."""
         if self.screen.telling.behind(obj.metadata.resource_version):
             self._rereading.soon()
-        return conditions_part(self.screen.telling.told.conditions)
+        return conditions_part(self.screen, self.screen.telling.told.conditions)
 
     def close(self) -> None:
         super().close()

@@ -10,21 +10,23 @@ from dashboard.live.screens.common import iso, ref_url
 from dashboard.live.snapshot import Snapshot
 
 from ..piece import Card
+from .part import cut, first_of
 
 
 class FactsCard(Card):
     side = "cards/facts.html"
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
+        shown, rest = first_of(self.screen, detail.facts)
         facts = [
             {
                 "label": fact.label,
-                "value": fact.value,
-                "note": fact.note,
+                "value": cut(fact.value),
+                "note": cut(fact.note),
                 "url": ref_url(self.screen.runtime, fact.link),
                 "since": iso(fact.since),
                 "paren": fact.label == "Restarts",
             }
-            for fact in detail.facts
+            for fact in shown
         ]
-        return Snapshot(regions={"facts": render.region("facts", {"facts": facts})})
+        return Snapshot(regions={"facts": render.region("facts", {"facts": facts, **rest})})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Column, Detail, Kind, Row
-from dashboard.live.screens.common import row_part
+from dashboard.live.screens.common import none_part, not_known
 from dashboard.live.screens.measured import Measured
+from dashboard.live.screens.rowparts import RowParts
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.lists import MEASURED, RANK, measured_columns, shown_columns
 from dashboard.queries.relations import pods_of
@@ -35,11 +36,8 @@ class PodsCard(Card):
 
     def __init__(self, screen: DetailScreen) -> None:
         super().__init__(screen)
-        self.measured = Measured(screen.runtime, "pods")
-
-    @property
-    def key(self) -> Hashable:
-        return self.measured.key
+        self.measured = Measured(screen.session, "pods")
+        self.parts = RowParts(screen.runtime, "pods", self.measured)
 
     async def prepare(self) -> None:
         await self.measured.prepare(self.screen.visible["pods"])
@@ -56,24 +54,20 @@ class PodsCard(Card):
         if not self._may_see:
             return Snapshot()
         rows, columns = self._rows(obj), self._columns
-        parts = {
-            f"row-{row.uid}": row_part(self.screen.runtime, "pods", row, columns, self.measured.texts(row))
-            for row in rows
-        }
-        return Snapshot(lists={"pods": parts}, charts={"pods-usage": self.measured.values(rows, columns)})
+        missing = not_known(self.screen.session, self.plurals)
+        return Snapshot(
+            regions={"pods-none": none_part("pods-none", missing or "No pods.", known=not missing)},
+            lists={"pods": self.parts.of(rows, columns)},
+            charts={"pods-usage": self.measured.values(rows, columns)},
+        )
 
     @property
     def _may_see(self) -> bool:
         return self.screen.visible["pods"].denied is None
 
     def _rows(self, obj: Any) -> list[Row]:
-        runtime = self.screen.runtime
-        seen = self.screen.visible["pods"].namespaces
-        rows = [
-            runtime.reader.row("pods", pod)
-            for pod in pods_of(runtime.reader, self.screen.kind.plural, obj)
-            if seen is None or pod.metadata.namespace in seen
-        ]
+        reader = self.screen.session.reader
+        rows = [reader.row("pods", pod) for pod in pods_of(reader, self.screen.kind.plural, obj)]
         rows.sort(key=lambda row: (RANK[row.state], row.namespace, row.name))
         return rows[:PODS]
 

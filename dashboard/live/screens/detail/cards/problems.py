@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dashboard.errors import ClusterError
 from dashboard.insight import Finding, findings_for, order, read_for
 from dashboard.insight.finding import LogWish
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind, Ref
 from dashboard.kinds.pods import PODS
 from dashboard.kinds.secrets import SECRETS
-from dashboard.kube.access import allowed
 from dashboard.live.screens.common import object_url
 from dashboard.live.screens.problems import Line, finding_rows
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.seen import Seen
+from dashboard.loop import off_loop
+from dashboard.queries.frozen import Frozen
 
 from ..certificates import certificates
 from ..lastlines import last_lines
@@ -44,49 +43,58 @@ class ProblemsCard(Card):
         self._asked: Hashable = None
         self._may_log = self._may_read_secrets = False
         self._rereading = Rereading(self, self.prepare, lambda: (self._logs, self._certificates))
+        self._found: Sequence[Finding] = ()
+        self._judged_at = 0.0
+        self._judging = Rereading(self, self._judge, lambda: self._found)
 
     @classmethod
     def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:
+        return read_for(kind.plural)
+
+    @classmethod
+    def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
         return read_for(kind.plural) & KINDS.keys()
 
-    @property
-    def key(self) -> Hashable:
-        """Whoever may read logs and certificates sees more."""
-        return self._may_log, self._may_read_secrets
+    async def _judge(self) -> None:
+        """By the rules, in a thread: thousands of failing pods take their time."""
+        screen, kind = self.screen, self.screen.kind
+        self._judged_at = self._changed_at()
+        objects = Frozen(screen.session.reader, screen.visible)
+        self._found = await off_loop(
+            findings_for, objects, kind.plural, screen.namespace, screen.name, datetime.now(UTC),
+            group=kind.gvr.group, kind=kind.kind,
+        )  # fmt: skip
 
-    def _found(self) -> list[Finding]:
-        screen = self.screen
-        seen = Seen(screen.runtime.reader, screen.visible)
-        return findings_for(seen, screen.kind.plural, screen.namespace, screen.name, datetime.now(UTC))
+    def _changed_at(self) -> float:
+        return self.screen.session.reader.changed_at(self.screen.visible)
 
     async def prepare(self) -> None:
+        await self._judge()
         if not self.screen.namespace:
             return
         await self._review()
-        found, obj = self._found(), self.screen.newest()
+        found, obj = self._found, self.screen.newest()
         self._asked = _asks(found, obj)
         wishes = [one.log for one in found if one.log is not None] if self._may_log else []
-        self._logs = await last_lines(self.screen.runtime, wishes)
+        self._logs = await last_lines(self.screen.session, wishes)
         if self._may_read_secrets:
             ref = Ref(self.screen.kind.kind, self.screen.namespace, self.screen.name, self.screen.kind.plural)
-            self._certificates = await certificates(self.screen.runtime, ref, obj)
+            self._certificates = await certificates(self.screen.session, ref, obj)
 
     async def _review(self) -> None:
         """Ask what may be read past the cache. While nobody answers, it stays as it was."""
-        where, transport = self.screen.namespace, self.screen.runtime.transport
-        with suppress(ClusterError):
-            logs = await allowed(transport, "get", PODS.gvr, namespace=where, subresource="log")
-            secrets = await allowed(transport, "get", SECRETS.gvr, namespace=where)
-            self._may_log, self._may_read_secrets = logs.allowed, secrets.allowed
-            if not self._may_read_secrets:
-                self._certificates = ()
-
-    @classmethod
-    def fits(cls, kind: Kind[Any]) -> bool:
-        return kind.plural in KINDS  # no rule is about another
+        where, session = self.screen.namespace, self.screen.session
+        self._may_log, self._may_read_secrets = await asyncio.gather(
+            session.may("get", PODS.gvr, namespace=where, subresource="log"),
+            session.may("get", SECRETS.gvr, namespace=where),
+        )
+        if not self._may_read_secrets:
+            self._certificates = ()
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        found = self._found()
+        found = self._found
+        if self._changed_at() != self._judged_at:
+            self._judging.soon()
         if _asks(found, obj) != self._asked:
             self._rereading.soon()
         every = sorted([*found, *self._certificates], key=order)
@@ -97,9 +105,10 @@ class ProblemsCard(Card):
     def close(self) -> None:
         super().close()
         self._rereading.stop()
+        self._judging.stop()
 
 
 def _asks(found: Sequence[Finding], obj: Any) -> Hashable:
     """What was asked for: logs, of which run, and the object's certificates as it names them."""
-    logs = tuple((one.log, one.since) for one in found if one.log is not None)
+    logs = tuple((one.log, one.log.ended) for one in found if one.log is not None)
     return logs, getattr(obj.spec, "tls", None) if hasattr(obj, "spec") else obj.metadata.resource_version

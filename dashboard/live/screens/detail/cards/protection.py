@@ -9,10 +9,10 @@ from dashboard.kinds.base import Detail, Kind
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.encryption import Encryption, encryption_at_rest
 
-from ..piece import Card
+from ..piece import Card, ViewerPiece
 
 
-class ProtectionCard(Card):
+class ProtectionCard(Card, ViewerPiece):
     side = "cards/protection.html"
     encryption = Encryption("unknown")
 
@@ -21,7 +21,7 @@ class ProtectionCard(Card):
         return kind.plural == "secrets"
 
     async def prepare(self) -> None:
-        self.encryption = await encryption_at_rest(self.screen.runtime.transport)
+        self.encryption = await encryption_at_rest(self.session.transport)
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         facts = {

@@ -30,10 +30,8 @@ class QuotasCard(Card):
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         screen = self.screen
-        seen, namespace = screen.visible["resourcequotas"], screen.name
-        if seen.denied is not None or (seen.namespaces is not None and namespace not in seen.namespaces):
-            return
-        quotas = screen.runtime.reader.all("resourcequotas", namespace)
+        namespace = screen.name
+        quotas = screen.session.reader.all("resourcequotas", namespace)
         for quota in sorted(quotas, key=lambda each: each.metadata.name):
             for resource, hard in sorted(quota.status.hard.items()):
                 used = quota.status.used.get(resource, "0")

@@ -9,7 +9,6 @@ from dashboard.insight.reach import Way, reach_of
 from dashboard.kinds.base import Detail, Kind
 from dashboard.live.screens.common import ref_url
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.seen import Seen
 
 from ..piece import Card
 
@@ -23,7 +22,7 @@ class ReachCard(Card):
         return kind.plural == "services"
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        found = reach_of(Seen(self.screen.runtime.reader, self.screen.visible), obj)
+        found = reach_of(self.screen.session.reader, obj)
         facts = {"sentences": found.sentences, "ways": [self._way(each) for each in found.ways]}
         return Snapshot(regions={"reach": render.region("reach", facts)})
 

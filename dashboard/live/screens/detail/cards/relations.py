@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dashboard import render
-from dashboard.insight.arrival import WORDS, arrivals, needed
+from dashboard.insight.propagation import WORDS, needed, propagations
 from dashboard.insight.relations import USERS, Relations
 from dashboard.insight.relationwords import words
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind, Ref, Row
-from dashboard.kinds.tablekinds import TableKind
-from dashboard.live.screens.common import name_parts, object_url
+from dashboard.live.screens.common import name_parts, object_url, unlisted
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.lists import RANK
-from dashboard.queries.reader import judgeable
-from dashboard.queries.relations import MadeBesides, Sight, made_besides, mentioned, related
+from dashboard.queries.relations import MadeBesides, made_besides, mentioned, related
 
-from ..piece import Card
+from ..piece import Card, ViewerPiece
 
 if TYPE_CHECKING:
     from ..screen import DetailScreen
@@ -39,12 +37,11 @@ class RelationsCard(Card):
     main = "cards/relations.html"
     plurals = SOURCES
 
-    def __init__(self, screen: DetailScreen) -> None:
-        super().__init__(screen)
-        self._custom = isinstance(screen.kind, TableKind)
-        self._rereading = screen.telling.rereading(self) if self._custom else None
-        self._unsubscribe: Callable[[], None] | None = None
-        self._made: Mapping[Ref, Row] = {}
+    custom: ClassVar[bool] = False  # of a kind without a module here
+
+    @classmethod
+    def fits(cls, kind: Kind[Any]) -> bool:
+        return kind.discovered is cls.custom
 
     @classmethod
     def waits_of(cls, kind: Kind[Any]) -> frozenset[str]:
@@ -52,46 +49,23 @@ class RelationsCard(Card):
         return USERS.get(kind.plural, frozenset()) & SOURCES
 
     async def prepare(self) -> None:
-        await self.screen.runtime.reader.know_users()
-        if self._custom:
-            await self.screen.telling.prepare()
-            runtime, own = self.screen.runtime, self.screen.kind
-            others = (kind.plural for kind in runtime.kinds.served if kind is not own)
-            await runtime.unwatched.ask(others, PATIENCE_SECONDS)
+        await self.screen.session.reader.know_users()
 
-    def open(self, changed: Callable[[], None]) -> None:
-        super().open(changed)
-        if self._custom:
-            self._unsubscribe = self.screen.runtime.unwatched.on_change(changed)
+    def uses(self, obj: Any, known: Relations) -> Relations:
+        """What it uses, of which ``known`` is known from the cache."""
+        return known
 
-    @property
-    def key(self) -> bool:
-        return self._custom and self.screen.telling.readable
-
-    def close(self) -> None:
-        super().close()
-        if self._rereading is not None:
-            self._rereading.stop()
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-
-    def _uses(self, obj: Any, known: Relations) -> Relations:
-        """With what the spec of a kind without a module here names."""
-        if self._rereading is None:
-            return known
-        telling = self.screen.telling
-        if telling.behind(obj.metadata.resource_version):
-            self._rereading.soon()
-        named = mentioned(self.screen.runtime.kinds, self.screen.namespace, telling.told.mentions)
-        return known | {ref: known.get(ref, ()) + ways for ref, ways in named.items()}
+    def made_besides(self, obj: Any) -> MadeBesides:
+        """What it made of kinds without a module here."""
+        return MadeBesides()
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         screen = self.screen
-        found = related(screen.runtime.reader, screen.visible, screen.kind.plural, obj)
-        self._judged = judgeable(screen.visible)
-        made = self._made_besides(obj)
+        found = related(screen.session.reader, screen.kind.plural, obj)
+        made = self.made_besides(obj)
+        self._made: Mapping[Ref, Row] = made.rows
         room = Room(ROWS)
-        uses = self._groups(obj, self._uses(obj, found.uses), room, mine=True)
+        uses = self._groups(obj, self.uses(obj, found.uses), room, mine=True)
         users = found.used_by | dict.fromkeys(made.rows, ("owner",))
         used_by = self._groups(obj, users, room, mine=False)
         hidden = [*(KINDS[plural].title for plural in found.hidden), *made.denied]
@@ -102,21 +76,10 @@ class RelationsCard(Card):
             ],
             "hidden": _first(hidden),
             "partly": _first(made.partly),
-            "custom": self._custom,
-            "reading": made.reading
-            or any(screen.runtime.cache.status(one).state == "starting" for one in SOURCES),
+            "custom": self.custom,
+            "reading": made.reading or bool(unlisted(screen.session, self.plurals & KINDS.keys())),
         }
         return Snapshot(regions={"relations": render.region("relations", region)})
-
-    def _made_besides(self, obj: Any) -> MadeBesides:
-        """What an object of a kind without a module here made of such kinds."""
-        if not self._custom:
-            return MadeBesides()
-        runtime, visible = self.screen.runtime, self.screen.visible
-        served = runtime.kinds.served
-        made = made_besides(runtime.reader, runtime.unwatched, served, visible, obj.metadata.uid)
-        self._made = made.rows
-        return made
 
     def _groups(self, obj: Any, relations: Relations, room: Room, *, mine: bool) -> list[dict[str, Any]]:
         """The relations by kind and by how, worst first within each."""
@@ -152,15 +115,15 @@ class RelationsCard(Card):
 
     def _state(self, ref: Ref) -> dict[str, Any]:
         """How the other is, where the user may know; ``missing`` when there is none of that name."""
-        reader = self.screen.runtime.reader
+        reader = self.screen.session.reader
         if (made := self._made.get(ref)) is not None:
             return {"state": made.state, "reason": made.reason, "missing": False, "there": True}
-        known = ref.plural in KINDS and Sight(self.screen.visible).ref(ref)
+        known = ref.plural in KINDS and reader.sees_ref(ref)
         other = reader.get(ref.plural, ref.namespace, ref.name) if known else None
         if other is None:
-            missing = known and self.screen.runtime.cache.status(ref.plural).state == "live"
+            missing = known and reader.status(ref.plural).state == "live"
             return {"state": "ok", "reason": "", "missing": missing, "there": False}
-        row = reader.judged_row(ref.plural, other, self._judged)
+        row = reader.judged_row(ref.plural, other)
         return {"state": row.state, "reason": row.reason, "missing": False, "there": True}
 
     def _row(self, obj: Any, found: dict[str, Any], ways: tuple[str, ...], *, mine: bool) -> dict[str, Any]:
@@ -170,7 +133,7 @@ class RelationsCard(Card):
         missing = found["missing"] and mine and "owner" not in ways
         optional = missing and not self._needed(obj, ref)
         word = ("Not there, which is allowed" if optional else "Missing") if missing else ""
-        if missing and self._custom:
+        if missing and self.custom:
             optional, word = True, "Not there"  # whether it must be, only the authors of the kind know
         return {
             "head": head,
@@ -212,15 +175,54 @@ class RelationsCard(Card):
         here = self.screen.kind
         used = ref if mine else Ref(here.kind, self.screen.namespace, self.screen.name, here.plural)
         effects = {}
-        if used.kind in CONFIGURATION and not self._custom:
-            user = obj if mine else self.screen.runtime.reader.get(ref.plural, ref.namespace, ref.name)
+        if used.kind in CONFIGURATION and not self.custom:
+            user = obj if mine else self.screen.session.reader.get(ref.plural, ref.namespace, ref.name)
             if user is not None:
-                effects = arrivals(here.plural if mine else ref.plural, user, used, ways)
+                effects = propagations(here.plural if mine else ref.plural, user, used, ways)
         for way in ways:
             if way in ("volume", "projected") and "subPath" in effects and way not in effects:
                 continue  # only single files of it are mounted
             effect = WORDS[effects[way]] if way in effects else ""
             yield way, words(here.kind if mine else ref.kind, way, of_user=not mine), effect
+
+
+class CustomRelationsCard(RelationsCard, ViewerPiece):
+    """The same of a kind without a module here: what its spec names, and what it made, which is listed as the viewer."""
+
+    custom = True
+
+    def __init__(self, screen: DetailScreen) -> None:
+        super().__init__(screen)
+        self._rereading = screen.telling.rereading(self)
+        self._unsubscribe: Callable[[], None] | None = None
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.screen.telling.prepare()
+        runtime, own = self.screen.runtime, self.screen.kind
+        others = (kind.plural for kind in runtime.kinds.served if kind is not own)
+        await self.session.unwatched.ask(others, PATIENCE_SECONDS)
+
+    def open(self, changed: Callable[[], None]) -> None:
+        super().open(changed)
+        self._unsubscribe = self.session.unwatched.on_change(changed)
+
+    def close(self) -> None:
+        super().close()
+        self._rereading.stop()
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    def uses(self, obj: Any, known: Relations) -> Relations:
+        telling = self.screen.telling
+        if telling.behind(obj.metadata.resource_version):
+            self._rereading.soon()
+        named = mentioned(self.screen.runtime.kinds, self.screen.namespace, telling.told.mentions)
+        return known | {ref: known.get(ref, ()) + ways for ref, ways in named.items()}
+
+    def made_besides(self, obj: Any) -> MadeBesides:
+        session = self.session
+        return made_besides(session.reader, session.unwatched, session.cluster.kinds.served, obj.metadata.uid)
 
 
 def _first(titles: Sequence[str]) -> list[str]:

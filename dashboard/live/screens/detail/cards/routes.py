@@ -11,7 +11,6 @@ from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.rows import listed, plural
 from dashboard.live.screens.common import map_url, object_url
 from dashboard.live.snapshot import Snapshot
-from dashboard.queries.relations import Sight
 
 from ..piece import Card
 
@@ -27,7 +26,7 @@ class RoutesCard(Card):
         return kind.plural == "ingresses"
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        found = routes(self.screen.runtime.reader, obj)
+        found = routes(self.screen.session.reader, obj)
         region = {
             "map": map_url(self.screen.runtime, ref_of("ingresses", obj)),
             "routes": [self._row(route) for route in found[:SHOWN]],
@@ -36,7 +35,7 @@ class RoutesCard(Card):
         return Snapshot(regions={"routes": render.region("routes", region)})
 
     def _row(self, route: Route) -> dict[str, Any]:
-        known = Sight(self.screen.visible).all("services", self.screen.namespace)
+        known = self.screen.session.reader.sees("services", self.screen.namespace)
         state, word, url = self._judge(route) if known else ("ok", "", "")
         return {
             "place": route.place,
@@ -55,13 +54,13 @@ class RoutesCard(Card):
             return "bad", f"There is no Service {route.service_name}: requests end here", ""
         url = object_url(self.screen.runtime, "services", self.screen.namespace, route.service_name)
         if route.service.spec.type == "ExternalName" and (route.port or not route.service.spec.ports):
-            return "ok", f"leads on to {route.service.spec.external_name}", url
+            return "ok", f"routes to {route.service.spec.external_name}", url
         if route.port is None:
             return "bad", f"Service {route.service_name} has no port {route.port_words}", url
-        sight = Sight(self.screen.visible)
-        if not all(sight.all(kind, self.screen.namespace) for kind in ("pods", "endpointslices")):
+        reader = self.screen.session.reader
+        if not all(reader.sees(kind, self.screen.namespace) for kind in ("pods", "endpointslices")):
             return "ok", "", url
-        ends = service_ends(self.screen.runtime.reader, route.service)
+        ends = service_ends(reader, route.service)
         if not ends.total:
             return "bad", "no pods behind it: requests get 503", url
         at = sorted(

@@ -11,15 +11,16 @@ from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds.base import Detail, Kind
 from dashboard.live.screens.common import iso, object_url
 from dashboard.live.snapshot import Snapshot
+from dashboard.queries.keys import KeyWindow
 from dashboard.queries.secrets import SecretParts, secret_parts
 
-from ..piece import Card, Rereading
+from ..piece import Card, Rereading, ViewerPiece
 
 if TYPE_CHECKING:
     from ..screen import DetailScreen
 
 
-class SecretCard(Card):
+class SecretCard(Card, ViewerPiece):
     """Read as the user when the page is made, and again when the Secret changes; whoever may only list Secrets sees
     that the rest needs the right to get them.
     """
@@ -32,6 +33,8 @@ class SecretCard(Card):
         self.readable = True
         self._parts: SecretParts | None = None
         self._trouble = ""
+        # Each key is the way to its value, which no other page has: all of them can be got to.
+        self._asked = {name: screen.params.get(name, "") for name in ("q", "page")}
         self._rereading = Rereading(self, self.prepare, lambda: self._parts)
 
     @classmethod
@@ -40,13 +43,13 @@ class SecretCard(Card):
 
     @property
     def key(self) -> Hashable:
-        return self.readable
+        return tuple(self._asked.values())
 
     async def prepare(self) -> None:
         screen = self.screen
         try:
             self._parts = await secret_parts(
-                screen.runtime.transport, screen.namespace, screen.name, datetime.now(UTC)
+                self.session.transport, screen.namespace, screen.name, datetime.now(UTC)
             )
             self.readable, self._trouble = True, ""
         except Forbidden as error:
@@ -65,17 +68,27 @@ class SecretCard(Card):
         parts = self._parts
         if self.readable and (parts is None or parts.resource_version != obj.metadata.resource_version):
             self._rereading.soon()
-        url = object_url(self.screen.runtime, "secrets", self.screen.namespace, self.screen.name, "reveal")
+        found = {key.name: key for key in (parts.keys if parts else ())}
+        window = KeyWindow.of(found, self._asked)
         keys = [
             {"name": key.name, "size": _bytes(key.size), "what": key.what}
-            for key in (parts.keys if parts else ())
+            for key in (found[name] for name in window.names)
         ]
+        shown = {
+            "keys": keys,
+            "w": window,
+            "url": self.screen.url,
+            "reveal_url": object_url(
+                self.screen.runtime, "secrets", self.screen.namespace, self.screen.name, "reveal"
+            ),
+            "trouble": self._trouble,
+        }
         facts: list[dict[str, Any]] = [
             {"label": fact.label, "value": fact.value, "state": fact.state, "until": iso(fact.until)}
             for fact in (parts.facts if parts else ())
         ]
         regions = {
-            "keys": render.region("secret_keys", {"keys": keys, "url": url, "trouble": self._trouble}),
+            "keys": render.region("secret_keys", shown),
             "secret-what": render.region(
                 "secret_what", {"facts": facts, "fixed": parts.fixed if parts else ""}
             ),

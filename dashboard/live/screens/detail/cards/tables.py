@@ -10,6 +10,7 @@ from dashboard.live.screens.common import ref_url
 from dashboard.live.snapshot import Snapshot
 
 from ..piece import Card
+from .part import cut, first_of
 
 
 class TablesCard(Card):
@@ -21,16 +22,18 @@ class TablesCard(Card):
 
     def _table(self, table: Table) -> dict[str, Any]:
         heads = [head.lower() for head in table.columns]
+        shown, rest = first_of(self.screen, table.rows)
         rows = [
             [
                 {
-                    "text": entry.text,
-                    "note": entry.note,
+                    "text": cut(entry.text),
+                    "note": cut(entry.note),
                     "url": ref_url(self.screen.runtime, entry.link),
                     "head": head,
                 }
                 for head, entry in zip(heads, row, strict=True)
             ]
-            for row in table.rows
+            for row in shown
         ]
-        return {"title": table.title, "columns": list(table.columns), "rows": rows, "empty": table.empty}
+        region = {"title": table.title, "columns": list(table.columns), "rows": rows, "empty": table.empty}
+        return region | rest

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dashboard.errors import Forbidden
+from dashboard.insight.ownership import controller
 from dashboard.insight.usage import (
     RESOURCES,
     Size,
@@ -40,7 +41,7 @@ from ..piece import Card
 if TYPE_CHECKING:
     from ..screen import DetailScreen
 
-OWNERS = ("Deployment", "CronJob")  # under whose name their ReplicaSets and Jobs are counted
+OWNERS = ("deployments", "cronjobs")  # under whose name their ReplicaSets and Jobs are counted
 WORKLOADS = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"})
 FIRST_SECONDS = 1.0
 EVERY_LINE = frozenset(ROLES)
@@ -67,14 +68,14 @@ class UsageCard(Card):
 
     @property
     def key(self) -> Hashable:
-        return self.past.range, self.rights.key
+        return self.past.range
 
     async def prepare(self) -> None:
         usage = self.screen.runtime.usage
         usage.touch()
         visible: Mapping[str, Visible] = self.screen.visible
         rights = {plural: visible[plural] for plural in self.asks}
-        self.rights = await usage_rights(self.screen.runtime.transport, **rights)
+        self.rights = await usage_rights(self.screen.session, **rights)
         await usage.first(FIRST_SECONDS)
         if self.denied is None:
             screen = self.screen
@@ -159,13 +160,13 @@ class UsageCard(Card):
         return screen.runtime.usage.of_workloads.points((screen.kind.plural, screen.namespace, screen.name))
 
     def empty(self, obj: Any) -> str:
-        owner = obj.metadata.controller
-        if owner is not None and owner.kind in OWNERS:
+        owner, _ = controller(self.screen.session.reader, obj)
+        if owner is not None and owner.plural in OWNERS:
             return f"The history is kept for the {owner.kind} {owner.name}, which it belongs to."
         return NOT_BEGUN
 
     def _pods(self, obj: Any) -> Sequence[Pod]:
-        return pods_of(self.screen.runtime.reader, self.screen.kind.plural, obj)
+        return pods_of(self.screen.session.reader, self.screen.kind.plural, obj)
 
     def _use(self, pod: Pod) -> PodUse | None:
         if self.denied is not None:

@@ -1,0 +1,170 @@
+"""An API server that holds ten thousand pods or more, each as large as a real one. Runs in a process of its own.
+
+Its pods are bytes, made once: how long it takes to answer is how long it takes to send them. Other kinds are empty.
+metrics.k8s.io says what each pod uses, as metrics-server does: another figure at each request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+from aiohttp import web
+
+NAMESPACES, NODES, OWNERS = 40, 100, 300
+POD_BYTES = 9_700  # of a pod of a real cluster, managed fields among it
+RESTARTED = "/bench/restarted"  # POST: so many pods (``count``) restart, one every ``every`` seconds
+METRICS = "/apis/metrics.k8s.io/v1beta1/"
+_LIST = re.compile(r"/(?:api/v1|apis/[^/]+/[^/]+)(?:/namespaces/[^/]+)?/([^/]+)")
+_FIRST_VERSION = 1000
+
+
+def pod(number: int, *, restarts: int = 0, version: int | None = None) -> bytes:
+    """A running pod as JSON, padded by managed fields to its size."""
+    app = f"web-{number % OWNERS}"
+    name = f"{app}-5d4f8c7b9-x{number:05}"
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{app}-5d4f8c7b9", "uid": app}
+    status = {"ready": True, "started": True, "restartCount": restarts, "name": "main", "image": "app:1"}
+    status["state"] = {"running": {"startedAt": "2026-01-01T00:00:01Z"}}
+    made: dict[str, Any] = {
+        "metadata": {
+            "name": name,
+            "namespace": f"team-{number % NAMESPACES}",
+            "uid": f"{number:08x}-0000-4000-8000-{number:012x}",
+            "resourceVersion": str(version or number + 1),
+            "labels": {"app": app, "tier": "front", "pod-template-hash": "5d4f8c7b9"},
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "ownerReferences": [owner],
+        },
+        "spec": {
+            "nodeName": f"node-{number % NODES}",
+            "containers": [
+                {
+                    "name": "main",
+                    "image": f"registry.example/team/app-{number % 50}:1.{number % 9}",
+                    "env": [{"name": f"SETTING_{n}", "value": f"value {n}"} for n in range(12)],
+                    "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+                }
+            ],
+        },
+        "status": {
+            "phase": "Running",
+            "conditions": [
+                {"type": each, "status": "True", "lastTransitionTime": "2026-01-01T00:00:02Z"}
+                for each in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
+            ],
+            "podIPs": [{"ip": f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"}],
+            "containerStatuses": [status],
+        },
+    }  # fmt: skip
+    rest = POD_BYTES - len(json.dumps(made))
+    fields = {f"f:field-{n:04}": {"f:name": {}, "f:value": {}} for n in range(max(0, rest // 50))}
+    made["metadata"]["managedFields"] = [{"manager": "kubelet", "operation": "Update", "fieldsV1": fields}]
+    return json.dumps(made, separators=(",", ":")).encode()
+
+
+def pod_metrics(number: int, second: int) -> bytes:
+    """What a pod uses, as JSON."""
+    app = f"web-{number % OWNERS}"
+    name, namespace = f"{app}-5d4f8c7b9-x{number:05}", f"team-{number % NAMESPACES}"
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+    use = f'"cpu":"{1_000_000 + (number + second) % 9_000_000}n","memory":"{20_000 + number % 9_000}Ki"'
+    return (
+        f'{{"metadata":{{"name":"{name}","namespace":"{namespace}","creationTimestamp":"{moment}"}},'
+        f'"timestamp":"{moment}","window":"15s","containers":[{{"name":"main","usage":{{{use}}}}}]}}'
+    ).encode()
+
+
+class Crowd:
+    def __init__(self, count: int) -> None:
+        self._pods = [pod(number) for number in range(count)]
+        self._version = _FIRST_VERSION + count
+        self._watches: list[asyncio.Queue[bytes]] = []
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/version":
+            return web.json_response({"gitVersion": "v1.36.3", "major": "1", "minor": "36"})
+        if request.path.endswith("/selfsubjectaccessreviews"):
+            return web.json_response({"status": {"allowed": True}}, status=201)
+        if request.path == RESTARTED:
+            await self._restart(int(request.query["count"]), float(request.query["every"]))
+            return web.json_response({})
+        if request.path.startswith(METRICS):
+            return self._measured(request.path.removeprefix(METRICS))
+        match = _LIST.fullmatch(request.path)
+        if match is None:
+            return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound"}, status=404)
+        if "watch" in request.query:
+            return await self._watch(request, match[1])
+        return await self._list(request, match[1])
+
+    def _measured(self, plural: str) -> web.Response:
+        now, count = int(time.time()), len(self._pods) if plural == "pods" else 0
+        items = b",".join(pod_metrics(number, now) for number in range(count))
+        return web.Response(body=b'{"items":[' + items + b"]}", content_type="application/json")
+
+    async def _list(self, request: web.Request, plural: str) -> web.StreamResponse:
+        start = int(request.query.get("continue", "0"))
+        end = start + int(request.query.get("limit", len(self._pods)))
+        metadata: dict[str, Any] = {"resourceVersion": str(self._version)}
+        if plural == "pods" and end < len(self._pods):
+            metadata |= {"continue": str(end), "remainingItemCount": len(self._pods) - end}
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        await response.write(f'{{"metadata":{json.dumps(metadata)},"items":['.encode())
+        for piece in self._pieces(start, end) if plural == "pods" else ():
+            await response.write(piece)
+        await response.write(b"]}")
+        return response
+
+    def _pieces(self, start: int, end: int) -> Iterator[bytes]:
+        """The pods of a list, a hundred at a time."""
+        for at in range(start, min(end, len(self._pods)), 100):
+            yield (b"," if at > start else b"") + b",".join(self._pods[at : min(at + 100, end)])
+
+    async def _watch(self, request: web.Request, plural: str) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        lines: asyncio.Queue[bytes] = asyncio.Queue()
+        if plural == "pods":
+            self._watches.append(lines)
+        try:
+            while True:
+                await response.write(await lines.get())
+        except ConnectionError:
+            return response
+        finally:
+            if lines in self._watches:
+                self._watches.remove(lines)
+
+    async def _restart(self, count: int, every: float) -> None:
+        for number in range(count):
+            self._version += 1
+            at = number * 37 % len(self._pods)
+            self._pods[at] = pod(at, restarts=number + 1, version=self._version)
+            for watch in self._watches:
+                watch.put_nowait(b'{"type":"MODIFIED","object":' + self._pods[at] + b"}\n")
+            await asyncio.sleep(every)
+
+
+def serve(pipe: Connection, count: int) -> None:
+    """Sends its address; ends at the first word from the pipe."""
+    asyncio.run(_serve(pipe, count))
+
+
+async def _serve(pipe: Connection, count: int) -> None:
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", Crowd(count).handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    assert site._server is not None
+    pipe.send(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}")  # type: ignore[attr-defined]
+    await asyncio.to_thread(pipe.recv)
+    await runner.cleanup()

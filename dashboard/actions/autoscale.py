@@ -1,0 +1,267 @@
+"""Autoscaling by CPU: creating a HorizontalPodAutoscaler for a workload, and editing one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from dashboard.errors import BadInput, ClusterError, Conflict, Invalid
+from dashboard.insight import Objects
+from dashboard.insight.autoscaling import (
+    Bounds,
+    autoscale_impact,
+    autoscaler_of,
+    fixed_elsewhere,
+    measured_utilization,
+    reported_utilization,
+)
+from dashboard.insight.impact import Impact
+from dashboard.kinds.horizontalpodautoscalers import HORIZONTALPODAUTOSCALERS, HorizontalPodAutoscaler, judge
+from dashboard.kinds.references import meant
+from dashboard.kinds.rows import plural
+from dashboard.kube.metrics import MetricsServer
+from dashboard.models import Change
+
+from .action import (
+    TOUCHED,
+    Action,
+    Description,
+    DryRun,
+    Field,
+    Manifest,
+    Order,
+    OwnedFields,
+    Progress,
+    Target,
+    Wanted,
+    pointer,
+)
+from .create import Create
+from .fields import MAX_REPLICAS, whole_number
+from .writers import last_manager
+
+MIN, MAX, METRICS = "/spec/minReplicas", "/spec/maxReplicas", "/spec/metrics"
+WORKLOADS = frozenset({"deployments", "statefulsets", "replicasets"})
+MAX_PERCENT = 1_000  # a target above the request is allowed, as pods may use more than that
+DEFAULT_PERCENT = "80"  # as the API server sets it where no metric is given
+
+
+def _bounds(typed: Mapping[str, str], fields: tuple[Field, ...]) -> Wanted:
+    """What was typed. Raises BadInput for bounds that contradict each other."""
+    wanted = {field.name: field.parse(typed.get(field.name, "")) for field in fields}
+    for name, what in (("min", "minimum"), ("max", "maximum"), ("cpu", "target")):
+        if wanted[name] == 0:
+            raise BadInput(f"The {what} must be at least 1.", field=name)
+    if wanted["max"] < wanted["min"]:
+        raise BadInput(f"The maximum must be at least the minimum, {wanted['min']}.", field="max")
+    return wanted
+
+
+def _fields(least: Any, most: Any, cpu: Any) -> tuple[Field, ...]:
+    """The three inputs, with what each starts with."""
+    number = whole_number
+    return (
+        Field(
+            name="min", label="Minimum replicas", parse=number("min", "replicas", MAX_REPLICAS), value=least
+        ),
+        Field(
+            name="max", label="Maximum replicas", parse=number("max", "replicas", MAX_REPLICAS), value=most
+        ),
+        Field(
+            name="cpu",
+            label="Target CPU utilization (%)",
+            parse=number("cpu", "percent", MAX_PERCENT),
+            value=cpu,
+            hint=lambda *_: "Of the CPU that its pods request, on average.",
+        ),
+    )
+
+
+def _metric(percent: int) -> Manifest:
+    target = {"type": "Utilization", "averageUtilization": percent}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+
+
+def _percent(metrics: Any) -> int | None:
+    """The target of CPU utilization among the metrics of a manifest."""
+    for each in metrics or ():
+        if pointer(each, "/resource/name") == "cpu":
+            found: int | None = pointer(each, "/resource/target/averageUtilization")
+            return found
+    return None
+
+
+class Autoscale(Create):
+    """Creates one for a workload that has none."""
+
+    name, title, icon = "autoscale", "Autoscale", "gauge"
+    kinds = WORKLOADS
+    other = HORIZONTALPODAUTOSCALERS
+    reads = TOUCHED | {"statefulsets"}
+    fields = _fields(
+        lambda workload: str(max(1, workload.spec.replicas)),
+        lambda workload: str(max(2, 2 * workload.spec.replicas)),
+        lambda _: DEFAULT_PERCENT,
+    )
+
+    def applies(self, obj: Any) -> bool:
+        return obj.metadata.controller is None
+
+    def instead(self, target: Target, objects: Objects) -> Target:
+        found = autoscaler_of(objects, target.ref)
+        if found is None:
+            return target
+        return Target.of(target.context, self.other, target.namespace, found.metadata.name)
+
+    def read(self, typed: Mapping[str, str]) -> Wanted:
+        return _bounds(typed, self.fields)
+
+    def check(self, manifest: Manifest, wanted: Wanted) -> None:
+        meta = manifest["metadata"]
+        owner = next((each for each in meta.get("ownerReferences") or () if each.get("controller")), None)
+        if owner is not None:
+            raise Invalid(
+                f"{owner['kind']} {owner['name']} keeps the number of replicas of {meta['name']}.",
+                next_step=f"Autoscale {owner['kind']} {owner['name']} instead.",
+            )
+
+    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
+        self.check(manifest, {})
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
+        if (found := autoscaler_of(objects, order.target.ref)) is not None:
+            raise Conflict(
+                f"HorizontalPodAutoscaler {found.metadata.name} scales {order.target} already.",
+                next_step="Look at the form again: it edits that one.",
+            )
+        return {"created": order.target.name}
+
+    def build(self, manifest: Manifest, wanted: Wanted) -> Manifest:
+        scaled = {
+            "apiVersion": manifest["apiVersion"],
+            "kind": manifest["kind"],
+            "name": manifest["metadata"]["name"],
+        }
+        bounds = {"minReplicas": wanted["min"], "maxReplicas": wanted["max"]}
+        return {"spec": {"scaleTargetRef": scaled, **bounds, "metrics": [_metric(wanted["cpu"])]}}
+
+    def describe(self, dry: DryRun) -> Description:
+        who, _ = last_manager(dry.before, "/spec/replicas")
+        fixed = fixed_elsewhere(who, dry.target.name)
+        wanted = dry.wanted
+        flags = (f"--min={wanted['min']}", f"--max={wanted['max']}", f"--cpu-percent={wanted['cpu']}")
+        return Description.of(
+            self._impact(dry, None),
+            *((fixed,) if fixed else ()),
+            kubectl=dry.target.kubectl("autoscale", *flags),
+            undo_words=f"Undo by deleting HorizontalPodAutoscaler {self.made}; the replicas stay as they are then.",
+            button=f"Autoscale {dry.target.name}",
+        )
+
+    async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
+        """What it would do depends on the present usage."""
+        try:
+            used = await MetricsServer(order.transport).pods(frozenset({dry.target.namespace}))
+        except ClusterError:
+            used = {}
+        impact = self._impact(dry, measured_utilization(dry.objects, dry.target.ref, dry.obj, used))
+        told = dataclasses.replace(told, headline=impact.headline, effects=impact.effects)
+        return await super().ask(order, told, dry)
+
+    def _impact(self, dry: DryRun, utilization: int | None) -> Impact:
+        bounds = Bounds(least=dry.wanted["min"], most=dry.wanted["max"], cpu=dry.wanted["cpu"])
+        return autoscale_impact(dry.target.ref, dry.obj, bounds, utilization)
+
+    def started(
+        self, change: Change, found: HorizontalPodAutoscaler, objects: Objects, now: datetime
+    ) -> Progress:
+        state, reason = judge(found)
+        name, looked = found.metadata.name, bool(found.status.conditions)
+        if not looked:
+            text = "Waiting for the autoscaler to look at its metrics, within about 15 s."
+            return Progress(state="info", headline=f"{name} was created", text=text, percent=None)
+        text = f"It is {reason}." if reason.startswith("scaling") else reason
+        text = text or f"{plural(found.status.current_replicas, 'replica')} now."
+        return Progress(state=state, headline=f"{name} is created", text=text, percent=None, done=True)
+
+
+class EditAutoscaler(Action):
+    """Edits one: its bounds, and its target of CPU utilization among its metrics."""
+
+    name, title, icon = "autoscale", "Autoscale", "gauge"
+    kinds = frozenset({"horizontalpodautoscalers"})
+    contested = True
+    reads = TOUCHED | {"statefulsets"}
+    owns = MappingProxyType({"min": MIN, "max": MAX, "metrics": METRICS})
+    fields = _fields(
+        lambda scaler: str(1 if scaler.spec.min_replicas is None else scaler.spec.min_replicas),
+        lambda scaler: str(scaler.spec.max_replicas),
+        lambda scaler: next(
+            (
+                str(each.resource.target.average_utilization)
+                for each in scaler.spec.metrics or ()
+                if each.resource and each.resource.name == "cpu" and each.resource.target.average_utilization
+            ),
+            DEFAULT_PERCENT,
+        ),
+    )
+
+    def read(self, typed: Mapping[str, str]) -> Wanted:
+        return _bounds(typed, self.fields)
+
+    def body(self, manifest: Manifest, wanted: Wanted) -> Manifest:
+        if "metrics" in wanted:  # an undo: just as they were
+            return super().body(manifest, wanted)
+        metrics, percent = list(pointer(manifest, METRICS) or ()), wanted["cpu"]
+        at = next(
+            (n for n, each in enumerate(metrics) if pointer(each, "/resource/name") == "cpu"), len(metrics)
+        )
+        metrics[at : at + 1] = [_metric(percent)]
+        return super().body(manifest, wanted | {"metrics": metrics})
+
+    def words(self, touched: OwnedFields) -> str:
+        least = 1 if touched[MIN] is None else touched[MIN]
+        percent = _percent(touched[METRICS])
+        by = "" if percent is None else f" at {percent} % CPU"
+        return f"{least} to {plural(touched[MAX], 'replica')}{by}"
+
+    def describe(self, dry: DryRun) -> Description:
+        scaler: HorizontalPodAutoscaler = dry.obj
+        ref = meant(scaler.spec.scale_target_ref, dry.target.namespace)
+        workload = dry.objects.get(ref.plural, ref.namespace, ref.name) if ref.plural in WORKLOADS else None
+        made = self.touched(dry.after)
+        percent = _percent(made[METRICS])
+        bounds = Bounds(least=1 if made[MIN] is None else made[MIN], most=made[MAX], cpu=percent)
+        others = sum(pointer(each, "/resource/name") != "cpu" for each in made[METRICS] or ())
+        patch = json.dumps(self.body(dry.before, dry.wanted), separators=(",", ":"))
+        return Description.of(
+            autoscale_impact(ref, workload, bounds, reported_utilization(scaler), others=others),
+            kubectl=dry.target.kubectl("patch", "--type=merge", "-p", patch),
+            undo_words=f"Undo by setting it back to {self.words(self.touched(dry.before))}.",
+            button=f"Save {dry.target.name}",
+        )
+
+    def progress(
+        self, change: Change, found: HorizontalPodAutoscaler, objects: Objects, now: datetime
+    ) -> Progress:
+        state, reason = judge(found)
+        text = reason or f"{plural(found.status.current_replicas, 'replica')} now."
+        if (found.spec.min_replicas, found.spec.max_replicas) != (
+            change.touched[MIN][1],
+            change.touched[MAX][1],
+        ):
+            text = f"It has {found.spec.min_replicas} to {plural(found.spec.max_replicas, 'replica')} now."
+            return Progress(
+                state="info", headline=f"{change.name} was changed", text=text, percent=None, done=True
+            )
+        return Progress(
+            state=state, headline=f"{change.name} was changed", text=text, percent=None, done=True
+        )
+
+
+AUTOSCALE = Autoscale()
+EDIT_AUTOSCALER = EditAutoscaler()

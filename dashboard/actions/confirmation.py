@@ -1,0 +1,55 @@
+"""What whoever applies a change says besides: why, and, where it counts, the name of what is changed (docs/adr/0042)."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from django.conf import settings
+
+from dashboard.kube.config import slug
+
+from .action import Action, Manifest, Order
+from .problems import BadReason, Unconfirmed
+
+MAX_REASON = 500  # characters
+
+
+def is_production(context: str) -> bool:
+    """Whether ``CLUSTER_UI_PRODUCTION`` names the context, by its name, its slug or a pattern such as ``prod-*``."""
+    names = (context, slug(context))
+    return any(
+        pattern in names or any(fnmatchcase(name, pattern) for name in names)
+        for pattern in settings.CLUSTER_UI_PRODUCTION
+    )
+
+
+def read_reason(typed: str) -> str:
+    """Why somebody makes a change, on one line. Raises BadReason for more than is kept."""
+    reason = " ".join(typed.replace("\0", " ").split())
+    if len(reason) > MAX_REASON:
+        raise BadReason(
+            f"The reason has {len(reason):,} characters: {MAX_REASON} are kept at most.", field="reason"
+        )
+    return reason
+
+
+def why_confirm(action: Action, context: str, manifest: Manifest) -> str:
+    """Why the object's name has to be typed, as the end of a sentence; "" where it need not be."""
+    return "this can't be undone" if action.confirmed(manifest) else why_in(context)
+
+
+def why_in(context: str) -> str:
+    """The same for every object of a context."""
+    return f"{context} is a production context" if is_production(context) else ""
+
+
+def check_confirmed(order: Order, manifest: Manifest) -> None:
+    """Raises Unconfirmed unless the object's name was typed where it has to be."""
+    target = order.target
+    why = why_confirm(order.action, target.context, manifest)
+    if why and order.confirm.strip() != target.name:
+        raise Unconfirmed(
+            f"Type the {target.kind}'s name, {target.name}: {why}.",
+            next_step="The name is on top of the page.",
+            field="confirm",
+        )

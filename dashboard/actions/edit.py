@@ -1,0 +1,246 @@
+"""Editing the keys of a ConfigMap."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from dashboard.errors import Invalid
+from dashboard.insight import Notice, Objects
+from dashboard.insight.configmapuse import READ, change_effects, consumers
+from dashboard.insight.keyhistory import KeyHistory
+from dashboard.kinds.rows import listed, plural
+from dashboard.kube.shell import shell_line
+from dashboard.models import Change
+
+from .action import Action, Description, DryRun, Manifest, OwnedFields, Progress, Target, Wanted
+from .configmap_history import changed_keys, written_when
+from .configmap_values import Value, content_of, digest, size_words, values
+from .diff import Line
+from .edit_following import edit_progress
+from .shortvalues import ShortValues, short_values
+from .valuediff import value_lines
+
+# A command longer than this is no help: some shells and every reader give up.
+MAX_COMMAND = 2000
+
+
+class Immutable(Invalid):
+    """The ConfigMap was made immutable; nobody can change it."""
+
+    title = "It is immutable"
+    status = 409
+
+
+class Edit(Action):
+    """Writes some keys by a merge patch, which leaves all others alone. ``wanted``: field → key → base64, None to
+    remove. Owned values are sizes and digests.
+    """
+
+    name, title, icon = "edit", "Edit", "file"
+    kinds = frozenset({"configmaps"})
+    template = "forms/edit.html"
+    reads = READ
+    body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    typed = True
+
+    def __init__(self, wanted: Wanted | None = None) -> None:
+        self.wanted = wanted
+
+    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
+        if manifest.get("immutable"):
+            users = consumers(objects, target.namespace, target.name)
+            raise _immutable(target.name, [each.ref.name for each in users])
+
+    def command(self, target: Target, manifest: Manifest) -> str:
+        """Of an immutable one: another with its values, from files with their keys' names."""
+        if not manifest.get("immutable"):
+            return target.kubectl("edit")
+        files = [f"--from-file={key}" for key in values(manifest)]
+        return shell_line(["kubectl", "create", "configmap", other_name(target.name), *target.flags, *files])
+
+    def on(self, wanted: Wanted) -> Edit:
+        return Edit(wanted)
+
+    def back(self, before: Manifest) -> Wanted:
+        """The old bytes of the touched keys, as base64: exact in every database, whatever bytes they are."""
+        there = values(before)
+        return {
+            field: {
+                key: base64.b64encode(there[key].content).decode()
+                if key in there and there[key].field == field
+                else None
+                for key in keys
+            }
+            for field, keys in (self.wanted or {}).items()
+        }
+
+    def touched(self, manifest: Manifest) -> OwnedFields:
+        there = values(manifest)
+        return {
+            f"/{field}/{key}": _mark(there[key]) if key in there and there[key].field == field else ""
+            for field, keys in (self.wanted or {}).items()
+            for key in keys
+        }
+
+    def check(self, manifest: Manifest, wanted: Wanted) -> None:
+        if manifest.get("immutable"):
+            raise _immutable(manifest["metadata"]["name"])
+
+    def body(self, manifest: Manifest, wanted: Wanted) -> Manifest:
+        text = {
+            key: None if content is None else base64.b64decode(content).decode()
+            for key, content in wanted.get("data", {}).items()
+        }
+        body = {"data": text, "binaryData": {**wanted.get("binaryData", {})}}
+        # A key is in one field only: from the other, to which somebody may have moved it, it goes.
+        for key, there in values(manifest).items():
+            if any(key in keys for keys in wanted.values()) and key not in wanted.get(there.field, {}):
+                body[there.field][key] = None
+        return {field: keys for field, keys in body.items() if keys}
+
+    def widened(self, before: Manifest, after: Manifest) -> Edit:
+        """On all keys that differ: what is touched, and the way back, need their names only."""
+        was, made = values(before), values(after)
+        wanted: dict[str, dict[str, Any]] = {field: {**keys} for field, keys in (self.wanted or {}).items()}
+        for key in was.keys() | made.keys():
+            if was.get(key) != made.get(key):
+                for each in filter(None, (was.get(key), made.get(key))):
+                    wanted.setdefault(each.field, {}).setdefault(key, None)
+        return Edit(wanted)
+
+    def diff(self, before: Manifest, after: Manifest) -> tuple[Line, ...]:
+        return value_lines(before, after)
+
+    def words(self, touched: OwnedFields) -> str:
+        there = {path.split("/")[2]: mark for path, mark in touched.items() if mark}
+        gone = sorted({path.split("/")[2] for path in touched} - set(there))
+        said = [f"{key} of {_size(mark)} ({mark[:6]})" for key, mark in sorted(there.items())]
+        return listed([*said, *(f"no {key}" for key in gone)], "more keys")
+
+    def describe(self, dry: DryRun) -> Description:
+        was, made, target = values(dry.before), values(dry.after), dry.target
+        written = [key for key in made if key not in was or was[key] != made[key]]
+        removed = [key for key in was if key not in made]
+        effects = change_effects(
+            dry.objects,
+            target.namespace,
+            target.name,
+            written=written,
+            removed=removed,
+            after=content_of(made),
+        )
+        broken = [effect for effect in effects if effect.state == "bad"]
+        headline = None
+        if broken:
+            who = listed([effect.ref.name for effect in broken if effect.ref])
+            text = "See below what they require: correct that, or change what reads it first."
+            headline = Notice("bad", f"New pods of {who} will not start", text)
+        return Description(
+            headline=headline,
+            effects=effects,
+            notices=_surprises(self.touched(dry.after), dry.wanted, {*written, *removed}),
+            kubectl=_kubectl(target, self.body(dry.before, dry.wanted)),
+            undo_words=f"Undo puts the old bytes of {plural(len({*written, *removed}), 'key')} back; it stays one "
+            "click away under Changes made here.",
+            button=f"Save {target.name}",
+            danger=bool(broken),
+        )
+
+    def way_back(self, change: Change) -> str:
+        """What undoing does, in words."""
+        return f"Undo restores {listed(changed_keys(change), 'more keys')} exactly as before."
+
+    def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
+        found = short_values(*(self._touched_values(each) for each in (before, after)))
+        kept: dict[str, Any] = {"values": found} if found else {}
+        return kept | written_when(before, after, self.touched(after))
+
+    def _touched_values(self, manifest: Manifest) -> dict[str, Value]:
+        keys = {key for field in (self.wanted or {}).values() for key in field}
+        return {key: value for key, value in values(manifest).items() if key in keys}
+
+    def summary(self, change: Change, *, with_values: bool = False) -> str:
+        """What was changed, in words: keys and sizes; short values for those alone who may read the ConfigMap now."""
+        kept: ShortValues = change.result.get("values", {}) if with_values else {}
+        said: dict[str, list[str]] = {}
+        by_key: dict[str, list[Any]] = {}
+        for path, pair in change.touched.items():
+            by_key.setdefault(path.split("/")[2], []).append(pair)
+        for key, pairs in sorted(by_key.items()):
+            was, made = (next((_size(pair[at]) for pair in pairs if pair[at]), "") for at in (0, 1))
+            verb = "changed" if was and made else "added" if made else "removed"
+            sides = [text or "empty" for text in kept.get(key, ()) if text is not None]
+            shown = sides or filter(None, (was, made))
+            said.setdefault(verb, []).append(f"{key} ({' → '.join(shown)})")
+        words = "; ".join(f"{verb} {listed(keys, 'more keys')}" for verb, keys in said.items())
+        return words[:1].upper() + words[1:]
+
+    def follow(
+        self, change: Change, objects: Objects, now: datetime, history: KeyHistory | None = None
+    ) -> Progress:
+        return edit_progress(change, objects, now, history)
+
+
+EDIT = Edit()
+
+
+def _immutable(name: str, users: Collection[str] = ()) -> Immutable:
+    point = f"let {listed(users)} use that one instead" if users else "use that one instead"
+    other = other_name(name)
+    return Immutable(
+        f"ConfigMap {name} is immutable now: it can't be changed, and immutability can't be reverted.",
+        next_step=f"Create another one under a new name, such as {other}, with the new values; {point}; then delete this "
+        "one.",
+    )
+
+
+def _mark(value: Value) -> str:
+    return f"{digest(value.content)} {len(value.content)}"
+
+
+def _size(mark: str) -> str:
+    return size_words(int(mark.split()[1]))
+
+
+def _surprises(made: OwnedFields, wanted: Wanted, changed: Collection[str]) -> tuple[Notice, ...]:
+    """What an admission rule makes of it other than was asked for, and besides."""
+    asked = {
+        f"/{field}/{key}": "" if content is None else digest(base64.b64decode(content))
+        for field, keys in wanted.items()
+        for key, content in keys.items()
+    }
+    other: Collection[str] = sorted(
+        path.split("/")[2] for path, content in asked.items() if made[path].split(" ")[0] != content
+    )
+    besides = sorted(set(changed) - {key for keys in wanted.values() for key in keys})
+    notices = []
+    if other:
+        title = f"An admission policy changed {listed(other)}"
+        notices.append(Notice("warn", title, "A mutating webhook or policy changes the request."))
+    if besides:
+        title = f"The cluster changes {listed(besides)} besides"
+        notices.append(Notice("warn", title, "An admission rule does; undo takes that back as well."))
+    return tuple(notices)
+
+
+def other_name(name: str) -> str:
+    """A name for the one that takes an immutable one's place: ``settings-2`` after ``settings``."""
+    stem, dash, number = name.rpartition("-")
+    return f"{stem}-{int(number) + 1}" if dash and number.isdecimal() and len(number) < 4 else f"{name}-2"
+
+
+def _kubectl(target: Target, body: Manifest) -> str:
+    where = f"configmap/{target.name} -n {target.namespace}"
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    # JSON writes them as they are, and a terminal would act on them while the command is pasted.
+    text = re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    command = f"kubectl patch {where} --type=merge -p {shlex.quote(text)}"
+    return command if len(command) <= MAX_COMMAND else f"kubectl edit {where}"

@@ -1,0 +1,406 @@
+"""Editing an object of any kind but a ConfigMap as YAML.
+
+What is wanted are the fields in which the typed text differs from the one that the form was filled with; all others stay
+as they are by the time of the write, whoever changed them meanwhile (docs/adr/0046).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from dashboard.errors import BadInput, ClusterError, Conflict
+from dashboard.insight import Effect, Notice, Workload, restart_impact, scale_impact
+from dashboard.insight.words import bold, parts
+from dashboard.kinds.base import Kind
+from dashboard.kinds.deployments import Deployment
+from dashboard.kinds.rows import listed, plural
+from dashboard.models import Change
+from dashboard.queries.objects import LAST_APPLIED
+from dashboard.queries.yamltext import as_yaml
+
+from .action import Action, Description, DryRun, Manifest, Order, OwnedFields, Target, Wanted, Write, pointer
+from .backups import METADATA_ONLY, mark
+from .changedfields import MISSING, changed_fields, field_words, value_at, with_values
+from .hiding import hide_values
+from .manifesttext import MAX_BYTES, read_manifest
+
+KEPT = "<kept>"  # stands for a value of a Secret, and keeps it
+HIDDEN = "(hidden)"
+MAX_UNDO_BYTES = 256 * 1024
+MAX_VALUE = 400  # characters of a field's value that is kept with a change; of longer ones a digest
+NO_WAY_BACK = "no_way_back"
+_VALUES = ("/data", "/metadata/annotations")  # of a Secret: where values are
+_SERVERS = frozenset(
+    {
+        "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    }
+)  # fmt: skip
+
+
+class EditAny(Action):
+    """Writes the changed fields by a PUT of the object as it is, with them. ``wanted``: ``yaml`` (the typed manifest) and
+    ``base`` (what the form was filled with, None for the object as it is), then ``paths``; of an undo ``restore``: path
+    and old value, and ``drop``: paths of fields that were not there.
+    """
+
+    name, title, icon = "edit", "Edit", "code"
+    verb = "update"
+    template = "forms/yaml.html"
+    body_bytes = 8 * 2**20  # a text of 1 MiB, in which every byte may take three, and what it was filled with
+    typed = True
+    contested = True
+
+    def __init__(self, wanted: Wanted | None = None) -> None:
+        self.wanted = wanted or {}
+        self.confidential = bool(self.wanted.get("secret"))
+
+    def fits(self, kind: Kind[Any]) -> bool:
+        return kind.plural != "configmaps"
+
+    def command(self, target: Target, manifest: Manifest) -> str:
+        return target.kubectl("edit")
+
+    # ---- What is typed
+
+    def read(self, typed: Mapping[str, str]) -> Wanted:
+        """``yaml``, and ``base`` as ``packed`` gave it."""
+        manifest = read_manifest(typed.get("yaml", "")).manifest
+        secret = manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"
+        if secret:
+            manifest = _encoded(manifest)
+        return {"yaml": manifest, "base": unpacked(typed.get("base", "")), "secret": secret}
+
+    def check(self, manifest: Manifest, wanted: Wanted) -> None:
+        typed = wanted.get("yaml")
+        if typed is None:
+            return
+        meta, own = typed.get("metadata"), manifest["metadata"]
+        if not isinstance(meta, dict):
+            raise BadInput("metadata with its name is missing.", field="yaml")
+        for what, said, there in (
+            ("apiVersion", typed.get("apiVersion"), manifest.get("apiVersion")),
+            ("kind", typed.get("kind"), manifest.get("kind")),
+            ("metadata.name", meta.get("name"), own["name"]),
+            ("metadata.namespace", meta.get("namespace", own.get("namespace")), own.get("namespace")),
+        ):
+            if said != there:
+                raise BadInput(
+                    f"{what} is {there} and can't be changed.",
+                    next_step="Create another object instead, and delete this one.",
+                    field="yaml",
+                )
+        version = meta.get("resourceVersion")
+        if wanted.get("base") is None and version is not None and version != own["resourceVersion"]:
+            raise Conflict(
+                f"{manifest['kind']} {own['name']} was changed since this YAML was read: its resourceVersion is another.",
+                next_step="Read it again, or leave resourceVersion out.",
+            )
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Any) -> Wanted:
+        """Which fields are written: their names travel with the preview, their values with the form."""
+        if "yaml" not in order.wanted:
+            return {}
+        base = writable(order.wanted["base"] or manifest)
+        typed = writable(order.wanted["yaml"])
+        for side in (base, typed):  # left out of what is shown of a Secret, and kept
+            if order.wanted["secret"]:
+                side["metadata"].setdefault("annotations", {})
+        if "namespace" in base["metadata"]:
+            typed["metadata"].setdefault("namespace", base["metadata"]["namespace"])
+        if order.wanted["base"] is None:
+            _fill_kept(typed, base)
+        paths = [path for path in changed_fields(base, typed) if value_at(typed, path) != KEPT]
+        return {"paths": [path for path in paths if not path.startswith("/status")]}
+
+    def on(self, wanted: Wanted) -> EditAny:
+        return EditAny(wanted)
+
+    # ---- What it does
+
+    @property
+    def _values(self) -> list[tuple[str, Any]]:
+        wanted = self.wanted
+        if "paths" in wanted:
+            return [(path, value_at(wanted["yaml"], path)) for path in wanted["paths"]]
+        return [*((path, value) for path, value in wanted.get("restore", ())),
+                *((path, MISSING) for path in wanted.get("drop", ()))]  # fmt: skip
+
+    def touched(self, manifest: Manifest) -> OwnedFields:
+        return {path: self._fact(manifest, path) for path, _ in self._values}
+
+    def _fact(self, manifest: Manifest, path: str) -> Any:
+        value = value_at(manifest, path)
+        if value is MISSING:
+            return None
+        text = json.dumps(value, sort_keys=True)
+        if self.confidential:
+            return {"mark": mark(manifest["metadata"]["uid"], path, text.encode())}
+        if len(text) > MAX_VALUE:
+            return {"digest": hashlib.sha256(text.encode()).hexdigest()[:40], "characters": len(text)}
+        return value
+
+    def write(self, manifest: Manifest, wanted: Wanted) -> Write:
+        body = with_values(manifest, self._values)
+        body["metadata"].pop("managedFields", None)  # left out they stay as they are
+        return Write(
+            method="PUT",
+            content_type="application/json",
+            subresource="",
+            body=body,
+            accept=METADATA_ONLY if self.confidential else "application/json",
+            query={"fieldValidation": "Strict"},
+        )
+
+    def after(self, manifest: Manifest, answer: Manifest) -> Manifest:
+        if not self.confidential:
+            return answer
+        return {**answer, "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
+
+    def widened(self, before: Manifest, after: Manifest) -> EditAny:
+        paths = changed_fields(writable(before), writable(after))
+        return EditAny({"drop": paths, "secret": self.confidential})
+
+    def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
+        if self.confidential:
+            sides = (manifest, wanted.get("yaml") or {})
+            values = [value for side in sides for value in (side.get("data") or {}).values()]
+            hide_values(error, [value for value in values if isinstance(value, str) and value != KEPT])
+
+    def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
+        if not self.confidential:
+            return before, after
+        return _hidden(before, before), _hidden(after, before)
+
+    # ---- What is said of it
+
+    def words(self, touched: OwnedFields) -> str:
+        said = [f"{field_words(path)} {_value_words(value)}" for path, value in list(touched.items())[:3]]
+        return (
+            listed([*said, *([f"{len(touched) - 3} more fields"] if len(touched) > 3 else [])]) or "no fields"
+        )
+
+    def summary(self, change: Change) -> str:
+        names = [field_words(path) for path in change.touched]
+        return f"Changed {_some(names)}"
+
+    def describe(self, dry: DryRun) -> Description:
+        before, after, target = dry.before, dry.after, dry.target
+        flaw = self._flaw(before)
+        undo = f"It can't be undone: {flaw}" if flaw else "Undo puts the old values of these fields back."
+        common = {"kubectl": target.kubectl("edit"), "undo_words": undo, "button": f"Update {target.name}"}
+        obj = dry.obj
+        if isinstance(obj, Workload) and pointer(before, "/spec/template") != pointer(
+            after, "/spec/template"
+        ):
+            return Description.of(restart_impact(dry.objects, obj, dry.now), *self._notices(dry), **common)
+        if isinstance(obj, Deployment) and obj.spec.replicas != (made := pointer(after, "/spec/replicas")):
+            impact = scale_impact(dry.objects, obj, int(made or 0), dry.now)
+            return Description.of(impact, *self._notices(dry), **common)
+        paths = changed_fields(writable(before), writable(after))
+        names = [field_words(path) for path in paths]
+        verb = "changes" if len(names) == 1 else "change"
+        effect = Effect("info", "code", parts(bold(plural(len(names), "field")), f" {verb}"), _some(names))
+        return Description(
+            headline=None,
+            effects=(effect,) if names else (),
+            notices=self._notices(dry),
+            danger=False,
+            **common,
+        )
+
+    def _notices(self, dry: DryRun) -> tuple[Notice, ...]:
+        other = [
+            field_words(path) for path, value in self._values
+            if not self.confidential and _bare(value_at(dry.after, path)) != _bare(value)
+        ]  # fmt: skip
+        if not other:
+            return ()
+        text = (
+            f"The API server or an admission policy made something else of {listed(other[:6])}: see the diff."
+        )
+        return (Notice("info", "Not just as typed", text),)
+
+    # ---- The way back
+
+    def _flaw(self, before: Manifest) -> str:
+        """Why the old values can't be put back, as the end of a sentence."""
+        if self.confidential and any(path.startswith(_VALUES) for path, _ in self._values):
+            return "values of Secrets are never kept here."
+        if len(msgspec.json.encode(self._old(before))) > MAX_UNDO_BYTES:
+            return (
+                f"the old values are larger than the {MAX_UNDO_BYTES // 1024} KiB that are kept for an undo."
+            )
+        return ""
+
+    def _old(self, before: Manifest) -> Wanted:
+        old = [(path, value_at(before, path)) for path, _ in self._values]
+        return {
+            "restore": [[path, value] for path, value in old if value is not MISSING],
+            "drop": [path for path, value in old if value is MISSING],
+            "secret": self.confidential,
+        }
+
+    def back(self, before: Manifest) -> Wanted | None:
+        return None if self._flaw(before) else self._old(before)
+
+    def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
+        flaw = self._flaw(before)
+        return {NO_WAY_BACK: flaw} if flaw else {}
+
+    def way_back(self, change: Change) -> str:
+        if flaw := change.result.get(NO_WAY_BACK):
+            return f"It can't be undone: {flaw}"
+        return f"Undo puts the old values of {plural(len(change.touched), 'field')} back."
+
+
+EDIT_ANY = EditAny()
+
+
+def writable(manifest: Manifest) -> Manifest:
+    """What people write of an object: without its status and what the server keeps in metadata."""
+    made = {key: value for key, value in manifest.items() if key != "status"}
+    meta = made.get("metadata")
+    made["metadata"] = {key: value for key, value in (meta or {}).items() if key not in _SERVERS}
+    return made
+
+
+def editable(manifest: Manifest) -> Manifest:
+    """The object as its form shows it: a Secret without annotations, which may repeat its values, and with KEPT for each
+    value.
+    """
+    made = writable(manifest)
+    meta = made["metadata"] = dict(made["metadata"])
+    notes = {
+        key: value for key, value in (meta.pop("annotations", None) or {}).items() if key != LAST_APPLIED
+    }
+    if manifest.get("kind") == "Secret":
+        if "data" in made:
+            made["data"] = dict.fromkeys(made["data"] or {}, KEPT)
+    elif notes:
+        meta["annotations"] = notes
+    first = ("apiVersion", "kind", "metadata", "spec")
+    return {key: made[key] for key in (*first, *made) if key in made}
+
+
+def editable_text(manifest: Manifest) -> str:
+    """The same as YAML."""
+    return as_yaml(editable(manifest))
+
+
+def packed(manifest: Manifest) -> str:
+    """What a form was filled with, for its way back."""
+    kept = editable(manifest)
+    kept["metadata"] = kept["metadata"] | {"resourceVersion": manifest["metadata"]["resourceVersion"]}
+    return base64.b64encode(zlib.compress(msgspec.json.encode(kept))).decode()
+
+
+def unpacked(text: str) -> Manifest | None:
+    """The other way round. Raises BadInput for what no form of ours sends."""
+    if not text:
+        return None
+    try:
+        raw = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), 4 * MAX_BYTES)
+        found = msgspec.json.decode(raw, type=dict[str, Any])
+    except (binascii.Error, ValueError, zlib.error):
+        raise BadInput("The form is damaged.", next_step="Reopen the form.", field="yaml") from None
+    if not isinstance(found.get("metadata"), dict):
+        raise BadInput("The form is damaged.", next_step="Reopen the form.", field="yaml")
+    return found
+
+
+def edit_conflicts(wanted: Wanted, manifest: Manifest, paths: list[str]) -> list[str]:
+    """The fields that the form writes and that are not as it was filled any more."""
+    base = wanted.get("base")
+    if base is None:
+        return []
+    changed = base["metadata"].get("resourceVersion") != manifest["metadata"]["resourceVersion"]
+    if not changed:
+        return []
+    there = editable(manifest)
+    return [
+        path
+        for path in paths
+        for was in (value_at(base, path),)
+        if was == KEPT or value_at(there, path) not in (was, value_at(wanted["yaml"], path))
+    ]
+
+
+def _encoded(manifest: Manifest) -> Manifest:
+    """A Secret as the API server keeps it: ``stringData`` in ``data``. Raises BadInput, without a value."""
+    made = dict(manifest)
+    data = made.get("data") or {}
+    text = made.pop("stringData", None) or {}
+    if not isinstance(data, dict) or not isinstance(text, dict):
+        raise BadInput("data and stringData are keys with values.", field="yaml")
+    for key, value in data.items():
+        if value == KEPT:
+            continue
+        try:
+            base64.b64decode(str(value if value is not None else ""), validate=True)
+        except (binascii.Error, ValueError):
+            raise BadInput(
+                f"data.{key[:60]} is not base64.", next_step="Put plain text under stringData.", field="yaml"
+            ) from None
+    for key, value in text.items():
+        if not isinstance(value, str):
+            raise BadInput(f"stringData.{key[:60]} is not text: quote it.", field="yaml")
+        data = {**data, key: base64.b64encode(value.encode()).decode()}
+    if data or "data" in made:
+        made["data"] = data
+    return made
+
+
+def _fill_kept(typed: Manifest, base: Manifest) -> None:
+    """Placeholders stand for the stored values where no form was filled."""
+    data = typed.get("data")
+    if isinstance(data, dict):
+        there = base.get("data") or {}
+        typed["data"] = {
+            key: there.get(key, value) if value == KEPT else value for key, value in data.items()
+        }
+
+
+def _hidden(manifest: Manifest, before: Manifest) -> Manifest:
+    """A Secret with its keys, of which only those with another value than before say so."""
+    old = before.get("data") or {}
+    notes = before["metadata"].get("annotations") or {}
+    made = writable(manifest)
+    meta = dict(made["metadata"])
+    if there := meta.pop("annotations", None):
+        meta["annotations"] = {
+            key: HIDDEN if notes.get(key) == value else f"{HIDDEN}, new value"
+            for key, value in there.items()
+            if key != LAST_APPLIED
+        }
+    data = {
+        key: HIDDEN if old.get(key) == value else f"{HIDDEN}, new value"
+        for key, value in (made.get("data") or {}).items()
+    }
+    return {**made, "metadata": meta, **({"data": data} if data else {})}
+
+
+def _some(names: list[str]) -> str:
+    return f"{', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
+
+
+def _bare(value: Any) -> Any:
+    """A value without what the API server leaves out."""
+    return None if value in (MISSING, {}, [], "", 0, False) else value
+
+
+def _value_words(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, dict) and ("digest" in value or "mark" in value):
+        return f"({(value.get('digest') or value['mark'])[:6]})"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,53 @@
+"""What forms of actions ask for, read: each reader raises BadInput with its field's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dashboard.errors import BadInput
+from dashboard.kinds.rows import listed
+
+
+def whole_number(field: str, what: str, most: int, *, why: str = "") -> Callable[[str], int]:
+    """Reads a number from 0 to ``most`` of ``what``: plain digits, with spaces around them. ``why`` ends the sentence
+    that refuses a larger one.
+    """
+
+    def read(typed: str) -> int:
+        text = typed.strip()
+        if not text:
+            raise BadInput(f"Enter a number of {what}.", field=field)
+        if text.startswith("-") and text[1:].isascii() and text[1:].isdigit():
+            raise BadInput(f"There can't be fewer than 0 {what}.", field=field)
+        if not (text.isascii() and text.isdigit()):
+            raise BadInput(f"“{text[:20]}” is not a whole number: enter digits only.", field=field)
+        # Compared by length first: turning a million digits into a number takes minutes.
+        digits = text.lstrip("0") or "0"
+        if len(digits) > len(str(most)) or int(digits) > most:
+            raise BadInput(f"At most {most:,} {what} can be set here{why}.", field=field)
+        return int(digits)
+
+    return read
+
+
+# Kubernetes itself takes up to 2,147,483,647. No workload is meant to be larger than this (a whole cluster is
+# tested to 150,000 pods), a typed zero too many is: and the API server would start to make them all.
+MAX_REPLICAS = 10_000
+replicas = whole_number("replicas", "replicas", MAX_REPLICAS, why=", to catch a digit too many")
+
+
+def one_of(field: str, choices: Sequence[tuple[str, str]]) -> Callable[[str], str]:
+    """Reads one of the choices, each a value and its words; the first where nothing was sent."""
+    values = [value for value, _ in choices]
+
+    def read(typed: str) -> str:
+        if typed and typed not in values:
+            raise BadInput(f"{field} is {typed[:20]!r}: it is {listed(values)}.", field=field)
+        return typed or values[0]
+
+    return read
+
+
+def optional(read: Callable[[str], int]) -> Callable[[str], int | None]:
+    """The same for a field that may be left empty: None."""
+    return lambda typed: read(typed) if typed.strip() else None

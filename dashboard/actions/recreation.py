@@ -1,0 +1,92 @@
+"""An object as it can be created again after it was deleted, and why it can't be where that is so."""
+
+from __future__ import annotations
+
+import copy
+
+import msgspec
+
+from .action import Manifest
+
+MAX_BYTES = 256 * 1024  # of an object that is kept for an undo
+# Kinds of which another object with the same content does the same as the one before.
+_SAFE = frozenset(
+    {
+        ("", "ConfigMap"), ("", "Service"), ("", "ServiceAccount"), ("", "LimitRange"), ("", "ResourceQuota"),
+        ("", "ReplicationController"), ("", "PodTemplate"), ("apps", "Deployment"), ("apps", "StatefulSet"),
+        ("apps", "DaemonSet"), ("apps", "ReplicaSet"), ("batch", "CronJob"), ("networking.k8s.io", "Ingress"),
+        ("networking.k8s.io", "IngressClass"), ("networking.k8s.io", "NetworkPolicy"), ("node.k8s.io", "RuntimeClass"),
+        ("autoscaling", "HorizontalPodAutoscaler"), ("policy", "PodDisruptionBudget"),
+        ("rbac.authorization.k8s.io", "Role"), ("rbac.authorization.k8s.io", "RoleBinding"),
+        ("rbac.authorization.k8s.io", "ClusterRole"), ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+        ("scheduling.k8s.io", "PriorityClass"), ("storage.k8s.io", "StorageClass"),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+        ("admissionregistration.k8s.io", "MutatingAdmissionPolicy"),
+        ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding"),
+    }
+)  # fmt: skip
+_WHY: dict[tuple[str, str], str] = {
+    ("", "Secret"): "Values of Secrets are never kept here.",
+    ("", "Namespace"): "What was in it can't be recreated.",
+    ("", "PersistentVolumeClaim"): "A new claim gets another volume, without this one's data.",
+    ("", "PersistentVolume"): "A new one is not bound to the claim that this one had.",
+    ("", "Node"): "Only its kubelet can register it again.",
+    ("batch", "Job"): "A new Job would run its pods once more.",
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): "The objects of its kind can't be recreated.",
+}
+# What the API server or a controller writes; it would be refused, or mean the old object.
+_SERVERS = (
+    "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)  # fmt: skip
+_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"})
+# Set anew by what they belong to.
+_FINALIZERS = frozenset({"foregroundDeletion", "orphan", "service.kubernetes.io/load-balancer-cleanup"})
+
+
+def recreation_flaw(manifest: Manifest) -> str:
+    """Why an object can't be created again as it is, as a sentence; "" where it can."""
+    group, _, _ = str(manifest.get("apiVersion", "")).rpartition("/")
+    kind, meta = str(manifest.get("kind", "")), manifest["metadata"]
+    owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
+    if owner is not None:
+        return f"{owner['kind']} {owner['name']} creates it, not you."
+    custom = "." in group and not group.endswith(".k8s.io")
+    if (group, kind) not in _SAFE and not custom:
+        return _WHY.get((group, kind), f"A new {kind} is not the same as the old one.")
+    if custom and set(meta.get("finalizers") or ()) - _FINALIZERS:
+        return "Its finalizers delete what belongs to it outside of the object, which a new one does not restore."
+    if len(msgspec.json.encode(recreated(manifest))) > MAX_BYTES:
+        return f"It is larger than the {MAX_BYTES // 1024} KiB that are kept for an undo."
+    return ""
+
+
+def recreated(manifest: Manifest) -> Manifest:
+    """The object to create: without its status, and without what was only of the old one."""
+    made = {key: copy.deepcopy(value) for key, value in manifest.items() if key != "status"}
+    meta = made["metadata"] = {key: value for key, value in made["metadata"].items() if key not in _SERVERS}
+    for name, dropped in (("annotations", _ANNOTATIONS), ("finalizers", _FINALIZERS)):
+        kept = meta.pop(name, None)
+        if isinstance(kept, dict):
+            kept = {key: value for key, value in kept.items() if key not in dropped}
+        elif kept:
+            kept = [each for each in kept if each not in dropped]
+        if kept:
+            meta[name] = kept
+    return made
+
+
+def without_addresses(manifest: Manifest) -> Manifest:
+    """A Service that takes the addresses and ports that the cluster gives it: its old ones may be in use."""
+    made = copy.deepcopy(manifest)
+    spec = made["spec"]
+    if spec.get("clusterIP") != "None":
+        for name in ("clusterIP", "clusterIPs"):
+            spec.pop(name, None)
+    spec.pop("healthCheckNodePort", None)
+    for port in spec.get("ports") or ():
+        port.pop("nodePort", None)
+    return made

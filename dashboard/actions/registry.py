@@ -1,0 +1,86 @@
+"""Every action, a line each: addresses, forms, offers, rights and words come from its declaration. Those of plugins
+come at the start of the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dashboard.errors import NotFound
+from dashboard.kinds.base import Kind
+from dashboard.kinds.rows import listed
+from dashboard.models import Change
+
+from .action import Action
+from .autoscale import AUTOSCALE, EDIT_AUTOSCALER
+from .cordon import CORDON, UNCORDON
+from .delete import DELETE, EVICT
+from .delete_any import DELETE_ANY
+from .edit import EDIT
+from .edit_any import EDIT_ANY
+from .pause import PAUSE, RESUME
+from .restart import RESTART
+from .rotate import ROTATE
+from .run import RUN_CRONJOB, RUN_JOB
+from .scale import SCALE
+from .suspend import RESUME_JOBS, SUSPEND
+
+# In the order in which they are offered. Several of one name are for different kinds; the first of them stands for those
+# kinds that none of them names.
+ACTIONS: list[Action] = [
+    SCALE,
+    AUTOSCALE,
+    EDIT_AUTOSCALER,
+    RESTART,
+    PAUSE,
+    RESUME,
+    RUN_CRONJOB,
+    RUN_JOB,
+    SUSPEND,
+    RESUME_JOBS,
+    EDIT_ANY,
+    EDIT,
+    ROTATE,
+    DELETE_ANY,
+    DELETE,
+    EVICT,
+    CORDON,
+    UNCORDON,
+]
+
+
+def action_names() -> tuple[str, ...]:
+    """The words in addresses, each once."""
+    return tuple(dict.fromkeys(action.name for action in ACTIONS))
+
+
+def actions_of(kind: Kind[Any]) -> list[Action]:
+    """What can be done with the objects of a kind."""
+    return [action for action in ACTIONS if action.fits(kind)]
+
+
+def action_named(name: str, plural: str) -> Action:
+    """The action of a name on a kind, which its cluster may offer no more. Raises KeyError for a name of none."""
+    named = [action for action in ACTIONS if action.name == name]
+    if not named:
+        raise KeyError(name)
+    return next((action for action in named if plural in action.kinds), named[0])
+
+
+def action_of(change: Change) -> Action:
+    """The action that made a change."""
+    return action_named(change.action, change.plural)
+
+
+def action_for(name: str, kind: Kind[Any], kinds: Iterable[Kind[Any]]) -> Action:
+    """An action on a kind. Raises NotFound where there is none of that name for it, with those that it is for."""
+    named = [action for action in ACTIONS if action.name == name]
+    found = next((action for action in named if action.fits(kind)), None)
+    if found is None:
+        fitting = [each.title for each in kinds if any(action.fits(each) for action in named)]
+        raise NotFound(
+            f"{named[0].title} is no action on {kind.title}.",
+            next_step=f"It is one on {listed(fitting, 'more kinds')}." if fitting else "",
+        )
+    return found

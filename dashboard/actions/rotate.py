@@ -1,0 +1,425 @@
+"""What can be done with a Secret: rotate one of its keys.
+
+A value passes through memory as the user, and nowhere else: what is signed, recorded and shown are sizes and keyed
+digests, which tell nothing to whoever does not have this installation's key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal
+
+import msgspec
+from asgiref.sync import sync_to_async
+
+from dashboard.errors import BadInput, ClusterError, Forbidden, Invalid
+from dashboard.insight import Effect, Objects
+from dashboard.insight.protocols import unlisted
+from dashboard.insight.secretrules import ACCOUNT_KIND, value_flaw
+from dashboard.insight.secretuse import READ, RESTARTABLE, restart_stages, secret_consumers
+from dashboard.insight.words import bold, parts
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR, Ref
+from dashboard.kinds.rows import plural
+from dashboard.kinds.secrets import SECRETS
+from dashboard.kube.access import allowed
+from dashboard.kube.transport import Transport
+from dashboard.models import Change
+
+from . import rotate_words as words
+from .action import (
+    MERGE_PATCH,
+    Description,
+    DryRun,
+    Field,
+    Manifest,
+    Order,
+    OwnedFields,
+    Progress,
+    Target,
+    Wanted,
+    Write,
+    pointer,
+)  # fmt: skip
+from .backups import (
+    KEPT,
+    METADATA_ONLY,
+    PRUNED,
+    backup_keep,
+    backup_of,
+    backup_refusal,
+    backup_value,
+    backups_prune,
+    mark,
+)
+from .hiding import hide_values
+from .operation import End, OperationAction, Plan, Step, unfinished_of
+from .problems import RotationUnderWay
+from .rotation import FOLLOWED, key_of, restart_step, restarted_with, rotation_plan
+from .standing import GONE, SUPERSEDED, kept_standing
+
+# The API server refuses a larger Secret (k8s.io/api/core/v1 MaxSecretSize: all values together, decoded).
+MAX_BYTES = 1024 * 1024
+SERVICE_ACCOUNTS = GVR("", "v1", "serviceaccounts")
+
+Encoding = Literal["", "text", "base64"]
+
+
+def read_value(typed: str, encoding: str) -> bytes:
+    """The bytes that were meant. ``text``: a browser's text field, whose line ends it made CRLF; ``base64``: a file;
+    "": exactly as sent. Raises BadInput, without the value.
+    """
+    if encoding == "base64":
+        try:
+            value = base64.b64decode("".join(typed.split()), validate=True)
+        except (binascii.Error, ValueError):
+            # Not chained: the decoder's error holds on to the value.
+            raise BadInput("The upload is incomplete: choose the file again.", field="value") from None
+    elif encoding in ("", "text"):
+        value = (typed.replace("\r\n", "\n") if encoding else typed).encode("utf-8", "surrogatepass")
+    else:
+        raise BadInput("encoding is text or base64.", field="encoding")
+    if not value:
+        raise BadInput("Generate, paste or upload a new value.", field="value")
+    if len(value) > MAX_BYTES:
+        raise BadInput(f"At most 1 MiB fits into a Secret; this has {len(value):,} bytes.", field="value")
+    return value
+
+
+def read_key(typed: str) -> str:
+    """The key that was chosen. Raises BadInput for none."""
+    if not typed:
+        raise BadInput("Choose the key that gets a new value.", field="key")
+    return typed
+
+
+class Rotate(OperationAction):
+    """Writes one key of a Secret. ``key`` is "" in the one that stands for all; ``keeps``: a backup is kept."""
+
+    name, title, icon = "rotate", "Rotate", "restart"
+    kinds = frozenset({"secrets"})
+    fields = (
+        Field(name="key", label="Key", parse=read_key),
+        Field(name="value", label="New value", parse=lambda typed: read_value(typed, "")),
+    )
+    template = "forms/rotate.html"
+    reads = READ
+    noun = "restarts"
+    steps = MappingProxyType({"restart": restart_step})
+    planned_from = READ
+    must_know = frozenset(RESTARTABLE)
+    follows = FOLLOWED
+    undo_operates = True
+    left_text = "it keeps the old value until it is restarted"
+    body_bytes = 4 * 2**20  # a value of 1 MiB at most, of which every byte may take three
+    confidential = True
+
+    def __init__(self, key: str = "", *, keeps: bool = True) -> None:
+        self.key, self.keeps = key, keeps
+
+    def read(self, typed: Mapping[str, str]) -> Wanted:
+        """Besides the fields, ``encoding`` says how the value was sent."""
+        value = read_value(typed.get("value", ""), typed.get("encoding", ""))
+        return {"key": read_key(typed.get("key", "")), "value": base64.b64encode(value).decode()}
+
+    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
+        _changeable(manifest)
+        earlier = await sync_to_async(unfinished_of)(self.name, target.context, manifest["metadata"]["uid"])
+        if earlier is not None:
+            raise RotationUnderWay(target.name, earlier.pk)
+
+    def command(self, target: Target, manifest: Manifest) -> str:
+        keys = list(manifest.get("data") or {})
+        return words.rotate_command(target.namespace, target.name, keys[0] if len(keys) == 1 else "KEY")
+
+    def check(self, manifest: Manifest, wanted: Wanted) -> None:
+        """Of a value that is brought back only the backup tells what it is."""
+        if "value" not in wanted:
+            return
+        if self.key not in (manifest.get("data") or {}):
+            raise BadInput(
+                f"Secret {manifest['metadata']['name']} has no key {self.key[:60]!r}.", field="key"
+            )
+        _fitting(manifest, self.key, base64.b64decode(wanted["value"]))
+
+    def on(self, wanted: Wanted) -> Rotate:
+        return Rotate(wanted["key"], keeps=wanted.get("keeps", True))
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
+        """Whether the old value is kept: the preview tries it, and the apply does what was shown."""
+        refusal = await backup_refusal(order, manifest, self.key)
+        return {"keeps": not refusal, "no_backup": refusal}
+
+    def touched(self, manifest: Manifest) -> OwnedFields:
+        return {f"/data/{self.key}": self._fact(manifest, self.key)}
+
+    def _fact(self, manifest: Manifest, key: str) -> dict[str, Any] | None:
+        value = (manifest.get("data") or {}).get(key)
+        if value is None:
+            return None
+        raw = base64.b64decode(value)
+        return {"bytes": len(raw), "mark": mark(manifest["metadata"]["uid"], key, raw)}
+
+    async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
+        """What to write in full: the typed value or, to undo, the backup's. Before a real write, the value that is
+        there is kept.
+        """
+        _changeable(manifest)
+        await sync_to_async(_free)(order, manifest)
+        wanted = order.wanted
+        if "value" not in wanted:
+            wanted = wanted | {"value": await backup_value(order, manifest, self.key, wanted["mark"])}
+        if self.keeps and not dry:
+            try:
+                await backup_keep(order, manifest, self.key)
+            except (Forbidden, Invalid) as error:
+                error.message = f"The old value could not be kept, so nothing was written: {error.message}"
+                raise
+        return wanted
+
+    def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
+        hide_values(error, {*(manifest.get("data") or {}).values(), wanted.get("value", "")})
+
+    def write(self, manifest: Manifest, wanted: Wanted) -> Write:
+        return Write(
+            method="PATCH",
+            content_type=MERGE_PATCH,
+            subresource="",
+            body={"data": {self.key: wanted.get("value", "")}},
+            accept=METADATA_ONLY,
+        )
+
+    def after(self, manifest: Manifest, answer: Manifest) -> Manifest:
+        return {**manifest, **answer, "data": {**(manifest.get("data") or {}), **answer["data"]}} | {
+            "kind": "Secret",
+            "apiVersion": "v1",
+        }
+
+    def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
+        """Both without values and annotations, which may repeat them: the names of keys, sizes, and what changes."""
+        old, new = before.get("data") or {}, after.get("data") or {}
+        sizes = {key: _size(value) for key, value in old.items()}
+        words = {
+            key: sizes[key] if old.get(key) == value else f"{_size(value)}, new value"
+            for key, value in new.items()
+        }
+        return _bare(before, sizes), _bare(after, words)
+
+    def back(self, before: Manifest) -> Wanted | None:
+        ((_, fact),) = self.touched(before).items()
+        if fact is None or not self.keeps:
+            return None
+        return {"key": self.key, "mark": fact["mark"], "keeps": True}
+
+    def words(self, touched: OwnedFields) -> str:
+        ((path, fact),) = touched.items()
+        key = path.removeprefix("/data/")
+        return f"{key} of {plural(fact['bytes'], 'byte')}" if fact else f"no {key}"
+
+    def way_back(self, change: Change) -> str:
+        if change.result.get(PRUNED):
+            return f"Only the newest {KEPT} old values of a Secret are kept, so it can no longer be undone from here."
+        if not change.inverse:
+            return "No backup of the old value could be kept, so it can't be undone from here."
+        return (
+            f"The old value is kept in Secret {backup_of(change)}. Going back writes it again and restarts what has "
+            "been restarted."
+        )
+
+    def describe(self, dry: DryRun) -> Description:
+        wanted, target = dry.wanted, dry.target
+        consumers = secret_consumers(dry.objects, target.namespace, target.name, self.key)
+        undoing = "value" not in wanted
+        broken = words.broken(consumers, self.key, words.flaw(wanted))
+        return Description(
+            headline=broken,
+            effects=(),
+            notices=tuple(words.notices(dry.before.get("type", ""), wanted, keeps=self.keeps)),
+            kubectl="",
+            undo_words="",
+            button=f"Restore {self.key}" if undoing else f"Rotate {self.key}",
+            danger=not self.keeps or broken is not None,
+        )
+
+    async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
+        """Besides: who is restarted (of a value that is taken back, those that it had been given to), the right to each
+        restart, who may not be listed, ServiceAccounts, and whether old backups can be removed.
+        """
+        target, undoing, objects = order.target, "value" not in order.wanted, dry.objects
+        consumers = secret_consumers(objects, target.namespace, target.name, self.key)
+        begun = await sync_to_async(_restarted_with)(order.undoes)
+        every = [
+            stage
+            for stage in restart_stages(objects, consumers)
+            if begun is None or (stage.consumer.ref.plural, stage.consumer.ref.name) in begun
+        ]
+        stages = [stage.consumer for stage in every if stage.outlook.replaces]
+        outlooks = {stage.consumer.ref: stage.outlook for stage in every}
+        held = [ref for ref, outlook in outlooks.items() if outlook.held]
+        refused = [each.ref for each in stages if not await _may_restart(order.transport, each.ref)]
+        accounts = await _service_accounts(order.transport, target.namespace, target.name)
+        prunes = (await allowed(order.transport, "delete", SECRETS.gvr, namespace=target.namespace)).allowed
+        return dataclasses.replace(
+            told,
+            headline=told.headline or words.headline(stages, held, undoing=undoing),
+            effects=(*words.effects(consumers, stages, outlooks, words.flaw(order.wanted)), *accounts),
+            notices=(
+                *told.notices,
+                *words.unknown(unlisted(objects, READ, target.namespace), target.namespace),
+                *(words.held(ref, outlooks[ref]) for ref in held),
+                *map(words.kept_back, refused),
+            ),
+            kubectl=words.kubectl(target, self.key, stages, undoing=undoing),
+            undo_words=words.undo_words(keeps=self.keeps, prunes=prunes),
+        )
+
+    # ---- Its steps
+
+    async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
+        return await rotation_plan(change, transport, objects)
+
+    async def begun(self, change: Change, transport: Transport) -> None:
+        await backups_prune(change=change, transport=transport)
+
+    def too_long(self, step: Step) -> str:
+        return f"It was not up after an hour. {step['text']}".strip()
+
+    def failed(self, step: Step, text: str) -> tuple[End, str]:
+        """What was not up before and is not now tells nothing of the value, and stops nobody."""
+        if step["generation"] and not step["up"]:
+            return "down", f"{text} It was not up before either, so this says nothing about the value."
+        return "failed", text
+
+    def again(self, step: Step) -> Step:
+        """A restart that was made is looked at before it is made anew."""
+        if step["state"] != "failed":
+            return super().again(step)
+        state = "running" if step["generation"] else "waiting"
+        fresh = {"text": "", "ended": "", "since": "", "wrong_since": "", "good_since": ""}
+        return step | fresh | {"state": state, "stamp": step["stamp"] if step["generation"] else ""}
+
+    def resumable(self, change: Change) -> bool:
+        """Unless the Secret is gone, or was rotated again since."""
+        standing = kept_standing(change)
+        if standing and standing.how in GONE:
+            return False
+        return not Change.objects.filter(
+            action=self.name, context=change.context, uid=change.uid, pk__gt=change.pk
+        ).exists()
+
+    def resumed(self, change: Change) -> None:
+        """The Secret is looked at anew: somebody may have brought the value back."""
+        change.result = {key: kept for key, kept in change.result.items() if key != SUPERSEDED}
+        change.save(update_fields=["result"])
+
+    def written(self, change: Change) -> str:
+        return f"Write the {'old' if change.undoes_id else 'new'} value"
+
+    def after_words(self, change: Change) -> str:
+        return f"after the new value of {key_of(change)}"
+
+    def follow(self, change: Change, objects: Objects, now: datetime) -> Progress:
+        return Progress(
+            state="done",
+            headline=f"{change.name} has the new value",
+            text="Its restarts have a page of their own.",
+            percent=None,
+            done=True,
+        )
+
+
+ROTATE = Rotate()
+
+
+def secret_sizes(manifest: Manifest) -> dict[str, int]:
+    """Key → size of its value in bytes."""
+    return {key: len(base64.b64decode(value)) for key, value in (manifest.get("data") or {}).items()}
+
+
+def _changeable(manifest: Manifest) -> None:
+    """Raises Invalid, with the way out, for what nobody can change, what Kubernetes itself fills, and what is empty."""
+    name = manifest["metadata"]["name"]
+    if not manifest.get("data"):
+        raise Invalid(
+            f"Secret {name} has no keys: there is nothing that could get a new value.",
+            next_step=f"Add a key first: kubectl edit secret {name} -n {manifest['metadata']['namespace']}",
+        )
+    if manifest.get("type") == ACCOUNT_KIND:
+        raise Invalid(
+            f"Kubernetes issues the token in Secret {name} itself: no other one is accepted.",
+            next_step="To revoke the old token, delete the Secret and create one with the same name and annotations.",
+        )
+    if manifest.get("immutable"):
+        raise Invalid(
+            f"Secret {name} is immutable: it can't be changed.",
+            next_step="Create a Secret with another name and the new value, and reference that one instead.",
+        )
+
+
+def _free(order: Order, manifest: Manifest) -> None:
+    """Raises UnderWay while the restarts of another value of the Secret go on, unless it is the one to take back."""
+    earlier = unfinished_of(ROTATE.name, order.target.context, manifest["metadata"]["uid"])
+    if earlier is not None and earlier.pk != order.undoes:
+        raise RotationUnderWay(order.target.name, earlier.pk)
+
+
+def _fitting(manifest: Manifest, key: str, value: bytes) -> None:
+    """Raises BadInput for a value that the Secret's type rules out, or for which there is no room in it."""
+    if flaw := value_flaw(manifest.get("type", ""), key, value):
+        raise BadInput(flaw, field="value")
+    others = (text for name, text in manifest["data"].items() if name != key)
+    taken = sum(len(base64.b64decode(text)) for text in others)
+    if taken + len(value) > MAX_BYTES:
+        raise BadInput(
+            f"At most 1 MiB fits into a Secret, all keys together: this has {len(value):,} bytes, the others {taken:,}.",
+            field="value",
+        )
+
+
+def _restarted_with(change: int | None) -> set[tuple[str, str]] | None:
+    return restarted_with(Change.objects.filter(pk=change).first()) if change is not None else None
+
+
+async def _may_restart(transport: Transport, ref: Ref) -> bool:
+    gvr = KINDS[ref.plural].gvr
+    return (await allowed(transport, "patch", gvr, namespace=ref.namespace, name=ref.name)).allowed
+
+
+def _size(value: str) -> str:
+    return f"({plural(len(base64.b64decode(value)), 'byte')})"
+
+
+def _bare(manifest: Manifest, data: dict[str, str]) -> Manifest:
+    meta = manifest["metadata"]
+    kept = {key: meta[key] for key in ("name", "namespace", "labels", "ownerReferences") if key in meta}
+    whole = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": kept,
+        "type": manifest.get("type"),
+        "data": data,
+    }
+    return {key: value for key, value in whole.items() if value is not None}
+
+
+async def _service_accounts(transport: Transport, namespace: str, name: str) -> tuple[Effect, ...]:
+    """ServiceAccounts that name the Secret. They are in no cache; without the right to list them, none are told."""
+    try:
+        response = await transport.request("GET", SERVICE_ACCOUNTS, namespace=namespace)
+    except ClusterError:
+        return ()
+    found = []
+    for account in msgspec.json.decode(response.body, type=dict[str, Any]).get("items", ()):
+        pulls = any(each.get("name") == name for each in account.get("imagePullSecrets") or ())
+        holds = any(each.get("name") == name for each in account.get("secrets") or ())
+        if pulls or holds:
+            how = "pulls images with it" if pulls else "names it as its own"
+            text = parts(bold(f"ServiceAccount {pointer(account, '/metadata/name')}"), f" {how}")
+            note = "New pods of this account use the new value" if pulls else ""
+            found.append(Effect("ok", "ok", text, note))
+    return tuple(found)

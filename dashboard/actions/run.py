@@ -1,0 +1,131 @@
+"""Running a CronJob now, as ``kubectl create job --from=cronjob/…`` does, and a Job again: a new one of its template."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+from datetime import datetime
+from typing import Any
+
+from dashboard.insight import Objects
+from dashboard.insight.running import run_impact
+from dashboard.kinds.jobs import JOBS, Job, completions, finished, judge, status_text
+from dashboard.kinds.rows import plural
+from dashboard.kube.shell import shell_line
+from dashboard.models import Change
+
+from .action import Description, DryRun, Manifest, Order, Progress, Wanted, typed_object
+from .create import Create
+
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as generated names have
+_LONGEST = 63 - len("-manual-xxxxx")  # a Job's name is a label of its pods
+# What the Job controller writes of one Job into it, and what kubectl and the CronJob controller note.
+_OF_ONE = frozenset(
+    {
+        "controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name",
+        "batch.kubernetes.io/job-tracking", "batch.kubernetes.io/cronjob-scheduled-timestamp",
+        "kubectl.kubernetes.io/last-applied-configuration",
+    }
+)  # fmt: skip
+_MANUAL = {"cronjob.kubernetes.io/instantiate": "manual"}
+
+
+class Run(Create):
+    name, icon = "run", "play"
+    other = JOBS
+    reads = frozenset({"cronjobs", "jobs", "pods", "nodes", "resourcequotas"})
+
+    def __init__(self, title: str, kind: str) -> None:
+        self.title, self.kinds = title, frozenset({kind})
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
+        ending = "".join(secrets.choice(_LETTERS) for _ in range(5))
+        return {"created": f"{order.target.name[:_LONGEST].rstrip('-.')}-manual-{ending}"}
+
+    def build(self, manifest: Manifest, wanted: Wanted) -> Manifest:
+        meta = manifest["metadata"]
+        if "jobTemplate" in manifest["spec"]:
+            template = manifest["spec"]["jobTemplate"]
+            kept = template.get("metadata", {})
+            # Without blockOwnerDeletion, which would need a right to the CronJob's finalizers.
+            owner = {
+                "apiVersion": "batch/v1",
+                "kind": "CronJob",
+                "name": meta["name"],
+                "uid": meta["uid"],
+                "controller": True,
+            }
+            made = {
+                "labels": kept.get("labels", {}),
+                "annotations": _MANUAL | kept.get("annotations", {}),
+                "ownerReferences": [owner],
+            }
+            return {"metadata": made, "spec": template.get("spec", {})}
+        owners = [each for each in meta.get("ownerReferences") or () if each.get("kind") == "CronJob"]
+        made = {
+            "labels": _general(meta.get("labels")),
+            "annotations": (_MANUAL if owners else {}) | _general(meta.get("annotations")),
+            **({"ownerReferences": owners} if owners else {}),
+        }
+        return {"metadata": made, "spec": _spec(manifest)}
+
+    def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
+        """Without what the Job controller finds its pods by: that differs with each try."""
+        meta = {**after["metadata"], "labels": _general(after["metadata"].get("labels"))}
+        spec = _spec(after) | ({"suspend": True} if after["spec"].get("suspend") else {})
+        return {}, {**after, "metadata": {k: v for k, v in meta.items() if v != {}}, "spec": spec}
+
+    def describe(self, dry: DryRun) -> Description:
+        job: Job = typed_object("jobs", dry.after)
+        return Description.of(
+            run_impact(dry.objects, dry.obj, job),
+            kubectl=self._kubectl(dry),
+            undo_words=f"Undo by deleting Job {self.made}, with its pods and their logs.",
+            button=f"Run {dry.target.name}",
+        )
+
+    def _kubectl(self, dry: DryRun) -> str:
+        if dry.target.plural == "cronjobs":
+            source = f"--from=cronjob/{dry.target.name}"
+            return shell_line(["kubectl", "create", "job", self.made, source, *dry.target.flags])
+        text = shlex.quote(json.dumps(self.write(dry.before, dry.wanted).body, separators=(",", ":")))
+        return f"echo {text} | kubectl create -f -"
+
+    def started(self, change: Change, found: Job, objects: Objects, now: datetime) -> Progress:
+        word, name = status_text(found), found.metadata.name
+        state, reason = judge(found)
+        done = finished(found)
+        wanted = 1 if found.spec.completions is None else found.spec.completions
+        percent = min(100, 100 * found.status.succeeded // max(wanted, 1))
+        pods = plural(found.status.active, "active pod")
+        text = reason if done or found.status.failed else f"{completions(found)} completions, {pods}."
+        return Progress(
+            state="ok" if word == "Complete" else state,
+            headline=f"{name} is {word.lower()}",
+            text=text,
+            percent=100 if word == "Complete" else percent,
+            done=done,
+        )
+
+
+def _general(notes: dict[str, str] | None) -> dict[str, str]:
+    """Labels or annotations, without those of one Job."""
+    return {key: text for key, text in (notes or {}).items() if key not in _OF_ONE}
+
+
+def _spec(job: Manifest) -> dict[str, Any]:
+    """The spec of a Job, for another one: without selector and labels of its pods, and not suspended by now."""
+    template = job["spec"].get("template", {})
+    meta = template.get("metadata", {})
+    labels = _general(meta.get("labels"))
+    meta = {key: each for key, each in meta.items() if key not in ("labels", "creationTimestamp")}
+    meta |= {"labels": labels} if labels else {}
+    kept = {
+        key: each for key, each in job["spec"].items() if key not in ("selector", "manualSelector", "suspend")
+    }
+    return kept | {"template": {**({"metadata": meta} if meta else {}), "spec": template.get("spec", {})}}
+
+
+RUN_CRONJOB = Run("Run now", "cronjobs")
+RUN_JOB = Run("Run again", "jobs")

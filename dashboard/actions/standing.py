@@ -1,0 +1,103 @@
+"""Whether a Secret still holds what a rotation wrote: it is read again, and compared by a keyed digest.
+
+Somebody may write another value with kubectl, or delete the Secret, while its users are restarted one after the other.
+Pods that start after that have another value, or do not start at all (docs/adr/0028).
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from asgiref.sync import sync_to_async
+
+from dashboard.errors import NotFound
+from dashboard.insight.environment import variable_flaw
+from dashboard.kinds.secrets import SECRETS
+from dashboard.kube.transport import Transport
+from dashboard.models import Change
+
+from . import records
+from .action import Target
+from .backups import mark
+from .engine import MANAGER, change_read
+from .writers import last_manager
+
+How = Literal["same", "changed", "removed", "deleting", "deleted", "recreated", "unknown"]
+# There is no Secret any more to go back on: the old values that were kept beside it go with it.
+GONE = ("deleting", "deleted", "recreated")
+SUPERSEDED = "superseded"  # in a change's result: what became of its value before its restarts had ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What became of a value. ``who`` changed it and ``when``, as far as the object tells; ``flaw``: why no container can
+    be given it as a variable.
+    """
+
+    how: How
+    who: str = ""
+    when: datetime | None = None
+    flaw: str = ""
+
+    def words(self, name: str, key: str) -> str:
+        """What became of it, as a sentence."""
+        by = f" by {self.who}" if self.who else ""
+        at = f" on {self.when.astimezone(UTC):%Y-%m-%d at %H:%M} UTC" if self.when else ""
+        match self.how:
+            case "changed":
+                return f"{key} of Secret {name} was given another value{by}{at}."
+            case "removed":
+                return f"{key} was removed from Secret {name}{by}{at}."
+            case "deleting":
+                return f"Secret {name} is being deleted, and the old values kept beside it with it."
+            case "deleted":
+                return f"Secret {name} was deleted, and the old values kept beside it with it."
+            case "recreated":
+                return f"Secret {name} was deleted and recreated."
+            case "unknown":
+                return (
+                    f"Secret {name} cannot be read just now: whether it still holds this value is not known."
+                )
+            case _:
+                return ""
+
+    def kept(self) -> dict[str, Any]:
+        """For a change's result."""
+        return {"how": self.how, "who": self.who, "when": self.when.isoformat() if self.when else ""}
+
+
+def kept_standing(change: Change) -> Standing | None:
+    """What became of the value of a change, when that ended its restarts."""
+    kept = change.result.get(SUPERSEDED)
+    if not kept:
+        return None
+    when = datetime.fromisoformat(kept["when"]) if kept["when"] else None
+    return Standing(how=kept["how"], who=kept["who"], when=when)
+
+
+async def secret_standing(*, change: Change, transport: Transport) -> Standing:
+    """Reads the Secret, as the user. Raises what the API server says, but for NotFound."""
+    target = Target.of(change.context, SECRETS, change.namespace, change.name)
+    try:
+        found = await change_read(transport=transport, target=target)
+    except NotFound:
+        return Standing(how="deleted")
+    uid = str(found["metadata"]["uid"])
+    if uid != change.uid:
+        return Standing(how="recreated")
+    if found["metadata"].get("deletionTimestamp"):
+        return Standing(how="deleting")
+    ((path, (_, made)),) = change.touched.items()
+    key = str(path).removeprefix("/data/")
+    encoded = (found.get("data") or {}).get(key)
+    value = None if encoded is None else base64.b64decode(encoded)
+    if value is not None and made is not None and mark(uid, key, value) == made["mark"]:
+        return Standing(how="same", flaw=variable_flaw(value))
+    # Of a field that nobody owns any more, nothing tells who removed it.
+    who, when = last_manager(found, path)
+    if who == MANAGER and (person := await sync_to_async(records.last_writer)(target, uid, path)):
+        who, when = person
+    return Standing(how="removed" if value is None else "changed", who=who, when=when)

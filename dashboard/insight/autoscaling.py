@@ -1,0 +1,175 @@
+"""What a HorizontalPodAutoscaler by CPU utilization would do now, told before it is created or edited.
+
+Rules: kubernetes.io, Horizontal Pod Autoscaling, "Algorithm details"; kubernetes/kubernetes, pkg/controller/podautoscaler
+(``GetResourceReplicas``, ``--horizontal-pod-autoscaler-tolerance``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from dashboard.kinds.base import Ref
+from dashboard.kinds.deployments import Deployment
+from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
+from dashboard.kinds.podspec import PodSpec
+from dashboard.kinds.references import meant, title
+from dashboard.kinds.replicasets import ReplicaSet
+from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.statefulsets import StatefulSet
+from dashboard.kinds.usage import PodUse
+
+from .capacity import container_requests
+from .impact import Effect, Impact, Notice, selector_of
+from .ownership import controllers
+from .protocols import Objects
+from .words import bold, parts
+
+TOLERANCE = Decimal("0.1")  # as the controller manager has it by default
+Workload = Deployment | StatefulSet | ReplicaSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """``cpu`` is the target utilization in percent of the request; None where it scales by other metrics alone."""
+
+    least: int
+    most: int
+    cpu: int | None
+
+
+def autoscaler_of(objects: Objects, ref: Ref) -> HorizontalPodAutoscaler | None:
+    """What scales a workload already, as far as the objects tell."""
+    found: HorizontalPodAutoscaler
+    for found in objects.all("horizontalpodautoscalers", ref.namespace):
+        if found.metadata.deletion_timestamp is None and _scaled(found) == ref:
+            return found
+    return None
+
+
+def _scaled(autoscaler: HorizontalPodAutoscaler) -> Ref:
+    return meant(autoscaler.spec.scale_target_ref, autoscaler.metadata.namespace)
+
+
+def unrequested(spec: PodSpec) -> list[str]:
+    """The containers without a CPU request: with any of them, utilization can't be computed."""
+    return [one.name for one in spec.containers or () if not container_requests(one).get("cpu")]
+
+
+def measured_utilization(
+    objects: Objects, ref: Ref, workload: Workload, used: Mapping[tuple[str, str], PodUse]
+) -> int | None:
+    """What the running pods of a workload use of what they request, in percent; None without measurements."""
+    selector, cores, requested = selector_of(workload.spec.selector), 0.0, Decimal(0)
+    for pod in objects.all("pods", ref.namespace):
+        use = used.get((ref.namespace, pod.metadata.name))
+        if (
+            use is None
+            or pod.status.phase != "Running"
+            or pod.metadata.deletion_timestamp is not None
+            or not selector.matches(pod.metadata.labels)
+            or ref not in controllers(objects, pod)
+        ):
+            continue
+        cores += use.total.cpu
+        requested += sum(
+            (container_requests(one).get("cpu", Decimal(0)) for one in pod.spec.containers or ()), Decimal(0)
+        )
+    return int(100 * cores / float(requested)) if requested else None
+
+
+def reported_utilization(autoscaler: HorizontalPodAutoscaler) -> int | None:
+    """What the autoscaler itself measured last, in percent."""
+    measured = autoscaler.status.current_metrics or ()
+    for spec, status in zip(autoscaler.spec.metrics or (), measured, strict=False):
+        if spec.resource is not None and spec.resource.name == "cpu" and status.resource is not None:
+            return status.resource.current.average_utilization
+    return None
+
+
+def wanted_replicas(current: int, utilization: int, bounds: Bounds) -> int:
+    """How many replicas it sets: ceil(current × utilization / target), the same within the tolerance, within bounds."""
+    wanted = current
+    if bounds.cpu is not None and abs(Decimal(utilization) / bounds.cpu - 1) > TOLERANCE:
+        wanted = -(-current * utilization // bounds.cpu)
+    return min(max(wanted, bounds.least), bounds.most)
+
+
+def autoscale_impact(
+    ref: Ref, workload: Workload | None, bounds: Bounds, utilization: int | None, *, others: int = 0
+) -> Impact:
+    """What it does once it has these bounds. ``workload`` is what it scales, None where that is not known;
+    ``utilization`` of its CPU requests, None without metrics; ``others`` counts the metrics besides CPU.
+    """
+    headline = Notice(
+        "info", f"Keeps {title(ref)} between {bounds.least} and {plural(bounds.most, 'replica')}", ""
+    )
+    if workload is not None:
+        headline = _now(workload, bounds, utilization)
+    return Impact(headline, tuple(_effects(ref, workload, bounds, utilization, others)), (), False)
+
+
+def _now(workload: Workload, bounds: Bounds, utilization: int | None) -> Notice:
+    name, current = workload.metadata.name, workload.spec.replicas
+    if current == 0:
+        text = "At 0 replicas an autoscaler is disabled. Scale it to at least 1 to start autoscaling."
+        return Notice("warn", f"{name} stays at 0 replicas", text)
+    if bounds.cpu is not None and (missing := unrequested(workload.spec.template.spec)):
+        which = "Container" if len(missing) == 1 else "Containers"
+        verb = "has" if len(missing) == 1 else "have"
+        text = (
+            f"{which} {listed(missing)} of {name} {verb} no CPU request. Set one in the pod template first."
+        )
+        return Notice("bad", "Can't compute utilization: no CPU request", text)
+    within = min(max(current, bounds.least), bounds.most)
+    if bounds.cpu is None or utilization is None:
+        text = (
+            ""
+            if bounds.cpu is None
+            else "There are no CPU metrics of its pods now. Without them it only keeps to its bounds."
+        )
+        if within != current:
+            return Notice("warn", f"{name} is scaled from {current} to {within}", text)
+        title = f"{name} stays at {plural(current, 'replica')} for now"
+        return Notice("info" if bounds.cpu is None else "warn", title, text)
+    wanted = wanted_replicas(current, utilization, bounds)
+    text = f"Its pods use {utilization} % of the CPU that they request; the target is {bounds.cpu} %."
+    if wanted == current:
+        return Notice("info", f"{name} stays at {plural(current, 'replica')} for now", text)
+    return Notice(
+        "warn" if wanted < current else "info", f"{name} is scaled from {current} to {wanted}", text
+    )
+
+
+def _effects(
+    ref: Ref, workload: Workload | None, bounds: Bounds, utilization: int | None, others: int
+) -> Iterator[Effect]:
+    between = f"{bounds.least} and {plural(bounds.most, 'replica')}"
+    note = "it sets the number of replicas: setting it by hand does not last"
+    yield Effect("info", "scale", parts(bold(title(ref)), f" is kept between {between}"), note, "", ref)
+    if bounds.cpu is not None and workload is not None and utilization is not None:
+        low, high = (bounds.cpu * share // 100 for share in (90, 110))
+        text = parts(f"From {low} % to {high} % of utilization it changes nothing")
+        yield Effect("ok", "ok", text, "the default tolerance is 10 %")
+    if others:
+        text = parts(f"{plural(others, 'other metric')} {'stays' if others == 1 else 'stay'} as before")
+        yield Effect("info", "info", text, "the metric that asks for the most replicas counts")
+    if bounds.least == bounds.most:
+        yield Effect(
+            "warn",
+            "warn",
+            parts("It never changes the number of replicas"),
+            "minimum and maximum are the same",
+        )
+
+
+def fixed_elsewhere(writer: str, name: str) -> Notice | None:
+    """That somebody else writes the number of replicas too; ``writer`` is the field manager that did last."""
+    if not writer or writer == "cluster-ui" or writer.startswith("kube-"):
+        return None
+    text = (
+        f"Field manager {writer} set spec.replicas of {name}. If its manifest is applied again with that field, "
+        "the number goes back to it each time: remove spec.replicas there."
+    )
+    return Notice("warn", f"The manifest of {name} may set its replicas back", text)

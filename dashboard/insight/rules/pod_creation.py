@@ -1,0 +1,188 @@
+"""Why the pods of a workload cannot be made: what the API server answers to the controller that tries.
+
+The answers are those of Kubernetes 1.36 (plugin/pkg/admission, k8s.io/apiserver/pkg/admission) and come in a condition
+(ReplicaFailure) or an Event (FailedCreate).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from dashboard.insight.finding import Evidence, Finding, Step, because_of, reported, subject
+from dashboard.insight.names import WorkloadRule
+from dashboard.insight.observed import Observed
+from dashboard.insight.words import parts
+from dashboard.kinds.base import Ref
+from dashboard.kinds.meta import condition_true, find_condition
+from dashboard.kinds.rows import listed
+
+# An Event that was not repeated for so long is of the past: controllers try again after 15 minutes at the latest.
+FRESH = timedelta(minutes=20)
+
+
+class Reason(NamedTuple):
+    """Why, what to do, and where."""
+
+    rule: WorkloadRule
+    why: str
+    step: str
+    ref: Ref | None = None
+    shared: str = ""
+
+
+Read = Callable[[re.Match[str], Ref], Reason]
+
+
+def _quota(found: re.Match[str], ref: Ref) -> Reason:
+    quota = Ref("ResourceQuota", ref.namespace, found[1], "resourcequotas")
+    asks = re.search(r"requested: ([^,]+(?:,[\w.]+=[^,]+)*), used", found.string)
+    what = f" (it needs {asks[1]})" if asks else ""
+    step = "Raise the quota, lower the requests, or scale something down."
+    return Reason(
+        "workload-quota", f"quota {found[1]} is exhausted{what}", step, quota, f"{ref.namespace}/{found[1]}"
+    )
+
+
+def _demands(found: re.Match[str], ref: Ref) -> Reason:
+    quota = Ref("ResourceQuota", ref.namespace, found[1], "resourcequotas")
+    step = f"Set {found[2].strip()} in the pod template, or a default for them in a LimitRange."
+    why = f"quota {found[1]} demands that containers set {found[2].strip()}"
+    return Reason("workload-needs-limits", why, step, quota, f"{ref.namespace}/{found[1]}")
+
+
+def _range(found: re.Match[str], ref: Ref) -> Reason:
+    step = "Change requests and limits in the pod template, or the LimitRange of the namespace."
+    every = (one[0] for one in re.finditer(_LIMITS, found.string))
+    return Reason("workload-limit-range", f"a LimitRange says: {listed(dict.fromkeys(every))}", step)
+
+
+def _security(found: re.Match[str], ref: Ref) -> Reason:
+    namespace = Ref("Namespace", "", ref.namespace, "namespaces")
+    why = f"the namespace enforces Pod Security {found[1]}"
+    step = f"Change the securityContext in the pod template: {found[2].strip()}." if found[2] else ""
+    return Reason("workload-pod-security", why, step or "Change its securityContext.", namespace)
+
+
+def _denied(found: re.Match[str], ref: Ref) -> Reason:
+    name = next(group for group in found.groups() if group)
+    return Reason(
+        "workload-refused", f"{name} refuses them", "Change the pod template so that the policy admits it."
+    )
+
+
+# Why a webhook could not be called, in the words of the API server (k8s.io/apiserver/pkg/util/webhook) and of net/http.
+_NO_SERVICE = re.compile(r'service "([^"]+)" not found')
+_NO_ENDPOINTS = re.compile(r'no endpoints available for service "([^"]+)"')
+_SERVICE = re.compile(r"https://([\w-]+)\.([\w-]+)\.svc\b")
+_OR_ELSE = "or delete its webhook configuration"
+
+
+def _webhook(found: re.Match[str], ref: Ref) -> Reason:
+    """It is to be asked, and fails: its ``failurePolicy`` is Fail, or nothing would be refused."""
+    name, said = found[1], found.string[found.end() :]
+    at = _SERVICE.search(said)
+    backend = Ref("Service", at[2], at[1], "services") if at else None
+    to = f"Service {backend.name} in {backend.namespace}" if backend else "its backend"
+    if _NO_SERVICE.search(said):
+        why, step = f"can't be reached: {to} does not exist", f"Restore {to}, {_OR_ELSE}."
+    elif _NO_ENDPOINTS.search(said):
+        why, step = (
+            f"can't be reached: {to} has no ready endpoints",
+            f"Start what runs behind {to}, {_OR_ELSE}.",
+        )
+    elif "x509" in said or "tls:" in said:
+        why = "can't be called: the API server does not trust its certificate"
+        step = f"Renew its certificate, correct its caBundle, {_OR_ELSE}."
+    elif "deadline exceeded" in said or "imeout" in said.replace("?timeout=", ""):
+        why = "does not answer in time"
+        step = f"Look at {to}, and at what lies between it and the API server, {_OR_ELSE}."
+    elif "refused" in said or "no route" in said or "no such host" in said or "EOF" in said:
+        why, step = "can't be reached", f"Check that {to} is running, {_OR_ELSE}."
+    else:
+        why, step = "fails", f"Read the log of {to}, {_OR_ELSE}."
+    return Reason("workload-webhook-down", f"admission webhook {name} {why}", step, backend, shared=name)
+
+
+def _account(found: re.Match[str], ref: Ref) -> Reason:
+    why = f"ServiceAccount {found[1]} does not exist"
+    step = f"Create ServiceAccount {found[1]} in {ref.namespace}, or correct serviceAccountName in the pod template."
+    return Reason("workload-no-account", why, step, shared=f"{ref.namespace}/{found[1]}")
+
+
+def _priority(found: re.Match[str], ref: Ref) -> Reason:
+    why = f"PriorityClass {found[1]} does not exist"
+    step = "Create that PriorityClass, or correct priorityClassName in the pod template."
+    return Reason("workload-no-priority-class", why, step, shared=found[1])
+
+
+def _runtime(found: re.Match[str], ref: Ref) -> Reason:
+    why = f"RuntimeClass {found[1]} does not exist"
+    step = "Create that RuntimeClass where the nodes have its handler, or correct runtimeClassName in the pod template."
+    return Reason("workload-no-runtime-class", why, step, shared=found[1])
+
+
+# plugin/pkg/admission/limitranger/admission.go
+_LIMITS = (
+    r"(?:minimum|maximum) \S+ usage per \w+ is [^,.\]]+(?:, but [\w ]+ is [^,.\]]+)?"
+    r"|\S+ max limit to request ratio per \w+ is [^,\]]+(?:, but [\w ]+ (?:ratio is [\d.]+|is [^,\]]+))?"
+)
+
+_ANSWERS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
+    (re.compile(pattern, re.DOTALL), read)
+    for pattern, read in (
+        (r"exceeded quota: ([^\s,]+)", _quota),
+        (r"failed quota: ([^\s:]+): must specify ([\w.,\-/ ]+?)(?: for: [^;]*)?(?:;|$)", _demands),
+        (_LIMITS, _range),
+        (r'violates PodSecurity "([^"]+)":? ?(.*)', _security),
+        (r'failed calling webhook "([^"]+)"', _webhook),
+        (r'(admission webhook "[^"]+") denied|(ValidatingAdmissionPolicy \'[^\']+\')', _denied),
+        (r'serviceaccount "([^"]+)" not found', _account),
+        (r'RuntimeClass "([^"]+)" not found', _runtime),
+        (r"no PriorityClass with name (\S+) was found", _priority),
+    )
+)
+
+
+def why_refused(message: str, ref: Ref) -> Reason:
+    """What an answer of the API server means."""
+    for pattern, read in _ANSWERS:
+        if found := pattern.search(message):
+            return read(found, ref)
+    if "forbidden" in message or "admission" in message.lower():
+        return Reason(
+            "workload-refused",
+            "an admission policy denies them",
+            "Change the pod template so that the policy admits it.",
+        )
+    return Reason("workload-cannot-make-pods", "the API server rejects them", "Correct the pod template.")
+
+
+def refused(
+    survey: Observed, ref: Ref, obj: Any, standing: str, weight: int, conditions: Any = None
+) -> Finding | None:
+    """That pods of a workload cannot be made: by its condition ReplicaFailure, or else by its Events."""
+    answer = next(_answers(survey, obj, conditions), None)
+    if answer is None:
+        return None
+    message, evidence, since = answer
+    why = why_refused(message, ref)
+    text = parts(*subject(ref), f" {standing}: no more can be created, because {why.why}.")
+    step = Step(why.step, why.ref or ref)
+    return Finding(
+        why.rule, "bad", weight, ref, text, step, evidence, since, shared=why.shared
+    )  # fmt: skip
+
+
+def _answers(
+    survey: Observed, obj: Any, conditions: Any
+) -> Iterator[tuple[str, tuple[Evidence, ...], datetime | None]]:
+    failure = find_condition(conditions or (), "ReplicaFailure")
+    if failure is not None and condition_true(conditions, "ReplicaFailure"):
+        yield failure.message, because_of(failure), failure.last_transition_time
+    elif conditions is None:
+        event = survey.event(obj.metadata.uid, "FailedCreate")
+        if event is not None and not survey.older(event.last_seen, FRESH):
+            yield event.message, reported(event), event.first_seen

@@ -1,0 +1,268 @@
+"""Why a pod has no node yet, as kube-scheduler says it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from dashboard.insight.capacity import in_words, pod_amounts
+from dashboard.insight.finding import Evidence, Step, Trouble, because_of, reported, stands
+from dashboard.insight.words import code, parts
+from dashboard.kinds.base import Ref
+from dashboard.kinds.events import Event
+from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
+from dashboard.kinds.podwords import UNSCHEDULABLE, unschedulable
+from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.storageclasses import StorageClass
+
+from .case import Case
+from .storage import NO_PROVISIONER, NO_VOLUME
+
+PLACING = timedelta(seconds=15)
+# Nobody has even looked at it.
+UNSEEN = timedelta(minutes=1)
+
+_NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found', re.IGNORECASE)
+_UNBOUND = "unbound immediate PersistentVolumeClaims"
+EXAMPLES = 3  # pods that are told by name
+
+
+def cannot_be_scheduled(case: Case) -> Trouble | None:
+    """The scheduler says why it can't be scheduled (PodScheduled is False)."""
+    scheduled = case.condition("PodScheduled")
+    if scheduled is None:
+        return _unseen(case)
+    if scheduled.status != "False":
+        return None
+    since = case.since("PodScheduled")
+    if scheduled.reason == "SchedulingGated":
+        return _gated(case)
+    if not case.older(since, PLACING):
+        return None
+    return _no_claim(case) or _unbound(case) or _no_volume(case) or _preempting(case) or _no_room(case)
+
+
+def _unseen(case: Case) -> Trouble | None:
+    """No scheduler of that name takes it up."""
+    pod = case.pod
+    created = pod.metadata.creation_timestamp
+    if pod.status.phase != "Pending" or pod.spec.node_name or not case.older(created, UNSEEN):
+        return None
+    if pod.spec.resource_claims:
+        return _no_resource_claim(case)
+    # Once it has chosen a node, the scheduler waits up to ten minutes for volumes there, and says nothing of it.
+    if waiting := [name for name, claim in _pending(case) if _provisioned_for_pod(case, claim)]:
+        return _waits_for_claims(case, waiting, (), created)
+    name = pod.spec.scheduler_name or "default-scheduler"
+    rest = parts(": no scheduler ", code(name), " has looked at it")
+    step = case.look("Correct schedulerName in its pod template, or check that that scheduler is running.")
+    evidence = (*stands("spec.schedulerName", name), *stands("Condition PodScheduled", "not set"))
+    return Trouble(
+        "pod-no-scheduler", "bad", 50, "can't be scheduled", "can't be scheduled", rest, step, evidence, created,
+        shared=f"scheduler:{name}",
+    )  # fmt: skip
+
+
+def _no_resource_claim(case: Case) -> Trouble:
+    """The scheduler takes up a pod when all its ResourceClaims exist (PreEnqueue of its plug-in dynamicresources)."""
+    event, claims = case.event("FailedResourceClaimCreation"), case.pod.spec.resource_claims or ()
+    said = event.message if event is not None else ""
+    failed = [one for one in claims if f"PodResourceClaim {one.name}:" in said]
+    one, *_ = failed or [each for each in claims if each.resource_claim_name] or claims
+    template = one.resource_claim_template_name
+    kind, name = (
+        ("ResourceClaimTemplate", template) if template else ("ResourceClaim", one.resource_claim_name)
+    )
+    if template and "not found" not in said:
+        rest = parts(": its ResourceClaim has not been created from ResourceClaimTemplate ", code(name))
+        step = case.look("Look at its events: the controller says why it can't create the claim.", "events")
+    else:
+        rest = parts(f": it uses {kind} ", code(name), ", which does not exist")
+        where = f"in {case.namespace}, or correct resourceClaims in its pod template."
+        step = case.look(f"Create {kind} {name} {where}")
+    asks = ", ".join(
+        f"{each.name}: {each.resource_claim_name or each.resource_claim_template_name}" for each in claims
+    )
+    evidence = (*reported(event), *stands("spec.resourceClaims", asks))
+    return Trouble(
+        "pod-resource-claim-missing", "bad", 61, "can't be scheduled", "can't be scheduled", rest, step, evidence,
+        case.pod.metadata.creation_timestamp, shared=f"{kind}:{case.namespace}/{name}",
+    )  # fmt: skip
+
+
+def _gated(case: Case) -> Trouble:
+    """On purpose: queues hold pods back so, for hours when the cluster is full."""
+    gates = [gate.name for gate in case.pod.spec.scheduling_gates or ()]
+    rest = parts(" by scheduling gate ", code(listed(gates)))
+    step = case.look("Look at the controller that set the gate: only that removes it.")
+    return Trouble(
+        "pod-scheduling-gated", "note", 36, "is held back", "are held back", rest, step,
+        stands("spec.schedulingGates", ", ".join(gates)), case.since("PodScheduled"),
+    )  # fmt: skip
+
+
+def _no_claim(case: Case) -> Trouble | None:
+    """It uses a claim that does not exist."""
+    scheduled = case.condition("PodScheduled")
+    found = _NO_CLAIM.search(scheduled.message) if scheduled else None
+    if found is None:
+        return None
+    name = found[1]
+    rest = parts(": it uses PersistentVolumeClaim ", code(name), ", which does not exist")
+    step = case.look(f"Create PersistentVolumeClaim {name}, or correct its name in the pod template.")
+    return Trouble(
+        "pod-claim-missing", "bad", 61, "can't be scheduled", "can't be scheduled", rest, step, because_of(scheduled),
+        case.since("PodScheduled"), shared=f"claim:{case.namespace}/{name}",
+    )  # fmt: skip
+
+
+def _unbound(case: Case) -> Trouble | None:
+    """It waits for claims that have no volume yet; those whose volume is made where the pod runs hold up nothing."""
+    scheduled = case.condition("PodScheduled")
+    if scheduled is None or _UNBOUND not in scheduled.message:
+        return None
+    waiting = [name for name, claim in _pending(case) if not _waits_for_pod(case, claim)]
+    return _waits_for_claims(case, waiting, because_of(scheduled), case.since("PodScheduled"))
+
+
+def _no_volume(case: Case) -> Trouble | None:
+    """No volume fits a claim of a class that provisions none; the claim itself waits for the pod."""
+    scheduled = case.condition("PodScheduled")
+    if scheduled is None or NO_VOLUME not in scheduled.message:
+        return None
+    waiting = [name for name, claim in _pending(case) if _provides_none(case, claim)]
+    if not waiting:
+        return None
+    return _waits_for_claims(case, waiting, because_of(scheduled), case.since("PodScheduled"))
+
+
+def _pending(case: Case) -> list[tuple[str, PersistentVolumeClaim]]:
+    """The claims that it uses and that have no volume."""
+    return [
+        (name, claim)
+        for name, claim in case.survey.claims_of(case.pod)
+        if claim is not None and claim.status.phase != "Bound"
+    ]
+
+
+def _provisioned_for_pod(case: Case, claim: PersistentVolumeClaim) -> bool:
+    return (
+        _waits_for_pod(case, claim)
+        and case.survey.event(claim.metadata.uid, "ExternalProvisioning", "ProvisioningFailed") is not None
+    )
+
+
+def _waits_for_claims(
+    case: Case, waiting: list[str], because: tuple[Evidence, ...], since: datetime | None
+) -> Trouble:
+    claims = tuple(_claim(case, name) for name in waiting)
+    evidence = (
+        *because,
+        *(Evidence(f"PersistentVolumeClaim {claim.name}", "has no volume yet", claim) for claim in claims),
+    )
+    which = parts(" ", code(listed(waiting))) if waiting else ()
+    several = len(waiting) > 1
+    rest = parts(
+        f": its volume claim{'s' if several else ''}",
+        *which,
+        f" {'have' if several else 'has'} no volume yet",
+    )
+    return Trouble(
+        "pod-claim-pending", "warn", 49, "can't be scheduled", "can't be scheduled", rest,
+        Step("Look at the claim.", claims[0] if claims else case.ref), evidence, since, because=claims,
+    )  # fmt: skip
+
+
+def _preempting(case: Case) -> Trouble | None:
+    """The scheduler made room for it on a node: it starts when the pods there that make way have ended."""
+    node = case.pod.status.nominated_node_name
+    leaving = [
+        pod
+        for pod in case.survey.all("pods")
+        if node and pod.spec.node_name == node and pod.metadata.deletion_timestamp is not None
+    ]
+    if not leaving:
+        return None
+    who = tuple(Ref("Pod", pod.metadata.namespace, pod.metadata.name, "pods") for pod in leaving)
+    rest = parts(" of lower priority to terminate on node ", code(node))
+    said = "is being deleted since {:%H:%M} UTC"
+    evidence = (
+        *stands("status.nominatedNodeName", node),
+        *(
+            Evidence(f"Pod {ref.name}", said.format(pod.metadata.deletion_timestamp), ref)
+            for ref, pod in zip(who[:EXAMPLES], leaving, strict=False)
+        ),
+    )
+    step = Step("Nothing, until their grace period is over; then look at the pod that does not go.", who[0])
+    return Trouble(
+        "pod-preempting", "warn", 35, f"waits for {plural(len(who), 'pod')}", f"wait for {plural(len(who), 'pod')}",
+        rest, step, evidence, case.since("PodScheduled"),
+    )  # fmt: skip
+
+
+def _preempted(case: Case) -> Event | None:
+    """The latest Event that a pod before it made way for one of higher priority."""
+    owner = case.pod.metadata.controller
+    if owner is None:
+        return None
+    alike = (
+        event
+        for event in case.survey.preemptions.get(case.namespace, ())
+        if event.involved_object.name.startswith(f"{owner.name}-")
+    )
+    return next(alike, None)
+
+
+def _waits_for_pod(case: Case, claim: PersistentVolumeClaim) -> bool:
+    kind = _class_of(case, claim)
+    return kind is not None and kind.volume_binding_mode == "WaitForFirstConsumer"
+
+
+def _provides_none(case: Case, claim: PersistentVolumeClaim) -> bool:
+    kind = _class_of(case, claim)
+    return kind is not None and kind.provisioner == NO_PROVISIONER
+
+
+def _class_of(case: Case, claim: PersistentVolumeClaim) -> StorageClass | None:
+    name = claim.storage_class
+    found: StorageClass | None = case.survey.objects.get("storageclasses", "", name) if name else None
+    return found
+
+
+def _claim(case: Case, name: str) -> Ref:
+    return Ref("PersistentVolumeClaim", case.namespace, name, "persistentvolumeclaims")
+
+
+# By the scheduler's words, what to do; the first that fits, of those that a change of the pod can mend.
+_STEPS = {
+    "Insufficient ": "Lower its requests in the pod template, scale something down, or add a node.",
+    "free ports": "Use a Service instead of hostPort, or run no more of them than there are nodes with that port free.",
+    "topology spread constraints (missing required label)": (
+        "Label the nodes with the topologyKey of its topologySpreadConstraints, or correct the key."
+    ),
+    "topology spread constraints": (
+        "Free capacity where few of its pods run, or set whenUnsatisfiable: ScheduleAnyway in its pod template."
+    ),
+    "anti-affinity": "Run fewer of them, add a node, or make its anti-affinity preferred instead of required.",
+    "pod affinity rules": "Start the pods that its affinity requires, or correct its podAffinity.",
+    "olume": "Look at its claims: a volume bound to one zone or node ties the pod to it.",
+}
+_COMPARE = "Compare its node selector, affinity and tolerations with what the nodes offer."
+
+
+def _no_room(case: Case) -> Trouble:
+    scheduled = case.condition("PodScheduled")
+    why = unschedulable(scheduled).removeprefix(UNSCHEDULABLE).removeprefix(": ")
+    asks = in_words(pod_amounts(case.pod.spec))
+    rest = parts(f": {why}" if why else "", f"; it requests {asks}" if "nsufficient" in why and asks else "")
+    message = scheduled.message if scheduled else ""
+    text = next((text for sign, text in _STEPS.items() if sign in message), _COMPARE)
+    evidence = because_of(scheduled)
+    if "Insufficient " in message and (event := _preempted(case)) is not None:
+        rest = parts(*rest, "; the pod before it was preempted by one with higher priority")
+        text = "Give it a higher priorityClassName, lower its requests, scale something down, or add a node."
+        evidence = (*evidence, *reported(event))
+    return Trouble(
+        "pod-unschedulable", "warn", 50, "can't be scheduled", "can't be scheduled", rest, case.look(text),
+        evidence, case.since("PodScheduled"), shared=f"node:{why}",
+    )  # fmt: skip

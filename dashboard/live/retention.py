@@ -1,0 +1,117 @@
+"""What the database keeps, and for how long: a task in each server process takes away what is too old or too much.
+
+In slices, so that nobody waits for it: a slice holds the database for some milliseconds. What no rule names grows only
+when somebody asks for it: people, permits, choices of columns (docs/limits.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
+
+from dashboard.database import AWAY, in_database
+from dashboard.models import AuditEntry, Change, Operation, OperationResult, SigninLink, TimelineEvent
+from dashboard.queries.timeline import timeline_kept
+
+from .background import begin
+from .session import THE_INSTALLATION
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 60.0
+SLICE, PAUSE_SECONDS = 500, 0.05
+TIMELINE_ROWS = 200_000  # of a cluster, however much happens
+LINK_DAYS = 1
+
+Rows = QuerySet[Any]
+
+
+def kept_words() -> str:
+    """How long the timeline goes back, as in "the last …"."""
+    days = settings.CLUSTER_UI_TIMELINE_DAYS
+    return f"{days * 24:g} hours" if days <= 2 else f"{days:g} days"
+
+
+def _sessions(now: datetime) -> Iterator[Rows]:
+    yield Session.objects.filter(expire_date__lt=now)
+
+
+def _links(now: datetime) -> Iterator[Rows]:
+    yield SigninLink.objects.filter(created_at__lt=now - timedelta(days=LINK_DAYS))
+
+
+def _timeline(now: datetime) -> Iterator[Rows]:
+    """Of every cluster that was ever opened, whether or not anybody opens it again."""
+    yield TimelineEvent.objects.filter(at__lt=now - timeline_kept())
+    for context in TimelineEvent.objects.order_by().values_list("context", flat=True).distinct():
+        rows = TimelineEvent.objects.filter(context=context)
+        edge = rows.order_by("-at").values_list("at", flat=True)[TIMELINE_ROWS : TIMELINE_ROWS + 1].first()
+        if edge is not None:
+            yield rows.filter(at__lte=edge)
+
+
+def _audit(now: datetime) -> Iterator[Rows]:
+    """Entries, then the changes of which none is left. One that was undone stays as long as the change that undid it."""
+    oldest = now - timedelta(days=settings.CLUSTER_UI_AUDIT_DAYS)
+    yield AuditEntry.objects.filter(at__lt=oldest)
+    done = Change.objects.filter(created_at__lt=oldest, audit=None).exclude(state=Change.State.SENDING)
+    ended = Operation.objects.filter(change__in=done).exclude(state=Operation.State.RUNNING)
+    yield OperationResult.objects.filter(operation__in=ended)
+    yield ended
+    yield done.filter(operation=None, undone_by=None)
+
+
+RULES: tuple[Callable[[datetime], Iterator[Rows]], ...] = (_sessions, _links, _timeline, _audit)
+
+
+def remove_some(rows: Rows) -> int:
+    """Takes away one slice; how many rows it had. Past the managers: nothing else deletes an audit entry."""
+    keys = list(rows.values_list("pk", flat=True)[:SLICE])
+    if keys:
+        rows.model._base_manager.filter(pk__in=keys).delete()
+    return len(keys)
+
+
+class Retention:
+    """One process' part in it."""
+
+    _task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = begin(THE_INSTALLATION, self._run(), "retention")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.sweep(datetime.now(UTC))
+            except AWAY as error:
+                log.warning("what is too old stays for now: %s", error)
+            except Exception:
+                log.exception("taking away what is too old")
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def sweep(self, now: datetime) -> int:
+        """Takes away all that may go; how many rows that were."""
+        removed = 0
+        for rule in RULES:
+            found = rule(now)
+            while (rows := await in_database(next)(found, None)) is not None:
+                while part := await in_database(remove_some)(rows):
+                    removed += part
+                    await asyncio.sleep(PAUSE_SECONDS)
+        return removed
+
+
+retention = Retention()

@@ -1,0 +1,440 @@
+"""An operation that was begun: its steps, what became of each object, stop and resume; live, whichever process moves
+it on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError
+from django.db.models import Case, IntegerField, Value, When
+from django.http import QueryDict
+from django.urls import reverse
+
+from dashboard import render
+from dashboard.actions.operation import OperationAction, Step, passed, result_counts
+from dashboard.actions.operations import is_set_aside, may_resume, operation_action, stopped_by, waits_for
+from dashboard.actions.undo import UndoState, change_undo_state
+from dashboard.errors import NotFound
+from dashboard.kinds.rows import plural
+from dashboard.kube.shell import shell_line
+from dashboard.live.screen import ViewerScreen
+from dashboard.live.session import Session
+from dashboard.live.snapshot import Snapshot
+from dashboard.models import Change, Operation, OperationResult
+
+from .change import change_of, object_context, what
+from .common import fresh_part, iso, kind_of, list_url, name_parts, namespace_crumbs, object_url
+
+POLL_SECONDS = 1.0
+RESULTS, STEPS = 50, 60  # of each at once
+# Worst first: what a person has to look at, then what happens now.
+RESULT_STATES = ("failed", "retrying", "running", "waiting", "down", "left", "done")
+BADGES = {
+    "done": "done", "failed": "bad", "left": "warn", "down": "warn", "retrying": "warn", "running": "info",
+    "waiting": "wait",
+}  # fmt: skip
+RESULT_WORDS = {
+    "failed": "failed", "retrying": "retrying", "running": "under way", "waiting": "not started", "down": "not up",
+    "left": "left as it is", "done": "done",
+}  # fmt: skip
+STEP_WORDS = {
+    "waiting": "waits", "open": "not begun", "stopped": "not followed any more", "left": "left as it is",
+    "down": "not up", "failed": "failed", "done": "done",
+}  # fmt: skip
+UNITS = 120  # the width of the bar of results, in its own units
+
+
+class OperationScreen(ViewerScreen):
+    """What is the same of all operations; one with parts of its own has a subclass, in ``SCREENS``."""
+
+    page = "pages/operation.html"
+    step_words: Mapping[str, str] = STEP_WORDS
+    result_words: Mapping[str, str] = RESULT_WORDS
+    running_words = "You can leave this page: it continues, and resumes if the dashboard restarts."
+    resume_words = "Resuming looks again at what failed, then goes on with the rest."
+    back_words = "Undo…"
+    results_title = "Results"
+
+    def __init__(self, session: Session, params: QueryDict, change: int) -> None:
+        super().__init__(session)
+        self.number = change
+        self.state = params.get("state", "") if params.get("state") in RESULT_STATES else ""
+        page = params.get("page", "1")
+        self.at = int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 7 else 1
+        self.change: Change
+        self.undo: UndoState
+        self.operation: Operation | None = None
+        self.may_resume = False
+        self.aside = False  # it came to a halt, and somebody has to decide
+        self.before: Change | None = None  # whose steps have to end first
+        self.stopped = ""  # who stopped it, as a sentence
+        self.counts: dict[str, int] = {}  # results by state
+        self.window: list[OperationResult] = []
+        self._read_of: Hashable = None  # the version of the operation that these are of
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def shows(self) -> Hashable:
+        return (self.number, self.state, self.at)
+
+    @property
+    def action(self) -> OperationAction:
+        found = operation_action(self.change)
+        if found is None:
+            raise NotFound(f"Change {self.number} is no operation.", next_step="Look at the list of changes.")
+        return found
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        made = getattr(self, "change", None)
+        return frozenset({"pods"}) if made is None else self.action.follows | {made.plural}
+
+    async def prepare(self) -> None:
+        self.change = await change_of(self.number, self.runtime)
+        await self.session.review(self.plurals)
+        self.must_see()
+        await self.read()
+
+    def must_see(self) -> None:
+        """Raises Forbidden for whoever may not see what was changed."""
+        self.session.must_see(self.change.plural, self.change.namespace)
+
+    async def read(self) -> None:
+        self.undo = await change_undo_state(change=self.change)
+        await sync_to_async(self.read_operation)()
+
+    def read_operation(self) -> None:
+        self.operation = Operation.objects.select_related("change").filter(change_id=self.number).first()
+        self.may_resume, self.aside, self.before, self.stopped = False, False, None, ""
+        if self.operation is None:
+            return
+        if self.operation.state == Operation.State.RUNNING:
+            first = waits_for(self.operation)
+            self.before = Change.objects.filter(pk=first).first() if first is not None else None
+        elif self.operation.state == Operation.State.STOPPED:
+            self.may_resume = may_resume(self.operation)
+            self.aside = is_set_aside(self.operation)
+            word = stopped_by(self.operation)
+            self.stopped = f"{word.user_name} stopped it on {word.at:%Y-%m-%d at %H:%M} UTC." if word else ""
+        version = (self.operation.pk, self.operation.version)
+        if version != self._read_of:
+            self.counts = result_counts(self.operation)
+            self.window = self._window(self.operation) if self.counts else []
+            self._read_of = version
+
+    def _window(self, operation: Operation) -> list[OperationResult]:
+        rank = Case(
+            *(When(state=state, then=Value(at)) for at, state in enumerate(RESULT_STATES)),
+            default=Value(len(RESULT_STATES)),
+            output_field=IntegerField(),
+        )
+        found = operation.results.filter(state=self.state) if self.state else operation.results.all()
+        first = (min(self.at, self.pages) - 1) * RESULTS
+        return list(found.order_by(rank, "position")[first : first + RESULTS])
+
+    @property
+    def shown(self) -> int:
+        """How many results the window is of."""
+        return self.counts.get(self.state, 0) if self.state else sum(self.counts.values())
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.shown // RESULTS))
+
+    def open(self, changed: Callable[[], None]) -> None:
+        """The database has no watch: another process may be the one that moves it on."""
+
+        async def follow() -> None:
+            while True:
+                await asyncio.sleep(POLL_SECONDS)
+                with suppress(DatabaseError):
+                    self.change = await change_of(self.number, self.runtime)
+                    await self.read()
+                    changed()
+
+        self._task = asyncio.create_task(follow())
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    # ---- What is said of it
+
+    @property
+    def running(self) -> bool:
+        return self.operation is not None and self.operation.state == Operation.State.RUNNING
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.operation.steps if self.operation is not None else []
+
+    @property
+    def back(self) -> UndoState:
+        """The way back, and its words."""
+        return self.undo
+
+    def words(self) -> tuple[str, str, str]:
+        """State, headline and a sentence: how it stands."""
+        change, operation, name = self.change, self.operation, self.change.name
+        if change.state != Change.State.DONE:
+            text = "It is looked for in the cluster; if it was made, the next step begins then."
+            return "warn", f"Whether {name} was changed is not known yet", text
+        if operation is None:
+            return "info", f"{name} was changed; its steps begin", ""
+        if self.before is not None:
+            text = "Its steps begin when those of the operation before it have ended."
+            return "wait", f"The {self.action.noun} of {name} waits", text
+        current = next((step for step in self.steps if step["state"] in ("running", "waiting")), None)
+        match operation.state:
+            case Operation.State.RUNNING:
+                if operation.waits:
+                    return "warn", f"The {self.action.noun} waits", operation.waits
+                if current is None:
+                    return "info", "The last step is done", ""
+                return "info", current["title"], current["text"]
+            case Operation.State.DONE:
+                left = sum(self.counts.get(state, 0) for state in ("left", "down", "failed"))
+                left += sum(step["state"] in ("left", "down") for step in self.steps)
+                if left:
+                    return "warn", f"The {self.action.noun} of {name} has ended, not everything is done", ""
+                return "done", f"The {self.action.noun} of {name} is done", ""
+            case Operation.State.STOPPED:
+                return self.stopped_words()
+            case _:
+                return "done", f"The {self.action.noun} of {name} was undone", ""
+
+    def stopped_words(self) -> tuple[str, str, str]:
+        rest = self.rest()
+        failed = next((step for step in self.steps if step["state"] == "failed"), None)
+        if self.aside:
+            text = (
+                "More than an hour passed in which the dashboard did not run or the cluster could not be reached, so "
+                f"nothing is done without your decision.{rest}"
+            )
+            return "warn", f"The {self.action.noun} came to a halt: resume, or leave it as it is", text
+        if failed is not None:
+            return "bad", f"{failed['title']}: failed", f"{failed['text']}{rest}"
+        return "warn", f"The {self.action.noun} was stopped", f"{self.stopped}{rest}".strip()
+
+    def rest(self) -> str:
+        """What has not begun, as a further sentence."""
+        waiting = self.counts.get("waiting", 0)
+        return f" {plural(waiting, 'object')} not begun." if waiting else ""
+
+    def first(self) -> dict[str, Any]:
+        """The write itself: ``text``, and in it a link."""
+        return {"title": self.action.written(self.change), "text": "", "url": "", "link": ""}
+
+    def stage(self, at: int, step: Step, now: datetime) -> dict[str, Any]:
+        """A step as the page and a script are told of it."""
+        state, word = BADGES[step["state"]], step["state"]
+        if not self.running and word in ("running", "waiting"):
+            # What was sent is the cluster's: it goes on, and only nobody here waits for it.
+            state, word = ("warn", "stopped") if word == "running" else ("wait", "open")
+        about = (step["kind"], step["name"]) if "plural" in step else ("", "")
+        lead = step["title"].removesuffix(" ".join(about)) if any(about) else step["title"]
+        return {
+            "n": at,
+            "title": step["title"],
+            "lead": f"Stage {at}: {lead[:1].lower()}{lead[1:]}" if any(about) else lead,
+            "kind": about[0],
+            "name": about[1],
+            "url": object_url(self.runtime, step["plural"], self.change.namespace, about[1])
+            if any(about)
+            else "",
+            "state": state,
+            "word": word,
+            "words": self.step_words.get(word, ""),
+            "text": step["text"],
+            "percent": self.percent(step, now) if word == "running" else None,
+            "began": step["began"],
+            "ended": step["ended"],
+        }
+
+    def percent(self, step: Step, now: datetime) -> int | None:
+        """How far a running step is, 0–100, by the results that have ended."""
+        total = sum(self.counts.values())
+        ended = sum(self.counts.get(state, 0) for state in ("failed", "down", "left", "done"))
+        return 100 * ended // total if total else None
+
+    def stages(self, now: datetime) -> list[dict[str, Any]]:
+        return [self.stage(at, step, now) for at, step in enumerate(self.steps, start=1)]
+
+    async def told(self) -> dict[str, Any]:
+        """How far it has come, for a script: its steps, and what became of each object."""
+        state, headline, _ = self.words()
+        stages = self.stages(datetime.now(UTC))
+        written = self.change.state == Change.State.DONE
+        results = [
+            {"object": f"{each['kind']} {each['name']}", "state": each["word"], "text": each["text"]}
+            for each in stages
+            if each["kind"] and each["ended"]
+        ]
+        if self.operation is not None and self.counts:
+            rows = self.operation.results.order_by("position")
+            results += [
+                {
+                    "object": f"{row.kind} {'/'.join(filter(None, (row.namespace, row.name)))}",
+                    "state": row.state,
+                    "text": row.text,
+                }
+                async for row in rows.only("kind", "namespace", "name", "state", "text")
+            ]
+        return {
+            "state": state,
+            "headline": headline,
+            "done": self.operation is not None and not self.running,
+            "undo_url": reverse("undo", args=[self.number]) if self.back.possible else "",
+            "steps": [
+                {"title": self.action.written(self.change), "state": "done" if written else "unknown"},
+                *({"title": each["title"], "state": each["word"]} for each in stages),
+            ],
+            "results": results,
+        }
+
+    # ---- Its page
+
+    def snapshot(self) -> Snapshot:
+        now = datetime.now(UTC)
+        return Snapshot(
+            regions={
+                "operation-progress": render.region("operation_progress", self._progress(now)),
+                "operation-results": render.region("operation_results", self._results()),
+                **self.more(now),
+                "fresh": fresh_part(self.session, self.plurals),
+            }
+        )
+
+    def more(self, now: datetime) -> dict[str, Any]:
+        """Regions of its own."""
+        return {}
+
+    def _progress(self, now: datetime) -> dict[str, Any]:
+        state, headline, text = self.words()
+        stages = self.stages(now)
+        current = next(
+            (at for at, each in enumerate(stages) if each["word"] not in ("done", "left", "down")), 0
+        )
+        first = max(0, min(current - STEPS // 2, len(stages) - STEPS))
+        return {
+            "state": state,
+            "headline": headline,
+            "text": text,
+            "noun": self.action.noun,
+            "running": self.running,
+            "resume": self.may_resume,
+            "aside": self.aside,
+            "before": _url(self.before) if self.before is not None else "",
+            "written": self.change.state == Change.State.DONE,
+            "written_at": iso(self.change.created_at.replace(microsecond=0)),
+            "first": self.first(),
+            "earlier": first,
+            "later": max(0, len(stages) - first - STEPS),
+            "stages": stages[first : first + STEPS],
+            "running_words": self.running_words,
+            "resume_words": self.resume_words,
+            "back": {
+                "possible": self.back.possible,
+                "words": self.back.words,
+                "title": self.back_words,
+                "url": reverse("undo", args=[self.number]),
+            },
+        }
+
+    def _results(self) -> dict[str, Any]:
+        states = [state for state in RESULT_STATES if self.counts.get(state)]
+        first = (min(self.at, self.pages) - 1) * RESULTS
+        return {
+            "title": self.results_title,
+            "total": sum(self.counts.values()),
+            "shown": self.shown,
+            "first": first + 1,
+            "last": first + len(self.window),
+            "state": self.state,
+            "bar": self._bar(states),
+            "states": [
+                {
+                    "state": state,
+                    "badge": BADGES[state],
+                    "word": self.result_words[state],
+                    "count": self.counts[state],
+                    "url": f"?state={state}",
+                }
+                for state in states
+            ],
+            "rows": [self._row(result) for result in self.window],
+            "previous": self._page_url(self.at - 1) if 1 < self.at <= self.pages else "",
+            "next": self._page_url(self.at + 1) if self.at < self.pages else "",
+        }
+
+    def _page_url(self, at: int) -> str:
+        return f"?state={self.state}&page={at}" if self.state else f"?page={at}"
+
+    def _bar(self, states: Sequence[str]) -> list[dict[str, Any]]:
+        """The results as segments of a bar, ended ones first."""
+        total, at, parts = sum(self.counts.values()), 0.0, []
+        for state in reversed(states):
+            width = UNITS * self.counts[state] / total
+            parts.append({"state": BADGES[state], "x": f"{at:.2f}", "width": f"{max(width - 0.4, 0.2):.2f}"})
+            at += width
+        return parts
+
+    def _row(self, result: OperationResult) -> dict[str, Any]:
+        head, tail = name_parts(result.plural, result.name)
+        took = passed(iso(result.began_at), result.ended_at) if result.began_at and result.ended_at else None
+        return {
+            "head": head,
+            "tail": tail,
+            "kind": result.kind,
+            "namespace": result.namespace,
+            "url": object_url(self.runtime, result.plural, result.namespace, result.name),
+            "state": BADGES[result.state],
+            "word": result.data.get("word") or self.result_words[result.state],
+            "text": result.text,
+            "began": iso(result.began_at) if result.began_at else "",
+            "took": None if took is None else f"{took:.0f} s",
+        }
+
+    def kubectl(self) -> str:
+        """The same with kubectl."""
+        change = self.change
+        where = ["-n", change.namespace] if change.namespace else []
+        return shell_line(["kubectl", "get", change.plural, change.name, *where])
+
+    @property
+    def title(self) -> str:
+        return self.change.title.capitalize()
+
+    def context(self) -> Mapping[str, Any]:
+        change = self.change
+        crumbs = [(kind_of(self.runtime, change.plural).title, list_url(self.runtime, change.plural))]
+        return {
+            "number": change.pk,
+            "title": self.title,
+            "what": self.what(),
+            "object": object_context(self.runtime, change),
+            "breadcrumbs": [
+                *crumbs,
+                *namespace_crumbs(self.runtime, change.plural, change.namespace),
+                (change.name, object_url(self.runtime, change.plural, change.namespace, change.name)),
+            ],
+            "cluster_name": self.runtime.cluster.name,
+            "at": iso(change.created_at.replace(microsecond=0)),
+            "user": change.user.get_username(),
+            "reason": change.reason,
+            "kubectl": self.kubectl(),
+        }
+
+    def what(self) -> str:
+        """What was changed, in a few words."""
+        return what(self.change)
+
+
+def _url(change: Change) -> str:
+    return reverse("operation", args=[change.pk, change.action])

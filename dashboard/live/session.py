@@ -1,0 +1,209 @@
+"""The one way of somebody to a cluster: what may be read of the cache, and the account for everything else.
+
+Nothing that is made for somebody reaches the cache, or the API server, in another way (docs/adr/0039).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard.errors import ClusterError, Forbidden
+from dashboard.kinds.base import GVR
+from dashboard.kube.access import Question, Reviews, reviews_of
+from dashboard.kube.transport import Transport
+from dashboard.queries.access import STANDS_SECONDS, Visible, visible
+from dashboard.queries.counts import Counts
+from dashboard.queries.seenreader import SeenReader
+from dashboard.queries.unwatched import Unwatched
+
+if TYPE_CHECKING:
+    from .runtime import ClusterRuntime
+
+INSTALLATION = "the installation"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``user``: who, by the name in the dashboard; ``account``: as what the cluster knows them. Who shares an
+    account shares its rights.
+    """
+
+    user: str
+    account: str = INSTALLATION
+
+    def __str__(self) -> str:
+        return self.user if self.account == self.user else f"{self.user} as {self.account}"
+
+
+THE_INSTALLATION = Identity(INSTALLATION)  # whatever the dashboard does for itself
+
+
+class Account:
+    """What one account of a cluster has of its own: its connection, what it may, what was listed or counted as it."""
+
+    def __init__(self, name: str, cluster: ClusterRuntime, transport: Transport) -> None:
+        self.name = name
+        self.transport = transport
+        self.reviews: Reviews = reviews_of(transport)
+        self.counts = Counts(cluster.installation.cache, transport)
+        self.unwatched = Unwatched(cluster.installation.cache, transport)
+
+    async def close(self) -> None:
+        await self.unwatched.close()
+
+
+class Sight:
+    """What somebody may see, for what several people share who may see the same: the cache, through ``reader``, and every
+    decision that was asked for. Past the cache it leads only where a decision says so (``permitted``).
+    """
+
+    def __init__(
+        self, identity: Identity, cluster: ClusterRuntime, account: Account, reader: SeenReader
+    ) -> None:
+        self.identity = identity
+        self.cluster = cluster
+        self.reader = reader
+        self._account = account
+        self._answers: dict[Question, bool] = {}
+
+    @property
+    def visible(self) -> Mapping[str, Visible]:
+        """Where the kinds of the last ``review`` may be listed; nobody sees another kind."""
+        return self.reader.visible
+
+    async def review(self, plurals: Iterable[str]) -> Mapping[str, Visible]:
+        """Asks where each of these kinds may be listed; from now on the reader shows just that."""
+        names = sorted(plurals)
+        answers = await asyncio.gather(
+            *(visible(self._account.reviews, self.cluster.installation.cache, name) for name in names)
+        )
+        self.reader.visible = dict(zip(names, answers, strict=True))
+        await self.reader.judge()
+        return self.reader.visible
+
+    def must_see(self, plural: str, namespace: str) -> None:
+        """Raises Forbidden when a kind may not be listed in a namespace ("": one without), and what else it was when that
+        could not be found out.
+        """
+        seen = self.visible[plural]
+        if (refusal := seen.refusal(plural, frozenset({namespace}) if namespace else None)) is not None:
+            raise refusal
+        if seen.unknown is not None:
+            raise seen.unknown
+
+    async def may(
+        self,
+        verb: str,
+        gvr: GVR,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+    ) -> bool:
+        """Whether this may be done. Unknown is no, unless it was a yes here before: what is open stays as it is while the
+        API server cannot be asked.
+        """
+        return await self._may(Question(verb, gvr, namespace, name, subresource))
+
+    async def decide(
+        self,
+        verb: str,
+        gvr: GVR,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+    ) -> bool:
+        """Whether this may be done. Raises a ClusterError when the API server cannot be asked."""
+        return await self._decide(Question(verb, gvr, namespace, name, subresource))
+
+    async def require(
+        self,
+        verb: str,
+        gvr: GVR,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+    ) -> None:
+        """Raises Forbidden when this may not be done, and what else it was when the API server cannot be asked."""
+        if not await self._decide(Question(verb, gvr, namespace, name, subresource)):
+            resource = f"{gvr.plural}/{subresource}" if subresource else gvr.plural
+            raise Forbidden(
+                f"You may not {verb} {resource}.", verb=verb, resource=resource, namespace=namespace or ""
+            )
+
+    async def permitted(
+        self,
+        verb: str,
+        gvr: GVR,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+    ) -> Transport | None:
+        """The way past the cache for this one thing, if it may be done: who shares what is read has the same decision."""
+        allowed = await self.may(verb, gvr, namespace=namespace, name=name, subresource=subresource)
+        return self._account.transport if allowed else None
+
+    async def _may(self, question: Question) -> bool:
+        try:
+            return await self._decide(question)
+        except Forbidden:
+            self._answers[question] = False
+        except ClusterError:
+            last = self._account.reviews.last(question)
+            stands = last is not None and last[0] < STANDS_SECONDS and last[1].allowed
+            self._answers.setdefault(question, stands)
+        return self._answers[question]
+
+    async def _decide(self, question: Question) -> bool:
+        decision = await self._account.reviews.decide(question)
+        self._answers[question] = decision.allowed
+        return decision.allowed
+
+    @property
+    def decided(self) -> Hashable:
+        """Every decision so far: two who have the same may share whatever was made of it."""
+        return rights_key(self.visible), frozenset(self._answers.items())
+
+    async def follow(self, other: Sight) -> None:
+        """Asks what the other one asked."""
+        questions = tuple(other._answers)
+        await asyncio.gather(self.review(other.visible), *map(self._may, questions))
+        self._answers = {question: self._answers[question] for question in questions}
+
+
+class Session(Sight):
+    """``Session(identity, cluster, transport, reader)``: the same for one account alone, with the account's transport and
+    what was listed or counted with it. Views make it from the request, consumers from the scope.
+    """
+
+    @property
+    def transport(self) -> Transport:
+        return self._account.transport
+
+    @property
+    def counts(self) -> Counts:
+        return self._account.counts
+
+    @property
+    def unwatched(self) -> Unwatched:
+        return self._account.unwatched
+
+    def again(self) -> Session:
+        """The same, with nothing decided yet: each screen has its own, so that its decisions are just those that it
+        depends on.
+        """
+        return Session(self.identity, self.cluster, self._account, self.reader.again())
+
+
+def rights_key(seen: Mapping[str, Visible]) -> Hashable:
+    """Rights as part of a screen's key: whoever may see the same shares what is rendered, nobody else."""
+    return tuple(
+        (plural, each.namespaces, each.denied is None, each.unknown is None)
+        for plural, each in sorted(seen.items())
+    )

@@ -1,0 +1,22 @@
+"""Lists the installed plugins: version, whether they work, what they bring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from dashboard.kinds.rows import listed, plural
+from dashboard.plugins.host import PLUGINS, STATE_WORDS
+
+
+class Command(BaseCommand):
+    help = "List the installed plugins with version and state."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not PLUGINS:
+            self.stdout.write("No plugins are installed.")
+        for plugin in PLUGINS:
+            brings = listed(plural(count, what) for what, count in plugin.brings.items())
+            words = (plugin.name, plugin.version, STATE_WORDS[plugin.state], plugin.problem or brings)
+            self.stdout.write("  ".join(word for word in words if word))

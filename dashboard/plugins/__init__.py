@@ -1,0 +1,1 @@
+"""Plugins: what they may bring (``interface``), and how they are found, checked and kept from harm (``host``)."""

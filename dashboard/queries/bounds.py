@@ -1,0 +1,40 @@
+"""How much may be looked for at once. Each word is looked for in each row, so words are bounded as well as letters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.http import QueryDict
+
+from dashboard.errors import BadInput
+
+MAX_LETTERS = 200
+MAX_WORDS = 10
+MAX_CHOSEN = 200  # of what an address may say again and again: namespaces, pods, containers
+
+
+def text_of(params: Mapping[str, str], field: str) -> str:
+    """A text out of an address, without space around it. Raises BadInput for more than can be meant."""
+    text = params.get(field, "").strip()
+    if len(text) > MAX_LETTERS:
+        raise BadInput(f"{field} is {len(text):,} characters long: enter at most {MAX_LETTERS}.", field=field)
+    return text
+
+
+def chosen_of(params: QueryDict, field: str) -> tuple[str, ...]:
+    """What a field that may be repeated says, in order and each once. Raises BadInput for more than can be meant."""
+    chosen = sorted(set(params.getlist(field)) - {""})
+    if len(chosen) > MAX_CHOSEN:
+        raise BadInput(
+            f"{field} is given {len(chosen):,} times: choose at most {MAX_CHOSEN}, or none for all.",
+            field=field,
+        )
+    return tuple(chosen)
+
+
+def words_of(params: Mapping[str, str], field: str) -> str:
+    """Words that must all be there, with one space between them. Raises BadInput for more than can be meant."""
+    words = text_of(params, field).split()
+    if len(words) > MAX_WORDS:
+        raise BadInput(f"{field} has {len(words)} words: enter at most {MAX_WORDS}.", field=field)
+    return " ".join(words)

@@ -1,0 +1,41 @@
+"""The pods that are not plainly healthy, kept by what the store tells: who looks for trouble need not ask every pod."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from dashboard.cache.store import Delta, Store
+from dashboard.insight.pod_health import RECENT, healthy
+from dashboard.kinds.pods import Pod
+
+
+class Unwell:
+    """Each pod is asked when it changes. One that was well stays so until then; one that was restarted becomes well by
+    itself, as time passes, and is asked again with every question.
+    """
+
+    def __init__(self, store: Store[Pod], now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
+        self._pods: dict[tuple[str, str], Pod] = {}
+        self._sift(store.values())
+        store.subscribe(self._hear)
+
+    def pods(self) -> list[Pod]:
+        """Those for which ``healthy`` does not hold now."""
+        well = [key for key, pod in self._pods.items() if healthy(pod, self._now() - RECENT)]
+        for key in well:
+            del self._pods[key]
+        return list(self._pods.values())
+
+    def _hear(self, deltas: Sequence[Delta[Any]]) -> None:
+        for delta in deltas:
+            self._pods.pop((delta.namespace, delta.name), None)
+        self._sift(delta.new for delta in deltas if delta.new is not None)
+
+    def _sift(self, pods: Iterable[Pod]) -> None:
+        since = self._now() - RECENT
+        for pod in pods:
+            if not healthy(pod, since):
+                self._pods[pod.metadata.namespace, pod.metadata.name] = pod

@@ -1,0 +1,148 @@
+"""Which requests try to do something, and what: their refusals are audited (docs/adr/0021)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest
+
+from dashboard.actions.action import Actor
+from dashboard.actions.attempts import Attempt, attempt_refused, attempting, current_attempt
+from dashboard.actions.confirmation import read_reason
+from dashboard.actions.hiding import hide_values
+from dashboard.actions.operations import LEAVE, RESUME, STOP, operation_action
+from dashboard.actions.problems import BadReason
+from dashboard.errors import BadInput, ClusterError
+from dashboard.kube.config import unslug
+from dashboard.models import Change
+
+# The routes by which something is done: in steps, of which only the last one does it, or at once.
+IN_STEPS = frozenset({"action", "undo"})
+AT_ONCE = {
+    "allow_changes": "allow-changes",
+    "reveal": "reveal",
+    "operation_leave": LEAVE,
+    "operation_resume": RESUME,
+    "operation_stop": STOP,
+}
+
+
+SECRET_LETTERS = 6  # a shorter value stands in many a sentence
+
+
+@asynccontextmanager
+async def refusals_audited(request: HttpRequest) -> AsyncIterator[None]:
+    """What a request tries to do here and is refused gets into the audit, once, wherever it is raised."""
+    attempt = current_attempt() or await _attempt(request)
+    if attempt is None:
+        yield
+        return
+    with attempting(attempt):
+        try:
+            yield
+        except ClusterError as error:
+            _hide_typed(request, error)
+            await attempt_refused(attempt, actor_of(await request.auser()), error)
+            raise
+        except SuspiciousOperation:  # a form over one of Django's limits, which nothing has read
+            over = BadInput("The form holds more than is taken in at once.")
+            await attempt_refused(attempt, actor_of(await request.auser()), over)
+            raise
+
+
+async def _attempt(request: HttpRequest) -> Attempt | None:
+    """What a request tries to do; None where it only shows something."""
+    match = request.resolver_match
+    if request.method != "POST" or match is None or match.url_name is None:
+        return None
+    action = AT_ONCE.get(match.url_name, "")
+    if not action and match.url_name in IN_STEPS and _applies(request):
+        action = str(match.kwargs.get("action", match.url_name))
+    if not action:
+        return None
+    where = {key: str(value) for key, value in match.kwargs.items()}
+    if "change" in where:
+        return await _of_change(action, int(where["change"]), _reason(request))
+    return Attempt(
+        action=action,
+        context=_context(where.get("context", "")),
+        plural=where.get("plural", ""),
+        namespace=where.get("namespace", ""),
+        name=where.get("name", ""),
+        reason=_reason(request),
+    )
+
+
+def reason_of(request: HttpRequest) -> str:
+    """Why somebody does what a request asks for. Raises BadReason for what cannot be kept, where everybody reads it: too
+    much, or the new value of a Secret.
+    """
+    reason = read_reason(str(request.POST.get("reason", "")))
+    if any(len(value) >= SECRET_LETTERS and value in reason for value in _values(request)):
+        raise BadReason(
+            "The reason holds the new value: whoever may see the change would read it.", field="reason"
+        )
+    return reason
+
+
+def _reason(request: HttpRequest) -> str:
+    """The same for the audit of a refusal; "" where that is what is refused."""
+    try:
+        return reason_of(request)
+    except (BadReason, SuspiciousOperation):
+        return ""
+
+
+def _applies(request: HttpRequest) -> bool:
+    try:
+        return request.POST.get("step") == "apply"
+    except SuspiciousOperation:
+        return True  # who knows
+
+
+def _hide_typed(request: HttpRequest, error: ClusterError) -> None:
+    """Takes what was typed as a Secret's value out of an error, whoever repeated it."""
+    typed = _values(request)
+    hide_values(error, [base64.b64encode(text.encode("utf-8", "replace")).decode() for text in typed])
+
+
+def _values(request: HttpRequest) -> list[str]:
+    """What was typed as a Secret's value."""
+    return [str(text) for key, text in request.POST.items() if key == "value" or key.startswith("value.")]
+
+
+def actor_of(user: User | AnonymousUser) -> Actor:
+    """Who acts. The middleware let nobody in without a session."""
+    if not isinstance(user, User):
+        raise TypeError("A change needs somebody who is signed in.")
+    return Actor(user=user, name=user.get_username())
+
+
+async def _of_change(action: str, pk: int, reason: str) -> Attempt:
+    change = await Change.objects.filter(pk=pk).afirst()
+    if change is None:
+        return Attempt(action=action, context="", name=f"change {pk}", reason=reason)
+    operated = operation_action(change)
+    if action == "undo":
+        action = change.action
+    elif operated is not None:
+        action = f"{action} {operated.noun}"
+    return Attempt(
+        action=action,
+        context=change.context,
+        plural=change.plural,
+        namespace=change.namespace,
+        name=change.name,
+        reason=reason,
+    )
+
+
+def _context(slug: str) -> str:
+    try:
+        return unslug(slug)
+    except BadInput:
+        return slug

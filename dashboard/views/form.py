@@ -1,0 +1,243 @@
+"""The form of an action, step by step, made from the action's declaration."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+
+from dashboard.actions.action import Action, Actor, Manifest, Order, Target, typed_object
+from dashboard.actions.engine import Form, action_order, change_apply, change_form, change_preview
+from dashboard.errors import ClusterError
+from dashboard.live.screens.action import ActionScreen
+from dashboard.live.screens.common import list_url, namespace_crumbs, object_url
+from dashboard.models import Change
+
+from .attempts import reason_of
+from .errors import asks_json
+from .operations import begun
+from .pages import page
+from .steps import (
+    Parts,
+    Shown,
+    StepResult,
+    preview_context,
+    refusal_context,
+    step_json,
+    take_step,
+    told_error,
+    typed_fields,
+)
+
+
+class ActionForm:
+    """The form of an action on one object, made from its declaration. An action whose form is its own has a class of its
+    own: see ``FORMS`` in ``actions.py``.
+    """
+
+    def __init__(self, request: HttpRequest, screen: ActionScreen, actor: Actor) -> None:
+        self.request, self.session, self.screen, self.actor = request, screen.session, screen, actor
+        self.cluster = cluster = screen.runtime
+        self.action: Action = screen.action
+        self.target = Target.of(cluster.cluster.name, screen.kind, screen.namespace, screen.name)
+        self.url = object_url(cluster, screen.kind.plural, screen.namespace, screen.name)
+
+    @property
+    def title(self) -> str:
+        return self.action.title
+
+    @property
+    def template(self) -> str:
+        return self.action.template
+
+    @property
+    def at_once(self) -> bool:
+        return not self.action.typed
+
+    # ---- Steps
+
+    def order(self, *, confirm: str = "", reason: str = "") -> Order:
+        return action_order(
+            transport=self.session.transport,
+            actor=self.actor,
+            target=self.target,
+            action=self.action,
+            typed=typed_fields(self.request),
+            confirm=confirm,
+            reason=reason,
+        )
+
+    def consent(self) -> dict[str, str]:
+        """What is said with an apply, for an order: the name that was typed, and why. Raises BadReason."""
+        return {"confirm": self.request.POST.get("confirm", ""), "reason": reason_of(self.request)}
+
+    async def preview(self) -> Shown:
+        found = await change_preview(order=self.order(), objects=self.session.reader)
+        return Shown(preview=found, parts={"preview": preview_context(self.cluster, found)})
+
+    async def apply(self, token: str) -> Change:
+        change = await change_apply(order=self.order(**self.consent()), token=token)
+        return await begun(self.session, change)
+
+    def failed(self, error: ClusterError) -> Parts:
+        return {"error": told_error(error)}
+
+    # ---- Answers
+
+    async def part(self) -> HttpResponseBase | None:
+        """The answer to a request for a part of the form alone, where it has such parts."""
+        return None
+
+    async def step(self) -> StepResult:
+        return await take_step(self.request, self)
+
+    async def read(self, manifest: Manifest | None) -> Form:
+        """The form as it is; ``manifest`` is the object where a preview has just read it."""
+        return await change_form(
+            transport=self.session.transport,
+            target=self.target,
+            action=self.action,
+            objects=self.session.reader,
+            manifest=manifest,
+        )
+
+    async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
+        """What the form's template wants in ``s.form``."""
+        obj = typed_object(self.target.plural, form.manifest)
+        sent, fields = self.request.POST, self.action.fields
+        last, last_at = self.action.last(form.manifest)
+        return {
+            "intro": self.action.intro,
+            "last": last,
+            "last_at": last_at,
+            "fields": [
+                {
+                    "name": each.name,
+                    "label": each.label,
+                    "value": sent.get(each.name, "" if obj is None else each.value(obj)),
+                    "current": "" if obj is None else each.value(obj),
+                    "placeholder": "" if obj is None else each.placeholder(obj),
+                    "hint": "" if obj is None else each.hint(obj, self.session.reader),
+                    "stepper": each.stepper,
+                    "choices": each.choices,
+                    "required": each.required,
+                    "error": said.wrong.get(each.name, ""),
+                    "last": each is fields[-1],
+                }
+                for each in fields
+            ],
+        }
+
+    def command(self, form: Form) -> str:
+        """The same by kubectl, as long as no preview says it in full."""
+        return self.action.command(self.target, form.manifest)
+
+    def refused(self, error: ClusterError) -> dict[str, str]:
+        """Why the form cannot be used, before anything is typed, and where to go."""
+        return refusal_context(error, self.way_out(error))
+
+    def way_out(self, refusal: ClusterError) -> tuple[str, str] | None:
+        """Where to go when the form cannot be used, and the link's text."""
+        return None
+
+    def instead(self, form: Form) -> str:
+        """A command that may be offered although the form was refused."""
+        return ""
+
+    @property
+    def crumbs(self) -> list[tuple[str, str]]:
+        """The way here from the object."""
+        return []
+
+    def beside(self, said: StepResult) -> dict[str, Any]:
+        """What the preview's partial wants."""
+        made_from = ""
+        if said.preview is not None:
+            obj = typed_object(self.target.plural, said.preview.before)
+            steppers = (each for each in self.action.fields if each.stepper)
+            made_from = next((each.value(obj) for each in steppers), "") if obj is not None else ""
+        return {
+            "object": {
+                "plural": self.target.plural,
+                "kind": self.target.kind,
+                "namespace": self.target.namespace,
+                "name": self.target.name,
+                "url": self.url,
+            },
+            "made_from": made_from,
+            "typed": not self.at_once,
+            "preview": None,
+            "conflict": None,
+            "error": None,
+            **said.parts,
+        }
+
+    async def answer(self) -> HttpResponseBase:
+        """The answer to the request."""
+        if asks_json(self.request):
+            return JsonResponse(await step_json(self.request, self))
+        if (part := await self.part()) is not None:
+            return part
+        said = await self.step()
+        if said.done:
+            return HttpResponseRedirect(reverse("change", args=[said.done.pk]))
+        if self.request.method == "POST" and self.request.headers.get("HX-Target") == "preview":
+            context = {"s": self.beside(said)}
+            return render(self.request, "partials/preview.html", context, status=said.status)
+        return await self._page(said)
+
+    async def _page(self, said: StepResult) -> HttpResponseBase:
+        """The form, and beside it what was said. A refusal takes the place of a form in which nothing was typed yet."""
+        form = await said.or_else(self.read(said.preview.before if said.preview else None))
+        refusal = form.refusal
+        allowed = refusal is None and said.error is None
+        kind, where = self.screen.kind, self.target.namespace
+        showing = page(
+            self.request,
+            self.cluster,
+            self.screen,
+            title=" in ".join(filter(None, (f"{self.title} {self.target.name}", where))),
+            more={
+                "title": self.title,
+                "breadcrumbs": [
+                    (kind.title, list_url(self.cluster, kind.plural)),
+                    *namespace_crumbs(self.cluster, kind.plural, where),
+                    (self.target.name, self.url),
+                    *self.crumbs,
+                ],
+                "form_template": self.template,
+                "form": {
+                    "action_url": self.request.path,
+                    "errors": said.wrong,
+                    "consent": {
+                        "why": form.confirm,
+                        "name": self.target.name,
+                        "confirm": self.request.POST.get("confirm", ""),
+                        "reason": self.request.POST.get("reason", ""),
+                    },
+                    **await self.fields(form, said),
+                },
+                "readonly": self.refused(refusal) if refusal and self.request.method != "POST" else None,
+                # A command does not go round what refused the form.
+                "kubectl": self.command(form) if allowed else self.instead(form),
+                "cluster_name": self.cluster.cluster.name,
+                **self.beside(said),
+            },
+        )
+        response = await said.or_else(showing)
+        response.status_code = said.status
+        return response
+
+
+@asynccontextmanager
+async def listed(screen: ActionScreen) -> AsyncIterator[None]:
+    """With everything at hand that a preview reads. Raises what the screen says to whoever may not see the object."""
+    with screen.runtime.lease(screen.plurals):
+        await screen.runtime.ready(screen.plurals)
+        await screen.prepare()
+        yield

@@ -1,0 +1,88 @@
+"""Operations: begun after a change, followed on a page, stopped and resumed by a click."""
+
+from __future__ import annotations
+
+import logging
+
+from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard.actions.operations import operation_action, operation_leave, operation_resume, operation_stop
+from dashboard.errors import ClusterError
+from dashboard.kube.config import slug
+from dashboard.live.operations import operation_start, operations
+from dashboard.live.screens import operation_screen
+from dashboard.live.screens.change import change_of
+from dashboard.live.session import Session
+from dashboard.models import Change
+
+from .attempts import actor_of
+from .errors import asks_json, clear_errors
+from .pages import page
+from .viewer import session_of
+
+log = logging.getLogger(__name__)
+
+
+async def begun(session: Session, change: Change) -> Change:
+    """The change, with the steps begun that follow it, if any do. What fails here is begun in the background a little
+    later.
+    """
+    if operation_action(change) is None:
+        return change
+    try:
+        await operation_start(session, change)
+    except ClusterError as error:
+        log.warning("the steps after %s begin later: %s", change, error.message)
+    except Exception:
+        # It is written: whoever wrote it must get to the page that follows it.
+        log.exception("the steps after %s begin later", change)
+    operations.wake()
+    return change
+
+
+@require_safe
+@clear_errors
+async def operation(request: HttpRequest, change: int, action: str) -> HttpResponseBase:
+    """Following an operation."""
+    session = await session_of(request, slug((await change_of(change)).context))
+    screen = operation_screen(session, request.GET, change, action)
+    return await page(request, session.cluster, screen, title=action.capitalize())
+
+
+@require_POST
+@clear_errors
+async def stop(request: HttpRequest, change: int) -> HttpResponseBase:
+    """No further step of an operation begins."""
+    made = await change_of(change)
+    await operation_stop(actor=actor_of(await request.auser()), change=made)
+    return _decided(request, made)
+
+
+@require_POST
+@clear_errors
+async def resume(request: HttpRequest, change: int) -> HttpResponseBase:
+    """An operation goes on where it stopped."""
+    made = await change_of(change)
+    transport = (await session_of(request, slug(made.context))).transport
+    await operation_resume(transport=transport, actor=actor_of(await request.auser()), change=made)
+    operations.wake()
+    return _decided(request, made)
+
+
+@require_POST
+@clear_errors
+async def leave(request: HttpRequest, change: int) -> HttpResponseBase:
+    """What an operation that came to a halt has not begun stays as it is."""
+    made = await change_of(change)
+    await operation_leave(actor=actor_of(await request.auser()), change=made)
+    return _decided(request, made)
+
+
+def _decided(request: HttpRequest, change: Change) -> HttpResponseBase:
+    """Back to where an operation is followed; for a script, as an apply answers."""
+    if asks_json(request):
+        return JsonResponse({"change": change.pk, "url": reverse("change", args=[change.pk])})
+    return HttpResponseRedirect(reverse("change", args=[change.pk]))

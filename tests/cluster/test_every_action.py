@@ -1,0 +1,205 @@
+"""Every action of the registry against a real API server, as a script sends it: preview, apply, follow, undo, refusal."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from django.contrib.auth.models import User
+from django.test import AsyncClient
+
+from dashboard.actions.action import Target
+from dashboard.actions.registry import ACTIONS, action_named
+from dashboard.actions.undo import change_follow
+from dashboard.insight.secretuse import READ
+from dashboard.kinds import KINDS
+from dashboard.kube.transport import Transport
+from dashboard.models import AuditEntry, Change
+from dashboard.queries.yamltext import as_yaml
+from sandbox import Sandbox
+from tests.formed import Script, open_forms
+
+from .place import Place, rule, until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+POD = {"containers": [{"name": "app", "image": "web:1"}], "terminationGracePeriodSeconds": 1}
+JOB = {"template": {"spec": POD | {"restartPolicy": "Never"}}}
+CRONJOB = {"schedule": "0 6 31 12 *", "jobTemplate": {"spec": JOB}}
+LABELS = {"app": "web"}
+
+
+def deployment(**spec: Any) -> dict[str, Any]:
+    template = {"metadata": {"labels": LABELS}, "spec": POD}
+    return {"spec": {"selector": {"matchLabels": LABELS}, "template": template, **spec}}
+
+
+BOUNDS = {"min": "1", "max": "3", "cpu": "60"}
+AUTOSCALER = {
+    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+    "minReplicas": 1,
+    "maxReplicas": 2,
+    "metrics": [
+        {
+            "type": "Resource",
+            "resource": {"name": "memory", "target": {"type": "Utilization", "averageUtilization": 70}},
+        }
+    ],
+}
+NAMED = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
+EDITED = as_yaml(NAMED | deployment(replicas=2))
+# What each action is tried with: the kind, the object "web", what is typed, and whether it can be undone. What has the
+# same name on other kinds says on which.
+TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
+    "scale": ("deployments", deployment(), {"replicas": "2"}, True),
+    "scale statefulsets": ("statefulsets", deployment(replicas=2), {"replicas": "1"}, True),
+    "scale replicasets": ("replicasets", deployment(), {"replicas": "2"}, True),
+    "autoscale": ("deployments", deployment(), BOUNDS, True),
+    "autoscale horizontalpodautoscalers": ("horizontalpodautoscalers", {"spec": AUTOSCALER}, BOUNDS, True),
+    "restart": ("deployments", deployment(), {}, True),
+    "pause": ("deployments", deployment(), {}, True),
+    "resume": ("deployments", deployment(paused=True), {}, True),
+    "edit": ("configmaps", {"data": {"LOG": "info"}}, {"row": "new", "nnew": "LEVEL", "tnew": "debug"}, True),
+    "rotate": ("secrets", {"stringData": {"password": "old"}}, {"key": "password", "value": "new"}, True),
+    "delete": ("pods", {"spec": POD}, {"confirm": "web"}, False),
+    "run": ("cronjobs", {"spec": CRONJOB}, {}, True),
+    "run jobs": ("jobs", {"spec": JOB}, {}, True),
+    "suspend": ("cronjobs", {"spec": CRONJOB}, {}, True),
+    "resume cronjobs": ("cronjobs", {"spec": CRONJOB | {"suspend": True}}, {}, True),
+    "suspend jobs": ("jobs", {"spec": JOB}, {}, True),
+    "resume jobs": ("jobs", {"spec": JOB | {"suspend": True}}, {}, True),
+    "edit deployments": ("deployments", deployment(), {"yaml": EDITED}, True),
+    "delete deployments": ("deployments", deployment(), {}, True),
+    "delete services": ("services", {"spec": {"ports": [{"port": 80}], "type": "NodePort"}}, {}, True),
+    "delete secrets": ("secrets", {"stringData": {"password": "old"}}, {"confirm": "web"}, False),
+    "cordon": ("nodes", {}, {}, True),
+    "uncordon": ("nodes", {"spec": {"unschedulable": True}}, {}, True),
+}
+
+
+def test_every_action_that_is_offered_is_tried() -> None:
+    tried = {action_named(case.split()[0], plural) for case, (plural, *_) in TRIED.items()}
+    assert tried == {action for action in ACTIONS if any(map(action.fits, KINDS.values()))}
+
+
+class Here(Place):
+    """A namespace with the object that an action is tried with, or the whole cluster with it."""
+
+    plural, name = "", ""
+
+    @property
+    def where(self) -> str:
+        """The object, as in addresses."""
+        namespace = self.namespace if KINDS[self.plural].gvr.namespaced else "-"
+        return f"{self.plural}/{namespace}/{self.name}"
+
+    def written(self) -> dict[str, Any]:
+        """What people write of the object; a node's taints are the node controller's."""
+        namespace = self.namespace if KINDS[self.plural].gvr.namespaced else None
+        found = self.api.get(KINDS[self.plural].gvr.path(namespace, self.name))
+        found.get("spec", {}).pop("taints", None)
+        return {key: found.get(key) for key in ("spec", "data")}
+
+    reads = READ | {
+        "services", "endpointslices", "ingresses", "horizontalpodautoscalers", "poddisruptionbudgets",
+        "resourcequotas", "nodes", "configmaps", "jobs", "cronjobs",
+    }  # fmt: skip
+
+
+@pytest.fixture(params=TRIED)
+def case(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def name(case: str) -> str:
+    return case.split()[0]
+
+
+@pytest_asyncio.fixture
+async def client() -> AsyncClient:
+    made = AsyncClient()
+    await made.aforce_login(await User.objects.acreate(username="mara"))
+    return made
+
+
+@pytest.fixture
+def here(cluster: Sandbox, transport: Transport, namespace: str, case: str) -> Iterator[Here]:
+    place = Here(cluster, transport, namespace)
+    place.plural, manifest, *_ = TRIED[case]
+    gvr = KINDS[place.plural].gvr
+    # What belongs to no namespace must not meet what another test makes.
+    place.name = "web" if gvr.namespaced else f"web-{namespace}"
+    path = gvr.path(namespace if gvr.namespaced else None)
+    place.make(path, {"metadata": {"name": place.name}} | manifest)
+    yield place
+    if not gvr.namespaced:
+        place.api.delete(f"{path}/{place.name}")
+
+
+async def test_previewed_applied_followed_and_undone_by_a_script(
+    here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str
+) -> None:
+    _, _, typed, undone = TRIED[case]
+    before = here.written()
+    cluster = open_forms(monkeypatch, here.transport, await here.objects())
+    script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
+
+    shown = await script.preview()
+    assert shown["token"] and shown["kubectl"] and shown["diff"]
+    made = await script.apply(shown["token"])
+    assert await script.apply(shown["token"]) == made, "one token, one change"
+    change = await Change.objects.select_related("user").aget()
+    assert (change.state, change.action) == ("done", name)
+
+    async def done() -> bool:
+        found = change_follow(change=change, objects=await here.objects(), now=datetime.now(UTC))
+        return found.done
+
+    assert await until(done)
+    created = change.inverse.get("input", {}).get("created", "")
+    undo = Script(client, f"{made['url']}undo/", {"confirm": created})
+    cluster.reader = await here.objects()
+    status, answer = await undo.post(step="preview")
+    assert (status == 200) is undone, answer
+    if undone:
+        back = await undo.apply(answer["token"])
+        assert back["change"] != made["change"]
+        assert here.written() == before
+    results = [entry.result async for entry in AuditEntry.objects.order_by("pk")]
+    assert results == ["done"] * (2 if undone else 1)
+
+
+async def test_who_may_only_read_is_refused_and_told_which_right_is_missing(
+    here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str
+) -> None:
+    plural, _, typed, _ = TRIED[case]
+    within = f" in namespace {here.namespace}" if KINDS[plural].gvr.namespaced else ""
+    async with here.restricted(rule(KINDS[plural].gvr.group, plural, "get")) as reader:
+        open_forms(monkeypatch, reader, await here.objects())
+        script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
+        status, answer = await script.post(step="preview")
+    assert status == 403
+    action = action_named(name, plural)
+    verb, subresource = action.rights[0]
+    written = action.subject(Target.of("sandbox", KINDS[plural], here.namespace, here.name)).plural
+    resource = f"{written}/{subresource}" if subresource else written
+    assert f"may not {verb} {resource}{within}." in answer["error"]["text"]
+    assert set(answer["error"]) == {"title", "text", "field"}
+
+
+async def test_a_read_only_context_is_refused_by_every_action(
+    here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str
+) -> None:
+    _, _, typed, _ = TRIED[case]
+    monkeypatch.setattr(
+        here.transport, "cluster", dataclasses.replace(here.transport.cluster, is_sandbox=False)
+    )
+    open_forms(monkeypatch, here.transport, await here.objects())
+    script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
+    status, answer = await script.post(step="preview")
+    assert (status, answer["error"]["title"]) == (403, "Read-only")

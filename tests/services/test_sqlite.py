@@ -1,0 +1,47 @@
+"""SQLite locked by another writer: said in words, soon, and never as a fault of the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tools.server import Server
+
+
+@pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
+async def test_a_locked_database_is_told_as_that(nowhere: Path, tmp_path: Path, how: str) -> None:
+    with Server(tmp_path / "home", nowhere) as server:
+        first, second = [await asyncio.to_thread(server.signin_link) for _ in range(2)]
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(
+            server.base, cookie_jar=jar, headers={"Accept": "text/html"}
+        ) as session:
+            async with session.get(first, allow_redirects=False) as response:
+                assert response.status == 302
+            with closing(
+                sqlite3.connect(tmp_path / "home" / "cluster-ui.sqlite3", isolation_level=None)
+            ) as other:
+                other.execute(f"BEGIN {how}")
+                began = time.monotonic()
+                async with session.get(second, allow_redirects=False) as response:
+                    text = await response.text()
+                assert response.status == 503, text
+                assert (
+                    "Another program has locked the dashboard" in text and "cluster is not affected" in text
+                )
+                assert time.monotonic() - began < 19, "it was waited for as long as before"
+                async with session.post("/logout/", allow_redirects=False) as response:
+                    assert response.status in (403, 503), "no token: nothing of the form is read"
+                async with session.get("/changes/") as response:
+                    assert response.status == 200, "readers go on beside a writer"
+                other.execute("ROLLBACK")
+            async with session.get(second, allow_redirects=False) as response:
+                assert response.status == 302, "the link was not used up"
+        log = server.log.read_text()
+        assert "database is locked" in log and "Traceback" not in log

@@ -1,0 +1,51 @@
+"""Why a change is made, and where the object's name is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.actions.confirmation import MAX_REASON, is_production, read_reason, why_confirm
+from dashboard.actions.delete import DELETE
+from dashboard.actions.problems import BadReason
+from dashboard.actions.scale import SCALE
+
+LONE: dict[str, Any] = {"metadata": {"name": "web"}}
+KEPT: dict[str, Any] = {"metadata": {"name": "web", "ownerReferences": [{"controller": True}]}}
+
+
+@pytest.mark.parametrize(
+    ("named", "context", "is_it"),
+    [
+        ([], "prod", False),
+        (["prod"], "prod", True),
+        (["prod"], "prod-eu", False),
+        (["prod-*", "live"], "prod-eu", True),
+        (["prod-*", "live"], "live", True),
+        (["Prod"], "prod", False),
+        (["arn:aws:eks:*:cluster/live"], "arn:aws:eks:eu-1:12:cluster/live", True),
+        (["team~2Flive"], "team/live", True),
+        (["odd[1]"], "odd[1]", True),
+    ],
+)
+def test_a_production_context_is_named_or_matched(
+    named: list[str], context: str, is_it: bool, settings: Any
+) -> None:
+    settings.CLUSTER_UI_PRODUCTION = named
+    assert is_production(context) is is_it
+
+
+def test_a_reason_is_one_line_of_a_bounded_length() -> None:
+    assert read_reason("  new\r\n certificate\0 ") == "new certificate"
+    assert read_reason("x" * MAX_REASON) == "x" * MAX_REASON
+    with pytest.raises(BadReason, match="501 characters") as error:
+        read_reason("x" * (MAX_REASON + 1))
+    assert (error.value.status, error.value.field) == (422, "reason")
+
+
+def test_a_name_is_asked_for_where_nothing_comes_back_and_in_production(settings: Any) -> None:
+    settings.CLUSTER_UI_PRODUCTION = ["prod"]
+    assert why_confirm(SCALE, "dev", KEPT) == why_confirm(DELETE, "dev", KEPT) == ""
+    assert why_confirm(DELETE, "dev", LONE) == "this can't be undone"
+    assert why_confirm(SCALE, "prod", KEPT) == "prod is a production context"

@@ -1,0 +1,139 @@
+"""What an autoscaler would do now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.insight.autoscaling import (
+    Bounds,
+    autoscale_impact,
+    autoscaler_of,
+    fixed_elsewhere,
+    measured_utilization,
+    unrequested,
+    wanted_replicas,
+)
+from dashboard.kinds.base import Ref
+from dashboard.kinds.usage import PodUse, Use
+
+from .world import World, deployment, pod
+
+WEB = Ref("Deployment", "shop", "web", "deployments")
+
+
+def scaler(name: str = "web", kind: str = "Deployment") -> dict[str, Any]:
+    scaled = {"apiVersion": "apps/v1", "kind": kind, "name": "web"}
+    return {"metadata": {"name": name, "namespace": "shop", "uid": "h1"}, "spec": {"scaleTargetRef": scaled}}
+
+
+@pytest.mark.parametrize(
+    ("current", "utilization", "wanted"),
+    [
+        (3, 80, 3),
+        (3, 88, 3),  # within 10 %
+        (3, 72, 3),
+        (3, 89, 4),  # ceil(3 × 89 / 80)
+        (3, 71, 3),  # ceil(2.66)
+        (4, 40, 2),
+        (4, 0, 2),  # the minimum
+        (4, 900, 6),  # the maximum
+        (1, 80, 2),
+        (9, 80, 6),
+    ],
+)
+def test_it_follows_utilization_beyond_the_tolerance_and_keeps_to_its_bounds(
+    current: int, utilization: int, wanted: int
+) -> None:
+    assert wanted_replicas(current, utilization, Bounds(least=2, most=6, cpu=80)) == wanted
+
+
+def requesting(*quantities: str) -> list[dict[str, Any]]:
+    return [
+        {"name": f"c{n}", "image": "x:1", "resources": {"requests": {"cpu": each}} if each else {}}
+        for n, each in enumerate(quantities)
+    ]
+
+
+def workload(world: World, *quantities: str, replicas: int = 2) -> Any:
+    manifest = deployment("web", replicas=replicas)
+    manifest["spec"]["template"]["spec"]["containers"] = requesting(*quantities)
+    return world.add("deployments", manifest)
+
+
+def test_a_container_without_a_request_makes_utilization_uncomputable() -> None:
+    found = workload(World(), "100m", "")
+    assert unrequested(found.spec.template.spec) == ["c1"]
+    impact = autoscale_impact(WEB, found, Bounds(least=1, most=4, cpu=80), 90)
+    assert impact.headline is not None and impact.headline.state == "bad"
+    assert impact.headline.title == "Can't compute utilization: no CPU request"
+    assert "Container c1 of web has no CPU request" in impact.headline.text
+
+
+def test_a_limit_stands_for_a_request() -> None:
+    manifest = deployment("web")
+    manifest["spec"]["template"]["spec"]["containers"] = [
+        {"name": "app", "image": "x:1", "resources": {"limits": {"cpu": "1"}}}
+    ]
+    assert unrequested(World().add("deployments", manifest).spec.template.spec) == []
+
+
+@pytest.mark.parametrize(
+    ("replicas", "utilization", "state", "title"),
+    [
+        (2, 160, "info", "web is scaled from 2 to 4"),
+        (4, 20, "warn", "web is scaled from 4 to 1"),
+        (2, 82, "info", "web stays at 2 replicas for now"),
+        (2, None, "warn", "web stays at 2 replicas for now"),
+        (9, None, "warn", "web is scaled from 9 to 4"),
+        (0, 82, "warn", "web stays at 0 replicas"),
+    ],
+)
+def test_the_headline_says_what_it_does_now(
+    replicas: int, utilization: int | None, state: str, title: str
+) -> None:
+    found = workload(World(), "100m", replicas=replicas)
+    headline = autoscale_impact(WEB, found, Bounds(least=1, most=4, cpu=80), utilization).headline
+    assert headline is not None and (headline.state, headline.title) == (state, title)
+
+
+def test_utilization_is_what_running_pods_of_the_workload_use_of_their_requests() -> None:
+    world = World()
+    found = workload(world, "200m")
+    selected = deployment("web")["spec"]["selector"]["matchLabels"]
+    used = {}
+    for name, cores, owner in (("web-1", 0.1, "web"), ("web-2", 0.3, "web"), ("lone", 9.0, None)):
+        manifest = pod(name, owner=None)
+        manifest["metadata"]["labels"] = selected
+        if owner:
+            reference = {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "name": owner,
+                "uid": found.metadata.uid,
+                "controller": True,
+            }
+            manifest["metadata"]["ownerReferences"] = [reference]
+        manifest["spec"]["containers"] = requesting("200m")
+        manifest["status"] = {"phase": "Running"}
+        world.add("pods", manifest)
+        used[("shop", name)] = PodUse(0.0, {"c0": Use(cores, 0.0)})
+    assert measured_utilization(world, WEB, found, used) == 100
+    assert measured_utilization(world, WEB, found, {}) is None
+
+
+def test_what_scales_a_workload_is_found_by_its_target() -> None:
+    world = World(
+        ("horizontalpodautoscalers", scaler("other", "StatefulSet")),
+        ("horizontalpodautoscalers", scaler("mine")),
+    )
+    found = autoscaler_of(world, WEB)
+    assert found is not None and found.metadata.name == "mine"
+    assert autoscaler_of(world, Ref("Deployment", "shop", "api", "deployments")) is None
+
+
+def test_a_manifest_that_sets_replicas_is_told_and_controllers_are_not() -> None:
+    notice = fixed_elsewhere("argocd-controller", "web")
+    assert notice is not None and "remove spec.replicas" in notice.text
+    assert fixed_elsewhere("kube-controller-manager", "web") is fixed_elsewhere("", "web") is None

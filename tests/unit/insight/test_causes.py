@@ -1,0 +1,303 @@
+"""A cause is named before its symptoms, and once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.insight import findings, findings_for
+from dashboard.insight.finding import Step
+from dashboard.insight.rules.pod_creation import why_refused
+from dashboard.insight.words import text_of
+from dashboard.kinds.base import Ref
+from dashboard.kinds.catalogue import APISERVICES
+
+from .cases import autoscaler, claim, storage_class
+from .world import NOW, World, ago, condition, deployment, endpoints, event, ingress, meta, pod, service
+
+
+def told(world: World) -> list[tuple[str, str, str]]:
+    return [(one.severity, one.rule, text_of(one.text)) for one in findings(world, NOW)]
+
+
+def test_a_deployment_paused_before_its_first_rollout_is_told_once_with_its_service() -> None:
+    unavailable = condition("Available", "False", "MinimumReplicasUnavailable")
+    held = deployment(replicas=2, available=0, updated=0, current=0, conditions=[unavailable], paused=True)
+    world = World(("deployments", held), ("services", service())).reading("pods")
+    assert [(one.rule, one.follows and one.follows.kind) for one in findings(world, NOW)] == [
+        ("deployment-paused", None), ("service-no-endpoint", "Deployment"),
+    ]  # fmt: skip
+    (first, _) = told(world)
+    assert (
+        first[2] == "Deployment web in shop is paused and has no pods: none of its 2 desired pods is created."
+    )
+
+
+@pytest.mark.parametrize(
+    ("volume", "why"),
+    [
+        ({}, "is of StorageClass slow, while the claim requests StorageClass fast"),
+        ({"storageClassName": "fast", "capacity": {"storage": "1Gi"}}, "is too small: 1Gi"),
+        ({"storageClassName": "fast", "claimRef": {"namespace": "b", "name": "x"}}, "is reserved for b/x"),
+        (
+            {"storageClassName": "fast", "claimRef": {"namespace": "b", "name": "data"}},
+            "is reserved for b/data",
+        ),
+        ({"storageClassName": "fast", "accessModes": ["ReadOnlyMany"]}, "does not offer ReadWriteOnce"),
+    ],
+)
+def test_a_claim_that_asks_for_a_volume_by_name_says_why_it_does_not_get_it(
+    volume: dict[str, Any], why: str
+) -> None:
+    spec = {
+        "storageClassName": "slow",
+        "capacity": {"storage": "20Gi"},
+        "accessModes": ["ReadWriteOnce"],
+    } | volume
+    named = {"metadata": {"name": "mine"}, "spec": spec, "status": {"phase": "Available"}}
+    world = World(
+        ("persistentvolumeclaims", claim("Pending", spec={"volumeName": "mine"})),
+        ("persistentvolumes", named),
+    )
+    ((severity, rule, text),) = told(world)
+    assert (severity, rule) == ("bad", "claim-no-such-volume")
+    assert text == f"PersistentVolumeClaim data in shop asks for PersistentVolume mine by name, which {why}."
+
+
+def waiting_for(*claims: dict[str, str], said: str = "") -> World:
+    made = {"metadata": meta("web-1"), "spec": {"containers": [], "resourceClaims": list(claims)},
+            "status": {"phase": "Pending"}}  # fmt: skip
+    world = World(("pods", made))
+    if said:
+        world.add("events", event("pods-web-1", "FailedResourceClaimCreation", said))
+    return world
+
+
+def test_a_pod_waits_for_the_resource_claim_that_is_missing() -> None:
+    template = {"name": "a", "resourceClaimTemplateName": "there"}
+    direct = {"name": "b", "resourceClaimName": "gone"}
+    ((_, rule, text),) = told(waiting_for(template, direct))
+    assert rule == "pod-resource-claim-missing"
+    assert "it uses ResourceClaim gone, which does not exist" in text
+    ((_, _, text),) = told(waiting_for(template, direct, said="PodResourceClaim a: admission refuses it"))
+    assert "has not been created from ResourceClaimTemplate there" in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        ("InvalidSelector", "can't find the pods of Deployment web: its scale has no label selector."),
+        ("AmbiguousSelector", "is not scaling: another autoscaler selects the same pods as Deployment web."),
+    ],
+)
+def test_an_autoscaler_whose_selector_is_wrong_does_not_blame_the_metrics(reason: str, text: str) -> None:
+    scaler = autoscaler(
+        condition("ScalingActive", "False", reason, "the HPA target's scale is missing a selector")
+    )
+    found = told(World(("horizontalpodautoscalers", scaler), ("deployments", deployment())))
+    assert [(rule, said.removeprefix("HorizontalPodAutoscaler web in shop ")) for _, rule, said in found] == [
+        ("autoscaler-cannot-scale", text)
+    ]
+
+
+def test_a_job_says_which_indexes_failed() -> None:
+    spec = {
+        "completionMode": "Indexed",
+        "backoffLimitPerIndex": 1,
+        "backoffLimit": 2147483647,
+        "maxFailedIndexes": 1,
+    }
+    for reason, text in (
+        ("FailedIndexes", "indexes 1,3-5 failed more often than backoffLimitPerIndex allows."),
+        ("MaxFailedIndexesExceeded", "indexes 1,3-5 failed, more than the 1 that maxFailedIndexes allows."),
+    ):
+        status = {"failed": 8, "failedIndexes": "1,3-5", "conditions": [condition("Failed", "True", reason)]}
+        ((_, rule, said),) = told(World(("jobs", {"metadata": meta("work"), "spec": spec, "status": status})))
+        assert (rule, said) == ("job-failed", f"Job work in shop failed: {text}")
+
+
+def canary(name: str, value: str = "true", prefix: str = "nginx.ingress.kubernetes.io") -> dict[str, Any]:
+    made = ingress("beta", name=name)
+    made["metadata"]["annotations"] = {f"{prefix}/canary": value, f"{prefix}/canary-weight": "10"}
+    return made
+
+
+def test_a_canary_shares_its_place_on_purpose() -> None:
+    served = [("services", service()), ("services", service("beta")), ("pods", pod())]
+    assert told(World(("ingresses", ingress("web")), ("ingresses", canary("beta")), *served)) == []
+    assert (
+        told(World(("ingresses", ingress("web")), ("ingresses", canary("b", prefix="edge.example")), *served))
+        == []
+    )
+    off = World(("ingresses", ingress("web")), ("ingresses", canary("beta", "false")), *served)
+    assert [rule for _, rule, _ in told(off)] == ["ingress-clash"]
+
+
+def test_a_limit_range_says_all_that_it_refuses() -> None:
+    ref = Ref("Deployment", "shop", "web", "deployments")
+    said = (
+        'pods "web" is forbidden: [minimum cpu usage per Container is 50m, but request is 10m, maximum memory usage '
+        "per Container is 64Mi, but limit is 1Gi, "
+        "cpu max limit to request ratio per Pod is 2, but provided ratio is 10.000000]"
+    )
+    why = why_refused(said, ref)
+    assert why.rule == "workload-limit-range"
+    assert "request is 10m, maximum memory" in why.why and "provided ratio is 10.000000" in why.why
+
+
+CALL = 'Internal error occurred: failed calling webhook "policy.example": failed to call webhook: Post '
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "step", "to"),
+    [
+        # As API servers of 1.36 said it to a ReplicaSet.
+        ('"https://gone.hooks.svc:443/v?timeout=2s": service "gone" not found',
+         "can't be reached: Service gone in hooks does not exist", "Restore Service gone in hooks", "gone"),
+        ('"https://127.0.0.1:1/x?timeout=2s": dial tcp 127.0.0.1:1: connect: connection refused',
+         "can't be reached", "Check that its backend is running", ""),
+        ('"https://hook.hooks.svc:443/v?timeout=2s": tls: failed to verify certificate: x509: certificate is valid',
+         "can't be called: the API server does not trust its certificate", "Renew its certificate", "hook"),
+        ('"https://hook.hooks.svc:443/v?timeout=10s": context deadline exceeded',
+         "does not answer in time", "Look at Service hook in hooks", "hook"),
+        ('"https://hook.hooks.svc:443/v?timeout=10s": no endpoints available for service "hook"',
+         "can't be reached: Service hook in hooks has no ready endpoints", "Start what runs behind Service hook", "hook"),
+        ('"https://hook.hooks.svc:443/v?timeout=10s": the server rejected our request for an unknown reason',
+         "fails", "Read the log of Service hook in hooks", "hook"),
+    ],
+)  # fmt: skip
+def test_why_a_webhook_could_not_be_called_is_told_and_its_service(
+    said: str, why: str, step: str, to: str
+) -> None:
+    found = why_refused(CALL + said, Ref("ReplicaSet", "shop", "web-1", "replicasets"))
+    assert found.rule == "workload-webhook-down"
+    assert found.why == f"admission webhook policy.example {why}"
+    assert found.step.startswith(step) and found.step.endswith(", or delete its webhook configuration.")
+    assert (found.ref.name if found.ref else "") == to
+
+
+def local(
+    provisioner: str, *events: tuple[str, dict[str, Any]], conditions: list[dict[str, Any]]
+) -> list[tuple[str, str, str]]:
+    """What is told of a pod and its claim, of a class whose volumes are made, or bound, where the pod is to run."""
+    waiting = pod(phase="Pending", ready=False, node="", owner=None)
+    waiting["status"] = {"phase": "Pending", "conditions": conditions}
+    waiting["spec"]["volumes"] = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    return told(
+        World(
+            ("pods", waiting), ("persistentvolumeclaims", claim("Pending", klass="local")),
+            ("storageclasses", storage_class("local", "WaitForFirstConsumer", provisioner)), *events,
+        ).reading("persistentvolumes")
+    )  # fmt: skip
+
+
+def test_a_pod_that_waits_for_its_volume_to_be_made_is_no_fault_of_a_scheduler() -> None:
+    """As seen: the scheduler has chosen a node and says nothing until the volume is there."""
+    waits = event(
+        "persistentvolumeclaims-data", "ExternalProvisioning", "Waiting for a volume to be created",
+        kind="PersistentVolumeClaim", type_="Normal",
+    )  # fmt: skip
+    found = local("disk.example", ("events", waits), conditions=[])
+    assert [rule for _, rule, _ in found] == ["claim-no-provisioner", "pod-claim-pending"]
+    assert "its volume claim data has no volume yet" in found[1][2]
+
+
+def test_a_claim_of_a_class_that_provisions_nothing_does_not_wait_for_its_pod() -> None:
+    """As seen: each was said to wait for the other, and that there is no volume by neither."""
+    message = "0/5 nodes are available: 4 node(s) didn't find available persistent volumes to bind."
+    scheduled = condition("PodScheduled", "False", "Unschedulable", message)
+    found = local("kubernetes.io/no-provisioner", conditions=[scheduled])
+    assert [rule for _, rule, _ in found] == ["claim-no-volume", "pod-claim-pending"]
+    assert "StorageClass local provisions none, and no available volume fits" in found[0][2]
+
+
+def test_the_pod_that_takes_a_preempted_ones_place_says_so() -> None:
+    scheduled = condition(
+        "PodScheduled", "False", "Unschedulable", "0/6 nodes are available: 1 Insufficient cpu."
+    )
+    waiting = pod(phase="Pending", ready=False, node="", conditions=[scheduled])
+    owner = waiting["metadata"]["ownerReferences"][0]["name"]
+    preempted = event("pods-gone", "Preempted", "Preempted by pod 5c7d on node faults", type_="Normal")
+    preempted["metadata"]["namespace"] = "shop"
+    preempted["involvedObject"] |= {"namespace": "shop", "name": f"{owner}-gone"}
+    ((_, rule, text),) = told(World(("pods", waiting), ("events", preempted)))
+    assert rule == "pod-unschedulable"
+    assert "the pod before it was preempted by one with higher priority" in text
+    other = preempted | {"involvedObject": preempted["involvedObject"] | {"name": "another-gone"}}
+    ((_, _, text),) = told(World(("pods", waiting), ("events", other)))
+    assert "preempted" not in text
+
+
+def ending(message: str) -> dict[str, Any]:
+    failing = condition("NamespaceDeletionDiscoveryFailure", "True", "DiscoveryFailed", message)
+    return {"metadata": {"name": "old", "deletionTimestamp": ago(minutes=9)},
+            "status": {"phase": "Terminating", "conditions": [failing]}}  # fmt: skip
+
+
+DOWN = (
+    "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: "
+    "down.example.com/v1: stale GroupVersion discovery: down.example.com/v1"
+)
+
+
+def test_a_namespace_that_cannot_end_follows_from_the_apiservice_and_that_from_its_service() -> None:
+    world = World(
+        ("namespaces", ending(DOWN)), ("services", service("down-api")), ("pods", pod(ready=False)),
+        ("endpointslices", endpoints("down-api", ("web-1", False))),
+    ).with_table(APISERVICES, ("v1.down.example.com", "shop/down-api", "False (MissingEndpoints)", "5m"))  # fmt: skip
+    found = {one.rule: one for one in findings(world, NOW)}
+    apis, namespace = found["apiservice-unavailable"], found["namespace-stuck"]
+    assert apis.follows == Ref("Service", "shop", "down-api", "services")
+    assert namespace.follows == apis.ref == Ref("APIService", "", "v1.down.example.com", APISERVICES.key)
+    said = "Namespace old can't be deleted: APIService v1.down.example.com is not available, so it is not known what is "
+    assert text_of(namespace.text) == f"{said}left in it."
+
+
+def test_a_finalizer_that_stays_when_the_api_is_back_is_told_with_it() -> None:
+    namespace = ending(DOWN)
+    message = (
+        "Some content in the namespace has finalizers remaining: example.com/keep in 1 resource instances"
+    )
+    namespace["status"]["conditions"].append(
+        condition("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain", message)
+    )
+    world = World(("namespaces", namespace)).with_table(
+        APISERVICES, ("v1.down.example.com", "shop/down-api", "False (ServiceNotFound)", "5m")
+    )
+    (found,) = findings_for(world, "namespaces", "", "old", NOW)
+    assert found.follows == Ref("APIService", "", "v1.down.example.com", APISERVICES.key)
+    assert text_of(found.text).endswith(
+        "it is not known what is left in it, and objects in it wait for finalizer example.com/keep, which has not been "
+        "removed."
+    )
+    assert found.step.text.endswith("Then see that the controller of finalizer example.com/keep runs.")
+
+
+def test_a_namespace_links_to_the_apiservice_that_may_not_be_listed() -> None:
+    (found,) = findings_for(World(("namespaces", ending(DOWN))), "namespaces", "", "old", NOW)
+    assert found.step.ref == Ref("APIService", "", "v1.down.example.com", APISERVICES.key)
+    assert found.step.text.startswith("Restore the backend of APIService v1.down.example.com")
+
+
+def test_an_available_or_young_apiservice_is_no_problem() -> None:
+    fine = World().with_table(
+        APISERVICES, ("v1.apps", "Local", "True", "5m"), ("v1.x.example.com", "shop/x", "Unknown", "5m")
+    )
+    assert told(fine) == []
+
+
+def test_only_an_apiservice_that_is_registered_is_linked_to() -> None:
+    def step(said: str) -> Step:
+        active = condition(
+            "ScalingActive", "False", "FailedGetPodsMetric", f"unable to fetch metrics from {said}"
+        )
+        scaler = ("horizontalpodautoscalers", autoscaler(active))
+        (found,) = findings(World(scaler, ("deployments", deployment())), NOW)
+        return found.step
+
+    down = step("custom metrics API: the server is currently unable to handle the request")
+    assert down.ref == Ref("APIService", "", "v1beta1.custom.metrics.k8s.io", APISERVICES.key)
+    gone = step("custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered")
+    assert gone.ref is not None and gone.ref.kind == "HorizontalPodAutoscaler"
+    assert gone.text.startswith("Install the adapter of custom metrics")

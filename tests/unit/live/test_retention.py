@@ -1,0 +1,181 @@
+"""Every table has a bound or a retention, kept by the server itself, in slices."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+
+from dashboard.live import retention
+from dashboard.live.retention import Retention, kept_words, remove_some
+from dashboard.models import AuditEntry, Change, ColumnChoice, Operation, SigninLink, TimelineEvent
+from dashboard.preferences import MAX_KINDS, columns_remember
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOW = datetime.now(UTC)
+
+# What takes rows away from each table, or why there are never many.
+KEPT = {
+    "sessions.Session": "retention",
+    "dashboard.SigninLink": "retention",
+    "dashboard.TimelineEvent": "retention",
+    "dashboard.AuditEntry": "retention",
+    "dashboard.Change": "retention",
+    "dashboard.Operation": "retention",
+    "dashboard.OperationResult": "retention",
+    "dashboard.ColumnChoice": "the latest of a person",
+    "dashboard.ClusterPermit": "one a cluster, by its owner's word",
+    "auth.User": "made on the command line",
+    "auth.Group": "not used",
+    "auth.Permission": "made by migrations",
+    "contenttypes.ContentType": "made by migrations",
+}
+
+
+@pytest.fixture
+def mara() -> User:
+    return User.objects.create(username="mara")
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", 0)
+
+
+def happening(context: str, number: int, age: timedelta) -> TimelineEvent:
+    return TimelineEvent(context=context, key=f"{context}-{number}", at=NOW - age, type="added")
+
+
+def change(user: User, age: timedelta, **more: Any) -> Change:
+    made = Change.objects.create(
+        nonce=f"{age}-{len(more)}-{Change.objects.count()}", state="done", user=user, context="c", action="scale",
+        plural="deployments", kind="Deployment", name="web", uid="u", created_at=NOW - age, **more,
+    )  # fmt: skip
+    AuditEntry.objects.create(user_name="mara", action="scale", result="done", change=made, at=NOW - age)
+    return made
+
+
+async def sweep() -> int:
+    return await Retention().sweep(NOW)
+
+
+def test_it_is_known_of_every_table_why_it_does_not_grow_for_ever() -> None:
+    assert {model._meta.label for model in apps.get_models()} == set(KEPT)
+
+
+async def test_sessions_and_links_go_when_they_are_over() -> None:
+    def make() -> None:
+        for age in (-1, 1):
+            store = SessionStore()
+            store["a"] = age
+            store.set_expiry(NOW - timedelta(seconds=60 * age))
+            store.save()
+        user = User.objects.create(username="jon")
+        for number, age in enumerate((timedelta(hours=1), timedelta(hours=25))):
+            SigninLink.objects.create(user=user, token_sha256=str(number), created_at=NOW - age)
+
+    await asyncio.to_thread(make)
+    assert await sweep() == 2
+    assert await Session.objects.acount() == 1
+    assert await SigninLink.objects.acount() == 1
+
+
+async def test_the_timeline_of_a_cluster_that_nobody_opens_goes_too(settings: Any) -> None:
+    settings.CLUSTER_UI_TIMELINE_DAYS = 2
+    rows = [happening("gone", 1, timedelta(days=3)), happening("gone", 2, timedelta(days=1))]
+    await TimelineEvent.objects.abulk_create(rows)
+    assert await sweep() == 1
+    assert [row.key async for row in TimelineEvent.objects.all()] == ["gone-2"]
+    assert kept_words() == "48 hours"
+
+
+async def test_a_cluster_keeps_the_newest_of_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "TIMELINE_ROWS", 10)
+    monkeypatch.setattr(retention, "SLICE", 4)
+    await TimelineEvent.objects.abulk_create(
+        [
+            happening(context, number, timedelta(minutes=number))
+            for context in ("a", "b")
+            for number in range(15)
+        ]
+    )
+    assert await sweep() == 10
+    assert {row.key async for row in TimelineEvent.objects.filter(context="a")} == {
+        f"a-{n}" for n in range(10)
+    }
+
+
+async def test_the_audit_and_its_changes_go_after_their_time(mara: User, settings: Any) -> None:
+    settings.CLUSTER_UI_AUDIT_DAYS = 30
+
+    def make() -> tuple[Change, ...]:
+        old, undone, young = (change(mara, timedelta(days=days)) for days in (40, 50, 20))
+        Operation.objects.create(change=old, state="done")
+        waiting = change(mara, timedelta(days=60))
+        Operation.objects.create(change=waiting, state="running")
+        undo = change(mara, timedelta(days=10), undoes=undone)
+        sending = change(mara, timedelta(days=70))
+        Change.objects.filter(pk=sending.pk).update(state="sending")
+        return undone, young, waiting, undo, sending
+
+    kept = await asyncio.to_thread(make)
+    await sweep()
+    assert {each.pk async for each in Change.objects.all()} == {each.pk for each in kept}
+    assert await AuditEntry.objects.acount() == 2
+    assert [each.change_id async for each in Operation.objects.all()] == [kept[2].pk]
+    with pytest.raises(TypeError, match="never deleted"):
+        await AuditEntry.objects.all().adelete()
+
+
+async def test_it_goes_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "SLICE", 7)
+    sizes: list[int] = []
+
+    def counting(rows: Any) -> int:
+        sizes.append(remove_some(rows))
+        return sizes[-1]
+
+    monkeypatch.setattr(retention, "remove_some", counting)
+    await TimelineEvent.objects.abulk_create(
+        [happening("a", number, timedelta(days=9)) for number in range(30)]
+    )
+    assert await sweep() == 30
+    assert [size for size in sizes if size] == [7, 7, 7, 7, 2]
+
+
+async def test_the_server_begins_it_and_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "EVERY_SECONDS", 0.01)
+    swept = asyncio.Event()
+    tries: list[int] = []
+
+    async def sweeping(self: Retention, now: datetime) -> int:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ValueError("broken")
+        swept.set()
+        return 0
+
+    monkeypatch.setattr(Retention, "sweep", sweeping)
+    keeper = Retention()
+    keeper.start()
+    async with asyncio.timeout(60):
+        await swept.wait()
+    await keeper.stop()
+
+
+async def test_of_a_persons_columns_the_latest_choices_are_kept(mara: User) -> None:
+    await ColumnChoice.objects.abulk_create(
+        [
+            ColumnChoice(user=mara, plural=f"kind-{number}", columns=["name"])
+            for number in range(MAX_KINDS + 20)
+        ]
+    )
+    await columns_remember(mara, "pods", ["name"])
+    assert await ColumnChoice.objects.acount() == MAX_KINDS
+    assert await ColumnChoice.objects.filter(plural="pods").aexists()

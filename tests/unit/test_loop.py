@@ -1,0 +1,72 @@
+"""What holds the loop is measured and named; what would hold it runs beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+
+import pytest
+
+from dashboard.loop import LoopGuard, off_loop
+from dashboard.metrics import LOOP_HELD, LOOP_LAG, LOOP_LONGEST
+
+
+async def test_work_beside_the_loop_leaves_it_free() -> None:
+    may_end, turns = threading.Event(), 0
+    task = asyncio.create_task(off_loop(may_end.wait, 60))
+    while turns < 10:
+        await asyncio.sleep(0)
+        turns += 1
+    assert not task.done()
+    may_end.set()
+    assert await task is True
+
+
+async def test_an_error_beside_the_loop_comes_back() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await off_loop(lambda: 1 // 0)
+
+
+def hold_the_loop(seconds: float, secret: str) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+async def test_what_holds_the_loop_is_logged_by_name_and_without_what_it_was_given(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING, "dashboard.loop")
+    held, lags = LOOP_HELD._value.get(), LOOP_LAG._sum.get()
+    guard = LoopGuard(held=0.05, every=0.01)
+    guard.start()
+    try:
+        for _ in range(50):  # the guard's thread may be slow on a busy machine
+            await asyncio.sleep(0.02)
+            hold_the_loop(0.4, "s3cret")
+            await asyncio.sleep(0.02)
+            if "hold_the_loop" in caplog.text:
+                break
+    finally:
+        guard.stop()
+    (first, *_) = [record.getMessage() for record in caplog.records if "hold_the_loop" in record.getMessage()]
+    assert "tests.unit.test_loop.hold_the_loop" in first
+    assert "s3cret" not in caplog.text
+    assert LOOP_HELD._value.get() > held
+    assert LOOP_LAG._sum.get() > lags + 0.05
+    assert LOOP_LONGEST._value.get() > 0.05
+
+
+async def test_a_loop_that_rests_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    guard = LoopGuard(held=5.0, every=0.001)
+    before = LOOP_LAG._sum.get()
+    guard.start()
+    for _ in range(1000):
+        await asyncio.sleep(0.01)
+        if LOOP_LAG._sum.get() > before:
+            break
+    guard.stop()
+    assert LOOP_LAG._sum.get() > before
+    assert caplog.text == ""

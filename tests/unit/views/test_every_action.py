@@ -1,0 +1,372 @@
+"""Every action of the registry through its one address: JSON for scripts, a fragment for htmx, refusals, undo."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from django.contrib.auth.models import User
+from django.test import AsyncClient
+
+from dashboard.actions.registry import ACTIONS, action_for, action_named
+from dashboard.errors import NotFound
+from dashboard.kinds import KINDS
+from dashboard.models import AuditEntry, Change
+from dashboard.queries.yamltext import as_yaml
+from tests.formed import Script, open_forms
+
+from ..actions.server import Server
+from ..insight.world import World, deployment, node, pod
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OLD, NEW = "old-canary-value", "new-canary-value"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What an action is tried with: an object, what is typed; ``wrong`` is an input that is refused, and its field.
+    ``audit`` is the word in the audit; ``undone``: whether it has a way back; ``creates``: the kind of what it creates.
+    """
+
+    plural: str
+    manifest: dict[str, Any]
+    typed: dict[str, str] = field(default_factory=dict)
+    wrong: tuple[dict[str, str], str] | None = None
+    audit: str = ""
+    undone: bool = True
+    creates: str = ""
+
+
+WEB = deployment("web")
+SECRET = {"type": "Opaque", "data": {"password": base64.b64encode(OLD.encode()).decode()}}
+SETTINGS = {"data": {"LOG": "info"}}
+LONE = pod("web-1", owner=None)
+CRONJOB: dict[str, Any] = {
+    "metadata": {"name": "nightly"},
+    "spec": {"schedule": "0 3 * * *", "jobTemplate": {}},
+}
+JOB: dict[str, Any] = {"metadata": {"name": "import"}, "spec": {"template": {"spec": {}}}}
+BOUNDS = {"min": "2", "max": "5", "cpu": "60"}
+AUTOSCALER: dict[str, Any] = {
+    "metadata": {"name": "web"},
+    "spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "minReplicas": 1,
+        "maxReplicas": 3,
+    },
+}
+DEPLOYMENT = WEB | {"apiVersion": "apps/v1", "kind": "Deployment"}
+EDITED = as_yaml(DEPLOYMENT | {"spec": DEPLOYMENT["spec"] | {"replicas": 7}})
+# A new action has a row here, and is tried by everything below. What has the same name on other kinds says on which.
+TRIED = {
+    "scale": Tried("deployments", WEB, {"replicas": "5"}, ({"replicas": "many"}, "replicas")),
+    "scale statefulsets": Tried("statefulsets", WEB, {"replicas": "0"}),
+    "scale replicasets": Tried("replicasets", WEB, {"replicas": "1"}),
+    "autoscale": Tried(
+        "deployments",
+        WEB | {"apiVersion": "apps/v1", "kind": "Deployment"},
+        BOUNDS,
+        (BOUNDS | {"max": "1"}, "max"),
+        creates="horizontalpodautoscalers",
+    ),
+    "autoscale horizontalpodautoscalers": Tried(
+        "horizontalpodautoscalers", AUTOSCALER, BOUNDS, (BOUNDS | {"cpu": "0"}, "cpu")
+    ),
+    "restart": Tried("deployments", WEB),
+    "pause": Tried("deployments", WEB),
+    "resume": Tried("deployments", deployment("web", paused=True)),
+    "edit": Tried(
+        "configmaps",
+        SETTINGS | {"metadata": {"name": "web"}},
+        {"row": "new", "nnew": "LEVEL", "tnew": "debug"},
+        ({"row": "new", "nnew": "a/b", "tnew": "x"}, "nnew"),
+    ),
+    "rotate": Tried(
+        "secrets",
+        SECRET | {"metadata": {"name": "web"}},
+        {"key": "password", "value": NEW},
+        ({"key": "password", "value": ""}, "value"),
+    ),
+    "delete": Tried("pods", LONE, {"confirm": "web-1"}, ({"grace": "soon"}, "grace"), undone=False),
+    "run": Tried("cronjobs", CRONJOB, creates="jobs"),
+    "run jobs": Tried("jobs", JOB, creates="jobs"),
+    "suspend": Tried("cronjobs", CRONJOB),
+    "resume cronjobs": Tried("cronjobs", CRONJOB | {"spec": CRONJOB["spec"] | {"suspend": True}}),
+    "cordon": Tried("nodes", node()),
+    "edit deployments": Tried("deployments", DEPLOYMENT, {"yaml": EDITED}, ({"yaml": "a: [1"}, "yaml")),
+    "edit secrets": Tried(
+        "secrets",
+        SECRET | {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web"}},
+        {
+            "yaml": as_yaml(
+                SECRET
+                | {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": "web"},
+                    "data": {"password": "<kept>"},
+                    "stringData": {"other": NEW},
+                }
+            )
+        },
+        ({"yaml": f"apiVersion: v1\nkind: Secret\ndata:\n  password: {NEW}"}, "yaml"),
+        undone=False,
+    ),
+    "delete deployments": Tried(
+        "deployments",
+        DEPLOYMENT,
+        {},
+        ({"propagation": "Sideways"}, "propagation"),
+    ),
+    "delete secrets": Tried(
+        "secrets",
+        SECRET | {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web"}},
+        {"confirm": "web"},
+        undone=False,
+    ),
+    "uncordon": Tried("nodes", node(unschedulable=True)),
+}
+
+
+def test_every_action_that_is_offered_is_tried() -> None:
+    tried = {action_named(case.split()[0], each.plural) for case, each in TRIED.items()}
+    assert tried == {action for action in ACTIONS if any(map(action.fits, KINDS.values()))}
+
+
+@pytest.fixture(params=TRIED)
+def case(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def name(case: str) -> str:
+    return case.split()[0]
+
+
+@pytest.fixture
+def tried(case: str) -> Tried:
+    return TRIED[case]
+
+
+@pytest.fixture
+def api(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A cluster with that object alone, at hand for the views."""
+    own = tried.manifest["metadata"]
+    meta = {"uid": "u1", "resourceVersion": "7", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    if KINDS[tried.plural].gvr.namespaced:
+        meta["namespace"] = "shop"
+    manifest = tried.manifest | {"metadata": meta | own}
+    server = Server(tried.plural, manifest)
+    world = World()
+    if tried.plural != "secrets":  # which the cache reads as a Table
+        world.put(tried.plural, manifest)
+    world.reads = lambda *_: True  # type: ignore[method-assign]
+
+    open_forms(monkeypatch, server, world)
+    yield server
+
+
+@pytest_asyncio.fixture
+async def client() -> AsyncClient:
+    made = AsyncClient()
+    await made.aforce_login(await User.objects.acreate(username="mara"))
+    return made
+
+
+@pytest.fixture
+def script(client: AsyncClient, api: Server, name: str, tried: Tried) -> Script:
+    (_, namespace, obj), *_ = api.objects
+    return Script(client, f"/c/dev/{tried.plural}/{namespace or '-'}/{obj}/{name}/", tried.typed)
+
+
+async def test_a_preview_reads_the_object_once_and_writes_nothing(script: Script, api: Server) -> None:
+    shown = await script.preview()
+    assert set(shown) == {"token", "headline", "effects", "notices", "diff", "kubectl"}
+    assert shown["token"] and shown["kubectl"].startswith(("kubectl ", "echo "))
+    assert any(line["sign"] in ("+", "-") for line in shown["diff"])
+    assert len(api.gets) == 1 and api.writes == []
+
+
+async def test_an_apply_makes_the_change_once_and_says_which(
+    script: Script, api: Server, name: str, tried: Tried
+) -> None:
+    token = (await script.preview())["token"]
+    made = await script.apply(token)
+    assert made == {"change": made["change"], "url": f"/changes/{made['change']}/"}
+    assert await script.apply(token) == made
+    written = api.created if tried.creates else [key for _, key in api.writes]
+    assert [plural for plural, *_ in written] == [tried.creates or tried.plural]
+    change = await Change.objects.aget()
+    assert (change.action, change.plural, change.state) == (tried.audit or name, tried.plural, "done")
+    assert [(one.action, one.result) async for one in AuditEntry.objects.all()] == [(change.action, "done")]
+
+
+async def test_what_was_made_is_undone_or_has_no_way_back(
+    script: Script, api: Server, client: AsyncClient, tried: Tried
+) -> None:
+    before = copy.deepcopy(api.objects)
+    made = await script.apply((await script.preview())["token"])
+    undo = Script(client, f"{made['url']}undo/", named(api, tried))
+    if not tried.undone:
+        status, answer = await undo.post(step="preview")
+        assert status == 409 and answer["error"]["title"] == "It cannot be undone"
+        return
+    assert api.objects != before
+    undone = await undo.apply((await undo.preview())["token"])
+    assert undone["change"] != made["change"]
+    for key, obj in before.items():
+        for part in ("spec", "data"):
+            assert _without_nothing(api.objects[key].get(part)) == _without_nothing(obj.get(part))
+    assert not tried.creates or api.objects.keys() == before.keys()
+    status, answer = await undo.post(step="preview")
+    assert status == 409 and answer["error"]["text"].startswith("Undone by mara")
+
+
+def named(api: Server, tried: Tried) -> dict[str, str]:
+    """The name of what was created, typed: deleting it asks for that."""
+    return {"confirm": api.created[0][2]} if tried.creates else {}
+
+
+def _without_nothing(value: Any) -> Any:
+    """Without what the API server leaves out."""
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_nothing(each) for key, each in value.items()}
+    return {key: each for key, each in kept.items() if each not in (None, {}, False)}
+
+
+async def test_a_refusal_says_what_and_where_with_its_status(
+    script: Script, api: Server, tried: Tried
+) -> None:
+    status, answer = await script.post(step="apply", token="none")
+    assert (status, answer["error"]["field"]) == (400, "token")
+    assert set(answer["error"]) == {"title", "text", "field"}
+    status, answer = await script.post(step="twice")
+    assert (status, answer["error"]["field"]) == (400, "step")
+    if tried.wrong is not None:
+        typed, at = tried.wrong
+        status, answer = await script.post(**typed)
+        assert (status, answer["error"]["field"]) == (400, at)
+        assert not api.gets or tried.plural == "configmaps", "nothing was sent"
+    api.may = False
+    status, answer = await script.post(step="preview")
+    assert status == 403 and "Your account may not" in answer["error"]["text"]
+    assert api.writes == []
+
+
+async def test_what_is_not_there_is_a_404(script: Script, api: Server) -> None:
+    api.objects.clear()
+    status, answer = await script.post(step="preview")
+    assert status == 404 and answer["error"]["text"].startswith("There is no ")
+
+
+async def test_what_was_changed_meanwhile_is_a_409_and_nothing_is_written(
+    script: Script, api: Server
+) -> None:
+    token = (await script.preview())["token"]
+    (key,) = api.objects
+    api.objects[key]["metadata"]["uid"] = "another"
+    status, answer = await script.post(step="apply", token=token)
+    assert status == 409 and "recreated" in answer["error"]["text"]
+    assert api.writes == []
+
+
+async def test_htmx_gets_the_preview_alone(script: Script, api: Server) -> None:
+    response = await script.client.post(
+        script.url, script.typed | {"step": "preview"}, headers={"HX-Request": "true", "HX-Target": "preview"}
+    )
+    html = response.content.decode()
+    assert response.status_code == 200 and html.lstrip().startswith('<div id="preview"')
+    assert 'name="token"' in html and "<html" not in html and "<nav" not in html
+    assert len(api.gets) == 1
+
+
+async def test_the_form_may_ask_for_json_as_the_address_may(script: Script) -> None:
+    response = await script.client.post(script.url, script.typed | {"step": "preview", "format": "json"})
+    assert response.json()["token"]
+
+
+@pytest.mark.parametrize("case", ["delete", "delete secrets"])
+async def test_a_name_that_was_not_typed_is_a_422(script: Script, api: Server) -> None:
+    token = (await script.preview())["token"]
+    status, answer = await script.post(step="apply", token=token, confirm="web-2")
+    assert (status, answer["error"]["field"], api.writes) == (422, "confirm", [])
+
+
+async def test_in_production_each_change_and_its_undo_asks_for_the_name(
+    script: Script, api: Server, client: AsyncClient, tried: Tried, settings: Any
+) -> None:
+    settings.CLUSTER_UI_PRODUCTION = ["de?"]
+    (key,) = api.objects
+    script.typed = {key: value for key, value in script.typed.items() if key != "confirm"}
+    token = (await script.preview())["token"]
+    for confirm in ("", "wrong"):
+        status, answer = await script.post(step="apply", token=token, confirm=confirm)
+        assert (status, answer["error"]["field"], api.writes) == (422, "confirm", [])
+    script.typed |= {"confirm": key[2]}
+    made = await script.apply(token)
+    if not tried.undone:
+        return
+    undo = Script(client, f"{made['url']}undo/", {})
+    token = (await undo.preview())["token"]
+    status, answer = await undo.post(step="apply", token=token)
+    assert (status, answer["error"]["field"]) == (422, "confirm")
+    undo.typed = {"confirm": api.created[0][2] if tried.creates else key[2]}
+    assert (await undo.apply(token))["change"] != made["change"]
+
+
+async def test_why_it_is_done_is_kept_with_the_change_its_undo_and_each_refusal(
+    script: Script, client: AsyncClient, api: Server, tried: Tried
+) -> None:
+    token = (await script.preview())["token"]
+    status, answer = await script.post(step="apply", token=token, reason="x" * 501)
+    assert (status, answer["error"]["field"], api.writes) == (422, "reason", [])
+    await script.post(step="apply", token="none", reason="too early")
+    script.typed |= {"reason": "new\ncertificate"}
+    made = await script.apply(token)
+    reasons = ["", "too early", "new certificate"]
+    assert (await Change.objects.aget()).reason == "new certificate"
+    if tried.undone:
+        undo = Script(client, f"{made['url']}undo/", {"reason": "it was not that"} | named(api, tried))
+        await undo.apply((await undo.preview())["token"])
+        reasons.append("it was not that")
+    assert [one.reason async for one in AuditEntry.objects.order_by("pk")] == reasons
+
+
+@pytest.mark.parametrize("case", ["rotate"])
+async def test_a_reason_that_holds_the_value_is_kept_nowhere(script: Script, api: Server) -> None:
+    token = (await script.preview())["token"]
+    status, answer = await script.post(step="apply", token=token, reason=f"now it is {NEW}")
+    assert (status, answer["error"]["field"], api.writes) == (422, "reason", [])
+    kept = [vars(one) async for one in AuditEntry.objects.all()]
+    assert NEW not in repr((answer, kept))
+
+
+@pytest.mark.parametrize("case", ["rotate", "edit secrets", "delete secrets"])
+async def test_no_answer_and_no_record_holds_a_value(script: Script, client: AsyncClient) -> None:
+    shown = await script.preview()
+    said: list[Any] = [shown, await script.apply(shown["token"])]
+    undo = Script(client, f"{said[1]['url']}undo/", {})
+    said.append(await undo.post(step="preview"))
+    said += [vars(change) async for change in Change.objects.all()]
+    said += [vars(entry) async for entry in AuditEntry.objects.all()]
+    for text in (OLD, NEW, base64.b64encode(OLD.encode()).decode(), base64.b64encode(NEW.encode()).decode()):
+        assert text not in repr(said)
+
+
+def test_an_action_is_for_its_kinds_alone(name: str) -> None:
+    """Of several of one name, one is for each kind."""
+    named = [action for action in ACTIONS if action.name == name]
+    for kind in KINDS.values():
+        if fitting := [action for action in named if action.fits(kind)]:
+            assert [action_for(name, kind, KINDS.values())] == fitting
+            assert action_named(name, kind.plural) is fitting[0]
+        else:
+            with pytest.raises(NotFound, match=f"is no action on {kind.title}"):
+                action_for(name, kind, KINDS.values())

@@ -1,0 +1,95 @@
+"""Figures for Prometheus: with the token, or from this machine itself, and for nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import AsyncClient, AsyncRequestFactory
+
+from dashboard.metrics import LOOP_LAG
+from dashboard.views.metrics import metrics
+
+pytestmark = pytest.mark.django_db
+
+HERE, OUTSIDE = "127.0.0.1", "10.1.2.3"
+
+
+class From(AsyncClient):
+    """Asks from an address."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+    def _base_scope(self, **request: Any) -> dict[str, Any]:
+        return {**super()._base_scope(**request), "client": (self.address, 4711)}
+
+
+async def status(address: str, headers: dict[str, str] | None = None) -> int:
+    answer = await From(address).get("/metrics", headers=headers or {})
+    return int(answer.status_code)
+
+
+async def test_the_figures_are_there_for_this_machine() -> None:
+    LOOP_LAG.observe(0.2)
+    answer = await From(HERE).get("/metrics")
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain")
+    text = answer.content.decode()
+    assert "cluster_ui_loop_lag_seconds_bucket" in text and "cluster_ui_loop_longest_lag_seconds" in text
+    assert await status("::1") == 200
+
+
+PROXIES = (
+    "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Ssl",
+    "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Original-Forwarded-For", "X-Real-IP", "X-Client-IP", "Client-IP",
+    "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "CF-Ray", "Fastly-Client-IP", "Fly-Client-IP",
+    "X-Envoy-External-Address", "X-Azure-ClientIP", "X-Appengine-User-IP", "X-Amzn-Trace-Id", "X-ProxyUser-Ip",
+    "WL-Proxy-Client-IP", "X-Request-Id", "X-Some-Proxy-Of-Tomorrow", "Front-End-Https", "CDN-Loop", "Max-Forwards",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("header", PROXIES)
+async def test_what_a_proxy_hands_on_does_not_come_from_here(header: str) -> None:
+    assert await status(HERE, {header: "127.0.0.1"}) == 401
+
+
+async def test_a_scraper_and_a_browser_of_this_machine_are_answered() -> None:
+    prometheus = {
+        "Accept": "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", "Accept-Encoding": "gzip", "User-Agent": "Prometheus/3.5.0",
+        "X-Prometheus-Scrape-Timeout-Seconds": "10",
+    }  # fmt: skip
+    browser = {
+        "User-Agent": "Mozilla/5.0", "Accept": "text/html", "Accept-Language": "de", "Sec-Fetch-Site": "none",
+        "Sec-CH-UA": '"Chromium"', "Upgrade-Insecure-Requests": "1", "Cookie": "a=b", "DNT": "1",
+    }  # fmt: skip
+    assert await status(HERE, prometheus) == 200
+    assert await status(HERE, browser) == 200
+
+
+async def test_others_need_the_token(settings: Any, tmp_path: Path) -> None:
+    assert await status(OUTSIDE) == 401
+    assert await status(OUTSIDE, {"Authorization": "Bearer "}) == 401
+    file = tmp_path / "token"
+    settings.CLUSTER_UI_METRICS_TOKEN_FILE = str(file)
+    assert await status(OUTSIDE, {"Authorization": "Bearer x"}) == 401  # no such file
+    file.write_text("")
+    assert await status(OUTSIDE, {"Authorization": "Bearer "}) == 401
+    file.write_text("s3cret\n")
+    assert await status(OUTSIDE, {"Authorization": "Bearer s3cret"}) == 200
+    assert await status(OUTSIDE, {"Authorization": "bearer s3cret"}) == 200
+    assert await status(OUTSIDE, {"Authorization": "Basic s3cret"}) == 401
+    assert await status(OUTSIDE, {"Authorization": "Bearer s3cre"}) == 401
+    assert await status(OUTSIDE) == 401
+
+
+async def test_behind_tls_this_machine_needs_it_too(settings: Any) -> None:
+    settings.HTTPS = True
+    assert await status(HERE) == 401
+
+
+async def test_another_name_for_this_machine_is_refused() -> None:
+    request = AsyncRequestFactory().get("/metrics", headers={"Host": "rebound.example"})
+    assert (await metrics(request)).status_code == 400
