@@ -1,6 +1,8 @@
 // Charts cost half a megabyte: the library and charts.js come only where a chart is.
+import { arrived } from "./scripts.js";
+
 let charts = null;
-const load = () => (charts ??= import("./charts.js"));
+const load = () => (charts ??= arrived(() => import("./charts.js")));
 
 function mountAll() {
   const found = document.querySelectorAll("[data-chart]");

@@ -8,6 +8,7 @@ import { markSince } from "./since.js";
 import { morph } from "./morph.js";
 import { reload } from "./navigation.js";
 import { note, say } from "./notes.js";
+import { arrived } from "./scripts.js";
 import { refresh, serverTime } from "./times.js";
 
 const SILENCE_MS = 12_000; // the server beats every 5 s
@@ -293,7 +294,7 @@ function heal() {
 
 export function startLive() {
   connect();
-  import("./still.js").then((script) => ({ still } = script));
+  arrived(() => import("./still.js")).then((script) => ({ still } = script));
   setInterval(watch, 500);
   document.addEventListener("visibilitychange", heal);
   addEventListener("online", heal);

@@ -1,9 +1,11 @@
 // The script for logs comes only where logs are; what the server says meanwhile waits for it, in order.
+import { arrived } from "./scripts.js";
+
 let loaded = null;
 let logs = null;
 
 function load() {
-  loaded ??= import("./logs.js").then((module) => {
+  loaded ??= arrived(() => import("./logs.js")).then((module) => {
     module.startLogs();
     logs = module;
   });

@@ -122,6 +122,7 @@ function hide() {
 async function ask(button, key, purpose) {
   const { "X-CSRFToken": token } = JSON.parse(document.body.getAttribute("hx-headers"));
   let answer;
+  let text;
   try {
     answer = await fetch(button.closest("[data-reveal-url]").dataset.revealUrl, {
       method: "POST",
@@ -129,10 +130,10 @@ async function ask(button, key, purpose) {
       body: new URLSearchParams({ key, purpose }),
       cache: "no-store",
     });
+    text = await answer.text();
   } catch {
     return failed("The dashboard does not answer. Nothing was shown.");
   }
-  const text = await answer.text();
   if (answer.ok) return text;
   if (text.includes("data-revealed")) show(text);
   else if (answer.status === 401) note({ title: "You are signed out", text: "Sign in again, then ask once more.", link: { text: "Sign in", url: answer.headers.get("HX-Redirect") ?? "/login/" } });

@@ -1,0 +1,12 @@
+// A script that comes later: one that is lost on the way, as while the dashboard is away, is asked for again until it is there.
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+
+export async function arrived(load, wait = FIRST_WAIT_MS) {
+  try {
+    return await load();
+  } catch {
+    await new Promise((done) => setTimeout(done, wait));
+    return arrived(load, Math.min(2 * wait, LONGEST_WAIT_MS));
+  }
+}
