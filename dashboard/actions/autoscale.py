@@ -12,6 +12,7 @@ from typing import Any
 from dashboard.errors import BadInput, ClusterError, Conflict, Invalid
 from dashboard.insight import Objects
 from dashboard.insight.autoscaling import (
+    SCALED,
     Bounds,
     autoscale_impact,
     autoscaler_of,
@@ -45,7 +46,6 @@ from .fields import MAX_REPLICAS, whole_number
 from .writers import last_manager
 
 MIN, MAX, METRICS = "/spec/minReplicas", "/spec/maxReplicas", "/spec/metrics"
-WORKLOADS = frozenset({"deployments", "statefulsets", "replicasets"})
 MAX_PERCENT = 1_000  # a target above the request is allowed, as pods may use more than that
 DEFAULT_PERCENT = "80"  # as the API server sets it where no metric is given
 
@@ -99,7 +99,7 @@ class Autoscale(Create):
     """Creates one for a workload that has none."""
 
     name, title, icon = "autoscale", "Autoscale", "gauge"
-    kinds = WORKLOADS
+    kinds = SCALED
     other = HORIZONTALPODAUTOSCALERS
     reads = TOUCHED | {"statefulsets"}
     fields = _fields(
@@ -232,7 +232,7 @@ class EditAutoscaler(Action):
     def describe(self, dry: DryRun) -> Description:
         scaler: HorizontalPodAutoscaler = dry.obj
         ref = meant(scaler.spec.scale_target_ref, dry.target.namespace)
-        workload = dry.objects.get(ref.plural, ref.namespace, ref.name) if ref.plural in WORKLOADS else None
+        workload = dry.objects.get(ref.plural, ref.namespace, ref.name) if ref.plural in SCALED else None
         made = self.touched(dry.after)
         percent = _percent(made[METRICS])
         bounds = Bounds(least=1 if made[MIN] is None else made[MIN], most=made[MAX], cpu=percent)

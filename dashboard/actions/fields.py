@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dashboard.errors import BadInput
+from dashboard.kinds.quantity import QuantityError, parse_quantity
 from dashboard.kinds.rows import listed
 
 
@@ -44,6 +45,29 @@ def one_of(field: str, choices: Sequence[tuple[str, str]]) -> Callable[[str], st
         if typed and typed not in values:
             raise BadInput(f"{field} is {typed[:20]!r}: it is {listed(values)}.", field=field)
         return typed or values[0]
+
+    return read
+
+
+def size(field: str) -> Callable[[str], str]:
+    """Reads an amount of storage, as Kubernetes writes it: ``1.5Gi`` → ``1536Mi``."""
+
+    def read(typed: str) -> str:
+        text = typed.strip()
+        if not text:
+            raise BadInput("Enter a size, such as 10Gi.", field=field)
+        try:
+            amount = parse_quantity(text[:100])
+        except QuantityError:
+            raise BadInput(
+                f"“{text[:20]}” is not a size: enter a number and its unit, such as 10Gi or 500M.",
+                field=field,
+            ) from None
+        if amount.value < 1 or amount.value != amount.value.to_integral_value():
+            raise BadInput(
+                f"“{text[:20]}” is not a whole number of bytes: enter a size such as 10Gi.", field=field
+            )
+        return str(amount)
 
     return read
 

@@ -19,7 +19,9 @@ from .delete import DELETE, EVICT
 from .delete_any import DELETE_ANY
 from .edit import EDIT
 from .edit_any import EDIT_ANY
+from .expand import EXPAND
 from .pause import PAUSE, RESUME
+from .pause_autoscaler import PAUSE_AUTOSCALER, RESUME_AUTOSCALER
 from .restart import RESTART
 from .rotate import ROTATE
 from .run import RUN_CRONJOB, RUN_JOB
@@ -35,10 +37,13 @@ ACTIONS: list[Action] = [
     RESTART,
     PAUSE,
     RESUME,
+    PAUSE_AUTOSCALER,
+    RESUME_AUTOSCALER,
     RUN_CRONJOB,
     RUN_JOB,
     SUSPEND,
     RESUME_JOBS,
+    EXPAND,
     EDIT_ANY,
     EDIT,
     ROTATE,

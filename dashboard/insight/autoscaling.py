@@ -13,6 +13,7 @@ from decimal import Decimal
 from dashboard.kinds.base import Ref
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
+from dashboard.kinds.metrics import MetricSpec
 from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.references import meant, title
 from dashboard.kinds.replicasets import ReplicaSet
@@ -28,6 +29,7 @@ from .words import bold, parts
 
 TOLERANCE = Decimal("0.1")  # as the controller manager has it by default
 Workload = Deployment | StatefulSet | ReplicaSet
+SCALED = frozenset({"deployments", "statefulsets", "replicasets"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def reported_utilization(autoscaler: HorizontalPodAutoscaler) -> int | None:
     """What the autoscaler itself measured last, in percent."""
     measured = autoscaler.status.current_metrics or ()
     for spec, status in zip(autoscaler.spec.metrics or (), measured, strict=False):
-        if spec.resource is not None and spec.resource.name == "cpu" and status.resource is not None:
+        if _is_cpu(spec) and status.resource is not None:
             return status.resource.current.average_utilization
     return None
 
@@ -108,6 +110,40 @@ def autoscale_impact(
     if workload is not None:
         headline = _now(workload, bounds, utilization)
     return Impact(headline, tuple(_effects(ref, workload, bounds, utilization, others)), (), False)
+
+
+def paused_impact(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> Impact:
+    """What stops when both of its policies are disabled; its bounds are kept nevertheless."""
+    ref, workload, bounds = _of(objects, autoscaler)
+    current = autoscaler.status.current_replicas if workload is None else workload.spec.replicas
+    text = "Load changes nothing until it is resumed. It can be scaled by hand meanwhile."
+    headline = Notice("warn", f"{title(ref)} stays at {plural(current, 'replica')}", text)
+    between = f"{bounds.least} and {plural(bounds.most, 'replica')}"
+    effect = Effect("info", "scale", parts("It still keeps to its bounds"), f"between {between}", "", ref)
+    return Impact(headline, (effect,))
+
+
+def resumed_impact(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> Impact:
+    """What it does once its policies let it scale again."""
+    ref, workload, bounds = _of(objects, autoscaler)
+    others = sum(not _is_cpu(each) for each in autoscaler.spec.metrics or ())
+    return autoscale_impact(ref, workload, bounds, reported_utilization(autoscaler), others=others)
+
+
+def _of(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> tuple[Ref, Workload | None, Bounds]:
+    """What it scales, as far as that is known, and within which bounds."""
+    ref, spec = _scaled(autoscaler), autoscaler.spec
+    found = objects.get(ref.plural, ref.namespace, ref.name) if ref.plural in SCALED else None
+    target = next(
+        (each.resource.target for each in spec.metrics or () if each.resource and _is_cpu(each)), None
+    )
+    least = 1 if spec.min_replicas is None else spec.min_replicas
+    cpu = target and target.average_utilization
+    return ref, found, Bounds(least=least, most=spec.max_replicas, cpu=cpu or None)
+
+
+def _is_cpu(metric: MetricSpec) -> bool:
+    return metric.resource is not None and metric.resource.name == "cpu"
 
 
 def _now(workload: Workload, bounds: Bounds, utilization: int | None) -> Notice:

@@ -20,6 +20,23 @@ class ScaleTarget(Struct, frozen=True, gc=False):
     api_version: str = ""
 
 
+# A selectPolicy that lets nothing be done in its direction (autoscaling/v2, ``DisabledPolicySelect``).
+DISABLED = "Disabled"
+
+
+class ScalingRules(Struct, frozen=True, gc=False):
+    """How it scales in one direction."""
+
+    select_policy: str | None = None
+
+
+class Behavior(Struct, frozen=True, gc=False):
+    """How it scales up and down."""
+
+    scale_up: ScalingRules | None = None
+    scale_down: ScalingRules | None = None
+
+
 class AutoscalerSpec(Struct, frozen=True, gc=False):
     """spec of a HorizontalPodAutoscaler."""
 
@@ -27,6 +44,13 @@ class AutoscalerSpec(Struct, frozen=True, gc=False):
     min_replicas: int | None = None
     max_replicas: int = 0
     metrics: tuple[MetricSpec, ...] | None = None
+    behavior: Behavior | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Whether load changes nothing: no policy lets it scale, up or down."""
+        rules = (self.behavior.scale_up, self.behavior.scale_down) if self.behavior else (None,)
+        return all(each is not None and each.select_policy == DISABLED for each in rules)
 
 
 class AutoscalerStatus(Struct, frozen=True, gc=False):
@@ -70,6 +94,8 @@ def judge(autoscaler: HorizontalPodAutoscaler) -> tuple[State, str]:
         if active.reason == "ScalingDisabled":
             return "warn", "disabled: its target is scaled to 0"
         return "bad", shorten(f"can't read its metrics: {active.message}")
+    if spec.paused:
+        return "warn", "paused: load changes nothing"
     if active is not None and (missing := unread(spec.metrics or (), status.current_metrics or ())):
         return (
             "warn",

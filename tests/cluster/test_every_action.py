@@ -50,6 +50,12 @@ AUTOSCALER = {
         }
     ],
 }
+OFF = {"selectPolicy": "Disabled"}
+CLAIM = {
+    "accessModes": ["ReadWriteOnce"],
+    "storageClassName": "standard",
+    "resources": {"requests": {"storage": "1Gi"}},
+}
 NAMED = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
 EDITED = as_yaml(NAMED | deployment(replicas=2))
 # What each action is tried with: the kind, the object "web", what is typed, and whether it can be undone. What has the
@@ -66,6 +72,14 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "edit": ("configmaps", {"data": {"LOG": "info"}}, {"row": "new", "nnew": "LEVEL", "tnew": "debug"}, True),
     "rotate": ("secrets", {"stringData": {"password": "old"}}, {"key": "password", "value": "new"}, True),
     "delete": ("pods", {"spec": POD}, {"confirm": "web"}, False),
+    "pause horizontalpodautoscalers": ("horizontalpodautoscalers", {"spec": AUTOSCALER}, {}, True),
+    "resume horizontalpodautoscalers": (
+        "horizontalpodautoscalers",
+        {"spec": AUTOSCALER | {"behavior": {"scaleUp": OFF, "scaleDown": OFF}}},
+        {},
+        True,
+    ),
+    "expand": ("persistentvolumeclaims", {"spec": CLAIM}, {"size": "2Gi", "confirm": "web"}, False),
     "run": ("cronjobs", {"spec": CRONJOB}, {}, True),
     "run jobs": ("jobs", {"spec": JOB}, {}, True),
     "suspend": ("cronjobs", {"spec": CRONJOB}, {}, True),
@@ -104,9 +118,35 @@ class Here(Place):
         found.get("spec", {}).pop("taints", None)
         return {key: found.get(key) for key in ("spec", "data")}
 
+    @property
+    def volume(self) -> str:
+        return f"volume-{self.namespace}"
+
+    def bind(self) -> None:
+        """Gives the claim a volume, as its provisioner would."""
+        ref = {"kind": "PersistentVolumeClaim", "namespace": self.namespace, "name": self.name}
+        spec = {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": CLAIM["accessModes"],
+            "storageClassName": CLAIM["storageClassName"],
+            "claimRef": ref,
+            "hostPath": {"path": "/nowhere"},
+        }
+        self.make("/api/v1/persistentvolumes", {"metadata": {"name": self.volume}, "spec": spec})
+
+    async def bound(self) -> bool:
+        found = self.api.get(KINDS[self.plural].gvr.path(self.namespace, self.name))
+        return bool(found["status"].get("capacity"))
+
+    def expand(self) -> None:
+        """Gives it the size that it asks for, as the driver would."""
+        path = KINDS[self.plural].gvr.path(self.namespace, self.name)
+        wanted = self.api.get(path)["spec"]["resources"]["requests"]
+        self.api.patch(f"{path}/status", {"status": {"capacity": wanted}})
+
     reads = READ | {
         "services", "endpointslices", "ingresses", "horizontalpodautoscalers", "poddisruptionbudgets",
-        "resourcequotas", "nodes", "configmaps", "jobs", "cronjobs",
+        "resourcequotas", "nodes", "configmaps", "jobs", "cronjobs", "persistentvolumeclaims", "storageclasses",
     }  # fmt: skip
 
 
@@ -136,15 +176,21 @@ def here(cluster: Sandbox, transport: Transport, namespace: str, case: str) -> I
     place.name = "web" if gvr.namespaced else f"web-{namespace}"
     path = gvr.path(namespace if gvr.namespaced else None)
     place.make(path, {"metadata": {"name": place.name}} | manifest)
+    if place.plural == "persistentvolumeclaims":
+        place.bind()
     yield place
     if not gvr.namespaced:
         place.api.delete(f"{path}/{place.name}")
+    if place.plural == "persistentvolumeclaims":
+        place.api.delete(f"/api/v1/persistentvolumes/{place.volume}")
 
 
 async def test_previewed_applied_followed_and_undone_by_a_script(
     here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str
 ) -> None:
     _, _, typed, undone = TRIED[case]
+    if name == "expand":
+        await until(here.bound)
     before = here.written()
     cluster = open_forms(monkeypatch, here.transport, await here.objects())
     script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
@@ -155,6 +201,9 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
     assert await script.apply(shown["token"]) == made, "one token, one change"
     change = await Change.objects.select_related("user").aget()
     assert (change.state, change.action) == ("done", name)
+
+    if name == "expand":
+        here.expand()
 
     async def done() -> bool:
         found = change_follow(change=change, objects=await here.objects(), now=datetime.now(UTC))

@@ -60,9 +60,8 @@ class Server:
             return _answer(found)
         options = sent if method == "DELETE" else sent.get("deleteOptions")
         whole = copy.deepcopy(sent)
-        given = options["preconditions"] if options else sent.pop("metadata")
-        if method == "PUT":
-            given = {each: given[each] for each in ("uid", "resourceVersion")}
+        stated = options["preconditions"] if options else sent["metadata"]
+        given = {each: stated[each] for each in ("uid", "resourceVersion") if each in stated}
         if {each: found["metadata"][each] for each in given} != given:
             raise Conflict("the object has been modified")
         dry = (query or {}).get("dryRun") == "All" or (options or {}).get("dryRun") == ["All"]
@@ -105,7 +104,9 @@ def _merge(value: dict[str, Any], patch: dict[str, Any]) -> None:
     for key, given in patch.items():
         if given is None:
             value.pop(key, None)
-        elif isinstance(given, dict) and isinstance(value.get(key), dict):
+        elif isinstance(given, dict):
+            if not isinstance(value.get(key), dict):
+                value[key] = {}
             _merge(value[key], given)
         else:
             value[key] = given

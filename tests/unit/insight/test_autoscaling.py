@@ -12,6 +12,8 @@ from dashboard.insight.autoscaling import (
     autoscaler_of,
     fixed_elsewhere,
     measured_utilization,
+    paused_impact,
+    resumed_impact,
     unrequested,
     wanted_replicas,
 )
@@ -137,3 +139,22 @@ def test_a_manifest_that_sets_replicas_is_told_and_controllers_are_not() -> None
     notice = fixed_elsewhere("argocd-controller", "web")
     assert notice is not None and "remove spec.replicas" in notice.text
     assert fixed_elsewhere("kube-controller-manager", "web") is fixed_elsewhere("", "web") is None
+
+
+def test_one_that_is_paused_keeps_the_present_number_and_resumed_it_says_what_load_does() -> None:
+    world = World()
+    workload(world, "100m", replicas=2)
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
+    manifest = scaler()
+    manifest["spec"] |= {
+        "minReplicas": 1,
+        "maxReplicas": 4,
+        "metrics": [{"type": "Resource", "resource": cpu}],
+    }
+    current = {"name": "cpu", "current": {"averageUtilization": 160}}
+    manifest["status"] = {"currentMetrics": [{"type": "Resource", "resource": current}]}
+    found = world.add("horizontalpodautoscalers", manifest)
+    paused, resumed = paused_impact(world, found), resumed_impact(world, found)
+    assert paused.headline is not None and paused.headline.title == "Deployment web stays at 2 replicas"
+    assert paused.effects[0].note == "between 1 and 4 replicas"
+    assert resumed.headline is not None and resumed.headline.title == "web is scaled from 2 to 4"

@@ -61,6 +61,15 @@ AUTOSCALER: dict[str, Any] = {
         "maxReplicas": 3,
     },
 }
+CLAIM: dict[str, Any] = {
+    "metadata": {"name": "web"},
+    "spec": {"storageClassName": "fast", "volumeName": "v1", "resources": {"requests": {"storage": "1Gi"}}},
+    "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}},
+}
+OFF = {"selectPolicy": "Disabled"}
+PAUSED_AUTOSCALER = AUTOSCALER | {
+    "spec": AUTOSCALER["spec"] | {"behavior": {"scaleUp": OFF, "scaleDown": OFF}}
+}
 DEPLOYMENT = WEB | {"apiVersion": "apps/v1", "kind": "Deployment"}
 EDITED = as_yaml(DEPLOYMENT | {"spec": DEPLOYMENT["spec"] | {"replicas": 7}})
 # A new action has a row here, and is tried by everything below. What has the same name on other kinds says on which.
@@ -81,6 +90,15 @@ TRIED = {
     "restart": Tried("deployments", WEB),
     "pause": Tried("deployments", WEB),
     "resume": Tried("deployments", deployment("web", paused=True)),
+    "pause horizontalpodautoscalers": Tried("horizontalpodautoscalers", AUTOSCALER),
+    "resume horizontalpodautoscalers": Tried("horizontalpodautoscalers", PAUSED_AUTOSCALER),
+    "expand": Tried(
+        "persistentvolumeclaims",
+        CLAIM,
+        {"size": "2Gi", "confirm": "web"},
+        ({"size": "2 Gi"}, "size"),
+        undone=False,
+    ),
     "edit": Tried(
         "configmaps",
         SETTINGS | {"metadata": {"name": "web"}},
