@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar
 
 from dashboard.errors import Forbidden, Invalid
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import Kind
 from dashboard.kube.transport import Transport
 from sandbox import Sandbox
 from sandbox.api import ApiError
@@ -30,12 +31,20 @@ class Listed:
         self._found = found
 
     @classmethod
-    async def now(cls, transport: Transport, namespace: str, plurals: Collection[str]) -> Listed:
+    async def now(
+        cls,
+        transport: Transport,
+        namespace: str,
+        plurals: Collection[str],
+        kinds: Mapping[str, Kind[Any]] = KINDS,
+    ) -> Listed:
         found = {}
         for plural in plurals:
-            kind = KINDS[plural]
+            kind = kinds[plural]
             within = namespace if kind.gvr.namespaced else None
-            response = await transport.request("GET", kind.gvr, namespace=within)
+            response = await transport.request(
+                "GET", kind.gvr, namespace=within, accept=kind.accept, query=kind.query
+            )
             found[plural] = kind.decode_list(response.body).items
         return cls(found)
 

@@ -12,6 +12,8 @@ import pytest
 from dashboard.insight import Finding, findings
 from dashboard.insight.findings import READ
 from dashboard.insight.words import text_of
+from dashboard.kinds import KINDS
+from dashboard.kinds.catalogue import APISERVICES, TableKind
 from dashboard.kube.transport import Transport
 from sandbox import Sandbox
 from sandbox.api import ApiError
@@ -20,6 +22,7 @@ from .place import ADMISSION, Listed, Place, until
 
 pytestmark = [pytest.mark.cluster]
 
+REGISTRATION = "/apis/apiregistration.k8s.io/v1/apiservices"
 STORAGE = "/apis/storage.k8s.io/v1/storageclasses"
 LATER = timedelta(minutes=10)  # what must last before it is told has lasted then
 
@@ -145,3 +148,39 @@ async def test_pods_of_a_statefulset_wait_for_the_first(place: Causes) -> None:
     })  # fmt: skip
     found = await place.told("pod-unschedulable")
     assert "2 pods wait for db-0 and are not created before" in text_of(found.text)
+
+
+async def test_no_namespace_ends_while_an_aggregated_api_is_down(place: Causes) -> None:
+    group, ends = f"{place.namespace}.example.com", f"{place.namespace}-ends"
+    api = f"v1.{group}"
+    backend = {"name": "gone", "namespace": place.namespace}
+    spec = {"group": group, "version": "v1", "service": backend, "insecureSkipTLSVerify": True}
+    priorities = {"groupPriorityMinimum": 1000, "versionPriority": 10}
+    place.api.post(REGISTRATION, {"metadata": {"name": api}, "spec": spec | priorities})
+    kinds = KINDS | {APISERVICES.key: TableKind.of(APISERVICES)}
+
+    async def blocked() -> dict[str, Finding] | None:
+        objects = await Listed.now(place.transport, place.namespace, {"namespaces", APISERVICES.key}, kinds)
+        told = {
+            one.rule: one
+            for one in findings(objects, datetime.now(UTC) + LATER)
+            if one.ref.name in (api, ends)
+        }
+        stuck = told.get("namespace-stuck")
+        return told if stuck is not None and stuck.follows is not None else None
+
+    try:
+        place.api.post("/api/v1/namespaces", {"metadata": {"name": ends}})
+        place.api.delete(f"/api/v1/namespaces/{ends}")
+        told = await until(blocked)
+    finally:
+        place.api.delete(f"{REGISTRATION}/{api}")
+    stuck, down = told["namespace-stuck"], told["apiservice-unavailable"]
+    assert f"can't be deleted: APIService {api} is not available" in text_of(stuck.text)
+    assert stuck.step.ref == down.ref and stuck.follows == down.ref
+    assert f"Service {place.namespace}/gone, which serves it, " in text_of(down.text)
+
+    async def gone() -> bool:
+        return ends not in {one["metadata"]["name"] for one in place.api.get("/api/v1/namespaces")["items"]}
+
+    await until(gone)
