@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from .action import (
     Actor,
     Description,
     DryRun,
+    Field,
     Manifest,
     Order,
     OwnedFields,
@@ -64,13 +65,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A form, before anything is typed: the object as it is, why its name has to be typed ("": it need not be), and the
-    ``refusal`` that says why the form cannot be used.
+    """A form, before anything is typed: the object as it is, why its name has to be typed ("": it need not be), the
+    ``refusal`` that says why the form cannot be used, and its inputs where it can.
     """
 
     manifest: Manifest = field(repr=False)
     confirm: str
     refusal: ClusterError | None
+    fields: Sequence[Field] = field(default=(), repr=False)
 
 
 def action_order(
@@ -156,13 +158,15 @@ async def change_form(
     if manifest is None:
         manifest = await _found(transport, target, action)
     refusal: ClusterError | None = None
+    fields = action.fields
     try:
         await action.ready(target, manifest, objects)
         await change_access(transport=transport, target=target, action=action, manifest=manifest)
+        fields = await action.fields_of(transport, target, manifest, objects)
     except (ReadOnly, Forbidden, Invalid, Conflict) as error:
         refusal = error
     confirm = why_confirm(action, target.context, manifest)
-    return Form(manifest=manifest, confirm=confirm, refusal=refusal)
+    return Form(manifest=manifest, confirm=confirm, refusal=refusal, fields=fields)
 
 
 async def change_preview(*, order: Order, objects: Objects, manifest: Manifest | None = None) -> Preview:

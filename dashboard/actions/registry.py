@@ -23,6 +23,7 @@ from .expand import EXPAND
 from .pause import PAUSE, RESUME
 from .pause_autoscaler import PAUSE_AUTOSCALER, RESUME_AUTOSCALER
 from .restart import RESTART
+from .rollback import ROLLBACK
 from .rotate import ROTATE
 from .run import RUN_CRONJOB, RUN_JOB
 from .scale import SCALE
@@ -35,6 +36,7 @@ ACTIONS: list[Action] = [
     AUTOSCALE,
     EDIT_AUTOSCALER,
     RESTART,
+    ROLLBACK,
     PAUSE,
     RESUME,
     PAUSE_AUTOSCALER,
