@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -33,7 +33,6 @@ from .action import (
     Actor,
     Description,
     DryRun,
-    Field,
     Manifest,
     Order,
     OwnedFields,
@@ -65,14 +64,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A form, before anything is typed: the object as it is, why its name has to be typed ("": it need not be), the
-    ``refusal`` that says why the form cannot be used, and its inputs where it can.
+    """A form, before anything is typed: the object as it is, why its name has to be typed ("": it need not be), and the
+    ``refusal`` that says why the form cannot be used.
     """
 
     manifest: Manifest = field(repr=False)
     confirm: str
     refusal: ClusterError | None
-    fields: Sequence[Field] = field(default=(), repr=False)
 
 
 def action_order(
@@ -158,15 +156,13 @@ async def change_form(
     if manifest is None:
         manifest = await _found(transport, target, action)
     refusal: ClusterError | None = None
-    fields = action.fields
     try:
         await action.ready(target, manifest, objects)
         await change_access(transport=transport, target=target, action=action, manifest=manifest)
-        fields = await action.fields_of(transport, target, manifest, objects)
     except (ReadOnly, Forbidden, Invalid, Conflict) as error:
         refusal = error
     confirm = why_confirm(action, target.context, manifest)
-    return Form(manifest=manifest, confirm=confirm, refusal=refusal, fields=fields)
+    return Form(manifest=manifest, confirm=confirm, refusal=refusal)
 
 
 async def change_preview(*, order: Order, objects: Objects, manifest: Manifest | None = None) -> Preview:
@@ -194,8 +190,9 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     told = await _checked_back(order, before, told)
     # In a thread: comparing large texts line by line would hold everybody up.
     diff = await asyncio.to_thread(order.action.diff, *order.action.shown(before, after))
-    effect, touched = _effect(order.action, before, after), order.action.touched(before)
-    token = tokens.show(asked, before, effect, decided, touched) if diff else ""
+    action = order.action
+    effect, touched = _effect(action, before, after), action.touched(before)
+    token = tokens.show(asked, before, effect, decided, touched) if diff or action.acts_unchanged else ""
     words = _diff_words(order.action.write(before, order.wanted), diff)
     return Preview(before=before, told=told, diff=diff, diff_words=words, checked_at=now, token=token)
 

@@ -17,13 +17,13 @@ from .autoscale import AUTOSCALE, EDIT_AUTOSCALER
 from .cordon import CORDON, UNCORDON
 from .delete import DELETE, EVICT
 from .delete_any import DELETE_ANY
+from .drain import DRAIN
 from .edit import EDIT
 from .edit_any import EDIT_ANY
 from .expand import EXPAND
 from .pause import PAUSE, RESUME
 from .pause_autoscaler import PAUSE_AUTOSCALER, RESUME_AUTOSCALER
 from .restart import RESTART
-from .rollback import ROLLBACK
 from .rotate import ROTATE
 from .run import RUN_CRONJOB, RUN_JOB
 from .scale import SCALE
@@ -36,7 +36,6 @@ ACTIONS: list[Action] = [
     AUTOSCALE,
     EDIT_AUTOSCALER,
     RESTART,
-    ROLLBACK,
     PAUSE,
     RESUME,
     PAUSE_AUTOSCALER,
@@ -54,6 +53,7 @@ ACTIONS: list[Action] = [
     EVICT,
     CORDON,
     UNCORDON,
+    DRAIN,
 ]
 
 

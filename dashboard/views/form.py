@@ -109,7 +109,7 @@ class ActionForm:
     async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
         """What the form's template wants in ``s.form``."""
         obj = typed_object(self.target.plural, form.manifest)
-        sent, fields = self.request.POST, form.fields
+        sent, fields = self.request.POST, self.action.fields
         last, last_at = self.action.last(form.manifest)
         return {
             "intro": self.action.intro,
@@ -125,9 +125,8 @@ class ActionForm:
                     "hint": "" if obj is None else each.hint(obj, self.session.reader),
                     "stepper": each.stepper,
                     "choices": each.choices,
-                    "rows": each.rows,
-                    "input": each.input,
-                    "group": each.group,
+                    "check": each.check,
+                    "letters": each.letters,
                     "required": each.required,
                     "error": said.wrong.get(each.name, ""),
                     "last": each is fields[-1],

@@ -14,7 +14,6 @@ import yaml
 from dashboard.actions.action import Action, Target
 from dashboard.actions.delete import EVICT
 from dashboard.actions.registry import ACTIONS
-from dashboard.actions.revisions import CONTROLLERREVISIONS
 from dashboard.kinds import KINDS
 from sandbox import Sandbox
 from sandbox.api import Api
@@ -76,7 +75,6 @@ ASKED = sorted(
         *((verb, plural, "") for plural in KINDS for verb in ("list", "watch")),
         ("list", "serviceaccounts", ""),
         ("get", "pods", "log"),
-        ("list", "controllerrevisions", ""),
     }
 )
 ASKED_OF_OBJECTS = sorted(
@@ -135,8 +133,7 @@ def writer(cluster: Sandbox) -> Iterator[str]:
 
 def allowed(cluster: Sandbox, account: str, right: tuple[str, str, str]) -> bool:
     verb, plural, subresource = right
-    gvr = KINDS[plural].gvr if plural in KINDS else {"controllerrevisions": CONTROLLERREVISIONS}.get(plural)
-    group = gvr.group if gvr else ""
+    group = KINDS[plural].gvr.group if plural in KINDS else ""
     attributes = {"verb": verb, "group": group, "resource": plural, "subresource": subresource}
     if plural not in KINDS or KINDS[plural].gvr.namespaced:
         attributes["namespace"] = "default"
