@@ -3,10 +3,12 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
+from dashboard.actions.bulk import BULK
 from dashboard.actions.registry import action_names
 from dashboard.views import (
     actions,
     audit,
+    bulk,
     changes,
     clusters,
     configmap,
@@ -28,7 +30,14 @@ class ActionConverter(StringConverter):
     regex = "|".join(action_names())
 
 
+class OperationConverter(StringConverter):
+    """The name of an operation: an action, or one on many objects."""
+
+    regex = f"(?:{BULK})?(?:{ActionConverter.regex})"
+
+
 register_converter(ActionConverter, "action")
+register_converter(OperationConverter, "operation")
 
 OBJECT = "c/<context>/<plural>/<namespace>/<name>/"
 
@@ -48,7 +57,7 @@ urlpatterns = [
     path("changes/<int:change>/resume/", operations.resume, name="operation_resume"),
     path("changes/<int:change>/leave/", operations.leave, name="operation_leave"),
     path("changes/<int:change>/undo/", changes.undo, name="undo"),
-    path("changes/<int:change>/follow/<action:action>/", operations.operation, name="operation"),
+    path("changes/<int:change>/follow/<operation:action>/", operations.operation, name="operation"),
     path("c/<context>/", pages.overview, name="overview"),
     path("c/<context>/map/", pages.map_, name="map"),
     path("c/<context>/timeline/", pages.timeline, name="timeline"),
@@ -58,6 +67,7 @@ urlpatterns = [
     path("c/<context>/counts/<group>/", kinds.counts, name="counts"),
     path("c/<context>/<plural>/", pages.list_, name="list"),
     path("c/<context>/<plural>/columns/", kinds.columns, name="columns"),
+    path("c/<context>/bulk/<plural>/<action:action>/", bulk.bulk, name="bulk"),
     path(OBJECT, pages.detail, name="detail"),
     path(f"{OBJECT}reveal/", reveal.reveal, name="reveal"),
     path(f"{OBJECT}<action:action>/", actions.action, name="action"),

@@ -182,6 +182,11 @@ class DryRun:
         """The object before it, typed."""
         return typed_object(self.target.plural, self.before)
 
+    @property
+    def made(self) -> Any:
+        """The object after it, typed."""
+        return typed_object(self.target.plural, self.after)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
@@ -232,17 +237,35 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One value of a field, as a row of a list: what it is called, a word beside that (``tag``), what it holds
+    (``code``), since when (``at``, ISO, or ""), what is said of it (``text``), and how it is now (``note``, ``state``).
+    """
+
+    value: str
+    title: str
+    tag: str = ""
+    code: str = ""
+    at: str = ""
+    text: str = ""
+    note: str = ""
+    state: State | Literal[""] = ""
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One input of a form, made by the generic template: a number, one of ``choices`` (each a value and its words), or a
-    box to ``check``.
-    ``parse`` raises BadInput with its name. What it starts with
-    (``value``), what an empty one stands for (``placeholder``) and the sentence below it (``hint``) are told of the typed
-    object; of a kind without a module here they are "".
+    """One input of a form, made by the generic template: a number, a ``text`` or ``lines`` of it, one of ``choices``
+    (each a value and its words) or of ``rows``. Those of one ``group`` stand below its name. ``parse`` raises BadInput
+    with its name. What it starts with (``value``), what an empty one stands for (``placeholder``) and the sentence below
+    it (``hint``) are told of the typed object; of a kind without a module here they are "".
     """
 
     name: str
     label: str
-    parse: Callable[[str], Any]
+    parse: Callable[[str], Any] = str
+    input: Literal["number", "text", "lines"] = "number"
+    group: str = ""
     required: bool = True
     stepper: bool = (
         False  # a whole number with buttons for one less and one more; a preview of another value is stale
@@ -251,16 +274,15 @@ class Field:
     placeholder: Callable[[Any], str] = lambda _: ""
     hint: Callable[[Any, Objects], str] = lambda *_: ""
     choices: Sequence[tuple[str, str]] = ()
-    check: bool = False
-    letters: bool = False  # a phone offers them too
+    rows: Sequence[Choice] = ()
 
 
 class Action:
     """One kind of change, declared: what it is called and fits, what it asks for and writes, what that does, how it is
     followed and taken back. One instance stands in the registry; ``on`` gives the one that an order is carried out with.
 
-    Everything but ``decide``, ``ready``, ``supply`` and ``ask`` is pure. A Secret's value never appears in what is
-    returned, but for ``write``: an action on one gives digests as touched values.
+    Everything but ``decide``, ``ready``, ``fields_of``, ``supply`` and ``ask`` is pure. A Secret's value never appears in
+    what is returned, but for ``write``: an action on one gives digests as touched values.
     """
 
     name: str  # the word in addresses and in the audit
@@ -282,7 +304,6 @@ class Action:
     undone_by: str = ""  # the name of the action that takes it back; "": itself
     deletes: bool = False  # its object goes: it may be on its way out already
     creates: bool = False  # its object may be absent: ``absent`` stands for it
-    acts_unchanged: bool = False  # there is something to do also where the object itself stays as it is
     tries_back: bool = True  # whether its undo is sent as a dry run before it is promised
     confidential: bool = False  # its values may be seen by nobody: see ``supply``, ``shown``, ``scrub``
 
@@ -311,6 +332,12 @@ class Action:
         """
         return "" if target.plural in KINDS else self.subresource
 
+    @property
+    def many(self) -> bool:
+        """Whether it can be done to many objects at once: what its form asks for is the same for all of them."""
+        same = self.template == Action.template and type(self).fields_of is Action.fields_of
+        return same and not self.confidential
+
     # ---- What is typed
 
     @property
@@ -332,6 +359,12 @@ class Action:
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
         """Raises what rules it out for the object as it is, before anything is typed."""
+
+    async def fields_of(
+        self, transport: Transport, target: Target, manifest: Manifest, objects: Objects
+    ) -> Sequence[Field]:
+        """The inputs of the form for the object as it is. Raises what rules the form out, as ``ready`` does."""
+        return self.fields
 
     def command(self, target: Target, manifest: Manifest) -> str:
         """The same by kubectl, before there is a preview; "" for none."""
@@ -559,10 +592,12 @@ def pointer(manifest: Mapping[str, Any], path: str) -> Any:
 
 
 def cached(obj: Any, path: str, default: Any) -> Any:
-    """The value at a JSON Pointer in an object as the cache has it; ``default`` where it does not keep that field."""
+    """The value at a JSON Pointer in an object as the cache has it; ``default`` where it does not keep that field, or
+    only parts of it.
+    """
     for step in _steps(path):
         obj = getattr(obj, re.sub("([A-Z])", r"_\1", step).lower(), None)
-    return default if obj is None else obj
+    return obj if isinstance(obj, str | int | float) else default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -22,31 +21,22 @@ from dashboard.insight.words import bold, parts
 from dashboard.kinds.base import Kind
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.rows import listed, plural
-from dashboard.models import Change
 from dashboard.queries.objects import LAST_APPLIED
 from dashboard.queries.yamltext import as_yaml
 
-from .action import Action, Description, DryRun, Manifest, Order, OwnedFields, Target, Wanted, Write, pointer
+from .action import Description, DryRun, Manifest, Order, Target, Wanted, Write, pointer
 from .backups import METADATA_ONLY, mark
 from .changedfields import MISSING, changed_fields, field_words, value_at, with_values
+from .fieldwrites import FieldsAction, some, writable, written_fields
 from .hiding import hide_values
 from .manifesttext import MAX_BYTES, read_manifest
 
 KEPT = "<kept>"  # stands for a value of a Secret, and keeps it
 HIDDEN = "(hidden)"
-MAX_UNDO_BYTES = 256 * 1024
-MAX_VALUE = 400  # characters of a field's value that is kept with a change; of longer ones a digest
-NO_WAY_BACK = "no_way_back"
 _VALUES = ("/data", "/metadata/annotations")  # of a Secret: where values are
-_SERVERS = frozenset(
-    {
-        "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    }
-)  # fmt: skip
 
 
-class EditAny(Action):
+class EditAny(FieldsAction):
     """Writes the changed fields by a PUT of the object as it is, with them. ``wanted``: ``yaml`` (the typed manifest) and
     ``base`` (what the form was filled with, None for the object as it is), then ``paths``; of an undo ``restore``: path
     and old value, and ``drop``: paths of fields that were not there.
@@ -60,7 +50,7 @@ class EditAny(Action):
     contested = True
 
     def __init__(self, wanted: Wanted | None = None) -> None:
-        self.wanted = wanted or {}
+        super().__init__(wanted)
         self.confidential = bool(self.wanted.get("secret"))
 
     def fits(self, kind: Kind[Any]) -> bool:
@@ -121,35 +111,24 @@ class EditAny(Action):
         paths = [path for path in changed_fields(base, typed) if value_at(typed, path) != KEPT]
         return {"paths": [path for path in paths if not path.startswith("/status")]}
 
-    def on(self, wanted: Wanted) -> EditAny:
-        return EditAny(wanted)
-
     # ---- What it does
 
     @property
-    def _values(self) -> list[tuple[str, Any]]:
+    def values(self) -> list[tuple[str, Any]]:
         wanted = self.wanted
         if "paths" in wanted:
             return [(path, value_at(wanted["yaml"], path)) for path in wanted["paths"]]
-        return [*((path, value) for path, value in wanted.get("restore", ())),
-                *((path, MISSING) for path in wanted.get("drop", ()))]  # fmt: skip
+        return super().values
 
-    def touched(self, manifest: Manifest) -> OwnedFields:
-        return {path: self._fact(manifest, path) for path, _ in self._values}
-
-    def _fact(self, manifest: Manifest, path: str) -> Any:
+    def fact(self, manifest: Manifest, path: str) -> Any:
         value = value_at(manifest, path)
-        if value is MISSING:
-            return None
+        if not self.confidential or value is MISSING:
+            return super().fact(manifest, path)
         text = json.dumps(value, sort_keys=True)
-        if self.confidential:
-            return {"mark": mark(manifest["metadata"]["uid"], path, text.encode())}
-        if len(text) > MAX_VALUE:
-            return {"digest": hashlib.sha256(text.encode()).hexdigest()[:40], "characters": len(text)}
-        return value
+        return {"mark": mark(manifest["metadata"]["uid"], path, text.encode())}
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
-        body = with_values(manifest, self._values)
+        body = with_values(manifest, self.values)
         body["metadata"].pop("managedFields", None)  # left out they stay as they are
         return Write(
             method="PUT",
@@ -166,8 +145,7 @@ class EditAny(Action):
         return {**answer, "apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
 
     def widened(self, before: Manifest, after: Manifest) -> EditAny:
-        paths = changed_fields(writable(before), writable(after))
-        return EditAny({"drop": paths, "secret": self.confidential})
+        return EditAny({"drop": written_fields(before, after), "secret": self.confidential})
 
     def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
         if self.confidential:
@@ -182,21 +160,13 @@ class EditAny(Action):
 
     # ---- What is said of it
 
-    def words(self, touched: OwnedFields) -> str:
-        said = [f"{field_words(path)} {_value_words(value)}" for path, value in list(touched.items())[:3]]
-        return (
-            listed([*said, *([f"{len(touched) - 3} more fields"] if len(touched) > 3 else [])]) or "no fields"
-        )
-
-    def summary(self, change: Change) -> str:
-        names = [field_words(path) for path in change.touched]
-        return f"Changed {_some(names)}"
-
     def describe(self, dry: DryRun) -> Description:
         before, after, target = dry.before, dry.after, dry.target
-        flaw = self._flaw(before)
-        undo = f"It can't be undone: {flaw}" if flaw else "Undo puts the old values of these fields back."
-        common = {"kubectl": target.kubectl("edit"), "undo_words": undo, "button": f"Update {target.name}"}
+        common = {
+            "kubectl": target.kubectl("edit"),
+            "undo_words": self.undo_words(before),
+            "button": f"Update {target.name}",
+        }
         obj = dry.obj
         if isinstance(obj, Workload) and pointer(before, "/spec/template") != pointer(
             after, "/spec/template"
@@ -205,10 +175,9 @@ class EditAny(Action):
         if isinstance(obj, Deployment) and obj.spec.replicas != (made := pointer(after, "/spec/replicas")):
             impact = scale_impact(dry.objects, obj, int(made or 0), dry.now)
             return Description.of(impact, *self._notices(dry), **common)
-        paths = changed_fields(writable(before), writable(after))
-        names = [field_words(path) for path in paths]
+        names = [field_words(path) for path in written_fields(before, after)]
         verb = "changes" if len(names) == 1 else "change"
-        effect = Effect("info", "code", parts(bold(plural(len(names), "field")), f" {verb}"), _some(names))
+        effect = Effect("info", "code", parts(bold(plural(len(names), "field")), f" {verb}"), some(names))
         return Description(
             headline=None,
             effects=(effect,) if names else (),
@@ -219,7 +188,7 @@ class EditAny(Action):
 
     def _notices(self, dry: DryRun) -> tuple[Notice, ...]:
         other = [
-            field_words(path) for path, value in self._values
+            field_words(path) for path, value in self.values
             if not self.confidential and _bare(value_at(dry.after, path)) != _bare(value)
         ]  # fmt: skip
         if not other:
@@ -231,46 +200,16 @@ class EditAny(Action):
 
     # ---- The way back
 
-    def _flaw(self, before: Manifest) -> str:
-        """Why the old values can't be put back, as the end of a sentence."""
-        if self.confidential and any(path.startswith(_VALUES) for path, _ in self._values):
+    def flaw(self, before: Manifest) -> str:
+        if self.confidential and any(path.startswith(_VALUES) for path, _ in self.values):
             return "values of Secrets are never kept here."
-        if len(msgspec.json.encode(self._old(before))) > MAX_UNDO_BYTES:
-            return (
-                f"the old values are larger than the {MAX_UNDO_BYTES // 1024} KiB that are kept for an undo."
-            )
-        return ""
+        return super().flaw(before)
 
-    def _old(self, before: Manifest) -> Wanted:
-        old = [(path, value_at(before, path)) for path, _ in self._values]
-        return {
-            "restore": [[path, value] for path, value in old if value is not MISSING],
-            "drop": [path for path, value in old if value is MISSING],
-            "secret": self.confidential,
-        }
-
-    def back(self, before: Manifest) -> Wanted | None:
-        return None if self._flaw(before) else self._old(before)
-
-    def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
-        flaw = self._flaw(before)
-        return {NO_WAY_BACK: flaw} if flaw else {}
-
-    def way_back(self, change: Change) -> str:
-        if flaw := change.result.get(NO_WAY_BACK):
-            return f"It can't be undone: {flaw}"
-        return f"Undo puts the old values of {plural(len(change.touched), 'field')} back."
+    def old(self, before: Manifest) -> Wanted:
+        return {**super().old(before), "secret": self.confidential}
 
 
 EDIT_ANY = EditAny()
-
-
-def writable(manifest: Manifest) -> Manifest:
-    """What people write of an object: without its status and what the server keeps in metadata."""
-    made = {key: value for key, value in manifest.items() if key != "status"}
-    meta = made.get("metadata")
-    made["metadata"] = {key: value for key, value in (meta or {}).items() if key not in _SERVERS}
-    return made
 
 
 def editable(manifest: Manifest) -> Manifest:
@@ -388,19 +327,6 @@ def _hidden(manifest: Manifest, before: Manifest) -> Manifest:
     return {**made, "metadata": meta, **({"data": data} if data else {})}
 
 
-def _some(names: list[str]) -> str:
-    return f"{', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
-
-
 def _bare(value: Any) -> Any:
     """A value without what the API server leaves out."""
     return None if value in (MISSING, {}, [], "", 0, False) else value
-
-
-def _value_words(value: Any) -> str:
-    if value is None:
-        return "not set"
-    if isinstance(value, dict) and ("digest" in value or "mark" in value):
-        return f"({(value.get('digest') or value['mark'])[:6]})"
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"

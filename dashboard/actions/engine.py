@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from .action import (
     Actor,
     Description,
     DryRun,
+    Field,
     Manifest,
     Order,
     OwnedFields,
@@ -42,6 +43,7 @@ from .action import (
     Write,
     absent,
     is_absent,
+    sides,
 )
 from .attempts import REFUSALS
 from .confirmation import check_confirmed, why_confirm
@@ -57,6 +59,7 @@ ATTEMPTS = 40
 JITTER_SECONDS = 0.05
 # How long the second of two submits waits for the first one's end.
 WAIT_SECONDS = 15.0
+_FOUND = "Found in the cluster: the answer was not recorded."
 UNTRIED = ""  # the effect of what could not be tried before what it needs is there
 
 R = TypeVar("R")
@@ -64,13 +67,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A form, before anything is typed: the object as it is, why its name has to be typed ("": it need not be), and the
-    ``refusal`` that says why the form cannot be used.
+    """A form, before anything is typed: the object as it is, why its name has to be typed ("": it need not be), the
+    ``refusal`` that says why the form cannot be used, and its inputs where it can.
     """
 
     manifest: Manifest = field(repr=False)
     confirm: str
     refusal: ClusterError | None
+    fields: Sequence[Field] = field(default=(), repr=False)
 
 
 def action_order(
@@ -156,13 +160,15 @@ async def change_form(
     if manifest is None:
         manifest = await _found(transport, target, action)
     refusal: ClusterError | None = None
+    fields = action.fields
     try:
         await action.ready(target, manifest, objects)
         await change_access(transport=transport, target=target, action=action, manifest=manifest)
+        fields = await action.fields_of(transport, target, manifest, objects)
     except (ReadOnly, Forbidden, Invalid, Conflict) as error:
         refusal = error
     confirm = why_confirm(action, target.context, manifest)
-    return Form(manifest=manifest, confirm=confirm, refusal=refusal)
+    return Form(manifest=manifest, confirm=confirm, refusal=refusal, fields=fields)
 
 
 async def change_preview(*, order: Order, objects: Objects, manifest: Manifest | None = None) -> Preview:
@@ -190,9 +196,8 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     told = await _checked_back(order, before, told)
     # In a thread: comparing large texts line by line would hold everybody up.
     diff = await asyncio.to_thread(order.action.diff, *order.action.shown(before, after))
-    action = order.action
-    effect, touched = _effect(action, before, after), action.touched(before)
-    token = tokens.show(asked, before, effect, decided, touched) if diff or action.acts_unchanged else ""
+    effect, touched = _effect(order.action, before, after), order.action.touched(before)
+    token = tokens.show(asked, before, effect, decided, touched) if diff else ""
     words = _diff_words(order.action.write(before, order.wanted), diff)
     return Preview(before=before, told=told, diff=diff, diff_words=words, checked_at=now, token=token)
 
@@ -230,6 +235,22 @@ async def change_make(*, order: Order, nonce: str) -> Change:
         return earlier
     before, after = await _dry_run(order)
     shown = tokens.facts(order, before, _effect(order.action, before, after), nonce)
+    try:
+        return await to_its_end(_carried_on(order, shown))
+    except Unsettled as error:
+        raise Unavailable(error.message, next_step=error.next_step) from error
+
+
+async def change_carry(*, order: Order, shown: tokens.Shown, again: bool = False) -> Change:
+    """Make a change that was shown together with others, once for its nonce: only if what it touches, and its effect,
+    are still what was shown. What the preview settled is in ``order``. Only one process at a time may ask for the same
+    one. ``again``: it was refused for now; as long as a dry run still is, the audit does not repeat it.
+
+    Raises what ``change_apply`` raises, but Unavailable when the answer was lost: ask again.
+    """
+    await change_access(transport=order.transport, target=order.target, action=order.action)
+    if again:
+        await _dry_run(order)
     try:
         return await to_its_end(_carried_on(order, shown))
     except Unsettled as error:
@@ -548,6 +569,38 @@ async def _look_again(order: Order, lost: _Lost, change: Change) -> tuple[Manife
     )
     await sync_to_async(records.lose)(change, order.actor, unsettled)
     raise unsettled from lost
+
+
+async def change_found_made(*, order: Order, change: Change) -> bool:
+    """Whether a change was made whose process ended before it could say so: the object tells, and it is recorded then.
+    ``order`` is what it was to be made by. Raises what reading the object raises.
+    """
+    if not change.touched:
+        return False  # nothing was sent
+    action, written = order.action, order.action.subject(order.target)
+    itself = written == order.target
+    try:
+        found = await change_read(transport=order.transport, target=written, source=action.source(written))
+    except NotFound:
+        found = None
+    if found is None or (itself and found["metadata"]["uid"] != change.uid):
+        if action.deletes and itself:
+            await sync_to_async(records.found_done)(change, f"{order.target} is gone. {_FOUND}", {})
+        return action.deletes and itself
+    was, made = sides(change)
+    if action.touched(found) != made:
+        return False
+    await change_made_after_all(change, action, found, was, made)
+    return True
+
+
+async def change_made_after_all(
+    change: Change, action: Action, found: Manifest, was: OwnedFields, made: OwnedFields
+) -> None:
+    """Records a change that the object has, of which nobody had said that it was made."""
+    detail = f"{action.words(was)} → {action.words(made)}. {_FOUND}"
+    kept = change_result(found, found) | action.remember(found, found)
+    await sync_to_async(records.found_done)(change, detail, kept)
 
 
 async def _ended(change: Change) -> Change:

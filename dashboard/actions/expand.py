@@ -42,7 +42,6 @@ class Expand(Action):
             name="size",
             label="Size",
             parse=size("size"),
-            letters=True,
             value=lambda claim: claim.requested,
             hint=lambda claim, _: f"Its volume has {claim.capacity}." if claim.capacity else "",
         ),

@@ -61,6 +61,7 @@ class OperationAction(Action):
     follows: frozenset[str]  # the kinds that its steps, and its page, read
     undo_operates = False  # whether steps follow its undo too
     left_text = ""  # what becomes of a step that a person leaves, after "mara left it"
+    many = False  # it takes its time for one object
 
     async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
         """The steps that follow a change that has been written. May be called again when a process was killed."""
@@ -139,6 +140,12 @@ class Run:
     async def save(self, results: Sequence[OperationResult] = ()) -> None:
         """Records the step as it is, and these results."""
         await sync_to_async(_write)(self.operation, self.holder, results)
+
+    async def record(self, results: Sequence[OperationResult]) -> None:
+        """Records what became of objects that something was sent for: also where a person stopped it meanwhile, which
+        raises Lost all the same.
+        """
+        await sync_to_async(_record)(self.operation, self.holder, results)
 
     async def end(self, state: End, text: str, **kept: Any) -> None:
         """Ends the step without ado."""
@@ -268,6 +275,22 @@ def _write(operation: Operation, holder: str, results: Sequence[OperationResult]
             version=F("version") + 1,
         ):
             raise Lost
-        if results:
-            OperationResult.objects.bulk_update(results, ["state", "text", "data", "began_at", "ended_at"])
+        _update(results)
     operation.version += 1
+
+
+def _record(operation: Operation, holder: str, results: Sequence[OperationResult]) -> None:
+    with transaction.atomic():
+        mine = Operation.objects.select_for_update().filter(pk=operation.pk, holder=holder).first()
+        if mine is None:
+            raise Lost
+        _update(results)
+        Operation.objects.filter(pk=operation.pk).update(version=F("version") + 1)
+    if mine.state != Operation.State.RUNNING or mine.version != operation.version:
+        raise Lost
+    operation.version += 1
+
+
+def _update(results: Sequence[OperationResult]) -> None:
+    if results:
+        OperationResult.objects.bulk_update(results, ["state", "text", "data", "began_at", "ended_at"])

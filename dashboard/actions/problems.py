@@ -31,6 +31,13 @@ class Unconfirmed(BadInput):
     status = 422
 
 
+class Uncounted(BadInput):
+    """The number of objects has to be typed, and was not, or another one."""
+
+    title = "Confirm the number"
+    status = 422
+
+
 class BadReason(BadInput):
     """More was given as a reason than is kept, or what nobody may read."""
 
@@ -94,14 +101,6 @@ class UnderWay(Conflict):
             text, next_step="Wait until it has finished, or stop it or undo that change on its page."
         )
         self.change = change
-
-
-class DrainUnderWay(UnderWay):
-    title = "A drain is under way"
-    what = "drain"
-
-    def __init__(self, name: str, who: str, change: int) -> None:
-        super().__init__(f"{name} is being drained already, by {who}.", change)
 
 
 class RotationUnderWay(UnderWay):

@@ -14,16 +14,17 @@ from dashboard.models import Change
 
 from .action import Action
 from .autoscale import AUTOSCALE, EDIT_AUTOSCALER
+from .bulk import BULK, Bulk
 from .cordon import CORDON, UNCORDON
 from .delete import DELETE, EVICT
 from .delete_any import DELETE_ANY
-from .drain import DRAIN
 from .edit import EDIT
 from .edit_any import EDIT_ANY
 from .expand import EXPAND
 from .pause import PAUSE, RESUME
 from .pause_autoscaler import PAUSE_AUTOSCALER, RESUME_AUTOSCALER
 from .restart import RESTART
+from .rollback import ROLLBACK
 from .rotate import ROTATE
 from .run import RUN_CRONJOB, RUN_JOB
 from .scale import SCALE
@@ -36,6 +37,7 @@ ACTIONS: list[Action] = [
     AUTOSCALE,
     EDIT_AUTOSCALER,
     RESTART,
+    ROLLBACK,
     PAUSE,
     RESUME,
     PAUSE_AUTOSCALER,
@@ -53,7 +55,6 @@ ACTIONS: list[Action] = [
     EVICT,
     CORDON,
     UNCORDON,
-    DRAIN,
 ]
 
 
@@ -69,6 +70,8 @@ def actions_of(kind: Kind[Any]) -> list[Action]:
 
 def action_named(name: str, plural: str) -> Action:
     """The action of a name on a kind, which its cluster may offer no more. Raises KeyError for a name of none."""
+    if name.startswith(BULK):
+        return Bulk(action_named(name.removeprefix(BULK), plural))
     named = [action for action in ACTIONS if action.name == name]
     if not named:
         raise KeyError(name)

@@ -17,8 +17,8 @@ from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
 from . import records
-from .action import Action, Manifest, OwnedFields, change_target, sides
-from .engine import change_read, change_result
+from .action import Action, change_target, sides
+from .engine import change_made_after_all, change_read
 from .operations import GIVEN_UP_AFTER
 from .registry import action_of
 from .rotate import Rotate
@@ -62,19 +62,13 @@ async def change_settle(
             return
         is_now = action.touched(found)
         if is_now == made:
-            await _made(change, action, found, was, made)
+            await change_made_after_all(change, action, found, was, made)
             return
     if is_now != was:
         return
     if change.state == Change.State.SENDING and change.created_at < now - NOT_MADE_AFTER:
         detail = f"The dashboard stopped before it was sent: it is still {action.words(was)}."
         await sync_to_async(records.found_undone)(change, detail)
-
-
-async def _made(change: Change, action: Action, found: Manifest, was: OwnedFields, made: OwnedFields) -> None:
-    detail = f"{action.words(was)} → {action.words(made)}. Found in the cluster: the answer was not recorded."
-    kept = change_result(found, found) | action.remember(found, found)
-    await sync_to_async(records.found_done)(change, detail, kept)
 
 
 def _action(change: Change) -> Action | None:

@@ -16,6 +16,7 @@ from .action import Manifest, Order, OwnedFields, Wanted
 
 SALT = "dashboard.actions.preview"
 MAX_AGE_SECONDS = 3600
+_AGAIN = "Look at the preview again, then apply it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,7 @@ def show(
     """A token for a preview of the object as it is in ``manifest``. ``touched`` is what the action that was decided
     writes, where that is known only then.
     """
-    shown = facts(order, manifest, effect, secrets.token_urlsafe(24), decided, touched)
-    return signing.dumps(asdict(shown), salt=SALT, compress=True)
+    return sign(facts(order, manifest, effect, new_nonce(), decided, touched), SALT)
 
 
 def facts(
@@ -75,23 +75,46 @@ def facts(
 
 def read(token: str, order: Order) -> Shown:
     """What was shown. Raises BadInput when the token is old, forged, or of another user, object or input."""
-    again = "Look at the preview again, then apply it."
+    shown = Shown(**unsign(token, SALT))
+    if any(getattr(shown, fact) != value for fact, value in _facts(order).items()):
+        raise not_shown()
+    return shown
+
+
+def new_nonce() -> str:
+    """Names one preview."""
+    return secrets.token_urlsafe(24)
+
+
+def sign(shown: Any, salt: str) -> str:
+    """The facts of a preview (a dataclass), signed."""
+    return signing.dumps(asdict(shown), salt=salt, compress=True)
+
+
+def unsign(token: str, salt: str) -> dict[str, Any]:
+    """The facts that were signed. Raises BadInput for a token that is old or forged."""
     try:
-        shown = Shown(**signing.loads(token, salt=SALT, max_age=MAX_AGE_SECONDS))
+        return dict(signing.loads(token, salt=salt, max_age=MAX_AGE_SECONDS))
     except signing.SignatureExpired as error:
-        raise BadInput("The preview is older than an hour.", next_step=again, field="token") from error
+        raise BadInput("The preview is older than an hour.", next_step=_AGAIN, field="token") from error
     except signing.BadSignature as error:
         raise BadInput(
-            "The preview is missing or was tampered with.", next_step=again, field="token"
+            "The preview is missing or was tampered with.", next_step=_AGAIN, field="token"
         ) from error
-    if any(getattr(shown, fact) != value for fact, value in _facts(order).items()):
-        raise BadInput("That is not what the preview showed.", next_step=again, field="token")
-    return shown
+
+
+def not_shown() -> BadInput:
+    """The error of a token of something else."""
+    return BadInput("That is not what the preview showed.", next_step=_AGAIN, field="token")
+
+
+def digest_of(wanted: Wanted) -> str:
+    """A keyed digest of what is wanted, from which nobody learns it."""
+    return salted_hmac(SALT, json.dumps(wanted, sort_keys=True), algorithm="sha256").hexdigest()
 
 
 def _facts(order: Order) -> dict[str, Any]:
     target = order.target
-    digest = salted_hmac(SALT, json.dumps(order.wanted, sort_keys=True), algorithm="sha256").hexdigest()
     return {
         "user": order.actor.user.pk,
         "action": order.action.name,
@@ -100,6 +123,6 @@ def _facts(order: Order) -> dict[str, Any]:
         "plural": target.plural,
         "namespace": target.namespace,
         "name": target.name,
-        "wanted": digest,
+        "wanted": digest_of(order.wanted),
         "undoes": order.undoes,
     }

@@ -6,7 +6,7 @@ A restart is a new pod template, so a rollout: rules of the Deployment, Stateful
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -90,6 +90,27 @@ def restart_impact(objects: Objects, workload: Workload, now: datetime) -> Impac
         (*restart.on_pods(), *restart.on_services(), *restart.on_data()),
         tuple(restart.notices()),
         bool(restart.pods) and restart.least == 0 and restart.rolls and bool(restart.stopped),
+    )
+
+
+def template_impact(
+    objects: Objects,
+    workload: Workload,
+    made: Workload,
+    now: datetime,
+    *,
+    stays: Collection[str] = (),
+) -> Impact:
+    """What happens when its pod template becomes that of ``made``: every pod is replaced but those in ``stays`` (their
+    names), which were created from that template.
+    """
+    change = _Template(objects, workload, made, now, stays)
+    stops = bool(change.pods) and change.least == 0 and change.rolls and bool(change.stopped)
+    return Impact(
+        change.headline(),
+        (*change.on_pods(), *change.on_services(), *change.on_data()),
+        tuple(change.notices()),
+        stops or bool(change.unselected),
     )
 
 
@@ -197,7 +218,7 @@ class _Restart:
         if not self.replaced:
             assert isinstance(self.workload, StatefulSet)  # noqa: S101 # only they have a partition
             text = f"Its partition is {self.workload.partition}: pods below that number stay as they are."
-            return Notice("warn", f"No pod of {self.name} restarts", text)
+            return Notice("warn", f"No pod of {self.name} is replaced", text)
         if self.stopped:
             names = listed(one.metadata.name for one in self.stopped)
             title = f"{'Service' if len(self.stopped) == 1 else 'Services'} {names} will be unavailable for a while"
@@ -361,3 +382,67 @@ class _Resume(_Restart):
     def nothing_waits(self) -> Notice:
         text = "All its pods are on the newest revision. From now on each change of its pod template rolls out at once."
         return Notice("info", f"{self.name} has nothing to roll out", text)
+
+
+class _Template(_Restart):
+    """A new pod template, of which some pods may be already."""
+
+    def __init__(
+        self, objects: Objects, workload: Workload, made: Workload, now: datetime, stays: Collection[str]
+    ) -> None:
+        super().__init__(objects, workload, now)
+        self.stays = [pod for pod in self.pods if pod.metadata.name in stays]
+        labels = made.spec.template.metadata.labels or {}
+        self.unselected = [one for one in self.services if not from_labels(one.spec.selector).matches(labels)]
+
+    @property
+    def paused(self) -> bool:
+        return isinstance(self.workload, Deployment) and self.workload.spec.paused
+
+    @property
+    def replaced(self) -> int:
+        return max(0, super().replaced - len(self.stays))
+
+    @property
+    def rolls(self) -> bool:
+        return super().rolls and not self.paused
+
+    @property
+    def least(self) -> int:
+        return max(super().least, sum(is_ready(pod) for pod in self.stays))
+
+    def headline(self) -> Notice | None:
+        if self.paused:
+            text = "Its pods stay as they are. The new template rolls out when it is resumed."
+            return Notice("warn", f"{self.name} is paused", text)
+        if self.strategy == "OnDelete" and self.wanted:
+            text = "Its update strategy is OnDelete: a pod gets the new template when it is deleted."
+            return Notice("warn", f"No pod of {self.name} is replaced by itself", text)
+        if self.unselected and self.wanted:
+            names = listed(one.metadata.name for one in self.unselected)
+            title = f"{'Service' if len(self.unselected) == 1 else 'Services'} {names} will not select the new pods"
+            return Notice("bad", title, "The labels of the new template do not match its selector.")
+        if self.wanted and not self.replaced and self.stays:
+            text = "Every pod that it keeps was created from this template."
+            return Notice("info", f"No pod of {self.name} is replaced", text)
+        return super().headline()
+
+    def notices(self) -> Iterator[Notice]:
+        workload = self.workload
+        if isinstance(workload, StatefulSet) and workload.spec.pod_management_policy == "OrderedReady":
+            names = [pod.metadata.name for pod in self.pods if not is_ready(pod) and pod not in self.stays]
+            if names and self.rolls:
+                title = f"{listed(names)} may have to be deleted"
+                text = (
+                    "It replaces no pod before that one is ready (OrderedReady). A pod that does not become ready on the "
+                    "old template gets the new one when it is deleted."
+                )
+                yield Notice("warn", title, text)
+        yield from super().notices()
+
+    def _order(self) -> str:
+        if not self.stays:
+            return super()._order()
+        count = plural(len(self.stays), "pod was", "pods were")
+        stay = "stays" if len(self.stays) == 1 else "stay"
+        return f"{super()._order()}; {count} created from this template and {stay}"

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from dashboard.actions.action import Actor
 from dashboard.actions.attempts import Attempt, attempt_refused, attempting, current_attempt
+from dashboard.actions.bulk import BULK
 from dashboard.actions.confirmation import read_reason
 from dashboard.actions.hiding import hide_values
 from dashboard.actions.operations import LEAVE, RESUME, STOP, operation_action
@@ -21,7 +22,7 @@ from dashboard.kube.config import unslug
 from dashboard.models import Change
 
 # The routes by which something is done: in steps, of which only the last one does it, or at once.
-IN_STEPS = frozenset({"action", "undo"})
+IN_STEPS = frozenset({"action", "bulk", "undo"})
 AT_ONCE = {
     "allow_changes": "allow-changes",
     "reveal": "reveal",
@@ -62,6 +63,8 @@ async def _attempt(request: HttpRequest) -> Attempt | None:
     action = AT_ONCE.get(match.url_name, "")
     if not action and match.url_name in IN_STEPS and _applies(request):
         action = str(match.kwargs.get("action", match.url_name))
+        if match.url_name == "bulk":
+            action = f"{BULK}{action}"
     if not action:
         return None
     where = {key: str(value) for key, value in match.kwargs.items()}

@@ -97,7 +97,9 @@ def asks_json(request: HttpRequest) -> bool:
 
 
 # The routes whose answers as JSON are those of a change: see "Public contract".
-OF_CHANGES = frozenset({"action", "undo", "change", "operation_stop", "operation_resume", "operation_leave"})
+OF_CHANGES = frozenset(
+    {"action", "bulk", "undo", "change", "operation_stop", "operation_resume", "operation_leave"}
+)
 
 
 def _json(request: HttpRequest, error: ClusterError) -> JsonResponse:

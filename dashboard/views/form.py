@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,9 +11,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from dashboard.actions.action import Action, Actor, Manifest, Order, Target, typed_object
+from dashboard.actions.action import Action, Actor, Field, Manifest, Order, Target, typed_object
 from dashboard.actions.engine import Form, action_order, change_apply, change_form, change_preview
 from dashboard.errors import ClusterError
+from dashboard.insight import Objects
+from dashboard.live.screen import Screen
 from dashboard.live.screens.action import ActionScreen
 from dashboard.live.screens.common import list_url, namespace_crumbs, object_url
 from dashboard.models import Change
@@ -109,28 +111,14 @@ class ActionForm:
     async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
         """What the form's template wants in ``s.form``."""
         obj = typed_object(self.target.plural, form.manifest)
-        sent, fields = self.request.POST, self.action.fields
+        sent, fields = self.request.POST, form.fields
         last, last_at = self.action.last(form.manifest)
         return {
             "intro": self.action.intro,
             "last": last,
             "last_at": last_at,
             "fields": [
-                {
-                    "name": each.name,
-                    "label": each.label,
-                    "value": sent.get(each.name, "" if obj is None else each.value(obj)),
-                    "current": "" if obj is None else each.value(obj),
-                    "placeholder": "" if obj is None else each.placeholder(obj),
-                    "hint": "" if obj is None else each.hint(obj, self.session.reader),
-                    "stepper": each.stepper,
-                    "choices": each.choices,
-                    "check": each.check,
-                    "letters": each.letters,
-                    "required": each.required,
-                    "error": said.wrong.get(each.name, ""),
-                    "last": each is fields[-1],
-                }
+                field_context(each, obj, self.session.reader, sent, said.wrong, last=each is fields[-1])
                 for each in fields
             ],
         }
@@ -236,8 +224,30 @@ class ActionForm:
         return response
 
 
+def field_context(
+    field: Field, obj: Any, objects: Objects, sent: Mapping[str, Any], wrong: Mapping[str, str], *, last: bool
+) -> dict[str, Any]:
+    """An input as ``forms/field.html`` wants it; ``obj`` is None where there is no one object to tell of."""
+    return {
+        "name": field.name,
+        "label": field.label,
+        "value": sent.get(field.name, "" if obj is None else field.value(obj)),
+        "current": "" if obj is None else field.value(obj),
+        "placeholder": "" if obj is None else field.placeholder(obj),
+        "hint": "" if obj is None else field.hint(obj, objects),
+        "stepper": field.stepper,
+        "choices": field.choices,
+        "rows": field.rows,
+        "input": field.input,
+        "group": field.group,
+        "required": field.required,
+        "error": wrong.get(field.name, ""),
+        "last": last,
+    }
+
+
 @asynccontextmanager
-async def listed(screen: ActionScreen) -> AsyncIterator[None]:
+async def listed(screen: Screen) -> AsyncIterator[None]:
     """With everything at hand that a preview reads. Raises what the screen says to whoever may not see the object."""
     with screen.runtime.lease(screen.plurals):
         await screen.runtime.ready(screen.plurals)

@@ -206,9 +206,7 @@ def preview_context(runtime: ClusterRuntime, preview: Preview, start: int = 0) -
     told = preview.told
     diff, part = _part(preview.diff, start)
     return {
-        "headline": _notice(runtime, told.headline) if told.headline else None,
-        "effects": [_effect(runtime, effect) for effect in told.effects],
-        "notices": [_notice(runtime, notice) for notice in told.notices],
+        **told_context(runtime, told),
         "diff": diff,
         "diff_part": part,
         "diff_words": preview.diff_words,
@@ -226,10 +224,29 @@ def preview_json(preview: Preview | None) -> Parts:
     """A preview for a script; without a token there is nothing to do."""
     if preview is None:
         return {"token": "", "headline": "", "effects": [], "notices": [], "diff": [], "kubectl": ""}
-    told = preview.told
-    headline = told.headline
     return {
         "token": preview.token,
+        **told_json(preview.told),
+        "diff": [{"line": line.n, "sign": line.sign, "text": line.text} for line in preview.diff],
+        "kubectl": preview.told.kubectl,
+    }
+
+
+class Told(Protocol):
+    """What a preview says, of one object or of many."""
+
+    @property
+    def headline(self) -> Notice | None: ...
+    @property
+    def effects(self) -> Sequence[Effect]: ...
+    @property
+    def notices(self) -> Sequence[Notice]: ...
+
+
+def told_json(told: Told) -> Parts:
+    """The same of what it says."""
+    headline = told.headline
+    return {
         "headline": f"{headline.title}. {headline.text}".strip() if headline else "",
         "effects": [
             {
@@ -241,8 +258,15 @@ def preview_json(preview: Preview | None) -> Parts:
             for each in told.effects
         ],
         "notices": [{"state": each.state, "title": each.title, "text": each.text} for each in told.notices],
-        "diff": [{"line": line.n, "sign": line.sign, "text": line.text} for line in preview.diff],
-        "kubectl": told.kubectl,
+    }
+
+
+def told_context(runtime: ClusterRuntime, told: Told) -> Parts:
+    """What a preview says, for ``partials/preview.html``."""
+    return {
+        "headline": _notice(runtime, told.headline) if told.headline else None,
+        "effects": [_effect(runtime, effect) for effect in told.effects],
+        "notices": [_notice(runtime, notice) for notice in told.notices],
     }
 
 
@@ -263,7 +287,6 @@ def _effect(runtime: ClusterRuntime, effect: Effect) -> dict[str, Any]:
         "text_parts": list(effect.text),
         "note": effect.note,
         "word": effect.word,
-        "group": effect.group,
         "url": ref_url(runtime, effect.ref),
     }
 

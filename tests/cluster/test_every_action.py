@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.test import AsyncClient
 
 from dashboard.actions.action import Target
 from dashboard.actions.registry import ACTIONS, action_named
+from dashboard.actions.revisions import REVISION
 from dashboard.actions.undo import change_follow
 from dashboard.insight.secretuse import READ
 from dashboard.kinds import KINDS
@@ -58,6 +59,10 @@ CLAIM = {
 }
 NAMED = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
 EDITED = as_yaml(NAMED | deployment(replicas=2))
+# What is changed of the object before, where an action needs an earlier revision of it.
+CHANGED = {
+    "rollback": {"spec": {"template": {"spec": {"containers": [POD["containers"][0] | {"image": "web:2"}]}}}}
+}
 # What each action is tried with: the kind, the object "web", what is typed, and whether it can be undone. What has the
 # same name on other kinds says on which.
 TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
@@ -67,6 +72,7 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "autoscale": ("deployments", deployment(), BOUNDS, True),
     "autoscale horizontalpodautoscalers": ("horizontalpodautoscalers", {"spec": AUTOSCALER}, BOUNDS, True),
     "restart": ("deployments", deployment(), {}, True),
+    "rollback": ("deployments", deployment(), {"revision": "1"}, True),
     "pause": ("deployments", deployment(), {}, True),
     "resume": ("deployments", deployment(paused=True), {}, True),
     "edit": ("configmaps", {"data": {"LOG": "info"}}, {"row": "new", "nnew": "LEVEL", "tnew": "debug"}, True),
@@ -92,7 +98,6 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "delete secrets": ("secrets", {"stringData": {"password": "old"}}, {"confirm": "web"}, False),
     "cordon": ("nodes", {}, {}, True),
     "uncordon": ("nodes", {"spec": {"unschedulable": True}}, {}, True),
-    "drain": ("nodes", {}, {}, True),
 }
 
 
@@ -145,6 +150,10 @@ class Here(Place):
         wanted = self.api.get(path)["spec"]["resources"]["requests"]
         self.api.patch(f"{path}/status", {"status": {"capacity": wanted}})
 
+    async def has_revisions(self) -> bool:
+        listed = self.api.get(KINDS["replicasets"].gvr.path(self.namespace))["items"]
+        return len([one for one in listed if REVISION in one["metadata"].get("annotations", {})]) > 1
+
     reads = READ | {
         "services", "endpointslices", "ingresses", "horizontalpodautoscalers", "poddisruptionbudgets",
         "resourcequotas", "nodes", "configmaps", "jobs", "cronjobs", "persistentvolumeclaims", "storageclasses",
@@ -169,7 +178,7 @@ async def client() -> AsyncClient:
 
 
 @pytest.fixture
-def here(cluster: Sandbox, transport: Transport, namespace: str, case: str) -> Iterator[Here]:
+async def here(cluster: Sandbox, transport: Transport, namespace: str, case: str) -> AsyncIterator[Here]:
     place = Here(cluster, transport, namespace)
     place.plural, manifest, *_ = TRIED[case]
     gvr = KINDS[place.plural].gvr
@@ -179,6 +188,9 @@ def here(cluster: Sandbox, transport: Transport, namespace: str, case: str) -> I
     place.make(path, {"metadata": {"name": place.name}} | manifest)
     if place.plural == "persistentvolumeclaims":
         place.bind()
+    if case in CHANGED:
+        place.api.patch(f"{path}/{place.name}", CHANGED[case])
+        await until(place.has_revisions)
     yield place
     if not gvr.namespaced:
         place.api.delete(f"{path}/{place.name}")

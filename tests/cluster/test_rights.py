@@ -14,6 +14,7 @@ import yaml
 from dashboard.actions.action import Action, Target
 from dashboard.actions.delete import EVICT
 from dashboard.actions.registry import ACTIONS
+from dashboard.actions.revisions import CONTROLLERREVISIONS
 from dashboard.kinds import KINDS
 from sandbox import Sandbox
 from sandbox.api import Api
@@ -75,6 +76,7 @@ ASKED = sorted(
         *((verb, plural, "") for plural in KINDS for verb in ("list", "watch")),
         ("list", "serviceaccounts", ""),
         ("get", "pods", "log"),
+        ("list", "controllerrevisions", ""),
     }
 )
 ASKED_OF_OBJECTS = sorted(
@@ -133,7 +135,8 @@ def writer(cluster: Sandbox) -> Iterator[str]:
 
 def allowed(cluster: Sandbox, account: str, right: tuple[str, str, str]) -> bool:
     verb, plural, subresource = right
-    group = KINDS[plural].gvr.group if plural in KINDS else ""
+    gvr = KINDS[plural].gvr if plural in KINDS else {"controllerrevisions": CONTROLLERREVISIONS}.get(plural)
+    group = gvr.group if gvr else ""
     attributes = {"verb": verb, "group": group, "resource": plural, "subresource": subresource}
     if plural not in KINDS or KINDS[plural].gvr.namespaced:
         attributes["namespace"] = "default"

@@ -8,16 +8,17 @@ from urllib.parse import urlsplit
 from django.http import QueryDict
 from django.urls import Resolver404, resolve
 
+from dashboard.actions.bulk import BULK
 from dashboard.errors import NotFound
 from dashboard.live.screen import Screen
 from dashboard.live.session import Session
 
+from .bulk import BulkFormScreen, BulkScreen
 from .capacity import CapacityScreen
 from .change import ChangeScreen
 from .chrome import ChromeScreen, OthersScreen
 from .declared import PluginScreen
 from .detail import DetailScreen
-from .drain import DrainScreen
 from .edit import action_screen
 from .listing import ListScreen
 from .map import MapScreen
@@ -30,11 +31,13 @@ from .timeline import TimelineScreen
 __all__ = ["Screen", "chrome_screens", "operation_screen", "plural_of", "screen_for"]
 
 # The screens of operations with parts of their own, by action.
-OPERATIONS: dict[str, type[OperationScreen]] = {"rotate": RotationScreen, "drain": DrainScreen}
+OPERATIONS: dict[str, type[OperationScreen]] = {"rotate": RotationScreen}
 
 
 def operation_screen(session: Session, params: QueryDict, change: int, action: str) -> OperationScreen:
     """The screen of an operation."""
+    if action.startswith(BULK):
+        return BulkScreen(session, params, change)
     return OPERATIONS.get(action, OperationScreen)(session, params, change)
 
 
@@ -49,6 +52,7 @@ SCREENS: dict[str, Callable[..., Screen]] = {
     "list": ListScreen,
     "detail": DetailScreen,
     "action": action_screen,
+    "bulk": BulkFormScreen,
     "values": DetailScreen,
     "change": ChangeScreen,
     "operation": operation_screen,

@@ -16,7 +16,7 @@ Key = tuple[str, str, str]  # plural, namespace ("" for none), name
 
 class Server:
     """``gets`` are the objects that were read, in order; ``writes`` the real requests to write: method and key;
-    ``created`` what was really created.
+    ``created`` what was really created; ``lists`` what a list of a kind gives.
     """
 
     def __init__(self, plural: str, manifest: dict[str, Any]) -> None:
@@ -29,6 +29,7 @@ class Server:
         self.gets: list[Key] = []
         self.writes: list[tuple[str, Key]] = []
         self.created: list[Key] = []
+        self.lists: dict[str, list[dict[str, Any]]] = {}
 
     async def request(
         self,
@@ -48,7 +49,7 @@ class Server:
         sent = json.loads(body) if body else {}
         name = name or sent.get("metadata", {}).get("name")
         if method == "GET" and name is None:
-            return _answer({"items": []})
+            return _answer({"items": self.lists.get(target.plural, [])})
         key = (target.plural, namespace or "", str(name))
         if method == "POST" and subresource is None:
             return self._create(key, sent, query or {})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight import restart_impact, workload_rollout
+from dashboard.insight import restart_impact, template_impact, workload_rollout
 from dashboard.insight.words import text_of
 
 from .world import NOW, World, deployment, endpoints, meta, pod, replicaset, service
@@ -157,7 +157,7 @@ def test_a_statefulset_warns_of_its_majority(count: int, ready: int, state: str,
     [
         ("statefulsets", statefulset(spec=BY_HAND), "No pod of web restarts by itself"),
         ("daemonsets", daemonset(spec=BY_HAND), "No pod of web restarts by itself"),
-        ("statefulsets", statefulset(2, spec=PARTITION), "No pod of web restarts"),
+        ("statefulsets", statefulset(2, spec=PARTITION), "No pod of web is replaced"),
         ("deployments", deployment(replicas=0), "web has no pods now"),
     ],
 )
@@ -183,3 +183,58 @@ def test_scratch_data_is_lost_and_a_missing_probe_is_named() -> None:
     impact = restart_impact(world, world.add("deployments", deployment(template=template)), NOW)
     assert "What is in emptyDir tmp is lost" in [text_of(effect.text) for effect in impact.effects]
     assert [notice.title for notice in impact.notices] == ["Container app without a readiness probe"]
+
+
+def test_pods_that_run_the_new_template_already_stay() -> None:
+    world = running(4, RS, ready=3)
+    web = world.add("deployments", deployment(replicas=4))
+    impact = template_impact(world, web, web, NOW, stays={"web-0", "web-1", "web-2"})
+    pods = next(effect for effect in impact.effects if effect.icon == "restart")
+    assert text_of(pods.text) == "1 pod is replaced"
+    assert "3 pods were created from this template and stay" in pods.note
+    everything = template_impact(world, web, web, NOW, stays={"web-0", "web-1", "web-2", "web-3"})
+    assert everything.headline is not None and everything.headline.title == "No pod of web is replaced"
+
+
+def test_a_recreated_deployment_keeps_what_runs_the_new_template() -> None:
+    world = running(2, RS)
+    web = world.add("deployments", deployment(replicas=2, strategy={"type": "Recreate"}))
+    assert template_impact(world, web, web, NOW).danger
+    assert not template_impact(world, web, web, NOW, stays={"web-0"}).danger
+
+
+@pytest.mark.parametrize(
+    ("plural", "manifest", "title"),
+    [
+        ("deployments", deployment(paused=True), "web is paused"),
+        ("statefulsets", statefulset(spec=BY_HAND), "No pod of web is replaced by itself"),
+        ("statefulsets", statefulset(2, spec=PARTITION), "No pod of web is replaced"),
+    ],
+)
+def test_a_template_that_does_not_roll_out_says_so(plural: str, manifest: dict[str, Any], title: str) -> None:
+    world = running(2, RS if plural == "deployments" else STS)
+    web = world.add(plural, manifest)
+    impact = template_impact(world, web, web, NOW)
+    assert impact.headline is not None and impact.headline.title == title
+    assert not any(effect.icon == "restart" for effect in impact.effects)
+
+
+def test_a_service_that_does_not_select_the_new_pods_comes_first() -> None:
+    world = running(2, RS)
+    web = world.add("deployments", deployment(replicas=2))
+    other = deployment(replicas=2)
+    other["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
+    made = World().add("deployments", other)
+    impact = template_impact(world, web, made, NOW)
+    assert impact.danger and impact.headline is not None
+    assert impact.headline.title == "Service web will not select the new pods"
+
+
+def test_a_statefulset_waits_for_a_pod_that_is_not_ready() -> None:
+    world = running(3, STS, ready=2)
+    web = world.add("statefulsets", statefulset(3))
+    titles = [notice.title for notice in template_impact(world, web, web, NOW).notices]
+    assert titles[0] == "web-2 may have to be deleted"
+    parallel = world.add("statefulsets", statefulset(3, spec={"podManagementPolicy": "Parallel"}))
+    titles = [notice.title for notice in template_impact(world, parallel, parallel, NOW).notices]
+    assert "web-2 may have to be deleted" not in titles

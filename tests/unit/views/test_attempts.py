@@ -22,7 +22,7 @@ from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.kinds import KINDS as REGISTERED
 from dashboard.live.runtime import runtime
 from dashboard.models import AuditEntry, Change
-from dashboard.views import actions, changes, editor, form, operations, reveal
+from dashboard.views import actions, bulk, changes, editor, form, operations, reveal
 from dashboard.views.attempts import AT_ONCE, IN_STEPS
 
 from ..insight.world import World
@@ -38,6 +38,7 @@ OFFERED = {
 }
 ROUTES = {name: OBJECT.format(plural=plural, action=name) for name, plural in OFFERED.items()} | {
     "reveal": OBJECT.format(plural="secrets", action="reveal"),
+    "bulk": "/c/dev~2F1/bulk/deployments/scale/",
     "undo": "/changes/7/undo/",
     "operation_stop": "/changes/7/stop/",
     "operation_resume": "/changes/7/resume/",
@@ -48,6 +49,7 @@ ROUTES = {name: OBJECT.format(plural=plural, action=name) for name, plural in OF
 APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_apply")) | {
     "edit": (editor, "configmap_edit_apply"),
     "reveal": (reveal, "secret_reveal"),
+    "bulk": (bulk, "bulk_apply"),
     "undo": (changes, "change_undo_apply"),
     "operation_stop": (operations, "operation_stop"),
     "operation_resume": (operations, "operation_resume"),
@@ -59,7 +61,7 @@ SHOWN = {
     "log_download", "log_line", "login", "logout", "map", "metrics", "offers", "operation", "overview", "plugin",
     "readyz", "search", "timeline", "value", "values",
 }  # fmt: skip
-STEPS = {*OFFERED, "undo"}
+STEPS = {*OFFERED, "bulk", "undo"}
 KINDS = {
     "read-only": errors.ReadOnly("canary"),
     "missing permission": errors.Forbidden("canary", verb="patch"),
@@ -134,19 +136,21 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster.session = lambda _: SimpleNamespace(cluster=cluster, transport=None, reader=World())
     monkeypatch.setattr(runtime, "open", lambda _: cluster)
     monkeypatch.setattr(actions, "action_screen", screen)
+    monkeypatch.setattr(bulk, "BulkFormScreen", lambda *given: screen(*given[:3], action=given[3]))
     monkeypatch.setattr(changes, "UndoScreen", screen)
-    for module in (actions, changes):
+    for module in (actions, bulk, changes):
         monkeypatch.setattr(module, "listed", listed)
     for module, name in (
         (form, "change_preview"), (form, "change_form"), (form, "page"),
         (editor, "configmap_edit_preview"), (changes, "change_undo_preview"),
+        (bulk, "bulk_preview"), (bulk, "page"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, no_page)
 
 
 def fields(action: str) -> dict[str, str]:
     given = {"key": "password", "value": "canary-secret-value", "replicas": "3", "token": "t"}
-    given |= {"min": "1", "max": "3", "cpu": "60"}
+    given |= {"min": "1", "max": "3", "cpu": "60", "size": "2Gi", "object": "shop/web"}
     return given | ({"step": "apply"} if action in STEPS else {})
 
 
@@ -167,9 +171,10 @@ async def test_a_refused_apply_is_audited(
     response = await client.post(ROUTES[action], fields(action), headers={"HX-Target": "preview"})
     assert response.status_code >= 400
     (entry,) = await entries()
-    assert (entry.user_name, entry.context, entry.namespace, entry.name) == ("mara", "dev/1", "shop", "web")
+    where = ("", "") if action == "bulk" else ("shop", "web")
+    assert (entry.user_name, entry.context, entry.namespace, entry.name) == ("mara", "dev/1", *where)
     assert entry.action == {
-        "undo": "rotate", "operation_stop": "stop restarts", "operation_resume": "resume restarts",
+        "bulk": "bulk-scale", "undo": "rotate", "operation_stop": "stop restarts", "operation_resume": "resume restarts",
         "operation_leave": "leave restarts",
     }.get(action, AT_ONCE.get(action, action))  # fmt: skip
     assert entry.result == ("failed" if kind in ("busy", "away") else "refused")

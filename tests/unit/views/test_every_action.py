@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient
 
 from dashboard.actions.registry import ACTIONS, action_for, action_named
+from dashboard.actions.revisions import REVISION
 from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, Change
@@ -31,7 +32,8 @@ OLD, NEW = "old-canary-value", "new-canary-value"
 @dataclass(frozen=True)
 class Tried:
     """What an action is tried with: an object, what is typed; ``wrong`` is an input that is refused, and its field.
-    ``audit`` is the word in the audit; ``undone``: whether it has a way back; ``creates``: the kind of what it creates.
+    ``audit`` is the word in the audit; ``undone``: whether it has a way back; ``creates``: the kind of what it creates;
+    ``lists``: what there is beside it, by kind.
     """
 
     plural: str
@@ -41,6 +43,18 @@ class Tried:
     audit: str = ""
     undone: bool = True
     creates: str = ""
+    lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def revision(number: int, image: str) -> dict[str, Any]:
+    """A ReplicaSet of WEB."""
+    owner = {"kind": "Deployment", "name": "web", "uid": "u1", "controller": True}
+    meta = {"name": f"web-{number}", "ownerReferences": [owner], "annotations": {REVISION: str(number)}}
+    template = {
+        "metadata": {"labels": {"app": "web", "pod-template-hash": str(number)}},
+        "spec": {"containers": [{"name": "app", **({"image": image} if image else {})}]},
+    }
+    return {"metadata": meta, "spec": {"template": template}}
 
 
 WEB = deployment("web")
@@ -88,6 +102,13 @@ TRIED = {
         "horizontalpodautoscalers", AUTOSCALER, BOUNDS, (BOUNDS | {"cpu": "0"}, "cpu")
     ),
     "restart": Tried("deployments", WEB),
+    "rollback": Tried(
+        "deployments",
+        WEB,
+        {"revision": "1"},
+        ({"revision": "one"}, "revision"),
+        lists={"replicasets": [revision(1, "web:1"), revision(2, "")]},
+    ),
     "pause": Tried("deployments", WEB),
     "resume": Tried("deployments", deployment("web", paused=True)),
     "pause horizontalpodautoscalers": Tried("horizontalpodautoscalers", AUTOSCALER),
@@ -149,7 +170,6 @@ TRIED = {
         undone=False,
     ),
     "uncordon": Tried("nodes", node(unschedulable=True)),
-    "drain": Tried("nodes", node(), {"force": "true", "timeout": "5m"}, ({"grace": "soon"}, "grace")),
 }
 
 
@@ -182,6 +202,7 @@ def api(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         meta["namespace"] = "shop"
     manifest = tried.manifest | {"metadata": meta | own}
     server = Server(tried.plural, manifest)
+    server.lists = tried.lists
     world = World()
     if tried.plural != "secrets":  # which the cache reads as a Table
         world.put(tried.plural, manifest)

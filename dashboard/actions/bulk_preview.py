@@ -1,0 +1,403 @@
+"""One preview of an action on many objects, and its apply, which begins the operation (docs/adr/0043)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, IntegrityError, transaction
+
+from dashboard.database import database_unavailable
+from dashboard.errors import BadInput, ClusterError, Conflict, Unavailable
+from dashboard.insight import Effect, Notice, Objects
+from dashboard.insight.impact import EffectState
+from dashboard.insight.words import bold, parts, text_of
+from dashboard.kinds.base import Kind
+from dashboard.kinds.rows import listed, plural
+from dashboard.kube.transport import Transport
+from dashboard.models import Change, Operation, OperationResult
+
+from . import records
+from . import token as tokens
+from .action import Action, Actor, Order, Preview, Target, Wanted
+from .bulk import Bulk, bulk_title, kept_of
+from .confirmation import why_confirm
+from .engine import change_preview
+from .operation import operation_step
+from .permits import changes_required
+from .problems import Uncounted
+
+SALT = "dashboard.actions.bulk"
+MAX_OBJECTS = 500
+AT_ONCE = 10  # objects that are previewed at a time
+PREVIEW_SECONDS = 45.0  # what takes longer than a person waits, or a browser
+MAX_TOLD = 8  # effects and notices that are summed up; every object has its own besides
+SAME = "It is so already: nothing was to be changed."
+_WORST: Mapping[EffectState, int] = {"bad": 0, "warn": 1, "info": 2, "ok": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectPreview:
+    """The preview of one object, or why it has none. ``shown`` is None where nothing is to be changed."""
+
+    target: Target
+    preview: Preview | None = None
+    refusal: ClusterError | None = None
+    shown: tokens.Shown | None = None
+    confirm: str = ""  # why its name would have to be typed
+
+    @property
+    def state(self) -> str:
+        """``change``, ``same`` (there is nothing to do) or ``refused``."""
+        return "refused" if self.refusal else "change" if self.shown else "same"
+
+    @property
+    def name(self) -> str:
+        return f"{self.target.namespace or '-'}/{self.target.name}"
+
+    @property
+    def worst(self) -> EffectState:
+        """The worst that its own preview says."""
+        if self.preview is None:
+            return "bad"
+        told = self.preview.told
+        said: list[EffectState] = [each.state for each in (told.headline, *told.notices) if each is not None]
+        return min(said, key=_WORST.__getitem__, default="ok")
+
+    @property
+    def words(self) -> str:
+        """What its own preview says first, and the titles of the rest."""
+        if self.preview is None:
+            return ""
+        told = self.preview.told
+        first = [f"{told.headline.title}.", told.headline.text] if told.headline else []
+        first = first or [f"{text_of(each.text)}." for each in told.effects[:1]]
+        return " ".join(filter(None, (*first, *(f"{each.title}." for each in told.notices))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkPreview:
+    """``each`` in the order in which they were chosen; ``ranked``: those that are skipped first, then the worst.
+    ``token`` is "" where no object would be changed; ``confirm`` is why the number of objects has to be typed.
+    """
+
+    each: tuple[ObjectPreview, ...]
+    ranked: tuple[ObjectPreview, ...]
+    headline: Notice
+    effects: tuple[Effect, ...]
+    notices: tuple[Notice, ...]
+    button: str
+    undo_words: str
+    danger: bool
+    confirm: str
+    checked_at: datetime
+    token: str
+
+    @property
+    def kubectl(self) -> str:
+        """A command a line."""
+        return "\n".join(one.preview.told.kubectl for one in self.each if one.preview and one.shown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The signed facts of a preview of many. ``objects`` are, in their order, namespace, name, what is kept of a preview
+    (None: it is not changed) and why it is not.
+    """
+
+    user: int
+    action: str
+    server: str
+    context: str
+    plural: str
+    wanted: str
+    confirm: str
+    nonce: str
+    objects: list[list[Any]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkOrder:
+    """What somebody asks for, of many objects. ``targets`` may be skipped of an apply: the preview knows them."""
+
+    transport: Transport
+    actor: Actor
+    kind: Kind[Any]
+    action: Action
+    targets: Sequence[Target]
+    typed: Mapping[str, str] = field(repr=False)
+
+
+def bulk_targets(context: str, kind: Kind[Any], names: Iterable[str]) -> list[Target]:
+    """The objects of these names, ``<namespace>/<name>`` or ``-/<name>``, each once. Raises BadInput for what is no name
+    of an object of the kind, and for more objects than are taken at once.
+    """
+    targets = {name: _target(context, kind, name) for name in names}
+    if len(targets) > MAX_OBJECTS:
+        raise BadInput(
+            f"These are {len(targets):,} objects: at most {MAX_OBJECTS} can be changed at once.",
+            next_step="Narrow the filter, or choose fewer.",
+            field="object",
+        )
+    return list(targets.values())
+
+
+def _target(context: str, kind: Kind[Any], text: str) -> Target:
+    namespace, _, name = text.partition("/")
+    if not (namespace and name) or "/" in name or (namespace == "-") is kind.gvr.namespaced:
+        wanted = "<namespace>/<name>" if kind.gvr.namespaced else "-/<name>"
+        raise BadInput(f"object is {text[:80]!r}: a {kind.kind} is {wanted}.", field="object")
+    return Target.of(context, kind, namespace, name)
+
+
+# ---- Preview
+
+
+async def bulk_preview(*, order: BulkOrder, objects: Objects) -> BulkPreview:
+    """Shows what an action would do to each object, and to all. Nothing is changed.
+
+    Raises ReadOnly, and BadInput for what cannot be typed or chosen. What rules out one object is told of that one.
+    """
+    wanted = order.action.read(order.typed)
+    await changes_required(order.transport.cluster)
+    if not order.targets:
+        raise BadInput("Choose at least one object.", field="object")
+    each = await _each(order, wanted, objects)
+    return _summed(order, wanted, each)
+
+
+async def _each(order: BulkOrder, wanted: Wanted, objects: Objects) -> tuple[ObjectPreview, ...]:
+    """Some at a time; an object whose turn did not come in time is refused."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(target: Target) -> ObjectPreview:
+        async with turns:
+            return await _one(_order_of(order, target, wanted), objects)
+
+    tasks = [asyncio.create_task(one(target)) for target in order.targets]
+    try:
+        await asyncio.wait(tasks, timeout=PREVIEW_SECONDS)
+    finally:
+        for task in tasks:
+            task.cancel()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    late = Unavailable(
+        f"Its preview was not ready after {PREVIEW_SECONDS:.0f} s.", next_step="Choose fewer objects at once."
+    )
+    made = []
+    for target, each in zip(order.targets, found, strict=True):
+        if isinstance(each, BaseException) and not isinstance(each, asyncio.CancelledError):
+            raise each
+        made.append(each if isinstance(each, ObjectPreview) else ObjectPreview(target=target, refusal=late))
+    return tuple(made)
+
+
+async def _one(order: Order, objects: Objects) -> ObjectPreview:
+    target, action = order.target, order.action
+    try:
+        about = action.instead(target, objects)
+        if about != target:
+            raise Conflict(
+                f"{about} is what has to be changed for it.", next_step="Change that one by itself."
+            )
+        preview = await change_preview(order=order, objects=objects)
+    except ClusterError as error:
+        return ObjectPreview(target=target, refusal=error)
+    return ObjectPreview(
+        target=target,
+        preview=preview,
+        shown=tokens.read(preview.token, order) if preview.token else None,
+        confirm=why_confirm(action, target.context, preview.before),
+    )
+
+
+def _order_of(order: BulkOrder, target: Target, wanted: Wanted) -> Order:
+    action = order.action.on(wanted)
+    return Order(transport=order.transport, actor=order.actor, target=target, action=action, wanted=wanted)
+
+
+# ---- What is said of all
+
+
+def _summed(order: BulkOrder, wanted: Wanted, each: tuple[ObjectPreview, ...]) -> BulkPreview:
+    changed = [one for one in each if one.shown]
+    confirm = next((one.confirm for one in changed if one.confirm), "")
+    told = [one.preview.told for one in changed if one.preview]
+    count, kind = len(changed), order.kind
+    undo = dict.fromkeys(one.undo_words for one in told)
+    ranked = sorted(each, key=lambda one: (one.refusal is None, one.shown is None, _WORST[one.worst]))
+    return BulkPreview(
+        each=each,
+        ranked=tuple(ranked),
+        headline=_headline(order, each),
+        effects=tuple(_effects(ranked))[:MAX_TOLD],
+        notices=tuple(_notices(each))[:MAX_TOLD],
+        button=bulk_title(order.action, kind.kind, kind.title, count),
+        undo_words=next(iter(undo)) if len(undo) == 1 else "Each object's change is undone by itself.",
+        danger=any(one.danger for one in told),
+        confirm=confirm,
+        checked_at=datetime.now(UTC),
+        token=_token(order, wanted, each, confirm) if changed else "",
+    )
+
+
+def _headline(order: BulkOrder, each: Sequence[ObjectPreview]) -> Notice:
+    """How many of them are changed, and what becomes of the others."""
+    states = [one.state for one in each]
+    changed, refused, same = (states.count(state) for state in ("change", "refused", "same"))
+    worst = [one for one in each if one.shown and one.worst in ("bad", "warn")]
+    of = f"{changed} of {len(each)}" if changed < len(each) else str(changed)
+    noun = order.kind.kind if len(each) == 1 else order.kind.title
+    said = [
+        f"Look at {_names(worst)} first." if worst else "",
+        f"{plural(refused, 'object')} can't be changed: skipped." if refused else "",
+        f"{plural(same, 'object')} {'is' if same == 1 else 'are'} so already." if same else "",
+    ]
+    state: EffectState = "warn" if worst or refused else "info"
+    if any(one.worst == "bad" for one in worst) or refused == len(each):
+        state = "bad"
+    title = f"{of} {noun} will be changed" if changed else f"No {order.kind.kind} would be changed"
+    return Notice(state, title, " ".join(filter(None, said)))
+
+
+def _names(each: Iterable[ObjectPreview]) -> str:
+    return listed(one.target.name for one in each)
+
+
+def _effects(each: Sequence[ObjectPreview]) -> list[Effect]:
+    """What is refused, then the consequences that matter, worst first."""
+    found = []
+    for one in each:
+        told = one.preview.told.headline if one.preview and one.shown else None
+        name = parts(bold(one.target.name), one.target.where)
+        if one.refusal is not None:
+            found.append(Effect("bad", "lock", name, one.refusal.message, "skipped", one.target.ref))
+        elif told is not None and told.state in ("bad", "warn"):
+            found.append(Effect(told.state, told.state, name, one.words, "", one.target.ref))
+    return found
+
+
+def _notices(each: Sequence[ObjectPreview]) -> list[Notice]:
+    """What is said of several objects alike is said once, with their names."""
+    alike: dict[tuple[EffectState, str, str], list[ObjectPreview]] = {}
+    for one in each:
+        for notice in one.preview.told.notices if one.preview and one.shown else ():
+            alike.setdefault((notice.state, notice.title, notice.text), []).append(one)
+    found = [
+        Notice(state, title, f"{_names(of)}: {text}" if text else f"{_names(of)}.")
+        for (state, title, text), of in alike.items()
+        if state in ("bad", "warn")
+    ]
+    found.sort(key=lambda notice: _WORST[notice.state])
+    return found
+
+
+# ---- Apply
+
+
+async def bulk_apply(*, order: BulkOrder, token: str, confirm: str, reason: str) -> Change:
+    """Begins to carry out what was shown: the change of an operation, with a result for each object. The same token
+    begins it once.
+
+    Raises BadInput for a token of something else, Uncounted unless the number of objects was typed where that has to be,
+    ReadOnly, and DatabaseUnavailable when nothing can be recorded.
+    """
+    wanted = order.action.read(order.typed)
+    shown = _read(order, wanted, token)
+    if (earlier := await sync_to_async(records.found)(shown.nonce)) is not None:
+        return earlier
+    await changes_required(order.transport.cluster)
+    typed, count = confirm.strip(), len(shown.objects)
+    if typed != str(count) and (typed or shown.confirm):
+        why = f": {shown.confirm}" if shown.confirm else ""
+        raise Uncounted(f"Type the number of objects, {count}{why}.", field="confirm")
+    return await sync_to_async(_begin)(order, wanted, shown, bool(typed), reason)
+
+
+def _token(order: BulkOrder, wanted: Wanted, each: Sequence[ObjectPreview], confirm: str) -> str:
+    objects = [
+        [
+            one.target.namespace,
+            one.target.name,
+            kept_of(one.shown) if one.shown else None,
+            one.refusal.message if one.refusal else "",
+        ]
+        for one in each
+    ]
+    return tokens.sign(
+        Shown(**_facts(order, wanted), confirm=confirm, nonce=tokens.new_nonce(), objects=objects), SALT
+    )
+
+
+def _read(order: BulkOrder, wanted: Wanted, token: str) -> Shown:
+    shown = Shown(**tokens.unsign(token, SALT))
+    if any(getattr(shown, fact) != value for fact, value in _facts(order, wanted).items()):
+        raise tokens.not_shown()
+    sent = {(target.namespace, target.name) for target in order.targets}
+    if sent and sent != {(namespace, name) for namespace, name, *_ in shown.objects}:
+        raise tokens.not_shown()
+    return shown
+
+
+def _facts(order: BulkOrder, wanted: Wanted) -> dict[str, Any]:
+    cluster = order.transport.cluster
+    return {
+        "user": order.actor.user.pk,
+        "action": order.action.name,
+        "server": cluster.server,
+        "context": cluster.name,
+        "plural": order.kind.plural,
+        "wanted": tokens.digest_of(wanted),
+    }
+
+
+def _begin(order: BulkOrder, wanted: Wanted, shown: Shown, confirmed: bool, reason: str) -> Change:
+    """The change, its operation and its results, at once: nobody finds a part of them."""
+    kind, bulk = order.kind, Bulk(order.action)
+    namespaces = sorted({namespace for namespace, *_ in shown.objects if namespace})
+    results = [
+        OperationResult(
+            position=position, plural=kind.plural, kind=kind.kind, namespace=namespace, name=name, **_first(kept, why),
+        )
+        for position, (namespace, name, kept, why) in enumerate(shown.objects)
+    ]  # fmt: skip
+    gvr = kind.gvr
+    result = {
+        "wanted": wanted, "gvr": [gvr.group, gvr.version, gvr.plural, gvr.namespaced], "kinds": kind.title,
+        "count": len(results), "namespaces": namespaces, "confirmed": confirmed,
+    }  # fmt: skip
+    count = sum(each.state == "waiting" for each in results)
+    try:
+        with transaction.atomic():
+            change = Change.objects.create(
+                nonce=shown.nonce, state=Change.State.DONE, user=order.actor.user, context=shown.context,
+                action=bulk.name, plural=kind.plural, kind=kind.kind, result=result, reason=reason,
+                namespace=namespaces[0] if len(namespaces) == 1 else "",
+            )  # fmt: skip
+            step = operation_step("apply", bulk_title(order.action, kind.kind, kind.title, count))
+            operation = Operation.objects.create(change=change, steps=[step])
+            for each in results:
+                each.operation = operation
+            OperationResult.objects.bulk_create(results, batch_size=500)
+            records.audit_step(change, order.actor.name, bulk.name, f"{bulk.summary(change)}: begun.")
+    except IntegrityError as error:
+        if (found := records.found(shown.nonce)) is None:  # not the other one of two submits
+            raise database_unavailable(error, done="Nothing was begun.") from error
+        return found
+    except DatabaseError as error:
+        raise database_unavailable(error, done="Nothing was begun.") from error
+    return change
+
+
+def _first(kept: dict[str, Any] | None, why: str) -> dict[str, Any]:
+    """How a result begins."""
+    if kept is not None:
+        return {"state": "waiting", "data": kept}
+    now = datetime.now(UTC)
+    if why:
+        return {"state": "left", "text": why, "data": {"word": "skipped"}, "ended_at": now}
+    return {"state": "done", "text": SAME, "data": {"word": "no changes"}, "ended_at": now}

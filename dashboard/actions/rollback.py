@@ -1,0 +1,156 @@
+"""Rolling a workload back to an earlier revision of its pod template, as ``kubectl rollout undo`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from dashboard.errors import BadInput, ClusterError, Invalid
+from dashboard.insight import Objects
+from dashboard.kinds.rows import listed, plural
+from dashboard.kube.shell import shell_line
+from dashboard.kube.transport import Transport
+from dashboard.models import Change
+
+from .action import Choice, DryRun, Field, Manifest, Order, Target, Wanted, pointer
+from .changedfields import with_values
+from .revisions import CHANGE_CAUSE, Revision, current_revision, pods_note, pods_of, revisions_of, short_image
+from .templates import TemplateAction
+
+
+class Rollback(TemplateAction):
+    """``wanted``: ``revision``, None for the one before the current one; then ``to``: its number, and ``name``."""
+
+    name, title, icon = "rollback", "Roll back", "undo"
+    typed = True
+    undoes = "Undo puts the present pod template back."
+
+    def read(self, typed: Mapping[str, str]) -> Wanted:
+        text = typed.get("revision", "").strip()
+        if text and not (text.isascii() and text.isdigit() and len(text) < 20):
+            raise BadInput(f"“{text[:20]}” is not a revision: enter its number.", field="revision")
+        return {"revision": int(text or 0) or None}
+
+    def check(self, manifest: Manifest, wanted: Wanted) -> None:
+        if pointer(manifest, "/spec/paused"):
+            name, namespace = (manifest["metadata"][key] for key in ("name", "namespace"))
+            resume = shell_line(["kubectl", "rollout", "resume", f"deployment/{name}", "-n", namespace])
+            raise Invalid(
+                f"Deployment {name} is paused, and can't be rolled back.",
+                next_step=f"Resume it first: {resume}",
+            )
+
+    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
+        self.check(manifest, {})
+
+    async def fields_of(
+        self, transport: Transport, target: Target, manifest: Manifest, objects: Objects
+    ) -> Sequence[Field]:
+        found = await revisions_of(transport, target, manifest)
+        now = current_revision(found, manifest)
+        earlier = _earlier(target, found, now)
+        uid, most = manifest["metadata"]["uid"], pointer(manifest, "/spec/revisionHistoryLimit")
+        limit = (
+            "" if most is None else f"{plural(most, 'old revision')} at most are kept (revisionHistoryLimit)."
+        )
+        return (
+            Field(
+                name="revision",
+                label="Revision",
+                value=lambda _: str(earlier.number),
+                hint=lambda *_: limit,
+                rows=[_choice(objects, target, uid, one, current=one is now) for one in found],
+            ),
+        )
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
+        if "restore" in order.wanted:
+            return await self._named(order, manifest)
+        found = await revisions_of(order.transport, order.target, manifest)
+        now = current_revision(found, manifest)
+        number = order.wanted["revision"]
+        chosen = _numbered(order.target, found, number) if number else _earlier(order.target, found, now)
+        if chosen is now:
+            raise Invalid(
+                f"The pod template of {order.target} already matches revision {chosen.number}.",
+                next_step="Choose another revision.",
+            )
+        # The whole template is its own: what somebody else changes of it meanwhile is a conflict.
+        wanted: Wanted = {"restore": [["/spec/template", chosen.template]], "drop": []}
+        if order.target.plural == "deployments":
+            cause = "/metadata/annotations/" + CHANGE_CAUSE.replace("/", "~1")
+            if chosen.cause:
+                wanted["restore"].append([cause, chosen.cause])
+            elif pointer(manifest, cause):
+                wanted["drop"].append(cause)
+        return wanted | {"to": chosen.number, "name": chosen.name}
+
+    async def _named(self, order: Order, manifest: Manifest) -> Wanted:
+        """The revision that an undo goes back to, where it is kept and may be read."""
+        try:
+            found = await revisions_of(order.transport, order.target, manifest)
+        except ClusterError:
+            return {}
+        back = current_revision(found, with_values(manifest, self.values))
+        return {} if back is None else {"to": back.number, "name": back.name}
+
+    # ---- What is said of it
+
+    def stays(self, dry: DryRun) -> Collection[str]:
+        if "name" not in dry.wanted:
+            return ()
+        uid = dry.before["metadata"]["uid"]
+        return [pod.metadata.name for pod in pods_of(dry.objects, dry.target, uid, dry.wanted["name"])]
+
+    def kubectl(self, dry: DryRun) -> str:
+        number = dry.wanted.get("to")
+        return dry.target.kubectl("rollout undo", f"--to-revision={number}") if number else ""
+
+    def button(self, target: Target) -> str:
+        return f"Roll back {target.name}"
+
+    def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
+        return {**super().remember(before, after), "revision": self.wanted.get("to")}
+
+    def summary(self, change: Change) -> str:
+        number = change.result.get("revision")
+        return f"rolled back to revision {number}" if number else "rolled back to an earlier pod template"
+
+
+def _earlier(target: Target, found: Sequence[Revision], now: Revision | None) -> Revision:
+    """The newest one but the current one, which kubectl takes when it is given none."""
+    others = [one for one in found if one is not now]
+    if not others:
+        raise Invalid(
+            f"{target} has no earlier revision to roll back to.",
+            next_step="Revisions are kept by its revisionHistoryLimit, from its first change on.",
+        )
+    return others[0]
+
+
+def _numbered(target: Target, found: Sequence[Revision], number: int) -> Revision:
+    for one in found:
+        if one.number == number:
+            return one
+    kept = listed(str(one.number) for one in found)
+    raise BadInput(
+        f"{target} has no revision {number}{f': {kept} are kept' if kept else ''}.", field="revision"
+    )
+
+
+def _choice(objects: Objects, target: Target, uid: str, one: Revision, *, current: bool) -> Choice:
+    note, state = pods_note(pods_of(objects, target, uid, one.name))
+    return Choice(
+        value=str(one.number),
+        title=f"Revision {one.number}",
+        tag="Current" if current else "",
+        code=", ".join(map(short_image, one.images)),
+        at=one.created,
+        text=one.cause or "no change cause",
+        note=note,
+        state=state,
+        disabled=current,
+    )
+
+
+ROLLBACK = Rollback()

@@ -1,0 +1,157 @@
+"""One action on many objects: its form, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from dashboard.actions.action import Action
+from dashboard.actions.bulk import Bulk, asked_words
+from dashboard.actions.registry import action_for
+from dashboard.errors import NotFound
+from dashboard.kube.shell import shell_line
+from dashboard.live.screen import ViewerScreen
+from dashboard.live.session import Session
+from dashboard.live.snapshot import Snapshot
+from dashboard.models import Change, Operation, OperationResult
+
+from .common import fresh_part, kind_of, list_url
+from .operation import RESULT_WORDS, OperationScreen
+
+# What a change of a workload is followed by, beside the workload.
+FOLLOWED = frozenset({"pods", "replicasets"})
+
+
+class BulkFormScreen(ViewerScreen):
+    """The form: what moves on it is how fresh the objects are that its preview is made from."""
+
+    page = "pages/bulk.html"
+
+    def __init__(self, session: Session, params: QueryDict, plural: str, action: str) -> None:
+        super().__init__(session)
+        self.kind = kind_of(self.runtime, plural)
+        self.action = action_for(action, self.kind, self.runtime.kinds.values())
+        if not self.action.many:
+            raise NotFound(
+                f"{self.action.title} is done to one object at a time.",
+                next_step="Open the object, and do it there.",
+            )
+
+    @property
+    def shows(self) -> Hashable:
+        return (self.action.name, self.kind.plural)
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return (self.action.reads & self.runtime.kinds.keys()) | {self.kind.plural}
+
+    async def prepare(self) -> None:
+        await self.session.review(self.plurals)
+        if (refusal := self.visible[self.kind.plural].denied) is not None:
+            raise refusal
+
+    def context(self) -> Mapping[str, Any]:
+        return {}
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(regions={"fresh": fresh_part(self.session, {self.kind.plural})})
+
+
+class BulkScreen(OperationScreen):
+    """How far it has come. Each object has a change of its own, and goes on to be followed when that was made."""
+
+    result_words = RESULT_WORDS | {"failed": "not changed", "retrying": "tried again", "left": "skipped"}
+    resume_words = "Resuming tries again what was not changed, and goes on with the rest."
+    results_title = "Each object"
+
+    def __init__(self, session: Session, params: QueryDict, change: int) -> None:
+        super().__init__(session, params, change)
+        self.changes: dict[int, Change] = {}  # those of the window
+
+    @property
+    def of(self) -> Action:
+        """What is done to each."""
+        return cast(Bulk, self.action).of
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        made = super().plurals
+        return made | FOLLOWED | self.of.follows if hasattr(self, "change") else made
+
+    def must_see(self) -> None:
+        """Raises Forbidden for whoever may not see all the objects, by their namespaces."""
+        for namespace in self.change.result["namespaces"] or [""]:
+            self.session.must_see(self.change.plural, namespace)
+
+    def _window(self, operation: Operation) -> list[OperationResult]:
+        window = super()._window(operation)
+        self.changes = Change.objects.in_bulk(row.data["change"] for row in window if "change" in row.data)
+        return window
+
+    def words(self) -> tuple[str, str, str]:
+        if self.operation is None or self.operation.state != Operation.State.DONE:
+            return super().words()
+        done, total = self.counts.get("done", 0), sum(self.counts.values())
+        return (
+            ("done", f"All {total} are done", "")
+            if done == total
+            else ("warn", f"{done} of {total} are done", "")
+        )
+
+    def _results(self) -> dict[str, Any]:
+        return super()._results() | {"changes": bool(self.changes)}
+
+    def _row(self, result: OperationResult) -> dict[str, Any]:
+        row = super()._row(result)
+        if not self.running and result.state == "running":
+            row |= {"state": "warn", "word": "not known"}
+        change = self.changes.get(result.data.get("change", 0))
+        if change is None:
+            return row
+        progress = self.of.follow(change, self.session.reader, datetime.now(UTC))
+        state = "done" if progress.done and progress.state == "ok" else progress.state
+        text = " ".join(
+            f"{each.rstrip('.')}." for each in (result.text, progress.headline, progress.text) if each
+        )
+        url = reverse("change", args=[change.pk])
+        return row | {"state": state, "text": text, "change": url, "undo": bool(change.inverse)}
+
+    async def told(self) -> dict[str, Any]:
+        """Each result with its change, which has a page and an undo of its own."""
+        told = await super().told()
+        if self.operation is not None:
+            made = self.operation.results.order_by("position").values_list("data", flat=True)
+            changes = [data.get("change") async for data in made]
+            told["results"] = [
+                row | {"change": change} for row, change in zip(told["results"], changes, strict=True)
+            ]
+        return told
+
+    def kubectl(self) -> str:
+        namespaces = self.change.result["namespaces"]
+        where = ["-n", *namespaces] if len(namespaces) == 1 else ["-A"] if namespaces else []
+        return shell_line(["kubectl", "get", self.change.plural, *where])
+
+    @property
+    def title(self) -> str:
+        return self.of.title
+
+    def what(self) -> str:
+        asked = asked_words(self.of, self.change.result["wanted"])
+        return asked[:1].upper() + asked[1:]
+
+    def context(self) -> Mapping[str, Any]:
+        """The objects in place of the one that other operations are about."""
+        change = self.change
+        url = list_url(self.runtime, change.plural)
+        number, kinds = str(change.result["count"]), change.result["kinds"]
+        about = {"plural": change.plural, "kind": number, "namespace": "", "name": kinds, "url": url}
+        return {
+            **super().context(),
+            "object": about,
+            "breadcrumbs": [(kinds, url)],
+        }
