@@ -62,6 +62,7 @@ urlpatterns = [
     path("c/<context>/map/", pages.map_, name="map"),
     path("c/<context>/timeline/", pages.timeline, name="timeline"),
     path("c/<context>/capacity/", pages.capacity, name="capacity"),
+    path("c/<context>/certificates/", pages.certificates, name="certificates"),
     path("c/<context>/search/", search.search, name="search"),
     path("c/<context>/plugins/<name>/", pages.plugin, name="plugin"),
     path("c/<context>/counts/<group>/", kinds.counts, name="counts"),

@@ -23,6 +23,7 @@ from dashboard.kinds import KINDS
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screen import Screen
 from dashboard.live.screens.capacity import CapacityScreen
+from dashboard.live.screens.certificates import CertificatesScreen
 from dashboard.live.screens.common import freshness, listed
 from dashboard.live.screens.declared import PluginScreen
 from dashboard.live.screens.detail import DetailScreen, YamlTab
@@ -111,6 +112,7 @@ def whole_cluster(
 
 overview = whole_cluster(OverviewScreen, "Overview")
 capacity = whole_cluster(CapacityScreen, "Capacity")
+certificates = whole_cluster(CertificatesScreen, "Certificates and Secrets by age")
 map_ = whole_cluster(MapScreen, "Map")
 # Filters: ``namespace`` (repeatable), ``kind``, ``type``, ``q``, ``since`` and ``before`` (ISO 8601).
 timeline = whole_cluster(TimelineScreen, "Timeline")

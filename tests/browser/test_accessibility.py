@@ -31,6 +31,7 @@ PAGES = [
     "/c/tests/map/?namespace={ns}",
     "/c/tests/map/?namespace={ns}&view=list",
     "/c/tests/capacity/",
+    "/c/tests/certificates/",
     "/c/tests/timeline/",
     "/c/tests/timeline/?namespace={ns}",
     "/c/tests/search/?q=web",

@@ -17,6 +17,7 @@ PAGES = [
     "/c/tests/map/?namespace={ns}",
     "/c/tests/map/?namespace={ns}&view=list",
     "/c/tests/capacity/",
+    "/c/tests/certificates/?namespace={ns}",
     "/c/tests/timeline/?namespace={ns}",
     "/c/tests/search/?q=web",
     "/c/tests/pods/?namespace={ns}",

@@ -15,6 +15,7 @@ from dashboard.live.session import Session
 
 from .bulk import BulkFormScreen, BulkScreen
 from .capacity import CapacityScreen
+from .certificates import CertificatesScreen
 from .change import ChangeScreen
 from .chrome import ChromeScreen, OthersScreen
 from .declared import PluginScreen
@@ -47,6 +48,7 @@ SCREENS: dict[str, Callable[..., Screen]] = {
     "map": MapScreen,
     "timeline": TimelineScreen,
     "capacity": CapacityScreen,
+    "certificates": CertificatesScreen,
     "search": SearchScreen,
     "plugin": PluginScreen,
     "list": ListScreen,
