@@ -255,16 +255,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One input of a form, made by the generic template: a number, a ``text`` or ``lines`` of it, one of ``choices``
-    (each a value and its words) or of ``rows``. Those of one ``group`` stand below its name. ``parse`` raises BadInput
-    with its name. What it starts with (``value``), what an empty one stands for (``placeholder``) and the sentence below
-    it (``hint``) are told of the typed object; of a kind without a module here they are "".
+    """One input of a form, made by the generic template: a number, a ``text`` or ``lines`` of it, a ``box`` to tick, one
+    of ``choices`` (each a value and its words) or of ``rows``. Those of one ``group`` stand below its name. ``parse``
+    raises BadInput with its name. What it starts with (``value``), what an empty one stands for (``placeholder``) and the
+    sentence below it (``hint``) are told of the typed object; of a kind without a module here they are "".
     """
 
     name: str
     label: str
     parse: Callable[[str], Any] = str
-    input: Literal["number", "text", "lines"] = "number"
+    input: Literal["number", "text", "lines", "box"] = "number"
     group: str = ""
     required: bool = True
     stepper: bool = (
@@ -304,6 +304,7 @@ class Action:
     undone_by: str = ""  # the name of the action that takes it back; "": itself
     deletes: bool = False  # its object goes: it may be on its way out already
     creates: bool = False  # its object may be absent: ``absent`` stands for it
+    acts_unchanged: bool = False  # there is something to do also where the object itself stays as it is
     tries_back: bool = True  # whether its undo is sent as a dry run before it is promised
     confidential: bool = False  # its values may be seen by nobody: see ``supply``, ``shown``, ``scrub``
 

@@ -196,8 +196,9 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     told = await _checked_back(order, before, told)
     # In a thread: comparing large texts line by line would hold everybody up.
     diff = await asyncio.to_thread(order.action.diff, *order.action.shown(before, after))
-    effect, touched = _effect(order.action, before, after), order.action.touched(before)
-    token = tokens.show(asked, before, effect, decided, touched) if diff else ""
+    action = order.action
+    effect, touched = _effect(action, before, after), action.touched(before)
+    token = tokens.show(asked, before, effect, decided, touched) if diff or action.acts_unchanged else ""
     words = _diff_words(order.action.write(before, order.wanted), diff)
     return Preview(before=before, told=told, diff=diff, diff_words=words, checked_at=now, token=token)
 

@@ -72,6 +72,35 @@ def size(field: str) -> Callable[[str], str]:
     return read
 
 
+def flag(field: str) -> Callable[[str], bool]:
+    """Reads a box that was ticked, or a script's word for it; nothing sent is no."""
+
+    def read(typed: str) -> bool:
+        text = typed.strip().lower()
+        if text not in (*_YES, *_NO):
+            raise BadInput(f"{field} is {typed[:20]!r}: it is true or false.", field=field)
+        return text in _YES
+
+    return read
+
+
+_YES, _NO = ("1", "true", "on", "yes"), ("", "0", "false", "off", "no")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def duration(field: str, most: int) -> Callable[[str], int]:
+    """Reads a time from 0 to ``most`` seconds: a number of seconds, or one of seconds, minutes or hours with its unit."""
+    seconds = whole_number(field, "seconds", most)
+
+    def read(typed: str) -> int:
+        text = typed.strip().lower()
+        unit = _UNITS.get(text[-1:], 0)
+        found = seconds(text[:-1] if unit else text) * (unit or 1)
+        return seconds(str(found))
+
+    return read
+
+
 def optional(read: Callable[[str], int]) -> Callable[[str], int | None]:
     """The same for a field that may be left empty: None."""
     return lambda typed: read(typed) if typed.strip() else None

@@ -65,7 +65,7 @@ async def operation_begin(
     """
     if (found := await sync_to_async(_operation_of)(change)) is not None:
         return found
-    await sync_to_async(_replace)(change)
+    await sync_to_async(operation_replace)(change)
     plan = await action.plan(change, transport, objects)
     return await sync_to_async(_make)(change, action, plan)
 
@@ -143,8 +143,8 @@ def _make(change: Change, action: OperationAction, plan: Plan) -> Operation:
     return found
 
 
-def _replace(change: Change) -> None:
-    """Ends the operation that this change takes back."""
+def operation_replace(change: Change) -> None:
+    """Ends the operation that this change takes back, if it takes one back."""
     if change.undoes_id is not None:
         Operation.objects.filter(change=change.undoes_id, state=Operation.State.RUNNING).update(
             state=Operation.State.REPLACED, version=F("version") + 1, ended_at=datetime.now(UTC)

@@ -103,6 +103,14 @@ class UnderWay(Conflict):
         self.change = change
 
 
+class DrainUnderWay(UnderWay):
+    title = "A drain is under way"
+    what = "drain"
+
+    def __init__(self, name: str, who: str, change: int) -> None:
+        super().__init__(f"{name} is being drained already, by {who}.", change)
+
+
 class RotationUnderWay(UnderWay):
     title = "A rotation is under way"
     what = "rotation"

@@ -18,6 +18,7 @@ from .bulk import BULK, Bulk
 from .cordon import CORDON, UNCORDON
 from .delete import DELETE, EVICT
 from .delete_any import DELETE_ANY
+from .drain import DRAIN
 from .edit import EDIT
 from .edit_any import EDIT_ANY
 from .expand import EXPAND
@@ -55,6 +56,7 @@ ACTIONS: list[Action] = [
     EVICT,
     CORDON,
     UNCORDON,
+    DRAIN,
 ]
 
 

@@ -45,6 +45,16 @@ def asks_budgets(pod: Pod) -> bool:
     return pod.status.phase not in ("Pending", "Succeeded", "Failed") and not pod.metadata.deletion_timestamp
 
 
+def budget_lets_go(budget: PodDisruptionBudget, pod: Pod) -> str:
+    """Why a budget lets a pod go that is not ready, by its policy (eviction.go); "" where it counts the eviction."""
+    if is_ready(pod):
+        return ""
+    if budget.spec.unhealthy_pod_eviction_policy == "AlwaysAllow":
+        return "its unhealthyPodEvictionPolicy is AlwaysAllow"
+    healthy, desired = budget.status.current_healthy, budget.status.desired_healthy
+    return f"{healthy} others are healthy, of {desired} that must be" if healthy >= desired > 0 else ""
+
+
 def deletion_impact(
     objects: Objects, pod: Pod, now: datetime, *, evict: bool, grace: int | None
 ) -> DeletionImpact:
@@ -188,7 +198,7 @@ class _Deletion:
             )
             if not asks_budgets(self.pod):
                 text = f"It is evicted, but no budget is checked: {self._why_not_asked()}."
-            elif why := self._lets_go(budget):
+            elif why := budget_lets_go(budget, self.pod):
                 text = f"It is evicted, and the budget allows it: the pod is not ready, and {why}."
             yield Notice("info", f"PodDisruptionBudget {name} covers it", text, ref, "Look at the budget")
         if not budgets and self.evict:
@@ -203,15 +213,6 @@ class _Deletion:
         elif self.grace == 0:
             text = "Only for a pod whose node is gone or unresponsive. Its work is not finished."
             yield Notice("warn", "Without a grace period", text)
-
-    def _lets_go(self, budget: PodDisruptionBudget) -> str:
-        """Why a budget lets a pod go that is not ready, by its policy (eviction.go); "" where it does not."""
-        if is_ready(self.pod):
-            return ""
-        if budget.spec.unhealthy_pod_eviction_policy == "AlwaysAllow":
-            return "its unhealthyPodEvictionPolicy is AlwaysAllow"
-        healthy, desired = budget.status.current_healthy, budget.status.desired_healthy
-        return f"{healthy} others are healthy, of {desired} that must be" if healthy >= desired > 0 else ""
 
     def _why_not_asked(self) -> str:
         if self.pod.metadata.deletion_timestamp is not None:

@@ -17,7 +17,9 @@ EffectState = Literal["bad", "warn", "info", "ok"]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One thing that the change touches. ``word`` is a tag beside it ("stops"), ``icon`` a name of the sprite."""
+    """One thing that the change touches. ``word`` is a tag beside it ("stops"), ``icon`` a name of the sprite, ``group``
+    a heading above those that have the same one.
+    """
 
     state: EffectState
     icon: str
@@ -25,6 +27,7 @@ class Effect:
     note: str = ""
     word: str = ""
     ref: Ref | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.actions.operations import operation_action, operation_leave, operation_resume, operation_stop
+from dashboard.actions.operations import (
+    operation_action,
+    operation_leave,
+    operation_replace,
+    operation_resume,
+    operation_stop,
+)
 from dashboard.errors import ClusterError
 from dashboard.kube.config import slug
 from dashboard.live.operations import operation_start, operations
@@ -31,6 +38,7 @@ async def begun(session: Session, change: Change) -> Change:
     later.
     """
     if operation_action(change) is None:
+        await sync_to_async(operation_replace)(change)
         return change
     try:
         await operation_start(session, change)

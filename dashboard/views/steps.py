@@ -287,6 +287,7 @@ def _effect(runtime: ClusterRuntime, effect: Effect) -> dict[str, Any]:
         "text_parts": list(effect.text),
         "note": effect.note,
         "word": effect.word,
+        "group": effect.group,
         "url": ref_url(runtime, effect.ref),
     }
 

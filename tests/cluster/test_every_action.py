@@ -98,6 +98,7 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "delete secrets": ("secrets", {"stringData": {"password": "old"}}, {"confirm": "web"}, False),
     "cordon": ("nodes", {}, {}, True),
     "uncordon": ("nodes", {"spec": {"unschedulable": True}}, {}, True),
+    "drain": ("nodes", {}, {}, True),
 }
 
 

@@ -108,6 +108,12 @@ def asked_on_nodes(pods: Sequence[Pod]) -> dict[str, Amounts]:
     return asked
 
 
+def depends_on_others(spec: PodSpec) -> bool:
+    """Whether the pods on a node, or around it, may keep such a pod away: by affinity, spread or host ports."""
+    together = spec.affinity.pod_affinity if spec.affinity else None
+    return bool(together and together.required) or bool(set(_unsure(spec)) - {"volumes"})
+
+
 def _unsure(spec: PodSpec) -> tuple[str, ...]:
     found = []
     if spec.affinity and spec.affinity.pod_anti_affinity and spec.affinity.pod_anti_affinity.required:

@@ -20,6 +20,7 @@ from .change import ChangeScreen
 from .chrome import ChromeScreen, OthersScreen
 from .declared import PluginScreen
 from .detail import DetailScreen
+from .drain import DrainScreen
 from .edit import action_screen
 from .listing import ListScreen
 from .map import MapScreen
@@ -32,7 +33,7 @@ from .timeline import TimelineScreen
 __all__ = ["Screen", "chrome_screens", "operation_screen", "plural_of", "screen_for"]
 
 # The screens of operations with parts of their own, by action.
-OPERATIONS: dict[str, type[OperationScreen]] = {"rotate": RotationScreen}
+OPERATIONS: dict[str, type[OperationScreen]] = {"rotate": RotationScreen, "drain": DrainScreen}
 
 
 def operation_screen(session: Session, params: QueryDict, change: int, action: str) -> OperationScreen:

@@ -170,6 +170,7 @@ TRIED = {
         undone=False,
     ),
     "uncordon": Tried("nodes", node(unschedulable=True)),
+    "drain": Tried("nodes", node(), {"force": "true", "timeout": "5m"}, ({"grace": "soon"}, "grace")),
 }
 
 

@@ -1,0 +1,61 @@
+"""A drain that was begun: how many pods are gone, what is refused and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.actions.drain import settings_of
+from dashboard.kinds.rows import plural
+from dashboard.kube.shell import shell_line
+from dashboard.models import Operation, OperationResult
+
+from .operation import RESULT_WORDS, OperationScreen
+
+
+class DrainScreen(OperationScreen):
+    result_words: Mapping[str, str] = {
+        **RESULT_WORDS,
+        "failed": "not evicted", "retrying": "refused, retrying", "running": "terminating", "left": "left running",
+        "done": "evicted",
+    }  # fmt: skip
+    results_title = "Pods"
+    running_words = (
+        "You can leave this page: the drain continues, and resumes if the dashboard restarts. Stopping it leaves the "
+        "node cordoned."
+    )
+    resume_words = "Resuming checks every pod that is left again."
+    back_words = "Uncordon…"
+
+    def words(self) -> tuple[str, str, str]:
+        state, headline, text = super().words()
+        operation, name = self.operation, self.change.name
+        if operation is None or self.before is not None or operation.waits:
+            return state, headline, text
+        gone = f"{self.counts.get('done', 0)} of {plural(sum(self.counts.values()), 'pod')} evicted."
+        match operation.state:
+            case Operation.State.RUNNING:
+                refused = self.counts.get("retrying", 0)
+                if refused:
+                    return "warn", f"Draining {name}: {plural(refused, 'eviction')} refused, retrying", gone
+                return "info", f"Draining {name}", gone
+            case Operation.State.DONE if state == "done":
+                return "done", f"{name} is drained", gone
+            case Operation.State.STOPPED:
+                return state, headline, f"{text} {gone} {name} stays cordoned.".strip()
+            case Operation.State.REPLACED:
+                return "done", f"{name} was uncordoned", f"{gone} They are not moved back."
+            case _:
+                return state, headline, f"{text} {gone}".strip()
+
+    def rest(self) -> str:
+        return ""  # told by the counts
+
+    def _row(self, result: OperationResult) -> dict[str, Any]:
+        row = super()._row(result)
+        if not self.running and result.state in ("retrying", "waiting"):
+            row |= {"state": "wait", "word": "not evicted"}
+        return row
+
+    def kubectl(self) -> str:
+        return shell_line(["kubectl", "drain", self.change.name, *settings_of(self.change).flags])
