@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from dashboard.queries import yamltext
 
+from .changedfields import MISSING, changed_fields, value_at
 from .linetext import blocks
 
 if TYPE_CHECKING:
@@ -110,13 +111,10 @@ def _mark(line: str, other: str) -> str:
 
 def effect_digest(before: Manifest, after: Manifest) -> str:
     """A digest of what differs between two objects, and of nothing else: equal for the same effect on a busy one."""
-    changes = sorted(_leaves("", readable(before), readable(after)))
-    return hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()
-
-
-def _leaves(path: str, old: Any, new: Any) -> Iterator[tuple[str, str, str]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in {*old, *new}:
-            yield from _leaves(f"{path}/{key}", old.get(key), new.get(key))
-    elif old != new:
-        yield path, json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True)
+    old, new = readable(before), readable(after)
+    changes = [
+        (path, *("" if value is MISSING else json.dumps(value, sort_keys=True) for value in both))
+        for path in changed_fields(old, new)
+        for both in ((value_at(old, path), value_at(new, path)),)
+    ]
+    return hashlib.sha256(json.dumps(sorted(changes)).encode()).hexdigest()
