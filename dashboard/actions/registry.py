@@ -22,6 +22,7 @@ from .drain import DRAIN
 from .edit import EDIT
 from .edit_any import EDIT_ANY
 from .expand import EXPAND
+from .image import IMAGE
 from .pause import PAUSE, RESUME
 from .pause_autoscaler import PAUSE_AUTOSCALER, RESUME_AUTOSCALER
 from .restart import RESTART
@@ -39,6 +40,7 @@ ACTIONS: list[Action] = [
     EDIT_AUTOSCALER,
     RESTART,
     ROLLBACK,
+    IMAGE,
     PAUSE,
     RESUME,
     PAUSE_AUTOSCALER,

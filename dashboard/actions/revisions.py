@@ -109,12 +109,6 @@ def pods_note(pods: Sequence[Pod]) -> tuple[str, State | Literal[""]]:
     return f"{plural(ready, 'pod')} ready", "ok"
 
 
-def short_image(image: str) -> str:
-    """An image without its registry and folders, of a digest the beginning: ``web:2.4.0``."""
-    name, at, digest = image.rpartition("/")[2].partition("@")
-    return f"{name}{at}{digest[:19]}"
-
-
 def _controller(obj: Manifest) -> str:
     owners = obj["metadata"].get("ownerReferences") or ()
     return next((str(owner.get("uid")) for owner in owners if owner.get("controller")), "")

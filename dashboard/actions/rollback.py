@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.errors import BadInput, ClusterError, Invalid
 from dashboard.insight import Objects
+from dashboard.kinds.images import short_image
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
@@ -14,7 +15,7 @@ from dashboard.models import Change
 
 from .action import Choice, DryRun, Field, Manifest, Order, Target, Wanted, pointer
 from .changedfields import with_values
-from .revisions import CHANGE_CAUSE, Revision, current_revision, pods_note, pods_of, revisions_of, short_image
+from .revisions import CHANGE_CAUSE, Revision, current_revision, pods_note, pods_of, revisions_of
 from .templates import TemplateAction
 
 

@@ -6,14 +6,18 @@ the very version that was read, so that nobody's write to another part is lost; 
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from dashboard.insight import Notice, Objects, template_impact
+from dashboard.errors import BadInput
+from dashboard.insight import Impact, Notice, Objects, template_impact
+from dashboard.kinds.rows import listed
+from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
-from .action import MERGE_PATCH, Description, DryRun, Manifest, Order, Target, Wanted, Write, sides
+from .action import MERGE_PATCH, Description, DryRun, Field, Manifest, Order, Target, Wanted, Write, sides
 from .changedfields import field_words, value_at, with_values
 from .fieldwrites import FieldsAction, value_words, written, written_fields
 
@@ -25,6 +29,7 @@ class TemplateAction(FieldsAction):
 
     kinds = frozenset({"deployments", "statefulsets", "daemonsets"})
     contested = True
+    same = "It is like that already."  # what is said where nothing would change
     body_bytes = 4 * 2**20  # with the token, in which a whole template may travel
 
     async def made(self, order: Order, manifest: Manifest) -> Manifest:
@@ -58,6 +63,9 @@ class TemplateAction(FieldsAction):
         )
 
     def describe(self, dry: DryRun) -> Description:
+        if not written_fields(dry.before, dry.after):
+            said = Impact(Notice("info", "No changes", self.same), ())
+            return Description.of(said, kubectl="", undo_words="", button=self.button(dry.target))
         return Description.of(
             template_impact(dry.objects, dry.obj, dry.made, dry.now, stays=self.stays(dry)),
             *self.warnings(dry),
@@ -84,6 +92,93 @@ class TemplateAction(FieldsAction):
     def _patch(self, dry: DryRun) -> str:
         patch = json.dumps(self.write(dry.before, dry.wanted).body, separators=(",", ":"))
         return dry.target.kubectl("patch", "--type=merge", "-p", patch)
+
+
+class ContainerAction(TemplateAction):
+    """Asks for something of each container, by fields that are called ``<input>.<container>``. A container of which
+    nothing is sent stays as it is.
+    """
+
+    inputs: Mapping[
+        str, str
+    ]  # the inputs of a container: the beginning of their names → what they are called
+    typed = True
+
+    def parse(self, field: str, text: str) -> None:
+        """Raises BadInput for what cannot be typed there."""
+        raise NotImplementedError
+
+    def value(self, container: Manifest, name: str) -> str:
+        """What an input starts with."""
+        raise NotImplementedError
+
+    def put(self, container: Manifest, name: str, text: str) -> None:
+        """Writes what was typed to a container."""
+        raise NotImplementedError
+
+    def read(self, typed: Mapping[str, str]) -> Wanted:
+        asked = {
+            key: text.strip()
+            for key, text in typed.items()
+            if key.partition(".")[0] in self.inputs and "." in key
+        }
+        if not asked:
+            first = next(iter(self.inputs))
+            raise BadInput(f"Nothing is asked for: send {first}.<container>.", field=first)
+        for key, text in asked.items():
+            self.parse(key, text)
+        return {"asked": asked}
+
+    def check(self, manifest: Manifest, wanted: Wanted) -> None:
+        names = [one["name"] for _, one in containers(manifest)]
+        for key in wanted.get("asked", ()):
+            if (name := key.partition(".")[2]) not in names:
+                raise BadInput(f"There is no container {name[:63]}: there is {listed(names)}.", field=key)
+
+    async def made(self, order: Order, manifest: Manifest) -> Manifest:
+        made = copy.deepcopy(manifest)
+        by_name = {one["name"]: one for _, one in containers(made)}
+        for key, text in order.wanted["asked"].items():
+            name, _, container = key.partition(".")
+            self.put(by_name[container], name, text)
+        return made
+
+    async def fields_of(
+        self, transport: Transport, target: Target, manifest: Manifest, objects: Objects
+    ) -> Sequence[Field]:
+        return [
+            self.field(path, container, name)
+            for path, container in containers(manifest)
+            for name in self.inputs
+        ]
+
+    def field(self, path: str, container: Manifest, name: str) -> Field:
+        """The input of a container: alone it is called like that, several stand below its name."""
+        role = (
+            ""
+            if "/containers/" in path
+            else ", sidecar"
+            if "restartPolicy" in container
+            else ", init container"
+        )
+        titled = f"{container['name']}{role}"
+        alone = len(self.inputs) == 1
+        return Field(
+            name=f"{name}.{container['name']}",
+            label=titled if alone else self.inputs[name],
+            group="" if alone else titled,
+            input="text",
+            required=False,
+            value=lambda _: self.value(container, name),
+        )
+
+
+def changed_containers(dry: DryRun) -> Iterator[tuple[Manifest, Manifest]]:
+    """The containers that differ, as they were and as they become."""
+    before = dict(containers(dry.before))
+    for path, one in containers(dry.after):
+        if path in before and before[path] != one:
+            yield before[path], one
 
 
 def merge_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> Manifest:

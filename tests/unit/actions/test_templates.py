@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.actions.action import Manifest, Target
 from dashboard.actions.fieldwrites import FieldsAction, written_fields
-from dashboard.actions.revisions import current_revision, revisions_of, short_image
+from dashboard.actions.revisions import current_revision, revisions_of
 from dashboard.actions.templates import merge_between
 from dashboard.kinds import KINDS
 
@@ -102,15 +102,3 @@ async def test_controllerrevisions_hold_the_template_in_a_patch() -> None:
     assert current_revision(found, manifest) is found[0]
     manifest["spec"]["template"]["spec"]["hostNetwork"] = True
     assert current_revision(found, manifest) is None
-
-
-@pytest.mark.parametrize(
-    ("image", "short"),
-    [
-        ("web", "web"),
-        ("registry.example:5000/shop/web:2.4.0", "web:2.4.0"),
-        ("registry.example/web@sha256:" + "ab" * 32, "web@sha256:abababababab"),
-    ],
-)
-def test_an_image_in_short(image: str, short: str) -> None:
-    assert short_image(image) == short

@@ -109,6 +109,7 @@ TRIED = {
         ({"revision": "one"}, "revision"),
         lists={"replicasets": [revision(1, "web:1"), revision(2, "")]},
     ),
+    "image": Tried("deployments", WEB, {"image.app": "web:2"}, ({"image.app": "Web:2"}, "image.app")),
     "pause": Tried("deployments", WEB),
     "resume": Tried("deployments", deployment("web", paused=True)),
     "pause horizontalpodautoscalers": Tried("horizontalpodautoscalers", AUTOSCALER),

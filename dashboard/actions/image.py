@@ -1,0 +1,51 @@
+"""Other images for the containers of a workload, as ``kubectl set image`` sets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+
+from dashboard.errors import BadInput
+from dashboard.insight import Notice
+from dashboard.kinds.images import ImageError, parse_image
+
+from .action import DryRun, Manifest
+from .templates import ContainerAction, changed_containers
+
+
+class SetImage(ContainerAction):
+    name, title, icon = "image", "Set image", "image"
+    inputs = MappingProxyType({"image": "Image"})
+    same = "It has these images. To pull the image of the same tag again, restart it (with imagePullPolicy Always)."
+
+    def parse(self, field: str, text: str) -> None:
+        if not text:
+            raise BadInput("Enter an image, such as registry.example/shop/web:2.4.0.", field=field)
+        try:
+            parse_image(text)
+        except ImageError as error:
+            raise BadInput(str(error), field=field) from error
+
+    def value(self, container: Manifest, name: str) -> str:
+        return str(container.get("image", ""))
+
+    def put(self, container: Manifest, name: str, text: str) -> None:
+        container["image"] = text
+
+    def warnings(self, dry: DryRun) -> Iterator[Notice]:
+        for _, made in changed_containers(dry):
+            try:
+                image = parse_image(self.value(made, "image"))
+            except ImageError:  # what an undo brings back the API server once took
+                continue
+            if not image.digest and image.tag in ("", "latest"):
+                what = "the tag latest" if image.tag else "no tag, which means latest"
+                text = "It can be another image tomorrow, or on another node. Use a tag of one version, or a digest."
+                yield Notice("warn", f"The image of {made['name']} has {what}", text)
+
+    def kubectl(self, dry: DryRun) -> str:
+        images = [f"{made['name']}={self.value(made, 'image')}" for _, made in changed_containers(dry)]
+        return dry.target.kubectl("set image", *images)
+
+
+IMAGE = SetImage()
