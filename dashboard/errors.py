@@ -13,8 +13,8 @@ from typing import ClassVar, Self
 
 __all__ = [
     "AddressTooLong", "BadInput", "BodyTooLarge", "BodyTooSlow", "ClusterError", "Conflict", "DatabaseUnavailable",
-    "FieldCause", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NotFound", "Protected", "ReadOnly", "SignedOut",
-    "TooDeep", "TooManyRequests", "Unauthenticated", "Unavailable",
+    "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NotFound", "Protected", "ReadOnly",
+    "SignedOut", "TooDeep", "TooManyRequests", "Unauthenticated", "Unavailable",
 ]  # fmt: skip
 
 
@@ -107,6 +107,18 @@ class FieldCause:
 
     field: str
     message: str
+
+
+class FieldConflict(Conflict):
+    """A manifest sets fields to other values that somebody else owns; ``owners`` are those fields, each with the name of
+    its field manager as the message.
+    """
+
+    title = "Owned by another field manager"
+
+    def __init__(self, message: str, *, next_step: str = "", owners: tuple[FieldCause, ...] = ()) -> None:
+        super().__init__(message, next_step=next_step)
+        self.owners = owners
 
 
 class Invalid(ClusterError):

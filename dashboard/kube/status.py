@@ -12,6 +12,7 @@ from dashboard.errors import (
     ClusterError,
     Conflict,
     FieldCause,
+    FieldConflict,
     Forbidden,
     Gone,
     Invalid,
@@ -61,6 +62,11 @@ _DECODER = msgspec.json.Decoder(_Status)
 
 # Validation quotes the value at fault, and decoders quote a piece of the body; both may be a Secret's.
 _QUOTED_VALUE = re.compile(r'(Invalid value|Unsupported value|Duplicate value): (?:"(?:[^"\\]|\\.)*"|\S+)')
+_MANAGER = re.compile(r'conflict with "([^"]*)"')
+_MISTYPED = re.compile(
+    r"failed to create typed patch object [^:]*: (?:errors:\s*)?(?P<field>[^:\s]+): (?P<what>[^:,\n]+).*",
+    re.DOTALL,
+)
 _QUOTED_BODY = re.compile(r"error found in #\d+ byte of.*", re.DOTALL)
 
 
@@ -106,6 +112,14 @@ def _error(status: int, decoded: _Status, asked: Asked, retry_after: float | Non
             )
         case 404:
             return NotFound(message)
+        case 409 if owners := _owners(details):
+            said = "; ".join(f"{owner.field} is owned by {owner.message}" for owner in owners)
+            return FieldConflict(
+                f"Other field managers own what the manifest sets to another value: {said}.",
+                next_step="Leave these fields out of the YAML, give them the values that are there, or use Edit, which "
+                "takes them over.",
+                owners=owners,
+            )
         case 409:
             return Conflict(message)
         case 410:
@@ -128,10 +142,28 @@ def _error(status: int, decoded: _Status, asked: Asked, retry_after: float | Non
             return TooManyRequests(
                 message, next_step="Wait a moment; it is retried automatically.", retry_after=retry_after
             )
+        case 500 if mistyped := _MISTYPED.fullmatch(decoded.message):
+            # A server-side apply of what the schema does not know: its values are quoted, and are nobody's business.
+            field = mistyped["field"].strip(".")
+            return Invalid(
+                f"{field}: {mistyped['what']}.", causes=(FieldCause(field, f"{mistyped['what']}."),)
+            )
         case _ if status >= 500:
             return Unavailable(message, next_step="Look at the API server's health.", retry_after=retry_after)
         case _:
             return BadInput(message)
+
+
+def _owners(details: _Details) -> tuple[FieldCause, ...]:
+    """The fields of a server-side apply that others own, each with its field manager."""
+    return tuple(
+        FieldCause(
+            cause.field.removeprefix("."),
+            named[1] if (named := _MANAGER.search(cause.message)) else "somebody",
+        )
+        for cause in details.causes or ()
+        if cause.reason == "FieldManagerConflict"
+    )
 
 
 def _clean(message: str, asked: Asked) -> str:

@@ -65,6 +65,44 @@ def test_the_causes_of_an_invalid_object_are_kept() -> None:
     assert error.causes[0] == errors.FieldCause("spec.replicas", "must be at least 0")
 
 
+def test_fields_that_others_own_are_told_with_their_managers() -> None:
+    causes = [
+        {
+            "reason": "FieldManagerConflict",
+            "message": 'conflict with "argocd-controller" using v1',
+            "field": ".spec.replicas",
+        },
+        {
+            "reason": "FieldManagerConflict",
+            "message": 'conflict with "kubectl" with subresource "scale" using apps/v1',
+            "field": ".data.LOG",
+        },
+    ]
+    error = error_from_response(
+        409, body("Apply failed", reason="Conflict", details={"causes": causes}), PODS
+    )
+    assert isinstance(error, errors.FieldConflict)
+    assert error.owners == (
+        errors.FieldCause("spec.replicas", "argocd-controller"),
+        errors.FieldCause("data.LOG", "kubectl"),
+    )
+    assert "spec.replicas is owned by argocd-controller; data.LOG is owned by kubectl" in error.message
+
+
+@pytest.mark.parametrize("before", ["", "errors:\n  "])
+def test_a_manifest_that_its_schema_does_not_know_is_invalid_and_its_value_nobodys_business(
+    before: str,
+) -> None:
+    message = (
+        f"failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): {before}.spec.replicas: expected "
+        "numeric (int or float), got &value.valueUnstructured{Value:canary}"
+    )
+    error = error_from_response(500, body(message), PODS)
+    assert isinstance(error, errors.Invalid)
+    assert error.causes == (errors.FieldCause("spec.replicas", "expected numeric (int or float)."),)
+    assert "canary" not in error.message
+
+
 def test_retry_after_comes_from_the_header_or_the_details() -> None:
     error = error_from_response(429, body(details={"retryAfterSeconds": 5}), PODS)
     assert isinstance(error, errors.TooManyRequests)
