@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
+from dashboard.actions.operation import operation_advance
+from dashboard.actions.operations import operation_action, operation_begin, operations_claim, required_action
 from dashboard.actions.registry import action_named
 from dashboard.kinds import KINDS
+from dashboard.kube.discovery import discover
 from dashboard.live.runtime import runtime
-from dashboard.models import Change
-from dashboard.views import actions, changes, form
+from dashboard.models import Change, Operation
+from dashboard.views import actions, changes, create, form
 
 
 def open_forms(monkeypatch: pytest.MonkeyPatch, transport: Any, objects: Any) -> SimpleNamespace:
@@ -72,3 +78,53 @@ class Script:
         status, answer = await self.post(step="apply", token=token)
         assert status == 200, answer
         return answer
+
+
+def open_creation(
+    monkeypatch: pytest.MonkeyPatch, transport: Any, objects: Any, kinds: Any = KINDS
+) -> SimpleNamespace:
+    """The same for the form that creates from YAML, whose steps are carried to their end before it answers."""
+    session = open_forms(monkeypatch, transport, objects)
+    session.cluster.kinds = kinds
+
+    async def known(**_: object) -> None:
+        return None
+
+    async def anew(**_: object) -> None:
+        kinds.learn(await discover(transport))
+
+    async def begun(_: object, change: Change) -> Change:
+        if (action := operation_action(change)) is not None:
+            operation = await operation_begin(
+                change=change, action=action, transport=transport, objects=objects
+            )
+            await carried_on(operation, transport, objects)
+        return change
+
+    session.cluster.discovery = SimpleNamespace(known=known, anew=anew)
+    monkeypatch.setattr(create, "CreateScreen", lambda *_: SimpleNamespace(session=session, namespaces=[]))
+    monkeypatch.setattr(create, "begun", begun)
+    monkeypatch.setattr(changes, "begun", begun)
+
+    @asynccontextmanager
+    async def listed(*_: object) -> AsyncIterator[None]:
+        yield
+
+    monkeypatch.setattr(create, "listed", listed)
+    return session
+
+
+async def carried_on(operation: Operation, transport: Any, objects: Any) -> None:
+    """Moves an operation on until it has ended or stopped."""
+    action = required_action(operation)
+    for _ in range(300):
+        for claimed in await sync_to_async(operations_claim)("a", datetime.now(UTC)):
+            if claimed.pk == operation.pk:
+                await operation_advance(
+                    operation=claimed, action=action, holder="a", transport=transport, objects=objects,
+                    now=datetime.now(UTC),
+                )  # fmt: skip
+        if not await Operation.objects.filter(pk=operation.pk, state=Operation.State.RUNNING).aexists():
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError("it does not end")

@@ -354,6 +354,11 @@ class Action:
         """That it was done before: words, and when (ISO); ("", "") where the object does not tell."""
         return "", ""
 
+    @property
+    def count(self) -> int:
+        """How many objects are changed with one word."""
+        return 1
+
     def confirmed(self, manifest: Manifest) -> bool:
         """Whether the object's name has to be typed, in every context, as nothing restores what is lost."""
         return False

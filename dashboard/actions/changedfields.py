@@ -42,14 +42,19 @@ def _changed(path: str, old: Any, new: Any) -> Iterator[str]:
                 yield from _changed(below, old[key], new[key])
             else:
                 yield below
-    elif isinstance(old, list) and isinstance(new, list) and (names := _names(old)) and names == _names(new):
+    elif (
+        isinstance(old, list)
+        and isinstance(new, list)
+        and (names := names_of(old))
+        and names == names_of(new)
+    ):
         for name, one, other in zip(names, old, new, strict=True):
             yield from _changed(f"{path}/{escaped(f'[name={name}]')}", one, other)
     elif old != new or type(old) is not type(new):
         yield path
 
 
-def _names(values: list[Any]) -> list[str]:
+def names_of(values: list[Any]) -> list[str]:
     """The names of all, each once; none where one has no name."""
     named = (one.get("name") for one in values if isinstance(one, Mapping))
     names = [name for name in named if isinstance(name, str)]

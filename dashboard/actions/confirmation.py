@@ -44,10 +44,12 @@ def why_in(context: str) -> str:
 
 
 def check_confirmed(order: Order, manifest: Manifest) -> None:
-    """Raises Unconfirmed unless the object's name was typed where it has to be."""
-    target = order.target
+    """Raises Unconfirmed unless the object's name, or the number of several, was typed where it has to be."""
+    target, count = order.target, order.action.count
     why = why_confirm(order.action, target.context, manifest)
-    if why and order.confirm.strip() != target.name:
+    if why and order.confirm.strip() != (str(count) if count > 1 else target.name):
+        if count > 1:
+            raise Unconfirmed(f"Type the number of objects, {count}: {why}.", field="confirm")
         raise Unconfirmed(
             f"Type the {target.kind}'s name, {target.name}: {why}.",
             next_step="The name is on top of the page.",

@@ -66,7 +66,7 @@ class EditAny(FieldsAction):
         manifest = read_manifest(typed.get("yaml", "")).manifest
         secret = manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"
         if secret:
-            manifest = _encoded(manifest)
+            manifest = encoded(manifest)
         return {"yaml": manifest, "base": unpacked(typed.get("base", "")), "secret": secret}
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
@@ -107,7 +107,7 @@ class EditAny(FieldsAction):
         if "namespace" in base["metadata"]:
             typed["metadata"].setdefault("namespace", base["metadata"]["namespace"])
         if order.wanted["base"] is None:
-            _fill_kept(typed, base)
+            fill_kept(typed, base)
         paths = [path for path in changed_fields(base, typed) if value_at(typed, path) != KEPT]
         return {"paths": [path for path in paths if not path.startswith("/status")]}
 
@@ -156,7 +156,7 @@ class EditAny(FieldsAction):
     def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
         if not self.confidential:
             return before, after
-        return _hidden(before, before), _hidden(after, before)
+        return hidden(before, before), hidden(after, before)
 
     # ---- What is said of it
 
@@ -273,7 +273,7 @@ def edit_conflicts(wanted: Wanted, manifest: Manifest, paths: list[str]) -> list
     ]
 
 
-def _encoded(manifest: Manifest) -> Manifest:
+def encoded(manifest: Manifest) -> Manifest:
     """A Secret as the API server keeps it: ``stringData`` in ``data``. Raises BadInput, without a value."""
     made = dict(manifest)
     data = made.get("data") or {}
@@ -283,8 +283,10 @@ def _encoded(manifest: Manifest) -> Manifest:
     for key, value in data.items():
         if value == KEPT:
             continue
+        if not isinstance(value, str | None):
+            raise BadInput(f"data.{key[:60]} is not text: quote it.", field="yaml")
         try:
-            base64.b64decode(str(value if value is not None else ""), validate=True)
+            base64.b64decode(value or "", validate=True)
         except (binascii.Error, ValueError):
             raise BadInput(
                 f"data.{key[:60]} is not base64.", next_step="Put plain text under stringData.", field="yaml"
@@ -298,7 +300,7 @@ def _encoded(manifest: Manifest) -> Manifest:
     return made
 
 
-def _fill_kept(typed: Manifest, base: Manifest) -> None:
+def fill_kept(typed: Manifest, base: Manifest) -> None:
     """Placeholders stand for the stored values where no form was filled."""
     data = typed.get("data")
     if isinstance(data, dict):
@@ -308,7 +310,7 @@ def _fill_kept(typed: Manifest, base: Manifest) -> None:
         }
 
 
-def _hidden(manifest: Manifest, before: Manifest) -> Manifest:
+def hidden(manifest: Manifest, before: Manifest) -> Manifest:
     """A Secret with its keys, of which only those with another value than before say so."""
     old = before.get("data") or {}
     notes = before["metadata"].get("annotations") or {}

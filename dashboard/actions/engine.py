@@ -19,7 +19,16 @@ import msgspec
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
-from dashboard.errors import ClusterError, Conflict, Forbidden, Invalid, NotFound, ReadOnly, Unavailable
+from dashboard.errors import (
+    ClusterError,
+    Conflict,
+    FieldConflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ReadOnly,
+    Unavailable,
+)
 from dashboard.insight import Notice, Objects
 from dashboard.insight.managers import changes_back
 from dashboard.kube.access import allowed
@@ -222,11 +231,11 @@ async def change_apply(*, order: Order, token: str) -> Change:
     return await to_its_end(_claimed(_with(order, shown.decided), shown))
 
 
-async def change_make(*, order: Order, nonce: str) -> Change:
+async def change_make(*, order: Order, nonce: str, as_shown: Mapping[str, str] | None = None) -> Change:
     """Make a change that is a step of an operation that was shown, such as a restart after a new value: it is tried by
     a dry run just before. It is made once for a ``nonce`` (at most 64 characters): whoever goes on after a process
     that was killed gets the change, or carries its record to the end. Only one process at a time may ask for the same
-    one.
+    one. ``as_shown`` is what a preview showed of it (``uid``, ``effect``): all else is a StaleView.
 
     Raises what the preview and the apply of a change raise; Unavailable when the answer was lost: ask again.
     """
@@ -236,6 +245,8 @@ async def change_make(*, order: Order, nonce: str) -> Change:
         return earlier
     before, after = await _dry_run(order)
     shown = tokens.facts(order, before, _effect(order.action, before, after), nonce)
+    if as_shown is not None:
+        shown = dataclasses.replace(shown, uid=as_shown["uid"], effect=as_shown["effect"])
     try:
         return await to_its_end(_carried_on(order, shown))
     except Unsettled as error:
@@ -489,6 +500,8 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
                 manifest=manifest,
                 dry=dry,
             )
+        except FieldConflict:
+            raise
         except Conflict as error:
             if write.creates and not is_absent(manifest):  # beside the object, one of that name exists
                 raise

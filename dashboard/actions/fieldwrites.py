@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
@@ -40,7 +40,7 @@ class FieldsAction(Action):
     def __init__(self, wanted: Wanted | None = None) -> None:
         self.wanted = wanted or {}
 
-    def on(self, wanted: Wanted) -> Self:
+    def on(self, wanted: Wanted) -> Action:
         return type(self)(wanted)
 
     @property

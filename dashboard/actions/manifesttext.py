@@ -8,7 +8,7 @@ Scalars mean what the API server's own clients make of them (sigs.k8s.io/yaml, w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -44,6 +44,7 @@ class BadYaml(BadInput):
     """A text that is no manifest. ``line`` counts from 1; 0 where it is the text as a whole."""
 
     title = "The YAML is not valid"
+    problems: Sequence[Problem] = ()  # all of them, where more than one is known
 
     def __init__(self, message: str, *, line: int = 0, next_step: str = "") -> None:
         super().__init__(f"Line {line}: {message}" if line else message, next_step=next_step, field="yaml")
@@ -113,6 +114,8 @@ def read_manifest(text: str) -> Document:
 
 def problems_of(error: ClusterError, document: Document | None) -> list[Problem]:
     """What an error says is wrong, each at its line; nothing where it is not about the text."""
+    if isinstance(error, BadYaml) and error.problems:
+        return [*error.problems[:MAX_PROBLEMS]]
     if isinstance(error, BadYaml):
         return [Problem(error.line, error.message.partition(": ")[2] if error.line else error.message)]
     if document is None:

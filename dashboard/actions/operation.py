@@ -59,6 +59,7 @@ class OperationAction(Action):
     planned_from: frozenset[str]  # the kinds that ``plan`` reads
     must_know: frozenset[str] = frozenset()  # those of them without which nothing begins
     follows: frozenset[str]  # the kinds that its steps, and its page, read
+    by_beginner = False  # whether only the process that begins its steps has what they need
     undo_operates = False  # whether steps follow its undo too
     left_text = ""  # what becomes of a step that a person leaves, after "mara left it"
     many = False  # it takes its time for one object

@@ -58,16 +58,16 @@ def required_action(operation: Operation) -> OperationAction:
 
 
 async def operation_begin(
-    *, change: Change, action: OperationAction, transport: Transport, objects: Objects
+    *, change: Change, action: OperationAction, transport: Transport, objects: Objects, holder: str = ""
 ) -> Operation:
     """The operation of a change that was written, made if there is none yet. It ends that of the change that this one
-    undoes.
+    undoes. ``holder`` has it from the start.
     """
     if (found := await sync_to_async(_operation_of)(change)) is not None:
         return found
     await sync_to_async(operation_replace)(change)
     plan = await action.plan(change, transport, objects)
-    return await sync_to_async(_make)(change, action, plan)
+    return await sync_to_async(_make)(change, action, plan, holder)
 
 
 def operations_claim(holder: str, now: datetime) -> list[Operation]:
@@ -129,9 +129,12 @@ def _operation_of(change: Change) -> Operation | None:
     return Operation.objects.filter(change=change).first()
 
 
-def _make(change: Change, action: OperationAction, plan: Plan) -> Operation:
+def _make(change: Change, action: OperationAction, plan: Plan, holder: str) -> Operation:
+    held_until = datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS) if holder else None
     with transaction.atomic():
-        found, new = Operation.objects.get_or_create(change=change, defaults={"steps": list(plan.steps)})
+        found, new = Operation.objects.get_or_create(
+            change=change, defaults={"steps": list(plan.steps), "holder": holder, "held_until": held_until}
+        )
         if new:
             results = list(plan.results)
             for position, result in enumerate(results):

@@ -16,6 +16,8 @@ from .action import Action
 from .autoscale import AUTOSCALE, EDIT_AUTOSCALER
 from .bulk import BULK, Bulk
 from .cordon import CORDON, UNCORDON
+from .create_yaml import CREATE
+from .creation import CREATE_ALL
 from .delete import DELETE, EVICT
 from .delete_any import DELETE_ANY
 from .drain import DRAIN
@@ -59,6 +61,8 @@ ACTIONS: list[Action] = [
     CORDON,
     UNCORDON,
     DRAIN,
+    CREATE,
+    CREATE_ALL,
 ]
 
 

@@ -204,7 +204,11 @@ async def operation_start(session: Session, change: Change) -> None:
         if unknown:
             raise Unavailable(f"{listed(unknown, 'more kinds')} cannot be listed just now.")
         begun = await operation_begin(
-            change=change, action=action, transport=session.transport, objects=session.reader
+            change=change,
+            action=action,
+            transport=session.transport,
+            objects=session.reader,
+            holder=operations.holder if action.by_beginner else "",
         )
         if begun.state == Operation.State.RUNNING:
             await action.begun(change, session.transport)

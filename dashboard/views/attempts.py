@@ -14,15 +14,17 @@ from dashboard.actions.action import Actor
 from dashboard.actions.attempts import Attempt, attempt_refused, attempting, current_attempt
 from dashboard.actions.bulk import BULK
 from dashboard.actions.confirmation import read_reason
+from dashboard.actions.documents import secret_values
 from dashboard.actions.hiding import hide_values
 from dashboard.actions.operations import LEAVE, RESUME, STOP, operation_action
 from dashboard.actions.problems import BadReason
 from dashboard.errors import BadInput, ClusterError
 from dashboard.kube.config import unslug
+from dashboard.loop import off_loop
 from dashboard.models import Change
 
 # The routes by which something is done: in steps, of which only the last one does it, or at once.
-IN_STEPS = frozenset({"action", "bulk", "undo"})
+IN_STEPS = frozenset({"action", "bulk", "create", "undo"})
 AT_ONCE = {
     "allow_changes": "allow-changes",
     "reveal": "reveal",
@@ -46,7 +48,7 @@ async def refusals_audited(request: HttpRequest) -> AsyncIterator[None]:
         try:
             yield
         except ClusterError as error:
-            _hide_typed(request, error)
+            await off_loop(_hide_typed, request, error)
             await attempt_refused(attempt, actor_of(await request.auser()), error)
             raise
         except SuspiciousOperation:  # a form over one of Django's limits, which nothing has read
@@ -68,15 +70,16 @@ async def _attempt(request: HttpRequest) -> Attempt | None:
     if not action:
         return None
     where = {key: str(value) for key, value in match.kwargs.items()}
+    reason = await off_loop(_reason, request)
     if "change" in where:
-        return await _of_change(action, int(where["change"]), _reason(request))
+        return await _of_change(action, int(where["change"]), reason)
     return Attempt(
         action=action,
         context=_context(where.get("context", "")),
         plural=where.get("plural", ""),
         namespace=where.get("namespace", ""),
         name=where.get("name", ""),
-        reason=_reason(request),
+        reason=reason,
     )
 
 
@@ -114,8 +117,10 @@ def _hide_typed(request: HttpRequest, error: ClusterError) -> None:
 
 
 def _values(request: HttpRequest) -> list[str]:
-    """What was typed as a Secret's value."""
-    return [str(text) for key, text in request.POST.items() if key == "value" or key.startswith("value.")]
+    """What was typed as a Secret's value, in a field of its own or as YAML."""
+    typed = [str(text) for key, text in request.POST.items() if key == "value" or key.startswith("value.")]
+    text = str(request.POST.get("yaml", ""))
+    return [*typed, *secret_values(text)] if "Secret" in text else typed
 
 
 def actor_of(user: User | AnonymousUser) -> Actor:

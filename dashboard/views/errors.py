@@ -98,7 +98,7 @@ def asks_json(request: HttpRequest) -> bool:
 
 # The routes whose answers as JSON are those of a change: see "Public contract".
 OF_CHANGES = frozenset(
-    {"action", "bulk", "undo", "change", "operation_stop", "operation_resume", "operation_leave"}
+    {"action", "bulk", "create", "undo", "change", "operation_stop", "operation_resume", "operation_leave"}
 )
 
 

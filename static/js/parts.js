@@ -7,6 +7,7 @@ const PARTS = [
   { where: "#columns", load: () => import("./columns.js"), start: "startColumns" },
   { where: "[data-copy], [data-copy-from]", load: () => import("./clipboard.js"), start: "startClipboard" },
   { where: "[data-map]", load: () => import("./map.js"), start: "startMap" },
+  { where: "#change [data-files]", load: () => import("./create.js"), start: "startCreate" },
   { where: "#change:has(#editors)", load: () => import("./editor.js"), start: "startEditor" },
   { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
   { where: "[data-rotate], [data-reveal-url]", load: () => import("./secrets.js"), start: "startSecrets" },

@@ -48,6 +48,7 @@ PAGES = [
     "/c/tests/deployments/{ns}/web/logs/",
     "/c/tests/deployments/{ns}/web/scale/",
     "/c/tests/deployments/{ns}/web/edit/",
+    "/c/tests/create/?namespace={ns}",
     "/c/tests/deployments/{ns}/web/delete/",
     "/c/tests/deployments/{ns}/web/restart/",
     "/c/tests/deployments/{ns}/web/pause/",

@@ -18,6 +18,7 @@ from .capacity import CapacityScreen
 from .certificates import CertificatesScreen
 from .change import ChangeScreen
 from .chrome import ChromeScreen, OthersScreen
+from .create import CreateScreen, CreationScreen
 from .declared import PluginScreen
 from .detail import DetailScreen
 from .drain import DrainScreen
@@ -33,7 +34,11 @@ from .timeline import TimelineScreen
 __all__ = ["Screen", "chrome_screens", "operation_screen", "plural_of", "screen_for"]
 
 # The screens of operations with parts of their own, by action.
-OPERATIONS: dict[str, type[OperationScreen]] = {"rotate": RotationScreen, "drain": DrainScreen}
+OPERATIONS: dict[str, type[OperationScreen]] = {
+    "create-all": CreationScreen,
+    "rotate": RotationScreen,
+    "drain": DrainScreen,
+}
 
 
 def operation_screen(session: Session, params: QueryDict, change: int, action: str) -> OperationScreen:
@@ -51,6 +56,7 @@ SCREENS: dict[str, Callable[..., Screen]] = {
     "capacity": CapacityScreen,
     "certificates": CertificatesScreen,
     "search": SearchScreen,
+    "create": CreateScreen,
     "plugin": PluginScreen,
     "list": ListScreen,
     "detail": DetailScreen,

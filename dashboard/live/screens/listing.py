@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -427,9 +427,17 @@ class ListScreen(Screen):
                 if value
             ],
             "path": list_url(self.runtime, self.kind.plural),
+            "create_url": self._create_url,
             "exports": {form: self._export_url(form) for form in ("json", "csv", "tsv")},
             "kubectl": self._kubectl(),
         }
+
+    @property
+    def _create_url(self) -> str:
+        """Where objects are created from YAML: in the namespace that is looked at, if that is one."""
+        where = [("namespace", self.query.namespaces[0])] if len(self.query.namespaces) == 1 else []
+        query = urlencode([("kind", self.kind.plural), *where])
+        return f"{reverse('create', args=[self.runtime.cluster.slug])}?{query}"
 
     @property
     def _timeline_url(self) -> str:

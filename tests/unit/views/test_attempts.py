@@ -22,7 +22,7 @@ from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.kinds import KINDS as REGISTERED
 from dashboard.live.runtime import runtime
 from dashboard.models import AuditEntry, Change
-from dashboard.views import actions, bulk, changes, editor, form, operations, reveal
+from dashboard.views import actions, bulk, changes, create, editor, form, operations, reveal
 from dashboard.views.attempts import AT_ONCE, IN_STEPS
 
 from ..insight.world import World
@@ -44,9 +44,11 @@ ROUTES = {name: OBJECT.format(plural=plural, action=name) for name, plural in OF
     "operation_resume": "/changes/7/resume/",
     "operation_leave": "/changes/7/leave/",
     "allow_changes": "/clusters/dev~2F1/allow/",
+    "create": "/c/dev~2F1/create/",
 }
 # What carries an action out, in the module of its view.
 APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_apply")) | {
+    "create": (create, "creation_apply"),
     "edit": (editor, "configmap_edit_apply"),
     "reveal": (reveal, "secret_reveal"),
     "bulk": (bulk, "bulk_apply"),
@@ -57,11 +59,12 @@ APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_appl
 }
 # Routes by which nothing is done to a cluster, nor allowed.
 SHOWN = {
-    "audit", "capacity", "change", "changes", "clusters", "columns", "counts", "detail", "healthz", "home", "list",
-    "log_download", "log_line", "login", "logout", "map", "metrics", "offers", "operation", "overview", "plugin",
-    "readyz", "search", "timeline", "value", "values",
+    "audit", "capacity", "certificates", "change", "changes", "clusters", "columns", "counts", "detail", "healthz",
+    "home", "list", "log_download", "log_line", "login", "logout", "map", "metrics", "offers", "operation", "overview",
+    "plugin", "readyz", "search", "timeline", "value", "values",
 }  # fmt: skip
-STEPS = {*OFFERED, "bulk", "undo"}
+STEPS = {*OFFERED, "bulk", "create", "undo"}
+TEXT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}"
 KINDS = {
     "read-only": errors.ReadOnly("canary"),
     "missing permission": errors.Forbidden("canary", verb="patch"),
@@ -128,28 +131,31 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_page(*_: Any, **__: Any) -> Any:
         raise errors.NotFound("the page")
 
-    async def knows(_: str) -> None:
+    async def knows(*_: object, **__: object) -> None:
         return None
 
     context = SimpleNamespace(name="dev/1", slug="dev~2F1")
     cluster: Any = SimpleNamespace(cluster=context, kinds=REGISTERED, knows=knows)
+    cluster.discovery = SimpleNamespace(known=knows)
     cluster.session = lambda _: SimpleNamespace(cluster=cluster, transport=None, reader=World())
     monkeypatch.setattr(runtime, "open", lambda _: cluster)
     monkeypatch.setattr(actions, "action_screen", screen)
     monkeypatch.setattr(bulk, "BulkFormScreen", lambda *given: screen(*given[:3], action=given[3]))
     monkeypatch.setattr(changes, "UndoScreen", screen)
-    for module in (actions, bulk, changes):
+    one = SimpleNamespace(session=cluster.session(None))
+    monkeypatch.setattr(create, "CreateScreen", lambda *_: one)
+    for module in (actions, bulk, changes, create):
         monkeypatch.setattr(module, "listed", listed)
     for module, name in (
         (form, "change_preview"), (form, "change_form"), (form, "page"),
-        (editor, "configmap_edit_preview"), (changes, "change_undo_preview"),
+        (editor, "configmap_edit_preview"), (changes, "change_undo_preview"), (create, "changes_required"),
         (bulk, "bulk_preview"), (bulk, "page"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, no_page)
 
 
 def fields(action: str) -> dict[str, str]:
-    given = {"key": "password", "value": "canary-secret-value", "replicas": "3", "token": "t"}
+    given = {"key": "password", "value": "canary-secret-value", "replicas": "3", "token": "t", "yaml": TEXT}
     given |= {"min": "1", "max": "3", "cpu": "60", "size": "2Gi", "object": "shop/web"}
     return given | ({"step": "apply"} if action in STEPS else {})
 
@@ -171,8 +177,8 @@ async def test_a_refused_apply_is_audited(
     response = await client.post(ROUTES[action], fields(action), headers={"HX-Target": "preview"})
     assert response.status_code >= 400
     (entry,) = await entries()
-    where = ("", "") if action == "bulk" else ("shop", "web")
-    assert (entry.user_name, entry.context, entry.namespace, entry.name) == ("mara", "dev/1", *where)
+    about = ("", "") if action in ("bulk", "create") else ("shop", "web")
+    assert (entry.user_name, entry.context, entry.namespace, entry.name) == ("mara", "dev/1", *about)
     assert entry.action == {
         "bulk": "bulk-scale", "undo": "rotate", "operation_stop": "stop restarts", "operation_resume": "resume restarts",
         "operation_leave": "leave restarts",

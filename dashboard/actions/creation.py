@@ -1,0 +1,648 @@
+"""The objects of one text, created together: each is tried by a dry run, then they are made one after the other.
+
+What needs an object that the same text creates (a namespace, a kind) can't be tried before that is there: it is said so,
+and tried right before it is made. The first object is a change like any other; the rest are the steps after it, each a
+change with its own undo. The text itself is nowhere but in the memory of the process that got it: it may hold values of
+Secrets. After that process has ended, what was not made is said, and has to be sent again (docs/adr/0047).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+from django.core import signing
+from django.utils.crypto import salted_hmac
+
+from dashboard.errors import ClusterError, NotFound, TooManyRequests, Unavailable
+from dashboard.insight import Effect, Notice, Objects
+from dashboard.insight.words import bold, parts
+from dashboard.kinds import KINDS
+from dashboard.kinds.rows import listed, plural
+from dashboard.kube.transport import Transport
+from dashboard.models import AuditEntry, Change, Operation, OperationResult
+from dashboard.queries.seenreader import SeenReader
+
+from . import token as tokens
+from .action import Action, Actor, Description, DryRun, Order, Preview, Target, Wanted, pointer, sides
+from .attempts import REFUSALS
+from .create_yaml import CREATE, CreateYaml, PutBack, TakeBack, settled, wanted_of
+from .delete import DELETED
+from .diff import Line
+from .documents import TextObject
+from .engine import UNTRIED, change_access, change_apply, change_make, change_preview, change_read
+from .operation import OperationAction, Plan, Run, Step, operation_step
+
+SALT = "dashboard.actions.creation"
+REST = "rest"  # in a change's result: what is created after it
+DRY_RUNS = 8  # at once
+SERVED_SECONDS = 60.0  # until a new kind is served
+KEPT_SECONDS = 3600.0  # a text in memory
+BEGUN_AFTER = timedelta(seconds=30)  # the process that has the text begins the steps until then
+State = Literal["new", "changed", "same", "untried", "refused"]
+WORDS: Mapping[State, str] = {
+    "new": "will be created", "changed": "will be changed", "same": "no change", "untried": "will be created",
+    "refused": "refused",
+}  # fmt: skip
+TAGS: Mapping[State, str] = {
+    "new": "new", "changed": "change", "same": "no change", "untried": "not checked yet", "refused": "refused",
+}  # fmt: skip
+
+
+class CreateAll(CreateYaml, OperationAction):
+    """Several objects: the first one is its write. ``wanted`` has the others besides: ``rest`` (plural, kind, namespace,
+    name and what becomes of each) and ``text``, a digest of all.
+    """
+
+    name = "create-all"
+    noun = "creation"
+    planned_from = frozenset()
+    follows = frozenset()
+    by_beginner = True
+    undo_operates = True
+    left_text = "it is not created"
+
+    @property
+    def steps(self) -> Mapping[str, Any]:  # type: ignore[override]
+        return {"create": create_step, "undo": undo_step}
+
+    def on(self, wanted: Wanted) -> Action:
+        if "restore" in wanted:
+            return PutAllBack(wanted)
+        return TakeAllBack() if "propagation" in wanted else CreateAll(wanted)
+
+    @property
+    def count(self) -> int:
+        return len(self.wanted.get("rest", ())) + 1
+
+    def remember(self, before: Any, after: Any) -> dict[str, Any]:
+        return super().remember(before, after) | {REST: self.wanted["rest"]}
+
+    def must_follow(self, operation: Operation) -> set[str]:
+        return set()
+
+    def written(self, change: Change) -> str:
+        return self.summary(change).replace(f"the {change.kind}", f"{change.kind} {change.name}")
+
+    def max_step(self, change: Change) -> timedelta:
+        return timedelta(minutes=10)
+
+    def too_long(self, step: Step) -> str:
+        return f"It took more than 10 minutes. {step['text']}".strip()
+
+    def way_back(self, change: Change) -> str:
+        if change.undoes_id is not None or not change.inverse:
+            return super().way_back(change)
+        return "Undo deletes what was created and puts old values back, of all objects."
+
+    async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
+        if change.undoes_id is not None:
+            return await _undo_plan(change)
+        if change.nonce not in _texts and datetime.now(UTC) - change.created_at < BEGUN_AFTER:
+            raise Unavailable("The process that got the text begins with it.")
+        rest = change.result[REST]
+        results = [_result(change.plural, change.kind, change.namespace, change.name, "done")]
+        results[0].text, results[0].data = self.summary(change), {"change": change.pk}
+        for plural_, kind, namespace, name, state in rest:
+            made = _result(plural_, kind, namespace, name, "done" if state == "same" else "waiting")
+            made.text = "No change" if state == "same" else ""
+            results.append(made)
+        left = sum(each.state == "waiting" for each in results)
+        return Plan(
+            steps=[operation_step("create", f"Create {plural(left, 'more object')}")], results=results
+        )
+
+
+def _result(plural_: str, kind: str, namespace: str, name: str, state: str) -> OperationResult:
+    return OperationResult(plural=plural_, kind=kind, namespace=namespace, name=name, state=state)
+
+
+class PutAllBack(PutBack):
+    """The undo of several objects, of which the first one was there."""
+
+    name = CreateAll.name
+
+    async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
+        return await _with_others(order, await super().ask(order, told, dry))
+
+
+class TakeAllBack(TakeBack):
+    """The undo of several objects, of which the first one was created."""
+
+    name = CreateAll.name
+
+    async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
+        return await _with_others(order, await super().ask(order, told, dry))
+
+
+CREATE_ALL = CreateAll()
+
+
+# ---- The preview
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What a dry run said of one object: its ``preview``, or why it was refused (``error``), or what it waits for
+    (``needs``, words for an object of the same text).
+    """
+
+    one: TextObject
+    preview: Preview | None = None
+    error: ClusterError | None = None
+    needs: str = ""
+
+    @property
+    def fresh(self) -> bool:
+        return self.preview is not None and self.preview.before["metadata"].get("uid") == ""
+
+    @property
+    def state(self) -> State:
+        if self.error is not None:
+            return "refused"
+        if self.preview is None:
+            return "untried"
+        if not self.preview.token:
+            return "same"
+        return "new" if self.fresh else "changed"
+
+    @property
+    def undoable(self) -> bool:
+        """Whether there is a way back, as far as the object itself tells."""
+        if self.preview is None:
+            return True
+        before, wanted = self.preview.before, wanted_of(self.one.manifest, secret=self.one.secret)
+        action = CREATE.on(wanted | settled(wanted, before))
+        return action.back(before) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """A text, tried. ``preview`` is that of the whole; None where something was refused."""
+
+    tried: Sequence[Tried]
+    preview: Preview | None = None
+
+    @property
+    def refused(self) -> list[tuple[TextObject, ClusterError]]:
+        return [(each.one, each.error) for each in self.tried if each.error is not None]
+
+
+async def creation_preview(
+    *, transport: Transport, actor: Actor, objects: Sequence[TextObject], reader: Objects
+) -> Creation:
+    """What a text would do. What is refused of single objects is in the answer; raises ReadOnly, and Unavailable and
+    others that are about no single object.
+    """
+    tried: list[Tried] = []
+    first = [one for one in objects if one.defines or one.target.plural == "namespaces"]
+    gate = asyncio.Semaphore(DRY_RUNS)
+
+    async def attempt(one: TextObject) -> Tried:
+        async with gate:
+            return await _try(transport, actor, one, tried, reader)
+
+    tried += await asyncio.gather(*map(attempt, first))
+    rest = await asyncio.gather(*(attempt(one) for one in objects if one not in first))
+    found = {each.one.number: each for each in (*tried, *rest)}
+    # What is not there yet may be what another one was refused for.
+    fresh = [each.one for each in found.values() if each.state in ("new", "untried")]
+    told = [_excused(found[one.number], fresh) for one in objects]
+    if any(each.error for each in told):
+        return Creation(tried=told)
+    return Creation(tried=told, preview=await _whole(transport, actor, told, reader))
+
+
+async def _try(
+    transport: Transport, actor: Actor, one: TextObject, before: Sequence[Tried], reader: Objects
+) -> Tried:
+    order = _order(transport, actor, one)
+    needs = next((each.one for each in before if _needs(one, each)), None)
+    try:
+        if needs is not None:
+            await change_access(transport=transport, target=one.target, action=order.action)
+            return Tried(one=one, needs=needs.words)
+        return Tried(one=one, preview=await change_preview(order=order, objects=reader))
+    except (Unavailable, TooManyRequests):
+        raise
+    except NotFound as error:
+        return Tried(one=one, error=_explained(one, error))
+    except REFUSALS as error:
+        return Tried(one=one, error=error)
+
+
+def _needs(one: TextObject, other: Tried) -> bool:
+    """Whether one object can't be there before another one, which is still to be created."""
+    if other.state in ("same", "changed") or other.one is one:
+        return False
+    namespace = other.one.target.plural == "namespaces" and other.one.target.name == one.target.namespace
+    return namespace or (other.one.defines and other.one.number == one.defined_at)
+
+
+def _excused(tried: Tried, fresh: Iterable[TextObject]) -> Tried:
+    """An object that was refused since another one of the text is not there yet was not tried."""
+    error = tried.error
+    if error is None or not isinstance(error, REFUSALS):
+        return tried
+    for other in fresh:
+        missing = f'"{other.target.name}" not found', f"name {other.target.name} was found"
+        if other is not tried.one and any(words in error.message for words in missing):
+            return Tried(one=tried.one, needs=other.words)
+    return tried
+
+
+def _explained(one: TextObject, error: NotFound) -> NotFound:
+    target = one.target
+    if "namespaces" in error.message:
+        return NotFound(
+            f"There is no namespace {target.namespace}.",
+            next_step="Create it first, or add a Namespace to the text.",
+        )
+    return NotFound(
+        f"The API server does not serve {target.kind} in {target.gvr.api_version}.",
+        next_step="Use a version that it serves: kubectl api-resources lists them.",
+    )
+
+
+async def _whole(transport: Transport, actor: Actor, tried: Sequence[Tried], reader: Objects) -> Preview:
+    # What begins stands for all, so that it is something with a way back; what has none is there already, and can wait.
+    begin = [at for at, each in enumerate(tried) if each.state in ("new", "changed")]
+    at = next((at for at in begin if tried[at].undoable), begin[0] if begin else None)
+    if len(tried) == 1 and (single := tried[0].preview) is not None:
+        token = _sign(0, single.token, []) if single.token else ""
+        return replace(single, token=token)
+    first = None
+    if at is not None:
+        order = _first(transport, actor, [each.one for each in tried], at, [each.state for each in tried])
+        first = await change_preview(order=order, objects=reader)
+    token = (
+        _sign(at or 0, first.token, [_as_shown(transport, actor, each) for each in tried]) if first else ""
+    )
+    return Preview(
+        before={},
+        told=_told(
+            tried, dangerous=any(each.preview is not None and each.preview.told.danger for each in tried)
+        ),
+        diff=tuple(line for each in tried for line in _diff(each)),
+        diff_words=plural(len(tried), "object"),
+        checked_at=datetime.now(UTC),
+        token=token,
+    )
+
+
+def _as_shown(transport: Transport, actor: Actor, tried: Tried) -> dict[str, str]:
+    """What the apply of one object must find as it was shown."""
+    if tried.preview is None or not tried.preview.token:
+        return {"state": tried.state, "uid": "", "effect": UNTRIED}
+    shown = tokens.read(tried.preview.token, _order(transport, actor, tried.one))
+    return {"state": tried.state, "uid": shown.uid, "effect": shown.effect}
+
+
+def _told(tried: Sequence[Tried], *, dangerous: bool) -> Description:
+    counts = {state: sum(each.state == state for each in tried) for state in WORDS}
+    made, changed = counts["new"] + counts["untried"], counts["changed"]
+    verbs = [f"create {plural(made, 'object')}"] if made else []
+    verbs += [f"change {changed}" if made else f"change {plural(changed, 'object')}"] if changed else []
+    button = " and ".join(verbs)
+    told = [(each, each.preview.told) for each in tried if each.preview is not None]
+    flawed = [str(each.one.target) for each in tried if each.state == "changed" and not each.undoable]
+    undo = "You can undo all of it, or each object on its own."
+    if flawed:
+        undo = f"The change of {listed(flawed)} can't be undone; all else can."
+    return Description(
+        headline=None,
+        effects=tuple(effect for each in tried for effect in _effects(each)),
+        notices=tuple(
+            Notice(one.state, f"{each.one.target}: {one.title}", one.text, one.ref, one.link)
+            for each, said in told
+            for one in (*([said.headline] if said.headline else []), *said.notices)
+        ),
+        kubectl=told[0][1].kubectl if told else "",
+        undo_words=undo,
+        button=f"{button[:1].upper()}{button[1:]}",
+        danger=dangerous,
+    )
+
+
+def _effects(tried: Tried) -> list[Effect]:
+    target, state = tried.one.target, tried.state
+    note = f"in namespace {target.namespace}" if target.namespace else "in the whole cluster"
+    if tried.needs:
+        note += f"; it can't be checked before {tried.needs} is there"
+    text = parts(f"{target.kind} ", bold(target.name), f" {WORDS[state]}" if state != "same" else "")
+    icon = {"new": "plus", "changed": "code", "untried": "wait"}.get(state, "done")
+    own = Effect("warn" if state == "untried" else "info", icon, text, note, TAGS[state])
+    more = tried.preview.told.effects if tried.preview is not None else ()
+    return [own, *more]
+
+
+def _diff(tried: Tried) -> list[Line]:
+    head = Line(None, "#", f"{tried.one.words}: {WORDS[tried.state]}")
+    return [head, *(tried.preview.diff if tried.preview is not None else ())]
+
+
+def _order(
+    transport: Transport,
+    actor: Actor,
+    one: TextObject,
+    *,
+    action: Action = CREATE,
+    confirm: str = "",
+    reason: str = "",
+    **more: Any,
+) -> Order:
+    wanted: Wanted = {**wanted_of(one.manifest, secret=one.secret), **more}
+    return Order(
+        transport=transport,
+        actor=actor,
+        target=one.target,
+        action=action.on(wanted),
+        wanted=wanted,
+        confirm=confirm,
+        reason=reason,
+    )
+
+
+def _first(
+    transport: Transport,
+    actor: Actor,
+    objects: Sequence[TextObject],
+    at: int,
+    states: Sequence[str],
+    *,
+    confirm: str = "",
+    reason: str = "",
+) -> Order:
+    """The order of the object with which several begin: it stands for all of them."""
+    rest = [
+        [one.target.plural, one.target.kind, one.target.namespace, one.target.name, state]
+        for n, (one, state) in enumerate(zip(objects, states, strict=True))
+        if n != at
+    ]
+    text = msgspec.json.encode([one.manifest for one in objects], order="sorted")
+    digest = salted_hmac(SALT, text, algorithm="sha256").hexdigest()
+    return _order(
+        transport,
+        actor,
+        objects[at],
+        action=CREATE_ALL,
+        confirm=confirm,
+        reason=reason,
+        rest=rest,
+        text=digest,
+    )
+
+
+# ---- The apply
+
+
+def _sign(at: int, token: str, shown: Sequence[Mapping[str, str]]) -> str:
+    return signing.dumps({"at": at, "token": token, "shown": shown}, salt=SALT, compress=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Text:
+    """The objects after the first one, with what was shown of each, by their place among the results."""
+
+    objects: Mapping[int, TextObject] = field(repr=False)
+    shown: Mapping[int, Mapping[str, str]]
+    definitions: Mapping[int, TextObject]  # by the number of their document
+    since: float = field(default_factory=time.monotonic)
+
+
+_texts: dict[str, _Text] = {}  # by the nonce of their change
+
+
+async def creation_apply(
+    *,
+    transport: Transport,
+    actor: Actor,
+    objects: Sequence[TextObject],
+    token: str,
+    confirm: str = "",
+    reason: str = "",
+) -> Change:
+    """Creates the first object of a text as its preview showed it; the others are the steps after it. Raises what
+    ``change_apply`` raises: nothing was made then.
+    """
+    try:
+        kept = signing.loads(token, salt=SALT, max_age=tokens.MAX_AGE_SECONDS)
+    except signing.BadSignature:
+        kept = {"at": 0, "token": token, "shown": []}  # the engine says what is wrong with it
+    at, shown = int(kept["at"]), kept["shown"]
+    if len(shown) != len(objects):
+        order = _order(transport, actor, objects[0], confirm=confirm, reason=reason)
+        return await change_apply(order=order, token=kept["token"])
+    order = _first(
+        transport, actor, objects, at, [each["state"] for each in shown], confirm=confirm, reason=reason
+    )
+    nonce = tokens.read(kept["token"], order).nonce
+    rest = [n for n in range(len(objects)) if n != at]
+    _keep(
+        nonce,
+        _Text(
+            objects={place: objects[n] for place, n in enumerate(rest, start=1)},
+            shown={place: shown[n] for place, n in enumerate(rest, start=1)},
+            definitions={one.number: one for one in objects if one.defines},
+        ),
+    )
+    try:
+        return await change_apply(order=order, token=kept["token"])
+    except ClusterError:
+        if not await Change.objects.filter(nonce=nonce).aexists():
+            del _texts[nonce]
+        raise
+
+
+def _keep(nonce: str, text: _Text) -> None:
+    """Until its steps have ended, and at most for as long as somebody may resume them."""
+    for known in [known for known, one in _texts.items() if text.since - one.since > KEPT_SECONDS]:
+        del _texts[known]
+    _texts.setdefault(nonce, text)
+
+
+async def create_step(run: Run) -> None:
+    """Creates one object after the other, and stops at the first that is refused: what follows may need it."""
+    text = _texts.get(run.change.nonce)
+    for result in await run.results("waiting", "running"):
+        if text is None:
+            gone = "The server process that had its text has ended: create it again from its YAML."
+            await _failed(run, result, gone)
+            return
+        one = text.objects[result.position]
+        if result.state == "waiting":
+            result.state, result.began_at = "running", datetime.now(UTC)
+            await run.save([result])
+        if waits := await _unserved(run, one, text):
+            if (run.now - (result.began_at or run.now)).total_seconds() > SERVED_SECONDS:
+                await _failed(run, result, f"{waits} It took more than {SERVED_SECONDS:.0f} s.")
+            elif result.text != waits:
+                result.text = waits
+                await run.save([result])
+            return
+        try:
+            made = await _make(run, result, one, text.shown[result.position])
+        except (Unavailable, TooManyRequests):
+            raise
+        except ClusterError as error:
+            await _failed(run, result, f"{error.message} {error.next_step}".strip())
+            return
+        result.state, result.ended_at, result.data = "done", datetime.now(UTC), {"change": made.pk}
+        result.text = CREATE.summary(made)
+        await run.save([result])
+    await run.end("done", "")
+    _texts.pop(run.change.nonce, None)
+
+
+async def _make(run: Run, result: OperationResult, one: TextObject, shown: Mapping[str, str]) -> Change:
+    change = run.change
+    actor = Actor(user=change.user, name=change.user.get_username())
+    order = _order(run.transport, actor, one, confirm=one.target.name, reason=change.reason)
+    try:
+        found = await change_read(transport=run.transport, target=one.target)
+        decided = settled(order.wanted, found)
+    except NotFound:
+        decided = {"fresh": True}
+    wanted = order.wanted | decided
+    order = replace(order, wanted=wanted, action=order.action.on(wanted))
+    as_shown = {"uid": shown["uid"], "effect": shown["effect"]}
+    return await change_make(order=order, nonce=f"{run.nonce} {result.position}", as_shown=as_shown)
+
+
+async def _failed(run: Run, result: OperationResult, text: str) -> None:
+    result.state, result.text, result.ended_at = "failed", text, datetime.now(UTC)
+    await run.save([result])
+    run.step["text"] = text
+    await run.fail(f"{result.kind} {result.name}: {text}")
+    await run.audit(CREATE.name, AuditEntry.Result.FAILED, text)
+
+
+async def _unserved(run: Run, one: TextObject, text: _Text) -> str:
+    """Why the kind of an object that the text defines can't be used yet; "" for one that can."""
+    definition = text.definitions.get(one.defined_at)
+    if definition is None:
+        return ""
+    found = await change_read(transport=run.transport, target=definition.target)
+    conditions = {each.get("type"): each for each in pointer(found, "/status/conditions") or ()}
+    for type_ in ("NamesAccepted", "Established"):
+        condition = conditions.get(type_, {})
+        if condition.get("status") != "True":
+            why = f" {condition['message']}" if condition.get("message") else ""
+            return f"{definition.target} is not established yet.{why}"
+    gvr = one.target.gvr
+    try:
+        response = await run.transport.request("GET", f"/apis/{gvr.api_version}")
+    except NotFound:
+        return f"The API server does not serve {gvr.api_version} yet."
+    served = msgspec.json.decode(response.body, type=dict[str, Any]).get("resources") or ()
+    if not any(each.get("name") == gvr.plural for each in served):
+        return f"The API server does not serve {gvr.plural} in {gvr.api_version} yet."
+    return ""
+
+
+# ---- The undo of all
+
+
+async def _done_with(change_id: int | None) -> list[tuple[OperationResult, Change]]:
+    """What else came of a change, the last one first: each result with its own change."""
+    results = OperationResult.objects.filter(operation__change=change_id, position__gt=0, state="done")
+    rows = [each async for each in results.order_by("-position") if "change" in each.data]
+    changes = await Change.objects.ain_bulk([each.data["change"] for each in rows])
+    return [(each, changes[each.data["change"]]) for each in rows if each.data["change"] in changes]
+
+
+async def _with_others(order: Order, told: Description) -> Description:
+    """With what the undo of the other objects does."""
+    others = await _done_with(order.undoes)
+    effects = []
+    for _, change in others:
+        does = " gets its old values back"
+        if not change.inverse:
+            does = " stays as it is: its undo is not possible"
+        elif DELETED in change.touched:
+            does = " is deleted"
+        where = f"in namespace {change.namespace}" if change.namespace else "in the whole cluster"
+        state: Literal["info", "warn"] = "info" if change.inverse else "warn"
+        effects.append(Effect(state, "undo", parts(f"{change.kind} ", bold(change.name), does), where))
+    button = f"Undo {plural(len(others) + 1, 'object')}" if others else told.button
+    return replace(told, effects=(*effects, *told.effects), button=button)
+
+
+async def _undo_plan(change: Change) -> Plan:
+    """The other objects, the last one first."""
+    results = [_result(change.plural, change.kind, change.namespace, change.name, "done")]
+    results[0].text, results[0].data = CREATE.summary(change), {"change": change.pk}
+    others = await _done_with(change.undoes_id)
+    for each, made in others:
+        one = _result(each.plural, each.kind, each.namespace, each.name, "waiting")
+        one.data = {"undoes": made.pk}
+        results.append(one)
+    steps = [operation_step("undo", f"Undo {plural(len(others), 'more object')}")] if others else []
+    return Plan(steps=steps, results=results)
+
+
+async def undo_step(run: Run) -> None:
+    """Takes back one object after the other: what somebody has changed since stays, and none needs another one's end."""
+    for result in await run.results("waiting", "running"):
+        if result.state == "waiting":
+            result.state, result.began_at = "running", datetime.now(UTC)
+            await run.save([result])
+        made = await Change.objects.aget(pk=result.data["undoes"])
+        try:
+            result.state, result.text, change = await _take_back(run, result, made)
+        except (Unavailable, TooManyRequests):
+            raise
+        except ClusterError as error:
+            result.state, result.text, change = "failed", f"{error.message} {error.next_step}".strip(), None
+        if change is not None:
+            result.data = result.data | {"change": change.pk}
+        result.ended_at = datetime.now(UTC)
+        await run.save([result])
+    if failed := await run.results("failed"):
+        await run.fail(f"{plural(len(failed), 'object')} could not be undone.")
+    else:
+        await run.end("done", "")
+
+
+async def _take_back(run: Run, result: OperationResult, made: Change) -> tuple[str, str, Change | None]:
+    """How the undo of one object ends: state, words and its own change."""
+    if await Change.objects.filter(undoes=made).aexists() and not await _mine(run, result):
+        return "done", "Undone already", None
+    if not made.inverse:
+        return "left", CREATE.way_back(made), None
+    kinds = run.objects.kinds if isinstance(run.objects, SeenReader) else KINDS
+    if made.plural not in kinds:
+        return "left", f"The API server offers no kind {made.plural} any more.", None
+    wanted = made.inverse["input"]
+    order = Order(
+        transport=run.transport,
+        actor=Actor(user=run.change.user, name=run.change.user.get_username()),
+        target=Target.of(made.context, kinds[made.plural], made.namespace, made.name),
+        action=CREATE.on(wanted),
+        wanted=wanted,
+        undoes=made.pk,
+        confirm=made.name,
+        reason=run.change.reason,
+    )
+    try:
+        found = await change_read(transport=run.transport, target=order.target)
+    except NotFound:
+        return "done", "It is gone already", None
+    if found["metadata"]["uid"] != made.uid:
+        return "left", "It was deleted and recreated since: it stays as it is.", None
+    if order.action.deletes and found["metadata"].get("deletionTimestamp"):
+        return "done", "It is being deleted already", None
+    if order.action.touched(found) != sides(made)[1]:
+        return "left", "It was changed since: undo it by itself.", None
+    change = await change_make(order=order, nonce=f"{run.nonce} {result.position}")
+    return "done", CREATE.summary(change), change
+
+
+async def _mine(run: Run, result: OperationResult) -> bool:
+    """Whether this very step has begun the undo, before its process ended."""
+    return await Change.objects.filter(nonce=f"{run.nonce} {result.position}").aexists()

@@ -1,0 +1,144 @@
+"""The form that creates objects from YAML, and what became of each object of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from dashboard.actions.action import TOUCHED
+from dashboard.actions.creation import REST
+from dashboard.kinds.rows import plural
+from dashboard.live.screen import ViewerScreen
+from dashboard.live.session import Session
+from dashboard.live.snapshot import Snapshot
+from dashboard.models import Change, Operation, OperationResult
+
+from .common import fresh_part, object_url
+from .operation import OperationScreen
+
+
+class CreateScreen(ViewerScreen):
+    """The namespaces to choose from, and what a preview reads."""
+
+    page = "pages/create.html"
+
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session)
+
+    @property
+    def shows(self) -> Hashable:
+        return ()
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return TOUCHED | {"namespaces"}
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        return frozenset({"namespaces"})
+
+    async def prepare(self) -> None:
+        await self.session.review(self.plurals)
+
+    @property
+    def namespaces(self) -> list[str]:
+        """Those that may be seen, by name."""
+        return sorted(each.metadata.name for each in self.session.reader.all("namespaces"))
+
+    def context(self) -> Mapping[str, Any]:
+        return {}
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(regions={"fresh": fresh_part(self.session, {"namespaces"})})
+
+
+class CreationScreen(OperationScreen):
+    page = "pages/creation.html"
+    running_words = "You can leave this page; it continues, and stops at the first object that is refused."
+    resume_words = "Resuming tries what failed again, then goes on with the rest."
+    results_title = "Each object"
+
+    def __init__(self, session: Session, params: QueryDict, change: int) -> None:
+        super().__init__(session, params, change)
+        self.changes: dict[int, Change] = {}  # those of the window
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        made = super().plurals
+        if hasattr(self, "change"):
+            made |= {each for each, *_ in self.change.result.get(REST, ())} & self.runtime.kinds.keys()
+        return made
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        return super().plurals
+
+    def must_see(self) -> None:
+        """Raises Forbidden for whoever may not see all the objects."""
+        super().must_see()
+        for plural_, _, namespace, *_ in self.change.result.get(REST, ()):
+            if plural_ in self.plurals:
+                self.session.must_see(plural_, namespace)
+
+    @property
+    def total(self) -> int:
+        """Of how many objects it is; of an undo as many as its steps are about."""
+        return max(len(self.change.result.get(REST, ())) + 1, sum(self.counts.values()))
+
+    @property
+    def title(self) -> str:
+        return f"{'Undo' if self.change.undoes_id else 'Create'} {plural(self.total, 'object')}"
+
+    def what(self) -> str:
+        return ""
+
+    def words(self) -> tuple[str, str, str]:
+        state, headline, text = super().words()
+        done, name = self.counts.get("done", 0), plural(self.total, "object")
+        undoes = self.change.undoes_id is not None
+        made = f"{done} of {name} {'undone' if undoes else 'done'}"
+        if self.operation is None or self.change.state != "done":
+            return state, headline, text
+        match self.operation.state:
+            case "running":
+                return state, made, text
+            case "done" if done == self.total:
+                return "done", f"All {name} are {'undone' if undoes else 'there'}", ""
+            case "stopped" if not self.aside:
+                waiting = ", the rest is not tried" if self.counts.get("waiting") else ""
+                return ("bad" if self.counts.get("failed") else "warn"), f"{made}{waiting}", text
+            case _:
+                return state, made, text
+
+    def _window(self, operation: Operation) -> list[OperationResult]:
+        window = super()._window(operation)
+        self.changes = Change.objects.in_bulk(row.data["change"] for row in window if "change" in row.data)
+        return window
+
+    def _results(self) -> dict[str, Any]:
+        return super()._results() | {"changes": bool(self.changes)}
+
+    def _row(self, result: OperationResult) -> dict[str, Any]:
+        row = super()._row(result)
+        row["head"] = f"{result.kind} {row['head']}"
+        change = self.changes.get(result.data.get("change", 0))
+        if change is None:
+            return row
+        # That of the object with which it began is this very page: its undo is that of all.
+        url = object_url(self.runtime, result.plural, result.namespace, result.name)
+        own = reverse("change", args=[change.pk]) if change.pk != self.number else url
+        return row | {"change": own, "undo": bool(change.inverse) and change.pk != self.number}
+
+    async def told(self) -> dict[str, Any]:
+        """With the change of each object, by which it is followed and undone."""
+        told = await super().told()
+        if self.operation is not None and self.counts:
+            made = self.operation.results.order_by("position").values_list("data", flat=True)
+            changes = [data.get("change") async for data in made]
+            told["results"] = [
+                row | {"change": change} for row, change in zip(told["results"], changes, strict=True)
+            ]
+        return told
