@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -37,6 +36,7 @@ from dashboard.models import AuditEntry, Change, Operation
 from sandbox import Sandbox
 from sandbox.api import ApiError
 from tests import acting
+from tests.nodes import make_node, spec_for
 
 from .place import RBAC, Place, rule, until
 
@@ -57,45 +57,15 @@ class Rack(Place):
 
     def node(self) -> str:
         """A simulated node that takes only pods made for it."""
-        name = f"drain-{secrets.token_hex(4)}"
-        size = {"cpu": "8", "memory": "16Gi", "pods": "110"}
-        self.make(
-            "/api/v1/nodes",
-            {
-                "metadata": {
-                    "name": name,
-                    "labels": {"kubernetes.io/hostname": name, "drained": self.namespace},
-                    "annotations": {"kwok.x-k8s.io/node": "fake"},
-                },
-                "spec": {
-                    "podCIDR": f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(250)}.0/24",
-                    "taints": [{"key": "drained", "value": "true", "effect": "NoSchedule"}],
-                },
-                "status": {
-                    "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
-                    "capacity": size,
-                    "allocatable": size,
-                },
-            },
-        )
+        name = make_node(self.api, self.namespace)
         self.nodes.append(name)
         return name
-
-    def spec(self, node: str, **more: Any) -> dict[str, Any]:
-        """Of a pod for a node, or for each of them ("")."""
-        where = {"kubernetes.io/hostname": node} if node else {"drained": self.namespace}
-        return {
-            "nodeSelector": where,
-            "tolerations": [{"key": "drained", "operator": "Exists"}],
-            "terminationGracePeriodSeconds": 1,
-            "containers": [{"name": "app", "image": "app:1"}],
-        } | more
 
     def workload(self, plural: str, name: str, node: str, replicas: int = 1, **spec: Any) -> None:
         labels = {"app": name}
         body: dict[str, Any] = {
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": self.spec(node, **spec)},
+            "template": {"metadata": {"labels": labels}, "spec": spec_for(self.namespace, node, **spec)},
         }
         if plural != "daemonsets":
             body["replicas"] = replicas
@@ -105,7 +75,9 @@ class Rack(Place):
 
     def pod(self, name: str, node: str, metadata: dict[str, Any] | None = None, **spec: Any) -> None:
         meta = {"name": name} | (metadata or {})
-        self.make("/api/v1/namespaces/{ns}/pods", {"metadata": meta, "spec": self.spec(node, **spec)})
+        self.make(
+            "/api/v1/namespaces/{ns}/pods", {"metadata": meta, "spec": spec_for(self.namespace, node, **spec)}
+        )
 
     def budget(self, name: str, least: int) -> None:
         spec = {"minAvailable": least, "selector": {"matchLabels": {"app": name}}}

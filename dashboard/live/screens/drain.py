@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.actions.drain import settings_of
+from dashboard.errors import Forbidden
 from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
 from dashboard.models import Operation, OperationResult
@@ -26,6 +27,17 @@ class DrainScreen(OperationScreen):
     )
     resume_words = "Resuming checks every pod that is left again."
     back_words = "Uncordon…"
+
+    def must_see(self) -> None:
+        """Raises Forbidden for whoever may not see the pods of all namespaces, as they are told by name."""
+        super().must_see()
+        pods = self.visible["pods"]
+        if pods.unknown is not None:
+            raise pods.unknown
+        if pods.denied is not None or pods.namespaces is not None:
+            raise pods.denied or Forbidden(
+                "You may not list pods in all namespaces.", verb="list", resource="pods"
+            )
 
     def words(self) -> tuple[str, str, str]:
         state, headline, text = super().words()

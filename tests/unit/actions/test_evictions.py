@@ -31,6 +31,7 @@ from dashboard.errors import (
 from dashboard.kube.transport import Response
 from dashboard.live.screens.drain import DrainScreen
 from dashboard.models import AuditEntry, Change, Operation
+from dashboard.queries.access import Visible
 
 from ..insight.world import NOW, World, ago, meta, node, pod
 from ..live.seen import everything, sees, session
@@ -329,6 +330,28 @@ async def test_a_node_that_was_cordoned_before_has_nothing_to_undo() -> None:
         possible=False, words="It was cordoned before the drain: there is nothing to undo."
     )
     assert settings_of(change) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "pods", "shown"),
+    [
+        (Visible(), Visible(), True),
+        (Visible(), Visible(frozenset({"shop"})), False),
+        (Visible(), Visible(frozenset(), Forbidden("No.")), False),
+        (Visible(frozenset(), Forbidden("No.")), Visible(), False),
+    ],
+)
+def test_its_page_is_for_those_who_may_see_every_pod(nodes: Visible, pods: Visible, shown: bool) -> None:
+    change = drain()
+    cluster: Any = SimpleNamespace(name="dev", slug="dev", server="")
+    page = DrainScreen(session(SimpleNamespace(cluster=cluster, reader=World())), QueryDict(""), change.pk)
+    sees(page, {"nodes": nodes, "pods": pods})
+    page.change = change
+    if shown:
+        page.must_see()
+    else:
+        with pytest.raises(Forbidden):
+            page.must_see()
 
 
 async def test_its_page_says_how_many_are_gone_and_what_is_refused() -> None:
