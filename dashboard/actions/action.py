@@ -17,7 +17,7 @@ from dashboard.errors import ClusterError, NotFound
 from dashboard.insight import Effect, Followed, Notice, Objects, PodSet, Rollout, workload_rollout
 from dashboard.kinds import KINDS, declared
 from dashboard.kinds.base import GVR, Kind, Ref, State
-from dashboard.kinds.meta import decode_custom
+from dashboard.kinds.meta import ObjectMeta, decode_custom
 from dashboard.kinds.references import reference
 from dashboard.kinds.scales import Scale
 from dashboard.kube.shell import shell_line
@@ -569,6 +569,12 @@ def typed_object(plural: str, manifest: Manifest) -> Any:
     if kind.discovered and manifest.get("apiVersion") != kind.gvr.api_version:
         return None
     return kind.decode_object(msgspec.json.encode(manifest))
+
+
+def meta_of(manifest: Manifest) -> ObjectMeta:
+    """The metadata of an object of whatever kind."""
+    raw = msgspec.json.encode(manifest["metadata"])
+    return msgspec.json.decode(raw, type=ObjectMeta, dec_hook=decode_custom)
 
 
 def merge_patch(values: Mapping[str, Any]) -> Manifest:

@@ -56,6 +56,7 @@ class DeleteAny(Action):
     name, title, icon = "delete", "Delete", "x"
     verb = "delete"
     deletes = True
+    contested = True
     tries_back = False  # it can't be created as long as it is there
     reads = EVERYWHERE_USED
     fields: Sequence[Field] = (

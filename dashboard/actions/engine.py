@@ -30,7 +30,7 @@ from dashboard.errors import (
     Unavailable,
 )
 from dashboard.insight import Notice, Objects
-from dashboard.insight.managers import changes_back
+from dashboard.insight.managers import changes_back, creates_again
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
@@ -52,6 +52,7 @@ from .action import (
     Write,
     absent,
     is_absent,
+    meta_of,
     sides,
 )
 from .attempts import REFUSALS
@@ -343,8 +344,12 @@ def _with_others(action: Action, dry: DryRun, told: Description) -> Description:
         title = f"An admission policy changed this to {action.words(made)}"
         notices.append(Notice("warn", title, "A mutating webhook or policy changes the request."))
     target = dry.target
-    known = dry.objects.get(target.plural, target.namespace, target.name) or dry.obj  # a Scale has no owner
-    if action.contested and known is not None and (back := changes_back(known.metadata)) is not None:
+    known = None
+    if dry.before.get("kind") == "Scale":  # which has no owner
+        known = dry.objects.get(target.plural, target.namespace, target.name)
+    meta = meta_of(dry.before) if known is None else known.metadata
+    said = creates_again if action.deletes else changes_back
+    if action.contested and (back := said(meta)) is not None:
         notices.append(back)
     return dataclasses.replace(told, notices=(*notices, *told.notices))
 

@@ -25,19 +25,41 @@ def changes_back(meta: ObjectMeta) -> Notice | None:
         sure = "changes" if ref.plural else "may change"
         text = f"It is its owner, and keeps it as its own spec says. Change {ref.name} instead."
         return Notice("warn", f"{title(ref)} {sure} this back", text, ref if ref.plural else None)
-    if app := (meta.note(f"{_ARGO}/tracking-id") or "").partition(":")[0] or meta.labels.get(
-        f"{_ARGO}/instance"
-    ):
+    if app := _application(meta):
         text = f"Application {app} tracks it: with self-heal at once, else at its next sync. Change it in its source."
         return Notice("warn", "Argo CD may change this back", text)
-    for prefix, kind in _FLUX.items():
-        if name := meta.labels.get(f"{prefix}/name"):
-            where = meta.labels.get(f"{prefix}/namespace", meta.namespace)
-            text = (
-                f"{kind} {name} in {where} applies it again when it is reconciled. Change it in its source."
-            )
-            return Notice("warn", "Flux may change this back", text)
+    if flux := _flux(meta):
+        text = f"{flux} applies it again when it is reconciled. Change it in its source."
+        return Notice("warn", "Flux may change this back", text)
     if release := meta.note(f"{_HELM}-name"):
         text = f"The next upgrade of release {release} writes what its chart says. Change its values instead."
         return Notice("warn", "Helm may change this back", text)
     return None
+
+
+def creates_again(meta: ObjectMeta) -> Notice | None:
+    """The same of an object that is deleted; what its owner does then is told with the deletion."""
+    if app := _application(meta):
+        text = f"Application {app} tracks it: with self-heal at once, else at its next sync. Remove it from its source."
+        return Notice("warn", "Argo CD may create it again", text)
+    if flux := _flux(meta):
+        text = f"{flux} applies it again when it is reconciled. Remove it from its source."
+        return Notice("warn", "Flux may create it again", text)
+    if release := meta.note(f"{_HELM}-name"):
+        text = f"An upgrade of release {release} that still has it in its chart creates it again."
+        return Notice("warn", "Helm may create it again", text)
+    return None
+
+
+def _application(meta: ObjectMeta) -> str:
+    """The Application of Argo CD that tracks it, or ""."""
+    tracked = (meta.note(f"{_ARGO}/tracking-id") or "").partition(":")[0]
+    return tracked or meta.labels.get(f"{_ARGO}/instance") or ""
+
+
+def _flux(meta: ObjectMeta) -> str:
+    """What of Flux applies it, or ""."""
+    for prefix, kind in _FLUX.items():
+        if name := meta.labels.get(f"{prefix}/name"):
+            return f"{kind} {name} in {meta.labels.get(f'{prefix}/namespace', meta.namespace)}"
+    return ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight.managers import changes_back
+from dashboard.insight.managers import changes_back, creates_again
 from dashboard.kinds.base import Ref
 
 from .world import World, deployment, replicaset
@@ -51,3 +51,23 @@ def test_a_controller_of_kubernetes_certainly_does() -> None:
 
 def test_nobody_does() -> None:
     assert changes_back(World().add("deployments", deployment()).metadata) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "title", "words"),
+    [
+        (ARGO, "Argo CD may create it again", "Application shop-eu tracks it"),
+        (FLUX, "Flux may create it again", "Kustomization apps in flux applies it again"),
+        (HELM, "Helm may create it again", "release shop-1"),
+        (CUSTOM | ARGO, "Argo CD may create it again", "Remove it from its source."),
+    ],
+)
+def test_what_is_deleted_may_be_created_again(more: dict[str, Any], title: str, words: str) -> None:
+    manifest = deployment()
+    manifest["metadata"] |= more
+    found = creates_again(World().add("deployments", manifest).metadata)
+    assert found is not None and (found.state, found.title) == ("warn", title) and words in found.text
+
+
+def test_what_only_an_owner_keeps_is_told_with_the_deletion() -> None:
+    assert creates_again(World().add("replicasets", replicaset()).metadata) is None

@@ -412,3 +412,12 @@ def test_an_action_is_for_its_kinds_alone(name: str) -> None:
         else:
             with pytest.raises(NotFound, match=f"is no action on {kind.title}"):
                 action_for(name, kind, KINDS.values())
+
+
+@pytest.mark.parametrize("case", ["delete deployments", "delete secrets"])
+async def test_who_creates_a_deleted_object_again_is_told(script: Script, api: Server) -> None:
+    """Of a kind that the cache knows, and of one that is read as a Table."""
+    (manifest,) = api.objects.values()
+    manifest["metadata"]["annotations"] = {"meta.helm.sh/release-name": "shop-1"}
+    told = [notice["title"] for notice in (await script.preview())["notices"]]
+    assert "Helm may create it again" in told
