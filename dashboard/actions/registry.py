@@ -27,6 +27,7 @@ from .expand import EXPAND
 from .image import IMAGE
 from .pause import PAUSE, RESUME
 from .pause_autoscaler import PAUSE_AUTOSCALER, RESUME_AUTOSCALER
+from .resources import RESOURCES
 from .restart import RESTART
 from .rollback import ROLLBACK
 from .rotate import ROTATE
@@ -43,6 +44,7 @@ ACTIONS: list[Action] = [
     RESTART,
     ROLLBACK,
     IMAGE,
+    RESOURCES,
     PAUSE,
     RESUME,
     PAUSE_AUTOSCALER,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboard.errors import BadInput, ClusterError, Invalid
-from dashboard.insight import Objects
+from dashboard.insight import Impact, Objects, template_impact
 from dashboard.kinds.images import short_image
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.shell import shell_line
@@ -97,11 +97,11 @@ class Rollback(TemplateAction):
 
     # ---- What is said of it
 
-    def stays(self, dry: DryRun) -> Collection[str]:
-        if "name" not in dry.wanted:
-            return ()
-        uid = dry.before["metadata"]["uid"]
-        return [pod.metadata.name for pod in pods_of(dry.objects, dry.target, uid, dry.wanted["name"])]
+    def impact(self, dry: DryRun) -> Impact:
+        uid, name = dry.before["metadata"]["uid"], dry.wanted.get("name")
+        same = pods_of(dry.objects, dry.target, uid, name) if name else ()
+        stays = [pod.metadata.name for pod in same]
+        return template_impact(dry.objects, dry.obj, dry.made, dry.now, stays=stays)
 
     def kubectl(self, dry: DryRun) -> str:
         number = dry.wanted.get("to")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dashboard.errors import BadInput
@@ -67,7 +67,7 @@ class TemplateAction(FieldsAction):
             said = Impact(Notice("info", "No changes", self.same), ())
             return Description.of(said, kubectl="", undo_words="", button=self.button(dry.target))
         return Description.of(
-            template_impact(dry.objects, dry.obj, dry.made, dry.now, stays=self.stays(dry)),
+            self.impact(dry),
             *self.warnings(dry),
             kubectl=self.kubectl(dry) or self._patch(dry),
             undo_words=self.undo_words(dry.before),
@@ -77,9 +77,9 @@ class TemplateAction(FieldsAction):
     def button(self, target: Target) -> str:
         return f"Update {target.name}"
 
-    def stays(self, dry: DryRun) -> Collection[str]:
-        """The names of the pods that were created from the new template already."""
-        return ()
+    def impact(self, dry: DryRun) -> Impact:
+        """What the new template does to the pods and to who needs them."""
+        return template_impact(dry.objects, dry.obj, dry.made, dry.now)
 
     def warnings(self, dry: DryRun) -> Iterator[Notice]:
         """What to know of the new template."""
@@ -136,9 +136,13 @@ class ContainerAction(TemplateAction):
                 raise BadInput(f"There is no container {name[:63]}: there is {listed(names)}.", field=key)
 
     async def made(self, order: Order, manifest: Manifest) -> Manifest:
+        return self.with_asked(manifest, order.wanted["asked"])
+
+    def with_asked(self, manifest: Manifest, asked: Mapping[str, str]) -> Manifest:
+        """The object with what was typed."""
         made = copy.deepcopy(manifest)
         by_name = {one["name"]: one for _, one in containers(made)}
-        for key, text in order.wanted["asked"].items():
+        for key, text in asked.items():
             name, _, container = key.partition(".")
             self.put(by_name[container], name, text)
         return made

@@ -115,16 +115,21 @@ class Headroom:
     resource: str
 
 
+def quota_amounts(spec: PodSpec) -> Amounts:
+    """What a pod takes of quotas, by the names that they have for it."""
+    requests, limits = pod_amounts(spec), pod_amounts(spec, "limits")
+    each = {"pods": Decimal(1), "count/pods": Decimal(1)}
+    each |= {f"requests.{name}": amount for name, amount in requests.items()}
+    each |= {f"limits.{name}": amount for name, amount in limits.items()}
+    return each | {name: requests[name] for name in ("cpu", "memory") if name in requests}
+
+
 def quota_headroom(spec: PodSpec, quotas: Iterable[ResourceQuota]) -> Headroom | None:
     """The tightest quota for more pods like this one; None when no quota limits them.
 
     Quotas with scopes are left out: they count only some pods.
     """
-    requests, limits = pod_amounts(spec), pod_amounts(spec, "limits")
-    each = {"pods": Decimal(1), "count/pods": Decimal(1)}
-    each |= {f"requests.{name}": amount for name, amount in requests.items()}
-    each |= {f"limits.{name}": amount for name, amount in limits.items()}
-    each |= {name: requests[name] for name in ("cpu", "memory") if name in requests}
+    each = quota_amounts(spec)
     tightest: Headroom | None = None
     for quota in quotas:
         if quota.spec.counts_only:

@@ -82,6 +82,25 @@ def _strategy(workload: Workload) -> str:
     return workload.spec.update_strategy.type
 
 
+def rollout_limits(workload: Workload) -> tuple[int, int]:
+    """How many pods may be missing, and how many more there may be, at any time of a rollout."""
+    strategy, wanted = _strategy(workload), pods_wanted(workload)
+    if isinstance(workload, Deployment):
+        if strategy == "Recreate":
+            return wanted, 0
+        rolling = workload.spec.strategy.rolling_update
+        missing = _share(rolling.max_unavailable if rolling else None, "25%", wanted, up=False)
+        extra = _share(rolling.max_surge if rolling else None, "25%", wanted, up=True)
+        # ResolveFenceposts of the deployment controller: one of both must let it go on.
+        return (1, 0) if not missing and not extra else (min(missing, wanted), extra)
+    update = workload.spec.update_strategy.rolling_update
+    missing = _share(update.max_unavailable if update else None, "1", wanted, up=True)
+    if isinstance(workload, DaemonSet):
+        extra = _share(update.max_surge if update else None, "0", wanted, up=True)
+        return (0, extra) if extra else (max(1, missing), 0)
+    return min(max(1, missing), wanted), 0
+
+
 def restart_impact(objects: Objects, workload: Workload, now: datetime) -> Impact:
     """What happens when every pod is replaced, as far as the objects tell."""
     restart = _Restart(objects, workload, now)
@@ -175,23 +194,7 @@ class _Restart:
 
     @cached_property
     def limits(self) -> tuple[int, int]:
-        """How many pods may be missing, and how many more there may be, at any time."""
-        workload, wanted = self.workload, self.wanted
-        if isinstance(workload, Deployment):
-            if self.strategy == "Recreate":
-                return wanted, 0
-            rolling = workload.spec.strategy.rolling_update
-            missing = _share(rolling.max_unavailable if rolling else None, "25%", wanted, up=False)
-            extra = _share(rolling.max_surge if rolling else None, "25%", wanted, up=True)
-            # ResolveFenceposts of the deployment controller: one of both must let it go on.
-            return (1, 0) if not missing and not extra else (min(missing, wanted), extra)
-        update = workload.spec.update_strategy.rolling_update
-        missing = _share(update.max_unavailable if update else None, "1", wanted, up=True)
-        extra = 0
-        if isinstance(workload, DaemonSet):
-            extra = _share(update.max_surge if update else None, "0", wanted, up=True)
-            return (0, extra) if extra else (max(1, missing), 0)
-        return min(max(1, missing), wanted), 0
+        return rollout_limits(self.workload)
 
     @property
     def least(self) -> int:

@@ -74,6 +74,7 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "restart": ("deployments", deployment(), {}, True),
     "rollback": ("deployments", deployment(), {"revision": "1"}, True),
     "image": ("deployments", deployment(), {"image.app": "web:2"}, True),
+    "resources": ("deployments", deployment(), {"requests_cpu.app": "100m"}, True),
     "pause": ("deployments", deployment(), {}, True),
     "resume": ("deployments", deployment(paused=True), {}, True),
     "edit": ("configmaps", {"data": {"LOG": "info"}}, {"row": "new", "nnew": "LEVEL", "tnew": "debug"}, True),

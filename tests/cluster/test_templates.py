@@ -13,6 +13,7 @@ import pytest
 from dashboard.actions.action import Action, Actor, Preview
 from dashboard.actions.image import IMAGE
 from dashboard.actions.problems import StaleView
+from dashboard.actions.resources import RESOURCES
 from dashboard.actions.undo import change_follow, change_undo_apply, change_undo_preview
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
@@ -117,14 +118,20 @@ def here(cluster: Sandbox, transport: Any, namespace: str) -> Here:
 
 async def kubectl(cluster: Sandbox, command: str) -> None:
     """A command that a preview shows, carried out on the twin."""
-    program, *words = shlex.split(command.replace("/web ", "/twin ", 1))
-    assert program == "kubectl"
-    run = [str(cluster.kubectl), "--kubeconfig", str(cluster.kubeconfig), *words]
-    await asyncio.to_thread(subprocess.run, run, check=True)
+    for each in command.split(" && "):
+        program, *words = shlex.split(each.replace("/web ", "/twin ", 1))
+        assert program == "kubectl"
+        run = [str(cluster.kubectl), "--kubeconfig", str(cluster.kubeconfig), *words]
+        await asyncio.to_thread(subprocess.run, run, check=True)
 
 
 TYPED: dict[str, tuple[Action, dict[str, str]]] = {
     "image": (IMAGE, {"image.app": "shop/web:2", "image.migrate": "migrate:2", "image.beside": "ship:1"}),
+    "resources": (
+        RESOURCES,
+        {"requests_cpu.app": "0.2", "limits_memory.app": "256Mi", "requests_memory.beside": "32Mi", "limits_cpu.app": ""},
+    ),
+    "less resources": (RESOURCES, {"requests_cpu.app": "", "requests_memory.app": "", "limits_memory.app": ""}),
 }  # fmt: skip
 AS_KUBECTL = [(case, plural) for case in TYPED for plural in WORKLOADS]
 
@@ -218,3 +225,38 @@ async def test_what_an_admission_policy_makes_more_of_it_is_undone_too(here: Her
         assert here.template("deployments")["metadata"]["annotations"] == {"scanned": "yes"}
         await here.undo(mara, change)
     assert here.template("deployments") == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "said", "field"),
+    [
+        ({"requests_cpu.app": "lots"}, "write 250m, 0.5 or 2", "requests_cpu.app"),
+        ({"limits_memory.app": "512MB"}, "write 256Mi or 2Gi", "limits_memory.app"),
+        ({"limits_memory.app": "512m"}, "did you mean 512Mi", "limits_memory.app"),
+        ({"limits_memory.app": "-1Gi"}, "negative", "limits_memory.app"),
+        (
+            {"limits_memory.app": "32Mi"},
+            "The limit, 32Mi, is less than the request, 64Mi",
+            "limits_memory.app",
+        ),
+        (
+            {"requests_memory.app": "1Gi"},
+            "The limit, 128Mi, is less than the request, 1Gi",
+            "requests_memory.app",
+        ),
+    ],
+)
+async def test_what_no_container_can_ask_for_is_said_at_its_field(
+    here: Here, mara: Actor, typed: dict[str, str], said: str, field: str
+) -> None:
+    here.workload("deployments")
+    with pytest.raises(BadInput, match=said) as caught:
+        await here.show(RESOURCES, mara, "deployments", **typed)
+    assert caught.value.field == field
+
+
+async def test_pods_that_no_node_takes_are_said_before(here: Here, mara: Actor) -> None:
+    here.workload("deployments")
+    shown = await here.show(RESOURCES, mara, "deployments", **{"requests_cpu.app": "9999"})
+    assert shown.told.headline is not None and shown.told.headline.title == "No node is large enough"
+    assert shown.told.danger and shown.token

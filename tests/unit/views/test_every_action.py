@@ -110,6 +110,12 @@ TRIED = {
         lists={"replicasets": [revision(1, "web:1"), revision(2, "")]},
     ),
     "image": Tried("deployments", WEB, {"image.app": "web:2"}, ({"image.app": "Web:2"}, "image.app")),
+    "resources": Tried(
+        "deployments",
+        WEB,
+        {"requests_cpu.app": "100m", "limits_memory.app": "256Mi"},
+        ({"requests_cpu.app": "much"}, "requests_cpu.app"),
+    ),
     "pause": Tried("deployments", WEB),
     "resume": Tried("deployments", deployment("web", paused=True)),
     "pause horizontalpodautoscalers": Tried("horizontalpodautoscalers", AUTOSCALER),

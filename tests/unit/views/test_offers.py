@@ -124,7 +124,17 @@ async def test_only_what_applies_to_the_object_is_offered(
     found = SimpleNamespace(metadata=metadata, spec=spec(paused=paused))
     names = [one["id"] for one in await object_offers(screen("deployments", found=found))]
     toggle = "resume" if paused else "pause"
-    assert names == ["scale", "autoscale", "restart", "rollback", "image", toggle, "edit", "delete"]
+    assert names == [
+        "scale",
+        "autoscale",
+        "restart",
+        "rollback",
+        "image",
+        "resources",
+        toggle,
+        "edit",
+        "delete",
+    ]
 
 
 async def test_a_page_offers_by_what_is_seen_once_it_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
