@@ -34,7 +34,7 @@ from .problems import Uncounted
 SALT = "dashboard.actions.bulk"
 MAX_OBJECTS = 500
 AT_ONCE = 10  # objects that are previewed at a time
-PREVIEW_SECONDS = 45.0  # what takes longer than a person waits, or a browser
+PREVIEW_SECONDS = 25.0  # a browser waits for 30
 MAX_TOLD = 8  # effects and notices that are summed up; every object has its own besides
 SAME = "It is so already: nothing was to be changed."
 _WORST: Mapping[EffectState, int] = {"bad": 0, "warn": 1, "info": 2, "ok": 3}

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from django.urls import reverse
+
 from dashboard.actions.action import Action, Target
+from dashboard.actions.bulk_preview import MAX_OBJECTS
 from dashboard.actions.permits import changes_state
 from dashboard.actions.registry import actions_of
 from dashboard.errors import ClusterError
@@ -14,6 +19,7 @@ from dashboard.kinds.base import Kind
 from dashboard.kinds.deletion import deletion_waits
 from dashboard.live.screens.common import object_url
 from dashboard.live.screens.detail.tabs import TABS
+from dashboard.live.screens.listing import ListScreen
 from dashboard.live.session import Sight
 
 
@@ -62,6 +68,48 @@ async def page_actions(screen: Screen) -> dict[str, Any]:
     return {"actions": await object_offers(screen)}
 
 
+async def list_offers(screen: ListScreen) -> dict[str, Any]:
+    """What can be done to rows that are chosen in a list, which must be prepared: nothing in a cluster that takes no
+    changes, nor what the account may do in none of the namespaces on the page. Previews say the rest, object by object.
+    """
+    kind, cluster = screen.kind, screen.session.cluster
+    offers = [each for each in actions_of(kind) if each.many]
+    seen = cluster.cluster
+    permit = await changes_state(context=seen.name, server=seen.server, is_sandbox=seen.is_sandbox)
+    if permit.state != "allowed" or not offers:
+        return {"bulk": None}
+    found = Counter(row.namespace for row in screen.listing().rows)
+    namespaces = [namespace for namespace, _ in found.most_common(ASKED_NAMESPACES) if namespace]
+    may = await asyncio.gather(*(_somewhere(screen, offer, namespaces) for offer in offers))
+    allowed = [offer for offer, yes in zip(offers, may, strict=True) if yes]
+    return {
+        "bulk": [
+            {
+                "title": f"{offer.title}…",
+                "icon": offer.icon,
+                "url": reverse("bulk", args=[seen.slug, kind.plural, offer.name]),
+            }
+            for offer in allowed
+        ],
+        "most": MAX_OBJECTS,
+    }
+
+
+async def _somewhere(screen: ListScreen, offer: Action, namespaces: Sequence[str]) -> bool:
+    """Whether the account may do it everywhere, or else in one of these namespaces."""
+    target = Target.of(screen.session.cluster.cluster.name, screen.kind, "", "")
+    written = offer.subject(target)
+
+    async def may(namespace: str | None) -> bool:
+        asked = [
+            screen.session.may(verb, written.gvr, namespace=namespace, subresource=subresource or None)
+            for verb, subresource in offer.rights
+        ]
+        return any(await asyncio.gather(*asked))
+
+    return await may(None) or any(await asyncio.gather(*map(may, namespaces)))
+
+
 def object_tabs(target: Screen) -> list[dict[str, str]]:
     """The pages under the object's, in the form of offers. Each says itself what may not be seen."""
     kind, namespace, name = target.kind, target.namespace, target.name
@@ -79,6 +127,7 @@ def object_tabs(target: Screen) -> list[dict[str, str]]:
 
 
 OVERVIEW = "overview"
+ASKED_NAMESPACES = 8  # of those on a page of a list, where a right is not given everywhere
 
 
 def verbs() -> dict[str, str]:

@@ -43,7 +43,7 @@ from dashboard.queries.relations import Related, made_besides, mentioned, relate
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
 from .exports import export
-from .offers import page_actions
+from .offers import list_offers, page_actions
 from .viewer import session_of
 
 DISCOVERY_SECONDS = 10.0  # until the API server has said what it offers
@@ -141,7 +141,9 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
         params["remembered"] = ",".join(await columns_of(await request.auser(), plural))
     screen = ListScreen(session, params, plural)
     if form == "html":
-        return await page(request, cluster, screen, title=screen.kind.title)
+        return await page(
+            request, cluster, screen, title=screen.kind.title, prepared=lambda: list_offers(screen)
+        )
     if form not in ("json", "csv", "tsv"):
         raise BadInput(f"format is {form!r}: say json, csv or tsv.", field="format")
     lease = cluster.lease(screen.plurals)

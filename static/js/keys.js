@@ -15,7 +15,7 @@ function press(selector) {
 
 function nextRow(by) {
   const rows = [...document.querySelectorAll("#page table.cards tbody th a[href]")];
-  const at = rows.indexOf(document.activeElement);
+  const at = rows.indexOf(document.activeElement.closest("tr")?.querySelector("th a[href]"));
   rows[Math.max(0, Math.min(rows.length - 1, at + by))]?.focus();
   return rows.length > 0;
 }
@@ -54,7 +54,7 @@ function escape(field) {
 
 let before = ""; // the first key of a pair such as g o
 function onKey(event) {
-  const field = event.target.closest("input, textarea, select, [contenteditable]");
+  const field = event.target.closest("input:not(.row-pick), textarea, select, [contenteditable]");
   if (event.key === "Escape") return escape(field);
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !event.altKey && !event.shiftKey) {
     event.preventDefault();

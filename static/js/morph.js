@@ -4,7 +4,10 @@
 import { forget } from "./times.js";
 
 // What belongs to the reader or to this script, not to the server.
-const OURS = new Set(["open", "data-changed"]);
+const OURS = new Set(["open", "data-changed", "data-chosen"]);
+
+// The boxes by which rows are chosen (choose.js) are passed over.
+const theirs = (node) => (node?.className === "row-pick" ? node.nextSibling : node);
 
 // True when something a reader can see has changed.
 export function morph(old, fresh) {
@@ -44,7 +47,7 @@ function attributes(old, fresh) {
 
 function children(old, fresh) {
   let changed = false;
-  let at = old.firstChild;
+  let at = theirs(old.firstChild);
   const ids = new Set([...fresh.children].map(({ id }) => id));
   for (const next of [...fresh.childNodes]) {
     // What has gone goes first, so that what follows it need not move.

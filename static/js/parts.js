@@ -4,6 +4,7 @@ import { note } from "./notes.js";
 const PARTS = [
   { where: "#namespaces[open]", load: () => import("./namespaces.js"), start: "startNamespaces" },
   { where: "#settings[open]", load: () => import("./settings.js"), start: "startSettings" },
+  { where: "#chosen", load: () => import("./choose.js"), start: "startChoose" },
   { where: "#columns", load: () => import("./columns.js"), start: "startColumns" },
   { where: "[data-copy], [data-copy-from]", load: () => import("./clipboard.js"), start: "startClipboard" },
   { where: "[data-map]", load: () => import("./map.js"), start: "startMap" },

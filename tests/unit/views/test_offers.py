@@ -14,7 +14,7 @@ from dashboard.errors import Unavailable
 from dashboard.kinds import KINDS
 from dashboard.live.snapshot import Snapshot
 from dashboard.views import pages
-from dashboard.views.offers import object_offers
+from dashboard.views.offers import list_offers, object_offers
 
 ACTED_ON = {plural for plural, kind in KINDS.items() if actions_of(kind)}
 
@@ -164,3 +164,38 @@ async def test_a_page_offers_by_what_is_seen_once_it_is_prepared(monkeypatch: py
     )
     context: Any = await pages.page(RequestFactory().get("/"), cluster, shown, title="", prepared=offers)
     assert context["s"] == {"actions": ["prepared"]}
+
+
+class Listed(Sight):
+    """The same of a list; ``where`` are the namespaces in which everything is allowed ("*": in all)."""
+
+    where: tuple[str, ...] = ()
+
+    async def may(self, verb: str, _: Any, *, namespace: str | None, **__: Any) -> bool:
+        return (namespace or "*") in self.where
+
+
+def rows_of(plural: str, *where: str, sandbox: bool = True) -> Any:
+    made = screen(plural, sandbox=sandbox)
+    made.session = Listed(made.session.cluster, None)
+    made.session.where = where
+    found = SimpleNamespace(rows=[SimpleNamespace(namespace=each) for each in ("shop", "staging", "shop")])
+    made.listing = lambda: found
+    return made
+
+
+@pytest.mark.parametrize("where", ["*", "staging"])
+async def test_a_list_offers_what_may_be_done_to_many_where_it_may_be_done(where: str) -> None:
+    found = (await list_offers(rows_of("deployments", where)))["bulk"]
+    urls = {offer["url"] for offer in found}
+    assert {f"/c/dev/bulk/deployments/{name}/" for name in ("scale", "restart", "delete")} <= urls
+    assert "/c/dev/bulk/deployments/edit/" not in urls, "its form is of one object"
+
+
+async def test_a_list_offers_nothing_to_who_may_do_nothing_or_where_nothing_may_be_done(
+    settings: Any,
+) -> None:
+    assert not (await list_offers(rows_of("deployments", "elsewhere")))["bulk"]
+    assert not (await list_offers(rows_of("deployments", "*", sandbox=False)))["bulk"]
+    settings.CLUSTER_UI_READ_ONLY = True
+    assert not (await list_offers(rows_of("deployments", "*")))["bulk"]

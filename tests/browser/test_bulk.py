@@ -1,0 +1,126 @@
+"""Choosing rows of a list and doing one thing to all of them: by mouse, by keys, all that match; live meanwhile."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import Objects
+
+pytestmark = pytest.mark.usefixtures("changes_allowed")
+
+NAMES = [f"web-{at}" for at in range(6)]
+
+
+def opened(page: Page, objects: Objects, namespace: str) -> None:
+    for name in NAMES:
+        objects.deployment(name, 1)
+    page.goto(f"/c/tests/deployments/?namespace={namespace}&sort=name")
+    expect(page.locator("#rows .row-pick")).to_have_count(len(NAMES))
+
+
+def chosen(page: Page) -> list[str]:
+    """By the boxes, as somebody sees them; by the rows, which stand out, the same."""
+    rows = page.locator("#rows > tr")
+    boxes = rows.evaluate_all(
+        "all => all.filter(r => r.querySelector('.row-pick').checked).map(r => r.dataset.name)"
+    )
+    marked = rows.evaluate_all("all => all.filter(r => 'chosen' in r.dataset).map(r => r.dataset.name)")
+    assert boxes == marked
+    return list(boxes)
+
+
+def box(page: Page, name: str) -> None:
+    page.get_by_role("checkbox", name=f"Select {name}", exact=True).click()
+
+
+def test_rows_are_chosen_by_mouse_and_by_keys_and_stay_so_while_they_change(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    opened(page, objects, namespace)
+    bar, count = page.locator("#chosen"), page.locator("#chosen [data-count]")
+    expect(bar).to_be_hidden()
+    box(page, "web-1")
+    expect(count).to_have_text("1 selected")
+    page.get_by_role("checkbox", name="Select web-3", exact=True).click(modifiers=["Shift"])
+    assert chosen(page) == ["web-1", "web-2", "web-3"]
+    page.locator("#rows tr[data-name=web-5] th a").focus()
+    page.keyboard.press("x")
+    page.keyboard.press("k")
+    page.keyboard.press("Space")
+    assert chosen(page) == ["web-1", "web-2", "web-3", "web-4", "web-5"]
+    page.keyboard.press("Space")
+    assert chosen(page) == ["web-1", "web-2", "web-3", "web-5"]
+
+    # What comes live changes a row, and brings one, but not the choice; what has the focus keeps it.
+    page.locator("#rows tr[data-name=web-2] th a").focus()
+    objects.scale("web-2", 3)
+    expect(page.locator("#rows tr[data-name=web-2] [data-col=ready]")).to_contain_text("3/3")
+    objects.deployment("web-6", 1)
+    expect(page.get_by_role("checkbox", name="Select web-6", exact=True)).to_have_count(1)
+    assert chosen(page) == ["web-1", "web-2", "web-3", "web-5"]
+    assert page.evaluate("document.activeElement.textContent") == "web-2"
+    expect(page.locator("#rows tr[data-name=web-2] .row-pick")).to_have_count(1)
+
+    # A filter leaves rows out of sight, not out of the choice.
+    page.locator("#filter [name=q]").fill("web-2")
+    expect(page.locator("#rows > tr")).to_have_count(1)
+    expect(count).to_have_text("4 selected")
+    page.get_by_role("checkbox", name="Select all on this page").click()
+    expect(count).to_have_text("3 selected")
+    page.get_by_role("button", name="Clear the selection").click()
+    expect(bar).to_be_hidden()
+
+
+def test_what_is_chosen_is_previewed_applied_and_followed_together(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    opened(page, objects, namespace)
+    for name in ("web-0", "web-2", "web-4"):
+        box(page, name)
+    page.get_by_role("button", name="Scale…", exact=True).click()
+    expect(page.locator("h1")).to_have_text(re.compile(r"Scale\s+3\s+Deployments"))
+    page.get_by_label("Replicas").fill("2")
+    expect(page.locator("#preview [data-object]")).to_have_count(3)
+    expect(page.locator("#preview")).to_contain_text("3 Deployments will be changed")
+    objects.scale("web-2", 5)  # somebody else, after the preview
+    page.get_by_label("Reason").fill("load test")
+    page.get_by_role("button", name="Scale 3 Deployments").click()
+    expect(page).to_have_url(re.compile(r"/changes/\d+/follow/bulk-scale/"))
+    expect(page.locator("#operation-progress h2")).to_contain_text("2 of 3 are done")
+    rows = page.locator("#operation-results tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.first).to_contain_text("web-2")
+    expect(rows.first).to_contain_text("it was 1 replica, now it is 5 replicas")
+    assert {name: objects.replicas(name) for name in ("web-0", "web-2", "web-4")} == {
+        "web-0": 2,
+        "web-2": 5,
+        "web-4": 2,
+    }
+    page.get_by_role("link", name="Follow or undo the change of web-0").click()
+    expect(page.locator("h1")).to_contain_text("web-0")
+    page.get_by_role("link", name="Undo").click()
+    page.get_by_role("button", name="Scale web-0 to 1").click()
+    expect(page).to_have_url(re.compile(r"/changes/\d+/$"))
+    assert objects.replicas("web-0") == 1
+
+
+def test_all_that_match_are_those_of_the_moment_of_the_preview(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    opened(page, objects, namespace)
+    objects.deployment("api", 1)
+    page.locator("#filter [name=q]").fill("web")
+    expect(page.locator("#rows > tr")).to_have_count(len(NAMES))
+    box(page, "web-0")
+    page.get_by_role("button", name="Select all 6 that match").click()
+    expect(page.locator("#chosen [data-count]")).to_have_text("All 6 that match selected")
+    assert chosen(page) == NAMES
+    page.get_by_role("button", name="Restart…").click()
+    expect(page.locator("#preview [data-object]")).to_have_count(6)
+    expect(page.locator("#preview")).not_to_contain_text("api")
+    assert page.locator("form#change [name=object]").count() == 6
+    page.get_by_role("button", name="Restart 6 Deployments").click()
+    expect(page.locator("#operation-progress h2")).to_contain_text("All 6 are done")
