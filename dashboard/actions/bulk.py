@@ -30,7 +30,7 @@ from .operation import OperationAction, Run, iso, passed, result_counts
 
 BULK = "bulk-"  # before the action's name, in the record and in the audit
 AT_ONCE = 10  # objects at a time
-MOVE_SECONDS = 2.0  # a move takes as many as it can in this time
+MOVE_SECONDS = 10.0  # a move takes as many as it can in this time: who began it is looked at anew with each
 RETRY_SECONDS = 5.0  # between two attempts at what is refused for now
 ENDS = {"done": "done", "failed": "not changed", "left": "skipped"}
 
@@ -79,6 +79,12 @@ def asked_words(action: Action, wanted: Wanted) -> str:
     return ", ".join(
         f"{label[:1].lower()}{label[1:]}: {value}" for label, value in given if value is not None
     )
+
+
+def typed_again(action: Action, wanted: Wanted) -> dict[str, str]:
+    """What was typed, for a form that starts with it."""
+    given = {field.name: wanted.get(field.name) for field in action.fields}
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def kept_of(shown: tokens.Shown) -> dict[str, Any]:

@@ -185,7 +185,7 @@ class BulkForm:
         return bulk_title(self.action, self.kind.kind, self.kind.title, len(self.targets))
 
     def _context(self, said: StepResult) -> dict[str, Any]:
-        sent, fields = self.request.POST, self.action.fields
+        sent, fields = self.request.POST or self.request.GET, self.action.fields
         why = said.parts.get("why") or why_in(self.cluster.cluster.name)
         return {
             "title": self.title,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard.actions.action import Action
-from dashboard.actions.bulk import Bulk, asked_words
+from dashboard.actions.bulk import Bulk, asked_words, typed_again
 from dashboard.actions.registry import action_for
 from dashboard.errors import NotFound
 from dashboard.kube.shell import shell_line
@@ -24,6 +25,7 @@ from .operation import RESULT_WORDS, OperationScreen
 
 # What a change of a workload is followed by, beside the workload.
 FOLLOWED = frozenset({"pods", "replicasets"})
+LONGEST = 12_000  # letters of an address, as static/js/choose.js has them
 
 
 class BulkFormScreen(ViewerScreen):
@@ -71,6 +73,7 @@ class BulkScreen(OperationScreen):
     def __init__(self, session: Session, params: QueryDict, change: int) -> None:
         super().__init__(session, params, change)
         self.changes: dict[int, Change] = {}  # those of the window
+        self.again = ""  # the address of another preview of what was not changed
 
     @property
     def of(self) -> Action:
@@ -86,6 +89,24 @@ class BulkScreen(OperationScreen):
         """Raises Forbidden for whoever may not see all the objects, by their namespaces."""
         for namespace in self.change.result["namespaces"] or [""]:
             self.session.must_see(self.change.plural, namespace)
+
+    def read_operation(self) -> None:
+        super().read_operation()
+        operation, self.again = self.operation, ""
+        if operation and operation.state == Operation.State.DONE and self.counts.get("failed"):
+            self.again = self._again(operation)
+
+    def _again(self, operation: Operation) -> str:
+        """What was asked for is asked for again; more objects than an address holds are chosen in the list again."""
+        failed = operation.results.filter(state="failed").order_by("position")
+        names = [("object", f"{row.namespace or '-'}/{row.name}") for row in failed]
+        typed = typed_again(self.of, self.change.result["wanted"])
+        url = reverse("bulk", args=[self.runtime.cluster.slug, self.change.plural, self.of.name])
+        address = f"{url}?{urlencode([*names, *typed.items()])}"
+        return address if len(address) < LONGEST else ""
+
+    def _progress(self, now: datetime) -> dict[str, Any]:
+        return super()._progress(now) | {"again": self.again}
 
     def _window(self, operation: Operation) -> list[OperationResult]:
         window = super()._window(operation)
