@@ -104,14 +104,16 @@ async def test_what_is_being_deleted_offers_nothing_but_to_delete_it_and_says_wh
     metadata = SimpleNamespace(
         deletion_timestamp=datetime(2026, 1, 1, tzinfo=UTC), finalizers=("example.com/hold",), controller=None
     )
-    for one in await object_offers(screen(plural, found=SimpleNamespace(metadata=metadata, spec=spec()))):
+    status = SimpleNamespace(phase="Bound")
+    found = SimpleNamespace(metadata=metadata, spec=spec(), status=status, storage_class="fast")
+    for one in await object_offers(screen(plural, found=found)):
         reason = one["disabled_reason"]
         if one["id"] == "delete":
             assert reason == ""
         else:
             assert reason.startswith("It is being deleted.") and "example.com/hold" in reason
     metadata.deletion_timestamp = None
-    for one in await object_offers(screen(plural, found=SimpleNamespace(metadata=metadata, spec=spec()))):
+    for one in await object_offers(screen(plural, found=found)):
         assert one["disabled_reason"] == ""
 
 
