@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
+
+from tools.server import Server
 
 from .conftest import Objects
+from .test_accessibility import SMALL, serious, signed_in, too_wide
 
 pytestmark = pytest.mark.usefixtures("changes_allowed")
 
@@ -124,3 +127,28 @@ def test_all_that_match_are_those_of_the_moment_of_the_preview(
     assert page.locator("form#change [name=object]").count() == 6
     page.get_by_role("button", name="Restart 6 Deployments").click()
     expect(page.locator("#operation-progress h2")).to_contain_text("All 6 are done")
+
+
+@pytest.mark.parametrize("how", ["light", "dark", "small"])
+def test_nothing_serious_on_the_whole_way_which_keys_alone_can_go(
+    browser: Browser, server: Server, session: StorageState, objects: Objects, namespace: str, how: str
+) -> None:
+    with signed_in(browser, server, session, "dark" if how == "dark" else "light") as page:
+        if how == "small":
+            page.set_viewport_size(SMALL)
+        opened(page, objects, namespace)
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        page.keyboard.press("Shift+X")
+        assert chosen(page) == NAMES[:3]
+        assert serious(page) == [] and too_wide(page) <= 0
+        page.get_by_role("button", name="Restart…").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#preview [data-object]")).to_have_count(3)
+        assert serious(page) == [] and too_wide(page) <= 0
+        page.get_by_role("button", name="Restart 3 Deployments").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#operation-progress h2")).to_contain_text("All 3 are done")
+        assert serious(page) == [] and too_wide(page) <= 0
