@@ -17,13 +17,14 @@ from dashboard.kinds.duration import human_duration
 from dashboard.kinds.legible import legible_html
 
 # Each state has a shape and a word of its own besides its colour.
-STATE_ICONS = {"ok": "ok", "info": "busy", "warn": "warn", "bad": "bad", "done": "done"}
+STATE_ICONS = {"ok": "ok", "info": "busy", "warn": "warn", "bad": "bad", "done": "done", "wait": "wait"}
 STATE_WORDS = {
     "ok": "Healthy",
     "info": "Changing",
     "warn": "Warning",
     "bad": "Critical",
     "done": "Finished",
+    "wait": "Waiting",
 }
 
 

@@ -84,22 +84,21 @@ async def look_step(run: Run) -> None:
 
 
 def _replaced(run: Run, rows: Sequence[OperationResult]) -> list[OperationResult]:
-    """The evicted pods, each with a pod that its controller created since, where there is one for each."""
+    """The evicted pods, each with a pod that its controller created since: that of its name, or another one for each."""
     begun = min((row.began_at for row in rows if row.began_at), default=run.now)
-    made: dict[str, list[Pod]] = defaultdict(list)
+    made: dict[str, dict[str, Pod]] = defaultdict(dict)
     for pod in run.objects.all("pods"):
         owner, created = pod.metadata.controller, pod.metadata.creation_timestamp
         # The API server notes whole seconds.
         if owner is not None and created is not None and created >= begun.replace(microsecond=0):
-            made[owner.uid].append(pod)
+            made[owner.uid][pod.metadata.name] = pod
     told = []
     for row in rows:
         if row.began_at and (pods := made.get(row.data["controller"])):
-            pod = pods.pop()
+            pod = pods.pop(row.name) if row.name in pods else pods.pop(min(pods))
             where = f"on {pod.spec.node_name}" if pod.spec.node_name else "not scheduled"
-            row.text = (
-                f"Replaced by {pod.metadata.name}, {where}, {'ready' if is_ready(pod) else 'not ready yet'}."
-            )
+            how = f"Replaced by {pod.metadata.name}" if pod.metadata.name != row.name else "Recreated"
+            row.text = f"{how}, {where}, {'ready' if is_ready(pod) else 'not ready yet'}."
             told.append(row)
     return told
 
@@ -127,7 +126,7 @@ async def _decided(run: Run) -> bool:
     if refused:
         names = listed([row.name for row in rows if row.data["uid"] in refused])
         verb = "needs" if len(refused) == 1 else "need"
-        await run.fail(f"Nothing was evicted: {names} {verb} a choice first.")
+        await run.fail(f"{names} {verb} a choice before anything is evicted.")
     return not refused
 
 

@@ -21,9 +21,11 @@ from dashboard.kinds.poddisruptionbudgets import PodDisruptionBudget
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.references import meant, title
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.selectors import Selector
+from dashboard.kinds.services import Service
 
-from .deletion import asks_budgets, budget_lets_go, budgets_over
-from .impact import Effect, EffectState, Notice
+from .deletion import asks_budgets, budget_lets_go
+from .impact import Effect, EffectState, Notice, selector_of
 from .pod_health import is_ready
 from .protocols import Objects, unlisted
 from .scheduling.elsewhere import Elsewhere
@@ -32,8 +34,8 @@ from .words import bold, parts
 
 MIRROR = "kubernetes.io/config.mirror"  # on what the kubelet tells the API server of a static pod
 ENDED = ("Succeeded", "Failed")
-# What is told of a node's pods one by one; a kubelet runs 110 unless it is told otherwise.
-MAX_PODS = 250
+# What is told one by one: of a node's pods (a kubelet runs 110 unless it is told otherwise), and of the other nodes.
+MAX_PODS, MAX_NODES = 250, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ class _Drain:
     def __init__(self, objects: Objects, node: Node, now: datetime, options: DrainOptions) -> None:
         self.objects, self.node, self.name, self.options = objects, node, node.metadata.name, options
         self.survey = Survey(objects, now)
+        self._selectors: dict[str, list[tuple[Selector, PodDisruptionBudget]]] = {}
         verdicts = drain_verdicts(objects, pods_of_node(objects, self.name), options)
         self.refused = [each for each in verdicts if each.fate == "refuse"]
         self.staying = [each for each in verdicts if each.fate == "stay"]
@@ -168,6 +171,7 @@ class _Drain:
         ]
         if (more := len(told) - MAX_PODS) > 0:
             effects.append(Effect("info", "info", parts(f"{plural(more, 'further pod')} on this node")))
+        effects += self._room()
         lost = any(_scratch(pod) for pod in self.going) or any(
             pod.metadata.controller is None and pod.status.phase not in ENDED for pod in self.going
         )
@@ -199,7 +203,7 @@ class _Drain:
         under: dict[tuple[str, str], list[Pod]] = {}
         budgets: dict[tuple[str, str], PodDisruptionBudget] = {}
         for pod in self.evicted:
-            over = budgets_over(self.objects, pod) if asks_budgets(pod) else ()
+            over = self._over(pod) if asks_budgets(pod) else []
             if len(over) > 1:
                 names = listed([each.metadata.name for each in over])
                 text = f"PodDisruptionBudgets {names} cover it, and the Eviction API refuses to choose."
@@ -216,6 +220,16 @@ class _Drain:
             for pod in pods[allowed:]:
                 found[pod.metadata.uid] = _held(budget)
         return found, frozenset(paced)
+
+    def _over(self, pod: Pod) -> list[PodDisruptionBudget]:
+        """The budgets that cover a pod; their selectors are read once for all."""
+        namespace = pod.metadata.namespace
+        if namespace not in self._selectors:
+            budgets = self.objects.all("poddisruptionbudgets", namespace)
+            self._selectors[namespace] = [(selector_of(each.spec.selector), each) for each in budgets]
+        return [
+            budget for selector, budget in self._selectors[namespace] if selector.matches(pod.metadata.labels)
+        ]
 
     @cached_property
     def going(self) -> list[Pod]:
@@ -236,26 +250,37 @@ class _Drain:
     @cached_property
     def places(self) -> dict[str, str]:
         """The node on which a pod that is recreated most likely runs, by the pod's uid; "" for none."""
+        return self.elsewhere.places()
+
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """The other nodes, with those that are recreated."""
         moving = [
             pod for pod in self.going if pod.metadata.controller is not None and pod.status.phase not in ENDED
         ]
-        return Elsewhere(self.survey, self.schedulable, moving).places()
+        return Elsewhere(self.survey, self.schedulable, moving)
 
     @cached_property
     def silent(self) -> dict[str, list[str]]:
         """Services all of whose ready endpoints go, by the uid of each such pod."""
-        names = {(pod.metadata.namespace, pod.metadata.name): pod.metadata.uid for pod in self.together}
-        namespaces = {namespace for namespace, _ in names}
+        uids = {(pod.metadata.namespace, pod.metadata.name): pod.metadata.uid for pod in self.together}
         found: dict[str, list[str]] = {}
-        for service in self.survey.all("services"):
-            space = service.metadata.namespace
-            if space not in namespaces or not service.spec.selector:
-                continue
-            ready = self.survey.endpoints(service)
-            if ready and all((space, name) in names for name in ready):
+        for service in self._services():
+            space, ready = service.metadata.namespace, self.survey.endpoints(service)
+            if ready and all((space, name) in uids for name in ready):
                 for name in ready:
-                    found.setdefault(names[space, name], []).append(service.metadata.name)
+                    found.setdefault(uids[space, name], []).append(service.metadata.name)
         return found
+
+    def _services(self) -> Iterator[Service]:
+        """The Services that select one of those pods: found by a label that they ask for, as there may be thousands."""
+        labels = {
+            (pod.metadata.namespace, *label) for pod in self.together for label in pod.metadata.labels.items()
+        }
+        for service in self.survey.all("services"):
+            space, selector = service.metadata.namespace, service.spec.selector
+            if selector and all((space, *label) in labels for label in selector.items()):
+                yield service
 
     @cached_property
     def ready_elsewhere(self) -> Counter[str]:
@@ -308,10 +333,25 @@ class _Drain:
             told.word = "data lost"
         return told
 
+    def _room(self) -> list[Effect]:
+        """How full the other nodes are afterwards."""
+        return [
+            Effect(
+                "info",
+                "gauge",
+                parts(bold(each.node), f" gets {plural(each.pods, 'pod')}"),
+                f"CPU requests {_percent(each.cpu)}, memory {_percent(each.memory)}",
+                "",
+                Ref("Node", "", each.node, "nodes"),
+                "Requests on the other nodes",
+            )
+            for each in self.elsewhere.filled(self.places)[:MAX_NODES]
+        ]
+
     def _why_nowhere(self, pod: Pod) -> str:
         if not self.schedulable:
             return "No other node is schedulable."
-        return Elsewhere(self.survey, self.schedulable, [pod]).why_nowhere(pod)
+        return self.elsewhere.why_nowhere(pod)
 
     def _meanwhile(self, pod: Pod) -> Iterator[tuple[str, EffectState]]:
         owner = pod.metadata.controller
@@ -398,6 +438,11 @@ def _held(budget: PodDisruptionBudget) -> _Held:
     return _Held(
         "refused", f"PodDisruptionBudget {name} allows 0 disruptions: {numbers}.", _budget_ref(budget)
     )
+
+
+def _percent(shares: tuple[float, float]) -> str:
+    before, after = (round(100 * share) for share in shares)
+    return f"{before} → {after} %"
 
 
 def _budget_ref(budget: Any) -> Ref:

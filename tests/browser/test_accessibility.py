@@ -61,6 +61,7 @@ PAGES = [
     "/c/tests/pods/{ns}/alone/",
     "/c/tests/pods/{ns}/alone/logs/",
     "/c/tests/pods/{ns}/alone/delete/",
+    "/c/tests/nodes/-/worker-a1/drain/",
     "/c/tests/clusterroles/-/view/",
     "/c/tests/pods/{ns}/no-such-pod/",
     "/changes/",

@@ -1,17 +1,17 @@
 """On which of some nodes pods can run once they are gone from where they run, and on which most likely.
 
-What can run on a node at all is the rules of :mod:`.nodes`, :mod:`.other_pods` and of volumes; of those the one with the
-most free of what the pod asks for comes first, as NodeResourcesFit's LeastAllocated scores (kube-scheduler's default).
+What can run on a node at all is the rules of :mod:`.nodes`, :mod:`.other_pods` and of volumes; of those the one of which
+the least is requested comes first, as NodeResourcesFit's LeastAllocated scores (kube-scheduler's default).
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from dashboard.insight.capacity import Amounts, amounts, pod_amounts, template_of
 from dashboard.insight.observed import Observed
@@ -25,6 +25,17 @@ from .other_pods import OtherPods
 from .room import asked_on_nodes, depends_on_others
 
 Key = tuple[object, ...]
+RESOURCES = ("cpu", "memory")
+ZERO = Decimal(0)
+
+
+class Filled(NamedTuple):
+    """How many pods a node gets, and how much of its CPU and memory is requested before and after, 0–1 each."""
+
+    node: str
+    pods: int
+    cpu: tuple[float, float]
+    memory: tuple[float, float]
 
 
 class Elsewhere:
@@ -34,6 +45,8 @@ class Elsewhere:
 
     def __init__(self, survey: Observed, nodes: Sequence[Node], move: Sequence[Pod]) -> None:
         self._survey, self._nodes, self._move = survey, nodes, move
+        self._known: dict[Key, list[str]] = {}
+        self._last: tuple[str, OtherPods] | None = None
 
     def places(self) -> dict[str, str]:
         """The most likely node of each pod, by its uid; "" where none has room. The largest are placed first."""
@@ -46,6 +59,19 @@ class Elsewhere:
         found: dict[str, str] = {}
         for group in sorted(groups.values(), key=lambda group: _size(group[0]), reverse=True):
             found |= self._placed(group)
+        return found
+
+    def filled(self, places: Mapping[str, str]) -> list[Filled]:
+        """What the nodes get that get any of the pods, those with the most first; ``places`` as told."""
+        counted = Counter(name for name in places.values() if name)
+        found = []
+        for name, pods in sorted(counted.items(), key=lambda one: (-one[1], one[0])):
+            given = self._given[name]
+            shares = [
+                (_share(given, self._before[name], resource), _share(given, self._free[name], resource))
+                for resource in RESOURCES
+            ]
+            found.append(Filled(name, pods, *shares))
         return found
 
     def why_nowhere(self, pod: Pod) -> str:
@@ -63,11 +89,7 @@ class Elsewhere:
         pod = group[0]
         size = {**pod_amounts(pod.spec), "pods": Decimal(1)}
         once = depends_on_others(pod.spec)  # of those that stay apart, one a node is all that is known to fit
-        emptiest = [
-            (_filled(self._free[name], self._given[name], size), name)
-            for node in self._nodes
-            if _fits(self._free[name := node.metadata.name], size) and self._allows(node, pod)
-        ]
+        emptiest = [(self._full[name], name) for name in self._taking(pod) if _fits(self._free[name], size)]
         heapq.heapify(emptiest)
         found = {}
         for each in group:
@@ -78,10 +100,20 @@ class Elsewhere:
             found[each.metadata.uid] = name
             free = self._free[name]
             for key, amount in size.items():
-                free[key] = free.get(key, Decimal(0)) - amount
+                free[key] = free.get(key, ZERO) - amount
+            self._full[name] = self._fullness(name)
             if not once and _fits(free, size):
-                heapq.heappush(emptiest, (_filled(free, self._given[name], size), name))
+                heapq.heappush(emptiest, (self._full[name], name))
         return found
+
+    def _taking(self, pod: Pod) -> list[str]:
+        """The nodes that let it run there, be there room or not; worked out once for all that ask for the same."""
+        spec, volumes = pod.spec, self._volumes(pod)
+        own = pod.metadata.uid if depends_on_others(spec) else ""
+        key = (own, tuple(map(id, (spec.node_selector, spec.affinity, spec.tolerations))), volumes)
+        if key not in self._known:
+            self._known[key] = [node.metadata.name for node in self._nodes if self._allows(node, pod)]
+        return self._known[key]
 
     def _allows(self, node: Node, pod: Pod) -> bool:
         """Whether labels, taints, volumes and other pods let it run there; not whether there is room."""
@@ -89,10 +121,14 @@ class Elsewhere:
             return False
         return not depends_on_others(pod.spec) or not any(self._others(pod).reasons(node, rough=True))
 
+    def _volumes(self, pod: Pod) -> tuple[str, ...]:
+        """The names of the volumes behind its claims."""
+        claims = (claim for _, claim in self._survey.claims_of(pod))
+        return tuple(claim.spec.volume_name for claim in claims if claim and claim.spec.volume_name)
+
     def _reaches(self, node: Node, pod: Pod) -> bool:
-        for _, claim in self._survey.claims_of(pod):
-            name = claim.spec.volume_name if claim else ""
-            volume = self._survey.objects.get("persistentvolumes", "", name) if name else None
+        for name in self._volumes(pod):
+            volume = self._survey.objects.get("persistentvolumes", "", name)
             affinity = volume.spec.node_affinity if volume is not None else None
             if affinity and affinity.required and not matches_terms(node, affinity.required):
                 return False
@@ -102,8 +138,6 @@ class Elsewhere:
         if self._last is None or self._last[0] != pod.metadata.uid:
             self._last = (pod.metadata.uid, OtherPods(self._stay, pod, self._survey.all("nodes")))
         return self._last[1]
-
-    _last: tuple[str, OtherPods] | None = None
 
     @cached_property
     def _stay(self) -> Observed:
@@ -115,12 +149,26 @@ class Elsewhere:
         return {node.metadata.name: amounts(node.status.allocatable) for node in self._nodes}
 
     @cached_property
-    def _free(self) -> dict[str, Amounts]:
+    def _before(self) -> dict[str, Amounts]:
+        """What is free before any of the pods comes."""
         taken = asked_on_nodes(self._survey.objects.all("pods"))
         return {
-            name: {key: amount - taken.get(name, {}).get(key, Decimal(0)) for key, amount in given.items()}
+            name: {key: amount - taken.get(name, {}).get(key, ZERO) for key, amount in given.items()}
             for name, given in self._given.items()
         }
+
+    @cached_property
+    def _full(self) -> dict[str, float]:
+        """How much of CPU and memory is requested, 0–1 each, added up."""
+        return {name: self._fullness(name) for name in self._given}
+
+    def _fullness(self, name: str) -> float:
+        return sum(_share(self._given[name], self._free[name], resource) for resource in RESOURCES)
+
+    @cached_property
+    def _free(self) -> dict[str, Amounts]:
+        """What is free beside those that were placed."""
+        return {name: dict(free) for name, free in self._before.items()}
 
 
 class _Without:
@@ -143,18 +191,19 @@ class _Without:
 
 
 def _fits(free: Amounts, size: Amounts) -> bool:
-    return all(free.get(name, Decimal(0)) >= amount for name, amount in size.items() if amount > 0)
+    # Asked of every node for every group of pods: all() would take twice as long.
+    for name, amount in size.items():  # noqa: SIM110
+        if amount > 0 and free.get(name, ZERO) < amount:
+            return False
+    return True
 
 
-def _filled(free: Amounts, given: Amounts, size: Amounts) -> float:
-    """How full CPU and memory would be, 0–1 each, added up."""
-    return sum(
-        1 - float((free.get(name, Decimal(0)) - size.get(name, Decimal(0))) / given[name])
-        for name in ("cpu", "memory")
-        if given.get(name)
-    )
+def _share(given: Amounts, free: Amounts, resource: str) -> float:
+    """How much of a resource is requested, 0–1."""
+    whole = given.get(resource)
+    return 1 - float(free.get(resource, ZERO) / whole) if whole else 0.0
 
 
 def _size(pod: Pod) -> tuple[Decimal, Decimal]:
     size = pod_amounts(pod.spec)
-    return size.get("cpu", Decimal(0)), size.get("memory", Decimal(0))
+    return size.get("cpu", ZERO), size.get("memory", ZERO)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from dashboard.actions.drain import settings_of
+from dashboard.actions.operation import moment
 from dashboard.errors import Forbidden
 from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
@@ -17,7 +19,7 @@ from .operation import RESULT_WORDS, OperationScreen
 class DrainScreen(OperationScreen):
     result_words: Mapping[str, str] = {
         **RESULT_WORDS,
-        "failed": "not evicted", "retrying": "refused, retrying", "running": "terminating", "left": "left running",
+        "failed": "not evicted", "retrying": "refused", "running": "terminating", "left": "left running",
         "done": "evicted",
     }  # fmt: skip
     results_title = "Pods"
@@ -48,9 +50,10 @@ class DrainScreen(OperationScreen):
         match operation.state:
             case Operation.State.RUNNING:
                 refused = self.counts.get("retrying", 0)
+                text = f"{gone} {self.deadline()}".strip()
                 if refused:
-                    return "warn", f"Draining {name}: {plural(refused, 'eviction')} refused, retrying", gone
-                return "info", f"Draining {name}", gone
+                    return "warn", f"Draining {name}: {plural(refused, 'eviction')} refused, retrying", text
+                return "info", f"Draining {name}", text
             case Operation.State.DONE if state == "done":
                 return "done", f"{name} is drained", gone
             case Operation.State.STOPPED:
@@ -60,13 +63,23 @@ class DrainScreen(OperationScreen):
             case _:
                 return state, headline, f"{text} {gone}".strip()
 
+    def deadline(self) -> str:
+        """When it gives up, as a sentence."""
+        step = next(
+            (each for each in self.steps if each["do"] == "evict" and each["state"] == "running"), None
+        )
+        if step is None or not step["since"]:
+            return ""
+        until = moment(step["since"]) + timedelta(seconds=step["timeout"])
+        return f"It gives up on {until:%Y-%m-%d at %H:%M:%S} UTC."
+
     def rest(self) -> str:
         return ""  # told by the counts
 
     def _row(self, result: OperationResult) -> dict[str, Any]:
         row = super()._row(result)
-        if not self.running and result.state in ("retrying", "waiting"):
-            row |= {"state": "wait", "word": "not evicted"}
+        if not self.running and not result.ended_at:
+            row["began"] = ""  # no time passes
         return row
 
     def kubectl(self) -> str:

@@ -160,6 +160,32 @@ async def test_pods_are_evicted_by_uid_and_waited_for_and_what_stays_is_told() -
     assert found.steps[1]["text"] == "1 pod stays: of DaemonSets, or static."
 
 
+async def test_what_replaces_each_pod_is_told_at_the_end() -> None:
+    api = Api(pod("web-1"), pod("web-2"), pod("db-0", owner=("StatefulSet", "db")), pod("shell", owner=None))
+    change = await begin(api, force=True)
+    await move(api)
+    for name in list(api.pods):
+        api.ends(name)
+    await move(api, 1)
+    for manifest in (
+        pod("web-3", node="node-2"),
+        pod("web-4", node="", ready=False),
+        pod("db-0", owner=("StatefulSet", "db"), node="node-3"),
+        pod("web-0", node="node-2")
+        | {"metadata": pod("web-0")["metadata"] | {"creationTimestamp": ago(hours=9)}},
+    ):
+        made = {"creationTimestamp": ago(seconds=-1), "uid": "new"} | manifest["metadata"]
+        api.pods[made["name"]] = manifest | {"metadata": made}
+    for seconds in (2, 3, 4):
+        await move(api, seconds)
+    assert {name: text for name, (_, text) in (await rows(change)).items()} == {
+        "web-1": "Replaced by web-3, on node-2, ready.",
+        "web-2": "Replaced by web-4, not scheduled, not ready yet.",
+        "db-0": "Recreated, on node-3, ready.",
+        "shell": "",
+    }
+
+
 async def test_an_eviction_is_sent_once_and_its_pod_is_gone_when_the_api_server_says_so() -> None:
     api = Api(pod("web-1"))
     change = await begin(api)
@@ -273,7 +299,7 @@ async def test_nothing_is_evicted_before_each_pod_is_decided_and_a_resume_looks_
     api = Api(pod("web-1"), pod("shell", owner=None))
     change = await begin(api)
     await move(api)
-    assert await state(change) == ("stopped", "Nothing was evicted: shell needs a choice first.")
+    assert await state(change) == ("stopped", "shell needs a choice before anything is evicted.")
     assert (api.sent, {name: each[0] for name, each in (await rows(change)).items()}) == (
         [],
         {"shell": "failed", "web-1": "waiting"},
@@ -373,12 +399,18 @@ async def test_its_page_says_how_many_are_gone_and_what_is_refused() -> None:
         return made
 
     shown = await sync_to_async(page)()
-    assert shown.words() == ("warn", "Draining node-1: 1 eviction refused, retrying", "1 of 2 pods evicted.")
-    assert [each["word"] for each in shown._results()["rows"]] == ["refused, retrying", "evicted"]
+    assert shown.words() == (
+        "warn",
+        "Draining node-1: 1 eviction refused, retrying",
+        "1 of 2 pods evicted. It gives up on 2026-03-01 at 12:15:00 UTC.",
+    )
+    rows_ = shown._results()["rows"]
+    assert [(each["word"], bool(each["began"])) for each in rows_] == [("refused", True), ("evicted", True)]
     assert shown.kubectl() == "kubectl drain node-1 --ignore-daemonsets --timeout=900s"
     await operation_stop(actor=Actor(user=change.user, name="mara"), change=change)
     shown = await sync_to_async(page)()
     state_, headline, text = shown.words()
     assert (state_, headline) == ("warn", "The drain was stopped")
     assert text.endswith("1 of 2 pods evicted. node-1 stays cordoned.")
-    assert [each["word"] for each in shown._results()["rows"]] == ["not evicted", "evicted"]
+    rows_ = shown._results()["rows"]
+    assert [(each["word"], bool(each["began"])) for each in rows_] == [("refused", False), ("evicted", True)]

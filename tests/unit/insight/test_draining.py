@@ -44,6 +44,7 @@ def told(impact: DrainImpact) -> dict[str, tuple[str, str, str]]:
     return {
         text_of(each.text).removesuffix(" in shop"): (each.group.split(":")[0], each.word, each.note)
         for each in impact.effects
+        if each.ref is not None and each.ref.kind != "Node"
     }
 
 
@@ -171,7 +172,12 @@ def test_each_pod_goes_to_the_emptiest_node_that_takes_it() -> None:
         "The other nodes have no capacity for it. It stays Pending until node-1"
     )
     assert found["web-2"][1] == "→ node-3"
-    assert found["web-1"][1] in ("→ node-2", "→ node-3")
+    assert found["web-1"][1] == "→ node-2"
+    room = {text_of(each.text): each.note for each in drained(world).effects if each.icon == "gauge"}
+    assert room == {
+        "node-2 gets 1 pod": "CPU requests 50 → 75 %, memory 0 → 0 %",
+        "node-3 gets 1 pod": "CPU requests 0 → 50 %, memory 0 → 0 %",
+    }
 
 
 def test_what_can_run_nowhere_else_says_why() -> None:
