@@ -218,6 +218,53 @@ class AuditEntry(models.Model):
         raise TypeError("An audit entry is never deleted.")
 
 
+class ConfigMapContent(models.Model):
+    """All keys of a ConfigMap with their values, compressed; equal ones are kept once. Never anything of a Secret."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    packed = models.BinaryField()
+    stored_bytes = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"content {self.sha256[:12]}"
+
+
+class ConfigMapVersion(models.Model):
+    """What a ConfigMap held from a change on, until the next one.
+
+    ``number`` counts those of one object. ``by`` is a person for a ``change`` made here, else the field manager that
+    wrote it, or "" where nobody knows; ``at`` when it was written, as far as is known. ``keys`` are what differs from the
+    version before: ``{"changed": [[key, "added" | "changed" | "removed"], …], "more": n}``; empty for the first one.
+    ``resource_version`` is the latest that has this content. A version that was not replaced has no ``replaced_at``.
+    """
+
+    context = models.CharField(max_length=500)
+    namespace = models.CharField(max_length=253)
+    name = models.CharField(max_length=253)
+    uid = models.CharField(max_length=64)
+    number = models.PositiveIntegerField()
+    resource_version = models.CharField(max_length=64)
+    by = models.CharField(max_length=253, blank=True)
+    at = models.DateTimeField()
+    reason = models.CharField(max_length=500, blank=True)
+    change = models.ForeignKey(
+        Change, null=True, blank=True, on_delete=models.SET_NULL, related_name="versions"
+    )
+    keys: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    size_bytes = models.PositiveIntegerField()
+    content = models.ForeignKey(ConfigMapContent, on_delete=models.PROTECT, related_name="versions")
+    kept_at = models.DateTimeField(default=timezone.now, db_index=True)
+    replaced_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["context", "uid", "number"], name="one_version_a_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number} of {self.namespace}/{self.name}"
+
+
 class TimelineEvent(models.Model):
     """Something that a watch told: an object came, changed or went, or an Event said something.
 

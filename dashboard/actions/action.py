@@ -281,8 +281,8 @@ class Action:
     """One kind of change, declared: what it is called and fits, what it asks for and writes, what that does, how it is
     followed and taken back. One instance stands in the registry; ``on`` gives the one that an order is carried out with.
 
-    Everything but ``decide``, ``ready``, ``fields_of``, ``supply`` and ``ask`` is pure. A Secret's value never appears in
-    what is returned, but for ``write``: an action on one gives digests as touched values.
+    Everything but ``decide``, ``ready``, ``fields_of``, ``supply``, ``keep`` and ``ask`` is pure. A Secret's value never
+    appears in what is returned, but for ``write``: an action on one gives digests as touched values.
     """
 
     name: str  # the word in addresses and in the audit
@@ -433,6 +433,11 @@ class Action:
     def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
         """What is kept in the change's result besides, to tell later what it did; never anything of a Secret."""
         return {}
+
+    async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
+        """Keeps what the record itself does not hold, once the change was made; ``before`` is None where nobody saw it.
+        What goes wrong with that takes nothing back.
+        """
 
     # ---- What is said of it
 

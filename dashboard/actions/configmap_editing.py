@@ -127,6 +127,11 @@ async def configmap_edit_apply(
     target = configmap_target(transport.cluster.name, namespace, name)
     _, found, _ = await _planned(transport, target, draft, objects)
     order = replace(_order(transport, actor, target, found.wanted), confirm=confirm, reason=reason)
+    return await configmap_save(order=order, token=token, restart=restart, objects=objects)
+
+
+async def configmap_save(*, order: Order, token: str, restart: Collection[str], objects: Objects) -> Change:
+    """Make the change of a ConfigMap that was shown, then its restarts, to the end: see ``configmap_edit_apply``."""
     return await to_its_end(_save(order, token, restart, objects))
 
 

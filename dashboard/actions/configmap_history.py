@@ -27,6 +27,7 @@ from .engine import MANAGER
 from .writers import last_manager
 
 MAX_WRITES = 100  # records that are read; before the oldest of them, nothing is known
+EDITS = ("edit", "versions")  # the actions that write keys
 Sightings = Collection[
     tuple[str, float]
 ]  # a resourceVersion, and when it was first seen, by time.monotonic()
@@ -70,7 +71,7 @@ async def edit_history(*, transport: Transport, change: Change, sightings: Sight
         manifest = msgspec.json.decode(answer.body, type=dict[str, Any])
         seen = _by_its_clock(sightings, answer.headers.get("Date", ""))
     edits = Change.objects.filter(
-        context=change.context, plural=change.plural, uid=change.uid, action=change.action, state=Change.State.DONE
+        context=change.context, plural=change.plural, uid=change.uid, action__in=EDITS, state=Change.State.DONE
     )  # fmt: skip
     newest = edits.only("touched", "result", "created_at").order_by("-created_at", "-pk")[:MAX_WRITES]
     # In a thread: of a large ConfigMap, that is many keys.

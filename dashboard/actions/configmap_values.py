@@ -16,6 +16,7 @@ from dashboard.kinds.rows import plural
 from .action import Manifest
 
 Field = Literal["data", "binaryData"]
+FIELDS: tuple[Field, ...] = ("data", "binaryData")
 
 # MaxSecretSize, which ValidateConfigMap compares with the bytes of all values together; names of keys do not count.
 MAX_BYTES = 1024 * 1024

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import DatabaseError
 
 from dashboard.errors import Invalid
 from dashboard.insight import Notice, Objects
@@ -22,11 +25,14 @@ from dashboard.models import Change
 
 from .action import Action, Description, DryRun, Manifest, OwnedFields, Progress, Target, Wanted
 from .configmap_history import changed_keys, written_when
-from .configmap_values import Value, content_of, digest, size_words, values
+from .configmap_values import FIELDS, Value, content_of, digest, size_words, values
+from .configmap_versions import versions_keep
 from .diff import Line
 from .edit_following import edit_progress
 from .shortvalues import ShortValues, short_values
 from .valuediff import value_lines
+
+log = logging.getLogger(__name__)
 
 # A command longer than this is no help: some shells and every reader give up.
 MAX_COMMAND = 2000
@@ -50,6 +56,7 @@ class Edit(Action):
     reads = READ
     body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     typed = True
+    saves = "Save"  # the verb of its button
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         self.wanted = wanted
@@ -69,6 +76,10 @@ class Edit(Action):
     def on(self, wanted: Wanted) -> Edit:
         return Edit(wanted)
 
+    def owned(self, manifest: Manifest) -> dict[str, Collection[str]]:
+        """The keys that it writes, by field."""
+        return {field: keys for field, keys in (self.wanted or {}).items() if field in FIELDS}
+
     def back(self, before: Manifest) -> Wanted:
         """The old bytes of the touched keys, as base64: exact in every database, whatever bytes they are."""
         there = values(before)
@@ -79,14 +90,14 @@ class Edit(Action):
                 else None
                 for key in keys
             }
-            for field, keys in (self.wanted or {}).items()
+            for field, keys in self.owned(before).items()
         }
 
     def touched(self, manifest: Manifest) -> OwnedFields:
         there = values(manifest)
         return {
             f"/{field}/{key}": _mark(there[key]) if key in there and there[key].field == field else ""
-            for field, keys in (self.wanted or {}).items()
+            for field, keys in self.owned(manifest).items()
             for key in keys
         }
 
@@ -146,13 +157,25 @@ class Edit(Action):
         return Description(
             headline=headline,
             effects=effects,
-            notices=_surprises(self.touched(dry.after), dry.wanted, {*written, *removed}),
-            kubectl=_kubectl(target, self.body(dry.before, dry.wanted)),
+            notices=_surprises(self.touched(dry.after), self.digests(dry.wanted), {*written, *removed}),
+            kubectl=_kubectl(target, self.patch(dry)),
             undo_words=f"Undo puts the old bytes of {plural(len({*written, *removed}), 'key')} back; it stays one "
             "click away under Changes made here.",
-            button=f"Save {target.name}",
+            button=f"{self.saves} {target.name}",
             danger=bool(broken),
         )
+
+    def digests(self, wanted: Wanted) -> dict[str, str]:
+        """What is wanted of each key, by its path; "" for one that goes."""
+        return {
+            f"/{field}/{key}": "" if content is None else digest(base64.b64decode(content))
+            for field, keys in wanted.items()
+            for key, content in keys.items()
+        }
+
+    def patch(self, dry: DryRun) -> Manifest:
+        """What kubectl would send."""
+        return self.body(dry.before, dry.wanted)
 
     def way_back(self, change: Change) -> str:
         """What undoing does, in words."""
@@ -163,8 +186,14 @@ class Edit(Action):
         kept: dict[str, Any] = {"values": found} if found else {}
         return kept | written_when(before, after, self.touched(after))
 
+    async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
+        try:
+            await sync_to_async(versions_keep)(change, before, after)
+        except DatabaseError:
+            log.exception("the versions of %s were not kept", change)
+
     def _touched_values(self, manifest: Manifest) -> dict[str, Value]:
-        keys = {key for field in (self.wanted or {}).values() for key in field}
+        keys = {key for field in self.owned(manifest).values() for key in field}
         return {key: value for key, value in values(manifest).items() if key in keys}
 
     def summary(self, change: Change, *, with_values: bool = False) -> str:
@@ -210,17 +239,12 @@ def _size(mark: str) -> str:
     return size_words(int(mark.split()[1]))
 
 
-def _surprises(made: OwnedFields, wanted: Wanted, changed: Collection[str]) -> tuple[Notice, ...]:
-    """What an admission rule makes of it other than was asked for, and besides."""
-    asked = {
-        f"/{field}/{key}": "" if content is None else digest(base64.b64decode(content))
-        for field, keys in wanted.items()
-        for key, content in keys.items()
-    }
+def _surprises(made: OwnedFields, asked: Mapping[str, str], changed: Collection[str]) -> tuple[Notice, ...]:
+    """What an admission rule makes of it other than was asked for (path → digest), and besides."""
     other: Collection[str] = sorted(
         path.split("/")[2] for path, content in asked.items() if made[path].split(" ")[0] != content
     )
-    besides = sorted(set(changed) - {key for keys in wanted.values() for key in keys})
+    besides = sorted(set(changed) - {path.split("/")[2] for path in asked})
     notices = []
     if other:
         title = f"An admission policy changed {listed(other)}"

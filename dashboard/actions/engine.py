@@ -416,6 +416,7 @@ async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
             "Only its record could not be written: it is listed, and can be undone, once the database works again.",
             next_step=f"To undo it before that, set it to {action.words(was)} by hand.",
         ) from error
+    await action.keep(change, before, after)
     return change
 
 
@@ -620,6 +621,7 @@ async def change_made_after_all(
     detail = f"{action.words(was)} → {action.words(made)}. {_FOUND}"
     kept = change_result(found, found) | action.remember(found, found)
     await sync_to_async(records.found_done)(change, detail, kept)
+    await action.keep(change, None, found)
 
 
 async def _ended(change: Change) -> Change:

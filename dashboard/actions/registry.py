@@ -34,6 +34,7 @@ from .rotate import ROTATE
 from .run import RUN_CRONJOB, RUN_JOB
 from .scale import SCALE
 from .suspend import RESUME_JOBS, SUSPEND
+from .versions import VERSIONS
 
 # In the order in which they are offered. Several of one name are for different kinds; the first of them stands for those
 # kinds that none of them names.
@@ -56,6 +57,7 @@ ACTIONS: list[Action] = [
     EXPAND,
     EDIT_ANY,
     EDIT,
+    VERSIONS,
     ROTATE,
     DELETE_ANY,
     DELETE,

@@ -18,7 +18,7 @@ from dashboard.models import Change
 
 from . import records
 from .action import CREATED, Action, Actor, Order, Preview, Progress, Target, change_target
-from .edit import EDIT
+from .edit import Edit
 from .engine import change_apply, change_preview, change_read, change_stale
 from .problems import NoWayBack, StaleView
 from .registry import action_named, action_of
@@ -48,9 +48,10 @@ def change_follow(
     *, change: Change, objects: Objects, now: datetime, history: KeyHistory | None = None
 ) -> Progress:
     """How far an applied change has come; ``history`` of an edit's keys: see ``edit_history``."""
-    if change.plural in EDIT.kinds and change.action == EDIT.name:
-        return EDIT.follow(change, objects, now, history)
-    return action_of(change).follow(change, objects, now)
+    action = action_of(change)
+    if isinstance(action, Edit):
+        return action.follow(change, objects, now, history)
+    return action.follow(change, objects, now)
 
 
 async def change_undo_state(*, change: Change) -> UndoState:

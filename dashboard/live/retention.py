@@ -14,10 +14,19 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from dashboard.database import AWAY, in_database
-from dashboard.models import AuditEntry, Change, Operation, OperationResult, SigninLink, TimelineEvent
+from dashboard.models import (
+    AuditEntry,
+    Change,
+    ConfigMapContent,
+    ConfigMapVersion,
+    Operation,
+    OperationResult,
+    SigninLink,
+    TimelineEvent,
+)
 from dashboard.queries.timeline import timeline_kept
 
 from .background import begin
@@ -28,6 +37,7 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 60.0
 SLICE, PAUSE_SECONDS = 500, 0.05
 TIMELINE_ROWS = 200_000  # of a cluster, however much happens
+VERSION_ROWS = 100_000  # of a cluster; each object has its own bounds besides
 LINK_DAYS = 1
 
 Rows = QuerySet[Any]
@@ -68,7 +78,21 @@ def _audit(now: datetime) -> Iterator[Rows]:
     yield done.filter(operation=None, undone_by=None)
 
 
-RULES: tuple[Callable[[datetime], Iterator[Rows]], ...] = (_sessions, _links, _timeline, _audit)
+def _versions(now: datetime) -> Iterator[Rows]:
+    """Versions that were replaced long ago, and the last of an object that nobody has written since, or that is gone.
+    Contents go after the last version that has them.
+    """
+    oldest = now - timedelta(days=settings.CLUSTER_UI_CONFIGMAP_VERSIONS_DAYS)
+    yield ConfigMapVersion.objects.filter(Q(replaced_at__lt=oldest) | Q(replaced_at=None, kept_at__lt=oldest))
+    for context in ConfigMapVersion.objects.order_by().values_list("context", flat=True).distinct():
+        rows = ConfigMapVersion.objects.filter(context=context)
+        edge = rows.order_by("-pk").values_list("pk", flat=True)[VERSION_ROWS : VERSION_ROWS + 1].first()
+        if edge is not None:
+            yield rows.filter(pk__lte=edge)
+    yield ConfigMapContent.objects.filter(versions=None)
+
+
+RULES: tuple[Callable[[datetime], Iterator[Rows]], ...] = (_sessions, _links, _timeline, _audit, _versions)
 
 
 def remove_some(rows: Rows) -> int:

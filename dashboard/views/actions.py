@@ -15,6 +15,7 @@ from dashboard.actions.edit import EDIT
 from dashboard.actions.edit_any import EDIT_ANY
 from dashboard.actions.registry import action_named
 from dashboard.actions.rotate import ROTATE
+from dashboard.actions.versions import VERSIONS
 from dashboard.edge import BODY_BYTES, body_limit
 from dashboard.live.screens.common import object_url
 from dashboard.live.screens.edit import action_screen
@@ -24,11 +25,17 @@ from .editor import ConfigMapForm
 from .errors import asks_json, clear_errors
 from .form import ActionForm, listed
 from .rotate import RotateForm
+from .versions import VersionsForm
 from .viewer import session_of
 from .yamlform import YamlForm
 
 # The actions whose forms are their own; all others are made from their fields.
-FORMS: dict[Action, type[ActionForm]] = {EDIT: ConfigMapForm, EDIT_ANY: YamlForm, ROTATE: RotateForm}
+FORMS: dict[Action, type[ActionForm]] = {
+    EDIT: ConfigMapForm,
+    EDIT_ANY: YamlForm,
+    ROTATE: RotateForm,
+    VERSIONS: VersionsForm,
+}
 
 
 def _body_bytes(where: Mapping[str, Any]) -> int:

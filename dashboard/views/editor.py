@@ -73,7 +73,9 @@ class ConfigMapForm(ActionForm):
         parts: Parts = {
             "preview": preview_context(self.cluster, edited.preview, first_line(self.request)),
             "kept": kept_decisions(draft),
-            "restarts": [_restart(ref, refusal, self.chosen) for ref, refusal in edited.restarts.items()],
+            "restarts": [
+                restart_choice(ref, refusal, self.chosen) for ref, refusal in edited.restarts.items()
+            ],
         }
         return Shown(preview=edited.preview, parts=parts)
 
@@ -235,6 +237,7 @@ def _side(base: bytes | None, content: bytes | None, *, whole: bool) -> dict[str
     return {"words": size_words(len(content)), "lines": text_lines(old, new) if whole else ()}
 
 
-def _restart(ref: Ref, refusal: str, chosen: Collection[str]) -> dict[str, Any]:
+def restart_choice(ref: Ref, refusal: str, chosen: Collection[str]) -> dict[str, Any]:
+    """One of ``restarts`` of ``partials/preview.html``."""
     word = f"{ref.plural}/{ref.name}"
     return {"value": word, "text": f"{ref.kind} {ref.name}", "checked": word in chosen, "refusal": refusal}

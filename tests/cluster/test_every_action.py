@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.test import AsyncClient
 
 from dashboard.actions.action import Target
+from dashboard.actions.configmap_versions import version_found
 from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.actions.revisions import REVISION
 from dashboard.actions.undo import change_follow
@@ -61,7 +63,8 @@ NAMED = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "we
 EDITED = as_yaml(NAMED | deployment(replicas=2))
 # What is changed of the object before, where an action needs an earlier revision of it.
 CHANGED = {
-    "rollback": {"spec": {"template": {"spec": {"containers": [POD["containers"][0] | {"image": "web:2"}]}}}}
+    "versions": {"data": {"LOG": "debug"}},
+    "rollback": {"spec": {"template": {"spec": {"containers": [POD["containers"][0] | {"image": "web:2"}]}}}},
 }
 # What each action is tried with: the kind, the object "web", what is typed, and whether it can be undone. What has the
 # same name on other kinds says on which.
@@ -78,6 +81,7 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "pause": ("deployments", deployment(), {}, True),
     "resume": ("deployments", deployment(paused=True), {}, True),
     "edit": ("configmaps", {"data": {"LOG": "info"}}, {"row": "new", "nnew": "LEVEL", "tnew": "debug"}, True),
+    "versions": ("configmaps", {"data": {"LOG": "info"}}, {"version": "1"}, True),
     "rotate": ("secrets", {"stringData": {"password": "old"}}, {"key": "password", "value": "new"}, True),
     "delete": ("pods", {"spec": POD}, {"confirm": "web"}, False),
     "pause horizontalpodautoscalers": ("horizontalpodautoscalers", {"spec": AUTOSCALER}, {}, True),
@@ -154,6 +158,8 @@ class Here(Place):
         self.api.patch(f"{path}/status", {"status": {"capacity": wanted}})
 
     async def has_revisions(self) -> bool:
+        if self.plural == "configmaps":
+            return True  # they are kept here
         listed = self.api.get(KINDS["replicasets"].gvr.path(self.namespace))["items"]
         return len([one for one in listed if REVISION in one["metadata"].get("annotations", {})]) > 1
 
@@ -188,7 +194,9 @@ async def here(cluster: Sandbox, transport: Transport, namespace: str, case: str
     # What belongs to no namespace must not meet what another test makes.
     place.name = "web" if gvr.namespaced else f"web-{namespace}"
     path = gvr.path(namespace if gvr.namespaced else None)
-    place.make(path, {"metadata": {"name": place.name}} | manifest)
+    made = place.make(path, {"metadata": {"name": place.name}} | manifest)
+    if case == "versions":
+        await sync_to_async(version_found)(transport.cluster.name, made)
     if place.plural == "persistentvolumeclaims":
         place.bind()
     if case in CHANGED:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from dashboard import render
 from dashboard.actions.action import Progress
 from dashboard.actions.configmap_history import edit_history
-from dashboard.actions.edit import EDIT, Edit
+from dashboard.actions.edit import Edit
 from dashboard.actions.registry import action_of
 from dashboard.actions.restart import RESTART
 from dashboard.actions.undo import UndoState, change_follow, change_undo_state
@@ -264,7 +264,7 @@ def object_context(runtime: ClusterRuntime, change: Change) -> dict[str, str]:
 
 def _edits_keys(change: Change) -> bool:
     """Whether it is an edit of a ConfigMap, whose keys may be written elsewhere meanwhile."""
-    return change.action == EDIT.name and change.plural in EDIT.kinds
+    return isinstance(action_of(change), Edit)
 
 
 def _deletes(change: Change) -> bool:

@@ -14,7 +14,16 @@ from django.contrib.sessions.models import Session
 
 from dashboard.live import retention
 from dashboard.live.retention import Retention, kept_words, remove_some
-from dashboard.models import AuditEntry, Change, ColumnChoice, Operation, SigninLink, TimelineEvent
+from dashboard.models import (
+    AuditEntry,
+    Change,
+    ColumnChoice,
+    ConfigMapContent,
+    ConfigMapVersion,
+    Operation,
+    SigninLink,
+    TimelineEvent,
+)
 from dashboard.preferences import MAX_KINDS, columns_remember
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +38,8 @@ KEPT = {
     "dashboard.Change": "retention",
     "dashboard.Operation": "retention",
     "dashboard.OperationResult": "retention",
+    "dashboard.ConfigMapVersion": "retention",
+    "dashboard.ConfigMapContent": "retention",
     "dashboard.ColumnChoice": "the latest of a person",
     "dashboard.ClusterPermit": "one a cluster, by its owner's word",
     "auth.User": "made on the command line",
@@ -131,6 +142,27 @@ async def test_the_audit_and_its_changes_go_after_their_time(mara: User, setting
     assert [each.change_id async for each in Operation.objects.all()] == [kept[2].pk]
     with pytest.raises(TypeError, match="never deleted"):
         await AuditEntry.objects.all().adelete()
+
+
+async def test_versions_go_some_time_after_they_were_replaced_and_contents_with_the_last(
+    settings: Any,
+) -> None:
+    settings.CLUSTER_UI_CONFIGMAP_VERSIONS_DAYS = 30
+
+    def make() -> None:
+        one, two = (ConfigMapContent.objects.create(sha256=each, packed=b"", stored_bytes=0) for each in "ab")
+        days = ((60, 40), (40, 20), (20, None), (50, None))  # kept, replaced; the last is of another object
+        for number, (kept, replaced) in enumerate(days, 1):
+            ConfigMapVersion.objects.create(
+                context="c", namespace="shop", name="settings", uid="u" if replaced or number == 3 else "gone",
+                number=number, resource_version=str(number), at=NOW, size_bytes=0, content=two if number == 1 else one,
+                kept_at=NOW - timedelta(days=kept), replaced_at=replaced and NOW - timedelta(days=replaced),
+            )  # fmt: skip
+
+    await asyncio.to_thread(make)
+    assert await sweep() == 3, "two versions, and the content of one"
+    assert [each.number async for each in ConfigMapVersion.objects.order_by("number")] == [2, 3]
+    assert [each.sha256 async for each in ConfigMapContent.objects.all()] == ["a"]
 
 
 async def test_it_goes_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest_asyncio
 from django.contrib.auth.models import User
 from django.test import AsyncClient
 
+from dashboard.actions.configmap_versions import version_found
 from dashboard.actions.registry import ACTIONS, action_for, action_named
 from dashboard.actions.revisions import REVISION
 from dashboard.errors import NotFound
@@ -33,7 +34,7 @@ OLD, NEW = "old-canary-value", "new-canary-value"
 class Tried:
     """What an action is tried with: an object, what is typed; ``wrong`` is an input that is refused, and its field.
     ``audit`` is the word in the audit; ``undone``: whether it has a way back; ``creates``: the kind of what it creates;
-    ``lists``: what there is beside it, by kind.
+    ``lists``: what there is beside it, by kind; ``versions``: what its keys held before, the oldest first.
     """
 
     plural: str
@@ -44,6 +45,7 @@ class Tried:
     undone: bool = True
     creates: str = ""
     lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    versions: tuple[dict[str, str], ...] = ()
 
 
 def revision(number: int, image: str) -> dict[str, Any]:
@@ -133,6 +135,13 @@ TRIED = {
         {"row": "new", "nnew": "LEVEL", "tnew": "debug"},
         ({"row": "new", "nnew": "a/b", "tnew": "x"}, "nnew"),
     ),
+    "versions": Tried(
+        "configmaps",
+        SETTINGS | {"metadata": {"name": "web"}},
+        {"version": "1"},
+        ({"version": "one"}, "version"),
+        versions=({"LOG": "debug"},),
+    ),
     "rotate": Tried(
         "secrets",
         SECRET | {"metadata": {"name": "web"}},
@@ -209,6 +218,10 @@ def api(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     if KINDS[tried.plural].gvr.namespaced:
         meta["namespace"] = "shop"
     manifest = tried.manifest | {"metadata": meta | own}
+    for number, data in enumerate(tried.versions, 1):
+        version_found(
+            "dev", manifest | {"data": data, "metadata": meta | own | {"resourceVersion": str(number)}}
+        )
     server = Server(tried.plural, manifest)
     server.lists = tried.lists
     world = World()

@@ -1,0 +1,144 @@
+"""Versions of ConfigMaps on a real API server: what is kept of changes, and restoring it."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.test import AsyncClient
+
+from dashboard.actions.configmap_versions import versions_of
+from dashboard.insight.configmapuse import READ
+from dashboard.kube.transport import Transport
+from dashboard.models import Change, ConfigMapVersion
+from sandbox import Sandbox
+from tests.formed import Script, open_forms
+
+from .place import Place, rule
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+BYTES = base64.b64encode(bytes(range(256)) * 3).decode()
+FIRST = {"data": {"LOG": "info", "app.conf": "a = 1\r\nb = 2"}, "binaryData": {"seal": BYTES}}
+
+
+class Settings(Place):
+    """A namespace with a ConfigMap "settings" in it, and mara's way to its forms."""
+
+    reads = READ | {"configmaps"}
+    client: AsyncClient
+
+    @property
+    def path(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/configmaps/settings"
+
+    def holds(self) -> dict[str, Any]:
+        found = self.api.get(self.path)
+        return {field: found.get(field) or {} for field in ("data", "binaryData")}
+
+    def uid(self) -> str:
+        return str(self.api.get(self.path)["metadata"]["uid"])
+
+    async def versions(self) -> list[ConfigMapVersion]:
+        """The oldest first."""
+        return (await sync_to_async(versions_of)(self.transport.cluster.name, self.uid()))[::-1]
+
+    def script(self, action: str, **typed: str) -> Script:
+        url = f"/c/sandbox/configmaps/{self.namespace}/settings/{action}/"
+        return Script(self.client, url, typed)
+
+    async def edit(self, key: str, text: str, reason: str) -> dict[str, Any]:
+        """Adds a key, as somebody who has just opened the form."""
+        script = self.script("edit", row="new", nnew=key, tnew=text, reason=reason)
+        return await script.apply((await script.preview())["token"])
+
+    async def restore(self, number: int) -> dict[str, Any]:
+        script = self.script("versions", version=str(number))
+        return await script.apply((await script.preview())["token"])
+
+
+@pytest.fixture
+async def shop(
+    cluster: Sandbox, transport: Transport, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    place = Settings(cluster, transport, namespace)
+    place.make("/api/v1/namespaces/{ns}/configmaps", {"metadata": {"name": "settings"}, **FIRST})
+    place.client = AsyncClient()
+    await place.client.aforce_login(await User.objects.acreate(username="mara"))
+    open_forms(monkeypatch, transport, await place.objects())
+    return place
+
+
+async def test_each_edit_keeps_a_version_and_the_first_one_what_it_found(shop: Settings) -> None:
+    await shop.edit("LEVEL", "1", "for the sale")
+    await shop.edit("THEME", "dark", "")
+    # Somebody removes a key with kubectl: the next edit here finds that.
+    shop.api.patch(f"{shop.path}?fieldManager=kubectl-edit", {"data": {"LEVEL": None, "LOG": "warn"}})
+    await shop.edit("LANG", "en", "asked for")
+    first, *others = await shop.versions()
+    assert [one.number for one in (first, *others)] == [1, 2, 3, 4, 5]
+    assert (first.keys, first.change_id) == ({}, None)
+    assert [(one.by, one.reason) for one in others if one.change_id] == [
+        ("mara", "for the sale"), ("mara", ""), ("mara", "asked for"),
+    ]  # fmt: skip
+    assert others[2].by == "kubectl-edit" and others[2].change_id is None
+    assert others[2].keys["changed"] == [["LEVEL", "removed"], ["LOG", "changed"]]
+
+
+async def test_a_version_is_restored_to_the_byte_and_that_is_undone(shop: Settings) -> None:
+    before = shop.holds()
+    await shop.edit("LEVEL", "1", "")
+    shop.api.patch(shop.path, {"data": {"app.conf": "other"}, "binaryData": {"seal": None, "LOG2": BYTES}})
+    await shop.edit("LOG3", "x", "")
+    changed = shop.holds()
+    assert changed != before
+
+    shown = await shop.script("versions", version="1").preview()
+    assert any(line["text"].startswith("seal: new, binary") for line in shown["diff"])
+    assert "LOG2" in shown["kubectl"] and "LEVEL" in shown["kubectl"]
+    made = await shop.restore(1)
+    assert shop.holds() == before
+    change = await Change.objects.aget(pk=made["change"])
+    assert "LOG" not in {path.split("/")[2] for path in change.touched}, "what stays the same was not changed"
+
+    undo = Script(shop.client, f"{made['url']}undo/", {})
+    await undo.apply((await undo.preview())["token"])
+    assert shop.holds() == changed
+    assert [one.number for one in await shop.versions()] == [1, 2, 3, 4, 5, 6]
+    # Without a number: the newest that differs from what is there.
+    script = shop.script("versions")
+    await script.apply((await script.preview())["token"])
+    assert shop.holds() == before
+
+
+async def test_what_is_written_meanwhile_is_a_conflict_also_in_another_key(shop: Settings) -> None:
+    await shop.edit("LEVEL", "1", "")
+    script = shop.script("versions", version="1")
+    token = (await script.preview())["token"]
+    shop.api.patch(f"{shop.path}?fieldManager=kubectl-edit", {"data": {"NEW": "x"}})
+    status, answer = await script.post(step="apply", token=token)
+    assert status == 409 and "kubectl-edit" in answer["error"]["text"]
+    assert shop.holds()["data"]["NEW"] == "x" and shop.holds()["data"]["LEVEL"] == "1"
+
+
+async def test_a_version_that_is_not_kept_and_an_immutable_one_are_refused(shop: Settings) -> None:
+    status, answer = await shop.script("versions").post(step="preview")
+    assert status == 422 and "No earlier version" in answer["error"]["text"]
+    await shop.edit("LEVEL", "1", "")
+    status, answer = await shop.script("versions", version="9").post(step="preview")
+    assert (status, answer["error"]["field"]) == (400, "version") and "1 to 2" in answer["error"]["text"]
+    shop.api.patch(shop.path, {"immutable": True})
+    status, answer = await shop.script("versions", version="1").post(step="preview")
+    assert status == 409 and "immutable" in answer["error"]["text"]
+
+
+async def test_who_may_not_get_it_sees_no_version(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shop.edit("LEVEL", "canary-1", "canary-why")
+    async with shop.restricted(rule("", "configmaps", "list", "patch")) as reader:
+        open_forms(monkeypatch, reader, await shop.objects())
+        for typed in ({"version": "1"}, {"version": "9"}, {}):
+            status, answer = await shop.script("versions", **typed).post(step="preview")
+            assert status == 403 and "canary" not in repr(answer)

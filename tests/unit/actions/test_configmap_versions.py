@@ -1,0 +1,130 @@
+"""What is kept of a ConfigMap's versions, and within which bounds."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from dashboard.actions.configmap_history import EDITS
+from dashboard.actions.configmap_values import values
+from dashboard.actions.configmap_versions import (
+    content_hash,
+    version_contents,
+    version_found,
+    versions_keep,
+    versions_of,
+)
+from dashboard.actions.edit import Edit
+from dashboard.actions.registry import ACTIONS
+from dashboard.actions.versions import keys_words, written_words
+from dashboard.models import Change, ConfigMapContent, ConfigMapVersion
+
+pytestmark = pytest.mark.django_db
+
+
+def config(version: int, manager: str = "", **data: str) -> dict[str, Any]:
+    """A ConfigMap at a version, all of whose keys one manager wrote."""
+    meta: dict[str, Any] = {
+        "namespace": "shop", "name": "settings", "uid": "u1", "resourceVersion": str(version),
+    }  # fmt: skip
+    if manager:
+        fields = {"f:data": {f"f:{key}": {} for key in data}}
+        meta["managedFields"] = [{"manager": manager, "time": "2026-01-02T03:04:05Z", "fieldsV1": fields}]
+    return {"metadata": meta, "data": data}
+
+
+def change(**more: Any) -> Change:
+    user, _ = User.objects.get_or_create(username="mara")
+    about = {"context": "dev", "action": "edit", "plural": "configmaps", "uid": "u1", "state": "done"}
+    return Change.objects.create(nonce=str(Change.objects.count()), user=user, **about | more)
+
+
+def kept() -> list[ConfigMapVersion]:
+    return versions_of("dev", "u1")
+
+
+def test_a_change_keeps_what_it_found_and_what_it_made() -> None:
+    versions_keep(change(reason="sale"), config(10, "helm", LOG="info"), config(11, LOG="debug", A="1"))
+    made, found = kept()
+    assert [(one.number, one.by, one.reason) for one in (found, made)] == [
+        (1, "helm", ""),
+        (2, "mara", "sale"),
+    ]
+    assert (keys_words(found), keys_words(made)) == ("", "A added, LOG changed")
+    assert (written_words(found), written_words(made)) == ("helm, elsewhere", "mara: sale")
+    assert version_contents(made) == values(config(0, LOG="debug", A="1"))
+    assert found.replaced_at is not None and made.replaced_at is None
+
+
+def test_what_is_known_is_not_kept_again_and_equal_content_is_there_once() -> None:
+    for version, log in enumerate(("info", "info", "debug", "info"), 1):
+        version_found("dev", config(version, LOG=log))
+    assert [one.number for one in kept()] == [3, 2, 1]
+    assert kept()[2].resource_version == "2", "a version of the same content"
+    assert ConfigMapContent.objects.count() == 2
+    assert kept()[0].content.sha256 == content_hash(config(9, LOG="info"))
+
+
+def test_what_comes_in_late_is_no_newer_version() -> None:
+    version_found("dev", config(100, LOG="debug"))
+    version_found("dev", config(99, LOG="info"))
+    assert [one.resource_version for one in kept()] == ["100"]
+
+
+def test_a_version_that_was_read_first_gets_the_change_that_made_it() -> None:
+    version_found("dev", config(11, "cluster-ui", LOG="debug"))
+    assert written_words(kept()[0]) == "cluster-ui, elsewhere", "nobody else's word is taken for it"
+    versions_keep(change(reason="sale"), None, config(11, LOG="debug"))
+    (one,) = kept()
+    assert (one.by, one.reason, one.change_id) == ("mara", "sale", Change.objects.get().pk)
+
+
+def test_what_this_dashboard_wrote_is_told_by_its_record() -> None:
+    change(reason="sale")
+    version_found("dev", config(11, "cluster-ui", LOG="debug"))
+    assert written_words(kept()[0]) == "mara: sale"
+
+
+def test_the_oldest_of_too_many_go(settings: Any) -> None:
+    settings.CLUSTER_UI_CONFIGMAP_VERSIONS_KEPT = 3
+    for version in range(1, 8):
+        version_found("dev", config(version, LOG=str(version)))
+    assert [one.number for one in kept()] == [7, 6, 5]
+
+
+def test_the_oldest_go_where_all_are_too_large_but_never_the_newest(settings: Any) -> None:
+    settings.CLUSTER_UI_CONFIGMAP_VERSIONS_MIB = 1
+    noise = random.Random(1)
+    for version in range(1, 5):
+        text = "".join(chr(noise.randrange(33, 127)) for _ in range(500_000))
+        version_found("dev", config(version, LOG=text))
+    assert [one.number for one in kept()] == [4, 3]
+    settings.CLUSTER_UI_CONFIGMAP_VERSIONS_MIB = 0.001
+    version_found("dev", config(9, LOG=text[::-1]))
+    assert [one.number for one in kept()] == [5]
+
+
+def test_objects_have_versions_of_their_own() -> None:
+    other = config(2, LOG="debug")
+    other["metadata"]["uid"] = "u2"
+    for context, manifest in (
+        ("dev", config(1, LOG="info")),
+        ("dev", other),
+        ("prod", config(1, LOG="info")),
+    ):
+        version_found(context, manifest)
+    assert [one.number for one in kept()] == [1]
+    assert ConfigMapVersion.objects.count() == 3
+
+
+def test_of_many_keys_some_are_named() -> None:
+    version_found("dev", config(1))
+    version_found("dev", config(2, **{f"k{number:02}": "x" for number in range(30)}))
+    assert kept()[0].keys["more"] == 10 and keys_words(kept()[0]).endswith("k19 added, 10 more")
+
+
+def test_the_history_of_values_reads_every_action_that_writes_keys() -> None:
+    assert {action.name for action in ACTIONS if isinstance(action, Edit)} == set(EDITS)
