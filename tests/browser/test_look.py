@@ -35,6 +35,21 @@ def test_the_document_itself_never_scrolls(page: Page, objects: Objects, namespa
         assert (tall <= height, wide <= width) == (True, True), (tall, wide)
 
 
+def test_the_name_of_an_object_has_room_beside_all_that_can_be_done_with_it(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    objects.deployment("web", 1)
+    for width in (1440, 1100, 800, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(PAGES["detail"].format(namespace=namespace))
+        expect(page.locator("#act-delete")).to_be_visible()
+        title = page.get_by_role("heading", level=1)
+        one_line = (
+            "h1 => h1.getBoundingClientRect().height < 1.7 * parseFloat(getComputedStyle(h1).lineHeight)"
+        )
+        assert title.evaluate(one_line), width
+
+
 def test_a_filter_that_cannot_be_read_is_said_at_its_field_and_not_covered(
     page: Page, objects: Objects, namespace: str
 ) -> None:
