@@ -18,19 +18,21 @@ class SetImage(ContainerAction):
     inputs = MappingProxyType({"image": "Image"})
     same = "It has these images. To pull the image of the same tag again, restart it (with imagePullPolicy Always)."
 
-    def parse(self, field: str, text: str) -> None:
+    def parse(self, field: str, text: str) -> str:
+        text = text.strip()
         if not text:
             raise BadInput("Enter an image, such as registry.example/shop/web:2.4.0.", field=field)
         try:
             parse_image(text)
         except ImageError as error:
             raise BadInput(str(error), field=field) from error
+        return text
 
     def value(self, container: Manifest, name: str) -> str:
         return str(container.get("image", ""))
 
-    def put(self, container: Manifest, name: str, text: str) -> None:
-        container["image"] = text
+    def put(self, container: Manifest, name: str, asked: str) -> None:
+        container["image"] = asked
 
     def warnings(self, dry: DryRun) -> Iterator[Notice]:
         for _, made in changed_containers(dry):

@@ -23,6 +23,7 @@ from .delete_any import DELETE_ANY
 from .drain import DRAIN
 from .edit import EDIT
 from .edit_any import EDIT_ANY
+from .env import ENV
 from .expand import EXPAND
 from .image import IMAGE
 from .pause import PAUSE, RESUME
@@ -45,6 +46,7 @@ ACTIONS: list[Action] = [
     RESTART,
     ROLLBACK,
     IMAGE,
+    ENV,
     RESOURCES,
     PAUSE,
     RESUME,

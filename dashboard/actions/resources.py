@@ -32,10 +32,11 @@ class SetResources(ContainerAction):
     reads = TOUCHED | {"limitranges"}
     same = "Its containers request and are limited to just that."
 
-    def parse(self, field: str, text: str) -> None:
+    def parse(self, field: str, text: str) -> str:
+        text = text.strip()
         resource = field.partition(".")[0].partition("_")[2]
         if not text:
-            return
+            return text
         try:
             amount = parse(text)
         except QuantityError as error:
@@ -46,16 +47,17 @@ class SetResources(ContainerAction):
         if resource == "memory" and amount != amount.to_integral_value():
             unit = f": did you mean {text.removesuffix('m')}Mi?" if text.endswith("m") else "."
             raise BadInput(f"“{text[:20]}” is a fraction of a byte{unit}", field=field)
+        return text
 
     def value(self, container: Manifest, name: str) -> str:
         which, _, resource = name.partition("_")
         found = container.get("resources", {}).get(which) or {}
         return str(found.get(resource, ""))
 
-    def put(self, container: Manifest, name: str, text: str) -> None:
+    def put(self, container: Manifest, name: str, asked: str) -> None:
         which, _, resource = name.partition("_")
         resources = container.setdefault("resources", {})
-        amounts = {**(resources.get(which) or {}), resource: text}
+        amounts = {**(resources.get(which) or {}), resource: asked}
         resources[which] = {key: amount for key, amount in amounts.items() if amount}
         if not resources[which]:
             del resources[which]

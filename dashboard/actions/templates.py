@@ -104,29 +104,27 @@ class ContainerAction(TemplateAction):
     ]  # the inputs of a container: the beginning of their names → what they are called
     typed = True
 
-    def parse(self, field: str, text: str) -> None:
-        """Raises BadInput for what cannot be typed there."""
+    def parse(self, field: str, text: str) -> Any:
+        """What was typed. Raises BadInput for what cannot be."""
         raise NotImplementedError
 
     def value(self, container: Manifest, name: str) -> str:
         """What an input starts with."""
         raise NotImplementedError
 
-    def put(self, container: Manifest, name: str, text: str) -> None:
+    def put(self, container: Manifest, name: str, asked: Any) -> None:
         """Writes what was typed to a container."""
         raise NotImplementedError
 
     def read(self, typed: Mapping[str, str]) -> Wanted:
         asked = {
-            key: text.strip()
+            key: self.parse(key, text)
             for key, text in typed.items()
             if key.partition(".")[0] in self.inputs and "." in key
         }
         if not asked:
             first = next(iter(self.inputs))
             raise BadInput(f"Nothing is asked for: send {first}.<container>.", field=first)
-        for key, text in asked.items():
-            self.parse(key, text)
         return {"asked": asked}
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
@@ -138,13 +136,13 @@ class ContainerAction(TemplateAction):
     async def made(self, order: Order, manifest: Manifest) -> Manifest:
         return self.with_asked(manifest, order.wanted["asked"])
 
-    def with_asked(self, manifest: Manifest, asked: Mapping[str, str]) -> Manifest:
+    def with_asked(self, manifest: Manifest, asked: Mapping[str, Any]) -> Manifest:
         """The object with what was typed."""
         made = copy.deepcopy(manifest)
         by_name = {one["name"]: one for _, one in containers(made)}
-        for key, text in asked.items():
+        for key, each in asked.items():
             name, _, container = key.partition(".")
-            self.put(by_name[container], name, text)
+            self.put(by_name[container], name, each)
         return made
 
     async def fields_of(

@@ -233,6 +233,7 @@ def field_context(
         "label": field.label,
         "value": sent.get(field.name, "" if obj is None else field.value(obj)),
         "current": "" if obj is None else field.value(obj),
+        "was": sent.get(f"was.{field.name}", "" if obj is None else field.value(obj)),
         "placeholder": "" if obj is None else field.placeholder(obj),
         "hint": "" if obj is None else field.hint(obj, objects),
         "stepper": field.stepper,

@@ -78,6 +78,7 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "rollback": ("deployments", deployment(), {"revision": "1"}, True),
     "image": ("deployments", deployment(), {"image.app": "web:2"}, True),
     "resources": ("deployments", deployment(), {"requests_cpu.app": "100m"}, True),
+    "env": ("deployments", deployment(), {"env.app": "LOG=debug"}, True),
     "pause": ("deployments", deployment(), {}, True),
     "resume": ("deployments", deployment(paused=True), {}, True),
     "edit": ("configmaps", {"data": {"LOG": "info"}}, {"row": "new", "nnew": "LEVEL", "tnew": "debug"}, True),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dashboard.actions.action import Action, Actor, Preview
+from dashboard.actions.env import ENV
 from dashboard.actions.image import IMAGE
 from dashboard.actions.problems import StaleView
 from dashboard.actions.resources import RESOURCES
@@ -131,6 +132,8 @@ TYPED: dict[str, tuple[Action, dict[str, str]]] = {
         RESOURCES,
         {"requests_cpu.app": "0.2", "limits_memory.app": "256Mi", "requests_memory.beside": "32Mi", "limits_cpu.app": ""},
     ),
+    "env": (ENV, {"env.app": "LOG=debug\nNEW=it's new", "env.migrate": "STEP=2"}),
+    "other env": (ENV, {"env.app": "LOG=debug", "was.env.app": f"LOG=info\nTOKEN={CANARY}\n"}),
     "less resources": (RESOURCES, {"requests_cpu.app": "", "requests_memory.app": "", "limits_memory.app": ""}),
 }  # fmt: skip
 AS_KUBECTL = [(case, plural) for case in TYPED for plural in WORKLOADS]
@@ -260,3 +263,23 @@ async def test_pods_that_no_node_takes_are_said_before(here: Here, mara: Actor) 
     shown = await here.show(RESOURCES, mara, "deployments", **{"requests_cpu.app": "9999"})
     assert shown.told.headline is not None and shown.told.headline.title == "No node is large enough"
     assert shown.told.danger and shown.token
+
+
+async def test_a_variable_from_a_secret_is_kept_and_one_that_came_meanwhile_too(
+    here: Here, mara: Actor
+) -> None:
+    here.workload("deployments")
+    was = f"LOG=info\nTOKEN={CANARY}\n"
+    since = {"containers": [{"name": "app", "env": [{"name": "SINCE", "value": "1"}]}]}
+    here.api.patch(
+        here.path("deployments"), {"spec": {"template": {"spec": since}}},
+        content_type="application/strategic-merge-patch+json",
+    )  # fmt: skip
+    typed = {"env.app": "LOG=info\nNEW=1\n", "was.env.app": was}
+    shown = await here.show(ENV, mara, "deployments", **typed)
+    await here.change(ENV, mara, "deployments", shown.token, **typed)
+    env = {one["name"]: one for one in here.containers("deployments")["app"]["env"]}
+    assert env.keys() == {"SINCE", "LOG", "SECRET", "NEW"}
+    assert env["SECRET"]["valueFrom"]["secretKeyRef"]["key"] == "password"
+    with pytest.raises(BadInput, match="Secret database, key password"):
+        await here.show(ENV, mara, "deployments", **{"env.app": "SECRET=plain"})

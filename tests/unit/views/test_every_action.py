@@ -118,6 +118,7 @@ TRIED = {
         {"requests_cpu.app": "100m", "limits_memory.app": "256Mi"},
         ({"requests_cpu.app": "much"}, "requests_cpu.app"),
     ),
+    "env": Tried("deployments", WEB, {"env.app": "LOG=debug"}, ({"env.app": "LOG"}, "env.app")),
     "pause": Tried("deployments", WEB),
     "resume": Tried("deployments", deployment("web", paused=True)),
     "pause horizontalpodautoscalers": Tried("horizontalpodautoscalers", AUTOSCALER),

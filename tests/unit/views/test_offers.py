@@ -132,6 +132,7 @@ async def test_only_what_applies_to_the_object_is_offered(
         "restart",
         "rollback",
         "image",
+        "env",
         "resources",
         toggle,
         "edit",
