@@ -116,6 +116,7 @@ def open_creation(
 
 async def carried_on(operation: Operation, transport: Any, objects: Any) -> None:
     """Moves an operation on until it has ended or stopped."""
+    operation = await Operation.objects.select_related("change").aget(pk=operation.pk)
     action = required_action(operation)
     for _ in range(300):
         for claimed in await sync_to_async(operations_claim)("a", datetime.now(UTC)):

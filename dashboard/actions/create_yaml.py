@@ -40,7 +40,7 @@ from .delete_any import DELETE_ANY, DeleteAny
 from .diff import Line, readable, yaml_lines
 from .edit_any import KEPT, EditAny, fill_kept
 from .engine import MANAGER
-from .fieldwrites import writable, written_fields
+from .fieldwrites import NO_WAY_BACK, writable, written_fields
 
 APPLY_PATCH = "application/apply-patch+yaml"
 # What the API server adds to each pod under a name of its own.
@@ -49,7 +49,7 @@ _GENERATED = re.compile(r"kube-api-access-.*")
 
 class CreateYaml(EditAny):
     """One object. ``wanted``: ``yaml`` (its manifest) and ``secret``, then ``fresh`` where it is not there yet, else
-    ``paths``: the fields that get another value.
+    ``paths``: the fields that get another value. ``shared``: somebody else created it at the very same moment.
     """
 
     name, title, icon = "create", "Create", "plus"
@@ -117,7 +117,7 @@ class CreateYaml(EditAny):
 
     def widened(self, before: Manifest, after: Manifest) -> EditAny:
         if self.fresh:
-            return self
+            return type(self)({**self.wanted, "shared": True}) if _shared(after) else self
         return type(self)({**self.wanted, "paths": written_fields(before, after)})
 
     def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
@@ -143,9 +143,8 @@ class CreateYaml(EditAny):
         return f"{'Deleted' if sides(change)[1][DELETED] else 'Created'} the {change.kind}"
 
     def describe(self, dry: DryRun) -> Description:
-        kubectl = shell_line(
-            ["kubectl", "apply", "--server-side", f"--field-manager={MANAGER}", "-f", "objects.yaml"]
-        )
+        options = ["--server-side", f"--field-manager={MANAGER}", *dry.target.flags]
+        kubectl = shell_line(["kubectl", "apply", *options, "-f", "objects.yaml"])
         if not self.fresh:
             return dataclasses.replace(super().describe(dry), kubectl=kubectl)
         return Description(
@@ -181,13 +180,18 @@ class CreateYaml(EditAny):
         return super().flaw(before)
 
     def back(self, before: Manifest) -> Wanted | None:
-        return {"propagation": "Background"} if self.fresh else super().back(before)
+        if not self.fresh:
+            return super().back(before)
+        return None if self.wanted.get("shared") else {"propagation": "Background"}
 
     def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
-        return {} if self.fresh else super().remember(before, after)
+        if not self.fresh:
+            return super().remember(before, after)
+        why = "somebody else created it at the same moment, and it is theirs too."
+        return {NO_WAY_BACK: why} if self.wanted.get("shared") else {}
 
     def way_back(self, change: Change) -> str:
-        if DELETED not in change.touched:
+        if DELETED not in change.touched or NO_WAY_BACK in change.result:
             return super().way_back(change)
         if sides(change)[1][DELETED]:
             return "It was deleted again: to undo that, create it from its YAML."
@@ -275,6 +279,11 @@ def projected(made: Any, typed: Any) -> Any:
             projected(one, named.get(_name(one), one)) for one in made if not _GENERATED.fullmatch(_name(one))
         ]
     return made
+
+
+def _shared(manifest: Manifest) -> bool:
+    """Whether anybody else has written the object: apply has no condition that it is not there."""
+    return any(each.get("manager") != MANAGER for each in manifest["metadata"].get("managedFields") or ())
 
 
 def _name(entry: Any) -> str:

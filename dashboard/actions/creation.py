@@ -19,7 +19,7 @@ import msgspec
 from django.core import signing
 from django.utils.crypto import salted_hmac
 
-from dashboard.errors import ClusterError, NotFound, TooManyRequests, Unavailable
+from dashboard.errors import ClusterError, FieldConflict, NotFound, TooManyRequests, Unavailable
 from dashboard.insight import Effect, Notice, Objects
 from dashboard.insight.words import bold, parts
 from dashboard.kinds import KINDS
@@ -35,7 +35,7 @@ from .create_yaml import CREATE, CreateYaml, PutBack, TakeBack, settled, wanted_
 from .delete import DELETED
 from .diff import Line
 from .documents import TextObject
-from .engine import UNTRIED, change_access, change_apply, change_make, change_preview, change_read
+from .engine import MANAGER, UNTRIED, change_access, change_apply, change_make, change_preview, change_read
 from .operation import OperationAction, Plan, Run, Step, operation_step
 
 SALT = "dashboard.actions.creation"
@@ -87,7 +87,11 @@ class CreateAll(CreateYaml, OperationAction):
         return set()
 
     def written(self, change: Change) -> str:
-        return self.summary(change).replace(f"the {change.kind}", f"{change.kind} {change.name}")
+        return CREATE.summary(change).replace(f"the {change.kind}", f"{change.kind} {change.name}")
+
+    def summary(self, change: Change) -> str:
+        said, rest = super().summary(change), len(change.result.get(REST, ()))
+        return f"{said}, the first of {rest + 1} objects" if rest else said
 
     def max_step(self, change: Change) -> timedelta:
         return timedelta(minutes=10)
@@ -107,7 +111,7 @@ class CreateAll(CreateYaml, OperationAction):
             raise Unavailable("The process that got the text begins with it.")
         rest = change.result[REST]
         results = [_result(change.plural, change.kind, change.namespace, change.name, "done")]
-        results[0].text, results[0].data = self.summary(change), {"change": change.pk}
+        results[0].text, results[0].data = CREATE.summary(change), {"change": change.pk}
         for plural_, kind, namespace, name, state in rest:
             made = _result(plural_, kind, namespace, name, "done" if state == "same" else "waiting")
             made.text = "No change" if state == "same" else ""
@@ -232,6 +236,10 @@ async def _try(
         raise
     except NotFound as error:
         return Tried(one=one, error=_explained(one, error))
+    except FieldConflict as error:
+        # Whoever uses this dashboard does not know it by the name of its field manager.
+        error.message = error.message.replace(f"is owned by {MANAGER}", "was set by a form of this dashboard")
+        return Tried(one=one, error=error)
     except REFUSALS as error:
         return Tried(one=one, error=error)
 
@@ -310,6 +318,7 @@ def _told(tried: Sequence[Tried], *, dangerous: bool) -> Description:
     verbs += [f"change {changed}" if made else f"change {plural(changed, 'object')}"] if changed else []
     button = " and ".join(verbs)
     told = [(each, each.preview.told) for each in tried if each.preview is not None]
+    placed = [(each, said) for each, said in told if each.one.target.namespace]
     flawed = [str(each.one.target) for each in tried if each.state == "changed" and not each.undoable]
     undo = "You can undo all of it, or each object on its own."
     if flawed:
@@ -322,7 +331,7 @@ def _told(tried: Sequence[Tried], *, dangerous: bool) -> Description:
             for each, said in told
             for one in (*([said.headline] if said.headline else []), *said.notices)
         ),
-        kubectl=told[0][1].kubectl if told else "",
+        kubectl=next(iter(placed or told))[1].kubectl,
         undo_words=undo,
         button=f"{button[:1].upper()}{button[1:]}",
         danger=dangerous,

@@ -204,7 +204,6 @@ class CreateForm:
                     "text": "" if unsent else self.text,
                     "unsent": unsent,
                     "namespace": post.get("namespace", "") if sent else self.request.GET.get("namespace", ""),
-                    "namespaces": self.screen.namespaces,
                     "consent": {
                         "why": why_in(self.cluster.cluster.name),
                         "name": "the object's name, or the number of several objects,",
@@ -215,9 +214,14 @@ class CreateForm:
                 "cluster_name": self.cluster.cluster.name,
                 **self._beside(said),
             },
+            prepared=self._namespaces,
         )
         response.status_code = said.status
         return response
+
+    async def _namespaces(self) -> Parts:
+        """Those to choose from."""
+        return {"namespaces": self.screen.namespaces}
 
     def _may_be_secret(self) -> bool:
         """Whether the text holds a Secret; of one that can't be read nobody knows."""
@@ -253,5 +257,8 @@ async def create(request: HttpRequest, context: str) -> HttpResponseBase:
     """``yaml``, ``namespace``; ``step=preview`` and ``step=apply``; see ARCHITECTURE.md."""
     session = await session_of(request, context)
     screen = CreateScreen(session, request.GET)
+    form = CreateForm(request, screen.session, screen, actor_of(await request.auser()))
+    if request.method != "POST":
+        return await form.answer()
     async with listed(screen):
-        return await CreateForm(request, screen.session, screen, actor_of(await request.auser())).answer()
+        return await form.answer()
