@@ -60,7 +60,7 @@ class CreateAll(CreateYaml, OperationAction):
     """
 
     name = "create-all"
-    noun = "creation"
+    noun = "operation"
     planned_from = frozenset()
     follows = frozenset()
     by_beginner = True
@@ -340,7 +340,7 @@ def _told(tried: Sequence[Tried], *, dangerous: bool) -> Description:
 
 def _effects(tried: Tried) -> list[Effect]:
     target, state = tried.one.target, tried.state
-    note = f"in namespace {target.namespace}" if target.namespace else "in the whole cluster"
+    note = f"in namespace {target.namespace}" if target.namespace else "cluster-scoped"
     if tried.needs:
         note += f"; it can't be checked before {tried.needs} is there"
     text = parts(f"{target.kind} ", bold(target.name), f" {WORDS[state]}" if state != "same" else "")
@@ -575,7 +575,7 @@ async def _with_others(order: Order, told: Description) -> Description:
             does = " stays as it is: its undo is not possible"
         elif DELETED in change.touched:
             does = " is deleted"
-        where = f"in namespace {change.namespace}" if change.namespace else "in the whole cluster"
+        where = f"in namespace {change.namespace}" if change.namespace else "cluster-scoped"
         state: Literal["info", "warn"] = "info" if change.inverse else "warn"
         effects.append(Effect(state, "undo", parts(f"{change.kind} ", bold(change.name), does), where))
     button = f"Undo {plural(len(others) + 1, 'object')}" if others else told.button

@@ -405,3 +405,58 @@ def test_the_database_is_searched_where_it_is(server: Server) -> None:
     """The files that are searched are those that the server writes."""
     kept = {path.name for path in Path(server.home).iterdir()}
     assert {"cluster-ui.sqlite3", "server.log"} <= kept
+
+
+def test_no_value_of_a_secret_that_is_created_from_yaml_is_found_anywhere(
+    page: Page, context: BrowserContext, objects: Objects, server: Server, post: Callable[..., APIResponse]
+) -> None:
+    aviary = Aviary(server)
+    first, second, refused = (aviary.new(name) for name in ("magpie", "jay", "rook"))
+    with allowed(context):
+        aviary.listen(page)
+    form = f"/c/{SLUG}/create/?namespace={objects.namespace}"
+
+    def text(value: str, kind: str = "ConfigMap") -> str:
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "bird"},
+            "stringData": {"a": value},
+        }
+        other = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "nest"}, "data": {"x": "y"}}
+        return f"{json.dumps(secret)}\n---\n{json.dumps(other)}\n"
+
+    for value, rows in ((first, 2), (second, 2)):
+        page.goto(form)
+        page.locator("#yaml").fill(text(value, "Nothing"))
+        page.locator("button[value=preview]").click()
+        expect(page.locator("#preview .callout.bad")).to_contain_text("no kind Nothing")
+        page.locator("#yaml").fill(text(value))
+        page.locator("button[value=preview]").click()
+        expect(page.locator("#preview .diff")).to_contain_text("(hidden), new value")
+        page.locator("[data-apply]").click()
+        expect(page.locator("#operation-results tbody tr")).to_have_count(rows)
+        aviary.hear(page)
+    with quoting(Shop(objects), "UPDATE", "string(object.data.a) + ' over ' + string(oldObject.data.a)"):
+        answer = post(form, yaml=text(refused), step="preview", namespace=objects.namespace)
+        for _ in range(50):
+            if answer.status == 422:
+                break
+            page.wait_for_timeout(100)
+            answer = post(form, yaml=text(refused), step="preview", namespace=objects.namespace)
+        assert "You wrote (hidden)" in unescape(aviary.note(answer).text())
+    for wrong in (
+        {"step": "apply", "token": "forged", "reason": f"because {refused}"},
+        {"step": "dance"},
+        {"step": "preview", "format": "json", "namespace": "Not One"},
+    ):
+        aviary.note(post(form, **({"yaml": text(refused), "namespace": objects.namespace} | wrong)))
+    # Without scripts the whole page comes back, and not what was typed.
+    plain = {"yaml": f"{text(refused)}---\n\ta: b", "step": "preview"}
+    token = page.locator("body").get_attribute("hx-headers") or "{}"
+    sent = context.request.post(form, form=plain, headers={**json.loads(token), "Referer": page.url})
+    assert aviary.note(sent).status == 400 and "indented with a tab" in sent.text()
+    for path in ("/audit/", "/changes/"):
+        aviary.visit(page, path)
+        aviary.note(context.request.get(path))
+    assert aviary.found() == []

@@ -57,7 +57,6 @@ class CreateScreen(ViewerScreen):
 
 class CreationScreen(OperationScreen):
     page = "pages/creation.html"
-    running_words = "You can leave this page; it continues, and stops at the first object that is refused."
     resume_words = "Resuming tries what failed again, then goes on with the rest."
     results_title = "Each object"
 
@@ -71,6 +70,11 @@ class CreationScreen(OperationScreen):
         if hasattr(self, "change"):
             made |= {each for each, *_ in self.change.result.get(REST, ())} & self.runtime.kinds.keys()
         return made
+
+    @property
+    def running_words(self) -> str:  # type: ignore[override]
+        stops = "" if self.change.undoes_id else ", and stops at the first object that is refused"
+        return f"You can leave this page; it continues{stops}."
 
     @property
     def waits_for(self) -> frozenset[str]:
