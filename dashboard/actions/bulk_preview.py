@@ -20,6 +20,7 @@ from dashboard.kinds.base import Kind
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.transport import Transport
 from dashboard.models import Change, Operation, OperationResult
+from dashboard.queries.dependents import asked_once
 
 from . import records
 from . import token as tokens
@@ -166,7 +167,8 @@ async def bulk_preview(*, order: BulkOrder, objects: Objects) -> BulkPreview:
     await changes_required(order.transport.cluster)
     if not order.targets:
         raise BadInput("Choose at least one object.", field="object")
-    each = await _each(order, wanted, objects)
+    with asked_once():
+        each = await _each(order, wanted, objects)
     return _summed(order, wanted, each)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +62,20 @@ class _Read:
     metas: tuple[ObjectMeta, ...]
     count: int
     more: bool
+
+
+# What was asked for already, for previews of many objects at once.
+_asked: ContextVar[dict[Hashable, asyncio.Task[_List]] | None] = ContextVar("asked", default=None)
+
+
+@contextmanager
+def asked_once() -> Iterator[None]:
+    """Each list that is needed meanwhile is asked for once, whoever needs it, and told to all of them."""
+    token = _asked.set({})
+    try:
+        yield
+    finally:
+        _asked.reset(token)
 
 
 async def owned_by(
@@ -175,6 +191,19 @@ async def _counted(
 
 
 async def _list(transport: Transport, gvr: GVR, namespace: str, limit: int) -> _List:
+    asked = _asked.get()
+    if asked is None:
+        return await _ask(transport, gvr, namespace, limit)
+    task = asked.get(key := (gvr, namespace, limit))
+    if task is None:
+        task = asked[key] = asyncio.create_task(_ask(transport, gvr, namespace, limit))
+        task.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # told to whoever still waits
+    return await asyncio.shield(task)
+
+
+async def _ask(transport: Transport, gvr: GVR, namespace: str, limit: int) -> _List:
     response = await transport.request(
         "GET",
         gvr,

@@ -128,8 +128,9 @@ class BulkScreen(OperationScreen):
 
     def _row(self, result: OperationResult) -> dict[str, Any]:
         row = super()._row(result)
-        if not self.running and result.state == "running":
-            row |= {"state": "warn", "word": "not known"}
+        if not self.running and result.state in ("running", "retrying"):
+            # Nobody here asks any more; of what was sent the answer did not come.
+            row |= {"state": "warn", "word": "not known" if result.state == "running" else "not changed"}
         change = self.changes.get(result.data.get("change", 0))
         if change is None:
             return row

@@ -100,17 +100,18 @@ def webs(count: int) -> Cluster:
 class Somebody:
     """Who previews, applies and moves on."""
 
-    def __init__(self, cluster: Cluster, action: Action, **typed: str) -> None:
+    def __init__(self, cluster: Cluster, action: Action, name: str = "mara", **typed: str) -> None:
         self.cluster: Any = cluster
-        self.user = User.objects.create(username="mara")
+        self.user = User.objects.create(username=name)
         self.kind = KINDS[cluster.plural]
         self.action, self.typed = action, typed
         self.names = [f"{namespace or '-'}/{name}" for _, namespace, name in cluster.objects]
 
     @property
     def order(self) -> BulkOrder:
+        actor = Actor(user=self.user, name=self.user.get_username())
         return BulkOrder(
-            transport=self.cluster, actor=Actor(user=self.user, name="mara"), kind=self.kind, action=self.action,
+            transport=self.cluster, actor=actor, kind=self.kind, action=self.action,
             targets=bulk_targets("dev", self.kind, self.names), typed=self.typed,
         )  # fmt: skip
 
@@ -385,6 +386,23 @@ async def test_another_process_goes_on_after_a_kill_and_does_nothing_twice(
     assert set((await states()).values()) == {"done"} and set(cluster.replicas().values()) == {3}
     assert sorted(key[2] for _, key in cluster.writes) == [f"web-{at}" for at in range(5)], "each once"
     assert await Change.objects.filter(action="scale", state="done").acount() == 5
+
+
+async def test_of_two_people_at_once_the_second_one_is_told_what_the_first_one_did(
+    mara: Somebody, cluster: Cluster
+) -> None:
+    jon = await sync_to_async(Somebody)(cluster, SCALE, "jon", replicas="7")
+    jon.names = jon.names[:2]
+    theirs, hers = (await jon.preview()).token, (await mara.preview()).token
+    await mara.apply(hers)
+    await mara.move()
+    await mara.move()
+    second = await jon.apply(theirs)
+    await mara.move()
+    assert set(cluster.replicas().values()) == {3}
+    rows = [row async for row in OperationResult.objects.filter(operation__change=second)]
+    assert [row.state for row in rows] == ["failed", "failed"]
+    assert "it was 1 replica, now it is 3 replicas" in rows[0].text
 
 
 # ---- Every action that may be
