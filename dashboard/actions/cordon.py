@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 
-from dashboard.insight import Objects
+from asgiref.sync import sync_to_async
+
+from dashboard.insight import Notice, Objects
 from dashboard.insight.cordoning import cordon_impact, running_on, uncordon_impact
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
 from dashboard.models import Change
 
-from .action import Description, DryRun, Progress
+from .action import Description, DryRun, Order, Progress
+from .operation import unfinished_of
 from .toggle import Toggle
 
 
@@ -30,6 +34,16 @@ class Cordon(Toggle):
             undo_words=f"Undo by {back} it; it stays one click away under Changes made here.",
             button=f"{verb.capitalize()} {dry.target.name}",
         )
+
+    async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
+        """Besides: that a drain stops, as the pods that it evicts could come back."""
+        uid = dry.before["metadata"]["uid"]
+        drain = None if self.sets else await sync_to_async(unfinished_of)("drain", order.target.context, uid)
+        if drain is None:
+            return told
+        who = drain.user.get_username()
+        notice = Notice("warn", f"{who}'s drain stops", "Pods that it has not evicted yet keep running.")
+        return dataclasses.replace(told, notices=(notice, *told.notices))
 
     def ended(self, change: Change, found: Node, objects: Objects, now: datetime, made: bool) -> Progress:
         text = "New pods can be scheduled on it."

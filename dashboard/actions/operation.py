@@ -237,7 +237,12 @@ def unfinished_of(action: str, context: str, uid: str) -> Change | None:
     unfinished = Q(operation__state=Operation.State.RUNNING) | Q(
         operation__isnull=True, state=Change.State.DONE
     )
-    return Change.objects.filter(unfinished, action=action, context=context, uid=uid).order_by("pk").last()
+    return (
+        Change.objects.select_related("user")
+        .filter(unfinished, action=action, context=context, uid=uid)
+        .order_by("pk")
+        .last()
+    )
 
 
 def result_counts(operation: Operation) -> dict[str, int]:

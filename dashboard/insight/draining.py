@@ -172,9 +172,7 @@ class _Drain:
         if (more := len(told) - MAX_PODS) > 0:
             effects.append(Effect("info", "info", parts(f"{plural(more, 'further pod')} on this node")))
         effects += self._room()
-        lost = any(_scratch(pod) for pod in self.going) or any(
-            pod.metadata.controller is None and pod.status.phase not in ENDED for pod in self.going
-        )
+        lost = any(_scratch(pod) or pod.metadata.controller is None for pod in filter(_runs, self.going))
         return DrainImpact(
             headline=self._headline(),
             effects=tuple(effects),
@@ -255,9 +253,7 @@ class _Drain:
     @cached_property
     def elsewhere(self) -> Elsewhere:
         """The other nodes, with those that are recreated."""
-        moving = [
-            pod for pod in self.going if pod.metadata.controller is not None and pod.status.phase not in ENDED
-        ]
+        moving = [pod for pod in self.going if pod.metadata.controller is not None and _runs(pod)]
         return Elsewhere(self.survey, self.schedulable, moving)
 
     @cached_property
@@ -313,6 +309,8 @@ class _Drain:
             return told
         if pod.status.phase in ENDED:
             return _Told("deleted", icon="end", notes=["It has ended: the pod and its logs are deleted."])
+        if pod.metadata.deletion_timestamp is not None:
+            return _Told("deleted", icon="end", notes=["It is terminating already, and waited for."])
         if owner is None:
             told = _Told("deleted", word="for good")
             told.add("Nothing recreates it.", "bad")
@@ -391,7 +389,9 @@ class _Drain:
             return Notice("info", f"No pods to evict on {self.name}", text)
         bad = self.silent or not all(self.places.values())
         title = f"{plural(total, 'pod')} will be evicted"
-        return Notice("warn" if bad else "info", title, self._fates() or "They are not recreated.")
+        return Notice(
+            "warn" if bad else "info", title, self._fates() or "None of them moves to another node."
+        )
 
     def _fates(self) -> str:
         """Where they go, as a sentence or two; "" where nothing is recreated."""
@@ -417,6 +417,10 @@ class _Drain:
             return
         text = "Your account may not list budgets: those that cover pods here refuse their eviction all the same."
         yield Notice("info", "Which budgets cover the pods is not known", text)
+
+
+def _runs(pod: Pod) -> bool:
+    return pod.status.phase not in ENDED and pod.metadata.deletion_timestamp is None
 
 
 def _effect(pod: Pod, told: _Told, group: str) -> Effect:

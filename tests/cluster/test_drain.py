@@ -386,6 +386,7 @@ async def test_uncordoned_meanwhile_it_stops_and_undone_it_ends(
     shown = await change_undo_preview(
         kinds=KINDS, transport=rack.transport, actor=mara, change_id=change.pk, objects=await rack.objects()
     )
+    assert "mara's drain stops" in [each.title for each in shown.preview.told.notices]
     undone = await change_undo_apply(
         kinds=KINDS, transport=rack.transport, actor=mara, change_id=change.pk, token=shown.preview.token
     )

@@ -9,7 +9,7 @@ import pytest
 from dashboard.insight.draining import DrainImpact, DrainOptions, drain_impact, drain_verdict
 from dashboard.insight.words import text_of
 
-from .world import NOW, World, endpoints, meta, node, pod, service
+from .world import NOW, World, ago, endpoints, meta, node, pod, service
 
 SCRATCH = [{"name": "cache", "emptyDir": {}}]
 DAEMON = ("DaemonSet", "agent")
@@ -230,6 +230,20 @@ def test_data_that_is_lost_is_said() -> None:
     note = told(impact)["web-1"][2]
     assert "What is in emptyDir cache is lost." in note and "What is in volume work is lost" in note
     assert impact.danger
+
+
+def test_what_ends_by_itself_goes_nowhere_and_loses_nothing() -> None:
+    world = cluster(node("node-2"))
+    leaving = pod("web-1")
+    leaving["metadata"]["deletionTimestamp"] = ago(seconds=5)
+    world.add("pods", with_spec(leaving, volumes=SCRATCH))
+    world.add("pods", pod("job-1", owner=None, phase="Succeeded"))
+    impact = drained(world, EVERY)
+    assert {name: (each[0], each[1]) for name, each in told(impact).items()} == {
+        "web-1": ("Will be deleted", ""),
+        "job-1": ("Will be deleted", ""),
+    }
+    assert not impact.danger and impact.headline.text == "None of them moves to another node."
 
 
 def test_a_node_without_pods_is_only_cordoned() -> None:
