@@ -48,6 +48,7 @@ _RANK = {
 }
 # A namespace is a DNS label; a name is a path segment, whose rules are those of its kind: the API server knows them.
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 class BadDocuments(BadYaml):
@@ -93,13 +94,14 @@ class TextObject:
 
 
 def is_secret(manifest: Mapping[str, Any]) -> bool:
-    return manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"
+    """Whether it is one of Kubernetes' own, in whatever version: ``/v1`` is read as ``v1``."""
+    return manifest.get("kind") == "Secret" and not group_of(str(manifest.get("apiVersion")))
 
 
 def secret_values(text: str) -> list[str]:
-    """The values of the Secrets in a text, as they are used; none of a text that can't be read."""
+    """The values of whatever calls itself a Secret in a text, as they are used; none of a text that can't be read."""
     try:
-        secrets = [each.manifest for each in read_manifests(text) if is_secret(each.manifest)]
+        secrets = [each.manifest for each in read_manifests(text) if each.manifest.get("kind") == "Secret"]
     except BadYaml:
         return []
     found = [value for each in secrets for value in _mapping(each.get("stringData")).values()]
@@ -243,6 +245,11 @@ def _cleaned(document: Document) -> Manifest:
     for key in ("apiVersion", "kind"):
         if not isinstance(manifest.get(key), str) or not manifest[key]:
             raise BadYaml(f"{key} is missing.", line=document.line)
+    if not _API_VERSION.fullmatch(manifest["apiVersion"]):
+        raise BadYaml(
+            "An apiVersion is a version, such as v1, or a group and a version, such as apps/v1.",
+            line=document.line_of("apiVersion"),
+        )
     meta = manifest.get("metadata")
     if not isinstance(meta, dict):
         raise BadYaml("metadata with a name is missing.", line=document.line)

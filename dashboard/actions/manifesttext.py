@@ -8,6 +8,7 @@ Scalars mean what the API server's own clients make of them (sigs.k8s.io/yaml, w
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -149,14 +150,18 @@ def _members(document: Document) -> Iterator[Document]:
     if not (str(manifest.get("kind", "")).endswith("List") and isinstance(items, list)):
         yield document
         return
+    if len(items) > MAX_DOCUMENTS:
+        line = document.lines.get(("items", MAX_DOCUMENTS), document.line)
+        raise BadYaml(f"More than {MAX_DOCUMENTS} objects in a List: apply them in parts.", line=line)
+    lines: dict[Any, dict[Path, int]] = defaultdict(dict)
+    for path, number in document.lines.items():
+        if path[:1] == ("items",) and len(path) > 2:
+            lines[path[1]][path[2:]] = number
     for at, item in enumerate(items):
         line = document.lines.get(("items", at), document.line)
         if not isinstance(item, dict):
             raise BadYaml("An item of a List is a manifest: keys with values.", line=line)
-        inner = {
-            path[2:]: n for path, n in document.lines.items() if path[:2] == ("items", at) and len(path) > 2
-        }
-        yield Document(item, line, inner)
+        yield Document(item, line, lines[at])
 
 
 class _Open:

@@ -31,6 +31,7 @@ from dashboard.live.screens.bulk import BulkFormScreen
 from dashboard.live.screens.common import iso, list_url, object_url
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.session import Session
+from dashboard.loop import off_loop
 from dashboard.models import Change
 
 from .attempts import actor_of, reason_of, refusals_audited
@@ -127,7 +128,7 @@ class BulkForm:
             order=self.order(),
             token=token,
             confirm=self.request.POST.get("confirm", ""),
-            reason=reason_of(self.request),
+            reason=await off_loop(reason_of, self.request),
         )
         operations.wake()
         return change

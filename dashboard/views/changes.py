@@ -80,7 +80,7 @@ class UndoForm(ActionForm):
             change_id=self.change.pk,
             token=token,
             kinds=self.cluster.kinds,
-            **self.consent(),
+            **await self.consent(),
         )
         return await begun(self.session, undone)
 

@@ -89,7 +89,7 @@ class ConfigMapForm(ActionForm):
             token=token,
             objects=self.session.reader,
             restart=self.chosen,
-            **self.consent(),
+            **await self.consent(),
         )
 
     async def _read_draft(self) -> Draft:

@@ -18,6 +18,7 @@ from dashboard.insight import Objects
 from dashboard.live.screen import Screen
 from dashboard.live.screens.action import ActionScreen
 from dashboard.live.screens.common import list_url, namespace_crumbs, object_url
+from dashboard.loop import off_loop
 from dashboard.models import Change
 
 from .attempts import reason_of
@@ -74,16 +75,19 @@ class ActionForm:
             reason=reason,
         )
 
-    def consent(self) -> dict[str, str]:
+    async def consent(self) -> dict[str, str]:
         """What is said with an apply, for an order: the name that was typed, and why. Raises BadReason."""
-        return {"confirm": self.request.POST.get("confirm", ""), "reason": reason_of(self.request)}
+        return {
+            "confirm": self.request.POST.get("confirm", ""),
+            "reason": await off_loop(reason_of, self.request),
+        }
 
     async def preview(self) -> Shown:
         found = await change_preview(order=self.order(), objects=self.session.reader)
         return Shown(preview=found, parts={"preview": preview_context(self.cluster, found)})
 
     async def apply(self, token: str) -> Change:
-        change = await change_apply(order=self.order(**self.consent()), token=token)
+        change = await change_apply(order=self.order(**await self.consent()), token=token)
         return await begun(self.session, change)
 
     def failed(self, error: ClusterError) -> Parts:

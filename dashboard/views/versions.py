@@ -44,7 +44,7 @@ class VersionsForm(ActionForm):
 
     async def apply(self, token: str) -> Change:
         return await configmap_save(
-            order=self.order(**self.consent()),
+            order=self.order(**await self.consent()),
             token=token,
             restart=self.chosen,
             objects=self.session.reader,

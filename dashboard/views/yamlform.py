@@ -48,7 +48,7 @@ class YamlForm(ActionForm):
         return Shown(preview=found, parts=parts)
 
     async def apply(self, token: str) -> Change:
-        return await change_apply(order=await self._order(**self.consent()), token=token)
+        return await change_apply(order=await self._order(**await self.consent()), token=token)
 
     def failed(self, error: ClusterError) -> Parts:
         return {"error": told_error(error), **yaml_problems(error, self.text, confidential=self._secret)}

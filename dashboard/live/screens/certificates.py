@@ -34,6 +34,9 @@ MAX_ROWS, MAX_INGRESSES = 200, 4
 _NOT_KEYS = frozenset({ACCOUNT_KIND, BOOTSTRAP, HELM, TLS})
 
 
+NOTHING = Ages(secrets=(), certificates={}, cut=False)
+
+
 class Shown(NamedTuple):
     """Where a certificate is shown: an Ingress, for these hosts."""
 
@@ -48,7 +51,7 @@ class CertificatesScreen(ViewerScreen):
     def __init__(self, session: Session, params: QueryDict) -> None:
         super().__init__(session)
         self.chosen = frozenset(chosen_of(params, "namespace")) or None
-        self._ages = Ages(secrets=(), certificates={}, cut=False)
+        self._ages = NOTHING
         self._asked: frozenset[str | None] = frozenset()
         self._read_at = float("-inf")
         self._as_of: datetime | None = None
@@ -67,14 +70,15 @@ class CertificatesScreen(ViewerScreen):
         seen = self.visible["secrets"]
         if (refusal := seen.refusal("secrets", self.chosen)) is not None:
             raise refusal
+        within = seen.within(self.chosen)
+        asked: frozenset[str | None] = frozenset({None}) if within is None else frozenset(within)
+        if asked != self._asked:  # nothing is kept of where one may not look any more
+            self._asked, self._ages, self._as_of = asked, NOTHING, None
+        elif time.monotonic() - self._read_at < READ_AGAIN_SECONDS:
+            return
         if seen.unknown is not None:
             self._failure = seen.unknown
             return
-        within = seen.within(self.chosen)
-        asked: frozenset[str | None] = frozenset({None}) if within is None else frozenset(within)
-        if asked == self._asked and time.monotonic() - self._read_at < READ_AGAIN_SECONDS:
-            return
-        self._asked = asked
         try:
             self._ages = await secret_ages(self.session.transport, sorted(asked, key=str)[:MAX_NAMESPACES])
             self._as_of, self._failure = datetime.now(UTC), None

@@ -7,7 +7,14 @@ import base64
 import pytest
 
 from dashboard.actions.create_yaml import overlaid, projected
-from dashboard.actions.documents import BadDocuments, TextObject, UnknownKind, read_objects, secret_values
+from dashboard.actions.documents import (
+    BadDocuments,
+    TextObject,
+    UnknownKind,
+    is_secret,
+    read_objects,
+    secret_values,
+)
 from dashboard.actions.manifesttext import MAX_DOCUMENTS, BadYaml, problems_of
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
@@ -209,3 +216,18 @@ def test_every_kind_with_a_module_has_a_place_in_the_order(kinds: Kinds) -> None
     for kind in KINDS.values():
         (one,) = read(document(kind.gvr.api_version, kind.kind), kinds)
         assert one.target.gvr == kind.gvr
+
+
+@pytest.mark.parametrize("version", ["/v1", "v1/", " v1", "V1", "a/b/c", "apps /v1"])
+def test_what_is_no_api_version_is_refused_and_a_secret_stays_one(version: str, kinds: Kinds) -> None:
+    text = f'apiVersion: "{version}"\nkind: Secret\nmetadata: {{name: a}}\nstringData: {{a: typed-canary}}\n'
+    with pytest.raises(BadDocuments) as raised:
+        read(text, kinds)
+    (told,) = problems_of(raised.value, None)
+    assert told.line == 1 and "such as apps/v1" in told.text
+    assert secret_values(text) == ["typed-canary"]
+
+
+def test_a_secret_is_one_by_its_group() -> None:
+    assert is_secret({"apiVersion": "/v1", "kind": "Secret"})
+    assert not is_secret({"apiVersion": "example.com/v1", "kind": "Secret"})

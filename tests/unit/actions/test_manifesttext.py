@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 import yaml as pyyaml
 
-from dashboard.actions.manifesttext import MAX_BYTES, BadYaml, problems_of, read_manifest, read_manifests
+from dashboard.actions.manifesttext import (
+    MAX_BYTES,
+    MAX_DOCUMENTS,
+    BadYaml,
+    problems_of,
+    read_manifest,
+    read_manifests,
+)
 from dashboard.errors import BadInput, FieldCause, Invalid
 from dashboard.queries.yamltext import as_yaml
 
@@ -142,3 +149,12 @@ def test_what_is_shown_is_read_as_it_was() -> None:
         "c": {"d.e/f": ""},
     }
     assert read_manifest(as_yaml(manifest)).manifest == manifest == pyyaml.safe_load(as_yaml(manifest))
+
+
+def test_a_list_is_as_long_as_a_text_may_be_and_read_in_one_pass() -> None:
+    with pytest.raises(BadYaml, match=f"Line 103: More than {MAX_DOCUMENTS} objects in a List"):
+        read_manifests("kind: List\nitems:\n" + "- {}\n" * 4_000)
+    items = "".join(f"- kind: A\n  data:\n    key-{n}: b\n" for n in range(MAX_DOCUMENTS))
+    found = read_manifests(f"kind: List\nitems:\n{items}")
+    assert [each.line_of("data") for each in found] == [4 + 3 * n for n in range(MAX_DOCUMENTS)]
+    assert sum(len(each.lines) for each in found) == 3 * MAX_DOCUMENTS, "each has its own lines alone"

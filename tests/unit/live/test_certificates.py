@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from dashboard.errors import Forbidden
+from dashboard.errors import Forbidden, Unavailable
 from dashboard.kinds.certificates import Certificate
 from dashboard.live.screens.certificates import CertificatesScreen
+from dashboard.queries.access import Visible
 from dashboard.queries.secretages import Age, Ages
 
 from .seen import everything, nothing, runtime, sees, session
@@ -78,3 +79,16 @@ async def test_who_may_not_list_secrets_is_told() -> None:
     made.session.review = review  # type: ignore[assignment,method-assign]
     with pytest.raises(Forbidden, match="may not list secrets"):
         await made.prepare()
+
+
+async def test_nothing_is_kept_of_where_one_may_not_look_any_more() -> None:
+    made = screen(Ages(secrets=(), certificates={("shop", "gone"): certificate(-1, "a.example")}, cut=False))
+    made._asked = frozenset({None})
+    answers = iter([Visible(frozenset(), unknown=Unavailable("it does not respond"))])
+
+    async def review(plurals: Any) -> None:
+        sees(made, everything(secrets=next(answers)))
+
+    made.session.review = review  # type: ignore[assignment,method-assign]
+    await made.prepare()
+    assert made._certificates(NOW)["rows"] == [] and made._unknown().startswith("Secrets could not be read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -441,3 +442,19 @@ async def test_who_creates_a_deleted_object_again_is_told(script: Script, api: S
     manifest["metadata"]["annotations"] = {"meta.helm.sh/release-name": "shop-1"}
     told = [notice["title"] for notice in (await script.preview())["notices"]]
     assert "Helm may create it again" in told
+
+
+@pytest.mark.parametrize("case", ["scale"])
+async def test_a_reason_is_compared_with_what_was_typed_off_the_loop(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever field of YAML comes along is read for it."""
+    threads = []
+
+    def read(request: Any) -> str:
+        threads.append(threading.current_thread())
+        return ""
+
+    monkeypatch.setattr("dashboard.views.form.reason_of", read)
+    await script.apply((await script.preview())["token"])
+    assert threads and threading.current_thread() not in threads
