@@ -44,6 +44,18 @@ def test_a_text_is_corrected_tried_created_and_undone(page: Page, objects: Objec
     expect(rows).to_have_count(2)
     expect(page.locator("#operation-progress h2")).to_contain_text("All 2 objects are there")
     assert objects.api.get(configmap)["data"] == {"LOG": "info"}
+    told = page.request.get(re.sub(r"follow/.*", "?format=json", page.url)).json()
+    said = [(each["object"], each["state"], each["text"]) for each in told["results"]]
+    assert (
+        told["done"]
+        and told["undo_url"]
+        and said
+        == [
+            (f"Secret {namespace}/web", "done", "Created the Secret"),
+            (f"ConfigMap {namespace}/web", "done", "Created the ConfigMap"),
+        ]
+    )
+    assert len({each["change"] for each in told["results"]}) == 2
 
     rows.filter(has_text="ConfigMap").get_by_role("link", name="Follow or undo").click()
     page.locator("#change-undo a").click()
