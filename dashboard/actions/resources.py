@@ -11,7 +11,7 @@ from dashboard.insight.sizing import memory_notices, sizing_impact
 from dashboard.kinds.quantity import QuantityError, parse
 from dashboard.kube.metrics import MetricsServer
 
-from .action import TOUCHED, Description, DryRun, Manifest, Order, Wanted
+from .action import Description, DryRun, Manifest, Order, Wanted
 from .templates import ContainerAction, changed_containers, containers
 
 _EXAMPLES = {"cpu": "250m, 0.5 or 2", "memory": "256Mi or 2Gi"}
@@ -29,7 +29,7 @@ class SetResources(ContainerAction):
             "limits_memory": "Memory limit",
         }
     )
-    reads = TOUCHED | {"limitranges"}
+    reads = ContainerAction.reads | {"limitranges"}
     same = "Its containers request and are limited to just that."
 
     def parse(self, field: str, text: str) -> str:

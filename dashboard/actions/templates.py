@@ -17,7 +17,19 @@ from dashboard.kinds.rows import listed
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
-from .action import MERGE_PATCH, Description, DryRun, Field, Manifest, Order, Target, Wanted, Write, sides
+from .action import (
+    MERGE_PATCH,
+    TOUCHED,
+    Description,
+    DryRun,
+    Field,
+    Manifest,
+    Order,
+    Target,
+    Wanted,
+    Write,
+    sides,
+)
 from .changedfields import field_words, value_at, with_values
 from .fieldwrites import FieldsAction, value_words, written, written_fields
 
@@ -29,6 +41,7 @@ class TemplateAction(FieldsAction):
 
     kinds = frozenset({"deployments", "statefulsets", "daemonsets"})
     contested = True
+    reads = TOUCHED | {"configmaps", "secrets"}
     same = "It is like that already."  # what is said where nothing would change
     body_bytes = 4 * 2**20  # with the token, in which a whole template may travel
 

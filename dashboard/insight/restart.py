@@ -19,6 +19,7 @@ from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.selectors import from_labels
 from dashboard.kinds.services import Service
 from dashboard.kinds.statefulsets import StatefulSet
+from dashboard.kinds.uses import mentions
 
 from .impact import Effect, Impact, Notice, reach
 from .pod_health import is_ready
@@ -387,6 +388,9 @@ class _Resume(_Restart):
         return Notice("info", f"{self.name} has nothing to roll out", text)
 
 
+_CONFIGURATION = {"ConfigMap": "configmaps", "Secret": "secrets"}
+
+
 class _Template(_Restart):
     """A new pod template, of which some pods may be already."""
 
@@ -394,6 +398,7 @@ class _Template(_Restart):
         self, objects: Objects, workload: Workload, made: Workload, now: datetime, stays: Collection[str]
     ) -> None:
         super().__init__(objects, workload, now)
+        self.made = made
         self.stays = [pod for pod in self.pods if pod.metadata.name in stays]
         labels = made.spec.template.metadata.labels or {}
         self.unselected = [one for one in self.services if not from_labels(one.spec.selector).matches(labels)]
@@ -431,6 +436,7 @@ class _Template(_Restart):
         return super().headline()
 
     def notices(self) -> Iterator[Notice]:
+        yield from self._missing()
         workload = self.workload
         if isinstance(workload, StatefulSet) and workload.spec.pod_management_policy == "OrderedReady":
             names = [pod.metadata.name for pod in self.pods if not is_ready(pod) and pod not in self.stays]
@@ -442,6 +448,16 @@ class _Template(_Restart):
                 )
                 yield Notice("warn", title, text)
         yield from super().notices()
+
+    def _missing(self) -> Iterator[Notice]:
+        """What no container of the new template starts without, and is not there."""
+        needed = [
+            one for one in mentions(self.made.spec.template.spec) if one.needed and one.kind in _CONFIGURATION
+        ]
+        for kind, name in dict.fromkeys((one.kind, one.name) for one in needed):
+            if self.survey.lacks(_CONFIGURATION[kind], self.namespace, name):
+                text = "Pods of this template can't start without it. Create it first."
+                yield Notice("bad", f"{kind} {name} does not exist", text)
 
     def _order(self) -> str:
         if not self.stays:

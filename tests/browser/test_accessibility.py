@@ -52,6 +52,10 @@ PAGES = [
     "/c/tests/deployments/{ns}/web/delete/",
     "/c/tests/deployments/{ns}/web/restart/",
     "/c/tests/deployments/{ns}/web/pause/",
+    "/c/tests/deployments/{ns}/web/rollback/",
+    "/c/tests/deployments/{ns}/web/image/",
+    "/c/tests/deployments/{ns}/web/resources/",
+    "/c/tests/deployments/{ns}/web/env/",
     "/c/tests/services/{ns}/web/",
     "/c/tests/configmaps/{ns}/settings/",
     "/c/tests/configmaps/{ns}/settings/values/",
@@ -83,6 +87,9 @@ def inhabited(cluster: Sandbox) -> Iterator[str]:
     objects = Objects(cluster, name)
     objects.deployment("web", 2)
     objects.service("web")
+    container = {"name": "main", "image": "example/app:2"}
+    second = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    api.patch(f"/apis/apps/v1/namespaces/{name}/deployments/web", second)
     objects.pod("alone", app="alone")
     for plural, kind, rest in (
         ("configmaps", "ConfigMap", {"data": {"MODE": "fast", "app.yaml": "a: 1\n"}}),

@@ -238,3 +238,18 @@ def test_a_statefulset_waits_for_a_pod_that_is_not_ready() -> None:
     parallel = world.add("statefulsets", statefulset(3, spec={"podManagementPolicy": "Parallel"}))
     titles = [notice.title for notice in template_impact(world, parallel, parallel, NOW).notices]
     assert "web-2 may have to be deleted" not in titles
+
+
+def test_what_the_new_template_needs_and_is_not_there_comes_first() -> None:
+    world = running(2, RS).reading("configmaps").with_secret("database", "Opaque")
+    web = world.add("deployments", deployment(replicas=2))
+    refs = [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "database"}}]
+    maybe = {"configMapRef": {"name": "extra", "optional": True}}
+    container = {"name": "app", "envFrom": [*refs, maybe]}
+    made = World().add("deployments", deployment(replicas=2, template={"containers": [container]}))
+    titles = [
+        notice.title for notice in template_impact(world, web, made, NOW).notices if notice.state == "bad"
+    ]
+    assert titles == ["ConfigMap settings does not exist"]
+    unknown = running(2, RS)
+    assert not [one for one in template_impact(unknown, web, made, NOW).notices if one.state == "bad"]
