@@ -164,7 +164,8 @@ class Drain(OperationAction):
                 next_step="Ask whoever manages access to allow: list pods.",
                 verb="list", resource="pods",
             )  # fmt: skip
-        await _may_evict(order.transport, pods_of_node(objects, order.target.name))
+        verdicts = drain_verdicts(objects, pods_of_node(objects, order.target.name), self.settings.options)
+        await _may_evict(order.transport, [each.pod for each in verdicts if each.fate != "stay"])
         return {}
 
     async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:

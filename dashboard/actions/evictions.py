@@ -191,9 +191,11 @@ async def _send(run: Run, rows: Sequence[OperationResult]) -> None:
         row.data = row.data | {"sent": iso(run.now), "tries": row.data.get("tries", 0) + 1}
     await run.save(rows)
     accepted = await asyncio.gather(*(_evict(run, row) for row in rows))
-    await run.save(rows)
     first = [row for row, was, yes in zip(rows, before, accepted, strict=True) if yes and was != "running"]
-    await _audit(run, first, AuditEntry.Result.DONE, f"Evicted to drain {run.change.name}.")
+    try:
+        await run.record(rows)
+    finally:  # what was evicted was, whoever stopped it meanwhile
+        await _audit(run, first, AuditEntry.Result.DONE, f"Evicted to drain {run.change.name}.")
 
 
 async def _evict(run: Run, row: OperationResult) -> bool:

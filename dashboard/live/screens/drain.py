@@ -80,6 +80,8 @@ class DrainScreen(OperationScreen):
         row = super()._row(result)
         if not self.running and not result.ended_at:
             row["began"] = ""  # no time passes
+            if result.state == "running":  # nobody looks at it any more
+                row |= {"state": "warn", "word": "eviction sent"}
         return row
 
     def kubectl(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,10 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
-from dashboard.actions.action import Actor
+from dashboard.actions.action import Actor, Target
 from dashboard.actions.drain import DRAIN, SETTINGS, Settings, settings_of
 from dashboard.actions.evictions import RETRY_SECONDS
-from dashboard.actions.operation import operation_advance
+from dashboard.actions.operation import Lost, operation_advance
 from dashboard.actions.operations import operation_begin, operation_resume, operation_stop, operations_claim
 from dashboard.actions.undo import UndoState, change_undo_state
 from dashboard.errors import (
@@ -28,6 +29,7 @@ from dashboard.errors import (
     TooManyRequests,
     Unavailable,
 )
+from dashboard.kinds.nodes import NODES
 from dashboard.kube.transport import Response
 from dashboard.live.screens.drain import DrainScreen
 from dashboard.models import AuditEntry, Change, Operation
@@ -55,6 +57,7 @@ class Api:
         }
         self.answers: dict[str, list[ClusterError]] = {}
         self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.meanwhile: Callable[[], Awaitable[Any]] | None = None  # happens during the next eviction
 
     @property
     def world(self) -> World:
@@ -85,6 +88,9 @@ class Api:
         if method == "POST":
             assert subresource == "eviction", "never a delete"
             self.sent.append((name, json.loads(body)["deleteOptions"]))
+            if (happens := self.meanwhile) is not None:
+                self.meanwhile = None
+                await happens()
             if errors := self.answers.get(name):
                 raise errors.pop(0)
         if name not in self.pods:
@@ -414,3 +420,32 @@ async def test_its_page_says_how_many_are_gone_and_what_is_refused() -> None:
     assert text.endswith("1 of 2 pods evicted. node-1 stays cordoned.")
     rows_ = shown._results()["rows"]
     assert [(each["word"], bool(each["began"])) for each in rows_] == [("refused", False), ("evicted", True)]
+
+
+async def test_what_was_evicted_while_somebody_stopped_it_is_recorded_and_in_the_audit() -> None:
+    api = Api(pod("web-1"), pod("web-2"))
+    api.answers = {"web-2": [BUDGET]}
+    change = await begin(api)
+    api.meanwhile = lambda: operation_stop(actor=Actor(user=change.user, name="mara"), change=change)
+    with pytest.raises(Lost):
+        await move(api)
+    assert {name: state_ for name, (state_, _) in (await rows(change)).items()} == {
+        "web-1": "running",
+        "web-2": "retrying",
+    }
+    assert [entry.name async for entry in AuditEntry.objects.filter(action="evict")] == ["web-1"]
+    assert (await state(change))[0] == Operation.State.STOPPED
+
+
+async def test_only_a_pod_that_leaves_needs_the_right_to_evict_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    async def note(transport: Any, pods: list[Any]) -> None:
+        asked.append([each.metadata.name for each in pods])
+
+    monkeypatch.setattr("dashboard.actions.drain._may_evict", note)
+    api = Api(pod("web-1"), pod("agent-1", owner=("DaemonSet", "agent")))
+    target = Target(context="dev", gvr=NODES.gvr, plural="nodes", kind="Node", namespace="", name="node-1")
+    order: Any = SimpleNamespace(transport=api, target=target)
+    await DRAIN.decide(order, {}, api.world)
+    assert asked == [["web-1"]]
