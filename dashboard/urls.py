@@ -76,6 +76,7 @@ urlpatterns = [
     path(f"{OBJECT}<action:action>/", actions.action, name="action"),
     path(f"{OBJECT}values/", configmap.values, name="values"),
     path(f"{OBJECT}value/", configmap.value, name="value"),
+    path(f"{OBJECT}version/", configmap.version, name="version"),
     path(f"{OBJECT}offers/", search.offers, name="offers"),
     path(f"{OBJECT}logs/download/", logs.download, name="log_download"),
     path(f"{OBJECT}logs/line/", logs.line, name="log_line"),

@@ -157,7 +157,7 @@ class Edit(Action):
         return Description(
             headline=headline,
             effects=effects,
-            notices=_surprises(self.touched(dry.after), self.digests(dry.wanted), {*written, *removed}),
+            notices=_surprises(self.touched(dry.after), self.digests(dry), {*written, *removed}),
             kubectl=_kubectl(target, self.patch(dry)),
             undo_words=f"Undo puts the old bytes of {plural(len({*written, *removed}), 'key')} back; it stays one "
             "click away under Changes made here.",
@@ -165,11 +165,11 @@ class Edit(Action):
             danger=bool(broken),
         )
 
-    def digests(self, wanted: Wanted) -> dict[str, str]:
+    def digests(self, dry: DryRun) -> dict[str, str]:
         """What is wanted of each key, by its path; "" for one that goes."""
         return {
             f"/{field}/{key}": "" if content is None else digest(base64.b64decode(content))
-            for field, keys in wanted.items()
+            for field, keys in dry.wanted.items()
             for key, content in keys.items()
         }
 
@@ -242,7 +242,7 @@ def _size(mark: str) -> str:
 def _surprises(made: OwnedFields, asked: Mapping[str, str], changed: Collection[str]) -> tuple[Notice, ...]:
     """What an admission rule makes of it other than was asked for (path → digest), and besides."""
     other: Collection[str] = sorted(
-        path.split("/")[2] for path, content in asked.items() if made[path].split(" ")[0] != content
+        path.split("/")[2] for path, content in asked.items() if made.get(path, "").split(" ")[0] != content
     )
     besides = sorted(set(changed) - {path.split("/")[2] for path in asked})
     notices = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -18,8 +19,11 @@ from dashboard.models import Change, ConfigMapVersion
 from .action import Action, Choice, DryRun, Field, Manifest, Order, Target, Wanted
 from .configmap_restarts import restarts_needed, restarts_offered
 from .configmap_values import FIELDS, Value, content_of, digest, size_words, values
-from .configmap_versions import content_hash, version_contents, versions_of
+from .configmap_versions import as_manifest, content_hash, version_contents, versions_of
+from .diff import Line
 from .edit import Edit
+from .engine import change_read
+from .valuediff import value_lines
 
 
 class Versions(Edit):
@@ -93,8 +97,9 @@ class Versions(Edit):
 
     # ---- What is said of it
 
-    def digests(self, wanted: Wanted) -> dict[str, str]:
-        return dict(wanted["digests"])
+    def digests(self, dry: DryRun) -> dict[str, str]:
+        gone = {f"/{field}/{key}": "" for field, keys in self.owned(dry.before).items() for key in keys}
+        return {**gone, **dry.wanted["digests"]}
 
     def patch(self, dry: DryRun) -> Manifest:
         """Of what differs alone: the command says no more than is needed."""
@@ -129,6 +134,19 @@ async def version_restarts(
     keys = [key for key in {**was, **made} if was.get(key) != made.get(key)]
     needed = restarts_needed(objects, target.namespace, target.name, keys)
     return await restarts_offered(transport, objects, target.name, content_of(made), needed)
+
+
+async def version_diff(*, transport: Transport, target: Target, number: int) -> tuple[tuple[Line, ...], bool]:
+    """What a version changed, as lines, and whether none before it is kept, so that all of it is new. The ConfigMap is
+    read as the user first. Raises NotFound, Forbidden, BadInput for a number of none.
+    """
+    manifest = await change_read(transport=transport, target=target)
+    found = await _kept(target, _uid(manifest))
+    version = _chosen(target, found, "", number)
+    before = next(iter(found[found.index(version) + 1 :]), None)
+    made = as_manifest(await sync_to_async(version_contents)(version))
+    was = {} if before is None else as_manifest(await sync_to_async(version_contents)(before))
+    return await asyncio.to_thread(value_lines, was, made), before is None
 
 
 async def _kept(target: Target, uid: str) -> list[ConfigMapVersion]:

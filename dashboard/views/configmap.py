@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from dashboard.actions.configmap_reading import configmap_value, configmap_values
+from dashboard.actions.configmap_reading import configmap_target, configmap_value, configmap_values
 from dashboard.actions.configmap_values import Value, size_words
 from dashboard.actions.linetext import editable
+from dashboard.actions.versions import VERSIONS, version_diff
 from dashboard.errors import NotFound
 from dashboard.live.screens.common import object_url
 from dashboard.live.screens.detail import DetailScreen
@@ -69,6 +70,32 @@ async def value(
     response["Content-Disposition"] = f'attachment; filename="{key}"'
     response["Cache-Control"] = "no-store"
     return response
+
+
+@require_safe
+@clear_errors
+async def version(
+    request: HttpRequest, context: str, plural: str, namespace: str, name: str
+) -> HttpResponseBase:
+    """``?number=``: what a version changed, on the ConfigMap's page."""
+    session = await session_of(request, context)
+    cluster = session.cluster
+    _only_configmaps(plural)
+    number = VERSIONS.read({"version": request.GET.get("number", "")})["version"]
+    lines, first = await version_diff(
+        transport=session.transport,
+        target=configmap_target(cluster.cluster.name, namespace, name),
+        number=number or 0,
+    )
+    screen = DetailScreen(session, request.GET, plural, namespace, name)
+    return await page(
+        request,
+        cluster,
+        screen,
+        title=f"{name} · ConfigMap",
+        more={"compared": {"number": number, "first": first, "lines": lines}},
+        prepared=lambda: page_actions(screen),
+    )
 
 
 def _only_configmaps(plural: str) -> None:

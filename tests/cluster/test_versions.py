@@ -10,7 +10,10 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.test import AsyncClient
 
+from dashboard.actions.configmap_reading import configmap_target
 from dashboard.actions.configmap_versions import versions_of
+from dashboard.actions.versions import version_diff
+from dashboard.errors import BadInput, Forbidden
 from dashboard.insight.configmapuse import READ
 from dashboard.kube.transport import Transport
 from dashboard.models import Change, ConfigMapVersion
@@ -98,6 +101,7 @@ async def test_a_version_is_restored_to_the_byte_and_that_is_undone(shop: Settin
 
     shown = await shop.script("versions", version="1").preview()
     assert any(line["text"].startswith("seal: new, binary") for line in shown["diff"])
+    assert shown["notices"] == [], "what goes was asked for"
     assert "LOG2" in shown["kubectl"] and "LEVEL" in shown["kubectl"]
     made = await shop.restore(1)
     assert shop.holds() == before
@@ -133,6 +137,19 @@ async def test_a_version_that_is_not_kept_and_an_immutable_one_are_refused(shop:
     shop.api.patch(shop.path, {"immutable": True})
     status, answer = await shop.script("versions", version="1").post(step="preview")
     assert status == 409 and "immutable" in answer["error"]["text"]
+
+
+async def test_what_a_version_changed_is_told_to_who_may_get_it(shop: Settings) -> None:
+    await shop.edit("LEVEL", "1", "")
+    target = configmap_target(shop.transport.cluster.name, shop.namespace, "settings")
+    lines, first = await version_diff(transport=shop.transport, target=target, number=2)
+    assert [(line.sign, line.text) for line in lines][1] == ("+", "1 (no line ending here)") and not first
+    assert (await version_diff(transport=shop.transport, target=target, number=1))[1]
+    with pytest.raises(BadInput):
+        await version_diff(transport=shop.transport, target=target, number=3)
+    async with shop.restricted(rule("", "configmaps", "list", "patch")) as reader:
+        with pytest.raises(Forbidden):
+            await version_diff(transport=reader, target=target, number=2)
 
 
 async def test_who_may_not_get_it_sees_no_version(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

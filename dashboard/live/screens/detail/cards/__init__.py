@@ -29,6 +29,7 @@ from .tables import TablesCard
 from .topology import TopologyCard
 from .usage import NamespaceUsageCard, NodeUsageCard, PodUsageCard, UsageCard
 from .values import ValuesCard
+from .versions import VersionsCard
 
 CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
@@ -47,6 +48,7 @@ CARDS: tuple[type[Card], ...] = (
     KeysCard,
     SecretCard,
     ValuesCard,
+    VersionsCard,
     RelationsCard,
     CustomRelationsCard,
     EventsCard,
