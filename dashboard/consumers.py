@@ -42,27 +42,20 @@ PATH_LETTERS = 16_384  # as long as an address of a request may be
 UNCONFIRMED_SECONDS = 30.0  # a session that could not be asked for so long counts as ended
 
 
-class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """One socket: at most one page and the frame around it."""
+class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """A socket of somebody who is signed in, to one cluster. It outlives neither the session nor the cluster's
+    configuration.
+    """
 
     rates: SessionRates | None = None  # once it is known whose socket it is
-    postponed: tuple[int, str, Have, Position] | None = None  # the latest look that came too soon
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.view = 0
-        self.path = ""
-        self.viewers: list[Viewer] = []
-        self.feed: LogFeed | None = None
-        self.paused = False
         self.tasks: set[asyncio.Task[None]] = set()
-        self.wake = asyncio.Event()
-        self.looking = asyncio.Lock()
-        self.said_at = time.monotonic()
         try:
             await super().__call__(scope, receive, send)
         finally:
             # However it ends: Channels calls disconnect() only when the browser said goodbye.
-            self.stop_looking()
+            await self.ended()
             for task in tuple(self.tasks):
                 task.cancel()
             if self.rates is not None:
@@ -94,12 +87,117 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.bye(f"{SOCKETS} pages are open. Close some, then reload this one.", TOO_MANY)
             return
         self.rates = rates
-        self.spawn(self.keep_sending())
-        self.spawn(self.keep_beating())
         self.spawn(self.keep_checking())
+        self.begun()
+
+    def begun(self) -> None:
+        """It is known who this is, and where."""
+
+    async def ended(self) -> None:
+        """The socket is gone, however it went."""
 
     async def disconnect(self, code: int) -> None:
         raise StopConsumer
+
+    async def leave(self) -> None:
+        """The cluster was closed: its context is no longer configured, or in another way, which a new socket finds."""
+        try:
+            runtime.named(self.cluster.cluster.slug)
+        except NotFound:
+            await self.bye("gone", GONE)
+        except ClusterError:  # a kubeconfig that is just being written
+            await self.close(LATER)
+        else:
+            await self.close(RESTARTED)
+
+    async def keep_checking(self) -> None:
+        """A stream must outlive neither its session nor its cluster's configuration."""
+        confirmed = time.monotonic()
+        while True:
+            await asyncio.sleep(SESSION_SECONDS)
+            try:
+                user = await self.signed_in()
+            except AWAY as error:
+                logger.warning("asking for a session: %s", error)
+                if time.monotonic() - confirmed > UNCONFIRMED_SECONDS:
+                    await self.close(LATER)
+                    return
+                continue
+            confirmed = time.monotonic()
+            if user != self.session.identity.user:
+                await self.bye("signed-out", SIGNED_OUT)
+                return
+            if self.cluster.closed:  # one that looks at nothing is not told of it
+                await self.leave()
+                return
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> asyncio.Task[None]:
+        """Run something beside the socket; if it fails, the socket must not go on as if nothing were."""
+
+        async def watched() -> None:
+            try:
+                await work
+            except (OSError, RuntimeError):
+                return  # the socket closed under it: uvicorn says so with a plain OSError of its own
+            except AWAY as error:
+                await self.later(error)
+            except Exception:
+                logger.exception("a socket's %s", name or work.__name__)
+                await self.close(FAILED)
+
+        task = asyncio.create_task(watched(), name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    async def later(self, error: Exception) -> None:
+        """The dashboard's own database does not answer: the browser tries again."""
+        logger.warning("a socket: %s", error)
+        await self.close(LATER)
+
+    async def say(self, text: str) -> None:
+        await self.send(text_data=text)
+
+    async def bye(self, why: str, code: int) -> None:
+        await self.say(json.dumps({"t": "bye", "why": why}))
+        await self.close(code)
+
+    @in_database
+    def signed_in(self) -> str | None:
+        """Whose session it is, if it still stands, asked of the database: the scope's copy is as old as the handshake."""
+        session_key = self.scope["session"].session_key
+        if not session_key:
+            return None
+        session = type(self.scope["session"])(session_key)
+        user = get_user_model().objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
+        if user is None:
+            return None
+        given = cast(Any, session.get(HASH_SESSION_KEY, ""))
+        return user.get_username() if constant_time_compare(given, user.get_session_auth_hash()) else None
+
+
+class LiveConsumer(SessionConsumer):
+    """One socket: at most one page and the frame around it."""
+
+    postponed: tuple[int, str, Have, Position] | None = None  # the latest look that came too soon
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.view = 0
+        self.path = ""
+        self.viewers: list[Viewer] = []
+        self.feed: LogFeed | None = None
+        self.paused = False
+        self.wake = asyncio.Event()
+        self.looking = asyncio.Lock()
+        self.said_at = time.monotonic()
+        await super().__call__(scope, receive, send)
+
+    def begun(self) -> None:
+        self.spawn(self.keep_sending())
+        self.spawn(self.keep_beating())
+
+    async def ended(self) -> None:
+        self.stop_looking()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None or len(text_data) > MESSAGE_BYTES:
@@ -208,17 +306,6 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if not any(task.get_name() == "look again" for task in self.tasks):
                 self.spawn(self.look_anew(), name="look again")
 
-    async def leave(self) -> None:
-        """The cluster was closed: its context is no longer configured, or in another way, which a new socket finds."""
-        try:
-            runtime.named(self.cluster.cluster.slug)
-        except NotFound:
-            await self.bye("gone", GONE)
-        except ClusterError:  # a kubeconfig that is just being written
-            await self.close(LATER)
-        else:
-            await self.close(RESTARTED)
-
     async def look_anew(self) -> None:
         await asyncio.sleep(0)  # the other screen's group may be ending too
         have = Have()
@@ -272,64 +359,3 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             text = json.dumps({"t": "reload", "view": self.view, "why": "This is too much for one message."})
         self.said_at = time.monotonic()
         await self.send(text_data=text)
-
-    async def keep_checking(self) -> None:
-        """A stream must outlive neither its session nor its cluster's configuration."""
-        confirmed = time.monotonic()
-        while True:
-            await asyncio.sleep(SESSION_SECONDS)
-            try:
-                user = await self.signed_in()
-            except AWAY as error:
-                logger.warning("asking for a session: %s", error)
-                if time.monotonic() - confirmed > UNCONFIRMED_SECONDS:
-                    await self.close(LATER)
-                    return
-                continue
-            confirmed = time.monotonic()
-            if user != self.session.identity.user:
-                await self.bye("signed-out", SIGNED_OUT)
-                return
-            if self.cluster.closed:  # one that looks at nothing is not told of it
-                await self.leave()
-                return
-
-    def spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
-        """Run something beside the socket; if it fails, the socket must not go on as if nothing were."""
-
-        async def watched() -> None:
-            try:
-                await work
-            except (OSError, RuntimeError):
-                return  # the socket closed under it: uvicorn says so with a plain OSError of its own
-            except AWAY as error:
-                await self.later(error)
-            except Exception:
-                logger.exception("a socket's %s", name or work.__name__)
-                await self.close(FAILED)
-
-        task = asyncio.create_task(watched(), name=name)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def later(self, error: Exception) -> None:
-        """The dashboard's own database does not answer: the browser tries again."""
-        logger.warning("a socket: %s", error)
-        await self.close(LATER)
-
-    async def bye(self, why: str, code: int) -> None:
-        await self.say(json.dumps({"t": "bye", "why": why}))
-        await self.close(code)
-
-    @in_database
-    def signed_in(self) -> str | None:
-        """Whose session it is, if it still stands, asked of the database: the scope's copy is as old as the handshake."""
-        session_key = self.scope["session"].session_key
-        if not session_key:
-            return None
-        session = type(self.scope["session"])(session_key)
-        user = get_user_model().objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
-        if user is None:
-            return None
-        given = cast(Any, session.get(HASH_SESSION_KEY, ""))
-        return user.get_username() if constant_time_compare(given, user.get_session_auth_hash()) else None

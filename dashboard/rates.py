@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
 # A person opens a page a second at most; a restarted server is met by all of a person's tabs at once.
 SOCKETS = 100  # a tab each
+SHELLS = 10  # each is a process in a container
 LOOKS_AT_ONCE, LOOKS_A_SECOND = 60, 5.0
 MESSAGES_AT_ONCE, MESSAGES_A_SECOND = 600, 50.0
 
@@ -40,6 +42,7 @@ class SessionRates:
         self.looks = Rate(LOOKS_AT_ONCE, LOOKS_A_SECOND)
         self.messages = Rate(MESSAGES_AT_ONCE, MESSAGES_A_SECOND)
         self.sockets = 0  # that are open
+        self.shells = 0  # that run
 
     def enter(self) -> bool:
         """Counts one more socket, unless there are too many."""
@@ -50,6 +53,18 @@ class SessionRates:
 
     def leave(self) -> None:
         self.sockets -= 1
+
+    @contextmanager
+    def shell(self) -> Iterator[bool]:
+        """Counts a shell as long as it runs; False where there are as many already."""
+        if self.shells >= SHELLS:
+            yield False
+            return
+        self.shells += 1
+        try:
+            yield True
+        finally:
+            self.shells -= 1
 
 
 _known: WeakValueDictionary[str, SessionRates] = WeakValueDictionary()

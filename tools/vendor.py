@@ -29,6 +29,11 @@ FOLDERS: dict[Path, Files] = {
             "plotly",
             {"plotly-cartesian.min.js": "plotly-cartesian.min.js", "LICENSE": "LICENSE"},
         ),
+        "@xterm/xterm": (
+            "xterm",
+            {"lib/xterm.mjs": "xterm.mjs", "css/xterm.css": "xterm.css", "LICENSE": "LICENSE"},
+        ),
+        "@xterm/addon-fit": ("xterm-fit", {"lib/addon-fit.mjs": "addon-fit.mjs", "LICENSE": "LICENSE"}),
     },
     ROOT / "tests" / "browser" / "vendor": {
         "axe-core": ("axe", {"axe.min.js": "axe.min.js", "LICENSE": "LICENSE"}),

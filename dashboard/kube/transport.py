@@ -45,6 +45,7 @@ Query = Mapping[str, str | Sequence[str]]
 CONNECT_SECONDS = 5.0
 # A watch's answer starts at once; a proxy may hold it back for a while.
 OPEN_SECONDS = 30.0
+CLOSE_SECONDS = 2.0  # for the other side of a websocket to say goodbye too
 # An error's body is a Status of a few hundred bytes; a proxy's page may be anything.
 ERROR_BYTES = 64 * 1024
 LARGE_BYTES = 256 * 1024
@@ -101,6 +102,7 @@ class Transport:
         self._files = Files()
         self._tls: tuple[tuple[bytes, bytes, bytes], ssl.SSLContext] | None = None
         self._streams: set[aiohttp.ClientResponse] = set()
+        self._sockets: set[aiohttp.ClientWebSocketResponse] = set()
         self._answer: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -171,6 +173,35 @@ class Transport:
             self._streams.discard(response)
             response.close()
 
+    @asynccontextmanager
+    async def connect(
+        self,
+        target: GVR | str,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+        query: Query | None = None,
+        protocols: Sequence[str],
+        largest: int,
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A websocket, entered when it is open; ``largest`` is the most that one of its messages may have, in bytes.
+
+        Raises what the gate raises, as what is connected to may do anything, and a ClusterError where it is refused.
+        """
+        path, asked = _target("GET", target, namespace, name, subresource, query)
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                opened = await self._upgraded(path, asked, query, protocols, largest)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise explain(error, self._base, OPEN_SECONDS) from error
+        self._sockets.add(opened)
+        try:
+            yield opened
+        finally:
+            self._sockets.discard(opened)
+            await opened.close()
+
     async def lines(
         self,
         target: GVR | str,
@@ -210,8 +241,9 @@ class Transport:
         return self._answer
 
     async def close(self) -> None:
-        """Ends every connection; the streams that are still open raise Unavailable."""
+        """Ends every connection; the streams that are still open raise Unavailable, the websockets end."""
         self._closed = True
+        await asyncio.gather(*(opened.close() for opened in self._sockets), return_exceptions=True)
         for response in self._streams:
             response.close()  # the session alone would leave its reader waiting for ever
         if self._session is not None:
@@ -235,8 +267,7 @@ class Transport:
         """The answer, its body unread, when below 300; a 401 is answered once with other credentials, if there are."""
         if not _is_read(method, path, asked):
             await type(self).gate(self.cluster)
-        session = self._open_session()
-        url = URL(f"{self._base}{path}{'?' + urlencode(query, doseq=True) if query else ''}", encoded=True)
+        session, url = self._open_session(), self._url(path, query)
         headers = CIMultiDict({"Accept": accept, "Accept-Encoding": self._encoding})
         if body is not None:
             headers["Content-Type"] = content_type
@@ -264,6 +295,49 @@ class Transport:
                     continue
                 raise await self._error(response, asked)
         raise AssertionError("unreachable")
+
+    async def _upgraded(
+        self, path: str, asked: Asked, query: Query | None, protocols: Sequence[str], largest: int
+    ) -> aiohttp.ClientWebSocketResponse:
+        """The websocket of an address; a 401 is answered once with other credentials, if there are."""
+        await type(self).gate(self.cluster)
+        shared = self._open_session()
+        async with aiohttp.ClientSession(
+            connector=shared.connector,
+            connector_owner=False,
+            cookie_jar=shared.cookie_jar,
+            headers=shared.headers,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            middlewares=(_keep_refusal,),
+        ) as session:
+            for attempt in (1, 2):
+                credential = await self._source().get()
+                try:
+                    return await session.ws_connect(
+                        self._url(path, query),
+                        protocols=protocols,
+                        headers=self._identity(credential, CIMultiDict()),
+                        # No heartbeat: its answer would have to be read, and whoever is slow reads nothing for a while.
+                        timeout=aiohttp.ClientWSTimeout(ws_receive=None, ws_close=CLOSE_SECONDS),
+                        max_msg_size=largest,
+                        ssl=self._context(credential),
+                        server_hostname=self.cluster.connection.cluster.get("tls-server-name") or None,
+                        proxy=self._proxy,
+                    )
+                except _Refused as refused:
+                    async with refused.response as response:
+                        if response.status == 401 and attempt == 1 and self._source().refused(credential):
+                            continue
+                        if response.status < 300:
+                            raise Unavailable(
+                                f"{self._base} opens no websocket.",
+                                next_step="Whatever stands before the API server has to pass websockets on.",
+                            ) from None
+                        raise await self._error(response, asked) from None
+        raise AssertionError("unreachable")
+
+    def _url(self, path: str, query: Query | None) -> URL:
+        return URL(f"{self._base}{path}{'?' + urlencode(query, doseq=True) if query else ''}", encoded=True)
 
     async def _error(self, response: aiohttp.ClientResponse, asked: Asked) -> ClusterError:
         if response.status < 400:
@@ -381,6 +455,24 @@ class Transport:
                 next_step="Check proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY.",
             )
         return proxy
+
+
+class _Refused(Exception):
+    """A handshake was answered with something else than a websocket; the body is unread."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+async def _keep_refusal(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """The HTTP library follows redirects, which could carry credentials elsewhere, and drops the answer that says why."""
+    response = await handler(request)
+    if response.status != 101:
+        raise _Refused(response)
+    return response
 
 
 def _target(

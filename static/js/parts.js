@@ -11,6 +11,7 @@ const PARTS = [
   { where: "#change [data-files]", load: () => import("./create.js"), start: "startCreate" },
   { where: "#change:has(#editors)", load: () => import("./editor.js"), start: "startEditor" },
   { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
+  { where: "[data-shell]", load: () => import("./shell.js"), start: "startShell" },
   { where: "[data-rotate], [data-reveal-url]", load: () => import("./secrets.js"), start: "startSecrets" },
 ];
 

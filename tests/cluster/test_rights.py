@@ -15,6 +15,7 @@ from dashboard.actions.action import Action, Target
 from dashboard.actions.delete import EVICT
 from dashboard.actions.registry import ACTIONS
 from dashboard.actions.revisions import CONTROLLERREVISIONS
+from dashboard.actions.shell import VERBS
 from dashboard.kinds import KINDS
 from sandbox import Sandbox
 from sandbox.api import Api
@@ -26,6 +27,7 @@ FILE = list(yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text()))
 RULES = {each["metadata"]["name"]: each["rules"] for each in FILE if each["kind"] == "ClusterRole"}
 BOUND = {each["roleRef"]["name"] for each in FILE if each["kind"] == "ClusterRoleBinding"}
 OBJECTS = "cluster-ui-objects"
+SHELL = "cluster-ui-shell"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 # The actions for objects of every kind, and the kinds for which they are granted to all who may change something.
 FOR_ALL_KINDS = {"delete": "pods", "edit": "configmaps"}
@@ -152,7 +154,8 @@ def words(right: tuple[str, str, str]) -> str:
 
 def test_every_action_is_looked_at() -> None:
     assert all(ON.values())
-    assert RULES.keys() - BOUND == {OBJECTS}
+    assert RULES.keys() - BOUND == {OBJECTS, SHELL}
+    assert RULES[SHELL] == [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": [*VERBS]}]
 
 
 @pytest.mark.parametrize("right", ASKED, ids=words)

@@ -25,6 +25,7 @@ CLIENTS = {
 # Who may import one of them, and what for.
 KNOWN = {
     "kube/credentials.py": {"kubernetes"},  # the OpenID Connect provider
+    "kube/exec.py": {"aiohttp"},  # the types of an open websocket and its messages
     "kube/failures.py": {"aiohttp"},  # names of errors
     "kube/prometheus.py": {"aiohttp"},  # asks Prometheus
     "kube/tls.py": {"kubernetes"},  # TLS contexts
@@ -51,11 +52,11 @@ def test_nothing_but_the_transport_reaches_an_api_server() -> None:
         assert names <= KNOWN.get(str(path.relative_to(ROOT)), set()), path
 
 
-def test_the_transport_sends_in_one_place_behind_the_gate() -> None:
+def test_the_transport_sends_in_two_places_behind_the_gate() -> None:
     tree = ast.parse((ROOT / "kube" / "transport.py").read_text())
     methods = {"request", "get", "post", "put", "patch", "delete", "ws_connect", "_request"}
     sending = [
-        function.name
+        (function.name, any(getattr(each, "attr", "") == "gate" for each in ast.walk(function)))
         for function in ast.walk(tree)
         if isinstance(function, ast.AsyncFunctionDef)
         for node in ast.walk(function)
@@ -65,7 +66,7 @@ def test_the_transport_sends_in_one_place_behind_the_gate() -> None:
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id == "session"
     ]
-    assert sending == ["_open"]
+    assert sending == [("_open", True), ("_upgraded", True)]
 
 
 def test_nobody_sets_the_gate_but_the_start_of_the_application() -> None:

@@ -216,6 +216,7 @@ LATER = {
     "places.js",
     "secrets.js",
     "settings.js",
+    "shell.js",
     "still.js",
 }  # loaded where they are needed
 

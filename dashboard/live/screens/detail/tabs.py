@@ -6,7 +6,10 @@ from .events import EventsTab
 from .logs import LogsTab
 from .overview import OverviewTab
 from .piece import Tab
+from .shell import ShellTab
 from .timeline import TimelineTab
 from .yaml import YamlTab
 
-TABS: dict[str, type[Tab]] = {tab.id: tab for tab in (OverviewTab, TimelineTab, EventsTab, LogsTab, YamlTab)}
+TABS: dict[str, type[Tab]] = {
+    tab.id: tab for tab in (OverviewTab, TimelineTab, EventsTab, LogsTab, ShellTab, YamlTab)
+}

@@ -1,0 +1,55 @@
+"""How the end of a shell is told, whatever the container runtime said."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.actions.shell import Place, told
+from dashboard.kube.exec import Exit
+from dashboard.live.terminal import Ending
+
+PLACE = Place(namespace="shop", pod="web", container="app")
+CONTAINERD = (
+    "Internal error occurred: error executing command in container: failed to exec in container: failed to start exec "
+    '"4f": OCI runtime exec failed: exec failed: unable to start container process: exec: "/bin/sh": stat /bin/sh: no '
+    "such file or directory"
+)
+CRIO = 'exec failed: unable to start container process: exec: "/bin/sh": executable file not found in $PATH'
+
+
+def words(exit_: Exit, *, why: str = "", touched: bool = True, gone: bool = False) -> str:
+    return told(Ending(exit_, why), PLACE, touched=touched, gone=gone).text
+
+
+@pytest.mark.parametrize("message", [CONTAINERD, CRIO])
+def test_an_image_without_a_shell(message: str) -> None:
+    assert words(Exit(None, message)) == "the image of container app has no shell"
+
+
+@pytest.mark.parametrize("code", [126, 127])
+def test_a_runtime_that_only_has_an_exit_code_for_it(code: int) -> None:
+    assert words(Exit(code), touched=False) == "the image of container app has no shell"
+    assert words(Exit(code), touched=True) == f"exit code {code}", "the last command that was typed"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'container not found ("app")',
+        "cannot exec in a stopped state",
+        "rpc error: code = Unknown desc = failed to exec in container: container is in CONTAINER_EXITED state",
+        "Error response from daemon: Container 4f2 is not running",
+    ],
+)
+def test_a_container_that_does_not_run(message: str) -> None:
+    assert words(Exit(None, message)) == "container app is not running"
+
+
+def test_the_rest() -> None:
+    assert words(Exit(0)) == "exit code 0"
+    assert words(Exit(3)) == "exit code 3"
+    assert words(Exit(None)) == "the connection to the container was lost"
+    assert words(Exit(137), gone=True) == "the pod was deleted"
+    assert words(Exit(None, "the node is on fire.")) == "it could not be started: the node is on fire"
+    assert words(Exit(None), why="signed out", gone=True) == "signed out"
+    assert "SIGKILL" in told(Ending(Exit(137)), PLACE, touched=True, gone=False).next_step
