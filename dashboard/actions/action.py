@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dashboard.models import Change
 
 MERGE_PATCH = "application/merge-patch+json"
+WAS = "was."  # begins the name of the input that holds what a field was filled with
 CREATED = "created"  # in a change's result: the uid of what it created beside its object
 # What a preview reads to say what a change of pods touches.
 TOUCHED = frozenset(
@@ -257,8 +258,9 @@ class Choice:
 class Field:
     """One input of a form, made by the generic template: a number, a ``text`` or ``lines`` of it, a ``box`` to tick, one
     of ``choices`` (each a value and its words) or of ``rows``. Those of one ``group`` stand below its name. ``parse``
-    raises BadInput with its name. What it starts with (``value``), what an empty one stands for (``placeholder``) and the
-    sentence below it (``hint``) are told of the typed object; of a kind without a module here they are "".
+    raises BadInput with its name. What it starts with (``value``; one that is ``based`` sends that along), what an empty
+    one stands for (``placeholder``) and the sentence below it (``hint``) are told of the typed object; of a kind without
+    a module here they are "".
     """
 
     name: str
@@ -267,6 +269,7 @@ class Field:
     input: Literal["number", "text", "lines", "box"] = "number"
     group: str = ""
     required: bool = True
+    based: bool = False
     stepper: bool = (
         False  # a whole number with buttons for one less and one more; a preview of another value is stale
     )
@@ -380,6 +383,12 @@ class Action:
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
         """Raises BadInput or Invalid for what cannot be wanted of the object as it is."""
+
+    def overtaken(self, manifest: Manifest, wanted: Wanted) -> tuple[Action, OwnedFields] | None:
+        """The fields that are wanted and that others changed since the form was filled: the action for just these, and
+        how they were then. None where there are none.
+        """
+        return None
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         """What the preview settles for the apply, as plain JSON: signed with the preview, it joins what is wanted."""

@@ -10,7 +10,7 @@ import copy
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
@@ -25,7 +25,6 @@ from .templates import ContainerAction, changed_containers, containers
 
 _NAME = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
 _SECRET = re.compile(r"passw|secret|token|api_?key|private_?key|credential", re.IGNORECASE)
-_WAS = "was."  # begins the name of the input that holds what a field was filled with
 _OBJECTS = {
     "secretKeyRef": "Secret",
     "configMapKeyRef": "ConfigMap",
@@ -41,11 +40,16 @@ class SetEnv(ContainerAction):
     inputs = MappingProxyType({"env": "Variables"})
     same = "Its variables have these values."
 
-    def read(self, typed: Mapping[str, str]) -> Wanted:
-        found = super().read(typed)["asked"]
-        return {
-            "asked": {key: _edited(key, lines, typed.get(f"{_WAS}{key}")) for key, lines in found.items()}
-        }
+    def edit(self, field: str, text: str, base: str | None) -> Any:
+        asked = _differing(self.parse(field, text), None if base is None else self.parse(field, base))
+        for name in asked["set"]:
+            if not _NAME.fullmatch(name):
+                rule = "letters, digits, “_”, “-” and “.”, beginning with no digit"
+                raise BadInput(f"“{name[:60]}” is no name of a variable: {rule}.", field=field)
+        return asked
+
+    def unedit(self, field: str, text: str, base: str) -> Any:
+        return _differing(self.parse(field, base), self.parse(field, text))
 
     def parse(self, field: str, text: str) -> Any:
         return _lines(field, text)
@@ -143,16 +147,10 @@ def _lines(field: str, text: str) -> dict[str, Any]:
     return {"set": found, "unset": unset}
 
 
-def _edited(field: str, lines: dict[str, Any], was: str | None) -> dict[str, Any]:
-    """The lines that differ from those that the field was filled with. Raises BadInput for a name that is none."""
-    old = {} if was is None else _lines(field, was)["set"]
+def _differing(lines: dict[str, Any], others: dict[str, Any] | None) -> dict[str, Any]:
+    """What has to be set and unset to come from other lines to these."""
+    old = {} if others is None else others["set"]
     made = {name: value for name, value in lines["set"].items() if old.get(name) != value}
-    for name in made:
-        if not _NAME.fullmatch(name):
-            raise BadInput(
-                f"“{name[:60]}” is no name of a variable: letters, digits, “_”, “-” and “.”, beginning with no digit.",
-                field=field,
-            )
     return {"set": made, "unset": [*lines["unset"], *(name for name in old if name not in lines["set"])]}
 
 

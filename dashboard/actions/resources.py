@@ -55,6 +55,8 @@ class SetResources(ContainerAction):
         return str(found.get(resource, ""))
 
     def put(self, container: Manifest, name: str, asked: str) -> None:
+        if asked == self.value(container, name):
+            return
         which, _, resource = name.partition("_")
         resources = container.setdefault("resources", {})
         amounts = {**(resources.get(which) or {}), resource: asked}

@@ -20,11 +20,14 @@ from dashboard.models import Change
 from .action import (
     MERGE_PATCH,
     TOUCHED,
+    WAS,
+    Action,
     Description,
     DryRun,
     Field,
     Manifest,
     Order,
+    OwnedFields,
     Target,
     Wanted,
     Write,
@@ -108,8 +111,9 @@ class TemplateAction(FieldsAction):
 
 
 class ContainerAction(TemplateAction):
-    """Asks for something of each container, by fields that are called ``<input>.<container>``. A container of which
-    nothing is sent stays as it is.
+    """Asks for something of each container, by fields that are called ``<input>.<container>``. What a form was filled
+    with comes along (``was.<input>.<container>``): what still is like that is not asked for, so that an open form does
+    not take back what others write meanwhile. Neither is that of which nothing is sent.
     """
 
     inputs: Mapping[
@@ -121,6 +125,14 @@ class ContainerAction(TemplateAction):
         """What was typed. Raises BadInput for what cannot be."""
         raise NotImplementedError
 
+    def edit(self, field: str, text: str, base: str | None) -> Any:
+        """What was typed into what a form was filled with (None without a form). Raises BadInput for what cannot be."""
+        return self.parse(field, text)
+
+    def unedit(self, field: str, text: str, base: str) -> Any:
+        """What takes that back. It was there: it is not judged."""
+        return base
+
     def value(self, container: Manifest, name: str) -> str:
         """What an input starts with."""
         raise NotImplementedError
@@ -130,21 +142,39 @@ class ContainerAction(TemplateAction):
         raise NotImplementedError
 
     def read(self, typed: Mapping[str, str]) -> Wanted:
-        asked = {
-            key: self.parse(key, text)
-            for key, text in typed.items()
-            if key.partition(".")[0] in self.inputs and "." in key
+        sent = {
+            key: text for key, text in typed.items() if key.partition(".")[0] in self.inputs and "." in key
         }
-        if not asked:
+        if not sent:
             first = next(iter(self.inputs))
             raise BadInput(f"Nothing is asked for: send {first}.<container>.", field=first)
-        return {"asked": asked}
+        bases = {key: typed.get(f"{WAS}{key}") for key in sent}
+        changed = {key: text for key, text in sent.items() if text != bases[key]}
+        return {
+            "asked": {key: self.edit(key, text, bases[key]) for key, text in changed.items()},
+            "was": {
+                key: self.unedit(key, text, base)
+                for key, text in changed.items()
+                if (base := bases[key]) is not None
+            },
+        }
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
         names = [one["name"] for _, one in containers(manifest)]
         for key in wanted.get("asked", ()):
             if (name := key.partition(".")[2]) not in names:
                 raise BadInput(f"There is no container {name[:63]}: there is {listed(names)}.", field=key)
+
+    def overtaken(self, manifest: Manifest, wanted: Wanted) -> tuple[Action, OwnedFields] | None:
+        asked = wanted["asked"]
+        was = {
+            key: each
+            for key, each in wanted["was"].items()
+            if self.with_asked(manifest, {key: asked[key]}) != manifest
+        }
+        filled = self.with_asked(manifest, was)
+        just = self.on({"drop": written_fields(manifest, filled)})
+        return (just, fields) if (fields := just.touched(filled)) else None
 
     async def made(self, order: Order, manifest: Manifest) -> Manifest:
         return self.with_asked(manifest, order.wanted["asked"])
@@ -184,6 +214,7 @@ class ContainerAction(TemplateAction):
             group="" if alone else titled,
             input="text",
             required=False,
+            based=True,
             value=lambda _: self.value(container, name),
         )
 

@@ -11,8 +11,15 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from dashboard.actions.action import Action, Actor, Field, Manifest, Order, Target, typed_object
-from dashboard.actions.engine import Form, action_order, change_apply, change_form, change_preview
+from dashboard.actions.action import WAS, Action, Actor, Field, Manifest, Order, Target, typed_object
+from dashboard.actions.engine import (
+    Form,
+    action_order,
+    change_apply,
+    change_form,
+    change_preview,
+    change_stale,
+)
 from dashboard.errors import ClusterError
 from dashboard.insight import Objects
 from dashboard.live.screen import Screen
@@ -29,6 +36,7 @@ from .steps import (
     Parts,
     Shown,
     StepResult,
+    conflict_context,
     preview_context,
     refusal_context,
     step_json,
@@ -83,8 +91,14 @@ class ActionForm:
         }
 
     async def preview(self) -> Shown:
-        found = await change_preview(order=self.order(), objects=self.session.reader)
-        return Shown(preview=found, parts={"preview": preview_context(self.cluster, found)})
+        order = self.order()
+        found = await change_preview(order=order, objects=self.session.reader)
+        parts: Parts = {"preview": preview_context(self.cluster, found)}
+        if overtaken := order.action.overtaken(found.before, order.wanted):
+            action, was = overtaken
+            stale = await change_stale(target=self.target, action=action, was=was, manifest=found.before)
+            parts["conflict"] = conflict_context(stale)
+        return Shown(preview=found, parts=parts)
 
     async def apply(self, token: str) -> Change:
         change = await change_apply(order=self.order(**await self.consent()), token=token)
@@ -237,7 +251,7 @@ def field_context(
         "label": field.label,
         "value": sent.get(field.name, "" if obj is None else field.value(obj)),
         "current": "" if obj is None else field.value(obj),
-        "was": sent.get(f"was.{field.name}", "" if obj is None else field.value(obj)),
+        "was": sent.get(f"{WAS}{field.name}", "" if obj is None else field.value(obj)),
         "placeholder": "" if obj is None else field.placeholder(obj),
         "hint": "" if obj is None else field.hint(obj, objects),
         "stepper": field.stepper,
@@ -245,6 +259,7 @@ def field_context(
         "rows": field.rows,
         "input": field.input,
         "group": field.group,
+        "based": field.based,
         "required": field.required,
         "error": wrong.get(field.name, ""),
         "last": last,

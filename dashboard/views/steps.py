@@ -131,7 +131,10 @@ async def step_json(request: HttpRequest, form: Steps) -> Parts:
         change = await _applied(request, form)
         return {"change": change.pk, "url": reverse("change", args=[change.pk])}
     shown = await form.preview()
-    return preview_json(shown.preview)
+    found = preview_json(shown.preview)
+    if conflict := shown.parts.get("conflict"):
+        found["conflict"] = conflict
+    return found
 
 
 async def _applied(request: HttpRequest, form: Steps) -> Change:
