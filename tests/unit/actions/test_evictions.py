@@ -87,7 +87,8 @@ class Api:
             return answer({"items": list(self.pods.values()), "metadata": {}})
         if method == "POST":
             assert subresource == "eviction", "never a delete"
-            self.sent.append((name, json.loads(body)["deleteOptions"]))
+            options = json.loads(body)["deleteOptions"]
+            self.sent.append((name, options))
             if (happens := self.meanwhile) is not None:
                 self.meanwhile = None
                 await happens()
@@ -96,7 +97,7 @@ class Api:
         if name not in self.pods:
             missing(name)
         if method == "POST":
-            if self.sent[-1][1]["preconditions"]["uid"] != self.pods[name]["metadata"]["uid"]:
+            if options["preconditions"]["uid"] != self.pods[name]["metadata"]["uid"]:
                 raise Conflict("Precondition failed: UID")
             self.pods[name]["metadata"]["deletionTimestamp"] = ago(seconds=0)
             return answer({"status": "Success"})

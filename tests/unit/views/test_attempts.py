@@ -22,7 +22,7 @@ from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.kinds import KINDS as REGISTERED
 from dashboard.live.runtime import runtime
 from dashboard.models import AuditEntry, Change
-from dashboard.views import actions, bulk, changes, create, editor, form, operations, reveal
+from dashboard.views import actions, bulk, changes, create, editor, form, operations, reveal, versions
 from dashboard.views.attempts import AT_ONCE, IN_STEPS
 
 from ..insight.world import World
@@ -56,12 +56,13 @@ APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_appl
     "operation_stop": (operations, "operation_stop"),
     "operation_resume": (operations, "operation_resume"),
     "operation_leave": (operations, "operation_leave"),
+    "versions": (versions, "configmap_save"),
 }
 # Routes by which nothing is done to a cluster, nor allowed.
 SHOWN = {
     "audit", "capacity", "certificates", "change", "changes", "clusters", "columns", "counts", "detail", "healthz",
     "home", "list", "log_download", "log_line", "login", "logout", "map", "metrics", "offers", "operation", "overview",
-    "plugin", "readyz", "search", "timeline", "value", "values",
+    "plugin", "readyz", "search", "timeline", "value", "values", "version",
 }  # fmt: skip
 STEPS = {*OFFERED, "bulk", "create", "undo"}
 TEXT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}"
@@ -157,6 +158,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
 def fields(action: str) -> dict[str, str]:
     given = {"key": "password", "value": "canary-secret-value", "replicas": "3", "token": "t", "yaml": TEXT}
     given |= {"min": "1", "max": "3", "cpu": "60", "size": "2Gi", "object": "shop/web"}
+    given |= {"version": "1", "image.app": "app:2", "env.app": "A=b", "requests_cpu.app": "1"}
     return given | ({"step": "apply"} if action in STEPS else {})
 
 
