@@ -58,7 +58,7 @@ def version_found(context: str, manifest: Manifest) -> None:
     who = Writing(by=by, at=at)
     if by == MANAGER:
         # Its own record may be on the way, or was lost with its process: the change tells who it was.
-        made = Change.objects.filter(context=context, uid=_uid(manifest), action__in=EDITS)
+        made = Change.objects.filter(context=context, uid=_uid(manifest), action__in=EDITS, versions=None)
         last = made.exclude(state=Change.State.UNKNOWN).select_related("user").order_by("-created_at").first()
         if last is not None:
             who = _writing(last)
@@ -191,17 +191,18 @@ def _unpack(content: ConfigMapContent) -> Contents:
 
 
 def _written_by(manifest: Manifest, keys: Collection[str]) -> tuple[str, datetime]:
-    """The field manager that wrote any of these keys last, or else any key, and when; ("", now) where nobody knows. Times
-    are whole seconds: of two in the same one it was not this dashboard, whose versions are known.
+    """The field manager that wrote any of these keys last (none: any key), and when; ("", now) where nobody knows, as of
+    keys that were removed: they have no owner. Times are whole seconds: of two in the same one it was not this
+    dashboard, whose versions are known.
     """
-    for steps in ([f"/{key}" for key in keys], [""]):
-        found = [last_manager(manifest, f"/{field}{step}") for field in FIELDS for step in steps]
-        known = [(at, by != MANAGER, by) for by, at in found if at is not None]
-        if known:
-            at, _, by = max(known)
-            # "unknown" is what the API server writes for a client that does not say what it is.
-            return "" if by == "unknown" else by, at
-    return "", timezone.now()
+    steps = [f"/{key}" for key in keys] or [""]
+    found = [last_manager(manifest, f"/{field}{step}") for field in FIELDS for step in steps]
+    known = [(at, by != MANAGER, by) for by, at in found if at is not None]
+    if not known:
+        return "", timezone.now()
+    at, _, by = max(known)
+    # "unknown" is what the API server writes for a client that does not say what it is.
+    return "" if by == "unknown" else by, at
 
 
 def _uid(manifest: Manifest) -> str:

@@ -88,6 +88,18 @@ def test_what_this_dashboard_wrote_is_told_by_its_record() -> None:
     assert written_words(kept()[0]) == "mara: sale"
 
 
+def test_who_removed_a_key_is_not_known_and_nobody_else_is_named() -> None:
+    versions_keep(change(reason="sale"), None, config(11, "cluster-ui", LOG="debug", A="1"))
+    version_found("dev", config(12, "cluster-ui", LOG="debug"))
+    assert [written_words(one) for one in kept()] == ["somebody", "mara: sale"]
+
+
+def test_a_change_made_one_version_and_no_other() -> None:
+    versions_keep(change(reason="sale"), None, config(11, "cluster-ui", LOG="debug"))
+    version_found("dev", config(12, "cluster-ui", LOG="warn"))
+    assert [written_words(one) for one in kept()] == ["cluster-ui, elsewhere", "mara: sale"]
+
+
 def test_the_oldest_of_too_many_go(settings: Any) -> None:
     settings.CLUSTER_UI_CONFIGMAP_VERSIONS_KEPT = 3
     for version in range(1, 8):
