@@ -302,6 +302,10 @@ CLUSTER_UI_TIMELINE = _flag(
 )  # whether what changed is recorded, for a day
 CLUSTER_UI_TIMELINE_DAYS = _days("CLUSTER_UI_TIMELINE_DAYS", 1)
 CLUSTER_UI_AUDIT_DAYS = _days("CLUSTER_UI_AUDIT_DAYS", 365)
+# Whether the installation's account reads ConfigMaps that were changed elsewhere; what changes made here found and
+# made is kept anyway. Who writes one more often than so many times an hour is left out.
+CLUSTER_UI_CONFIGMAP_VERSIONS = _flag("CLUSTER_UI_CONFIGMAP_VERSIONS")
+CLUSTER_UI_CONFIGMAP_VERSIONS_HOURLY = _number("CLUSTER_UI_CONFIGMAP_VERSIONS_HOURLY", 12)
 CLUSTER_UI_CONFIGMAP_VERSIONS_DAYS = _days("CLUSTER_UI_CONFIGMAP_VERSIONS_DAYS", 30)
 CLUSTER_UI_CONFIGMAP_VERSIONS_KEPT = _number("CLUSTER_UI_CONFIGMAP_VERSIONS_KEPT", 50)
 CLUSTER_UI_CONFIGMAP_VERSIONS_MIB = _number("CLUSTER_UI_CONFIGMAP_VERSIONS_MIB", 10)

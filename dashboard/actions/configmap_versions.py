@@ -50,8 +50,8 @@ def versions_keep(change: Change, before: Manifest | None, after: Manifest) -> N
     _keep(change.context, after, _writing(change))
 
 
-def version_found(context: str, manifest: Manifest) -> None:
-    """A version that was read; nothing new where it is known."""
+def version_found(context: str, manifest: Manifest) -> str:
+    """A version that was read, and the field manager that wrote it; nothing new where it is known."""
     newest = _newest(context, _uid(manifest))
     keys = _differing(_unpack(newest.content), values(manifest)) if newest is not None else {}
     by, at = _written_by(manifest, [key for key, _ in keys.get("changed", ())])
@@ -63,6 +63,7 @@ def version_found(context: str, manifest: Manifest) -> None:
         if last is not None:
             who = _writing(last)
     _keep(context, manifest, who)
+    return by
 
 
 def versions_of(context: str, uid: str) -> list[ConfigMapVersion]:
@@ -74,6 +75,12 @@ def versions_of(context: str, uid: str) -> list[ConfigMapVersion]:
 def version_contents(version: ConfigMapVersion) -> Contents:
     """All keys with their values."""
     return _unpack(version.content)
+
+
+def known_versions(context: str) -> dict[str, str]:
+    """The latest resourceVersion whose content is kept, by uid."""
+    rows = ConfigMapVersion.objects.filter(context=context, replaced_at=None)
+    return dict(rows.values_list("uid", "resource_version"))
 
 
 def content_hash(manifest: Manifest) -> str:

@@ -35,6 +35,7 @@ from .session import INSTALLATION, Account, Identity, Session
 from .sightings import Sightings
 from .timeline import Timeline
 from .usage import Source, Usage
+from .versions import VersionRecorder
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -72,6 +73,7 @@ class ClusterRuntime:
         self.history = History(self.installation.cache)
         self.sightings = Sightings(self.installation.cache)
         self.timeline = Timeline(self)
+        self.versions = VersionRecorder(self)
         self.restarts = Restarts(self.installation.cache)
         target = prometheus_target(cluster)
         self.prometheus = None if target is None else Prometheus(target)
@@ -122,6 +124,7 @@ class ClusterRuntime:
         if settings.CLUSTER_UI_TIMELINE:
             self.timeline.start()
             self.timeline.follow(wanted)
+        self.versions.start()
         self.discovery.start()
         await self.installation.cache.synced(wanted, timeout=SYNC_SECONDS)
         for plural in wanted & KINDS.keys():
@@ -189,6 +192,7 @@ class ClusterRuntime:
         for account in self._accounts.values():
             await account.close()
         await self.timeline.close()
+        await self.versions.close()
         self.restarts.close()
         await self.usage.close()
         if self.longer is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,14 +14,18 @@ from django.test import AsyncClient
 from dashboard.actions.configmap_reading import configmap_target
 from dashboard.actions.configmap_versions import versions_of
 from dashboard.actions.versions import version_diff
+from dashboard.cache.cluster import ClusterCache
 from dashboard.errors import BadInput, Forbidden
 from dashboard.insight.configmapuse import READ
+from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
+from dashboard.live.versions import VersionRecorder
 from dashboard.models import Change, ConfigMapVersion
+from dashboard.queries.reader import Reader
 from sandbox import Sandbox
 from tests.formed import Script, open_forms
 
-from .place import Place, rule
+from .place import Place, rule, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -150,6 +155,38 @@ async def test_what_a_version_changed_is_told_to_who_may_get_it(shop: Settings) 
     async with shop.restricted(rule("", "configmaps", "list", "patch")) as reader:
         with pytest.raises(Forbidden):
             await version_diff(transport=reader, target=target, number=2)
+
+
+async def test_what_another_client_writes_is_kept_where_the_setting_says_so(
+    shop: Settings, settings: Any
+) -> None:
+    settings.CLUSTER_UI_CONFIGMAP_VERSIONS = True
+    cache = ClusterCache(shop.transport, kinds=KINDS, namespaces=[shop.namespace], idle=60)
+    reader = Reader(cache)
+    here = SimpleNamespace(cache=cache, reader=reader, transport=shop.transport)
+    recorder = VersionRecorder(SimpleNamespace(cluster=shop.transport.cluster, installation=here))  # type: ignore[arg-type]
+    recorder.start()
+    try:
+        await until(lambda: _kept(shop, 1))
+        shop.api.patch(f"{shop.path}?fieldManager=kubectl-edit", {"data": {"LOG": "warn"}})
+        await until(lambda: _kept(shop, 2))
+        await shop.edit("LEVEL", "1", "for the sale")
+        shop.api.patch(f"{shop.path}?fieldManager=kubectl-edit", {"binaryData": {"seal": None}})
+        await until(lambda: _kept(shop, 4))
+    finally:
+        await recorder.close()
+        await cache.close()
+    found = await shop.versions()
+    assert [(one.by, one.reason) for one in found][1:] == [
+        ("kubectl-edit", ""), ("mara", "for the sale"), ("", ""),
+    ]  # fmt: skip
+    assert [one.keys["changed"] for one in found[1:]] == [
+        [["LOG", "changed"]], [["LEVEL", "added"]], [["seal", "removed"]],
+    ]  # fmt: skip
+
+
+async def _kept(shop: Settings, number: int) -> bool:
+    return len(await shop.versions()) == number
 
 
 async def test_who_may_not_get_it_sees_no_version(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from dashboard.live.screens.detail.piece import ViewerPiece
 
 ROOT = Path(dashboard.__file__).parent
 # What the dashboard does for itself, under the name of the installation.
-OF_THE_INSTALLATION = {"live/runtime.py", "live/session.py", "live/timeline.py"}
+OF_THE_INSTALLATION = {"live/runtime.py", "live/session.py", "live/timeline.py", "live/versions.py"}
 # Who makes what leads to the whole cache, or to the API server.
 MADE_IN = {
     "Transport": {"live/runtime.py"},
@@ -29,7 +29,9 @@ MADE_IN = {
 }
 # What reads, lists or counts as the viewer's account.
 OF_ONE_ACCOUNT = ("transport", "counts", "unwatched")
-IN_THE_BACKGROUND = ("live/operations.py", "live/retention.py", "live/timeline.py", "live/usage.py")
+IN_THE_BACKGROUND = (
+    "live/operations.py", "live/retention.py", "live/timeline.py", "live/usage.py", "live/versions.py",
+)  # fmt: skip
 
 
 @cache

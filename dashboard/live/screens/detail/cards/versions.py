@@ -78,7 +78,8 @@ class VersionsCard(Card, ViewerPiece):
             }
             for one in self._rows
         ]
-        return Snapshot(regions={"versions": render.region("versions", {"rows": rows})})
+        left_out = self.screen.runtime.versions.left_out(obj.metadata.uid, obj.metadata.name)
+        return Snapshot(regions={"versions": render.region("versions", {"rows": rows, "left_out": left_out})})
 
     def close(self) -> None:
         super().close()
