@@ -439,6 +439,12 @@ class Action:
     def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
         """Takes values that nobody may see, old and new, out of what the cluster said."""
 
+    def intended(self) -> dict[str, Any]:
+        """What is kept in the change's result from before anything is sent: what follows it even if its end is found out
+        only later.
+        """
+        return {}
+
     def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
         """What is kept in the change's result besides, to tell later what it did; never anything of a Secret."""
         return {}

@@ -227,6 +227,9 @@ class TakeBack(DeleteAny):
     def on(self, wanted: Wanted) -> Action:
         return self
 
+    def words(self, touched: OwnedFields) -> str:
+        return CREATE.words(touched)
+
     def back(self, before: Manifest) -> Wanted | None:
         return None
 

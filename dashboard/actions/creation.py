@@ -80,8 +80,8 @@ class CreateAll(CreateYaml, OperationAction):
     def count(self) -> int:
         return len(self.wanted.get("rest", ())) + 1
 
-    def remember(self, before: Any, after: Any) -> dict[str, Any]:
-        return super().remember(before, after) | {REST: self.wanted["rest"]}
+    def intended(self) -> dict[str, Any]:
+        return {REST: self.wanted["rest"]}
 
     def must_follow(self, operation: Operation) -> set[str]:
         return set()

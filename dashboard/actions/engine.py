@@ -60,7 +60,7 @@ from .confirmation import check_confirmed, why_confirm
 from .diff import Line, effect_digest
 from .permits import changes_required
 from .problems import BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
-from .writers import last_manager
+from .writers import created_by, last_manager
 
 MANAGER = "cluster-ui"
 # A busy object is written a few times a second, at worst some hundred times; read and write take milliseconds, so that
@@ -232,11 +232,11 @@ async def change_apply(*, order: Order, token: str) -> Change:
     return await to_its_end(_claimed(_with(order, shown.decided), shown))
 
 
-async def change_make(*, order: Order, nonce: str, as_shown: Mapping[str, str] | None = None) -> Change:
+async def change_make(*, order: Order, nonce: str, as_shown: Mapping[str, Any] | None = None) -> Change:
     """Make a change that is a step of an operation that was shown, such as a restart after a new value: it is tried by
     a dry run just before. It is made once for a ``nonce`` (at most 64 characters): whoever goes on after a process
     that was killed gets the change, or carries its record to the end. Only one process at a time may ask for the same
-    one. ``as_shown`` is what a preview showed of it (``uid``, ``effect``): all else is a StaleView.
+    one. ``as_shown`` is what a preview showed of it (``uid``, ``effect``, ``touched``): all else is a StaleView.
 
     Raises what the preview and the apply of a change raise; Unavailable when the answer was lost: ask again.
     """
@@ -247,7 +247,7 @@ async def change_make(*, order: Order, nonce: str, as_shown: Mapping[str, str] |
     before, after = await _dry_run(order)
     shown = tokens.facts(order, before, _effect(order.action, before, after), nonce)
     if as_shown is not None:
-        shown = dataclasses.replace(shown, uid=as_shown["uid"], effect=as_shown["effect"])
+        shown = dataclasses.replace(shown, **as_shown)
     try:
         return await to_its_end(_carried_on(order, shown))
     except Unsettled as error:
@@ -603,7 +603,7 @@ async def change_found_made(*, order: Order, change: Change) -> bool:
         found = await change_read(transport=order.transport, target=written, source=action.source(written))
     except NotFound:
         found = None
-    if found is None or (itself and found["metadata"]["uid"] != change.uid):
+    if found is None or (itself and not change_is_of(change, found)):
         if action.deletes and itself:
             await sync_to_async(records.found_done)(change, f"{order.target} is gone. {_FOUND}", {})
         return action.deletes and itself
@@ -614,13 +614,20 @@ async def change_found_made(*, order: Order, change: Change) -> bool:
     return True
 
 
+def change_is_of(change: Change, manifest: Manifest) -> bool:
+    """Whether this is the object that a change without an end was about; of one that was not there, whether it was
+    created from here: another one that came meanwhile is somebody else's.
+    """
+    return _uid(manifest) == change.uid if change.uid else created_by(manifest, MANAGER)
+
+
 async def change_made_after_all(
     change: Change, action: Action, found: Manifest, was: OwnedFields, made: OwnedFields
 ) -> None:
     """Records a change that the object has, of which nobody had said that it was made."""
     detail = f"{action.words(was)} → {action.words(made)}. {_FOUND}"
     kept = change_result(found, found) | action.remember(found, found)
-    await sync_to_async(records.found_done)(change, detail, kept)
+    await sync_to_async(records.found_done)(change, detail, kept, _uid(found))
     await action.keep(change, None, found)
 
 

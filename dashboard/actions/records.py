@@ -51,6 +51,7 @@ def claim(order: Order, nonce: str) -> tuple[Change, bool]:
                 name=target.name,
                 undoes_id=order.undoes,
                 reason=order.reason,
+                result=order.action.intended(),
             )
             return made, True
     except IntegrityError as error:
@@ -100,15 +101,18 @@ def finish(
     change.state = Change.State.DONE
     _describe(change, action, before, was, made)
     change.uid = change.uid or uid
-    change.result = result or {}
+    change.result = change.result | (result or {})
     detail = action.summary(change)
     _again(lambda: _done(change, order.actor.name, detail))
 
 
-def found_done(change: Change, detail: str, result: dict[str, Any]) -> bool:
-    """The object tells that a change without an end was made; whether that is news."""
+def found_done(change: Change, detail: str, result: dict[str, Any], uid: str = "") -> bool:
+    """The object tells that a change without an end was made; whether that is news. ``uid`` is that of one that was
+    created.
+    """
+    change.uid = change.uid or uid
     change.state = Change.State.DONE
-    change.result = result
+    change.result = change.result | result
     return _done(change, change.user.get_username(), detail)
 
 

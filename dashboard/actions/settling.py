@@ -18,7 +18,7 @@ from dashboard.models import Change
 
 from . import records
 from .action import Action, change_target, sides
-from .engine import change_made_after_all, change_read
+from .engine import change_is_of, change_made_after_all, change_read
 from .operations import GIVEN_UP_AFTER
 from .registry import action_of
 from .rotate import Rotate
@@ -54,11 +54,11 @@ async def change_settle(
     try:
         found = await change_read(transport=transport, target=written, source=action.source(written))
     except NotFound:
-        if written == target:
+        if written == target and change.uid:
             return
         is_now = was  # it was to be created
     else:
-        if written == target and found["metadata"]["uid"] != change.uid:
+        if written == target and not change_is_of(change, found):
             return
         is_now = action.touched(found)
         if is_now == made:

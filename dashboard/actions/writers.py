@@ -32,6 +32,14 @@ def last_manager(manifest: Manifest, path: str) -> tuple[str, datetime | None]:
     return who, when
 
 
+def created_by(manifest: Manifest, manager: str) -> bool:
+    """Whether an object came to be by a write of this manager: what it has written since then is no younger."""
+    meta = manifest["metadata"]
+    own = [each for each in meta.get("managedFields") or () if each.get("manager") == manager]
+    # All are of the API server's clock, in UTC and whole seconds.
+    return any(each.get("time", "~") <= meta["creationTimestamp"] for each in own)
+
+
 def _managed(step: str) -> str:
     """A step of a pointer as fieldsV1 writes it; an entry of a list goes by its name (``changedfields``)."""
     if step.startswith("[name=") and step.endswith("]"):
