@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
+from asgiref.sync import sync_to_async
 from django.core import signing
 from django.utils.crypto import salted_hmac
 
@@ -28,6 +29,7 @@ from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
 from dashboard.queries.seenreader import SeenReader
 
+from . import records
 from . import token as tokens
 from .action import Action, Actor, Description, DryRun, Order, Preview, Target, Wanted, pointer, sides
 from .attempts import REFUSALS
@@ -35,15 +37,30 @@ from .create_yaml import CREATE, CreateYaml, PutBack, TakeBack, settled, wanted_
 from .delete import DELETED
 from .diff import Line
 from .documents import TextObject
-from .engine import MANAGER, UNTRIED, change_access, change_apply, change_make, change_preview, change_read
+from .engine import (
+    MANAGER,
+    UNTRIED,
+    change_access,
+    change_apply,
+    change_found_made,
+    change_make,
+    change_preview,
+    change_read,
+)
 from .operation import OperationAction, Plan, Run, Step, operation_step
+from .problems import TextsFull
 
 SALT = "dashboard.actions.creation"
 REST = "rest"  # in a change's result: what is created after it
 DRY_RUNS = 8  # at once
 SERVED_SECONDS = 60.0  # until a new kind is served
 KEPT_SECONDS = 3600.0  # a text in memory
+MAX_TEXTS = 50  # in memory at once
 BEGUN_AFTER = timedelta(seconds=30)  # the process that has the text begins the steps until then
+# By then the record of a change tells how it ended, or that nobody knows; what was not even recorded was not sent.
+TOLD_AFTER = timedelta(minutes=3)
+SENT_WITHIN = timedelta(seconds=30)
+GONE = "Its text is gone (only the process that got it has it, for an hour): create it again from its YAML."
 State = Literal["new", "changed", "same", "untried", "refused"]
 WORDS: Mapping[State, str] = {
     "new": "will be created", "changed": "will be changed", "same": "no change", "untried": "will be created",
@@ -82,6 +99,9 @@ class CreateAll(CreateYaml, OperationAction):
 
     def intended(self) -> dict[str, Any]:
         return {REST: self.wanted["rest"]}
+
+    def left(self, change: Change) -> None:
+        _drop(change.nonce)
 
     def must_follow(self, operation: Operation) -> set[str]:
         return set()
@@ -303,12 +323,16 @@ async def _whole(transport: Transport, actor: Actor, tried: Sequence[Tried], rea
     )
 
 
-def _as_shown(transport: Transport, actor: Actor, tried: Tried) -> dict[str, str]:
-    """What the apply of one object must find as it was shown."""
+def _as_shown(transport: Transport, actor: Actor, tried: Tried) -> dict[str, Any]:
+    """What the apply of one object must find as it was shown. An effect alone does not tell that somebody has changed a
+    value of a Secret.
+    """
     if tried.preview is None or not tried.preview.token:
         return {"state": tried.state, "uid": "", "effect": UNTRIED}
     shown = tokens.read(tried.preview.token, _order(transport, actor, tried.one))
-    return {"state": tried.state, "uid": shown.uid, "effect": shown.effect}
+    return {
+        "state": tried.state, "uid": shown.uid, "effect": shown.effect, "touched": shown.touched,
+    }  # fmt: skip
 
 
 def _told(tried: Sequence[Tried], *, dangerous: bool) -> Description:
@@ -410,7 +434,7 @@ def _first(
 # ---- The apply
 
 
-def _sign(at: int, token: str, shown: Sequence[Mapping[str, str]]) -> str:
+def _sign(at: int, token: str, shown: Sequence[Mapping[str, Any]]) -> str:
     return signing.dumps({"at": at, "token": token, "shown": shown}, salt=SALT, compress=True)
 
 
@@ -419,7 +443,7 @@ class _Text:
     """The objects after the first one, with what was shown of each, by their place among the results."""
 
     objects: Mapping[int, TextObject] = field(repr=False)
-    shown: Mapping[int, Mapping[str, str]]
+    shown: Mapping[int, Mapping[str, Any]]
     definitions: Mapping[int, TextObject]  # by the number of their document
     since: float = field(default_factory=time.monotonic)
 
@@ -437,12 +461,9 @@ async def creation_apply(
     reason: str = "",
 ) -> Change:
     """Creates the first object of a text as its preview showed it; the others are the steps after it. Raises what
-    ``change_apply`` raises: nothing was made then.
+    ``change_apply`` raises, and TextsFull: nothing was made then.
     """
-    try:
-        kept = signing.loads(token, salt=SALT, max_age=tokens.MAX_AGE_SECONDS)
-    except signing.BadSignature:
-        kept = {"at": 0, "token": token, "shown": []}  # the engine says what is wrong with it
+    kept = tokens.unsign(token, SALT)
     at, shown = int(kept["at"]), kept["shown"]
     if len(shown) != len(objects):
         order = _order(transport, actor, objects[0], confirm=confirm, reason=reason)
@@ -451,6 +472,8 @@ async def creation_apply(
         transport, actor, objects, at, [each["state"] for each in shown], confirm=confirm, reason=reason
     )
     nonce = tokens.read(kept["token"], order).nonce
+    if await Change.objects.filter(nonce=nonce).aexists():  # sent twice
+        return await change_apply(order=order, token=kept["token"])
     rest = [n for n in range(len(objects)) if n != at]
     _keep(
         nonce,
@@ -464,54 +487,101 @@ async def creation_apply(
         return await change_apply(order=order, token=kept["token"])
     except ClusterError:
         if not await Change.objects.filter(nonce=nonce).aexists():
-            del _texts[nonce]
+            _drop(nonce)
         raise
 
 
 def _keep(nonce: str, text: _Text) -> None:
-    """Until its steps have ended, and at most for as long as somebody may resume them."""
-    for known in [known for known, one in _texts.items() if text.since - one.since > KEPT_SECONDS]:
-        del _texts[known]
-    _texts.setdefault(nonce, text)
+    """Until its steps have ended, were left or are undone, and for KEPT_SECONDS at most. Raises TextsFull."""
+    if nonce in _texts:
+        return
+    if len(_texts) >= MAX_TEXTS:
+        raise TextsFull(MAX_TEXTS)
+    _texts[nonce] = text
+    asyncio.get_running_loop().call_later(KEPT_SECONDS, _expire, nonce, text.since)
+
+
+def _expire(nonce: str, since: float) -> None:
+    """Drops that text, and none that was kept later under its nonce. It is not held by who waits for that."""
+    text = _texts.get(nonce)
+    if text is not None and text.since == since:
+        _drop(nonce)
+
+
+def _drop(nonce: str) -> None:
+    _texts.pop(nonce, None)
 
 
 async def create_step(run: Run) -> None:
     """Creates one object after the other, and stops at the first that is refused: what follows may need it."""
     text = _texts.get(run.change.nonce)
     for result in await run.results("waiting", "running"):
-        if text is None:
-            gone = "The server process that had its text has ended: create it again from its YAML."
-            await _failed(run, result, gone)
+        made = await _made_before(run, result, text)
+        if made is None and text is None:
+            await _failed(run, result, GONE)
             return
-        one = text.objects[result.position]
-        if result.state == "waiting":
-            result.state, result.began_at = "running", datetime.now(UTC)
-            await run.save([result])
-        if waits := await _unserved(run, one, text):
-            if (run.now - (result.began_at or run.now)).total_seconds() > SERVED_SECONDS:
-                await _failed(run, result, f"{waits} It took more than {SERVED_SECONDS:.0f} s.")
-            elif result.text != waits:
-                result.text = waits
-                await run.save([result])
-            return
-        try:
-            made = await _make(run, result, one, text.shown[result.position])
-        except (Unavailable, TooManyRequests):
-            raise
-        except ClusterError as error:
-            await _failed(run, result, f"{error.message} {error.next_step}".strip())
+        if made is None and text is not None:
+            made = await _create(run, result, text)
+        if made is None:
             return
         result.state, result.ended_at, result.data = "done", datetime.now(UTC), {"change": made.pk}
         result.text = CREATE.summary(made)
-        await run.save([result])
+        await run.record([result])
     await run.end("done", "")
-    _texts.pop(run.change.nonce, None)
+    _drop(run.change.nonce)
 
 
-async def _make(run: Run, result: OperationResult, one: TextObject, shown: Mapping[str, str]) -> Change:
+def _nonce(change: Change, position: int) -> str:
+    """Names the change of one object, whoever makes it, and however often that is tried."""
+    return f"{change.nonce} {position}"
+
+
+async def _made_before(run: Run, result: OperationResult, text: _Text | None) -> Change | None:
+    """The change of an object that was made before its row could say so: the process was killed, or the answer lost."""
+    change = await sync_to_async(records.found)(_nonce(run.change, result.position))
+    if change is None or change.state == Change.State.DONE:
+        return change
+    if text is None:
+        if run.now - change.created_at < TOLD_AFTER:
+            raise Unavailable(f"Whether {result.kind} {result.name} was made is looked for in the cluster.")
+        return None
+    order = _step_order(run, text.objects[result.position])
+    recorded: Wanted = {"fresh": True} if DELETED in change.touched else {"paths": list(change.touched)}
+    wanted = order.wanted | recorded
+    order = replace(order, wanted=wanted, action=order.action.on(wanted))
+    return change if await change_found_made(order=order, change=change) else None
+
+
+async def _create(run: Run, result: OperationResult, text: _Text) -> Change | None:
+    """Creates one object; None where that has to wait, or was refused, as its row says then."""
+    one = text.objects[result.position]
+    if result.state == "waiting":
+        result.state, result.began_at = "running", datetime.now(UTC)
+        await run.save([result])
+    if waits := await _unserved(run, one, text):
+        if (run.now - (result.began_at or run.now)).total_seconds() > SERVED_SECONDS:
+            await _failed(run, result, f"{waits} It took more than {SERVED_SECONDS:.0f} s.")
+        elif result.text != waits:
+            result.text = waits
+            await run.save([result])
+        return None
+    try:
+        return await _make(run, result, one, text.shown[result.position])
+    except (Unavailable, TooManyRequests):
+        raise
+    except ClusterError as error:
+        await _failed(run, result, f"{error.message} {error.next_step}".strip())
+        return None
+
+
+def _step_order(run: Run, one: TextObject) -> Order:
     change = run.change
     actor = Actor(user=change.user, name=change.user.get_username())
-    order = _order(run.transport, actor, one, confirm=one.target.name, reason=change.reason)
+    return _order(run.transport, actor, one, confirm=one.target.name, reason=change.reason)
+
+
+async def _make(run: Run, result: OperationResult, one: TextObject, shown: Mapping[str, Any]) -> Change:
+    order = _step_order(run, one)
     try:
         found = await change_read(transport=run.transport, target=one.target)
         decided = settled(order.wanted, found)
@@ -519,13 +589,13 @@ async def _make(run: Run, result: OperationResult, one: TextObject, shown: Mappi
         decided = {"fresh": True}
     wanted = order.wanted | decided
     order = replace(order, wanted=wanted, action=order.action.on(wanted))
-    as_shown = {"uid": shown["uid"], "effect": shown["effect"]}
-    return await change_make(order=order, nonce=f"{run.nonce} {result.position}", as_shown=as_shown)
+    as_shown = {fact: shown[fact] for fact in ("uid", "effect", "touched") if fact in shown}
+    return await change_make(order=order, nonce=_nonce(run.change, result.position), as_shown=as_shown)
 
 
 async def _failed(run: Run, result: OperationResult, text: str) -> None:
     result.state, result.text, result.ended_at = "failed", text, datetime.now(UTC)
-    await run.save([result])
+    await run.record([result])
     run.step["text"] = text
     await run.fail(f"{result.kind} {result.name}: {text}")
     await run.audit(CREATE.name, AuditEntry.Result.FAILED, text)
@@ -557,21 +627,28 @@ async def _unserved(run: Run, one: TextObject, text: _Text) -> str:
 # ---- The undo of all
 
 
-async def _done_with(change_id: int | None) -> list[tuple[OperationResult, Change]]:
-    """What else came of a change, the last one first: each result with its own change."""
-    results = OperationResult.objects.filter(operation__change=change_id, position__gt=0, state="done")
-    rows = [each async for each in results.order_by("-position") if "change" in each.data]
-    changes = await Change.objects.ain_bulk([each.data["change"] for each in rows])
-    return [(each, changes[each.data["change"]]) for each in rows if each.data["change"] in changes]
+async def _begun_with(change: Change) -> list[tuple[OperationResult, Change | None]]:
+    """What else was begun to be made after a change, the last one first: each result with its own change, which is None
+    as long as that is not recorded. A row does not know it where its process was killed.
+    """
+    rows = OperationResult.objects.filter(operation__change=change, position__gt=0).order_by("-position")
+    named = {_nonce(change, row.position): row async for row in rows}
+    made = {each.nonce: each async for each in Change.objects.filter(nonce__in=named)}
+    return [(row, made.get(nonce)) for nonce, row in named.items() if nonce in made or row.state == "running"]
 
 
 async def _with_others(order: Order, told: Description) -> Description:
     """With what the undo of the other objects does."""
-    others = await _done_with(order.undoes)
+    if order.undoes is None:
+        return told
+    begun = await _begun_with(await Change.objects.aget(pk=order.undoes))
+    others = [change for _, change in begun if change is not None]
     effects = []
-    for _, change in others:
+    for change in others:
         does = " gets its old values back"
-        if not change.inverse:
+        if change.state != Change.State.DONE:
+            does = " is undone too, if it turns out to have been made"
+        elif not change.inverse:
             does = " stays as it is: its undo is not possible"
         elif DELETED in change.touched:
             does = " is deleted"
@@ -586,10 +663,12 @@ async def _undo_plan(change: Change) -> Plan:
     """The other objects, the last one first."""
     results = [_result(change.plural, change.kind, change.namespace, change.name, "done")]
     results[0].text, results[0].data = CREATE.summary(change), {"change": change.pk}
-    others = await _done_with(change.undoes_id)
-    for each, made in others:
+    created = await Change.objects.aget(undone_by=change)
+    _drop(created.nonce)
+    others = await _begun_with(created)
+    for each, _ in others:
         one = _result(each.plural, each.kind, each.namespace, each.name, "waiting")
-        one.data = {"undoes": made.pk}
+        one.data = {"undoes": _nonce(created, each.position)}
         results.append(one)
     steps = [operation_step("undo", f"Undo {plural(len(others), 'more object')}")] if others else []
     return Plan(steps=steps, results=results)
@@ -601,7 +680,7 @@ async def undo_step(run: Run) -> None:
         if result.state == "waiting":
             result.state, result.began_at = "running", datetime.now(UTC)
             await run.save([result])
-        made = await Change.objects.aget(pk=result.data["undoes"])
+        made = await sync_to_async(records.found)(result.data["undoes"])
         try:
             result.state, result.text, change = await _take_back(run, result, made)
         except (Unavailable, TooManyRequests):
@@ -611,15 +690,28 @@ async def undo_step(run: Run) -> None:
         if change is not None:
             result.data = result.data | {"change": change.pk}
         result.ended_at = datetime.now(UTC)
-        await run.save([result])
+        await run.record([result])
     if failed := await run.results("failed"):
         await run.fail(f"{plural(len(failed), 'object')} could not be undone.")
     else:
         await run.end("done", "")
 
 
-async def _take_back(run: Run, result: OperationResult, made: Change) -> tuple[str, str, Change | None]:
-    """How the undo of one object ends: state, words and its own change."""
+async def _take_back(
+    run: Run, result: OperationResult, made: Change | None
+) -> tuple[str, str, Change | None]:
+    """How the undo of one object ends: state, words and its own change. Raises Unavailable while it may be under way to
+    be made still.
+    """
+    what = f"{result.kind} {result.name}"
+    if made is None:
+        if run.now - run.change.created_at < SENT_WITHIN:
+            raise Unavailable(f"Whether {what} is still being made is not known yet.")
+        return "done", "It was not made", None
+    if made.state == Change.State.SENDING:
+        raise Unavailable(f"Whether {what} was made is looked for in the cluster.")
+    if made.state == Change.State.UNKNOWN:
+        return "left", "Whether it was made is not known: look at it.", None
     if await Change.objects.filter(undoes=made).aexists() and not await _mine(run, result):
         return "done", "Undone already", None
     if not made.inverse:
@@ -648,10 +740,10 @@ async def _take_back(run: Run, result: OperationResult, made: Change) -> tuple[s
         return "done", "It is being deleted already", None
     if order.action.touched(found) != sides(made)[1]:
         return "left", "It was changed since: undo it by itself.", None
-    change = await change_make(order=order, nonce=f"{run.nonce} {result.position}")
+    change = await change_make(order=order, nonce=_nonce(run.change, result.position))
     return "done", CREATE.summary(change), change
 
 
 async def _mine(run: Run, result: OperationResult) -> bool:
     """Whether this very step has begun the undo, before its process ended."""
-    return await Change.objects.filter(nonce=f"{run.nonce} {result.position}").aexists()
+    return await Change.objects.filter(nonce=_nonce(run.change, result.position)).aexists()

@@ -96,6 +96,9 @@ class OperationAction(Action):
     def resumed(self, change: Change) -> None:
         """Called in the transaction that resumes it."""
 
+    def left(self, change: Change) -> None:
+        """Called in the transaction in which a person leaves what has not begun."""
+
     def must_follow(self, operation: Operation) -> set[str]:
         """The kinds without a sight of which it waits: what its steps are about would look deleted."""
         return {step["plural"] for step in operation.steps if "plural" in step}

@@ -215,7 +215,11 @@ def _resume(change: Change, actor: Actor) -> None:
         operation.steps = [action.again(step) for step in operation.steps]
         operation.results.filter(state="failed").update(state="waiting", text="", ended_at=None)
         operation.state, operation.ended_at = Operation.State.RUNNING, None
-        operation.holder, operation.held_until = "", datetime.now(UTC)  # attended to just now
+        operation.held_until = datetime.now(UTC)  # attended to just now
+        if action.by_beginner:  # whoever has what its steps need comes first
+            operation.held_until += timedelta(seconds=LEASE_SECONDS)
+        else:
+            operation.holder = ""
         operation.version += 1
         operation.save()
         action.resumed(operation.change)
@@ -240,6 +244,7 @@ def _leave(change: Change, actor: Actor) -> None:
         operation.state = Operation.State.DONE
         operation.version += 1
         operation.save()
+        action.left(operation.change)
         audit_step(change, actor.name, f"{LEAVE} {action.noun}", detail)
 
 

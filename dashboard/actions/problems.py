@@ -45,6 +45,19 @@ class BadReason(BadInput):
     status = 422
 
 
+class TextsFull(ClusterError):
+    """So many texts are being created, or stopped on their way, that no other one is kept."""
+
+    title = "Too much is being created at once"
+    status = 429
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} texts of several objects are being created here, or were stopped: no more are kept in memory.",
+            next_step="Try again once some are done; leave or undo those that were stopped.",
+        )
+
+
 class BeingDeleted(Conflict):
     """The object is on its way out: what is written to it goes with it."""
 
