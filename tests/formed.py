@@ -96,7 +96,7 @@ def open_creation(
     async def begun(_: object, change: Change) -> Change:
         if (action := operation_action(change)) is not None:
             operation = await operation_begin(
-                change=change, action=action, transport=transport, objects=objects
+                change=change, action=action, transport=transport, objects=objects, holder="a"
             )
             await carried_on(operation, transport, objects)
         return change

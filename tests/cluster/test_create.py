@@ -138,6 +138,7 @@ async def test_an_application_is_created_in_the_order_that_it_needs(
     preview = await script.preview()
     kinds = ["Secret", "ConfigMap", "Service", "Deployment", "Ingress"]
     assert states(preview) == [(kind, "new") for kind in kinds]
+    assert [each["line"] for each in preview["documents"]] == [29, 34, 24, 10, 2]
     assert not any(map(here.has, ORDER)), "a preview creates nothing"
     made = await script.apply(preview["token"])
     assert set(made) == {"change", "url"}
