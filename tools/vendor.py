@@ -2,8 +2,9 @@
 (``tests/browser/vendor``), from the versions named in each folder's ``package.json``.
 
 Needs npm and the network; nothing else of the project does. ``npm ci`` checks each package against the integrity
-hashes of ``package-lock.json``; the files are copied as they ship, and ``vendor.lock.json`` records what is there:
-name, version, licence and SHA-256 of every file. ``tests/unit/test_vendor.py`` hashes them again.
+hashes of ``package-lock.json``; the files are copied as they ship, or bundled by esbuild where a library ships as many
+modules, and ``vendor.lock.json`` records what is there: name, version, licence and SHA-256 of every file.
+``tests/unit/test_vendor.py`` hashes them again, without npm. The same lock gives the same bytes.
 
     python tools/vendor.py            install what package-lock.json says, copy, write the lock
     python tools/vendor.py --update   take new versions of package.json into package-lock.json first
@@ -39,6 +40,24 @@ FOLDERS: dict[Path, Files] = {
         "axe-core": ("axe", {"axe.min.js": "axe.min.js", "LICENSE": "LICENSE"}),
     },
 }
+# Folder → what its one module exports, by the package that it comes from.
+BUNDLES: dict[Path, dict[str, dict[str, str]]] = {
+    ROOT / "static" / "vendor": {
+        "codemirror": {
+            "@codemirror/autocomplete": "closeBrackets, closeBracketsKeymap",
+            "@codemirror/commands": "defaultKeymap, history, historyKeymap, indentWithTab",
+            "@codemirror/lang-yaml": "yaml",
+            "@codemirror/language": "HighlightStyle, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting",
+            "@codemirror/lint": "lintGutter, lintKeymap, setDiagnostics",
+            "@codemirror/search": "search, searchKeymap",
+            "@codemirror/state": "Annotation, EditorState",
+            "@codemirror/view": "EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, "
+            "keymap, lineNumbers",
+            "@lezer/highlight": "tags",
+            "style-mod": "StyleModule",
+        },
+    },
+}
 
 
 def npm(where: Path, *arguments: str) -> None:
@@ -64,19 +83,54 @@ def main() -> None:
                 _copy(room / "node_modules" / name, name, vendor / folder, kept)
                 for name, (folder, kept) in files.items()
             ]
-        lock = json.dumps({"packages": packages}, indent=2)
+            bundles = [
+                _bundle(room, exports, vendor / name) for name, exports in BUNDLES.get(vendor, {}).items()
+            ]
+        lock = json.dumps({"packages": packages, "bundles": bundles}, indent=2)
         (vendor / "vendor.lock.json").write_text(f"{lock}\n")
 
 
 def _copy(source: Path, package: str, target: Path, files: dict[str, str]) -> dict[str, object]:
     """Copies one package's files and gives its entry of the lock."""
-    about = json.loads((source / "package.json").read_text())
     target.mkdir(exist_ok=True)
-    hashes = {}
     for name, kept in files.items():
         shutil.copy(source / name, target / kept)
-        hashes[f"{target.name}/{kept}"] = sha256((target / kept).read_bytes()).hexdigest()
-    return {"name": package, "version": about["version"], "licence": about["license"], "files": hashes}
+    return {**_about(source, package), "files": _hashes(target, [*files.values()])}
+
+
+def _bundle(room: Path, exports: dict[str, str], target: Path) -> dict[str, object]:
+    """Makes one module of what is exported, with the licences of all packages in it, and gives its entry of the lock."""
+    target.mkdir(exist_ok=True)
+    entry, meta = room / "entry.js", room / "meta.json"
+    entry.write_text("".join(f'export {{ {names} }} from "{name}";\n' for name, names in exports.items()))
+    made = target / f"{target.name}.js"
+    esbuild = [room / "node_modules" / ".bin" / "esbuild", entry.name, "--bundle", "--minify", "--format=esm"]
+    how = ["--target=es2022", "--legal-comments=none", "--log-level=warning"]
+    subprocess.run([*esbuild, *how, f"--metafile={meta.name}", f"--outfile={made}"], cwd=room, check=True)
+    modules = [Path(name).parts for name in json.loads(meta.read_text())["inputs"]]
+    names = sorted({"/".join(each[1 : 3 if each[1][0] == "@" else 2]) for each in modules if len(each) > 1})
+    sources = {name: room / "node_modules" / name for name in names}
+    packages = [_about(source, name) for name, source in sources.items()]
+    licences = [
+        f"{about['name']} {about['version']}\n\n{(sources[about['name']] / 'LICENSE').read_text().strip()}\n"
+        for about in packages
+    ]
+    (target / "LICENSE").write_text("\n\n".join(licences))
+    return {
+        "name": target.name,
+        "made_by": _about(room / "node_modules" / "esbuild", "esbuild"),
+        "packages": packages,
+        "files": _hashes(target, [made.name, "LICENSE"]),
+    }
+
+
+def _about(source: Path, package: str) -> dict[str, str]:
+    about = json.loads((source / "package.json").read_text())
+    return {"name": package, "version": about["version"], "licence": about["license"]}
+
+
+def _hashes(folder: Path, names: list[str]) -> dict[str, str]:
+    return {f"{folder.name}/{name}": sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ function showAnswer({ detail: { requestConfig } }) {
   if (!preview || requestConfig?.target?.id !== "preview") return;
   const marked = markWrong(document.getElementById("change"), preview);
   if (requestConfig.triggeringEvent?.type !== "submit") return;
-  if (marked) return marked.focus();
+  if (marked) return (marked.editor ?? marked).focus();
   const [callout, decide, card] = [".callout", ".decide", ".p-show .card"].map((each) => preview.querySelector(each));
   const oneColumn = decide && getComputedStyle(decide.parentElement).display === "contents";
   const first = callout ?? (oneColumn ? card : decide) ?? card;
@@ -104,8 +104,10 @@ function goToLine(event) {
   const lines = text.value.split("\n");
   const at = Math.min(Number(link.dataset.line), lines.length) - 1;
   const start = lines.slice(0, at).join("\n").length + (at ? 1 : 0);
+  const end = start + lines[at].length;
+  text.setSelectionRange(start, end);
+  if (text.editor) return text.editor.select(start, end);
   text.focus();
-  text.setSelectionRange(start, start + lines[at].length);
   text.scrollTop = (at - 3) * parseFloat(getComputedStyle(text).lineHeight);
 }
 
@@ -114,7 +116,7 @@ function answeredBefore() {
   const [form, preview] = ["change", "preview"].map((id) => document.getElementById(id));
   const marked = form && preview && markWrong(form, preview);
   // Not away from where somebody has gone on typing.
-  if (marked && !document.activeElement?.matches("input, textarea, select")) marked.focus();
+  if (marked && !document.activeElement?.matches("input, textarea, select, [contenteditable]")) (marked.editor ?? marked).focus();
 }
 
 // While an apply is under way nothing else is asked for: a second click, or a preview for what the apply itself changed,

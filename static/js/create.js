@@ -16,7 +16,7 @@ async function read(files) {
   const there = field.value.trim() ? [field.value.replace(/\n*$/, "\n")] : [];
   field.value = [...there, ...parts.map((part) => part.replace(/\n*$/, "\n"))].join("---\n");
   field.dispatchEvent(new Event("input", { bubbles: true }));
-  field.focus();
+  (field.editor ?? field).focus();
   say(`${all.map(({ name }) => name).join(", ")} was read.`);
 }
 

@@ -54,6 +54,7 @@ function escape(field) {
 
 let before = ""; // the first key of a pair such as g o
 function onKey(event) {
+  if (event.defaultPrevented) return; // an editor has used it
   const field = event.target.closest("input:not(.row-pick), textarea, select, [contenteditable]");
   if (event.key === "Escape") return escape(field);
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !event.altKey && !event.shiftKey) {

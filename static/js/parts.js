@@ -9,6 +9,7 @@ const PARTS = [
   { where: "[data-copy], [data-copy-from]", load: () => import("./clipboard.js"), start: "startClipboard" },
   { where: "[data-map]", load: () => import("./map.js"), start: "startMap" },
   { where: "#change [data-files]", load: () => import("./create.js"), start: "startCreate" },
+  { where: "textarea[data-editor]", load: () => import("./yamltext.js"), start: "startYamlText" },
   { where: "#change:has(#editors)", load: () => import("./editor.js"), start: "startEditor" },
   { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
   { where: "[data-shell]", load: () => import("./shell.js"), start: "startShell" },

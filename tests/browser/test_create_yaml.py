@@ -30,8 +30,8 @@ def test_a_text_is_corrected_tried_created_and_undone(page: Page, objects: Objec
     line = page.locator("#preview [data-line]")
     expect(line).to_have_count(1)
     line.click()
-    chosen = "(field) => field.value.slice(field.selectionStart, field.selectionEnd)"
-    assert text.evaluate(chosen) == "kind: ConfigMop"
+    expect(page.get_by_role("textbox", name="YAML")).to_be_focused()
+    assert page.evaluate("getSelection().toString()") == "kind: ConfigMop"
     expect(text).to_have_value(wrong)
 
     text.fill(f"{SECRET}---\n{SETTINGS}")
@@ -82,8 +82,9 @@ def test_a_file_is_chosen_or_dropped_and_added_to_the_text(page: Page, namespace
         field.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: data }));
       }
     }"""
-    text.evaluate(drop, SECRET)
+    page.locator(".cm-content").evaluate(drop, SECRET)
     expect(text).to_have_value(f"{SETTINGS}---\n{SECRET}")
+    expect(page.locator(".cm-line", has_text="kind: Secret")).to_be_visible()
     file.set_input_files({"name": "big.yaml", "mimeType": "text/plain", "buffer": b"#" * 2**20})
     expect(page.get_by_text("Too much for one request")).to_be_visible()
     expect(text).to_have_value(f"{SETTINGS}---\n{SECRET}")

@@ -1,4 +1,6 @@
-"""Editing as YAML in the browser: an error at its line, what was typed stays, preview, apply, undo."""
+"""Editing as YAML in the browser: an editor with its keys, or a text area where it is lost; an error at its line, what
+was typed stays, preview, apply, undo.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +14,48 @@ from .conftest import Objects
 pytestmark = pytest.mark.usefixtures("changes_allowed")
 
 
+@pytest.fixture
+def form(page: Page, objects: Objects, namespace: str) -> Page:
+    """The form of a Deployment, once its editor is there."""
+    objects.deployment("web", 1)
+    page.goto(f"/c/tests/deployments/{namespace}/web/edit/")
+    expect(page.locator(".cm-content")).to_be_visible()
+    return page
+
+
+def value(page: Page) -> str:
+    """What the form would send."""
+    return page.locator("#yaml").input_value()
+
+
 def test_an_error_leads_to_its_line_and_what_is_right_is_applied_and_undone(
     page: Page, objects: Objects, namespace: str
 ) -> None:
     objects.deployment("web", 1)
     page.goto(f"/c/tests/deployments/{namespace}/web/")
     page.locator("#act-edit").click()
-    text = page.locator("#yaml")
-    expect(text).to_have_value(re.compile(r"replicas: 1\n"))
-    wrong = text.input_value().replace("replicas: 1\n", "replicas: many\n")
-    text.fill(wrong)
+    editor = page.get_by_role("textbox", name="YAML")
+    replicas = page.locator(".cm-line", has_text="replicas:")
+    expect(replicas).to_have_text("  replicas: 1")
+    wrong = value(page).replace("replicas: 1\n", "replicas: many\n")
+    replicas.click()
+    page.keyboard.press("End")
+    page.keyboard.press("Backspace")
+    page.keyboard.type("many")
+    assert value(page) == wrong
     page.locator("button[value=preview]").click()
     line = page.locator("#preview [data-line]")
     expect(line).to_have_count(1)
     expect(page.locator("[data-apply]")).to_have_count(0)
+    expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+    expect(page.locator(".cm-lintRange-error").first).to_contain_text("replicas")
     line.click()
-    chosen = "(field) => field.value.slice(field.selectionStart, field.selectionEnd)"
-    assert text.evaluate(chosen) == "  replicas: many"
-    expect(text).to_have_value(wrong)
-    text.fill(wrong.replace("replicas: many", "replicas: 2"))
+    expect(editor).to_be_focused()
+    assert page.evaluate("getSelection().toString()") == "  replicas: many"
+    assert value(page) == wrong
+    page.keyboard.type("  replicas: 2")
     page.locator("button[value=preview]").click()
+    expect(page.locator(".cm-lint-marker-error")).to_have_count(0)
     apply = page.locator("[data-apply]")
     expect(apply).to_have_text("Update web")
     assert objects.replicas("web") == 1, "a preview writes nothing"
@@ -44,3 +68,109 @@ def test_an_error_leads_to_its_line_and_what_is_right_is_applied_and_undone(
     undo.click()
     expect(page.locator("#change-progress")).to_be_visible()
     assert objects.replicas("web") == 1
+
+
+def test_keys_and_values_have_colours_and_lines_their_numbers(form: Page) -> None:
+    accent = form.evaluate(
+        """() => {
+          const probe = document.createElement("i");
+          document.body.append(probe);
+          probe.style.color = "var(--accent)";
+          return getComputedStyle(probe).color;
+        }"""
+    )
+    key = form.locator(".cm-line span", has_text="apiVersion").first
+    expect(key).to_have_css("color", accent)
+    expect(form.locator(".cm-lineNumbers .cm-gutterElement").nth(1)).to_have_text("1")
+
+
+def test_tab_indents_and_there_is_a_way_out(form: Page) -> None:
+    line = form.locator(".cm-line", has_text="kind: Deployment")
+    line.click()
+    form.keyboard.press("Tab")
+    expect(line).to_have_text("  kind: Deployment")
+    form.keyboard.press("Shift+Tab")
+    expect(line).to_have_text("kind: Deployment")
+    editor = form.get_by_role("textbox", name="YAML")
+    expect(editor).to_be_focused()
+    expect(form.locator("#yaml-keys")).to_contain_text("Esc, then Tab")
+    assert "yaml-keys" in (editor.get_attribute("aria-describedby") or "")
+    form.keyboard.press("Escape")
+    form.keyboard.press("Tab")
+    expect(form.locator(".fields button[value=preview]")).to_be_focused()
+    form.keyboard.press("Shift+Tab")
+    expect(editor).to_be_focused()
+    form.keyboard.press("Tab")  # only passing through
+    expect(form.locator(".fields button[value=preview]")).to_be_focused()
+    assert form.url.endswith("/edit/")
+
+
+def test_what_is_wrong_with_the_text_describes_the_editor(form: Page) -> None:
+    editor = form.get_by_role("textbox", name="YAML")
+    editor.fill("kind: [")
+    form.locator("button[value=preview]").click()
+    expect(editor).to_be_focused()
+    expect(editor).to_have_attribute("aria-invalid", "true")
+    wrong = form.locator("#wrong")
+    expect(wrong).to_be_visible()
+    expect(editor).to_have_attribute("aria-describedby", re.compile(r"\bwrong\b"))
+    editor.fill("")
+    form.locator("button[value=preview]").click()
+    expect(wrong).to_contain_text("no manifest")
+
+
+def test_text_is_found_and_replaced(form: Page) -> None:
+    form.get_by_role("textbox", name="YAML").click()
+    form.keyboard.press("Control+f")
+    form.get_by_role("textbox", name="Find").fill("example/app:1")
+    form.get_by_role("textbox", name="Replace").fill("example/app:2")
+    form.get_by_role("button", name="replace all").click()
+    assert "image: example/app:2\n" in value(form)
+    form.keyboard.press("Escape")
+    expect(form.locator(".cm-search")).to_have_count(0)
+    expect(form.get_by_role("textbox", name="YAML")).to_be_focused()
+
+
+def test_leaving_asks_before_what_was_typed_is_lost(form: Page) -> None:
+    asked: list[str] = []
+    form.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    form.get_by_role("textbox", name="YAML").click()
+    form.keyboard.type("#")
+    form.locator(".crumbs a").first.click()
+    assert asked == ["What you typed is not saved. Leave this page?"]
+    expect(form.locator(".cm-content")).to_be_visible()
+
+
+def test_a_long_text_is_sent_as_it_was_typed(form: Page) -> None:
+    notes = "".join(f"# {number:06} {'x' * 90}\n" for number in range(3_000))
+    pasted = "(field, text) => { field.value = text; field.dispatchEvent(new Event('input')); }"
+    text = notes + value(form).replace("replicas: 1", "replicas: 3")
+    form.locator("#yaml").evaluate(pasted, text)
+    form.locator(".cm-content").click()
+    form.keyboard.press("Control+Home")
+    form.keyboard.type("#")
+    form.locator("button[value=preview]").click()
+    expect(form.locator("#preview .diff .ins")).to_have_count(1)
+    assert value(form).startswith("## 000000 x")
+    assert form.locator(".cm-line").count() < 500, "only what is seen is on the page"
+
+
+def test_where_the_editor_is_lost_the_text_area_does(page: Page, objects: Objects, namespace: str) -> None:
+    objects.deployment("web", 1)
+    lost: list[str] = []
+    page.route("**/vendor/codemirror/**", lambda route: (lost.append(route.request.url), route.abort()))
+    page.goto(f"/c/tests/deployments/{namespace}/web/edit/")
+    text = page.get_by_label("YAML")
+    text.fill(text.input_value().replace("replicas: 1\n", "replicas: many\n"))
+    line = page.locator("#preview [data-line]")
+    page.locator("button[value=preview]").click()
+    line.click()
+    chosen = "(field) => field.value.slice(field.selectionStart, field.selectionEnd)"
+    assert text.evaluate(chosen) == "  replicas: many"
+    assert lost
+    expect(page.locator(".cm-editor")).to_have_count(0)
+    expect(page.locator("#yaml-keys")).to_be_hidden()
+    page.unroute("**/vendor/codemirror/**")
+    # It is asked for again, and takes over what was typed meanwhile.
+    expect(page.locator(".cm-line", has_text="replicas: many")).to_be_visible()
+    expect(page.locator(".cm-lint-marker-error")).to_have_count(1)

@@ -218,6 +218,7 @@ LATER = {
     "settings.js",
     "shell.js",
     "still.js",
+    "yamltext.js",
 }  # loaded where they are needed
 
 
