@@ -303,6 +303,7 @@ class Action:
     template: str = "forms/action.html"
     reads: frozenset[str] = TOUCHED  # the kinds that a preview tells from
     body_bytes: int = 0  # of its form at most; 0: as of every form
+    weighs: bool = False  # its impact takes long in a large cluster: a thread works it out, of one moment
     contested: bool = False  # others may write the same fields: a preview says who will change it back
     undone_by: str = ""  # the name of the action that takes it back; "": itself
     deletes: bool = False  # its object goes: it may be on its way out already

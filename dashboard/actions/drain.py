@@ -84,6 +84,7 @@ class Drain(OperationAction):
     owns = MappingProxyType({"unschedulable": UNSCHEDULABLE})
     undone_by = "uncordon"
     acts_unchanged = True
+    weighs = True
     intro = (
         "It is cordoned first. PodDisruptionBudgets are always respected: an eviction that is refused is tried again "
         "until the time-out, and never turned into a delete."

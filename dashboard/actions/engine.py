@@ -33,7 +33,9 @@ from dashboard.insight import Notice, Objects
 from dashboard.insight.managers import changes_back, creates_again
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
+from dashboard.loop import off_loop
 from dashboard.models import AuditEntry, Change
+from dashboard.queries.frozen import Frozen
 
 from . import records
 from . import token as tokens
@@ -201,7 +203,7 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     dry = DryRun(
         target=order.target, before=before, after=after, wanted=order.wanted, objects=objects, now=now
     )
-    told = _with_others(order.action, dry, order.action.describe(dry))
+    told = _with_others(order.action, dry, await _described(order.action, dry))
     told = await order.action.ask(order, told, dry)
     told = await _checked_back(order, before, told)
     # In a thread: comparing large texts line by line would hold everybody up.
@@ -333,6 +335,13 @@ def _with(order: Order, decided: Wanted) -> Order:
         return order
     wanted = order.wanted | decided
     return dataclasses.replace(order, wanted=wanted, action=order.action.on(wanted))
+
+
+async def _described(action: Action, dry: DryRun) -> Description:
+    if not action.weighs:
+        return action.describe(dry)
+    frozen = Frozen(dry.objects, action.reads)
+    return await off_loop(action.describe, dataclasses.replace(dry, objects=frozen))
 
 
 def _with_others(action: Action, dry: DryRun, told: Description) -> Description:

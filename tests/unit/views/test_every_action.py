@@ -14,12 +14,15 @@ import pytest_asyncio
 from django.contrib.auth.models import User
 from django.test import AsyncClient
 
+from dashboard.actions.action import Description, DryRun
 from dashboard.actions.configmap_versions import version_found
+from dashboard.actions.drain import Drain
 from dashboard.actions.registry import ACTIONS, action_for, action_named
 from dashboard.actions.revisions import REVISION
 from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, Change
+from dashboard.queries.frozen import Frozen
 from dashboard.queries.yamltext import as_yaml
 from tests.formed import Script, open_forms
 
@@ -458,3 +461,19 @@ async def test_a_reason_is_compared_with_what_was_typed_off_the_loop(
     monkeypatch.setattr("dashboard.views.form.reason_of", read)
     await script.apply((await script.preview())["token"])
     assert threads and threading.current_thread() not in threads
+
+
+@pytest.mark.parametrize("case", ["drain"])
+async def test_what_takes_long_in_a_large_cluster_is_worked_out_in_a_thread_of_one_moment(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, type[Any]]] = []
+    loop_thread, describe = threading.current_thread(), Drain.describe
+
+    def noted(self: Drain, dry: DryRun) -> Description:
+        seen.append((threading.current_thread() is loop_thread, type(dry.objects)))
+        return describe(self, dry)
+
+    monkeypatch.setattr(Drain, "describe", noted)
+    await script.preview()
+    assert seen == [(False, Frozen)]
