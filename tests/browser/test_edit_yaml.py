@@ -107,7 +107,9 @@ def test_tab_indents_and_there_is_a_way_out(form: Page) -> None:
 
 def test_what_is_wrong_with_the_text_describes_the_editor(form: Page) -> None:
     editor = form.get_by_role("textbox", name="YAML")
-    editor.fill("kind: [")
+    editor.click()
+    form.keyboard.press("Control+a")
+    form.keyboard.insert_text("kind: [")
     form.locator("button[value=preview]").click()
     expect(editor).to_be_focused()
     expect(editor).to_have_attribute("aria-invalid", "true")

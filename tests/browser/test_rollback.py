@@ -38,6 +38,10 @@ def test_a_revision_is_chosen_previewed_followed_and_undone(
     for number in (2, 3):
         release(objects, f"registry.example/app:{number}", f"release {number}")
         expect(revision).to_have_text(re.compile(rf"Revision\s*{number}\s*release {number}"))
+    for _ in range(120):
+        if images(objects) == {"registry.example/app:3"}:
+            break
+        page.wait_for_timeout(500)  # until then pods of revision 1 are kept, not replaced
     page.locator("#act-rollback").click()
     rows, preview = page.get_by_role("radiogroup", name="Revision"), page.locator("#preview")
     expect(rows.locator("label")).to_have_count(3)

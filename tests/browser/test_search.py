@@ -199,7 +199,13 @@ def test_the_page_of_a_search_works_without_scripts(
     page.locator("input[name=q]").fill(f"{namespace}/found")
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("#f-deployments")).to_have_text("Deployments")
-    page.locator("#found a", has_text="found-me").first.click()
+    found = page.locator(f"#found a[href$='/deployments/{namespace}/found-me/']")
+    for _ in range(60):
+        if found.count():
+            break
+        page.wait_for_timeout(500)  # nothing comes by itself without scripts
+        page.reload()
+    found.click()
     expect(page).to_have_url(re.compile(f"/{namespace}/found-me/$"))
     plain.close()
 
