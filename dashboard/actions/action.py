@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dashboard.models import Change
 
 MERGE_PATCH = "application/merge-patch+json"
+NO_UNDO = "This cannot be undone."
 WAS = "was."  # begins the name of the input that holds what a field was filled with
 CREATED = "created"  # in a change's result: the uid of what it created beside its object
 # What a preview reads to say what a change of pods touches.

@@ -18,6 +18,7 @@ from dashboard.models import Change
 
 from .action import (
     CREATED,
+    NO_UNDO,
     Action,
     Description,
     DryRun,
@@ -99,7 +100,7 @@ class Create(Action):
             return told
         text = f"Your account may not delete {written.gvr.plural}{written.where}."
         notice = Notice("warn", "You won't be able to undo this", text)
-        return dataclasses.replace(told, notices=(*told.notices, notice), undo_words="This cannot be undone.")
+        return dataclasses.replace(told, notices=(*told.notices, notice), undo_words=NO_UNDO)
 
     def summary(self, change: Change) -> str:
         return f"Created {self.other.kind} {_name(change)}"

@@ -21,6 +21,7 @@ from dashboard.kube.shell import shell_line
 from dashboard.models import Change
 
 from .action import (
+    NO_UNDO,
     Action,
     Description,
     DryRun,
@@ -167,7 +168,7 @@ class CreateYaml(EditAny):
             return told
         text = f"Your account may not delete {target.gvr.plural}{target.where}."
         notice = Notice("warn", "You won't be able to undo this", text)
-        return dataclasses.replace(told, notices=(*told.notices, notice), undo_words="This cannot be undone.")
+        return dataclasses.replace(told, notices=(*told.notices, notice), undo_words=NO_UNDO)
 
     # ---- Afterwards
 

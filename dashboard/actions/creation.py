@@ -31,7 +31,19 @@ from dashboard.queries.seenreader import SeenReader
 
 from . import records
 from . import token as tokens
-from .action import Action, Actor, Description, DryRun, Order, Preview, Target, Wanted, pointer, sides
+from .action import (
+    NO_UNDO,
+    Action,
+    Actor,
+    Description,
+    DryRun,
+    Order,
+    Preview,
+    Target,
+    Wanted,
+    pointer,
+    sides,
+)
 from .attempts import REFUSALS
 from .create_yaml import CREATE, CreateYaml, PutBack, TakeBack, settled, wanted_of
 from .delete import DELETED
@@ -196,6 +208,13 @@ class Tried:
         return "new" if self.fresh else "changed"
 
     @property
+    def taken_back(self) -> bool:
+        """Whether an undo takes it back, as far as is known before."""
+        if self.preview is not None and self.preview.told.undo_words == NO_UNDO:
+            return False
+        return self.state != "changed" or self.undoable
+
+    @property
     def undoable(self) -> bool:
         """Whether there is a way back, as far as the object itself tells."""
         if self.preview is None:
@@ -343,10 +362,12 @@ def _told(tried: Sequence[Tried], *, dangerous: bool) -> Description:
     button = " and ".join(verbs)
     told = [(each, each.preview.told) for each in tried if each.preview is not None]
     placed = [(each, said) for each, said in told if each.one.target.namespace]
-    flawed = [str(each.one.target) for each in tried if each.state == "changed" and not each.undoable]
+    flawed = [str(each.one.target) for each in tried if not each.taken_back]
     undo = "You can undo all of it, or each object on its own."
     if flawed:
-        undo = f"The change of {listed(flawed)} can't be undone; all else can."
+        undo = f"What is done to {listed(flawed)} can't be undone; all else can."
+    if len(flawed) == sum(each.state in ("new", "changed") for each in tried):
+        undo = NO_UNDO
     return Description(
         headline=None,
         effects=tuple(effect for each in tried for effect in _effects(each)),

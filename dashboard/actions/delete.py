@@ -25,6 +25,7 @@ from dashboard.kube.shell import shell_line
 from dashboard.models import Change
 
 from .action import (
+    NO_UNDO,
     Action,
     Description,
     DryRun,
@@ -151,7 +152,7 @@ class Delete(Action):
         return Description.of(
             deletion_impact(dry.objects, dry.obj, dry.now, evict=self.evict, grace=grace),
             kubectl=self._kubectl(dry.target, grace),
-            undo_words="This cannot be undone.",
+            undo_words=NO_UNDO,
             button=f"{'Evict' if self.evict else 'Delete'} {name}",
         )
 

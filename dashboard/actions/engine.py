@@ -40,6 +40,7 @@ from dashboard.queries.frozen import Frozen
 from . import records
 from . import token as tokens
 from .action import (
+    NO_UNDO,
     Action,
     Actor,
     Description,
@@ -376,9 +377,7 @@ async def _checked_back(order: Order, before: Manifest, told: Description) -> De
     except (Forbidden, Invalid) as error:
         text = f"Back to how it is now, the cluster would refuse: {error.message}"
         notice = Notice("warn", "You won't be able to undo this", text)
-        return dataclasses.replace(
-            told, notices=(*told.notices, notice), undo_words="This cannot be undone.", danger=True
-        )
+        return dataclasses.replace(told, notices=(*told.notices, notice), undo_words=NO_UNDO, danger=True)
     except ClusterError:
         return told  # whether it would be taken is not known just now
     return told

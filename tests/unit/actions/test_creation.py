@@ -16,9 +16,10 @@ from django.utils import timezone
 from dashboard.actions import creation as machine
 from dashboard.actions import records
 from dashboard.actions import token as tokens
-from dashboard.actions.action import Actor
-from dashboard.actions.creation import CREATE_ALL, creation_apply, creation_preview
+from dashboard.actions.action import NO_UNDO, Actor, Description, Preview, Target
+from dashboard.actions.creation import CREATE_ALL, Tried, _told, creation_apply, creation_preview
 from dashboard.actions.documents import TextObject, read_objects
+from dashboard.actions.manifesttext import Document
 from dashboard.actions.operation import Lost, operation_advance
 from dashboard.actions.operations import (
     LEASE_SECONDS,
@@ -35,7 +36,7 @@ from dashboard.errors import BadInput, Unavailable
 from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, Change, Operation
 
-from ..insight.world import World
+from ..insight.world import NOW, World
 from .server import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -412,3 +413,25 @@ async def test_a_preview_that_is_too_old_says_so(mara: Actor, monkeypatch: pytes
         await apply(api, mara, token, *ALL)
     with pytest.raises(BadInput, match="tampered"):
         await apply(api, mara, "none", *ALL)
+
+
+@pytest.mark.parametrize(
+    ("undos", "said"),
+    [
+        (("Undo deletes it.", "Undo deletes it."), "You can undo all of it, or each object on its own."),
+        (("Undo deletes it.", NO_UNDO), "What is done to ConfigMap b can't be undone; all else can."),
+        ((NO_UNDO, NO_UNDO), NO_UNDO),
+    ],
+)
+def test_what_can_not_be_undone_is_said_of_each(undos: tuple[str, ...], said: str) -> None:
+    tried = []
+    for name, undo in zip("ab", undos, strict=True):
+        told = Description(
+            headline=None, effects=(), notices=(), kubectl="", undo_words=undo, button="", danger=False
+        )
+        before = {"metadata": {"uid": ""}}
+        preview = Preview(before=before, told=told, diff=(), diff_words="", checked_at=NOW, token="t")
+        target = Target.of("dev", KINDS["configmaps"], "shop", name)
+        one = TextObject(number=1, document=Document({}, 1, {}), target=target, manifest={})
+        tried.append(Tried(one=one, preview=preview))
+    assert _told(tried, dangerous=False).undo_words == said
