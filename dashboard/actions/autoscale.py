@@ -16,6 +16,7 @@ from dashboard.insight.autoscaling import (
     Bounds,
     autoscale_impact,
     autoscaler_of,
+    bounds_of,
     fixed_elsewhere,
     measured_utilization,
     reported_utilization,
@@ -198,16 +199,9 @@ class EditAutoscaler(Action):
     reads = TOUCHED | {"statefulsets"}
     owns = MappingProxyType({"min": MIN, "max": MAX, "metrics": METRICS})
     fields = _fields(
-        lambda scaler: str(1 if scaler.spec.min_replicas is None else scaler.spec.min_replicas),
-        lambda scaler: str(scaler.spec.max_replicas),
-        lambda scaler: next(
-            (
-                str(each.resource.target.average_utilization)
-                for each in scaler.spec.metrics or ()
-                if each.resource and each.resource.name == "cpu" and each.resource.target.average_utilization
-            ),
-            DEFAULT_PERCENT,
-        ),
+        lambda scaler: str(bounds_of(scaler).least),
+        lambda scaler: str(bounds_of(scaler).most),
+        lambda scaler: str(bounds_of(scaler).cpu or DEFAULT_PERCENT),
     )
 
     def read(self, typed: Mapping[str, str]) -> Wanted:

@@ -132,14 +132,18 @@ def resumed_impact(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> Imp
 
 def _of(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> tuple[Ref, Workload | None, Bounds]:
     """What it scales, as far as that is known, and within which bounds."""
-    ref, spec = _scaled(autoscaler), autoscaler.spec
+    ref = _scaled(autoscaler)
     found = objects.get(ref.plural, ref.namespace, ref.name) if ref.plural in SCALED else None
-    target = next(
-        (each.resource.target for each in spec.metrics or () if each.resource and _is_cpu(each)), None
-    )
+    return ref, found, bounds_of(autoscaler)
+
+
+def bounds_of(autoscaler: HorizontalPodAutoscaler) -> Bounds:
+    """What it keeps to as it is."""
+    spec = autoscaler.spec
+    targets = (each.resource.target for each in spec.metrics or () if each.resource and _is_cpu(each))
+    cpu = next((each.average_utilization for each in targets if each.average_utilization), None)
     least = 1 if spec.min_replicas is None else spec.min_replicas
-    cpu = target and target.average_utilization
-    return ref, found, Bounds(least=least, most=spec.max_replicas, cpu=cpu or None)
+    return Bounds(least=least, most=spec.max_replicas, cpu=cpu)
 
 
 def _is_cpu(metric: MetricSpec) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ from .dependents import METADATA_LIST
 TLS = "kubernetes.io/tls"
 PAGE, TLS_PAGE = 500, 100  # objects of one answer
 MAX_SECRETS, MAX_CERTIFICATES = 5_000, 1_000
+T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -88,13 +89,13 @@ async def secret_ages(transport: Transport, namespaces: Iterable[str | None]) ->
     certificates: dict[tuple[str, str], Certificate | None] = {}
     cut = False
     for namespace in namespaces:
-        more = await _read(
-            transport, namespace, {"limit": str(PAGE)}, METADATA_LIST, MAX_SECRETS - len(secrets), secrets
+        ages, more = await _read(
+            transport, namespace, {"limit": str(PAGE)}, METADATA_LIST, MAX_SECRETS - len(secrets), _age
         )
-        query = {"limit": str(TLS_PAGE), "fieldSelector": f"type={TLS}"}
-        found: list[tuple[tuple[str, str], Certificate | None]] = []
+        of_tls = {"limit": str(TLS_PAGE), "fieldSelector": f"type={TLS}"}
         room = MAX_CERTIFICATES - len(certificates)
-        more_tls = await _read(transport, namespace, query, "application/json", room, found)
+        found, more_tls = await _read(transport, namespace, of_tls, "application/json", room, _certificate)
+        secrets += ages
         certificates.update(found)
         cut = cut or more or more_tls
     return Ages(secrets=tuple(secrets), certificates=certificates, cut=cut)
@@ -106,29 +107,29 @@ async def _read(
     query: dict[str, str],
     accept: str,
     room: int,
-    into: list[Any],
-) -> bool:
-    """Pages of a list, as far as there is ``room``; whether there are more."""
-    made, token = (_certificates if "fieldSelector" in query else _ages), ""
-    while room > 0:
+    made: Callable[[_Item], T],
+) -> tuple[list[T], bool]:
+    """What is ``made`` of each Secret, page by page as far as there is ``room``; whether there are more."""
+    found: list[T] = []
+    token = ""
+    while len(found) < room:
         asked = {**query, **({"continue": token} if token else {})}
         response = await transport.request(
             "GET", SECRETS.gvr, namespace=namespace, query=asked, accept=accept
         )
         token, items = await off_loop(_decoded, response.body, made)
-        into += items[:room]
-        room -= len(items)
+        found += items
         if not token:
-            return room < 0
-    return True
+            return found[:room], len(found) > room
+    return found[:room], True
 
 
-def _decoded(body: bytes, made: Any) -> tuple[str, list[Any]]:
+def _decoded(body: bytes, made: Callable[[_Item], T]) -> tuple[str, list[T]]:
     found = _DECODER.decode(body)
     return found.metadata.continue_, [made(item) for item in found.items or ()]
 
 
-def _ages(item: _Item) -> Age:
+def _age(item: _Item) -> Age:
     meta = item.metadata
     writes = [
         each.time for each in meta.managed_fields or () if each.time and _of_values(bytes(each.fields_v1))
@@ -146,7 +147,7 @@ def _of_values(fields: bytes) -> bool:
     return b'"f:data"' in fields or b'"f:stringData"' in fields
 
 
-def _certificates(item: _Item) -> tuple[tuple[str, str], Certificate | None]:
+def _certificate(item: _Item) -> tuple[tuple[str, str], Certificate | None]:
     meta = item.metadata
     try:
         pem = base64.b64decode((item.data or {}).get("tls.crt", ""))
