@@ -294,6 +294,7 @@ LOGGING: dict[str, Any] = {
 # --- Cluster UI's own ---
 CLUSTER_UI_READ_ONLY = _flag("CLUSTER_UI_READ_ONLY")
 CLUSTER_UI_PRODUCTION = _words("CLUSTER_UI_PRODUCTION")  # contexts, or patterns of their names
+CLUSTER_UI_ADMINS = frozenset(_words("CLUSTER_UI_ADMINS"))  # users, and groups as group:NAME
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed
 CLUSTER_UI_IDLE_SECONDS = _seconds("CLUSTER_UI_IDLE_SECONDS", 300)  # a watch nobody looks at any more
 CLUSTER_UI_SANDBOX = os.environ.get("CLUSTER_UI_SANDBOX", "cluster-ui")  # the sandbox's name

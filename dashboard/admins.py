@@ -1,0 +1,41 @@
+"""Who administers the dashboard itself: allows changes to a cluster, sees everybody's doings, says who is who.
+
+The owner of the local link, and whom ``CLUSTER_UI_ADMINS`` names: users by their name in the dashboard (one who came by
+OpenID Connect is ``oidc:NAME``, so no local name is theirs), and ``group:NAME`` for groups of the OpenID Connect issuer.
+Groups that a cluster tells of count nothing here: whoever runs one of several clusters could hand them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from dashboard.signin import OWNER
+
+GROUPS = "cluster_ui_groups"  # where a session says which groups the issuer's token named
+GROUP_PREFIX = "group:"
+
+
+async def is_admin(request: HttpRequest) -> bool:
+    """Whether who asks administers the dashboard."""
+    user = await request.auser()
+    return user.is_authenticated and administers(user.get_username(), await groups_of(request.session))
+
+
+async def groups_of(session: Any) -> list[str]:
+    """The groups of whoever has this session (of a request or a socket), as the issuer told them at the sign-in."""
+    found: list[str] = await session.aget(GROUPS, [])
+    return found
+
+
+def administers(user_name: str, groups: Collection[str]) -> bool:
+    """Whether somebody of this name and these groups of the issuer does."""
+    named = settings.CLUSTER_UI_ADMINS
+    return (
+        user_name == OWNER
+        or (user_name in named and not user_name.startswith(GROUP_PREFIX))
+        or any(f"{GROUP_PREFIX}{group}" in named for group in groups)
+    )
