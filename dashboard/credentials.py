@@ -1,0 +1,110 @@
+"""What somebody showed a cluster to be known there: kept in their session, and nowhere else.
+
+The session is a row of the dashboard's own database, so what it holds is encrypted, with a key that is derived from
+SECRET_KEY for this alone: neither a stolen database nor its backup is anybody's way into a cluster. Another SECRET_KEY
+reads nothing of it, which is as if nobody had signed in to a cluster.
+
+The session must have been read already (as it is after ``await request.auser()``), or this called in a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+
+from .errors import BadInput
+
+__all__ = ["ClusterCredential", "forget", "load", "store"]
+
+log = logging.getLogger(__name__)
+
+KEPT_AS = "cluster_ui_credentials"
+PURPOSE = b"cluster-ui: credentials of a session, 1"
+TOKEN_BYTES = 16_384  # of each of its tokens: what the headers of a request may hold
+CONTEXTS = 20  # of one session; the one that was signed in to first goes
+
+
+class ClusterCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """``token`` is a bearer token for the API server, ``context`` the slug of the context it is for ("": every context).
+
+    ``user`` and ``groups`` are as the cluster, or whoever issued the token, knows them; empty where that is not known.
+    ``expires_at`` is None where nobody says. Neither token is in its repr.
+    """
+
+    kind: Literal["token", "oidc"]
+    token: str
+    refresh_token: str = ""
+    expires_at: datetime | None = None
+    context: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} credential of {self.user or 'somebody'} for {self.context or 'every context'}>"
+
+    __str__ = __repr__
+
+    def has_expired(self, now: datetime | None = None) -> bool:
+        return self.expires_at is not None and self.expires_at <= (now or datetime.now(UTC))
+
+
+def store(session: SessionBase, credential: ClusterCredential) -> None:
+    """Keeps it in place of what there was for its context. Raises BadInput for a token that no request could carry."""
+    for text in (credential.token, credential.refresh_token):
+        if len(text) > TOKEN_BYTES or any(not "!" <= letter <= "~" for letter in text):
+            raise BadInput(
+                f"A token has at most {TOKEN_BYTES:,} letters, digits and signs, without spaces or line breaks.",
+                field="token",
+            )
+    if not credential.token:
+        raise BadInput("Enter a token.", field="token")
+    others = [each for each in _read(session) if each.context != credential.context]
+    _write(session, [*others, credential][-CONTEXTS:])
+
+
+def load(session: SessionBase, context: str = "") -> ClusterCredential | None:
+    """What there is for a context, by its slug, else for every context. It may have expired."""
+    kept = {each.context: each for each in _read(session)}
+    return kept.get(context) or kept.get("")
+
+
+def forget(session: SessionBase, context: str | None = None) -> None:
+    """Drops what there is for a context ("": what is for every one); without one, all of it."""
+    _write(session, [] if context is None else [each for each in _read(session) if each.context != context])
+
+
+@lru_cache(maxsize=4)
+def _cipher(secret_key: str) -> Fernet:
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(secret_key.encode())
+    return Fernet(urlsafe_b64encode(derived))
+
+
+def _read(session: SessionBase) -> list[ClusterCredential]:
+    kept = session.get(KEPT_AS)
+    if not isinstance(kept, str):
+        return []
+    try:
+        plain = _cipher(settings.SECRET_KEY).decrypt(kept.encode())
+        return msgspec.json.decode(plain, type=list[ClusterCredential])
+    except (InvalidToken, msgspec.DecodeError):
+        log.warning("a session's credentials cannot be read: CLUSTER_UI_SECRET_KEY is another one now")
+        return []
+
+
+def _write(session: SessionBase, credentials: Sequence[ClusterCredential]) -> None:
+    if credentials:
+        sealed = _cipher(settings.SECRET_KEY).encrypt(msgspec.json.encode(credentials))
+        session[KEPT_AS] = sealed.decode()
+    else:
+        session.pop(KEPT_AS, None)
