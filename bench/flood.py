@@ -181,7 +181,7 @@ async def _measure(
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
         page = await browser.new_page(viewport={"width": 1440, "height": 900})
-        await page.goto(server.signin_link())
+        await page.context.add_cookies(await asyncio.to_thread(server.cookies))
         await page.goto(f"{server.base}/c/test/pods/{NAMESPACE}/{POD}/logs/")
         await page.wait_for_selector("[data-freshness=live]")
         await kubelet.write(2, QUIET)

@@ -24,7 +24,7 @@ from aiohttp import web
 
 from bench.workers import Worker
 from tests.faults.scripted import ScriptedServer, cluster_at
-from tools.server import Server
+from tools.server import SESSION, Server
 
 _HELD = re.compile(r"the event loop was held for .* \(([\d.]+) s of CPU time\) by (.*)")  # the guard's words
 NAMESPACE = "hostile"
@@ -172,9 +172,7 @@ async def _measure(server: Server, pods: int) -> list[str]:
     async with aiohttp.ClientSession(
         cookie_jar=aiohttp.CookieJar(unsafe=True), timeout=aiohttp.ClientTimeout(PAGE_SECONDS)
     ) as session:
-        link = await asyncio.to_thread(server.signin_link)
-        async with session.get(link) as answer:
-            answer.raise_for_status()
+        session.cookie_jar.update_cookies({SESSION: await asyncio.to_thread(server.session)})
         for path in ("", "pods/", "configmaps/", "events/", "deployments/"):  # what watches read first
             await _open(session, server.base, f"/c/test/{path}")
         await asyncio.sleep(SETTLE_SECONDS)

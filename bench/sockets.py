@@ -23,7 +23,7 @@ from bench import crowd
 from bench.pages import Dashboard
 from bench.workers import Worker
 from tests.faults.scripted import cluster_at
-from tools.server import Server
+from tools.server import SESSION, Server
 
 A_SESSION = 50  # sockets
 PODS = 1_000
@@ -59,8 +59,7 @@ async def _sessions(stack: AsyncExitStack, server: Server, count: int) -> list[a
     for _ in range(-(-count // A_SESSION)):
         connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.CookieJar(unsafe=True)
         session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar, connector=connector))
-        async with session.get(await asyncio.to_thread(server.signin_link)) as answer:
-            answer.raise_for_status()
+        session.cookie_jar.update_cookies({SESSION: await asyncio.to_thread(server.session)})
         made.append(session)
     return made
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
+SIGN_IN_WAYS = ("link",)
 
 
 def _flag(name: str, default: bool = False) -> bool:
@@ -66,6 +67,16 @@ def _by_context(name: str) -> dict[str, str]:
         named = bool(equals) and "/" not in context
         found[context.strip() if named else ""] = value.strip() if named else word
     return found
+
+
+def _sign_in(name: str) -> tuple[str, ...]:
+    """The ways in which people sign in."""
+    words = tuple(dict.fromkeys(_words(name))) or ("link",)
+    if unknown := [word for word in words if word not in SIGN_IN_WAYS]:
+        raise ImproperlyConfigured(
+            f"{name} has {unknown[0]!r}: say one or more of {', '.join(SIGN_IN_WAYS)}."
+        )
+    return words
 
 
 def _urls_by_context(name: str) -> dict[str, str]:
@@ -152,7 +163,7 @@ MIDDLEWARE = [
     "dashboard.middleware.without_session",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "dashboard.csrf.CsrfMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -295,6 +306,7 @@ LOGGING: dict[str, Any] = {
 # --- Cluster UI's own ---
 CLUSTER_UI_READ_ONLY = _flag("CLUSTER_UI_READ_ONLY")
 CLUSTER_UI_PRODUCTION = _words("CLUSTER_UI_PRODUCTION")  # contexts, or patterns of their names
+CLUSTER_UI_SIGN_IN = _sign_in("CLUSTER_UI_SIGN_IN")
 CLUSTER_UI_ADMINS = frozenset(_words("CLUSTER_UI_ADMINS"))  # users, and groups as group:NAME
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed
 CLUSTER_UI_IDLE_SECONDS = _seconds("CLUSTER_UI_IDLE_SECONDS", 300)  # a watch nobody looks at any more

@@ -20,7 +20,7 @@ Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 # The design's fixed list. Static files are answered before this; /metrics asks for a token of its own.
 WITHOUT_SESSION = frozenset({"/healthz", "/readyz", "/metrics"})  # whoever asks
-PUBLIC = WITHOUT_SESSION | {"/login/"}
+PUBLIC = WITHOUT_SESSION | {"/login/", "/login/link/"}
 
 
 @async_only_middleware

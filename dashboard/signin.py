@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from dashboard.models import AuditEntry, SigninLink
@@ -28,20 +29,30 @@ def link_create(*, user_name: str = OWNER) -> str:
     return f"/login/?token={token}"
 
 
+def _usable(token: str) -> QuerySet[SigninLink]:
+    return SigninLink.objects.filter(
+        token_sha256=_digest(token),
+        used_at=None,
+        created_at__gt=timezone.now() - LIFETIME,
+        user__is_active=True,
+    ).select_related("user")
+
+
+def link_find(*, token: str) -> SigninLink | None:
+    """The link, if it could be used now; nothing is written."""
+    return _usable(token).first()
+
+
 def link_redeem(*, token: str) -> User | None:
     """Use a link up. None when it is unknown, used or older than 10 minutes; nothing is written then.
 
     One UPDATE decides, so of two requests with the same token only one signs in.
     """
-    now = timezone.now()
-    fresh = SigninLink.objects.filter(
-        token_sha256=_digest(token), used_at=None, created_at__gt=now - LIFETIME, user__is_active=True
-    )
-    link = fresh.select_related("user").first()
+    link = link_find(token=token)
     if link is None:
         return None
     with transaction.atomic():
-        if not fresh.update(used_at=now):
+        if not _usable(token).update(used_at=timezone.now()):
             return None
         AuditEntry.objects.create(
             user_name=link.user.get_username(),

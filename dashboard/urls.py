@@ -48,6 +48,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("login/", session.login, name="login"),
+    path("login/link/", session.link, name="login_link"),
     path("logout/", session.logout, name="logout"),
     path("clusters/", clusters.clusters, name="clusters"),
     path("clusters/<context>/allow/", clusters.allow, name="allow_changes"),

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from http.cookiejar import CookieJar
 from pathlib import Path
 from types import TracebackType
+from typing import TypedDict
 from urllib.error import URLError
+from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parent.parent
+SESSION = "cluster_ui_session"
+
+
+class Cookie(TypedDict):
+    name: str
+    value: str
+    url: str
 
 
 class Server:
@@ -51,6 +62,21 @@ class Server:
 
     def signin_link(self, user: str = "owner") -> str:
         return self.manage("signin_link", "--user", user, "--base", self.base).strip()
+
+    def session(self, user: str = "owner") -> str:
+        """The cookie of a new session of somebody, who has opened a link and pressed its button."""
+        jar = CookieJar()
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+        with browser.open(self.signin_link(user), timeout=60) as answer:
+            form = dict(
+                re.findall(r'name="(csrfmiddlewaretoken|token)"\s+value="([^"]+)"', answer.read().decode())
+            )
+        with browser.open(f"{self.base}/login/link/", urlencode(form).encode(), timeout=60):
+            return next(cookie.value or "" for cookie in jar if cookie.name == SESSION)
+
+    def cookies(self, user: str = "owner") -> list[Cookie]:
+        """The same, as Playwright takes it."""
+        return [{"name": SESSION, "value": self.session(user), "url": self.base}]
 
     def start(self) -> None:
         with self.log.open("ab") as log:

@@ -93,7 +93,10 @@ def session(browser: Browser, server: Server) -> StorageState:
 
 def sign_in(browser: Browser, server: Server) -> StorageState:
     with closing(browser.new_context(base_url=server.base)) as context:
-        context.new_page().goto(server.signin_link())
+        page = context.new_page()
+        page.goto(server.signin_link())
+        page.get_by_role("button", name="Sign in as owner").click()
+        expect(page).not_to_have_url(re.compile("/login/"))
         return context.storage_state()
 
 
@@ -108,9 +111,7 @@ def context(browser: Browser, server: Server, session: StorageState) -> Iterator
 def own_session(context: BrowserContext, server: Server) -> None:
     """The context is signed in anew: its session may be ended."""
     context.clear_cookies()
-    page = context.new_page()
-    page.goto(server.signin_link())
-    page.close()
+    context.add_cookies(server.cookies())
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ def bare_server(bare: Bare, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def visit(browser: Browser, bare_server: Server) -> Iterator[Callable[[str], Page]]:
     context = browser.new_context(base_url=bare_server.base, viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.goto(bare_server.signin_link())
+    page.context.add_cookies(bare_server.cookies())
 
     def go(path: str) -> Page:
         page.goto(path)

@@ -119,7 +119,7 @@ def jon(browser: Browser, server: Server) -> Iterator[Page]:
     """Another person, in a browser of his own."""
     context = browser.new_context(base_url=server.base)
     page = context.new_page()
-    page.goto(server.signin_link("jon"))
+    context.add_cookies(server.cookies("jon"))
     yield page
     context.close()
 
@@ -359,7 +359,7 @@ def test_what_was_typed_can_be_sent_after_signing_in_again(
     expect(other).to_have_url(re.compile("/login/"))
     press(page, "Preview")
     expect(page.locator("[data-note]")).to_contain_text("You are signed out")
-    other.goto(server.signin_link())
+    other.context.add_cookies(server.cookies())
     press(page, "Preview")
     expect(page.locator("[data-note]")).to_contain_text("press the button again")
     press(page, "Preview")

@@ -55,7 +55,7 @@ def limited(cluster: Sandbox, namespace: str, tmp_path: Path) -> Iterator[Server
 def dev(browser: Browser, limited: Server) -> Iterator[Page]:
     context = browser.new_context(base_url=limited.base, viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.goto(limited.signin_link())
+    context.add_cookies(limited.cookies())
     yield page
     context.close()
 

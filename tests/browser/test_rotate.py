@@ -318,7 +318,7 @@ def test_somebody_else_stops_the_restarts_and_they_go_on(
 ) -> None:
     other = browser.new_context(base_url=server.base)
     jon = other.new_page()
-    jon.goto(server.signin_link("jon"))
+    jon.context.add_cookies(server.cookies("jon"))
     shop.workload("mail", readinessProbe={"httpGet": {"port": 80}, "initialDelaySeconds": 20})
     shop.workload("web", 2)
     page.goto(f"{shop.page}rotate/?key=password")

@@ -124,7 +124,7 @@ def test_it_ends_with_the_session_and_leaves_nothing_typed(
         }"""
     )
     page.wait_for_url(re.compile("/login/"), timeout=30_000)
-    other.goto(server.signin_link())
+    other.context.add_cookies(server.cookies())
     other.goto("/audit/?action=shell&q=box")
     namespace = shell.split("/")[4]
     rows = other.locator("#page tr", has_text=namespace)

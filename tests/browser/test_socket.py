@@ -15,17 +15,15 @@ import pytest
 import yaml
 
 from sandbox import Sandbox
-from tools.server import Server
+from tools.server import SESSION, Server
 
 PATH = "/ws/c/tests/"
 
 
 @asynccontextmanager
 async def signed_in(server: Server) -> AsyncIterator[aiohttp.ClientSession]:
-    link = await asyncio.to_thread(server.signin_link)
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-        async with session.get(link) as response:
-            assert response.status == 200
+    cookies = {SESSION: await asyncio.to_thread(server.session)}
+    async with aiohttp.ClientSession(cookies=cookies, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         yield session
 
 

@@ -17,7 +17,7 @@ import pytest_asyncio
 import yaml
 
 from sandbox import Sandbox
-from tools.server import Server
+from tools.server import SESSION, Server
 
 from .place import RBAC, Place, rule, until
 
@@ -139,10 +139,9 @@ async def shop(cluster: Sandbox, namespace: str, tmp_path: Path) -> AsyncIterato
     server = Server(tmp_path / "home", made.kubeconfig(tmp_path))
     await asyncio.to_thread(server.__enter__)
     try:
-        link = await asyncio.to_thread(server.signin_link)
+        cookies = {SESSION: await asyncio.to_thread(server.session)}
         jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(server.base, cookie_jar=jar) as session:
-            await (await session.get(link)).text()
+        async with aiohttp.ClientSession(server.base, cookies=cookies, cookie_jar=jar) as session:
             page = await (await session.get("/clusters/")).text()
             token = re.search(r'"X-CSRFToken": "([^"]+)"', page)
             assert token

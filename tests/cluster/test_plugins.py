@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +21,7 @@ import pytest
 from sandbox import Sandbox
 from sandbox.api import Api, ApiError
 from tests.plugins.installed import HERE, install, write
-from tools.server import Server
+from tools.server import SESSION, Server
 
 pytestmark = pytest.mark.cluster
 
@@ -98,12 +97,11 @@ class Person:
 
     def __init__(self, server: Server) -> None:
         self.base = server.base
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-        self._open(server.signin_link())
+        self._cookie = f"{SESSION}={server.session()}"
 
     def _open(self, url: str, data: bytes | None = None, **headers: str) -> str:
-        request = urllib.request.Request(url, data, headers)  # noqa: S310 # our own server
-        with self._opener.open(request, timeout=60) as answer:
+        request = urllib.request.Request(url, data, headers | {"Cookie": self._cookie})  # noqa: S310 # our own
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return str(answer.read().decode())
 
     def get(self, path: str) -> str:

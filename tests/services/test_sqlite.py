@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -11,25 +12,27 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tools.server import Server
+from tools.server import SESSION, Server
 
 
 @pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
 async def test_a_locked_database_is_told_as_that(nowhere: Path, tmp_path: Path, how: str) -> None:
     with Server(tmp_path / "home", nowhere) as server:
-        first, second = [await asyncio.to_thread(server.signin_link) for _ in range(2)]
-        jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(
-            server.base, cookie_jar=jar, headers={"Accept": "text/html"}
-        ) as session:
-            async with session.get(first, allow_redirects=False) as response:
-                assert response.status == 302
+        link = await asyncio.to_thread(server.signin_link)
+        cookies = {SESSION: await asyncio.to_thread(server.session)}
+        jar, text_html = aiohttp.CookieJar(unsafe=True), {"Accept": "text/html"}
+        async with (
+            aiohttp.ClientSession(server.base, cookies=cookies, cookie_jar=jar, headers=text_html) as session,
+            aiohttp.ClientSession(server.base, cookie_jar=aiohttp.CookieJar(unsafe=True)) as stranger,
+        ):
+            async with stranger.get(link) as response:
+                form = dict(re.findall(r'name="(\w+)"\s+value="([^"]+)"', await response.text()))
             with closing(
                 sqlite3.connect(tmp_path / "home" / "cluster-ui.sqlite3", isolation_level=None)
             ) as other:
                 other.execute(f"BEGIN {how}")
                 began = time.monotonic()
-                async with session.get(second, allow_redirects=False) as response:
+                async with stranger.post("/login/link/", data=form, allow_redirects=False) as response:
                     text = await response.text()
                 assert response.status == 503, text
                 assert (
@@ -41,7 +44,7 @@ async def test_a_locked_database_is_told_as_that(nowhere: Path, tmp_path: Path, 
                 async with session.get("/changes/") as response:
                     assert response.status == 200, "readers go on beside a writer"
                 other.execute("ROLLBACK")
-            async with session.get(second, allow_redirects=False) as response:
+            async with stranger.post("/login/link/", data=form, allow_redirects=False) as response:
                 assert response.status == 302, "the link was not used up"
         log = server.log.read_text()
         assert "database is locked" in log and "Traceback" not in log

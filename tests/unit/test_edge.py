@@ -105,7 +105,7 @@ def nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def cookie() -> str:
     client = Client()
-    client.get(link_create(user_name="mara"))
+    client.post("/login/link/", {"token": link_create(user_name="mara").partition("=")[2]})
     return f"cluster_ui_session={client.cookies['cluster_ui_session'].value}"
 
 

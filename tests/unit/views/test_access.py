@@ -20,11 +20,11 @@ from django.utils.encoding import iri_to_uri
 from dashboard.models import AuditEntry, SigninLink
 from dashboard.signin import link_create, link_redeem
 from dashboard.sockets import same_origin
-from dashboard.views import session
+from dashboard.views import signin
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PUBLIC = {"healthz", "readyz", "metrics", "login"}
+PUBLIC = {"healthz", "readyz", "metrics", "login", "login_link"}
 VALUES = {
     "context": "sandbox",
     "plural": "pods",
@@ -96,38 +96,94 @@ async def test_probes_and_scrapes_ask_for_no_session(monkeypatch: pytest.MonkeyP
             assert response.status_code == 200
 
 
+def use(client: Client, path: str = "") -> Any:
+    """Opens a link and presses its button, as a browser does."""
+    page = client.get(path or link_create())
+    hidden = dict(re.findall(r'name="(csrfmiddlewaretoken|token)"\s+value="([^"]+)"', page.content.decode()))
+    return client.post("/login/link/", hidden)
+
+
 def test_a_link_signs_in_once_and_says_so_in_the_audit() -> None:
     path = link_create(user_name="mara")
-    first = Client()
-    assert first.get(path).status_code == 302
+    first = Client(enforce_csrf_checks=True)
+    assert use(first, path).status_code == 302
     assert first.session["_auth_user_id"] == str(User.objects.get(username="mara").pk)
     again = Client().get(path)
     assert again.status_code == 403
     assert "has been used" in again.content.decode()
+    assert Client().post("/login/link/", {"token": path.partition("=")[2]}).status_code == 403
     assert list(AuditEntry.objects.order_by("pk").values_list("action", "result")) == [
         ("sign in", "done"),
         ("sign in", "refused"),
+        ("sign in", "refused"),
     ]
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options", "put"])
+def test_nothing_but_the_button_uses_a_link_up(method: str) -> None:
+    path = link_create(user_name="mara")
+    for address in (path, path.replace("/login/", "/login/link/")):
+        getattr(Client(), method)(address)
+    page = Client().get(path)
+    assert "signs in <b>mara</b> once" in page.content.decode() and "no-store" in page["Cache-Control"]
+    assert not Session.objects.exists() and not AuditEntry.objects.exists()
+    assert use(Client(), path).status_code == 302
+
+
+def test_a_page_of_another_site_signs_nobody_in() -> None:
+    """A stranger's link in somebody's browser would let them work as the stranger."""
+    token = link_create(user_name="mara").partition("=")[2]
+    for headers in ({}, {"origin": "https://evil.example"}, {"origin": "null"}):
+        client = Client(enforce_csrf_checks=True)
+        assert client.post("/login/link/", {"token": token}, headers=headers).status_code == 403
+        page = client.get(f"/login/?token={token}")
+        (secret,) = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.content.decode())
+        other = Client(enforce_csrf_checks=True)
+        fields = {"token": token, "csrfmiddlewaretoken": secret}
+        assert other.post("/login/link/", fields, headers=headers).status_code == 403
+    assert not Session.objects.exists() and not AuditEntry.objects.exists()
+
+
+def test_a_sign_in_changes_the_key_of_the_session() -> None:
+    client = Client()
+    use(client)
+    fixed = client.cookies["cluster_ui_session"].value
+    use(client, link_create(user_name="jon"))
+    assert client.cookies["cluster_ui_session"].value != fixed
+    assert not Session.objects.filter(pk=fixed).exists()
+    forged = Client()
+    forged.cookies["cluster_ui_session"] = "k" * 32
+    use(forged)
+    assert forged.cookies["cluster_ui_session"].value != "k" * 32
+
+
+def test_a_way_that_is_off_is_not_offered_and_does_not_work(settings: Any) -> None:
+    settings.CLUSTER_UI_SIGN_IN = ()
+    path = link_create()
+    assert "signin_link" not in Client().get("/login/").content.decode()
+    assert Client().get(path).status_code == 404
+    assert Client().post("/login/link/", {"token": path.partition("=")[2]}).status_code == 404
+    assert not Session.objects.exists()
 
 
 def test_who_had_to_sign_in_first_gets_to_where_they_wanted() -> None:
     wanted = "/c/sandbox/pods/?namespace=shop&labels=app in (a,b);x&q=é"
     client = Client()
     client.get("/login/", {"next": wanted})
-    signed_in = client.get(link_create(user_name="mara"))
+    signed_in = use(client, link_create(user_name="mara"))
     assert signed_in["Location"] == iri_to_uri(wanted)
     assert client.cookies["cluster_ui_next"].value == "", "it is used once"
     stranger = Client()
     stranger.get("/login/", {"next": "//evil.example/"})
-    assert stranger.get(link_create(user_name="jon"))["Location"] == "/"
+    assert use(stranger, link_create(user_name="jon"))["Location"] == "/"
     forged = Client()
     forged.cookies["cluster_ui_next"] = "https%3A%2F%2Fevil.example%2F"
-    assert forged.get(link_create(user_name="jon"))["Location"] == "/"
+    assert use(forged, link_create(user_name="jon"))["Location"] == "/"
 
 
 def test_signing_out_is_in_the_audit() -> None:
     client = Client()
-    client.get(link_create(user_name="mara"))
+    use(client, link_create(user_name="mara"))
     assert client.post("/logout/").status_code == 302
     last = AuditEntry.objects.latest("pk")
     assert (last.user_name, last.action, last.result) == ("mara", "sign out", "done")
@@ -152,21 +208,23 @@ def test_guessing_is_slowed_down() -> None:
     codes = [client.get("/login/?token=wrong").status_code for _ in range(12)]
     assert codes[:10] == [403] * 10
     assert codes[10:] == [429] * 2
-    assert client.get(link_create()).status_code == 302, "nobody locks the owner out"
+    assert use(client).status_code == 302, "nobody locks the owner out"
 
 
 @pytest.mark.parametrize(
     "target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example"]
 )
 def test_a_sign_in_leads_nowhere_else(target: str) -> None:
-    response = Client().get(link_create(), {"token": link_create().partition("token=")[2], "next": target})
+    client = Client()
+    client.get("/login/", {"next": target})
+    response = use(client)
     assert response.status_code == 302
     assert response["Location"] == "/"
 
 
 def test_posts_without_the_token_are_refused() -> None:
     client = Client(enforce_csrf_checks=True)
-    client.get(link_create())
+    use(client)
     for address in (
         "/logout/",
         "/clusters/sandbox/allow/",
@@ -219,12 +277,12 @@ def test_an_audit_entry_is_only_ever_added() -> None:
 def test_a_page_older_than_the_session_gets_the_token_of_now() -> None:
     """Somebody who signed in again in another tab can send what was typed before."""
     client = Client(enforce_csrf_checks=True)
-    client.get(link_create())
+    use(client)
     refused = client.post("/logout/", headers={"hx-request": "true"})
     assert refused.status_code == 403
     token = refused["X-CSRFToken"]
     assert client.post("/logout/", {"csrfmiddlewaretoken": token}).status_code == 302
-    client.get(link_create())
+    use(client)
     assert "X-CSRFToken" not in client.post("/logout/"), "a form of another site is no script of ours"
 
 
@@ -232,10 +290,10 @@ def test_nobody_without_a_session_makes_one_or_writes_more_audit_than_its_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caches["default"].clear()
-    monkeypatch.setattr(session, "REFUSALS", 15)
+    monkeypatch.setattr(signin, "REFUSALS", 15)
     forged = {"cookie": "cluster_ui_session=x"}
     for method in ("get", "post"):
-        for address in ("/healthz", "/login/", "/nowhere/"):
+        for address in ("/healthz", "/login/", "/login/link/", "/nowhere/"):
             for headers in (
                 {},
                 {"hx-request": "true"},
@@ -256,5 +314,5 @@ def test_too_many_wrong_links_of_one_address_are_not_in_the_audit() -> None:
     said = [Client().get("/login/", {"token": "wrong"}).status_code for _ in range(25)]
     assert said == [403] * 10 + [429] * 15
     assert AuditEntry.objects.count() == 10
-    assert Client().get(link_create()).status_code == 302, "a link that holds always signs in"
+    assert use(Client()).status_code == 302, "a link that holds always signs in"
     caches["default"].clear()

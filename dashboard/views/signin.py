@@ -1,0 +1,121 @@
+"""The page on which somebody signs in, whichever way, and what every way ends with: a session of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.conf import settings
+from django.contrib.auth import alogin
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from dashboard.errors import NotFound
+from dashboard.throttle import times
+
+from .errors import bare_error
+
+TRIES, WINDOW = 10, 60  # what did not hold, from one address in so many seconds
+REFUSALS, REFUSAL_WINDOW = 100, 3600  # the same in the audit, of all addresses together
+# Where somebody wanted to go who had to sign in first; a link, or the issuer, leads back without knowing it.
+WANTED, WANTED_SECONDS, LONGEST = "cluster_ui_next", 600, 2000
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of signing in, as the page shows it; its form is ``templates/signin/<name>.html``."""
+
+    name: str
+    title: str
+    about: str
+    icon: str
+
+
+# In the order in which they are shown; those that CLUSTER_UI_SIGN_IN names.
+WAYS = (Way("link", "One-time link", "from manage.py signin_link", "mail"),)
+
+
+def sign_in_page(
+    request: HttpRequest,
+    *,
+    way: str = "",
+    reason: str = "",
+    status: int = 200,
+    given: Mapping[str, Any] | None = None,
+) -> HttpResponse:
+    """The page with every way that is on. ``way``: the one that is open, why it did not work, what its form has."""
+    ways = [each for each in WAYS if each.name in settings.CLUSTER_UI_SIGN_IN]
+    opened = way or (ways[0].name if len(ways) == 1 else "")
+    facts = {
+        "host": request.get_host(),
+        "ways": [
+            {
+                "name": each.name,
+                "title": each.title,
+                "about": each.about,
+                "icon": each.icon,
+                "open": each.name == opened,
+            }
+            for each in ways
+        ],
+        "reason": reason,
+        "given": given or {},
+        "hours": settings.SESSION_COOKIE_AGE // 3600,
+    }
+    return render(request, "registration/login.html", facts, status=status)
+
+
+def way_is_on(request: HttpRequest, way: str) -> HttpResponse | None:
+    """The answer to whoever asks for a way of signing in that is off here; None for one that is on."""
+    if way in settings.CLUSTER_UI_SIGN_IN:
+        return None
+    off = NotFound(
+        "Nobody signs in this way here.",
+        next_step="Open the sign-in page: it shows the ways that are enabled.",
+    )
+    return bare_error(request, off)
+
+
+async def begin_session(request: HttpRequest, user: User) -> HttpResponse:
+    """Starts the session of somebody who is known now, under a new key, and leads to where they wanted to go."""
+    following = wanted(request)
+    await alogin(request, user)
+    # What was in the address, such as a token, leaves the history with this redirect.
+    response = HttpResponseRedirect(following)
+    response.delete_cookie(WANTED, path="/login/", samesite="Lax")
+    return response
+
+
+def wanted(request: HttpRequest) -> str:
+    """Where somebody wants to go once signed in: an address of ours, else the front page."""
+    target = request.GET.get("next") or unquote(request.COOKIES.get(WANTED, ""))
+    safe = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return target if safe and target.startswith("/") else "/"
+
+
+def remembering(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The answer, with where to go once signed in."""
+    following = wanted(request)
+    kept = quote(following, safe="")
+    if following != "/" and len(kept) <= LONGEST:
+        response.set_cookie(
+            WANTED, kept, max_age=WANTED_SECONDS, path="/login/", httponly=True, samesite="Lax",
+            secure=bool(settings.SESSION_COOKIE_SECURE),
+        )  # fmt: skip
+    return response
+
+
+async def too_many(request: HttpRequest) -> bool:
+    """Counts what did not hold, by the address that it came from."""
+    return await times(f"signin-tries:{request.META.get('REMOTE_ADDR', '')}", WINDOW) > TRIES
+
+
+async def may_be_audited() -> bool:
+    """Whether one more refusal gets into the audit: anybody can send them."""
+    return await times("signin-refusals", REFUSAL_WINDOW) <= REFUSALS
