@@ -119,8 +119,10 @@ class Transport:
         content_type: str = "application/json",
         accept: str = "application/json",
         timeout: float = 30.0,  # noqa: ASYNC109 the HTTP library keeps it, in one place
+        largest: int | None = None,
     ) -> Response:
-        """One request and its whole answer. ``timeout`` is in seconds, for everything together.
+        """One request and its whole answer. ``timeout`` is in seconds, for everything together; ``largest`` is the most
+        that is read, in bytes (None: all there is): Unavailable beyond it.
 
         ``target`` is a resource, or a path such as ``/version``. Raises a ClusterError for every answer of
         300 or above and for every failure on the way, and what the gate raises for what is more than a read.
@@ -131,7 +133,7 @@ class Transport:
         try:
             response = await self._open(method, path, asked, query, body, content_type, accept, limits)
             async with response:
-                content = await response.read()
+                content = await (response.read() if largest is None else _read(response, largest))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise explain(error, self._base, timeout) from error
         return Response(response.status, content, response.headers)
@@ -496,6 +498,17 @@ def _target(
         + (f"/{subresource}" if subresource else "")
     )
     return target.path(namespace, name, subresource), Asked(verb, resource, namespace or "", name or "")
+
+
+async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > largest:
+            response.close()
+            raise Unavailable(f"The answer is larger than the {largest // 2**20} MiB that are read of it.")
+    return b"".join(pieces)
 
 
 def _seconds(retry_after: str) -> float | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dashboard.errors import ClusterError, Forbidden
 from dashboard.kinds.base import GVR
 from dashboard.kube.access import Question, Reviews, reviews_of
+from dashboard.kube.openapi import OpenApi
 from dashboard.kube.transport import Transport
 from dashboard.queries.access import STANDS_SECONDS, Visible, visible
 from dashboard.queries.counts import Counts
@@ -50,6 +51,7 @@ class Account:
         self.reviews: Reviews = reviews_of(transport)
         self.counts = Counts(cluster.installation.cache, transport)
         self.unwatched = Unwatched(cluster.installation.cache, transport)
+        self.openapi = OpenApi(transport)
 
     async def close(self) -> None:
         await self.unwatched.close()
@@ -193,6 +195,10 @@ class Session(Sight):
     @property
     def unwatched(self) -> Unwatched:
         return self._account.unwatched
+
+    @property
+    def openapi(self) -> OpenApi:
+        return self._account.openapi
 
     def again(self) -> Session:
         """The same, with nothing decided yet: each screen has its own, so that its decisions are just those that it

@@ -20,7 +20,7 @@ from dashboard.actions.manifesttext import Problem, problems_of
 from dashboard.actions.permits import changes_required
 from dashboard.edge import body_limit
 from dashboard.errors import ClusterError, ReadOnly
-from dashboard.live.screens.common import list_url
+from dashboard.live.screens.common import fields_url, list_url
 from dashboard.live.screens.create import CreateScreen
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
@@ -203,6 +203,7 @@ class CreateForm:
                     "errors": said.wrong,
                     "text": "" if unsent else self.text,
                     "unsent": unsent,
+                    "fields": {"url": fields_url(self.cluster), "text": "Fields of kinds"},
                     "namespace": post.get("namespace", "") if sent else self.request.GET.get("namespace", ""),
                     "consent": {
                         "why": why_in(self.cluster.cluster.name),

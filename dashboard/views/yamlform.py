@@ -12,6 +12,7 @@ from dashboard.actions.edit_any import KEPT, edit_conflicts, editable_text, pack
 from dashboard.actions.engine import Form, change_apply, change_preview, change_stale
 from dashboard.actions.manifesttext import Document, Problem, problems_of, read_manifest
 from dashboard.errors import ClusterError
+from dashboard.live.screens.common import fields_url
 from dashboard.loop import off_loop
 from dashboard.models import Change
 
@@ -65,6 +66,10 @@ class YamlForm(ActionForm):
             "kept": KEPT if self._secret else "",
             "unsent": self._secret and self.request.method == "POST",
             "name": f"{self.target.name}.yaml",
+            "fields": {
+                "url": fields_url(self.cluster, self.target.kind, self.target.gvr.api_version),
+                "text": f"Fields of {self.target.kind}",
+            },
         }
 
     async def read(self, manifest: Manifest | None) -> Form:

@@ -49,6 +49,8 @@ PAGES = [
     "/c/tests/deployments/{ns}/web/scale/",
     "/c/tests/deployments/{ns}/web/edit/",
     "/c/tests/create/?namespace={ns}",
+    "/c/tests/fields/",
+    "/c/tests/fields/Deployment/?apiVersion=apps/v1&path=spec.template.spec.containers",
     "/c/tests/deployments/{ns}/web/delete/",
     "/c/tests/deployments/{ns}/web/restart/",
     "/c/tests/deployments/{ns}/web/pause/",

@@ -20,6 +20,8 @@ PAGES = [
     "/c/tests/certificates/?namespace={ns}",
     "/c/tests/timeline/?namespace={ns}",
     "/c/tests/search/?q=web",
+    "/c/tests/fields/?q=deploy",
+    "/c/tests/fields/Deployment/?path=spec.strategy.type",
     "/c/tests/pods/?namespace={ns}",
     "/c/tests/events/?namespace={ns}",
     "/c/tests/deployments/{ns}/web/",

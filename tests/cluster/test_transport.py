@@ -79,6 +79,14 @@ async def test_answers_are_not_pretty_printed(transport: Transport, namespace: s
     assert b"\n" not in response.body.strip()
 
 
+async def test_an_answer_larger_than_is_read_is_not_read(transport: Transport) -> None:
+    whole = await transport.request("GET", "/openapi/v3/api/v1", largest=2**24)
+    assert len(whole.body) > 2**20
+    with pytest.raises(errors.Unavailable, match="larger than the 1 MiB"):
+        await transport.request("GET", "/openapi/v3/api/v1", largest=2**20)
+    assert await transport.version()
+
+
 async def test_a_token_file_signs_in_and_rights_are_what_rbac_says(
     transport: Transport, namespace: str, tmp_path: Path
 ) -> None:

@@ -59,6 +59,15 @@ def _list_url(slug: str, plural: str) -> str:
     return reverse("list", args=[slug, plural])
 
 
+def fields_url(runtime: ClusterRuntime, kind: str = "", api_version: str = "", path: str = "") -> str:
+    """The page of a kind's fields, or of the field at a path; without a kind, of the kinds to choose from."""
+    if not kind or "/" in kind:
+        return reverse("field_kinds", args=[runtime.cluster.slug])
+    asked = {"apiVersion": api_version, "path": path}
+    query = urlencode({name: text for name, text in asked.items() if text}, safe="/[]*")
+    return reverse("fields", args=[runtime.cluster.slug, kind]) + (f"?{query}" if query else "")
+
+
 def namespace_crumbs(runtime: ClusterRuntime, plural: str, namespace: str) -> list[tuple[str, str]]:
     """The way to the objects of a kind in a namespace; none for a kind without namespaces."""
     return [(namespace, list_url(runtime, plural, f"?namespace={namespace}"))] if namespace else []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard import render
 from dashboard.errors import BadInput
 from dashboard.kinds.base import Detail
+from dashboard.live.screens.common import fields_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.loop import off_loop
 from dashboard.queries.objects import object_yaml, object_yaml_text
@@ -77,7 +78,9 @@ class YamlTab(Tab, ViewerPiece):
         }
 
     def context(self) -> Mapping[str, Any]:
-        return {"yaml_file": self.whole}
+        kind = self.screen.kind
+        url = fields_url(self.screen.runtime, kind.kind, kind.gvr.api_version)
+        return {"yaml_file": self.whole, "fields": {"url": url, "text": f"Fields of {kind.kind}"}}
 
     @property
     def whole(self) -> str:
