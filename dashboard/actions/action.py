@@ -257,17 +257,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One input of a form, made by the generic template: a number, a ``text`` or ``lines`` of it, a ``box`` to tick, one
-    of ``choices`` (each a value and its words) or of ``rows``. Those of one ``group`` stand below its name. ``parse``
-    raises BadInput with its name. What it starts with (``value``; one that is ``based`` sends that along), what an empty
-    one stands for (``placeholder``) and the sentence below it (``hint``) are told of the typed object; of a kind without
-    a module here they are "".
+    """One input of a form, made by the generic template: a number, an ``amount`` with a unit, a ``text`` or ``lines`` of
+    it, a ``box`` to tick, one of ``choices`` (each a value and its words) or of ``rows``. Those of one ``group`` stand
+    below its name. ``parse`` raises BadInput with its name. What it starts with (``value``; one that is ``based`` sends
+    that along), what an empty one stands for (``placeholder``) and the sentence below it (``hint``) are told of the typed
+    object; of a kind without a module here they are "".
     """
 
     name: str
     label: str
     parse: Callable[[str], Any] = str
-    input: Literal["number", "text", "lines", "box"] = "number"
+    input: Literal["number", "amount", "text", "lines", "box"] = "number"
     group: str = ""
     required: bool = True
     based: bool = False

@@ -118,7 +118,7 @@ class Drain(OperationAction):
             label="Time-out",
             parse=optional(duration("timeout", MAX_TIMEOUT_SECONDS)),
             required=False,
-            input="text",
+            input="amount",
             placeholder=lambda _: "15m",
             hint=lambda *_: (
                 "Such as 90s, 15m or 2h. Pods that are left then keep running; the drain can be resumed."

@@ -42,7 +42,7 @@ class Expand(Action):
             name="size",
             label="Size",
             parse=size("size"),
-            input="text",
+            input="amount",
             value=lambda claim: claim.requested,
             hint=lambda claim, _: f"Its volume has {claim.capacity}." if claim.capacity else "",
         ),

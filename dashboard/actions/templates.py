@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from dashboard.errors import BadInput
 from dashboard.insight import Impact, Notice, Objects, template_impact
@@ -116,6 +116,7 @@ class ContainerAction(TemplateAction):
     not take back what others write meanwhile. Neither is that of which nothing is sent.
     """
 
+    input: Literal["text", "amount"] = "text"
     inputs: Mapping[
         str, str
     ]  # the inputs of a container: the beginning of their names → what they are called
@@ -212,7 +213,7 @@ class ContainerAction(TemplateAction):
             name=f"{name}.{container['name']}",
             label=titled if alone else self.inputs[name],
             group="" if alone else titled,
-            input="text",
+            input=self.input,
             required=False,
             based=True,
             value=lambda _: self.value(container, name),
