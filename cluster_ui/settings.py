@@ -310,6 +310,7 @@ CLUSTER_UI_SIGN_IN = _sign_in("CLUSTER_UI_SIGN_IN")
 CLUSTER_UI_ADMINS = frozenset(_words("CLUSTER_UI_ADMINS"))  # users, and groups as group:NAME
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed
 CLUSTER_UI_IDLE_SECONDS = _seconds("CLUSTER_UI_IDLE_SECONDS", 300)  # a watch nobody looks at any more
+CLUSTER_UI_DEBUG_IMAGES = _words("CLUSTER_UI_DEBUG_IMAGES")  # the first is the default
 CLUSTER_UI_SANDBOX = os.environ.get("CLUSTER_UI_SANDBOX", "cluster-ui")  # the sandbox's name
 CLUSTER_UI_TIMELINE = _flag(
     "CLUSTER_UI_TIMELINE", default=True

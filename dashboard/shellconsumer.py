@@ -2,7 +2,8 @@
 
 Binary messages are the terminal's bytes, in both directions. Text messages are about it: the browser sends ``start``
 (once: container, columns, rows, and what confirms it), ``size``, ``drawn`` (how many bytes it has drawn) and ``end``; the
-server says ``started``, ``full`` (the last input was not taken) and, as its last words, ``refused`` or ``ended``.
+server says ``waiting`` (for what, until a debug container runs), ``started``, ``full`` (the last input was not taken)
+and, as its last words, ``refused`` or ``ended``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 from dashboard.actions.permits import changes_required
+from dashboard.actions.problems import NotStarted
 from dashboard.actions.shell import Place, may_go_on, pod_gone, shell_start, told
 from dashboard.consumers import GONE, LATER, RESTARTED, SIGNED_OUT, SessionConsumer
 from dashboard.database import AWAY
@@ -43,6 +45,7 @@ class ShellConsumer(SessionConsumer):
         self.terminal: Terminal | None = None
         self.shell: asyncio.Task[None] | None = None
         self.why = ""  # it is to end
+        self.waits = ""  # what was last said of that
         await super().__call__(scope, receive, send)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -82,7 +85,11 @@ class ShellConsumer(SessionConsumer):
                         f"{SHELLS} shells are open in this session.", next_step="End one of them first."
                     )
                 async with shell_start(
-                    session=self.session, place=place, confirm=confirm, reason=reason
+                    session=self.session,
+                    place=place,
+                    confirm=confirm,
+                    reason=reason,
+                    waiting=self.waiting,
                 ) as running:
                     self.terminal = Terminal(running.program, self.show)
                     self.terminal.resize(*size)
@@ -110,6 +117,14 @@ class ShellConsumer(SessionConsumer):
         else:
             await self.tell("ended", text=end.text, next=end.next_step)
         await self.close()
+
+    async def waiting(self, words: str) -> None:
+        """Raises NotStarted when it is to end before it has begun."""
+        if self.why:
+            raise NotStarted(f"It was not started: {self.why}.")
+        if words != self.waits:
+            self.waits = words
+            await self.tell("waiting", text=words)
 
     async def keep_allowed(self, terminal: Terminal, place: Place) -> None:
         """Ends it when the right to it is gone, or nobody has sat before it for long."""

@@ -223,7 +223,8 @@ class Following:
 class Progress:
     """How far an applied change has come. ``percent`` is 0–100, None when it cannot be told; ``restart`` are the
     workloads that must still be restarted to see it, ``following`` the changes that began with it, ``replacement``
-    what took the place of an object that the change deleted, ``created`` what the change created beside its own.
+    what took the place of an object that the change deleted, ``created`` what the change created beside its own,
+    ``shell`` the container of the pod in which it lets a shell be started.
     """
 
     state: State
@@ -236,6 +237,7 @@ class Progress:
     following: tuple[Following, ...] = ()
     replacement: Ref | None = None
     created: Ref | None = None
+    shell: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

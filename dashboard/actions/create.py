@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import secrets
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -34,6 +35,12 @@ from .delete import DELETED
 from .diff import Line, readable, yaml_lines
 
 SHOWN_AFTER = timedelta(seconds=10)  # the watch has told of it by then
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as generated names have
+
+
+def random_ending() -> str:
+    """What makes a generated name one of its own."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(5))
 
 
 class Create(Action):

@@ -45,6 +45,13 @@ class BadReason(BadInput):
     status = 422
 
 
+class NotStarted(ClusterError):
+    """A container that was waited for does not run, and will not soon."""
+
+    title = "The container did not start"
+    status = 409
+
+
 class TextsFull(ClusterError):
     """So many texts are being created, or stopped on their way, that no other one is kept."""
 

@@ -18,6 +18,7 @@ from .bulk import BULK, Bulk
 from .cordon import CORDON, UNCORDON
 from .create_yaml import CREATE
 from .creation import CREATE_ALL
+from .debug import DEBUG
 from .delete import DELETE, EVICT
 from .delete_any import DELETE_ANY
 from .drain import DRAIN
@@ -57,6 +58,7 @@ ACTIONS: list[Action] = [
     SUSPEND,
     RESUME_JOBS,
     EXPAND,
+    DEBUG,
     EDIT_ANY,
     EDIT,
     VERSIONS,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shlex
 from datetime import datetime
 from typing import Any
@@ -16,9 +15,8 @@ from dashboard.kube.shell import shell_line
 from dashboard.models import Change
 
 from .action import Description, DryRun, Manifest, Order, Progress, Wanted, typed_object
-from .create import Create
+from .create import Create, random_ending
 
-_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # as generated names have
 _LONGEST = 63 - len("-manual-xxxxx")  # a Job's name is a label of its pods
 # What the Job controller writes of one Job into it, and what kubectl and the CronJob controller note.
 _OF_ONE = frozenset(
@@ -40,8 +38,7 @@ class Run(Create):
         self.title, self.kinds = title, frozenset({kind})
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
-        ending = "".join(secrets.choice(_LETTERS) for _ in range(5))
-        return {"created": f"{order.target.name[:_LONGEST].rstrip('-.')}-manual-{ending}"}
+        return {"created": f"{order.target.name[:_LONGEST].rstrip('-.')}-manual-{random_ending()}"}
 
     def build(self, manifest: Manifest, wanted: Wanted) -> Manifest:
         meta = manifest["metadata"]

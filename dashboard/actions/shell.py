@@ -5,18 +5,22 @@ The audit has who, where, when, for how long and how it ended. What is typed and
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import DatabaseError
 
 from dashboard.database import database_unavailable, in_database
-from dashboard.errors import ClusterError, NotFound
+from dashboard.errors import ClusterError, Forbidden, NotFound
+from dashboard.insight.debugging import debug_progress
 from dashboard.kinds import KINDS
 from dashboard.kinds.duration import human_duration
+from dashboard.kinds.pods import Pod
 from dashboard.kube.exec import Exec, execute
 from dashboard.kube.transport import Transport
 from dashboard.live.session import Session, Sight
@@ -25,9 +29,11 @@ from dashboard.models import AuditEntry
 
 from .attempts import MAX_DETAIL, REFUSALS
 from .confirmation import MAX_REASON, read_reason, why_in
-from .problems import Unconfirmed
+from .problems import NotStarted, Unconfirmed
 
 PODS = KINDS["pods"].gvr
+STARTING_SECONDS = 120.0  # a debug container that was just added is waited for
+LOOK_SECONDS = 1.0
 # A websocket is a GET, which the API server authorized as such alone before Kubernetes 1.35.
 VERBS = ("create", "get")
 # The best shell that the image has, with a terminal that knows colours. Images seldom set a locale, and without one bash
@@ -83,12 +89,20 @@ class Running:
 
 
 @asynccontextmanager
-async def shell_start(*, session: Session, place: Place, confirm: str, reason: str) -> AsyncIterator[Running]:
+async def shell_start(
+    *,
+    session: Session,
+    place: Place,
+    confirm: str,
+    reason: str,
+    waiting: Callable[[str], Awaitable[None]],
+) -> AsyncIterator[Running]:
     """A shell, in the audit from its start to its end; what is refused is there too. It can be given no input before its
-    start is recorded.
+    start is recorded. ``waiting`` is told what a debug container still waits for.
 
-    Raises BadReason, Forbidden, Unconfirmed where the pod's name has to be typed and was not, what the gate and the API
-    server raise, and DatabaseUnavailable when the audit can't be written: then the shell has ended again.
+    Raises BadReason, Forbidden, Unconfirmed where the pod's name has to be typed and was not, NotStarted for a debug
+    container that does not run in time, what ``waiting``, the gate and the API server raise, and DatabaseUnavailable when
+    the audit can't be written: then the shell has ended again.
     """
 
     transport = session.transport
@@ -117,6 +131,7 @@ async def shell_start(*, session: Session, place: Place, confirm: str, reason: s
                     field="confirm",
                 )
             await require_shell(session, place.namespace, place.pod)
+            await debug_started(transport, place, waiting)
             program = await stack.enter_async_context(
                 execute(transport, place.namespace, place.pod, place.container, COMMAND)
             )
@@ -138,6 +153,46 @@ async def shell_start(*, session: Session, place: Place, confirm: str, reason: s
             await audit(AuditEntry.Result.DONE, f"Ended in {place} after {took}: {running.told}.")
 
 
+async def debug_started(
+    transport: Transport, place: Place, waiting: Callable[[str], Awaitable[None]]
+) -> None:
+    """Waits until a debug container runs. Any other container is not waited for, nor one of a pod that the account may
+    not read: the API server says what is wrong with those.
+
+    Raises NotStarted, NotFound when the pod is gone, and what ``waiting`` raises.
+    """
+    until = time.monotonic() + STARTING_SECONDS
+    while (pod := await _pod(transport, place)) is not None:
+        if place.container not in [each.name for each in pod.spec.ephemeral_containers or ()]:
+            return
+        seen = debug_progress(pod, place.container)
+        if seen.runs:
+            return
+        words = f"{seen.headline}. {seen.text}"
+        if seen.over or time.monotonic() >= until:
+            late = (
+                "" if seen.over else f"It was waited for for {STARTING_SECONDS:.0f} s; its events say more."
+            )
+            raise NotStarted(words, next_step=late)
+        await waiting(words)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _pod(transport: Transport, place: Place) -> Pod | None:
+    """None where the account may not read it."""
+    try:
+        response = await transport.request("GET", PODS, namespace=place.namespace, name=place.pod)
+    except NotFound as error:
+        raise NotFound(
+            f"There is no pod {place.pod} in namespace {place.namespace}.",
+            next_step="It may have been deleted meanwhile: look for the pod that replaced it.",
+        ) from error
+    except Forbidden:
+        return None
+    found: Pod = KINDS["pods"].decode_object(response.body)
+    return found
+
+
 async def pod_gone(transport: Transport, place: Place) -> bool:
     """Whether the pod is there no more, as far as the account may see that."""
     try:
@@ -147,6 +202,12 @@ async def pod_gone(transport: Transport, place: Place) -> bool:
     except ClusterError:
         return False
     return False
+
+
+def _debugging() -> str:
+    if settings.CLUSTER_UI_DEBUG_IMAGES:
+        return "add a debug container"
+    return "have an image for debug containers set: this installation names none (CLUSTER_UI_DEBUG_IMAGES)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +230,7 @@ def told(ending: Ending, place: Place, *, touched: bool, gone: bool) -> Told:
     if (code in NO_PROGRAM and not touched) or (code is None and _NO_SHELL.search(message)):
         return Told(
             f"the image of {place} has no shell",
-            "It has no /bin/sh. Choose another container of this pod, if it has one.",
+            f"It has no /bin/sh. Choose another container of this pod, or {_debugging()}.",
         )
     if code == KILLED:
         return Told(

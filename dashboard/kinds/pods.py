@@ -25,6 +25,8 @@ from .rows import (
     ratio_key,
 )
 
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"  # an annotation
+
 
 class Pod(Object, frozen=True, gc=False):
     """v1 Pod."""

@@ -12,7 +12,7 @@ const PARTS = [
   { where: "textarea[data-editor]", load: () => import("./yamltext.js"), start: "startYamlText" },
   { where: "#change:has(#editors)", load: () => import("./editor.js"), start: "startEditor" },
   { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
-  { where: "[data-shell]", load: () => import("./shell.js"), start: "startShell" },
+  { where: "[data-shell], [data-shell-open]", load: () => import("./shell.js"), start: "startShell" },
   { where: "[data-rotate], [data-reveal-url]", load: () => import("./secrets.js"), start: "startSecrets" },
 ];
 

@@ -20,6 +20,7 @@ const sessions = [];
 let current = null; // the session on screen; null: the form for a new one
 let refusal = null; // why the last one could not start
 let reading = false; // for a screen reader
+let opening = null; // the address of the shell that a click on another page asked for
 
 // The content security policy takes no style but from files and scripts. What the library writes as <style> becomes an adopted
 // style sheet, and what it writes as an attribute goes through the element's own style.
@@ -168,7 +169,10 @@ class Session {
   }
 
   hear(message) {
-    if (message.t === "started") this.state = "open";
+    if (message.t === "started") {
+      this.state = "open";
+      this.told = "";
+    } else if (message.t === "waiting") return this.say(message.text);
     else if (message.t === "full") return this.say("The program reads no input now: the last of it was not sent.");
     else if (message.t === "ended") return this.end(message.text, message.next);
     else if (message.t === "bye") return this.end(message.why === "signed-out" ? "you are signed out" : message.why === "gone" ? "this context was removed from the configuration" : message.why);
@@ -282,10 +286,12 @@ function show() {
   if (!current) return;
   $("size").textContent = current.state === "connecting" ? "Connecting" : `${current.name}, ${current.term.cols} × ${current.term.rows}`;
   $("end").hidden = current.over;
-  $("again").hidden = $("close").hidden = !current.over;
+  for (const part of ["again", "close", "debug"]) $(part)?.toggleAttribute("hidden", !current.over);
 }
 
 function mount() {
+  const asked = opening;
+  opening = null;
   if (!place()) return;
   refusal = null;
   const { pod } = place().dataset;
@@ -293,6 +299,8 @@ function mount() {
   $("read").checked = reading;
   new ResizeObserver(() => current?.screen.isConnected && current.fit.fit()).observe($("box"));
   show();
+  // A click asked for it, not an address that somebody may have sent.
+  if (asked === location.href && !$("form").elements.confirm) $("start").click();
 }
 
 // A key that a phone lacks, as the terminal takes it.
@@ -321,6 +329,7 @@ function showControl() {
 }
 
 function onClick({ target }) {
+  opening = target.closest("[data-shell-open]")?.href ?? null;
   if (!place()) return;
   const button = target.closest("button");
   if (button?.matches("[data-shell-start]")) {

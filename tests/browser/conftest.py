@@ -46,7 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server(cluster: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("dashboard") / "home", cluster.kubeconfig) as server:
+    home, images = tmp_path_factory.mktemp("dashboard") / "home", "busybox:1.37"
+    with Server(home, cluster.kubeconfig, CLUSTER_UI_DEBUG_IMAGES=images) as server:
         # The tests' sandbox is a context like any other: its owner allows changes, once.
         yield server
 

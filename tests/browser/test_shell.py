@@ -107,6 +107,19 @@ def test_shells_outlive_other_pages_and_are_told_apart(page: Page, shell: str) -
     expect(page.locator(".xterm-rows")).to_contain_text("first-2")
 
 
+def test_a_shell_opens_in_a_debug_container(page: Page, shell: str) -> None:
+    page.goto(shell)
+    page.get_by_role("link", name="Debug container…").click()
+    page.get_by_label("Target container").select_option("none")
+    expect(page.get_by_text("It sees no processes but its own")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Add debugger-")).click()
+    page.get_by_role("link", name=re.compile("Open a shell in debugger-")).click()
+    expect(page.locator("[data-shell-size]")).to_contain_text("Container debugger-")
+    expect(page.locator(".xterm-rows")).to_contain_text(re.compile(r"[$#]"))
+    page.keyboard.type("echo debug-$((1 + 1))\n")
+    expect(page.locator(".xterm-rows")).to_contain_text("debug-2")
+
+
 @pytest.mark.usefixtures("own_session")
 def test_it_ends_with_the_session_and_leaves_nothing_typed(
     page: Page, context: BrowserContext, server: Server, shell: str

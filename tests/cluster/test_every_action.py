@@ -84,6 +84,7 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "edit": ("configmaps", {"data": {"LOG": "info"}}, {"row": "new", "nnew": "LEVEL", "tnew": "debug"}, True),
     "versions": ("configmaps", {"data": {"LOG": "info"}}, {"version": "1"}, True),
     "rotate": ("secrets", {"stringData": {"password": "old"}}, {"key": "password", "value": "new"}, True),
+    "debug": ("pods", {"spec": POD}, {"target": "-"}, False),
     "delete": ("pods", {"spec": POD}, {"confirm": "web"}, False),
     "pause horizontalpodautoscalers": ("horizontalpodautoscalers", {"spec": AUTOSCALER}, {}, True),
     "resume horizontalpodautoscalers": (
@@ -188,7 +189,10 @@ async def client() -> AsyncClient:
 
 
 @pytest.fixture
-async def here(cluster: Sandbox, transport: Transport, namespace: str, case: str) -> AsyncIterator[Here]:
+async def here(
+    cluster: Sandbox, transport: Transport, namespace: str, case: str, settings: Any
+) -> AsyncIterator[Here]:
+    settings.CLUSTER_UI_DEBUG_IMAGES = ["busybox:1.37"]
     place = Here(cluster, transport, namespace)
     place.plural, manifest, *_ = TRIED[case]
     gvr = KINDS[place.plural].gvr

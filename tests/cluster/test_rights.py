@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from dashboard.actions.action import Action, Target
+from dashboard.actions.debug import DEBUG
 from dashboard.actions.delete import EVICT
 from dashboard.actions.registry import ACTIONS
 from dashboard.actions.revisions import CONTROLLERREVISIONS
@@ -27,7 +28,7 @@ FILE = list(yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text()))
 RULES = {each["metadata"]["name"]: each["rules"] for each in FILE if each["kind"] == "ClusterRole"}
 BOUND = {each["roleRef"]["name"] for each in FILE if each["kind"] == "ClusterRoleBinding"}
 OBJECTS = "cluster-ui-objects"
-SHELL = "cluster-ui-shell"
+SHELL, DEBUGGING = "cluster-ui-shell", "cluster-ui-debug"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 # The actions for objects of every kind, and the kinds for which they are granted to all who may change something.
 FOR_ALL_KINDS = {"delete": "pods", "edit": "configmaps"}
@@ -73,7 +74,7 @@ ASKED = sorted(
             (action.verb, _written(action, plural), action.subresource)
             for action, plurals in ON.items()
             for plural in plurals
-            if not _of_objects(action, plural)
+            if not _of_objects(action, plural) and action is not DEBUG
         ),
         *((verb, plural, "") for plural in KINDS for verb in ("list", "watch")),
         ("list", "serviceaccounts", ""),
@@ -92,6 +93,7 @@ ASKED_OF_OBJECTS = sorted(
 NEVER = [
     ("update", "secrets", ""), ("deletecollection", "secrets", ""), ("update", "configmaps", ""),
     ("create", "configmaps", ""), ("delete", "configmaps", ""), ("create", "pods", ""), ("create", "pods", "exec"),
+    ("patch", "pods", "ephemeralcontainers"),
     ("delete", "deployments", ""), ("update", "deployments", ""), ("create", "serviceaccounts", "token"),
     ("update", "nodes", ""), ("delete", "nodes", ""), ("delete", "namespaces", ""), ("impersonate", "users", ""),
 ]  # fmt: skip
@@ -155,8 +157,11 @@ def words(right: tuple[str, str, str]) -> str:
 def test_every_action_is_looked_at() -> None:
     of_texts = {action.name for action, plurals in ON.items() if not plurals}
     assert of_texts == {"create", "create-all"}, "which are about whatever their YAML holds"
-    assert RULES.keys() - BOUND == {OBJECTS, SHELL}
+    assert RULES.keys() - BOUND == {OBJECTS, SHELL, DEBUGGING}
     assert RULES[SHELL] == [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": [*VERBS]}]
+    assert RULES[DEBUGGING] == [
+        {"apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["patch"]}
+    ]
 
 
 @pytest.mark.parametrize("right", ASKED, ids=words)

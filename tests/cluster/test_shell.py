@@ -47,6 +47,7 @@ class Here(Place):
         self, cluster: Sandbox, transport: Transport, namespace: str, runtime: ClusterRuntime
     ) -> None:
         super().__init__(cluster, transport, namespace)
+        self.cluster = cluster
         self.runtime = runtime
         self.name = f"session-{secrets.token_hex(4)}"
 

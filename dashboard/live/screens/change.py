@@ -157,6 +157,7 @@ class ChangeScreen(ViewerScreen):
                             }
                             for each in progress.following
                         ],
+                        "shell": self._shell(progress),
                         "links": self._links(progress),
                         "since": iso(self.change.created_at.replace(microsecond=0)),
                         "rows": [
@@ -185,6 +186,15 @@ class ChangeScreen(ViewerScreen):
                 "fresh": fresh_part(self.session, self.plurals),
             }
         )
+
+    def _shell(self, progress: Progress) -> dict[str, str] | None:
+        """The way to a shell in what the change added."""
+        if not progress.shell:
+            return None
+        change, query = self.change, QueryDict(mutable=True)
+        query["container"] = progress.shell
+        url = object_url(self.runtime, change.plural, change.namespace, change.name, "shell")
+        return {"text": f"Open a shell in {progress.shell}", "url": f"{url}?{query.urlencode()}"}
 
     def _links(self, progress: Progress) -> list[dict[str, str]]:
         """Where to go on: to what the change created, or from what it deleted."""

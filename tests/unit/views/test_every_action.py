@@ -147,6 +147,7 @@ TRIED = {
         ({"version": "one"}, "version"),
         versions=({"LOG": "debug"},),
     ),
+    "debug": Tried("pods", LONE, {"profile": "general"}, ({"image": "other:1"}, "image"), undone=False),
     "rotate": Tried(
         "secrets",
         SECRET | {"metadata": {"name": "web"}},
@@ -216,8 +217,9 @@ def tried(case: str) -> Tried:
 
 
 @pytest.fixture
-def api(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def api(tried: Tried, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Server]:
     """A cluster with that object alone, at hand for the views."""
+    settings.CLUSTER_UI_DEBUG_IMAGES = ["busybox:1.37"]
     own = tried.manifest["metadata"]
     meta = {"uid": "u1", "resourceVersion": "7", "creationTimestamp": "2026-01-01T00:00:00Z"}
     if KINDS[tried.plural].gvr.namespaced:

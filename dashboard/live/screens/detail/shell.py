@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.urls import reverse
 
 from dashboard import render
 from dashboard.actions.confirmation import why_in
+from dashboard.actions.debug import DEBUG
 from dashboard.actions.permits import Permit, changes_state
 from dashboard.actions.shell import VERBS, may_go_on
 from dashboard.kinds.base import Detail, Kind
+from dashboard.kinds.pods import DEFAULT_CONTAINER
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.logs import Target, targets
 
@@ -19,8 +22,6 @@ from .piece import Tab, ViewerPiece
 
 if TYPE_CHECKING:
     from .screen import DetailScreen
-
-DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
 class ShellTab(Tab, ViewerPiece):
@@ -55,7 +56,7 @@ class ShellTab(Tab, ViewerPiece):
 
     def _choice(self, pod: Any) -> dict[str, Any]:
         found = targets([pod])
-        running = [each.container for each in found if each.running]
+        running = [each.container for each in found if each.running or _starts(each)]
         annotated = (pod.metadata.annotations or {}).get(DEFAULT_CONTAINER, "")
         preferred = [name for name in (self.container, annotated) if name in running]
         chosen = next(iter([*preferred, *running]), "")
@@ -65,6 +66,7 @@ class ShellTab(Tab, ViewerPiece):
                 {
                     "name": each.container,
                     "word": "" if each.running else (each.waiting or each.ended or "not running"),
+                    "disabled": each.container not in running,
                     "chosen": each.container == chosen,
                 }
                 for each in found
@@ -115,6 +117,7 @@ class ShellTab(Tab, ViewerPiece):
         slug = screen.runtime.cluster.slug
         return {
             "shell": {
+                "debug": f"{screen.url}{DEBUG.name}/" if settings.CLUSTER_UI_DEBUG_IMAGES else "",
                 "socket": f"/ws/c/{slug}/shell/{screen.namespace}/{screen.name}/",
                 "confirm": why_in(screen.runtime.cluster.name),
             }
@@ -123,3 +126,8 @@ class ShellTab(Tab, ViewerPiece):
     def kubectl(self) -> list[str]:
         which = ["-c", self.container] if self.container else []
         return ["exec", "-it", self.screen.name, *self.screen.kubectl_namespace, *which, "--", "/bin/sh"]
+
+
+def _starts(target: Target) -> bool:
+    """A debug container that was just added is waited for."""
+    return target.kind == "ephemeral" and not target.finished
