@@ -21,11 +21,13 @@ __all__ = [
 class ClusterError(Exception):
     """Base of all.
 
-    ``title``: a few words for a page; ``message``: a sentence; ``next_step``: a sentence or "".
+    ``title``: a few words for a page; ``message``: a sentence; ``next_step``: a sentence or ""; ``field``: the input of a
+    form that it is about, or "".
     """
 
     title: ClassVar[str] = "Something went wrong"
     status: ClassVar[int] = 500
+    field: str = ""
 
     def __init__(self, message: str, *, next_step: str = "") -> None:
         super().__init__(message)

@@ -13,6 +13,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
+from dashboard.actions.newobjects.registry import new_object
 from dashboard.actions.operation import operation_advance
 from dashboard.actions.operations import operation_action, operation_begin, operations_claim, required_action
 from dashboard.actions.registry import action_named
@@ -20,7 +21,7 @@ from dashboard.kinds import KINDS
 from dashboard.kube.discovery import discover
 from dashboard.live.runtime import runtime
 from dashboard.models import Change, Operation
-from dashboard.views import actions, changes, create, form
+from dashboard.views import actions, changes, create, form, newobject
 
 
 def open_forms(monkeypatch: pytest.MonkeyPatch, transport: Any, objects: Any) -> SimpleNamespace:
@@ -83,7 +84,7 @@ class Script:
 def open_creation(
     monkeypatch: pytest.MonkeyPatch, transport: Any, objects: Any, kinds: Any = KINDS
 ) -> SimpleNamespace:
-    """The same for the form that creates from YAML, whose steps are carried to their end before it answers."""
+    """The same for the forms of new objects, YAML among them; the steps are carried to their end before it answers."""
     session = open_forms(monkeypatch, transport, objects)
     session.cluster.kinds = kinds
 
@@ -110,7 +111,12 @@ def open_creation(
     async def listed(*_: object) -> AsyncIterator[None]:
         yield
 
-    monkeypatch.setattr(create, "listed", listed)
+    def form(_: object, __: object, plural: str) -> Any:
+        return SimpleNamespace(session=session, form=new_object(plural), source=("",), namespaces=[])
+
+    monkeypatch.setattr(newobject, "NewObjectScreen", form)
+    for module in (create, newobject):
+        monkeypatch.setattr(module, "listed", listed)
     return session
 
 

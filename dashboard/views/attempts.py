@@ -14,6 +14,7 @@ from dashboard.actions.action import Actor
 from dashboard.actions.attempts import Attempt, attempt_refused, attempting, current_attempt
 from dashboard.actions.bulk import BULK
 from dashboard.actions.confirmation import read_reason
+from dashboard.actions.create_yaml import CREATE
 from dashboard.actions.documents import secret_values
 from dashboard.actions.hiding import hide_values
 from dashboard.actions.operations import LEAVE, RESUME, STOP, operation_action
@@ -24,7 +25,7 @@ from dashboard.loop import off_loop
 from dashboard.models import Change
 
 # The routes by which something is done: in steps, of which only the last one does it, or at once.
-IN_STEPS = frozenset({"action", "bulk", "create", "undo"})
+IN_STEPS = frozenset({"action", "bulk", "create", "create_form", "undo"})
 AT_ONCE = {
     "allow_changes": "allow-changes",
     "reveal": "reveal",
@@ -67,6 +68,8 @@ async def _attempt(request: HttpRequest) -> Attempt | None:
         action = str(match.kwargs.get("action", match.url_name))
         if match.url_name == "bulk":
             action = f"{BULK}{action}"
+        elif match.url_name == "create_form":
+            action = CREATE.name
     if not action:
         return None
     where = {key: str(value) for key, value in match.kwargs.items()}

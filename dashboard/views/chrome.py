@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.safestring import mark_safe
 
 from dashboard.actions.confirmation import is_production
+from dashboard.actions.newobjects.registry import NEW_OBJECTS
 from dashboard.actions.permits import changes_state
 from dashboard.errors import ClusterError
 from dashboard.kube.config import Cluster
@@ -82,6 +83,14 @@ async def page_chrome(
             for each in runtime.clusters()
         ],
         "changes": await _changes(cluster.cluster),
+        "forms": [
+            {
+                "title": f"{form.title}…",
+                "url": reverse("create_form", args=[slug, form.plural]),
+                "names": " ".join(("new", form.kind.singular.lower(), *form.kind.short_names)),
+            }
+            for form in NEW_OBJECTS
+        ],
         "namespaces": _namespaces(request, cluster),
         "query": shown["query"],
         "nav": _nav(shown["sections"], request),

@@ -60,6 +60,7 @@ class CreateForm:
         self.cluster = session.cluster
         self.objects: list[TextObject] | None = None
         self.creation: Creation | None = None
+        self.url = request.get_full_path()
 
     @property
     def text(self) -> str:
@@ -140,10 +141,12 @@ class CreateForm:
         if said.done:
             return HttpResponseRedirect(reverse("change", args=[said.done.pk]))
         if self.request.headers.get("HX-Target") == "preview":
-            return render(
-                self.request, "partials/preview.html", {"s": self._beside(said)}, status=said.status
-            )
+            return await self._fragment(said)
         return await self._page(said)
+
+    async def _fragment(self, said: StepResult) -> HttpResponseBase:
+        """What takes the place of the preview."""
+        return render(self.request, "partials/preview.html", {"s": self._beside(said)}, status=said.status)
 
     async def _json(self) -> Parts:
         said = await step_json(self.request, self)
@@ -181,10 +184,9 @@ class CreateForm:
             **said.parts,
         }
 
+    title = "Create from YAML"
+
     async def _page(self, said: StepResult) -> HttpResponseBase:
-        post = self.request.POST
-        sent = self.request.method == "POST"
-        unsent = sent and self._may_be_secret()
         refusal = None
         try:
             await changes_required(self.cluster.cluster)
@@ -194,35 +196,49 @@ class CreateForm:
             self.request,
             self.cluster,
             self.screen,
-            title="Create from YAML",
+            title=self.title,
             more={
-                "breadcrumbs": [("Overview", reverse("overview", args=[self.cluster.cluster.slug]))],
-                "readonly": None if sent else refusal,
-                "form": {
-                    "action_url": self.request.get_full_path(),
-                    "errors": said.wrong,
-                    "text": "" if unsent else self.text,
-                    "unsent": unsent,
-                    "fields": {"url": fields_url(self.cluster), "text": "Fields of kinds"},
-                    "namespace": post.get("namespace", "") if sent else self.request.GET.get("namespace", ""),
-                    "consent": {
-                        "why": why_in(self.cluster.cluster.name),
-                        "name": "the object's name, or the number of several objects,",
-                        "confirm": post.get("confirm", ""),
-                        "reason": post.get("reason", ""),
-                    },
-                },
+                "readonly": None if self.sent else refusal,
                 "cluster_name": self.cluster.cluster.name,
                 **self._beside(said),
             },
-            prepared=self._namespaces,
+            prepared=lambda: self._prepared(said),
         )
         response.status_code = said.status
         return response
 
-    async def _namespaces(self) -> Parts:
-        """Those to choose from."""
-        return {"namespaces": self.screen.namespaces}
+    @property
+    def sent(self) -> bool:
+        """Whether the form was sent, and not just opened."""
+        return self.request.method == "POST"
+
+    def _form(self, said: StepResult) -> Parts:
+        """What every form of new objects has."""
+        post = self.request.POST
+        return {
+            "action_url": self.url,
+            "errors": said.wrong,
+            "consent": {
+                "why": why_in(self.cluster.cluster.name),
+                "name": "the object's name, or the number of several objects,",
+                "confirm": post.get("confirm", ""),
+                "reason": post.get("reason", ""),
+            },
+        }
+
+    async def _prepared(self, said: StepResult) -> Parts:
+        """The text, and the namespaces to choose from."""
+        unsent = self.sent and self._may_be_secret()
+        typed = self.request.POST if self.sent else self.request.GET
+        form = {
+            **self._form(said),
+            "text": "" if unsent else self.text,
+            "unsent": unsent,
+            "fields": {"url": fields_url(self.cluster), "text": "Fields of kinds"},
+            "namespace": typed.get("namespace", ""),
+        }
+        crumbs = [("Overview", reverse("overview", args=[self.cluster.cluster.slug]))]
+        return {"breadcrumbs": crumbs, "form": form, "namespaces": self.screen.namespaces}
 
     def _may_be_secret(self) -> bool:
         """Whether the text holds a Secret; of one that can't be read nobody knows."""

@@ -18,7 +18,7 @@ from django.shortcuts import render
 
 from dashboard.actions.problems import Unrecorded, Unsettled
 from dashboard.database import AWAY, database_unavailable
-from dashboard.errors import BadInput, ClusterError, Forbidden, Invalid, NotFound
+from dashboard.errors import ClusterError, Forbidden, Invalid, NotFound
 
 from .attempts import refusals_audited
 from .chrome import page_chrome
@@ -98,7 +98,17 @@ def asks_json(request: HttpRequest) -> bool:
 
 # The routes whose answers as JSON are those of a change: see "Public contract".
 OF_CHANGES = frozenset(
-    {"action", "bulk", "create", "undo", "change", "operation_stop", "operation_resume", "operation_leave"}
+    {
+        "action",
+        "bulk",
+        "create",
+        "create_form",
+        "undo",
+        "change",
+        "operation_stop",
+        "operation_resume",
+        "operation_leave",
+    }
 )
 
 
@@ -120,8 +130,7 @@ def error_context(error: ClusterError) -> dict[str, str]:
         text += "".join(
             f" {cause.field}: {cause.message}" for cause in error.causes if cause.message not in text
         )
-    at = error.field if isinstance(error, BadInput) else ""
-    return {"title": error.title, "text": f"{text} {error.next_step}".strip(), "field": at}
+    return {"title": error.title, "text": f"{text} {error.next_step}".strip(), "field": error.field}
 
 
 def _bare(request: HttpRequest, status: int, template: str) -> HttpResponse:

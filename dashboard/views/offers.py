@@ -6,11 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from dashboard.actions.action import Action, Target
 from dashboard.actions.bulk_preview import MAX_OBJECTS
+from dashboard.actions.newobjects.registry import offered_from
 from dashboard.actions.permits import changes_state
 from dashboard.actions.registry import actions_of
 from dashboard.errors import ClusterError
@@ -63,9 +65,35 @@ async def object_offers(screen: Screen) -> list[dict[str, str]]:
     ]
 
 
+async def form_offers(screen: Screen) -> list[dict[str, str]]:
+    """The forms of new objects that begin with the object, such as a Service for a Deployment."""
+    kind, cluster = screen.kind, screen.session.cluster.cluster
+    forms = offered_from(kind.plural)
+    if not forms:
+        return []
+    source = "/".join((kind.plural, screen.namespace or "-", screen.name))
+    permit = await changes_state(context=cluster.name, server=cluster.server, is_sandbox=cluster.is_sandbox)
+    may = await asyncio.gather(
+        *(screen.session.may("create", form.kind.gvr, namespace=screen.namespace or None) for form in forms)
+    )
+    where = f" in namespace {screen.namespace}" if screen.namespace else ""
+    refused = [f"Your account may not create {form.plural}{where}." for form in forms]
+    return [
+        {
+            "id": f"create-{form.plural}",
+            "title": f"{form.offered_on[kind.plural]}…",
+            "icon": "plus",
+            "url": f"{reverse('create_form', args=[cluster.slug, form.plural])}?{urlencode({'from': source}, safe='/')}",
+            "disabled_reason": permit.words if permit.state == "off" else "" if allowed else words,
+        }
+        for form, allowed, words in zip(forms, may, refused, strict=True)
+    ]
+
+
 async def page_actions(screen: Screen) -> dict[str, Any]:
     """The same for the page of the object, which must be prepared: nothing is seen of the object before."""
-    return {"actions": await object_offers(screen)}
+    offers, forms = await asyncio.gather(object_offers(screen), form_offers(screen))
+    return {"actions": [*offers, *forms]}
 
 
 async def list_offers(screen: ListScreen) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from dashboard.loop import off_loop
 from dashboard.queries.search import LIMIT, Hit
 
 from .errors import clear_errors
-from .offers import does, object_offers, object_tabs, verbs
+from .offers import does, form_offers, object_offers, object_tabs, verbs
 from .pages import page
 from .viewer import session_of
 
@@ -140,7 +140,7 @@ async def offers(
     try:
         await cluster.ready({plural})
         await _require(target)
-        actions = [*await object_offers(target), *object_tabs(target)]
+        actions = [*await object_offers(target), *await form_offers(target), *object_tabs(target)]
     finally:
         lease.release()
     return JsonResponse({"actions": actions})

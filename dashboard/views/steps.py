@@ -153,7 +153,7 @@ def asked_step(request: HttpRequest) -> str:
 async def _failed(said: StepResult, error: ClusterError, form: Steps) -> StepResult:
     said.parts |= await off_loop(form.failed, error)
     said.status, said.error = error.status, error
-    if isinstance(error, BadInput) and error.field:
+    if error.field:
         said.wrong[error.field] = error.message
     return said
 

@@ -93,6 +93,7 @@ function beforeSwap(event) {
   event.detail.isError = false;
   if (mine) moved(mine.history, pathOf(xhr.responseURL || mine.url));
   else if (requestConfig.elt.id === "filter") moved("replace", event.detail.pathInfo.finalRequestPath);
+  else if (xhr.getResponseHeader("HX-Push-Url")) moved("push", xhr.getResponseHeader("HX-Push-Url"));
   if (event.detail.target.id === "main") dropCharts();
 }
 

@@ -10,6 +10,7 @@ const PARTS = [
   { where: "[data-map]", load: () => import("./map.js"), start: "startMap" },
   { where: "#change [data-files]", load: () => import("./create.js"), start: "startCreate" },
   { where: "textarea[data-editor]", load: () => import("./yamltext.js"), start: "startYamlText" },
+  { where: "#change[data-create]", load: () => import("./newobject.js"), start: "startNewObject" },
   { where: "#change:has(#editors)", load: () => import("./editor.js"), start: "startEditor" },
   { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
   { where: "[data-shell], [data-shell-open]", load: () => import("./shell.js"), start: "startShell" },

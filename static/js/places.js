@@ -24,7 +24,7 @@ function namespaces() {
   return namespaceNames().map((name) => ({ text: name, what: "namespace", url: `${form.getAttribute("action")}?namespace=${encodeURIComponent(name)}` }));
 }
 
-export const places = () => [...pages(), ...kinds(), ...namespaces(), ...links(".cluster li a", "cluster"), ...links(".person .pop > a, .cluster .pop > a", "page")];
+export const places = () => [...pages(), ...kinds(), ...namespaces(), ...links(".cluster li a", "cluster"), ...links(".person .pop > a, .cluster .pop > a", "page"), ...links("[data-forms] a", "form")];
 
 // What can be done on this page: the object's actions, those too that are refused, with the reason; and its parts.
 export function pageActions() {

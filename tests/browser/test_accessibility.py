@@ -51,6 +51,7 @@ PAGES = [
     "/c/tests/create/?namespace={ns}",
     "/c/tests/fields/",
     "/c/tests/fields/Deployment/?apiVersion=apps/v1&path=spec.template.spec.containers",
+    "/c/tests/create/services/?from=deployments/{ns}/web",
     "/c/tests/deployments/{ns}/web/delete/",
     "/c/tests/deployments/{ns}/web/restart/",
     "/c/tests/deployments/{ns}/web/pause/",

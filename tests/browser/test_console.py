@@ -35,6 +35,7 @@ PAGES = [
     "/c/tests/pods/{ns}/alone/",
     "/c/tests/pods/{ns}/alone/delete/",
     "/c/tests/configmaps/{ns}/settings/",
+    "/c/tests/create/services/?from=deployments/{ns}/web",
     "/c/tests/configmaps/{ns}/settings/values/",
     "/c/tests/configmaps/{ns}/settings/edit/",
     "/c/tests/secrets/{ns}/database/",

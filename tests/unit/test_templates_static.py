@@ -212,6 +212,7 @@ LATER = {
     "logs.js",
     "map.js",
     "namespaces.js",
+    "newobject.js",
     "palette.js",
     "places.js",
     "secrets.js",

@@ -25,6 +25,7 @@ from .drain import DrainScreen
 from .edit import action_screen
 from .listing import ListScreen
 from .map import MapScreen
+from .newobject import NewObjectScreen
 from .operation import OperationScreen
 from .overview import OverviewScreen
 from .rotate import RotationScreen
@@ -57,6 +58,7 @@ SCREENS: dict[str, Callable[..., Screen]] = {
     "certificates": CertificatesScreen,
     "search": SearchScreen,
     "create": CreateScreen,
+    "create_form": NewObjectScreen,
     "plugin": PluginScreen,
     "list": ListScreen,
     "detail": DetailScreen,

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard import render
+from dashboard.actions.newobjects.registry import has_form
 from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Column, State
@@ -428,14 +429,18 @@ class ListScreen(Screen):
             ],
             "path": list_url(self.runtime, self.kind.plural),
             "create_url": self._create_url,
+            "create_words": f"Create {self.kind.singular}" if has_form(self.kind.plural) else "Create",
             "exports": {form: self._export_url(form) for form in ("json", "csv", "tsv")},
             "kubectl": self._kubectl(),
         }
 
     @property
     def _create_url(self) -> str:
-        """Where objects are created from YAML: in the namespace that is looked at, if that is one."""
+        """Where objects are created, by the form of the kind or else from YAML, in the one namespace looked at."""
         where = [("namespace", self.query.namespaces[0])] if len(self.query.namespaces) == 1 else []
+        if has_form(self.kind.plural):
+            query = f"?{urlencode(where)}" if where else ""
+            return reverse("create_form", args=[self.runtime.cluster.slug, self.kind.plural]) + query
         query = urlencode([("kind", self.kind.plural), *where])
         return f"{reverse('create', args=[self.runtime.cluster.slug])}?{query}"
 

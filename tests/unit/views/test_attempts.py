@@ -17,12 +17,24 @@ from django.urls import get_resolver
 
 from dashboard import errors
 from dashboard.actions import attempts as attempts_module
+from dashboard.actions.newobjects.registry import new_object
 from dashboard.actions.problems import NoWayBack, StaleView, UnderWay, Unrecorded, Unsettled
 from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.kinds import KINDS as REGISTERED
 from dashboard.live.runtime import runtime
 from dashboard.models import AuditEntry, Change
-from dashboard.views import actions, bulk, changes, create, editor, form, operations, reveal, versions
+from dashboard.views import (
+    actions,
+    bulk,
+    changes,
+    create,
+    editor,
+    form,
+    newobject,
+    operations,
+    reveal,
+    versions,
+)
 from dashboard.views.attempts import AT_ONCE, IN_STEPS
 
 from ..insight.world import World
@@ -45,10 +57,12 @@ ROUTES = {name: OBJECT.format(plural=plural, action=name) for name, plural in OF
     "operation_leave": "/changes/7/leave/",
     "allow_changes": "/clusters/dev~2F1/allow/",
     "create": "/c/dev~2F1/create/",
+    "create_form": "/c/dev~2F1/create/services/",
 }
 # What carries an action out, in the module of its view.
 APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_apply")) | {
     "create": (create, "creation_apply"),
+    "create_form": (create, "creation_apply"),
     "edit": (editor, "configmap_edit_apply"),
     "reveal": (reveal, "secret_reveal"),
     "bulk": (bulk, "bulk_apply"),
@@ -64,7 +78,7 @@ SHOWN = {
     "home", "list", "log_download", "log_line", "login", "login_link", "logout", "map", "metrics", "offers",
     "operation", "overview", "plugin", "readyz", "search", "timeline", "value", "values", "version",
 }  # fmt: skip
-STEPS = {*OFFERED, "bulk", "create", "undo"}
+STEPS = {*OFFERED, "bulk", "create", "create_form", "undo"}
 TEXT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}"
 KINDS = {
     "read-only": errors.ReadOnly("canary"),
@@ -145,12 +159,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "UndoScreen", screen)
     one = SimpleNamespace(session=cluster.session(None))
     monkeypatch.setattr(create, "CreateScreen", lambda *_: one)
-    for module in (actions, bulk, changes, create):
+    filled = SimpleNamespace(session=cluster.session(None), form=new_object("services"), source=("",))
+    monkeypatch.setattr(newobject, "NewObjectScreen", lambda *_: filled)
+    for module in (actions, bulk, changes, create, newobject):
         monkeypatch.setattr(module, "listed", listed)
     for module, name in (
         (form, "change_preview"), (form, "change_form"), (form, "page"),
         (editor, "configmap_edit_preview"), (changes, "change_undo_preview"), (create, "changes_required"),
-        (bulk, "bulk_preview"), (bulk, "page"),
+        (newobject, "changes_required"), (newobject, "checked"), (bulk, "bulk_preview"), (bulk, "page"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, no_page)
 
@@ -159,6 +175,7 @@ def fields(action: str) -> dict[str, str]:
     given = {"key": "password", "value": "canary-secret-value", "replicas": "3", "token": "t", "yaml": TEXT}
     given |= {"min": "1", "max": "3", "cpu": "60", "size": "2Gi", "object": "shop/web"}
     given |= {"version": "1", "image.app": "app:2", "env.app": "A=b", "requests_cpu.app": "1"}
+    given |= {"name": "web", "namespace": "shop", "ports.port": "80"}
     return given | ({"step": "apply"} if action in STEPS else {})
 
 
@@ -179,10 +196,11 @@ async def test_a_refused_apply_is_audited(
     response = await client.post(ROUTES[action], fields(action), headers={"HX-Target": "preview"})
     assert response.status_code >= 400
     (entry,) = await entries()
-    about = ("", "") if action in ("bulk", "create") else ("shop", "web")
+    about = ("", "") if action in ("bulk", "create", "create_form") else ("shop", "web")
     assert (entry.user_name, entry.context, entry.namespace, entry.name) == ("mara", "dev/1", *about)
     assert entry.action == {
-        "bulk": "bulk-scale", "undo": "rotate", "operation_stop": "stop restarts", "operation_resume": "resume restarts",
+        "bulk": "bulk-scale", "create_form": "create", "undo": "rotate",
+        "operation_stop": "stop restarts", "operation_resume": "resume restarts",
         "operation_leave": "leave restarts",
     }.get(action, AT_ONCE.get(action, action))  # fmt: skip
     assert entry.result == ("failed" if kind in ("busy", "away") else "refused")

@@ -1,0 +1,34 @@
+"""The forms of new objects, a line each, in the order in which they are offered."""
+
+from __future__ import annotations
+
+from dashboard.errors import NotFound
+from dashboard.kinds import KINDS
+from dashboard.kinds.rows import listed
+
+from .form import NewObject
+from .services import SERVICE
+
+NEW_OBJECTS: tuple[NewObject, ...] = (SERVICE,)
+
+
+def new_object(plural: str) -> NewObject:
+    """The form of a kind. Raises NotFound for a kind without one."""
+    found = next((form for form in NEW_OBJECTS if form.plural == plural), None)
+    if found is None:
+        title = KINDS[plural].title if plural in KINDS else plural
+        kinds = listed([form.kind.title for form in NEW_OBJECTS], "more kinds")
+        raise NotFound(
+            f"There is no form for {title}.",
+            next_step=f"There is one for {kinds}; all else is created from YAML.",
+        )
+    return found
+
+
+def has_form(plural: str) -> bool:
+    return any(form.plural == plural for form in NEW_OBJECTS)
+
+
+def offered_from(plural: str) -> list[NewObject]:
+    """The forms that the page of an object of a kind leads to."""
+    return [form for form in NEW_OBJECTS if plural in form.offered_on]

@@ -1,0 +1,36 @@
+"""The form of a new object: what its checks read."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from django.http import QueryDict
+
+from dashboard.actions.newobjects.registry import new_object
+from dashboard.live.session import Session
+
+from .create import CreateScreen
+
+
+class NewObjectScreen(CreateScreen):
+    page = "pages/create_form.html"
+
+    def __init__(self, session: Session, params: QueryDict, plural: str) -> None:
+        super().__init__(session, params)
+        self.form = new_object(plural)
+        self.source = tuple(
+            params.get("from", "").split("/")
+        )  # plural, namespace and name of where it was opened
+
+    @property
+    def shows(self) -> Hashable:
+        return (self.form.plural, self.source)
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        read = self.form.reads | {self.form.plural, "namespaces", *self.source[:1]}
+        return read & self.runtime.kinds.keys()
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        return self.plurals

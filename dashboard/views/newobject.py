@@ -1,0 +1,362 @@
+"""The form of a new object: checked while somebody types, previewed and applied as its YAML would be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from dashboard.actions.action import Actor
+from dashboard.actions.creation import creation_preview
+from dashboard.actions.documents import TextObject
+from dashboard.actions.newobjects.checks import checked, name_taken
+from dashboard.actions.newobjects.form import Checks, Input, Look
+from dashboard.actions.newobjects.registry import NEW_OBJECTS
+from dashboard.actions.newobjects.typed import Reading, is_empty, read_form, rows_of, start
+from dashboard.actions.permits import changes_required
+from dashboard.edge import BODY_BYTES, body_limit
+from dashboard.errors import ClusterError
+from dashboard.kinds.rows import listed as enumerated
+from dashboard.kube.shell import shell_line
+from dashboard.live.screens.common import list_url, namespace_crumbs, ref_url
+from dashboard.live.screens.create import CreateScreen
+from dashboard.live.screens.newobject import NewObjectScreen
+from dashboard.live.session import Session
+from dashboard.loop import off_loop
+from dashboard.queries.yamltext import as_yaml
+
+from .attempts import actor_of
+from .create import CreateForm
+from .errors import clear_errors
+from .form import listed
+from .steps import Parts, Shown, StepResult, first_line, preview_context, told_context, told_error
+from .viewer import session_of
+
+CHECK, AS_YAML = (
+    "check",
+    "yaml",
+)  # steps besides those of every change: neither asks the API server to try anything
+
+
+class NewObjectForm(CreateForm):
+    """What was typed stays in it; the YAML that it makes is what is previewed and applied."""
+
+    screen: NewObjectScreen
+
+    def __init__(self, request: HttpRequest, session: Session, screen: NewObjectScreen, actor: Actor) -> None:
+        super().__init__(request, session, screen, actor)
+        self.form = screen.form
+        self.title = self.form.title
+        self.step = request.POST.get("step", "preview") if self.sent else ""
+
+    # ---- What was typed
+
+    @cached_property
+    def typed(self) -> Mapping[str, Sequence[str]]:
+        """What the inputs hold: what was sent; else what the address says, or the object that it was opened from."""
+        if self.sent:
+            return _texts(self.request.POST)
+        given = _texts(self.request.GET)
+        return start(self.form, {**self._filled(), **given})
+
+    def _filled(self) -> Mapping[str, Sequence[str]]:
+        if len(self.screen.source) != 3 or self.screen.source[0] not in self.form.offered_on:
+            return {}
+        plural, namespace, name = self.screen.source
+        found = self.session.reader.get(plural, namespace.strip("-"), name)
+        return {} if found is None else self.form.filled(plural, found, self.session.reader)
+
+    @cached_property
+    def reading(self) -> Reading:
+        return read_form(self.form, self.typed)
+
+    @property
+    def text(self) -> str:
+        return "---\n".join(map(as_yaml, self.form.manifests(self.reading.draft)))
+
+    # ---- Steps
+
+    @cached_property
+    def look(self) -> Look:
+        return Look(
+            values=self.reading.values,
+            objects=self.session.reader,
+            transport=self.session.transport,
+            now=datetime.now(UTC),
+        )
+
+    async def checks(self) -> Checks:
+        return await checked(self.form, self.reading, self.look, whole=self.step in ("preview", "apply"))
+
+    async def _read(self) -> list[TextObject]:
+        for place, text in (self.reading.wrong | self.reading.missing).items():
+            checks = Checks()
+            checks.at(place, "bad", text)
+            if (error := checks.refusal()) is not None:
+                raise error
+        return await super()._read()
+
+    async def preview(self) -> Shown:
+        await changes_required(self.cluster.cluster)
+        checks = await self.checks()
+        if (refusal := checks.refusal()) is not None:
+            raise refusal
+        found = await creation_preview(
+            transport=self.session.transport,
+            actor=self.actor,
+            objects=await self._read(),
+            reader=self.session.reader,
+        )
+        self.creation = found
+        if found.preview is None:
+            raise self._placed(found.refused[0][1])
+        there = next((each.one.target for each in found.tried if each.state in ("changed", "same")), None)
+        if there is not None:
+            error = name_taken(self.form, there.namespace, there.name)
+            error.field = "name"
+            raise error
+        told = found.preview.told
+        command = self.form.command(self.reading.values)
+        told = dataclasses.replace(
+            told,
+            headline=checks.headline or told.headline,
+            effects=(*checks.effects, *(told.effects if len(found.tried) > 1 else ())),
+            notices=(*checks.notices, *told.notices),
+            kubectl=shell_line(command) if command else told.kubectl,
+        )
+        preview = dataclasses.replace(found.preview, told=told)
+        return Shown(
+            preview=preview,
+            parts={"preview": preview_context(self.cluster, preview, first_line(self.request))},
+        )
+
+    def _placed(self, error: ClusterError) -> ClusterError:
+        """What the API server refuses, at the input that it is about."""
+        causes = [cause.field for cause in getattr(error, "causes", ())]
+        # A quota says: exceeded quota: small, requested: requests.storage=2Gi, used: …
+        _, _, asked = error.message.partition("requested: ")
+        causes += [each.partition("=")[0].strip() for each in asked.partition(" used: ")[0].split(",")]
+        error.field = next(filter(None, map(self.form.input_of, causes)), "")
+        return error
+
+    def failed(self, error: ClusterError) -> Parts:
+        return {"error": told_error(error)}
+
+    # ---- Answers
+
+    async def answer(self) -> HttpResponseBase:
+        if self.step == AS_YAML:
+            return await self._as_yaml()
+        if self.step == CHECK:
+            said = StepResult()
+            if self.request.headers.get("HX-Target") == "preview":
+                return await self._fragment(said)
+            return await self._page(said)
+        return await super().answer()
+
+    async def _as_yaml(self) -> HttpResponseBase:
+        """The page for YAML, with what was typed here so far."""
+        form = _TypedAsYaml(self)
+        response = await form._page(StepResult())
+        response["HX-Retarget"], response["HX-Reselect"] = "#main", "#page"
+        response["HX-Reswap"], response["HX-Push-Url"] = "innerHTML", form.url
+        return response
+
+    async def _fragment(self, said: StepResult) -> HttpResponseBase:
+        context = {"s": {**self._beside(said), **await self._prepared(said)}}
+        return render(self.request, "partials/create_answer.html", context, status=said.status)
+
+    @property
+    def _crumbs(self) -> list[tuple[str, str]]:
+        kind, namespace = self.form.kind, self._namespace
+        return [
+            (kind.title, list_url(self.cluster, kind.plural)),
+            *(namespace_crumbs(self.cluster, kind.plural, namespace) if kind.gvr.namespaced else ()),
+        ]
+
+    @property
+    def _namespace(self) -> str:
+        values = self.reading.values
+        return str(
+            (values.get("name") if self.form.plural == "namespaces" else values.get("namespace")) or ""
+        )
+
+    @property
+    def _back(self) -> str:
+        return list_url(self.cluster, self.form.plural)
+
+    async def _prepared(self, said: StepResult) -> Parts:
+        checks = await self.checks()
+        if said.error is not None and said.error.field:
+            checks.at(said.error.field, "bad", f"{said.error.message} {said.error.next_step}".strip())
+        sections = [
+            {
+                "title": section.title,
+                "note": section.note,
+                "optional": section.folded,
+                "folded": section.folded and not any(map(self._is_typed, section.inputs)),
+                "inputs": [self._input(one, checks) for one in section.inputs],
+            }
+            for section in self.form.sections
+        ]
+        made: Parts = {
+            "form": {**self._form(said), "sections": sections},
+            "breadcrumbs": self._crumbs,
+            "kinds": self._kinds(),
+            "kind": self.form.kind.singular,
+            "plural": self.form.plural,
+        }
+        if said.preview is None:
+            lines = (await off_loop(lambda: self.text)).splitlines()
+            made["instead"] = "partials/create_checks.html"
+            made["checks"] = {
+                **told_context(self.cluster, checks),
+                "missing": self._missing(),
+                "lines": lines,
+            }
+        return made
+
+    def _kinds(self) -> list[Parts]:
+        """The other forms, and YAML, in the same namespace."""
+        namespace = self.reading.values.get("namespace")
+        query = f"?{urlencode({'namespace': namespace})}" if namespace else ""
+        slug = self.cluster.cluster.slug
+        return [
+            *(
+                {
+                    "title": each.kind.singular,
+                    "url": reverse("create_form", args=[slug, each.plural]) + query,
+                    "current": each is self.form,
+                }
+                for each in NEW_OBJECTS
+            ),
+            {"title": "YAML", "url": reverse("create", args=[slug]) + query, "current": False},
+        ]
+
+    def _form(self, said: StepResult) -> Parts:
+        form = super()._form(said)
+        form["consent"]["name"] = self.reading.values.get("name") or "the object's name"
+        return form
+
+    def _is_typed(self, one: Input) -> bool:
+        """Whether anything but what it starts with is in it."""
+        if one.columns:
+            return bool(self.reading.draft[one.name])
+        return self._text(one) not in ("", one.value, one.choices[0][0] if one.choices else "")
+
+    def _text(self, one: Input) -> str:
+        return (self.typed.get(one.name) or [""])[-1]
+
+    def _missing(self) -> str:
+        """What has to be typed before there is a preview, in words."""
+        labels = {one.name: one.label.lower() for one in self.form.inputs}
+        return enumerated(dict.fromkeys(labels[place.partition("-")[0]] for place in self.reading.missing))
+
+    def _input(self, one: Input, checks: Checks) -> Parts:
+        told = self._cell(one, one.name, one.name, self._text(one))
+        told["verdict"] = self._verdict(one.name, checks)
+        told["add"] = one.add
+        if one.columns:
+            empty = {each.name: each.value for each in one.columns}
+            rows = rows_of(one, self.typed)
+            if not rows or not is_empty(one, rows[-1]):
+                rows.append(empty)
+            told["rows"] = [self._row(one, at, row, checks) for at, row in enumerate(rows)]
+            told["new"] = self._row(one, "new", empty, checks)  # what the browser copies for one more
+            told["columns"] = [each.label for each in one.columns]
+        told["lists"] = [
+            {"id": f"list-{name}", "texts": texts}
+            for name, texts in (
+                (_list_name(one, each), list(each.suggest(self.look))) for each in one.columns or (one,)
+            )
+            if texts
+        ]
+        return told
+
+    def _row(self, one: Input, at: int | str, row: Mapping[str, str], checks: Checks) -> Parts:
+        place = f"{one.name}-{at}"
+        cells = [
+            self._cell(each, f"{one.name}.{each.name}", f"{place}-{each.name}", row[each.name])
+            | {"list": f"list-{_list_name(one, each)}", "place": place}
+            for each in one.columns
+        ]
+        return {"cells": cells, "verdict": self._verdict(place, checks)}
+
+    def _cell(self, one: Input, name: str, id_: str, text: str) -> Parts:
+        return {
+            "name": name,
+            "id": id_,
+            "label": one.label,
+            "input": one.input,
+            "value": text,
+            "ticked": one.input == "box" and bool(self.reading.values.get(one.name)),
+            "placeholder": one.placeholder,
+            "hint": one.hint,
+            "choices": one.choices,
+            "required": one.required,
+            "list": f"list-{one.name}",
+            "place": one.name,
+        }
+
+    def _verdict(self, place: str, checks: Checks) -> Parts:
+        verdict = checks.verdicts.get(place)
+        if verdict is None:
+            return {"place": place, "state": "", "text": "", "url": "", "link": ""}
+        url = ref_url(self.cluster, verdict.ref)
+        return {
+            "place": place, "state": verdict.state, "text": verdict.text, "url": url, "link": verdict.link,
+        }  # fmt: skip
+
+
+class _TypedAsYaml(CreateForm):
+    """The form for YAML, filled with what was typed into another one."""
+
+    def __init__(self, form: NewObjectForm) -> None:
+        super().__init__(form.request, form.session, CreateScreen(form.session, QueryDict()), form.actor)
+        self.url = reverse("create", args=[self.cluster.cluster.slug])
+        self._text = form.text
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def _may_be_secret(self) -> bool:
+        """What a form makes is no Secret, though it may name one."""
+        return False
+
+
+def _list_name(one: Input, column: Input) -> str:
+    return one.name if column is one else f"{one.name}-{column.name}"
+
+
+def _texts(sent: QueryDict) -> dict[str, list[str]]:
+    return {name: [str(text) for text in texts] for name, texts in sent.lists()}
+
+
+def _body_bytes(where: Mapping[str, Any]) -> int:
+    return next((form.body_bytes for form in NEW_OBJECTS if form.plural == where["plural"]), 0) or BODY_BYTES
+
+
+@body_limit(_body_bytes)
+@require_http_methods(["GET", "HEAD", "POST"])
+@clear_errors
+@sensitive_variables()
+async def create_form(request: HttpRequest, context: str, plural: str) -> HttpResponseBase:
+    """The inputs of the form; ``step=check``, ``preview``, ``apply`` and ``yaml``; see ARCHITECTURE.md."""
+    session = await session_of(request, context)
+    screen = NewObjectScreen(session, request.GET, plural)
+    form = NewObjectForm(request, screen.session, screen, actor_of(await request.auser()))
+    if request.method != "POST":
+        return await form.answer()
+    async with listed(screen):
+        return await form.answer()

@@ -1,0 +1,202 @@
+"""The forms of new objects on a real API server, as a script sends them: preview, apply, undo, and every refusal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import AsyncClient
+
+from dashboard.actions.newobjects.registry import NEW_OBJECTS, new_object
+from dashboard.actions.newobjects.typed import read_form
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Kind
+from dashboard.kinds.catalogue import Kinds
+from dashboard.kube.discovery import discover
+from dashboard.kube.transport import Transport
+from dashboard.models import AuditEntry, Change
+from sandbox import Sandbox
+from sandbox.api import ApiError
+from tests.formed import Script, open_creation
+
+from .place import Place, on, rule, until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+# What each form is tried with, besides a name and a namespace.
+TRIED: dict[str, dict[str, str]] = {
+    "services": {
+        "selector.key": "app", "selector.value": "web", "ports.port": "80", "ports.target": "http", "type": "ClusterIP",
+    },
+}  # fmt: skip
+QUOTA = {"hard": {"count/services": "0"}}
+
+
+def test_every_form_is_tried() -> None:
+    assert list(TRIED) == [form.plural for form in NEW_OBJECTS]
+
+
+class Here(Place):
+    plural = ""
+
+    @property
+    def kind(self) -> Kind[Any]:
+        return KINDS[self.plural]
+
+    @property
+    def name(self) -> str:
+        """What belongs to no namespace must not meet what another test makes."""
+        return "web" if self.kind.gvr.namespaced else f"{self.namespace}-made"
+
+    @property
+    def path(self) -> str:
+        return self.kind.gvr.path(self.namespace if self.kind.gvr.namespaced else None)
+
+    def found(self) -> dict[str, Any] | None:
+        try:
+            return dict(self.api.get(f"{self.path}/{self.name}"))
+        except ApiError:
+            return None
+
+    async def script(
+        self, monkeypatch: pytest.MonkeyPatch, transport: Transport | None = None, **typed: str
+    ) -> Script:
+        client = AsyncClient()
+        await client.aforce_login((await User.objects.aget_or_create(username="mara"))[0])
+        kinds = Kinds()
+        kinds.learn(await discover(self.transport))
+        open_creation(monkeypatch, transport or self.transport, await self.objects(), kinds)
+        sent = {"name": self.name, "namespace": self.namespace, **TRIED[self.plural], **typed}
+        return Script(client, f"/c/tests/create/{self.plural}/", sent)
+
+    reads = frozenset(
+        {"namespaces", *(plural for form in NEW_OBJECTS for plural in {*form.reads, form.plural})}
+    )
+
+
+@pytest.fixture(params=TRIED)
+def here(request: pytest.FixtureRequest, cluster: Sandbox, transport: Transport, namespace: str) -> Here:
+    place = Here(cluster, transport, namespace)
+    place.plural = str(request.param)
+    return place
+
+
+async def test_previewed_applied_and_undone(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = await here.script(monkeypatch)
+    shown = await script.preview()
+    assert shown["token"] and shown["kubectl"] and shown["diff"]
+    assert here.found() is None, "a preview creates nothing"
+    made = await script.apply(shown["token"])
+    assert await script.apply(shown["token"]) == made, "one token, one change"
+    found = here.found()
+    assert found is not None
+    change = await Change.objects.aget()
+    assert (change.state, change.action, change.plural, change.name) == (
+        "done",
+        "create",
+        here.plural,
+        here.name,
+    )
+    undo = Script(script.client, f"{made['url']}undo/", {"confirm": here.name})
+    await undo.apply((await undo.preview())["token"])
+
+    async def gone() -> bool:
+        there = here.found()
+        return there is None or "deletionTimestamp" in there["metadata"]
+
+    assert await until(gone)
+    assert [entry.result async for entry in AuditEntry.objects.order_by("pk")] == ["done", "done"]
+
+
+async def test_a_name_that_is_taken_meanwhile_changes_nothing(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = await here.script(monkeypatch)
+    token = (await script.preview())["token"]
+    other = new_object(here.plural)
+    text = other.manifests(_read(here, script))[0]
+    text["metadata"]["labels"] = {"made-by": "somebody-else"}
+    here.api.post(here.path, text)
+    before = here.found()
+    status, answer = await script.post(step="apply", token=token)
+    assert status == 409, answer
+    status, answer = await script.post(step="preview")
+    assert (status, answer["error"]["field"]) == (409, "name")
+    assert f"{here.name} is there already" in answer["error"]["text"]
+    assert here.found() == before
+
+
+def _read(here: Here, script: Script) -> dict[str, Any]:
+    sent = {name: [text] for name, text in script.typed.items()}
+    return read_form(new_object(here.plural), sent).values
+
+
+async def test_who_may_not_create_is_told_which_right_is_missing(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = here.kind.gvr.group
+    async with here.restricted(rule(group, here.plural, "get", "list", "patch")) as reader:
+        script = await here.script(monkeypatch, reader)
+        status, answer = await script.post(step="preview")
+    assert status == 403
+    where = f" in namespace {here.namespace}" if here.kind.gvr.namespaced else ""
+    assert f"Your account may not create {here.plural}{where}." in answer["error"]["text"]
+    assert answer["error"]["field"] == ("namespace" if where else "name")
+    assert here.found() is None
+
+
+async def test_an_admission_policy_refuses_in_its_words(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not here.kind.gvr.namespaced:
+        pytest.skip("The policy of these tests is for one namespace.")
+    script = await here.script(monkeypatch)
+
+    async def probe() -> None:
+        await here.transport.request(
+            "POST", here.kind.gvr, namespace=here.namespace, query={"dryRun": "All"}, content_type="application/json",
+            body=_body(here, script),
+        )  # fmt: skip
+
+    rules = on("CREATE", here.kind.gvr.group, here.plural)
+    refused = "a team label is needed"
+    async with here.refusing(
+        rules,
+        expression="has(object.metadata.labels) && 'team' in object.metadata.labels",
+        probe=probe,
+        message=refused,
+    ):
+        status, answer = await script.post(step="preview")
+    assert status == 422 and refused in answer["error"]["text"]
+    assert here.found() is None
+
+
+def _body(here: Here, script: Script) -> bytes:
+    return json.dumps(new_object(here.plural).manifests(_read(here, script))[0]).encode()
+
+
+async def test_what_a_quota_refuses_stands_at_the_input_that_it_counts(
+    cluster: Sandbox, transport: Transport, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Here(cluster, transport, namespace)
+    here.plural = "services"
+    here.make("/api/v1/namespaces/{ns}/resourcequotas", {"metadata": {"name": "small"}, "spec": QUOTA})
+
+    async def counted() -> bool:
+        found = here.api.get(f"/api/v1/namespaces/{namespace}/resourcequotas/small")
+        return "count/services" in found.get("status", {}).get("hard", {})
+
+    await until(counted)
+    script = await here.script(monkeypatch)
+    status, answer = await script.post(step="preview")
+    assert status == 403 and "exceeded quota: small" in answer["error"]["text"]
+    assert answer["error"]["field"] == "name"
+
+
+async def test_a_read_only_context_is_refused(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = dataclasses.replace(here.transport.cluster, is_sandbox=False)
+    monkeypatch.setattr(here.transport, "cluster", elsewhere)
+    script = await here.script(monkeypatch)
+    status, answer = await script.post(step="preview")
+    assert (status, answer["error"]["title"]) == (403, "Read-only")
