@@ -10,6 +10,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from dashboard.audit.chain import read_keys
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 SIGN_IN_WAYS = ("link",)
@@ -56,6 +58,16 @@ def _plugins(name: str) -> frozenset[str] | None:
     if words <= {"on"}:
         return None
     return frozenset() if words == {"off"} else words
+
+
+def _audit_keys(name: str) -> dict[str, bytes]:
+    """The keys of the file that a setting names; none without one."""
+    if not (path := os.environ.get(name, "").strip()):
+        return {}
+    try:
+        return read_keys(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise ImproperlyConfigured(f"{name} names {path}: {error}.") from error
 
 
 def _by_context(name: str) -> dict[str, str]:
@@ -296,6 +308,8 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["console"], "level": os.environ.get("CLUSTER_UI_LOG_LEVEL", "WARNING").upper()},
     "loggers": {
         "dashboard": {"level": os.environ.get("CLUSTER_UI_LOG_LEVEL", "INFO").upper()},
+        # The audit's anchor outside the database: its lines are there whatever the level is.
+        "dashboard.audit": {"level": "INFO"},
         # At DEBUG it writes a template's whole context, so a revealed value too, whenever a variable is not there.
         "django.template": {"level": "INFO"},
         # A foreign Host header is answered with 400. Anybody can send one: no traceback for it.
@@ -317,6 +331,7 @@ CLUSTER_UI_TIMELINE = _flag(
 )  # whether what changed is recorded, for a day
 CLUSTER_UI_TIMELINE_DAYS = _days("CLUSTER_UI_TIMELINE_DAYS", 1)
 CLUSTER_UI_AUDIT_DAYS = _days("CLUSTER_UI_AUDIT_DAYS", 365)
+CLUSTER_UI_AUDIT_KEYS = _audit_keys("CLUSTER_UI_AUDIT_KEY_FILE")
 # Whether the installation's account reads ConfigMaps that were changed elsewhere; what changes made here found and
 # made is kept anyway. Who writes one more often than so many times an hour is left out.
 CLUSTER_UI_CONFIGMAP_VERSIONS = _flag("CLUSTER_UI_CONFIGMAP_VERSIONS")

@@ -16,6 +16,7 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.core.exceptions import SuspiciousOperation
 from django.utils.crypto import constant_time_compare
 
+from dashboard.audit.origin import set_origin
 from dashboard.database import AWAY, in_database
 from dashboard.errors import ClusterError, NotFound
 from dashboard.live.hub import Viewer
@@ -26,6 +27,7 @@ from dashboard.live.session import Identity, Session
 from dashboard.live.snapshot import MAX_FRAME, Have
 from dashboard.metrics import SLOWED, TOO_LARGE
 from dashboard.rates import SOCKETS, SessionRates, rates_of
+from dashboard.sockets import origin_of
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.bye(f"{SOCKETS} pages are open. Close some, then reload this one.", TOO_MANY)
             return
         self.rates = rates
+        set_origin(origin_of(self.scope))
         self.spawn(self.keep_checking())
         self.begun()
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
+from .audit.origin import SIGN_IN, Origin, coming_from, session_name
 from .database import release_connection
 from .edge import REFUSED
 from .errors import SignedOut
@@ -60,13 +61,23 @@ def session_required(get_response: Handler) -> Handler:
         signed_in = request.path not in PUBLIC and (await request.auser()).is_authenticated
         await release_connection()  # the view may wait for a cluster
         if signed_in or request.path in PUBLIC:
-            response = await get_response(request)
+            with coming_from(await _origin(request, signed_in)):
+                response = await get_response(request)
             if request.path not in PUBLIC:
                 response.headers.setdefault("Cache-Control", "no-store, private")
             return response
         return sign_in_first(request)
 
     return middleware
+
+
+async def _origin(request: HttpRequest, signed_in: bool) -> Origin:
+    """Where a request comes from. The server has taken the address from a proxy only where one is trusted."""
+    address = request.META.get("REMOTE_ADDR", "")
+    if not signed_in:
+        return Origin(address)
+    how = await request.session.aget(SIGN_IN, "")
+    return Origin(address, how, session_name(request.session.session_key))
 
 
 def sign_in_first(request: HttpRequest) -> HttpResponse:

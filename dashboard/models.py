@@ -5,12 +5,15 @@ Nothing of the cluster's own state is kept here (rule 1: the API server is the t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from dashboard.audit.appending import appending
 
 
 class SigninLink(models.Model):
@@ -167,7 +170,12 @@ class ColumnChoice(models.Model):
 
 
 class OnlyAdded(models.QuerySet["AuditEntry"]):
-    """Neither one row nor many are changed or deleted."""
+    """Neither one row nor many are changed or deleted; what is added follows the last."""
+
+    def bulk_create(self, objs: Iterable[AuditEntry], *args: Any, **kwargs: Any) -> list[AuditEntry]:
+        entries = list(objs)
+        with appending(entries):
+            return super().bulk_create(entries, *args, **kwargs)
 
     def update(self, **kwargs: Any) -> int:
         raise TypeError("Audit entries are never changed.")
@@ -177,7 +185,12 @@ class OnlyAdded(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """Who did what, when, with what result; refusals too. Rows are only ever added; retention takes the oldest away."""
+    """Who did what, when, from where, with what result; refusals too. Rows are only ever added, at the end of a chain of
+    hashes (``dashboard/audit``); retention takes the oldest away. The database refuses all else (``audit/guards.py``).
+
+    ``keys`` are the names of what changed (JSON Pointers, a Secret's keys), never a value. ``sign_in`` and ``session``
+    are how somebody signed in, and which session it was (a part of a hash); ``address`` is the browser's.
+    """
 
     class Result(models.TextChoices):
         DONE = "done"
@@ -187,15 +200,22 @@ class AuditEntry(models.Model):
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
     user_name = models.CharField(max_length=150)
+    address = models.CharField(max_length=64, blank=True)
+    sign_in = models.CharField(max_length=20, blank=True)
+    session = models.CharField(max_length=16, blank=True)
     context = models.CharField(max_length=500, blank=True)
     action = models.CharField(max_length=40)
     plural = models.CharField(max_length=300, blank=True)
     namespace = models.CharField(max_length=253, blank=True)
     name = models.CharField(max_length=253, blank=True)
+    keys: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
     detail = models.TextField(blank=True)
     result = models.CharField(max_length=10, choices=Result.choices)
     reason = models.CharField(max_length=500, blank=True)
     change = models.ForeignKey(Change, null=True, blank=True, on_delete=models.PROTECT, related_name="audit")
+    previous = models.CharField(max_length=64)
+    key = models.CharField(max_length=8, blank=True)
+    hash = models.CharField(max_length=64)
 
     objects = OnlyAdded.as_manager()
 
@@ -212,10 +232,27 @@ class AuditEntry(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise TypeError("An audit entry is never changed.")
-        super().save(*args, **kwargs)
+        with appending([self]):
+            super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("An audit entry is never deleted.")
+
+
+class AuditCheckpoint(models.Model):
+    """Up to which entry retention took the audit away: ``through`` is that entry's id, ``hash`` its hash, from which the
+    chain goes on. ``entries`` counts all that have gone so far. ``seal`` is the hash of this row, as an entry has one.
+    """
+
+    at = models.DateTimeField(default=timezone.now)
+    through = models.BigIntegerField(unique=True)
+    hash = models.CharField(max_length=64)
+    entries = models.BigIntegerField()
+    key = models.CharField(max_length=8, blank=True)
+    seal = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"the audit through {self.through} is gone"
 
 
 class ConfigMapContent(models.Model):

@@ -9,6 +9,8 @@ from channels.security.websocket import WebsocketDenier
 from django.conf import settings
 from django.http.request import validate_host
 
+from .audit.origin import SIGN_IN, Origin, session_name
+
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -42,6 +44,13 @@ class SessionOfHandshake:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         session = self._store(scope["cookies"].get(settings.SESSION_COOKIE_NAME))
         await self.application({**scope, "session": session}, receive, send)
+
+
+def origin_of(scope: MutableMapping[str, Any]) -> Origin:
+    """Where a socket comes from. Its session has been read."""
+    client, session = scope.get("client"), scope["session"]
+    how = session.get(SIGN_IN, "")
+    return Origin(client[0] if client else "", how, session_name(session.session_key))
 
 
 def same_origin(scope: MutableMapping[str, Any]) -> bool:

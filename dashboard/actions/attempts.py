@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 # Errors that say the cluster (or this dashboard) decided against it; others say that something broke.
 REFUSALS = (BadInput, Conflict, Forbidden, Invalid, NotFound, Protected, ReadOnly, Unauthenticated)
-MAX_DETAIL = 2000  # characters of what was said; an API server may say a lot
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,18 +87,12 @@ def _write(attempt: Attempt, actor: Actor, error: ClusterError) -> None:
     refused = isinstance(error, REFUSALS)
     AuditEntry.objects.create(
         user_name=actor.name,
-        context=_fitting(attempt.context, 500),
+        context=attempt.context,
         action=attempt.action,
-        plural=_fitting(attempt.plural, 300),
-        namespace=_fitting(attempt.namespace, 253),
-        name=_fitting(attempt.name, 253),
-        detail=_fitting(error.message, MAX_DETAIL),
+        plural=attempt.plural,
+        namespace=attempt.namespace,
+        name=attempt.name,
+        detail=error.message,
         result=AuditEntry.Result.REFUSED if refused else AuditEntry.Result.FAILED,
         reason=attempt.reason,
     )
-
-
-def _fitting(text: str, longest: int) -> str:
-    """What a column takes of what anybody may have typed: no NUL, which PostgreSQL refuses, and so many characters."""
-    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

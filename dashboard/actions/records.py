@@ -147,8 +147,8 @@ def release(change: Change, actor: Actor, error: ClusterError, result: AuditEntr
 
     def write() -> None:
         with transaction.atomic():
+            Change.objects.filter(pk=change.pk).delete()
             _entry(change, actor.name, result, error.message, None)
-            change.delete()
 
     try:
         _again(write)
@@ -239,7 +239,10 @@ def audit_step(change: Change, who: str, action: str, detail: str) -> None:
 
 def _entry(change: Change, who: str, result: AuditEntry.Result, detail: str, kept: Change | None) -> None:
     detail = entry_words(change, detail)
-    AuditEntry.objects.create(**_about(change), user_name=who, result=result, detail=detail, change=kept)
+    keys = sorted(change.touched)
+    AuditEntry.objects.create(
+        **_about(change), user_name=who, result=result, keys=keys, detail=detail, change=kept
+    )
     attempt_audited()
 
 

@@ -35,6 +35,7 @@ async def secret_reveal(
             plural="secrets",
             namespace=namespace,
             name=name,
+            keys=[key],
             detail=detail,
             result=result,
         )

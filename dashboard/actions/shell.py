@@ -27,7 +27,7 @@ from dashboard.live.session import Session, Sight
 from dashboard.live.terminal import Ending
 from dashboard.models import AuditEntry
 
-from .attempts import MAX_DETAIL, REFUSALS
+from .attempts import REFUSALS
 from .confirmation import MAX_REASON, read_reason, why_in
 from .problems import NotStarted, Unconfirmed
 
@@ -114,9 +114,9 @@ async def shell_start(
             context=transport.cluster.name,
             action="shell",
             plural="pods",
-            namespace=place.namespace[:253],
-            name=place.pod[:253],
-            detail=detail[:MAX_DETAIL],
+            namespace=place.namespace,
+            name=place.pod,
+            detail=detail,
             result=result,
             reason=" ".join(reason.split())[:MAX_REASON],
         )

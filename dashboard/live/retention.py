@@ -10,15 +10,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import Q, QuerySet
 
+from dashboard.audit.checkpoints import audit_prune
 from dashboard.database import AWAY, in_database
 from dashboard.models import (
-    AuditEntry,
     Change,
     ConfigMapContent,
     ConfigMapVersion,
@@ -41,6 +42,7 @@ VERSION_ROWS = 100_000  # of a cluster; each object has its own bounds besides
 LINK_DAYS = 1
 
 Rows = QuerySet[Any]
+Slice = Callable[[], int]  # takes one slice away; how many rows it had
 
 
 def kept_words() -> str:
@@ -67,10 +69,13 @@ def _timeline(now: datetime) -> Iterator[Rows]:
             yield rows.filter(at__lte=edge)
 
 
-def _audit(now: datetime) -> Iterator[Rows]:
-    """Entries, then the changes of which none is left. One that was undone stays as long as the change that undid it."""
+def _audit(now: datetime) -> Iterator[Rows | Slice]:
+    """Entries, then the changes of which none is left. One that was undone stays as long as the change that undid it. By
+    whole hours, so that the audit has no new checkpoint every minute.
+    """
     oldest = now - timedelta(days=settings.CLUSTER_UI_AUDIT_DAYS)
-    yield AuditEntry.objects.filter(at__lt=oldest)
+    oldest = oldest.replace(minute=0, second=0, microsecond=0)
+    yield partial(audit_prune, oldest, SLICE)
     done = Change.objects.filter(created_at__lt=oldest, audit=None).exclude(state=Change.State.SENDING)
     ended = Operation.objects.filter(change__in=done).exclude(state=Operation.State.RUNNING)
     yield OperationResult.objects.filter(operation__in=ended)
@@ -92,11 +97,17 @@ def _versions(now: datetime) -> Iterator[Rows]:
     yield ConfigMapContent.objects.filter(versions=None)
 
 
-RULES: tuple[Callable[[datetime], Iterator[Rows]], ...] = (_sessions, _links, _timeline, _audit, _versions)
+RULES: tuple[Callable[[datetime], Iterator[Rows | Slice]], ...] = (
+    _sessions,
+    _links,
+    _timeline,
+    _audit,
+    _versions,
+)
 
 
 def remove_some(rows: Rows) -> int:
-    """Takes away one slice; how many rows it had. Past the managers: nothing else deletes an audit entry."""
+    """Takes away one slice; how many rows it had."""
     keys = list(rows.values_list("pk", flat=True)[:SLICE])
     if keys:
         rows.model._base_manager.filter(pk__in=keys).delete()
@@ -132,7 +143,8 @@ class Retention:
         for rule in RULES:
             found = rule(now)
             while (rows := await in_database(next)(found, None)) is not None:
-                while part := await in_database(remove_some)(rows):
+                take = partial(remove_some, rows) if isinstance(rows, QuerySet) else rows
+                while part := await in_database(take)():
                     removed += part
                     await asyncio.sleep(PAUSE_SECONDS)
         return removed

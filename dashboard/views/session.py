@@ -42,7 +42,7 @@ async def link(request: HttpRequest) -> HttpResponse:
     if (off := way_is_on(request, "link")) is not None:
         return off
     user = await in_database(link_redeem)(token=request.POST.get("token", ""))
-    return await _invalid(request) if user is None else await begin_session(request, user)
+    return await _invalid(request) if user is None else await begin_session(request, user, way="link")
 
 
 async def _invalid(request: HttpRequest) -> HttpResponse:

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from dashboard.audit.origin import SIGN_IN
 from dashboard.errors import NotFound
 from dashboard.throttle import times
 
@@ -80,10 +81,13 @@ def way_is_on(request: HttpRequest, way: str) -> HttpResponse | None:
     return bare_error(request, off)
 
 
-async def begin_session(request: HttpRequest, user: User) -> HttpResponse:
-    """Starts the session of somebody who is known now, under a new key, and leads to where they wanted to go."""
+async def begin_session(request: HttpRequest, user: User, *, way: str) -> HttpResponse:
+    """Starts the session of somebody who is known now, under a new key, and leads to where they wanted to go. ``way`` is
+    how they signed in, for the audit of what they do.
+    """
     following = wanted(request)
     await alogin(request, user)
+    await request.session.aset(SIGN_IN, way)
     # What was in the address, such as a token, leaves the history with this redirect.
     response = HttpResponseRedirect(following)
     response.delete_cookie(WANTED, path="/login/", samesite="Lax")

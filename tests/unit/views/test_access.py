@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import timedelta
 from typing import Any
@@ -17,9 +18,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from django.utils.encoding import iri_to_uri
 
+from dashboard.audit.origin import SIGN_IN, Origin
 from dashboard.models import AuditEntry, SigninLink
 from dashboard.signin import link_create, link_redeem
-from dashboard.sockets import same_origin
+from dashboard.sockets import origin_of, same_origin
 from dashboard.views import signin
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PUBLIC = {"healthz", "readyz", "metrics", "login", "login_link"}
 VALUES = {
     "context": "sandbox",
+    "kind": "deployments",
     "plural": "pods",
     "namespace": "shop",
     "name": "web",
@@ -259,6 +262,20 @@ def test_a_socket_opens_for_its_own_origin_alone() -> None:
     assert not same_origin(scope("http://evil.example", host="evil.example")), (
         "a rebound name is no host of ours"
     )
+
+
+def test_an_entry_says_from_where_and_in_which_session() -> None:
+    client = Client(REMOTE_ADDR="192.0.2.9")
+    client.post("/login/link/", {"token": link_create().partition("token=")[2]})
+    key = client.session.session_key
+    client.post("/logout/", headers={"x-forwarded-for": "198.51.100.1"})
+    came, went = AuditEntry.objects.order_by("pk")
+    assert (came.address, went.address) == ("192.0.2.9", "192.0.2.9"), "a header is only somebody's words"
+    assert (went.action, went.sign_in) == ("sign out", "link")
+    assert went.session == hashlib.sha256(key.encode()).hexdigest()[:16]
+    socket = {"client": ("192.0.2.8", 1), "session": {}, "headers": []}
+    socket["session"] = type("S", (dict,), {"session_key": key})({SIGN_IN: "link"})
+    assert origin_of(socket) == Origin("192.0.2.8", "link", went.session)
 
 
 def test_an_audit_entry_is_only_ever_added() -> None:

@@ -1,0 +1,84 @@
+"""Which entries somebody asks for: on the page, in a file, on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from dashboard.errors import BadInput
+from dashboard.models import AuditEntry
+
+MAX_LETTERS = 200  # of a filter
+# What an entry can be narrowed by, each by all of its text: the query's key, and the column.
+EXACT = {
+    "user": "user_name",
+    "action": "action",
+    "cluster": "context",
+    "kind": "plural",
+    "namespace": "namespace",
+    "name": "name",
+    "result": "result",
+}
+TEXT = ("name", "user_name", "detail", "reason")
+NO_CHANGE = ("reveal", "shell", "sign in", "sign out", "audit export", "audit verify", "open a socket")
+GROUPS = {
+    "changes": Q(result=AuditEntry.Result.DONE) & ~Q(action__in=NO_CHANGE),
+    "reveals": Q(action="reveal"),
+    "shells": Q(action="shell"),
+    "sign-ins": Q(action__in=("sign in", "sign out")),
+}
+# The options of ``manage.py audit export``, with what they are for.
+ASKED = {
+    "user": "by this person",
+    "action": "this action, such as scale",
+    "cluster": "in this context",
+    "kind": "on this kind, by its plural",
+    "namespace": "in this namespace",
+    "name": "on the object of this name",
+    "result": "done, refused, failed or unknown",
+    "q": "with this text in the object's name, the person, the words or the reason",
+    "what": ", ".join(GROUPS),
+}
+
+
+def entries_matching(
+    asked: Mapping[str, Any], *, since: datetime | None = None, until: datetime | None = None
+) -> QuerySet[AuditEntry]:
+    """The entries, in no order. Raises BadInput, which names the field."""
+    entries: QuerySet[AuditEntry] = AuditEntry.objects.all()
+    said = {key: str(asked.get(key) or "").strip() for key in ASKED}
+    for key, text in said.items():
+        if len(text) > MAX_LETTERS or "\0" in text:
+            raise BadInput(f"{key} has {len(text)} characters: say at most {MAX_LETTERS}.", field=key)
+    if said["result"] and said["result"] not in AuditEntry.Result.values:
+        raise BadInput(f"result is {said['result']!r}: say {ASKED['result']}.", field="result")
+    if said["what"] and said["what"] not in GROUPS:
+        raise BadInput(f"what is {said['what']!r}: say one of {ASKED['what']}.", field="what")
+    for key, column in EXACT.items():
+        if said[key]:
+            entries = entries.filter(**{column: said[key]})
+    if said["what"]:
+        entries = entries.filter(GROUPS[said["what"]])
+    if said["q"]:
+        part = Q()
+        for column in TEXT:
+            part |= Q(**{f"{column}__icontains": said["q"]})
+        entries = entries.filter(part)
+    if since is not None:
+        entries = entries.filter(at__gte=since)
+    return entries if until is None else entries.filter(at__lt=until)
+
+
+def read_moment(text: str, field: str) -> datetime:
+    """A day or a time, in UTC where it says no offset. Raises BadInput."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadInput(
+            f"{field} is {text[:40]!r}: say a day or a time, such as 2026-11-28 or 2026-11-28T14:30Z.",
+            field=field,
+        ) from error
