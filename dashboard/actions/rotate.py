@@ -60,7 +60,8 @@ from .backups import (
 from .hiding import hide_values
 from .operation import End, OperationAction, Plan, Step, unfinished_of
 from .problems import RotationUnderWay
-from .rotation import FOLLOWED, key_of, restart_step, restarted_with, rotation_plan
+from .rollout_steps import FOLLOWED, rollout_again, rollout_failed
+from .rotation import key_of, restart_step, restarted_with, rotation_plan
 from .standing import GONE, SUPERSEDED, kept_standing
 
 # The API server refuses a larger Secret (k8s.io/api/core/v1 MaxSecretSize: all values together, decoded).
@@ -290,18 +291,13 @@ class Rotate(OperationAction):
         return f"It was not up after an hour. {step['text']}".strip()
 
     def failed(self, step: Step, text: str) -> tuple[End, str]:
-        """What was not up before and is not now tells nothing of the value, and stops nobody."""
-        if step["generation"] and not step["up"]:
-            return "down", f"{text} It was not up before either, so this says nothing about the value."
-        return "failed", text
+        return rollout_failed(step, text, "the value")
 
     def again(self, step: Step) -> Step:
         """A restart that was made is looked at before it is made anew."""
         if step["state"] != "failed":
             return super().again(step)
-        state = "running" if step["generation"] else "waiting"
-        fresh = {"text": "", "ended": "", "since": "", "wrong_since": "", "good_since": ""}
-        return step | fresh | {"state": state, "stamp": step["stamp"] if step["generation"] else ""}
+        return rollout_again(step) | {"stamp": step["stamp"] if step["generation"] else ""}
 
     def resumable(self, change: Change) -> bool:
         """Unless the Secret is gone, or was rotated again since."""

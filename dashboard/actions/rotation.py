@@ -10,49 +10,30 @@ nothing: neither a process that ends in the middle nor two that overlap restart 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
 
-from dashboard.errors import ClusterError, NotFound, TooManyRequests, Unavailable
-from dashboard.insight import Objects, Workload, workload_rollout
+from dashboard.errors import NotFound
+from dashboard.insight import Objects, Workload
 from dashboard.insight.restart import Outlook, restart_outlook
-from dashboard.insight.secretuse import RESTARTABLE, Stage, restart_stages, secret_consumers
+from dashboard.insight.secretuse import Stage, restart_stages, secret_consumers
 from dashboard.kinds import KINDS
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation
 
-from .action import Actor, Order, Target, pointer
+from .action import Actor, Order, pointer
 from .engine import change_make, change_read
-from .operation import End, Plan, Run, Step, iso, moment, operation_step, passed
+from .operation import End, Plan, Run, Step, iso, moment, operation_step
 from .restart import RESTART, RESTARTED_AT
+from .rollout_steps import NOT_BEGUN, rollout_look, step_target
 from .standing import SUPERSEDED, Standing, secret_standing
 
-# A rollout that hangs may still come up by itself; one that was complete may break at once.
-HANGS_SECONDS = 15.0
-SETTLES_SECONDS = 5.0
-# What following takes out of the cache.
-FOLLOWED = frozenset({*RESTARTABLE, "replicasets", "pods"})
+OLD, NEW = "the old value", "the new value"
 KEEPS = "It keeps the old value until then."
 EMPTY = "It has no pods: those that come start with the new value."
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a look at a restarting workload says: go on waiting, or how it ended (``left``: it is to replace no pod).
-    ``wrong``: it hangs just now; ``good``: it is complete just now; ``missing``: it is not in view, which only the API
-    server can explain.
-    """
-
-    state: Literal["running", "done", "failed", "left"]
-    text: str
-    wrong: bool = False
-    good: bool = False
-    missing: bool = False
 
 
 async def rotation_plan(change: Change, transport: Transport, objects: Objects) -> Plan:
@@ -117,14 +98,11 @@ async def _send(run: Run) -> None:
 
 async def _follow(run: Run) -> None:
     step, change, now = run.step, run.change, run.now
-    verdict = judge(step, run.objects, change.namespace, now)
-    if verdict.missing:
-        verdict = await _explain(verdict, run)
+    verdict = await rollout_look(run, old=OLD, new=NEW)
+    if verdict is None:
+        return
     if verdict.state == "left":
         await run.end("left", verdict.text)
-    elif verdict.state == "running":
-        if _noted(step, verdict, now):
-            await run.save()
     # Its pods started since the last look: only now is it known what they read.
     elif (standing := await secret_standing(change=change, transport=run.transport)).how != "same":
         text = f"{verdict.text} Which value its new pods have is not known."
@@ -134,57 +112,6 @@ async def _follow(run: Run) -> None:
         await run.fail(verdict.text)
     else:
         await run.end("done", verdict.text, confirmed=iso(now))
-
-
-def judge(step: Step, objects: Objects, namespace: str, now: datetime) -> Verdict:
-    """How a restarting workload is, by its rollout and by how long that has been so."""
-    found: Workload | None = objects.get(step["plural"], namespace, step["name"])
-    if found is None or (step["uid"] and found.metadata.uid != step["uid"]):
-        # A process that has just begun, or whose watch is late, has not seen it yet: that alone says nothing.
-        return Verdict("running", "Its state is not known here at the moment.", missing=True)
-    if found.metadata.deletion_timestamp:
-        return Verdict("left", "It is being deleted.")
-    rollout = workload_rollout(objects, found, now, step["generation"])
-    match rollout.state:
-        case "failed":
-            return Verdict("failed", f"{rollout.headline}: {rollout.text}")
-        case "paused":
-            return Verdict("left", f"{rollout.headline}, so its pods keep the old value. {rollout.text}")
-        case "stuck":
-            over = passed(step["wrong_since"], now) >= HANGS_SECONDS
-            return Verdict("failed" if over else "running", rollout.text, wrong=True)
-        case "done":
-            if step["good_since"] and passed(step["good_since"], now) >= SETTLES_SECONDS:
-                return Verdict("done", rollout.text)
-            return Verdict("running", f"{rollout.text} Waiting to see that it stays so.", good=True)
-        case _:
-            return Verdict("running", rollout.text)
-
-
-async def _explain(verdict: Verdict, run: Run) -> Verdict:
-    """Asks the API server for what is not in view. What is not there any more needs no restart, and what was made
-    anew has the new value.
-    """
-    step = run.step
-    try:
-        found = await change_read(transport=run.transport, target=_target(run))
-    except NotFound:
-        return Verdict("done", "It was deleted meanwhile.")
-    except (Unavailable, TooManyRequests):
-        return verdict
-    except ClusterError as error:
-        return Verdict("failed", f"It cannot be followed: {error.message}")
-    if step["uid"] and found["metadata"]["uid"] != step["uid"]:
-        return Verdict("done", "It was deleted and recreated meanwhile: its pods have the new value.")
-    return verdict
-
-
-def _noted(step: Step, verdict: Verdict, now: datetime) -> bool:
-    """Keeps since when it hangs or is complete; whether that is news."""
-    before = (step["wrong_since"], step["good_since"])
-    step["wrong_since"] = (step["wrong_since"] or iso(now)) if verdict.wrong else ""
-    step["good_since"] = (step["good_since"] or iso(now)) if verdict.good else ""
-    return before != (step["wrong_since"], step["good_since"])
 
 
 def next_written(change: Change) -> datetime | None:
@@ -205,8 +132,8 @@ def key_of(change: Change) -> str:
 
 def _step(plural: str, kind: str, name: str) -> Step:
     return operation_step(
-        "restart", f"Restart {kind} {name}", plural=plural, kind=kind, name=name, stamp="", generation=0, uid="",
-        wrong_since="", good_since="", up=True, variable=False, confirmed="",
+        "restart", f"Restart {kind} {name}", plural=plural, kind=kind, name=name, stamp="", variable=False,
+        confirmed="", **NOT_BEGUN,
     )  # fmt: skip
 
 
@@ -226,15 +153,11 @@ def _unneeded(outlook: Outlook) -> tuple[End, str]:
     return "done", EMPTY
 
 
-def _target(run: Run) -> Target:
-    return Target.of(run.change.context, KINDS[run.step["plural"]], run.change.namespace, run.step["name"])
-
-
 async def _restart(run: Run) -> tuple[int, str]:
     """Restarts the workload at the step's moment and gives the generation that has it, and the uid. What somebody else
     restarted later is left as it is: its pods have the new value too.
     """
-    step, change, target = run.step, run.change, _target(run)
+    step, change, target = run.step, run.change, step_target(run)
     try:
         found = await change_read(transport=run.transport, target=target)
     except NotFound:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from dashboard.actions import rollout_steps
 from dashboard.actions import rotation as machine
 from dashboard.actions.action import Actor, Preview
 from dashboard.actions.backups import KEPT, backup_of, backups_prune
@@ -25,8 +26,8 @@ from dashboard.actions.operations import (
 )
 from dashboard.actions.problems import BeingDeleted, StaleView, UnderWay
 from dashboard.actions.reveals import secret_reveal
+from dashboard.actions.rollout_steps import FOLLOWED
 from dashboard.actions.rotate import ROTATE
-from dashboard.actions.rotation import FOLLOWED
 from dashboard.actions.standing import kept_standing
 from dashboard.actions.undo import change_undo_apply, change_undo_preview, change_undo_state
 from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound
@@ -50,8 +51,8 @@ ENDED = ("done", "stopped", "replaced")
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "SETTLES_SECONDS", 1.0)
-    monkeypatch.setattr(machine, "HANGS_SECONDS", 3.0)
+    monkeypatch.setattr(rollout_steps, "SETTLES_SECONDS", 1.0)
+    monkeypatch.setattr(rollout_steps, "HANGS_SECONDS", 3.0)
 
 
 class Database(Place):

@@ -12,7 +12,8 @@ from django.http import QueryDict
 from dashboard import render
 from dashboard.actions.backups import backup_of
 from dashboard.actions.operation import Step
-from dashboard.actions.rotation import judge, key_of, next_written
+from dashboard.actions.rollout_steps import judge
+from dashboard.actions.rotation import OLD, key_of, next_written
 from dashboard.actions.standing import GONE, Standing, kept_standing, secret_standing
 from dashboard.actions.undo import UndoState
 from dashboard.errors import ClusterError
@@ -197,7 +198,7 @@ class RotationScreen(OperationScreen):
     def stage(self, at: int, step: Step, now: datetime) -> dict[str, Any]:
         text = step["text"]
         if step["state"] == "running" and step["generation"] and self._workload(step) is not None:
-            text = judge(step, self.session.reader, self.change.namespace, now).text
+            text = judge(step, self.session.reader, self.change.namespace, now, old=OLD).text
         return super().stage(at, step, now) | {"text": text}
 
     def percent(self, step: Step, now: datetime) -> int | None:

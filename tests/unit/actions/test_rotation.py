@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from dashboard.actions import rotation as machine
 from dashboard.actions.action import Actor
 from dashboard.actions.backups import mark
-from dashboard.actions.operation import Lost, operation_advance
+from dashboard.actions.operation import Lost, iso, operation_advance
 from dashboard.actions.operations import (
     LEASE_SECONDS,
     may_resume,
@@ -29,8 +29,8 @@ from dashboard.actions.operations import (
     waits_for,
 )
 from dashboard.actions.restart import ANNOTATION
+from dashboard.actions.rollout_steps import HANGS_SECONDS, SETTLES_SECONDS, judge
 from dashboard.actions.rotate import ROTATE
-from dashboard.actions.rotation import HANGS_SECONDS, SETTLES_SECONDS, judge
 from dashboard.actions.standing import kept_standing
 from dashboard.errors import ClusterError, Conflict, Forbidden, NotFound, Unavailable
 from dashboard.kube.transport import Response
@@ -287,10 +287,10 @@ def test_a_hanging_rollout_has_a_while_to_come_up_by_itself() -> None:
     plural, manifest = deployment("mail", 2, ready=0)
     manifest["status"]["conditions"] = [failing]
     step = machine._step("deployments", "Deployment", "mail") | {"state": "running", "generation": 2}
-    verdict = judge(step, World((plural, manifest)), "shop", NOW)
+    verdict = judge(step, World((plural, manifest)), "shop", NOW, old="the old value")
     assert (verdict.state, verdict.wrong) == ("running", True)
-    step["wrong_since"] = machine.iso(NOW - timedelta(seconds=HANGS_SECONDS))
-    assert judge(step, World((plural, manifest)), "shop", NOW).state == "failed"
+    step["wrong_since"] = iso(NOW - timedelta(seconds=HANGS_SECONDS))
+    assert judge(step, World((plural, manifest)), "shop", NOW, old="the old value").state == "failed"
 
 
 @pytest.mark.parametrize(
