@@ -21,7 +21,7 @@ from dashboard.kinds import KINDS
 from dashboard.kube.discovery import discover
 from dashboard.live.runtime import runtime
 from dashboard.models import Change, Operation
-from dashboard.views import actions, changes, create, form, newobject
+from dashboard.views import actions, changes, create, form, newobject, replace
 
 
 def open_forms(monkeypatch: pytest.MonkeyPatch, transport: Any, objects: Any) -> SimpleNamespace:
@@ -55,7 +55,7 @@ def open_forms(monkeypatch: pytest.MonkeyPatch, transport: Any, objects: Any) ->
     monkeypatch.setattr(changes, "UndoScreen", screen)
     for module in (actions, changes):
         monkeypatch.setattr(module, "listed", listed)
-    for module in (form, changes):
+    for module in (form, changes, replace):
         monkeypatch.setattr(module, "begun", begun)
     return session
 

@@ -440,6 +440,14 @@ class Action:
         """
         return self
 
+    def recorded(self, change: Change) -> Action | None:
+        """The action on just what a change wrote, by its record: it tells by the object whether that was made. None where
+        the object can't tell.
+        """
+        if not change.inverse or change.inverse["action"] != (self.undone_by or self.name):
+            return None
+        return self.on(change.inverse["input"])
+
     def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
         """Takes values that nobody may see, old and new, out of what the cluster said."""
 

@@ -13,7 +13,7 @@ from dashboard.kinds.rows import listed
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
-from .action import Actor, Manifest, Order, Preview, Target, Wanted
+from .action import Action, Actor, Manifest, Order, Preview, Target, Wanted
 from .configmap_plan import Draft, Merged, Plan, plan
 from .configmap_reading import Writer, configmap_target, writer_of
 from .configmap_restarts import configmap_restart, restarts_needed, restarts_offered
@@ -88,14 +88,15 @@ async def configmap_edit_preview(
     ``change_preview``.
     """
     target = configmap_target(transport.cluster.name, namespace, name)
-    manifest, found, flaws = await _planned(transport, target, draft, objects)
+    manifest, found, flaws = await edit_planned(
+        transport=transport, target=target, draft=draft, objects=objects, action=EDIT
+    )
     if not found.mine:
         return Edited(preview=None, merged=found.merged)
     order = _order(transport, actor, target, found.wanted)
     preview = await change_preview(order=order, objects=objects, manifest=manifest)
-    notices = (*_merge_notices(found.merged), *_flaw_notices(flaws), *preview.told.notices)
     return Edited(
-        preview=replace(preview, told=replace(preview.told, notices=notices)),
+        preview=with_edit_notices(preview, found, flaws),
         merged=found.merged,
         restarts=await restarts_offered(
             transport,
@@ -125,7 +126,9 @@ async def configmap_edit_apply(
     then. What became of the restarts is told by following the change.
     """
     target = configmap_target(transport.cluster.name, namespace, name)
-    _, found, _ = await _planned(transport, target, draft, objects)
+    _, found, _ = await edit_planned(
+        transport=transport, target=target, draft=draft, objects=objects, action=EDIT
+    )
     order = replace(_order(transport, actor, target, found.wanted), confirm=confirm, reason=reason)
     return await configmap_save(order=order, token=token, restart=restart, objects=objects)
 
@@ -143,12 +146,15 @@ async def _save(order: Order, token: str, restart: Collection[str], objects: Obj
     return change
 
 
-async def _planned(
-    transport: Transport, target: Target, draft: Draft, objects: Objects
+async def edit_planned(
+    *, transport: Transport, target: Target, draft: Draft, objects: Objects, action: Action | None = None
 ) -> tuple[Manifest, Plan, tuple[Flaw, ...]]:
-    """The ConfigMap, what the draft comes to beside what is there now, and what is doubtful in its texts."""
+    """The ConfigMap, what the draft comes to beside what is there now, and what is doubtful in its texts. Raises as
+    ``configmap_edit_preview``, and what rules the action out.
+    """
     manifest = await change_read(transport=transport, target=target)
-    await EDIT.ready(target, manifest, objects)
+    if action is not None:
+        await action.ready(target, manifest, objects)
     # In a thread: comparing and reading a megabyte of text would hold everybody up.
     found, flaws = await asyncio.to_thread(_plan_and_check, draft, values(manifest))
     if found.clashes:
@@ -164,6 +170,12 @@ def _plan_and_check(draft: Draft, now: Mapping[str, Value]) -> tuple[Plan, tuple
     found = plan(draft, now)
     flaws = [flaw(key, value.content) for key, value in found.mine.items() if value is not None]
     return found, tuple(each for each in flaws if each is not None)
+
+
+def with_edit_notices(preview: Preview, found: Plan, flaws: tuple[Flaw, ...]) -> Preview:
+    """With what is to be known of the texts, and of what somebody else changed."""
+    notices = (*_merge_notices(found.merged), *_flaw_notices(flaws), *preview.told.notices)
+    return replace(preview, told=replace(preview.told, notices=notices))
 
 
 def _merge_notices(merged: tuple[Merged, ...]) -> tuple[Notice, ...]:

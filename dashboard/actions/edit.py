@@ -17,10 +17,9 @@ from django.db import DatabaseError
 
 from dashboard.errors import Invalid
 from dashboard.insight import Notice, Objects
-from dashboard.insight.configmapuse import READ, change_effects, consumers
+from dashboard.insight.configmapuse import READ, change_effects
 from dashboard.insight.keyhistory import KeyHistory
 from dashboard.kinds.rows import listed, plural
-from dashboard.kube.shell import shell_line
 from dashboard.models import Change
 
 from .action import Action, Description, DryRun, Manifest, OwnedFields, Progress, Target, Wanted
@@ -61,17 +60,15 @@ class Edit(Action):
     def __init__(self, wanted: Wanted | None = None) -> None:
         self.wanted = wanted
 
+    def applies(self, obj: Any) -> bool:
+        return not obj.immutable
+
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
         if manifest.get("immutable"):
-            users = consumers(objects, target.namespace, target.name)
-            raise _immutable(target.name, [each.ref.name for each in users])
+            raise _immutable(target.name)
 
     def command(self, target: Target, manifest: Manifest) -> str:
-        """Of an immutable one: another with its values, from files with their keys' names."""
-        if not manifest.get("immutable"):
-            return target.kubectl("edit")
-        files = [f"--from-file={key}" for key in values(manifest)]
-        return shell_line(["kubectl", "create", "configmap", other_name(target.name), *target.flags, *files])
+        return target.kubectl("edit")
 
     def on(self, wanted: Wanted) -> Edit:
         return Edit(wanted)
@@ -221,13 +218,10 @@ class Edit(Action):
 EDIT = Edit()
 
 
-def _immutable(name: str, users: Collection[str] = ()) -> Immutable:
-    point = f"let {listed(users)} use that one instead" if users else "use that one instead"
-    other = other_name(name)
+def _immutable(name: str) -> Immutable:
     return Immutable(
         f"ConfigMap {name} is immutable now: it can't be changed, and immutability can't be reverted.",
-        next_step=f"Create another one under a new name, such as {other}, with the new values; {point}; then delete this "
-        "one.",
+        next_step="Replace it: another one is created with the new values, and what uses this one is pointed to it.",
     )
 
 

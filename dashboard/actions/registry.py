@@ -29,6 +29,8 @@ from .expand import EXPAND
 from .image import IMAGE
 from .pause import PAUSE, RESUME
 from .pause_autoscaler import PAUSE_AUTOSCALER, RESUME_AUTOSCALER
+from .replace import REPLACE
+from .repoint import REPOINT
 from .resources import RESOURCES
 from .restart import RESTART
 from .rollback import ROLLBACK
@@ -62,6 +64,7 @@ ACTIONS: list[Action] = [
     EDIT_ANY,
     EDIT,
     VERSIONS,
+    REPLACE,
     ROTATE,
     DELETE_ANY,
     DELETE,
@@ -71,6 +74,7 @@ ACTIONS: list[Action] = [
     DRAIN,
     CREATE,
     CREATE_ALL,
+    REPOINT,
 ]
 
 

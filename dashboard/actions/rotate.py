@@ -183,6 +183,9 @@ class Rotate(OperationAction):
                 raise
         return wanted
 
+    def recorded(self, change: Change) -> Rotate:
+        return Rotate(key_of(change))
+
     def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
         hide_values(error, {*(manifest.get("data") or {}).values(), wanted.get("value", "")})
 

@@ -17,11 +17,10 @@ from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
 from . import records
-from .action import Action, change_target, sides
+from .action import change_target, sides
 from .engine import change_is_of, change_made_after_all, change_read
 from .operations import GIVEN_UP_AFTER
 from .registry import action_of
-from .rotate import Rotate
 
 # Its own process may still be at it: that the object has what was wanted is news only after a while, that it has not
 # only once no request can be under way any more.
@@ -45,7 +44,7 @@ async def change_settle(
     """Looks at the object: when it has what the change wanted, the change is recorded as made; when it still has what
     was there before, as not made. Raises what reading the object raises.
     """
-    action = _action(change)
+    action = action_of(change).recorded(change)
     if action is None:
         return
     target = change_target(change, kinds)
@@ -69,14 +68,3 @@ async def change_settle(
     if change.state == Change.State.SENDING and change.created_at < now - NOT_MADE_AFTER:
         detail = f"The dashboard stopped before it was sent: it is still {action.words(was)}."
         await sync_to_async(records.found_undone)(change, detail)
-
-
-def _action(change: Change) -> Action | None:
-    """The action on just what the change wrote; None where the object cannot tell."""
-    if change.action == Rotate.name:
-        (path,) = change.touched
-        return Rotate(str(path).removeprefix("/data/"))
-    action = action_of(change)
-    if not change.inverse or change.inverse["action"] != (action.undone_by or action.name):
-        return None
-    return action.on(change.inverse["input"])

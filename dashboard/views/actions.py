@@ -14,6 +14,7 @@ from dashboard.actions.action import Action
 from dashboard.actions.edit import EDIT
 from dashboard.actions.edit_any import EDIT_ANY
 from dashboard.actions.registry import action_named
+from dashboard.actions.replace import REPLACE
 from dashboard.actions.rotate import ROTATE
 from dashboard.actions.versions import VERSIONS
 from dashboard.edge import BODY_BYTES, body_limit
@@ -24,6 +25,7 @@ from .attempts import actor_of
 from .editor import ConfigMapForm
 from .errors import asks_json, clear_errors
 from .form import ActionForm, listed
+from .replace import ReplaceForm
 from .rotate import RotateForm
 from .versions import VersionsForm
 from .viewer import session_of
@@ -33,6 +35,7 @@ from .yamlform import YamlForm
 FORMS: dict[Action, type[ActionForm]] = {
     EDIT: ConfigMapForm,
     EDIT_ANY: YamlForm,
+    REPLACE: ReplaceForm,
     ROTATE: RotateForm,
     VERSIONS: VersionsForm,
 }

@@ -25,6 +25,7 @@ from dashboard.actions.diff import MAX_LINES
 from dashboard.actions.edit import Immutable
 from dashboard.actions.engine import Form
 from dashboard.actions.linetext import editable
+from dashboard.actions.replace import REPLACE
 from dashboard.actions.valuediff import text_lines
 from dashboard.errors import ClusterError
 from dashboard.kinds.base import Ref
@@ -58,7 +59,7 @@ class ConfigMapForm(ActionForm):
         return self.request.POST.getlist("restart")
 
     async def preview(self) -> Shown:
-        draft = await self._read_draft()
+        draft = await self.sent_draft()
         edited = await configmap_edit_preview(
             transport=self.session.transport,
             actor=self.actor,
@@ -85,14 +86,14 @@ class ConfigMapForm(ActionForm):
             actor=self.actor,
             namespace=self.target.namespace,
             name=self.target.name,
-            draft=await self._read_draft(),
+            draft=await self.sent_draft(),
             token=token,
             objects=self.session.reader,
             restart=self.chosen,
             **await self.consent(),
         )
 
-    async def _read_draft(self) -> Draft:
+    async def sent_draft(self) -> Draft:
         """In a thread: what was typed may be long. Raises BadInput."""
         draft = await asyncio.to_thread(lambda: self.draft)
         check_uploads(self.request)
@@ -149,12 +150,9 @@ class ConfigMapForm(ActionForm):
             "most": "1 MiB",
         }
 
-    def way_out(self, refusal: ClusterError) -> tuple[str, str] | None:
-        return (f"{self.url}values/", "Its values, to download") if isinstance(refusal, Immutable) else None
-
-    def instead(self, form: Form) -> str:
-        """The command that makes another one with its values."""
-        return self.command(form) if isinstance(form.refusal, Immutable) else ""
+    def elsewhere(self, form: Form) -> str:
+        """What can't be changed is replaced, by the same editor."""
+        return f"{self.url}{REPLACE.name}/" if isinstance(form.refusal, Immutable) else ""
 
 
 def _edit_form(form: Form) -> EditForm:

@@ -149,6 +149,10 @@ class ActionForm:
         """Why the form cannot be used, before anything is typed, and where to go."""
         return refusal_context(error, self.way_out(error))
 
+    def elsewhere(self, form: Form) -> str:
+        """The address of the form that takes this one's place for the object as it is; "" for none."""
+        return ""
+
     def way_out(self, refusal: ClusterError) -> tuple[str, str] | None:
         """Where to go when the form cannot be used, and the link's text."""
         return None
@@ -202,6 +206,8 @@ class ActionForm:
     async def _page(self, said: StepResult) -> HttpResponseBase:
         """The form, and beside it what was said. A refusal takes the place of a form in which nothing was typed yet."""
         form = await said.or_else(self.read(said.preview.before if said.preview else None))
+        if self.request.method != "POST" and (address := self.elsewhere(form)):
+            return HttpResponseRedirect(address)
         refusal = form.refusal
         allowed = refusal is None and said.error is None
         kind, where = self.screen.kind, self.target.namespace

@@ -8,6 +8,7 @@ from dashboard.actions.action import Manifest
 from dashboard.actions.configmap_editing import configmap_save
 from dashboard.actions.edit import Immutable
 from dashboard.actions.engine import Form
+from dashboard.actions.replace import REPLACE
 from dashboard.actions.versions import version_restarts
 from dashboard.errors import ClusterError
 from dashboard.models import Change
@@ -59,8 +60,4 @@ class VersionsForm(ActionForm):
         return context
 
     def way_out(self, refusal: ClusterError) -> tuple[str, str] | None:
-        return (f"{self.url}values/", "Its values, to download") if isinstance(refusal, Immutable) else None
-
-    def instead(self, form: Form) -> str:
-        """The command that makes another one with its values."""
-        return self.command(form) if isinstance(form.refusal, Immutable) else ""
+        return (f"{self.url}{REPLACE.name}/", "Replace it") if isinstance(refusal, Immutable) else None

@@ -274,15 +274,25 @@ def test_broken_json_is_named_with_its_line_and_saved_only_when_somebody_says_so
     assert config.data["flags.json"] == "{\n  a\n}\n"
 
 
-def test_an_immutable_one_says_how_to_go_on(page: Page, config: Settings) -> None:
+def test_an_immutable_one_is_replaced_by_the_same_editor(page: Page, config: Settings) -> None:
     config.make(immutable=True)
+    page.goto(config.url)
+    expect(page.locator("#act-edit")).to_have_count(0)
     page.goto(f"{config.url}edit/")
-    expect(page.locator("#page")).to_contain_text("It is immutable")
-    expect(page.locator("#page")).to_contain_text("Create another one under a new name, such as settings-2")
-    expect(page.locator("textarea")).to_have_count(0)
-    expect(page.locator(".kubectl")).to_contain_text("kubectl create configmap settings-2")
-    page.get_by_role("link", name="Its values, to download").click()
-    expect(page.locator("#values")).to_contain_text("log.level=info")
+    expect(page).to_have_url(re.compile("/settings/replace/$"))
+    expect(page.locator("#page")).to_contain_text("settings is immutable: it can't be changed")
+    expect(page.get_by_label("Name of the new ConfigMap")).to_have_value("settings-2")
+    text_of(page, "notes").fill("new")
+    press(page, "Preview")
+    expect(page.locator("#preview .blast")).to_contain_text("ConfigMap settings-2 is created")
+    page.get_by_role("button", name="Create settings-2").click()
+    users = page.locator("#replacement-users")
+    expect(users).to_contain_text("Nothing uses it.")
+    expect(page.locator("#operation-progress")).to_contain_text("settings-2 was created")
+    expect(users.get_by_role("link", name="Delete settings…")).to_have_attribute(
+        "href", f"{config.url}delete/"
+    )
+    expect(page.locator("#act-back")).to_be_visible()
 
 
 def test_those_who_see_it_only_after_a_restart_are_restarted_when_chosen(

@@ -83,6 +83,12 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "resume": ("deployments", deployment(paused=True), {}, True),
     "edit": ("configmaps", {"data": {"LOG": "info"}}, {"row": "new", "nnew": "LEVEL", "tnew": "debug"}, True),
     "versions": ("configmaps", {"data": {"LOG": "info"}}, {"version": "1"}, True),
+    "replace": (
+        "configmaps",
+        {"data": {"LOG": "info"}},
+        {"row": "new", "nnew": "LEVEL", "tnew": "debug"},
+        True,
+    ),
     "rotate": ("secrets", {"stringData": {"password": "old"}}, {"key": "password", "value": "new"}, True),
     "debug": ("pods", {"spec": POD}, {"target": "-"}, False),
     "delete": ("pods", {"spec": POD}, {"confirm": "web"}, False),

@@ -120,8 +120,12 @@ def test_only_forms_that_hold_an_objects_content_are_large() -> None:
     large = {each.name for each in routes() if hasattr(each.callback, "body_limit")}
     assert large == {"action", "bulk", "create", "create_form"}
     # Of the others the preview's token holds it: a pod template, the data of a version.
-    in_token = {"rollback", "image", "env", "resources", "versions"}
-    assert {action.name for action in ACTIONS if action.body_bytes} == {"edit", "rotate"} | in_token
+    in_token = {"rollback", "image", "env", "resources", "versions", "repoint"}
+    assert {action.name for action in ACTIONS if action.body_bytes} == {
+        "edit",
+        "replace",
+        "rotate",
+    } | in_token
     assert limit_of(EDIT) == 8 * MIB
     assert limit_of("/c/tests/create/") == 4 * MIB
     assert limit_of("/c/tests/secrets/shop/web/rotate/") == 4 * MIB

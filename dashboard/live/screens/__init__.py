@@ -28,6 +28,7 @@ from .map import MapScreen
 from .newobject import NewObjectScreen
 from .operation import OperationScreen
 from .overview import OverviewScreen
+from .replacement import ReplacementScreen
 from .rotate import RotationScreen
 from .search import SearchScreen
 from .timeline import TimelineScreen
@@ -39,6 +40,7 @@ OPERATIONS: dict[str, type[OperationScreen]] = {
     "create-all": CreationScreen,
     "rotate": RotationScreen,
     "drain": DrainScreen,
+    "replace": ReplacementScreen,
 }
 
 

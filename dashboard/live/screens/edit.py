@@ -11,6 +11,7 @@ from django.http import QueryDict
 from dashboard import render
 from dashboard.actions.configmap_reading import Writer, configmap_writer
 from dashboard.actions.edit import EDIT
+from dashboard.actions.replace import REPLACE
 from dashboard.errors import ClusterError, NotFound
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
@@ -84,6 +85,7 @@ class EditScreen(ActionScreen):
 def action_screen(
     session: Session, params: QueryDict, plural: str, namespace: str, name: str, action: str
 ) -> ActionScreen:
-    """The screen of an action: one for all but the editor, which says who wrote last."""
-    made = EditScreen if action == EDIT.name and plural in EDIT.kinds else ActionScreen
+    """The screen of an action: one for all but the editor of a ConfigMap, which says who wrote last."""
+    edits = plural in EDIT.kinds and action in (EDIT.name, REPLACE.name)
+    made = EditScreen if edits else ActionScreen
     return made(session, params, plural, namespace, name, action)

@@ -12,6 +12,7 @@ import pytest
 from dashboard.actions.action import Target
 from dashboard.actions.configmap_values import digest
 from dashboard.actions.edit import EDIT, Immutable, _kubectl, other_name
+from dashboard.actions.replace import REPLACE
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.models import Change
@@ -208,13 +209,13 @@ def test_another_name_counts_on(name: str, other: str) -> None:
     assert other_name(name) == other
 
 
-def test_the_command_edits_or_makes_another_one() -> None:
+def test_the_command_of_an_edit_and_of_a_replacement() -> None:
     target, kept = (
         Target.of("c", KINDS["configmaps"], "shop", "settings"),
         manifest({"a": "1"}, {"b.bin": "/w=="}),
     )
     assert EDIT.command(target, kept) == "kubectl edit configmap/settings -n shop"
-    assert EDIT.command(target, kept | {"immutable": True}) == (
+    assert REPLACE.command(target, kept | {"immutable": True}) == (
         "kubectl create configmap settings-2 -n shop --from-file=a --from-file=b.bin"
     )
 

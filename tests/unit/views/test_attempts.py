@@ -32,6 +32,7 @@ from dashboard.views import (
     form,
     newobject,
     operations,
+    replace,
     reveal,
     versions,
 )
@@ -64,6 +65,7 @@ APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_appl
     "create": (create, "creation_apply"),
     "create_form": (create, "creation_apply"),
     "edit": (editor, "configmap_edit_apply"),
+    "replace": (replace, "configmap_replace_apply"),
     "reveal": (reveal, "secret_reveal"),
     "bulk": (bulk, "bulk_apply"),
     "undo": (changes, "change_undo_apply"),
@@ -165,7 +167,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "listed", listed)
     for module, name in (
         (form, "change_preview"), (form, "change_form"), (form, "page"),
-        (editor, "configmap_edit_preview"), (changes, "change_undo_preview"), (create, "changes_required"),
+        (editor, "configmap_edit_preview"), (replace, "configmap_replace_preview"),
+        (changes, "change_undo_preview"), (create, "changes_required"),
         (newobject, "changes_required"), (newobject, "checked"), (bulk, "bulk_preview"), (bulk, "page"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, no_page)

@@ -102,10 +102,13 @@ async def test_what_is_being_deleted_offers_nothing_but_to_delete_it_and_says_wh
 ) -> None:
     answering(monkeypatch, *(right for action in actions_of(KINDS[plural]) for right in action.rights))
     metadata = SimpleNamespace(
-        deletion_timestamp=datetime(2026, 1, 1, tzinfo=UTC), finalizers=("example.com/hold",), controller=None
-    )
+        name="web", deletion_timestamp=datetime(2026, 1, 1, tzinfo=UTC), finalizers=("example.com/hold",),
+        controller=None,
+    )  # fmt: skip
     status = SimpleNamespace(phase="Bound")
-    found = SimpleNamespace(metadata=metadata, spec=spec(), status=status, storage_class="fast")
+    found = SimpleNamespace(
+        metadata=metadata, spec=spec(), status=status, storage_class="fast", immutable=False
+    )
     for one in await object_offers(screen(plural, found=found)):
         reason = one["disabled_reason"]
         if one["id"] == "delete":

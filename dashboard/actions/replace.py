@@ -1,0 +1,364 @@
+"""Replacing a ConfigMap: another one is made with other values, and who names the old one is pointed to it, one after the
+other (docs/adr/0057). The old one stays.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import DatabaseError
+
+from dashboard.insight import Objects
+from dashboard.insight.managers import changes_back
+from dashboard.insight.protocols import unlisted
+from dashboard.insight.references import READ, REPOINTED, ROLLED, User, users
+from dashboard.kinds import KINDS
+from dashboard.kinds.configmaps import CONFIGMAPS
+from dashboard.kube.access import allowed
+from dashboard.kube.shell import shell_line
+from dashboard.kube.transport import Transport
+from dashboard.models import Change
+
+from . import replace_words as words
+from .action import (
+    MERGE_PATCH,
+    Action,
+    Description,
+    DryRun,
+    Manifest,
+    Order,
+    OwnedFields,
+    Target,
+    Wanted,
+    Write,
+    meta_of,
+)
+from .configmap_values import FIELDS, Value, content_of, values
+from .configmap_versions import versions_keep
+from .diff import Line
+from .edit import other_name
+from .operation import End, OperationAction, Plan, Step, operation_step, unfinished_of
+from .problems import UnderWay
+from .replace_tries import check_free, key_of, refused_users, without_right
+from .replacing import CONSUMERS, FOLLOWS, MADE, MADE_UID, pointed, remove_step, repoint_step
+from .rollout_steps import NOT_BEGUN, rollout_again, rollout_failed
+from .valuediff import value_lines
+
+log = logging.getLogger(__name__)
+
+NAME = "/metadata/name"
+_KUBE_ROOT = "kube-root-ca.crt"  # of every namespace; its controller writes it again
+
+
+class ReplacementUnderWay(UnderWay):
+    title = "A replacement is under way"
+    what = "replacement"
+
+    def __init__(self, name: str, made: str, change: int) -> None:
+        super().__init__(f"What uses {name} is being pointed to {made} already.", change)
+
+
+class Replace(OperationAction):
+    """``wanted``: ``name`` of the new one ("": the next free one), ``data`` and ``binaryData``: all of its keys, as
+    base64; then, as decided, ``made``: its name, ``consumers``: who is pointed to it, each ``[plural, name, uid]``, and
+    ``refused``: who is not, since the cluster would refuse that: plural/name → why.
+    """
+
+    name, title, icon = "replace", "Replace", "copy"
+    kinds = frozenset({"configmaps"})
+    verb = "create"
+    template = "forms/replace.html"
+    reads = READ | {"configmaps", "resourcequotas", "poddisruptionbudgets", "services", "endpointslices"}
+    body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    typed = True
+    weighs = True
+    tries_back = False
+    noun = "replacement"
+    steps = MappingProxyType({"repoint": repoint_step, "remove": remove_step})
+    planned_from = READ
+    must_know = frozenset(REPOINTED)
+    follows = FOLLOWS
+    undo_operates = True
+    left_text = "it keeps the ConfigMap that it uses"
+
+    def __init__(self, wanted: Wanted | None = None) -> None:
+        self.wanted = wanted or {}
+
+    @property
+    def made(self) -> str:
+        """The name of the new one, once that is decided."""
+        return str(self.wanted.get(MADE, ""))
+
+    def applies(self, obj: Any) -> bool:
+        return bool(obj.metadata.name != _KUBE_ROOT)
+
+    def on(self, wanted: Wanted) -> Action:
+        return PutBack(wanted) if "back" in wanted else Replace(wanted)
+
+    def subject(self, target: Target) -> Target:
+        return Target.of(target.context, CONFIGMAPS, target.namespace, self.made)
+
+    def command(self, target: Target, manifest: Manifest) -> str:
+        return _create_command(target, self.made or other_name(target.name), values(manifest))
+
+    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
+        await sync_to_async(_free)(target, manifest)
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
+        target = order.target
+        made = order.wanted["name"] or free_name(objects, target.namespace, target.name)
+        await check_free(order.transport, Target.of(target.context, CONFIGMAPS, target.namespace, made))
+        found = users(objects, target.namespace, "ConfigMap", target.name)
+        free = [each for each in found if not each.stays]
+        refused = await refused_users(order, free, "ConfigMap", made)
+        moved = [each for each in free if key_of(each) not in refused]
+        return {
+            MADE: made,
+            CONSUMERS: [[each.ref.plural, each.ref.name, each.uid] for each in moved],
+            "refused": refused,
+        }
+
+    async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
+        await sync_to_async(_free)(order.target, manifest)
+        return order.wanted
+
+    # ---- What it does
+
+    def touched(self, manifest: Manifest) -> OwnedFields:
+        return {NAME: manifest["metadata"]["name"]}
+
+    def write(self, manifest: Manifest, wanted: Wanted) -> Write:
+        meta, old = {"name": self.made, "namespace": manifest["metadata"]["namespace"]}, manifest["metadata"]
+        # By its labels whoever manages the old one would take the new one for its own, and may prune it.
+        if old.get("labels") and changes_back(meta_of(manifest)) is None:
+            meta["labels"] = old["labels"]
+        body: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}
+        if manifest.get("immutable"):
+            body["immutable"] = True
+        text = {key: base64.b64decode(each).decode() for key, each in wanted["data"].items()}
+        body |= {
+            field: keys for field, keys in (("data", text), ("binaryData", wanted["binaryData"])) if keys
+        }
+        return Write(method="POST", content_type="application/json", subresource="", body=body)
+
+    def diff(self, before: Manifest, after: Manifest) -> tuple[Line, ...]:
+        return value_lines(before, after)
+
+    def back(self, before: Manifest) -> Wanted:
+        return {"back": True, MADE: self.made}
+
+    def intended(self) -> dict[str, Any]:
+        return {key: self.wanted[key] for key in (MADE, CONSUMERS)}
+
+    def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
+        return {MADE_UID: after["metadata"]["uid"]}
+
+    async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
+        """The first version of the new one."""
+        try:
+            await sync_to_async(versions_keep)(change, None, after)
+        except DatabaseError:
+            log.exception("no version was kept of what %s made", change)
+
+    def recorded(self, change: Change) -> Action:
+        """An undo writes nothing by itself: whatever became of the request, its steps follow."""
+        wanted = {MADE: change.result[MADE], CONSUMERS: change.result[CONSUMERS]}
+        return PutBack(wanted | {"back": True}) if change.undoes_id else Replace(wanted)
+
+    # ---- What is said of it
+
+    def words(self, touched: OwnedFields) -> str:
+        return str(touched[NAME])
+
+    def describe(self, dry: DryRun) -> Description:
+        target, wanted = dry.target, dry.wanted
+        found = users(dry.objects, target.namespace, "ConfigMap", target.name)
+        return words.description(
+            dry,
+            moved=_in_order(found, wanted[CONSUMERS]),
+            stays=[each for each in found if each.stays],
+            refused={each: why for each in found if (why := wanted["refused"].get(key_of(each)))},
+            made=self.made,
+            content=content_of(values(dry.after)),
+            kubectl=_kubectl(target, self.made, values(dry.after), wanted[CONSUMERS]),
+        )
+
+    async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
+        target = order.target
+        where = {"namespace": target.namespace, "name": target.name}
+        undo = (await allowed(order.transport, "patch", target.gvr, **where)).allowed
+        notices = words.asked(
+            unlisted(dry.objects, READ, target.namespace),
+            target.namespace,
+            undo=undo,
+            removes=(await allowed(order.transport, "delete", target.gvr, **where)).allowed,
+        )
+        return dataclasses.replace(told, notices=(*told.notices, *notices))
+
+    def summary(self, change: Change) -> str:
+        made, count = change.result.get(MADE, ""), len(change.result.get(CONSUMERS, ()))
+        if change.undoes_id:
+            return f"Pointed what used {made} back to {change.name}"
+        return words.summary(made, count)
+
+    def way_back(self, change: Change) -> str:
+        if change.undoes_id:
+            return f"To undo this, replace {change.name} again."
+        return (
+            f"Undo points what was changed back to {change.name}, one after the other, then deletes "
+            f"{change.result.get(MADE, '')} if nothing uses it."
+        )
+
+    # ---- Its steps
+
+    async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
+        """An undo is about whom the replacement has begun to point to the new one by now, not when it was previewed."""
+        undoes = change.undoes_id
+        consumers = await sync_to_async(pointed)(undoes) if undoes else change.result[CONSUMERS]
+        steps = [
+            operation_step(
+                "repoint", f"Repoint {KINDS[plural].kind} {name}", plural=plural, kind=KINDS[plural].kind, name=name,
+                **NOT_BEGUN | {"uid": uid}, sent={},
+            )
+            for plural, name, uid in consumers
+        ]  # fmt: skip
+        if undoes:
+            made = change.result[MADE]
+            steps.append(
+                operation_step(
+                    "remove", f"Delete ConfigMap {made}", plural="configmaps", kind="ConfigMap", name=made
+                )
+            )
+        return Plan(steps=steps)
+
+    def failed(self, step: Step, text: str) -> tuple[End, str]:
+        return rollout_failed(step, text, "the new values") if step["do"] == "repoint" else ("failed", text)
+
+    def again(self, step: Step) -> Step:
+        if step["state"] != "failed" or step["do"] != "repoint":
+            return super().again(step)
+        return rollout_again(step) | ({} if step["generation"] else {"sent": {}})
+
+    def too_long(self, step: Step) -> str:
+        return f"It was not up after an hour. {step['text']}".strip()
+
+    def written(self, change: Change) -> str:
+        if change.undoes_id:
+            return f"{change.name} is there as it was"
+        return f"Create ConfigMap {change.result.get(MADE, '')}"
+
+    def after_words(self, change: Change) -> str:
+        return f"of {change.name}"
+
+
+class PutBack(Replace):
+    """The undo. What it sends changes nothing: that the old one is there, and is the same object, is what it asks for;
+    its steps do the rest. ``wanted``: ``back``, ``made``; then ``consumers``, as decided.
+    """
+
+    verb = "patch"
+    acts_unchanged = True
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
+        return {CONSUMERS: await sync_to_async(pointed)(order.undoes)}
+
+    def subject(self, target: Target) -> Target:
+        return target
+
+    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
+        """It ends what it undoes."""
+
+    async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
+        return order.wanted
+
+    def touched(self, manifest: Manifest) -> OwnedFields:
+        return {NAME: self.made}
+
+    def write(self, manifest: Manifest, wanted: Wanted) -> Write:
+        return Write(method="PATCH", content_type=MERGE_PATCH, subresource="", body={})
+
+    def back(self, before: Manifest) -> None:  # type: ignore[override] # there is none
+        return None
+
+    def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
+        return {}
+
+    async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
+        """It has no version of its own."""
+
+    def diff(self, before: Manifest, after: Manifest) -> tuple[Line, ...]:
+        """Of the object itself nothing changes: what those name that go back."""
+        return tuple(
+            line
+            for plural, name, _ in self.wanted.get(CONSUMERS, ())
+            for line in (
+                Line(None, "#", f"{KINDS[plural].kind} {name}"),
+                Line(None, "-", self.made),
+                Line(None, "+", after["metadata"]["name"]),
+            )
+        )
+
+    def describe(self, dry: DryRun) -> Description:
+        return words.back_description(
+            dry.objects, dry.target, self.made, [(each[0], each[1]) for each in dry.wanted[CONSUMERS]]
+        )
+
+    async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
+        found = [(each[0], each[1]) for each in order.wanted[CONSUMERS]]
+        refused = await without_right(order.transport, order.target, found)
+        return dataclasses.replace(told, notices=(*told.notices, *map(words.no_right, refused)))
+
+
+REPLACE = Replace()
+
+
+def free_name(objects: Objects, namespace: str, name: str) -> str:
+    """The next name after this one that no ConfigMap in sight has."""
+    made = other_name(name)
+    while objects.get("configmaps", namespace, made) is not None:
+        made = other_name(made)
+    return made
+
+
+def in_full(contents: Mapping[str, Value]) -> Wanted:
+    """All keys with their values, as they are wanted of the new one."""
+    wanted: Wanted = {field: {} for field in FIELDS}
+    for key, value in contents.items():
+        wanted[value.field][key] = base64.b64encode(value.content).decode()
+    return wanted
+
+
+def _free(target: Target, manifest: Manifest) -> None:
+    earlier = unfinished_of(REPLACE.name, target.context, manifest["metadata"]["uid"])
+    if earlier is not None:
+        raise ReplacementUnderWay(target.name, earlier.result.get(MADE, "another one"), earlier.pk)
+
+
+def _in_order(found: Collection[User], kept: Collection[Sequence[str]]) -> list[User]:
+    """Those that are kept, as they are now."""
+    by_key = {key_of(each): each for each in found}
+    return [by_key[key] for plural, name, _ in kept if (key := f"{plural}/{name}") in by_key]
+
+
+def _create_command(target: Target, made: str, contents: Mapping[str, Any]) -> str:
+    """From files with their keys' names."""
+    files = [f"--from-file={key}" for key in contents]
+    return shell_line(["kubectl", "create", "configmap", made, *target.flags, *files])
+
+
+def _kubectl(target: Target, made: str, contents: Mapping[str, Any], moved: Collection[Sequence[str]]) -> str:
+    """The same by hand: the new one, then each of those that use it."""
+    commands = [_create_command(target, made, contents)]
+    for plural, name, _ in moved:
+        word = f"{KINDS[plural].kind.lower()}/{name}"
+        commands.append(shell_line(["kubectl", "edit", word, *target.flags]))
+        if plural in ROLLED:
+            commands.append(shell_line(["kubectl", "rollout", "status", word, *target.flags]))
+    return " && ".join(commands)

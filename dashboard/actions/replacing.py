@@ -1,0 +1,187 @@
+"""The steps of a replacement: who uses the old ConfigMap is pointed to the new one, one after the other, each followed
+until its pods are up; an undo does the same the other way round, then deletes the new one if nothing uses it.
+
+What is written is kept in the step before it is sent, and found again by the change that it makes: neither a process that
+ends in the middle nor two that overlap write anything twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from dashboard.errors import NotFound
+from dashboard.insight.protocols import unlisted
+from dashboard.insight.references import READ, REPOINTED, ROLLED, names, still_running, users
+from dashboard.insight.restart import restart_outlook
+from dashboard.kinds.configmaps import CONFIGMAPS
+from dashboard.kinds.rows import listed
+from dashboard.models import Change, Operation
+
+from . import records
+from .action import Actor, Order, Target
+from .delete_any import DELETE_ANY
+from .engine import change_found_made, change_make, change_read
+from .operation import Run
+from .repoint import REPOINT, repointed
+from .rollout_steps import FOLLOWED, rollout_look, step_target
+
+# In a change's result: the new one's name and uid, and who is pointed to it, each [plural, name, uid].
+MADE, MADE_UID, CONSUMERS = "made", "made_uid", "consumers"
+FOLLOWS = FOLLOWED | READ | {"configmaps"}
+
+
+def names_of(change: Change) -> tuple[str, str]:
+    """From which ConfigMap a change points those that use it, to which."""
+    made = str(change.result.get(MADE, ""))
+    return (made, change.name) if change.undoes_id else (change.name, made)
+
+
+async def repoint_step(run: Run) -> None:
+    """Points one to the other ConfigMap, and waits until its pods are up."""
+    step = run.step
+    if not step["generation"] and not await _send(run):
+        return
+    if step["plural"] not in ROLLED:
+        await run.end("done", f"Its next run uses {names_of(run.change)[1]}.")
+    else:
+        await _follow(run)
+
+
+async def _send(run: Run) -> bool:
+    """Writes the new name; whether there is a rollout to follow."""
+    step = run.step
+    target = step_target(run)
+    earlier = await sync_to_async(records.found)(run.nonce)
+    if earlier is None:
+        if (ended := await _settle_wanted(run, target)) is not None:
+            await run.end(*ended)
+            return False
+        if flaw := await _flaw(run):
+            await run.fail(flaw)
+            return False
+        await run.save()
+    order = Order(
+        transport=run.transport,
+        actor=_actor(run),
+        target=target,
+        action=REPOINT.on(step["sent"]),
+        wanted=step["sent"],
+        confirm=target.name,  # with the replacement
+        reason=run.change.reason,
+    )
+    if earlier is not None and await change_found_made(order=order, change=earlier):
+        made = await Change.objects.aget(pk=earlier.pk)
+    else:
+        made = await change_make(order=order, nonce=run.nonce)
+    step |= {"generation": int(made.result["generation"]), "uid": made.uid, "text": ""}
+    await run.save()
+    return True
+
+
+async def _settle_wanted(run: Run, target: Target) -> tuple[Any, str] | None:
+    """Keeps in the step what is to be written; how the step ends where nothing is."""
+    step, (old, new) = run.step, names_of(run.change)
+    try:
+        manifest = await change_read(transport=run.transport, target=target)
+    except NotFound:
+        return "left", "It was deleted meanwhile."
+    if step["uid"] and manifest["metadata"]["uid"] != step["uid"]:
+        return (
+            "left",
+            f"It was deleted and recreated meanwhile: what it uses is left as it is. It was to use {new}.",
+        )
+    wanted = repointed(manifest, "ConfigMap", old, new)
+    if wanted is None:
+        if repointed(manifest, "ConfigMap", new, old) is not None:
+            return "done", f"It uses {new} already."
+        return "left", f"It was changed meanwhile: it does not use {old} any more."
+    workload = run.objects.get(step["plural"], run.change.namespace, step["name"])
+    up = workload is None or step["plural"] not in ROLLED or not restart_outlook(workload).down
+    step |= {"sent": wanted, "uid": manifest["metadata"]["uid"], "up": up}
+    return None
+
+
+async def _flaw(run: Run) -> str:
+    """Why nothing is pointed to the ConfigMap any more, or ""."""
+    change, (_, new) = run.change, names_of(run.change)
+    uid = change.uid if change.undoes_id else change.result.get(MADE_UID)
+    try:
+        found = await change_read(transport=run.transport, target=_configmap(run, new))
+    except NotFound:
+        return f"ConfigMap {new} was deleted meanwhile: nothing else is pointed to it."
+    if found["metadata"]["uid"] != uid:
+        return f"ConfigMap {new} was deleted and recreated meanwhile: look at what it holds now."
+    return ""
+
+
+async def _follow(run: Run) -> None:
+    step, (old, new) = run.step, names_of(run.change)
+    verdict = await rollout_look(run, old=f"what {old} holds", new=f"what {new} holds")
+    if verdict is None:
+        return
+    found = run.objects.get(step["plural"], run.change.namespace, step["name"])
+    if verdict.state == "failed":
+        await run.fail(verdict.text)
+    elif verdict.state == "done" and found is not None and not names(step["plural"], found, "ConfigMap", new):
+        await run.end("left", f"{verdict.text} But it was changed meanwhile: it does not use {new} any more.")
+    else:
+        await run.end(verdict.state, verdict.text)  # type: ignore[arg-type] # it has ended
+
+
+async def remove_step(run: Run) -> None:
+    """Deletes the ConfigMap that was made, if it is as it was made and nothing uses it."""
+    step, change = run.step, run.change
+    before = await Change.objects.aget(undone_by=change)
+    target = _configmap(run, step["name"])
+    try:
+        found = await change_read(transport=run.transport, target=target)
+    except NotFound:
+        await run.end("done", "It is gone.")
+        return
+    if found["metadata"]["uid"] != before.result.get(MADE_UID):
+        await run.end("left", "It was deleted and recreated meanwhile: it was not deleted.")
+        return
+    if unknown := unlisted(run.objects, READ, change.namespace):
+        text = f"Your account may not list {listed(unknown)} here: whether something uses it is not known."
+        await run.end("left", f"{text} It was not deleted.")
+        return
+    if used := users_of(run.objects, change.namespace, step["name"]):
+        await run.end("left", f"It is still used by {listed(used)}: it was not deleted.")
+        return
+    wanted = {"propagation": "Background"}
+    order = Order(
+        transport=run.transport,
+        actor=_actor(run),
+        target=target,
+        action=DELETE_ANY,
+        wanted=wanted,
+        confirm=target.name,
+        reason=change.reason,
+    )
+    await change_make(order=order, nonce=run.nonce)
+    await run.end("done", "Nothing used it any more.")
+
+
+def users_of(objects: Any, namespace: str, name: str) -> list[str]:
+    """Who uses a ConfigMap, and which pods run with it besides, in words."""
+    found = [f"{each.ref.kind} {each.ref.name}" for each in users(objects, namespace, "ConfigMap", name)]
+    return found or [f"Pod {each}" for each in still_running(objects, namespace, "ConfigMap", name)]
+
+
+def pointed(change: int | None) -> list[list[str]]:
+    """Whom a replacement has begun to point to the new one, the latest first: those go back."""
+    operation = Operation.objects.filter(change=change).first()
+    if operation is None:
+        return []
+    begun = [step for step in operation.steps if step["plural"] in REPOINTED and step["sent"]]
+    return [[step["plural"], step["name"], step["uid"]] for step in reversed(begun)]
+
+
+def _configmap(run: Run, name: str) -> Target:
+    return Target.of(run.change.context, CONFIGMAPS, run.change.namespace, name)
+
+
+def _actor(run: Run) -> Actor:
+    return Actor(user=run.change.user, name=run.change.user.get_username())
