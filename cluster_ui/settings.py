@@ -14,7 +14,7 @@ from dashboard.audit.chain import read_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
-SIGN_IN_WAYS = ("link",)
+SIGN_IN_WAYS = ("link", "oidc")
 
 
 def _flag(name: str, default: bool = False) -> bool:
@@ -89,6 +89,29 @@ def _sign_in(name: str) -> tuple[str, ...]:
             f"{name} has {unknown[0]!r}: say one or more of {', '.join(SIGN_IN_WAYS)}."
         )
     return words
+
+
+def _given(name: str, *, wanted: bool) -> str:
+    value = os.environ.get(name, "").strip()
+    if wanted and not value:
+        raise ImproperlyConfigured(f"CLUSTER_UI_SIGN_IN has oidc: say {name} too.")
+    return value
+
+
+def _issuer(name: str, *, wanted: bool) -> str:
+    """The address of the OpenID Connect issuer, letter by letter as it calls itself."""
+    value = _given(name, wanted=wanted)
+    if value and (not value.startswith("https://") or "?" in value or "#" in value):
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}: say an address such as https://sso.example.com/realm."
+        )
+    return value
+
+
+def _scopes(name: str) -> tuple[str, ...]:
+    """What the issuer is asked for, with spaces or commas."""
+    scopes = os.environ.get(name, "").replace(",", " ").split() or ["openid", "profile", "email"]
+    return tuple(dict.fromkeys(["openid", *scopes]))
 
 
 def _urls_by_context(name: str) -> dict[str, str]:
@@ -269,6 +292,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "")
 CACHES: dict[str, Any] = {
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
+    "seen": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "seen",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
@@ -312,6 +340,8 @@ LOGGING: dict[str, Any] = {
         "dashboard.audit": {"level": "INFO"},
         # At DEBUG it writes a template's whole context, so a revealed value too, whenever a variable is not there.
         "django.template": {"level": "INFO"},
+        # At DEBUG they write what a sign-in sends and gets.
+        **{name: {"level": "WARNING"} for name in ("authlib", "httpx2", "httpcore2", "joserfc")},
         # A foreign Host header is answered with 400. Anybody can send one: no traceback for it.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
@@ -321,6 +351,16 @@ LOGGING: dict[str, Any] = {
 CLUSTER_UI_READ_ONLY = _flag("CLUSTER_UI_READ_ONLY")
 CLUSTER_UI_PRODUCTION = _words("CLUSTER_UI_PRODUCTION")  # contexts, or patterns of their names
 CLUSTER_UI_SIGN_IN = _sign_in("CLUSTER_UI_SIGN_IN")
+CLUSTER_UI_OIDC_ISSUER = _issuer("CLUSTER_UI_OIDC_ISSUER", wanted="oidc" in CLUSTER_UI_SIGN_IN)
+CLUSTER_UI_OIDC_CLIENT_ID = _given("CLUSTER_UI_OIDC_CLIENT_ID", wanted="oidc" in CLUSTER_UI_SIGN_IN)
+CLUSTER_UI_OIDC_CLIENT_SECRET_FILE = os.environ.get("CLUSTER_UI_OIDC_CLIENT_SECRET_FILE", "").strip()
+CLUSTER_UI_OIDC_CA_FILE = os.environ.get("CLUSTER_UI_OIDC_CA_FILE", "").strip()
+CLUSTER_UI_OIDC_NAME = os.environ.get("CLUSTER_UI_OIDC_NAME", "").strip()
+CLUSTER_UI_OIDC_SCOPES = _scopes("CLUSTER_UI_OIDC_SCOPES")
+CLUSTER_UI_OIDC_USERNAME_CLAIM = (
+    os.environ.get("CLUSTER_UI_OIDC_USERNAME_CLAIM", "").strip() or "preferred_username"
+)
+CLUSTER_UI_OIDC_GROUPS_CLAIM = os.environ.get("CLUSTER_UI_OIDC_GROUPS_CLAIM", "").strip() or "groups"
 CLUSTER_UI_ADMINS = frozenset(_words("CLUSTER_UI_ADMINS"))  # users, and groups as group:NAME
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed
 CLUSTER_UI_IDLE_SECONDS = _seconds("CLUSTER_UI_IDLE_SECONDS", 300)  # a watch nobody looks at any more

@@ -13,6 +13,7 @@ import msgspec
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import SuspiciousOperation
 from django.utils.crypto import constant_time_compare
 
@@ -27,6 +28,7 @@ from dashboard.live.session import Identity, Session
 from dashboard.live.snapshot import MAX_FRAME, Have
 from dashboard.metrics import SLOWED, TOO_LARGE
 from dashboard.rates import SOCKETS, SessionRates, rates_of
+from dashboard.sessions import is_vouched_for, session_renewed, socket_seen
 from dashboard.sockets import origin_of
 
 logger = logging.getLogger(__name__)
@@ -127,7 +129,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     return
                 continue
             confirmed = time.monotonic()
-            if user != self.session.identity.user:
+            if user != self.session.identity.user or not await self.vouched_for():
                 await self.bye("signed-out", SIGNED_OUT)
                 return
             if self.cluster.closed:  # one that looks at nothing is not told of it
@@ -164,6 +166,21 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def bye(self, why: str, code: int) -> None:
         await self.say(json.dumps({"t": "bye", "why": why}))
         await self.close(code)
+
+    async def vouched_for(self) -> bool:
+        """Whether the issuer that began the session, if one did, still vouches for it: a page that is open asks nothing
+        else.
+        """
+        session = await self.read_anew()
+        return session is None or await session_renewed(session)
+
+    @in_database
+    def read_anew(self) -> SessionStore | None:
+        """The session, if it is one that an issuer vouches for; it has just been seen."""
+        key = self.scope["session"].session_key
+        socket_seen(key)
+        session = type(self.scope["session"])(key)
+        return session if is_vouched_for(session) else None
 
     @in_database
     def signed_in(self) -> str | None:

@@ -7,21 +7,24 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY, alogout
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
 from .audit.origin import SIGN_IN, Origin, coming_from, session_name
-from .database import release_connection
+from .database import in_database, release_connection
 from .edge import REFUSED
 from .errors import SignedOut
+from .sessions import is_vouched_for, session_renewed, session_seen
 from .views.errors import bare_error, wants_json
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 # The design's fixed list. Static files are answered before this; /metrics asks for a token of its own.
 WITHOUT_SESSION = frozenset({"/healthz", "/readyz", "/metrics"})  # whoever asks
-PUBLIC = WITHOUT_SESSION | {"/login/", "/login/link/"}
+PUBLIC = WITHOUT_SESSION | {"/login/", "/login/link/", "/login/oidc/", "/login/oidc/callback/"}
 
 
 @async_only_middleware
@@ -58,7 +61,7 @@ def session_required(get_response: Handler) -> Handler:
     """Sends whoever has no session to the sign-in page; scripts get a 401 that says where that is."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
-        signed_in = request.path not in PUBLIC and (await request.auser()).is_authenticated
+        signed_in = request.path not in PUBLIC and await stands(request)
         await release_connection()  # the view may wait for a cluster
         if signed_in or request.path in PUBLIC:
             with coming_from(await _origin(request, signed_in)):
@@ -78,6 +81,22 @@ async def _origin(request: HttpRequest, signed_in: bool) -> Origin:
         return Origin(address)
     how = await request.session.aget(SIGN_IN, "")
     return Origin(address, how, session_name(request.session.session_key))
+
+
+async def stands(request: HttpRequest) -> bool:
+    """Whether somebody is signed in, and whoever vouches for them still does."""
+    user = await request.auser()
+    if not isinstance(user, User):
+        return False
+    await session_seen(request, user)
+    if is_vouched_for(request.session):
+        if not await session_renewed(request.session):
+            await alogout(request)
+            return False
+        # What a renewal has written: a copy from before would undo it.
+        request.session = type(request.session)(request.session.session_key)
+        await in_database(request.session.get)(SESSION_KEY)
+    return True
 
 
 def sign_in_first(request: HttpRequest) -> HttpResponse:

@@ -28,6 +28,46 @@ class SigninLink(models.Model):
         return f"sign-in link for {self.user}"
 
 
+class ExternalIdentity(models.Model):
+    """Somebody who signs in with an OpenID Connect issuer: ``issuer`` and ``subject`` are who it is, for good. The user's
+    name begins with ``oidc:``, which no local user's does, and stays even where the issuer calls them otherwise one day.
+    """
+
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="external_identity"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="one_user_a_subject")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} of {self.issuer}"
+
+
+class SignedIn(models.Model):
+    """A session as its owner sees it: since when, from where, how. It goes with the session itself.
+
+    ``renewing_until``: a process asks the issuer for new tokens of it; the others wait.
+    """
+
+    session = models.OneToOneField("sessions.Session", on_delete=models.CASCADE, related_name="signed_in")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sessions")
+    way = models.CharField(max_length=20, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    browser = models.CharField(max_length=200, blank=True)
+    began_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+    renewing_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"session of {self.user} since {self.began_at:%Y-%m-%d %H:%M}"
+
+
 class ClusterPermit(models.Model):
     """The owner's word, given once, that a cluster may be changed through the dashboard.
 

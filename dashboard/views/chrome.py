@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import mark_safe
@@ -49,8 +50,8 @@ async def page_chrome(
         else "Cluster UI",
         "live": live,
         "user": {
-            "name": user.get_username() if user.is_authenticated else "",
-            "initials": user.get_username()[:2].upper() if user.is_authenticated else "",
+            "name": shown_name(user),
+            "initials": shown_name(user)[:2].upper(),
             "logout_url": reverse("logout"),
         },
     }
@@ -100,6 +101,11 @@ async def page_chrome(
         ],
     }
     return {"chrome": chrome, "r": regions(Snapshot.joined((frame.snapshot(), others.snapshot())))}
+
+
+def shown_name(user: User | AnonymousUser) -> str:
+    """What somebody is called on their own pages; elsewhere, as in the audit, they are who they are: the user's name."""
+    return user.get_full_name() or user.get_username() if isinstance(user, User) else ""
 
 
 def regions(snapshot: Snapshot) -> dict[str, str]:

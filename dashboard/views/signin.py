@@ -14,8 +14,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from dashboard.audit.origin import SIGN_IN
 from dashboard.errors import NotFound
+from dashboard.oidc import Person, provider_name
+from dashboard.sessions import session_describe, session_vouch
 from dashboard.throttle import times
 
 from .errors import bare_error
@@ -63,6 +64,8 @@ def sign_in_page(
             }
             for each in ways
         ],
+        "provider": provider_name() if "oidc" in settings.CLUSTER_UI_SIGN_IN else "",
+        "way": opened,
         "reason": reason,
         "given": given or {},
         "hours": settings.SESSION_COOKIE_AGE // 3600,
@@ -81,13 +84,17 @@ def way_is_on(request: HttpRequest, way: str) -> HttpResponse | None:
     return bare_error(request, off)
 
 
-async def begin_session(request: HttpRequest, user: User, *, way: str) -> HttpResponse:
+async def begin_session(
+    request: HttpRequest, user: User, *, way: str, following: str = "", person: Person | None = None
+) -> HttpResponse:
     """Starts the session of somebody who is known now, under a new key, and leads to where they wanted to go. ``way`` is
-    how they signed in, for the audit of what they do.
+    how they signed in, ``person`` whom an issuer vouches for.
     """
-    following = wanted(request)
+    following = following or wanted(request)
     await alogin(request, user)
-    await request.session.aset(SIGN_IN, way)
+    session_describe(request.session, way)
+    if person is not None:
+        session_vouch(request.session, person)
     # What was in the address, such as a token, leaves the history with this redirect.
     response = HttpResponseRedirect(following)
     response.delete_cookie(WANTED, path="/login/", samesite="Lax")
@@ -95,8 +102,12 @@ async def begin_session(request: HttpRequest, user: User, *, way: str) -> HttpRe
 
 
 def wanted(request: HttpRequest) -> str:
-    """Where somebody wants to go once signed in: an address of ours, else the front page."""
-    target = request.GET.get("next") or unquote(request.COOKIES.get(WANTED, ""))
+    """Where somebody wants to go once signed in."""
+    return local(request, request.GET.get("next") or unquote(request.COOKIES.get(WANTED, "")))
+
+
+def local(request: HttpRequest, target: str) -> str:
+    """An address of ours, else the front page."""
     safe = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )

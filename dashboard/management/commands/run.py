@@ -36,7 +36,7 @@ class Command(BaseCommand):
         port = _free_port(options["port"])
         if port != options["port"]:
             self._say(f"Port {options['port']} is taken by another program: using {port}.")
-        link = f"http://127.0.0.1:{port}{link_create()}"
+        link = f"http://127.0.0.1:{port}{link_create() if 'link' in settings.CLUSTER_UI_SIGN_IN else '/'}"
         threading.Thread(target=self._announce, args=(port, link, started), daemon=True).start()
         try:
             call_command("serve", port=port)
@@ -71,11 +71,12 @@ class Command(BaseCommand):
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
-        self._say(
-            f"\nReady after {time.monotonic() - started:.0f} s. Sign in with this link (10 minutes, one use):\n"
-        )
+        one_time = "link" in settings.CLUSTER_UI_SIGN_IN
+        how = "Sign in with this link (10 minutes, one use):" if one_time else "Sign in here:"
+        self._say(f"\nReady after {time.monotonic() - started:.0f} s. {how}\n")
         self._say(f"    {link}\n")
-        self._say("Another link: .venv/bin/python manage.py signin_link. Stop with Ctrl-C.")
+        another = "Another link: .venv/bin/python manage.py signin_link. " if one_time else ""
+        self._say(f"{another}Stop with Ctrl-C.")
         if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.name == "nt":
             webbrowser.open(link)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.signin import OWNER, link_create
 
@@ -22,4 +25,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if "link" not in settings.CLUSTER_UI_SIGN_IN:
+            raise CommandError("Nobody signs in by a link here: CLUSTER_UI_SIGN_IN does not name it.")
+        try:
+            User.username_validator(options["user"])
+        except ValidationError as error:
+            raise CommandError(
+                f"--user is {options['user']!r}: a local user's name is made of letters, digits and @ . + - _"
+            ) from error
         self.stdout.write(options["base"].rstrip("/") + link_create(user_name=options["user"]))

@@ -47,6 +47,8 @@ KEPT = {
     "auth.Group": "not used",
     "auth.Permission": "made by migrations",
     "contenttypes.ContentType": "made by migrations",
+    "dashboard.ExternalIdentity": "one a person of the issuer",
+    "dashboard.SignedIn": "goes with its session",
 }
 
 

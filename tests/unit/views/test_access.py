@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
+from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.test import AsyncClient, Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -26,7 +27,7 @@ from dashboard.views import signin
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PUBLIC = {"healthz", "readyz", "metrics", "login", "login_link"}
+PUBLIC = {"healthz", "readyz", "metrics", "login", "login_link", "login_oidc", "login_oidc_callback"}
 VALUES = {
     "context": "sandbox",
     "kind": "deployments",
@@ -198,6 +199,19 @@ def test_a_link_is_too_old_after_ten_minutes() -> None:
     token = link_create().partition("token=")[2]
     SigninLink.objects.update(created_at=timezone.now() - timedelta(minutes=10, seconds=1))
     assert link_redeem(token=token) is None
+
+
+@pytest.mark.parametrize("name", ["oidc:anna", "group:platform", "token:dev/mara", "mara jon", ""])
+def test_a_link_is_for_a_local_user_alone(name: str) -> None:
+    with pytest.raises(CommandError, match="--user"):
+        call_command("signin_link", user=name)
+    assert not User.objects.exists()
+
+
+def test_no_link_is_printed_that_would_not_work(settings: Any) -> None:
+    settings.CLUSTER_UI_SIGN_IN = ("oidc",)
+    with pytest.raises(CommandError, match="CLUSTER_UI_SIGN_IN"):
+        call_command("signin_link")
 
 
 def test_the_token_itself_is_not_kept() -> None:

@@ -77,8 +77,9 @@ APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_appl
 # Routes by which nothing is done to a cluster, nor allowed.
 SHOWN = {
     "audit", "capacity", "certificates", "change", "changes", "clusters", "columns", "counts", "detail", "healthz",
-    "home", "list", "log_download", "log_line", "login", "login_link", "logout", "map", "metrics", "offers",
-    "operation", "overview", "plugin", "readyz", "search", "timeline", "value", "values", "version",
+    "home", "list", "log_download", "log_line", "login", "login_link", "login_oidc", "login_oidc_callback", "logout",
+    "map", "metrics", "offers", "operation", "overview", "plugin", "readyz", "search", "timeline", "value", "values",
+    "version",
 }  # fmt: skip
 STEPS = {*OFFERED, "bulk", "create", "create_form", "undo"}
 TEXT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}"

@@ -1,0 +1,202 @@
+"""What is known of every session besides what it holds: whose, since when, from where, how, and until when it is vouched
+for. All of it goes with the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.cache import caches
+from django.db import IntegrityError
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from dashboard.admins import GROUPS
+from dashboard.audit.origin import SIGN_IN
+from dashboard.credentials import ClusterCredential, load, store
+from dashboard.database import AWAY, in_database
+from dashboard.models import AuditEntry, SignedIn
+from dashboard.oidc import IssuerUnavailable, Person, SignInRefused, refresh
+
+log = logging.getLogger(__name__)
+
+BEGAN = "cluster_ui_began"
+# Of a session that an issuer vouches for: whom, until when, and from when on it is asked again.
+SUBJECT, UNTIL, RENEW = "cluster_ui_subject", "cluster_ui_until", "cluster_ui_renew"
+SEEN_SECONDS = 60  # so exactly is it known when a session was last seen
+A_PERSON = 50  # sessions; the one not seen for the longest goes
+RENEW_SECONDS = 90.0  # before the issuer's word ends it is asked again; where it is short, after half of it
+RENEWING_SECONDS = 15.0  # for one process to ask it; longer than it may take (oidc.ANSWER_SECONDS)
+BROWSER_LETTERS = 200
+
+
+def session_describe(session: Any, way: str) -> None:
+    """Notes in a session that has just begun how and when it did."""
+    session[SIGN_IN], session[BEGAN] = way, time.time()
+
+
+async def session_seen(request: HttpRequest, user: User) -> None:
+    """Keeps for its owner when and from where a session was last seen; at most once a minute it is written."""
+    key = request.session.session_key
+    if key is None or not _is_due(key):
+        return
+    facts = {
+        "address": request.META.get("REMOTE_ADDR") or None,
+        "browser": request.headers.get("User-Agent", "")[:BROWSER_LETTERS],
+    }
+    began = datetime.fromtimestamp(request.session.get(BEGAN) or time.time(), UTC)
+    first = {"user": user, "way": request.session.get(SIGN_IN, ""), "began_at": began}
+    try:
+        await in_database(_seen)(key, facts, first)
+    except AWAY as error:  # a page is not held up by this
+        log.warning("when a session was last seen is not known: %s", error)
+
+
+def socket_seen(key: str) -> None:
+    """The same of a page that is open. Writes to the database: call it in a thread."""
+    if _is_due(key):
+        SignedIn.objects.filter(session_id=key).update(seen_at=timezone.now())
+
+
+def _is_due(key: str) -> bool:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return caches["seen"].add(digest, True, SEEN_SECONDS)
+
+
+def _seen(key: str, facts: dict[str, Any], first: dict[str, Any]) -> None:
+    if SignedIn.objects.filter(session_id=key).update(seen_at=timezone.now(), **facts):
+        return
+    try:
+        SignedIn.objects.create(session_id=key, **first, **facts)
+    except IntegrityError:  # made, or ended, just now
+        return
+    kept = (
+        SignedIn.objects.filter(user=first["user"]).order_by("-seen_at").values_list("session_id", flat=True)
+    )
+    Session.objects.filter(pk__in=list(kept[A_PERSON:])).delete()
+
+
+def sessions_of(user: User) -> list[SignedIn]:
+    """Those that stand, the one seen last first."""
+    standing = SignedIn.objects.filter(user=user, session__expire_date__gt=timezone.now())
+    return list(standing.order_by("-seen_at", "-pk"))
+
+
+def sessions_end(user: User, *, which: int | None = None, but: str = "") -> int:
+    """Ends one of somebody's sessions (``which``), or all but the one with a key; how many that were. Pages that are open
+    hear of it within half a minute.
+    """
+    of_theirs = SignedIn.objects.filter(user=user).exclude(session_id=but)
+    chosen = of_theirs if which is None else SignedIn.objects.filter(user=user, pk=which)
+    keys = list(chosen.values_list("session_id", flat=True))
+    Session.objects.filter(pk__in=keys).delete()
+    return len(keys)
+
+
+# --- Sessions that an issuer vouches for ---
+
+
+def session_vouch(session: Any, person: Person) -> None:
+    """Keeps in a session who the issuer says it is, until when, and the tokens, encrypted."""
+    now, until = time.time(), person.expires_at.timestamp()
+    session[GROUPS], session[SUBJECT] = list(person.groups), person.subject
+    session[UNTIL], session[RENEW] = until, max(until - RENEW_SECONDS, (now + until) / 2)
+    credential = ClusterCredential(
+        kind="oidc", token=person.id_token, refresh_token=person.refresh_token, expires_at=person.expires_at,
+        user=person.name, groups=person.groups,
+    )  # fmt: skip
+    store(session, credential)
+    # However often it is renewed, it ends so long after its beginning; and what can't be renewed with the issuer's word.
+    ends = float(session.get(BEGAN) or now) + settings.SESSION_COOKIE_AGE
+    session.set_expiry(datetime.fromtimestamp(ends if person.refresh_token else min(ends, until), UTC))
+
+
+def is_vouched_for(session: Any) -> bool:
+    """Whether an issuer began a session; it must have been read already."""
+    return UNTIL in session
+
+
+async def session_renewed(session: Any) -> bool:
+    """Whether the issuer still vouches for a session that it began, having been asked anew where its word soon ends:
+    once, however many ask at once. The session must have been read already.
+    """
+    until, now = float(session[UNTIL]), time.time()
+    if now < session[RENEW]:
+        return True
+    if not await in_database(_claimed)(session.session_key):
+        # Somebody else asks, or nobody could be reached just now: the last word holds to its end.
+        return now < until or await _renewed_elsewhere(session.session_key)
+    return await _renew(session.session_key)
+
+
+async def _renewed_elsewhere(key: str) -> bool:
+    deadline = time.monotonic() + RENEWING_SECONDS
+    while time.monotonic() < deadline:
+        until = await in_database(_until)(key)
+        if until is None or until > time.time():
+            return until is not None
+        await asyncio.sleep(0.2)
+    return False
+
+
+def _claimed(key: str) -> bool:
+    now = timezone.now()
+    free = Q(renewing_until=None) | Q(renewing_until__lt=now)
+    taken = SignedIn.objects.filter(free, session_id=key).update(
+        renewing_until=now + timedelta(seconds=RENEWING_SECONDS)
+    )
+    return bool(taken)
+
+
+def _until(key: str) -> float | None:
+    found: float | None = SessionStore(key).get(UNTIL)
+    return found
+
+
+async def _renew(key: str) -> bool:
+    """Asks the issuer. The claim is given back only where there is something new: the next try has to wait."""
+    session = SessionStore(key)
+    kept = await in_database(load)(session)
+    until = float(session.get(UNTIL, 0))
+    if kept is None or not kept.refresh_token or time.time() < session[RENEW]:
+        return time.time() < until
+    try:
+        person = await refresh(refresh_token=kept.refresh_token, subject=session[SUBJECT])
+    except IssuerUnavailable as error:
+        if time.time() < until:
+            return True
+        await in_database(_ended)(key, error.message)
+        return False
+    except SignInRefused as error:
+        await in_database(_ended)(key, error.message)
+        return False
+    session_vouch(session, person)
+    await in_database(_renewal_keep)(session)
+    return True
+
+
+def _renewal_keep(session: SessionStore) -> None:
+    session.save()
+    SignedIn.objects.filter(session_id=session.session_key).update(renewing_until=None)
+
+
+def _ended(key: str, why: str) -> None:
+    found = SignedIn.objects.filter(session_id=key).select_related("user").first()
+    Session.objects.filter(pk=key).delete()
+    if found is not None:
+        AuditEntry.objects.create(
+            user_name=found.user.get_username(),
+            action="session ended",
+            detail=why,
+            result=AuditEntry.Result.REFUSED,
+        )

@@ -1,0 +1,83 @@
+"""Signing in with a real OpenID Connect provider, over HTTPS with an authority of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urljoin
+
+import aiohttp
+
+from tests.issuer import PASSWORD, SECRET, RealIssuer
+from tools.server import Server
+
+LIFETIME = 12  # seconds of an ID token
+
+
+@asynccontextmanager
+async def browser(issuer: RealIssuer) -> AsyncIterator[aiohttp.ClientSession]:
+    trusted = ssl.create_default_context(cafile=str(issuer.authority))
+    jar, connector = aiohttp.CookieJar(unsafe=True), aiohttp.TCPConnector(ssl=trusted)
+    wants = {"Accept": "text/html"}
+    async with aiohttp.ClientSession(cookie_jar=jar, connector=connector, headers=wants) as session:
+        yield session
+
+
+async def sign_in(session: aiohttp.ClientSession, base: str, user: str, *, wanted: str = "/changes/") -> str:
+    """Follows the button of the sign-in page through the provider's form and back; the address that ends at."""
+    async with session.get(f"{base}{wanted}") as page:
+        found = re.search(r'href="(/login/oidc/[^"]*)"', await page.text())
+        assert found, page.url
+    async with session.get(urljoin(base, found[1])) as form:
+        assert form.url.path == "/sign-in/", form.url
+    async with session.post(form.url, data={"user": user, "password": PASSWORD}) as done:
+        assert done.status == 200, await done.text()
+        return done.url.path
+
+
+async def test_somebody_of_a_real_provider_signs_in_and_is_renewed_until_it_refuses(
+    nowhere: Path, tmp_path: Path
+) -> None:
+    server = Server(tmp_path / "home", nowhere)
+    back = f"{server.base}/login/oidc/callback/"
+    with RealIssuer(tmp_path / "issuer", [back], {"anna": ["dev"]}, LIFETIME) as issuer:
+        server.environment |= issuer.settings()
+        await asyncio.to_thread(server.__enter__)
+        try:
+            async with browser(issuer) as session:
+                assert await sign_in(session, server.base, "anna") == "/changes/"
+                headers = {"Origin": server.base}
+                async with session.ws_connect(f"{server.base}/ws/c/tests/", headers=headers) as socket:
+                    asked = "POST /o/token/"
+                    while issuer.log.read_text().count(asked) < 2:  # nobody loads a page meanwhile
+                        message = await socket.receive(timeout=90)
+                        assert message.type is aiohttp.WSMsgType.TEXT, message
+                    async with session.get(f"{server.base}/changes/", allow_redirects=False) as response:
+                        assert response.status == 200, "it was renewed for an open page alone"
+                    await asyncio.to_thread(issuer.stop)
+                    closed = time.monotonic()
+                    while (message := await socket.receive(timeout=90)).type is aiohttp.WSMsgType.TEXT:
+                        pass
+                    assert socket.close_code == 4401
+                    assert time.monotonic() - closed < LIFETIME + 30
+                async with session.get(f"{server.base}/audit/", allow_redirects=False) as response:
+                    assert response.headers["Location"] == "/login/?next=/audit/"
+                await asyncio.to_thread(issuer.start)
+                async with session.get(f"{server.base}/audit/") as response:
+                    assert response.url.path == "/login/"
+                async with session.get(f"{server.base}/login/oidc/") as response:
+                    assert response.url.path == "/audit/", "signed in there still, and back where they were"
+                    text = await response.text()
+                    assert "oidc:anna" in text and "session ended" in text
+        finally:
+            await asyncio.to_thread(server.stop)
+        written = server.log.read_text() + "".join(
+            each.read_bytes().decode("latin1") for each in (tmp_path / "home").glob("cluster-ui.sqlite3*")
+        )
+        assert SECRET not in written and PASSWORD not in written and "eyJ" not in written
+        assert "Traceback" not in server.log.read_text()
