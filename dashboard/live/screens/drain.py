@@ -29,6 +29,7 @@ class DrainScreen(OperationScreen):
     )
     resume_words = "Resuming checks every pod that is left again."
     back_words = "Uncordon…"
+    back_warns = False
 
     def must_see(self) -> None:
         """Raises Forbidden for whoever may not see the pods of all namespaces, as they are told by name."""

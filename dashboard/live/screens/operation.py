@@ -59,6 +59,7 @@ class OperationScreen(ViewerScreen):
     running_words = "You can leave this page: it continues, and resumes if the dashboard restarts."
     resume_words = "Resuming looks again at what failed, then goes on with the rest."
     back_words = "Undo…"
+    back_warns = True  # whether the button is red where it failed: its undo changes what runs
     results_title = "Results"
 
     def __init__(self, session: Session, params: QueryDict, change: int) -> None:
@@ -343,6 +344,7 @@ class OperationScreen(ViewerScreen):
                 "possible": self.back.possible,
                 "words": self.back.words,
                 "title": self.back_words,
+                "warns": self.back_warns,
                 "url": reverse("undo", args=[self.number]),
             },
         }

@@ -1,4 +1,4 @@
-"""Where the inputs of a generic form stand, and how wide they are."""
+"""Where the inputs of a generic form stand, how wide they are, and which buttons are red."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
+
+from dashboard.live.screens.drain import DrainScreen
+from dashboard.live.screens.operation import OperationScreen
+from dashboard.live.screens.rotate import RotationScreen
 
 
 def form(*fields: dict[str, Any]) -> str:
@@ -41,3 +45,11 @@ def test_a_stepper_has_it_beside_itself() -> None:
 def test_a_number_with_a_unit_is_no_wider_than_it_needs() -> None:
     assert 'size="12"' in form({"input": "amount"})
     assert "size=" not in form({"input": "text"})
+
+
+@pytest.mark.parametrize(("screen", "red"), [(DrainScreen, False), (RotationScreen, True)])
+def test_what_harms_nothing_is_not_red_where_it_failed(screen: type[OperationScreen], red: bool) -> None:
+    back = {"possible": True, "title": screen.back_words, "warns": screen.back_warns}
+    html = render_to_string("regions/operation_progress.html", {"state": "bad", "back": back})
+    button = html[: html.index('id="act-back"')].rpartition("<a")[2]
+    assert ("danger" in button) is red
