@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import re
 
 from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
@@ -248,9 +249,10 @@ class CreateForm:
 
 
 def _refusal(found: Creation) -> ClusterError:
-    """The first refusal, as one of the whole text."""
+    """The first refusal, as one of the whole text; the list of all, at their lines, keeps the words of each."""
     one, error = found.refused[0]
     if len(found.tried) > 1:
+        error = copy.copy(error)
         more = f" {len(found.refused) - 1} more are refused." if len(found.refused) > 1 else ""
         line = one.document.line
         error.message = f"Document {one.number}, {one.words} (line {line}): {error.message}{more}"

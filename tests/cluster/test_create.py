@@ -269,7 +269,9 @@ async def test_what_somebody_else_owns_is_a_conflict_that_names_them(
     said = answer["error"]["text"]
     assert status == 409 and "data.LOG" in said and "argocd-controller" in said and "Document 1" in said
     page = await async_client.post(script.url, script.typed | {"step": "preview"}, headers=HTMX)
-    assert page.status_code == 409 and "argocd-controller" in page.content.decode()
+    html = page.content.decode()
+    assert page.status_code == 409 and "argocd-controller" in html
+    assert "ConfigMap web: " in html and "Document" not in html, "where it is, is said once"
     assert here.get("configmaps")["data"] == {"LOG": "info"}
     assert not await Change.objects.aexists()
 
