@@ -24,7 +24,7 @@ from dashboard.kinds.rows import listed, plural
 from dashboard.queries.objects import LAST_APPLIED
 from dashboard.queries.yamltext import as_yaml
 
-from .action import Description, DryRun, Manifest, Order, Target, Wanted, Write, pointer
+from .action import Action, Description, DryRun, Manifest, Order, OwnedFields, Target, Wanted, Write, pointer
 from .backups import METADATA_ONLY, mark
 from .changedfields import MISSING, changed_fields, field_words, value_at, with_values
 from .fieldwrites import FieldsAction, some, writable, written_fields
@@ -97,19 +97,14 @@ class EditAny(FieldsAction):
 
     async def decide(self, order: Order, manifest: Manifest, objects: Any) -> Wanted:
         """Which fields are written: their names travel with the preview, their values with the form."""
-        if "yaml" not in order.wanted:
-            return {}
-        base = writable(order.wanted["base"] or manifest)
-        typed = writable(order.wanted["yaml"])
-        for side in (base, typed):  # left out of what is shown of a Secret, and kept
-            if order.wanted["secret"]:
-                side["metadata"].setdefault("annotations", {})
-        if "namespace" in base["metadata"]:
-            typed["metadata"].setdefault("namespace", base["metadata"]["namespace"])
-        if order.wanted["base"] is None:
-            fill_kept(typed, base)
-        paths = [path for path in changed_fields(base, typed) if value_at(typed, path) != KEPT]
-        return {"paths": [path for path in paths if not path.startswith("/status")]}
+        return {"paths": _paths(order.wanted, manifest)} if "yaml" in order.wanted else {}
+
+    def overtaken(self, manifest: Manifest, wanted: Wanted) -> tuple[Action, OwnedFields] | None:
+        base = wanted.get("base")
+        if base is None or not (paths := _conflicts(wanted, manifest, _paths(wanted, manifest))):
+            return None
+        just = self.on(wanted | {"paths": paths})
+        return just, dict.fromkeys(paths) if just.confidential else just.touched(base)
 
     # ---- What it does
 
@@ -256,7 +251,22 @@ def unpacked(text: str) -> Manifest | None:
     return found
 
 
-def edit_conflicts(wanted: Wanted, manifest: Manifest, paths: list[str]) -> list[str]:
+def _paths(wanted: Wanted, manifest: Manifest) -> list[str]:
+    """The fields that are written: those that differ from what the form was filled with, or from what is there."""
+    base = writable(wanted["base"] or manifest)
+    typed = writable(wanted["yaml"])
+    for side in (base, typed):  # left out of what is shown of a Secret, and kept
+        if wanted["secret"]:
+            side["metadata"].setdefault("annotations", {})
+    if "namespace" in base["metadata"]:
+        typed["metadata"].setdefault("namespace", base["metadata"]["namespace"])
+    if wanted["base"] is None:
+        fill_kept(typed, base)
+    paths = [path for path in changed_fields(base, typed) if value_at(typed, path) != KEPT]
+    return [path for path in paths if not path.startswith("/status")]
+
+
+def _conflicts(wanted: Wanted, manifest: Manifest, paths: list[str]) -> list[str]:
     """The fields that the form writes and that are not as it was filled any more."""
     base = wanted.get("base")
     if base is None:

@@ -37,6 +37,7 @@ from .steps import (
     Shown,
     StepResult,
     conflict_context,
+    first_line,
     preview_context,
     refusal_context,
     step_json,
@@ -83,6 +84,10 @@ class ActionForm:
             reason=reason,
         )
 
+    async def ordered(self, **consent: str) -> Order:
+        """The same, where reading what was typed may take long."""
+        return self.order(**consent)
+
     async def consent(self) -> dict[str, str]:
         """What is said with an apply, for an order: the name that was typed, and why. Raises BadReason."""
         return {
@@ -91,9 +96,9 @@ class ActionForm:
         }
 
     async def preview(self) -> Shown:
-        order = self.order()
+        order = await self.ordered()
         found = await change_preview(order=order, objects=self.session.reader)
-        parts: Parts = {"preview": preview_context(self.cluster, found)}
+        parts: Parts = {"preview": preview_context(self.cluster, found, first_line(self.request))}
         if overtaken := order.action.overtaken(found.before, order.wanted):
             action, was = overtaken
             stale = await change_stale(target=self.target, action=action, was=was, manifest=found.before)
@@ -101,7 +106,7 @@ class ActionForm:
         return Shown(preview=found, parts=parts)
 
     async def apply(self, token: str) -> Change:
-        change = await change_apply(order=self.order(**await self.consent()), token=token)
+        change = await change_apply(order=await self.ordered(**await self.consent()), token=token)
         return await begun(self.session, change)
 
     def failed(self, error: ClusterError) -> Parts:

@@ -8,16 +8,15 @@ from contextlib import suppress
 from typing import Any
 
 from dashboard.actions.action import Manifest, Order
-from dashboard.actions.edit_any import KEPT, edit_conflicts, editable_text, packed
-from dashboard.actions.engine import Form, change_apply, change_preview, change_stale
+from dashboard.actions.edit_any import KEPT, editable_text, packed
+from dashboard.actions.engine import Form
 from dashboard.actions.manifesttext import Document, Problem, problems_of, read_manifest
 from dashboard.errors import ClusterError
 from dashboard.live.screens.common import fields_url
 from dashboard.loop import off_loop
-from dashboard.models import Change
 
 from .form import ActionForm
-from .steps import Parts, Shown, StepResult, conflict_context, first_line, preview_context, told_error
+from .steps import Parts, StepResult, told_error
 
 
 class YamlForm(ActionForm):
@@ -31,25 +30,9 @@ class YamlForm(ActionForm):
     def text(self) -> str:
         return str(self.request.POST.get("yaml", ""))
 
-    async def _order(self, **consent: str) -> Order:
+    async def ordered(self, **consent: str) -> Order:
         """In a thread: reading a long text takes its time."""
         return await off_loop(lambda: self.order(**consent))
-
-    async def preview(self) -> Shown:
-        order = await self._order()
-        found = await change_preview(order=order, objects=self.session.reader)
-        parts: Parts = {"preview": preview_context(self.cluster, found, first_line(self.request))}
-        decided = await order.action.decide(order, found.before, self.session.reader)
-        if paths := edit_conflicts(order.wanted, found.before, decided["paths"]):
-            action = order.action.on(order.wanted | {"paths": paths})
-            was = order.wanted["base"]
-            was = dict.fromkeys(paths) if action.confidential else action.touched(was)
-            stale = await change_stale(target=self.target, action=action, was=was, manifest=found.before)
-            parts["conflict"] = conflict_context(stale)
-        return Shown(preview=found, parts=parts)
-
-    async def apply(self, token: str) -> Change:
-        return await change_apply(order=await self._order(**await self.consent()), token=token)
 
     def failed(self, error: ClusterError) -> Parts:
         return {"error": told_error(error), **yaml_problems(error, self.text, confidential=self._secret)}
