@@ -287,8 +287,8 @@ class Action:
     """One kind of change, declared: what it is called and fits, what it asks for and writes, what that does, how it is
     followed and taken back. One instance stands in the registry; ``on`` gives the one that an order is carried out with.
 
-    Everything but ``decide``, ``ready``, ``fields_of``, ``supply``, ``keep`` and ``ask`` is pure. A Secret's value never
-    appears in what is returned, but for ``write``: an action on one gives digests as touched values.
+    Everything but ``decide``, ``ready``, ``fields_of``, ``supply``, ``keep``, ``ask`` and ``undoing`` is pure. A Secret's
+    value never appears in what is returned, but for ``write``: an action on one gives digests as touched values.
     """
 
     name: str  # the word in addresses and in the audit
@@ -535,6 +535,10 @@ class Action:
         """What to want to get back to the object as it is in ``before``; None when there is no way back."""
         was = self.touched(before)
         return {name: was[path] for name, path in self.owns.items()} or None
+
+    async def undoing(self, change: Change) -> Action:
+        """The action, which takes a change back, with what only the records of that change know."""
+        return self
 
     def creation(self, change: Change) -> Ref | None:
         """What a change created beside its object: its undo is about that."""

@@ -9,7 +9,7 @@ from django.conf import settings
 from dashboard.kube.config import slug
 
 from .action import Action, Manifest, Order
-from .problems import BadReason, Unconfirmed
+from .problems import BadReason, Unconfirmed, Uncounted
 
 MAX_REASON = 500  # characters
 
@@ -43,13 +43,18 @@ def why_in(context: str) -> str:
     return f"{context} is a production context" if is_production(context) else ""
 
 
+def confirmation(order: Order) -> str:
+    """What has to be typed, where that is asked for: the object's name, or the number of several."""
+    return str(order.action.count) if order.action.count > 1 else order.target.name
+
+
 def check_confirmed(order: Order, manifest: Manifest) -> None:
-    """Raises Unconfirmed unless the object's name, or the number of several, was typed where it has to be."""
+    """Raises Unconfirmed unless the name, Uncounted unless the number of several was typed where one has to be."""
     target, count = order.target, order.action.count
     why = why_confirm(order.action, target.context, manifest)
-    if why and order.confirm.strip() != (str(count) if count > 1 else target.name):
+    if why and order.confirm.strip() != confirmation(order):
         if count > 1:
-            raise Unconfirmed(f"Type the number of objects, {count}: {why}.", field="confirm")
+            raise Uncounted(f"Type the number of objects, {count}: {why}.", field="confirm")
         raise Unconfirmed(
             f"Type the {target.kind}'s name, {target.name}: {why}.",
             next_step="The name is on top of the page.",

@@ -42,6 +42,7 @@ from .diff import Line, readable, yaml_lines
 from .edit_any import KEPT, EditAny, fill_kept
 from .engine import MANAGER
 from .fieldwrites import NO_WAY_BACK, writable, written_fields
+from .recreation import holds_more
 
 APPLY_PATCH = "application/apply-patch+yaml"
 # What the API server adds to each pod under a name of its own.
@@ -222,8 +223,8 @@ class TakeBack(DeleteAny):
     name = CreateYaml.name
 
     def confirmed(self, manifest: Manifest) -> bool:
-        """Its YAML is where it came from."""
-        return False
+        """Its YAML is where it came from, but not what was put into it since."""
+        return holds_more(manifest)
 
     def on(self, wanted: Wanted) -> Action:
         return self

@@ -9,6 +9,7 @@ Secrets. After that process has ended, what was not made is said, and has to be 
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ from .action import (
     Actor,
     Description,
     DryRun,
+    Manifest,
     Order,
     Preview,
     Target,
@@ -61,6 +63,7 @@ from .engine import (
 )
 from .operation import OperationAction, Plan, Run, Step, operation_step
 from .problems import TextsFull
+from .recreation import HOLDING
 
 SALT = "dashboard.actions.creation"
 REST = "rest"  # in a change's result: what is created after it
@@ -158,22 +161,36 @@ def _result(plural_: str, kind: str, namespace: str, name: str, state: str) -> O
     return OperationResult(plural=plural_, kind=kind, namespace=namespace, name=name, state=state)
 
 
-class PutAllBack(PutBack):
-    """The undo of several objects, of which the first one was there."""
+class _All(Action):
+    """The undo of several objects, with the changes of the ``others`` that were begun to be made."""
 
     name = CreateAll.name
+    others: Sequence[Change] = ()
+
+    async def undoing(self, change: Change) -> Action:
+        made = copy.copy(self)
+        made.others = [each for _, each in await _begun_with(change) if each is not None]
+        return made
+
+    @property
+    def count(self) -> int:
+        return len(self.others) + 1
+
+    def confirmed(self, manifest: Manifest) -> bool:
+        return super().confirmed(manifest) or any(
+            each.plural in HOLDING and bool(each.inverse) and DELETED in each.touched for each in self.others
+        )
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
-        return await _with_others(order, await super().ask(order, told, dry))
+        return _with_others(await super().ask(order, told, dry), self.others)
 
 
-class TakeAllBack(TakeBack):
-    """The undo of several objects, of which the first one was created."""
+class PutAllBack(_All, PutBack):
+    """Of which the first one was there."""
 
-    name = CreateAll.name
 
-    async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
-        return await _with_others(order, await super().ask(order, told, dry))
+class TakeAllBack(_All, TakeBack):
+    """Of which the first one was created."""
 
 
 CREATE_ALL = CreateAll()
@@ -658,12 +675,8 @@ async def _begun_with(change: Change) -> list[tuple[OperationResult, Change | No
     return [(row, made.get(nonce)) for nonce, row in named.items() if nonce in made or row.state == "running"]
 
 
-async def _with_others(order: Order, told: Description) -> Description:
+def _with_others(told: Description, others: Sequence[Change]) -> Description:
     """With what the undo of the other objects does."""
-    if order.undoes is None:
-        return told
-    begun = await _begun_with(await Change.objects.aget(pk=order.undoes))
-    others = [change for _, change in begun if change is not None]
     effects = []
     for change in others:
         does = " gets its old values back"

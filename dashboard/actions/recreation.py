@@ -37,6 +37,14 @@ _WHY: dict[tuple[str, str], str] = {
     ("batch", "Job"): "A new Job would run its pods once more.",
     ("apiextensions.k8s.io", "CustomResourceDefinition"): "The objects of its kind can't be recreated.",
 }
+# What was put into one of these goes with it, and its own YAML does not bring that back.
+_HOLDING = {
+    ("", "Namespace"): "namespaces",
+    ("", "PersistentVolumeClaim"): "persistentvolumeclaims",
+    ("", "PersistentVolume"): "persistentvolumes",
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): "customresourcedefinitions.apiextensions.k8s.io",
+}
+HOLDING = frozenset(_HOLDING.values())  # the same by their plurals
 # What the API server or a controller writes; it would be refused, or mean the old object.
 _SERVERS = (
     "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "deletionTimestamp",
@@ -49,19 +57,36 @@ _FINALIZERS = frozenset({"foregroundDeletion", "orphan", "service.kubernetes.io/
 
 def recreation_flaw(manifest: Manifest) -> str:
     """Why an object can't be created again as it is, as a sentence; "" where it can."""
-    group, _, _ = str(manifest.get("apiVersion", "")).rpartition("/")
-    kind, meta = str(manifest.get("kind", "")), manifest["metadata"]
+    (group, kind), meta = _group_kind(manifest), manifest["metadata"]
     owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
     if owner is not None:
         return f"{owner['kind']} {owner['name']} creates it, not you."
-    custom = "." in group and not group.endswith(".k8s.io")
-    if (group, kind) not in _SAFE and not custom:
+    if (group, kind) not in _SAFE and not _is_custom(group):
         return _WHY.get((group, kind), f"A new {kind} is not the same as the old one.")
-    if custom and set(meta.get("finalizers") or ()) - _FINALIZERS:
+    if _reaches_out(manifest):
         return "Its finalizers delete what belongs to it outside of the object, which a new one does not restore."
     if len(msgspec.json.encode(recreated(manifest))) > MAX_BYTES:
         return f"It is larger than the {MAX_BYTES // 1024} KiB that are kept for an undo."
     return ""
+
+
+def holds_more(manifest: Manifest) -> bool:
+    """Whether more is lost with an object than its own YAML brings back."""
+    return _group_kind(manifest) in _HOLDING or _reaches_out(manifest)
+
+
+def _group_kind(manifest: Manifest) -> tuple[str, str]:
+    return str(manifest.get("apiVersion", "")).rpartition("/")[0], str(manifest.get("kind", ""))
+
+
+def _is_custom(group: str) -> bool:
+    return "." in group and not group.endswith(".k8s.io")
+
+
+def _reaches_out(manifest: Manifest) -> bool:
+    """Whether a custom object's finalizers delete what belongs to it elsewhere."""
+    finalizers = set(manifest["metadata"].get("finalizers") or ()) - _FINALIZERS
+    return bool(finalizers) and _is_custom(_group_kind(manifest)[0])
 
 
 def recreated(manifest: Manifest) -> Manifest:

@@ -18,6 +18,7 @@ from dashboard.models import Change
 
 from . import records
 from .action import CREATED, Action, Actor, Order, Preview, Progress, Target, change_target
+from .confirmation import confirmation, why_confirm
 from .edit import Edit
 from .engine import change_apply, change_preview, change_read, change_stale
 from .problems import NoWayBack, StaleView
@@ -36,12 +37,14 @@ class UndoState:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoPreview:
     """The way back, from how things are now. ``conflict`` says that somebody changed it since: to go on is then a
-    decision of its own.
+    decision of its own. ``why`` something has to be typed ("": it need not be), and what that is (``confirm``).
     """
 
     change: Change
     preview: Preview
     conflict: StaleView | None
+    why: str
+    confirm: str
 
 
 def change_follow(
@@ -90,11 +93,11 @@ async def change_undo_preview(
     if not state.possible:
         later = "Open it under Changes made here." if state.undone_by else ""
         raise NoWayBack(state.words, next_step=later)
-    order = _order(transport, actor, change, kinds)
+    order = await _order(transport, actor, change, kinds)
     target, action = order.target, order.action
     if action.creates:
         again = await change_preview(order=order, objects=objects)
-        return UndoPreview(change=change, preview=again, conflict=None)
+        return _previewed(order, change, again, None)
     manifest = await change_read(transport=transport, target=target, source=action.source(target))
     if manifest["metadata"]["uid"] != change.result.get(CREATED, change.uid):
         raise NoWayBack(
@@ -108,7 +111,14 @@ async def change_undo_preview(
             target=target, action=action, was=made, manifest=manifest, since="since that change"
         )
     preview = await change_preview(order=order, objects=objects, manifest=manifest)
-    return UndoPreview(change=change, preview=preview, conflict=conflict)
+    return _previewed(order, change, preview, conflict)
+
+
+def _previewed(order: Order, change: Change, preview: Preview, conflict: StaleView | None) -> UndoPreview:
+    why = why_confirm(order.action, order.target.context, preview.before)
+    return UndoPreview(
+        change=change, preview=preview, conflict=conflict, why=why, confirm=confirmation(order)
+    )
 
 
 async def change_undo_apply(
@@ -128,7 +138,7 @@ async def change_undo_apply(
         target = change_target(change, kinds)
         await sync_to_async(records.refuse)(actor, change.action, target, refusal, reason)
         raise refusal
-    order = _order(transport, actor, change, kinds)
+    order = await _order(transport, actor, change, kinds)
     return await change_apply(order=replace(order, confirm=confirm, reason=reason), token=token)
 
 
@@ -144,12 +154,12 @@ async def _change(change_id: int, transport: Transport) -> Change:
     return change
 
 
-def _order(transport: Transport, actor: Actor, change: Change, kinds: Mapping[str, Kind[Any]]) -> Order:
+async def _order(transport: Transport, actor: Actor, change: Change, kinds: Mapping[str, Kind[Any]]) -> Order:
     return Order(
         transport=transport,
         actor=actor,
         target=_back_target(change, kinds),
-        action=_back(change),
+        action=await _back(change).undoing(change),
         wanted=change.inverse["input"],
         undoes=change.pk,
     )

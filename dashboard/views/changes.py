@@ -14,7 +14,7 @@ from dashboard.actions.confirmation import why_in
 from dashboard.actions.engine import Form
 from dashboard.actions.operations import operation_action
 from dashboard.actions.registry import action_named
-from dashboard.actions.undo import change_undo_apply, change_undo_preview
+from dashboard.actions.undo import UndoPreview, change_undo_apply, change_undo_preview
 from dashboard.kube.config import slug
 from dashboard.kube.shell import shell_line
 from dashboard.live.screens import operation_screen
@@ -43,6 +43,7 @@ class UndoForm(ActionForm):
     """There is nothing to type: the change is known."""
 
     change: Change
+    found: UndoPreview | None = None  # what the way back is, once that is known
 
     @property
     def title(self) -> str:
@@ -61,7 +62,7 @@ class UndoForm(ActionForm):
         return [("Change", reverse("change", args=[self.change.pk]))]
 
     async def preview(self) -> Shown:
-        found = await change_undo_preview(
+        self.found = found = await change_undo_preview(
             transport=self.session.transport,
             actor=self.actor,
             change_id=self.change.pk,
@@ -86,7 +87,12 @@ class UndoForm(ActionForm):
 
     async def read(self, manifest: Manifest | None) -> Form:
         """The change is all there is to know, also of an object that is gone."""
-        return Form(manifest=manifest or {}, confirm=why_in(self.target.context), refusal=None)
+        why = self.found.why if self.found is not None else why_in(self.target.context)
+        return Form(manifest=manifest or {}, confirm=why, refusal=None)
+
+    @property
+    def to_confirm(self) -> str:
+        return self.found.confirm if self.found is not None else self.target.name
 
     async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
         words = what(self.change, with_values=await may_read(self.session, self.change))

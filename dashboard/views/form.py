@@ -68,6 +68,11 @@ class ActionForm:
         return self.action.template
 
     @property
+    def to_confirm(self) -> str:
+        """What is typed where the change has to be confirmed."""
+        return self.target.name
+
+    @property
     def at_once(self) -> bool:
         return not self.action.typed
 
@@ -235,7 +240,7 @@ class ActionForm:
                     "errors": said.wrong,
                     "consent": {
                         "why": form.confirm,
-                        "name": self.target.name,
+                        "name": self.to_confirm,
                         "confirm": self.request.POST.get("confirm", ""),
                         "reason": self.request.POST.get("reason", ""),
                     },

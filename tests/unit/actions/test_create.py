@@ -120,6 +120,7 @@ async def test_the_undo_deletes_that_job_and_no_later_one_of_its_name(mara: Acto
     job["metadata"]["uid"] = change.result["created"]
     shown = await change_undo_preview(**undo, objects=World())
     assert shown.conflict is None
+    assert shown.confirm == job["metadata"]["name"], "what is undone is not what was clicked on"
     assert shown.preview.told.kubectl == f"kubectl delete job/{job['metadata']['name']} -n shop"
     undone = await change_undo_apply(**undo, token=shown.preview.token)
     assert (undone.action, undone.plural, undone.name) == ("delete", "jobs", job["metadata"]["name"])

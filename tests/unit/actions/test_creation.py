@@ -29,7 +29,7 @@ from dashboard.actions.operations import (
     operation_stop,
     operations_claim,
 )
-from dashboard.actions.problems import TextsFull, Unsettled
+from dashboard.actions.problems import TextsFull, Uncounted, Unsettled
 from dashboard.actions.settling import change_settle
 from dashboard.actions.undo import change_undo_apply, change_undo_preview
 from dashboard.errors import BadInput, Unavailable
@@ -309,6 +309,32 @@ async def test_what_a_killed_process_had_made_is_found_by_its_record_and_not_cal
     assert await rows(operation) == [("one", "done"), ("two", "done"), ("zlast", "failed")]
     told, _ = await undo(api, mara, change)
     assert told[0] == "ConfigMap two is deleted"
+
+
+async def test_an_undo_that_deletes_what_holds_more_asks_for_the_number_of_objects(mara: Actor) -> None:
+    api: Any = Cluster()
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "disk"}, "spec": {}}
+    made = [settings("one"), claim]
+    change = await created(api, mara, *made)
+    await begin(api, change)
+    await move(api)
+    asked: Any = {"transport": api, "actor": mara, "change_id": change.pk, "kinds": KINDS}
+    shown = await change_undo_preview(**asked, objects=World())
+    assert (shown.why, shown.confirm) == ("this can't be undone", "2")
+    with pytest.raises(Uncounted, match="Type the number of objects, 2") as refused:
+        await change_undo_apply(**asked, token=shown.preview.token, confirm="one")
+    assert refused.value.title == "Confirm the number"
+    undone = await change_undo_apply(**asked, token=shown.preview.token, confirm="2")
+    assert undone.undoes_id == change.pk
+
+
+async def test_an_undo_of_what_its_text_brings_back_asks_for_nothing(mara: Actor) -> None:
+    api: Any = Cluster()
+    change = await created(api, mara, *ALL)
+    await begin(api, change)
+    await move(api)
+    asked: Any = {"transport": api, "actor": mara, "change_id": change.pk, "kinds": KINDS}
+    assert (await change_undo_preview(**asked, objects=World())).why == ""
 
 
 async def test_the_process_with_the_text_keeps_what_is_resumed(mara: Actor) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.actions.recreation import MAX_BYTES, recreated, recreation_flaw, without_addresses
+from dashboard.actions.create_yaml import CREATE
+from dashboard.actions.recreation import MAX_BYTES, holds_more, recreated, recreation_flaw, without_addresses
 
 
 def manifest(api_version: str, kind: str, **more: Any) -> dict[str, Any]:
@@ -73,3 +74,21 @@ def test_a_service_without_its_addresses_stays_headless() -> None:
     spec = {"clusterIP": "10.0.0.7", "clusterIPs": ["10.0.0.7"], "ports": [{"port": 80, "nodePort": 30080}]}
     assert without_addresses({"spec": spec})["spec"] == {"ports": [{"port": 80}]}
     assert without_addresses({"spec": {"clusterIP": "None"}})["spec"] == {"clusterIP": "None"}
+
+
+@pytest.mark.parametrize(
+    ("given", "more"),
+    [
+        (manifest("v1", "Namespace"), True),
+        (manifest("v1", "PersistentVolumeClaim"), True),
+        (manifest("v1", "PersistentVolume"), True),
+        (manifest("apiextensions.k8s.io/v1", "CustomResourceDefinition"), True),
+        (manifest("example.com/v1", "Database", metadata={"finalizers": ["example.com/data"]}), True),
+        (manifest("example.com/v1", "Namespace"), False),
+        (manifest("v1", "ConfigMap"), False),
+        (manifest("v1", "Secret"), False),
+    ],
+)
+def test_what_is_put_into_some_is_lost_with_them(given: dict[str, Any], more: bool) -> None:
+    assert holds_more(given) is more
+    assert CREATE.on({"propagation": "Background"}).confirmed(given) is more
