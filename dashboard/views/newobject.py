@@ -93,10 +93,11 @@ class NewObjectForm(CreateForm):
             objects=self.session.reader,
             transport=self.session.transport,
             now=datetime.now(UTC),
+            whole=self.step in ("preview", "apply"),
         )
 
     async def checks(self) -> Checks:
-        return await checked(self.form, self.reading, self.look, whole=self.step in ("preview", "apply"))
+        return await checked(self.form, self.reading, self.look)
 
     async def _read(self) -> list[TextObject]:
         for place, text in (self.reading.wrong | self.reading.missing).items():
@@ -159,9 +160,7 @@ class NewObjectForm(CreateForm):
             return await self._as_yaml()
         if self.step == CHECK:
             said = StepResult()
-            if self.request.headers.get("HX-Target") == "preview":
-                return await self._fragment(said)
-            return await self._page(said)
+            return await (self._fragment(said) if self._beside_page else self._page(said))
         return await super().answer()
 
     async def _as_yaml(self) -> HttpResponseBase:
@@ -234,7 +233,7 @@ class NewObjectForm(CreateForm):
         return [
             *(
                 {
-                    "title": each.kind.singular,
+                    "title": each.word or each.kind.singular,
                     "url": reverse("create_form", args=[slug, each.plural]) + query,
                     "current": each is self.form,
                 }
@@ -242,6 +241,11 @@ class NewObjectForm(CreateForm):
             ),
             {"title": "YAML", "url": reverse("create", args=[slug]) + query, "current": False},
         ]
+
+    @property
+    def _beside_page(self) -> bool:
+        """Whether the inputs are on a page already, and stay."""
+        return self.sent and self.request.headers.get("HX-Target") == "preview"
 
     def _form(self, said: StepResult) -> Parts:
         form = super()._form(said)
@@ -269,17 +273,15 @@ class NewObjectForm(CreateForm):
         if one.columns:
             empty = {each.name: each.value for each in one.columns}
             rows = rows_of(one, self.typed)
-            if not rows or not is_empty(one, rows[-1]):
-                rows.append(empty)
+            if not self._beside_page and (not rows or not is_empty(one, rows[-1])):
+                rows.append(empty)  # to fill: without a script there is no other way to one more
             told["rows"] = [self._row(one, at, row, checks) for at, row in enumerate(rows)]
             told["new"] = self._row(one, "new", empty, checks)  # what the browser copies for one more
             told["columns"] = [each.label for each in one.columns]
         told["lists"] = [
-            {"id": f"list-{name}", "texts": texts}
-            for name, texts in (
-                (_list_name(one, each), list(each.suggest(self.look))) for each in one.columns or (one,)
-            )
-            if texts
+            {"id": f"list-{_list_name(one, each)}", "texts": list(each.suggest(self.look))}
+            for each in one.columns or (one,)
+            if each.typed
         ]
         return told
 
@@ -287,7 +289,11 @@ class NewObjectForm(CreateForm):
         place = f"{one.name}-{at}"
         cells = [
             self._cell(each, f"{one.name}.{each.name}", f"{place}-{each.name}", row[each.name])
-            | {"list": f"list-{_list_name(one, each)}", "place": place}
+            | {
+                "list": f"list-{_list_name(one, each)}",
+                "place": place,
+                "placeholder": each.placeholder or each.label,
+            }
             for each in one.columns
         ]
         return {"cells": cells, "verdict": self._verdict(place, checks)}

@@ -52,6 +52,8 @@ PAGES = [
     "/c/tests/fields/",
     "/c/tests/fields/Deployment/?apiVersion=apps/v1&path=spec.template.spec.containers",
     "/c/tests/create/services/?from=deployments/{ns}/web",
+    "/c/tests/create/deployments/?namespace={ns}",
+    "/c/tests/create/ingresses/?from=services/{ns}/web",
     "/c/tests/deployments/{ns}/web/delete/",
     "/c/tests/deployments/{ns}/web/restart/",
     "/c/tests/deployments/{ns}/web/pause/",

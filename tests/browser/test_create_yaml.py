@@ -19,7 +19,7 @@ SECRET = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: web\nstringData:\n  p
 
 def test_a_text_is_corrected_tried_created_and_undone(page: Page, objects: Objects, namespace: str) -> None:
     configmap = f"/api/v1/namespaces/{namespace}/configmaps/web"
-    page.goto(f"/c/tests/configmaps/?namespace={namespace}")
+    page.goto(f"/c/tests/networkpolicies/?namespace={namespace}")
     page.locator("#act-create").click()
     expect(page.locator("#namespace")).to_have_value(namespace)
     text = page.locator("#yaml")

@@ -28,9 +28,21 @@ pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
 # What each form is tried with, besides a name and a namespace.
 TRIED: dict[str, dict[str, str]] = {
+    "deployments": {
+        "image": "nginx:1.27", "replicas": "1", "port": "80", "requests_cpu": "10m",
+        "env.name": "LOG", "env.source": "value", "env.from": "info", "readiness": "http",
+    },
     "services": {
         "selector.key": "app", "selector.value": "web", "ports.port": "80", "ports.target": "http", "type": "ClusterIP",
     },
+    "ingresses": {
+        "rules.host": "shop.example.com", "rules.path": "/", "rules.service": "web", "rules.port": "80",
+        "tls.secret": "web-tls",
+    },
+    "configmaps": {"data.key": "LOG", "data.value": "info"},
+    "persistentvolumeclaims": {"size": "1Gi", "class": "standard"},
+    "poddisruptionbudgets": {"rule": "minAvailable", "amount": "1", "selector.key": "app", "selector.value": "web"},
+    "namespaces": {},
 }  # fmt: skip
 QUOTA = {"hard": {"count/services": "0"}}
 
@@ -56,10 +68,13 @@ class Here(Place):
         return self.kind.gvr.path(self.namespace if self.kind.gvr.namespaced else None)
 
     def found(self) -> dict[str, Any] | None:
+        """What people wrote of it; controllers go on with the rest."""
         try:
-            return dict(self.api.get(f"{self.path}/{self.name}"))
+            found = self.api.get(f"{self.path}/{self.name}")
         except ApiError:
             return None
+        meta = {key: found["metadata"].get(key) for key in ("uid", "labels", "deletionTimestamp")}
+        return {"metadata": meta, **{key: found.get(key) for key in ("spec", "data")}}
 
     async def script(
         self, monkeypatch: pytest.MonkeyPatch, transport: Transport | None = None, **typed: str
@@ -103,9 +118,9 @@ async def test_previewed_applied_and_undone(here: Here, monkeypatch: pytest.Monk
     undo = Script(script.client, f"{made['url']}undo/", {"confirm": here.name})
     await undo.apply((await undo.preview())["token"])
 
-    async def gone() -> bool:
+    async def gone() -> Any:
         there = here.found()
-        return there is None or "deletionTimestamp" in there["metadata"]
+        return there is None or there["metadata"]["deletionTimestamp"]
 
     assert await until(gone)
     assert [entry.result async for entry in AuditEntry.objects.order_by("pk")] == ["done", "done"]

@@ -20,10 +20,10 @@ class NameTaken(Conflict):
     title = "There is one already"
 
 
-async def checked(form: NewObject, reading: Reading, look: Look, *, whole: bool) -> Checks:
-    """What is said of a form as it is. ``whole``: it is to be sent, so what is missing is wrong."""
+async def checked(form: NewObject, reading: Reading, look: Look) -> Checks:
+    """What is said of a form as it is; what is missing is wrong once it is to be sent."""
     checks = Checks()
-    for place, text in (reading.wrong | (reading.missing if whole else {})).items():
+    for place, text in (reading.wrong | (reading.missing if look.whole else {})).items():
         checks.at(place, "bad", text)
     _name(form, look, checks)
     await _where(form, look, checks)

@@ -32,12 +32,15 @@ MAX_ROWS = 100  # of one input
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What checks see: what was typed (None for what is missing or wrong), and the cluster as the user may see it."""
+    """What checks see: what was typed (None for what is missing or wrong), and the cluster as the user may see it.
+    ``whole``: it is to be previewed or sent, so what costs as much as the cluster is large may be asked.
+    """
 
     values: Mapping[str, Any]
     objects: Objects
     transport: Transport
     now: datetime
+    whole: bool = False
 
     @property
     def namespace(self) -> str:
@@ -157,6 +160,7 @@ class NewObject:
     """A form for objects of one kind. All but ``check`` is pure."""
 
     plural: str
+    word = ""  # what it is called among the other forms; "": as its kind
     sections: Sequence[Section]
     reads: frozenset[str] = frozenset()  # the kinds that its checks read, beside its own
     offered_on: Mapping[str, str] = MappingProxyType({})  # kinds whose pages lead here → the words for it

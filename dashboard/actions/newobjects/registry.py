@@ -6,10 +6,24 @@ from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed
 
+from .budgets import NEW_BUDGET
+from .claims import NEW_CLAIM
+from .configmaps import NEW_CONFIGMAP
+from .deployments import NEW_DEPLOYMENT
 from .form import NewObject
-from .services import SERVICE
+from .ingresses import NEW_INGRESS
+from .namespaces import NEW_NAMESPACE
+from .services import NEW_SERVICE
 
-NEW_OBJECTS: tuple[NewObject, ...] = (SERVICE,)
+NEW_OBJECTS: tuple[NewObject, ...] = (
+    NEW_DEPLOYMENT,
+    NEW_SERVICE,
+    NEW_INGRESS,
+    NEW_CONFIGMAP,
+    NEW_CLAIM,
+    NEW_BUDGET,
+    NEW_NAMESPACE,
+)
 
 
 def new_object(plural: str) -> NewObject:

@@ -232,4 +232,4 @@ def _hidden(look: Look) -> Iterator[Effect]:
         yield Effect("info", "lock", parts("What else selects these pods is not known"), why, group=_KNOWING)
 
 
-SERVICE = NewService()
+NEW_SERVICE = NewService()

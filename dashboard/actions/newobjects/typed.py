@@ -45,7 +45,8 @@ def rows_of(one: Input, sent: Mapping[str, Sequence[str]]) -> list[dict[str, str
 
 
 def is_empty(one: Input, row: Mapping[str, str]) -> bool:
-    return not any(row[each.name].strip() for each in one.columns if each.typed)
+    """Whether nobody typed into a row: what a column always starts with does not count."""
+    return all(row[each.name].strip() in ("", each.value) for each in one.columns if each.typed)
 
 
 def read_form(form: NewObject, sent: Mapping[str, Sequence[str]]) -> Reading:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from dashboard.actions.newobjects import ingresses
 from dashboard.actions.newobjects.checks import checked
 from dashboard.actions.newobjects.form import Checks, Look
 from dashboard.actions.newobjects.registry import NEW_OBJECTS, has_form, new_object
 from dashboard.actions.newobjects.typed import read_form, start
 from dashboard.errors import Forbidden, NotFound
 from dashboard.insight.words import text_of
+from dashboard.kinds.certificates import Certificate
 
-from ..insight.world import NOW, World, deployment, pod
+from ..insight.world import NOW, World, deployment, node, pod
 from .server import Server
 
 Typed = dict[str, list[str]]
 HERE: Typed = {"name": ["shop"], "namespace": ["shop"]}
+NAMED = {"name": "shop", "namespace": "shop"}
 WEB: Typed = HERE | {
     "selector.key": ["app"], "selector.value": ["web"],
     "ports.port": ["80"], "ports.target": ["8080"], "ports.protocol": ["TCP"], "ports.name": [""],
@@ -47,8 +51,8 @@ async def looked(
     server.may = may
     reading = read_form(form, typed)
     transport: Any = server
-    look = Look(values=reading.values, objects=objects, transport=transport, now=NOW)
-    return await checked(form, reading, look, whole=whole)
+    look = Look(values=reading.values, objects=objects, transport=transport, now=NOW, whole=whole)
+    return await checked(form, reading, look)
 
 
 def said(checks: Checks) -> dict[str, tuple[str, str]]:
@@ -234,3 +238,320 @@ def test_a_service_begins_with_the_selector_and_ports_of_a_deployment() -> None:
     assert made["metadata"] == {"name": "web", "namespace": "shop"}
     assert made["spec"]["selector"] == {"app": "web"}
     assert made["spec"]["ports"] == [{"name": "http", "port": 8080, "protocol": "TCP", "targetPort": "http"}]
+
+
+# ---- Ingresses
+
+
+RULE: Typed = HERE | {
+    "class": ["nginx"], "rules.host": ["foo.com"], "rules.path": ["/bar"], "rules.type": ["Prefix"],
+    "rules.service": ["svc1"], "rules.port": ["8080"], "tls.secret": ["my-cert"], "tls.host": [""],
+}  # fmt: skip
+
+
+def test_an_ingress_is_what_kubectl_makes() -> None:
+    # kubectl create ingress shop --class=nginx --rule="foo.com/bar*=svc1:8080,tls=my-cert"
+    backend = {"service": {"name": "svc1", "port": {"number": 8080}}}
+    path = {"path": "/bar", "pathType": "Prefix", "backend": backend}
+    assert manifests("ingresses", RULE) == [
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": NAMED,
+            "spec": {
+                "ingressClassName": "nginx",
+                "rules": [{"host": "foo.com", "http": {"paths": [path]}}],
+                "tls": [{"hosts": ["foo.com"], "secretName": "my-cert"}],
+            },
+        }
+    ]
+    typed = RULE | {"tls.host": ["foo.com"]}
+    form = new_object("ingresses")
+    assert form.command(read_form(form, typed).values) == (
+        "kubectl", "create", "ingress", "shop", "-n", "shop", "--class=nginx",
+        "--rule=foo.com/bar*=svc1:8080,tls=my-cert",
+    )  # fmt: skip
+
+
+async def test_an_ingress_says_what_it_would_route_to_and_whom_it_meets() -> None:
+    service = {
+        "metadata": {"name": "svc1", "namespace": "shop"},
+        "spec": {"ports": [{"port": 80, "name": "http"}]},
+    }
+    rule = {"host": "foo.com", "http": {"paths": [{"path": "/bar", "pathType": "Exact"}]}}
+    elsewhere = {"metadata": {"name": "old", "namespace": "legacy"}, "spec": {"rules": [rule]}}
+    tls = world(("services", service), ("ingresses", elsewhere)).with_secret("my-cert", "Opaque")
+    checks = await looked("ingresses", RULE, tls)
+    assert said(checks)["rules-0"] == ("warn", "Service svc1 has no port 8080: it has 80 (http).")
+    assert said(checks)["class"][1].startswith("There is no IngressClass nginx")
+    assert said(checks)["tls-0"] == (
+        "warn",
+        "Secret my-cert has the type Opaque: controllers read kubernetes.io/tls.",
+    )
+    assert told(checks) == [
+        "Ingress old in legacy has foo.com/bar too (which of both gets the request depends on the controller)"
+    ]
+    assert checks.refusal() is None, "all of it may come later"
+    without = await looked("ingresses", RULE | {"rules.port": ["http"]}, tls)
+    assert said(without)["rules-0"] == ("warn", "Service svc1 has no ready endpoints")
+
+
+@pytest.mark.parametrize(
+    ("names", "starts", "ends", "words"),
+    [
+        (("*.com",), -1, 1, "Certificate for *.com, until 2026-03-02"),
+        (("bar.com",), -1, 1, "Its certificate is for bar.com, not for foo.com."),
+        (("foo.com",), -2, -1, "Its certificate expired on 2026-02-28: browsers refuse it."),
+        (("foo.com",), 1, 2, "Its certificate is valid only from 2026-03-02 on."),
+    ],
+)
+async def test_a_certificate_is_judged_by_its_public_part(
+    monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], starts: int, ends: int, words: str
+) -> None:
+    found = Certificate("CN=x", "CN=y", names, NOW + timedelta(days=starts), NOW + timedelta(days=ends))
+
+    async def certificate_of(*_: Any) -> Certificate:
+        return found
+
+    monkeypatch.setattr(ingresses, "certificate_of", certificate_of)
+    checks = await looked("ingresses", RULE, world().with_secret("my-cert", "kubernetes.io/tls"))
+    assert said(checks)["tls-0"][1] == words
+
+
+async def test_a_certificate_that_may_not_be_read_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: Any) -> None:
+        raise Forbidden("no")
+
+    monkeypatch.setattr(ingresses, "certificate_of", refused)
+    checks = await looked("ingresses", RULE, world().with_secret("my-cert", "kubernetes.io/tls"))
+    assert said(checks)["tls-0"] == (
+        "info",
+        "Your account may not read Secret my-cert: it has the right type.",
+    )
+
+
+# ---- ConfigMaps, Namespaces, budgets, claims
+
+
+def test_a_configmap_is_what_kubectl_makes_and_keeps_its_lines() -> None:
+    typed = HERE | {"data.key": ["LOG", "app.conf"], "data.value": ["info", "a=1\r\n b = 2\r\n"]}
+    made = manifests("configmaps", typed)[0]
+    assert made["data"] == {"LOG": "info", "app.conf": "a=1\n b = 2\n"}
+    assert "immutable" not in made and made["metadata"] == NAMED
+    form = new_object("configmaps")
+    assert form.command(read_form(form, typed).values) == ()
+    one = HERE | {"data.key": ["LOG"], "data.value": ["info"]}
+    assert form.command(read_form(form, one).values)[-1] == "--from-literal=LOG=info"
+
+
+async def test_a_key_that_is_there_twice_and_values_that_are_too_large_are_refused() -> None:
+    twice = await looked("configmaps", HERE | {"data.key": ["a", "a"], "data.value": ["1", "2"]}, world())
+    assert said(twice)["data-1"] == ("bad", "The key a is there twice.")
+    large = await looked("configmaps", HERE | {"data.key": ["a"], "data.value": ["x" * (2**20 + 1)]}, world())
+    assert said(large)["data"] == (
+        "bad",
+        "The values have 1,048,577 bytes together; a ConfigMap takes 1,048,576.",
+    )
+
+
+async def test_who_waits_for_a_configmap_is_said() -> None:
+    waits = deployment("web")
+    waits["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [{"configMapRef": {"name": "shop"}}]
+    checks = await looked("configmaps", HERE, world(("deployments", waits)))
+    assert told(checks) == ["Deployment web names shop already (it gets what it waits for)"]
+
+
+def test_a_namespace_is_what_kubectl_makes() -> None:
+    named = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    assert manifests("namespaces", {"name": ["shop"]}) == [named]
+    enforced = manifests("namespaces", {"name": ["shop"], "security": ["restricted"]})[0]["metadata"][
+        "labels"
+    ]
+    assert enforced == {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+BUDGET: Typed = HERE | {
+    "rule": ["minAvailable"], "amount": ["1"], "selector.key": ["app"], "selector.value": ["web"],
+}  # fmt: skip
+
+
+def test_a_budget_is_what_kubectl_makes() -> None:
+    # kubectl create poddisruptionbudget shop --selector=app=web --min-available=1
+    assert manifests("poddisruptionbudgets", BUDGET)[0]["spec"] == {
+        "minAvailable": 1, "selector": {"matchLabels": {"app": "web"}},
+    }  # fmt: skip
+    percent = BUDGET | {"rule": ["maxUnavailable"], "amount": ["50%"]}
+    assert manifests("poddisruptionbudgets", percent)[0]["spec"]["maxUnavailable"] == "50%"
+
+
+@pytest.mark.parametrize(
+    ("rule", "amount", "words"),
+    [
+        ("minAvailable", "1", "It allows 1 disruption at a time"),
+        ("minAvailable", "50%", "It allows 0 disruptions now: node drains will block"),
+        ("minAvailable", "3", "It allows 0 disruptions: node drains will block"),
+        ("maxUnavailable", "0", "It allows 0 disruptions: node drains will block"),
+        ("maxUnavailable", "2", "It allows 1 disruption at a time"),
+    ],
+)
+async def test_a_budget_says_what_it_allows(rule: str, amount: str, words: str) -> None:
+    pods = [("pods", pod(f"web-{n}", ready=n < 2)) for n in range(3)]
+    checks = await looked("poddisruptionbudgets", BUDGET | {"rule": [rule], "amount": [amount]}, world(*pods))
+    assert checks.headline is not None and checks.headline.title == words
+
+
+async def test_a_second_budget_over_the_same_pods_is_said_to_block() -> None:
+    other = {
+        "metadata": {"name": "old", "namespace": "shop"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}},
+    }
+    objects = world(("pods", pod("web-1")), ("poddisruptionbudgets", other))
+    checks = await looked("poddisruptionbudgets", BUDGET, objects)
+    assert (
+        "PodDisruptionBudget old protects some of these pods (pods with two budgets can't be evicted)"
+        in told(checks)
+    )
+
+
+CLAIM: Typed = HERE | {"size": ["10Gi"], "class": [""], "access": ["ReadWriteOnce"]}
+DEFAULT = {"storageclass.kubernetes.io/is-default-class": "true"}
+
+
+def test_a_claim_asks_for_a_size_of_a_class() -> None:
+    assert manifests("persistentvolumeclaims", CLAIM | {"class": ["fast"]})[0]["spec"] == {
+        "accessModes": ["ReadWriteOnce"], "storageClassName": "fast", "resources": {"requests": {"storage": "10Gi"}},
+    }  # fmt: skip
+    assert "storageClassName" not in manifests("persistentvolumeclaims", CLAIM)[0]["spec"]
+
+
+async def test_a_claim_says_which_class_it_gets_and_whether_the_quota_has_room() -> None:
+    quota = {
+        "metadata": {"name": "small", "namespace": "shop"},
+        "status": {"hard": {"requests.storage": "5Gi"}},
+    }
+    fast = {
+        "metadata": {"name": "fast", "annotations": DEFAULT},
+        "provisioner": "csi",
+        "volumeBindingMode": "Immediate",
+    }
+    checks = await looked(
+        "persistentvolumeclaims", CLAIM, world(("storageclasses", fast), ("resourcequotas", quota))
+    )
+    assert said(checks)["class"] == ("ok", "fast is the default")
+    assert told(checks) == [
+        "StorageClass fast provisions a volume by csi (at once)",
+        "Its data is deleted with the claim (reclaim policy Delete)",
+        "It can't be expanded later (the class does not allow it)",
+        "ResourceQuota small has 5Gi of requests.storage left (It refuses this claim)",
+    ]
+    none = await looked("persistentvolumeclaims", CLAIM, world())
+    assert said(none)["class"][1].startswith("No StorageClass is the default")
+    limits = {"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}
+    ranged = {"metadata": {"name": "sizes", "namespace": "shop"}, "spec": {"limits": [limits]}}
+    limited = await looked("persistentvolumeclaims", CLAIM, world(("limitranges", ranged)))
+    assert said(limited)["size"] == ("warn", "LimitRange sizes allows at most 1Gi: it refuses this size.")
+
+
+# ---- Deployments
+
+
+IMAGE: Typed = HERE | {"image": ["nginx:1.27"], "replicas": ["2"], "port": ["80"]}
+
+
+def test_a_deployment_is_what_kubectl_makes_with_the_recommended_label() -> None:
+    # kubectl create deployment shop --image=nginx:1.27 --replicas=2 --port=80, whose label is app=shop
+    labels = {"app.kubernetes.io/name": "shop"}
+    port = {"name": "http", "containerPort": 80, "protocol": "TCP"}
+    assert manifests("deployments", IMAGE) == [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": NAMED | {"labels": labels},
+            "spec": {
+                "replicas": 2,
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"containers": [{"name": "shop", "image": "nginx:1.27", "ports": [port]}]},
+                },
+            },
+        }
+    ]
+
+
+def test_a_deployment_with_a_service_configuration_probes_and_sizes() -> None:
+    typed = IMAGE | {
+        "service": ["true"],
+        "env.name": ["LOG", "PASSWORD", "", "CONF"],
+        "env.source": ["value", "secrets", "configmaps", "configmaps"],
+        "env.from": ["info", "database", "web-config", "web-config"],
+        "env.key": ["", "password", "", ""],
+        "readiness": ["http"], "readiness_path": ["/healthz"], "liveness": ["tcp"],
+        "requests_cpu": ["100m"], "limits_memory": ["1Gi"],
+    }  # fmt: skip
+    made, service = manifests("deployments", typed)
+    container = made["spec"]["template"]["spec"]["containers"][0]
+    assert container["env"] == [
+        {"name": "LOG", "value": "info"},
+        {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "database", "key": "password"}}},
+        {"name": "CONF", "valueFrom": {"configMapKeyRef": {"name": "web-config", "key": "CONF"}}},
+    ]
+    assert container["envFrom"] == [{"configMapRef": {"name": "web-config"}}]
+    assert container["readinessProbe"] == {"httpGet": {"path": "/healthz", "port": "http"}}
+    assert container["livenessProbe"] == {"tcpSocket": {"port": "http"}}
+    assert container["resources"] == {"requests": {"cpu": "100m"}, "limits": {"memory": "1Gi"}}
+    assert (service["kind"], service["spec"]["selector"]) == ("Service", {"app.kubernetes.io/name": "shop"})
+    assert service["spec"]["ports"] == [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}]
+
+
+async def test_what_a_deployment_needs_and_does_not_find_stands_at_its_row() -> None:
+    settings = {
+        "metadata": {"name": "web-config", "namespace": "shop"},
+        "data": {"LOG": "info", "MODE": "fast"},
+    }
+    typed = IMAGE | {
+        "env.name": ["A", "B", "", "C"], "env.source": ["configmaps"] * 3 + ["secrets"],
+        "env.from": ["nowhere", "web-config", "web-config", "database"], "env.key": ["k", "URL", "", "url"],
+    }  # fmt: skip
+    checks = await looked("deployments", typed, world(("configmaps", settings)))
+    assert [said(checks)[f"env-{n}"] for n in range(4)] == [
+        ("warn", "There is no ConfigMap nowhere in shop: the container would not start."),
+        ("warn", "ConfigMap web-config has no key URL: the container would not start. Keys: LOG and MODE."),
+        ("ok", "all 2 keys of ConfigMap web-config"),
+        ("warn", "There is no Secret database in shop: the container would not start."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "place", "words"),
+    [
+        ({"image": ["Web:1"]}, "image", ""),
+        ({"port": [""], "service": ["on"]}, "port", "Enter the port: the Service needs it."),
+        ({"port": [""], "readiness": ["tcp"]}, "port", "Enter the port: the readiness check needs it."),
+        (
+            {"limits_cpu": ["1"], "requests_cpu": ["2"]},
+            "limits_cpu",
+            "The limit, 1, is less than the request, 2.",
+        ),
+        ({"env.name": [""], "env.from": ["x"]}, "env-0", "Enter the name of the variable."),
+    ],
+)
+async def test_what_can_be_no_deployment_is_refused_at_its_input(
+    typed: Typed, place: str, words: str
+) -> None:
+    error = (await looked("deployments", IMAGE | typed, world())).refusal()
+    assert error is not None and error.field == place
+    assert not words or error.message == words
+
+
+async def test_a_deployment_says_whether_quota_and_nodes_take_its_pods() -> None:
+    quota = {"metadata": {"name": "small", "namespace": "shop"}, "status": {"hard": {"requests.cpu": "1"}}}
+    objects = world(("resourcequotas", quota), ("nodes", node("node-1")))
+    checks = await looked("deployments", IMAGE | {"requests_cpu": ["1"]}, objects)
+    quotas = [each for each in checks.effects if each.icon == "gauge"]
+    assert [(text_of(each.text), each.word) for each in quotas] == [
+        ("ResourceQuota small allows 1 more pod of this size", "refuses")
+    ]
+    assert any(each.icon == "server" for each in checks.effects)
+    typing = await looked("deployments", IMAGE, objects, whole=False)
+    assert not any(each.icon == "server" for each in typing.effects), "nodes are asked for a preview alone"
