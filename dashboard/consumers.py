@@ -70,6 +70,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         try:
             user = await self.signed_in()
+            set_origin(await origin_of(self.scope))
         except AWAY as error:
             await self.later(error)
             return
@@ -91,7 +92,6 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.bye(f"{SOCKETS} pages are open. Close some, then reload this one.", TOO_MANY)
             return
         self.rates = rates
-        set_origin(origin_of(self.scope))
         self.spawn(self.keep_checking())
         self.begun()
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http.request import validate_host
 
 from .audit.origin import SIGN_IN, Origin, session_name
+from .database import in_database
 
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -46,8 +47,9 @@ class SessionOfHandshake:
         await self.application({**scope, "session": session}, receive, send)
 
 
+@in_database
 def origin_of(scope: MutableMapping[str, Any]) -> Origin:
-    """Where a socket comes from. Its session has been read."""
+    """Where a socket comes from. Its session is read from the database."""
     client, session = scope.get("client"), scope["session"]
     how = session.get(SIGN_IN, "")
     return Origin(client[0] if client else "", how, session_name(session.session_key))

@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from django.utils.encoding import iri_to_uri
 
-from dashboard.audit.origin import SIGN_IN, Origin
+from dashboard.audit.origin import SIGN_IN, Origin, session_name
 from dashboard.models import AuditEntry, SigninLink
 from dashboard.signin import link_create, link_redeem
 from dashboard.sockets import origin_of, same_origin
@@ -287,9 +287,18 @@ def test_an_entry_says_from_where_and_in_which_session() -> None:
     assert (came.address, went.address) == ("192.0.2.9", "192.0.2.9"), "a header is only somebody's words"
     assert (went.action, went.sign_in) == ("sign out", "link")
     assert went.session == hashlib.sha256(key.encode()).hexdigest()[:16]
-    socket = {"client": ("192.0.2.8", 1), "session": {}, "headers": []}
-    socket["session"] = type("S", (dict,), {"session_key": key})({SIGN_IN: "link"})
-    assert origin_of(socket) == Origin("192.0.2.8", "link", went.session)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_socket_says_from_where_by_its_session_as_the_database_has_it() -> None:
+    client = AsyncClient()
+    await client.aforce_login(await User.objects.acreate(username="mara"))
+    session = await client.asession()
+    session[SIGN_IN] = "link"
+    await session.asave()
+    key = session.session_key
+    socket = {"client": ("192.0.2.8", 1), "session": type(session)(key), "headers": []}
+    assert await origin_of(socket) == Origin("192.0.2.8", "link", session_name(key))
 
 
 def test_an_audit_entry_is_only_ever_added() -> None:
