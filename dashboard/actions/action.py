@@ -28,6 +28,8 @@ from .diff import Line, diff_lines
 if TYPE_CHECKING:
     from dashboard.models import Change
 
+    from .filledin import FilledIn
+
 MERGE_PATCH = "application/merge-patch+json"
 NO_UNDO = "This cannot be undone."
 WAS = "was."  # begins the name of the input that holds what a field was filled with
@@ -195,6 +197,7 @@ class Preview:
     """A change, shown. Without a ``token`` there is nothing to apply: the object is already so.
 
     ``checked_at`` is when the API server accepted the dry run, of ``before``: the object as it was read, once.
+    ``filled`` is what the API server made besides what was asked for.
     """
 
     before: Manifest = field(repr=False)
@@ -203,6 +206,7 @@ class Preview:
     diff_words: str
     checked_at: datetime
     token: str
+    filled: Sequence[FilledIn] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,6 +419,12 @@ class Action:
     def body(self, manifest: Manifest, wanted: Wanted) -> Manifest:
         """The merge patch that brings the object to what is wanted; None takes a field away."""
         return merge_patch({path: wanted[name] for name, path in self.owns.items() if name in wanted})
+
+    def sent(self, manifest: Manifest, wanted: Wanted) -> Manifest | None:
+        """The object as it is asked for, where the preview tells what the API server makes of it besides; None where it
+        does not, as of whatever is confidential.
+        """
+        return None
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
         """The request that brings the object to what is wanted."""

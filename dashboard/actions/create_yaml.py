@@ -102,6 +102,12 @@ class CreateYaml(EditAny):
             query={"fieldValidation": "Strict"},
         )
 
+    def sent(self, manifest: Manifest, wanted: Wanted) -> Manifest | None:
+        if self.confidential:
+            return None
+        typed: Manifest = wanted["yaml"]
+        return typed if self.fresh else overlaid(manifest, typed)
+
     def after(self, manifest: Manifest, answer: Manifest) -> Manifest:
         """Of a Secret only metadata comes back: it has what was sent, and of what was there all that it was not applied
         with before."""

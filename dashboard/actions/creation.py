@@ -61,6 +61,7 @@ from .engine import (
     change_preview,
     change_read,
 )
+from .filledin import bounded
 from .operation import OperationAction, Plan, Run, Step, operation_step
 from .problems import TextsFull
 from .recreation import HOLDING
@@ -356,6 +357,14 @@ async def _whole(transport: Transport, actor: Actor, tried: Sequence[Tried], rea
         diff_words=plural(len(tried), "object"),
         checked_at=datetime.now(UTC),
         token=token,
+        filled=bounded(
+            [
+                replace(filled, words=str(each.one.target))
+                for each in tried
+                if each.preview is not None
+                for filled in each.preview.filled
+            ]
+        ),
     )
 
 

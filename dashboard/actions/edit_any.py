@@ -134,6 +134,9 @@ class EditAny(FieldsAction):
             query={"fieldValidation": "Strict"},
         )
 
+    def sent(self, manifest: Manifest, wanted: Wanted) -> Manifest | None:
+        return None if self.confidential else with_values(manifest, self.values)
+
     def after(self, manifest: Manifest, answer: Manifest) -> Manifest:
         if not self.confidential:
             return answer

@@ -61,6 +61,7 @@ from .action import (
 from .attempts import REFUSALS
 from .confirmation import check_confirmed, why_confirm
 from .diff import Line, effect_digest
+from .filledin import filled_in
 from .permits import changes_required
 from .problems import BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
 from .writers import created_by, last_manager
@@ -213,7 +214,17 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     effect, touched = _effect(action, before, after), action.touched(before)
     token = tokens.show(asked, before, effect, decided, touched) if diff or action.acts_unchanged else ""
     words = _diff_words(order.action.write(before, order.wanted), diff)
-    return Preview(before=before, told=told, diff=diff, diff_words=words, checked_at=now, token=token)
+    sent = action.sent(before, order.wanted)
+    filled = await off_loop(filled_in, sent, after, before) if sent is not None else None
+    return Preview(
+        before=before,
+        told=told,
+        diff=diff,
+        diff_words=words,
+        checked_at=now,
+        token=token,
+        filled=(filled,) if filled else (),
+    )
 
 
 async def change_apply(*, order: Order, token: str) -> Change:

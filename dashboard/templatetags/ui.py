@@ -88,6 +88,12 @@ def words(command: str) -> SafeString:
 
 
 @register.filter
+def field_path(path: str) -> SafeString:
+    """The path of a field, which breaks before its dots."""
+    return mark_safe(escape(path).replace(".", "<wbr>."))  # noqa: S308
+
+
+@register.filter
 def breaks(value: object) -> SafeString:
     """A value that breaks after its commas and slashes: selectors and lists are one long word otherwise."""
     return mark_safe(escape(str(value)).replace(",", ",<wbr>").replace("/", "/<wbr>"))  # noqa: S308

@@ -235,7 +235,11 @@ class CreateForm:
             **self._form(said),
             "text": "" if unsent else self.text,
             "unsent": unsent,
-            "fields": {"url": fields_url(self.cluster), "text": "Fields of kinds"},
+            "fields": {
+                "url": fields_url(self.cluster),
+                "text": "Fields of kinds",
+                "base": fields_url(self.cluster),
+            },
             "namespace": typed.get("namespace", ""),
         }
         crumbs = [("Overview", reverse("overview", args=[self.cluster.cluster.slug]))]

@@ -14,6 +14,7 @@ from dashboard.actions.diff import Line
 from dashboard.actions.problems import StaleView, UnderWay
 from dashboard.errors import BadInput, ClusterError, ReadOnly
 from dashboard.insight import Effect, Notice
+from dashboard.kinds.rows import plural
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens.common import iso, ref_url
 from dashboard.loop import off_loop
@@ -214,6 +215,7 @@ def preview_context(runtime: ClusterRuntime, preview: Preview, start: int = 0) -
         "diff_part": part,
         "diff_words": preview.diff_words,
         "kubectl": told.kubectl,
+        "filled": filled_context(preview),
         "checked_at": iso(preview.checked_at.replace(microsecond=0)),
         "undo_words": told.undo_words
         if preview.token
@@ -226,13 +228,39 @@ def preview_context(runtime: ClusterRuntime, preview: Preview, start: int = 0) -
 def preview_json(preview: Preview | None) -> Parts:
     """A preview for a script; without a token there is nothing to do."""
     if preview is None:
-        return {"token": "", "headline": "", "effects": [], "notices": [], "diff": [], "kubectl": ""}
+        return {
+            "token": "",
+            "headline": "",
+            "effects": [],
+            "notices": [],
+            "diff": [],
+            "filled": [],
+            "kubectl": "",
+        }
     return {
         "token": preview.token,
         **told_json(preview.told),
         "diff": [{"line": line.n, "sign": line.sign, "text": line.text} for line in preview.diff],
+        "filled": [
+            {
+                "object": one.words,
+                "fields": [
+                    {"field": each.field, "value": each.value, "was": each.was} for each in one.fields
+                ],
+                "more": one.more,
+            }
+            for one in preview.filled
+        ],
         "kubectl": preview.told.kubectl,
     }
+
+
+def filled_context(preview: Preview) -> Parts | None:
+    """What the API server makes besides what was asked for; None for nothing."""
+    counts = [len(one.fields) + one.more for one in preview.filled]
+    if not counts:
+        return None
+    return {"title": f"The server adds or changes {plural(sum(counts), 'field')}", "objects": preview.filled}
 
 
 class Told(Protocol):

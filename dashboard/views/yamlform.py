@@ -52,6 +52,7 @@ class YamlForm(ActionForm):
             "fields": {
                 "url": fields_url(self.cluster, self.target.kind, self.target.gvr.api_version),
                 "text": f"Fields of {self.target.kind}",
+                "base": fields_url(self.cluster),
             },
         }
 

@@ -140,6 +140,13 @@ async def test_an_application_is_created_in_the_order_that_it_needs(
     assert states(preview) == [(kind, "new") for kind in kinds]
     assert [each["line"] for each in preview["documents"]] == [29, 34, 24, 10, 2]
     assert not any(map(here.has, ORDER)), "a preview creates nothing"
+    filled = {each["object"]: each["fields"] for each in preview["filled"]}
+    assert filled.keys() - {"Ingress web"} == {"Service web", "Deployment web"}, "of a Secret nothing is told"
+    assert {"field": "spec.strategy.type", "value": "RollingUpdate", "was": ""} in filled["Deployment web"]
+    assert "spec.template.spec.containers[web].imagePullPolicy" in {
+        each["field"] for each in filled["Deployment web"]
+    }
+    assert {"field": "spec.ports[0].protocol", "value": "TCP", "was": ""} in filled["Service web"]
     made = await script.apply(preview["token"])
     assert set(made) == {"change", "url"}
     assert all(map(here.has, ORDER))
@@ -158,6 +165,7 @@ async def test_an_application_is_created_in_the_order_that_it_needs(
     # The same text once more: nothing to do.
     again = await script.preview()
     assert again["token"] == "" and {each["state"] for each in again["documents"]} == {"same"}
+    assert again["filled"] == []
 
     # Each is undone by itself.
     undo = Script(async_client, f"/changes/{changes[3].pk}/undo/", {})

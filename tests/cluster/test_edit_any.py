@@ -67,7 +67,9 @@ async def test_only_what_was_typed_is_written_and_undone(
         f"{here.path('deployments')}/web?fieldManager=kubectl-edit", {"metadata": {"labels": {"team": "a"}}}
     )
     script = await here.script(async_client, monkeypatch, "deployments", yaml=text, base=packed(before))
-    token = (await script.preview())["token"]
+    preview = await script.preview()
+    token = preview["token"]
+    assert preview["filled"] == []
     here.api.patch(f"{here.path('deployments')}/web?fieldManager=kubectl-edit", {"spec": {"paused": True}})
     made = await script.apply(token)
     after = here.get("deployments")
@@ -82,6 +84,27 @@ async def test_only_what_was_typed_is_written_and_undone(
     await undo.apply((await undo.preview())["token"])
     images = [each["image"] for each in here.get("deployments")["spec"]["template"]["spec"]["containers"]]
     assert images == ["web:1", "side:1"]
+
+
+async def test_what_the_server_makes_of_it_besides_is_told(
+    here: Here, async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.api.post(here.path("deployments"), WEB)
+    before = here.get("deployments")
+    added = "      containers:\n      - name: more\n        image: more:1\n        resources: {limits: {cpu: 0.5}}\n"
+    text = editable_text(before).replace("      containers:\n", added)
+    script = await here.script(async_client, monkeypatch, "deployments", yaml=text, base=packed(before))
+    (filled,) = (await script.preview())["filled"]
+    more = "spec.template.spec.containers[more]"
+    told = {each["field"]: (each["was"], each["value"]) for each in filled["fields"]}
+    assert told[f"{more}.imagePullPolicy"] == ("", "IfNotPresent")
+    assert told[f"{more}.resources.limits.cpu"] == ("0.5", "500m")
+    assert all(each.startswith(more) for each in told), (
+        "what was there before is nothing that the server adds"
+    )
+    page = await async_client.post(script.url, script.typed | {"step": "preview"}, headers=HTMX)
+    html = page.content.decode()
+    assert "The server adds or changes" in html and "500m" in html
 
 
 async def test_the_same_field_written_meanwhile_is_a_conflict_that_names_the_writer(
@@ -164,6 +187,7 @@ async def test_no_value_of_a_secret_is_anywhere_but_in_the_secret(
     text += f"stringData:\n  d: {OTHER}\n"
     script = await here.script(async_client, monkeypatch, "secrets", yaml=text, base=packed(before))
     preview = await script.preview()
+    assert preview["filled"] == []
     page = await async_client.post(script.url, script.typed | {"step": "preview"}, headers=HTMX)
     made = await script.apply(preview["token"])
     after = here.get("secrets")
