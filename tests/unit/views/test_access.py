@@ -294,7 +294,7 @@ async def test_a_socket_says_from_where_by_its_session_as_the_database_has_it() 
     client = AsyncClient()
     await client.aforce_login(await User.objects.acreate(username="mara"))
     session = await client.asession()
-    session[SIGN_IN] = "link"
+    await session.aset(SIGN_IN, "link")
     await session.asave()
     key = session.session_key
     socket = {"client": ("192.0.2.8", 1), "session": type(session)(key), "headers": []}
