@@ -53,7 +53,7 @@ class Api:
     def ready(self) -> bool:
         """Whether the server answers and says that it is ready."""
         try:
-            with closing(self._connection(2.0)) as connection:
+            with closing(self.connection(2.0)) as connection:
                 connection.request("GET", "/readyz")
                 return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
@@ -61,7 +61,7 @@ class Api:
 
     def stream(self, path: str, *, silence: float) -> Iterator[Object]:
         """The events of a watch until its end, or until `silence` seconds without any (TimeoutError)."""
-        with closing(self._connection(silence)) as connection:
+        with closing(self.connection(silence)) as connection:
             connection.request("GET", path)
             answer = connection.getresponse()
             if answer.status != 200:
@@ -69,7 +69,8 @@ class Api:
             for line in answer:
                 yield json.loads(line)
 
-    def _connection(self, timeout: float) -> http.client.HTTPSConnection:
+    def connection(self, timeout: float) -> http.client.HTTPSConnection:
+        """One that is still to be opened, and that the caller closes."""
         context = ssl.create_default_context(cafile=str(self.pki / "ca.crt"))
         context.load_cert_chain(self.pki / "admin.crt", self.pki / "admin.key")
         return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=context)
@@ -77,7 +78,7 @@ class Api:
     def _object(
         self, method: str, path: str, body: Object | None, content_type: str, timeout: float
     ) -> Object:
-        with closing(self._connection(timeout)) as connection:
+        with closing(self.connection(timeout)) as connection:
             content = None if body is None else json.dumps(body)
             connection.request(
                 method, path, content, {"Content-Type": content_type, "Accept": "application/json"}

@@ -24,8 +24,9 @@ from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 
 from .action import Manifest, Order, Target
-from .engine import MANAGER, change_read
+from .engine import change_read
 from .hiding import hide_values
+from .writing import MANAGER
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 SALT = "dashboard.actions.secrets"

@@ -23,8 +23,8 @@ from dashboard.models import Change
 
 from .action import Manifest, OwnedFields
 from .configmap_values import Value, digest, values
-from .engine import MANAGER
 from .writers import last_manager
+from .writing import MANAGER
 
 MAX_WRITES = 100  # records that are read; before the oldest of them, nothing is known
 EDITS = ("edit", "versions")  # the actions that write keys

@@ -14,8 +14,9 @@ from dashboard.models import Change
 
 from .action import Manifest, Target
 from .configmap_values import Value, values
-from .engine import MANAGER, change_read
+from .engine import change_read
 from .writers import last_manager
+from .writing import MANAGER
 
 
 @dataclass(frozen=True, slots=True)

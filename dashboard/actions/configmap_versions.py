@@ -25,8 +25,8 @@ from dashboard.models import Change, ConfigMapContent, ConfigMapVersion
 from .action import Manifest
 from .configmap_history import EDITS
 from .configmap_values import FIELDS, Value, values
-from .engine import MANAGER
 from .writers import last_manager
+from .writing import MANAGER
 
 MAX_KEYS = 20  # named of one version; of more, how many
 

@@ -40,9 +40,9 @@ from .delete import DELETED
 from .delete_any import DELETE_ANY, DeleteAny
 from .diff import Line, readable, yaml_lines
 from .edit_any import KEPT, EditAny, fill_kept
-from .engine import MANAGER
 from .fieldwrites import NO_WAY_BACK, writable, written_fields
 from .recreation import holds_more
+from .writing import MANAGER
 
 APPLY_PATCH = "application/apply-patch+yaml"
 # What the API server adds to each pod under a name of its own.

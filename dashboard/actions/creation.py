@@ -52,7 +52,6 @@ from .delete import DELETED
 from .diff import Line
 from .documents import TextObject
 from .engine import (
-    MANAGER,
     UNTRIED,
     change_access,
     change_apply,
@@ -65,6 +64,7 @@ from .filledin import bounded
 from .operation import OperationAction, Plan, Run, Step, operation_step
 from .problems import TextsFull
 from .recreation import HOLDING
+from .writing import MANAGER
 
 SALT = "dashboard.actions.creation"
 REST = "rest"  # in a change's result: what is created after it

@@ -61,14 +61,15 @@ from .action import (
 from .attempts import REFUSALS
 from .confirmation import check_confirmed, why_confirm
 from .diff import Line, effect_digest
+from .fieldpatch import TEST_FAILED, Operation
 from .filledin import filled_in
 from .permits import changes_required
 from .problems import BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
 from .writers import created_by, last_manager
+from .writing import MANAGER, change_write, write_operations
 
-MANAGER = "cluster-ui"
-# A busy object is written a few times a second, at worst some hundred times; read and write take milliseconds, so that
-# of forty attempts one comes through.
+# A busy object is written a few times a second, at worst some hundred times. The first attempt asks for the very version
+# that was read; the others only for the fields that are changed, so that what else is written does not matter.
 ATTEMPTS = 40
 JITTER_SECONDS = 0.05
 # How long the second of two submits waits for the first one's end.
@@ -414,9 +415,7 @@ async def _claimed(order: Order, shown: tokens.Shown) -> Change:
 async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
     action = order.action
     try:
-        before, after = await _send(order, shown, change)
-        # Between these two there is this write and nothing else: its version was the condition.
-        action = action.widened(before, after)
+        before, after, action = await _send(order, shown, change)
         order = dataclasses.replace(order, action=action)
     except _Lost as lost:
         before, after = await _look_again(order, lost, change)
@@ -439,13 +438,13 @@ async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
     return change
 
 
-async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Manifest, Manifest]:
+async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Manifest, Manifest, Action]:
     """Write with a precondition, again as long as only other parts of the object change underneath. Gives the
-    object before and after. What is about to be written is recorded first: whoever finds the record without an end
-    can tell by the object whether it was.
+    object before and after, and the action on all that was changed. What is about to be written is recorded first:
+    whoever finds the record without an end can tell by the object whether it was.
     """
     target, action = order.target, order.action
-    for _ in _attempts():
+    for attempt in _attempts():
         before, after = await _dry_run(order)
         await _unchanged(order, shown, before)
         check_confirmed(order, before)
@@ -453,11 +452,15 @@ async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Mani
             was, now = action.words(shown.touched), action.words(action.touched(after))
             raise StaleView(f"The result in the cluster would now be different: {now}.", was=was, now=now)
         # Read once more, so that on a busy object as little as possible comes between this and the write.
-        before = await _read(order)
+        tried, before = (before, after), await _read(order)
         await _unchanged(order, shown, before)
         await sync_to_async(records.intend)(change, order, before, action.touched(after))
+        by_fields = attempt > 0 and await _says_fields(order, before)
         try:
-            return before, action.after(before, await _request(order, before, dry=False))
+            made = (await _request(order, before, dry=False, by_fields=by_fields)).on(action, before)
+            # Where the version was the condition there is this write between these two, and nothing else; where fields
+            # were, somebody else's writes may be too, and what was tried tells which part is this one's.
+            return before, made, action.widened(*(tried if by_fields else (before, made)))
         except Unavailable as error:
             raise _Lost(before, after, error) from error
         except _Overtaken:
@@ -482,16 +485,50 @@ async def _dry_run(order: Order, manifest: Manifest | None = None) -> tuple[Mani
     """The object as it is, and as it would be: both of one version, so that they differ by this change alone.
     ``manifest`` is the object where it was just read.
     """
-    for _ in _attempts():
+    for attempt in _attempts():
         before = manifest or await _read(order)
         manifest = None
         _check_alive(order.target, order.action, before)
         order.action.check(before, order.wanted)
         try:
-            return before, order.action.after(before, await _request(order, before, dry=True))
+            if attempt and await _says_fields(order, before):
+                return await _tried_beside(order, before)
+            return before, (await _request(order, before, dry=True)).on(order.action, before)
         except _Overtaken:
             await _pause()
     raise _busy(order.target, before)
+
+
+async def _tried_beside(order: Order, manifest: Manifest) -> tuple[Manifest, Manifest]:
+    """The same of whatever version is there now. To read a version and then to try it may take longer than it lasts;
+    done at the same moment, both mostly meet the same one. Raises _Overtaken when they do not.
+    """
+    answer, now = await asyncio.gather(_request(order, manifest, dry=True, by_fields=True), _read(order))
+    for before in (manifest, now):
+        same = before["metadata"]["resourceVersion"] == answer.body["metadata"]["resourceVersion"]
+        if same and _operations(order, before) == _operations(order, manifest):
+            return before, answer.on(order.action, before)
+    raise _Overtaken
+
+
+def _operations(order: Order, manifest: Manifest) -> list[Operation] | None:
+    return write_operations(order.action.write(manifest, order.wanted), manifest)
+
+
+async def _says_fields(order: Order, manifest: Manifest) -> bool:
+    """Whether the fields that it changes can be its condition, in place of the object's version."""
+    if _operations(order, manifest) is None:
+        return False
+    written = order.action.subject(order.target)
+    decision = await allowed(
+        order.transport,
+        "patch",
+        written.gvr,
+        namespace=written.namespace or None,
+        name=written.name or None,
+        subresource=order.action.write(manifest, order.wanted).subresource or None,
+    )
+    return decision.allowed
 
 
 class _Overtaken(Exception):
@@ -511,7 +548,20 @@ def _busy(target: Target, manifest: Manifest) -> Busy:
     return Busy(str(target), ATTEMPTS, last_manager(manifest, "")[0])
 
 
-async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the API server answered to what was ``wanted``, in full."""
+
+    wanted: Wanted = field(repr=False)
+    body: Manifest = field(repr=False)
+
+    def on(self, action: Action, before: Manifest) -> Manifest:
+        """The object ``before`` as it is by that."""
+        sent = action.write(before, self.wanted).body if action.confidential else {}
+        return action.after(before, {**sent, **self.body})
+
+
+async def _request(order: Order, manifest: Manifest, *, dry: bool, by_fields: bool = False) -> _Answer:
     action, wanted = order.action, order.wanted
     try:
         # Keeping a backup is a write too, of which a rule of the cluster may quote the values.
@@ -524,6 +574,7 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
                 write=write,
                 manifest=manifest,
                 dry=dry,
+                by_fields=by_fields,
             )
         except FieldConflict:
             raise
@@ -531,51 +582,18 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool) -> Manifest:
             if write.creates and not is_absent(manifest):  # beside the object, one of that name exists
                 raise
             raise _Overtaken from error
+        except Invalid as error:
+            if by_fields and error.message == TEST_FAILED:
+                raise _Overtaken from error
+            raise
     except ClusterError as error:
         action.scrub(error, manifest, wanted)
         raise
-    return {**write.body, **answer} if action.confidential else answer
+    return _Answer(wanted, answer)
 
 
 def _effect(action: Action, before: Manifest, after: Manifest) -> str:
     return effect_digest(*action.shown(before, after))
-
-
-async def change_write(
-    *, transport: Transport, target: Target, write: Write, manifest: Manifest, dry: bool = False
-) -> Manifest:
-    """The answer to one request. Raises Conflict when the object is not as in ``manifest`` any more."""
-    # Bound to this object and to this version of it: nobody's write may be lost, nor shown as an effect of this one.
-    # One that is created has no version: that it is still not there is what a POST checks.
-    precondition = (
-        {}
-        if is_absent(manifest) or write.creates
-        else {"uid": _uid(manifest), "resourceVersion": manifest["metadata"]["resourceVersion"]}
-    )
-    body = dict(write.body)
-    owned = write.method in ("PATCH", "PUT") or write.creates
-    query = {"fieldManager": MANAGER, **write.query} if owned else {}
-    if write.method == "DELETE":
-        # The options in a DELETE's body are all that counts: beside it the query is not read.
-        body |= {"preconditions": precondition, **({"dryRun": ["All"]} if dry else {})}
-    elif write.method == "POST" and not write.creates:
-        body["deleteOptions"] = {**body.get("deleteOptions", {}), "preconditions": precondition}
-    else:
-        body["metadata"] = {**body.get("metadata", {}), **precondition}
-    if dry and write.method != "DELETE":
-        query["dryRun"] = "All"
-    response = await transport.request(
-        write.method,
-        target.gvr,
-        namespace=target.namespace or None,
-        name=None if write.creates else target.name,
-        subresource=write.subresource or None,
-        query=query,
-        body=msgspec.json.encode(body),
-        content_type=write.content_type,
-        accept=write.accept,
-    )
-    return msgspec.json.decode(response.body, type=dict[str, Any])
 
 
 async def _look_again(order: Order, lost: _Lost, change: Change) -> tuple[Manifest, Manifest]:

@@ -13,8 +13,9 @@ from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
 
 from .action import Order, Target
-from .engine import change_access, change_read, change_write
+from .engine import change_access, change_read
 from .repoint import REPOINT, repointed
+from .writing import change_write
 
 TRIED_AT_ONCE = 10
 

@@ -22,8 +22,9 @@ from dashboard.models import Change
 from . import records
 from .action import Target
 from .backups import mark
-from .engine import MANAGER, change_read
+from .engine import change_read
 from .writers import last_manager
+from .writing import MANAGER
 
 How = Literal["same", "changed", "removed", "deleting", "deleted", "recreated", "unknown"]
 # There is no Secret any more to go back on: the old values that were kept beside it go with it.

@@ -17,7 +17,7 @@ import msgspec
 from django.conf import settings
 
 from dashboard.actions.configmap_versions import known_versions, version_found
-from dashboard.actions.engine import MANAGER
+from dashboard.actions.writing import MANAGER
 from dashboard.database import AWAY, in_database
 from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds.configmaps import CONFIGMAPS, ConfigMap

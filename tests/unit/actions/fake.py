@@ -10,11 +10,15 @@ from typing import Any
 from dashboard.errors import ClusterError, Conflict
 from dashboard.kube.transport import Response
 
+from .jsonpatch import patched
+
 REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 class FakeTransport:
-    """Counts real writes; ``before_write`` runs before each one, ``after_write`` after it."""
+    """Counts real writes, and requests; ``before_write`` runs before each one, ``after_write`` after it, ``before_read``
+    before the object is read.
+    """
 
     def __init__(self, replicas: int = 3) -> None:
         self.cluster = SimpleNamespace(name="dev", server="https://dev", is_sandbox=True)
@@ -26,6 +30,8 @@ class FakeTransport:
         self.deleting: list[str] | None = None  # its finalizers, once it is on its way out
         self.writes: list[int] = []
         self.before_write: Callable[[bool], None] = lambda dry: None
+        self.before_read: Callable[[], None] = lambda: None
+        self.requests = 0
         self.after_write: Callable[[], None] = lambda: None
         self.read_error: ClusterError | None = None
 
@@ -49,27 +55,29 @@ class FakeTransport:
     ) -> Response:
         if target == REVIEW:
             return self._answer({"status": {"allowed": self.may_patch}})
+        self.requests += 1
         if method == "GET":
+            self.before_read()
             if self.read_error is not None:
                 raise self.read_error
             return self._answer(self.manifest())
         dry = (query or {}).get("dryRun") == "All"
         self.before_write(dry)
         sent = json.loads(body)
-        if sent["metadata"] != {"resourceVersion": str(self.version), "uid": self.uid}:
+        if isinstance(sent, list):
+            sent = patched(self._scale(self.replicas), sent)
+        elif sent["metadata"] != {"resourceVersion": str(self.version), "uid": self.uid}:
             raise Conflict("the object has been modified")
         wanted = sent["spec"]["replicas"]
         if not dry:
             self.scale(wanted, "cluster-ui")
             self.writes.append(wanted)
             self.after_write()
-        return self._answer(
-            {
-                "kind": "Scale",
-                "metadata": self.manifest()["metadata"],
-                "spec": {"replicas": wanted} if wanted else {},
-            }
-        )
+        return self._answer(self._scale(wanted))
+
+    def _scale(self, replicas: int) -> dict[str, Any]:
+        spec = {"replicas": replicas} if replicas else {}
+        return {"kind": "Scale", "metadata": self.manifest()["metadata"], "spec": spec}
 
     def manifest(self) -> dict[str, Any]:
         labels = {"app": "web"}

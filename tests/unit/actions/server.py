@@ -11,6 +11,8 @@ from typing import Any
 from dashboard.errors import Conflict, NotFound
 from dashboard.kube.transport import Response
 
+from .jsonpatch import patched
+
 Key = tuple[str, str, str]  # plural, namespace ("" for none), name
 
 
@@ -59,15 +61,19 @@ class Server:
         if method == "GET":
             self.gets.append(key)
             return _answer(found)
+        if isinstance(sent, list):
+            operations, sent = sent, {"metadata": {}}
+            whole = patched(found, operations)
+        else:
+            operations, whole = None, copy.deepcopy(sent)
         options = sent if method == "DELETE" else sent.get("deleteOptions")
-        whole = copy.deepcopy(sent)
         stated = options["preconditions"] if options else sent["metadata"]
         given = {each: stated[each] for each in ("uid", "resourceVersion") if each in stated}
         if {each: found["metadata"][each] for each in given} != given:
             raise Conflict("the object has been modified")
         dry = (query or {}).get("dryRun") == "All" or (options or {}).get("dryRun") == ["All"]
         made = copy.deepcopy(found)
-        if method == "PUT":
+        if method == "PUT" or operations is not None:
             made = whole
         elif options is None:
             _merge(made, sent)

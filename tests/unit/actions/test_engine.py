@@ -144,31 +144,54 @@ async def test_status_writes_underneath_are_no_conflict(api: Any, mara: Actor) -
     assert api.writes == [5]
 
 
-async def test_a_write_after_each_read_is_no_conflict_as_long_as_one_attempt_comes_through(
-    api: Any, mara: Actor
+@pytest.mark.parametrize("replicas", [3, 0])
+async def test_a_write_after_each_read_is_no_conflict_and_takes_few_requests(
+    api: Any, mara: Actor, replicas: int
 ) -> None:
-    """Counted, not timed: every second of sixty requests to write meets another write."""
-    writes = iter(range(60))
-
-    def busy(dry: bool) -> None:
-        if next(writes, 1) % 2 == 0:
-            api.touch()
-
-    api.before_write = busy
+    """Counted, not timed: no request to write meets the version that was read."""
+    api.replicas = replicas
+    api.before_write = lambda dry: api.touch()
     token = (await preview(api, mara, "5")).token
-    await apply(api, mara, "5", token)
-    assert api.writes == [5]
+    before = api.requests
+    change = await apply(api, mara, "5", token)
+    assert api.writes == [5] and change.touched == {"/spec/replicas": [replicas, 5]}
+    assert api.requests - before == 14, "two rounds: of the version, then of the fields"
 
 
 @pytest.mark.parametrize("when", ["preview", "apply"])
 async def test_endless_churn_is_said_as_that_and_changes_nothing(api: Any, mara: Actor, when: str) -> None:
     token = (await preview(api, mara, "5")).token
     api.before_write = lambda dry: api.touch()
+    api.before_read = api.touch
     with pytest.raises(Conflict, match=f"each of {engine.ATTEMPTS} attempts came too late") as error:
         await (preview(api, mara, "5") if when == "preview" else apply(api, mara, "5", token))
     assert not isinstance(error.value, StaleView)
     assert api.writes == [] and await Change.objects.acount() == 0
     assert [result for result, _ in await audit()] == (["refused"] if when == "apply" else [])
+
+
+async def test_a_number_that_is_changed_between_each_read_and_write_is_a_conflict(
+    api: Any, mara: Actor
+) -> None:
+    """Also where the version is no condition any more: the field itself is."""
+    token = (await preview(api, mara, "5")).token
+    real = 0
+
+    def busy(dry: bool) -> None:
+        nonlocal real
+        api.touch()
+        if not dry and (real := real + 1) == 2:
+            api.scale(4)
+
+    api.before_write = busy
+    with pytest.raises(StaleView) as error:
+        await apply(api, mara, "5", token)
+    assert (error.value.was, error.value.now, error.value.who) == (
+        "3 replicas",
+        "4 replicas",
+        "kubectl-scale",
+    )
+    assert api.writes == [] and real == 2
 
 
 async def test_what_is_being_deleted_is_not_changed_and_what_blocks_it_is_named(
