@@ -18,7 +18,7 @@ from dashboard.edge import Edge, Receive, Scope, Send  # noqa: E402
 from dashboard.live.operations import operations  # noqa: E402
 from dashboard.live.retention import retention  # noqa: E402
 from dashboard.live.runtime import runtime  # noqa: E402
-from dashboard.loop import LoopGuard  # noqa: E402
+from dashboard.loop import LoopGuard, spare_what_stays  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.sockets import SameOriginOnly, SessionOfHandshake  # noqa: E402
 
@@ -46,6 +46,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            spare_what_stays()
             guard.start()
             await runtime.start()
             operations.start()

@@ -9,6 +9,7 @@ such are bounded where they are made.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
@@ -32,6 +33,14 @@ _WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="off-loop")
 async def off_loop(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call ``work`` in a thread. What it is given must not change meanwhile."""
     return await asyncio.get_running_loop().run_in_executor(_WORKERS, partial(work, *args, **kwargs))
+
+
+def spare_what_stays() -> None:
+    """What is there now (what was imported: some hundred thousand objects) is never looked at again by Python's search
+    for garbage, which holds everybody up for as long as it takes to look at all that may be in a cycle.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 HELD_SECONDS = 0.1

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 import time
+import weakref
 
 import pytest
 
-from dashboard.loop import LoopGuard, off_loop
+from dashboard.loop import LoopGuard, off_loop, spare_what_stays
 from dashboard.metrics import LOOP_HELD, LOOP_LAG, LOOP_LONGEST
 
 
@@ -70,3 +72,18 @@ async def test_a_loop_that_rests_is_not_logged(caplog: pytest.LogCaptureFixture)
     guard.stop()
     assert LOOP_LAG._sum.get() > before
     assert caplog.text == ""
+
+
+def test_what_is_imported_is_no_work_for_the_search_for_garbage() -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.own = self
+
+    try:
+        spare_what_stays()
+        assert len(gc.get_objects()) < gc.get_freeze_count() / 10
+        later = weakref.ref(Cycle())
+        gc.collect()
+        assert later() is None, "what came later is found as before"
+    finally:
+        gc.unfreeze()
