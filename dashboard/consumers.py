@@ -287,7 +287,7 @@ class LiveConsumer(SessionConsumer):
                 screens: list[Screen] = [page, *chrome] if page is not None else [*chrome]
                 with self.cluster.lease(screens[0].plurals):
                     await self.cluster.ready(screens[0].waits_for)
-                    await asyncio.gather(*(each.prepare() for each in screens))
+                    await asyncio.gather(*(each.get_ready() for each in screens))
                     if self.cluster.closed:
                         self.spawn(self.leave())
                         return

@@ -103,6 +103,7 @@ class Group:
         self._past: dict[int, Snapshot] = {1: self.snapshot}
         self._frames: dict[tuple[int, int], tuple[str, ...]] = {}
         self._timer: Timer | None = None
+        self._catching_up: asyncio.Task[None] | None = None
         self._flushed_at = 0.0
         self._spent_until = 0.0
         self._waiting_since: float | None = None
@@ -139,10 +140,28 @@ class Group:
         return 0.0 if self._waiting_since is None else self.hub.clock() - self._waiting_since
 
     def flush(self) -> None:
-        """Make the snapshot anew and tell the viewers when it differs."""
+        """Make the snapshot anew and tell the viewers when it differs; where much has changed, that is taken in first."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._catching_up is not None:
+            return
+        if self.screen.behind():
+            self._catching_up = asyncio.create_task(self._catch_up())
+        else:
+            self._show()
+
+    async def _catch_up(self) -> None:
+        try:
+            await self.screen.catch_up()
+        except Exception:
+            logger.exception("catching up for %s", self.key)
+        finally:
+            self._catching_up = None
+        if not self._closed:
+            self._show()
+
+    def _show(self) -> None:
         self._flushed_at = self.hub.clock()
         self._spent_until = max(self._spent_until, self._flushed_at) + self.screen.pace
         if self.screen.key != self.key:
@@ -261,6 +280,8 @@ class Group:
             self._review.cancel()
         if self._timer is not None:
             self._timer.cancel()
+        if self._catching_up is not None and self._catching_up is not asyncio.current_task():
+            self._catching_up.cancel()
         self._unsubscribe()
         self._lease.release()
         self.screen.close()

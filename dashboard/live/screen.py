@@ -68,6 +68,22 @@ class Screen(abc.ABC):
         """Ask for what cannot be had at once: access reviews, objects outside the cache. Called before the first
         snapshot and again every 15 s while somebody looks. Raises ClusterError where the screen cannot be shown."""
 
+    async def get_ready(self) -> None:
+        """All that the first snapshot needs, so that it holds nobody up."""
+        await self.prepare()
+        if self.session.reader.owes(self.plurals):
+            await self.catch_up()
+
+    def behind(self) -> bool:
+        """Whether so much has changed that a snapshot would hold everybody up: ``catch_up`` comes first."""
+        return self.session.reader.owes(self.plurals)
+
+    async def catch_up(self) -> None:
+        """Work out what the next snapshot needs, in slices or in a thread."""
+        for plural in self.plurals:
+            if self.session.reader.owes({plural}):
+                await self.session.reader.make_rows(plural)
+
     @abc.abstractmethod
     def snapshot(self) -> Snapshot:
         """What it shows now, out of the cache: no waiting."""

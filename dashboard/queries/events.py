@@ -78,6 +78,11 @@ class EventGroups:
         ]
         return sorted(groups, key=lambda group: group.order, reverse=True)
 
+    @property
+    def owed(self) -> int:
+        """How many Events and groups have to be looked at before the next answer."""
+        return len(self._changed) + len(self._grown)
+
     def settle(self, within: float = float("inf")) -> bool:
         """Take in what has changed, or as much of it as goes in so many seconds. Returns whether that was all."""
         began = self._clock()

@@ -5,17 +5,17 @@ objects there are.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from bisect import bisect_left
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from dashboard.cache.store import Delta, Store
 from dashboard.kinds.base import Kind, Row
 
-Place = tuple[Any, ...]  # what a row is ordered by; different for different objects
+from .selections import SLICE_SECONDS, Change, Selecting, Selection, made_in_slices
+
 Key = tuple[str, str]  # namespace, name
 
 # Cells that an address may ask for by the name of their column; a part of the text, in any case, is enough.
@@ -23,61 +23,6 @@ MATCHED: Mapping[str, tuple[str, ...]] = {"events": ("type", "reason", "object")
 SELECTIONS = 16  # kept of a kind: what some people look at
 SELECTION_SECONDS = 60.0  # after which one that nobody asked for is not kept up to date any more
 MANY = 10  # when more than one row in so many has changed, sorting anew is quicker than placing each
-
-
-class Backwards:
-    """A sort key that sorts the other way round."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-
-    def __lt__(self, other: Backwards) -> bool:
-        return bool(other.key < self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Backwards) and bool(self.key == other.key)
-
-
-@dataclass(frozen=True)
-class Selecting:
-    """Which rows, and in which order. ``name`` says both, so that equal names are equal selections."""
-
-    name: Hashable
-    fits: Callable[[Row], bool]
-    key: Callable[[Row], Any]
-    reverse: bool = False
-
-
-class Selection:
-    """The rows of a kind that fit, in order, and how many of them are in each state. Equal keys stand by namespace and
-    name, whichever way the keys go.
-    """
-
-    def __init__(self, selecting: Selecting, rows: Iterable[Row]) -> None:
-        self._fits = selecting.fits
-        self._key = selecting.key
-        self._reverse = selecting.reverse
-        self.asked_at = 0.0
-        self.rows = sorted(filter(self._fits, rows), key=self._place)
-        self.states: Counter[str] = Counter(row.state for row in self.rows)
-
-    def _place(self, row: Row) -> Place:
-        key = self._key(row)
-        return (Backwards(key) if self._reverse else key), row.namespace, row.name
-
-    def change(self, old: Row | None, new: Row | None) -> None:
-        if old is not None and self._fits(old):
-            self.states[old.state] -= 1
-            at = bisect_left(self.rows, self._place(old), key=self._place)
-            if at < len(self.rows) and self.rows[at] is old:
-                del self.rows[at]
-            else:  # by keys that cannot be compared, such as text and numbers of a custom kind's column
-                self.rows = [row for row in self.rows if row is not old]
-        if new is not None and self._fits(new):
-            self.states[new.state] += 1
-            self.rows.insert(bisect_left(self.rows, self._place(new), key=self._place), new)
 
 
 class Numbers:
@@ -111,6 +56,14 @@ def _one_less(numbers: Counter[str], text: str) -> None:
         del numbers[text]
 
 
+class Making:
+    """A selection that is being made, and what has changed since its rows were taken."""
+
+    def __init__(self) -> None:
+        self.changes: deque[Change] = deque()
+        self.done = asyncio.Event()
+
+
 class KindRows:
     """The rows of the objects in a store; ``make`` makes one, where it is not the kind alone that does. Belongs to the
     event loop, as the store does.
@@ -130,6 +83,8 @@ class KindRows:
         self._rows: dict[str, dict[str, tuple[Any, Row]]] = {}
         self._numbers: dict[str, Numbers] = {}
         self._selections: OrderedDict[Hashable, Selection] = OrderedDict()
+        self._outdated: dict[Hashable, Selection] = {}  # to be made anew, by their names
+        self._making: dict[Hashable, Making] = {}
         self._clock = clock
         self._columns = kind.columns
         self._changed: dict[Key, None] = {}
@@ -140,6 +95,8 @@ class KindRows:
         self._columns = self.kind.columns
         self._rows, self._numbers = {}, {}
         self._selections.clear()
+        self._outdated.clear()
+        self._making.clear()  # of rows that are no more
         self._changed = {(obj.metadata.namespace, obj.metadata.name): None for obj in self._store.values()}
 
     def _note(self, deltas: Sequence[Delta[Any]]) -> None:
@@ -192,17 +149,61 @@ class KindRows:
             found.update(of(numbers))
         return found
 
+    @property
+    def owed(self) -> int:
+        """How many rows have to be looked at before the next answer."""
+        return len(self._changed) + len(self._store) * (len(self._outdated) + len(self._making))
+
+    async def catch_up(self) -> None:
+        """Take in what has changed, and make the selections anew that are outdated by it, in slices."""
+        while not self.settle(within=SLICE_SECONDS):  # noqa: ASYNC110 others have their turn
+            await asyncio.sleep(0)
+        for outdated in tuple(self._outdated.values()):
+            await self.make(outdated.selecting)
+
+    def has(self, name: Hashable) -> bool:
+        """Whether a selection is there, so that to ask for it costs what has changed."""
+        return name in self._selections
+
+    async def make(self, selecting: Selecting) -> None:
+        """Makes a selection in slices, before it is asked for."""
+        name = selecting.name
+        if name in self._selections:
+            return
+        if (making := self._making.get(name)) is not None:
+            await making.done.wait()
+            return
+        making = self._making[name] = Making()
+        try:
+            rows = [row for objects in self._rows.values() for _, row in objects.values()]
+            made = await made_in_slices(selecting, rows, making.changes)
+            if self._making.get(name) is making:
+                self._keep(made)
+        finally:
+            if self._making.get(name) is making:
+                del self._making[name]
+            making.done.set()
+
     def select(self, selecting: Selecting) -> Selection:
-        """The rows that fit; not to be changed by the caller, and good until the next change."""
+        """The rows that fit; not to be changed by the caller, and good until the next change. At once, whatever it costs:
+        ``make`` it before where the rows are many.
+        """
         self.settle()
         found = self._selections.get(selecting.name)
         if found is None:
-            found = self._selections[selecting.name] = Selection(selecting, self.all())
-            if len(self._selections) > SELECTIONS:
-                self._selections.popitem(last=False)
+            found = self._keep(Selection(selecting, self.all()))
         found.asked_at = self._clock()
         self._selections.move_to_end(selecting.name)
         return found
+
+    def _keep(self, made: Selection) -> Selection:
+        name = made.selecting.name
+        self._outdated.pop(name, None)
+        made.asked_at = self._clock()
+        self._selections[name] = made
+        if len(self._selections) > SELECTIONS:
+            self._selections.popitem(last=False)
+        return made
 
     @staticmethod
     def _within(by_namespace: dict[str, Any], namespaces: frozenset[str] | None) -> Iterable[Any]:
@@ -216,13 +217,13 @@ class KindRows:
         """
         if self.kind.columns is not self._columns:
             self._begin()
-        if len(self._changed) * MANY > len(self._store):
-            self._selections.clear()
         began = self._clock()
-        for name in [
-            name for name, each in self._selections.items() if each.asked_at < began - SELECTION_SECONDS
-        ]:
-            del self._selections[name]
+        for kept in (self._selections, self._outdated):
+            for name in [name for name, each in kept.items() if each.asked_at < began - SELECTION_SECONDS]:
+                del kept[name]
+        if len(self._changed) * MANY > len(self._store):
+            self._outdated.update(self._selections)
+            self._selections.clear()
         while self._changed:
             (namespace, name), _ = self._changed.popitem()
             obj = self._store.get(namespace, name)
@@ -264,3 +265,5 @@ class KindRows:
             numbers.add(new)
         for selection in self._selections.values():
             selection.change(old, new)
+        for making in self._making.values():
+            making.changes.append((old, new))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -18,9 +18,10 @@ from dashboard.kinds.selectors import Selector, SelectorError, parse_any
 from dashboard.kinds.usage import Use
 
 from .bounds import chosen_of, text_of, words_of
-from .kindrows import MATCHED, Selecting, Selection
+from .kindrows import MATCHED
 from .reader import Namespaces
 from .seenreader import SeenReader
+from .selections import Selecting
 
 PAGE_SIZE = 100
 # Worst first: what needs attention stands before what is changing, and what is finished comes last.
@@ -135,6 +136,14 @@ class ListQuery:
 
 
 @dataclass(frozen=True)
+class ByUse:
+    """What the objects of rows use, by one ``reading``: another one is not equal to it."""
+
+    reading: Hashable
+    use: Measure
+
+
+@dataclass(frozen=True)
 class Listing:
     """The answer: the rows of one page in order, and counts over all pages. ``counts`` is by chip, before the chip."""
 
@@ -163,26 +172,14 @@ def listing(
     namespaces: Namespaces,
     *,
     page_size: int | None = PAGE_SIZE,
-    measure: Measure = lambda _: None,
+    by_use: ByUse | None = None,
 ) -> Listing:
     """The window that a query asks for, of the rows in ``namespaces`` (None: all). ``page_size`` None: every row.
 
-    ``measure`` gives what a row's object uses, for the sort by that.
+    ``by_use`` is for the sort by that.
     """
-    label_error = ""
-    try:
-        fits = _fitting(kind, query, parse_any(query.labels) if query.labels else ())
-    except SelectorError as error:
-        label_error, fits = str(error), _nothing  # all of them would look like an answer
-    key, reverse = sort_key(kind, query.sort, measure)
-    wanted = (query.q, query.labels, query.match, query.sort)
-    selecting = Selecting(wanted, fits, key, reverse)
-    measured = query.sort.removeprefix("-") in {column.key for column in MEASURED.get(kind.plural, ())}
-    if measured:
-        # What they are ordered by changes without them.
-        found = Selection(selecting, reader.rows(query.plural, namespaces))
-    else:
-        found = reader.select(query.plural, selecting, namespaces)
+    selecting, label_error = selecting_of(kind, query, by_use)
+    found = reader.select(query.plural, selecting, namespaces)
     counts = {chip: sum(found.states[state] for state in states) for chip, states in CHIPS.items()}
     rows = found.rows
     if query.state:
@@ -195,6 +192,24 @@ def listing(
     page = min(query.page, pages)
     window = tuple(rows[(page - 1) * page_size : page * page_size])
     return Listing(window, total, page, pages, in_scope, counts, label_error)
+
+
+def selecting_of(kind: Kind[Any], query: ListQuery, by_use: ByUse | None = None) -> tuple[Selecting, str]:
+    """Which rows a query asks for and in which order, before its window; and what is wrong with its label filter."""
+    label_error = ""
+    try:
+        fits = _fitting(kind, query, parse_any(query.labels) if query.labels else ())
+    except SelectorError as error:
+        label_error, fits = str(error), _nothing  # all of them would look like an answer
+    key, reverse = sort_key(kind, query.sort, by_use.use if by_use else lambda _: None)
+    # What they are ordered by changes without them: that is then another order.
+    wanted = (query.q, query.labels, query.match, query.sort, by_use.reading if by_use else None)
+    return Selecting(wanted, fits, key, reverse), label_error
+
+
+def sorts_by_use(query: ListQuery) -> bool:
+    """Whether the rows are to be in the order of what is measured of them."""
+    return query.sort.removeprefix("-") in {column.key for column in MEASURED.get(query.plural, ())}
 
 
 def _nothing(_: Row) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -24,8 +24,9 @@ from .access import Visible
 from .events import EventGroups
 from .frozen import Frozen
 from .judgedrows import WORKLOADS, JudgedRows, Verdicts
-from .kindrows import KindRows, Selecting, Selection
+from .kindrows import KindRows
 from .seen import Seen
+from .selections import SLICE_SECONDS, Selecting, Selection
 from .unwell import Unwell
 
 Namespaces = frozenset[str] | None  # None: every namespace
@@ -55,7 +56,7 @@ JUDGE_REST = (
 )
 UNCHANGED_SECONDS = 15.0  # what lasts too long is a problem though nothing changes
 JUDGED_FOR = 16  # sets of rights
-SLICE_SECONDS = 0.01  # for which rows are made at a time
+OWED = 400  # rows that are taken in at once: some 20 ms
 SLICE = 200  # objects read for their relations at a time: some 10 ms
 
 
@@ -205,8 +206,27 @@ class Reader:
         if plural == "events":
             while not self.events.settle(within=SLICE_SECONDS):  # noqa: ASYNC110 others have their turn
                 await asyncio.sleep(0)
-        while not self._kind_rows(plural).settle(within=SLICE_SECONDS):  # noqa: ASYNC110 others have their turn
-            await asyncio.sleep(0)
+        self._kind_rows(plural)
+        for rows in self._every_rows(plural):
+            if rows.owed:
+                await rows.catch_up()
+
+    def owes(self, plurals: Iterable[str]) -> bool:
+        """Whether so much has changed of these kinds that it is taken in by ``make_rows`` before the next answer."""
+        return any(self._owed(plural) > OWED for plural in plurals)
+
+    def _owed(self, plural: str) -> int:
+        if plural not in self._rows:
+            return self.cache.store(plural).count() if plural in self.cache.kinds else 0
+        events = self.events.owed if plural == "events" else 0
+        return max(events, *(rows.owed for rows in self._every_rows(plural)), 0)
+
+    def _every_rows(self, plural: str) -> list[KindRows]:
+        """The rows of a kind that somebody asked for, as they are and as others judge them."""
+        if plural not in self.cache.kinds:
+            return []
+        plain = [self._kind_rows(plural)] if plural in self._rows else []
+        return plain + [kept.rows for (each, _), kept in self._judged_rows.items() if each == plural]
 
     def judged_row(self, plural: str, obj: Any, judged: Judged) -> Row:
         """The object's row, of a ``judged`` kind with the state that the objects behind it give it."""
@@ -219,6 +239,14 @@ class Reader:
     def select(self, plural: str, selecting: Selecting, judged: Judged = NONE_JUDGED) -> Selection:
         """The rows of a kind that fit, in order."""
         return self._rows_of(plural, judged).select(selecting)
+
+    def has(self, plural: str, name: Hashable, judged: Judged = NONE_JUDGED) -> bool:
+        """Whether a selection of this name is there."""
+        return self._rows_of(plural, judged).has(name)
+
+    async def make(self, plural: str, selecting: Selecting, judged: Judged = NONE_JUDGED) -> None:
+        """Makes a selection in slices, before it is asked for."""
+        await self._rows_of(plural, judged).make(selecting)
 
     def _rows_of(self, plural: str, judged: Judged) -> KindRows:
         plain, by = self._kind_rows(plural), judged.get(plural)

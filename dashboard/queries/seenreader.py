@@ -15,9 +15,9 @@ from dashboard.kinds.base import Kind, Ref, Row
 
 from .access import Visible
 from .events import EventGroup
-from .kindrows import Selecting, Selection
 from .reader import Judged, Namespaces, Reader, judgeable
 from .seen import Seen
+from .selections import Selecting, Selection
 
 
 class SeenReader(Seen):
@@ -132,6 +132,10 @@ class SeenReader(Seen):
         """The same, with the state that the objects behind it give it, as far as those may be seen."""
         return self._all_cached.judged_row(plural, obj, self.judged)
 
+    def owes(self, plurals: Iterable[str]) -> bool:
+        """Whether so much has changed of these kinds that ``make_rows`` takes it in before the next answer."""
+        return self._all_cached.owes(plurals)
+
     async def make_rows(self, plural: str) -> None:
         """Makes the rows of a kind that have not been made yet, in slices."""
         await self._all_cached.make_rows(plural)
@@ -156,16 +160,27 @@ class SeenReader(Seen):
 
     def select(self, plural: str, selecting: Selecting, namespaces: Namespaces = None) -> Selection:
         """The rows of a kind that fit, in order, of the given namespaces."""
+        return self._all_cached.select(plural, self._narrowed(plural, selecting, namespaces), self.judged)
+
+    def selects(self, plural: str, selecting: Selecting, namespaces: Namespaces = None) -> bool:
+        """Whether a selection is there already."""
+        name = self._narrowed(plural, selecting, namespaces).name
+        return self._all_cached.has(plural, name, self.judged)
+
+    async def make(self, plural: str, selecting: Selecting, namespaces: Namespaces = None) -> None:
+        """Makes a selection in slices, before it is asked for."""
+        await self._all_cached.make(plural, self._narrowed(plural, selecting, namespaces), self.judged)
+
+    def _narrowed(self, plural: str, selecting: Selecting, namespaces: Namespaces) -> Selecting:
         within = self.within(plural, namespaces)
         if within is None:
-            return self._all_cached.select(plural, selecting, self.judged)
+            return selecting
         fits = selecting.fits
-        narrowed = replace(
+        return replace(
             selecting,
             name=(selecting.name, within),
             fits=lambda row: row.namespace in within and fits(row),
         )
-        return self._all_cached.select(plural, narrowed, self.judged)
 
     # ---- Relations
 

@@ -60,7 +60,7 @@ async def page_chrome(
     cluster = session.cluster
     slug = cluster.cluster.slug
     frame, others = chrome_screens(session, request.get_full_path())
-    await asyncio.gather(frame.prepare(), others.prepare())
+    await asyncio.gather(frame.get_ready(), others.get_ready())
     shown = frame.context()
     chrome |= {
         "ws_url": f"/ws/c/{slug}/",

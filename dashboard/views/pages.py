@@ -67,7 +67,7 @@ async def page(
     lease = cluster.lease(screen.plurals)
     try:
         await cluster.ready(screen.waits_for)
-        await screen.prepare()
+        await screen.get_ready()
         seen = await prepared() if prepared is not None else {}
         chrome = await page_chrome(request, cluster.cluster.slug, title=title, live=True)
         snapshot = screen.snapshot()

@@ -16,7 +16,6 @@ from dashboard.kinds.base import Kind
 from dashboard.live.screens.common import kind_of
 from dashboard.live.screens.search import PATIENCE_SECONDS, SearchScreen
 from dashboard.live.session import Sight
-from dashboard.loop import off_loop
 from dashboard.queries.search import LIMIT, Hit
 
 from .errors import clear_errors
@@ -58,8 +57,8 @@ async def search(request: HttpRequest, context: str) -> HttpResponseBase:
     params, doing = _doing(request.GET) if "do" in request.GET else (request.GET, None)
     only = None if doing is None else _doers(doing)
     patience = PENDING_SECONDS if "wait" in request.GET else PATIENCE_SECONDS
-    screen = SearchScreen(session, params, only, patience)
-    return await _answer(screen, doing, _limit(request.GET))
+    limit = _limit(request.GET) if doing is None else DOING
+    return await _answer(SearchScreen(session, params, only, patience, limit), doing)
 
 
 def _doers(doing: frozenset[str]) -> frozenset[str]:
@@ -67,13 +66,13 @@ def _doers(doing: frozenset[str]) -> frozenset[str]:
     return frozenset(plural for plural, kind in KINDS.items() if any(does(kind, verb) for verb in doing))
 
 
-async def _answer(screen: SearchScreen, doing: frozenset[str] | None, limit: int) -> HttpResponseBase:
+async def _answer(screen: SearchScreen, doing: frozenset[str] | None) -> HttpResponseBase:
     cluster = screen.runtime
     lease = cluster.lease(screen.plurals)
     try:
         await cluster.ready(screen.plurals - {"events"})
         await screen.prepare()
-        found = await off_loop(screen.searching(limit if doing is None else DOING))
+        found = screen.found
         total = screen.total(found)
         results = [screen.hit(each) for each in found.hits]
         if doing is not None:

@@ -27,17 +27,21 @@ from dashboard.queries.kindrows import MATCHED
 from dashboard.queries.lists import (
     DEFAULT_SORT,
     LABEL,
+    ByUse,
     Listing,
     ListQuery,
     greatest_first,
     label_of,
     listing,
     measured_columns,
+    selecting_of,
     shown_columns,
+    sorts_by_use,
     usual_columns,
 )
 from dashboard.queries.logs import KINDS_WITH_LOGS
 from dashboard.queries.reader import JUDGES, NEEDED, Namespaces
+from dashboard.queries.selections import Selecting
 
 from .chrome import nav_item
 from .common import (
@@ -110,7 +114,28 @@ class ListScreen(Screen):
         await self.measured.prepare(self.seen)
         if listed(self.session, self.kind.plural):
             self.query.check(self.kind)
+        await self._make()
+
+    def behind(self) -> bool:
+        ready = self.session.reader.selects(self.kind.plural, self._selecting, self._chosen)
+        return not ready or super().behind()
+
+    async def catch_up(self) -> None:
+        await super().catch_up()
+        await self._make()
+
+    async def _make(self) -> None:
+        """The rows, and in their order."""
         await self.session.reader.make_rows(self.kind.plural)
+        await self.session.reader.make(self.kind.plural, self._selecting, self._chosen)
+
+    @property
+    def _selecting(self) -> Selecting:
+        return selecting_of(self.kind, self.query, self._by_use)[0]
+
+    @property
+    def _by_use(self) -> ByUse | None:
+        return self.measured.as_read() if sorts_by_use(self.query) else None
 
     def open(self, changed: Callable[[], None]) -> None:
         self.measured.open(changed)
@@ -162,7 +187,7 @@ class ListScreen(Screen):
             self.query,
             self._chosen,
             page_size=page_size,
-            measure=self.measured.use,
+            by_use=self._by_use,
         )
 
     def snapshot(self) -> Snapshot:

@@ -7,15 +7,17 @@ browser by themselves, as a few bytes a row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from dashboard import render
+from dashboard.insight.usage import Tally
 from dashboard.kinds.base import Column, Row
 from dashboard.kinds.units import NONE, percent, top_cpu, top_memory
 from dashboard.kinds.usage import Use
 from dashboard.live.session import Sight
 from dashboard.live.snapshot import Chart
 from dashboard.queries.access import Visible
-from dashboard.queries.lists import MEASURED
+from dashboard.queries.lists import MEASURED, ByUse
 from dashboard.queries.usage import UsageRights, usage_rights
 
 
@@ -49,12 +51,12 @@ class Measured:
 
     def use(self, row: Row) -> Use | None:
         """What the object of a row uses, where that is known and may be seen."""
+        return _use(self._plural, self._runtime.usage.tally, self._rights, row)
+
+    def as_read(self) -> ByUse:
+        """The same of this reading, also when there is a later one."""
         tally = self._runtime.usage.tally
-        if self._plural == "nodes":
-            node = tally.nodes.get(row.name) if self._rights.sees_nodes else None
-            return node.use if node else None
-        pod = tally.pods.get(row.uid) if self._rights.sees_pods_in(row.namespace) else None
-        return pod.total if pod else None
+        return ByUse((tally, self._rights), partial(_use, self._plural, tally, self._rights))
 
     def texts(self, row: Row) -> Mapping[str, str]:
         """The cells of a row, by column; the same ones until there is another reading."""
@@ -84,3 +86,11 @@ class Measured:
         keys = [column.key for column in columns if column in MEASURED.get(self._plural, ())]
         texts = {f"row-{row.uid}": [self.texts(row)[key] for key in keys] for row in rows}
         return Chart(render.facts_hash(texts), texts)
+
+
+def _use(plural: str, tally: Tally, rights: UsageRights, row: Row) -> Use | None:
+    if plural == "nodes":
+        node = tally.nodes.get(row.name) if rights.sees_nodes else None
+        return node.use if node else None
+    pod = tally.pods.get(row.uid) if rights.sees_pods_in(row.namespace) else None
+    return pod.total if pod else None

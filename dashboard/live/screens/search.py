@@ -20,6 +20,7 @@ from dashboard.kinds.legible import legible
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
+from dashboard.loop import off_loop
 from dashboard.queries.reader import JUDGES, Namespaces
 from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, kinds_named, scopes, searching
 
@@ -40,7 +41,7 @@ NAMED = 6  # kinds in a sentence
 
 
 class SearchScreen(ViewerScreen):
-    """``only``: the kinds to look at, when not all of them are wanted."""
+    """``only``: the kinds to look at, when not all of them are wanted. ``found`` is what the last look found."""
 
     page = "pages/search.html"
     pace = 2.0
@@ -51,6 +52,7 @@ class SearchScreen(ViewerScreen):
         params: QueryDict,
         only: frozenset[str] | None = None,
         patience: float = PATIENCE_SECONDS,
+        limit: int = LIMIT,
     ) -> None:
         super().__init__(session)
         self.query = SearchQuery.read(params)
@@ -63,6 +65,8 @@ class SearchScreen(ViewerScreen):
         self._plurals = frozenset({self.query.plural}) if self.query.plural else wanted
         self._every = only is None and not self.query.plural
         self._patience = patience
+        self._limit = limit
+        self.found = Answer()
         self._undo: list[Callable[[], None]] = []
 
     @property
@@ -92,9 +96,15 @@ class SearchScreen(ViewerScreen):
             await self.session.unwatched.ask(
                 (kind.plural for kind in others if kind.plural not in watched), self._patience
             )
+        await self.catch_up()
+
+    def behind(self) -> bool:
+        return True  # what has all words is found in a thread, each time
+
+    async def catch_up(self) -> None:
+        await super().catch_up()
         if self.query.words:
-            for plural in self._plurals:
-                await self.session.reader.make_rows(plural)
+            self.found = await off_loop(self._searching())
 
     def _others(self) -> tuple[Kind[Any], ...]:
         """The kinds that nobody need watch, when they are searched too."""
@@ -109,11 +119,7 @@ class SearchScreen(ViewerScreen):
             if not (each.plural in self.visible and reader.watches(each.plural))
         ]
 
-    def answer(self) -> Answer:
-        """What is found, of what the user may list."""
-        return self.searching()()
-
-    def searching(self, limit: int = LIMIT) -> Callable[[], Answer]:
+    def _searching(self) -> Callable[[], Answer]:
         """What is to be done for an answer, of the rows as they are now: in a thread, where one can wait for it."""
         unwatched = self._unwatched()
         cached = self._plurals | {each.plural for each in self._others()}.difference(
@@ -124,7 +130,13 @@ class SearchScreen(ViewerScreen):
         where = scopes(self.kinds, {plural: self.visible[plural] for plural in cached}, chosen)
         rows = {kind.plural: self._rows(kind, chosen) for kind in unwatched}
         return searching(
-            self.session.reader, self.kinds, self.query, where, reading=reading, unwatched=rows, limit=limit
+            self.session.reader,
+            self.kinds,
+            self.query,
+            where,
+            reading=reading,
+            unwatched=rows,
+            limit=self._limit,
         )
 
     def _rows(self, kind: Kind[Any], chosen: Namespaces) -> list[Row]:
@@ -147,10 +159,9 @@ class SearchScreen(ViewerScreen):
             undo()
 
     def snapshot(self) -> Snapshot:
-        found = self.answer() if self.query.words else Answer()
         return Snapshot(
             regions={
-                "found": render.region("found", self._facts(found)),
+                "found": render.region("found", self._facts(self.found)),
                 "fresh": fresh_part(self.session, self._plurals),
             }
         )

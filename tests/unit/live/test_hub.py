@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from typing import Any
@@ -67,6 +68,9 @@ class Counter(Screen):
     async def prepare(self) -> None:
         if self.denied:
             raise Forbidden("no", verb="list", resource="pods")
+
+    def behind(self) -> bool:
+        return False
 
     def _make(self) -> str:
         self.rendered += 1
@@ -277,3 +281,32 @@ async def test_the_last_looker_ends_the_group(world: tuple[FakeRuntime, Hub]) ->
     assert runtime.leases == 0
     assert runtime.callbacks == []
     assert hub.groups == {}
+
+
+async def test_what_much_has_changed_for_is_caught_up_with_before_it_is_shown(
+    world: tuple[FakeRuntime, Hub], clock: FakeClock
+) -> None:
+    """Nobody else waits meanwhile, and what changes meanwhile is shown with it."""
+    runtime, hub = world
+    screen, ready, asked = Counter(runtime), asyncio.Event(), 0
+
+    async def catch_up() -> None:
+        nonlocal asked
+        asked += 1
+        await ready.wait()
+
+    viewer, woken, _ = look(hub, screen)
+    viewer.take()
+    screen.behind = lambda: True  # type: ignore[method-assign]
+    screen.catch_up = catch_up  # type: ignore[method-assign]
+    made = screen.made
+    for value in (1, 2):
+        screen.value = value
+        runtime.change()
+        await clock.advance(1)
+    assert (asked, screen.made, viewer.group.late() > 0) == (1, made, True)
+    woken.clear()
+    ready.set()
+    await clock.advance()
+    assert woken and shown(viewer.take()) == "2" and screen.made == made + 1
+    assert viewer.group.late() == 0

@@ -247,8 +247,8 @@ async def test_the_palette_finds_and_offers_ones_own_alone(
     cluster: ClusterRuntime, doing: frozenset[str] | None
 ) -> None:
     for account, own, other in (("rose", ROSE, TEAL), ("teal", TEAL, ROSE)):
-        screen = SearchScreen(cluster.session(Identity(account, account)), QueryDict("q=web"))
-        response: Any = await palette(screen, doing, 20)
+        screen = SearchScreen(cluster.session(Identity(account, account)), QueryDict("q=web"), limit=20)
+        response: Any = await palette(screen, doing)
         body = response.content.decode()
         assert own in body and other not in body
         found = json.loads(body)

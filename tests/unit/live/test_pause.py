@@ -33,7 +33,7 @@ class Page:
     def __init__(self) -> None:
         self.feeds: list[Feed] = []
 
-    async def prepare(self) -> None:
+    async def get_ready(self) -> None:
         pass
 
     def feed(self, *_: Any) -> Feed:

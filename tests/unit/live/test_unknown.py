@@ -209,14 +209,16 @@ def test_a_map_without_one_kind_says_what_is_missing() -> None:
     assert "Ingresses could not be read" in state["text"]
 
 
-def test_a_search_says_what_could_not_be_searched_and_has_no_total() -> None:
+async def test_a_search_says_what_could_not_be_searched_and_has_no_total() -> None:
     screen = search(cluster())
-    found = screen.answer()
+    await screen.catch_up()
+    found = screen.found
     assert screen._state(found) == "unreachable"
     assert screen.total(found) is None
     assert next(each["why"] for each in screen.missed()).startswith("Could not be searched")
     known = search(cluster(live=frozenset(KINDS)))
-    assert known.total(known.answer()) == 0
+    await known.catch_up()
+    assert known.total(known.found) == 0
 
 
 async def test_json_of_a_list_that_was_never_read_has_no_total() -> None:

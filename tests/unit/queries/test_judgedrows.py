@@ -13,7 +13,8 @@ from dashboard.insight import Finding
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.queries.judgedrows import JudgedRows
-from dashboard.queries.kindrows import KindRows, Selecting
+from dashboard.queries.kindrows import KindRows
+from dashboard.queries.selections import Selecting
 
 SERVICES = KINDS["services"]
 

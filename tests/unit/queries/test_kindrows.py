@@ -13,8 +13,9 @@ import pytest
 from dashboard.cache.store import Store
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Row
-from dashboard.queries.kindrows import SELECTION_SECONDS, KindRows, Selecting
+from dashboard.queries.kindrows import SELECTION_SECONDS, KindRows
 from dashboard.queries.lists import sort_key
+from dashboard.queries.selections import Selecting
 
 PODS = KINDS["pods"]
 SORTS = ("", "name", "-name", "ready", "-restarts", "namespace", "-namespace", "label:app", "-age")

@@ -17,12 +17,12 @@ from dashboard.kinds.base import Cell, Row
 from dashboard.kinds.rows import SORTED_LETTERS, natural
 from dashboard.kinds.usage import Use
 from dashboard.live.screens.rowparts import row_part
-from dashboard.queries import reader as reader_module
+from dashboard.queries import kindrows
 from dashboard.queries.access import Visible
-from dashboard.queries.kindrows import Selecting, Selection
 from dashboard.queries.lists import (
     LONGEST_KEY,
     MAX_COLUMNS,
+    ByUse,
     ListQuery,
     cell,
     check_choice,
@@ -31,6 +31,7 @@ from dashboard.queries.lists import (
     shown_columns,
 )
 from dashboard.queries.seenreader import SeenReader
+from dashboard.queries.selections import Selecting, Selection
 from tests.unit.live import seen
 
 PODS = KINDS["pods"]
@@ -215,7 +216,7 @@ def measured(rows: Any, query: str, **uses: float) -> list[str]:
         PODS,
         ListQuery.read("pods", QueryDict(query)),
         None,
-        measure=lambda row: Use(uses[row.name], 0.0) if row.name in uses else None,
+        by_use=ByUse(query, lambda row: Use(uses[row.name], 0.0) if row.name in uses else None),
     )
     return [row.name for row in found.rows]
 
@@ -309,7 +310,7 @@ def test_a_choice_of_columns_is_bounded() -> None:
 async def test_rows_are_made_in_slices_and_the_loop_gets_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = seen.runtime()
     runtime.cache.put("pods", *({"metadata": {"name": f"web-{n}"}, "spec": {}} for n in range(100)))
-    monkeypatch.setattr(reader_module, "SLICE_SECONDS", -1.0)
+    monkeypatch.setattr(kindrows, "SLICE_SECONDS", -1.0)
     turns = 0
 
     async def others() -> None:

@@ -166,7 +166,12 @@ async def test_a_page_offers_by_what_is_seen_once_it_is_prepared(monkeypatch: py
         cluster=SimpleNamespace(slug="dev"), lease=lambda _: lease, ready=ready, kinds=KINDS
     )
     shown: Any = SimpleNamespace(
-        plurals=frozenset(), waits_for=frozenset(), page="", prepare=prepare, snapshot=Snapshot, context=dict
+        plurals=frozenset(),
+        waits_for=frozenset(),
+        page="",
+        get_ready=prepare,
+        snapshot=Snapshot,
+        context=dict,
     )
     context: Any = await pages.page(RequestFactory().get("/"), cluster, shown, title="", prepared=offers)
     assert context["s"] == {"actions": ["prepared"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock
@@ -21,6 +22,7 @@ from dashboard.kinds.tablekinds import Resource
 from dashboard.kube.access import Decision, Question
 from dashboard.live.screens.search import SearchScreen
 from dashboard.live.session import Account, Identity, Session
+from dashboard.queries import search as search_query
 from dashboard.queries.reader import Reader
 from dashboard.queries.seenreader import SeenReader
 from dashboard.queries.unwatched import Listing
@@ -288,6 +290,26 @@ async def test_nothing_is_asked_of_other_kinds_for_one_kind_or_for_no_words(
         html = await told(other)
         assert "being read" not in html
     screen.session.unwatched.ask.assert_not_called()  # type: ignore[attr-defined]
+
+
+async def test_words_are_looked_for_in_a_thread_before_each_showing(monkeypatch: pytest.MonkeyPatch) -> None:
+    may(monkeypatch)
+    cluster: Any = Runtime(*WORLD)
+    screen = SearchScreen(cluster.session(MARA), QueryDict("q=web"))
+    looked: list[threading.Thread] = []
+    best = search_query._best
+
+    def recorded(*given: Any) -> Any:
+        looked.append(threading.current_thread())
+        return best(*given)
+
+    monkeypatch.setattr(search_query, "_best", recorded)
+    await screen.prepare()
+    assert "web-1" in flat(screen.snapshot().regions["found"].html)
+    assert screen.behind(), "what has changed since is looked for first"
+    await screen.catch_up()
+    screen.snapshot()
+    assert len(looked) == 2 and threading.main_thread() not in looked
 
 
 @pytest.mark.parametrize("limit", ["0", "51", "x", "9" * 5000])
