@@ -80,6 +80,8 @@ class Feed:
         statuses = [reflector.status for reflector in self._reflectors.values()]
         if not statuses:
             return self._without_reflectors()
+        if len(statuses) == 1 and not self._left_out:
+            return statuses[0]
         speaker = min(statuses, key=lambda status: _SPEAKS_FIRST.index(status.state))
         reason = speaker.reason
         if self._left_out and not reason:

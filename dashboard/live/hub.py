@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 REVIEW_SECONDS = 15.0
 BREATH_SECONDS = 0.05
+FRAMES = 64  # differences to the present that are kept for whoever needs the same one
 # After these a screen cannot be shown any more; anything else (an API server that is away) passes.
 FINAL = (Forbidden, NotFound, Unauthenticated)
 
@@ -101,7 +102,7 @@ class Group:
         self.version = 1
         self.snapshot = screen.snapshot()
         self._past: dict[int, Snapshot] = {1: self.snapshot}
-        self._frames: dict[tuple[int, int], tuple[str, ...]] = {}
+        self._frames: dict[Hashable, tuple[str, ...]] = {}  # to the present snapshot
         self._timer: Timer | None = None
         self._catching_up: asyncio.Task[None] | None = None
         self._flushed_at = 0.0
@@ -198,11 +199,13 @@ class Group:
 
     def frames(self, version: int, have: Have | None) -> tuple[str, ...]:
         """The differences from a version, or from what a browser says it has, to the present."""
-        if have is not None:
-            return frames(have, self.snapshot)
-        key = (version, self.version)
+        # Most who join have the page as it is, or as it was a moment ago, or nothing.
+        key: Hashable = version if have is None else have.key
         if key not in self._frames:
-            self._frames[key] = frames(self._past[version].have, self.snapshot)
+            if len(self._frames) >= FRAMES:
+                self._frames.clear()
+            from_ = self._past[version].have if have is None else have
+            self._frames[key] = frames(from_, self.snapshot)
         return self._frames[key]
 
     async def _review_rights(self) -> None:

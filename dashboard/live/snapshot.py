@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -74,6 +74,16 @@ class Have:
     lists: Mapping[str, Hashes] = field(default_factory=dict)
     charts: Hashes = field(default_factory=dict)
     title: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal ones, whatever the order of their parts; that of lists counts."""
+        return (
+            frozenset(self.regions.items()),
+            frozenset((name, tuple(rows.items())) for name, rows in self.lists.items()),
+            frozenset(self.charts.items()),
+            self.title,
+        )
 
     def with_other(self, other: Have) -> Have:
         """Both together."""

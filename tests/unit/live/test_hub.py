@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from dashboard.errors import Forbidden
+from dashboard.live import hub as hub_module
 from dashboard.live.hub import REVIEW_SECONDS, Hub, Viewer
 from dashboard.live.screen import Screen
 from dashboard.live.snapshot import Have, Snapshot
@@ -310,3 +311,29 @@ async def test_what_much_has_changed_for_is_caught_up_with_before_it_is_shown(
     await clock.advance()
     assert woken and shown(viewer.take()) == "2" and screen.made == made + 1
     assert viewer.group.late() == 0
+
+
+async def test_however_many_join_with_the_same_on_screen_their_frame_is_made_once(
+    world: tuple[FakeRuntime, Hub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, hub = world
+    screen, made = Counter(runtime), 0
+    real = hub_module.frames
+
+    def counted(have: Have, now: Snapshot) -> tuple[str, ...]:
+        nonlocal made
+        made += 1
+        return real(have, now)
+
+    monkeypatch.setattr(hub_module, "frames", counted)
+    shown_now = screen.snapshot().regions["n"].hash
+    haves = [Have(), Have({"n": "older"}), Have({"n": shown_now}), Have({"n": shown_now, "other": "1"})]
+    bodies = []
+    for have in haves * 20:
+        viewer = hub.look(screen, Have(dict(have.regions)), lambda: None, lambda _: None)
+        bodies.append(viewer.take())
+    assert made == len(haves) and bodies[: len(haves)] * 20 == bodies
+    assert [bool(body) for body in bodies[: len(haves)]] == [True, True, False, False]
+    for number in range(1000):
+        hub.look(screen, Have({"n": str(number)}), lambda: None, lambda _: None).take()
+    assert len(next(iter(hub.groups.values()))._frames) <= hub_module.FRAMES
