@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ipaddress
 import logging
 import time
 from datetime import UTC, datetime, timedelta
@@ -51,7 +52,7 @@ async def session_seen(request: HttpRequest, user: User) -> None:
     if key is None or not _is_due(key):
         return
     facts = {
-        "address": request.META.get("REMOTE_ADDR") or None,
+        "address": _address(request.META.get("REMOTE_ADDR", "")),
         "browser": request.headers.get("User-Agent", "")[:BROWSER_LETTERS],
     }
     began = datetime.fromtimestamp(request.session.get(BEGAN) or time.time(), UTC)
@@ -60,6 +61,14 @@ async def session_seen(request: HttpRequest, user: User) -> None:
         await in_database(_seen)(key, facts, first)
     except AWAY as error:  # a page is not held up by this
         log.warning("when a session was last seen is not known: %s", error)
+
+
+def _address(text: str) -> str | None:
+    """An address, if it is one: behind a proxy it is what that says."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
 
 
 def socket_seen(key: str) -> None:

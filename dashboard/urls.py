@@ -25,6 +25,7 @@ from dashboard.views import (
     reveal,
     search,
     session,
+    sessions,
 )
 
 
@@ -54,6 +55,8 @@ urlpatterns = [
     path("login/link/", session.link, name="login_link"),
     path("login/oidc/", oidc.begin, name="login_oidc"),
     path("login/oidc/callback/", oidc.callback, name="login_oidc_callback"),
+    path("sessions/", sessions.sessions, name="sessions"),
+    path("sessions/end/", sessions.end, name="sessions_end"),
     path("logout/", session.logout, name="logout"),
     path("clusters/", clusters.clusters, name="clusters"),
     path("clusters/<context>/allow/", clusters.allow, name="allow_changes"),

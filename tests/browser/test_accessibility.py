@@ -75,6 +75,7 @@ PAGES = [
     "/c/tests/pods/{ns}/no-such-pod/",
     "/changes/",
     "/clusters/",
+    "/sessions/",
     "/c/tests/no-such-kind/",
     "/c/no-such-cluster/",
 ]

@@ -44,6 +44,7 @@ PAGES = [
     "/changes/",
     "/audit/",
     "/clusters/",
+    "/sessions/",
 ]
 
 
