@@ -14,7 +14,7 @@ from dashboard.audit.chain import read_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
-SIGN_IN_WAYS = ("link", "oidc")
+SIGN_IN_WAYS = ("link", "oidc", "password")
 
 
 def _flag(name: str, default: bool = False) -> bool:
@@ -305,9 +305,16 @@ CACHES: dict[str, Any] = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
-AUTH_PASSWORD_VALIDATORS: list[
-    dict[str, str]
-] = []  # nobody has a password: a session starts from a one-time link
+# Long, not to be found in a list, not the name itself: what makes a password hard to guess (NIST SP 800-63B).
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

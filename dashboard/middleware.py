@@ -24,7 +24,13 @@ Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 # The design's fixed list. Static files are answered before this; /metrics asks for a token of its own.
 WITHOUT_SESSION = frozenset({"/healthz", "/readyz", "/metrics"})  # whoever asks
-PUBLIC = WITHOUT_SESSION | {"/login/", "/login/link/", "/login/oidc/", "/login/oidc/callback/"}
+PUBLIC = WITHOUT_SESSION | {
+    "/login/",
+    "/login/link/",
+    "/login/oidc/",
+    "/login/oidc/callback/",
+    "/login/password/",
+}
 
 
 @async_only_middleware

@@ -38,7 +38,10 @@ class Way:
 
 
 # In the order in which they are shown; those that CLUSTER_UI_SIGN_IN names.
-WAYS = (Way("link", "One-time link", "from manage.py signin_link", "mail"),)
+WAYS = (
+    Way("password", "User name and password", "local account", "user"),
+    Way("link", "One-time link", "from manage.py signin_link", "mail"),
+)
 
 
 def sign_in_page(

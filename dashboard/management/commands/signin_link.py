@@ -6,10 +6,10 @@ import argparse
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from dashboard.accounts import local_name
+from dashboard.errors import BadInput
 from dashboard.signin import OWNER, link_create
 
 
@@ -28,9 +28,7 @@ class Command(BaseCommand):
         if "link" not in settings.CLUSTER_UI_SIGN_IN:
             raise CommandError("Nobody signs in by a link here: CLUSTER_UI_SIGN_IN does not name it.")
         try:
-            User.username_validator(options["user"])
-        except ValidationError as error:
-            raise CommandError(
-                f"--user is {options['user']!r}: a local user's name is made of letters, digits and @ . + - _"
-            ) from error
+            local_name(options["user"])
+        except BadInput as error:
+            raise CommandError(f"--user: {error.message}") from error
         self.stdout.write(options["base"].rstrip("/") + link_create(user_name=options["user"]))

@@ -43,7 +43,7 @@ KEPT = {
     "dashboard.ConfigMapContent": "retention",
     "dashboard.ColumnChoice": "the latest of a person",
     "dashboard.ClusterPermit": "one a cluster, by its owner's word",
-    "auth.User": "made on the command line",
+    "auth.User": "made on the command line, or one a person of the issuer",
     "auth.Group": "not used",
     "auth.Permission": "made by migrations",
     "contenttypes.ContentType": "made by migrations",

@@ -27,7 +27,16 @@ from dashboard.views import signin
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PUBLIC = {"healthz", "readyz", "metrics", "login", "login_link", "login_oidc", "login_oidc_callback"}
+PUBLIC = {
+    "healthz",
+    "readyz",
+    "metrics",
+    "login",
+    "login_link",
+    "login_oidc",
+    "login_oidc_callback",
+    "login_password",
+}
 VALUES = {
     "context": "sandbox",
     "kind": "deployments",

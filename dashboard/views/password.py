@@ -1,0 +1,105 @@
+"""Signing in as a local user, by a password.
+
+What is wrong is never said: name, password and a disabled account are answered alike and after the same time. Tries are
+counted before anything is looked at: of an address, and of a name from browsers that have never signed in as it. A
+browser that has is counted for itself, so that nobody keeps somebody out by guessing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_POST
+
+from dashboard.database import in_database
+from dashboard.models import AuditEntry
+from dashboard.throttle import times
+
+from .signin import begin_session, may_be_audited, sign_in_page, way_is_on
+
+OF_ADDRESS, ADDRESS_SECONDS = 20, 60  # tries
+OF_NAME, NAME_SECONDS = 10, 900  # tries, of all browsers together that have not signed in as it
+COOKIE, SALT, SECONDS = "cluster_ui_known", "cluster-ui: a browser that signed in", 180 * 86_400
+WRONG = "The user name or password is wrong, or the account is disabled."
+NAME_LETTERS = 150
+
+
+@sensitive_post_parameters("password")
+@sensitive_variables()
+@require_POST
+@never_cache
+async def sign_in(request: HttpRequest) -> HttpResponse:
+    if (off := way_is_on(request, "password")) is not None:
+        return off
+    name, password = request.POST.get("username", "").strip(), request.POST.get("password", "")
+    if not name or not password or len(name) > NAME_LETTERS:
+        return _again(request, name, "Enter your user name and your password.", 422)
+    if await _too_many(request, name):
+        reason = f"Too many tries. Wait {NAME_SECONDS // 60} minutes, or ask whoever runs this dashboard for a link."
+        return _again(request, name, reason, 429)
+    user = await in_database(_checked)(request, name, password)
+    if user is None:
+        if await may_be_audited():
+            await in_database(_refused)(name)
+        return _again(request, name, WRONG, 403)
+    response = await begin_session(request, user, way="password")
+    await AuditEntry.objects.acreate(
+        user_name=user.get_username(), action="sign in", detail="by password", result=AuditEntry.Result.DONE
+    )
+    known = await in_database(_browser)(request, user.get_username())
+    mark = {"user": user.pk, "browser": known or secrets.token_urlsafe(16)}
+    response.set_cookie(
+        COOKIE, signing.dumps(mark, salt=SALT), max_age=SECONDS, path="/login/password/", httponly=True, samesite="Lax",
+        secure=bool(settings.SESSION_COOKIE_SECURE),
+    )  # fmt: skip
+    return response
+
+
+def _checked(request: HttpRequest, name: str, password: str) -> User | None:
+    """Django takes as long for a name that nobody has."""
+    user = authenticate(request, username=name, password=password)
+    return user if isinstance(user, User) else None
+
+
+def _again(request: HttpRequest, name: str, reason: str, status: int) -> HttpResponse:
+    return sign_in_page(request, way="password", reason=reason, given={"name": name}, status=status)
+
+
+async def _too_many(request: HttpRequest, name: str) -> bool:
+    digest = hashlib.sha256(name.casefold().encode()).hexdigest()
+    if browser := await in_database(_browser)(request, name):
+        return await times(f"signin-browser:{digest}:{browser}", NAME_SECONDS) > OF_NAME
+    address = request.META.get("REMOTE_ADDR", "")
+    if await times(f"signin-passwords:{address}", ADDRESS_SECONDS) > OF_ADDRESS:
+        return True
+    return await times(f"signin-name:{digest}", NAME_SECONDS) > OF_NAME
+
+
+def _browser(request: HttpRequest, name: str) -> str:
+    """What this browser is called if it has signed in as somebody of this name."""
+    try:
+        mark = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=SECONDS)
+    except signing.BadSignature:
+        return ""
+    return str(mark["browser"]) if User.objects.filter(pk=mark["user"], username=name).exists() else ""
+
+
+def _refused(name: str) -> None:
+    """A name that nobody has may be a password in the wrong field: it is not kept."""
+    known = User.objects.filter(username=name).exists()
+    AuditEntry.objects.create(
+        user_name=name if known else "(nobody)",
+        action="sign in",
+        detail="by password: wrong, or the account is disabled"
+        if known
+        else "by password: unknown user name",
+        result=AuditEntry.Result.REFUSED,
+    )
