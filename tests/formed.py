@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.http import QueryDict
 from django.test import AsyncClient
 
 from dashboard.actions.newobjects.registry import new_object
@@ -67,7 +68,8 @@ class Script:
         self.client, self.url, self.typed = client, url, typed
 
     async def post(self, **fields: str) -> tuple[int, dict[str, Any]]:
-        response = await self.client.post(f"{self.url}?format=json", self.typed | fields)
+        url = f"{self.url}{'&' if '?' in self.url else '?'}format=json"
+        response = await self.client.post(url, self.typed | fields)
         return response.status_code, response.json()
 
     async def preview(self) -> dict[str, Any]:
@@ -111,8 +113,9 @@ def open_creation(
     async def listed(*_: object) -> AsyncIterator[None]:
         yield
 
-    def form(_: object, __: object, plural: str) -> Any:
-        return SimpleNamespace(session=session, form=new_object(plural), source=("",), namespaces=[])
+    def form(_: object, asked: QueryDict, plural: str) -> Any:
+        one = new_object(plural, asked.get("type", ""))
+        return SimpleNamespace(session=session, form=one, source=("",), namespaces=[])
 
     monkeypatch.setattr(newobject, "NewObjectScreen", form)
     for module in (create, newobject):

@@ -12,6 +12,7 @@ import re
 import msgspec
 
 from dashboard.kinds.certificates import read_certificate
+from dashboard.kinds.keypairs import NOT_A_KEY, NOT_CERTIFICATES
 
 PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----")
 ACCOUNT_KIND = "kubernetes.io/service-account-token"
@@ -24,9 +25,9 @@ def value_flaw(kind: str, key: str, value: bytes) -> str:
     """Why a value of this key makes a Secret of this type useless, as a sentence; "" when nothing is known."""
     match kind, key:
         case "kubernetes.io/tls", "tls.crt" if read_certificate(value) is None:
-            return "This is not a PEM certificate: it begins with -----BEGIN CERTIFICATE-----."
+            return NOT_CERTIFICATES
         case "kubernetes.io/tls", "tls.key" if not PRIVATE_KEY.search(value):
-            return "This is not a PEM private key: it begins with -----BEGIN PRIVATE KEY----- or alike."
+            return NOT_A_KEY
         case "kubernetes.io/ssh-auth", "ssh-privatekey" if not PRIVATE_KEY.search(value):
             return (
                 "This is not an SSH private key: it begins with -----BEGIN OPENSSH PRIVATE KEY----- or alike."

@@ -21,7 +21,7 @@ from dashboard.actions.creation import creation_preview
 from dashboard.actions.documents import TextObject
 from dashboard.actions.newobjects.checks import checked, name_taken
 from dashboard.actions.newobjects.form import Checks, Input, Look
-from dashboard.actions.newobjects.registry import NEW_OBJECTS
+from dashboard.actions.newobjects.registry import NEW_OBJECTS, VARIANTS
 from dashboard.actions.newobjects.typed import Reading, is_empty, read_form, rows_of, start
 from dashboard.actions.permits import changes_required
 from dashboard.edge import BODY_BYTES, body_limit
@@ -66,7 +66,7 @@ class NewObjectForm(CreateForm):
         """What the inputs hold: what was sent; else what the address says, or the object that it was opened from."""
         if self.sent:
             return _texts(self.request.POST)
-        given = _texts(self.request.GET)
+        given = {name: texts for name, texts in _texts(self.request.GET).items() if name not in self._unsent}
         return start(self.form, {**self._filled(), **given})
 
     def _filled(self) -> Mapping[str, Sequence[str]]:
@@ -83,6 +83,21 @@ class NewObjectForm(CreateForm):
     @property
     def text(self) -> str:
         return "---\n".join(map(as_yaml, self.form.manifests(self.reading.draft)))
+
+    @property
+    def shown_text(self) -> str:
+        """The YAML as it may be sent back."""
+        return "---\n".join(map(as_yaml, self.form.manifests(self.form.hidden(self.reading.draft))))
+
+    @cached_property
+    def _unsent(self) -> frozenset[str]:
+        """The names of what is never sent back."""
+        return frozenset(
+            each.name if each is one else f"{one.name}.{each.name}"
+            for one in self.form.inputs
+            for each in (one, *one.columns)
+            if each.secret
+        )
 
     # ---- Steps
 
@@ -156,9 +171,9 @@ class NewObjectForm(CreateForm):
     # ---- Answers
 
     async def answer(self) -> HttpResponseBase:
-        if self.step == AS_YAML:
+        if self.step == AS_YAML and not self._unsent:
             return await self._as_yaml()
-        if self.step == CHECK:
+        if self.step in (CHECK, AS_YAML):
             said = StepResult()
             return await (self._fragment(said) if self._beside_page else self._page(said))
         return await super().answer()
@@ -209,14 +224,20 @@ class NewObjectForm(CreateForm):
             for section in self.form.sections
         ]
         made: Parts = {
-            "form": {**self._form(said), "sections": sections},
+            "form": {
+                **self._form(said),
+                "sections": sections,
+                "as_yaml": not self._unsent,
+                "unsent": self.sent and bool(self._unsent),
+            },
             "breadcrumbs": self._crumbs,
             "kinds": self._kinds(),
+            "variants": self._variants(),
             "kind": self.form.kind.singular,
             "plural": self.form.plural,
         }
         if said.preview is None:
-            lines = (await off_loop(lambda: self.text)).splitlines()
+            lines = (await off_loop(lambda: self.shown_text)).splitlines()
             made["instead"] = "partials/create_checks.html"
             made["checks"] = {
                 **told_context(self.cluster, checks),
@@ -235,11 +256,24 @@ class NewObjectForm(CreateForm):
                 {
                     "title": each.word or each.kind.singular,
                     "url": reverse("create_form", args=[slug, each.plural]) + query,
-                    "current": each is self.form,
+                    "current": each.plural == self.form.plural,
                 }
                 for each in NEW_OBJECTS
             ),
             {"title": "YAML", "url": reverse("create", args=[slug]) + query, "current": False},
+        ]
+
+    def _variants(self) -> list[Parts]:
+        """The forms of the same kind."""
+        url = reverse("create_form", args=[self.cluster.cluster.slug, self.form.plural])
+        kept = {"namespace": self._namespace} if self._namespace else {}
+        return [
+            {
+                "title": each.variant_title,
+                "url": f"{url}?{urlencode({'type': each.variant, **kept})}",
+                "current": each is self.form,
+            }
+            for each in VARIANTS.get(self.form.plural, ())
         ]
 
     @property
@@ -304,7 +338,7 @@ class NewObjectForm(CreateForm):
             "id": id_,
             "label": one.label,
             "input": one.input,
-            "value": text,
+            "value": one.value if one.secret else text,
             "ticked": one.input == "box" and bool(self.reading.values.get(one.name)),
             "placeholder": one.placeholder,
             "hint": one.hint,

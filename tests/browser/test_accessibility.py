@@ -54,6 +54,7 @@ PAGES = [
     "/c/tests/create/services/?from=deployments/{ns}/web",
     "/c/tests/create/deployments/?namespace={ns}",
     "/c/tests/create/ingresses/?from=services/{ns}/web",
+    "/c/tests/create/secrets/?namespace={ns}&type=tls",
     "/c/tests/deployments/{ns}/web/delete/",
     "/c/tests/deployments/{ns}/web/restart/",
     "/c/tests/deployments/{ns}/web/pause/",

@@ -407,6 +407,40 @@ def test_the_database_is_searched_where_it_is(server: Server) -> None:
     assert {"cluster-ui.sqlite3", "server.log"} <= kept
 
 
+def test_no_value_of_a_secret_that_is_created_by_form_is_found_anywhere(
+    page: Page, context: BrowserContext, objects: Objects, server: Server, post: Callable[..., APIResponse]
+) -> None:
+    aviary = Aviary(server)
+    user, word, key = (aviary.new(name) for name in ("finch", "wren", "heron"))
+    with allowed(context):
+        aviary.listen(page)
+    form = f"/c/{SLUG}/create/secrets/?namespace={objects.namespace}"
+    page.goto(f"{form}&type=registry&password=from-an-address")
+    page.locator("#name").fill("pull")
+    page.locator("#username").fill(user)
+    expect(page.locator("#password")).to_have_value("")
+    page.locator("#password").fill(word)
+    expect(page.locator("#preview")).to_contain_text("••••••")
+    page.locator(".btns button[value=preview]").click()
+    expect(page.locator("#preview .diff")).to_contain_text("(hidden), new value")
+    expect(page.locator("#password")).to_have_value(word)  # what was typed stays
+    page.locator("[data-apply]").click()
+    page.wait_for_url("**/changes/*/")
+    aviary.hear(page)
+    for variant in ("tls", "ssh-auth", "basic-auth", "opaque"):
+        typed = {
+            "name": "bird", "namespace": objects.namespace, "certificate": key, "key": key, "privatekey": key,
+            "username": user, "password": key, "data.key": "a", "data.value": key,
+        }  # fmt: skip
+        for step in ("check", "preview", "yaml"):
+            aviary.note(post(f"{form}&type={variant}", **typed, step=step))
+    for path in ("", "yaml/", "events/"):
+        aviary.visit(page, f"/c/{SLUG}/secrets/{objects.namespace}/pull/{path}")
+    aviary.visit(page, "/changes/")
+    aviary.visit(page, "/audit/")
+    assert aviary.found() == []
+
+
 def test_no_value_of_a_secret_that_is_created_from_yaml_is_found_anywhere(
     page: Page, context: BrowserContext, objects: Objects, server: Server, post: Callable[..., APIResponse]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ TRIED: dict[str, dict[str, str]] = {
         "tls.secret": "web-tls",
     },
     "configmaps": {"data.key": "LOG", "data.value": "info"},
+    "secrets": {"data.key": "password", "data.value": "hunter2"},
     "persistentvolumeclaims": {"size": "1Gi", "class": "standard"},
     "poddisruptionbudgets": {"rule": "minAvailable", "amount": "1", "selector.key": "app", "selector.value": "web"},
     "namespaces": {},
@@ -215,3 +217,66 @@ async def test_a_read_only_context_is_refused(here: Here, monkeypatch: pytest.Mo
     script = await here.script(monkeypatch)
     status, answer = await script.post(step="preview")
     assert (status, answer["error"]["title"]) == (403, "Read-only")
+
+
+SECRETS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "opaque": ({"data.key": "word", "data.value": "canary-1"}, ("generic", "--from-literal=word=canary-1")),
+    "registry": (
+        {"server": "registry.example.com", "username": "canary-2", "password": "canary-3"},
+        (
+            "docker-registry", "--docker-server=registry.example.com", "--docker-username=canary-2",
+            "--docker-password=canary-3",
+        ),
+    ),
+    "basic-auth": (
+        {"username": "canary-4", "password": "canary-5"},
+        (
+            "generic", "--type=kubernetes.io/basic-auth", "--from-literal=username=canary-4",
+            "--from-literal=password=canary-5",
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", SECRETS)
+async def test_a_secret_is_what_kubectl_makes_and_is_never_sent_back(
+    cluster: Sandbox,
+    transport: Transport,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    variant: str,
+) -> None:
+    here = Here(cluster, transport, namespace)
+    here.plural = "secrets"
+    typed, command = SECRETS[variant]
+    script = await here.script(monkeypatch)
+    typed |= {"name": "web", "namespace": namespace}
+    page = Script(script.client, f"{script.url}?type={variant}", typed)
+    said = [
+        await page.client.post(page.url, {**typed, "step": step}, headers={"HX-Target": "preview"})
+        for step in ("check", "preview", "yaml")
+    ]
+    preview = await page.preview()
+    made = await page.apply(preview["token"])
+    found = here.api.get(f"{here.path}/web")
+    kubectl = [
+        str(cluster.kubectl),
+        "--kubeconfig",
+        str(cluster.kubeconfig),
+        "create",
+        "secret",
+        "-n",
+        namespace,
+    ]
+    subprocess.run([*kubectl, command[0], "theirs", *command[1:]], check=True, capture_output=True)  # noqa: ASYNC221 # nothing else waits
+    theirs = here.api.get(f"{here.path}/theirs")
+    assert (found["type"], found["data"]) == (theirs["type"], theirs["data"])
+    change = await Change.objects.aget()
+    audit = [str(vars(each)) async for each in AuditEntry.objects.all()]
+    heard = [
+        *(answer.content.decode() for answer in said),
+        json.dumps([preview, made, change.touched, change.inverse]), *audit, caplog.text,
+    ]  # fmt: skip
+    assert [each for each in heard if "canary" in each] == []
+    assert {answer.status_code for answer in said} == {200}

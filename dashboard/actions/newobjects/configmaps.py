@@ -17,16 +17,26 @@ _KEY = re.compile(r"[-._a-zA-Z0-9]+")
 MAX_BYTES = 1024 * 1024  # of all values: the API server's own limit
 
 
-def _key(typed: str) -> str:
+def config_key(typed: str) -> str:
+    """A key of a ConfigMap or Secret."""
     text = typed.strip()
     if not _KEY.fullmatch(text) or len(text) > 253 or text in (".", "..") or text.startswith(".."):
         raise BadInput("A key has letters, digits, and “-”, “_”, “.”, such as app.properties.")
     return text
 
 
-def _value(typed: str) -> str:
+def lines_of(typed: str) -> str:
     """Lines end as files have it; a browser sends them otherwise."""
     return typed.replace("\r\n", "\n")
+
+
+IMMUTABLE = Input(
+    name="immutable",
+    label="Immutable",
+    input="box",
+    hint="It can then only be deleted and created again; the kubelet need not watch it.",
+    at=("immutable",),
+)
 
 
 class NewConfigMap(NewObject):
@@ -46,8 +56,8 @@ class NewConfigMap(NewObject):
                     add="Key",
                     at=("data",),
                     columns=(
-                        Input(name="key", label="Key", parse=_key, required=True),
-                        Input(name="value", label="Value", input="lines", parse=_value),
+                        Input(name="key", label="Key", parse=config_key, required=True),
+                        Input(name="value", label="Value", input="lines", parse=lines_of),
                     ),
                 ),
             ),
@@ -55,15 +65,7 @@ class NewConfigMap(NewObject):
         Section(
             title="More",
             folded=True,
-            inputs=(
-                Input(
-                    name="immutable",
-                    label="Immutable",
-                    input="box",
-                    hint="It can then only be deleted and created again; the kubelet need not watch it.",
-                    at=("immutable",),
-                ),
-            ),
+            inputs=(IMMUTABLE,),
         ),
     )
 

@@ -28,6 +28,7 @@ from .reading import label_name, subdomain
 VerdictState = Literal["ok", "info", "warn", "bad"]
 _WORSE: tuple[VerdictState, ...] = ("info", "ok", "warn", "bad")
 MAX_ROWS = 100  # of one input
+HIDDEN = "••••••"  # stands for what is never sent back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +77,12 @@ def _nothing(_: Look) -> Iterable[str]:
 class Input:
     """One input, or ``rows`` of several ``columns``. ``parse`` gets a text that is not empty. ``value`` is what it starts
     with, ``suggest`` what the browser offers. ``at`` are the beginnings of the paths by which the API server names it
-    when it refuses it, and the resources that a quota counts of it.
+    when it refuses it, and the resources that a quota counts of it. ``secret``: what is typed into it is never sent back.
     """
 
     name: str
     label: str
-    input: Literal["text", "number", "choice", "box", "lines", "rows"] = "text"
+    input: Literal["text", "number", "choice", "box", "lines", "password", "rows"] = "text"
     parse: Callable[[str], Any] = str
     required: bool = False
     value: str = ""
@@ -92,6 +93,7 @@ class Input:
     columns: Sequence[Input] = ()
     add: str = ""  # what the button for one more row says
     at: Sequence[str] = ()
+    secret: bool = False
 
     @property
     def typed(self) -> bool:
@@ -161,6 +163,8 @@ class NewObject:
 
     plural: str
     word = ""  # what it is called among the other forms; "": as its kind
+    variant = ""  # of a kind with several forms: what an address calls it
+    variant_title = ""
     sections: Sequence[Section]
     reads: frozenset[str] = frozenset()  # the kinds that its checks read, beside its own
     offered_on: Mapping[str, str] = MappingProxyType({})  # kinds whose pages lead here → the words for it
@@ -177,6 +181,24 @@ class NewObject:
     @property
     def inputs(self) -> list[Input]:
         return [each for section in self.sections for each in section.inputs]
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether something of it is never sent back."""
+        return any(each.secret for one in self.inputs for each in (one, *one.columns))
+
+    def hidden(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values with ``HIDDEN`` for what is never sent back."""
+        shown = dict(values)
+        for one in self.inputs:
+            if one.columns:
+                hidden = {each.name: HIDDEN for each in one.columns if each.secret}
+                shown[one.name] = [
+                    row | {key: text for key, text in hidden.items() if row[key]} for row in values[one.name]
+                ]
+            elif one.secret and values[one.name]:
+                shown[one.name] = HIDDEN
+        return shown
 
     def filled(self, plural: str, obj: Any, objects: Objects) -> Mapping[str, Sequence[str]]:
         """What the form starts with where it was opened from an object of a kind of ``offered_on``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed
@@ -13,6 +15,7 @@ from .deployments import NEW_DEPLOYMENT
 from .form import NewObject
 from .ingresses import NEW_INGRESS
 from .namespaces import NEW_NAMESPACE
+from .secrets import NEW_SECRETS
 from .services import NEW_SERVICE
 
 NEW_OBJECTS: tuple[NewObject, ...] = (
@@ -20,14 +23,16 @@ NEW_OBJECTS: tuple[NewObject, ...] = (
     NEW_SERVICE,
     NEW_INGRESS,
     NEW_CONFIGMAP,
+    NEW_SECRETS[0],
     NEW_CLAIM,
     NEW_BUDGET,
     NEW_NAMESPACE,
 )
+VARIANTS: Mapping[str, Sequence[NewObject]] = {"secrets": NEW_SECRETS}  # kinds with several forms
 
 
-def new_object(plural: str) -> NewObject:
-    """The form of a kind. Raises NotFound for a kind without one."""
+def new_object(plural: str, variant: str = "") -> NewObject:
+    """The form of a kind; of several the first, if none of this name is there. Raises NotFound for a kind without one."""
     found = next((form for form in NEW_OBJECTS if form.plural == plural), None)
     if found is None:
         title = KINDS[plural].title if plural in KINDS else plural
@@ -36,7 +41,7 @@ def new_object(plural: str) -> NewObject:
             f"There is no form for {title}.",
             next_step=f"There is one for {kinds}; all else is created from YAML.",
         )
-    return found
+    return next((form for form in VARIANTS.get(plural, ()) if form.variant == variant), found)
 
 
 def has_form(plural: str) -> bool:

@@ -17,14 +17,14 @@ class NewObjectScreen(CreateScreen):
 
     def __init__(self, session: Session, params: QueryDict, plural: str) -> None:
         super().__init__(session, params)
-        self.form = new_object(plural)
+        self.form = new_object(plural, params.get("type", ""))
         self.source = tuple(
             params.get("from", "").split("/")
         )  # plural, namespace and name of where it was opened
 
     @property
     def shows(self) -> Hashable:
-        return (self.form.plural, self.source)
+        return (self.form.plural, self.form.variant, self.source)
 
     @property
     def plurals(self) -> frozenset[str]:

@@ -87,12 +87,12 @@ async def test_what_is_missing_is_only_said_once_it_is_sent(form: Any) -> None:
 
 @pytest.mark.parametrize("form", NEW_OBJECTS, ids=lambda form: form.plural)
 async def test_a_name_that_is_taken_is_said_with_a_link(form: Any) -> None:
-    there = world(
-        (
-            form.plural,
-            {"metadata": {"name": "shop"} | ({"namespace": "shop"} if form.kind.gvr.namespaced else {})},
-        )
-    )
+    there = world()
+    if form.plural == "secrets":
+        there.with_secret("shop", "Opaque")
+    else:
+        where = {"namespace": "shop"} if form.kind.gvr.namespaced else {}
+        there.add(form.plural, {"metadata": {"name": "shop"} | where})
     checks = await looked(form.plural, HERE, there, whole=False)
     verdict = checks.verdicts["name"]
     assert verdict.state == "bad" and f"{form.kind.singular} shop is there already" in verdict.text
