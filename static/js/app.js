@@ -28,3 +28,4 @@ startKinds();
 startLive();
 startRecent();
 startSince();
+document.dispatchEvent(new Event("ui:started"));

@@ -32,13 +32,36 @@ function look() {
   for (const part of PARTS) if (document.querySelector(part.where)) bring(part);
 }
 
-// A click that was quicker than the script is done again once that is there.
+const missing = (control) => PARTS.find(({ where, there }) => !there && control.closest(where));
+
+// A click that was quicker than the script is done again once that is there. Without it a form is sent as forms are.
 function again(event) {
   const button = event.target.closest("button");
-  const part = button && PARTS.find(({ where, there }) => !there && button.closest(where));
-  if (!part || button.type === "submit") return;
+  const part = button && button !== sent && missing(button);
+  if (!part) return;
+  event.preventDefault();
   event.stopImmediatePropagation();
-  bring(part).then(() => (part.there && button.isConnected ? button.click() : note({ title: "A part of this page did not arrive", text: "Check the connection, and try again." })));
+  bring(part).then(() => {
+    if (!button.isConnected) return;
+    if (!part.there && button.type !== "submit") return note({ title: "A part of this page did not arrive", text: "Check the connection, and try again." });
+    if (!part.there) sent = button;
+    button.click();
+    sent = null;
+  });
+}
+
+let sent = null; // a button whose click goes through
+
+// The same for what was typed and chosen, once however often that was.
+const waiting = new Map();
+function typedAgain({ type, target }) {
+  const part = target instanceof Element && missing(target);
+  if (!part || waiting.get(target) === type) return;
+  waiting.set(target, type);
+  bring(part).then(() => {
+    waiting.delete(target);
+    if (part.there && target.isConnected) target.dispatchEvent(new Event(type, { bubbles: true }));
+  });
 }
 
 export function startParts() {
@@ -47,4 +70,5 @@ export function startParts() {
   document.addEventListener("toggle", look, { capture: true });
   document.addEventListener("ui:opened", look);
   document.addEventListener("click", again, { capture: true });
+  for (const type of ["input", "change"]) document.addEventListener(type, typedAgain, { capture: true });
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -35,3 +37,27 @@ def test_a_script_that_is_lost_on_the_way_is_asked_for_again(
     assert came.value.ok
     assert len(asked) == 2
     expect(page.locator(brought).first).to_be_visible()
+
+
+@pytest.mark.usefixtures("changes_allowed")
+@pytest.mark.parametrize("script", ["app", "secrets"])
+def test_what_is_done_before_a_script_has_come_is_done_once_it_is_there(
+    page: Page, objects: Objects, namespace: str, script: str
+) -> None:
+    keys = {f"key-{n:03}": "only-for-this-test" for n in range(300)}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "many"}, "stringData": keys}
+    objects.api.post(f"/api/v1/namespaces/{namespace}/secrets", body)
+    held: list[Route] = []
+    address = re.compile(rf"/static/js/{script}(\.\w+)?\.js$")  # what a page names has a hash in its name
+    page.route(address, lambda route: held.append(route))
+    with page.expect_request(address):
+        page.goto(f"/c/tests/secrets/{namespace}/many/rotate/", wait_until="commit")
+    shown = page.locator(".keys-n b").first
+    first = shown.inner_text()
+    page.locator("#value").fill("typed-early")
+    page.get_by_role("button", name="Next keys").click()
+    page.get_by_role("button", name="Show", exact=True).click()
+    held[0].continue_()
+    expect(shown).not_to_have_text(first)
+    expect(page.locator("#value")).to_have_value("typed-early")
+    expect(page.get_by_role("button", name="Hide", exact=True)).to_be_visible()
