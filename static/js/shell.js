@@ -2,6 +2,9 @@
 // none, and the shell page of any pod shows all of them again. What is typed and printed stays in memory.
 import { FitAddon } from "../vendor/xterm-fit/addon-fit.mjs";
 import { Terminal } from "../vendor/xterm/xterm.mjs";
+import { toClipboard } from "./clipboard.js";
+import { say } from "./notes.js";
+import { closeFind, openFind, startFind } from "./shellfind.js";
 
 const PASTE_BYTES = 262_144;
 const PIECE_BYTES = 32_768; // of input in one message
@@ -120,7 +123,7 @@ class Session {
     const { container, confirm, reason } = this.asked;
     this.socket.onopen = () => this.send({ t: "start", container, confirm, reason, columns: this.term.cols, rows: this.term.rows });
     this.socket.onmessage = ({ data }) => (typeof data === "string" ? this.hear(JSON.parse(data)) : this.print(new Uint8Array(data)));
-    this.socket.onclose = () => this.end("the connection to the dashboard was lost");
+    this.socket.onclose = () => this.end("the connection to the dashboard was lost", "What ran in it has ended too. Start again once the dashboard answers.");
   }
 
   get name() {
@@ -143,17 +146,19 @@ class Session {
 
   key(event) {
     if (event.type !== "keydown" || !event.ctrlKey || !event.shiftKey) return true;
-    const key = event.key.toLowerCase();
-    if (key === "e") {
-      event.preventDefault();
-      event.stopPropagation();
-      $("end")?.focus();
-      return false;
-    }
-    if (key !== "c" || !this.term.hasSelection()) return true;
+    const act = { e: () => $("end")?.focus(), f: () => openFind(this.term), c: () => this.copy() }[event.key.toLowerCase()];
+    if (!act) return true; // Ctrl Shift V pastes by itself
     event.preventDefault();
-    navigator.clipboard?.writeText(this.term.getSelection());
+    event.stopPropagation();
+    act();
     return false;
+  }
+
+  async copy() {
+    if (!this.term.hasSelection()) return say("Nothing is selected.");
+    const done = await toClipboard(this.term.getSelection());
+    this.term.focus();
+    say(done ? "Copied." : "This browser gives the page no access to the clipboard: copy it with the mouse.");
   }
 
   print(bytes) {
@@ -222,6 +227,7 @@ function start(asked) {
 }
 
 function choose(session) {
+  closeFind();
   current = session;
   show();
   session?.term.focus();
@@ -344,11 +350,13 @@ function onClick({ target }) {
   } else if (button?.matches("[data-shell-close]")) {
     drop(current);
     choose(sessions.at(-1) ?? null);
-  } else if (button?.matches("[data-key]")) press(button);
+  } else if (button?.matches("[data-shell-find]")) openFind(current.term);
+  else if (button?.matches("[data-key]")) press(button);
 }
 
 export function startShell() {
   mount();
+  startFind();
   document.addEventListener("page:shown", mount);
   document.addEventListener("click", onClick);
   document.addEventListener("submit", (event) => {

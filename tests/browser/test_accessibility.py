@@ -4,6 +4,7 @@ reaches whatever can be used.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -70,6 +71,8 @@ PAGES = [
     "/c/tests/secrets/{ns}/database/rotate/",
     "/c/tests/pods/{ns}/alone/",
     "/c/tests/pods/{ns}/alone/logs/",
+    "/c/tests/pods/{ns}/alone/shell/",
+    "/c/tests/pods/{ns}/alone/debug/",
     "/c/tests/pods/{ns}/alone/delete/",
     "/c/tests/nodes/-/worker-a1/drain/",
     "/c/tests/clusterroles/-/view/",
@@ -220,6 +223,22 @@ def test_tab_reaches_whatever_can_be_used_and_shows_where_it_is(
         page.keyboard.press("Tab")
     assert page.evaluate(NAMES, "missed") == []
     assert page.evaluate(NAMES, "unseen") == []
+
+
+@pytest.mark.usefixtures("changes_allowed")
+def test_an_open_shell_with_its_screen_reader_mode(resized: Page, inhabited: str) -> None:
+    page = resized
+    visit(page, f"/c/tests/pods/{inhabited}/alone/shell/")
+    page.get_by_role("button", name="Start shell").click()
+    expect(page.locator(".xterm-rows")).to_contain_text(re.compile(r"[$#]"))
+    page.keyboard.press("Control+Shift+F")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_label("Screen reader").check()
+    expect(page.locator(".xterm-accessibility")).to_contain_text(re.compile(r"[$#]"))
+    assert serious(page) == []
+    page.get_by_role("button", name="End session").click()
+    expect(page.get_by_text("Session ended")).to_be_visible()
 
 
 OPENED: dict[str, tuple[str, Callable[[Page], None]]] = {

@@ -33,6 +33,7 @@ PAGES = [
     "/c/tests/deployments/{ns}/web/restart/",
     "/c/tests/deployments/{ns}/web/pause/",
     "/c/tests/pods/{ns}/alone/",
+    "/c/tests/pods/{ns}/alone/shell/",
     "/c/tests/pods/{ns}/alone/delete/",
     "/c/tests/configmaps/{ns}/settings/",
     "/c/tests/create/services/?from=deployments/{ns}/web",

@@ -63,7 +63,10 @@ def test_the_terminal_follows_the_window(page: Page, shell: str) -> None:
     expect(page.locator(".xterm-rows")).to_contain_text(f"{rows} {columns}")
 
 
-def test_pasting_and_leaving_by_keyboard(page: Page, shell: str) -> None:
+def test_pasting_finding_copying_and_leaving_by_keyboard(
+    page: Page, context: BrowserContext, shell: str
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
     start(page, shell)
     page.evaluate("""() => {
       const clipboardData = new DataTransfer();
@@ -73,6 +76,17 @@ def test_pasting_and_leaving_by_keyboard(page: Page, shell: str) -> None:
     }""")
     page.keyboard.press("Enter")  # a pasted line waits for it
     expect(page.locator(".xterm-rows")).to_contain_text("pasted-2")
+    page.keyboard.type("seq 1 300\n")
+    expect(page.locator(".xterm-rows")).to_contain_text("300")
+    expect(page.locator(".xterm-rows")).not_to_contain_text("pasted-2")
+    page.keyboard.press("Control+Shift+F")
+    page.keyboard.type("PASTED-2")
+    expect(page.locator("[data-shell-found]")).to_have_text("1 of 1, latest first")
+    expect(page.locator(".xterm-rows")).to_contain_text("pasted-2")
+    page.keyboard.press("Escape")
+    expect(page.locator(".xterm-helper-textarea")).to_be_focused()
+    page.keyboard.press("Control+Shift+C")
+    page.wait_for_function("navigator.clipboard.readText().then((text) => text === 'pasted-2')")
     page.keyboard.press("Tab")
     expect(page.locator(".xterm-helper-textarea")).to_be_focused()
     page.keyboard.press("Control+Shift+E")

@@ -20,7 +20,9 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from dashboard import consumers, shellconsumer
+from dashboard.kube.exec import Exec
 from dashboard.kube.transport import Transport
+from dashboard.live import terminal
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.session import Account, Identity, Session
@@ -258,6 +260,31 @@ async def test_it_ends_with_the_session(here: Here, monkeypatch: pytest.MonkeyPa
         signed_in.return_value = None
         assert await shell.heard() == {"t": "bye", "why": "signed-out"}
     assert (await here.audit())[-1][1].endswith(": signed out.")
+
+
+async def test_an_hour_in_which_nothing_passes_keeps_it_and_then_ends_it(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clock that runs faster: as many pings as in an hour, then the hour is over."""
+    monkeypatch.setattr(terminal, "QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(shellconsumer, "RIGHTS_SECONDS", 0.2)
+    pings, ping = [], Exec.ping
+
+    async def counted(program: Exec) -> None:
+        await ping(program)
+        pings.append(program)
+
+    async def enough() -> bool:
+        return len(pings) > 3600 / 25
+
+    monkeypatch.setattr(Exec, "ping", counted)
+    async with here.socket() as shell:
+        await shell.start()
+        await until(enough, SECONDS)
+        await shell.type(b"echo still-$((1 + 1))\n")
+        await shell.until(lambda printed: b"still-2" in printed)
+        monkeypatch.setattr(terminal, "IDLE_SECONDS", 0.0)
+        assert (await shell.heard())["text"] == "no input for an hour"
 
 
 async def test_it_ends_with_its_pod(here: Here) -> None:

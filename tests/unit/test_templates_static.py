@@ -218,6 +218,7 @@ LATER = {
     "secrets.js",
     "settings.js",
     "shell.js",
+    "shellfind.js",
     "still.js",
     "yamltext.js",
 }  # loaded where they are needed
