@@ -77,7 +77,7 @@ class Here(Place):
     async def socket(self, name: str = "box") -> AsyncIterator[Terminal]:
         scope = {
             "type": "websocket",
-            "session": SimpleNamespace(session_key=self.name),
+            "session": SimpleNamespace(session_key=self.name, get=lambda *_: "link"),
             "url_route": {
                 "kwargs": {"context": "tests", "namespace": self.namespace, "name": name},
             },
