@@ -94,11 +94,19 @@ function bounds({ doc }, number) {
   return { from: from + text.search(/\S|$/), to };
 }
 
-// Text that is typed over a selection is put in here: Chromium would do it with inline styles, which the policy refuses.
+// What is typed over a selection, or deletes one, is put in here: where Chromium joins lines it keeps their looks by inline
+// styles, which the policy refuses. The document's selection counts: the editor may hear of it only later.
 function typeOver(event, view, handlers) {
-  const { from, to, empty } = view.state.selection.main;
   const text = event.inputType === "insertText" ? event.data : event.inputType.startsWith("deleteContent") ? "" : null;
-  if (empty || text === null || view.composing) return false;
+  const selection = view.root.getSelection();
+  if (text === null || view.composing || selection.isCollapsed) return false;
+  const range = selection.getRangeAt(0);
+  if (!view.contentDOM.contains(range.commonAncestorContainer)) return false;
+  const from = view.posAtDOM(range.startContainer, range.startOffset);
+  const to = view.posAtDOM(range.endContainer, range.endOffset);
+  if (from === to) return false;
+  const { main } = view.state.selection;
+  if (main.from !== from || main.to !== to) view.dispatch({ selection: { anchor: from, head: to } });
   const insert = () => view.state.update(view.state.replaceSelection(text), { userEvent: text ? "input.type" : "delete", scrollIntoView: true });
   if (!text || !handlers.some((handle) => handle(view, from, to, text, insert))) view.dispatch(insert());
   return true;

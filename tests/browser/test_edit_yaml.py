@@ -176,3 +176,21 @@ def test_where_the_editor_is_lost_the_text_area_does(page: Page, objects: Object
     # It is asked for again, and takes over what was typed meanwhile.
     expect(page.locator(".cm-line", has_text="replicas: many")).to_be_visible()
     expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+
+
+def test_a_selection_that_the_editor_has_not_heard_of_is_typed_over_without_inline_styles(form: Page) -> None:
+    """The page's fixture fails at what the policy refuses."""
+    form.locator(".cm-line", has_text="kind: Deployment").click()
+    form.evaluate(
+        """() => {
+          const stop = (event) => event.stopImmediatePropagation();
+          window.addEventListener("selectionchange", stop, {capture: true});
+          const text = (line) => document.createTreeWalker(line, NodeFilter.SHOW_TEXT).nextNode();
+          const [, kind, metadata] = document.querySelectorAll(".cm-line");
+          getSelection().setBaseAndExtent(text(kind), 1, text(metadata), 1);
+        }"""
+    )
+    form.keyboard.insert_text("x")
+    assert "\nkxetadata:\n" in value(form)
+    form.keyboard.type("y")
+    assert "\nkxyetadata:\n" in value(form)
