@@ -44,11 +44,11 @@ FOLDERS: dict[Path, Files] = {
 BUNDLES: dict[Path, dict[str, dict[str, str]]] = {
     ROOT / "static" / "vendor": {
         "codemirror": {
-            "@codemirror/autocomplete": "closeBrackets, closeBracketsKeymap",
+            "@codemirror/autocomplete": "autocompletion, closeBrackets, closeBracketsKeymap",
             "@codemirror/commands": "defaultKeymap, history, historyKeymap, indentWithTab",
             "@codemirror/lang-yaml": "yaml",
             "@codemirror/language": "HighlightStyle, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting",
-            "@codemirror/lint": "lintGutter, lintKeymap, setDiagnostics",
+            "@codemirror/lint": "forEachDiagnostic, lintGutter, lintKeymap, setDiagnostics",
             "@codemirror/search": "search, searchKeymap",
             "@codemirror/state": "Annotation, EditorState",
             "@codemirror/view": "EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, "

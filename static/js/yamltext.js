@@ -1,5 +1,6 @@
 // A text area for YAML becomes an editor (CodeMirror). The text area stays in the form, out of sight: it holds the text, so
 // that all that is done with a field goes on by itself, and it is used as it is while the editor is not there.
+import { fieldHelp, makePanel } from "./fieldhelp.js";
 import { arrived } from "./scripts.js";
 
 const LONG = 100_000; // characters from which on a text area takes too long for each key
@@ -54,11 +55,21 @@ const THEME = {
   "&.cm-focused .cm-nonmatchingBracket": { backgroundColor: "var(--bad-bg)", outline: "1px solid var(--bad-ln)" },
   ".cm-searchMatch-selected": { backgroundColor: "var(--accent-bg)", outline: "1px solid var(--accent)" },
   ".cm-lintRange-error": { backgroundImage: "none", backgroundColor: "var(--bad-bg)", textDecoration: "underline wavy var(--bad)" },
+  ".cm-lintRange-warning": { backgroundImage: "none", textDecoration: "underline wavy var(--warn-solid)", textUnderlineOffset: ".2em" },
+  ".cm-lint-marker-warning": { backgroundColor: "var(--warn-solid)", borderRadius: "1px" },
   ".cm-lintPoint:after": { borderBottomColor: "var(--bad)" },
   ".cm-specialChar": { color: "var(--bad)" },
   ".cm-tooltip, .cm-panels": { backgroundColor: "var(--surface)", color: "var(--ink)", fontFamily: "var(--sans)", fontSize: "var(--f-m)" },
   ".cm-tooltip": { border: "1px solid var(--line)", borderRadius: "var(--r)", boxShadow: "var(--shadow)", maxWidth: "min(32rem, 90vw)", overflowWrap: "anywhere" },
   ".cm-diagnostic": { borderLeft: "0", padding: ".375rem .625rem" },
+  ".cm-diagnosticAction": { minHeight: "1.5rem", padding: "0 .5rem", border: "1px solid var(--line)", borderRadius: "var(--r)", backgroundColor: "var(--surface)", color: "var(--ink)", cursor: "pointer" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", fontSize: "var(--f-s)", maxHeight: "14rem", minWidth: "12rem", maxWidth: "min(26rem, 90vw)" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { display: "flex", gap: "1rem", alignItems: "center", minHeight: "1.5rem", padding: "0 .5rem" },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--accent-ink)" },
+  ".cm-completionMatchedText": { textDecoration: "none", fontWeight: "700" },
+  ".cm-completionDetail": { marginLeft: "auto", fontStyle: "normal", color: "var(--ink-3)", overflow: "hidden", textOverflow: "ellipsis" },
+  "[aria-selected] .cm-completionDetail": { color: "inherit" },
+  ".cm-tooltip.cm-completionInfo": { padding: ".375rem .625rem", maxWidth: "22rem", maxHeight: "14rem", overflow: "hidden" },
   ".cm-panels-top": { borderBottom: "1px solid var(--line)" },
   ".cm-panels-bottom": { borderTop: "1px solid var(--line)" },
   ".cm-panel.cm-search": { display: "flex", flexWrap: "wrap", gap: ".25rem .375rem", alignItems: "center", padding: ".375rem 2rem .375rem .5rem" },
@@ -132,6 +143,8 @@ function make(field, cm) {
     clearTimeout(waiting);
     waiting = setTimeout(write, QUIET_MS);
   };
+  const panel = makePanel(field.form);
+  const help = fieldHelp(cm, field.dataset.fields, panel, (marks) => hint(marks));
   const view = new EditorView({
     doc: field.value,
     selection: { anchor: field.selectionStart, head: field.selectionEnd },
@@ -152,6 +165,7 @@ function make(field, cm) {
       cm.keymap.of([...cm.closeBracketsKeymap, ...cm.defaultKeymap, ...cm.searchKeymap, ...cm.historyKeymap, ...cm.lintKeymap, cm.indentWithTab]),
       EditorView.contentAttributes.of(() => attributes(field)),
       EditorView.updateListener.of(toField),
+      help.extensions,
       look,
       EditorView.domEventHandlers({
         beforeinput: (event) => typeOver(event, view, view.state.facet(EditorView.inputHandler)),
@@ -170,10 +184,27 @@ function make(field, cm) {
     if (writing || view.state.doc.toString() === text) return;
     view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, annotations: fromField.of(true) });
   });
-  const mark = (problems) => {
-    const diagnostics = problems.map(({ line, text }) => ({ ...bounds(view.state, line), severity: "error", message: text }));
-    view.dispatch(cm.setDiagnostics(view.state, diagnostics));
+  // What the server said of the text (errors), and what the schema says of it now (warnings): each is replaced by itself.
+  const put = (severity, diagnostics) => {
+    const others = [];
+    cm.forEachDiagnostic(view.state, (each, from, to) => each.severity !== severity && others.push({ ...each, from, to }));
+    view.dispatch(cm.setDiagnostics(view.state, [...others, ...diagnostics]));
   };
+  const mark = (problems) =>
+    put(
+      "error",
+      problems.map(({ line, text }) => ({ ...bounds(view.state, line), severity: "error", message: text })),
+    );
+  const hint = (marks) =>
+    put(
+      "warning",
+      marks.map(({ line, from, to, text, fix }) => {
+        const start = view.state.doc.line(line).from;
+        const apply = (_, at, end) => view.dispatch({ changes: { from: at, to: end, insert: fix }, userEvent: "input.complete" });
+        return { from: start + from, to: start + to, severity: "warning", message: text, actions: fix ? [{ name: `Use ${fix}`, apply }] : [] };
+      }),
+    );
+  help.start(view);
   const watcher = new MutationObserver(() => view.dispatch({}));
   watcher.observe(field, { attributeFilter: ["aria-invalid", "aria-describedby"] });
   const select = (anchor, head) => {

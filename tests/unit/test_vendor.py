@@ -66,7 +66,7 @@ def test_a_bundle_is_made_of_pinned_packages_with_the_licence_of_each(
 
 
 def test_the_editor_s_bundle_holds_what_its_script_uses() -> None:
-    script = (ROOT / "static/js/yamltext.js").read_text()
+    script = "".join((ROOT / f"static/js/{name}.js").read_text() for name in ("yamltext", "fieldhelp"))
     bundle = (ROOT / "static/vendor/codemirror/codemirror.js").read_text()
     exports = re.findall(r"(?:as )?(\w+)[,}]", bundle[bundle.rindex("export{") :])
     unpacked = re.search(r"const \{ (.*) \} = cm;", script)
