@@ -23,13 +23,17 @@ EXACT = {
     "result": "result",
 }
 TEXT = ("name", "user_name", "detail", "reason")
-NO_CHANGE = ("reveal", "shell", "sign in", "sign out", "audit export", "audit verify", "open a socket")
-GROUPS = {
-    "changes": Q(result=AuditEntry.Result.DONE) & ~Q(action__in=NO_CHANGE),
-    "reveals": Q(action="reveal"),
-    "shells": Q(action="shell"),
-    "sign-ins": Q(action__in=("sign in", "sign out")),
+# Actions that change nothing in a cluster, by the group that they are in.
+_NO_CHANGE = {
+    "reveals": ("reveal",),
+    "shells": ("shell",),
+    "sign-ins": ("sign in", "sign out"),
+    "audit": ("audit export", "audit verify"),
 }
+_OTHERS = tuple(action for actions in _NO_CHANGE.values() for action in actions)
+GROUPS = ("changes", *_NO_CHANGE)
+# What an address keeps from page to page.
+KEPT = (*EXACT, "q", "what", "since", "until")
 # The options of ``manage.py audit export``, with what they are for.
 ASKED = {
     "user": "by this person",
@@ -61,7 +65,7 @@ def entries_matching(
         if said[key]:
             entries = entries.filter(**{column: said[key]})
     if said["what"]:
-        entries = entries.filter(GROUPS[said["what"]])
+        entries = entries.filter(_group(said["what"]))
     if said["q"]:
         part = Q()
         for column in TEXT:
@@ -70,6 +74,19 @@ def entries_matching(
     if since is not None:
         entries = entries.filter(at__gte=since)
     return entries if until is None else entries.filter(at__lt=until)
+
+
+def _group(what: str) -> Q:
+    if what == "changes":
+        return Q(result=AuditEntry.Result.DONE) & ~Q(action__in=_OTHERS)
+    return Q(action__in=_NO_CHANGE[what])
+
+
+def in_group(what: str, action: str, result: str) -> bool:
+    """The same of one entry; every entry is in the group ""."""
+    if what == "changes":
+        return result == AuditEntry.Result.DONE and action not in _OTHERS
+    return not what or action in _NO_CHANGE[what]
 
 
 def read_moment(text: str, field: str) -> datetime:

@@ -78,6 +78,7 @@ PAGES = [
     "/c/tests/clusterroles/-/view/",
     "/c/tests/pods/{ns}/no-such-pod/",
     "/changes/",
+    "/audit/",
     "/clusters/",
     "/sessions/",
     "/c/tests/no-such-kind/",

@@ -24,6 +24,7 @@ PAGES = [
     "/c/tests/capacity/",
     "/c/tests/map/?namespace={ns}",
     "/changes/",
+    "/audit/",
 ]
 # A4 with the margins of the style sheet, in CSS px: upright and across.
 SHEETS = (703, 1032)

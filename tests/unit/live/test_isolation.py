@@ -26,7 +26,7 @@ from dashboard.live.screens.search import SearchScreen
 from dashboard.live.session import INSTALLATION, Identity
 from dashboard.live.snapshot import Have, Snapshot
 from dashboard.models import AuditEntry, TimelineEvent
-from dashboard.views.audit import told_to
+from dashboard.views.changelist import told_to
 from dashboard.views.search import _answer as palette
 
 from ..insight.world import deployment, ended, pod, replicaset, service, waiting

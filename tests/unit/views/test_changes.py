@@ -59,11 +59,10 @@ def details(response: Any) -> list[str]:
     return [shown["detail"] for shown in response.context["s"]["entries"]]
 
 
-def test_newest_first_by_both_names(signed_in: Client) -> None:
+def test_newest_first(signed_in: Client) -> None:
     for number, detail in enumerate(["first", "second", "third"]):
         entry(number, detail=detail)
-    for path in ("/changes/", "/audit/"):
-        assert details(signed_in.get(path)) == ["third", "second", "first"]
+    assert details(signed_in.get("/changes/")) == ["third", "second", "first"]
 
 
 @pytest.mark.parametrize(
@@ -92,22 +91,22 @@ def test_filters(signed_in: Client, query: str, found: list[str]) -> None:
 def test_a_file_has_all_that_match_with_their_reasons(
     signed_in: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "ROWS", 2)
+    monkeypatch.setattr(audit, "SLICE", 2)
     for number in range(5):
         entry(number, detail=f"=sum({number})", reason="new, certificate", user_name="jon")
     entry(6, detail="by mara")
-    answer = signed_in.get("/audit/?user=jon&format=json&page=2")
+    answer = signed_in.get("/changes/?user=jon&format=json&page=2")
     entries = json.loads(streamed(answer))["entries"]
     assert [one["detail"] for one in entries] == [f"=sum({number})" for number in (4, 3, 2, 1, 0)]
     assert entries[0] | {"at": ""} == {
         "at": "", "user": "jon", "action": "scale", "cluster": "dev", "kind": "deployments", "namespace": "shop",
         "name": "web", "result": "done", "detail": "=sum(4)", "reason": "new, certificate", "change": "",
     }  # fmt: skip
-    answer = signed_in.get("/audit/?user=jon&format=csv")
+    answer = signed_in.get("/changes/?user=jon&format=csv")
     rows = list(csv.DictReader(io.StringIO(streamed(answer))))
     assert len(rows) == 5 and rows[0]["reason"] == "new, certificate" and rows[0]["detail"] == "'=sum(4)"
-    assert json.loads(streamed(signed_in.get("/audit/?user=eve&format=json"))) == {"entries": []}
-    assert signed_in.get("/audit/?format=xml").status_code == 400
+    assert json.loads(streamed(signed_in.get("/changes/?user=eve&format=json"))) == {"entries": []}
+    assert signed_in.get("/changes/?format=xml").status_code == 400
 
 
 def streamed(answer: Any) -> str:

@@ -1,0 +1,191 @@
+"""Who changed what through the dashboard, newest first, with undo: ``/changes/``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from dashboard.actions.records import entry_words
+from dashboard.database import in_database
+from dashboard.errors import ClusterError
+from dashboard.kinds import KINDS
+from dashboard.kube.config import slug
+from dashboard.live.runtime import runtime
+from dashboard.live.screens.change import may_read, what
+from dashboard.live.session import INSTALLATION, Identity, Session
+from dashboard.models import AuditEntry, Change
+from dashboard.queries.timeline import of_kinds
+
+from .audit import CHANGE_FACTS, STATES, audit_export
+from .chrome import page_chrome
+from .errors import clear_errors
+from .viewer import identity_of
+
+PAGE = 50
+# What an entry can be narrowed by: the query's key, and the column.
+EXACT = {
+    "user": "user_name",
+    "action": "action",
+    "namespace": "namespace",
+    "cluster": "context",
+    "result": "result",
+}
+KEPT = (*EXACT, "q")
+
+
+@require_safe
+@clear_errors
+async def changes(request: HttpRequest) -> HttpResponseBase:
+    """Filters: ``user``, ``action``, ``namespace``, ``cluster``, ``result``, and ``q`` (a part of an object's name).
+    ``format=csv`` and ``format=json`` are all entries that match.
+    """
+    identity = await identity_of(request)
+    sessions = _sessions(identity)
+    if (form := request.GET.get("format", "html")) != "html":
+        entries = _matching(request.GET, await told_to(identity, sessions))
+        return await audit_export(request, form, entries, CHANGE_FACTS)
+    page, choices = await in_database(_page)(request.GET, await told_to(identity, sessions))
+    chrome = await page_chrome(request, request.GET.get("from", ""), title="Changes made here")
+    shown = {key: request.GET.get(key, "").strip() for key in KEPT}
+    pager = {
+        "total": page.paginator.count,
+        "shown_from": page.start_index(),
+        "shown_to": page.end_index(),
+        "prev_url": _url(request.GET, page.previous_page_number()) if page.has_previous() else "",
+        "next_url": _url(request.GET, page.next_page_number()) if page.has_next() else "",
+    }
+    told = await _told(page.object_list, sessions)
+    context = {
+        "entries": [_entry(entry) | told.get(entry.pk, {}) for entry in page.object_list],
+        "pager": pager,
+        "filter": shown,
+        "filtered": any(shown.values()),
+        "choices": choices,
+        "exports": {form: _export_url(request.GET, form) for form in ("csv", "json")},
+        "path": request.path,
+    }
+    return render(request, "pages/changes.html", {"s": context, **chrome})
+
+
+def _sessions(identity: Identity) -> dict[str, Session]:
+    """In the clusters that are open anyway, by name."""
+    found = {}
+    for cluster in runtime.opened():
+        with suppress(ClusterError):  # nobody there
+            found[cluster.cluster.name] = cluster.session(identity)
+    return found
+
+
+async def told_to(identity: Identity, sessions: Mapping[str, Session]) -> Q:
+    """Which entries somebody may read: what they did themselves, and what was done to objects that they may list now.
+    Whoever acts as the installation sees all that was done through it, also where no cluster can be asked.
+    """
+    if identity.account == INSTALLATION:
+        return Q()
+    told = Q(user_name=identity.user)
+    for name, session in sessions.items():
+        plurals = await in_database(_plurals_in)(name)
+        visible = await session.review(plurals & session.cluster.kinds.keys())
+        told |= Q(context=name) & of_kinds(visible)
+    return told
+
+
+def _plurals_in(context: str) -> frozenset[str]:
+    entries = AuditEntry.objects.filter(context=context).order_by("plural")
+    return frozenset(entries.values_list("plural", flat=True).distinct())
+
+
+async def _told(entries: Iterable[AuditEntry], opened: Mapping[str, Session]) -> dict[int, dict[str, str]]:
+    """What edits did with their short values, for whoever may read the object now, in clusters that are open anyway."""
+    asked = [
+        (entry.pk, entry.change, opened[entry.context])
+        for entry in entries
+        if entry.change is not None
+        and entry.result == AuditEntry.Result.DONE
+        and "values" in entry.change.result
+        and entry.context in opened
+    ]
+    may = await asyncio.gather(*(may_read(session, change) for _, change, session in asked))
+    return {
+        pk: {"detail": entry_words(change, what(change, with_values=True))}
+        for (pk, change, _), yes in zip(asked, may, strict=True)
+        if yes
+    }
+
+
+def _page(asked: QueryDict, told: Q) -> tuple[Page[AuditEntry], dict[str, list[str]]]:
+    """The entries of a page, of those that are ``told``, and what there is to choose from."""
+    every = AuditEntry.objects.filter(told)
+    entries = _matching(asked, told).select_related("change", "change__undone_by")
+    page = Paginator(entries.order_by("-at", "-pk"), PAGE).get_page(asked.get("page", "1"))
+    page.object_list = list(page.object_list)
+    choices = {key: _distinct(every, column) for key, column in EXACT.items()}
+    return page, choices
+
+
+def _matching(asked: QueryDict, told: Q) -> QuerySet[AuditEntry]:
+    entries: QuerySet[AuditEntry] = AuditEntry.objects.filter(told)
+    for key, column in EXACT.items():
+        if value := asked.get(key, "").strip():
+            entries = entries.filter(**{column: value})
+    if part := asked.get("q", "").strip():
+        entries = entries.filter(name__icontains=part)
+    return entries
+
+
+def _export_url(asked: QueryDict, form: str) -> str:
+    query = asked.copy()
+    query.pop("page", None)
+    query["format"] = form
+    return f"?{query.urlencode()}"
+
+
+def _distinct(entries: QuerySet[AuditEntry], column: str) -> list[str]:
+    return [value for value in entries.order_by(column).values_list(column, flat=True).distinct() if value]
+
+
+def _url(asked: QueryDict, number: int) -> str:
+    query = asked.copy()
+    query["page"] = str(number)
+    return f"?{query.urlencode()}"
+
+
+def _entry(entry: AuditEntry) -> dict[str, Any]:
+    has_page = bool(entry.plural and entry.name and (entry.plural in KINDS or entry.change))
+    kind = KINDS[entry.plural].kind if entry.plural in KINDS else entry.change.kind if entry.change else ""
+    return {
+        "at": entry.at.isoformat().replace("+00:00", "Z"),
+        "user": entry.user_name,
+        "action": entry.change.title if entry.change else entry.action,
+        "cluster": entry.context,
+        "object": " ".join(part for part in (kind or entry.plural, entry.name) if part),
+        "namespace": entry.namespace,
+        "url": reverse("detail", args=[slug(entry.context), entry.plural, entry.namespace or "-", entry.name])
+        if has_page
+        else "",
+        "detail": entry.detail,
+        "reason": entry.reason,
+        "result": entry.result,
+        "state": STATES[entry.result],
+        "change_url": reverse("change", args=[entry.change_id]) if entry.change_id else "",
+        **_undo(entry.change),
+    }
+
+
+def _undo(change: Change | None) -> dict[str, str]:
+    """The way back of a change that was made and has one, or by which change it was taken."""
+    if change is None or change.state != Change.State.DONE:
+        return {"undo_url": "", "undone_url": ""}
+    if (later := getattr(change, "undone_by", None)) is not None:
+        return {"undo_url": "", "undone_url": reverse("change", args=[later.pk])}
+    return {"undo_url": reverse("undo", args=[change.pk]) if change.inverse else "", "undone_url": ""}
