@@ -27,6 +27,7 @@ from .finding import Trouble
 from .ownership import controller
 from .pod_health import RECENT, healthy, is_ready
 from .protocols import Objects, Versioned, unwell
+from .scheduling.placed import PlacedPods
 
 
 class Alike(NamedTuple):
@@ -54,6 +55,11 @@ class Observed(ABC):
         if plural not in self._kept:
             self._kept[plural] = self._all(plural)
         return self._kept[plural]
+
+    @cached_property
+    def placed(self) -> PlacedPods:
+        """The pods that have a node, in whatever namespace."""
+        return PlacedPods(self.objects.all("pods"))
 
     def _all(self, plural: str) -> Sequence[Any]:
         kind = declared(plural)

@@ -6,7 +6,7 @@ podtopologyspread} of Kubernetes 1.36). What rests on pods that are not there is
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from dashboard.kinds.selectors import NOTHING, LabelSelector, Requirement, Selec
 from dashboard.kinds.selectors import from_label_selector as selector_of
 
 from .nodes import affinity_allows, standing_taints
+from .placed import Alike
 
 NO_PORT = "didn't have free ports for the requested pod ports"
 NOT_WITH = "didn't match pod affinity rules"
@@ -57,11 +58,7 @@ class OtherPods:
         self._survey = survey
         self._pod = pod
         self._nodes = {node.metadata.name: node for node in nodes}
-        self._on: dict[str, list[Pod]] = defaultdict(list)
-        for each in survey.objects.all("pods"):
-            # Pods that have ended hold nothing any more.
-            if each.spec.node_name and each.status.phase not in ("Succeeded", "Failed"):
-                self._on[each.spec.node_name].append(each)
+        self._placed = survey.placed
 
     def reasons(self, node: Node, *, rough: bool) -> Iterator[str]:
         """Why they keep the pod away from a node; ``rough``: without what differs from node to node."""
@@ -76,7 +73,7 @@ class OtherPods:
 
     def _port(self, node: Node) -> str:
         for wanted in _host_ports(self._pod.spec):
-            for other in self._on.get(node.metadata.name, ()):
+            for other in self._placed.on.get(node.metadata.name, ()):
                 if any(_same_port(wanted, held) for held in _host_ports(other.spec)):
                     return f"{wanted.host_port}/{wanted.protocol} is taken by {self._named(other)}"
         return ""
@@ -94,7 +91,7 @@ class OtherPods:
         """Where there are pods that it stays apart from."""
         terms = _terms(self._survey, self._pod, _apart(self._pod))
         return self._places(
-            (term.key, each) for term in terms for each in self._placed() if term.matches(each)
+            (term.key, each) for term in terms for each in self._placed.groups if term.matches(each.first)
         )
 
     @cached_property
@@ -102,18 +99,19 @@ class OtherPods:
         """Where there are pods that stay apart from it."""
         return self._places(
             (term.key, each)
-            for each in self._placed()
-            if (terms := _apart(each))
-            for term in _terms(self._survey, each, terms)
+            for each in self._placed.groups
+            if (terms := _apart(each.first))
+            for term in _terms(self._survey, each.first, terms)
             if term.matches(self._pod)
         )
 
-    def _places(self, found: Iterator[tuple[str, Pod]]) -> dict[Place, Pod]:
+    def _places(self, found: Iterator[tuple[str, Alike]]) -> dict[Place, Pod]:
         places: dict[Place, Pod] = {}
-        for key, pod in found:
-            value = self._value(pod.spec.node_name, key)
-            if value is not None:
-                places.setdefault((key, value), pod)
+        for key, group in found:
+            for node, pod in group.on.items():
+                value = self._value(node, key)
+                if value is not None:
+                    places.setdefault((key, value), pod)
         return places
 
     def _first(self, node: Node, places: Mapping[Place, Pod], words: str) -> str:
@@ -133,10 +131,12 @@ class OtherPods:
         """
         if not self._survey.reads("pods"):
             return None
-        pods = [each for each in self._placed() if all(term.matches(each) for term in self._together)]
-        if not pods and all(term.matches(self._pod) for term in self._together):
+        groups = [
+            each for each in self._placed.groups if all(term.matches(each.first) for term in self._together)
+        ]
+        if not groups and all(term.matches(self._pod) for term in self._together):
             return None
-        return self._places((term.key, each) for term in self._together for each in pods)
+        return self._places((term.key, each) for term in self._together for each in groups)
 
     def _alone(self, node: Node) -> str:
         for term in self._together:
@@ -162,11 +162,14 @@ class OtherPods:
 
     def _spread(self, constraint: TopologySpread) -> Spread:
         selector = _spread_selector(constraint, self._pod)
+        alike: Counter[str] = Counter()
+        for group in self._placed.groups:
+            if self._alike(group.first, selector):
+                alike.update(group.staying)
         counted: Counter[str] = Counter()
-        for node in self._nodes.values():
+        for name, node in self._nodes.items():
             if self._counts(node, constraint):
-                here = sum(self._alike(each, selector) for each in self._on.get(node.metadata.name, ()))
-                counted[node.metadata.labels[constraint.topology_key]] += here
+                counted[node.metadata.labels[constraint.topology_key]] += alike[name]
         least = min(counted.values(), default=0) if len(counted) >= constraint.min_domains else 0
         itself = int(selector.matches(self._pod.metadata.labels))
         return Spread(constraint.topology_key, constraint.max_skew, counted, least, itself)
@@ -182,7 +185,7 @@ class OtherPods:
 
     def _alike(self, pod: Pod, selector: Selector) -> bool:
         meta = pod.metadata
-        own = meta.namespace == self._pod.metadata.namespace and meta.deletion_timestamp is None
+        own = meta.namespace == self._pod.metadata.namespace
         # An empty selector counts nobody (countPodsMatchSelector).
         return own and bool(selector.requirements) and selector.matches(meta.labels)
 
@@ -198,10 +201,6 @@ class OtherPods:
         return ""
 
     # ---- Words and places
-
-    def _placed(self) -> Iterator[Pod]:
-        for pods in self._on.values():
-            yield from pods
 
     def _value(self, node: str, key: str) -> str | None:
         found = self._nodes.get(node)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from dashboard.insight.draining import DrainImpact, DrainOptions, drain_impact, drain_verdict
+from dashboard.insight.scheduling.placed import PlacedPods
 from dashboard.insight.words import text_of
+from dashboard.kinds.selectors import Selector
 
 from .world import NOW, World, ago, endpoints, meta, node, pod, service
 
@@ -248,3 +250,41 @@ def test_what_ends_by_itself_goes_nowhere_and_loses_nothing() -> None:
 
 def test_a_node_without_pods_is_only_cordoned() -> None:
     assert drained(cluster()).headline.title == "No pods to evict on node-1"
+
+
+def test_of_pods_that_are_alike_one_is_asked_whether_it_keeps_others_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Counted: ten times as many pods on the other nodes cost no more questions."""
+    asked, taken = 0, 0
+    matches, begin = Selector.matches, PlacedPods.__init__
+
+    def counted(selector: Selector, labels: Any) -> bool:
+        nonlocal asked
+        asked += 1
+        return matches(selector, labels)
+
+    def begun(placed: PlacedPods, pods: Any) -> None:
+        nonlocal taken
+        taken += 1
+        begin(placed, pods)
+
+    monkeypatch.setattr(Selector, "matches", counted)
+    monkeypatch.setattr(PlacedPods, "__init__", begun)
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "web"}}}
+    apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    found = []
+    for count in (2, 20):
+        world = cluster(*(node(f"node-{n}") for n in range(2, 7)))
+        for n in range(4):  # of four ReplicaSets that all stay apart from each other's pods
+            owner, labels = ("ReplicaSet", f"web-{n}"), {"app": "web", "of": str(n)}
+            world.add("pods", with_spec(pod(f"own-{n}", owner=owner, labels=labels), affinity=apart))
+            for at in range(2, 6):
+                for each in range(count):
+                    made = pod(f"web-{n}-{at}-{each}", owner=owner, labels=labels, node=f"node-{at}")
+                    world.add("pods", with_spec(made, affinity=apart))
+        asked = taken = 0
+        impact = drained(world)
+        found.append((asked, told(impact)))
+        assert taken == 1, "the placed pods are looked through once a drain"
+    assert found[0] == found[1]
