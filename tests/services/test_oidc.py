@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urljoin
 
 import aiohttp
 
 from tests.issuer import PASSWORD, SECRET, RealIssuer
+from tests.issuer.browsing import browser, sign_in
 from tools.server import Server
 
 LIFETIME = 12  # seconds of an ID token
-
-
-@asynccontextmanager
-async def browser(issuer: RealIssuer) -> AsyncIterator[aiohttp.ClientSession]:
-    trusted = ssl.create_default_context(cafile=str(issuer.authority))
-    jar, connector = aiohttp.CookieJar(unsafe=True), aiohttp.TCPConnector(ssl=trusted)
-    wants = {"Accept": "text/html"}
-    async with aiohttp.ClientSession(cookie_jar=jar, connector=connector, headers=wants) as session:
-        yield session
-
-
-async def sign_in(session: aiohttp.ClientSession, base: str, user: str, *, wanted: str = "/changes/") -> str:
-    """Follows the button of the sign-in page through the provider's form and back; the address that ends at."""
-    async with session.get(f"{base}{wanted}") as page:
-        found = re.search(r'href="(/login/oidc/[^"]*)"', await page.text())
-        assert found, page.url
-    async with session.get(urljoin(base, found[1])) as form:
-        assert form.url.path == "/sign-in/", form.url
-    async with session.post(form.url, data={"user": user, "password": PASSWORD}) as done:
-        assert done.status == 200, await done.text()
-        return done.url.path
 
 
 async def test_somebody_of_a_real_provider_signs_in_and_is_renewed_until_it_refuses(
