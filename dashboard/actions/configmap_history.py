@@ -32,7 +32,7 @@ Sightings = Collection[
     tuple[str, float]
 ]  # a resourceVersion, and when it was first seen, by time.monotonic()
 Seen = Mapping[str, datetime]
-_UNDATED = timedelta(seconds=10)  # from the record to the write, where the API server has not dated it
+UNDATED = timedelta(seconds=10)  # from the record to the write, where the API server has not dated it
 
 
 def changed_keys(change: Change) -> list[str]:
@@ -50,7 +50,7 @@ def written_when(before: Manifest, after: Manifest, touched: OwnedFields) -> dic
         if who == MANAGER and when is not None:
             kept["written"] = max(kept.get("written", ""), when.isoformat())
     there = values(before)
-    since = {key: found for key in _keys(touched) if (found := _since(before, key, there))}
+    since = {key: found for key in _keys(touched) if (found := key_since(before, key, there))}
     return kept | {"since": {key: [found.at.isoformat(), found.ours] for key, found in since.items()}}
 
 
@@ -98,8 +98,8 @@ def _history(change: Change, manifest: Manifest | None, newest: list[Change], se
     there = values(manifest)
     found = KeyHistory(
         writes,
-        now={key: _held(value) for key in keys if (value := there.get(key))},
-        since={key: since for key in keys if (since := _since(manifest, key, there))},
+        now={key: held(value) for key in keys if (value := there.get(key))},
+        since={key: since for key in keys if (since := key_since(manifest, key, there))},
         version=manifest["metadata"]["resourceVersion"],
         seen=seen.get(manifest["metadata"]["resourceVersion"]),
     )
@@ -107,7 +107,7 @@ def _history(change: Change, manifest: Manifest | None, newest: list[Change], se
     return found
 
 
-def _since(manifest: Manifest, key: str, there: dict[str, Value]) -> Since | None:
+def key_since(manifest: Manifest, key: str, there: dict[str, Value]) -> Since | None:
     """Since when a key has had its value at the latest: its owner has written nothing of its own later. Nobody owns a key
     that is not there.
     """
@@ -127,7 +127,7 @@ def _write(change: Change, keys: set[str], seen: Seen | None = None) -> Write:
     at = datetime.fromisoformat(told) if told else change.created_at.replace(microsecond=0)
     return Write(
         at=at,
-        until=at + (SECOND if told else _UNDATED),
+        until=at + (SECOND if told else UNDATED),
         asked=change.created_at,
         was=_side(change, 0, keys),
         made=_side(change, 1, keys),
@@ -152,7 +152,8 @@ def _side(change: Change, at: int, keys: set[str]) -> dict[str, Held]:
     return found
 
 
-def _held(value: Value) -> Held:
+def held(value: Value) -> Held:
+    """What stands for a value."""
     mark = digest(value.content)
     return Held(mark if value.field == "data" else "", mark)
 

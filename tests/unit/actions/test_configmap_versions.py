@@ -19,8 +19,12 @@ from dashboard.actions.configmap_versions import (
 )
 from dashboard.actions.edit import Edit
 from dashboard.actions.registry import ACTIONS
+from dashboard.actions.version_history import version_history
 from dashboard.actions.versions import keys_words, written_words
+from dashboard.insight.configmapuse import started_with
 from dashboard.models import Change, ConfigMapContent, ConfigMapVersion
+
+from ..insight.world import World, pod
 
 pytestmark = pytest.mark.django_db
 
@@ -140,3 +144,48 @@ def test_of_many_keys_some_are_named() -> None:
 
 def test_the_history_of_values_reads_every_action_that_writes_keys() -> None:
     assert {action.name for action in ACTIONS if isinstance(action, Edit)} == set(EDITS)
+
+
+def at(second: int) -> str:
+    return f"2026-01-02T03:04:{second:02d}Z"
+
+
+def written(version: int, second: int, **data: str) -> dict[str, Any]:
+    """The ConfigMap "settings" as kubectl wrote it at that second; it was created at second 0."""
+    made = config(version, "kubectl-edit", **data)
+    made["metadata"]["managedFields"][0]["time"] = at(second)
+    return made | {"metadata": made["metadata"] | {"creationTimestamp": at(0)}}
+
+
+def running(name: str, second: int, key: str = "LOG") -> dict[str, Any]:
+    """A pod of the Deployment of that name, whose container started at that second with the key as a variable."""
+    variable = {"name": "X", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": key}}}
+    made = pod(f"{name}-1", owner=("Deployment", name), container={"env": [variable]})
+    made["metadata"]["creationTimestamp"] = at(second)
+    made["status"]["containerStatuses"][0]["state"] = {"running": {"startedAt": at(second)}}
+    return made
+
+
+def test_what_was_written_elsewhere_tells_who_runs_with_which_value() -> None:
+    version_found("dev", written(1, 0, LOG="info", SAME="x"))
+    version_found("dev", written(2, 20, LOG="debug", SAME="x"))
+    now = written(3, 40, LOG="warn", SAME="x")
+    version_found("dev", now)
+    history = version_history("dev", now)
+    assert set(history.spans) == {"LOG"}, "what never changed is the same for all"
+    pods = [running(*each) for each in (("first", 2), ("second", 30), ("new", 50), ("between", 40))]
+    world = World(*(("pods", each) for each in [*pods, running("other", 2, "SAME")]))
+    started = started_with(world, "shop", "settings", {"LOG"}, history)
+    assert {ref.name for ref in started.stale} == {"first", "second"}
+    assert {ref.name for ref in started.unknown} == {"between"}, "within the second of the write"
+
+
+def test_a_value_that_went_and_came_back_is_not_known_before_its_last_write() -> None:
+    version_found("dev", written(1, 0, LOG="info"))
+    version_found("dev", written(2, 10, LOG="debug"))
+    # Written twice before anybody looked: that there was another value meanwhile is told by the field's owner alone.
+    now = written(4, 30, LOG="debug")
+    version_found("dev", now)
+    world = World(("pods", running("web", 20)))
+    started = started_with(world, "shop", "settings", {"LOG"}, version_history("dev", now))
+    assert (set(started.stale), {ref.name for ref in started.unknown}) == (set(), {"web"})

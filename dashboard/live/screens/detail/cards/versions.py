@@ -11,12 +11,20 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
 from dashboard import render
+from dashboard.actions.configmap_reading import configmap_target
 from dashboard.actions.configmap_values import size_words
 from dashboard.actions.configmap_versions import versions_of
+from dashboard.actions.engine import change_read
+from dashboard.actions.restart import RESTART
+from dashboard.actions.version_history import version_history
 from dashboard.actions.versions import VERSIONS, keys_words
+from dashboard.errors import ClusterError
+from dashboard.insight.configmapuse import READ, RESTARTABLE, Consumer, consumers, started_with
+from dashboard.insight.keyhistory import KeyHistory
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.configmaps import CONFIGMAPS
-from dashboard.live.screens.common import iso
+from dashboard.kinds.rows import listed, plural
+from dashboard.live.screens.common import iso, object_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.models import ConfigMapVersion
 
@@ -34,10 +42,12 @@ class VersionsCard(Card, ViewerPiece):
     """
 
     main = "cards/versions.html"
+    plurals = READ
 
     def __init__(self, screen: DetailScreen) -> None:
         super().__init__(screen)
         self._rows: Sequence[ConfigMapVersion] = ()
+        self._history = KeyHistory()
         self._read_at = ""  # the resourceVersion that was there
         self._rereading = Rereading(self, self._read_again, lambda: [one.pk for one in self._rows])
 
@@ -50,11 +60,22 @@ class VersionsCard(Card, ViewerPiece):
         found = self.session.reader.get("configmaps", screen.namespace, screen.name)
         where = {"namespace": screen.namespace, "name": screen.name}
         if found is None or not await self.session.may("get", CONFIGMAPS.gvr, **where):
-            self._rows = ()
+            self._rows, self._history = (), KeyHistory()
             return
         self._read_at = found.metadata.resource_version
         with suppress(DatabaseError):  # what was read before stays
             self._rows = await sync_to_async(versions_of)(screen.runtime.cluster.name, found.metadata.uid)
+            self._history = await self._read_history() if len(self._rows) > 1 else KeyHistory()
+
+    async def _read_history(self) -> KeyHistory:
+        """While the ConfigMap can't be read, nothing is known of who runs with what."""
+        context = self.screen.runtime.cluster.name
+        target = configmap_target(context, self.screen.namespace, self.screen.name)
+        try:
+            manifest = await change_read(transport=self.session.transport, target=target)
+        except ClusterError:
+            return KeyHistory()
+        return await sync_to_async(version_history)(context, manifest)
 
     async def _read_again(self) -> None:
         await asyncio.sleep(SETTLE_SECONDS)
@@ -79,7 +100,44 @@ class VersionsCard(Card, ViewerPiece):
             for one in self._rows
         ]
         left_out = self.screen.runtime.versions.left_out(obj.metadata.uid, obj.metadata.name)
-        return Snapshot(regions={"versions": render.region("versions", {"rows": rows, "left_out": left_out})})
+        shown = {"rows": rows, "left_out": left_out, "runs": self._runs()}
+        return Snapshot(regions={"versions": render.region("versions", shown)})
+
+    def _runs(self) -> list[dict[str, str]]:
+        """Who runs with values that were replaced, and of whom that can't be told."""
+        screen, history = self.screen, self._history
+        if history.now is None:
+            return []
+        keys = {key for write in history.writes for key in write.made}
+        reader = self.session.reader
+        started = started_with(reader, screen.namespace, screen.name, keys, history)
+        return [
+            self._run(each, started.stale.get(each.ref, 0), started.unknown.get(each.ref, 0), keys)
+            for each in consumers(reader, screen.namespace, screen.name)
+            if each.touched(keys)
+        ]
+
+    def _run(self, consumer: Consumer, stale: int, unknown: int, keys: set[str]) -> dict[str, str]:
+        ref = consumer.ref
+        named = sorted({key for use in consumer.touched(keys) for key in use.keys or keys} & keys)
+        state, words = "ok", f"runs with the present {listed(named)}"
+        if stale:
+            state, words = "warn", f"{plural(stale, 'pod runs', 'pods run')} with an old {listed(named)}"
+        elif unknown:
+            count = plural(unknown, "pod")
+            state, words = "info", f"which {listed(named)} {count} started with is not known"
+        elif not consumer.needs_restart(keys):
+            words = "files in its volumes follow by themselves"
+        url = object_url(self.screen.runtime, ref.plural, ref.namespace, ref.name)
+        restart = bool(stale or unknown) and ref.plural in RESTARTABLE
+        return {
+            "kind": ref.kind,
+            "name": ref.name,
+            "url": url,
+            "state": state,
+            "words": words,
+            "restart_url": f"{url}{RESTART.name}/" if restart else "",
+        }
 
     def close(self) -> None:
         super().close()
