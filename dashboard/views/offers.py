@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from dashboard.actions.action import Action, Target
 from dashboard.actions.bulk_preview import MAX_OBJECTS
+from dashboard.actions.newobjects.form import NewObject
 from dashboard.actions.newobjects.registry import offered_from
 from dashboard.actions.permits import changes_state
 from dashboard.actions.registry import actions_of
@@ -73,21 +74,32 @@ async def form_offers(screen: Screen) -> list[dict[str, str]]:
         return []
     source = "/".join((kind.plural, screen.namespace or "-", screen.name))
     permit = await changes_state(context=cluster.name, server=cluster.server, is_sandbox=cluster.is_sandbox)
-    may = await asyncio.gather(
-        *(screen.session.may("create", form.kind.gvr, namespace=screen.namespace or None) for form in forms)
-    )
-    where = f" in namespace {screen.namespace}" if screen.namespace else ""
-    refused = [f"Your account may not create {form.plural}{where}." for form in forms]
+    words = permit.words if permit.state == "off" else ""
+    reasons = [words] * len(forms)
+    if not words:
+        reasons = list(await asyncio.gather(*(_not_made(screen, form) for form in forms)))
     return [
         {
             "id": f"create-{form.plural}",
             "title": f"{form.offered_on[kind.plural]}…",
             "icon": "plus",
             "url": f"{reverse('create_form', args=[cluster.slug, form.plural])}?{urlencode({'from': source}, safe='/')}",
-            "disabled_reason": permit.words if permit.state == "off" else "" if allowed else words,
+            "disabled_reason": reason,
         }
-        for form, allowed, words in zip(forms, may, refused, strict=True)
+        for form, reason in zip(forms, reasons, strict=True)
     ]
+
+
+async def _not_made(screen: Screen, form: NewObject) -> str:
+    """Why the account can't make one beside the object, or ""."""
+    try:
+        allowed = await screen.session.decide(
+            "create", form.kind.gvr, namespace=screen.namespace or None, subresource=None
+        )
+    except ClusterError:
+        return ""  # the form asks again, and says what is wrong
+    where = f" in namespace {screen.namespace}" if screen.namespace else ""
+    return "" if allowed else f"Your account may not create {form.plural}{where}."
 
 
 async def page_actions(screen: Screen) -> dict[str, Any]:

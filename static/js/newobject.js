@@ -94,11 +94,24 @@ function swapping(event) {
   if (target.matches(".said, datalist") && target.innerHTML === comes.innerHTML && target.className === comes.className) event.detail.shouldSwap = false;
 }
 
+// What is said of the cluster is said again when that has changed, as long as nothing is previewed: that has a moment of its own.
+let at = "";
+function moved() {
+  const now = document.getElementById("create-now")?.dataset.at ?? "";
+  if (now === at || document.hidden) return;
+  const first = !at;
+  at = now;
+  if (!first && !document.querySelector("#preview [data-apply], #preview .callout.bad[role]")) htmx.trigger(form().querySelector(".fields"), "recheck");
+}
+
 export function startNewObject() {
   show();
+  moved();
+  document.addEventListener("page:moved", moved);
   document.addEventListener("page:shown", () => {
-    sent = told = "";
+    sent = told = at = "";
     show();
+    moved();
   });
   document.addEventListener("click", ({ target }) => {
     const button = target.closest("[data-add-row], [data-remove-row]");

@@ -211,6 +211,32 @@ async def test_what_a_quota_refuses_stands_at_the_input_that_it_counts(
     assert answer["error"]["field"] == "name"
 
 
+async def test_a_deployment_and_its_service_are_made_and_undone_together(
+    cluster: Sandbox, transport: Transport, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Here(cluster, transport, namespace)
+    here.plural = "deployments"
+    script = await here.script(monkeypatch, service="true")
+    shown = await script.preview()
+    assert [each["object"].split()[0] for each in shown["documents"]] == ["Service", "Deployment"]
+    made = await script.apply(shown["token"])
+    service = KINDS["services"].gvr.path(namespace, "web")
+    assert here.found() is not None
+    assert here.api.get(service)["spec"]["selector"] == {"app.kubernetes.io/name": "web"}
+    status, answer = await script.post(step="preview")
+    assert (status, answer["error"]["field"]) == (409, "name")
+    undo = Script(script.client, f"{made['url']}undo/", {"confirm": "web"})
+    await undo.apply((await undo.preview())["token"])
+
+    async def gone() -> bool:
+        try:
+            return bool(here.api.get(service)["metadata"].get("deletionTimestamp"))
+        except ApiError:
+            return here.found() is None
+
+    assert await until(gone)
+
+
 async def test_a_read_only_context_is_refused(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = dataclasses.replace(here.transport.cluster, is_sandbox=False)
     monkeypatch.setattr(here.transport, "cluster", elsewhere)

@@ -6,14 +6,18 @@ from collections.abc import Hashable
 
 from django.http import QueryDict
 
+from dashboard import render
 from dashboard.actions.newobjects.registry import new_object
 from dashboard.live.session import Session
+from dashboard.live.snapshot import Snapshot
 
+from .common import fresh_part, iso
 from .create import CreateScreen
 
 
 class NewObjectScreen(CreateScreen):
     page = "pages/create_form.html"
+    pace = 5.0  # each showing has the form checked again, however much changes around it
 
     def __init__(self, session: Session, params: QueryDict, plural: str) -> None:
         super().__init__(session, params)
@@ -34,3 +38,12 @@ class NewObjectScreen(CreateScreen):
     @property
     def waits_for(self) -> frozenset[str]:
         return self.plurals
+
+    def snapshot(self) -> Snapshot:
+        changes = filter(None, map(self.session.reader.last_change, self.plurals))
+        return Snapshot(
+            regions={
+                "create-now": render.region("create_now", {"at": iso(max(changes, default=None))}),
+                "fresh": fresh_part(self.session, self.plurals),
+            }
+        )

@@ -131,6 +131,14 @@ def test_what_the_api_server_names_is_found_among_the_inputs() -> None:
     form = new_object("services")
     paths = ("metadata.name", "spec.ports[0].port", "spec.selector", "spec.clusterIP", "count/services")
     assert [form.input_of(path) for path in paths] == ["name", "ports", "selector", "", "name"]
+    claim, container = new_object("persistentvolumeclaims"), "spec.template.spec.containers[0]"
+    assert claim.input_of("requests.storage") == "size"
+    paths = (f"{container}.image", f"{container}.resources.limits.memory", "requests.cpu")
+    assert [new_object("deployments").input_of(path) for path in paths] == [
+        "image",
+        "limits_memory",
+        "requests_cpu",
+    ]
 
 
 # ---- Services

@@ -14,7 +14,7 @@ from dashboard.errors import Unavailable
 from dashboard.kinds import KINDS
 from dashboard.live.snapshot import Snapshot
 from dashboard.views import pages
-from dashboard.views.offers import list_offers, object_offers
+from dashboard.views.offers import form_offers, list_offers, object_offers
 
 ACTED_ON = {plural for plural, kind in KINDS.items() if actions_of(kind)}
 
@@ -80,6 +80,24 @@ async def test_a_read_only_installation_says_so_without_asking(
     assert reasons == {"This installation only reads: CLUSTER_UI_READ_ONLY is set."} and asked == []
 
 
+async def test_a_page_leads_to_forms_that_begin_with_its_object(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    answering(monkeypatch, ("create", ""))
+    assert [
+        (one["title"], one["url"], one["disabled_reason"]) for one in await form_offers(screen("services"))
+    ] == [("Expose by an Ingress…", "/c/dev/create/ingresses/?from=services/shop/web", "")]
+    answering(monkeypatch)
+    refused = {one["id"]: one["disabled_reason"] for one in await form_offers(screen("deployments"))}
+    assert refused == {
+        "create-services": "Your account may not create services in namespace shop.",
+        "create-poddisruptionbudgets": "Your account may not create poddisruptionbudgets in namespace shop.",
+    }
+    settings.CLUSTER_UI_READ_ONLY = True
+    assert "only reads" in (await form_offers(screen("services")))[0]["disabled_reason"]
+    assert await form_offers(screen("configmaps")) == []
+
+
 async def test_where_the_owner_may_allow_changes_the_form_leads_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -94,6 +112,7 @@ async def test_a_cluster_that_does_not_answer_hides_nothing(monkeypatch: pytest.
 
     monkeypatch.setattr(Sight, "decide", decide)
     assert {one["disabled_reason"] for one in await object_offers(screen("deployments"))} == {""}
+    assert {one["disabled_reason"] for one in await form_offers(screen("deployments"))} == {""}
 
 
 @pytest.mark.parametrize("plural", sorted(ACTED_ON))
