@@ -17,7 +17,7 @@ from .audit.origin import SIGN_IN, Origin, coming_from, session_name
 from .database import in_database, release_connection
 from .edge import REFUSED
 from .errors import SignedOut
-from .sessions import is_vouched_for, session_renewed, session_seen
+from .sessions import is_renewal_due, session_renewed, session_seen
 from .views.errors import bare_error, wants_json
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -95,7 +95,7 @@ async def stands(request: HttpRequest) -> bool:
     if not isinstance(user, User):
         return False
     await session_seen(request, user)
-    if is_vouched_for(request.session):
+    if is_renewal_due(request.session):
         if not await session_renewed(request.session):
             await alogout(request)
             return False

@@ -135,13 +135,18 @@ def is_vouched_for(session: Any) -> bool:
     return UNTIL in session
 
 
+def is_renewal_due(session: Any) -> bool:
+    """Whether the issuer is to be asked anew about a session that it began; it must have been read already."""
+    return is_vouched_for(session) and time.time() >= session[RENEW]
+
+
 async def session_renewed(session: Any) -> bool:
     """Whether the issuer still vouches for a session that it began, having been asked anew where its word soon ends:
     once, however many ask at once. The session must have been read already.
     """
-    until, now = float(session[UNTIL]), time.time()
-    if now < session[RENEW]:
+    if not is_renewal_due(session):
         return True
+    until, now = float(session[UNTIL]), time.time()
     if not await in_database(_claimed)(session.session_key):
         # Somebody else asks, or nobody could be reached just now: the last word holds to its end.
         return now < until or await _renewed_elsewhere(session.session_key)
