@@ -14,7 +14,8 @@ from dashboard.audit.chain import read_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
-SIGN_IN_WAYS = ("link", "oidc", "password")
+ACT_AS_MODES = ("installation", "user")
+SIGN_IN_WAYS = ("link", "oidc", "password", "token")
 
 
 def _flag(name: str, default: bool = False) -> bool:
@@ -112,6 +113,17 @@ def _scopes(name: str) -> tuple[str, ...]:
     """What the issuer is asked for, with spaces or commas."""
     scopes = os.environ.get(name, "").replace(",", " ").split() or ["openid", "profile", "email"]
     return tuple(dict.fromkeys(["openid", *scopes]))
+
+
+def _act_as(name: str) -> dict[str, str]:
+    """How people act in clusters: one for every context (under ""), and ``<context>=<mode>``, with commas."""
+    found = {"": "installation"} | _by_context(name)
+    for mode in found.values():
+        if mode not in ACT_AS_MODES:
+            raise ImproperlyConfigured(
+                f"{name} has {mode!r}: say {', '.join(ACT_AS_MODES)}, or <context>=<one of these>, with commas."
+            )
+    return found
 
 
 def _urls_by_context(name: str) -> dict[str, str]:
@@ -369,6 +381,7 @@ CLUSTER_UI_OIDC_USERNAME_CLAIM = (
 )
 CLUSTER_UI_OIDC_GROUPS_CLAIM = os.environ.get("CLUSTER_UI_OIDC_GROUPS_CLAIM", "").strip() or "groups"
 CLUSTER_UI_ADMINS = frozenset(_words("CLUSTER_UI_ADMINS"))  # users, and groups as group:NAME
+CLUSTER_UI_ACT_AS = _act_as("CLUSTER_UI_ACT_AS")  # by context; under "" for all others
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed
 CLUSTER_UI_IDLE_SECONDS = _seconds("CLUSTER_UI_IDLE_SECONDS", 300)  # a watch nobody looks at any more
 CLUSTER_UI_DEBUG_IMAGES = _words("CLUSTER_UI_DEBUG_IMAGES")  # the first is the default

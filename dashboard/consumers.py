@@ -7,19 +7,18 @@ import json
 import logging
 import time
 from collections.abc import Coroutine
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import SuspiciousOperation
-from django.utils.crypto import constant_time_compare
 
 from dashboard.audit.origin import set_origin
 from dashboard.database import AWAY, in_database
-from dashboard.errors import ClusterError, NotFound
+from dashboard.errors import ClusterError, Forbidden, NotFound, Unauthenticated
+from dashboard.live.acting import identity_of, standing
 from dashboard.live.hub import Viewer
 from dashboard.live.logfeed import LogFeed, Position, read_position
 from dashboard.live.runtime import ClusterRuntime, runtime
@@ -42,7 +41,9 @@ MAX_VIEW = 2**53  # the largest whole number of a browser
 SIGNED_OUT, GONE, STALLED = 4401, 4410, 4408
 FAILED, RESTARTED, LATER = 1011, 1012, 1013
 TOO_MANY = 4429
+NO_ACCOUNT = 4403
 PATH_LETTERS = 16_384  # as long as an address of a request may be
+NO_WAY = (Forbidden, Unauthenticated)
 UNCONFIRMED_SECONDS = 30.0  # a session that could not be asked for so long counts as ended
 
 
@@ -69,19 +70,21 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         # Accepted and then closed with a code: a refused handshake would tell the script nothing.
         await self.accept()
         try:
-            user = await self.signed_in()
+            found = await self.signed_in()
+            if found is None:
+                await self.bye("signed-out", SIGNED_OUT)
+                return
             set_origin(await origin_of(self.scope))
+            self.cluster: ClusterRuntime = runtime.open(self.scope["url_route"]["kwargs"]["context"])
+            self.session: Session = self.cluster.session(await identity_of(self.cluster.cluster, *found))
         except AWAY as error:
             await self.later(error)
             return
-        if user is None:
-            await self.bye("signed-out", SIGNED_OUT)
-            return
-        try:
-            self.cluster: ClusterRuntime = runtime.open(self.scope["url_route"]["kwargs"]["context"])
-            self.session: Session = self.cluster.session(Identity(user))
         except NotFound:
             await self.bye("gone", GONE)
+            return
+        except NO_WAY as error:
+            await self.bye(error.message, NO_ACCOUNT)
             return
         except ClusterError:  # a kubeconfig that is just being written
             await self.close(LATER)
@@ -121,7 +124,10 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         while True:
             await asyncio.sleep(SESSION_SECONDS)
             try:
-                user = await self.signed_in()
+                identity = await self.identity()
+            except NO_WAY as error:
+                await self.bye(error.message, NO_ACCOUNT)
+                return
             except AWAY as error:
                 logger.warning("asking for a session: %s", error)
                 if time.monotonic() - confirmed > UNCONFIRMED_SECONDS:
@@ -129,9 +135,12 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     return
                 continue
             confirmed = time.monotonic()
-            if user != self.session.identity.user or not await self.vouched_for():
+            before = self.session.identity
+            if identity is None or identity.user != before.user or not await self.vouched_for():
                 await self.bye("signed-out", SIGNED_OUT)
                 return
+            if identity.account != before.account:
+                await self.acts_otherwise(identity)
             if self.cluster.closed:  # one that looks at nothing is not told of it
                 await self.leave()
                 return
@@ -182,18 +191,21 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         session = type(self.scope["session"])(key)
         return session if is_vouched_for(session) else None
 
-    @in_database
-    def signed_in(self) -> str | None:
+    async def acts_otherwise(self, identity: Identity) -> None:
+        """Somebody acts as another account now: another token, another user or groups."""
+        self.session = self.cluster.session(identity)
+
+    async def signed_in(self) -> tuple[str, SessionStore] | None:
         """Whose session it is, if it still stands, asked of the database: the scope's copy is as old as the handshake."""
-        session_key = self.scope["session"].session_key
-        if not session_key:
-            return None
-        session = type(self.scope["session"])(session_key)
-        user = get_user_model().objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
-        if user is None:
-            return None
-        given = cast(Any, session.get(HASH_SESSION_KEY, ""))
-        return user.get_username() if constant_time_compare(given, user.get_session_auth_hash()) else None
+        found = await in_database(standing)(self.scope["session"].session_key)
+        return None if found is None else (found[0].get_username(), found[1])
+
+    async def identity(self) -> Identity | None:
+        """Who this is in the cluster now; None for a session that is over. Raises NotSignedIn or Forbidden for somebody
+        without an account there.
+        """
+        found = await self.signed_in()
+        return None if found is None else await identity_of(self.cluster.cluster, *found)
 
 
 class LiveConsumer(SessionConsumer):
@@ -218,6 +230,10 @@ class LiveConsumer(SessionConsumer):
 
     async def ended(self) -> None:
         self.stop_looking()
+
+    async def acts_otherwise(self, identity: Identity) -> None:
+        await super().acts_otherwise(identity)
+        await self.look_anew()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None or len(text_data) > MESSAGE_BYTES:

@@ -25,7 +25,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from .errors import BadInput
 
-__all__ = ["ClusterCredential", "forget", "load", "store"]
+__all__ = ["ClusterCredential", "forget", "load", "store", "token_required"]
 
 log = logging.getLogger(__name__)
 
@@ -61,16 +61,22 @@ class ClusterCredential(msgspec.Struct, frozen=True, kw_only=True):
 
 def store(session: SessionBase, credential: ClusterCredential) -> None:
     """Keeps it in place of what there was for its context. Raises BadInput for a token that no request could carry."""
-    for text in (credential.token, credential.refresh_token):
-        if len(text) > TOKEN_BYTES or any(not "!" <= letter <= "~" for letter in text):
-            raise BadInput(
-                f"A token has at most {TOKEN_BYTES:,} letters, digits and signs, without spaces or line breaks.",
-                field="token",
-            )
-    if not credential.token:
-        raise BadInput("Enter a token.", field="token")
+    token_required(credential.token)
+    if credential.refresh_token:
+        token_required(credential.refresh_token)
     others = [each for each in _read(session) if each.context != credential.context]
     _write(session, [*others, credential][-CONTEXTS:])
+
+
+def token_required(token: str) -> None:
+    """Raises BadInput for what no request could carry as a token."""
+    if not token:
+        raise BadInput("Enter a token.", field="token")
+    if len(token) > TOKEN_BYTES or any(not "!" <= letter <= "~" for letter in token):
+        raise BadInput(
+            f"A token has at most {TOKEN_BYTES:,} letters, digits and signs, without spaces or line breaks.",
+            field="token",
+        )
 
 
 def load(session: SessionBase, context: str = "") -> ClusterCredential | None:

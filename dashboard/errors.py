@@ -13,8 +13,8 @@ from typing import ClassVar, Self
 
 __all__ = [
     "AddressTooLong", "BadInput", "BodyTooLarge", "BodyTooSlow", "ClusterError", "Conflict", "DatabaseUnavailable",
-    "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NotFound", "Protected", "ReadOnly",
-    "SignedOut", "TooDeep", "TooManyRequests", "Unauthenticated", "Unavailable",
+    "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NotFound", "NotSignedIn",
+    "Protected", "ReadOnly", "SignedOut", "TooDeep", "TooManyRequests", "Unauthenticated", "Unavailable",
 ]  # fmt: skip
 
 
@@ -150,6 +150,15 @@ class TooManyRequests(ClusterError):
     def __init__(self, message: str, *, next_step: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, next_step=next_step)
         self.retry_after = retry_after
+
+
+class NotSignedIn(Unauthenticated, TooManyRequests):
+    """Somebody acts in this cluster with a token of their own, and has none that holds: nothing was done, and it may be
+    done once they have signed in again.
+    """
+
+    title = "Sign in to this cluster"
+    status = 401
 
 
 class Protected(TooManyRequests):

@@ -30,6 +30,7 @@ PUBLIC = WITHOUT_SESSION | {
     "/login/oidc/",
     "/login/oidc/callback/",
     "/login/password/",
+    "/login/token/",
 }
 
 

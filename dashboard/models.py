@@ -97,7 +97,8 @@ class Change(models.Model):
     The row is written before anything is sent, with state ``sending``, and ``nonce`` names the preview it comes
     from: the same preview is applied once. Before the write itself it gets what is about to be written, so that the
     object tells of a row without an end. A change that was refused has no row; ``unknown`` means that the answer was
-    lost, and that the object does not tell.
+    lost, and that the object does not tell. ``sign_in`` is the session whose account it was made with, where that was
+    not the installation's: what follows the write acts as that account as long as the session stands.
     """
 
     class State(models.TextChoices):
@@ -122,6 +123,7 @@ class Change(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
     )
     reason = models.CharField(max_length=500, blank=True)
+    sign_in = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     def __str__(self) -> str:

@@ -18,9 +18,10 @@ import msgspec
 from dashboard.actions.permits import changes_required
 from dashboard.actions.problems import NotStarted
 from dashboard.actions.shell import Place, may_go_on, pod_gone, shell_start, told
-from dashboard.consumers import GONE, LATER, RESTARTED, SIGNED_OUT, SessionConsumer
+from dashboard.consumers import GONE, LATER, NO_ACCOUNT, RESTARTED, SIGNED_OUT, SessionConsumer
 from dashboard.database import AWAY
 from dashboard.errors import ClusterError, ReadOnly, TooManyRequests
+from dashboard.live.session import Identity
 from dashboard.live.terminal import Terminal
 from dashboard.rates import SHELLS
 
@@ -35,6 +36,7 @@ CLOSED = {
     GONE: "the context was removed from the configuration",
     RESTARTED: "the context's configuration changed",
     LATER: "the dashboard could not check the session",
+    NO_ACCOUNT: "the sign-in to the cluster ended",
 }
 
 
@@ -139,6 +141,12 @@ class ShellConsumer(SessionConsumer):
                 terminal.end("permission to create pods/exec was revoked")
             elif terminal.idle:
                 terminal.end("no input for an hour")
+
+    async def acts_otherwise(self, identity: Identity) -> None:
+        """A token that was renewed opens no shell anew; another account has no part in this one."""
+        if identity.known_as != self.session.identity.known_as:
+            self.stop("the account in the cluster changed")
+        await super().acts_otherwise(identity)
 
     async def show(self, data: bytes) -> None:
         await self.send(bytes_data=data)

@@ -28,6 +28,7 @@ from dashboard.views import (
     search,
     session,
     sessions,
+    signin_token,
 )
 
 
@@ -60,6 +61,7 @@ urlpatterns = [
     path("login/password/", password.sign_in, name="login_password"),
     path("sessions/", sessions.sessions, name="sessions"),
     path("sessions/end/", sessions.end, name="sessions_end"),
+    path("login/token/", signin_token.sign_in, name="login_token"),
     path("logout/", session.logout, name="logout"),
     path("clusters/", clusters.clusters, name="clusters"),
     path("clusters/<context>/allow/", clusters.allow, name="allow_changes"),

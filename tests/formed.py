@@ -21,6 +21,7 @@ from dashboard.actions.registry import action_named
 from dashboard.kinds import KINDS
 from dashboard.kube.discovery import discover
 from dashboard.live.runtime import runtime
+from dashboard.live.session import Identity
 from dashboard.models import Change, Operation
 from dashboard.views import actions, changes, create, form, newobject, replace
 
@@ -35,7 +36,9 @@ def open_forms(monkeypatch: pytest.MonkeyPatch, transport: Any, objects: Any) ->
         return True
 
     cluster: Any = SimpleNamespace(cluster=transport.cluster, kinds=KINDS, knows=knows)
-    session = SimpleNamespace(cluster=cluster, transport=transport, reader=objects, may=may)
+    session = SimpleNamespace(
+        identity=Identity("mara"), cluster=cluster, transport=transport, reader=objects, may=may
+    )
     cluster.session = lambda _: session
 
     def screen(_: object, __: object, plural: str, namespace: str, name: str, action: str) -> Any:

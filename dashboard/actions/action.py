@@ -59,10 +59,18 @@ OwnedFields = dict[str, Any]  # JSON Pointer → value of what an action writes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who does it. ``name`` is what the audit keeps."""
+    """Who does it. ``name`` is what the audit keeps, ``sign_in`` the session that leads to their account in the cluster
+    ("": they act as the installation).
+    """
 
     user: User
     name: str
+    sign_in: str = ""
+
+
+def actor_who_made(change: Change) -> Actor:
+    """Who made a change, for what follows it."""
+    return Actor(user=change.user, name=change.user.get_username(), sign_in=change.sign_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from dashboard.models import AuditEntry, Change, OperationResult
 
 from . import records
 from . import token as tokens
-from .action import Action, Actor, Order, Target, Wanted
+from .action import Action, Order, Target, Wanted, actor_who_made
 from .attempts import Attempt, attempt_refused, attempting
 from .engine import change_carry, change_found_made
 from .operation import OperationAction, Run, iso, passed, result_counts
@@ -178,7 +178,7 @@ def _order(run: Run, bulk: Bulk, result: OperationResult) -> Order:
     )  # fmt: skip
     return Order(
         transport=run.transport,
-        actor=Actor(user=change.user, name=change.user.get_username()),
+        actor=actor_who_made(change),
         target=target,
         action=bulk.of.on(wanted),
         wanted=wanted,

@@ -378,6 +378,7 @@ def _begin(order: BulkOrder, wanted: Wanted, shown: Shown, confirmed: bool, reas
             change = Change.objects.create(
                 nonce=shown.nonce, state=Change.State.DONE, user=order.actor.user, context=shown.context,
                 action=bulk.name, plural=kind.plural, kind=kind.kind, result=result, reason=reason,
+                sign_in=order.actor.sign_in,
                 namespace=namespaces[0] if len(namespaces) == 1 else "",
             )  # fmt: skip
             step = operation_step("apply", bulk_title(order.action, kind.kind, kind.title, count))

@@ -43,6 +43,7 @@ from .action import (
     Preview,
     Target,
     Wanted,
+    actor_who_made,
     pointer,
     sides,
 )
@@ -623,7 +624,7 @@ async def _create(run: Run, result: OperationResult, text: _Text) -> Change | No
 
 def _step_order(run: Run, one: TextObject) -> Order:
     change = run.change
-    actor = Actor(user=change.user, name=change.user.get_username())
+    actor = actor_who_made(change)
     return _order(run.transport, actor, one, confirm=one.target.name, reason=change.reason)
 
 
@@ -765,7 +766,7 @@ async def _take_back(
     wanted = made.inverse["input"]
     order = Order(
         transport=run.transport,
-        actor=Actor(user=run.change.user, name=run.change.user.get_username()),
+        actor=actor_who_made(run.change),
         target=Target.of(made.context, kinds[made.plural], made.namespace, made.name),
         action=CREATE.on(wanted),
         wanted=wanted,

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from dashboard.errors import Conflict
+from dashboard.errors import Conflict, Forbidden
 from dashboard.insight import Objects
 from dashboard.kinds.rows import plural
 from dashboard.kube.transport import Transport
@@ -30,6 +30,7 @@ from .registry import ACTIONS, action_of
 # How long a process holds an operation without a word; it claims it again every second.
 LEASE_SECONDS = 15.0
 GIVEN_UP_AFTER = timedelta(hours=1)
+HALTED = "More than an hour passed in which the dashboard did not run or the cluster could not be reached"
 SERVER = "Cluster UI"  # whom the audit names where no person did it
 STOP, RESUME, LEAVE, ASIDE = "stop", "resume", "leave", "aside"  # in the audit: "stop restarts"
 _LOOK = "Look at its page: it says where it stands."
@@ -165,8 +166,14 @@ async def operation_stop(*, actor: Actor, change: Change) -> None:
 async def operation_resume(*, transport: Transport, actor: Actor, change: Change) -> None:
     """Goes on where it stopped: a step that failed is looked at again first.
 
-    Raises ReadOnly, and Conflict when nothing is stopped or something else has taken its place.
+    Raises ReadOnly, Forbidden for one that acts with an account of somebody else, and Conflict when nothing is stopped or
+    something else has taken its place.
     """
+    if change.sign_in and actor.user != change.user:
+        who = change.user.get_username()
+        raise Forbidden(
+            f"It acts as {who}, who began it.", next_step=f"Ask {who} to resume it, or leave it as it is."
+        )
     await changes_required(transport.cluster)
     await sync_to_async(_resume)(change, actor)
 
@@ -214,7 +221,7 @@ def _resume(change: Change, actor: Actor) -> None:
         action = required_action(operation)
         operation.steps = [action.again(step) for step in operation.steps]
         operation.results.filter(state="failed").update(state="waiting", text="", ended_at=None)
-        operation.state, operation.ended_at = Operation.State.RUNNING, None
+        operation.state, operation.ended_at, operation.waits = Operation.State.RUNNING, None, ""
         operation.held_until = datetime.now(UTC)  # attended to just now
         if action.by_beginner:  # whoever has what its steps need comes first
             operation.held_until += timedelta(seconds=LEASE_SECONDS)
@@ -222,6 +229,8 @@ def _resume(change: Change, actor: Actor) -> None:
             operation.holder = ""
         operation.version += 1
         operation.save()
+        if actor.sign_in:  # from now on with the account of this session
+            Change.objects.filter(pk=change.pk).update(sign_in=actor.sign_in)
         action.resumed(operation.change)
         detail = f"The {action.noun} {action.after_words(change)}".strip()
         audit_step(change, actor.name, f"{RESUME} {action.noun}", f"{detail}: resumed.")
@@ -274,16 +283,17 @@ def operations_set_aside(now: datetime) -> None:
             operation_set_aside(operation, action)
 
 
-def operation_set_aside(operation: Operation, action: OperationAction) -> None:
+def operation_set_aside(operation: Operation, action: OperationAction, why: str = HALTED) -> None:
     """Stops an operation until somebody decides; audited. Does nothing to one that was moved or stopped meanwhile."""
     with transaction.atomic():
         same = Operation.objects.filter(
             pk=operation.pk, state=Operation.State.RUNNING, held_until=operation.held_until
         )
         if same.update(
-            state=Operation.State.STOPPED, version=F("version") + 1, ended_at=datetime.now(UTC), holder=""
-        ):
-            detail = f"It came to a halt more than an hour ago, with {_not_begun(operation)}."
+            state=Operation.State.STOPPED, version=F("version") + 1, ended_at=datetime.now(UTC), holder="",
+            waits=why,
+        ):  # fmt: skip
+            detail = f"{why}: {_not_begun(operation)}."
             audit_step(operation.change, SERVER, f"set {action.noun} {ASIDE}", detail)
 
 

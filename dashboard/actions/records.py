@@ -51,6 +51,7 @@ def claim(order: Order, nonce: str) -> tuple[Change, bool]:
                 name=target.name,
                 undoes_id=order.undoes,
                 reason=order.reason,
+                sign_in=order.actor.sign_in,
                 result=order.action.intended(),
             )
             return made, True

@@ -20,7 +20,7 @@ from dashboard.kinds.rows import listed
 from dashboard.models import Change, Operation
 
 from . import records
-from .action import Actor, Order, Target
+from .action import Order, Target, actor_who_made
 from .delete_any import DELETE_ANY
 from .engine import change_found_made, change_make, change_read
 from .operation import Run
@@ -64,7 +64,7 @@ async def _send(run: Run) -> bool:
         await run.save()
     order = Order(
         transport=run.transport,
-        actor=_actor(run),
+        actor=actor_who_made(run.change),
         target=target,
         action=REPOINT.on(step["sent"]),
         wanted=step["sent"],
@@ -153,7 +153,7 @@ async def remove_step(run: Run) -> None:
     wanted = {"propagation": "Background"}
     order = Order(
         transport=run.transport,
-        actor=_actor(run),
+        actor=actor_who_made(run.change),
         target=target,
         action=DELETE_ANY,
         wanted=wanted,
@@ -181,7 +181,3 @@ def pointed(change: int | None) -> list[list[str]]:
 
 def _configmap(run: Run, name: str) -> Target:
     return Target.of(run.change.context, CONFIGMAPS, run.change.namespace, name)
-
-
-def _actor(run: Run) -> Actor:
-    return Actor(user=run.change.user, name=run.change.user.get_username())

@@ -24,7 +24,7 @@ from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation
 
-from .action import Actor, Order, pointer
+from .action import Order, actor_who_made, pointer
 from .engine import change_make, change_read
 from .operation import End, Plan, Run, Step, iso, moment, operation_step
 from .restart import RESTART, RESTARTED_AT
@@ -167,7 +167,7 @@ async def _restart(run: Run) -> tuple[int, str]:
         return int(found["metadata"]["generation"]), str(found["metadata"]["uid"])
     order = Order(
         transport=run.transport,
-        actor=Actor(user=change.user, name=change.user.get_username()),
+        actor=actor_who_made(change),
         target=target,
         action=RESTART,
         wanted={"restartedAt": step["stamp"]},

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from dashboard.errors import ClusterError, Forbidden
+from dashboard.errors import ClusterError, Forbidden, NotSignedIn
 from dashboard.kinds.base import GVR
 from dashboard.kube.transport import Transport
 
@@ -131,6 +131,9 @@ class Reviews:
             except Forbidden:
                 raise
             except ClusterError as error:
+                if isinstance(error, NotSignedIn):  # nothing that it was told stands on
+                    self._answers.clear()
+                    self._rules.clear()
                 self._failed = self._clock(), error
                 raise
 

@@ -1,7 +1,7 @@
 """Who we are to the API server: what goes into a request's headers and into the TLS handshake.
 
-Three sources: entries and files of a kubeconfig (or a pod's service account), exec plug-ins
-(``exec_plugin``), and the OpenID Connect auth-provider, which the client library refreshes.
+Four sources: entries and files of a kubeconfig (or a pod's service account), exec plug-ins (``exec_plugin``), the
+OpenID Connect auth-provider, which the client library refreshes, and a token that somebody signed in with.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kubernetes.aio.config.kube_config import KubeConfigLoader
 from dashboard.errors import ClusterError, Unauthenticated
 from dashboard.kube.config import Connection
 
-__all__ = ["Credential", "Credentials", "FileCredentials", "OidcCredentials", "pem"]
+__all__ = ["BearerCredentials", "Credential", "Credentials", "FileCredentials", "OidcCredentials", "pem"]
 
 # As long as client-go keeps what it read from a token file (transport/token_source.go).
 REREAD_SECONDS = 60.0
@@ -49,6 +49,20 @@ class Credentials(Protocol):
     def refused(self, used: Credential) -> bool:
         """The API server answered 401 to them: whether asking again may give others."""
         ...
+
+
+class BearerCredentials:
+    """Somebody's own token, as long as it holds."""
+
+    def __init__(self, token: str) -> None:
+        self._credential = Credential(authorization=f"Bearer {token}")
+
+    async def get(self) -> Credential:
+        return self._credential
+
+    def refused(self, used: Credential) -> bool:
+        """Never: there is only this one."""
+        return False
 
 
 class FileCredentials:

@@ -26,10 +26,17 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
-from dashboard.errors import BadInput, ClusterError, ReadOnly, Unavailable
+from dashboard.errors import BadInput, ClusterError, NotSignedIn, ReadOnly, Unavailable
 from dashboard.kinds.base import GVR
 from dashboard.kube.config import Cluster
-from dashboard.kube.credentials import Credential, Credentials, FileCredentials, OidcCredentials, pem
+from dashboard.kube.credentials import (
+    BearerCredentials,
+    Credential,
+    Credentials,
+    FileCredentials,
+    OidcCredentials,
+    pem,
+)
 from dashboard.kube.exec_plugin import ExecCredentials
 from dashboard.kube.failures import Silence, explain
 from dashboard.kube.files import Files
@@ -274,7 +281,7 @@ class Transport:
         if body is not None:
             headers["Content-Type"] = content_type
         for attempt in (1, 2):
-            credential = await self._source().get()
+            credential = await self.credentials.get()
             response = await session.request(
                 method,
                 url,
@@ -293,7 +300,7 @@ class Transport:
             if response.status < 300:
                 return response
             async with response:
-                if response.status == 401 and attempt == 1 and self._source().refused(credential):
+                if response.status == 401 and attempt == 1 and self.credentials.refused(credential):
                     continue
                 raise await self._error(response, asked)
         raise AssertionError("unreachable")
@@ -313,7 +320,7 @@ class Transport:
             middlewares=(_keep_refusal,),
         ) as session:
             for attempt in (1, 2):
-                credential = await self._source().get()
+                credential = await self.credentials.get()
                 try:
                     return await session.ws_connect(
                         self._url(path, query),
@@ -328,7 +335,7 @@ class Transport:
                     )
                 except _Refused as refused:
                     async with refused.response as response:
-                        if response.status == 401 and attempt == 1 and self._source().refused(credential):
+                        if response.status == 401 and attempt == 1 and self.credentials.refused(credential):
                             continue
                         if response.status < 300:
                             raise Unavailable(
@@ -346,6 +353,11 @@ class Transport:
             return Unavailable(
                 f"{self._base} answered with a redirect: that is not an API server.",
                 next_step="Check the server's address in the kubeconfig.",
+            )
+        if response.status == 401 and self.own_token:
+            return NotSignedIn(
+                f"{self.cluster.name} no longer accepts your token: it has expired or was revoked.",
+                next_step="Sign in to the cluster again, then go on.",
             )
         body = await response.content.read(ERROR_BYTES)
         return error_from_response(
@@ -394,7 +406,14 @@ class Transport:
             )
         return self._session
 
-    def _source(self) -> Credentials:
+    @property
+    def own_token(self) -> bool:
+        """Whether it acts with somebody's own token, not with what the configuration says."""
+        return isinstance(self._credentials, BearerCredentials)
+
+    @property
+    def credentials(self) -> Credentials:
+        """Where its credentials come from. Transports to the same cluster may share them."""
         if self._credentials is None:
             connection = self.cluster.connection
             if connection.user.get("exec"):

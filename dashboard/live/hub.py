@@ -243,9 +243,15 @@ class Group:
             self.dismiss("")
             return
         others = {each: other for each, other in self.screens.items() if other is not screen}
-        await asyncio.gather(*(other.session.follow(screen.session) for other in others.values()))
-        for each, other in others.items():
-            if other.session.decided != screen.session.decided:
+        found = await asyncio.gather(
+            *(other.session.follow(screen.session) for other in others.values()), return_exceptions=True
+        )
+        for (each, other), failed in zip(others.items(), found, strict=True):
+            if isinstance(failed, ClusterError):  # no account any more
+                self.dismiss(failed.title, each)
+            elif failed is not None:
+                raise failed
+            elif other.session.decided != screen.session.decided:
                 self.dismiss("", each)
         if self._closed:
             return

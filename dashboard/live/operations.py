@@ -28,11 +28,13 @@ from dashboard.actions.operations import (
 from dashboard.actions.settling import change_settle, changes_unsettled
 from dashboard.actions.undo import changes_settle
 from dashboard.database import AWAY, in_database
-from dashboard.errors import ClusterError, Forbidden, Unavailable
+from dashboard.errors import ClusterError, Forbidden, NotSignedIn, Unavailable
 from dashboard.kinds.rows import listed
 from dashboard.kube.config import slug
 from dashboard.models import Change, Operation
+from dashboard.sessions import is_vouched_for, session_renewed
 
+from .acting import identity_of, own_accounts, standing
 from .background import begin
 from .runtime import Runtime, runtime
 from .session import THE_INSTALLATION, Identity, Session
@@ -100,9 +102,9 @@ class Operations:
         claimed = await in_database(operations_claim)(self.holder, datetime.now(UTC))
         for operation in claimed:
             if operation.pk not in self._moves:
-                identity = _identity(operation.change)
+                who = Identity(operation.change.user.get_username())
                 work = self._tried(operation, self._move(operation))
-                self._moves[operation.pk] = begin(identity, work, f"operation {operation.pk}")
+                self._moves[operation.pk] = begin(who, work, f"operation {operation.pk}")
         if self._moves:
             await asyncio.wait(self._moves.values(), timeout=PATIENCE_SECONDS)
             self._moves = {pk: task for pk, task in self._moves.items() if not task.done()}
@@ -119,15 +121,15 @@ class Operations:
             await changes_settle()
 
     async def _look(self, change: Change, now: datetime) -> None:
-        session = self._session(change)
+        session = await self._session(change)
         await change_settle(transport=session.transport, change=change, now=now, kinds=session.cluster.kinds)
 
     async def _begin(self, change: Change) -> None:
-        await operation_start(self._session(change), change)
+        await operation_start(await self._session(change), change)
 
     async def _move(self, operation: Operation) -> None:
         action = required_action(operation)
-        session = self._session(operation.change)
+        session = await self._session(operation.change)
         with session.cluster.lease(action.follows, beside=True):
             await session.cluster.ready(action.follows)
             await session.review(action.follows)
@@ -143,11 +145,24 @@ class Operations:
             )
         await in_database(operation_waits)(operation, "")
 
-    def _session(self, change: Change) -> Session:
-        """Of the person who made the change: what follows from it is done as that person, and as nobody else."""
+    async def _session(self, change: Change) -> Session:
+        """Of the person who made the change: what follows from it is done as that person, and as nobody else.
+
+        Raises NotSignedIn while the account that it was made with is kept in no session that stands.
+        """
+        who = change.user.get_username()
         if not change.user.is_active:
-            raise Forbidden(f"{change.user.get_username()}, who began it, may not sign in any more.")
-        return self._runtime.open(slug(change.context)).session(_identity(change))
+            raise Forbidden(f"{who}, who began it, may not sign in any more.")
+        cluster = self._runtime.open(slug(change.context))
+        if not own_accounts(slug(change.context)):
+            return cluster.session(Identity(who))
+        found = await in_database(standing)(change.sign_in)
+        if found is None or found[0] != change.user:
+            raise NotSignedIn(f"{who}, who began it, is no longer signed in to {change.context}.")
+        if is_vouched_for(found[1]):
+            await session_renewed(found[1])  # nobody may have a page open
+            found = await in_database(standing)(change.sign_in) or found
+        return cluster.session(await identity_of(cluster.cluster, who, found[1]))
 
     async def _tried(self, what: Change | Operation, work: Awaitable[None]) -> None:
         """One that fails holds up no other. Why it waits is kept with it, and logged once, not with every move."""
@@ -160,7 +175,9 @@ class Operations:
             if self._told.get(key) != error.message:
                 log.warning("%s waits: %s", what, error.message)
             self._told[key] = error.message
-            if isinstance(what, Operation):
+            if isinstance(what, Operation) and isinstance(error, NotSignedIn):
+                await self._halt(what)
+            elif isinstance(what, Operation):
                 await in_database(operation_waits)(what, error.message)
                 await self._failed(what)
         except AWAY as error:
@@ -173,6 +190,14 @@ class Operations:
             self._told.pop(key, None)
             self._failing.pop(what.pk, None)
 
+    async def _halt(self, operation: Operation) -> None:
+        """One whose person has no account in the cluster just now does not go on by itself when they have one again."""
+        change, action = operation.change, operation_action(operation.change)
+        who = change.user.get_username()
+        why = f"{who}, who began it and alone can resume it, is no longer signed in to {change.context}"
+        if action is not None:
+            await in_database(operation_set_aside)(operation, action, why)
+
     async def _failed(self, operation: Operation) -> None:
         """One whose cluster is away for too long does not go on by itself when that comes back."""
         now = datetime.now(UTC)
@@ -180,10 +205,6 @@ class Operations:
         if now - self._failing.setdefault(operation.pk, now) > GIVEN_UP_AFTER and action is not None:
             del self._failing[operation.pk]
             await in_database(operation_set_aside)(operation, action)
-
-
-def _identity(change: Change) -> Identity:
-    return Identity(change.user.get_username())
 
 
 async def operation_start(session: Session, change: Change) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +18,11 @@ from django.conf import settings
 
 from dashboard.cache.cluster import ClusterCache, Lease
 from dashboard.cache.discovery import Discovery
-from dashboard.errors import ClusterError, Forbidden, NotFound, Unavailable
+from dashboard.errors import ClusterError, NotFound, TooManyRequests, Unavailable
 from dashboard.kinds import KINDS
 from dashboard.kinds.catalogue import DEFINITIONS, Kinds
+from dashboard.kube import whoami
+from dashboard.kube.acting import Acting
 from dashboard.kube.config import Cluster, Contexts, Endpoint, NoKubeconfig
 from dashboard.kube.metrics import MetricsServer
 from dashboard.kube.prometheus import Prometheus, Target
@@ -31,7 +34,7 @@ from dashboard.queries.seenreader import SeenReader
 from .history import History, Restarts
 from .hub import Hub
 from .longer import Longer
-from .session import INSTALLATION, Account, Identity, Session
+from .session import Account, Identity, Session
 from .sightings import Sightings
 from .timeline import Timeline
 from .usage import Source, Usage
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 10.0
+MAX_ACCOUNTS = 500  # of a cluster, at once
+ACCOUNT_IDLE_SECONDS = 120.0  # how long one outlives whoever acted as it
+USER_AGENT = f"cluster-ui/{settings.VERSION}"
 SWEEP_SECONDS = 5.0  # nothing may go on for 30 s with what was taken away
 
 
@@ -52,7 +58,7 @@ class Installation:
     """
 
     def __init__(self, cluster: Cluster, kinds: Kinds) -> None:
-        self.transport = Transport(cluster, user_agent=f"cluster-ui/{settings.VERSION}")
+        self.transport = Transport(cluster, user_agent=USER_AGENT)
         self.cache = ClusterCache(
             self.transport,
             kinds=kinds,
@@ -96,18 +102,42 @@ class ClusterRuntime:
         return self.cluster == cluster and self.cluster.connection == cluster.connection
 
     def session(self, identity: Identity) -> Session:
-        """Somebody's way to the cluster. Raises a ClusterError for an account that it has no way for."""
+        """Somebody's way to the cluster. Raises TooManyRequests where as many act there already."""
         account = self._accounts.get(identity.account)
         if account is None:
+            if len(self._accounts) >= MAX_ACCOUNTS:
+                raise TooManyRequests(
+                    f"{MAX_ACCOUNTS} accounts are in use in {self.cluster.name}.",
+                    next_step="Try again in some minutes.",
+                )
             account = Account(identity.account, self, self._transport_of(identity))
             self._accounts[identity.account] = account
+        account.used_at = time.monotonic()
         return Session(identity, self, account, SeenReader(self.installation.reader))
 
     def _transport_of(self, identity: Identity) -> Transport:
-        """Everybody acts with the installation's account so far."""
-        if identity.account != INSTALLATION:
-            raise Forbidden(f"Nobody acts as {identity.account} here.")
-        return self.installation.transport
+        return self.installation.transport if identity.acting is None else self._transport(identity.acting)
+
+    def _transport(self, acting: Acting) -> Transport:
+        cluster, credentials = acting.of(self.cluster, self.installation.transport.credentials)
+        return Transport(cluster, user_agent=USER_AGENT, credentials=credentials)
+
+    async def whose(self, acting: Acting) -> whoami.UserInfo:
+        """Whom the cluster takes it for. Raises Unauthenticated for what it does not accept, and as ``who_am_i``."""
+        transport = self._transport(acting)
+        try:
+            return await whoami.who_am_i(transport)
+        finally:
+            await transport.close()
+
+    async def close_idle(self) -> None:
+        """Ends the connections of accounts that nobody has used for a while."""
+        since = time.monotonic() - ACCOUNT_IDLE_SECONDS
+        for name, account in tuple(self._accounts.items()):
+            if account.transport is not self.installation.transport and account.is_idle(since):
+                del self._accounts[name]
+                await account.close()
+                await account.transport.close()
 
     def lease(self, plurals: Iterable[str], *, beside: bool = False) -> Lease:
         """Somebody looks at these kinds: they are watched. That alone shows nobody anything."""
@@ -314,8 +344,10 @@ class Runtime:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 self.sweep()
+                for cluster in self.opened():
+                    await cluster.close_idle()
             except Exception:
-                log.exception("looking for contexts that are gone")
+                log.exception("looking for what nobody uses any more")
 
     def opened(self) -> tuple[ClusterRuntime, ...]:
         return tuple(self._open.values())

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
-from dashboard.errors import ClusterError, Forbidden
+from dashboard.errors import ClusterError, Forbidden, NotSignedIn
 from dashboard.kinds.base import GVR
 from dashboard.kube.access import Question, Reviews, reviews_of
+from dashboard.kube.acting import Acting
 from dashboard.kube.openapi import OpenApi
 from dashboard.kube.transport import Transport
 from dashboard.queries.access import STANDS_SECONDS, Visible, visible
@@ -30,10 +32,16 @@ INSTALLATION = "the installation"
 class Identity:
     """``user``: who, by the name in the dashboard; ``account``: as what the cluster knows them. Who shares an
     account shares its rights.
+
+    ``acting``: how a transport becomes that account, None for the installation's; ``known_as`` its user and groups in the
+    cluster. ``sign_in`` is the key of the session that the way there is kept in, "" where none is.
     """
 
     user: str
     account: str = INSTALLATION
+    acting: Acting | None = field(default=None, repr=False, compare=False)
+    known_as: Hashable = field(default=None, compare=False)
+    sign_in: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.user if self.account == self.user else f"{self.user} as {self.account}"
@@ -47,11 +55,17 @@ class Account:
 
     def __init__(self, name: str, cluster: ClusterRuntime, transport: Transport) -> None:
         self.name = name
+        self.used_at = float("-inf")  # by the clock of ``time.monotonic()``
+        self.sights: WeakSet[Sight] = WeakSet()
         self.transport = transport
         self.reviews: Reviews = reviews_of(transport)
         self.counts = Counts(cluster.installation.cache, transport)
         self.unwatched = Unwatched(cluster.installation.cache, transport)
         self.openapi = OpenApi(transport)
+
+    def is_idle(self, since: float) -> bool:
+        """Whether nobody has a session of it, nor had one since."""
+        return not self.sights and self.used_at < since
 
     async def close(self) -> None:
         await self.unwatched.close()
@@ -69,6 +83,7 @@ class Sight:
         self.cluster = cluster
         self.reader = reader
         self._account = account
+        account.sights.add(self)
         self._answers: dict[Question, bool] = {}
 
     @property
@@ -77,11 +92,17 @@ class Sight:
         return self.reader.visible
 
     async def review(self, plurals: Iterable[str]) -> Mapping[str, Visible]:
-        """Asks where each of these kinds may be listed; from now on the reader shows just that."""
+        """Asks where each of these kinds may be listed; from now on the reader shows just that.
+
+        Raises NotSignedIn when the cluster refuses the token that somebody acts with.
+        """
         names = sorted(plurals)
         answers = await asyncio.gather(
             *(visible(self._account.reviews, self.cluster.installation.cache, name) for name in names)
         )
+        for answer in answers:
+            if isinstance(answer.unknown, NotSignedIn):
+                raise answer.unknown
         self.reader.visible = dict(zip(names, answers, strict=True))
         await self.reader.judge()
         return self.reader.visible
@@ -156,9 +177,11 @@ class Sight:
             return await self._decide(question)
         except Forbidden:
             self._answers[question] = False
-        except ClusterError:
+        except ClusterError as error:
             last = self._account.reviews.last(question)
             stands = last is not None and last[0] < STANDS_SECONDS and last[1].allowed
+            if isinstance(error, NotSignedIn):
+                self._answers[question] = False
             self._answers.setdefault(question, stands)
         return self._answers[question]
 

@@ -56,7 +56,7 @@ async def action(
     session = await session_of(request, context)
     await session.cluster.knows(plural)
     screen = action_screen(session, request.GET, plural, namespace, name, action)
-    actor, made = actor_of(await request.auser()), FORMS.get(screen.action, ActionForm)
+    actor, made = actor_of(await request.auser(), session), FORMS.get(screen.action, ActionForm)
     async with listed(screen):
         form = made(request, screen, actor)
         about = screen.action.instead(form.target, form.session.reader)

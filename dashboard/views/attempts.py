@@ -21,6 +21,7 @@ from dashboard.actions.operations import LEAVE, RESUME, STOP, operation_action
 from dashboard.actions.problems import BadReason
 from dashboard.errors import BadInput, ClusterError
 from dashboard.kube.config import unslug
+from dashboard.live.session import Session
 from dashboard.loop import off_loop
 from dashboard.models import Change
 
@@ -126,11 +127,12 @@ def _values(request: HttpRequest) -> list[str]:
     return [*typed, *secret_values(text)] if "Secret" in text else typed
 
 
-def actor_of(user: User | AnonymousUser) -> Actor:
-    """Who acts. The middleware let nobody in without a session."""
+def actor_of(user: User | AnonymousUser, session: Session | None = None) -> Actor:
+    """Who acts, and with what in the cluster of the session. The middleware let nobody in who is not signed in."""
     if not isinstance(user, User):
         raise TypeError("A change needs somebody who is signed in.")
-    return Actor(user=user, name=user.get_username())
+    sign_in = session.identity.sign_in if session is not None else ""
+    return Actor(user=user, name=user.get_username(), sign_in=sign_in)
 
 
 async def _of_change(action: str, pk: int, reason: str) -> Attempt:

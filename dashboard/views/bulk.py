@@ -70,7 +70,7 @@ async def bulk(request: HttpRequest, context: str, plural: str, action: str) -> 
         names = await _matching(session, sent, plural)
     targets = bulk_targets(session.cluster.cluster.name, screen.kind, names)
     async with listed(screen):
-        return await BulkForm(request, screen, actor_of(await request.auser()), targets).answer()
+        return await BulkForm(request, screen, actor_of(await request.auser(), session), targets).answer()
 
 
 async def _matching(session: Session, sent: QueryDict, plural: str) -> list[str]:

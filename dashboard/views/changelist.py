@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
@@ -16,20 +17,22 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from dashboard.actions.records import entry_words
+from dashboard.admins import is_admin
 from dashboard.database import in_database
-from dashboard.errors import ClusterError
+from dashboard.errors import ClusterError, NotSignedIn
 from dashboard.kinds import KINDS
-from dashboard.kube.config import slug
+from dashboard.kube.config import slug, unslug
+from dashboard.live.acting import OF_A_CLUSTER, SHARED
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.change import may_read, what
-from dashboard.live.session import INSTALLATION, Identity, Session
+from dashboard.live.session import Session
 from dashboard.models import AuditEntry, Change
 from dashboard.queries.timeline import of_kinds
 
 from .audit import CHANGE_FACTS, STATES, audit_export
 from .chrome import page_chrome
 from .errors import clear_errors
-from .viewer import identity_of
+from .viewer import session_in
 
 PAGE = 50
 # What an entry can be narrowed by: the query's key, and the column.
@@ -49,12 +52,12 @@ async def changes(request: HttpRequest) -> HttpResponseBase:
     """Filters: ``user``, ``action``, ``namespace``, ``cluster``, ``result``, and ``q`` (a part of an object's name).
     ``format=csv`` and ``format=json`` are all entries that match.
     """
-    identity = await identity_of(request)
-    sessions = _sessions(identity)
+    sessions = await _sessions(request)
+    mine = await told_to((await request.auser()).get_username(), sessions, await is_admin(request))
     if (form := request.GET.get("format", "html")) != "html":
-        entries = _matching(request.GET, await told_to(identity, sessions))
+        entries = _matching(request.GET, mine)
         return await audit_export(request, form, entries, CHANGE_FACTS)
-    page, choices = await in_database(_page)(request.GET, await told_to(identity, sessions))
+    page, choices = await in_database(_page)(request.GET, mine)
     chrome = await page_chrome(request, request.GET.get("from", ""), title="Changes made here")
     shown = {key: request.GET.get(key, "").strip() for key in KEPT}
     pager = {
@@ -77,26 +80,38 @@ async def changes(request: HttpRequest) -> HttpResponseBase:
     return render(request, "pages/changes.html", {"s": context, **chrome})
 
 
-def _sessions(identity: Identity) -> dict[str, Session]:
+async def _sessions(request: HttpRequest) -> dict[str, Session]:
     """In the clusters that are open anyway, by name."""
     found = {}
     for cluster in runtime.opened():
         with suppress(ClusterError):  # nobody there
-            found[cluster.cluster.name] = cluster.session(identity)
+            found[cluster.cluster.name] = await session_in(request, cluster)
     return found
 
 
-async def told_to(identity: Identity, sessions: Mapping[str, Session]) -> Q:
+async def told_to(user: str, sessions: Mapping[str, Session], admin: bool) -> Q:
     """Which entries somebody may read: what they did themselves, and what was done to objects that they may list now.
-    Whoever acts as the installation sees all that was done through it, also where no cluster can be asked.
+    What was done in contexts where everybody acts as the installation is told to all, also where no cluster can be asked;
+    what was done in none, to all where that is so everywhere, else to administrators.
     """
-    if identity.account == INSTALLATION:
-        return Q()
-    told = Q(user_name=identity.user)
+    modes = {unslug(context): mode for context, mode in settings.CLUSTER_UI_ACT_AS.items() if context}
+    rest = settings.CLUSTER_UI_ACT_AS[""]
+    if user.startswith(OF_A_CLUSTER):  # whom one cluster alone knows
+        modes, rest = {}, ""
+    shared = [name for name, mode in modes.items() if mode == SHARED]
+    own = [name for name, mode in modes.items() if mode != SHARED]
+    told = Q(user_name=user) | Q(context__in=shared)
+    if rest == SHARED:
+        if not own:
+            return Q()
+        told |= ~Q(context__in=["", *own])
+    if admin:
+        told |= Q(context="")
     for name, session in sessions.items():
         plurals = await in_database(_plurals_in)(name)
-        visible = await session.review(plurals & session.cluster.kinds.keys())
-        told |= Q(context=name) & of_kinds(visible)
+        with suppress(NotSignedIn):  # any more
+            visible = await session.review(plurals & session.cluster.kinds.keys())
+            told |= Q(context=name) & of_kinds(visible)
     return told
 
 

@@ -135,7 +135,7 @@ async def undo(request: HttpRequest, change: int) -> HttpResponseBase:
     made = await change_of(change)
     session = await session_of(request, slug(made.context))
     screen = UndoScreen(session, request.GET, made.plural, made.namespace or "-", made.name, made.action)
-    form = UndoForm(request, screen, actor_of(await request.auser()))
+    form = UndoForm(request, screen, actor_of(await request.auser(), session))
     form.change = made
     async with listed(screen):
         return await form.answer()

@@ -22,7 +22,7 @@ from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.render import chart_json
 
-from .viewer import session_of
+from .viewer import first_cluster, session_of
 
 SOURCES = {
     "kubeconfig": "from {detail}",
@@ -131,9 +131,10 @@ def _swapped(request: HttpRequest) -> str:
 
 
 async def _session(request: HttpRequest, context: str) -> Session | None:
+    """In the cluster of the page; for a page of none, in the first one where the person has an account."""
     try:
-        if not context and (clusters := runtime.clusters()):
-            context = clusters[0].slug
+        if not context and (cluster := await first_cluster(request)) is not None:
+            context = cluster.slug
         return await session_of(request, context) if context else None
     except ClusterError:
         return None

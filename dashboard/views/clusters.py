@@ -13,9 +13,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.actions.permits import Permit, changes_states, cluster_allow_changes
+from dashboard.admins import is_admin
 from dashboard.errors import ClusterError, Forbidden, Unauthenticated
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.config import Cluster
+from dashboard.live.acting import OF_A_CLUSTER, own_accounts
 from dashboard.live.runtime import runtime
 from dashboard.plugins.host import PLUGINS, STATE_WORDS, Plugin
 
@@ -98,10 +100,18 @@ def _version(known: str, trouble: str) -> str:
 @require_POST
 @clear_errors
 async def allow(request: HttpRequest, context: str) -> HttpResponseBase:
-    """The owner allows changes to a cluster, once; audited."""
-    cluster = runtime.named(context)
+    """The owner allows changes to a cluster, once; audited. Where people act with accounts of their own, or are known
+    to a cluster alone, that is an administrator's word.
+    """
+    cluster, user = runtime.named(context), await request.auser()
+    of_a_cluster = user.get_username().startswith(OF_A_CLUSTER)
+    if (of_a_cluster or own_accounts(context)) and not await is_admin(request):
+        raise Forbidden(
+            f"Only administrators of the dashboard allow changes to {cluster.name}.",
+            next_step="Ask whoever runs this dashboard.",
+        )
     await cluster_allow_changes(
-        user=actor_of(await request.auser()).user,
+        user=actor_of(user).user,
         context=cluster.name,
         server=cluster.server,
         is_sandbox=cluster.is_sandbox,

@@ -280,7 +280,7 @@ async def create(request: HttpRequest, context: str) -> HttpResponseBase:
     """``yaml``, ``namespace``; ``step=preview`` and ``step=apply``; see ARCHITECTURE.md."""
     session = await session_of(request, context)
     screen = CreateScreen(session, request.GET)
-    form = CreateForm(request, screen.session, screen, actor_of(await request.auser()))
+    form = CreateForm(request, screen.session, screen, actor_of(await request.auser(), session))
     if request.method != "POST":
         return await form.answer()
     async with listed(screen):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
@@ -15,10 +16,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import render
+from django.urls import reverse
 
 from dashboard.actions.problems import Unrecorded, Unsettled
 from dashboard.database import AWAY, database_unavailable
-from dashboard.errors import ClusterError, Forbidden, Invalid, NotFound
+from dashboard.errors import ClusterError, Forbidden, Invalid, NotFound, NotSignedIn
 
 from .attempts import refusals_audited
 from .chrome import page_chrome
@@ -45,8 +47,12 @@ def clear_errors(view: View[P]) -> View[P]:
 async def error_response(request: HttpRequest, error: ClusterError, *, context: str = "") -> HttpResponseBase:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("%s %s: %s", request.method, request.path, error.message)
+    login = sign_in_url(request, context) if isinstance(error, NotSignedIn) and context else ""
     if request.GET.get("format", "html") != "html" or asks_json(request):
-        return _json(request, error)
+        return _json(request, error, login)
+    if login and request.headers.get("HX-Request"):
+        # As of a session that has ended: to where one signs in, unless something is typed on the page.
+        return HttpResponse(status=error.status, headers={"HX-Redirect": login})
     if request.headers.get("HX-Target") == "preview":
         # Beside a form, whatever it is: what was typed there stays.
         sent = isinstance(error, Unsettled | Unrecorded)
@@ -63,6 +69,8 @@ async def error_response(request: HttpRequest, error: ClusterError, *, context: 
         facts |= {"verb": error.verb, "resource": error.resource, "namespace": error.namespace}
     if isinstance(error, NotFound):
         facts["links"] = error.links
+    if login:
+        facts["links"] = [{"text": "Sign in to the cluster", "url": login}]
     chrome = await page_chrome(request, context, title=error.title)
     return render(request, "pages/error.html", {"s": facts, **chrome}, status=error.status)
 
@@ -112,13 +120,20 @@ OF_CHANGES = frozenset(
 )
 
 
-def _json(request: HttpRequest, error: ClusterError) -> JsonResponse:
+def _json(request: HttpRequest, error: ClusterError, login: str = "") -> JsonResponse:
+    """``login``: where one signs in to the cluster first."""
     match = request.resolver_match
+    more = {"login": login} if login else {}
     if match is not None and match.url_name in OF_CHANGES:
-        return JsonResponse({"error": error_context(error)}, status=error.status)
-    return JsonResponse(
-        {"error": error.message, "title": error.title, "next_step": error.next_step}, status=error.status
-    )
+        return JsonResponse({"error": error_context(error), **more}, status=error.status)
+    facts = {"error": error.message, "title": error.title, "next_step": error.next_step, **more}
+    return JsonResponse(facts, status=error.status)
+
+
+def sign_in_url(request: HttpRequest, context: str) -> str:
+    """Where one signs in to a cluster, on the way back to what was asked for."""
+    back = request.get_full_path() if request.method == "GET" else request.headers.get("HX-Current-URL", "/")
+    return f"{reverse('login_token')}?{urlencode({'context': context, 'next': back})}"
 
 
 def error_context(error: ClusterError) -> dict[str, str]:

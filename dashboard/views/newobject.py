@@ -395,7 +395,7 @@ async def create_form(request: HttpRequest, context: str, plural: str) -> HttpRe
     """The inputs of the form; ``step=check``, ``preview``, ``apply`` and ``yaml``; see ARCHITECTURE.md."""
     session = await session_of(request, context)
     screen = NewObjectScreen(session, request.GET, plural)
-    form = NewObjectForm(request, screen.session, screen, actor_of(await request.auser()))
+    form = NewObjectForm(request, screen.session, screen, actor_of(await request.auser(), screen.session))
     if request.method != "POST":
         return await form.answer()
     async with listed(screen):

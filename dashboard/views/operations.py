@@ -74,8 +74,9 @@ async def stop(request: HttpRequest, change: int) -> HttpResponseBase:
 async def resume(request: HttpRequest, change: int) -> HttpResponseBase:
     """An operation goes on where it stopped."""
     made = await change_of(change)
-    transport = (await session_of(request, slug(made.context))).transport
-    await operation_resume(transport=transport, actor=actor_of(await request.auser()), change=made)
+    session = await session_of(request, slug(made.context))
+    actor = actor_of(await request.auser(), session)
+    await operation_resume(transport=session.transport, actor=actor, change=made)
     operations.wake()
     return _decided(request, made)
 

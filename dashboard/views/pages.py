@@ -20,7 +20,7 @@ from dashboard.insight import findings_for, read_for
 from dashboard.insight.mentions import mentions
 from dashboard.insight.relations import Relations
 from dashboard.kinds import KINDS
-from dashboard.live.runtime import ClusterRuntime, runtime
+from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.screens.capacity import CapacityScreen
 from dashboard.live.screens.certificates import CertificatesScreen
@@ -44,7 +44,7 @@ from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
 from .exports import export
 from .offers import list_offers, page_actions
-from .viewer import session_of
+from .viewer import first_cluster, session_of
 
 DISCOVERY_SECONDS = 10.0  # until the API server has said what it offers
 UNWATCHED_SECONDS = 5.0  # for kinds that must be listed to tell what an object made
@@ -90,10 +90,10 @@ async def page(
 @require_safe
 @clear_errors
 async def home(request: HttpRequest) -> HttpResponseBase:
-    clusters = runtime.clusters()
-    if not clusters:
+    cluster = await first_cluster(request)
+    if cluster is None:
         return HttpResponseRedirect(reverse("clusters"))
-    return HttpResponseRedirect(reverse("overview", args=[clusters[0].slug]))
+    return HttpResponseRedirect(reverse("overview", args=[cluster.slug]))
 
 
 def whole_cluster(

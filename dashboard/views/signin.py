@@ -14,7 +14,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from dashboard.errors import NotFound
+from dashboard.errors import ClusterError, NotFound
+from dashboard.kube.config import Cluster
+from dashboard.live.acting import own_accounts
+from dashboard.live.runtime import runtime
 from dashboard.oidc import Person, provider_name
 from dashboard.sessions import session_describe, session_vouch
 from dashboard.throttle import times
@@ -41,6 +44,7 @@ class Way:
 WAYS = (
     Way("password", "User name and password", "local account", "user"),
     Way("link", "One-time link", "from manage.py signin_link", "mail"),
+    Way("token", "Token", "of a user or ServiceAccount of a cluster", "lock"),
 )
 
 
@@ -71,9 +75,18 @@ def sign_in_page(
         "way": opened,
         "reason": reason,
         "given": given or {},
+        "clusters": token_clusters(),
         "hours": settings.SESSION_COOKIE_AGE // 3600,
     }
     return render(request, "registration/login.html", facts, status=status)
+
+
+def token_clusters() -> list[Cluster]:
+    """Where a token signs in: the contexts in which nobody acts as the installation; none while they cannot be read."""
+    try:
+        return [each for each in runtime.clusters() if own_accounts(each.slug)]
+    except ClusterError:
+        return []
 
 
 def way_is_on(request: HttpRequest, way: str) -> HttpResponse | None:
@@ -93,13 +106,17 @@ async def begin_session(
     """Starts the session of somebody who is known now, under a new key, and leads to where they wanted to go. ``way`` is
     how they signed in, ``person`` whom an issuer vouches for.
     """
-    following = following or wanted(request)
+    response = led_on(request, following)
     await alogin(request, user)
     session_describe(request.session, way)
     if person is not None:
         session_vouch(request.session, person)
-    # What was in the address, such as a token, leaves the history with this redirect.
-    response = HttpResponseRedirect(following)
+    return response
+
+
+def led_on(request: HttpRequest, following: str = "") -> HttpResponse:
+    """To where somebody wanted to go. What was in the address, such as a token, leaves the history with this redirect."""
+    response = HttpResponseRedirect(following or wanted(request))
     response.delete_cookie(WANTED, path="/login/", samesite="Lax")
     return response
 
@@ -132,6 +149,11 @@ def remembering(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 async def too_many(request: HttpRequest) -> bool:
     """Counts what did not hold, by the address that it came from."""
     return await times(f"signin-tries:{request.META.get('REMOTE_ADDR', '')}", WINDOW) > TRIES
+
+
+async def tried_too_often(request: HttpRequest) -> bool:
+    """Whether so much did not hold that the next one is not even looked at."""
+    return await times(f"signin-tries:{request.META.get('REMOTE_ADDR', '')}", WINDOW, count=0) >= TRIES
 
 
 async def may_be_audited() -> bool:

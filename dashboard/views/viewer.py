@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.http import HttpRequest
 
-from dashboard.live.runtime import runtime
-from dashboard.live.session import Identity, Session
+from dashboard.errors import ClusterError
+from dashboard.kube.config import Cluster
+from dashboard.live.acting import identity_of
+from dashboard.live.runtime import ClusterRuntime, runtime
+from dashboard.live.session import Session
 
 
 async def session_of(request: HttpRequest, context: str) -> Session:
-    """The session of a request in a cluster. Raises NotFound for a context that no configuration names, and a
-    ClusterError for somebody who has no account there. The middleware let nobody in who is not signed in.
+    """The session of a request in a cluster. Raises NotFound for a context that no configuration names, NotSignedIn for
+    somebody who has yet to sign in to it, and another ClusterError for somebody who has no account there. The middleware
+    let nobody in who is not signed in to the dashboard.
     """
-    return runtime.open(context).session(await identity_of(request))
+    return await session_in(request, runtime.open(context))
 
 
-async def identity_of(request: HttpRequest) -> Identity:
-    """Who asks. Everybody acts as the installation so far."""
-    return Identity((await request.auser()).get_username())
+async def session_in(request: HttpRequest, cluster: ClusterRuntime) -> Session:
+    """The same in a cluster that is open."""
+    user = await request.auser()
+    return cluster.session(await identity_of(cluster.cluster, user.get_username(), request.session))
+
+
+async def first_cluster(request: HttpRequest) -> Cluster | None:
+    """The first context in which the person has an account; where they have none, the first one, which says why."""
+    clusters, name = runtime.clusters(), (await request.auser()).get_username()
+    for cluster in clusters:
+        with suppress(ClusterError):
+            await identity_of(cluster, name, request.session)
+            return cluster
+    return clusters[0] if clusters else None

@@ -17,6 +17,7 @@ const RETRY_MS = 10_000;
 const SHOW_LOSS_MS = 1_000; // a quick reconnect is nobody's business; a longer one is shown within 2 s
 const SIGNED_OUT = 4401;
 const GONE = 4410;
+const NO_ACCOUNT = 4403; // in this cluster: the page says what to do
 const TOO_MANY = 4429;
 
 let socket = null;
@@ -55,6 +56,7 @@ function connect() {
     lost ||= Date.now();
     if (event.code === GONE) end("This context was removed from the configuration. Choose another cluster.");
     else if (event.code === SIGNED_OUT) signedOut();
+    else if (event.code === NO_ACCOUNT) noAccount();
     else if (event.code === TOO_MANY) end(goodbye || "The server ended this connection. Reload the page.");
     else later();
   };
@@ -203,6 +205,12 @@ function signedOut() {
   const target = `/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
   if (!typed()) location.assign(target);
   else note({ title: "You are signed out", text: "What you typed is still here. Sign in in another tab, then come back and go on.", link: { text: "Sign in", url: target } });
+}
+
+function noAccount() {
+  end(goodbye);
+  if (!typed()) location.reload(); // the answer says how to sign in to the cluster, or whom to ask
+  else note({ title: "This cluster no longer knows you", text: `${goodbye} What you typed is still here. Sign in in another tab, then come back and go on.`, link: { text: "Sign in", url: location.href } });
 }
 
 function end(why) {

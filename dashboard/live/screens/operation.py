@@ -18,7 +18,14 @@ from django.urls import reverse
 
 from dashboard import render
 from dashboard.actions.operation import OperationAction, Step, passed, result_counts
-from dashboard.actions.operations import is_set_aside, may_resume, operation_action, stopped_by, waits_for
+from dashboard.actions.operations import (
+    HALTED,
+    is_set_aside,
+    may_resume,
+    operation_action,
+    stopped_by,
+    waits_for,
+)
 from dashboard.actions.undo import UndoState, change_undo_state
 from dashboard.errors import NotFound
 from dashboard.kinds.rows import plural
@@ -214,14 +221,16 @@ class OperationScreen(ViewerScreen):
         rest = self.rest()
         failed = next((step for step in self.steps if step["state"] == "failed"), None)
         if self.aside:
-            text = (
-                "More than an hour passed in which the dashboard did not run or the cluster could not be reached, so "
-                f"nothing is done without your decision.{rest}"
-            )
+            text = f"{self.halted}, so nothing is done without your decision.{rest}"
             return "warn", f"The {self.action.noun} came to a halt: resume, or leave it as it is", text
         if failed is not None:
             return "bad", f"{failed['title']}: failed", f"{failed['text']}{rest}"
         return "warn", f"The {self.action.noun} was stopped", f"{self.stopped}{rest}".strip()
+
+    @property
+    def halted(self) -> str:
+        """Why it was set aside."""
+        return (self.operation.waits if self.operation is not None else "") or HALTED
 
     def rest(self) -> str:
         """What has not begun, as a further sentence."""

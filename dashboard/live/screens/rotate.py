@@ -184,10 +184,7 @@ class RotationScreen(OperationScreen):
             )
         failed = next((step for step in steps if step["state"] == "failed"), None)
         if self.aside:
-            text = (
-                "More than an hour passed in which the dashboard did not run or the cluster could not be reached, so "
-                f"nothing is restarted without your decision.{rest}"
-            )
+            text = f"{self.halted}, so nothing is restarted without your decision.{rest}"
             return "warn", "The restarts came to a halt: resume them, or leave it as it is", text
         if failed is None:
             return "warn", "The restarts were stopped", f"{self.stopped}{rest}".strip()

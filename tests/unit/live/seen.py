@@ -111,7 +111,7 @@ def session(
     """Somebody's way to that cluster, who may do anything, and see what is ``visible``: without it, everything."""
     known: Any = SimpleNamespace(
         name=account, transport=getattr(found, "transport", None), reviews=Reviewer(may),
-        counts=getattr(found, "counts", None), unwatched=getattr(found, "unwatched", None),
+        counts=getattr(found, "counts", None), unwatched=getattr(found, "unwatched", None), sights=set(),
     )  # fmt: skip
     reader = SeenReader(getattr(found, "reader", None), everything() if visible is None else visible)
     return Session(Identity("mara", account), found, known, reader)

@@ -310,7 +310,7 @@ async def test_a_right_that_is_newly_decided_reaches_no_frame_that_is_shared(clu
 
 
 async def test_what_was_done_is_told_to_who_did_it_and_who_may_see_the_object(
-    cluster: ClusterRuntime,
+    cluster: ClusterRuntime, settings: Any
 ) -> None:
     for user, word in (("teal", TEAL), ("rose", ROSE), ("rose", TEAL)):
         await AuditEntry.objects.acreate(
@@ -319,15 +319,30 @@ async def test_what_was_done_is_told_to_who_did_it_and_who_may_see_the_object(
         )  # fmt: skip
     await AuditEntry.objects.acreate(user_name="teal", action="sign in", result="done")
 
-    async def told(account: str, user: str) -> list[tuple[str, str]]:
-        identity = Identity(user, account)
-        mine = await told_to(identity, {"dev": cluster.session(identity)})
+    await AuditEntry.objects.acreate(
+        user_name="teal",
+        context="shared",
+        action="scale",
+        plural="pods",
+        namespace="",
+        name="a",
+        result="done",
+    )
+
+    async def told(account: str, user: str, admin: bool = False) -> list[tuple[str, str]]:
+        mine = await told_to(user, {"dev": cluster.session(Identity(user, account))}, admin)
         entries = AuditEntry.objects.filter(mine).order_by("pk")
         return [(each.user_name, each.namespace) async for each in entries]
 
+    assert len(await told(INSTALLATION, "mara")) == 5, "everybody acts as the installation"
+    settings.CLUSTER_UI_ACT_AS = {"": "user"}
     assert await told("rose", "rose") == [("rose", ROSE), ("rose", TEAL)]
     assert await told("also-rose", "guest") == [("rose", ROSE)]
-    assert len(await told(INSTALLATION, "owner")) == 4
+    assert await told("also-rose", "guest", admin=True) == [("rose", ROSE), ("teal", "")]
+    for modes in ({"": "user", "shared": "installation"}, {"": "installation", "dev": "user"}):
+        settings.CLUSTER_UI_ACT_AS = modes
+        assert await told("also-rose", "guest") == [("rose", ROSE), ("teal", "")]
+        assert await told("also-rose", "token:dev/guest") == [("rose", ROSE)]
 
 
 async def test_the_timeline_is_of_what_one_may_see(cluster: ClusterRuntime) -> None:

@@ -36,6 +36,7 @@ PUBLIC = {
     "login_oidc",
     "login_oidc_callback",
     "login_password",
+    "login_token",
 }
 VALUES = {
     "context": "sandbox",

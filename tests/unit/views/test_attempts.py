@@ -22,6 +22,7 @@ from dashboard.actions.problems import NoWayBack, StaleView, UnderWay, Unrecorde
 from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.kinds import KINDS as REGISTERED
 from dashboard.live.runtime import runtime
+from dashboard.live.session import Identity
 from dashboard.models import AuditEntry, Change
 from dashboard.views import (
     actions,
@@ -78,9 +79,9 @@ APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_appl
 SHOWN = {
     "audit", "audit_verify", "capacity", "certificates", "change", "changes", "clusters", "columns", "counts",
     "detail", "field_kinds", "fields", "healthz", "home", "list", "log_download", "log_line", "login",
-    "login_link", "login_oidc", "login_oidc_callback", "login_password", "logout", "map", "metrics", "offers",
-    "operation", "overview", "plugin", "readyz", "search", "sessions", "sessions_end", "timeline", "value",
-    "values", "version",
+    "login_link", "login_oidc", "login_oidc_callback", "login_password", "login_token", "logout", "map", "metrics",
+    "offers", "operation", "overview", "plugin", "readyz", "search", "sessions", "sessions_end", "timeline",
+    "value", "values", "version",
 }  # fmt: skip
 STEPS = {*OFFERED, "bulk", "create", "create_form", "undo"}
 TEXT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}"
@@ -156,7 +157,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     context = SimpleNamespace(name="dev/1", slug="dev~2F1")
     cluster: Any = SimpleNamespace(cluster=context, kinds=REGISTERED, knows=knows)
     cluster.discovery = SimpleNamespace(known=knows)
-    cluster.session = lambda _: SimpleNamespace(cluster=cluster, transport=None, reader=World())
+    cluster.session = lambda _: SimpleNamespace(
+        identity=Identity("mara"), cluster=cluster, transport=None, reader=World()
+    )
     monkeypatch.setattr(runtime, "open", lambda _: cluster)
     monkeypatch.setattr(actions, "action_screen", screen)
     monkeypatch.setattr(bulk, "BulkFormScreen", lambda *given: screen(*given[:3], action=given[3]))

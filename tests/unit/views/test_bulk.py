@@ -15,6 +15,7 @@ from django.test import AsyncClient
 from dashboard.actions.registry import action_for
 from dashboard.kinds import KINDS
 from dashboard.live.runtime import runtime
+from dashboard.live.session import Identity
 from dashboard.models import AuditEntry, Change
 from dashboard.views import bulk
 
@@ -38,7 +39,9 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Cluster:
         yield
 
     cluster: Any = SimpleNamespace(cluster=api.cluster, kinds=KINDS, knows=knows)
-    session = SimpleNamespace(cluster=cluster, transport=api, reader=api.world, again=lambda: session)
+    session = SimpleNamespace(
+        identity=Identity("mara"), cluster=cluster, transport=api, reader=api.world, again=lambda: session
+    )
     cluster.session = lambda _: session
     monkeypatch.setattr(runtime, "open", lambda _: cluster)
     monkeypatch.setattr(bulk, "listed", listed)

@@ -1,0 +1,168 @@
+"""Signing in with a token of a cluster: to the dashboard for whoever has no session, else to that cluster alone.
+
+The API server says whose token it is. Whoever only a cluster knows is a user of the dashboard under a name that says so,
+``token:<context>/<user>``: it is nobody's who signs in another way (docs/adr/0058).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from dashboard.credentials import ClusterCredential, store, token_required
+from dashboard.database import in_database
+from dashboard.errors import (
+    BadInput,
+    ClusterError,
+    Forbidden,
+    NotSignedIn,
+    TooManyRequests,
+    Unauthenticated,
+)
+from dashboard.kube.acting import Bearer
+from dashboard.kube.config import Cluster
+from dashboard.kube.whoami import UserInfo
+from dashboard.live.acting import OF_A_CLUSTER, mode_of
+from dashboard.live.runtime import runtime
+from dashboard.models import AuditEntry
+
+from .errors import bare_error, wants_json
+from .signin import (
+    begin_session,
+    led_on,
+    may_be_audited,
+    remembering,
+    sign_in_page,
+    token_clusters,
+    too_many,
+    tried_too_often,
+    way_is_on,
+)
+
+NAME_LETTERS = 150  # of a user of the dashboard
+
+
+@sensitive_post_parameters("token")
+@sensitive_variables()
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+async def sign_in(request: HttpRequest) -> HttpResponse:
+    """``token`` and ``context`` (its slug)."""
+    if (off := way_is_on(request, "token")) is not None:
+        return off
+    if request.method != "POST":
+        return remembering(request, _page(request))
+    try:
+        # Each is a question to the API server: whoever is refused too often has to wait before the next one.
+        if await tried_too_often(request):
+            raise TooManyRequests("Too many tokens were refused.", next_step="Wait a minute, then try again.")
+        return await _signed_in(
+            request, request.POST.get("context", ""), request.POST.get("token", "").strip()
+        )
+    except ClusterError as error:
+        if isinstance(error, Unauthenticated | Forbidden):
+            await too_many(request)
+            await _refused(request, error)
+        return bare_error(request, error) if wants_json(request) else _page(request, error)
+
+
+async def _signed_in(request: HttpRequest, context: str, token: str) -> HttpResponse:
+    cluster = next((each for each in token_clusters() if each.slug == context), None)
+    if cluster is None:
+        raise BadInput("Choose one of the clusters that are signed in to with a token.", field="context")
+    token_required(token)
+    try:
+        account = await runtime.open(context).whose(Bearer(token))
+    except NotSignedIn as error:
+        raise Unauthenticated(
+            f"{cluster.name} does not accept this token.",
+            next_step="It may have expired, been revoked, or be of another cluster.",
+        ) from error
+    user = await request.auser()
+    if isinstance(user, User):
+        response = led_on(request)
+    else:
+        user = await in_database(user_of)(cluster, account)
+        response = await begin_session(request, user, way="token")
+    if mode_of(context) == "user":
+        store(
+            request.session,
+            ClusterCredential(
+                kind="token", token=token, context=context, user=account.username, groups=account.groups,
+                expires_at=expiry(token),
+            ),
+        )  # fmt: skip
+    await AuditEntry.objects.acreate(
+        user_name=user.get_username(), context=cluster.name, action="sign in",
+        detail=f"by a token of {account.username}", result=AuditEntry.Result.DONE,
+    )  # fmt: skip
+    return response
+
+
+def user_of(cluster: Cluster, account: UserInfo) -> User:
+    """The dashboard's user for somebody whom a cluster knows, made if there is none. Raises Forbidden for one that was
+    disabled.
+    """
+    user, new = User.objects.get_or_create(username=user_name(cluster.slug, account.username))
+    if new:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    if not user.is_active:
+        raise Forbidden("This account was disabled.", next_step="Ask whoever runs this dashboard.")
+    return user
+
+
+def user_name(context: str, account: str) -> str:
+    """No slug of a context holds a slash, so two accounts never share a name; one that is too long keeps its beginning
+    and its hash.
+    """
+    name = f"{OF_A_CLUSTER}{context}/{account}"
+    if len(name) <= NAME_LETTERS:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()
+    return f"{name[: NAME_LETTERS - len(mark) - 1]}#{mark}"
+
+
+def expiry(token: str) -> datetime | None:
+    """When a JSON Web Token says that it expires; None for another, or for one that doesn't say. It decides nothing but
+    when to ask for a new one.
+    """
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims: Any = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=="))
+        return datetime.fromtimestamp(int(claims["exp"]), UTC)
+    except (binascii.Error, ValueError, LookupError, TypeError, OverflowError, OSError):
+        return None
+
+
+def _page(request: HttpRequest, error: ClusterError | None = None) -> HttpResponse:
+    given = {
+        "context": request.POST.get("context") or request.GET.get("context", ""),
+        "field": error.field if isinstance(error, BadInput) else "",
+    }
+    reason = f"{error.message} {error.next_step}".strip() if error is not None else ""
+    status = 200 if error is None else error.status
+    return sign_in_page(request, way="token", reason=reason, status=status, given=given)
+
+
+async def _refused(request: HttpRequest, error: ClusterError) -> None:
+    """Anybody can send a token: the audit keeps a bounded number of refusals."""
+    if not await may_be_audited():
+        return
+    user = await request.auser()
+    await AuditEntry.objects.acreate(
+        user_name=user.get_username() or "(nobody)", action="sign in", detail=f"by a token: {error.message}",
+        result=AuditEntry.Result.REFUSED,
+    )  # fmt: skip

@@ -1,0 +1,214 @@
+"""Signing in with a token of a cluster: whose it is, says the API server; who they are here, can be nobody else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.cache import caches
+from django.test import AsyncClient
+
+from dashboard.admins import administers
+from dashboard.credentials import load
+from dashboard.errors import NotSignedIn, Unavailable
+from dashboard.kube.whoami import UserInfo
+from dashboard.models import AuditEntry
+from dashboard.views import signin, signin_token
+from dashboard.views.signin import TRIES
+from dashboard.views.signin_token import expiry, user_name
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TOKEN = "canary-of-a-pasted-token"
+SA = "system:serviceaccount:shop:reader"
+
+
+class Cluster:
+    """An API server that knows one token."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.account = UserInfo(SA, ("system:serviceaccounts",))
+        self.away = False
+
+    async def whose(self, acting: Any) -> UserInfo:
+        self.asked.append(acting.token)
+        if self.away:
+            raise Unavailable("The API server is away.")
+        if acting.token != TOKEN:
+            raise NotSignedIn("no")
+        return self.account
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Cluster:
+    settings.CLUSTER_UI_SIGN_IN = ("link", "token")
+    settings.CLUSTER_UI_ACT_AS = {"": "installation", "dev": "user"}
+    settings.CLUSTER_UI_ADMINS = frozenset({"owner", SA, "mara"})
+    made = Cluster()
+    known = [SimpleNamespace(slug="dev", name="dev"), SimpleNamespace(slug="prod", name="prod")]
+    runtime = SimpleNamespace(clusters=lambda: known, open=lambda _: made)
+    monkeypatch.setattr(signin, "runtime", runtime)
+    monkeypatch.setattr(signin_token, "runtime", runtime)
+    caches["default"].clear()
+    return made
+
+
+async def send(client: AsyncClient, token: str = TOKEN, context: str = "dev", **more: str) -> Any:
+    return await client.post("/login/token/", {"token": token, "context": context} | more)
+
+
+def session_of(client: AsyncClient) -> SessionStore:
+    return SessionStore(client.cookies["cluster_ui_session"].value)
+
+
+async def test_a_token_signs_in_as_the_user_whom_the_cluster_knows(cluster: Cluster) -> None:
+    client = AsyncClient()
+    await client.get("/login/token/?context=dev&next=/c/dev/pods/")
+    response = await send(client)
+    assert (response.status_code, response["Location"]) == (302, "/c/dev/pods/")
+    user = await User.objects.aget()
+    assert user.username == f"token:dev/{SA}" and not user.has_usable_password()
+    kept = await sync_to_async(load)(session_of(client), "dev")
+    assert kept is not None
+    assert (kept.token, kept.user, kept.context) == (TOKEN, SA, "dev")
+    entry = await AuditEntry.objects.aget()
+    assert (entry.user_name, entry.action, entry.context) == (user.username, "sign in", "dev")
+    await send(AsyncClient())
+    assert await User.objects.acount() == 1
+
+
+async def test_who_is_signed_in_stays_who_they_are(cluster: Cluster) -> None:
+    mara, client = await User.objects.acreate(username="mara"), AsyncClient()
+    await client.aforce_login(mara)
+    await send(client)
+    assert await User.objects.acount() == 1
+    assert await session_of(client).aget("_auth_user_id") == str(mara.pk)
+    assert (await AuditEntry.objects.aget()).user_name == "mara"
+
+
+@pytest.mark.parametrize(
+    "name", ["owner", "mara", "oidc:mara", "group:platform", "token:dev/owner", "../owner"]
+)
+def test_no_cluster_can_name_a_user_who_signs_in_otherwise(cluster: Cluster, name: str) -> None:
+    made = user_name("dev", name)
+    assert made != name and made.startswith("token:dev/")
+    assert not administers(made, [])
+
+
+def test_two_accounts_never_share_a_name() -> None:
+    long = "system:serviceaccount:" + "n" * 63 + ":"
+    pairs = [
+        ("a", "b:c"), ("a:b", "c"), ("a", "b/c"), ("a~2Fb", "c"), ("dev", long + "x" * 200), ("dev", long + "x" * 201),
+        ("dev", ""), ("de", "v"),
+    ]  # fmt: skip
+    names = [user_name(*pair) for pair in pairs]
+    assert len(set(names)) == len(pairs)
+    assert all(len(name) <= 150 for name in names)
+
+
+async def test_a_disabled_account_is_told_so(cluster: Cluster) -> None:
+    await User.objects.acreate(username=f"token:dev/{SA}", is_active=False)
+    response = await send(AsyncClient())
+    assert response.status_code == 403 and "disabled" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "words"),
+    [
+        ({"token": "wrong"}, 401, "does not accept this token"),
+        ({"token": " "}, 400, "Enter a token"),
+        ({"token": "two words"}, 400, "without spaces"),
+        ({"context": "prod"}, 400, "Choose one of the clusters"),
+        ({"context": "nowhere"}, 400, "Choose one of the clusters"),
+    ],
+)
+async def test_what_is_wrong_is_told_and_no_token_repeated(
+    cluster: Cluster, sent: dict[str, str], status: int, words: str
+) -> None:
+    response = await send(AsyncClient(), **({"token": TOKEN} | sent))
+    body = response.content.decode()
+    assert response.status_code == status and words in body
+    assert TOKEN not in body and "wrong" not in body
+    assert await User.objects.acount() == 0
+    script = await AsyncClient().post(
+        "/login/token/", {"token": TOKEN, "context": "dev"} | sent, headers={"accept": "application/json"}
+    )
+    assert script.status_code == status and words in json.loads(script.content)["error"]
+
+
+async def test_a_cluster_that_is_away_refuses_nobody(cluster: Cluster) -> None:
+    cluster.away = True
+    response = await send(AsyncClient())
+    assert response.status_code == 503
+    assert await AuditEntry.objects.acount() == 0
+
+
+async def test_guessing_is_slowed_down_before_the_cluster_is_asked(cluster: Cluster) -> None:
+    codes = [(await send(AsyncClient(), token=f"wrong{n}")).status_code for n in range(TRIES + 3)]
+    assert codes == [401] * TRIES + [429] * 3
+    assert len(cluster.asked) == TRIES
+    assert await AuditEntry.objects.filter(result="refused").acount() == TRIES
+
+
+async def test_without_the_setting_there_is_no_such_way(cluster: Cluster, settings: Any) -> None:
+    settings.CLUSTER_UI_SIGN_IN = ("link",)
+    assert (await AsyncClient().get("/login/token/")).status_code == 404
+    assert (await send(AsyncClient())).status_code == 404
+    assert cluster.asked == []
+
+
+async def test_the_form_needs_its_own_page(cluster: Cluster) -> None:
+    client = AsyncClient(enforce_csrf_checks=True)
+    assert (await send(client)).status_code == 403
+    page = (await client.get("/login/token/?context=dev")).content.decode()
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert found and '<option value="dev" selected>' in page and "prod" not in page
+    assert (await send(client, csrfmiddlewaretoken=found[1])).status_code == 302
+
+
+async def test_a_sign_in_leads_nowhere_else(cluster: Cluster) -> None:
+    for target in ("https://evil.example/", "//evil.example/", "javascript:alert(1)"):
+        await (client := AsyncClient()).get("/login/token/", {"next": target})
+        assert (await send(client))["Location"] == "/"
+
+
+async def test_the_token_is_nowhere_but_sealed_in_the_session(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await send(client := AsyncClient())
+    await send(AsyncClient(), token="wrong-" + TOKEN)
+    await client.get("/login/token/")
+    kept = [str(vars(each)) for each in await sync_to_async(list)(AuditEntry.objects.all())]
+    kept += [each.session_data + json.dumps(each.get_decoded()) async for each in Session.objects.all()]
+    assert kept and TOKEN not in "".join(kept)
+    assert TOKEN not in caplog.text
+
+
+def test_when_a_token_expires_is_read_and_nothing_else_of_it_believed() -> None:
+    def token(claims: Any) -> str:
+        return f"a.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c"
+
+    assert expiry(token({"exp": 2_000_000_000})) == datetime.fromtimestamp(2_000_000_000, UTC)
+    for odd in (
+        "",
+        "opaque",
+        "a.b",
+        "a.!!.c",
+        token({}),
+        token([]),
+        token({"exp": "x"}),
+        token({"exp": 1e30}),
+    ):
+        assert expiry(odd) is None
