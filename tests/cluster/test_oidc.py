@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 
@@ -117,11 +118,16 @@ def asked(cluster: Sandbox, address: str, token: str, body: bytes | None = None)
         return error.code, json.load(error)
 
 
-async def test_the_api_server_knows_the_user_of_the_provider_by_what_the_session_keeps(
+async def listed(session: aiohttp.ClientSession, url: str) -> tuple[int, Any]:
+    async with session.get(url, headers={"Accept": "application/json"}) as response:
+        return response.status, await response.json()
+
+
+async def test_lists_show_what_rbac_allows_the_user_of_the_provider(
     cluster: Sandbox, namespace: str, tmp_path: Path
 ) -> None:
     allow(cluster, namespace)
-    server = Server(tmp_path / "home", tmp_path / "kubeconfig")
+    server = Server(tmp_path / "home", tmp_path / "kubeconfig", CLUSTER_UI_ACT_AS="user")
     back = f"{server.base}/login/oidc/callback/"
     people = {"anna": ["dev", "other"], "boris": ["other"]}
     with (
@@ -134,6 +140,12 @@ async def test_the_api_server_knows_the_user_of_the_provider_by_what_the_session
             for name in people:
                 async with browser(issuer) as session:
                     assert await sign_in(session, server.base, name) == "/changes/"
+                    lists = f"{server.base}/c/tests/{{}}/?namespace={namespace}&format=json"
+                    status, found = await listed(session, lists.format("pods"))
+                    if name == "anna":
+                        assert (status, [row["name"] for row in found["rows"]]) == (200, ["web-1"]), found
+                        status, found = await listed(session, lists.format("secrets"))
+                    assert status == 403, (name, found)
             kept = await asyncio.to_thread(tokens, server)
         finally:
             await asyncio.to_thread(server.stop)
