@@ -14,7 +14,7 @@ from dashboard.audit.chain import read_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
-ACT_AS_MODES = ("installation", "user")
+ACT_AS_MODES = ("installation", "user", "impersonate")
 SIGN_IN_WAYS = ("link", "oidc", "password", "token")
 
 

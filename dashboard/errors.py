@@ -13,8 +13,8 @@ from typing import ClassVar, Self
 
 __all__ = [
     "AddressTooLong", "BadInput", "BodyTooLarge", "BodyTooSlow", "ClusterError", "Conflict", "DatabaseUnavailable",
-    "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NotFound", "NotSignedIn",
-    "Protected", "ReadOnly", "SignedOut", "TooDeep", "TooManyRequests", "Unauthenticated", "Unavailable",
+    "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NoAccount", "NotFound",
+    "NotSignedIn", "Protected", "ReadOnly", "SignedOut", "TooDeep", "TooManyRequests", "Unauthenticated", "Unavailable",
 ]  # fmt: skip
 
 
@@ -80,6 +80,12 @@ class Forbidden(ClusterError):
         self.resource = resource
         self.namespace = namespace
         self.name = name
+
+
+class NoAccount(Forbidden):
+    """Nobody has said as whom somebody acts in this cluster."""
+
+    title = "No account in this cluster"
 
 
 class ReadOnly(ClusterError):

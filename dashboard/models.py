@@ -195,6 +195,33 @@ class OperationResult(models.Model):
         return f"{self.kind} {self.namespace}/{self.name}: {self.state}"
 
 
+class AccountMapping(models.Model):
+    """As whom a user of the dashboard, or a group of the sign-in, acts in a context (its slug; "": in every one) where
+    people are impersonated. What it names is checked when it is used (``kube/acting.py``).
+    """
+
+    class Subject(models.TextChoices):
+        USER = "user"
+        GROUP = "group"
+
+    subject = models.CharField(max_length=5, choices=Subject.choices)
+    name = models.CharField(max_length=253)
+    context = models.CharField(max_length=500, blank=True)
+    cluster_user = models.CharField(max_length=253)
+    cluster_groups: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
+    extra: models.JSONField[dict[str, list[str]], dict[str, list[str]]] = models.JSONField(default=dict)
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["subject", "name", "context"], name="one_mapping_a_subject")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.name} in {self.context or 'every context'}"
+
+
 class ColumnChoice(models.Model):
     """Which columns somebody wants to see in the list of a kind, in every cluster: their keys, in no order."""
 

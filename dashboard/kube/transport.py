@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
 import msgspec
@@ -443,7 +443,8 @@ class Transport:
         return self._tls[1]
 
     def _identity(self, credential: Credential, headers: CIMultiDict[str]) -> CIMultiDict[str]:
-        """The headers with who we are; ``as`` and ``as-groups`` are the kubeconfig's own impersonation."""
+        """The headers with who we are; ``as``, ``as-groups`` and ``as-user-extra`` are impersonation, the kubeconfig's
+        own or a person's."""
         headers = headers.copy()
         if credential.authorization:
             headers["Authorization"] = credential.authorization
@@ -452,6 +453,11 @@ class Transport:
             headers["Impersonate-User"] = str(user["as"])
             for group in user.get("as-groups") or ():
                 headers.add("Impersonate-Group", str(group))
+            for key, values in (user.get("as-user-extra") or {}).items():
+                # What no name of a header may hold is percent-encoded, as client-go does.
+                name = f"Impersonate-Extra-{quote(str(key).lower(), safe='!#$&*+.^_`|~-')}"
+                for value in values:
+                    headers.add(name, str(value))
         return headers
 
     @property

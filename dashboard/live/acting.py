@@ -1,13 +1,15 @@
 """As whom somebody acts in a cluster: as the installation says of the context (``CLUSTER_UI_ACT_AS``, docs/adr/0058).
 
 ``installation``: with the context's own credentials, like everybody. ``user``: with a token of their own, which their
-session keeps.
+session keeps. ``impersonate``: with the context's own credentials, as the user and groups that an administrator said.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import defaultdict
+from collections.abc import Hashable
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,13 +18,16 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 
-from dashboard.credentials import ClusterCredential, load
+from dashboard.admins import GROUP_PREFIX, GROUPS
+from dashboard.credentials import load
 from dashboard.database import in_database
-from dashboard.errors import Forbidden, NotSignedIn
-from dashboard.kube.acting import Acting, Bearer
+from dashboard.errors import Forbidden, NoAccount, NotSignedIn
+from dashboard.kube.acting import Acting, Bearer, impersonation_required
 from dashboard.kube.config import Cluster
+from dashboard.models import AccountMapping
 
 from .session import Identity
 
@@ -47,6 +52,8 @@ def identity_in(cluster: Cluster, user_name: str, session: SessionBase) -> Ident
 
     Raises NotSignedIn for somebody without a token that holds, Forbidden where they have no account.
     """
+    if mode_of(cluster.slug) == "impersonate":
+        return _impersonated(cluster, user_name, session)
     if not own_accounts(cluster.slug):
         if user_name.startswith(OF_A_CLUSTER):
             raise Forbidden(
@@ -68,20 +75,60 @@ def _with_own_token(cluster: Cluster, user_name: str, session: SessionBase) -> I
     found = load(session, cluster.slug)
     if found is None or found.has_expired(datetime.now(UTC)):
         raise sign_in_first(cluster, expired=found is not None)
-    return _identity(user_name, session, Bearer(found.token), found)
+    known_as = (found.user, tuple(sorted(found.groups)))
+    return _identity(user_name, session, Bearer(found.token), found.user, known_as)
 
 
-def _identity(user_name: str, session: SessionBase, acting: Acting, known: ClusterCredential) -> Identity:
+def _impersonated(cluster: Cluster, user_name: str, session: SessionBase) -> Identity:
+    """What is said of the person counts before what is said of their groups, that of the context before that of all."""
+    groups = session.get(GROUPS, [])
+    every = AccountMapping.objects.filter(
+        Q(subject=AccountMapping.Subject.USER, name=user_name)
+        | Q(subject=AccountMapping.Subject.GROUP, name__in=groups),
+        context__in=("", cluster.slug),
+    )
+    ranked = defaultdict[tuple[bool, bool], list[AccountMapping]](list)
+    for each in every:
+        ranked[each.subject != AccountMapping.Subject.USER, not each.context].append(each)
+    if not ranked:
+        raise NoAccount(
+            f"Nobody has said as whom you ({user_name}) act in {cluster.name}.",
+            next_step=f"Ask {whom_to_ask()}.",
+        )
+    found = ranked[min(ranked)]
+    if len(users := sorted({each.cluster_user for each in found})) > 1:
+        raise NoAccount(
+            f"Your groups say different users for {cluster.name}: {', '.join(users)}.",
+            next_step=f"Ask {whom_to_ask()} to say as whom you act.",
+        )
+    extra = defaultdict[str, set[str]](set)
+    for each in found:
+        for key, values in each.extra.items():
+            extra[key].update(values)
+    acting = impersonation_required(
+        users[0], {group for each in found for group in each.cluster_groups}, extra
+    )
+    return _identity(user_name, session, acting, acting.user, acting)
+
+
+def whom_to_ask() -> str:
+    """Who may say as whom people act."""
+    named = sorted(name for name in settings.CLUSTER_UI_ADMINS if not name.startswith(GROUP_PREFIX))
+    return (
+        f"an administrator of this dashboard ({', '.join(named)})" if named else "whoever runs this dashboard"
+    )
+
+
+def _identity(
+    user_name: str, session: SessionBase, acting: Acting, cluster_user: str, known_as: Hashable
+) -> Identity:
     """Another token, user or group is another account."""
-    facts = msgspec.json.encode((acting, known.user, sorted(known.groups)))
+    facts = msgspec.json.encode((type(acting).__name__, acting, repr(known_as)))
     mark = hashlib.blake2b(facts, key=_MARK, digest_size=8).hexdigest()
     return Identity(
-        user_name,
-        f"{known.user or 'somebody'} ({mark})",
-        acting=acting,
-        known_as=(known.user, frozenset(known.groups)),
+        user_name, f"{cluster_user or 'somebody'} ({mark})", acting=acting, known_as=known_as,
         sign_in=session.session_key or "",
-    )
+    )  # fmt: skip
 
 
 def sign_in_first(cluster: Cluster, *, expired: bool) -> NotSignedIn:

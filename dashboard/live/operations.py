@@ -12,6 +12,8 @@ import secrets
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 
+from django.contrib.sessions.backends.db import SessionStore
+
 from dashboard.actions.operation import Lost, OperationAction, operation_advance
 from dashboard.actions.operations import (
     GIVEN_UP_AFTER,
@@ -34,7 +36,7 @@ from dashboard.kube.config import slug
 from dashboard.models import Change, Operation
 from dashboard.sessions import is_vouched_for, session_renewed
 
-from .acting import identity_of, own_accounts, standing
+from .acting import identity_of, mode_of, own_accounts, standing
 from .background import begin
 from .runtime import Runtime, runtime
 from .session import THE_INSTALLATION, Identity, Session
@@ -157,6 +159,9 @@ class Operations:
         if not own_accounts(slug(change.context)):
             return cluster.session(Identity(who))
         found = await in_database(standing)(change.sign_in)
+        if found is None and mode_of(slug(change.context)) == "impersonate":
+            # Without a session there are no groups of it; what is said of the person holds all the same.
+            return cluster.session(await identity_of(cluster.cluster, who, SessionStore()))
         if found is None or found[0] != change.user:
             raise NotSignedIn(f"{who}, who began it, is no longer signed in to {change.context}.")
         if is_vouched_for(found[1]):

@@ -34,6 +34,7 @@ from dashboard.models import AuditEntry
 from .chrome import page_chrome
 from .errors import clear_errors
 from .exports import TYPES, table_lines
+from .viewer import known_somewhere
 
 PAGE = 50
 COUNTED = 10_000  # matching entries that a page counts
@@ -72,6 +73,7 @@ async def audit(request: HttpRequest) -> HttpResponseBase:
     """Filters: those of ``selecting.ASKED``, ``since`` and ``until``; ``before``: older than this entry.
     ``format=csv`` and ``format=json`` are all entries that match.
     """
+    await known_somewhere(request)
     admin = await is_admin(request)
     own = "" if admin else (await request.auser()).get_username()
     if (form := request.GET.get("format", "html")) != "html":

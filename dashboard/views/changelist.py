@@ -32,7 +32,7 @@ from dashboard.queries.timeline import of_kinds
 from .audit import CHANGE_FACTS, STATES, audit_export
 from .chrome import page_chrome
 from .errors import clear_errors
-from .viewer import session_in
+from .viewer import known_somewhere, session_in
 
 PAGE = 50
 # What an entry can be narrowed by: the query's key, and the column.
@@ -52,6 +52,7 @@ async def changes(request: HttpRequest) -> HttpResponseBase:
     """Filters: ``user``, ``action``, ``namespace``, ``cluster``, ``result``, and ``q`` (a part of an object's name).
     ``format=csv`` and ``format=json`` are all entries that match.
     """
+    await known_somewhere(request)
     sessions = await _sessions(request)
     mine = await told_to((await request.auser()).get_username(), sessions, await is_admin(request))
     if (form := request.GET.get("format", "html")) != "html":

@@ -24,6 +24,7 @@ from dashboard.plugins.host import PLUGINS, STATE_WORDS, Plugin
 from .attempts import actor_of
 from .chrome import page_chrome, source_words
 from .errors import clear_errors
+from .viewer import known_somewhere
 
 PROBE_SECONDS = 3.0
 
@@ -31,6 +32,7 @@ PROBE_SECONDS = 3.0
 @require_safe
 @clear_errors
 async def clusters(request: HttpRequest) -> HttpResponseBase:
+    await known_somewhere(request)
     clusters = runtime.clusters()
     permits = await changes_states(clusters)
     entries = await asyncio.gather(*(_entry(each, permits[each.slug]) for each in clusters))

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from django.http import HttpRequest
 
-from dashboard.errors import ClusterError
+from dashboard.admins import is_admin
+from dashboard.errors import ClusterError, NoAccount
 from dashboard.kube.config import Cluster
 from dashboard.live.acting import identity_of
 from dashboard.live.runtime import ClusterRuntime, runtime
@@ -35,3 +36,21 @@ async def first_cluster(request: HttpRequest) -> Cluster | None:
             await identity_of(cluster, name, request.session)
             return cluster
     return clusters[0] if clusters else None
+
+
+async def known_somewhere(request: HttpRequest) -> None:
+    """Raises NoAccount for somebody of whom nobody has said as whom they act, in any context: they see whom to ask, and
+    nothing else. An administrator may look all the same.
+    """
+    refusals, name = list[NoAccount](), (await request.auser()).get_username()
+    for cluster in runtime.clusters():
+        try:
+            await identity_of(cluster, name, request.session)
+        except NoAccount as error:
+            refusals.append(error)
+        except ClusterError:
+            return
+        else:
+            return
+    if refusals and not await is_admin(request):
+        raise refusals[0]

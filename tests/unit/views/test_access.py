@@ -47,6 +47,7 @@ VALUES = {
     "tab": "yaml",
     "action": "scale",
     "change": "1",
+    "mapping": "1",
     "group": "-",
 }
 

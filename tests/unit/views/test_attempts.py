@@ -80,8 +80,8 @@ SHOWN = {
     "audit", "audit_verify", "capacity", "certificates", "change", "changes", "clusters", "columns", "counts",
     "detail", "field_kinds", "fields", "healthz", "home", "list", "log_download", "log_line", "login",
     "login_link", "login_oidc", "login_oidc_callback", "login_password", "login_token", "logout", "map", "metrics",
-    "offers", "operation", "overview", "plugin", "readyz", "search", "sessions", "sessions_end", "timeline",
-    "value", "values", "version",
+    "offers", "operation", "overview", "people", "people_remove", "plugin", "readyz", "search", "sessions",
+    "sessions_end", "timeline", "value", "values", "version",
 }  # fmt: skip
 STEPS = {*OFFERED, "bulk", "create", "create_form", "undo"}
 TEXT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}"
