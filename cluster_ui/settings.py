@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,14 @@ def _act_as(name: str) -> dict[str, str]:
                 f"{name} has {mode!r}: say {', '.join(ACT_AS_MODES)}, or <context>=<one of these>, with commas."
             )
     return found
+
+
+def _trusting_issuer(name: str, act_as: Mapping[str, str]) -> frozenset[str]:
+    """The contexts that are sent the OpenID Connect issuer's token; ``*``: every one. Without a word of it, the context
+    that alone is named as one where people act with their own token.
+    """
+    own = [context for context, mode in act_as.items() if mode == "user"]
+    return frozenset(_words(name)) or frozenset(own if len(own) == 1 and own[0] else ())
 
 
 def _urls_by_context(name: str) -> dict[str, str]:
@@ -382,6 +391,7 @@ CLUSTER_UI_OIDC_USERNAME_CLAIM = (
 CLUSTER_UI_OIDC_GROUPS_CLAIM = os.environ.get("CLUSTER_UI_OIDC_GROUPS_CLAIM", "").strip() or "groups"
 CLUSTER_UI_ADMINS = frozenset(_words("CLUSTER_UI_ADMINS"))  # users, and groups as group:NAME
 CLUSTER_UI_ACT_AS = _act_as("CLUSTER_UI_ACT_AS")  # by context; under "" for all others
+CLUSTER_UI_OIDC_CONTEXTS = _trusting_issuer("CLUSTER_UI_OIDC_CONTEXTS", CLUSTER_UI_ACT_AS)
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed
 CLUSTER_UI_IDLE_SECONDS = _seconds("CLUSTER_UI_IDLE_SECONDS", 300)  # a watch nobody looks at any more
 CLUSTER_UI_DEBUG_IMAGES = _words("CLUSTER_UI_DEBUG_IMAGES")  # the first is the default

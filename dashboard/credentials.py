@@ -25,7 +25,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from .errors import BadInput
 
-__all__ = ["ClusterCredential", "forget", "load", "store", "token_required"]
+__all__ = ["ClusterCredential", "forget", "is_shown_issuers", "load", "store", "token_required"]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,8 @@ CONTEXTS = 20  # of one session; the one that was signed in to first goes
 
 
 class ClusterCredential(msgspec.Struct, frozen=True, kw_only=True):
-    """``token`` is a bearer token for the API server, ``context`` the slug of the context it is for ("": every context).
+    """``token`` is a bearer token for the API server, ``context`` the slug of the context it is for ("": what
+    the issuer of the sign-in gave, for the contexts that trust it).
 
     ``user`` and ``groups`` are as the cluster, or whoever issued the token, knows them; empty where that is not known.
     ``expires_at`` is None where nobody says. Neither token is in its repr.
@@ -51,7 +52,7 @@ class ClusterCredential(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<{self.kind} credential of {self.user or 'somebody'} for {self.context or 'every context'}>"
+        return f"<{self.kind} credential of {self.user or 'somebody'} for {self.context or 'those who trust its issuer'}>"
 
     __str__ = __repr__
 
@@ -80,13 +81,22 @@ def token_required(token: str) -> None:
 
 
 def load(session: SessionBase, context: str = "") -> ClusterCredential | None:
-    """What there is for a context, by its slug, else for every context. It may have expired."""
+    """What there is for a context, by its slug, else what the issuer of the sign-in gave, where the context may be shown
+    that ("": just this). It may have expired.
+    """
     kept = {each.context: each for each in _read(session)}
-    return kept.get(context) or kept.get("")
+    return kept.get(context) or (kept.get("") if is_shown_issuers(context) else None)
+
+
+def is_shown_issuers(context: str) -> bool:
+    """Whether a context is shown the issuer's token: whoever runs its API server could show it to every other one that
+    trusts the issuer, so it is for those alone that the settings name.
+    """
+    return not context or not settings.CLUSTER_UI_OIDC_CONTEXTS.isdisjoint(("*", context))
 
 
 def forget(session: SessionBase, context: str | None = None) -> None:
-    """Drops what there is for a context ("": what is for every one); without one, all of it."""
+    """Drops what there is for a context ("": what the issuer gave); without one, all of it."""
     _write(session, [] if context is None else [each for each in _read(session) if each.context != context])
 
 

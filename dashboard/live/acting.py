@@ -22,7 +22,7 @@ from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 
 from dashboard.admins import GROUP_PREFIX, GROUPS
-from dashboard.credentials import load
+from dashboard.credentials import is_shown_issuers, load
 from dashboard.database import in_database
 from dashboard.errors import Forbidden, NoAccount, NotSignedIn
 from dashboard.kube.acting import Acting, Bearer, impersonation_required
@@ -74,7 +74,7 @@ async def identity_of(cluster: Cluster, user_name: str, session: SessionBase) ->
 def _with_own_token(cluster: Cluster, user_name: str, session: SessionBase) -> Identity:
     found = load(session, cluster.slug)
     if found is None or found.has_expired(datetime.now(UTC)):
-        raise sign_in_first(cluster, expired=found is not None)
+        raise _sign_in_first(cluster, session, expired=found is not None)
     known_as = (found.user, tuple(sorted(found.groups)))
     return _identity(user_name, session, Bearer(found.token), found.user, known_as)
 
@@ -131,8 +131,10 @@ def _identity(
     )  # fmt: skip
 
 
-def sign_in_first(cluster: Cluster, *, expired: bool) -> NotSignedIn:
+def _sign_in_first(cluster: Cluster, session: SessionBase, *, expired: bool) -> NotSignedIn:
     why = "Your sign-in to it has expired." if expired else "You have not signed in to it."
+    if not expired and not is_shown_issuers(cluster.slug) and load(session) is not None:
+        why += " It is not shown what you signed in to the dashboard with (CLUSTER_UI_OIDC_CONTEXTS)."
     return NotSignedIn(
         f"In {cluster.name} you act with your own account. {why}",
         next_step="Sign in to the cluster, then load this page again.",

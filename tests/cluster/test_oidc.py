@@ -127,7 +127,9 @@ async def test_lists_show_what_rbac_allows_the_user_of_the_provider(
     cluster: Sandbox, namespace: str, tmp_path: Path
 ) -> None:
     allow(cluster, namespace)
-    server = Server(tmp_path / "home", tmp_path / "kubeconfig", CLUSTER_UI_ACT_AS="user")
+    server = Server(
+        tmp_path / "home", tmp_path / "kubeconfig", CLUSTER_UI_ACT_AS="user", CLUSTER_UI_OIDC_CONTEXTS="tests"
+    )
     back = f"{server.base}/login/oidc/callback/"
     people = {"anna": ["dev", "other"], "boris": ["other"]}
     with (

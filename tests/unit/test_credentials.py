@@ -40,7 +40,8 @@ def test_what_was_stored_is_loaded(session: SessionStore) -> None:
     assert load(session) == kept
 
 
-def test_a_context_has_its_own_before_that_for_every_context(session: SessionStore) -> None:
+def test_a_context_has_its_own_before_the_issuers(session: SessionStore, settings: Any) -> None:
+    settings.CLUSTER_UI_OIDC_CONTEXTS = frozenset({"*"})
     everywhere, dev = credential(user="mara"), credential(context="dev", user="mara-in-dev")
     store(session, everywhere)
     store(session, dev)
@@ -52,6 +53,18 @@ def test_a_context_has_its_own_before_that_for_every_context(session: SessionSto
     assert load(session, "dev") == everywhere
     forget(session)
     assert load(session, "dev") is None
+
+
+def test_the_issuers_is_for_the_contexts_that_trust_it(session: SessionStore, settings: Any) -> None:
+    store(session, issuers := credential(kind="oidc"))
+    for named, shown in (
+        ((), (False, False)),
+        (("dev",), (True, False)),
+        (("*",), (True, True)),
+    ):
+        settings.CLUSTER_UI_OIDC_CONTEXTS = frozenset(named)
+        assert tuple(load(session, context) == issuers for context in ("dev", "prod")) == shown
+        assert load(session) == issuers, "the issuer itself is asked by it"
 
 
 def test_that_of_one_context_is_none_for_another(session: SessionStore) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from cluster_ui.settings import _by_context, _urls_by_context
+from cluster_ui.settings import _act_as, _by_context, _trusting_issuer, _urls_by_context
 
 NAME = "CLUSTER_UI_PROMETHEUS_URL"
 
@@ -41,3 +41,24 @@ def test_what_is_no_address_is_refused_with_the_name_of_the_setting(
 def test_a_path_may_hold_an_equals_sign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLUSTER_UI_PROMETHEUS_TOKEN_FILE", "/run/a=b,prod=/run/token")
     assert _by_context("CLUSTER_UI_PROMETHEUS_TOKEN_FILE") == {"": "/run/a=b", "prod": "/run/token"}
+
+
+@pytest.mark.parametrize(
+    ("act_as", "text", "found"),
+    [
+        ("", "", set()),
+        ("user", "", set()),
+        ("prod=user", "", {"prod"}),
+        ("prod=user,dev=user", "", set()),
+        ("user,dev=installation", "", set()),
+        ("user,prod=user", "", set()),
+        ("prod=user,dev=user", "dev", {"dev"}),
+        ("user", "*", {"*"}),
+    ],
+)
+def test_the_issuers_token_is_for_who_is_named_or_the_only_one(
+    monkeypatch: pytest.MonkeyPatch, act_as: str, text: str, found: set[str]
+) -> None:
+    monkeypatch.setenv("A", act_as)
+    monkeypatch.setenv("C", text)
+    assert _trusting_issuer("C", _act_as("A")) == found

@@ -63,6 +63,18 @@ def test_without_a_token_one_is_asked_to_sign_in(session: SessionStore) -> None:
         identity_in(CLUSTER, "mara", session)
 
 
+def test_the_token_of_the_issuer_reaches_no_context_that_is_not_named(
+    session: SessionStore, settings: Any
+) -> None:
+    settings.CLUSTER_UI_ACT_AS = {"": "user"}
+    settings.CLUSTER_UI_OIDC_CONTEXTS = frozenset({"prod"})
+    store(session, credential(kind="oidc", context=""))
+    with pytest.raises(NotSignedIn, match="CLUSTER_UI_OIDC_CONTEXTS"):
+        identity_in(CLUSTER, "mara", session)
+    settings.CLUSTER_UI_OIDC_CONTEXTS = frozenset({"dev"})
+    assert identity_in(CLUSTER, "mara", session).acting == Bearer("canary")
+
+
 def test_who_has_the_same_token_shares_an_account_and_nobody_else(session: SessionStore) -> None:
     store(session, credential())
     mara = identity_in(CLUSTER, "mara", session)
