@@ -113,3 +113,18 @@ def test_a_text_with_one_broken_certificate_is_none() -> None:
         certificate("shop") + "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----"
     )
     assert not is_certificates("")
+
+
+def test_whether_a_keys_numbers_are_primes_is_not_asked() -> None:
+    """It would hold the whole process for seconds, and longer for larger keys."""
+    p, q, e = 2**1279 - 1, (2**607 - 1) * (2**521 - 1), 65537  # q is no prime
+    d = pow(e, -1, (p - 1) * (2**607 - 2) * (2**521 - 2))
+    numbers = rsa.RSAPrivateNumbers(
+        p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(e, p * q)
+    )
+    key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    assert "does not belong" in key_flaw(pem(key), certificate("shop"))
+
+
+def test_a_key_of_absurd_length_is_not_read() -> None:
+    assert "no private key is that long" in key_flaw("x" * 16_001)
