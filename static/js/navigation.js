@@ -41,7 +41,8 @@ function scrollTo(scroll) {
 }
 
 // Whoever leaves a form in which text was typed is asked first.
-const mayLeave = () => !typed("[data-keep] :is(textarea, .editor-h > input)") || confirm("What you typed is not saved. Leave this page?");
+const TEXTS = "[data-keep] :is(textarea, .editor-h > input), [data-create] input";
+const mayLeave = () => !typed(TEXTS) || confirm("What you typed is not saved. Leave this page?");
 
 // "menu" is a menu that stays open; "row" the address of an object whose row gets the focus.
 export function go(url, { into = "main", history = "push", scroll = null, menu = null, row = "", headers = {} } = {}) {
@@ -209,7 +210,7 @@ export function startNavigation() {
   });
   document.addEventListener("scrollend", keepScroll, { capture: true, passive: true });
   addEventListener("pagehide", keepScroll);
-  addEventListener("beforeunload", (event) => typed("[data-keep] textarea") && event.preventDefault());
+  addEventListener("beforeunload", (event) => typed("[data-keep] textarea, [data-create] input") && event.preventDefault());
   const on = (name, listener) => document.addEventListener(`htmx:${name}`, listener);
   on("configRequest", configRequest);
   on("beforeSend", (event) => working(event.detail.xhr, true));

@@ -36,9 +36,11 @@ function removeRow(button) {
   const next = row.nextElementSibling ?? row.previousElementSibling;
   row.remove();
   const left = list.querySelector("li:not(.row-head)");
-  if (!left) return addRow(list.nextElementSibling ?? list);
-  number(list);
-  (next?.matches(".row-head") ? left : next).querySelector("input, select, textarea").focus();
+  if (!left) addRow(list.nextElementSibling ?? list);
+  else {
+    number(list);
+    (next?.matches(".row-head") ? left : next).querySelector("input, select, textarea").focus();
+  }
   htmx.trigger(form().querySelector(".fields"), "recheck");
 }
 

@@ -105,3 +105,13 @@ def test_without_scripts_everything_typed_comes_back_with_what_is_wrong(page: Pa
         ("#selector-1-key", ""),
     ):
         expect(page.locator(at)).to_have_value(text)
+
+
+def test_whoever_leaves_a_form_with_something_typed_is_asked(page: Page, objects: Objects) -> None:
+    page.goto(f"/c/tests/create/deployments/?namespace={objects.namespace}")
+    page.locator("#image").fill("nginx:1.27")
+    asked: list[str] = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.get_by_role("link", name="Ingress", exact=True).first.click()
+    expect(page.locator("#image")).to_have_value("nginx:1.27")
+    assert asked == ["What you typed is not saved. Leave this page?"]

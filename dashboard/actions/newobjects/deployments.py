@@ -133,7 +133,7 @@ class NewDeployment(NewObject):
                     columns=(
                         Input(name="name", label="Name", parse=_variable),
                         Input(name="source", label="From", input="choice", choices=_SOURCES),
-                        Input(name="from", label="Value, or its name", suggest=_sources),
+                        Input(name="from", label="Value, or its name", suggest=_sources, blanks=True),
                         Input(name="key", label="Key", suggest=_keys),
                     ),
                     hint="Without a name and a key, every key of a ConfigMap or Secret becomes a variable. Passwords "

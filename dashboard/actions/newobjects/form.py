@@ -77,7 +77,8 @@ def _nothing(_: Look) -> Iterable[str]:
 class Input:
     """One input, or ``rows`` of several ``columns``. ``parse`` gets a text that is not empty. ``value`` is what it starts
     with, ``suggest`` what the browser offers. ``at`` are the beginnings of the paths by which the API server names it
-    when it refuses it, and the resources that a quota counts of it. ``secret``: what is typed into it is never sent back.
+    when it refuses it, and the resources that a quota counts of it. ``secret``: what is typed into it is never
+    sent back. ``blanks``: blanks alone are a value, as they are of several lines and of passwords.
     """
 
     name: str
@@ -94,6 +95,12 @@ class Input:
     add: str = ""  # what the button for one more row says
     at: Sequence[str] = ()
     secret: bool = False
+    blanks: bool = False
+
+    @property
+    def verbatim(self) -> bool:
+        """Whether blanks alone are a value of it."""
+        return self.blanks or self.input in ("lines", "password")
 
     @property
     def typed(self) -> bool:

@@ -107,7 +107,7 @@ def share(what: str) -> Callable[[str], int | str]:
         text = typed.strip()
         if not text.endswith("%"):
             return digits(text)
-        if not (text[:-1].isascii() and text[:-1].isdigit()) or int(text[:-1][:4]) > 100:
+        if len(text) > 4 or not (text[:-1].isascii() and text[:-1].isdigit()) or int(text[:-1]) > 100:
             raise BadInput("A percentage is a number from 0% to 100%.")
         return f"{int(text[:-1])}%"
 
@@ -118,9 +118,9 @@ def amount(example: str) -> Callable[[str], str]:
     """Reads a quantity of CPU or memory, and keeps it as it is written."""
 
     def read(typed: str) -> str:
-        text = typed.strip()
+        text = _short(typed, 100)
         try:
-            found = parse(text[:100])
+            found = parse(text)
         except QuantityError:
             raise BadInput(f"“{text[:20]}” is not a quantity: write {example}.") from None
         if found < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +24,7 @@ from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import listed, plural
 
 from .form import NAMESPACE, Checks, Input, Look, NewObject, Section, name_input
-from .reading import counted, port, port_name, port_or_name, service_name
+from .reading import counted, label_name, port, port_or_name, service_name
 from .selectors import chosen_pods, selector_input, selector_of, selector_rows
 
 _TYPES = (
@@ -37,6 +38,17 @@ _KNOWING = "Worth knowing"
 def _ports_of_pods(look: Look) -> Iterable[str]:
     ports = [one for pod in look.all("pods")[:500] for one in declared(pod)]
     return counted([*(one.name for one in ports if one.name), *(str(one.container_port) for one in ports)])
+
+
+def _port_names(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The name of each port. Of several, each must have one of its own."""
+    taken = {row["name"] for row in rows}
+    for at, row in enumerate(rows, start=1):
+        name = row["name"] or ""
+        if not name and len(rows) > 1:
+            name = next(each for n in count(at) if (each := f"port-{n}") not in taken)
+            taken.add(name)
+        yield name
 
 
 class NewService(NewObject):
@@ -81,7 +93,7 @@ class NewService(NewObject):
                             input="choice",
                             choices=(("TCP", "TCP"), ("UDP", "UDP"), ("SCTP", "SCTP")),
                         ),
-                        Input(name="name", label="Name", parse=port_name),
+                        Input(name="name", label="Name", parse=label_name),
                     ),
                     hint="Clients connect to the port; the Service sends that to the target port of a pod, which is the "
                     "same where it is empty. With several ports, each has a name.",
@@ -112,13 +124,12 @@ class NewService(NewObject):
         rows = values["ports"]
         ports = [
             {
-                **({"name": row["name"]} if row["name"] else {}),
-                **({"name": f"port-{at}"} if len(rows) > 1 and not row["name"] else {}),
+                **({"name": name} if name else {}),
                 "port": row["port"],
                 "protocol": row["protocol"],
                 "targetPort": row["target"] if row["target"] is not None else row["port"],
             }
-            for at, row in enumerate(rows, start=1)
+            for name, row in zip(_port_names(rows), rows, strict=True)
         ]
         selector = selector_of(values)
         return {

@@ -10,6 +10,8 @@ from dashboard.errors import BadInput
 
 from .form import MAX_ROWS, Input, NewObject
 
+FREE = 1  # row to fill, below those that are
+
 
 class TypedRow(dict[str, Any]):
     """One row of an input, by its columns. ``place`` is what it is called among what is said."""
@@ -36,12 +38,16 @@ def start(form: NewObject, filled: Mapping[str, Sequence[str]]) -> dict[str, lis
 
 
 def rows_of(one: Input, sent: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """The rows of an input as they were sent; empty ones too, so that each keeps its place."""
+    """The rows of an input as they were sent, as many as are read; empty ones too, so that each keeps its place."""
     columns = {each.name: sent.get(f"{one.name}.{each.name}", ()) for each in one.columns}
-    count = max(map(len, columns.values()), default=0)
     return [
-        {each.name: _at(columns[each.name], at, each.value) for each in one.columns} for at in range(count)
+        {each.name: _at(columns[each.name], at, each.value) for each in one.columns}
+        for at in range(min(_count(one, sent), MAX_ROWS + FREE))
     ]
+
+
+def _count(one: Input, sent: Mapping[str, Sequence[str]]) -> int:
+    return max((len(sent.get(f"{one.name}.{each.name}", ())) for each in one.columns), default=0)
 
 
 def is_empty(one: Input, row: Mapping[str, str]) -> bool:
@@ -74,7 +80,7 @@ def _read_rows(reading: Reading, one: Input, sent: Mapping[str, Sequence[str]]) 
             made = TypedRow({name: pair[which] for name, pair in pairs.items()})
             made.place = place
             into.append(made)
-    if len(drafted) > MAX_ROWS:
+    if len(drafted) > MAX_ROWS or _count(one, sent) > MAX_ROWS + FREE:
         reading.wrong[one.name] = f"At most {MAX_ROWS} rows can be entered here: go on in YAML for more."
     if one.required and not drafted:
         reading.missing[one.name] = f"Enter at least one row of {one.label.lower()}."
@@ -95,7 +101,7 @@ def _read(reading: Reading, one: Input, place: str, text: str) -> tuple[Any, Any
             return None, text
         chosen = text or one.value or values[0]
         return chosen, chosen
-    if not text.strip():
+    if not (text if one.verbatim else text.strip()):
         if one.required:
             reading.missing.setdefault(place, f"{one.label} is missing.")
         return None, None

@@ -9,10 +9,11 @@ import pytest
 
 from dashboard.actions.newobjects import ingresses
 from dashboard.actions.newobjects.checks import checked
-from dashboard.actions.newobjects.form import Checks, Look
+from dashboard.actions.newobjects.form import MAX_ROWS, Checks, Look
+from dashboard.actions.newobjects.reading import amount, share
 from dashboard.actions.newobjects.registry import NEW_OBJECTS, has_form, new_object
 from dashboard.actions.newobjects.typed import read_form, start
-from dashboard.errors import Forbidden, NotFound
+from dashboard.errors import BadInput, Forbidden, NotFound
 from dashboard.insight.words import text_of
 from dashboard.kinds.certificates import Certificate
 
@@ -563,3 +564,42 @@ async def test_a_deployment_says_whether_quota_and_nodes_take_its_pods() -> None
     assert any(each.icon == "server" for each in checks.effects)
     typing = await looked("deployments", IMAGE, objects, whole=False)
     assert not any(each.icon == "server" for each in typing.effects), "nodes are asked for a preview alone"
+
+
+# ---- What is read
+
+
+def test_rows_are_read_up_to_a_bound_and_the_rest_is_refused() -> None:
+    sent = HERE | {"data.key": [f"k{n}" for n in range(5_000)], "data.value": ["x"] * 5_000}
+    reading = read_form(new_object("configmaps"), sent)
+    assert len(reading.values["data"]) == MAX_ROWS + 1 and "At most 100 rows" in reading.wrong["data"]
+    spread = HERE | {"data.key": [""] * 3_000 + ["a"], "data.value": [""] * 3_000 + ["x"]}
+    assert "At most 100 rows" in read_form(new_object("configmaps"), spread).wrong["data"]
+
+
+def test_blanks_alone_are_a_value_where_a_value_is_verbatim() -> None:
+    made = manifests("configmaps", HERE | {"data.key": ["separator"], "data.value": [" \n"]})
+    assert made[0]["data"] == {"separator": " \n"}
+    env = {"env.name": ["A"], "env.source": ["value"], "env.from": [" "], "env.key": [""]}
+    made = manifests("deployments", HERE | {"image": ["nginx"], "replicas": ["1"]} | env)
+    assert made[0]["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "A", "value": " "}]
+
+
+@pytest.mark.parametrize("text", ["0000500%", "0" * 4 + "9" * 5_000 + "%", "101%", "-1%"])
+def test_a_percentage_is_read_as_a_whole(text: str) -> None:
+    with pytest.raises(BadInput):
+        share("pods")(text)
+
+
+def test_a_quantity_is_read_as_a_whole() -> None:
+    with pytest.raises(BadInput):
+        amount("100m")("1" + "0" * 99 + "x")
+
+
+def test_ports_of_services_have_names_of_their_own() -> None:
+    rows = {"ports.port": ["80", "81"], "ports.name": ["", "port-1"], "ports.protocol": ["TCP", "TCP"]}
+    made = manifests("services", WEB | rows)
+    assert [each["name"] for each in made[0]["spec"]["ports"]] == ["port-2", "port-1"]
+    long = "a-name-of-twenty-letters"
+    made = manifests("services", WEB | {"ports.name": [long]})
+    assert made[0]["spec"]["ports"][0]["name"] == long
