@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Iterator
 from html import escape
+from itertools import islice
 from urllib.parse import quote, quote_plus
 
 from dashboard.errors import ClusterError, Invalid
@@ -14,6 +15,7 @@ from dashboard.errors import ClusterError, Invalid
 HIDDEN = "(hidden)"
 SHORTEST = 4  # a shorter value is in any text by chance
 SHORTEST_LINE = 12  # the same of one line among several
+MAX_PARTS = 1000  # strings of one value that is JSON
 
 
 def hide_values(error: ClusterError, values: Iterable[str]) -> None:
@@ -42,13 +44,41 @@ def _chain(error: BaseException | None) -> Iterator[ClusterError]:
 
 
 def _spellings(encoded: str) -> Iterator[str]:
-    """How a value may be quoted, whole or by one of its lines; without those that are in any text by chance."""
+    """How a value may be quoted, whole, by one of its lines, or by one string of the JSON that it is, as the credentials
+    of a registry are; without those that are in any text by chance.
+    """
     raw = base64.b64decode(encoded).decode("utf-8", "replace")
     lines = (line.strip() for line in raw.splitlines())
     for text in (raw, raw.strip(), *(line for line in lines if len(line) >= SHORTEST_LINE)):
-        yield from _long(text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1])
-        yield from _long(quote(text), quote(text, safe=""), quote_plus(text), escape(text))
+        yield from _spelled(text)
     yield from _long(encoded, encoded.rstrip("="))
+    for part in islice(_parts(raw), MAX_PARTS):
+        yield from _spelled(part)
+        coded = base64.b64encode(part.encode("utf-8", "replace")).decode()
+        yield from _long(coded, coded.rstrip("="))
+
+
+def _spelled(text: str) -> Iterator[str]:
+    yield from _long(text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1])
+    yield from _long(quote(text), quote(text, safe=""), quote_plus(text), escape(text))
+
+
+def _parts(raw: str) -> Iterator[str]:
+    """The strings in a value that is a JSON object, at whatever depth; none of its keys."""
+    if not raw.lstrip().startswith("{"):
+        return
+    try:
+        left = [json.loads(raw)]
+    except (ValueError, RecursionError):
+        return
+    while left:
+        found = left.pop()
+        if isinstance(found, str) and len(found) >= SHORTEST:
+            yield found
+        elif isinstance(found, dict):
+            left += found.values()
+        elif isinstance(found, list):
+            left += found
 
 
 def _long(*texts: str) -> Iterator[str]:

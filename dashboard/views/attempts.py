@@ -17,6 +17,8 @@ from dashboard.actions.confirmation import read_reason
 from dashboard.actions.create_yaml import CREATE
 from dashboard.actions.documents import secret_values
 from dashboard.actions.hiding import hide_values
+from dashboard.actions.newobjects.configmaps import lines_of
+from dashboard.actions.newobjects.registry import secret_names
 from dashboard.actions.operations import LEAVE, RESUME, STOP, operation_action
 from dashboard.actions.problems import BadReason
 from dashboard.errors import BadInput, ClusterError
@@ -121,8 +123,16 @@ def _hide_typed(request: HttpRequest, error: ClusterError) -> None:
 
 
 def _values(request: HttpRequest) -> list[str]:
-    """What was typed as a Secret's value, in a field of its own or as YAML."""
-    typed = [str(text) for key, text in request.POST.items() if key == "value" or key.startswith("value.")]
+    """What was typed as a Secret's value, in a field of its own, in one of a form of a new object, or as YAML."""
+    match = request.resolver_match
+    plural = str(match.kwargs.get("plural", "")) if match and match.url_name == "create_form" else ""
+    names = secret_names(plural) | {"value"}
+    typed = [
+        lines_of(str(text))
+        for key, texts in request.POST.lists()
+        if key in names or key.startswith("value.")
+        for text in texts
+    ]
     text = str(request.POST.get("yaml", ""))
     return [*typed, *secret_values(text)] if "Secret" in text else typed
 

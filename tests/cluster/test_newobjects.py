@@ -306,3 +306,44 @@ async def test_a_secret_is_what_kubectl_makes_and_is_never_sent_back(
     ]  # fmt: skip
     assert [each for each in heard if "canary" in each] == []
     assert {answer.status_code for answer in said} == {200}
+
+
+async def test_a_policy_that_quotes_what_was_typed_into_a_secret_tells_nobody(
+    cluster: Sandbox,
+    transport: Transport,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    here = Here(cluster, transport, namespace)
+    here.plural = "secrets"
+    script = await here.script(monkeypatch)
+    typed = SECRETS["registry"][0] | {"name": "web", "namespace": namespace}
+    page = Script(script.client, f"{script.url}?type=registry", typed)
+    token = (await page.preview())["token"]
+    form = new_object("secrets", "registry")
+    manifest = form.manifests(read_form(form, {key: [text] for key, text in typed.items()}).values)[0]
+    config = manifest["stringData"][".dockerconfigjson"]
+    secret = (*json.loads(config)["auths"]["registry.example.com"].values(), config)
+
+    async def probe() -> None:
+        await transport.request(
+            "POST", here.kind.gvr, namespace=namespace, query={"dryRun": "All"}, content_type="application/json",
+            body=json.dumps(manifest).encode(),
+        )  # fmt: skip
+
+    # A webhook may decode what it is sent; a policy can't, so this one knows it.
+    async with here.refusing(
+        on("CREATE", "", "secrets"), expression="false", probe=probe, message=f"Too weak: {', '.join(secret)}"
+    ) as said:
+        assert secret[1] in said
+        refused = await page.client.post(
+            page.url, {**typed, "step": "preview"}, headers={"HX-Target": "preview"}
+        )
+        answers = [await page.post(step="preview"), await page.post(step="apply", token=token)]
+    assert {refused.status_code, *(status for status, _ in answers)} == {422}
+    audit = [str(vars(each)) async for each in AuditEntry.objects.all()]
+    told = [refused.content.decode(), *(answer["error"]["text"] for _, answer in answers), *audit]
+    assert all("Too weak" in each and "(hidden)" in each for each in told) and audit
+    heard = [*told, json.dumps(answers), caplog.text]
+    assert [each for each in heard for one in secret if one in each] == []

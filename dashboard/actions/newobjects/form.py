@@ -190,9 +190,14 @@ class NewObject:
         return [each for section in self.sections for each in section.inputs]
 
     @property
-    def is_secret(self) -> bool:
-        """Whether something of it is never sent back."""
-        return any(each.secret for one in self.inputs for each in (one, *one.columns))
+    def secret_names(self) -> frozenset[str]:
+        """Under which names a browser sends what is never sent back."""
+        return frozenset(
+            each.name if each is one else f"{one.name}.{each.name}"
+            for one in self.inputs
+            for each in (one, *one.columns)
+            if each.secret
+        )
 
     def hidden(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The values with ``HIDDEN`` for what is never sent back."""

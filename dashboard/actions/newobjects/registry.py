@@ -51,3 +51,9 @@ def has_form(plural: str) -> bool:
 def offered_from(plural: str) -> list[NewObject]:
     """The forms that the page of an object of a kind leads to."""
     return [form for form in NEW_OBJECTS if plural in form.offered_on]
+
+
+def secret_names(plural: str) -> frozenset[str]:
+    """Under which names a browser sends what is never sent back, of whatever form of a kind."""
+    forms = (*NEW_OBJECTS, *VARIANTS.get(plural, ()))
+    return frozenset().union(*(form.secret_names for form in forms if form.plural == plural))

@@ -266,6 +266,43 @@ async def test_a_secrets_value_is_in_no_refusal_whoever_repeats_it(
 
 
 @pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize(
+    "name", ["data.value", "username", "password", "certificate", "key", "privatekey", "server"]
+)
+async def test_what_is_typed_into_a_form_for_secrets_is_in_no_refusal(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async def refuse(**_: Any) -> Any:
+        raise errors.Invalid(
+            "a rule of the cluster says: first line\nsecond is too short, canary-last as well"
+        )
+
+    monkeypatch.setattr(*APPLIES["create_form"], refuse)
+    typed = fields("create_form") | {
+        name: ["first line\r\nsecond", "canary-last"],
+        "reason": "canary-last",
+    }
+    response = await client.post("/c/dev~2F1/create/secrets/", typed, headers={"HX-Target": "preview"})
+    (entry,) = await entries()
+    heard = entry.detail + entry.reason + response.content.decode()
+    assert not any(each in heard for each in ("first line", "second", "canary-last"))
+
+
+@pytest.mark.usefixtures("opened")
+async def test_what_is_typed_into_a_form_for_anything_else_is_quoted(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(**_: Any) -> Any:
+        raise errors.Invalid("a rule of the cluster says: port-name is too short")
+
+    monkeypatch.setattr(*APPLIES["create_form"], refuse)
+    typed = fields("create_form") | {"key": "port-name", "data.value": "port-name"}
+    await client.post(ROUTES["create_form"], typed, headers={"HX-Target": "preview"})
+    (entry,) = await entries()
+    assert "port-name is too short" in entry.detail
+
+
+@pytest.mark.usefixtures("opened")
 @pytest.mark.parametrize("error", [Unsettled("lost"), Unrecorded("made, not recorded")])
 async def test_what_was_sent_is_not_called_refused(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch, error: errors.ClusterError
