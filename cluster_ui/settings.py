@@ -116,6 +116,20 @@ def _scopes(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["openid", *scopes]))
 
 
+def _admins(name: str) -> frozenset[str]:
+    """Who administers the dashboard (``dashboard/admins.py``)."""
+    found = frozenset(_words(name))
+    for word in sorted(found):
+        if word.startswith("oidc:"):
+            raise ImproperlyConfigured(
+                f"{name} has {word!r}: whoever came first by that name would be an administrator. Say "
+                "oidc-sub:<the issuer's subject> (manage.py user list has it), or group:<a group there>."
+            )
+        if word in ("oidc-sub:", "group:"):
+            raise ImproperlyConfigured(f"{name} has {word!r}: say whom.")
+    return found
+
+
 def _act_as(name: str) -> dict[str, str]:
     """How people act in clusters: one for every context (under ""), and ``<context>=<mode>``, with commas."""
     found = {"": "installation"} | _by_context(name)
@@ -389,7 +403,7 @@ CLUSTER_UI_OIDC_USERNAME_CLAIM = (
     os.environ.get("CLUSTER_UI_OIDC_USERNAME_CLAIM", "").strip() or "preferred_username"
 )
 CLUSTER_UI_OIDC_GROUPS_CLAIM = os.environ.get("CLUSTER_UI_OIDC_GROUPS_CLAIM", "").strip() or "groups"
-CLUSTER_UI_ADMINS = frozenset(_words("CLUSTER_UI_ADMINS"))  # users, and groups as group:NAME
+CLUSTER_UI_ADMINS = _admins("CLUSTER_UI_ADMINS")
 CLUSTER_UI_ACT_AS = _act_as("CLUSTER_UI_ACT_AS")  # by context; under "" for all others
 CLUSTER_UI_OIDC_CONTEXTS = _trusting_issuer("CLUSTER_UI_OIDC_CONTEXTS", CLUSTER_UI_ACT_AS)
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed

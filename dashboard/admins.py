@@ -1,8 +1,9 @@
 """Who administers the dashboard itself: allows changes to a cluster, sees everybody's doings, says who is who.
 
-The owner of the local link, and whom ``CLUSTER_UI_ADMINS`` names: users by their name in the dashboard (one who came by
-OpenID Connect is ``oidc:NAME``, so no local name is theirs), and ``group:NAME`` for groups of the OpenID Connect issuer.
-Groups that a cluster tells of count nothing here: whoever runs one of several clusters could hand them out.
+The owner of the local link, and whom ``CLUSTER_UI_ADMINS`` names: local users by their name, ``oidc-sub:SUBJECT`` for
+people and ``group:NAME`` for groups of the OpenID Connect issuer. A name that its people have there is nobody's for good:
+it is whose it is who comes first by it. Groups that a cluster tells of count nothing here: whoever runs one of several
+clusters could hand them out.
 """
 
 from __future__ import annotations
@@ -16,13 +17,18 @@ from django.http import HttpRequest
 from dashboard.signin import OWNER
 
 GROUPS = "cluster_ui_groups"  # where a session says which groups the issuer's token named
-GROUP_PREFIX = "group:"
+SUBJECT = "cluster_ui_subject"  # and whom it vouches for
+OF_ISSUER = "oidc:"  # how the names of its people begin; a local user's holds no colon
+GROUP_PREFIX, SUBJECT_PREFIX = "group:", "oidc-sub:"
+NO_NAMES = (GROUP_PREFIX, SUBJECT_PREFIX, OF_ISSUER)
 
 
 async def is_admin(request: HttpRequest) -> bool:
     """Whether who asks administers the dashboard."""
     user = await request.auser()
-    return user.is_authenticated and administers(user.get_username(), await groups_of(request.session))
+    return user.is_authenticated and administers(
+        user.get_username(), await groups_of(request.session), await request.session.aget(SUBJECT, "")
+    )
 
 
 async def groups_of(session: Any) -> list[str]:
@@ -31,11 +37,12 @@ async def groups_of(session: Any) -> list[str]:
     return found
 
 
-def administers(user_name: str, groups: Collection[str]) -> bool:
-    """Whether somebody of this name and these groups of the issuer does."""
+def administers(user_name: str, groups: Collection[str], subject: str = "") -> bool:
+    """Whether somebody of this name, these groups of the issuer and this subject there ("": none) does."""
     named = settings.CLUSTER_UI_ADMINS
     return (
         user_name == OWNER
-        or (user_name in named and not user_name.startswith(GROUP_PREFIX))
+        or (user_name in named and not user_name.startswith(NO_NAMES))
+        or (bool(subject) and f"{SUBJECT_PREFIX}{subject}" in named)
         or any(f"{GROUP_PREFIX}{group}" in named for group in groups)
     )

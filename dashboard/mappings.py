@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from .errors import BadInput, NotFound
@@ -29,12 +30,19 @@ def mapping_set(
     """Says as whom a user or a group of the dashboard acts, in place of what was said before. ``context`` is a slug, or
     "" for every context.
 
-    Raises BadInput for what is no name, and for whom nobody is impersonated as.
+    Raises BadInput for what is no name, for a user who has never signed in, and for whom nobody is impersonated as.
     """
     if subject not in AccountMapping.Subject.values:
         raise BadInput("Say whether this is a user or a group.", field="subject")
     if not name or name != name.strip() or not name.isprintable() or len(name) > NAME_LETTERS:
         raise BadInput("Enter the name of a user, or of a group of the sign-in.", field="name")
+    # Before somebody's first sign-in, whoever comes first by that name would act as what is said of it.
+    if subject == AccountMapping.Subject.USER and not User.objects.filter(username=name).exists():
+        raise BadInput(
+            f"No user of this dashboard is called {name}.",
+            next_step="Map them once they have signed in, by the name in the audit, or map a group of theirs.",
+            field="name",
+        )
     impersonation_required(user, groups, extra)
     same = AccountMapping.objects.filter(subject=subject, name=name, context=context)
     if not same.exists() and AccountMapping.objects.count() >= MAX_MAPPINGS:

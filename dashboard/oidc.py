@@ -217,6 +217,13 @@ def _person(claims: Mapping[str, Any], token: Mapping[str, Any]) -> Person:
             f"The identity provider's token does not say {claim}.",
             next_step="Whoever runs this dashboard has to set CLUSTER_UI_OIDC_USERNAME_CLAIM or CLUSTER_UI_OIDC_SCOPES.",
         )
+    # Another name would be that of somebody else, who may be mapped to a user of a cluster by it.
+    if name != _plain(name) or len(name) > NAME_LETTERS:
+        raise SignInRefused(
+            f"The identity provider's name for you ({claim}) is longer than {NAME_LETTERS} letters, or holds some that "
+            "can't be seen.",
+            next_step="Have it corrected there, then sign in again.",
+        )
     # As the API server holds it: an address that nobody has confirmed is nobody's name.
     if claim == "email" and claims.get("email_verified", True) is not True:
         raise SignInRefused(
@@ -230,7 +237,7 @@ def _person(claims: Mapping[str, Any], token: Mapping[str, Any]) -> Person:
     return Person(
         issuer=str(claims["iss"]),
         subject=str(claims["sub"]),
-        name=_plain(name)[:NAME_LETTERS],
+        name=name,
         shown=_plain(shown)[:NAME_LETTERS],
         groups=kept,
         id_token=str(token["id_token"]),

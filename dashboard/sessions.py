@@ -22,7 +22,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from dashboard.admins import GROUPS
+from dashboard.admins import GROUPS, SUBJECT
 from dashboard.audit.origin import SIGN_IN
 from dashboard.credentials import ClusterCredential, load, store
 from dashboard.database import AWAY, in_database
@@ -32,8 +32,8 @@ from dashboard.oidc import IssuerUnavailable, Person, SignInRefused, refresh
 log = logging.getLogger(__name__)
 
 BEGAN = "cluster_ui_began"
-# Of a session that an issuer vouches for: whom, until when, and from when on it is asked again.
-SUBJECT, UNTIL, RENEW = "cluster_ui_subject", "cluster_ui_until", "cluster_ui_renew"
+# Of a session that an issuer vouches for: until when, and from when on it is asked again.
+UNTIL, RENEW = "cluster_ui_until", "cluster_ui_renew"
 SEEN_SECONDS = 60  # so exactly is it known when a session was last seen
 A_PERSON = 50  # sessions; the one not seen for the longest goes
 RENEW_SECONDS = 90.0  # before the issuer's word ends it is asked again; where it is short, after half of it

@@ -21,7 +21,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 
-from dashboard.admins import GROUP_PREFIX, GROUPS
+from dashboard.admins import GROUPS, NO_NAMES
 from dashboard.credentials import is_shown_issuers, load
 from dashboard.database import in_database
 from dashboard.errors import Forbidden, NoAccount, NotSignedIn
@@ -113,7 +113,7 @@ def _impersonated(cluster: Cluster, user_name: str, session: SessionBase) -> Ide
 
 def whom_to_ask() -> str:
     """Who may say as whom people act."""
-    named = sorted(name for name in settings.CLUSTER_UI_ADMINS if not name.startswith(GROUP_PREFIX))
+    named = sorted(name for name in settings.CLUSTER_UI_ADMINS if not name.startswith(NO_NAMES))
     return (
         f"an administrator of this dashboard ({', '.join(named)})" if named else "whoever runs this dashboard"
     )

@@ -20,6 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET
 
+from dashboard.admins import OF_ISSUER
 from dashboard.database import in_database
 from dashboard.errors import ClusterError
 from dashboard.models import AuditEntry, ExternalIdentity
@@ -38,7 +39,6 @@ from .signin import begin_session, local, may_be_audited, sign_in_page, too_many
 log = logging.getLogger(__name__)
 
 COOKIE, SALT, SECONDS, PATH = "cluster_ui_oidc_", "cluster-ui: a sign-in with an issuer", 600, "/login/oidc/"
-PREFIX = "oidc:"  # of the names of its users; a local user's name holds no colon
 # What an issuer answers instead of a code (RFC 6749, OpenID Connect Core), in words.
 REFUSALS = {
     "access_denied": "The sign-in was cancelled, or you are not allowed to use this application.",
@@ -152,10 +152,10 @@ def user_of(person: Person) -> User:
 
 @transaction.atomic
 def _user_create(person: Person) -> User:
-    name, number = f"{PREFIX}{person.name}", 1
+    name, number = f"{OF_ISSUER}{person.name}", 1
     while User.objects.filter(username=name).exists():
         number += 1
-        name = f"{PREFIX}{person.name} ({number})"
+        name = f"{OF_ISSUER}{person.name} ({number})"
     user = User(username=name, first_name=person.shown)
     user.set_unusable_password()
     user.save()

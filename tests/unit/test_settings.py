@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from cluster_ui.settings import _act_as, _by_context, _trusting_issuer, _urls_by_context
+from cluster_ui.settings import _act_as, _admins, _by_context, _trusting_issuer, _urls_by_context
 
 NAME = "CLUSTER_UI_PROMETHEUS_URL"
 
@@ -62,3 +62,14 @@ def test_the_issuers_token_is_for_who_is_named_or_the_only_one(
     monkeypatch.setenv("A", act_as)
     monkeypatch.setenv("C", text)
     assert _trusting_issuer("C", _act_as("A")) == found
+
+
+@pytest.mark.parametrize("text", ["mara,oidc:jon", "oidc-sub:", "group:"])
+def test_nobody_administers_by_a_name_that_others_can_take(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("A", text)
+    with pytest.raises(ImproperlyConfigured, match=r"^A has"):
+        _admins("A")
+    monkeypatch.setenv("A", "mara, oidc-sub:7,group:ops")
+    assert _admins("A") == {"mara", "oidc-sub:7", "group:ops"}

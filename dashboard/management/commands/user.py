@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.accounts import user_create, user_disable, user_enable, user_set_password
+from dashboard.admins import SUBJECT_PREFIX
 from dashboard.errors import ClusterError
 
 
@@ -54,7 +55,10 @@ class Command(BaseCommand):
                 if user.last_login
                 else "never signed in"
             )
-            self.stdout.write(f"{user.username}\t{'enabled' if user.is_active else 'disabled'}\t{last}")
+            facts = [user.username, "enabled" if user.is_active else "disabled", last]
+            if (known := getattr(user, "external_identity", None)) is not None:
+                facts.append(f"{SUBJECT_PREFIX}{known.subject}")
+            self.stdout.write("\t".join(facts))
 
 
 def _password() -> str:

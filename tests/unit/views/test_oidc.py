@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +14,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
+from django.core.management import call_command
 from django.test import AsyncClient
 
 from dashboard import oidc, sessions
@@ -90,6 +92,14 @@ async def test_whom_the_issuer_vouches_for_is_signed_in_and_gets_to_where_they_w
         assert canary not in str(row.get_decoded()) + entry.detail + response.content.decode()
 
 
+async def test_the_list_of_users_says_by_which_subject_to_name_them(issuer: ScriptedIssuer) -> None:
+    await sign_in(AsyncClient(), issuer)
+    out = StringIO()
+    await asyncio.to_thread(call_command, "user", "list", stdout=out)
+    (line,) = out.getvalue().splitlines()
+    assert line.startswith("oidc:anna\t") and line.endswith("\toidc-sub:7")
+
+
 async def test_the_same_subject_is_the_same_user_whatever_they_are_called(issuer: ScriptedIssuer) -> None:
     await sign_in(AsyncClient(), issuer)
     issuer.claims = {"preferred_username": "owner", "name": "Owner"}
@@ -112,6 +122,14 @@ async def test_nobody_becomes_somebody_else_by_being_called_alike(
     user = await User.objects.aget(external_identity__subject="8")
     assert user.username == ("oidc:anna (2)" if ":" in name else f"oidc:{name}")
     assert not administers(user.username, (await read(client))[GROUPS])
+
+
+@pytest.mark.parametrize("name", ["ma\u00adra\u200b", " mara", "mara\n", "a" * 121])
+async def test_a_name_that_only_looks_like_another_signs_nobody_in(issuer: ScriptedIssuer, name: str) -> None:
+    issuer.claims = {"preferred_username": name}
+    response = await sign_in(AsyncClient(), issuer)
+    assert response.status_code == 403 and "name for you" in response.content.decode()
+    assert not await User.objects.aexists()
 
 
 FAULTS: dict[str, dict[str, Any]] = {

@@ -63,7 +63,7 @@ def given(**facts: str) -> dict[str, str]:
 
 
 async def test_an_administrator_says_as_whom_somebody_acts(settings: Any) -> None:
-    anna = await client("anna")
+    anna, _ = await client("anna"), await client("mara")
     assert (await anna.post("/people/", given(extra="scope=read\nscope=write"))).status_code == 302
     identity = await sync_to_async(identity_in)(DEV, "mara", session())
     assert identity.acting == Impersonation("mara@k8s", ("dev", "ops"), (("scope", ("read", "write")),))
@@ -98,12 +98,14 @@ async def test_who_is_no_administrator_is_refused_in_words() -> None:
         ({"groups": "system:masters"}, "Nobody is impersonated as a member of system:masters"),
         ({"user": ""}, "can&#x27;t be impersonated"),
         ({"name": ""}, "Enter the name"),
+        ({"name": "oidc:jon"}, "No user of this dashboard is called oidc:jon"),
         ({"subject": "robot"}, "a user or a group"),
         ({"context": "nowhere"}, "Choose one of the contexts"),
         ({"extra": "no value"}, "lines such as"),
     ],
 )
 async def test_what_is_wrong_is_told_and_what_was_typed_stays(wrong: dict[str, str], words: str) -> None:
+    await client("mara")
     response = await (await client("anna")).post("/people/", given(**wrong))
     page = response.content.decode()
     assert response.status_code == 400 and words in page
