@@ -20,10 +20,10 @@ from dashboard.kinds.rows import listed
 from dashboard.models import Change, Operation
 
 from . import records
-from .action import Order, Target, actor_who_made
+from .action import Manifest, Order, Target, actor_who_made
 from .delete_any import DELETE_ANY
 from .engine import change_found_made, change_make, change_read
-from .operation import Run
+from .operation import End, Run
 from .repoint import REPOINT, repointed
 from .rollout_steps import FOLLOWED, rollout_look, step_target
 
@@ -50,43 +50,65 @@ async def repoint_step(run: Run) -> None:
 
 
 async def _send(run: Run) -> bool:
-    """Writes the new name; whether there is a rollout to follow."""
-    step = run.step
-    target = step_target(run)
-    earlier = await sync_to_async(records.found)(run.nonce)
-    if earlier is None:
-        if (ended := await _settle_wanted(run, target)) is not None:
-            await run.end(*ended)
+    """Writes the new name; whether there is a rollout to follow. What was settled before a process ended is settled
+    anew unless it was written: the workload, or the new ConfigMap, may be another by now.
+    """
+    made = await _made_earlier(run)
+    if made is None:
+        settled = await _settled(run)
+        if settled is None:
             return False
-        if flaw := await _flaw(run):
-            await run.fail(flaw)
-            return False
-        await run.save()
-    order = Order(
-        transport=run.transport,
-        actor=actor_who_made(run.change),
-        target=target,
-        action=REPOINT.on(step["sent"]),
-        wanted=step["sent"],
-        confirm=target.name,  # with the replacement
-        reason=run.change.reason,
-    )
-    if earlier is not None and await change_found_made(order=order, change=earlier):
-        made = await Change.objects.aget(pk=earlier.pk)
-    else:
-        made = await change_make(order=order, nonce=run.nonce)
-    step |= {"generation": int(made.result["generation"]), "uid": made.uid, "text": ""}
+        made = await change_make(order=_order(run), nonce=run.nonce, as_shown=settled)
+    run.step |= {"generation": int(made.result["generation"]), "uid": made.uid, "text": ""}
     await run.save()
     return True
 
 
-async def _settle_wanted(run: Run, target: Target) -> tuple[Any, str] | None:
+async def _made_earlier(run: Run) -> Change | None:
+    """The change that the step made before its process could say so, if it did."""
+    earlier = await sync_to_async(records.found)(run.nonce)
+    if earlier is None:
+        return None
+    if earlier.state != Change.State.DONE and not await change_found_made(order=_order(run), change=earlier):
+        return None
+    return await Change.objects.aget(pk=earlier.pk)
+
+
+def _order(run: Run) -> Order:
+    target, sent = step_target(run), run.step["sent"]
+    return Order(
+        transport=run.transport,
+        actor=actor_who_made(run.change),
+        target=target,
+        action=REPOINT.on(sent),
+        wanted=sent,
+        confirm=target.name,  # with the replacement
+        reason=run.change.reason,
+    )
+
+
+async def _settled(run: Run) -> dict[str, Any] | None:
+    """Keeps in the step what is to be written, and gives what that is about to change: the lists that it writes go as
+    a whole, and nothing that somebody adds to one in between may be lost. None where the step ends without a write.
+    """
+    try:
+        manifest = await change_read(transport=run.transport, target=step_target(run))
+    except NotFound:
+        await run.end("left", "It was deleted meanwhile.")
+        return None
+    if (ended := _settle_wanted(run, manifest)) is not None:
+        await run.end(*ended)
+        return None
+    if flaw := await _flaw(run):
+        await run.fail(flaw)
+        return None
+    await run.save()
+    return {"uid": manifest["metadata"]["uid"], "touched": REPOINT.on(run.step["sent"]).touched(manifest)}
+
+
+def _settle_wanted(run: Run, manifest: Manifest) -> tuple[End, str] | None:
     """Keeps in the step what is to be written; how the step ends where nothing is."""
     step, (old, new) = run.step, names_of(run.change)
-    try:
-        manifest = await change_read(transport=run.transport, target=target)
-    except NotFound:
-        return "left", "It was deleted meanwhile."
     if step["uid"] and manifest["metadata"]["uid"] != step["uid"]:
         return (
             "left",

@@ -5,6 +5,7 @@ is refused, what changes meanwhile, a process that ends in the middle, and the w
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.test import AsyncClient
 
-from dashboard.actions import replacing, rollout_steps
+from dashboard.actions import engine, replacing, rollout_steps
 from dashboard.actions.configmap_values import digest
 from dashboard.actions.operation import operation_advance
 from dashboard.actions.operations import LEASE_SECONDS, operation_begin, operations_claim
@@ -405,6 +406,106 @@ async def test_a_process_that_ends_in_the_middle_writes_nothing_twice(
     assert operation.state == "done" and ends(operation) == {"web": "done"}
     assert shop.api.get(f"{shop.apps}/deployments/web")["metadata"]["generation"] == generation, "sent once"
     assert await Change.objects.filter(action="repoint").acount() == 1
+
+
+EVERY = [{"configMapRef": {"name": "settings"}}]
+STRATEGIC = "application/strategic-merge-patch+json"
+
+
+def _others_add_to_the_lists(shop: Shop) -> None:
+    """Lists that a patch can only write as a whole."""
+    secret = {"name": "keys", "optional": True}
+    sources = [*PROJECTED["projected"]["sources"], {"secret": secret}]  # type: ignore[index] # a volume
+    pod = {
+        "containers": [{"name": "app", "envFrom": [*EVERY, {"secretRef": secret}]}],
+        "volumes": [{"name": "all", "projected": {"sources": sources}}],
+    }
+    shop.api.patch(
+        f"{shop.apps}/deployments/web", {"spec": {"template": {"spec": pod}}}, content_type=STRATEGIC
+    )
+
+
+def _others_point_it_elsewhere(shop: Shop) -> None:
+    other = {"name": "elsewhere"}
+    pod = {
+        "containers": [{"name": "app", "envFrom": [{"configMapRef": other}]}],
+        "volumes": [{"name": "all", "projected": {"sources": [{"configMap": other}]}}],
+    }
+    shop.api.patch(
+        f"{shop.apps}/deployments/web", {"spec": {"template": {"spec": pod}}}, content_type=STRATEGIC
+    )
+
+
+def _others_recreate_it(shop: Shop) -> None:
+    shop.api.delete(f"{shop.apps}/deployments/web")
+    _both_lists(shop)
+
+
+def _others_delete_the_new_one(shop: Shop) -> None:
+    shop.api.delete(f"{shop.maps}/settings-2")
+
+
+def _both_lists(shop: Shop) -> None:
+    shop.workload("web", replicas=0, container={"env": [], "envFrom": EVERY}, volumes=[PROJECTED])
+
+
+MEANWHILE: dict[Callable[[Shop], None], tuple[str, str, str]] = {
+    _others_add_to_the_lists: ("done", "settings-2", ""),
+    _others_point_it_elsewhere: ("left", "elsewhere", "does not use settings any more"),
+    _others_recreate_it: ("left", "settings", "deleted and recreated meanwhile"),
+    _others_delete_the_new_one: ("failed", "settings", "settings-2 was deleted meanwhile"),
+}
+
+
+@pytest.mark.parametrize("others", MEANWHILE)
+async def test_what_a_process_settled_that_ended_before_its_write_is_settled_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, others: Callable[[Shop], None]
+) -> None:
+    _both_lists(shop)
+    change = await shop.replace()
+    request = engine._request
+
+    async def cut(order: Any, manifest: Any, *, dry: bool, by_fields: bool = False) -> Any:
+        if not dry:
+            raise asyncio.CancelledError
+        return await request(order, manifest, dry=dry, by_fields=by_fields)
+
+    monkeypatch.setattr(engine, "_request", cut)
+    with pytest.raises(asyncio.CancelledError):
+        await shop.move()
+    monkeypatch.setattr(engine, "_request", request)
+    assert await Change.objects.filter(action="repoint", state="sending").acount() == 1, "its record is there"
+    others(shop)
+    state, used, said = MEANWHILE[others]
+    operation = await shop.follow(change)
+    assert (operation.steps[0]["state"], said in operation.steps[0]["text"]) == (state, True)
+    spec = shop.template("web")["spec"]
+    every, sources = spec["containers"][0]["envFrom"], spec["volumes"][0]["projected"]["sources"]
+    assert (every[0]["configMapRef"]["name"], sources[0]["configMap"]["name"]) == (used, used)
+    if others is _others_add_to_the_lists:
+        assert every[1]["secretRef"]["name"] == sources[2]["secret"]["name"] == "keys"
+
+
+async def test_what_is_added_to_a_list_just_before_the_write_is_not_lost(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _both_lists(shop)
+    change = await shop.replace()
+    send = replacing.change_make
+
+    async def late(**given: Any) -> Change:
+        monkeypatch.setattr(replacing, "change_make", send)
+        _others_add_to_the_lists(shop)
+        return await send(**given)
+
+    monkeypatch.setattr(replacing, "change_make", late)
+    operation = await shop.follow(change)
+    assert operation.state == "done"
+    every = shop.template("web")["spec"]["containers"][0]["envFrom"]
+    assert [each.get("configMapRef", each.get("secretRef"))["name"] for each in every] == [
+        "settings-2",
+        "keys",
+    ]
 
 
 async def test_one_that_is_mutable_is_replaced_too_and_nothing_is_lost_of_what_others_wrote(
