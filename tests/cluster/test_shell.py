@@ -144,7 +144,7 @@ async def here(
     runtime = ClusterRuntime(found)
     here = Here(cluster, transport, namespace, runtime)
     monkeypatch.setattr(consumers, "runtime", SimpleNamespace(open=here.opened))
-    monkeypatch.setattr(ShellConsumer, "signed_in", AsyncMock(return_value="mara"))
+    monkeypatch.setattr(ShellConsumer, "signed_in", AsyncMock(return_value=("mara", None)))
     owner = await User.objects.acreate(username="mara")
     await ClusterPermit.objects.acreate(context=found.name, server=found.server, allowed_by=owner)
     await here.pod()
@@ -252,7 +252,7 @@ async def test_it_ends_soon_after_the_right_is_lost_and_none_starts_without(
 
 
 async def test_it_ends_with_the_session(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    signed_in = AsyncMock(return_value="mara")
+    signed_in = AsyncMock(return_value=("mara", None))
     monkeypatch.setattr(ShellConsumer, "signed_in", signed_in)
     monkeypatch.setattr(consumers, "SESSION_SECONDS", 0.2)
     async with here.socket() as shell:

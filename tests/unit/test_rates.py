@@ -55,7 +55,7 @@ def test_a_session_has_so_many_sockets_and_another_one_when_one_has_gone() -> No
 async def test_one_socket_too_many_is_closed_in_words_and_those_that_end_make_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(consumers.LiveConsumer, "signed_in", AsyncMock(return_value=True))
+    monkeypatch.setattr(consumers.LiveConsumer, "signed_in", AsyncMock(return_value=("mara", None)))
     monkeypatch.setattr(consumers, "runtime", Mock())
     monkeypatch.setattr("dashboard.rates.SOCKETS", 2)
 
@@ -64,7 +64,7 @@ async def test_one_socket_too_many_is_closed_in_words_and_those_that_end_make_ro
             consumers.LiveConsumer.as_asgi(),
             {
                 "type": "websocket",
-                "session": SimpleNamespace(session_key="many"),
+                "session": SimpleNamespace(session_key="many", get=lambda *_: ""),
                 "url_route": {"kwargs": {"context": "tests"}},
             },
         )
