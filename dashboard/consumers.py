@@ -16,9 +16,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import SuspiciousOperation
 
 from dashboard.audit.origin import set_origin
-from dashboard.database import AWAY, in_database
+from dashboard.database import AWAY
 from dashboard.errors import ClusterError, Forbidden, NotFound, Unauthenticated
-from dashboard.live.acting import identity_of, standing
+from dashboard.live.acting import identity_of, vouched
 from dashboard.live.hub import Viewer
 from dashboard.live.logfeed import LogFeed, Position, read_position
 from dashboard.live.runtime import ClusterRuntime, runtime
@@ -27,7 +27,7 @@ from dashboard.live.session import Identity, Session
 from dashboard.live.snapshot import MAX_FRAME, Have
 from dashboard.metrics import SLOWED, TOO_LARGE
 from dashboard.rates import SOCKETS, SessionRates, rates_of
-from dashboard.sessions import is_vouched_for, session_renewed, socket_seen
+from dashboard.sessions import socket_seen
 from dashboard.sockets import origin_of
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 continue
             confirmed = time.monotonic()
             before = self.session.identity
-            if identity is None or identity.user != before.user or not await self.vouched_for():
+            if identity is None or identity.user != before.user:
                 await self.bye("signed-out", SIGNED_OUT)
                 return
             if identity.account != before.account:
@@ -176,29 +176,20 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.say(json.dumps({"t": "bye", "why": why}))
         await self.close(code)
 
-    async def vouched_for(self) -> bool:
-        """Whether the issuer that began the session, if one did, still vouches for it: a page that is open asks nothing
-        else.
-        """
-        session = await self.read_anew()
-        return session is None or await session_renewed(session)
-
-    @in_database
-    def read_anew(self) -> SessionStore | None:
-        """The session, if it is one that an issuer vouches for; it has just been seen."""
-        key = self.scope["session"].session_key
-        socket_seen(key)
-        session = type(self.scope["session"])(key)
-        return session if is_vouched_for(session) else None
-
     async def acts_otherwise(self, identity: Identity) -> None:
         """Somebody acts as another account now: another token, another user or groups."""
         self.session = self.cluster.session(identity)
 
     async def signed_in(self) -> tuple[str, SessionStore] | None:
-        """Whose session it is, if it still stands, asked of the database: the scope's copy is as old as the handshake."""
-        found = await in_database(standing)(self.scope["session"].session_key)
-        return None if found is None else (found[0].get_username(), found[1])
+        """Whose session it is, if it still stands and who vouches for it still does. Asked of the database, as the
+        scope's copy is as old as the handshake, and of the issuer, as a page that is open asks nothing else.
+        """
+        key = self.scope["session"].session_key
+        found = await vouched(key)
+        if found is None:
+            return None
+        await socket_seen(key)
+        return found[0].get_username(), found[1]
 
     async def identity(self) -> Identity | None:
         """Who this is in the cluster now; None for a session that is over. Raises NotSignedIn or Forbidden for somebody

@@ -71,10 +71,14 @@ def _address(text: str) -> str | None:
         return None
 
 
-def socket_seen(key: str) -> None:
-    """The same of a page that is open. Writes to the database: call it in a thread."""
+async def socket_seen(key: str) -> None:
+    """The same of a page that is open."""
     if _is_due(key):
-        SignedIn.objects.filter(session_id=key).update(seen_at=timezone.now())
+        await in_database(_socket_seen)(key)
+
+
+def _socket_seen(key: str) -> None:
+    SignedIn.objects.filter(session_id=key).update(seen_at=timezone.now())
 
 
 def _is_due(key: str) -> bool:

@@ -28,6 +28,7 @@ from dashboard.errors import Forbidden, NoAccount, NotSignedIn
 from dashboard.kube.acting import Acting, Bearer, impersonation_required
 from dashboard.kube.config import Cluster
 from dashboard.models import AccountMapping
+from dashboard.sessions import is_renewal_due, session_renewed
 
 from .session import Identity
 
@@ -153,3 +154,13 @@ def standing(session_key: str | None) -> tuple[User, SessionStore] | None:
         return None
     given = str(session.get(HASH_SESSION_KEY, ""))
     return (user, session) if constant_time_compare(given, user.get_session_auth_hash()) else None
+
+
+async def vouched(session_key: str | None) -> tuple[User, SessionStore] | None:
+    """The same from the event loop, once the issuer that began the session, if one did, was asked anew where its word
+    soon ends: None too where that refuses.
+    """
+    found = await in_database(standing)(session_key)
+    if found is None or not is_renewal_due(found[1]):
+        return found
+    return await in_database(standing)(session_key) if await session_renewed(found[1]) else None
