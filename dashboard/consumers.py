@@ -139,8 +139,15 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if identity is None or identity.user != before.user:
                 await self.bye("signed-out", SIGNED_OUT)
                 return
-            if identity.account != before.account:
-                await self.acts_otherwise(identity)
+            try:
+                if identity.account != before.account:
+                    await self.acts_otherwise(identity)
+            except NO_WAY as error:
+                await self.bye(error.message, NO_ACCOUNT)
+                return
+            except ClusterError:  # as when it begins: a new socket finds what there is then
+                await self.close(LATER)
+                return
             if self.cluster.closed:  # one that looks at nothing is not told of it
                 await self.leave()
                 return

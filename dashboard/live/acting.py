@@ -24,7 +24,7 @@ from django.utils.crypto import constant_time_compare
 from dashboard.admins import GROUPS, NO_NAMES
 from dashboard.credentials import is_shown_issuers, load
 from dashboard.database import in_database
-from dashboard.errors import Forbidden, NoAccount, NotSignedIn
+from dashboard.errors import BadInput, Forbidden, NoAccount, NotSignedIn
 from dashboard.kube.acting import Acting, Bearer, impersonation_required
 from dashboard.kube.config import Cluster
 from dashboard.models import AccountMapping
@@ -82,10 +82,10 @@ def _with_own_token(cluster: Cluster, user_name: str, session: SessionBase) -> I
 
 def _impersonated(cluster: Cluster, user_name: str, session: SessionBase) -> Identity:
     """What is said of the person counts before what is said of their groups, that of the context before that of all."""
-    groups = session.get(GROUPS, [])
+    told = session.get(GROUPS, [])
     every = AccountMapping.objects.filter(
         Q(subject=AccountMapping.Subject.USER, name=user_name)
-        | Q(subject=AccountMapping.Subject.GROUP, name__in=groups),
+        | Q(subject=AccountMapping.Subject.GROUP, name__in=told),
         context__in=("", cluster.slug),
     )
     ranked = defaultdict[tuple[bool, bool], list[AccountMapping]](list)
@@ -106,9 +106,14 @@ def _impersonated(cluster: Cluster, user_name: str, session: SessionBase) -> Ide
     for each in found:
         for key, values in each.extra.items():
             extra[key].update(values)
-    acting = impersonation_required(
-        users[0], {group for each in found for group in each.cluster_groups}, extra
-    )
+    groups = {group for each in found for group in each.cluster_groups}
+    try:
+        acting = impersonation_required(users[0], groups, extra)
+    except BadInput as wrong:  # such as what several groups say, which together is too much
+        raise NoAccount(
+            f"What is said of you for {cluster.name} can't be used. {wrong.message}",
+            next_step=f"Ask {whom_to_ask()} to say as whom you act.",
+        ) from wrong
     return _identity(user_name, session, acting, acting.user, acting)
 
 

@@ -13,7 +13,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.test import AsyncClient
 
 from dashboard.admins import GROUPS
-from dashboard.errors import BadInput, NoAccount
+from dashboard.errors import NoAccount
 from dashboard.kube.acting import Impersonation
 from dashboard.live.acting import identity_in
 from dashboard.models import AccountMapping, AuditEntry
@@ -151,8 +151,17 @@ def test_groups_that_say_different_users_say_none() -> None:
 
 def test_what_is_in_the_database_is_checked_again_when_it_is_used() -> None:
     say("user", "mara", "mara", "", "system:masters")
-    with pytest.raises(BadInput, match="system:masters"):
+    with pytest.raises(NoAccount, match="system:masters"):
         identity_in(DEV, "mara", session())
+
+
+def test_groups_that_add_up_to_too_many_say_whom_to_ask() -> None:
+    say("group", "ops", "operator", "", *(f"ops-{number}" for number in range(30)))
+    say("group", "dev", "operator", "", *(f"dev-{number}" for number in range(30)))
+    assert identity_in(DEV, "mara", session("ops")).acting is not None
+    with pytest.raises(NoAccount, match="50 groups") as refused:
+        identity_in(DEV, "mara", session("ops", "dev"))
+    assert "anna" in refused.value.next_step
 
 
 def test_another_mapping_is_another_account() -> None:
