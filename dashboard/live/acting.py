@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from datetime import UTC, datetime
 
 import msgspec
@@ -46,6 +46,23 @@ def mode_of(context: str) -> str:
 def own_accounts(context: str) -> bool:
     """Whether people act in a context as themselves."""
     return mode_of(context) != SHARED
+
+
+def unknown_contexts(slugs: Collection[str]) -> list[str]:
+    """What the settings say of contexts that are none of these, a sentence a setting: in one whose name is misspelled
+    everybody would act as the installation. None where no context is known at all.
+    """
+    said = {
+        "CLUSTER_UI_ACT_AS": settings.CLUSTER_UI_ACT_AS,
+        "CLUSTER_UI_OIDC_CONTEXTS": settings.CLUSTER_UI_OIDC_CONTEXTS,
+    }
+    missing = {name: sorted(set(named) - {"", "*", *slugs}) for name, named in said.items()}
+    return [
+        f"{name} names {', '.join(map(repr, wrong))}, and no context is called that: what it says is not in force. "
+        "Write contexts as in the addresses of their pages."
+        for name, wrong in missing.items()
+        if wrong and slugs
+    ]
 
 
 def identity_in(cluster: Cluster, user_name: str, session: SessionBase) -> Identity:

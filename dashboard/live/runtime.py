@@ -31,6 +31,7 @@ from dashboard.queries.prometheus import PrometheusUsage
 from dashboard.queries.reader import JUDGES, Reader
 from dashboard.queries.seenreader import SeenReader
 
+from .acting import unknown_contexts
 from .history import History, Restarts
 from .hub import Hub
 from .longer import Longer
@@ -253,6 +254,8 @@ class Runtime:
         """Readiness is one finished attempt to reach the cluster, whatever its end."""
         try:
             clusters = self.clusters()
+            for wrong in unknown_contexts([each.slug for each in clusters]):
+                log.error(wrong)
             if clusters:
                 await self.open(clusters[0].slug).probe()
         except ClusterError:

@@ -17,7 +17,7 @@ from dashboard.admins import is_admin
 from dashboard.errors import ClusterError, Forbidden, Unauthenticated
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.config import Cluster
-from dashboard.live.acting import OF_A_CLUSTER, own_accounts
+from dashboard.live.acting import OF_A_CLUSTER, own_accounts, unknown_contexts
 from dashboard.live.runtime import runtime
 from dashboard.plugins.host import PLUGINS, STATE_WORDS, Plugin
 
@@ -37,7 +37,11 @@ async def clusters(request: HttpRequest) -> HttpResponseBase:
     permits = await changes_states(clusters)
     entries = await asyncio.gather(*(_entry(each, permits[each.slug]) for each in clusters))
     chrome = await page_chrome(request, request.GET.get("from", ""), title="Clusters")
-    context = {"clusters": entries, "plugins": [_plugin(each) for each in PLUGINS]}
+    context = {
+        "clusters": entries,
+        "plugins": [_plugin(each) for each in PLUGINS],
+        "problems": unknown_contexts([each.slug for each in clusters]),
+    }
     return render(request, "pages/clusters.html", {"s": context, **chrome})
 
 

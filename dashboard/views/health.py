@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from dashboard.database import in_database
+from dashboard.errors import ClusterError
+from dashboard.live.acting import unknown_contexts
 from dashboard.live.runtime import runtime
 
 
@@ -26,10 +28,20 @@ async def readyz(request: HttpRequest) -> JsonResponse:
         {
             "ready": ready,
             "database": "ok" if database else "does not answer",
+            "settings": _settings_words(),
             "cluster": "reached" if reached else "tried, not reached" if runtime.tried else "not tried yet",
         },
         status=200 if ready else 503,
     )
+
+
+def _settings_words() -> str:
+    """Whether what the settings say of contexts is in force; without names: whoever asks is not signed in."""
+    try:
+        wrong = unknown_contexts([each.slug for each in runtime.clusters()])
+    except ClusterError:  # a kubeconfig that can't be read, which is told elsewhere
+        return "not known"
+    return "name a context that is not there: the log and the page of clusters say which" if wrong else "ok"
 
 
 def _database_answers() -> bool:

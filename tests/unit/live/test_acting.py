@@ -17,7 +17,7 @@ from dashboard.kube.acting import Bearer
 from dashboard.kube.config import Cluster, Connection
 from dashboard.kube.transport import Transport
 from dashboard.live import runtime as module
-from dashboard.live.acting import identity_in, mode_of, standing
+from dashboard.live.acting import identity_in, mode_of, standing, unknown_contexts
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.session import THE_INSTALLATION, Identity
 
@@ -50,6 +50,30 @@ def credential(token: str = "canary", **facts: Any) -> ClusterCredential:  # noq
 
 def test_a_context_has_its_own_mode() -> None:
     assert (mode_of("dev"), mode_of("prod")) == ("user", "installation")
+
+
+def test_a_context_that_is_not_there_is_told(settings: Any) -> None:
+    settings.CLUSTER_UI_ACT_AS = {"": "installation", "dev": "user", "prdo": "user"}
+    settings.CLUSTER_UI_OIDC_CONTEXTS = frozenset({"*", "dve"})
+    first, second = unknown_contexts(["dev", "prod"])
+    assert first.startswith("CLUSTER_UI_ACT_AS names 'prdo',")
+    assert second.startswith("CLUSTER_UI_OIDC_CONTEXTS names 'dve',")
+    assert unknown_contexts([]) == [], "without any cluster there is nothing to compare"
+    assert unknown_contexts(["dev", "prdo", "dve"]) == []
+
+
+async def test_the_log_says_at_the_start_which_context_is_not_there(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.CLUSTER_UI_ACT_AS = {"": "installation", "prdo": "user"}
+
+    def away(*_: Any) -> Any:
+        raise Forbidden("not here")
+
+    monkeypatch.setattr(module.Runtime, "clusters", lambda _: (CLUSTER,))
+    monkeypatch.setattr(module.Runtime, "open", away)
+    await module.Runtime()._first_attempt()
+    assert "'prdo'" in caplog.text
 
 
 def test_without_a_token_one_is_asked_to_sign_in(session: SessionStore) -> None:

@@ -7,8 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import AsyncClient
 
 from dashboard.errors import Unauthenticated, Unavailable
+from dashboard.views import chrome, health, viewer
 from dashboard.views import clusters as module
 
 CLUSTER: Any = SimpleNamespace(name="c", slug="c", server="https://c", user="", source="", is_sandbox=False)
@@ -45,3 +48,28 @@ async def test_an_answer_that_is_old_is_told_as_old(
     found = await entry(monkeypatch, answer)
     assert (found["state_words"], found["state"], found["version"]) == (words, state, version)
     assert bool(found["trouble"]) is (answer is not None)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_context_of_the_settings_that_is_not_there_is_told(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    async def nowhere(*_: Any) -> None:
+        return None
+
+    settings.CLUSTER_UI_ACT_AS = {"": "installation", "prdo": "user"}
+    known = SimpleNamespace(
+        clusters=lambda: [CLUSTER], opened=lambda: (), opened_as=lambda _: None, tried=True
+    )
+    for each in (module, viewer, health):
+        monkeypatch.setattr(each, "runtime", known)
+    monkeypatch.setattr(module, "source_words", lambda _: "")
+    monkeypatch.setattr(chrome, "_session", nowhere)
+    client = AsyncClient()
+    await client.aforce_login(await User.objects.acreate(username="mara"))
+    assert "CLUSTER_UI_ACT_AS names &#x27;prdo&#x27;" in (await client.get("/clusters/")).content.decode()
+    ready = (await AsyncClient().get("/readyz")).json()
+    assert "not there" in ready["settings"] and "prdo" not in str(ready)
+    settings.CLUSTER_UI_ACT_AS = {"": "installation", "c": "user"}
+    assert "CLUSTER_UI_ACT_AS" not in (await client.get("/clusters/")).content.decode()
+    assert (await AsyncClient().get("/readyz")).json()["settings"] == "ok"
