@@ -26,7 +26,7 @@ from dashboard.admins import GROUPS, SUBJECT
 from dashboard.audit.origin import SIGN_IN
 from dashboard.credentials import ClusterCredential, load, store
 from dashboard.database import AWAY, in_database
-from dashboard.models import AuditEntry, SignedIn
+from dashboard.models import AuditEntry, ExternalIdentity, SignedIn
 from dashboard.oidc import IssuerUnavailable, Person, SignInRefused, refresh
 
 log = logging.getLogger(__name__)
@@ -134,14 +134,14 @@ def session_vouch(session: Any, person: Person) -> None:
     session.set_expiry(datetime.fromtimestamp(ends if person.refresh_token else min(ends, until), UTC))
 
 
-def is_vouched_for(session: Any) -> bool:
-    """Whether an issuer began a session; it must have been read already."""
-    return UNTIL in session
+def is_an_issuers(user: User) -> bool:
+    """Whether it is an issuer who says that somebody is who they are. Reads the database: call it in a thread."""
+    return ExternalIdentity.objects.filter(user=user).exists()
 
 
 def is_renewal_due(session: Any) -> bool:
     """Whether the issuer is to be asked anew about a session that it began; it must have been read already."""
-    return is_vouched_for(session) and time.time() >= session[RENEW]
+    return UNTIL in session and time.time() >= session[RENEW]
 
 
 async def session_renewed(session: Any) -> bool:

@@ -34,9 +34,9 @@ from dashboard.errors import ClusterError, Forbidden, NotSignedIn, Unavailable
 from dashboard.kinds.rows import listed
 from dashboard.kube.config import slug
 from dashboard.models import Change, Operation
-from dashboard.sessions import is_vouched_for, session_renewed
+from dashboard.sessions import is_an_issuers
 
-from .acting import identity_of, mode_of, own_accounts, standing
+from .acting import identity_of, mode_of, own_accounts, vouched
 from .background import begin
 from .runtime import Runtime, runtime
 from .session import THE_INSTALLATION, Identity, Session
@@ -158,15 +158,17 @@ class Operations:
         cluster = self._runtime.open(slug(change.context))
         if not own_accounts(slug(change.context)):
             return cluster.session(Identity(who))
-        found = await in_database(standing)(change.sign_in)
-        if found is None and mode_of(slug(change.context)) == "impersonate":
-            # Without a session there are no groups of it; what is said of the person holds all the same.
+        found = await vouched(change.sign_in)  # nobody may have a page open
+        if (
+            found is None
+            and mode_of(slug(change.context)) == "impersonate"
+            and not await in_database(is_an_issuers)(change.user)
+        ):
+            # Without a session there are no groups of it; what is said of the person holds all the same. An issuer's
+            # person is only who they are while it says so.
             return cluster.session(await identity_of(cluster.cluster, who, SessionStore()))
         if found is None or found[0] != change.user:
             raise NotSignedIn(f"{who}, who began it, is no longer signed in to {change.context}.")
-        if is_vouched_for(found[1]):
-            await session_renewed(found[1])  # nobody may have a page open
-            found = await in_database(standing)(change.sign_in) or found
         return cluster.session(await identity_of(cluster.cluster, who, found[1]))
 
     async def _tried(self, what: Change | Operation, work: Awaitable[None]) -> None:
