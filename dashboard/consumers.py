@@ -28,7 +28,7 @@ from dashboard.live.snapshot import MAX_FRAME, Have
 from dashboard.metrics import SLOWED, TOO_LARGE
 from dashboard.rates import SOCKETS, SessionRates, rates_of
 from dashboard.sessions import socket_seen
-from dashboard.sockets import origin_of
+from dashboard.sockets import address_of, browser_of, origin_of
 
 logger = logging.getLogger(__name__)
 
@@ -191,12 +191,12 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Whose session it is, if it still stands and who vouches for it still does. Asked of the database, as the
         scope's copy is as old as the handshake, and of the issuer, as a page that is open asks nothing else.
         """
-        key = self.scope["session"].session_key
-        found = await vouched(key)
+        found = await vouched(self.scope["session"].session_key)
         if found is None:
             return None
-        await socket_seen(key)
-        return found[0].get_username(), found[1]
+        user, session = found
+        await socket_seen(session, user, address=address_of(self.scope), browser=browser_of(self.scope))
+        return user.get_username(), session
 
     async def identity(self) -> Identity | None:
         """Who this is in the cluster now; None for a session that is over. Raises NotSignedIn or Forbidden for somebody

@@ -46,21 +46,43 @@ def session_describe(session: Any, way: str) -> None:
     session[SIGN_IN], session[BEGAN] = way, time.time()
 
 
+async def session_begun(request: HttpRequest, user: User) -> None:
+    """Keeps a session that has just begun among its owner's: they see it, and end it with the others, whatever it asks
+    for next.
+    """
+    await request.session.asave()  # not all have a key before
+    if (key := request.session.session_key) is not None:
+        await in_database(_seen)(key, _facts_of(request), _first(request.session, user))
+
+
 async def session_seen(request: HttpRequest, user: User) -> None:
     """Keeps for its owner when and from where a session was last seen; at most once a minute it is written."""
     key = request.session.session_key
     if key is None or not _is_due(key):
         return
-    facts = {
-        "address": _address(request.META.get("REMOTE_ADDR", "")),
-        "browser": request.headers.get("User-Agent", "")[:BROWSER_LETTERS],
-    }
-    began = datetime.fromtimestamp(request.session.get(BEGAN) or time.time(), UTC)
-    first = {"user": user, "way": request.session.get(SIGN_IN, ""), "began_at": began}
     try:
-        await in_database(_seen)(key, facts, first)
+        await in_database(_seen)(key, _facts_of(request), _first(request.session, user))
     except AWAY as error:  # a page is not held up by this
         log.warning("when a session was last seen is not known: %s", error)
+
+
+async def socket_seen(session: SessionStore, user: User, *, address: str, browser: str) -> None:
+    """The same of a page that is open."""
+    if (key := session.session_key) is not None and _is_due(key):
+        await in_database(_seen)(key, _facts(address, browser), _first(session, user))
+
+
+def _facts_of(request: HttpRequest) -> dict[str, Any]:
+    return _facts(request.META.get("REMOTE_ADDR", ""), request.headers.get("User-Agent", ""))
+
+
+def _facts(address: str, browser: str) -> dict[str, Any]:
+    return {"address": _address(address), "browser": browser[:BROWSER_LETTERS]}
+
+
+def _first(session: Any, user: User) -> dict[str, Any]:
+    began = datetime.fromtimestamp(session.get(BEGAN) or time.time(), UTC)
+    return {"user": user, "way": session.get(SIGN_IN, ""), "began_at": began}
 
 
 def _address(text: str) -> str | None:
@@ -69,16 +91,6 @@ def _address(text: str) -> str | None:
         return str(ipaddress.ip_address(text))
     except ValueError:
         return None
-
-
-async def socket_seen(key: str) -> None:
-    """The same of a page that is open."""
-    if _is_due(key):
-        await in_database(_socket_seen)(key)
-
-
-def _socket_seen(key: str) -> None:
-    SignedIn.objects.filter(session_id=key).update(seen_at=timezone.now())
 
 
 def _is_due(key: str) -> bool:

@@ -50,9 +50,20 @@ class SessionOfHandshake:
 @in_database
 def origin_of(scope: MutableMapping[str, Any]) -> Origin:
     """Where a socket comes from. Its session is read from the database."""
-    client, session = scope.get("client"), scope["session"]
-    how = session.get(SIGN_IN, "")
-    return Origin(client[0] if client else "", how, session_name(session.session_key))
+    session = scope["session"]
+    return Origin(address_of(scope), session.get(SIGN_IN, ""), session_name(session.session_key))
+
+
+def address_of(scope: MutableMapping[str, Any]) -> str:
+    """Whose address opened a socket; "" where that is not known."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def browser_of(scope: MutableMapping[str, Any]) -> str:
+    """What the browser that opened a socket calls itself; "" for one that says nothing."""
+    said = (value for name, value in scope["headers"] if name.lower() == b"user-agent")
+    return next(said, b"").decode("latin1")
 
 
 def same_origin(scope: MutableMapping[str, Any]) -> bool:

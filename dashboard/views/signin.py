@@ -19,7 +19,7 @@ from dashboard.kube.config import Cluster
 from dashboard.live.acting import own_accounts
 from dashboard.live.runtime import runtime
 from dashboard.oidc import Person, provider_name
-from dashboard.sessions import session_describe, session_vouch
+from dashboard.sessions import session_begun, session_describe, session_vouch
 from dashboard.throttle import times
 
 from .errors import bare_error
@@ -111,6 +111,7 @@ async def begin_session(
     session_describe(request.session, way)
     if person is not None:
         session_vouch(request.session, person)
+    await session_begun(request, user)
     return response
 
 

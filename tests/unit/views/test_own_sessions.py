@@ -74,6 +74,15 @@ def test_one_or_all_others_are_ended_and_nobody_elses() -> None:
         assert mine.post("/sessions/end/", {"session": chosen}).status_code == 400
 
 
+def test_a_session_that_asks_for_nothing_yet_is_listed_and_ended() -> None:
+    mine, silent = signed_in(), Client(REMOTE_ADDR="192.0.2.9", headers={"User-Agent": EDGE})
+    silent.post("/login/link/", {"token": link_create(user_name="mara").partition("=")[2]})
+    page = mine.get("/sessions/").content.decode()
+    assert "Edge on Windows" in page and "192.0.2.9" in page
+    mine.post("/sessions/end/", {"session": "others"})
+    assert Session.objects.get().pk == mine.session.session_key
+
+
 def test_when_it_was_last_seen_is_written_once_a_minute() -> None:
     client = signed_in()
     long_ago = timezone.now() - timedelta(hours=1)

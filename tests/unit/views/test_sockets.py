@@ -92,3 +92,13 @@ async def test_who_is_vouched_for_gets_to_the_cluster(client: AsyncClient, addre
     await session.aset(sessions.RENEW, time.time() + 60)
     await session.asave()
     assert (await opened(client, address))[1] == GONE, "of which there is none"
+
+
+async def test_a_session_that_opens_sockets_alone_is_among_its_owners(client: AsyncClient) -> None:
+    await test_who_is_vouched_for_gets_to_the_cluster(client, ADDRESSES[0])
+    await SignedIn.objects.all().adelete()
+    caches["seen"].clear()
+    await opened(client, ADDRESSES[0])
+    kept = await SignedIn.objects.select_related("user").aget()
+    assert (kept.user.username, kept.address, kept.browser) == ("oidc:mara", "192.0.2.7", "Firefox")
+    assert kept.session_id == (await client.asession()).session_key
