@@ -63,7 +63,7 @@ async def test_it_passes_the_level_that_its_namespace_enforces_and_what_does_not
     assert added["image"] == IMAGE and added["securityContext"]["runAsNonRoot"] is True
     general = await box.script(client, monkeypatch, target="-", profile="general")
     status, answer = await general.post(step="preview")
-    assert status == 403
+    assert status == 403, answer
     assert "violates PodSecurity" in answer["error"]["text"]
     undo = Script(client, f"{made['url']}undo/", {})
     status, answer = await undo.post(step="preview")

@@ -256,7 +256,9 @@ async def test_it_ends_with_the_session(here: Here, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ShellConsumer, "signed_in", signed_in)
     monkeypatch.setattr(consumers, "SESSION_SECONDS", 0.2)
     async with here.socket() as shell:
-        await shell.start()
+        said = await shell.start()
+        while said["t"] == "waiting":  # for the container
+            said = await shell.heard()
         signed_in.return_value = None
         assert await shell.heard() == {"t": "bye", "why": "signed-out"}
     assert (await here.audit())[-1][1].endswith(": signed out.")
