@@ -47,7 +47,17 @@ from .edit import other_name
 from .operation import End, OperationAction, Plan, Step, operation_step, unfinished_of
 from .problems import UnderWay
 from .replace_tries import check_free, key_of, refused_users, without_right
-from .replacing import CONSUMERS, FOLLOWS, MADE, MADE_UID, pointed, remove_step, repoint_step
+from .replacing import (
+    CONSUMERS,
+    FOLLOWS,
+    MADE,
+    MADE_CONTENT,
+    MADE_UID,
+    content_mark,
+    pointed,
+    remove_step,
+    repoint_step,
+)
 from .rollout_steps import NOT_BEGUN, rollout_again, rollout_failed
 from .valuediff import value_lines
 
@@ -158,7 +168,7 @@ class Replace(OperationAction):
         return {key: self.wanted[key] for key in (MADE, CONSUMERS)}
 
     def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
-        return {MADE_UID: after["metadata"]["uid"]}
+        return {MADE_UID: after["metadata"]["uid"], MADE_CONTENT: content_mark(after)}
 
     async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
         """The first version of the new one."""
@@ -213,7 +223,7 @@ class Replace(OperationAction):
             return f"To undo this, replace {change.name} again."
         return (
             f"Undo points what was changed back to {change.name}, one after the other, then deletes "
-            f"{change.result.get(MADE, '')} if nothing uses it."
+            f"{change.result.get(MADE, '')} if nothing uses it and nobody has changed it."
         )
 
     # ---- Its steps

@@ -55,7 +55,10 @@ def description(
         effects=tuple(effects),
         notices=tuple(_notices(dry, refused, stopped)),
         kubectl=kubectl,
-        undo_words=f"Undo points them back to {old}, one after the other, then deletes {made} if nothing uses it.",
+        undo_words=(
+            f"Undo points them back to {old}, one after the other, then deletes {made} if nothing uses it and nobody "
+            "has changed it."
+        ),
         button=f"Replace {old}" if moved else f"Create {made}",
         danger=bool(broken) or any(each.state == "bad" for each in effects),
     )
@@ -210,7 +213,11 @@ def back_description(
     ]  # fmt: skip
     about = bold(f"ConfigMap {made}")
     last = Effect(
-        "info", "x", parts(about, " is deleted at the end"), "If nothing uses it by then.", "deleted"
+        "info",
+        "x",
+        parts(about, " is deleted at the end"),
+        "If nothing uses it by then, and it is as it was made.",
+        "deleted",
     )
     if others:
         note = f"It is used by {listed([f'{each.ref.kind} {each.ref.name}' for each in others])} too."

@@ -7,6 +7,7 @@ ends in the middle nor two that overlap write anything twice.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -21,14 +22,16 @@ from dashboard.models import Change, Operation
 
 from . import records
 from .action import Manifest, Order, Target, actor_who_made
+from .configmap_values import digest
 from .delete_any import DELETE_ANY
 from .engine import change_found_made, change_make, change_read
 from .operation import End, Run
 from .repoint import REPOINT, repointed
 from .rollout_steps import FOLLOWED, rollout_look, step_target
 
-# In a change's result: the new one's name and uid, and who is pointed to it, each [plural, name, uid].
-MADE, MADE_UID, CONSUMERS = "made", "made_uid", "consumers"
+# In a change's result: the new one's name, its uid and what stands for its content as it was made, and who is pointed to
+# it, each [plural, name, uid].
+MADE, MADE_UID, MADE_CONTENT, CONSUMERS = "made", "made_uid", "made_content", "consumers"
 FOLLOWS = FOLLOWED | READ | {"configmaps"}
 
 
@@ -165,6 +168,9 @@ async def remove_step(run: Run) -> None:
     if found["metadata"]["uid"] != before.result.get(MADE_UID):
         await run.end("left", "It was deleted and recreated meanwhile: it was not deleted.")
         return
+    if content_mark(found) != before.result.get(MADE_CONTENT):
+        await run.end("left", "It was changed since: it was not deleted.")
+        return
     if unknown := unlisted(run.objects, READ, change.namespace):
         text = f"Your account may not list {listed(unknown)} here: whether something uses it is not known."
         await run.end("left", f"{text} It was not deleted.")
@@ -184,6 +190,12 @@ async def remove_step(run: Run) -> None:
     )
     await change_make(order=order, nonce=run.nonce)
     await run.end("done", "Nothing used it any more.")
+
+
+def content_mark(manifest: Manifest) -> str:
+    """What stands for the content of a ConfigMap: equal for equal values under equal keys, and as immutable."""
+    content = [manifest.get("data") or {}, manifest.get("binaryData") or {}, bool(manifest.get("immutable"))]
+    return digest(json.dumps(content, sort_keys=True).encode())
 
 
 def users_of(objects: Any, namespace: str, name: str) -> list[str]:

@@ -408,6 +408,19 @@ async def test_a_process_that_ends_in_the_middle_writes_nothing_twice(
     assert await Change.objects.filter(action="repoint").acount() == 1
 
 
+@pytest.mark.parametrize(
+    "edit", [{"data": {"LOG": "debug"}}, {"binaryData": {"more": "AAE="}}, {"immutable": True}], ids=str
+)
+async def test_an_undo_leaves_a_new_one_that_somebody_has_edited(shop: Shop, edit: dict[str, Any]) -> None:
+    shop.api.post(shop.maps, {"metadata": {"name": "free"}, "data": {"LOG": "info"}})
+    change = await shop.replace(name="free")
+    await shop.follow(change)
+    shop.api.patch(f"{shop.maps}/free-2", {"metadata": {"labels": {"team": "shop"}}, **edit})
+    undone = await shop.follow(await shop.undo(change))
+    assert ends(undone) == {"free-2": "left"} and "free-2" in shop.configmaps()
+    assert undone.steps[-1]["text"] == "It was changed since: it was not deleted."
+
+
 EVERY = [{"configMapRef": {"name": "settings"}}]
 STRATEGIC = "application/strategic-merge-patch+json"
 
