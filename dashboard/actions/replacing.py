@@ -146,6 +146,9 @@ async def _follow(run: Run) -> None:
     verdict = await rollout_look(run, old=f"what {old} holds", new=f"what {new} holds")
     if verdict is None:
         return
+    if verdict.recreated is not None:
+        await run.end(*_of_recreated(verdict.recreated, old, new))
+        return
     found = run.objects.get(step["plural"], run.change.namespace, step["name"])
     if verdict.state == "failed":
         await run.fail(verdict.text)
@@ -153,6 +156,15 @@ async def _follow(run: Run) -> None:
         await run.end("left", f"{verdict.text} But it was changed meanwhile: it does not use {new} any more.")
     else:
         await run.end(verdict.state, verdict.text)  # type: ignore[arg-type] # it has ended
+
+
+def _of_recreated(manifest: Manifest, old: str, new: str) -> tuple[End, str]:
+    """How a step ends whose workload is another object by now, which names what its own manifest says."""
+    if repointed(manifest, "ConfigMap", old, new) is not None:
+        return "left", f"It was deleted and recreated meanwhile: it uses {old}. It was to use {new}."
+    if repointed(manifest, "ConfigMap", new, old) is not None:
+        return "done", f"It was deleted and recreated meanwhile: it uses {new}."
+    return "left", f"It was deleted and recreated meanwhile: it uses neither {old} nor {new}."
 
 
 async def remove_step(run: Run) -> None:

@@ -6,7 +6,7 @@ Such a step keeps, besides what every step has: ``generation``, that of the work
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from dashboard.insight import Objects, Workload, workload_rollout
 from dashboard.insight.secretuse import RESTARTABLE
 from dashboard.kinds import KINDS
 
-from .action import Target
+from .action import Manifest, Target
 from .engine import change_read
 from .operation import End, Run, Step, iso, passed
 
@@ -31,7 +31,7 @@ NOT_BEGUN: dict[str, Any] = {"generation": 0, "uid": "", "wrong_since": "", "goo
 class Verdict:
     """What a look at a restarting workload says: go on waiting, or how it ended (``left``: it is to replace no pod).
     ``wrong``: it hangs just now; ``good``: it is complete just now; ``missing``: it is not in view, which only the API
-    server can explain.
+    server can explain. ``recreated``: the object of that name, where it is another one by now.
     """
 
     state: Literal["running", "done", "failed", "left"]
@@ -39,6 +39,7 @@ class Verdict:
     wrong: bool = False
     good: bool = False
     missing: bool = False
+    recreated: Manifest | None = field(default=None, repr=False)
 
 
 async def rollout_look(run: Run, *, old: str, new: str) -> Verdict | None:
@@ -95,7 +96,8 @@ async def _explain(verdict: Verdict, run: Run, new: str) -> Verdict:
     except ClusterError as error:
         return Verdict("failed", f"It cannot be followed: {error.message}")
     if step["uid"] and found["metadata"]["uid"] != step["uid"]:
-        return Verdict("done", f"It was deleted and recreated meanwhile: its pods have {new}.")
+        text = f"It was deleted and recreated meanwhile: its pods have {new}."
+        return Verdict("done", text, recreated=found)
     return verdict
 
 

@@ -409,6 +409,27 @@ async def test_a_process_that_ends_in_the_middle_writes_nothing_twice(
 
 
 @pytest.mark.parametrize(
+    ("named", "state", "said"),
+    [
+        ("settings", "left", "it uses settings. It was to use settings-2."),
+        ("settings-2", "done", "it uses settings-2."),
+        ("elsewhere", "left", "it uses neither settings nor settings-2."),
+    ],
+)
+async def test_one_that_is_recreated_after_its_write_is_told_by_what_it_names(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, named: str, state: str, said: str
+) -> None:
+    shop.workload("web", replicas=0)
+    change = await shop.replace()
+    assert (await shop.move()) is not None and shop.uses("web") == "settings-2"
+    shop.api.delete(f"{shop.apps}/deployments/web")
+    env = {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": named, "key": "LOG"}}}
+    shop.workload("web", replicas=0, container={"env": [env]})
+    (step,) = (await shop.follow(change)).steps
+    assert (step["state"], step["text"]) == (state, f"It was deleted and recreated meanwhile: {said}")
+
+
+@pytest.mark.parametrize(
     "edit", [{"data": {"LOG": "debug"}}, {"binaryData": {"more": "AAE="}}, {"immutable": True}], ids=str
 )
 async def test_an_undo_leaves_a_new_one_that_somebody_has_edited(shop: Shop, edit: dict[str, Any]) -> None:
