@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 
 from django.core.cache import BaseCache, caches
+from django.http import HttpRequest
 from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
+
+IPV6_PREFIX = (
+    64  # bits: the smallest network that a site is given (RFC 6177), so whoever has one has all its addresses
+)
 
 
 async def times(name: str, seconds: int, *, count: int = 1) -> int:
@@ -17,10 +23,23 @@ async def times(name: str, seconds: int, *, count: int = 1) -> int:
     Where Redis is away each process counts for itself.
     """
     try:
-        return await _count(caches["default"], name, seconds, count)
+        return await _count(caches["throttle"], name, seconds, count)
     except RedisError as error:
         log.warning("Redis does not answer, so this process counts for itself: %s", error)
         return await _count(caches["process"], name, seconds, count)
+
+
+def counted_address(request: HttpRequest) -> str:
+    """Whom tries are counted for: an IPv4 address, or the network of an IPv6 one; "" for what is no address."""
+    try:
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), IPV6_PREFIX), strict=False))
 
 
 async def _count(cache: BaseCache, name: str, seconds: int, count: int) -> int:

@@ -32,13 +32,14 @@ from dashboard.oidc import (
     sign_in_begin,
     sign_in_finish,
 )
-from dashboard.throttle import times
+from dashboard.throttle import counted_address, times
 
 from .signin import begin_session, local, may_be_audited, sign_in_page, too_many, wanted, way_is_on
 
 log = logging.getLogger(__name__)
 
 COOKIE, SALT, SECONDS, PATH = "cluster_ui_oidc_", "cluster-ui: a sign-in with an issuer", 600, "/login/oidc/"
+ANSWERS, ANSWERS_SECONDS = 120, 60  # of an issuer, good or bad, that one address brings
 # What an issuer answers instead of a code (RFC 6749, OpenID Connect Core), in words.
 REFUSALS = {
     "access_denied": "The sign-in was cancelled, or you are not allowed to use this application.",
@@ -77,6 +78,8 @@ async def callback(request: HttpRequest) -> HttpResponse:
     """Where the issuer sends the browser back to, with a code or the reason why there is none."""
     if (off := way_is_on(request, "oidc")) is not None:
         return off
+    if await times(f"oidc-answers:{counted_address(request)}", ANSWERS_SECONDS) > ANSWERS:
+        return _too_often(request)
     state = request.GET.get("state", "")
     try:
         kept = await _begun(request, state)
@@ -165,8 +168,7 @@ def _user_create(person: Person) -> User:
 
 async def _refused(request: HttpRequest, error: ClusterError) -> HttpResponse:
     if await too_many(request):
-        reason = "Too many sign-ins that did not work. Wait a minute, then begin again."
-        return sign_in_page(request, way="oidc", reason=reason, status=429)
+        return _too_often(request)
     if await may_be_audited():
         result = AuditEntry.Result.REFUSED if isinstance(error, SignInRefused) else AuditEntry.Result.FAILED
         await AuditEntry.objects.acreate(
@@ -174,6 +176,11 @@ async def _refused(request: HttpRequest, error: ClusterError) -> HttpResponse:
         )  # fmt: skip
     reason = f"{error.message} {error.next_step}".strip()
     return sign_in_page(request, way="oidc", reason=reason, status=error.status)
+
+
+def _too_often(request: HttpRequest) -> HttpResponse:
+    reason = "Too many sign-ins from your address. Wait a minute, then begin again."
+    return sign_in_page(request, way="oidc", reason=reason, status=429)
 
 
 def _redirect_uri(request: HttpRequest) -> str:

@@ -1,8 +1,9 @@
 """Signing in as a local user, by a password.
 
 What is wrong is never said: name, password and a disabled account are answered alike and after the same time. Tries are
-counted before anything is looked at: of an address, and of a name from browsers that have never signed in as it. A
-browser that has is counted for itself, so that nobody keeps somebody out by guessing.
+counted before anything is looked at: of an address, and, from browsers that have never signed in as it, of a name and of
+all names together: as many names as anybody can think of are neither hashed for nor counted. A browser that has signed in
+as somebody is counted for itself, so that nobody keeps them out by guessing.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from django.views.decorators.http import require_POST
 
 from dashboard.database import in_database
 from dashboard.models import AuditEntry
-from dashboard.throttle import times
+from dashboard.throttle import counted_address, times
 
 from .signin import begin_session, may_be_audited, sign_in_page, way_is_on
 
 OF_ADDRESS, ADDRESS_SECONDS = 20, 60  # tries
 OF_NAME, NAME_SECONDS = 10, 900  # tries, of all browsers together that have not signed in as it
+OF_STRANGERS, STRANGERS_SECONDS = 200, 60  # tries of whatever names, of all those browsers together
+STRANGERS = "signin-strangers"
 COOKIE, SALT, SECONDS = "cluster_ui_known", "cluster-ui: a browser that signed in", 180 * 86_400
 WRONG = "The user name or password is wrong, or the account is disabled."
 NAME_LETTERS = 150
@@ -77,8 +80,12 @@ async def _too_many(request: HttpRequest, name: str) -> bool:
     digest = hashlib.sha256(name.casefold().encode()).hexdigest()
     if browser := await in_database(_browser)(request, name):
         return await times(f"signin-browser:{digest}:{browser}", NAME_SECONDS) > OF_NAME
-    address = request.META.get("REMOTE_ADDR", "")
-    if await times(f"signin-passwords:{address}", ADDRESS_SECONDS) > OF_ADDRESS:
+    # Asked before and counted after: one address alone does not use it up, and above it no counter is made.
+    if await times(STRANGERS, STRANGERS_SECONDS, count=0) >= OF_STRANGERS:
+        return True
+    if await times(f"signin-passwords:{counted_address(request)}", ADDRESS_SECONDS) > OF_ADDRESS:
+        return True
+    if await times(STRANGERS, STRANGERS_SECONDS) > OF_STRANGERS:
         return True
     return await times(f"signin-name:{digest}", NAME_SECONDS) > OF_NAME
 

@@ -20,7 +20,7 @@ from dashboard.live.acting import own_accounts
 from dashboard.live.runtime import runtime
 from dashboard.oidc import Person, provider_name
 from dashboard.sessions import session_begun, session_describe, session_vouch
-from dashboard.throttle import times
+from dashboard.throttle import counted_address, times
 
 from .errors import bare_error
 
@@ -149,12 +149,12 @@ def remembering(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 async def too_many(request: HttpRequest) -> bool:
     """Counts what did not hold, by the address that it came from."""
-    return await times(f"signin-tries:{request.META.get('REMOTE_ADDR', '')}", WINDOW) > TRIES
+    return await times(f"signin-tries:{counted_address(request)}", WINDOW) > TRIES
 
 
 async def tried_too_often(request: HttpRequest) -> bool:
     """Whether so much did not hold that the next one is not even looked at."""
-    return await times(f"signin-tries:{request.META.get('REMOTE_ADDR', '')}", WINDOW, count=0) >= TRIES
+    return await times(f"signin-tries:{counted_address(request)}", WINDOW, count=0) >= TRIES
 
 
 async def may_be_audited() -> bool:

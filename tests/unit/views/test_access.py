@@ -340,7 +340,7 @@ def test_a_page_older_than_the_session_gets_the_token_of_now() -> None:
 def test_nobody_without_a_session_makes_one_or_writes_more_audit_than_its_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caches["default"].clear()
+    caches["throttle"].clear()
     monkeypatch.setattr(signin, "REFUSALS", 15)
     forged = {"cookie": "cluster_ui_session=x"}
     for method in ("get", "post"):
@@ -357,13 +357,13 @@ def test_nobody_without_a_session_makes_one_or_writes_more_audit_than_its_bound(
         Client(REMOTE_ADDR=f"192.0.2.{number // 12}").get("/login/", {"token": f"wrong-{number}"})
     # Ten from each address, and so many of all together.
     assert AuditEntry.objects.filter(result="refused").count() == 15
-    caches["default"].clear()
+    caches["throttle"].clear()
 
 
 def test_too_many_wrong_links_of_one_address_are_not_in_the_audit() -> None:
-    caches["default"].clear()
+    caches["throttle"].clear()
     said = [Client().get("/login/", {"token": "wrong"}).status_code for _ in range(25)]
     assert said == [403] * 10 + [429] * 15
     assert AuditEntry.objects.count() == 10
     assert use(Client()).status_code == 302, "a link that holds always signs in"
-    caches["default"].clear()
+    caches["throttle"].clear()

@@ -21,6 +21,7 @@ from dashboard import oidc, sessions
 from dashboard.admins import GROUPS, administers
 from dashboard.credentials import load
 from dashboard.models import AuditEntry, SignedIn
+from dashboard.views import oidc as oidc_views
 
 from ..issuer import ANOTHER, CLIENT, HMAC, ISSUER, SECRET, ScriptedIssuer
 
@@ -37,7 +38,7 @@ def issuer(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sc
     made = ScriptedIssuer()
     monkeypatch.setattr(oidc.Issuer, "client_cls", made.client())
     monkeypatch.setattr(oidc, "_known", [])
-    for cache in ("default", "seen"):
+    for cache in ("throttle", "seen"):
         caches[cache].clear()
     return made
 
@@ -393,3 +394,23 @@ async def test_without_a_refresh_token_a_session_ends_with_the_issuers_word(issu
     assert abs(row.expire_date.timestamp() - time.time() - 600) < 30
     await soon_over(client, -1)
     assert await ask(client) == 401
+
+
+async def test_answers_of_one_address_are_counted_before_anything_is_kept_of_them(
+    issuer: ScriptedIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc_views, "ANSWERS", 2)
+    counted: list[str] = []
+    times = oidc_views.times
+
+    async def counting(name: str, seconds: int, **more: int) -> int:
+        counted.append(name.partition(":")[0])
+        return await times(name, seconds, **more)
+
+    monkeypatch.setattr(oidc_views, "times", counting)
+    for _ in range(2):
+        assert (await sign_in(AsyncClient(), issuer)).status_code == 302
+        issuer.claims.pop("nonce")
+    response = await sign_in(AsyncClient(), issuer)
+    assert response.status_code == 429 and "Wait a minute" in response.content.decode()
+    assert counted.count("oidc-state") == 2

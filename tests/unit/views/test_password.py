@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
@@ -17,6 +18,7 @@ from django.test import Client
 from dashboard.live.runtime import runtime
 from dashboard.models import AuditEntry
 from dashboard.signin import link_create
+from dashboard.throttle import times
 from dashboard.views import password
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +31,7 @@ def ways(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "clusters", lambda: ())
     settings.CLUSTER_UI_SIGN_IN = ("password", "link")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    for cache in ("default", "seen"):
+    for cache in ("throttle", "seen"):
         caches[cache].clear()
 
 
@@ -161,6 +163,56 @@ def test_guessing_stops_and_keeps_nobody_out_who_was_there_before(user: Any) -> 
 def test_one_address_does_not_try_many_names(user: Any) -> None:
     said = [sign_in(Client(), f"user-{number}", WRONG).status_code for number in range(25)]
     assert said == [403] * password.OF_ADDRESS + [429] * 5
+
+
+def test_one_ipv6_network_is_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(password, "OF_ADDRESS", 3)
+
+    def said(address: str, name: str) -> int:
+        return int(sign_in(Client(REMOTE_ADDR=address), name, WRONG).status_code)
+
+    assert [said(f"2001:db8:0:1::{number}", f"n{number}") for number in range(5)] == [403] * 3 + [429] * 2
+    assert said("2001:db8:0:2::1", "jon") == 403
+    ways = ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1")
+    assert [said(way, f"m{number}") for number, way in enumerate(ways)] == [403] * 3 + [429]
+
+
+def test_many_addresses_and_names_are_limited_together(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    user("create", "mara", GOOD)
+    known = Client()
+    sign_in(known)
+    caches["throttle"].clear()
+    monkeypatch.setattr(password, "OF_STRANGERS", 5)
+    hashed: list[str] = []
+    checked = password._checked
+    monkeypatch.setattr(password, "_checked", lambda *given: (hashed.append(given[1]), checked(*given))[1])
+    said = [
+        sign_in(Client(REMOTE_ADDR=f"192.0.2.{number}"), f"user-{number}", WRONG).status_code
+        for number in range(9)
+    ]
+    assert said == [403] * 5 + [429] * 4
+    assert len(hashed) == 5
+    assert sign_in(known).status_code == 302, "who has signed in here before is not kept out"
+
+
+def test_one_address_does_not_use_up_the_tries_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(password, "OF_ADDRESS", 3)
+    monkeypatch.setattr(password, "OF_STRANGERS", 5)
+    for number in range(7):
+        sign_in(Client(REMOTE_ADDR="192.0.2.1"), f"user-{number}", WRONG)
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.2"), "jon", WRONG).status_code == 403
+
+
+def test_other_counters_push_none_out() -> None:
+    for number in range(password.OF_NAME):
+        sign_in(Client(REMOTE_ADDR=f"192.0.2.{number}"), "jon", WRONG)
+
+    async def others() -> None:
+        for number in range(2000):
+            await times(f"signin-tries:{number}", 60)
+
+    async_to_sync(others)()
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.99"), "jon", WRONG).status_code == 429
 
 
 def test_the_mark_of_a_browser_is_for_its_own_name_and_not_forged(user: Any) -> None:

@@ -60,7 +60,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Cluster:
     runtime = SimpleNamespace(clusters=lambda: known, open=lambda _: made)
     monkeypatch.setattr(signin, "runtime", runtime)
     monkeypatch.setattr(signin_token, "runtime", runtime)
-    caches["default"].clear()
+    caches["throttle"].clear()
     return made
 
 
