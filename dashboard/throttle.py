@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 
+from asgiref.sync import sync_to_async
 from django.core.cache import BaseCache, caches
 from django.http import HttpRequest
 from redis.exceptions import RedisError
@@ -23,10 +24,10 @@ async def times(name: str, seconds: int, *, count: int = 1) -> int:
     Where Redis is away each process counts for itself.
     """
     try:
-        return await _count(caches["throttle"], name, seconds, count)
+        return await sync_to_async(_count)(caches["throttle"], name, seconds, count)
     except RedisError as error:
         log.warning("Redis does not answer, so this process counts for itself: %s", error)
-        return await _count(caches["process"], name, seconds, count)
+        return await sync_to_async(_count)(caches["process"], name, seconds, count)
 
 
 def counted_address(request: HttpRequest) -> str:
@@ -42,9 +43,13 @@ def counted_address(request: HttpRequest) -> str:
     return str(ipaddress.IPv6Network((int(address), IPV6_PREFIX), strict=False))
 
 
-async def _count(cache: BaseCache, name: str, seconds: int, count: int) -> int:
-    await cache.aadd(name, 0, seconds)
+def _count(cache: BaseCache, name: str, seconds: int, count: int) -> int:
+    # Not aincr(): it reads and then writes, with a time of its own, so what comes at once is counted as one.
+    cache.add(name, 0, seconds)
     try:
-        return await cache.aincr(name, count)
+        found = cache.incr(name, count)
     except ValueError:  # it ran out just now
         return count
+    if found == count:  # in Redis it may have run out meanwhile, and have begun anew without an end
+        cache.touch(name, seconds)
+    return found
