@@ -91,9 +91,16 @@ async def _sessions(request: HttpRequest) -> dict[str, Session]:
 
 
 async def told_to(user: str, sessions: Mapping[str, Session], admin: bool) -> Q:
-    """Which entries somebody may read: what they did themselves, and what was done to objects that they may list now.
-    What was done in contexts where everybody acts as the installation is told to all, also where no cluster can be asked;
-    what was done in none, to all where that is so everywhere, else to administrators.
+    """Which entries somebody may read: what they did themselves, and which changes were made to objects that they may
+    list now. What others did besides, such as sign in or reveal a value, administrators alone read, here as in the audit.
+    """
+    others = await _of_others(user, sessions, admin)
+    return Q(user_name=user) | (others if admin else others & Q(change__isnull=False))
+
+
+async def _of_others(user: str, sessions: Mapping[str, Session], admin: bool) -> Q:
+    """What was done in contexts where everybody acts as the installation is told to all, also where no cluster can be
+    asked; what was done in none, to all where that is so everywhere, else to administrators.
     """
     modes = {unslug(context): mode for context, mode in settings.CLUSTER_UI_ACT_AS.items() if context}
     rest = settings.CLUSTER_UI_ACT_AS[""]
@@ -101,10 +108,10 @@ async def told_to(user: str, sessions: Mapping[str, Session], admin: bool) -> Q:
         modes, rest = {}, ""
     shared = [name for name, mode in modes.items() if mode == SHARED]
     own = [name for name, mode in modes.items() if mode != SHARED]
-    told = Q(user_name=user) | Q(context__in=shared)
+    told = Q(context__in=shared)
     if rest == SHARED:
         if not own:
-            return Q()
+            return ~Q(pk__in=[])
         told |= ~Q(context__in=["", *own])
     if admin:
         told |= Q(context="")

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from dashboard.errors import ClusterError, Forbidden, NotFound, Unavailable
@@ -25,7 +27,7 @@ from dashboard.live.screens import chrome_screens, screen_for
 from dashboard.live.screens.search import SearchScreen
 from dashboard.live.session import INSTALLATION, Identity
 from dashboard.live.snapshot import Have, Snapshot
-from dashboard.models import AuditEntry, TimelineEvent
+from dashboard.models import AuditEntry, Change, TimelineEvent
 from dashboard.views.changelist import told_to
 from dashboard.views.search import _answer as palette
 
@@ -312,13 +314,20 @@ async def test_a_right_that_is_newly_decided_reaches_no_frame_that_is_shared(clu
 async def test_what_was_done_is_told_to_who_did_it_and_who_may_see_the_object(
     cluster: ClusterRuntime, settings: Any
 ) -> None:
+    person = await User.objects.acreate(username="rose")
+
+    def change(context: str = "dev") -> Change:
+        return Change(nonce=uuid4().hex, user=person, context=context, action="scale", uid="u", state="done")
+
     for user, word in (("teal", TEAL), ("rose", ROSE), ("rose", TEAL)):
+        await (made := change()).asave()
         await AuditEntry.objects.acreate(
             user_name=user, context="dev", action="scale", plural="deployments", namespace=word, name=f"web-{word}",
-            result="done",
+            result="done", change=made,
         )  # fmt: skip
     await AuditEntry.objects.acreate(user_name="teal", action="sign in", result="done")
 
+    await (made := change("shared")).asave()
     await AuditEntry.objects.acreate(
         user_name="teal",
         context="shared",
@@ -327,18 +336,28 @@ async def test_what_was_done_is_told_to_who_did_it_and_who_may_see_the_object(
         namespace="",
         name="a",
         result="done",
+        change=made,
     )
+    await AuditEntry.objects.acreate(
+        user_name="rose", context="dev", action="shell", plural="pods", namespace=ROSE, name="a", result="done"
+    )  # fmt: skip
 
     async def told(account: str, user: str, admin: bool = False) -> list[tuple[str, str]]:
         mine = await told_to(user, {"dev": cluster.session(Identity(user, account))}, admin)
         entries = AuditEntry.objects.filter(mine).order_by("pk")
         return [(each.user_name, each.namespace) async for each in entries]
 
-    assert len(await told(INSTALLATION, "mara")) == 5, "everybody acts as the installation"
+    assert len(await told(INSTALLATION, "mara")) == 4, "everybody acts as the installation"
+    assert len(await told(INSTALLATION, "mara", admin=True)) == 6
+    assert len(await told(INSTALLATION, "rose")) == 5, "what is no change is told to who did it"
     settings.CLUSTER_UI_ACT_AS = {"": "user"}
-    assert await told("rose", "rose") == [("rose", ROSE), ("rose", TEAL)]
+    assert await told("rose", "rose") == [("rose", ROSE), ("rose", TEAL), ("rose", ROSE)]
     assert await told("also-rose", "guest") == [("rose", ROSE)]
-    assert await told("also-rose", "guest", admin=True) == [("rose", ROSE), ("teal", "")]
+    assert await told("also-rose", "guest", admin=True) == [
+        ("rose", ROSE),
+        ("teal", ""),
+        ("rose", ROSE),
+    ]
     for modes in ({"": "user", "shared": "installation"}, {"": "installation", "dev": "user"}):
         settings.CLUSTER_UI_ACT_AS = modes
         assert await told("also-rose", "guest") == [("rose", ROSE), ("teal", "")]

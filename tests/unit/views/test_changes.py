@@ -34,6 +34,7 @@ def signed_in(client: Client, person: User, monkeypatch: pytest.MonkeyPatch, set
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     # No cluster is configured: the page must stand without one.
     monkeypatch.setattr("dashboard.views.chrome._session", AsyncMock(return_value=None))
+    settings.CLUSTER_UI_ADMINS = frozenset({person.username})
     client.force_login(person)
     return client
 
@@ -114,6 +115,28 @@ def streamed(answer: Any) -> str:
         return b"".join([piece async for piece in answer.streaming_content])
 
     return asyncio.run(all_of_it()).decode()
+
+
+@pytest.mark.parametrize("form", ["html", "json", "csv"])
+def test_what_others_did_beside_changes_is_for_administrators(
+    signed_in: Client, person: User, settings: Any, form: str
+) -> None:
+    entry(1, detail="jon scaled", user_name="jon", change=change(person, "jon"))
+    entry(2, detail="jon was refused", user_name="jon", result="refused")
+    entry(3, detail="jon revealed", user_name="jon", action="reveal", plural="secrets", keys=["password"])
+    entry(4, detail="jon signed in", user_name="jon", action="sign in", context="", plural="", name="")
+    entry(5, detail="mara revealed", action="reveal", plural="secrets")
+
+    def told(query: str = "") -> list[str]:
+        answer = signed_in.get(f"/changes/?format={form}{query}")
+        page = answer.content.decode() if form == "html" else streamed(answer)
+        words = ("jon scaled", "jon was refused", "jon revealed", "jon signed in", "mara revealed")
+        return [word for word in words if word in page]
+
+    assert len(told()) == 5
+    settings.CLUSTER_UI_ADMINS = frozenset()
+    assert told() == ["jon scaled", "mara revealed"]
+    assert told("&user=jon&action=reveal") == []
 
 
 def test_pages_keep_the_filter(signed_in: Client) -> None:
