@@ -1,5 +1,6 @@
 """Django settings. Everything an installation may choose comes from the environment; the README lists it."""
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Mapping
@@ -52,6 +53,19 @@ def _number(name: str, default: int) -> int:
 
 def _words(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
+
+
+def _networks(name: str) -> list[str]:
+    """Addresses and networks, with commas. A word that is neither would be believed by nobody, and nobody would know."""
+    found = []
+    for word in _words(name):
+        try:
+            found.append(str(ipaddress.ip_network(word)))
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} has {word!r} ({error}): say addresses or networks such as 10.42.0.0/16, with commas."
+            ) from error
+    return found
 
 
 def _plugins(name: str) -> frozenset[str] | None:
@@ -192,6 +206,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+# Whose X-Forwarded-For is believed.
+CLUSTER_UI_TRUSTED_PROXIES = _networks("CLUSTER_UI_TRUSTED_PROXIES")
 SECURE_REDIRECT_EXEMPT = [
     r"^healthz$",
     r"^readyz$",

@@ -152,11 +152,6 @@ async def too_many(request: HttpRequest) -> bool:
     return await times(f"signin-tries:{counted_address(request)}", WINDOW) > TRIES
 
 
-async def tried_too_often(request: HttpRequest) -> bool:
-    """Whether so much did not hold that the next one is not even looked at."""
-    return await times(f"signin-tries:{counted_address(request)}", WINDOW, count=0) >= TRIES
-
-
 async def may_be_audited() -> bool:
     """Whether one more refusal gets into the audit: anybody can send them."""
     return await times("signin-refusals", REFUSAL_WINDOW) <= REFUSALS

@@ -6,9 +6,13 @@ The API server says whose token it is. Whoever only a cluster knows is a user of
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +39,7 @@ from dashboard.kube.whoami import UserInfo
 from dashboard.live.acting import OF_A_CLUSTER, mode_of
 from dashboard.live.runtime import runtime
 from dashboard.models import AuditEntry
+from dashboard.throttle import counted_address, times
 
 from .errors import bare_error, wants_json
 from .signin import (
@@ -44,12 +49,14 @@ from .signin import (
     remembering,
     sign_in_page,
     token_clusters,
-    too_many,
-    tried_too_often,
     way_is_on,
 )
 
 NAME_LETTERS = 150  # of a user of the dashboard
+OF_ADDRESS, ADDRESS_SECONDS = 20, 60  # tokens that a cluster is asked about
+AT_ONCE, TURN_SECONDS = 4, 10.0  # questions to one cluster; how long the next one waits
+
+_turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
 
 
 @sensitive_post_parameters("token")
@@ -63,15 +70,11 @@ async def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return remembering(request, _page(request))
     try:
-        # Each is a question to the API server: whoever is refused too often has to wait before the next one.
-        if await tried_too_often(request):
-            raise TooManyRequests("Too many tokens were refused.", next_step="Wait a minute, then try again.")
         return await _signed_in(
             request, request.POST.get("context", ""), request.POST.get("token", "").strip()
         )
     except ClusterError as error:
         if isinstance(error, Unauthenticated | Forbidden):
-            await too_many(request)
             await _refused(request, error)
         return bare_error(request, error) if wants_json(request) else _page(request, error)
 
@@ -81,8 +84,14 @@ async def _signed_in(request: HttpRequest, context: str, token: str) -> HttpResp
     if cluster is None:
         raise BadInput("Choose one of the clusters that are signed in to with a token.", field="context")
     token_required(token)
+    # Each is a question to the API server, so it is counted before it is asked: many at once are many.
+    if await times(f"signin-tokens:{counted_address(request)}", ADDRESS_SECONDS) > OF_ADDRESS:
+        raise TooManyRequests(
+            "Too many tokens came from your address.", next_step="Wait a minute, then try again."
+        )
     try:
-        account = await runtime.open(context).whose(Bearer(token))
+        async with _turn(context):
+            account = await runtime.open(context).whose(Bearer(token))
     except NotSignedIn as error:
         raise Unauthenticated(
             f"{cluster.name} does not accept this token.",
@@ -107,6 +116,23 @@ async def _signed_in(request: HttpRequest, context: str, token: str) -> HttpResp
         detail=f"by a token of {account.username}", result=AuditEntry.Result.DONE,
     )  # fmt: skip
     return response
+
+
+@asynccontextmanager
+async def _turn(context: str) -> AsyncIterator[None]:
+    """One of the questions that a cluster is asked at once, from however many addresses they come."""
+    turns = _turns[context]
+    try:
+        async with asyncio.timeout(TURN_SECONDS):
+            await turns.acquire()
+    except TimeoutError as error:
+        raise TooManyRequests(
+            "Too many tokens are being checked.", next_step="Wait a moment, then try again."
+        ) from error
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def user_of(cluster: Cluster, account: UserInfo) -> User:

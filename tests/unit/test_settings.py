@@ -1,11 +1,18 @@
-"""Settings that name something for each context."""
+"""Settings that name something for each context, and those that are lists."""
 
 from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from cluster_ui.settings import _act_as, _admins, _by_context, _trusting_issuer, _urls_by_context
+from cluster_ui.settings import (
+    _act_as,
+    _admins,
+    _by_context,
+    _networks,
+    _trusting_issuer,
+    _urls_by_context,
+)
 
 NAME = "CLUSTER_UI_PROMETHEUS_URL"
 
@@ -73,3 +80,13 @@ def test_nobody_administers_by_a_name_that_others_can_take(
         _admins("A")
     monkeypatch.setenv("A", "mara, oidc-sub:7,group:ops")
     assert _admins("A") == {"mara", "oidc-sub:7", "group:ops"}
+
+
+def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTER_UI_TRUSTED_PROXIES", "10.42.0.0/16, 192.0.2.7,fd00::/8")
+    assert _networks("CLUSTER_UI_TRUSTED_PROXIES") == ["10.42.0.0/16", "192.0.2.7/32", "fd00::/8"]
+    for wrong in ("*", "ingress", "10.42.0.1/16", "10.42.0.0/33"):
+        monkeypatch.setenv("CLUSTER_UI_TRUSTED_PROXIES", f"192.0.2.7,{wrong}")
+        with pytest.raises(ImproperlyConfigured, match="CLUSTER_UI_TRUSTED_PROXIES") as refused:
+            _networks("CLUSTER_UI_TRUSTED_PROXIES")
+        assert repr(wrong) in str(refused.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from typing import Any
 
 import uvicorn
@@ -10,6 +11,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.protocols import PING_SECONDS, PONG_SECONDS, BoundedHttp, BoundedWebSocket
+
+log = logging.getLogger(__name__)
+
+THIS_MACHINE = ["127.0.0.1", "::1"]
 
 
 class Command(BaseCommand):
@@ -22,6 +27,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 < options["port"] < 65536:
             raise CommandError(f"--port is {options['port']}: say a number from 1 to 65535.")
+        proxies = settings.CLUSTER_UI_TRUSTED_PROXIES
+        if settings.HTTPS and not proxies:
+            log.warning(
+                "CLUSTER_UI_HTTPS is on and CLUSTER_UI_TRUSTED_PROXIES names no proxy, so only one on this machine is "
+                "believed. Behind another one everybody has its address: in the audit, and in the limits on "
+                "sign-ins, which one person can then use up for all."
+            )
         uvicorn.run(
             "cluster_ui.asgi:application",
             host=options["host"],
@@ -30,8 +42,9 @@ class Command(BaseCommand):
             loop="uvloop",
             http=BoundedHttp,
             ws=BoundedWebSocket,
-            # A proxy in front is told of by CLUSTER_UI_HTTPS; without one, its headers are only somebody's words.
-            proxy_headers=settings.HTTPS,
+            # A proxy in front is told of by the settings; without one, its headers are only somebody's words.
+            proxy_headers=settings.HTTPS or bool(proxies),
+            forwarded_allow_ips=proxies or THIS_MACHINE,
             # Frames are small and shared: compressing them anew for every socket costs more than it saves.
             ws_per_message_deflate=False,
             ws_max_size=1_048_576,

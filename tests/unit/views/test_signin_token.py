@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
 import re
+from collections import defaultdict
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -24,8 +26,7 @@ from dashboard.errors import NotSignedIn, Unavailable
 from dashboard.kube.whoami import UserInfo
 from dashboard.models import AuditEntry
 from dashboard.views import signin, signin_token
-from dashboard.views.signin import TRIES
-from dashboard.views.signin_token import expiry, user_name
+from dashboard.views.signin_token import OF_ADDRESS, expiry, user_name
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -155,10 +156,48 @@ async def test_a_cluster_that_is_away_refuses_nobody(cluster: Cluster) -> None:
 
 
 async def test_guessing_is_slowed_down_before_the_cluster_is_asked(cluster: Cluster) -> None:
-    codes = [(await send(AsyncClient(), token=f"wrong{n}")).status_code for n in range(TRIES + 3)]
-    assert codes == [401] * TRIES + [429] * 3
-    assert len(cluster.asked) == TRIES
-    assert await AuditEntry.objects.filter(result="refused").acount() == TRIES
+    codes = [(await send(AsyncClient(), token=f"wrong{n}")).status_code for n in range(OF_ADDRESS + 3)]
+    assert codes == [401] * OF_ADDRESS + [429] * 3
+    assert len(cluster.asked) == OF_ADDRESS
+    assert await AuditEntry.objects.filter(result="refused").acount() == OF_ADDRESS
+
+
+async def test_links_that_do_not_hold_stop_no_token(cluster: Cluster) -> None:
+    said = {(await AsyncClient().get("/login/", {"token": "wrong"})).status_code for _ in range(12)}
+    assert 429 in said
+    assert (await send(AsyncClient())).status_code == 302
+
+
+async def test_tokens_that_come_at_once_are_counted_and_asked_about_in_turn(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signin_token, "_turns", defaultdict(lambda: asyncio.Semaphore(signin_token.AT_ONCE)))
+    monkeypatch.setattr(signin_token, "OF_ADDRESS", 8)
+    asking, most, answered = 0, 0, asyncio.Event()
+
+    async def whose(acting: Any) -> UserInfo:
+        nonlocal asking, most
+        asking += 1
+        most = max(most, asking)
+        if asking == signin_token.AT_ONCE:
+            answered.set()
+        await answered.wait()
+        asking -= 1
+        raise NotSignedIn("no")
+
+    monkeypatch.setattr(cluster, "whose", whose)
+    answers = await asyncio.gather(*(send(AsyncClient(), token=f"wrong{n}") for n in range(12)))
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes == [401] * 8 + [429] * 4
+    assert most == signin_token.AT_ONCE
+
+
+async def test_who_gets_no_turn_is_told_so(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signin_token, "_turns", defaultdict(lambda: asyncio.Semaphore(0)))
+    monkeypatch.setattr(signin_token, "TURN_SECONDS", 0.01)
+    response = await send(AsyncClient())
+    assert response.status_code == 429 and "being checked" in response.content.decode()
+    assert cluster.asked == []
 
 
 async def test_without_the_setting_there_is_no_such_way(cluster: Cluster, settings: Any) -> None:
