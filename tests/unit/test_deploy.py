@@ -114,7 +114,7 @@ def test_what_can_be_done_is_granted_by_name() -> None:
     change = granted("cluster-ui-change")
     assert change["apps", "deployments/scale"] == {"get", "patch"}
     assert all("patch" in change["apps", plural] for plural in ("deployments", "statefulsets", "daemonsets"))
-    assert change["", "configmaps"] == {"patch"}
+    assert change["", "configmaps"] == {"create", "patch", "delete"}
     assert granted("cluster-ui-secrets") == {
         ("", "secrets"): {"get", "list", "watch", "create", "patch", "delete"}
     }
