@@ -226,7 +226,8 @@ def preview_context(runtime: ClusterRuntime, preview: Preview, start: int = 0) -
 
 
 def preview_json(preview: Preview | None) -> Parts:
-    """A preview for a script; without a token there is nothing to do."""
+    """A preview for a script; without a token there is nothing to do. ``filled`` is there where the API server makes
+    more than a typed text asks for."""
     if preview is None:
         return {
             "token": "",
@@ -234,25 +235,26 @@ def preview_json(preview: Preview | None) -> Parts:
             "effects": [],
             "notices": [],
             "diff": [],
-            "filled": [],
             "kubectl": "",
         }
     return {
         "token": preview.token,
         **told_json(preview.told),
         "diff": [{"line": line.n, "sign": line.sign, "text": line.text} for line in preview.diff],
-        "filled": [
-            {
-                "object": one.words,
-                "fields": [
-                    {"field": each.field, "value": each.value, "was": each.was} for each in one.fields
-                ],
-                "more": one.more,
-            }
-            for one in preview.filled
-        ],
+        **({"filled": _filled_json(preview)} if preview.filled else {}),
         "kubectl": preview.told.kubectl,
     }
+
+
+def _filled_json(preview: Preview) -> list[Parts]:
+    return [
+        {
+            "object": one.words,
+            "fields": [{"field": each.field, "value": each.value, "was": each.was} for each in one.fields],
+            "more": one.more,
+        }
+        for one in preview.filled
+    ]
 
 
 def filled_context(preview: Preview) -> Parts | None:

@@ -49,6 +49,7 @@ KEPT = {
     "contenttypes.ContentType": "made by migrations",
     "dashboard.ExternalIdentity": "one a person of the issuer",
     "dashboard.SignedIn": "goes with its session",
+    "dashboard.AccountMapping": "2,000, by administrators",
 }
 
 
