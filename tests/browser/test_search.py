@@ -82,7 +82,7 @@ def test_what_can_be_done_with_a_found_object_is_one_key_away(
     expect(page.locator("#palette input")).to_have_value(f"{namespace}/shop-back")
     expect(option(page, "Deployment").first).to_be_visible()
     page.keyboard.press("ArrowRight")
-    page.keyboard.type("ya")
+    page.keyboard.type("yaml")
     expect(page.locator("#palette [role=option]")).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"/deployments/{namespace}/shop-back/yaml/$"))
