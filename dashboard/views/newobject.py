@@ -66,7 +66,11 @@ class NewObjectForm(CreateForm):
         """What the inputs hold: what was sent; else what the address says, or the object that it was opened from."""
         if self.sent:
             return _texts(self.request.POST)
-        given = {name: texts for name, texts in _texts(self.request.GET).items() if name not in self._unsent}
+        given = {
+            name: texts
+            for name, texts in _texts(self.request.GET).items()
+            if name not in self.form.secret_names
+        }
         return start(self.form, {**self._filled(), **given})
 
     def _filled(self) -> Mapping[str, Sequence[str]]:
@@ -88,16 +92,6 @@ class NewObjectForm(CreateForm):
     def shown_text(self) -> str:
         """The YAML as it may be sent back."""
         return "---\n".join(map(as_yaml, self.form.manifests(self.form.hidden(self.reading.draft))))
-
-    @cached_property
-    def _unsent(self) -> frozenset[str]:
-        """The names of what is never sent back."""
-        return frozenset(
-            each.name if each is one else f"{one.name}.{each.name}"
-            for one in self.form.inputs
-            for each in (one, *one.columns)
-            if each.secret
-        )
 
     # ---- Steps
 
@@ -171,7 +165,7 @@ class NewObjectForm(CreateForm):
     # ---- Answers
 
     async def answer(self) -> HttpResponseBase:
-        if self.step == AS_YAML and not self._unsent:
+        if self.step == AS_YAML and not self.form.secret_names:
             return await self._as_yaml()
         if self.step in (CHECK, AS_YAML):
             said = StepResult()
@@ -227,8 +221,8 @@ class NewObjectForm(CreateForm):
             "form": {
                 **self._form(said),
                 "sections": sections,
-                "as_yaml": not self._unsent,
-                "unsent": self.sent and bool(self._unsent),
+                "as_yaml": not self.form.secret_names,
+                "unsent": self.sent and bool(self.form.secret_names),
             },
             "breadcrumbs": self._crumbs,
             "kinds": self._kinds(),

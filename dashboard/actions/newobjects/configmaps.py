@@ -30,6 +30,19 @@ def lines_of(typed: str) -> str:
     return typed.replace("\r\n", "\n")
 
 
+def check_data(look: Look, checks: Checks, kind: str) -> None:
+    """Each key is there once, and the values are not too large together, in an object of this kind."""
+    seen: set[str] = set()
+    for row in look.values["data"]:
+        if row["key"] in seen:
+            checks.at(row.place, "bad", f"The key {row['key']} is there twice.")
+        if row["key"]:
+            seen.add(row["key"])
+    size = sum(len((row["value"] or "").encode("utf-8", "replace")) for row in look.values["data"])
+    if size > MAX_BYTES:
+        checks.at("data", "bad", f"The values have {size:,} bytes together; a {kind} takes {MAX_BYTES:,}.")
+
+
 IMMUTABLE = Input(
     name="immutable",
     label="Immutable",
@@ -74,17 +87,7 @@ class NewConfigMap(NewObject):
         return {"data": data} | ({"immutable": True} if values["immutable"] else {})
 
     async def check(self, look: Look, checks: Checks) -> None:
-        seen: set[str] = set()
-        for row in look.values["data"]:
-            if row["key"] in seen:
-                checks.at(row.place, "bad", f"The key {row['key']} is there twice.")
-            if row["key"]:
-                seen.add(row["key"])
-        size = sum(len((row["value"] or "").encode("utf-8", "replace")) for row in look.values["data"])
-        if size > MAX_BYTES:
-            checks.at(
-                "data", "bad", f"The values have {size:,} bytes together; a ConfigMap takes {MAX_BYTES:,}."
-            )
+        check_data(look, checks, "ConfigMap")
         if look.values["name"] and look.namespace:
             checks.effects += awaited_by(
                 look.objects, reference("ConfigMap", look.namespace, look.values["name"])

@@ -26,7 +26,7 @@ from dashboard.kinds.references import reference
 from dashboard.kinds.rows import listed
 from dashboard.loop import off_loop
 
-from .configmaps import IMMUTABLE, MAX_BYTES, config_key, lines_of
+from .configmaps import IMMUTABLE, check_data, config_key, lines_of
 from .form import HIDDEN, NAMESPACE, Checks, Input, Look, NewObject, Section, name_input
 
 DOCKER_HUB = "https://index.docker.io/v1/"
@@ -104,22 +104,13 @@ class NewOpaque(NewSecret):
 
     async def check(self, look: Look, checks: Checks) -> None:
         await super().check(look, checks)
-        seen: set[str] = set()
+        check_data(look, checks, "Secret")
         for row in look.values["data"]:
-            key, value = row["key"], row["value"] or ""
-            if key in seen:
-                checks.at(row.place, "bad", f"The key {key} is there twice.")
-            if key:
-                seen.add(key)
-                if not value:
-                    checks.at(row.place, "info", "It has no value.")
+            value = row["value"] or ""
+            if row["key"] and not value:
+                checks.at(row.place, "info", "It has no value.")
             if end := unintended_end(value.encode("utf-8", "replace")):
                 checks.at(row.place, "warn", f"{end}, and that is part of the value.")
-        size = sum(len((row["value"] or "").encode("utf-8", "replace")) for row in look.values["data"])
-        if size > MAX_BYTES:
-            checks.at(
-                "data", "bad", f"The values have {size:,} bytes together; a Secret takes {MAX_BYTES:,}."
-            )
 
 
 class NewTls(NewSecret):
