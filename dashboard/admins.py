@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from dashboard.database import in_database
 from dashboard.signin import OWNER
 
 GROUPS = "cluster_ui_groups"  # where a session says which groups the issuer's token named
@@ -27,7 +28,9 @@ async def is_admin(request: HttpRequest) -> bool:
     """Whether who asks administers the dashboard."""
     user = await request.auser()
     return user.is_authenticated and administers(
-        user.get_username(), await groups_of(request.session), await request.session.aget(SUBJECT, "")
+        user.get_username(),
+        await groups_of(request.session),
+        await in_database(request.session.get)(SUBJECT, ""),
     )
 
 

@@ -86,7 +86,7 @@ async def _origin(request: HttpRequest, signed_in: bool) -> Origin:
     address = request.META.get("REMOTE_ADDR", "")
     if not signed_in:
         return Origin(address)
-    how = await request.session.aget(SIGN_IN, "")
+    how = await in_database(request.session.get)(SIGN_IN, "")
     return Origin(address, how, session_name(request.session.session_key))
 
 

@@ -50,7 +50,7 @@ async def session_begun(request: HttpRequest, user: User) -> None:
     """Keeps a session that has just begun among its owner's: they see it, and end it with the others, whatever it asks
     for next.
     """
-    await request.session.asave()  # not all have a key before
+    await in_database(request.session.save)()  # not all have a key before
     if (key := request.session.session_key) is not None:
         await in_database(_seen)(key, _facts_of(request), _first(request.session, user))
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
 from dashboard.errors import (
@@ -24,6 +23,7 @@ from dashboard.errors import (
 )
 from dashboard.models import AuditEntry
 
+from ..database import in_database
 from .action import Actor
 from .problems import Unrecorded, Unsettled
 
@@ -77,7 +77,7 @@ async def attempt_refused(attempt: Attempt, actor: Actor, error: ClusterError) -
     if attempt.audited or isinstance(error, Unrecorded | Unsettled):
         return
     try:
-        await sync_to_async(_write)(attempt, actor, error)
+        await in_database(_write)(attempt, actor, error)
     except DatabaseError:
         log.exception("a refusal was not recorded: %s by %s: %s", attempt, actor.name, error.message)
 

@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -23,6 +22,7 @@ from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 
+from ..database import in_database
 from .action import Manifest, Order, Target
 from .engine import change_read
 from .hiding import hide_values
@@ -124,12 +124,12 @@ async def backups_prune(*, change: Change, transport: Transport) -> None:
     """Removes what is older than the newest KEPT old values of the Secret that a rotation changed, audited. What the
     account may not remove, or the cluster does not now, stays until the next rotation.
     """
-    for name, older in (await sync_to_async(_outdated)(change)).items():
+    for name, older in (await in_database(_outdated)(change)).items():
         try:
             gone = await _remove(transport, change, name)
         except ClusterError:
             return
-        await sync_to_async(_forget)(change, name, older, gone)
+        await in_database(_forget)(change, name, older, gone)
 
 
 def _target(target: Target, digest: str) -> Target:

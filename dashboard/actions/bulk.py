@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, cast
 
-from asgiref.sync import sync_to_async
-
 from dashboard.errors import ClusterError, TooManyRequests, Unavailable
 from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.rows import listed, plural
 from dashboard.models import AuditEntry, Change, OperationResult
 
+from ..database import in_database
 from . import records
 from . import token as tokens
 from .action import Action, Order, Target, Wanted, actor_who_made
@@ -106,7 +105,7 @@ async def apply_step(run: Run) -> None:
         if time.monotonic() > until or not await _carry(run, waiting):
             return
     if not await run.results("running", "retrying", limit=1):
-        counts = await sync_to_async(result_counts)(run.operation)
+        counts = await in_database(result_counts)(run.operation)
         text = f"{listed([f'{counts[state]} {word}' for state, word in ENDS.items() if counts.get(state)])}."
         run.now = datetime.now(UTC)
         await run.end("done", text)
@@ -161,7 +160,7 @@ async def _carry_one(run: Run, result: OperationResult, *, again: bool) -> bool:
 
 async def _made(order: Order, shown: tokens.Shown, *, again: bool) -> Change:
     """The object's change. One that another process had begun is found by its nonce, and its end by the object."""
-    earlier = await sync_to_async(records.found)(shown.nonce)
+    earlier = await in_database(records.found)(shown.nonce)
     if earlier is not None and (
         earlier.state == Change.State.DONE or await change_found_made(order=order, change=earlier)
     ):

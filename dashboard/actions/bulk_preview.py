@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError, IntegrityError, transaction
 
 from dashboard.database import database_unavailable
@@ -22,6 +21,7 @@ from dashboard.kube.transport import Transport
 from dashboard.models import Change, Operation, OperationResult
 from dashboard.queries.dependents import asked_once
 
+from ..database import in_database
 from . import records
 from . import token as tokens
 from .action import Action, Actor, Order, Preview, Target, Wanted
@@ -310,14 +310,14 @@ async def bulk_apply(*, order: BulkOrder, token: str, confirm: str, reason: str)
     """
     wanted = order.action.read(order.typed)
     shown = _read(order, wanted, token)
-    if (earlier := await sync_to_async(records.found)(shown.nonce)) is not None:
+    if (earlier := await in_database(records.found)(shown.nonce)) is not None:
         return earlier
     await changes_required(order.transport.cluster)
     typed, count = confirm.strip(), len(shown.objects)
     if typed != str(count) and (typed or shown.confirm):
         why = f": {shown.confirm}" if shown.confirm else ""
         raise Uncounted(f"Type the number of objects, {count}{why}.", field="confirm")
-    return await sync_to_async(_begin)(order, wanted, shown, bool(typed), reason)
+    return await in_database(_begin)(order, wanted, shown, bool(typed), reason)
 
 
 def _token(order: BulkOrder, wanted: Wanted, each: Sequence[ObjectPreview], confirm: str) -> str:

@@ -21,6 +21,7 @@ from dashboard.kinds.configmaps import CONFIGMAPS
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
+from ..database import in_database
 from .action import Manifest, OwnedFields
 from .configmap_values import Value, digest, values
 from .writers import last_manager
@@ -75,7 +76,7 @@ async def edit_history(*, transport: Transport, change: Change, sightings: Sight
     )  # fmt: skip
     newest = edits.only("touched", "result", "created_at").order_by("-created_at", "-pk")[:MAX_WRITES]
     # In a thread: of a large ConfigMap, that is many keys.
-    return await asyncio.to_thread(_history, change, manifest, [each async for each in newest], seen)
+    return await asyncio.to_thread(_history, change, manifest, await in_database(list)(newest), seen)
 
 
 def _by_its_clock(sightings: Sightings, date: str) -> Seen:

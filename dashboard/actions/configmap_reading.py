@@ -12,6 +12,7 @@ from dashboard.kinds.configmaps import CONFIGMAPS
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
+from ..database import in_database
 from .action import Manifest, Target
 from .configmap_values import Value, values
 from .engine import change_read
@@ -79,7 +80,7 @@ async def writer_of(target: Target, manifest: Manifest, key: str = "") -> Writer
     )
     if key:
         changes = changes.filter(Q(touched__has_key=paths[0]) | Q(touched__has_key=paths[1]))
-    last = await changes.select_related("user").order_by("-created_at").afirst()
+    last = await in_database(changes.select_related("user").order_by("-created_at").first)()
     return Writer(last.user.get_username(), last.created_at) if last is not None else Writer(who, when)
 
 

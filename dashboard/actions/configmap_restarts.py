@@ -17,6 +17,7 @@ from dashboard.kinds.base import Ref
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
+from ..database import in_database
 from .action import FOLLOWED_FOR, Actor, Following, Target, rollout_progress
 from .configmap_history import changed_keys
 from .configmap_reading import configmap_values
@@ -35,15 +36,15 @@ async def configmap_restart(
     wanted = [ref for ref in needed if f"{ref.plural}/{ref.name}" in chosen]
     again = Change.objects.filter(pk=change.pk, result__has_key="restarts")
     # One statement decides, so that the second of two submits restarts nothing.
-    if not wanted or not await Change.objects.filter(pk=change.pk).exclude(pk__in=again.values("pk")).aupdate(
-        result={**change.result, "restarts": []}
-    ):
+    if not wanted or not await in_database(
+        Change.objects.filter(pk=change.pk).exclude(pk__in=again.values("pk")).update
+    )(result={**change.result, "restarts": []}):
         return
     done: list[dict[str, Any]] = []
     for ref in wanted:
         done.append(await _restart(transport, actor, change, ref, objects))
         change.result = {**change.result, "restarts": done}
-        await change.asave(update_fields=["result"])
+        await in_database(change.save)(update_fields=["result"])
 
 
 async def _restart(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime
 
-from asgiref.sync import sync_to_async
-
 from dashboard.insight import Notice, Objects
 from dashboard.insight.cordoning import cordon_impact, running_on, uncordon_impact
 from dashboard.kinds.nodes import Node
@@ -14,6 +12,7 @@ from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
 from dashboard.models import Change
 
+from ..database import in_database
 from .action import Description, DryRun, Order, Progress
 from .operation import unfinished_of
 from .toggle import Toggle
@@ -38,7 +37,7 @@ class Cordon(Toggle):
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
         """Besides: that a drain stops, as the pods that it evicts could come back."""
         uid = dry.before["metadata"]["uid"]
-        drain = None if self.sets else await sync_to_async(unfinished_of)("drain", order.target.context, uid)
+        drain = None if self.sets else await in_database(unfinished_of)("drain", order.target.context, uid)
         if drain is None:
             return told
         who = drain.user.get_username()

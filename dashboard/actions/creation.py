@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from asgiref.sync import sync_to_async
 from django.core import signing
 from django.utils.crypto import salted_hmac
 
@@ -30,6 +29,7 @@ from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
 from dashboard.queries.seenreader import SeenReader
 
+from ..database import in_database
 from . import records
 from . import token as tokens
 from .action import (
@@ -520,7 +520,7 @@ async def creation_apply(
         transport, actor, objects, at, [each["state"] for each in shown], confirm=confirm, reason=reason
     )
     nonce = tokens.read(kept["token"], order).nonce
-    if await Change.objects.filter(nonce=nonce).aexists():  # sent twice
+    if await in_database(Change.objects.filter(nonce=nonce).exists)():  # sent twice
         return await change_apply(order=order, token=kept["token"])
     rest = [n for n in range(len(objects)) if n != at]
     _keep(
@@ -534,7 +534,7 @@ async def creation_apply(
     try:
         return await change_apply(order=order, token=kept["token"])
     except ClusterError:
-        if not await Change.objects.filter(nonce=nonce).aexists():
+        if not await in_database(Change.objects.filter(nonce=nonce).exists)():
             _drop(nonce)
         raise
 
@@ -586,7 +586,7 @@ def _nonce(change: Change, position: int) -> str:
 
 async def _made_before(run: Run, result: OperationResult, text: _Text | None) -> Change | None:
     """The change of an object that was made before its row could say so: the process was killed, or the answer lost."""
-    change = await sync_to_async(records.found)(_nonce(run.change, result.position))
+    change = await in_database(records.found)(_nonce(run.change, result.position))
     if change is None or change.state == Change.State.DONE:
         return change
     if text is None:
@@ -680,8 +680,9 @@ async def _begun_with(change: Change) -> list[tuple[OperationResult, Change | No
     as long as that is not recorded. A row does not know it where its process was killed.
     """
     rows = OperationResult.objects.filter(operation__change=change, position__gt=0).order_by("-position")
-    named = {_nonce(change, row.position): row async for row in rows}
-    made = {each.nonce: each async for each in Change.objects.filter(nonce__in=named)}
+    named = {_nonce(change, row.position): row for row in await in_database(list)(rows)}
+    found = await in_database(list)(Change.objects.filter(nonce__in=named))
+    made = {each.nonce: each for each in found}
     return [(row, made.get(nonce)) for nonce, row in named.items() if nonce in made or row.state == "running"]
 
 
@@ -707,7 +708,7 @@ async def _undo_plan(change: Change) -> Plan:
     """The other objects, the last one first."""
     results = [_result(change.plural, change.kind, change.namespace, change.name, "done")]
     results[0].text, results[0].data = CREATE.summary(change), {"change": change.pk}
-    created = await Change.objects.aget(undone_by=change)
+    created = await in_database(Change.objects.get)(undone_by=change)
     _drop(created.nonce)
     others = await _begun_with(created)
     for each, _ in others:
@@ -724,7 +725,7 @@ async def undo_step(run: Run) -> None:
         if result.state == "waiting":
             result.state, result.began_at = "running", datetime.now(UTC)
             await run.save([result])
-        made = await sync_to_async(records.found)(result.data["undoes"])
+        made = await in_database(records.found)(result.data["undoes"])
         try:
             result.state, result.text, change = await _take_back(run, result, made)
         except (Unavailable, TooManyRequests):
@@ -756,7 +757,7 @@ async def _take_back(
         raise Unavailable(f"Whether {what} was made is looked for in the cluster.")
     if made.state == Change.State.UNKNOWN:
         return "left", "Whether it was made is not known: look at it.", None
-    if await Change.objects.filter(undoes=made).aexists() and not await _mine(run, result):
+    if await in_database(Change.objects.filter(undoes=made).exists)() and not await _mine(run, result):
         return "done", "Undone already", None
     if not made.inverse:
         return "left", CREATE.way_back(made), None
@@ -790,4 +791,4 @@ async def _take_back(
 
 async def _mine(run: Run, result: OperationResult) -> bool:
     """Whether this very step has begun the undo, before its process ended."""
-    return await Change.objects.filter(nonce=_nonce(run.change, result.position)).aexists()
+    return await in_database(Change.objects.filter(nonce=_nonce(run.change, result.position)).exists)()

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
 from dashboard.errors import Forbidden
 from dashboard.insight import Objects
 from dashboard.insight.draining import DrainImpact, DrainOptions, drain_impact, drain_verdicts, pods_of_node
@@ -23,6 +21,7 @@ from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
 from dashboard.models import Change, Operation, OperationResult
 
+from ..database import in_database
 from .action import (
     Description,
     DryRun,
@@ -152,7 +151,7 @@ class Drain(OperationAction):
         return Drain(Settings(**{key: value for key, value in wanted.items() if key != "unschedulable"}))
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
-        await sync_to_async(_free)(target, manifest)
+        await in_database(_free)(target, manifest)
 
     def command(self, target: Target, manifest: Manifest) -> str:
         return _kubectl(target.name, self.settings)
@@ -170,7 +169,7 @@ class Drain(OperationAction):
         return {}
 
     async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
-        await sync_to_async(_free)(order.target, manifest)
+        await in_database(_free)(order.target, manifest)
         return order.wanted
 
     # ---- What it does

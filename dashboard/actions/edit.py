@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -22,6 +21,7 @@ from dashboard.insight.keyhistory import KeyHistory
 from dashboard.kinds.rows import listed, plural
 from dashboard.models import Change
 
+from ..database import in_database
 from .action import Action, Description, DryRun, Manifest, OwnedFields, Progress, Target, Wanted
 from .configmap_history import changed_keys, written_when
 from .configmap_values import FIELDS, Value, content_of, digest, size_words, values
@@ -185,7 +185,7 @@ class Edit(Action):
 
     async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
         try:
-            await sync_to_async(versions_keep)(change, before, after)
+            await in_database(versions_keep)(change, before, after)
         except DatabaseError:
             log.exception("the versions of %s were not kept", change)
 

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
 from dashboard.errors import (
@@ -37,6 +36,7 @@ from dashboard.loop import off_loop
 from dashboard.models import AuditEntry, Change
 from dashboard.queries.frozen import Frozen
 
+from ..database import in_database
 from . import records
 from . import token as tokens
 from .action import (
@@ -236,12 +236,12 @@ async def change_apply(*, order: Order, token: str) -> Change:
     change was made but the database failed. All but a bad token are audited.
     """
     shown = tokens.read(token, order)
-    if (earlier := await sync_to_async(records.found)(shown.nonce)) is not None:
+    if (earlier := await in_database(records.found)(shown.nonce)) is not None:
         return await _ended(earlier)
     try:
         await changes_required(order.transport.cluster)
     except ReadOnly as error:
-        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error, order.reason)
+        await in_database(records.refuse)(order.actor, order.action.name, order.target, error, order.reason)
         raise
     # A browser that leaves, or submits twice, must not cut this in two: what is claimed is carried to its end.
     return await to_its_end(_claimed(_with(order, shown.decided), shown))
@@ -256,7 +256,7 @@ async def change_make(*, order: Order, nonce: str, as_shown: Mapping[str, Any] |
     Raises what the preview and the apply of a change raise; Unavailable when the answer was lost: ask again.
     """
     await change_access(transport=order.transport, target=order.target, action=order.action)
-    earlier = await sync_to_async(records.found)(nonce)
+    earlier = await in_database(records.found)(nonce)
     if earlier is not None and earlier.state == Change.State.DONE:
         return earlier
     before, after = await _dry_run(order)
@@ -286,7 +286,7 @@ async def change_carry(*, order: Order, shown: tokens.Shown, again: bool = False
 
 
 async def _carried_on(order: Order, shown: tokens.Shown) -> Change:
-    change, _ = await sync_to_async(records.claim)(order, shown.nonce)
+    change, _ = await in_database(records.claim)(order, shown.nonce)
     return await _apply(order, shown, change)
 
 
@@ -334,7 +334,7 @@ async def change_stale(
     path = differing[0]
     who, when = last_manager(manifest, path)
     # Whoever used this dashboard is known by name, not only by its field manager.
-    if who == MANAGER and (person := await sync_to_async(records.last_writer)(target, _uid(manifest), path)):
+    if who == MANAGER and (person := await in_database(records.last_writer)(target, _uid(manifest), path)):
         who, when = person
     by = f" by {who}" if who else ""
     was_words, now_words = action.words(was), action.words(now)
@@ -405,9 +405,9 @@ class _Lost(Exception):
 
 async def _claimed(order: Order, shown: tokens.Shown) -> Change:
     try:
-        change, new = await sync_to_async(records.claim)(order, shown.nonce)
+        change, new = await in_database(records.claim)(order, shown.nonce)
     except NoWayBack as error:
-        await sync_to_async(records.refuse)(order.actor, order.action.name, order.target, error, order.reason)
+        await in_database(records.refuse)(order.actor, order.action.name, order.target, error, order.reason)
         raise
     return await (_apply(order, shown, change) if new else _ended(change))
 
@@ -422,12 +422,12 @@ async def _apply(order: Order, shown: tokens.Shown, change: Change) -> Change:
     except ClusterError as error:
         refused = isinstance(error, REFUSALS)
         result = AuditEntry.Result.REFUSED if refused else AuditEntry.Result.FAILED
-        await sync_to_async(records.release)(change, order.actor, error, result)
+        await in_database(records.release)(change, order.actor, error, result)
         raise
     was, made = action.touched(before), action.touched(after)
     kept = change_result(before, after) | action.remember(before, after)
     try:
-        await sync_to_async(records.finish)(change, order, before, was, made, kept, _uid(after))
+        await in_database(records.finish)(change, order, before, was, made, kept, _uid(after))
     except DatabaseError as error:
         raise Unrecorded(
             f"The change WAS made: {order.target} went from {action.words(was)} to {action.words(made)}. "
@@ -454,7 +454,7 @@ async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Mani
         # Read once more, so that on a busy object as little as possible comes between this and the write.
         tried, before = (before, after), await _read(order)
         await _unchanged(order, shown, before)
-        await sync_to_async(records.intend)(change, order, before, action.touched(after))
+        await in_database(records.intend)(change, order, before, action.touched(after))
         by_fields = attempt > 0 and await _says_fields(order, before)
         try:
             made = (await _request(order, before, dry=False, by_fields=by_fields)).on(action, before)
@@ -609,7 +609,7 @@ async def _look_again(order: Order, lost: _Lost, change: Change) -> tuple[Manife
         if action.deletes:
             return lost.before, lost.after
         if beside or is_absent(lost.before):
-            await sync_to_async(records.release)(change, order.actor, lost.error, AuditEntry.Result.FAILED)
+            await in_database(records.release)(change, order.actor, lost.error, AuditEntry.Result.FAILED)
             raise lost.error from lost
         found = None
     except ClusterError:
@@ -618,13 +618,13 @@ async def _look_again(order: Order, lost: _Lost, change: Change) -> tuple[Manife
         if action.touched(found) == action.touched(lost.after):
             return lost.before, found
         if found["metadata"]["resourceVersion"] == lost.before["metadata"]["resourceVersion"]:
-            await sync_to_async(records.release)(change, order.actor, lost.error, AuditEntry.Result.FAILED)
+            await in_database(records.release)(change, order.actor, lost.error, AuditEntry.Result.FAILED)
             raise lost.error
     unsettled = Unsettled(
         f"The API server did not answer: whether {target} was changed is not known.",
         next_step="Look at the object, or at Changes made here, once the cluster answers again.",
     )
-    await sync_to_async(records.lose)(change, order.actor, unsettled)
+    await in_database(records.lose)(change, order.actor, unsettled)
     raise unsettled from lost
 
 
@@ -642,7 +642,7 @@ async def change_found_made(*, order: Order, change: Change) -> bool:
         found = None
     if found is None or (itself and not change_is_of(change, found)):
         if action.deletes and itself:
-            await sync_to_async(records.found_done)(change, f"{order.target} is gone. {_FOUND}", {})
+            await in_database(records.found_done)(change, f"{order.target} is gone. {_FOUND}", {})
         return action.deletes and itself
     was, made = sides(change)
     if action.touched(found) != made:
@@ -664,7 +664,7 @@ async def change_made_after_all(
     """Records a change that the object has, of which nobody had said that it was made."""
     detail = f"{action.words(was)} → {action.words(made)}. {_FOUND}"
     kept = change_result(found, found) | action.remember(found, found)
-    await sync_to_async(records.found_done)(change, detail, kept, _uid(found))
+    await in_database(records.found_done)(change, detail, kept, _uid(found))
     await action.keep(change, None, found)
 
 
@@ -679,7 +679,7 @@ async def _ended(change: Change) -> Change:
                 next_step="Look at the object, or at Changes made here.",
             )
         await asyncio.sleep(0.1)
-        again = await sync_to_async(records.found)(change.nonce)
+        again = await in_database(records.found)(change.nonce)
         if again is None:
             raise Conflict(
                 "The change was rejected the first time it was sent.", next_step="Look at the preview again."

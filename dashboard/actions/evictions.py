@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from asgiref.sync import sync_to_async
 
 from dashboard.errors import (
     ClusterError,
@@ -33,6 +32,7 @@ from dashboard.kinds.rows import listed, plural
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, OperationResult
 
+from ..database import in_database
 from .action import Target
 from .engine import change_read
 from .operation import Run, iso, passed
@@ -321,4 +321,4 @@ async def _audit(run: Run, rows: Collection[OperationResult], result: AuditEntry
         for row in rows
     ]  # fmt: skip
     if entries:
-        await sync_to_async(AuditEntry.objects.bulk_create)(entries)
+        await in_database(AuditEntry.objects.bulk_create)(entries)

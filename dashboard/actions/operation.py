@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.db.models import Count, F, Q
 
@@ -25,6 +24,7 @@ from dashboard.insight import Objects
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
 
+from ..database import in_database
 from .action import FOLLOWED_FOR, Action
 
 Step = dict[str, Any]  # plain JSON: see ``operation_step``
@@ -143,13 +143,13 @@ class Run:
 
     async def save(self, results: Sequence[OperationResult] = ()) -> None:
         """Records the step as it is, and these results."""
-        await sync_to_async(_write)(self.operation, self.holder, results)
+        await in_database(_write)(self.operation, self.holder, results)
 
     async def record(self, results: Sequence[OperationResult]) -> None:
         """Records what became of objects that something was sent for: also where a person stopped it meanwhile, which
         raises Lost all the same.
         """
-        await sync_to_async(_record)(self.operation, self.holder, results)
+        await in_database(_record)(self.operation, self.holder, results)
 
     async def end(self, state: End, text: str, **kept: Any) -> None:
         """Ends the step without ado."""
@@ -176,13 +176,13 @@ class Run:
         found = self.operation.results.order_by("position")
         if states:
             found = found.filter(state__in=states)
-        return [each async for each in (found if limit is None else found[:limit])]
+        return await in_database(list)(found if limit is None else found[:limit])
 
     async def audit(self, action: str, result: AuditEntry.Result, detail: str) -> None:
         """An entry about the step's object, or about what was changed."""
         change, step = self.change, self.step
         about = step if "plural" in step else {"plural": change.plural, "name": change.name}
-        await sync_to_async(AuditEntry.objects.create)(
+        await in_database(AuditEntry.objects.create)(
             user_name=change.user.get_username(),
             context=change.context,
             action=action,

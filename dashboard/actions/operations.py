@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -21,6 +20,7 @@ from dashboard.kinds.rows import plural
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
 
+from ..database import in_database
 from .action import Actor
 from .operation import OperationAction, Plan
 from .permits import changes_required
@@ -64,11 +64,11 @@ async def operation_begin(
     """The operation of a change that was written, made if there is none yet. It ends that of the change that this one
     undoes. ``holder`` has it from the start.
     """
-    if (found := await sync_to_async(_operation_of)(change)) is not None:
+    if (found := await in_database(_operation_of)(change)) is not None:
         return found
-    await sync_to_async(operation_replace)(change)
+    await in_database(operation_replace)(change)
     plan = await action.plan(change, transport, objects)
-    return await sync_to_async(_make)(change, action, plan, holder)
+    return await in_database(_make)(change, action, plan, holder)
 
 
 def operations_claim(holder: str, now: datetime) -> list[Operation]:
@@ -160,7 +160,7 @@ def operation_replace(change: Change) -> None:
 
 async def operation_stop(*, actor: Actor, change: Change) -> None:
     """No further step begins; what was sent goes on in the cluster. Raises Conflict when nothing is under way."""
-    await sync_to_async(_stop)(change, actor)
+    await in_database(_stop)(change, actor)
 
 
 async def operation_resume(*, transport: Transport, actor: Actor, change: Change) -> None:
@@ -175,12 +175,12 @@ async def operation_resume(*, transport: Transport, actor: Actor, change: Change
             f"It acts as {who}, who began it.", next_step=f"Ask {who} to resume it, or leave it as it is."
         )
     await changes_required(transport.cluster)
-    await sync_to_async(_resume)(change, actor)
+    await in_database(_resume)(change, actor)
 
 
 async def operation_leave(*, actor: Actor, change: Change) -> None:
     """What has not begun stays as it is. Raises Conflict when the operation is not stopped."""
-    await sync_to_async(_leave)(change, actor)
+    await in_database(_leave)(change, actor)
 
 
 def may_resume(operation: Operation) -> bool:

@@ -1,6 +1,6 @@
 """What the database keeps of a change: the intent before anything is sent, then the result, and the audit.
 
-Each function is one short synchronous transaction, called through ``sync_to_async``.
+Each function is one short synchronous transaction, called through ``in_database``.
 """
 
 from __future__ import annotations

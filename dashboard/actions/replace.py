@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -26,6 +25,7 @@ from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
+from ..database import in_database
 from . import replace_words as words
 from .action import (
     MERGE_PATCH,
@@ -119,7 +119,7 @@ class Replace(OperationAction):
         return _create_command(target, self.made or other_name(target.name), values(manifest))
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
-        await sync_to_async(_free)(target, manifest)
+        await in_database(_free)(target, manifest)
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         target = order.target
@@ -136,7 +136,7 @@ class Replace(OperationAction):
         }
 
     async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
-        await sync_to_async(_free)(order.target, manifest)
+        await in_database(_free)(order.target, manifest)
         return order.wanted
 
     # ---- What it does
@@ -173,7 +173,7 @@ class Replace(OperationAction):
     async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
         """The first version of the new one."""
         try:
-            await sync_to_async(versions_keep)(change, None, after)
+            await in_database(versions_keep)(change, None, after)
         except DatabaseError:
             log.exception("no version was kept of what %s made", change)
 
@@ -231,7 +231,7 @@ class Replace(OperationAction):
     async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
         """An undo is about whom the replacement has begun to point to the new one by now, not when it was previewed."""
         undoes = change.undoes_id
-        consumers = await sync_to_async(pointed)(undoes) if undoes else change.result[CONSUMERS]
+        consumers = await in_database(pointed)(undoes) if undoes else change.result[CONSUMERS]
         steps = [
             operation_step(
                 "repoint", f"Repoint {KINDS[plural].kind} {name}", plural=plural, kind=KINDS[plural].kind, name=name,
@@ -277,7 +277,7 @@ class PutBack(Replace):
     acts_unchanged = True
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
-        return {CONSUMERS: await sync_to_async(pointed)(order.undoes)}
+        return {CONSUMERS: await in_database(pointed)(order.undoes)}
 
     def subject(self, target: Target) -> Target:
         return target

@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
 from dashboard.errors import NotFound
 from dashboard.insight.protocols import unlisted
 from dashboard.insight.references import READ, REPOINTED, ROLLED, names, still_running, users
@@ -20,6 +18,7 @@ from dashboard.kinds.configmaps import CONFIGMAPS
 from dashboard.kinds.rows import listed
 from dashboard.models import Change, Operation
 
+from ..database import in_database
 from . import records
 from .action import Manifest, Order, Target, actor_who_made
 from .configmap_values import digest
@@ -69,12 +68,12 @@ async def _send(run: Run) -> bool:
 
 async def _made_earlier(run: Run) -> Change | None:
     """The change that the step made before its process could say so, if it did."""
-    earlier = await sync_to_async(records.found)(run.nonce)
+    earlier = await in_database(records.found)(run.nonce)
     if earlier is None:
         return None
     if earlier.state != Change.State.DONE and not await change_found_made(order=_order(run), change=earlier):
         return None
-    return await Change.objects.aget(pk=earlier.pk)
+    return await in_database(Change.objects.get)(pk=earlier.pk)
 
 
 def _order(run: Run) -> Order:
@@ -170,7 +169,7 @@ def _of_recreated(manifest: Manifest, old: str, new: str) -> tuple[End, str]:
 async def remove_step(run: Run) -> None:
     """Deletes the ConfigMap that was made, if it is as it was made and nothing uses it."""
     step, change = run.step, run.change
-    before = await Change.objects.aget(undone_by=change)
+    before = await in_database(Change.objects.get)(undone_by=change)
     target = _configmap(run, step["name"])
     try:
         found = await change_read(transport=run.transport, target=target)

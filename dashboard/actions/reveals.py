@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
 from dashboard.database import database_unavailable
@@ -13,6 +12,7 @@ from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry
 from dashboard.queries.secrets import secret_value
 
+from ..database import in_database
 from .action import Actor
 from .attempts import attempt_audited
 
@@ -44,10 +44,10 @@ async def secret_reveal(
     try:
         value = await secret_value(transport, namespace, name, key)
     except ClusterError as error:
-        await sync_to_async(audit)(AuditEntry.Result.REFUSED, f"Key {key[:253]}: {error.message}")
+        await in_database(audit)(AuditEntry.Result.REFUSED, f"Key {key[:253]}: {error.message}")
         raise
     try:
-        await sync_to_async(audit)(AuditEntry.Result.DONE, f"{_WORDS[purpose]}: key {key}.")
+        await in_database(audit)(AuditEntry.Result.DONE, f"{_WORDS[purpose]}: key {key}.")
     except DatabaseError as error:
         raise database_unavailable(error, done="Nothing was shown: it can't be recorded.") from error
     return value

@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
-from asgiref.sync import sync_to_async
 
 from dashboard.errors import BadInput, ClusterError, Forbidden, Invalid
 from dashboard.insight import Effect, Objects
@@ -31,6 +30,7 @@ from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
+from ..database import in_database
 from . import rotate_words as words
 from .action import (
     MERGE_PATCH,
@@ -130,7 +130,7 @@ class Rotate(OperationAction):
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
         _changeable(manifest)
-        earlier = await sync_to_async(unfinished_of)(self.name, target.context, manifest["metadata"]["uid"])
+        earlier = await in_database(unfinished_of)(self.name, target.context, manifest["metadata"]["uid"])
         if earlier is not None:
             raise RotationUnderWay(target.name, earlier.pk)
 
@@ -171,7 +171,7 @@ class Rotate(OperationAction):
         there is kept.
         """
         _changeable(manifest)
-        await sync_to_async(_free)(order, manifest)
+        await in_database(_free)(order, manifest)
         wanted = order.wanted
         if "value" not in wanted:
             wanted = wanted | {"value": await backup_value(order, manifest, self.key, wanted["mark"])}
@@ -256,7 +256,7 @@ class Rotate(OperationAction):
         """
         target, undoing, objects = order.target, "value" not in order.wanted, dry.objects
         consumers = secret_consumers(objects, target.namespace, target.name, self.key)
-        begun = await sync_to_async(_restarted_with)(order.undoes)
+        begun = await in_database(_restarted_with)(order.undoes)
         every = [
             stage
             for stage in restart_stages(objects, consumers)

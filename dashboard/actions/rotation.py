@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from asgiref.sync import sync_to_async
 from django.db import transaction
 
 from dashboard.errors import NotFound
@@ -24,6 +23,7 @@ from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation
 
+from ..database import in_database
 from .action import Order, actor_who_made, pointer
 from .engine import change_make, change_read
 from .operation import End, Plan, Run, Step, iso, moment, operation_step
@@ -42,7 +42,7 @@ async def rotation_plan(change: Change, transport: Transport, objects: Objects) 
     """
     consumers = secret_consumers(objects, change.namespace, change.name, key_of(change))
     stages = restart_stages(objects, consumers)
-    begun = await sync_to_async(lambda: restarted_with(change.undoes))()
+    begun = await in_database(lambda: restarted_with(change.undoes))()
     steps = [
         _step_of(stage)
         for stage in stages
@@ -181,7 +181,7 @@ async def _restart(run: Run) -> tuple[int, str]:
 async def _supersede(run: Run, standing: Standing) -> None:
     """Ends the rotation, since its Secret does not hold its value any more: whoever did that decides what follows."""
     await run.close(Operation.State.STOPPED)
-    await sync_to_async(_keep_standing)(run.operation, standing)
+    await in_database(_keep_standing)(run.operation, standing)
 
 
 def _keep_standing(operation: Operation, standing: Standing) -> None:

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
 from dashboard.errors import NotFound
 from dashboard.kinds.base import Kind
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
+from ..database import in_database
 from . import records
 from .action import change_target, sides
 from .engine import change_is_of, change_made_after_all, change_read
@@ -35,7 +34,7 @@ async def changes_unsettled(now: datetime) -> list[Change]:
         created_at__gt=now - GIVEN_UP_AFTER,
         created_at__lt=now - MADE_AFTER,
     ).exclude(touched={})
-    return [change async for change in found.select_related("user")]
+    return await in_database(list)(found.select_related("user"))
 
 
 async def change_settle(
@@ -67,4 +66,4 @@ async def change_settle(
         return
     if change.state == Change.State.SENDING and change.created_at < now - NOT_MADE_AFTER:
         detail = f"The dashboard stopped before it was sent: it is still {action.words(was)}."
-        await sync_to_async(records.found_undone)(change, detail)
+        await in_database(records.found_undone)(change, detail)

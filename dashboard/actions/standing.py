@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from asgiref.sync import sync_to_async
-
 from dashboard.errors import NotFound
 from dashboard.insight.environment import variable_flaw
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
+from ..database import in_database
 from . import records
 from .action import Target
 from .backups import mark
@@ -99,6 +98,6 @@ async def secret_standing(*, change: Change, transport: Transport) -> Standing:
         return Standing(how="same", flaw=variable_flaw(value))
     # Of a field that nobody owns any more, nothing tells who removed it.
     who, when = last_manager(found, path)
-    if who == MANAGER and (person := await sync_to_async(records.last_writer)(target, uid, path)):
+    if who == MANAGER and (person := await in_database(records.last_writer)(target, uid, path)):
         who, when = person
     return Standing(how="removed" if value is None else "changed", who=who, when=when)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
 from dashboard.errors import NotFound
 from dashboard.insight import Objects
 from dashboard.insight.keyhistory import KeyHistory
@@ -16,6 +14,7 @@ from dashboard.kinds.base import Kind
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
+from ..database import in_database
 from . import records
 from .action import CREATED, Action, Actor, Order, Preview, Progress, Target, change_target
 from .confirmation import confirmation, why_confirm
@@ -59,7 +58,7 @@ def change_follow(
 
 async def change_undo_state(*, change: Change) -> UndoState:
     """Whether a change can be taken back."""
-    later = await Change.objects.filter(undoes=change).select_related("user").afirst()
+    later = await in_database(Change.objects.filter(undoes=change).select_related("user").first)()
     if later is not None:
         how = "Undone" if later.state == Change.State.DONE else "An undo was sent, its result is not known:"
         words = f"{how} by {later.user.get_username()} on {later.created_at:%Y-%m-%d at %H:%M} UTC."
@@ -136,7 +135,7 @@ async def change_undo_apply(
     if change.state != Change.State.DONE or not change.inverse:
         refusal = NoWayBack((await change_undo_state(change=change)).words)
         target = change_target(change, kinds)
-        await sync_to_async(records.refuse)(actor, change.action, target, refusal, reason)
+        await in_database(records.refuse)(actor, change.action, target, refusal, reason)
         raise refusal
     order = await _order(transport, actor, change, kinds)
     return await change_apply(order=replace(order, confirm=confirm, reason=reason), token=token)
@@ -144,11 +143,11 @@ async def change_undo_apply(
 
 async def changes_settle(*, older: timedelta = timedelta(minutes=2)) -> int:
     """Say of changes that a crash cut in two that their end is not known; how many there were."""
-    return await sync_to_async(records.settle)(older)
+    return await in_database(records.settle)(older)
 
 
 async def _change(change_id: int, transport: Transport) -> Change:
-    change = await Change.objects.select_related("user").filter(pk=change_id).afirst()
+    change = await in_database(Change.objects.select_related("user").filter(pk=change_id).first)()
     if change is None or change.context != transport.cluster.name:
         raise NotFound("There is no such change.")
     return change

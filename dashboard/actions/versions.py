@@ -8,14 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
 from dashboard.errors import BadInput, Invalid
 from dashboard.insight import Objects
 from dashboard.kinds.base import Ref
 from dashboard.kube.transport import Transport
 from dashboard.models import Change, ConfigMapVersion
 
+from ..database import in_database
 from .action import Action, Choice, DryRun, Field, Manifest, Order, Target, Wanted
 from .configmap_restarts import restarts_needed, restarts_offered
 from .configmap_values import FIELDS, Value, content_of, digest, size_words, values
@@ -65,7 +64,7 @@ class Versions(Edit):
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         found = await _kept(order.target, _uid(manifest))
         version = _chosen(order.target, found, content_hash(manifest), order.wanted["version"])
-        contents = await sync_to_async(version_contents)(version)
+        contents = await in_database(version_contents)(version)
         digests = {f"/{value.field}/{key}": digest(value.content) for key, value in contents.items()}
         return {"uid": version.uid, "of": version.number, "at": version.at.isoformat(), "digests": digests}
 
@@ -73,7 +72,7 @@ class Versions(Edit):
         # Of one that was recreated since, the engine says so: nothing is written to that.
         found = await _kept(order.target, order.wanted["uid"])
         version = _chosen(order.target, found, "", order.wanted["of"])
-        return _in_full(await sync_to_async(version_contents)(version))
+        return _in_full(await in_database(version_contents)(version))
 
     def owned(self, manifest: Manifest) -> dict[str, Collection[str]]:
         wanted = self.wanted or {}
@@ -130,7 +129,7 @@ async def version_restarts(
     from here, or "". Errors as of the preview.
     """
     version = _chosen(target, await _kept(target, _uid(manifest)), content_hash(manifest), number)
-    was, made = values(manifest), await sync_to_async(version_contents)(version)
+    was, made = values(manifest), await in_database(version_contents)(version)
     keys = [key for key in {**was, **made} if was.get(key) != made.get(key)]
     needed = restarts_needed(objects, target.namespace, target.name, keys)
     return await restarts_offered(transport, objects, target.name, content_of(made), needed)
@@ -144,14 +143,14 @@ async def version_diff(*, transport: Transport, target: Target, number: int) -> 
     found = await _kept(target, _uid(manifest))
     version = _chosen(target, found, "", number)
     before = next(iter(found[found.index(version) + 1 :]), None)
-    made = as_manifest(await sync_to_async(version_contents)(version))
-    was = {} if before is None else as_manifest(await sync_to_async(version_contents)(before))
+    made = as_manifest(await in_database(version_contents)(version))
+    was = {} if before is None else as_manifest(await in_database(version_contents)(before))
     return await asyncio.to_thread(value_lines, was, made), before is None
 
 
 async def _kept(target: Target, uid: str) -> list[ConfigMapVersion]:
     """The versions of the object, the newest first. Raises Invalid where there is none."""
-    found = await sync_to_async(versions_of)(target.context, uid)
+    found = await in_database(versions_of)(target.context, uid)
     if not found:
         raise _no_other(target)
     return found

@@ -72,7 +72,10 @@ class Operations:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await in_database(operations_release)(self.holder)
+            try:
+                await in_database(operations_release)(self.holder)
+            except AWAY as error:  # what has been held for long is taken over all the same
+                log.warning("another process waits before it goes on with operations: %s", error)
 
     def wake(self) -> None:
         self._news.set()

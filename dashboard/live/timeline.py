@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError, DataError
 from django.db.models import Max
 
@@ -31,6 +30,7 @@ from dashboard.models import TimelineEvent
 from dashboard.queries.relations import owners
 from dashboard.queries.timeline import asked_for, timeline_kept
 
+from ..database import in_database
 from .background import begin
 from .session import THE_INSTALLATION
 
@@ -289,7 +289,7 @@ class Timeline:
 
     async def _recall(self) -> None:
         """When each object changed last, as far as an earlier process has written it."""
-        for uid, at in (await sync_to_async(_last_changes)(self.context)).items():
+        for uid, at in (await in_database(_last_changes)(self.context)).items():
             self._changed_at[uid] = max(at, self._changed_at.get(uid, at))
 
     async def _write(self) -> None:
@@ -298,10 +298,10 @@ class Timeline:
             return
         waiting, self._waiting = self._waiting, {}
         try:
-            await sync_to_async(_write)(waiting.values())
+            await in_database(_write)(waiting.values())
         except DataError:
             # The database does not take one of them: it must not hold up the others.
-            self.lost += await sync_to_async(_write_each)(waiting.values())
+            self.lost += await in_database(_write_each)(waiting.values())
         except DatabaseError:
             self._waiting = {**waiting, **self._waiting}
             raise
@@ -322,7 +322,7 @@ class Timeline:
         lost, self.lost = self.lost, 0
         mark = {"since": self._began.isoformat(), "lost": lost}
         key = f"watching@{self._began.isoformat()}"
-        await sync_to_async(_mark)(self.context, key, now, mark)
+        await in_database(_mark)(self.context, key, now, mark)
 
     async def _note_watches(self, *, ending: bool = False) -> None:
         """The marks of the kinds that are not always watched: when their watch begins, every few minutes, at its end."""
@@ -335,7 +335,7 @@ class Timeline:
                 continue
             recent = watch.noted is not None and (now - watch.noted).total_seconds() < TIDY_SECONDS
             if not recent or ending or not watched:
-                await sync_to_async(_note)(self.context, plural, watch.began, now)
+                await in_database(_note)(self.context, plural, watch.began, now)
                 watch.noted = now
             if not watched:
                 watch.began = watch.noted = None

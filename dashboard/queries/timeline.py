@@ -134,7 +134,7 @@ def timeline_kept() -> timedelta:
 
 
 def timeline_read(context: str, query: TimelineQuery, visible: Mapping[str, Visible]) -> Timeline:
-    """A page of it, out of the database; call it through ``sync_to_async``."""
+    """A page of it, out of the database; call it through ``in_database``."""
     happened, read_to = _happenings(context, query, visible)
     done, done_to = _done_here(context, query, visible)
     # Beyond the nearer end of what was read of either, something may be missing.

@@ -21,6 +21,7 @@ from dashboard.actions.newobjects.configmaps import lines_of
 from dashboard.actions.newobjects.registry import secret_names
 from dashboard.actions.operations import LEAVE, RESUME, STOP, operation_action
 from dashboard.actions.problems import BadReason
+from dashboard.database import in_database
 from dashboard.errors import BadInput, ClusterError
 from dashboard.kube.config import unslug
 from dashboard.live.session import Session
@@ -146,7 +147,7 @@ def actor_of(user: User | AnonymousUser, session: Session | None = None) -> Acto
 
 
 async def _of_change(action: str, pk: int, reason: str) -> Attempt:
-    change = await Change.objects.filter(pk=pk).afirst()
+    change = await in_database(Change.objects.filter(pk=pk).first)()
     if change is None:
         return Attempt(action=action, context="", name=f"change {pk}", reason=reason)
     operated = operation_action(change)

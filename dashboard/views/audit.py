@@ -217,7 +217,7 @@ async def audit_export(
     if form not in ("csv", "json"):
         raise BadInput(f"format is {form!r}: say csv or json.", field="format")
     filters = ", ".join(f"{key}={value}" for key in KEPT if (value := request.GET.get(key, "").strip()))
-    made = await AuditEntry.objects.acreate(
+    made = await in_database(AuditEntry.objects.create)(
         user_name=(await request.auser()).get_username(),
         action=EXPORT,
         detail=f"{form.upper()}, {filters or 'everything'}.",
@@ -266,7 +266,7 @@ async def verify(request: HttpRequest) -> HttpResponse:
     who = (await request.auser()).get_username()
     if not await is_admin(request):
         words = "Only administrators of this dashboard may verify the audit."
-        await AuditEntry.objects.acreate(
+        await in_database(AuditEntry.objects.create)(
             user_name=who, action=VERIFY, detail=words, result=AuditEntry.Result.REFUSED
         )
         raise Forbidden(words, next_step="Ask whoever runs this dashboard.", verb="verify", resource="audit")
@@ -274,7 +274,7 @@ async def verify(request: HttpRequest) -> HttpResponse:
     words = f"{plural(chain.entries, 'entry', 'entries')} read, the last one {chain.last}"
     if chain.broken:
         words = f"{words}; {plural(chain.broken, 'break')}: {chain.breaks[0].text}"
-    await AuditEntry.objects.acreate(
+    await in_database(AuditEntry.objects.create)(
         user_name=who,
         action=VERIFY,
         detail=f"{words}." if done else f"{words}, then the time was over.",

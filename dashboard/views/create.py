@@ -27,6 +27,7 @@ from dashboard.live.session import Session
 from dashboard.loop import off_loop
 from dashboard.models import Change, Operation
 
+from ..database import in_database
 from .attempts import actor_of, reason_of
 from .errors import asks_json, clear_errors
 from .form import listed
@@ -267,7 +268,7 @@ async def _ended(change: Change) -> None:
     """Waits a while for the steps after a change: most have ended before a page could show them."""
     running = Operation.objects.filter(change=change, state=Operation.State.RUNNING)
     for _ in range(LOOKS):
-        if not await running.aexists():
+        if not await in_database(running.exists)():
             return
         await asyncio.sleep(LOOK_SECONDS)
 

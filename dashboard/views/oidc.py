@@ -88,7 +88,7 @@ async def callback(request: HttpRequest) -> HttpResponse:
         response = await begin_session(
             request, user, way="oidc", following=local(request, kept["next"]), person=person
         )
-        await AuditEntry.objects.acreate(
+        await in_database(AuditEntry.objects.create)(
             user_name=user.get_username(), action="sign in", result=AuditEntry.Result.DONE,
             detail=f"by OpenID Connect, as {person.subject} of {person.issuer}"[:500],
         )  # fmt: skip
@@ -171,7 +171,7 @@ async def _refused(request: HttpRequest, error: ClusterError) -> HttpResponse:
         return _too_often(request)
     if await may_be_audited():
         result = AuditEntry.Result.REFUSED if isinstance(error, SignInRefused) else AuditEntry.Result.FAILED
-        await AuditEntry.objects.acreate(
+        await in_database(AuditEntry.objects.create)(
             user_name="(nobody)", action="sign in", detail=f"by OpenID Connect: {error.message}"[:500], result=result
         )  # fmt: skip
     reason = f"{error.message} {error.next_step}".strip()

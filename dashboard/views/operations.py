@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -25,6 +24,7 @@ from dashboard.live.screens.change import change_of
 from dashboard.live.session import Session
 from dashboard.models import Change
 
+from ..database import in_database
 from .attempts import actor_of
 from .errors import asks_json, clear_errors
 from .pages import page
@@ -38,7 +38,7 @@ async def begun(session: Session, change: Change) -> Change:
     later.
     """
     if operation_action(change) is None:
-        await sync_to_async(operation_replace)(change)
+        await in_database(operation_replace)(change)
         return change
     try:
         await operation_start(session, change)

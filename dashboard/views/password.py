@@ -54,7 +54,7 @@ async def sign_in(request: HttpRequest) -> HttpResponse:
             await in_database(_refused)(name)
         return _again(request, name, WRONG, 403)
     response = await begin_session(request, user, way="password")
-    await AuditEntry.objects.acreate(
+    await in_database(AuditEntry.objects.create)(
         user_name=user.get_username(), action="sign in", detail="by password", result=AuditEntry.Result.DONE
     )
     known = await in_database(_browser)(request, user.get_username())

@@ -64,7 +64,7 @@ async def logout(request: HttpRequest) -> HttpResponse:
     user = await request.auser()
     await alogout(request)
     # Afterwards: a database that cannot keep this must not keep somebody signed in.
-    await AuditEntry.objects.acreate(
+    await in_database(AuditEntry.objects.create)(
         user_name=user.get_username(), action="sign out", result=AuditEntry.Result.DONE
     )
     return HttpResponseRedirect("/login/")

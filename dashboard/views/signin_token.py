@@ -111,7 +111,7 @@ async def _signed_in(request: HttpRequest, context: str, token: str) -> HttpResp
                 expires_at=expiry(token),
             ),
         )  # fmt: skip
-    await AuditEntry.objects.acreate(
+    await in_database(AuditEntry.objects.create)(
         user_name=user.get_username(), context=cluster.name, action="sign in",
         detail=f"by a token of {account.username}", result=AuditEntry.Result.DONE,
     )  # fmt: skip
@@ -188,7 +188,7 @@ async def _refused(request: HttpRequest, error: ClusterError) -> None:
     if not await may_be_audited():
         return
     user = await request.auser()
-    await AuditEntry.objects.acreate(
+    await in_database(AuditEntry.objects.create)(
         user_name=user.get_username() or "(nobody)", action="sign in", detail=f"by a token: {error.message}",
         result=AuditEntry.Result.REFUSED,
     )  # fmt: skip

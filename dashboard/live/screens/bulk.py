@@ -13,6 +13,7 @@ from django.urls import reverse
 from dashboard.actions.action import Action
 from dashboard.actions.bulk import Bulk, asked_words, typed_again
 from dashboard.actions.registry import action_for
+from dashboard.database import in_database
 from dashboard.errors import NotFound
 from dashboard.kube.shell import shell_line
 from dashboard.live.screen import ViewerScreen
@@ -147,7 +148,7 @@ class BulkScreen(OperationScreen):
         told = await super().told()
         if self.operation is not None:
             made = self.operation.results.order_by("position").values_list("data", flat=True)
-            changes = [data.get("change") async for data in made]
+            changes = [data.get("change") for data in await in_database(list)(made)]
             told["results"] = [
                 row | {"change": change} for row, change in zip(told["results"], changes, strict=True)
             ]

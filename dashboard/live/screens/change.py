@@ -19,6 +19,7 @@ from dashboard.actions.edit import Edit
 from dashboard.actions.registry import action_of
 from dashboard.actions.restart import RESTART
 from dashboard.actions.undo import UndoState, change_follow, change_undo_state
+from dashboard.database import in_database
 from dashboard.errors import ClusterError, NotFound
 from dashboard.insight.configmapuse import READ
 from dashboard.insight.keyhistory import KeyHistory
@@ -256,7 +257,7 @@ class ChangeScreen(ViewerScreen):
 
 async def change_of(number: int, runtime: ClusterRuntime | None = None) -> Change:
     """The change of a number. Raises NotFound; also when it was made in another cluster than ``runtime``'s."""
-    change = await Change.objects.filter(pk=number).select_related("user").afirst()
+    change = await in_database(Change.objects.filter(pk=number).select_related("user").first)()
     if change is None or (runtime is not None and change.context != runtime.cluster.name):
         raise NotFound(f"There is no change {number}.", next_step="Look at the list of changes made here.")
     return change

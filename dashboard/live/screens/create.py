@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from dashboard.actions.action import TOUCHED
 from dashboard.actions.creation import REST
+from dashboard.database import in_database
 from dashboard.kinds.rows import plural
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
@@ -141,7 +142,7 @@ class CreationScreen(OperationScreen):
         told = await super().told()
         if self.operation is not None and self.counts:
             made = self.operation.results.order_by("position").values_list("data", flat=True)
-            changes = [data.get("change") async for data in made]
+            changes = [data.get("change") for data in await in_database(list)(made)]
             told["results"] = [
                 row | {"change": change} for row, change in zip(told["results"], changes, strict=True)
             ]

@@ -10,7 +10,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from django.db.models import Case, IntegerField, Value, When
 from django.http import QueryDict
@@ -27,6 +26,7 @@ from dashboard.actions.operations import (
     waits_for,
 )
 from dashboard.actions.undo import UndoState, change_undo_state
+from dashboard.database import in_database
 from dashboard.errors import NotFound
 from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
@@ -115,7 +115,7 @@ class OperationScreen(ViewerScreen):
 
     async def read(self) -> None:
         self.undo = await change_undo_state(change=self.change)
-        await sync_to_async(self.read_operation)()
+        await in_database(self.read_operation)()
 
     def read_operation(self) -> None:
         self.operation = Operation.objects.select_related("change").filter(change_id=self.number).first()
@@ -294,7 +294,7 @@ class OperationScreen(ViewerScreen):
                     "state": row.state,
                     "text": row.text,
                 }
-                async for row in rows.only("kind", "namespace", "name", "state", "text")
+                for row in await in_database(list)(rows.only("kind", "namespace", "name", "state", "text"))
             ]
         return {
             "state": state,

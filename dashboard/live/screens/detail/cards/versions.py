@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
 from dashboard import render
@@ -18,6 +17,7 @@ from dashboard.actions.engine import change_read
 from dashboard.actions.restart import RESTART
 from dashboard.actions.version_history import version_history
 from dashboard.actions.versions import VERSIONS, keys_words
+from dashboard.database import in_database
 from dashboard.errors import ClusterError
 from dashboard.insight.configmapuse import READ, RESTARTABLE, Consumer, consumers, started_with
 from dashboard.insight.keyhistory import KeyHistory
@@ -64,7 +64,7 @@ class VersionsCard(Card, ViewerPiece):
             return
         self._read_at = found.metadata.resource_version
         with suppress(DatabaseError):  # what was read before stays
-            self._rows = await sync_to_async(versions_of)(screen.runtime.cluster.name, found.metadata.uid)
+            self._rows = await in_database(versions_of)(screen.runtime.cluster.name, found.metadata.uid)
             self._history = await self._read_history() if len(self._rows) > 1 else KeyHistory()
 
     async def _read_history(self) -> KeyHistory:
@@ -75,7 +75,7 @@ class VersionsCard(Card, ViewerPiece):
             manifest = await change_read(transport=self.session.transport, target=target)
         except ClusterError:
             return KeyHistory()
-        return await sync_to_async(version_history)(context, manifest)
+        return await in_database(version_history)(context, manifest)
 
     async def _read_again(self) -> None:
         await asyncio.sleep(SETTLE_SECONDS)
