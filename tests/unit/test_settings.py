@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.module_loading import import_string
 
 from cluster_ui.settings import (
     _act_as,
@@ -90,3 +93,12 @@ def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(ImproperlyConfigured, match="CLUSTER_UI_TRUSTED_PROXIES") as refused:
             _networks("CLUSTER_UI_TRUSTED_PROXIES")
         assert repr(wrong) in str(refused.value)
+
+
+def test_forms_are_protected_where_the_check_for_it_is_silent() -> None:
+    """`check --deploy` knows Django's own middleware alone."""
+    assert "security.W003" in settings.SILENCED_SYSTEM_CHECKS
+    assert any(
+        isinstance(found := import_string(each), type) and issubclass(found, CsrfViewMiddleware)
+        for each in settings.MIDDLEWARE
+    )
