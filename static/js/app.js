@@ -28,4 +28,3 @@ startKinds();
 startLive();
 startRecent();
 startSince();
-document.dispatchEvent(new Event("ui:started"));

@@ -21,7 +21,7 @@
   };
   const TYPES = ["click", "input", "change"];
   for (const type of TYPES) document.addEventListener(type, keep, { capture: true });
-  document.addEventListener("ui:started", begin, { once: true });
-  document.addEventListener("error", ({ target }) => target.matches?.('script[type="module"]') && begin(), { capture: true });
+  // It comes after all scripts that the page names, or their failure; htmx starts at it too.
+  document.addEventListener("DOMContentLoaded", () => setTimeout(begin), { once: true });
   setTimeout(begin, MOST_MS);
 }

@@ -1,4 +1,5 @@
-// What only some pages have: its script comes with the first page that has it, and starts then.
+// What only some pages have: its script comes with the first page that has it, and starts then. Nothing is sent before one
+// that keeps what an answer would take away.
 import { note } from "./notes.js";
 
 const PARTS = [
@@ -14,7 +15,7 @@ const PARTS = [
   { where: "#change:has(#editors)", load: () => import("./editor.js"), start: "startEditor" },
   { where: "#change", load: () => import("./changes.js"), start: "startChanges" },
   { where: "[data-shell], [data-shell-open]", load: () => import("./shell.js"), start: "startShell" },
-  { where: "[data-rotate], [data-reveal-url]", load: () => import("./secrets.js"), start: "startSecrets" },
+  { where: "[data-rotate], [data-reveal-url]", load: () => import("./secrets.js"), start: "startSecrets", keeps: true },
 ];
 
 function bring(part) {
@@ -32,7 +33,12 @@ function look() {
   for (const part of PARTS) if (document.querySelector(part.where)) bring(part);
 }
 
-const missing = (control) => PARTS.find(({ where, there }) => !there && control.closest(where));
+// What htmx sends needs no script besides: an answer that is there before the script is looked at when that comes.
+const HTMX = "[hx-get], [hx-post]";
+const sends = (button) => button.matches(HTMX) || (button.type === "submit" && button.form?.matches(HTMX));
+
+const missing = (control) =>
+  PARTS.find(({ where, there, keeps }) => !there && control.closest(where) && (keeps || !sends(control)));
 
 // A click that was quicker than the script is done again once that is there. Without it a form is sent as forms are.
 function again(event) {
