@@ -148,16 +148,16 @@ for result in AuditEntry.Result.values:
 """
 
 
-def test_changes_of_long_names_fit_on_every_screen_and_on_paper(page: Page, server: Server) -> None:
+@pytest.mark.parametrize(
+    ("path", "rows"), [("/changes/", ".told tbody tr"), ("/audit/", ".audit [id^=entry-]")]
+)
+def test_long_names_fit_on_every_screen_and_on_paper(
+    page: Page, server: Server, path: str, rows: str
+) -> None:
     server.manage("shell", "-c", SEED)
-    page.goto("/changes/?q=checkout-payments-gateway-with-a-long-name")
-    expect(page.locator(".told tbody tr")).to_have_count(4)
-    missed: list[str] = []
-    for media, sides in (("screen", SCREENS), ("print", SHEETS)):
-        page.emulate_media(media=media)  # type: ignore[arg-type]
-        for side in sides:
-            page.set_viewport_size({"width": side, "height": 900})
-            missed += [f"{media} {side}: {each}" for each in page.evaluate(MISSED)]
+    page.goto(f"{path}?q=checkout-payments-gateway-with-a-long-name")
+    assert page.locator(rows).count() >= 4
+    missed = found(page, path)
     assert not missed, "\n".join(missed)
 
 
