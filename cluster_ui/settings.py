@@ -214,6 +214,7 @@ SECURE_REDIRECT_EXEMPT = [
     r"^metrics$",
 ]  # probes and scrapes speak http to the pod itself
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "dashboard.sessionstore"
 SESSION_COOKIE_NAME = "cluster_ui_session"
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import SuspiciousOperation
 
 from dashboard.audit.origin import set_origin
@@ -28,6 +27,7 @@ from dashboard.live.snapshot import MAX_FRAME, Have
 from dashboard.metrics import SLOWED, TOO_LARGE
 from dashboard.rates import SOCKETS, SessionRates, rates_of
 from dashboard.sessions import socket_seen
+from dashboard.sessionstore import SessionStore
 from dashboard.sockets import address_of, browser_of, origin_of
 
 logger = logging.getLogger(__name__)

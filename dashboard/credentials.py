@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
@@ -29,7 +28,9 @@ __all__ = ["ClusterCredential", "forget", "is_shown_issuers", "load", "store", "
 
 log = logging.getLogger(__name__)
 
-KEPT_AS = "cluster_ui_credentials"
+KEPT_AS = (
+    "cluster_ui_credentials:"  # and the context: each has a key of its own, so none is saved over by another
+)
 PURPOSE = b"cluster-ui: credentials of a session, 1"
 TOKEN_BYTES = 16_384  # of each of its tokens: what the headers of a request may hold
 CONTEXTS = 20  # of one session; the one that was signed in to first goes
@@ -65,8 +66,11 @@ def store(session: SessionBase, credential: ClusterCredential) -> None:
     token_required(credential.token)
     if credential.refresh_token:
         token_required(credential.refresh_token)
-    others = [each for each in _read(session) if each.context != credential.context]
-    _write(session, [*others, credential][-CONTEXTS:])
+    forget(session, credential.context)  # what was signed in to last is last
+    sealed = _cipher(settings.SECRET_KEY).encrypt(msgspec.json.encode(credential))
+    session[f"{KEPT_AS}{credential.context}"] = sealed.decode()
+    for oldest in _kept(session)[:-CONTEXTS]:
+        del session[oldest]
 
 
 def token_required(token: str) -> None:
@@ -84,8 +88,7 @@ def load(session: SessionBase, context: str = "") -> ClusterCredential | None:
     """What there is for a context, by its slug, else what the issuer of the sign-in gave, where the context may be shown
     that ("": just this). It may have expired.
     """
-    kept = {each.context: each for each in _read(session)}
-    return kept.get(context) or (kept.get("") if is_shown_issuers(context) else None)
+    return _read(session, context) or (_read(session, "") if is_shown_issuers(context) else None)
 
 
 def is_shown_issuers(context: str) -> bool:
@@ -97,7 +100,8 @@ def is_shown_issuers(context: str) -> bool:
 
 def forget(session: SessionBase, context: str | None = None) -> None:
     """Drops what there is for a context ("": what the issuer gave); without one, all of it."""
-    _write(session, [] if context is None else [each for each in _read(session) if each.context != context])
+    for key in _kept(session) if context is None else [f"{KEPT_AS}{context}"]:
+        session.pop(key, None)
 
 
 @lru_cache(maxsize=4)
@@ -106,21 +110,17 @@ def _cipher(secret_key: str) -> Fernet:
     return Fernet(urlsafe_b64encode(derived))
 
 
-def _read(session: SessionBase) -> list[ClusterCredential]:
-    kept = session.get(KEPT_AS)
+def _kept(session: SessionBase) -> list[str]:
+    return [key for key in session.keys() if key.startswith(KEPT_AS)]  # noqa: SIM118 # a session is no mapping
+
+
+def _read(session: SessionBase, context: str) -> ClusterCredential | None:
+    kept = session.get(f"{KEPT_AS}{context}")
     if not isinstance(kept, str):
-        return []
+        return None
     try:
         plain = _cipher(settings.SECRET_KEY).decrypt(kept.encode())
-        return msgspec.json.decode(plain, type=list[ClusterCredential])
+        return msgspec.json.decode(plain, type=ClusterCredential)
     except (InvalidToken, msgspec.DecodeError):
         log.warning("a session's credentials cannot be read: CLUSTER_UI_SECRET_KEY is another one now")
-        return []
-
-
-def _write(session: SessionBase, credentials: Sequence[ClusterCredential]) -> None:
-    if credentials:
-        sealed = _cipher(settings.SECRET_KEY).encrypt(msgspec.json.encode(credentials))
-        session[KEPT_AS] = sealed.decode()
-    else:
-        session.pop(KEPT_AS, None)
+        return None

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import aget_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.handlers.asgi import ASGIRequest
 from django.urls import Resolver404, resolve
 
@@ -27,6 +26,7 @@ from .errors import (
     HeadersTooLarge,
     SignedOut,
 )
+from .sessionstore import SessionStore
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

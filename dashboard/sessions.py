@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
 from django.db import IntegrityError
@@ -28,6 +28,7 @@ from dashboard.credentials import ClusterCredential, load, store
 from dashboard.database import AWAY, in_database
 from dashboard.models import AuditEntry, ExternalIdentity, SignedIn
 from dashboard.oidc import IssuerUnavailable, Person, SignInRefused, refresh
+from dashboard.sessionstore import SessionStore
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,9 @@ BROWSER_LETTERS = 200
 
 
 def session_describe(session: Any, way: str) -> None:
-    """Notes in a session that has just begun how and when it did."""
+    """Notes in a session that has just begun how and when it did. It ends so long after that, however it is used."""
     session[SIGN_IN], session[BEGAN] = way, time.time()
+    session.set_expiry(datetime.fromtimestamp(session[BEGAN] + settings.SESSION_COOKIE_AGE, UTC))
 
 
 async def session_begun(request: HttpRequest, user: User) -> None:
@@ -166,7 +168,14 @@ async def session_renewed(session: Any) -> bool:
     if not await in_database(_claimed)(session.session_key):
         # Somebody else asks, or nobody could be reached just now: the last word holds to its end.
         return now < until or await _renewed_elsewhere(session.session_key)
-    return await _renew(session.session_key)
+    # To its end, though whoever asked may be gone: many an issuer takes a refresh token once, so the next must be kept.
+    renewal = asyncio.create_task(_renew(session.session_key))
+    _renewals.add(renewal)
+    renewal.add_done_callback(_renewals.discard)
+    return await asyncio.shield(renewal)
+
+
+_renewals: set[asyncio.Task[bool]] = set()
 
 
 async def _renewed_elsewhere(key: str) -> bool:
@@ -211,13 +220,17 @@ async def _renew(key: str) -> bool:
         await in_database(_ended)(key, error.message)
         return False
     session_vouch(session, person)
-    await in_database(_renewal_keep)(session)
-    return True
+    return await in_database(_renewal_keep)(session)
 
 
-def _renewal_keep(session: SessionStore) -> None:
-    session.save()
+def _renewal_keep(session: SessionStore) -> bool:
+    """Whether there is still a session to keep it in."""
+    try:
+        session.save()
+    except UpdateError:
+        return False
     SignedIn.objects.filter(session_id=session.session_key).update(renewing_until=None)
+    return True
 
 
 def _ended(key: str, why: str) -> None:

@@ -1,7 +1,6 @@
 """Who may open a websocket at all, a page of this very origin, and whose it is."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from django.http.request import validate_host
 
 from .audit.origin import SIGN_IN, Origin, session_name
 from .database import in_database
+from .sessionstore import SessionStore
 
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -40,10 +40,9 @@ class SessionOfHandshake:
 
     def __init__(self, application: App) -> None:
         self.application = application
-        self._store = import_module(settings.SESSION_ENGINE).SessionStore
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        session = self._store(scope["cookies"].get(settings.SESSION_COOKIE_NAME))
+        session = SessionStore(scope["cookies"].get(settings.SESSION_COOKIE_NAME))
         await self.application({**scope, "session": session}, receive, send)
 
 

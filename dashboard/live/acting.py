@@ -17,7 +17,6 @@ from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
-from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 
@@ -29,6 +28,7 @@ from dashboard.kube.acting import Acting, Bearer, impersonation_required
 from dashboard.kube.config import Cluster
 from dashboard.models import AccountMapping
 from dashboard.sessions import is_renewal_due, session_renewed
+from dashboard.sessionstore import SessionStore
 
 from .session import Identity
 

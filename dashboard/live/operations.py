@@ -12,8 +12,6 @@ import secrets
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 
-from django.contrib.sessions.backends.db import SessionStore
-
 from dashboard.actions.operation import Lost, OperationAction, operation_advance
 from dashboard.actions.operations import (
     GIVEN_UP_AFTER,
@@ -35,6 +33,7 @@ from dashboard.kinds.rows import listed
 from dashboard.kube.config import slug
 from dashboard.models import Change, Operation
 from dashboard.sessions import is_an_issuers
+from dashboard.sessionstore import SessionStore
 
 from .acting import identity_of, mode_of, own_accounts, vouched
 from .background import begin

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -174,11 +175,29 @@ _OVER: dict[type[Exception], tuple[str, str]] = {
 }
 
 
+class SessionOver(ClusterError):
+    title = "You were signed out meanwhile"
+    status = 401
+
+
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception, SessionInterrupted):  # by another request, while this one ran
+        return _session_over(request)
     over = _OVER.get(type(exception)) if exception is not None else None
     if over is None:
         return _bare(request, 400, "400.html")
     return bare_error(request, FormTooLarge(over[0], next_step=over[1]))
+
+
+def _session_over(request: HttpRequest) -> HttpResponse:
+    error = SessionOver(
+        "Your session ended while this was being answered, so the answer is not shown. What you asked for may be done.",
+        next_step="Sign in again, then look under Changes.",
+    )
+    response = bare_error(request, error)
+    if request.headers.get("HX-Request"):
+        response.headers["HX-Redirect"] = settings.LOGIN_URL
+    return response
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

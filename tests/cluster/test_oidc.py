@@ -97,7 +97,7 @@ def allow(cluster: Sandbox, namespace: str) -> None:
 def tokens(server: Server) -> dict[str, str]:
     """What the dashboard keeps of each session for a cluster, by the user's name."""
     script = (
-        "from django.contrib.sessions.backends.db import SessionStore as S; from dashboard.credentials import load; "
+        "from dashboard.sessionstore import SessionStore as S; from dashboard.credentials import load; "
         "from dashboard.models import SignedIn; "
         "print(*(f'{each.user.username} {load(S(each.session_id)).token}' for each in SignedIn.objects.all()), sep='\\n')"
     )

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
 from dashboard.credentials import CONTEXTS, TOKEN_BYTES, ClusterCredential, forget, load, store
 from dashboard.errors import BadInput
+from dashboard.sessionstore import SessionStore
 
 TOKEN, REFRESH = "eyJhbGciOi.canary-token", "canary-refresh"
 

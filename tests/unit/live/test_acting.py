@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 
 from dashboard.credentials import ClusterCredential, store
 from dashboard.errors import Forbidden, NotSignedIn, TooManyRequests
@@ -20,6 +19,7 @@ from dashboard.live import runtime as module
 from dashboard.live.acting import identity_in, mode_of, standing, unknown_contexts
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.session import THE_INSTALLATION, Identity
+from dashboard.sessionstore import SessionStore
 
 CLUSTER = Cluster(
     name="dev", slug="dev", server="https://dev:6443", source="kubeconfig", source_detail="", user="admin",

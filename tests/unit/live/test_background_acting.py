@@ -11,7 +11,6 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 
 from dashboard import sessions
 from dashboard.credentials import ClusterCredential, store
@@ -20,6 +19,7 @@ from dashboard.live.operations import Operations
 from dashboard.live.session import Identity
 from dashboard.models import AccountMapping, Change, ExternalIdentity, SignedIn
 from dashboard.oidc import SignInRefused
+from dashboard.sessionstore import SessionStore
 
 from .test_acting import CLUSTER
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 
 from dashboard.live import retention
@@ -25,6 +24,7 @@ from dashboard.models import (
     TimelineEvent,
 )
 from dashboard.preferences import MAX_KINDS, columns_remember
+from dashboard.sessionstore import SessionStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime.now(UTC)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
 from django.core.management import CommandError, call_command
@@ -21,6 +20,7 @@ from django.utils.encoding import iri_to_uri
 
 from dashboard.audit.origin import SIGN_IN, Origin, session_name
 from dashboard.models import AuditEntry, SigninLink
+from dashboard.sessionstore import SessionStore
 from dashboard.signin import link_create, link_redeem
 from dashboard.sockets import origin_of, same_origin
 from dashboard.views import signin

@@ -344,6 +344,54 @@ async def test_tokens_are_renewed_before_they_expire_once_for_all_who_ask(issuer
     assert kept is not None and kept.refresh_token == "canary-refresh-2"
 
 
+async def asking(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> tuple[asyncio.Task[int], asyncio.Event]:
+    """A page whose renewal the issuer has begun to answer, and what lets it answer."""
+    asked, answered, refresh = asyncio.Event(), asyncio.Event(), sessions.refresh
+
+    async def slow(**about: str) -> Any:
+        asked.set()
+        await answered.wait()
+        return await refresh(**about)
+
+    monkeypatch.setattr(sessions, "refresh", slow)
+    task = asyncio.create_task(ask(client))
+    await asked.wait()
+    return task, answered
+
+
+async def test_a_browser_that_leaves_takes_no_renewed_token_with_it(
+    issuer: ScriptedIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = AsyncClient()
+    await sign_in(client, issuer)
+    await ask(client)
+    await soon_over(client, 30)
+    issuer.answer = {"refresh_token": "canary-refresh-2"}
+    task, answered = await asking(client, monkeypatch)
+    task.cancel()
+    assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
+    answered.set()
+    await asyncio.gather(*sessions._renewals)
+    kept = await asyncio.to_thread(load, await read(client))
+    assert kept is not None and kept.refresh_token == "canary-refresh-2"
+
+
+async def test_who_signs_out_while_the_issuer_is_asked_stays_out(
+    issuer: ScriptedIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = AsyncClient()
+    await sign_in(client, issuer)
+    await ask(client)
+    await soon_over(client, 30)
+    task, answered = await asking(client, monkeypatch)
+    await Session.objects.all().adelete()
+    answered.set()
+    assert await task == 401
+    assert not await Session.objects.aexists()
+
+
 @pytest.mark.parametrize(
     ("answer", "claims"),
     [

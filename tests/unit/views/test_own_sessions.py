@@ -94,6 +94,15 @@ def test_when_it_was_last_seen_is_written_once_a_minute() -> None:
     assert SignedIn.objects.get().seen_at > long_ago
 
 
+def test_it_ends_twelve_hours_after_it_began_however_it_is_used() -> None:
+    client = signed_in()
+    ends = Session.objects.get().expire_date
+    assert abs((ends - timezone.now()) - timedelta(hours=12)) < timedelta(minutes=1)
+    client.post("/sessions/end/", {"session": "1"})  # which keeps words for the next page in it
+    session = Session.objects.get()
+    assert "_messages" in session.get_decoded() and session.expire_date == ends
+
+
 def test_a_person_has_so_many_and_the_one_not_seen_for_longest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "A_PERSON", 3)
     first, *others = [signed_in() for _ in range(4)]

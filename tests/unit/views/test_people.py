@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.test import AsyncClient
 
 from dashboard.admins import GROUPS
@@ -17,6 +16,7 @@ from dashboard.errors import NoAccount
 from dashboard.kube.acting import Impersonation
 from dashboard.live.acting import identity_in
 from dashboard.models import AccountMapping, AuditEntry
+from dashboard.sessionstore import SessionStore
 from dashboard.views import chrome, people, viewer
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
 from django.test import AsyncClient
@@ -25,6 +24,7 @@ from dashboard.credentials import load
 from dashboard.errors import NotSignedIn, Unavailable
 from dashboard.kube.whoami import UserInfo
 from dashboard.models import AuditEntry
+from dashboard.sessionstore import SessionStore
 from dashboard.views import signin, signin_token
 from dashboard.views.signin_token import OF_ADDRESS, expiry, user_name
 
