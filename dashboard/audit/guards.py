@@ -3,9 +3,17 @@
 An entry is never updated. One is inserted only behind the last, and deleted only up to the entry that the newest
 checkpoint names. A checkpoint is inserted only when it names an entry with its hash, beyond the checkpoint before; it is
 never updated, and deleted only when there is a newer one.
+
+A migration that changes one of these tables has its operations within ``without_guards``: SQLite makes such a table anew,
+which the other table's trigger does not let it do, as that asks for the old one; and what is made has no triggers.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+from django.db.migrations import RunPython
+from django.db.migrations.operations.base import Operation
 
 ENTRIES, CHECKPOINTS = "dashboard_auditentry", "dashboard_auditcheckpoint"
 _THROUGH = f"COALESCE((SELECT max(through) FROM {CHECKPOINTS}), 0)"  # noqa: S608 # of names that stand here
@@ -47,6 +55,24 @@ def guards_drop(vendor: str) -> list[str]:
         for name, table in tables.items()
         for statement in (f"DROP TRIGGER IF EXISTS {name} ON {table}", f"DROP FUNCTION IF EXISTS {name}()")
     ]
+
+
+def guards_put(apps: Any, schema_editor: Any) -> None:
+    """As a step of a migration; ``guards_take`` undoes it."""
+    for statement in guards_create(schema_editor.connection.vendor):
+        schema_editor.execute(statement)
+
+
+def guards_take(apps: Any, schema_editor: Any) -> None:
+    for statement in guards_drop(schema_editor.connection.vendor):
+        schema_editor.execute(statement)
+
+
+def without_guards(*operations: Operation) -> list[Operation]:
+    """The operations of a migration that changes a table of the audit: the triggers are away meanwhile, within its
+    transaction, and there again at its end, whichever way it goes.
+    """
+    return [RunPython(guards_take, guards_put), *operations, RunPython(guards_put, guards_take)]
 
 
 def guards_names(vendor: str) -> frozenset[str]:

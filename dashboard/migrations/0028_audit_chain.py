@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from dashboard.audit.chain import GENESIS, canonical, digest, signer
-from dashboard.audit.guards import guards_create, guards_drop
+from dashboard.audit.guards import guards_put, guards_take
 
 SLICE = 1000
 
@@ -26,16 +26,6 @@ def chain(apps: Any, schema_editor: Any) -> None:
                 "UPDATE dashboard_auditentry SET id = %s, previous = %s, key = %s, hash = %s WHERE id = %s",
                 changes,
             )
-
-
-def guard(apps: Any, schema_editor: Any) -> None:
-    for statement in guards_create(schema_editor.connection.vendor):
-        schema_editor.execute(statement)
-
-
-def unguard(apps: Any, schema_editor: Any) -> None:
-    for statement in guards_drop(schema_editor.connection.vendor):
-        schema_editor.execute(statement)
 
 
 class Migration(migrations.Migration):
@@ -77,5 +67,5 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField("auditentry", "hash", models.CharField(max_length=64, default=""), False),
         migrations.RunPython(chain, migrations.RunPython.noop),
-        migrations.RunPython(guard, unguard),
+        migrations.RunPython(guards_put, guards_take),
     ]

@@ -75,6 +75,60 @@ with connection.cursor() as cursor:
     cursor.execute("UPDATE dashboard_auditentry SET detail = 'other' WHERE id = 2")
 call_command("audit", "verify")
 """
+# A migration that changes both tables, which SQLite makes anew, and its way back.
+REMAKES = """
+import json, django
+django.setup()
+from django.core.management import call_command
+from django.db import DatabaseError, connection, migrations, models
+from django.db.migrations.executor import MigrationExecutor
+from dashboard.audit.guards import ENTRIES, guards_found, guards_names, without_guards
+from dashboard.models import AuditEntry
+
+def guards():
+    with connection.cursor() as cursor:
+        cursor.execute(guards_found(connection.vendor))
+        return {name for (name,) in cursor.fetchall()} & guards_names(connection.vendor)
+
+def refused(statement):
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    except DatabaseError as error:
+        return "audit" in str(error)
+    return False
+
+def run(operations, back=False):
+    migration = migrations.Migration("9999_remade", "dashboard")
+    migration.operations = operations
+    state = MigrationExecutor(connection).loader.project_state()
+    with connection.schema_editor(atomic=True) as editor:
+        (migration.unapply if back else migration.apply)(state, editor)
+
+for number in range(4):
+    AuditEntry.objects.create(user_name="mara", action="scale", result="done", detail=str(number))
+changes = [
+    migrations.AlterField("auditentry", "action", models.CharField(max_length=60)),
+    migrations.AddField("auditentry", "more", models.CharField(max_length=5, default="")),
+    migrations.AddField("auditcheckpoint", "more", models.CharField(max_length=5, default="")),
+]
+if connection.vendor == "sqlite":
+    for change in changes:
+        try:
+            run([change])
+        except DatabaseError as error:
+            assert "error in trigger audit_" in str(error)
+        else:
+            raise AssertionError("SQLite does this by now: without_guards is needed no more")
+for back in (False, True):
+    run(without_guards(*changes), back)
+    assert guards() == guards_names(connection.vendor), guards()
+    assert refused(f"UPDATE {ENTRIES} SET detail = 'other' WHERE id = 2")
+    assert refused(f"DELETE FROM {ENTRIES} WHERE id = 2")
+    if back:
+        AuditEntry.objects.create(user_name="mara", action="scale", result="done")
+call_command("audit", "verify", "--format", "json")
+"""
 COLUMNS = "user_name, context, action, plural, namespace, name, detail, result, reason, address, sign_in, session, keys"
 REFUSED = [
     f"UPDATE {ENTRIES} SET detail = 'other' WHERE id = 2",
@@ -177,3 +231,8 @@ def test_postgresql_itself_refuses(postgres: Postgres, tmp_path: Path) -> None:
         in lines
     )
     assert any(line.startswith("entry 2: changed") for line in lines)
+
+
+def test_a_migration_that_makes_a_table_anew_keeps_its_triggers(made: Server) -> None:
+    said = json.loads(told(made, REMAKES, 0)[-1])
+    assert said["whole"] and said["entries"] == 5
