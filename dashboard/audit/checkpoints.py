@@ -33,12 +33,13 @@ def checkpoint_newest() -> AuditCheckpoint | None:
 def audit_prune(oldest: datetime, most: int) -> int:
     """Takes away ``most`` entries at once: the first of the chain, as long as they are older than that. How many it were.
 
-    The only way by which one goes: the database deletes none beyond the checkpoint that is written with it.
+    The only way by which one goes: the database deletes none beyond the checkpoint that is written with it. The last
+    entry stays, so that what follows a checkpoint without a signature is an entry without one.
     """
     with transaction.atomic():
         hold_chain()
-        first = AuditEntry.objects.order_by("pk").values_list("pk", "at", "hash")[:most]
-        going = list(takewhile(lambda row: row[1] < oldest, first))
+        first = list(AuditEntry.objects.order_by("pk").values_list("pk", "at", "hash")[: most + 1])
+        going = list(takewhile(lambda row: row[1] < oldest, first[:-1]))
         if not going:
             return 0
         through, _, last = going[-1]

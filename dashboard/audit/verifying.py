@@ -37,21 +37,42 @@ class Break:
 @dataclass(slots=True)
 class Chain:
     """What was found. ``entries`` were read, ``last`` and ``hash`` are the end of the chain: compare them with a line of
-    the log. ``through`` is the checkpoint's entry (0: none), of ``since``.
+    the log. ``through`` is the checkpoint's entry (0: none), of ``since``. ``signed_from`` is the first entry that is
+    signed with a key (0: none).
     """
 
     entries: int = 0
     last: int = 0
     hash: str = GENESIS
     signed: int = 0
+    signed_from: int = 0
     through: int = 0
     since: datetime | None = None
     breaks: list[Break] = field(default_factory=list)
     broken: int = 0
+    signs: bool = False  # the last one that was read is signed
+    unsigned_checkpoint: bool = False
 
     @property
     def whole(self) -> bool:
         return not self.broken
+
+    @property
+    def signatures(self) -> str:
+        """What a key that is set now says of the entries, in words; "" without one."""
+        if not (keys := settings.CLUSTER_UI_AUDIT_KEYS) or not self.entries:
+            return ""
+        if not self.signed_from:
+            return (
+                f"No entry is signed with the key {signer(keys)} yet; the next one will be. If one was before, somebody "
+                "has taken the signatures away: compare with the log."
+            )
+        if self.signed == self.entries:
+            return ""
+        return (
+            f"Not signed up to entry {self.signed_from - 1}; signed from entry {self.signed_from} on, which holds the "
+            "hash of the one before."
+        )
 
     def found(self, wrong: Wrong, entry: int | None, text: str) -> None:
         self.broken += 1
@@ -59,42 +80,58 @@ class Chain:
             self.breaks.append(Break(wrong, entry, text))
 
 
-def verify_steps() -> Iterator[Chain]:
-    """Reads the chain; after each slice what has been found so far, which grows. The last is all."""
-    keys, chain = settings.CLUSTER_UI_AUDIT_KEYS, Chain()
+def verify_steps(signed_from: int = 0) -> Iterator[Chain]:
+    """Reads the chain; after each slice what has been found so far, which grows. The last is all. ``signed_from``: the
+    entry from which on all have to be signed, as somebody knows who keeps that elsewhere (0: nobody does).
+    """
+    chain = Chain()
     _check_guards(chain)
     _go_on(chain, checkpoint_newest())
-    signed = False
     while rows := list(AuditEntry.objects.filter(pk__gt=chain.last).order_by("pk").values(*COLUMNS)[:SLICE]):
         for row in rows:
-            number = row["id"]
-            gap = number != chain.last + 1 and not _pruned(chain, number)
-            if gap:
-                _missing(chain, number)
-            own = _own(row)
-            if own is None:
-                chain.found(
-                    "unknown key", number, f"It is signed with the key {row['key']}, which is not at hand."
-                )
-            elif own != row["hash"]:
-                chain.found("changed", number, "What it says is not what was written: its hash does not fit.")
-            if signed and not row["key"] and keys:
-                chain.found("unsigned", number, "It has no signature, though the one before it has.")
-            if row["previous"] != chain.hash and not gap:
-                _unlinked(chain, row)
-            signed = bool(row["key"])
-            chain.entries += 1
-            chain.signed += signed
-            chain.last, chain.hash = number, row["hash"]
+            _read(chain, row, signed_from)
         yield chain
-    if keys and chain.entries and not signed:
-        chain.found("unsigned", chain.last, f"The last entry is not signed with the key {signer(keys)}.")
+    if signed_from > chain.last:
+        chain.found("missing", signed_from, f"The chain ends before it, at entry {chain.last}.")
     yield chain
 
 
-def verify() -> Chain:
+def _read(chain: Chain, row: dict[str, Any], signed_from: int) -> None:
+    number = row["id"]
+    gap = number != chain.last + 1 and not _pruned(chain, number)
+    if gap:
+        _missing(chain, number)
+    own = _own(row)
+    if own is None:
+        chain.found("unknown key", number, f"It is signed with the key {row['key']}, which is not at hand.")
+    elif own != row["hash"]:
+        chain.found("changed", number, "What it says is not what was written: its hash does not fit.")
+    _check_signature(chain, row, signed_from)
+    if row["previous"] != chain.hash and not gap:
+        _unlinked(chain, row)
+    chain.entries += 1
+    chain.signed += bool(row["key"])
+    chain.last, chain.hash, chain.signs = number, row["hash"], bool(row["key"])
+
+
+def _check_signature(chain: Chain, row: dict[str, Any], signed_from: int) -> None:
+    """Entries from before a key was set have none; since then all have one, and retention signs what it leaves behind."""
+    number, known = row["id"], signed_from > 0
+    after_unsigned = chain.unsigned_checkpoint and number == chain.through + 1
+    if after_unsigned and (row["key"] or (known and chain.through >= signed_from)):
+        text = "The checkpoint has no signature, though what follows it has, or should have."
+        chain.found("unsigned", chain.through, text)
+    if row["key"]:
+        chain.signed_from = chain.signed_from or number
+    elif chain.signs and settings.CLUSTER_UI_AUDIT_KEYS:
+        chain.found("unsigned", number, "It has no signature, though the one before it has.")
+    elif known and number >= signed_from and (chain.last < signed_from or not chain.entries):
+        chain.found("unsigned", number, f"It has no signature, as all should have from {signed_from} on.")
+
+
+def verify(signed_from: int = 0) -> Chain:
     """The same at once."""
-    *_, chain = verify_steps()
+    *_, chain = verify_steps(signed_from)
     return chain
 
 
@@ -121,6 +158,7 @@ def _go_on(chain: Chain, checkpoint: AuditCheckpoint | None) -> None:
         return
     chain.through, chain.since = checkpoint.through, checkpoint.at
     chain.last, chain.hash = checkpoint.through, checkpoint.hash
+    chain.unsigned_checkpoint = bool(settings.CLUSTER_UI_AUDIT_KEYS) and not checkpoint.key
     try:
         seal = digest(sealed(vars(checkpoint)), checkpoint.key, settings.CLUSTER_UI_AUDIT_KEYS)
     except UnknownKey:
@@ -129,12 +167,6 @@ def _go_on(chain: Chain, checkpoint: AuditCheckpoint | None) -> None:
         return
     if seal != checkpoint.seal:
         chain.found("checkpoint", checkpoint.through, "The checkpoint is not what retention wrote.")
-    elif (
-        settings.CLUSTER_UI_AUDIT_KEYS and not checkpoint.key and AuditEntry.objects.exclude(key="").exists()
-    ):
-        chain.found(
-            "unsigned", checkpoint.through, "The checkpoint has no signature, though entries have one."
-        )
 
 
 def _pruned(chain: Chain, number: int) -> bool:

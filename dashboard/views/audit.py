@@ -283,7 +283,7 @@ async def verify(request: HttpRequest) -> HttpResponse:
     found = {
         "whole": chain.whole, "done": done, "at": _z(timezone.now()), "entries": f"{chain.entries:,}",
         "last": f"{chain.last:,}", "hash": chain.hash, "since": chain.since and _z(chain.since),
-        "broken": chain.broken, "breaks": [asdict(each) for each in chain.breaks[:10]],
+        "broken": chain.broken, "breaks": [asdict(each) for each in chain.breaks[:10]], "signatures": chain.signatures,
     }  # fmt: skip
     await caches["default"].aset(VERIFIED, found, None)
     return HttpResponseRedirect(f"{reverse('audit')}{_url(request.GET)}")

@@ -28,6 +28,13 @@ class Command(BaseCommand):
         parts = parser.add_subparsers(dest="task", required=True, metavar="verify|export")
         check = parts.add_parser("verify", help="read the whole chain; exit with 1 where it is broken")
         check.add_argument("--format", choices=("text", "json"), default="text")
+        check.add_argument(
+            "--signed-from",
+            type=int,
+            default=0,
+            metavar="ENTRY",
+            help="from this entry on all have to be signed",
+        )
         export = parts.add_parser("export", help="write entries to standard output, the oldest first")
         export.add_argument(
             "--format", choices=("csv", "jsonl"), default="jsonl", help="default: JSON, an entry a line"
@@ -41,7 +48,7 @@ class Command(BaseCommand):
         if options["task"] == "export":
             self._export(options)
             return
-        chain = verify()
+        chain = verify(options["signed_from"])
         self.stdout.write(_json(chain) if options["format"] == "json" else _words(chain))
         if not chain.whole:
             raise SystemExit(BROKEN)
@@ -73,7 +80,12 @@ def _cell(value: Any) -> str:
 
 
 def _json(chain: Chain) -> str:
-    said = {"whole": chain.whole, **asdict(chain), "since": chain.since and moment(chain.since)}
+    said = {
+        "whole": chain.whole,
+        "signatures": chain.signatures,
+        **asdict(chain),
+        "since": chain.since and moment(chain.since),
+    }
     return json.dumps(said)
 
 
@@ -89,5 +101,7 @@ def _words(chain: Chain) -> str:
     lines.append(
         f"{state}: {plural(chain.entries, 'entry', 'entries')} read, {begin}; {chain.signed} signed with a key."
     )
+    if chain.signatures:
+        lines.append(chain.signatures)
     lines.append(f"Last entry {chain.last}, hash {chain.hash}")
     return "\n".join(lines)

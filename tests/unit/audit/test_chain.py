@@ -184,10 +184,11 @@ def test_retention_leaves_a_checkpoint_from_which_the_chain_goes_on(caplog: pyte
     assert [record.getMessage().partition(" ")[0] for record in caplog.records] == ["checkpoint"] * 2
     chain = verify()
     assert chain.whole and (chain.entries, chain.through, chain.last) == (11, 9, 20)
-    assert audit_prune(NOW + timedelta(days=1), 400) == 11, "all of them"
+    assert audit_prune(NOW + timedelta(days=1), 400) == 10, "all but the last one"
+    assert audit_prune(NOW + timedelta(days=1), 400) == 0
     entry(5000)
     chain = verify()
-    assert chain.whole and (chain.entries, chain.last) == (1, 21)
+    assert chain.whole and (chain.entries, chain.last) == (2, 21)
 
 
 def test_only_the_first_entries_go_however_their_clocks_ran() -> None:
@@ -238,23 +239,91 @@ def test_with_a_key_nobody_works_the_hashes_out_anew(settings: Any) -> None:
     assert not verify().whole
 
 
-@pytest.mark.usefixtures("unguarded")
-def test_a_chain_without_signatures_is_none_of_an_installation_with_a_key(settings: Any) -> None:
+def test_a_key_is_switched_on_and_the_chain_is_whole_all_along(settings: Any) -> None:
+    for number in range(5):
+        entry(number)
+    audit_prune(NOW + timedelta(minutes=1), 400)
+    assert verify().whole and verify().signatures == ""
     keyed(settings, KEY)
+    chain = verify()
+    assert chain.whole and chain.signed_from == 0 and "No entry is signed" in chain.signatures
+    entry(6)
+    chain = verify()
+    assert chain.whole and (chain.signed, chain.signed_from) == (1, 6)
+    assert "Not signed up to entry 5; signed from entry 6 on" in chain.signatures
+    assert verify(6).whole, "as somebody knows who keeps that elsewhere"
+    assert [each.entry for each in verify(5).breaks] == [5]
+    audit_prune(NOW + timedelta(minutes=3), 400)
+    assert verify().whole, "retention signs what it leaves, whatever follows it"
+    audit_prune(NOW + timedelta(days=3), 400)
+    assert verify().whole and verify().signatures == "" and verify(2).whole
+
+
+def test_with_a_key_from_the_beginning_nothing_is_said_of_others(settings: Any) -> None:
+    keyed(settings, KEY)
+    assert verify().whole and verify().signatures == ""
+    entry(1)
+    assert verify().whole and verify().signatures == ""
+
+
+def forge(number: int, previous: str, **facts: Any) -> str:
+    """Writes an entry anew as whoever has no key can; its hash."""
+    row = AuditEntry.objects.get(pk=number)
+    said = vars(row) | facts
+    new = digest(canonical(number, previous, said), "", {})
+    sql(
+        f"UPDATE {ENTRIES} SET detail = %s, previous = %s, hash = %s, key = '' WHERE id = %s",
+        said["detail"], previous, new, number,
+    )  # fmt: skip
+    return new
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_the_first_signed_entry_holds_those_from_before_the_key(settings: Any) -> None:
     for number in range(4):
         entry(number)
-    last = GENESIS
-    for row in AuditEntry.objects.order_by("pk"):
-        row.detail = "invented"
-        new = digest(canonical(row.pk, last, vars(row)), "", {})
-        sql(
-            f"UPDATE {ENTRIES} SET detail = 'invented', previous = %s, hash = %s, key = '' WHERE id = %s",
-            last, new, row.pk,
-        )  # fmt: skip
-        last = new
-    assert wrong() == [("unsigned", 4)]
-    entry(5)
-    assert wrong() == [], "what was written since is signed: only the log tells then"
+    keyed(settings, KEY)
+    for number in range(4, 7):
+        entry(number)
+    last = AuditEntry.objects.get(pk=1).hash
+    for number in (2, 3, 4):
+        last = forge(number, last, detail="invented")
+    assert wrong() == [("missing", 5)], "their own hashes fit, and the signed one follows another"
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_signatures_that_were_taken_away_are_missed(settings: Any) -> None:
+    entry(0)
+    keyed(settings, KEY)
+    for number in range(1, 6):
+        entry(number)
+    last = AuditEntry.objects.get(pk=4).hash
+    for number in (5, 6):
+        last = forge(number, last)
+    assert wrong() == [("unsigned", 5)]
+    last = AuditEntry.objects.get(pk=1).hash
+    for number in (2, 3, 4, 5, 6):
+        last = forge(number, last)
+    assert "No entry is signed" in verify().signatures, "as it is when a key was just set"
+    assert [(each.wrong, each.entry) for each in verify(2).breaks if each.wrong != "trigger"] == [
+        ("unsigned", 2)
+    ]
+    sql(f"DELETE FROM {ENTRIES} WHERE id > 1")
+    assert [(each.wrong, each.entry) for each in verify(2).breaks if each.wrong != "trigger"] == [
+        ("missing", 2)
+    ]
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_a_checkpoint_that_somebody_without_the_key_wrote_is_found(settings: Any) -> None:
+    entry(0)
+    keyed(settings, KEY)
+    for number in range(1, 6):
+        entry(number)
+    settings.CLUSTER_UI_AUDIT_KEYS = {}
+    audit_prune(NOW + timedelta(minutes=3), 400)
+    keyed(settings, KEY)
+    assert wrong() == [("unsigned", 3)]
 
 
 @pytest.mark.parametrize("text", ["", "short", f"{KEY}\nshort"])
@@ -291,6 +360,17 @@ def test_the_command_verifies() -> None:
     assert command("verify").startswith("Whole: 3 entries read, from the first one on; 0 signed")
     said = json.loads(command("verify", "--format", "json"))
     assert said["whole"] and said["last"] == 3 and said["breaks"] == []
+
+
+def test_the_command_says_what_is_signed_and_demands_it(settings: Any) -> None:
+    entry(0)
+    keyed(settings, KEY)
+    assert "Whole: 1 entry read" in command("verify") and "No entry is signed" in command("verify")
+    entry(1)
+    lines = command("verify", "--signed-from", "2").splitlines()
+    assert lines[0].endswith("1 signed with a key.") and "signed from entry 2 on" in lines[1]
+    with pytest.raises(SystemExit):
+        command("verify", "--signed-from", "1")
 
 
 @pytest.mark.usefixtures("unguarded")

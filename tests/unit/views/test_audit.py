@@ -230,6 +230,17 @@ def test_administrators_verify_by_a_click(owner: Client) -> None:
     assert AuditEntry.objects.latest("pk").result == "failed"
 
 
+def test_the_page_says_what_is_signed_of_the_chain(owner: Client, settings: Any) -> None:
+    entry(1)
+    settings.CLUSTER_UI_AUDIT_KEYS = {"abcd": b"k" * 32}
+    owner.post("/audit/verify/")
+    html = owner.get("/audit/").content.decode()
+    assert "Hash chain verified" in html and "No entry is signed with the key abcd yet" in html
+    owner.post("/audit/verify/")
+    html = owner.get("/audit/").content.decode()
+    assert "Hash chain verified" in html and "signed from entry 2 on" in html
+
+
 def test_nobody_else_verifies() -> None:
     assert signed_in("mara").post("/audit/verify/").status_code == 403
     last = AuditEntry.objects.get()
