@@ -16,6 +16,7 @@ from channels.sessions import CookieMiddleware  # noqa: E402
 
 from dashboard.edge import Edge, Receive, Scope, Send  # noqa: E402
 from dashboard.live.operations import operations  # noqa: E402
+from dashboard.live.refusals import refusals_told  # noqa: E402
 from dashboard.live.retention import retention  # noqa: E402
 from dashboard.live.runtime import runtime  # noqa: E402
 from dashboard.loop import LoopGuard, spare_what_stays  # noqa: E402
@@ -51,9 +52,11 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             await runtime.start()
             operations.start()
             retention.start()
+            refusals_told.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             guard.stop()
+            await refusals_told.stop()
             await retention.stop()
             await operations.stop()
             await runtime.stop()

@@ -15,6 +15,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.core.exceptions import SuspiciousOperation
 
 from dashboard.audit.origin import set_origin
+from dashboard.audit.refusals import Refusal, refused
 from dashboard.database import AWAY
 from dashboard.errors import ClusterError, Forbidden, NotFound, Unauthenticated
 from dashboard.live.acting import identity_of, vouched
@@ -28,7 +29,7 @@ from dashboard.metrics import SLOWED, TOO_LARGE
 from dashboard.rates import SOCKETS, SessionRates, rates_of
 from dashboard.sessions import socket_seen
 from dashboard.sessionstore import SessionStore
-from dashboard.sockets import address_of, browser_of, origin_of
+from dashboard.sockets import SOCKET, address_of, browser_of, origin_of
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         rates = rates_of(self.scope["session"].session_key)
         if not rates.enter():
             SLOWED.inc()
+            await self.refused(f"{SOCKETS} pages are open in this session.")
             await self.bye(f"{SOCKETS} pages are open. Close some, then reload this one.", TOO_MANY)
             return
         self.rates = rates
@@ -179,6 +181,11 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def say(self, text: str) -> None:
         await self.send(text_data=text)
 
+    async def refused(self, why: str, action: str = SOCKET) -> None:
+        """In the audit; bounded, as whoever is refused comes again."""
+        who, where = self.session.identity.user, self.cluster.cluster.name
+        await refused(Refusal(action=action, detail=why, user_name=who, context=where))
+
     async def bye(self, why: str, code: int) -> None:
         await self.say(json.dumps({"t": "bye", "why": why}))
         await self.close(code)
@@ -238,6 +245,7 @@ class LiveConsumer(SessionConsumer):
             return
         if self.rates is not None and self.rates.messages.take():
             SLOWED.inc()
+            await self.refused("Its browser sent more messages than is taken.")
             await self.bye(
                 "This browser sends more messages than anybody can mean. Reload the page.", TOO_MANY
             )

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
-from io import BytesIO
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import aget_user
-from django.core.handlers.asgi import ASGIRequest
+from django.contrib.auth.models import User
+from django.http import HttpRequest, parse_cookie
 from django.urls import Resolver404, resolve
 
 from .database import AWAY, database_unavailable
@@ -153,7 +153,7 @@ class Exchange:
             )
         if self._signed_in is None:
             try:
-                self._signed_in = await signed_in(self._scope)
+                self._signed_in = await person_of(self._scope) is not None
             except AWAY as error:
                 return database_unavailable(error)
         if self._signed_in:
@@ -192,8 +192,12 @@ def announced(scope: Scope) -> int:
     return int(length) if length.isdigit() and len(length) < 20 else 0
 
 
-async def signed_in(scope: Scope) -> bool:
-    """Whether the request's session stands: asked here only for bodies that are too large for everybody."""
-    request = ASGIRequest(scope, BytesIO())
-    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
-    return (await aget_user(request)).is_authenticated
+async def person_of(scope: Scope) -> tuple[User, SessionStore] | None:
+    """Whose request or handshake it is, if its session stands: for what no middleware has to do with. Reads the database
+    only where there is the cookie of a session.
+    """
+    sent = "; ".join(value.decode("latin1") for name, value in scope["headers"] if name == b"cookie")
+    request = HttpRequest()
+    request.session = session = SessionStore(parse_cookie(sent).get(settings.SESSION_COOKIE_NAME))
+    user = await aget_user(request)
+    return (user, session) if isinstance(user, User) else None

@@ -19,6 +19,7 @@ from .edge import REFUSED
 from .errors import SignedOut
 from .sessions import is_renewal_due, session_renewed, session_seen
 from .views.errors import bare_error, wants_json
+from .views.refusals import body_refused
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -42,6 +43,7 @@ def refused_at_the_edge(get_response: Handler) -> Handler:
         error = getattr(request, "scope", {}).get(REFUSED)
         if error is None:
             return await get_response(request)
+        await body_refused(request, error)
         if isinstance(error, SignedOut) and request.headers.get("HX-Request"):
             return sign_in_first(request)  # the page keeps what was typed, and says where to sign in
         return bare_error(request, error)

@@ -83,6 +83,7 @@ class ShellConsumer(SessionConsumer):
         try:
             with self.rates.shell() as room:
                 if not room:
+                    await self.refused(f"{SHELLS} shells are open in this session.", "shell")
                     raise TooManyRequests(
                         f"{SHELLS} shells are open in this session.", next_step="End one of them first."
                     )

@@ -61,13 +61,3 @@ def link_redeem(*, token: str) -> User | None:
             result=AuditEntry.Result.DONE,
         )
     return link.user
-
-
-def link_refused() -> None:
-    """Puts a link that did not hold into the audit. Anybody can send one: the caller sees to it that it is not often."""
-    AuditEntry.objects.create(
-        user_name="(nobody)",
-        action="sign in",
-        detail="the link was unknown, used or too old",
-        result=AuditEntry.Result.REFUSED,
-    )

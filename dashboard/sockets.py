@@ -1,6 +1,7 @@
 """Who may open a websocket at all, a page of this very origin, and whose it is."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,9 +9,14 @@ from channels.security.websocket import WebsocketDenier
 from django.conf import settings
 from django.http.request import validate_host
 
-from .audit.origin import SIGN_IN, Origin, session_name
-from .database import in_database
+from .audit.origin import SIGN_IN, Origin, coming_from, session_name
+from .audit.refusals import NOBODY, Refusal, refused
+from .database import AWAY, in_database
+from .edge import person_of
 from .sessionstore import SessionStore
+
+SOCKET = "open live page"  # what a refused handshake is called in the audit
+OTHER_ORIGIN = "It came from a page of another origin, or of none."
 
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -27,8 +33,23 @@ class SameOriginOnly:
         self.deny: App = WebsocketDenier.as_asgi()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        allowed = same_origin(scope)
-        await (self.application if allowed else self.deny)(scope, receive, send)
+        if same_origin(scope):
+            await self.application(scope, receive, send)
+            return
+        await handshake_refused(scope)
+        await self.deny(scope, receive, send)
+
+
+async def handshake_refused(scope: MutableMapping[str, Any]) -> None:
+    """In the audit, under whose name a page of another origin came: a browser sends their cookie with it."""
+    origin, name = Origin(address_of(scope)), NOBODY
+    with suppress(*AWAY):
+        if (found := await person_of(scope)) is not None:
+            user, session = found
+            name = user.get_username()
+            origin = Origin(origin.address, session.get(SIGN_IN, ""), session_name(session.session_key))
+    with coming_from(origin):
+        await refused(Refusal(action=SOCKET, detail=OTHER_ORIGIN, user_name=name))
 
 
 class SessionOfHandshake:

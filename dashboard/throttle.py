@@ -17,23 +17,33 @@ IPV6_PREFIX = (
 )
 
 
-async def times(name: str, seconds: int, *, count: int = 1) -> int:
+def counted(name: str, seconds: int, *, count: int = 1) -> int:
     """Counts one more of what has this name, and how many there were within so many seconds, from the first on; with
     ``count=0`` only how many there were.
 
     Where Redis is away each process counts for itself.
     """
     try:
-        return await sync_to_async(_count)(caches["throttle"], name, seconds, count)
+        return _count(caches["throttle"], name, seconds, count)
     except RedisError as error:
         log.warning("Redis does not answer, so this process counts for itself: %s", error)
-        return await sync_to_async(_count)(caches["process"], name, seconds, count)
+        return _count(caches["process"], name, seconds, count)
 
 
-def counted_address(request: HttpRequest) -> str:
-    """Whom tries are counted for: an IPv4 address, or the network of an IPv6 one; "" for what is no address."""
+async def times(name: str, seconds: int, *, count: int = 1) -> int:
+    """The same from the event loop."""
+    return await sync_to_async(counted)(name, seconds, count=count)
+
+
+def address_of(request: HttpRequest) -> str:
+    """Whom a request's tries are counted for."""
+    return counted_address(request.META.get("REMOTE_ADDR", ""))
+
+
+def counted_address(text: str) -> str:
+    """An IPv4 address, or the network of an IPv6 one; "" for what is no address."""
     try:
-        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+        address = ipaddress.ip_address(text)
     except ValueError:
         return ""
     if isinstance(address, ipaddress.IPv4Address):

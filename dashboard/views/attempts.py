@@ -82,7 +82,7 @@ async def _attempt(request: HttpRequest) -> Attempt | None:
         return await _of_change(action, int(where["change"]), reason)
     return Attempt(
         action=action,
-        context=_context(where.get("context", "")),
+        context=context_named(where.get("context", "")),
         plural=where.get("plural", ""),
         namespace=where.get("namespace", ""),
         name=where.get("name", ""),
@@ -165,7 +165,7 @@ async def _of_change(action: str, pk: int, reason: str) -> Attempt:
     )
 
 
-def _context(slug: str) -> str:
+def context_named(slug: str) -> str:
     try:
         return unslug(slug)
     except BadInput:

@@ -25,6 +25,7 @@ from dashboard.errors import ClusterError, Forbidden, Invalid, NotFound, NotSign
 
 from .attempts import refusals_audited
 from .chrome import page_chrome
+from .refusals import form_refused
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -225,6 +226,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The page's own scripts get the token of now: somebody may have signed in again beside what was being typed. No
     other origin can read it.
     """
+    form_refused(request, reason)
     response = _bare(request, 403, "403_csrf.html")
     # Of somebody without a session there is nothing to renew, and asking for a token would make one.
     if request.headers.get("HX-Request") and request.user.is_authenticated:

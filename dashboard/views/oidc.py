@@ -32,9 +32,9 @@ from dashboard.oidc import (
     sign_in_begin,
     sign_in_finish,
 )
-from dashboard.throttle import counted_address, times
+from dashboard.throttle import address_of, times
 
-from .signin import begin_session, local, may_be_audited, sign_in_page, too_many, wanted, way_is_on
+from .signin import begin_session, local, sign_in_page, sign_in_refused, too_many, wanted, way_is_on
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ async def callback(request: HttpRequest) -> HttpResponse:
     """Where the issuer sends the browser back to, with a code or the reason why there is none."""
     if (off := way_is_on(request, "oidc")) is not None:
         return off
-    if await times(f"oidc-answers:{counted_address(request)}", ANSWERS_SECONDS) > ANSWERS:
+    if await times(f"oidc-answers:{address_of(request)}", ANSWERS_SECONDS) > ANSWERS:
+        await sign_in_refused("by OpenID Connect: too many answers")
         return _too_often(request)
     state = request.GET.get("state", "")
     try:
@@ -167,13 +168,10 @@ def _user_create(person: Person) -> User:
 
 
 async def _refused(request: HttpRequest, error: ClusterError) -> HttpResponse:
+    failed = not isinstance(error, SignInRefused)
+    await sign_in_refused(f"by OpenID Connect: {error.message}"[:500], failed=failed)
     if await too_many(request):
         return _too_often(request)
-    if await may_be_audited():
-        result = AuditEntry.Result.REFUSED if isinstance(error, SignInRefused) else AuditEntry.Result.FAILED
-        await in_database(AuditEntry.objects.create)(
-            user_name="(nobody)", action="sign in", detail=f"by OpenID Connect: {error.message}"[:500], result=result
-        )  # fmt: skip
     reason = f"{error.message} {error.next_step}".strip()
     return sign_in_page(request, way="oidc", reason=reason, status=error.status)
 

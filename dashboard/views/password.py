@@ -22,9 +22,9 @@ from django.views.decorators.http import require_POST
 
 from dashboard.database import in_database
 from dashboard.models import AuditEntry
-from dashboard.throttle import counted_address, times
+from dashboard.throttle import address_of, times
 
-from .signin import begin_session, may_be_audited, sign_in_page, way_is_on
+from .signin import begin_session, sign_in_page, sign_in_refused, way_is_on
 
 OF_ADDRESS, ADDRESS_SECONDS = 20, 60  # tries
 OF_NAME, NAME_SECONDS = 10, 900  # tries, of all browsers together that have not signed in as it
@@ -46,12 +46,12 @@ async def sign_in(request: HttpRequest) -> HttpResponse:
     if not name or not password or len(name) > NAME_LETTERS:
         return _again(request, name, "Enter your user name and your password.", 422)
     if await _too_many(request, name):
+        await sign_in_refused("by password: too many tries")
         reason = f"Too many tries. Wait {NAME_SECONDS // 60} minutes, or ask whoever runs this dashboard for a link."
         return _again(request, name, reason, 429)
     user = await in_database(_checked)(request, name, password)
     if user is None:
-        if await may_be_audited():
-            await in_database(_refused)(name)
+        await _refused(name)
         return _again(request, name, WRONG, 403)
     response = await begin_session(request, user, way="password")
     await in_database(AuditEntry.objects.create)(
@@ -83,7 +83,7 @@ async def _too_many(request: HttpRequest, name: str) -> bool:
     # Asked before and counted after: one address alone does not use it up, and above it no counter is made.
     if await times(STRANGERS, STRANGERS_SECONDS, count=0) >= OF_STRANGERS:
         return True
-    if await times(f"signin-passwords:{counted_address(request)}", ADDRESS_SECONDS) > OF_ADDRESS:
+    if await times(f"signin-passwords:{address_of(request)}", ADDRESS_SECONDS) > OF_ADDRESS:
         return True
     if await times(STRANGERS, STRANGERS_SECONDS) > OF_STRANGERS:
         return True
@@ -99,14 +99,11 @@ def _browser(request: HttpRequest, name: str) -> str:
     return str(mark["browser"]) if User.objects.filter(pk=mark["user"], username=name).exists() else ""
 
 
-def _refused(name: str) -> None:
-    """A name that nobody has may be a password in the wrong field: it is not kept."""
-    known = User.objects.filter(username=name).exists()
-    AuditEntry.objects.create(
-        user_name=name if known else "(nobody)",
-        action="sign in",
-        detail="by password: wrong, or the account is disabled"
-        if known
-        else "by password: unknown user name",
-        result=AuditEntry.Result.REFUSED,
-    )
+async def _refused(name: str) -> None:
+    """A name that nobody has may be a password in the wrong field: it is not kept. What is typed anew is an entry anew,
+    whether anybody has that name or not: how long the answer takes does not tell.
+    """
+    if await in_database(User.objects.filter(username=name).exists)():
+        await sign_in_refused("by password: wrong, or the account is disabled", user_name=name, apart=name)
+    else:
+        await sign_in_refused("by password: unknown user name", apart=name)

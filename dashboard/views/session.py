@@ -10,9 +10,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.database import in_database
 from dashboard.models import AuditEntry
-from dashboard.signin import LIFETIME, link_find, link_redeem, link_refused
+from dashboard.signin import LIFETIME, link_find, link_redeem
 
-from .signin import begin_session, may_be_audited, remembering, sign_in_page, too_many, wanted, way_is_on
+from .signin import begin_session, remembering, sign_in_page, sign_in_refused, too_many, wanted, way_is_on
 
 
 @require_GET
@@ -50,11 +50,10 @@ async def _invalid(request: HttpRequest) -> HttpResponse:
     shall lock the owner out."""
     if (await request.auser()).is_authenticated:
         return HttpResponseRedirect(wanted(request))  # the link of this very session, opened again
+    await sign_in_refused("the link was unknown, used or too old")
     if await too_many(request):
         reason = "Too many invalid links. Wait a minute, then use a fresh one."
         return sign_in_page(request, way="link", reason=reason, status=429)
-    if await may_be_audited():
-        await in_database(link_refused)()
     reason = "This link has been used, is older than 10 minutes, or does not exist."
     return sign_in_page(request, way="link", reason=reason, status=403)
 

@@ -14,18 +14,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from dashboard.audit.refusals import NOBODY, Refusal, refused
 from dashboard.errors import ClusterError, NotFound
 from dashboard.kube.config import Cluster
 from dashboard.live.acting import own_accounts
 from dashboard.live.runtime import runtime
 from dashboard.oidc import Person, provider_name
 from dashboard.sessions import session_begun, session_describe, session_vouch
-from dashboard.throttle import counted_address, times
+from dashboard.throttle import address_of, times
 
 from .errors import bare_error
 
 TRIES, WINDOW = 10, 60  # what did not hold, from one address in so many seconds
-REFUSALS, REFUSAL_WINDOW = 100, 3600  # the same in the audit, of all addresses together
 # Where somebody wanted to go who had to sign in first; a link, or the issuer, leads back without knowing it.
 WANTED, WANTED_SECONDS, LONGEST = "cluster_ui_next", 600, 2000
 
@@ -149,9 +149,12 @@ def remembering(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 async def too_many(request: HttpRequest) -> bool:
     """Counts what did not hold, by the address that it came from."""
-    return await times(f"signin-tries:{counted_address(request)}", WINDOW) > TRIES
+    return await times(f"signin-tries:{address_of(request)}", WINDOW) > TRIES
 
 
-async def may_be_audited() -> bool:
-    """Whether one more refusal gets into the audit: anybody can send them."""
-    return await times("signin-refusals", REFUSAL_WINDOW) <= REFUSALS
+async def sign_in_refused(
+    detail: str, *, user_name: str = NOBODY, failed: bool = False, apart: str = ""
+) -> None:
+    """Puts into the audit that somebody did not get in, and how; bounded, as anybody can try."""
+    facts = Refusal(action="sign in", detail=detail, user_name=user_name, failed=failed, apart=apart)
+    await refused(facts)

@@ -23,6 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
+from dashboard.audit.refusals import NOBODY
 from dashboard.credentials import ClusterCredential, store, token_required
 from dashboard.database import in_database
 from dashboard.errors import (
@@ -39,15 +40,15 @@ from dashboard.kube.whoami import UserInfo
 from dashboard.live.acting import OF_A_CLUSTER, mode_of
 from dashboard.live.runtime import runtime
 from dashboard.models import AuditEntry
-from dashboard.throttle import counted_address, times
+from dashboard.throttle import address_of, times
 
 from .errors import bare_error, wants_json
 from .signin import (
     begin_session,
     led_on,
-    may_be_audited,
     remembering,
     sign_in_page,
+    sign_in_refused,
     token_clusters,
     way_is_on,
 )
@@ -74,7 +75,7 @@ async def sign_in(request: HttpRequest) -> HttpResponse:
             request, request.POST.get("context", ""), request.POST.get("token", "").strip()
         )
     except ClusterError as error:
-        if isinstance(error, Unauthenticated | Forbidden):
+        if isinstance(error, Unauthenticated | Forbidden | TooManyRequests):
             await _refused(request, error)
         return bare_error(request, error) if wants_json(request) else _page(request, error)
 
@@ -85,7 +86,7 @@ async def _signed_in(request: HttpRequest, context: str, token: str) -> HttpResp
         raise BadInput("Choose one of the clusters that are signed in to with a token.", field="context")
     token_required(token)
     # Each is a question to the API server, so it is counted before it is asked: many at once are many.
-    if await times(f"signin-tokens:{counted_address(request)}", ADDRESS_SECONDS) > OF_ADDRESS:
+    if await times(f"signin-tokens:{address_of(request)}", ADDRESS_SECONDS) > OF_ADDRESS:
         raise TooManyRequests(
             "Too many tokens came from your address.", next_step="Wait a minute, then try again."
         )
@@ -184,11 +185,5 @@ def _page(request: HttpRequest, error: ClusterError | None = None) -> HttpRespon
 
 
 async def _refused(request: HttpRequest, error: ClusterError) -> None:
-    """Anybody can send a token: the audit keeps a bounded number of refusals."""
-    if not await may_be_audited():
-        return
-    user = await request.auser()
-    await in_database(AuditEntry.objects.create)(
-        user_name=user.get_username() or "(nobody)", action="sign in", detail=f"by a token: {error.message}",
-        result=AuditEntry.Result.REFUSED,
-    )  # fmt: skip
+    name = (await request.auser()).get_username()
+    await sign_in_refused(f"by a token: {error.message}", user_name=name or NOBODY)

@@ -30,7 +30,8 @@ MADE_IN = {
 # What reads, lists or counts as the viewer's account.
 OF_ONE_ACCOUNT = ("transport", "counts", "unwatched")
 IN_THE_BACKGROUND = (
-    "live/operations.py", "live/retention.py", "live/timeline.py", "live/usage.py", "live/versions.py",
+    "live/operations.py", "live/refusals.py", "live/retention.py", "live/timeline.py", "live/usage.py",
+    "live/versions.py",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.core.cache import caches
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.test import AsyncClient, Client
@@ -19,11 +19,11 @@ from django.utils import timezone
 from django.utils.encoding import iri_to_uri
 
 from dashboard.audit.origin import SIGN_IN, Origin, session_name
+from dashboard.audit.refusals import refusals
 from dashboard.models import AuditEntry, SigninLink
 from dashboard.sessionstore import SessionStore
 from dashboard.signin import link_create, link_redeem
 from dashboard.sockets import origin_of, same_origin
-from dashboard.views import signin
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,11 +127,10 @@ def test_a_link_signs_in_once_and_says_so_in_the_audit() -> None:
     assert again.status_code == 403
     assert "has been used" in again.content.decode()
     assert Client().post("/login/link/", {"token": path.partition("=")[2]}).status_code == 403
-    assert list(AuditEntry.objects.order_by("pk").values_list("action", "result")) == [
-        ("sign in", "done"),
-        ("sign in", "refused"),
-        ("sign in", "refused"),
-    ]
+    said = AuditEntry.objects.order_by("pk").values_list("action", "result")
+    assert list(said) == [("sign in", "done"), ("sign in", "refused")]
+    refusals.tell(math.inf)
+    assert "1 more time within a minute" in AuditEntry.objects.latest("pk").detail
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options", "put"])
@@ -156,7 +155,8 @@ def test_a_page_of_another_site_signs_nobody_in() -> None:
         other = Client(enforce_csrf_checks=True)
         fields = {"token": token, "csrfmiddlewaretoken": secret}
         assert other.post("/login/link/", fields, headers=headers).status_code == 403
-    assert not Session.objects.exists() and not AuditEntry.objects.exists()
+    assert not Session.objects.exists() and not AuditEntry.objects.exclude(result="refused").exists()
+    assert SigninLink.objects.get().used_at is None
 
 
 def test_a_sign_in_changes_the_key_of_the_session() -> None:
@@ -340,8 +340,7 @@ def test_a_page_older_than_the_session_gets_the_token_of_now() -> None:
 def test_nobody_without_a_session_makes_one_or_writes_more_audit_than_its_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caches["throttle"].clear()
-    monkeypatch.setattr(signin, "REFUSALS", 15)
+    monkeypatch.setattr("dashboard.audit.refusals.STRANGERS", 15)
     forged = {"cookie": "cluster_ui_session=x"}
     for method in ("get", "post"):
         for address in ("/healthz", "/login/", "/login/link/", "/nowhere/"):
@@ -354,16 +353,15 @@ def test_nobody_without_a_session_makes_one_or_writes_more_audit_than_its_bound(
                 getattr(Client(enforce_csrf_checks=True), method)(address, headers=headers)
     assert Session.objects.count() == 0
     for number in range(60):
-        Client(REMOTE_ADDR=f"192.0.2.{number // 12}").get("/login/", {"token": f"wrong-{number}"})
-    # Ten from each address, and so many of all together.
-    assert AuditEntry.objects.filter(result="refused").count() == 15
-    caches["throttle"].clear()
+        Client(REMOTE_ADDR=f"192.0.2.{number // 2}").get("/login/", {"token": f"wrong-{number}"})
+    # One from each address, and so many of all together; then one that the others are only counted.
+    assert AuditEntry.objects.filter(result="refused").count() == 16
 
 
-def test_too_many_wrong_links_of_one_address_are_not_in_the_audit() -> None:
-    caches["throttle"].clear()
+def test_too_many_wrong_links_of_one_address_are_counted_in_the_audit() -> None:
     said = [Client().get("/login/", {"token": "wrong"}).status_code for _ in range(25)]
     assert said == [403] * 10 + [429] * 15
-    assert AuditEntry.objects.count() == 10
+    assert AuditEntry.objects.count() == 1
+    refusals.tell(math.inf)
+    assert AuditEntry.objects.count() == 2 and "24 more times" in AuditEntry.objects.latest("pk").detail
     assert use(Client()).status_code == 302, "a link that holds always signs in"
-    caches["throttle"].clear()
