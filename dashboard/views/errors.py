@@ -20,6 +20,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from dashboard.actions.problems import Unrecorded, Unsettled
+from dashboard.credentials import is_shown_issuers
 from dashboard.database import AWAY, database_unavailable
 from dashboard.errors import ClusterError, Forbidden, Invalid, NotFound, NotSignedIn
 
@@ -49,7 +50,10 @@ def clear_errors(view: View[P]) -> View[P]:
 async def error_response(request: HttpRequest, error: ClusterError, *, context: str = "") -> HttpResponseBase:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("%s %s: %s", request.method, request.path, error.message)
-    login = sign_in_url(request, context) if isinstance(error, NotSignedIn) and context else ""
+    login = ""
+    if isinstance(error, NotSignedIn) and context:
+        login = sign_in_url(request, context)
+        error = error if login else NotSignedIn(error.message, next_step=NO_WAY_IN)
     if request.GET.get("format", "html") != "html" or asks_json(request):
         return _json(request, error, login)
     if login and request.headers.get("HX-Request"):
@@ -132,10 +136,21 @@ def _json(request: HttpRequest, error: ClusterError, login: str = "") -> JsonRes
     return JsonResponse(facts, status=error.status)
 
 
+NO_WAY_IN = (
+    "No way of signing in to it is enabled here (CLUSTER_UI_SIGN_IN): ask whoever runs this dashboard."
+)
+
+
 def sign_in_url(request: HttpRequest, context: str) -> str:
-    """Where one signs in to a cluster, on the way back to what was asked for."""
+    """Where one signs in to a cluster, on the way back to what was asked for: the form for tokens, which shows every way
+    that is on, else the issuer, where the cluster is shown its token; "" where neither is on.
+    """
     back = request.get_full_path() if request.method == "GET" else request.headers.get("HX-Current-URL", "/")
-    return f"{reverse('login_token')}?{urlencode({'context': context, 'next': back})}"
+    if "token" in settings.CLUSTER_UI_SIGN_IN:
+        return f"{reverse('login_token')}?{urlencode({'context': context, 'next': back})}"
+    if "oidc" in settings.CLUSTER_UI_SIGN_IN and is_shown_issuers(context):
+        return f"{reverse('login_oidc')}?{urlencode({'next': back})}"
+    return ""
 
 
 def error_context(error: ClusterError) -> dict[str, str]:

@@ -225,7 +225,9 @@ export function startNavigation() {
     // Signed out: the answer leads to the sign-in page, but not over what somebody has typed.
     if (event.detail.xhr.status !== 401 || !typed()) return;
     event.preventDefault();
-    note({ title: "You are signed out", text: "What you typed is still here. Sign in in another tab, then come back and go on.", link: { text: "Sign in", url: event.detail.xhr.getResponseHeader("HX-Redirect") ?? "/login/" } });
+    const login = event.detail.xhr.getResponseHeader("HX-Redirect");
+    if (login) note({ title: "You are signed out", text: "What you typed is still here. Sign in in another tab, then come back and go on.", link: { text: "Sign in", url: login } });
+    else note({ title: "This cluster no longer knows you", text: "What you typed is still here. Ask whoever runs this dashboard how to sign in to it." });
   });
   on("beforeSwap", beforeSwap);
   on("afterSettle", afterSettle);
