@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,17 +98,23 @@ def is_secret(manifest: Mapping[str, Any]) -> bool:
     return manifest.get("kind") == "Secret" and not group_of(str(manifest.get("apiVersion")))
 
 
-def secret_values(text: str) -> list[str]:
-    """The values of whatever calls itself a Secret in a text, as they are used; none of a text that can't be read."""
+def secret_values(text: str, but: Collection[str] = ()) -> list[str]:
+    """The values of whatever calls itself a Secret in a text, as they are used, ``but`` those of some keys; none of a
+    text that can't be read.
+    """
     try:
         secrets = [each.manifest for each in read_manifests(text) if each.manifest.get("kind") == "Secret"]
     except BadYaml:
         return []
-    found = [value for each in secrets for value in _mapping(each.get("stringData")).values()]
-    for value in (value for each in secrets for value in _mapping(each.get("data")).values()):
+    found = [value for each in secrets for value in _values(each, "stringData", but)]
+    for value in (value for each in secrets for value in _values(each, "data", but)):
         with suppress(binascii.Error, ValueError, UnicodeDecodeError):
             found.append(base64.b64decode(str(value), validate=True).decode())
     return [value for value in found if isinstance(value, str) and value]
+
+
+def _values(manifest: Manifest, field: str, but: Collection[str]) -> list[Any]:
+    return [value for key, value in _mapping(manifest.get(field)).items() if key not in but]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----")
 ACCOUNT_KIND = "kubernetes.io/service-account-token"
 BOOTSTRAP = "bootstrap.kubernetes.io/token"
 HELM = "helm.sh/release.v1"
+# Keys whose values anybody may know, whatever the type: they stand in a Secret beside one that is secret.
+KNOWN_KEYS = frozenset({"ca.crt", "namespace", "tls.crt", "username"})
 _BOOTSTRAP_SECRET = re.compile(rb"[a-z0-9]{16}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import zip_longest
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import SuspiciousOperation
@@ -18,11 +19,12 @@ from dashboard.actions.create_yaml import CREATE
 from dashboard.actions.documents import secret_values
 from dashboard.actions.hiding import hide_values
 from dashboard.actions.newobjects.configmaps import lines_of
-from dashboard.actions.newobjects.registry import secret_names
+from dashboard.actions.newobjects.registry import known_names, secret_names
 from dashboard.actions.operations import LEAVE, RESUME, STOP, operation_action
 from dashboard.actions.problems import BadReason
 from dashboard.database import in_database
 from dashboard.errors import BadInput, ClusterError
+from dashboard.insight.secretrules import KNOWN_KEYS
 from dashboard.kube.config import unslug
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
@@ -95,7 +97,7 @@ def reason_of(request: HttpRequest) -> str:
     much, or the new value of a Secret.
     """
     reason = read_reason(str(request.POST.get("reason", "")))
-    if any(len(value) >= SECRET_LETTERS and value in reason for value in _values(request)):
+    if any(len(value) >= SECRET_LETTERS and value in reason for value in _values(request, secret=True)):
         raise BadReason(
             "The reason holds the new value: whoever may see the change would read it.", field="reason"
         )
@@ -123,19 +125,27 @@ def _hide_typed(request: HttpRequest, error: ClusterError) -> None:
     hide_values(error, [base64.b64encode(text.encode("utf-8", "replace")).decode() for text in typed])
 
 
-def _values(request: HttpRequest) -> list[str]:
-    """What was typed as a Secret's value, in a field of its own, in one of a form of a new object, or as YAML."""
+def _values(request: HttpRequest, *, secret: bool = False) -> list[str]:
+    """What was typed as a Secret's value, in a field of its own, in one of a form of a new object, or as YAML.
+    ``secret``: without what anybody may know, such as a user's name.
+    """
     match = request.resolver_match
     plural = str(match.kwargs.get("plural", "")) if match and match.url_name == "create_form" else ""
-    names = secret_names(plural) | {"value"}
-    typed = [
-        lines_of(str(text))
-        for key, texts in request.POST.lists()
-        if key in names or key.startswith("value.")
-        for text in texts
-    ]
+    names, left_out = secret_names(plural) | {"value"}, known_names(plural) if secret else ()
+    typed = []
+    for name, texts in request.POST.lists():
+        if name not in left_out and (name in names or name.startswith("value.")):
+            # Beside a row's value stands its key, and beside a single one too.
+            keys = request.POST.getlist(f"{name.removesuffix('value')}key") if name.endswith("value") else []
+            typed += [
+                lines_of(str(text))
+                for text, key in zip_longest(texts, keys[: len(texts)], fillvalue="")
+                if not secret or str(key).strip() not in KNOWN_KEYS
+            ]
     text = str(request.POST.get("yaml", ""))
-    return [*typed, *secret_values(text)] if "Secret" in text else typed
+    if "Secret" not in text:
+        return typed
+    return [*typed, *secret_values(text, KNOWN_KEYS if secret else ())]
 
 
 def actor_of(user: User | AnonymousUser, session: Session | None = None) -> Actor:

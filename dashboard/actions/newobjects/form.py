@@ -78,7 +78,8 @@ class Input:
     """One input, or ``rows`` of several ``columns``. ``parse`` gets a text that is not empty. ``value`` is what it starts
     with, ``suggest`` what the browser offers. ``at`` are the beginnings of the paths by which the API server names it
     when it refuses it, and the resources that a quota counts of it. ``secret``: what is typed into it is never
-    sent back. ``blanks``: blanks alone are a value, as they are of several lines and of passwords.
+    sent back; ``known``: though anybody may know it, as a user's name. ``blanks``: blanks alone are a value, as they are
+    of several lines and of passwords.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Input:
     add: str = ""  # what the button for one more row says
     at: Sequence[str] = ()
     secret: bool = False
+    known: bool = False
     blanks: bool = False
 
     @property

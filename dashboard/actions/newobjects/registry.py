@@ -55,5 +55,13 @@ def offered_from(plural: str) -> list[NewObject]:
 
 def secret_names(plural: str) -> frozenset[str]:
     """Under which names a browser sends what is never sent back, of whatever form of a kind."""
-    forms = (*NEW_OBJECTS, *VARIANTS.get(plural, ()))
-    return frozenset().union(*(form.secret_names for form in forms if form.plural == plural))
+    return frozenset().union(*(form.secret_names for form in _of_kind(plural)))
+
+
+def known_names(plural: str) -> frozenset[str]:
+    """Those of them whose values anybody may know."""
+    return frozenset(each.name for form in _of_kind(plural) for each in form.inputs if each.known)
+
+
+def _of_kind(plural: str) -> list[NewObject]:
+    return [form for form in (*NEW_OBJECTS, *VARIANTS.get(plural, ())) if form.plural == plural]

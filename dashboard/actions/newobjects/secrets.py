@@ -123,6 +123,7 @@ class NewTls(NewSecret):
         _value(
             "certificate",
             "Certificate",
+            known=True,
             input="lines",
             parse=_pem,
             placeholder="-----BEGIN CERTIFICATE-----",
@@ -215,11 +216,12 @@ class NewRegistry(NewSecret):
         _value(
             "server",
             "Registry",
+            known=True,
             value=DOCKER_HUB,
             placeholder="registry.example.com",
             hint="Its host, as image names begin with it; Docker Hub has the address that stands here first.",
         ),
-        _value("username", "User"),
+        _value("username", "User", known=True),
         _value("password", "Password", input="password", hint="A token that may only pull is better."),
     )
 
@@ -250,7 +252,7 @@ class NewBasicAuth(NewSecret):
     type = "kubernetes.io/basic-auth"
     variant, variant_title = "basic-auth", "User and password"
     keys = MappingProxyType({"username": "username", "password": "password"})
-    entries = (_value("username", "User"), _value("password", "Password", input="password"))
+    entries = (_value("username", "User", known=True), _value("password", "Password", input="password"))
 
 
 class NewSshAuth(NewSecret):

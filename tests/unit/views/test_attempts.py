@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -12,13 +13,14 @@ import pytest_asyncio
 from django.contrib.auth.models import User
 from django.core.exceptions import TooManyFieldsSent
 from django.db import DatabaseError
+from django.http import HttpRequest
 from django.test import AsyncClient, RequestFactory
-from django.urls import get_resolver
+from django.urls import get_resolver, resolve
 
 from dashboard import errors
 from dashboard.actions import attempts as attempts_module
 from dashboard.actions.newobjects.registry import new_object
-from dashboard.actions.problems import NoWayBack, StaleView, UnderWay, Unrecorded, Unsettled
+from dashboard.actions.problems import BadReason, NoWayBack, StaleView, UnderWay, Unrecorded, Unsettled
 from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.kinds import KINDS as REGISTERED
 from dashboard.live.runtime import runtime
@@ -37,7 +39,7 @@ from dashboard.views import (
     reveal,
     versions,
 )
-from dashboard.views.attempts import AT_ONCE, IN_STEPS
+from dashboard.views.attempts import AT_ONCE, IN_STEPS, reason_of
 
 from ..insight.world import World
 from .test_access import patterns
@@ -108,6 +110,51 @@ def test_every_route_is_known_as_one_that_does_something_or_one_that_shows_somet
     names = {str(each.name) for each in patterns(get_resolver())}
     assert names - SHOWN == IN_STEPS | set(AT_ONCE) == set(ROUTES) - set(OFFERED) | {"action"}
     assert set(APPLIES) == set(ROUTES) - {"allow_changes"}
+
+
+def posted(path: str, **typed: str | list[str]) -> HttpRequest:
+    request = RequestFactory().post(path, {name.replace("__", "."): text for name, text in typed.items()})
+    request.resolver_match = resolve(path)
+    return request
+
+
+YAML = """
+apiVersion: v1
+kind: Secret
+metadata: {name: db}
+stringData: {username: deployer, password: "%s"}
+data: {tls.crt: Y2VydGlmaWNhdGU=, more: %s}
+"""
+VALUE = "canary-value"
+SECRETS = {
+    "a user and a password": ("/c/dev/create/secrets/", {"username": "deployer", "password": VALUE}),
+    "a registry": (
+        "/c/dev/create/secrets/",
+        {"server": "registry.dev", "username": "deployer", "password": VALUE},
+    ),
+    "a certificate": ("/c/dev/create/secrets/", {"certificate": "deployer", "key": VALUE}),
+    "keys and values": (
+        "/c/dev/create/secrets/",
+        {"data__key": ["username", "password", ""], "data__value": ["deployer", VALUE, ""]},
+    ),
+    "a key that is rotated": ("/c/dev/secrets/shop/db/rotate/", {"key": "password", "value": VALUE}),
+    "YAML": ("/c/dev/create/", {"yaml": YAML % (VALUE, b64encode(b"more-canary").decode())}),
+}
+
+
+@pytest.mark.parametrize("case", SECRETS)
+def test_a_reason_may_say_what_anybody_may_know_and_no_value(case: str) -> None:
+    path, typed = SECRETS[case]
+    told = "the account of deployer in registry.dev, its certificate"
+    assert reason_of(posted(path, **typed, reason=told)) == told
+    for value in (VALUE, "more-canary")[: 2 if case == "YAML" else 1]:
+        with pytest.raises(BadReason, match="holds the new value"):
+            reason_of(posted(path, **typed, reason=f"now it is {value}"))
+
+
+def test_a_user_name_that_is_rotated_may_be_said() -> None:
+    path, typed = "/c/dev/secrets/shop/db/rotate/", {"key": "username", "value": "deployer"}
+    assert reason_of(posted(path, **typed, reason="deployer is its own account")) != ""
 
 
 @pytest_asyncio.fixture
