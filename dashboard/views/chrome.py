@@ -13,6 +13,7 @@ from django.utils.safestring import mark_safe
 from dashboard.actions.confirmation import is_production
 from dashboard.actions.newobjects.registry import NEW_OBJECTS
 from dashboard.actions.permits import changes_state
+from dashboard.admins import is_admin
 from dashboard.errors import ClusterError
 from dashboard.kube.config import Cluster
 from dashboard.live.runtime import ClusterRuntime, runtime
@@ -53,6 +54,7 @@ async def page_chrome(
             "name": shown_name(user),
             "initials": shown_name(user)[:2].upper(),
             "logout_url": reverse("logout"),
+            "people_url": reverse("people") if await is_admin(request) else "",
         },
     }
     if session is None:

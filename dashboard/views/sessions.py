@@ -35,7 +35,7 @@ SYSTEMS = {
 async def sessions(request: HttpRequest) -> HttpResponseBase:
     found = await in_database(sessions_of)(actor_of(await request.auser()).user)
     facts = {"sessions": [_entry(each, request.session.session_key) for each in found]}
-    chrome = await page_chrome(request, title="Your sessions")
+    chrome = await page_chrome(request, request.GET.get("from", ""), title="Your sessions")
     return render(request, "pages/sessions.html", {"s": facts, **chrome})
 
 

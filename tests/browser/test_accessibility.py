@@ -81,6 +81,7 @@ PAGES = [
     "/audit/",
     "/clusters/",
     "/sessions/",
+    "/people/",
     "/c/tests/no-such-kind/",
     "/c/no-such-cluster/",
 ]

@@ -46,6 +46,7 @@ PAGES = [
     "/audit/",
     "/clusters/",
     "/sessions/",
+    "/people/",
 ]
 
 

@@ -81,6 +81,14 @@ async def test_an_administrator_says_as_whom_somebody_acts(settings: Any) -> Non
     assert await AuditEntry.objects.acount() == 2
 
 
+@pytest.mark.parametrize(("name", "led"), [("anna", True), ("mara", False), ("group:platform", False)])
+async def test_the_menu_leads_there_whom_it_lets_in(name: str, led: bool) -> None:
+    person = await client(name)
+    page = (await person.get("/sessions/")).content.decode()
+    assert ('<a href="/people/">' in page) == led and '<a href="/sessions/">' in page
+    assert ((await person.get("/people/")).status_code == 200) == led
+
+
 async def test_who_is_no_administrator_is_refused_in_words() -> None:
     await AccountMapping.objects.acreate(subject="user", name="mara", cluster_user="admin")
     for name in ("mara", "token:dev/anna", "group:platform"):
