@@ -45,6 +45,7 @@ def test_people_of_the_issuer_are_named_by_its_subject(subject: str, yes: bool) 
     assert administers("oidc:jon", [], subject) is yes
 
 
+@pytest.mark.django_db(transaction=True)  # a connection that an earlier test left is looked at
 async def test_a_request_is_asked_for_its_user_and_the_groups_of_its_session() -> None:
     async def asked(user: Any, groups: list[str], subject: str = "") -> bool:
         async def auser() -> Any:

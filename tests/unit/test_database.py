@@ -56,6 +56,7 @@ async def test_a_task_that_outlives_its_request_keeps_no_connection(monkeypatch:
     assert closed == ["given back"]
 
 
+@pytest.mark.django_db(transaction=True)  # a connection that an earlier test left is looked at
 async def test_a_server_whose_database_is_away_ends_in_order(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
