@@ -75,7 +75,8 @@ def _set_password(user: User, password: str) -> None:
     except ValidationError as error:
         raise BadInput(" ".join(error.messages), field="password") from error
     user.set_password(password)
-    user.save()
+    # Of somebody who is there the password alone: they may just be being disabled.
+    user.save(update_fields=["password"] if user.pk else None)
 
 
 def _audit(action: str, name: str) -> None:

@@ -256,6 +256,22 @@ def test_a_new_password_ends_what_the_old_one_began(user: Any) -> None:
     assert sign_in(Client(), typed="another good password").status_code == 302
 
 
+def test_a_new_password_enables_nobody_who_is_disabled_meanwhile(
+    user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user("create", "mara", GOOD)
+
+    def meanwhile(typed: str, of: User) -> None:
+        User.objects.filter(pk=of.pk).update(is_active=False)
+
+    monkeypatch.setattr("dashboard.accounts.validate_password", meanwhile)
+    user("password", "mara", "another good password")
+    assert (
+        not User.objects.get().is_active
+        and sign_in(Client(), typed="another good password").status_code == 403
+    )
+
+
 def test_what_is_missing_is_named_and_what_was_typed_stays() -> None:
     response = sign_in(Client(), "mara", "")
     assert response.status_code == 422
