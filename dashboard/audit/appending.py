@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 
 from .chain import FACTS, GENESIS, canonical, digest, moment, signer
+from .guards import CHECKPOINTS, ENTRIES
 from .origin import current_origin
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # A logger of its own: its lines are the audit outside the database, whatever the log level is.
 log = logging.getLogger("dashboard.audit")
 
+_LAST_ENTRY = f"SELECT id, hash FROM {ENTRIES} ORDER BY id DESC LIMIT 1"  # noqa: S608 # a name that stands here
+_LAST_CHECKPOINT = f"SELECT through, hash FROM {CHECKPOINTS} ORDER BY through DESC LIMIT 1"  # noqa: S608
 LOCK = 0x0A0D17  # PostgreSQL's advisory lock of the chain; any number that nobody else takes
 MAX_DETAIL = 2000  # characters of what was said; an API server may say a lot
 MAX_KEYS, MAX_KEY = 100, 300  # names of what changed; characters of one
@@ -36,15 +39,14 @@ def hold_chain() -> None:
 
 
 def chain_end() -> tuple[int, str]:
-    """The id and the hash of the last entry, also where retention has taken it."""
-    from dashboard.models import AuditCheckpoint, AuditEntry
-
-    for found in (
-        AuditEntry.objects.order_by("-pk").values_list("pk", "hash").first(),
-        AuditCheckpoint.objects.order_by("-through").values_list("through", "hash").first(),
-    ):
-        if found is not None:
-            return found
+    """The id and the hash of the last entry, also where retention has taken it. Asked with every entry, so in SQL: making
+    queries of the models took half of what an entry costs the processor.
+    """
+    with connection.cursor() as cursor:
+        for question in (_LAST_ENTRY, _LAST_CHECKPOINT):
+            cursor.execute(question)
+            if (found := cursor.fetchone()) is not None:
+                return found[0], found[1]
     return 0, GENESIS
 
 
@@ -88,7 +90,8 @@ def fitting_keys(keys: Sequence[str]) -> list[str]:
 def _fitting(text: str, longest: int) -> str:
     """What a column takes: no NUL, which PostgreSQL refuses, no half of a surrogate pair, and so many characters."""
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

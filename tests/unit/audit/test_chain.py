@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import CaptureQueriesContext
 
 from dashboard.audit import verifying
 from dashboard.audit.appending import MAX_DETAIL, MAX_KEYS
@@ -77,6 +78,14 @@ def test_the_canonical_form_is_what_the_documentation_says() -> None:
         b'"user_name":"mara","v":1}'
     )
     assert made.hash == digest(canonical(made.pk, made.previous, vars(made)), "", {})
+
+
+def test_an_entry_costs_one_question_and_one_insert() -> None:
+    entry(1)
+    with CaptureQueriesContext(connection) as asked:
+        entry(2)
+    words = [query["sql"].split()[0] for query in asked]
+    assert [word for word in words if word not in ("BEGIN", "COMMIT")] == ["SELECT", "INSERT"]
 
 
 def test_an_entry_that_fails_leaves_no_gap() -> None:
