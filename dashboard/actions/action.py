@@ -52,6 +52,10 @@ ROLLOUT_STATES: dict[str, State] = {
     "done": "ok", "progressing": "info", "stuck": "bad", "failed": "bad", "paused": "warn",
 }  # fmt: skip
 
+# What people do with objects, and from which role on they may (docs/roles.md).
+Part = Literal["operate", "change", "delete", "shell"]
+RoleName = Literal["viewer", "operator", "configurator", "administrator"]
+
 Manifest = dict[str, Any]  # an object as the API server sends it
 Wanted = dict[str, Any]  # what a person asked for, validated; plain JSON
 OwnedFields = dict[str, Any]  # JSON Pointer → value of what an action writes
@@ -310,6 +314,9 @@ class Action:
     capability: Literal["", "scales"] = ""  # what other kinds must be able to, so that it fits them too
     verb: str = "patch"  # the right that it needs, on ``subresource`` where there is one
     subresource: str = ""
+    undo_verb: str = ""  # the right that its undo needs besides that to read it, on what it writes
+    part: Part = "operate"
+    role: RoleName | Literal[""] = ""  # from which role on people may do it; "": as its part says
     fields: Sequence[Field] = ()
     owns: Mapping[str, str] = MappingProxyType(
         {}
@@ -345,6 +352,10 @@ class Action:
     def rights(self) -> Sequence[tuple[str, str]]:
         """The rights (verb, subresource) of which one is enough to be offered it."""
         return ((self.verb, self.subresource),)
+
+    def besides(self, kind: Kind[Any]) -> Sequence[tuple[str, GVR, str]]:
+        """The rights (verb, resource, subresource) on other things that it can't do without."""
+        return ()
 
     def source(self, target: Target) -> str:
         """The subresource that is read in place of the object, "" for the object itself: of a kind without a module here,

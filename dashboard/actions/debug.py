@@ -72,6 +72,7 @@ _RESTRICTED = {
 class Debug(Action):
     name, title, icon = "debug", "Debug container", "plus"
     kinds = frozenset({"pods"})
+    part = "shell"
     subresource = "ephemeralcontainers"
     reads = frozenset({"pods", "namespaces"})
     fields = (

@@ -52,6 +52,7 @@ class Delete(Action):
     """
 
     icon = "x"
+    part, role = "delete", "operator"  # its controller recreates it
     deletes = True
     fields = (
         Field(

@@ -12,7 +12,7 @@ from dashboard.errors import Conflict
 from dashboard.insight import Notice, Objects
 from dashboard.insight.removal import Dependents, Removal, removal_impact
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import Kind
+from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.catalogue import DEFINITIONS
 from dashboard.kinds.deletion import deletion_waits
 from dashboard.models import Change
@@ -39,7 +39,7 @@ from .action import (
 from .delete import DELETED
 from .fields import one_of
 from .hiding import hide_values
-from .recreation import recreated, recreation_flaw, without_addresses
+from .recreation import is_recreatable, recreated, recreation_flaw, without_addresses
 
 NO_WAY_BACK = "no_way_back"  # in a change's result: why it can't be undone
 CHOICES = (
@@ -55,6 +55,7 @@ class DeleteAny(Action):
 
     name, title, icon = "delete", "Delete", "x"
     verb = "delete"
+    part = "delete"
     deletes = True
     contested = True
     tries_back = False  # it can't be created as long as it is there
@@ -72,6 +73,10 @@ class DeleteAny(Action):
 
     def fits(self, kind: Kind[Any]) -> bool:
         return kind.plural != "pods"
+
+    def besides(self, kind: Kind[Any]) -> Sequence[tuple[str, GVR, str]]:
+        """Its undo creates it again."""
+        return (("create", kind.gvr, ""),) if is_recreatable(kind.gvr.group, kind.kind) else ()
 
     def confirmed(self, manifest: Manifest) -> bool:
         """Nothing recreates it, and it can't be undone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from dashboard.insight import Objects
 from dashboard.insight.draining import DrainImpact, DrainOptions, drain_impact, drain_verdicts, pods_of_node
 from dashboard.insight.protocols import unlisted
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import listed, plural
@@ -136,6 +137,10 @@ class Drain(OperationAction):
     must_know = frozenset({"pods"})
     follows = frozenset({"nodes", "pods", "daemonsets", "poddisruptionbudgets"})
     left_text = "it keeps running"
+
+    def besides(self, kind: Kind[Any]) -> Sequence[tuple[str, GVR, str]]:
+        pods = KINDS["pods"].gvr
+        return ("list", pods, ""), ("create", pods, "eviction")
 
     def __init__(self, settings: Settings = Settings()) -> None:
         self.settings = settings

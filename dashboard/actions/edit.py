@@ -51,6 +51,7 @@ class Edit(Action):
 
     name, title, icon = "edit", "Edit", "file"
     kinds = frozenset({"configmaps"})
+    part = "change"
     template = "forms/edit.html"
     reads = READ
     body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE

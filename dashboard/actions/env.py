@@ -37,6 +37,7 @@ class SetEnv(ContainerAction):
     """``asked`` of a container: ``set``, variables and their values, and ``unset``, names."""
 
     name, title, icon = "env", "Set environment", "code"
+    part = "change"
     inputs = MappingProxyType({"env": "Variables"})
     same = "Its variables have these values."
 

@@ -15,6 +15,7 @@ from .templates import ContainerAction, changed_containers
 
 class SetImage(ContainerAction):
     name, title, icon = "image", "Set image", "image"
+    part = "change"
     inputs = MappingProxyType({"image": "Image"})
     same = "It has these images. To pull the image of the same tag again, restart it (with imagePullPolicy Always)."
 

@@ -55,13 +55,18 @@ _ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision", "deprecated.daemo
 _FINALIZERS = frozenset({"foregroundDeletion", "orphan", "service.kubernetes.io/load-balancer-cleanup"})
 
 
+def is_recreatable(group: str, kind: str) -> bool:
+    """Whether objects of a kind can be created again at all."""
+    return (group, kind) in _SAFE or _is_custom(group)
+
+
 def recreation_flaw(manifest: Manifest) -> str:
     """Why an object can't be created again as it is, as a sentence; "" where it can."""
     (group, kind), meta = _group_kind(manifest), manifest["metadata"]
     owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
     if owner is not None:
         return f"{owner['kind']} {owner['name']} creates it, not you."
-    if (group, kind) not in _SAFE and not _is_custom(group):
+    if not is_recreatable(group, kind):
         return _WHY.get((group, kind), f"A new {kind} is not the same as the old one.")
     if _reaches_out(manifest):
         return "Its finalizers delete what belongs to it outside of the object, which a new one does not restore."

@@ -19,6 +19,7 @@ from dashboard.insight.managers import changes_back
 from dashboard.insight.protocols import unlisted
 from dashboard.insight.references import READ, REPOINTED, ROLLED, User, users
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.configmaps import CONFIGMAPS
 from dashboard.kube.access import allowed
 from dashboard.kube.shell import shell_line
@@ -84,6 +85,8 @@ class Replace(OperationAction):
     name, title, icon = "replace", "Replace", "copy"
     kinds = frozenset({"configmaps"})
     verb = "create"
+    undo_verb = "delete"
+    part = "change"
     template = "forms/replace.html"
     reads = READ | {"configmaps", "resourcequotas", "poddisruptionbudgets", "services", "endpointslices"}
     body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -105,6 +108,10 @@ class Replace(OperationAction):
     def made(self) -> str:
         """The name of the new one, once that is decided."""
         return str(self.wanted.get(MADE, ""))
+
+    def besides(self, kind: Kind[Any]) -> Sequence[tuple[str, GVR, str]]:
+        """Its undo asks with an empty patch whether the old one is still the same."""
+        return (("patch", CONFIGMAPS.gvr, ""),)
 
     def applies(self, obj: Any) -> bool:
         return bool(obj.metadata.name != _KUBE_ROOT)

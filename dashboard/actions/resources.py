@@ -21,6 +21,7 @@ class SetResources(ContainerAction):
     """Inputs are called ``<requests or limits>_<resource>``; an empty one takes the field away."""
 
     name, title, icon = "resources", "Set resources", "gauge"
+    part = "change"
     input = "amount"
     inputs = MappingProxyType(
         {

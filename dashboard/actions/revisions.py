@@ -51,12 +51,16 @@ class Revision:
         return [one.get("image", "") for one in pointer(self.template, "/spec/containers") or ()]
 
 
+def revisions_kept_in(plural: str) -> GVR:
+    """The objects that hold the revisions of a kind of workload."""
+    return KINDS["replicasets"].gvr if plural == "deployments" else CONTROLLERREVISIONS
+
+
 async def revisions_of(transport: Transport, target: Target, manifest: Manifest) -> Sequence[Revision]:
     """All that are kept, the newest first. Raises Forbidden where the user may not list them, and what else the API
     server says.
     """
-    deployment = target.plural == "deployments"
-    gvr = KINDS["replicasets"].gvr if deployment else CONTROLLERREVISIONS
+    gvr = revisions_kept_in(target.plural)
     selector = format_label_selector(typed_object(target.plural, manifest).spec.selector)
     try:
         response = await transport.request(
@@ -73,7 +77,7 @@ async def revisions_of(transport: Transport, target: Target, manifest: Manifest)
         ) from error
     items: list[Manifest] = msgspec.json.decode(response.body).get("items") or []
     own = manifest["metadata"]["uid"]
-    read = _of_replicaset if deployment else _of_controllerrevision
+    read = _of_replicaset if target.plural == "deployments" else _of_controllerrevision
     found = [made for one in items if _controller(one) == own and (made := read(one)) is not None]
     return sorted(found, key=lambda one: one.number, reverse=True)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.errors import BadInput, ClusterError, Invalid
 from dashboard.insight import Impact, Objects, template_impact
+from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.images import short_image
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.shell import shell_line
@@ -15,7 +16,15 @@ from dashboard.models import Change
 
 from .action import Choice, DryRun, Field, Manifest, Order, Target, Wanted, pointer
 from .changedfields import with_values
-from .revisions import CHANGE_CAUSE, Revision, current_revision, pods_note, pods_of, revisions_of
+from .revisions import (
+    CHANGE_CAUSE,
+    Revision,
+    current_revision,
+    pods_note,
+    pods_of,
+    revisions_kept_in,
+    revisions_of,
+)
 from .templates import TemplateAction
 
 
@@ -25,6 +34,9 @@ class Rollback(TemplateAction):
     name, title, icon = "rollback", "Roll back", "undo"
     typed = True
     undoes = "Undo puts the present pod template back."
+
+    def besides(self, kind: Kind[Any]) -> Sequence[tuple[str, GVR, str]]:
+        return (("list", revisions_kept_in(kind.plural), ""),)
 
     def read(self, typed: Mapping[str, str]) -> Wanted:
         text = typed.get("revision", "").strip()

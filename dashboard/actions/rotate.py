@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from dashboard.insight.secretrules import ACCOUNT_KIND, value_flaw
 from dashboard.insight.secretuse import READ, RESTARTABLE, restart_stages, secret_consumers
 from dashboard.insight.words import bold, parts
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import GVR, Ref
+from dashboard.kinds.base import GVR, Kind, Ref
 from dashboard.kinds.rows import plural
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
@@ -104,6 +104,7 @@ class Rotate(OperationAction):
 
     name, title, icon = "rotate", "Rotate", "restart"
     kinds = frozenset({"secrets"})
+    part = "change"
     fields = (
         Field(name="key", label="Key", parse=read_key),
         Field(name="value", label="New value", parse=lambda typed: read_value(typed, "")),
@@ -122,6 +123,10 @@ class Rotate(OperationAction):
 
     def __init__(self, key: str = "", *, keeps: bool = True) -> None:
         self.key, self.keeps = key, keeps
+
+    def besides(self, kind: Kind[Any]) -> Sequence[tuple[str, GVR, str]]:
+        """The old value is kept in a Secret of its own, for the undo; the oldest of those are deleted."""
+        return ("create", SECRETS.gvr, ""), ("delete", SECRETS.gvr, "")
 
     def read(self, typed: Mapping[str, str]) -> Wanted:
         """Besides the fields, ``encoding`` says how the value was sent."""

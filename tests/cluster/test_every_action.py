@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.test import AsyncClient
 
+from dashboard.actions.abilities import abilities
 from dashboard.actions.action import Target
 from dashboard.actions.configmap_versions import version_found
 from dashboard.actions.registry import ACTIONS, action_named
@@ -27,6 +28,7 @@ from sandbox import Sandbox
 from tests.formed import Script, open_forms
 
 from .place import Place, rule, until
+from .roles import account_with, taken_by
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -256,6 +258,47 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
         assert here.written() == before
     results = [entry.result async for entry in AuditEntry.objects.order_by("pk")]
     assert results == ["done"] * (2 if undone else 1)
+
+
+# What an action is granted and this run does not take: the other way of deleting a pod, and what steps do, which have
+# tests of their own (those of a drain evict, those of a replacement's undo delete; a rotation deletes old backups).
+NOT_TAKEN = {
+    "delete": {"create pods/eviction", "delete pods"},
+    "drain": {"create pods/eviction", "list pods"},
+    "replace": {"delete configmaps"},
+    "rotate": {"delete secrets"},
+}
+
+
+async def test_the_rights_that_it_declares_are_enough_and_none_is_for_nothing(
+    here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str
+) -> None:
+    plural, _, typed, undone = TRIED[case]
+    if name == "expand":
+        await until(here.bound)
+    (ability,) = (each for each in abilities() if (each.name, each.kind.plural) == (name, plural))
+    where = here.namespace if KINDS[plural].gvr.namespaced else ""
+    async with account_with(here.api, here.transport, where, ability.rights) as account:
+        taken = taken_by(monkeypatch, account)
+        cluster = open_forms(monkeypatch, account, await here.objects())
+        script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
+        made = await script.apply((await script.preview())["token"])
+        change = await Change.objects.select_related("user").aget()
+        if name == "expand":
+            here.expand()
+
+        async def done() -> bool:
+            return change_follow(change=change, objects=await here.objects(), now=datetime.now(UTC)).done
+
+        assert await until(done)
+        if undone:
+            confirm = {"confirm": change.inverse.get("input", {}).get("created", "")}
+            undo = Script(client, f"{made['url']}undo/", confirm)
+            cluster.reader = await here.objects()
+            await undo.apply((await undo.preview())["token"])
+    granted = {str(right) for right in ability.rights}
+    assert taken <= granted, "it is let do more than it declares"
+    assert granted - taken <= NOT_TAKEN.get(case, set()), "what it declares and does not need"
 
 
 async def test_who_may_only_read_is_refused_and_told_which_right_is_missing(

@@ -149,5 +149,5 @@ def test_a_network_policy_names_who_comes_in_and_what_goes_out() -> None:
 
 
 def test_the_readme_applies_every_manifest() -> None:
-    applied = re.findall(r"-f (deploy/\S+)", (ROOT / "README.md").read_text())
+    applied = re.findall(r"-f (deploy/[\w.-]+)", (ROOT / "README.md").read_text())
     assert set(applied) == {f"deploy/{path.name}" for path in (ROOT / "deploy").glob("*.yaml")}
