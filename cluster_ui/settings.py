@@ -196,6 +196,9 @@ def _secret_key(home: Path) -> str:
 HOME = Path(os.environ.get("CLUSTER_UI_HOME") or BASE_DIR / "var")
 HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
 SECRET_KEY = _secret_key(HOME)
+SECRET_KEY_FALLBACKS = os.environ.get(
+    "CLUSTER_UI_SECRET_KEY_FALLBACKS", ""
+).split()  # what they sealed is read
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *_words("CLUSTER_UI_HOSTS")]
 CSRF_TRUSTED_ORIGINS = _words("CLUSTER_UI_ORIGINS")

@@ -1,8 +1,7 @@
 """What somebody showed a cluster to be known there: kept in their session, and nowhere else.
 
-The session is a row of the dashboard's own database, so what it holds is encrypted, with a key that is derived from
-SECRET_KEY for this alone: neither a stolen database nor its backup is anybody's way into a cluster. Another SECRET_KEY
-reads nothing of it, which is as if nobody had signed in to a cluster.
+The session is a row of the dashboard's own database, so what it holds is sealed (``sealing.py``). With a lost key
+nothing of it is read, which is as if nobody had signed in to a cluster.
 
 The session must have been read already (as it is after ``await request.auser()``), or this called in a thread.
 """
@@ -10,19 +9,15 @@ The session must have been read already (as it is after ``await request.auser()`
 from __future__ import annotations
 
 import logging
-from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 
 from .errors import BadInput
+from .sealing import KeyLost, seal, unseal
 
 __all__ = ["ClusterCredential", "forget", "is_shown_issuers", "load", "store", "token_required"]
 
@@ -67,8 +62,7 @@ def store(session: SessionBase, credential: ClusterCredential) -> None:
     if credential.refresh_token:
         token_required(credential.refresh_token)
     forget(session, credential.context)  # what was signed in to last is last
-    sealed = _cipher(settings.SECRET_KEY).encrypt(msgspec.json.encode(credential))
-    session[f"{KEPT_AS}{credential.context}"] = sealed.decode()
+    session[f"{KEPT_AS}{credential.context}"] = seal(PURPOSE, msgspec.json.encode(credential))
     for oldest in _kept(session)[:-CONTEXTS]:
         del session[oldest]
 
@@ -104,12 +98,6 @@ def forget(session: SessionBase, context: str | None = None) -> None:
         session.pop(key, None)
 
 
-@lru_cache(maxsize=4)
-def _cipher(secret_key: str) -> Fernet:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(secret_key.encode())
-    return Fernet(urlsafe_b64encode(derived))
-
-
 def _kept(session: SessionBase) -> list[str]:
     return [key for key in session.keys() if key.startswith(KEPT_AS)]  # noqa: SIM118 # a session is no mapping
 
@@ -119,8 +107,7 @@ def _read(session: SessionBase, context: str) -> ClusterCredential | None:
     if not isinstance(kept, str):
         return None
     try:
-        plain = _cipher(settings.SECRET_KEY).decrypt(kept.encode())
-        return msgspec.json.decode(plain, type=ClusterCredential)
-    except (InvalidToken, msgspec.DecodeError):
+        return msgspec.json.decode(unseal(PURPOSE, kept), type=ClusterCredential)
+    except (KeyLost, msgspec.DecodeError):
         log.warning("a session's credentials cannot be read: CLUSTER_UI_SECRET_KEY is another one now")
         return None

@@ -175,7 +175,8 @@ def standing(session_key: str | None) -> tuple[User, SessionStore] | None:
     if user is None:
         return None
     given = str(session.get(HASH_SESSION_KEY, ""))
-    return (user, session) if constant_time_compare(given, user.get_session_auth_hash()) else None
+    signed = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return (user, session) if any(constant_time_compare(given, each) for each in signed) else None
 
 
 async def vouched(session_key: str | None) -> tuple[User, SessionStore] | None:
