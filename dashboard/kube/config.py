@@ -31,7 +31,8 @@ __all__ = [
 
 SERVICE_ACCOUNT_DIR = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
-Source = Literal["kubeconfig", "in-cluster", "sandbox"]
+# "added": by somebody at run time, and kept in the dashboard's own database.
+Source = Literal["kubeconfig", "in-cluster", "sandbox", "added"]
 
 # Entries of a kubeconfig that hold a path, relative to the file they stand in.
 _CLUSTER_PATHS = ("certificate-authority",)

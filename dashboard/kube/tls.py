@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,15 @@ from dashboard.kube.credentials import Credential
 __all__ = ["tls_context"]
 
 
-def tls_context(cluster: Mapping[str, Any], credential: Credential, authority: bytes) -> ssl.SSLContext:
+def tls_context(
+    cluster: Mapping[str, Any],
+    credential: Credential,
+    authority: bytes,
+    *,
+    shown: Callable[[bytes], None] | None = None,
+) -> ssl.SSLContext:
     """The context for a kubeconfig's cluster entry, its authority and a client certificate, where there are any.
+    ``shown`` is told the certificate of whoever answers, as DER, with each handshake that succeeds.
 
     Python loads a certificate's key only from a file: it lies in a private directory for that moment alone.
     """
@@ -40,7 +47,19 @@ def tls_context(cluster: Mapping[str, Any], credential: Credential, authority: b
                 "The client certificate, its key or the certificate authority cannot be used.",
                 next_step="Check them in the kubeconfig: the key must belong to the certificate.",
             ) from error
+    if shown is not None:
+        context.sslobject_class = _noting(shown)
     return context
+
+
+def _noting(shown: Callable[[bytes], None]) -> type[ssl.SSLObject]:
+    class Noting(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            if der := self.getpeercert(binary_form=True):
+                shown(der)
+
+    return Noting
 
 
 def _text(authority: bytes) -> str | None:

@@ -28,6 +28,7 @@ from yarl import URL
 
 from dashboard.errors import BadInput, ClusterError, NotSignedIn, ReadOnly, Unavailable
 from dashboard.kinds.base import GVR
+from dashboard.kube.addresses import guarded
 from dashboard.kube.config import Cluster
 from dashboard.kube.credentials import (
     BearerCredentials,
@@ -112,6 +113,9 @@ class Transport:
         self._sockets: set[aiohttp.ClientWebSocketResponse] = set()
         self._answer: asyncio.Future[None] | None = None
         self._closed = False
+        # What the API server showed in the last handshake, as DER; b"" before the first one.
+        self.server_certificate = b""
+        self.shown = Credential()  # what it showed last
 
     async def request(
         self,
@@ -281,7 +285,7 @@ class Transport:
         if body is not None:
             headers["Content-Type"] = content_type
         for attempt in (1, 2):
-            credential = await self.credentials.get()
+            self.shown = credential = await self.credentials.get()
             response = await session.request(
                 method,
                 url,
@@ -398,13 +402,22 @@ class Transport:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # Watches hold their connections for minutes; whoever asks much at once limits himself.
-                connector=aiohttp.TCPConnector(limit=0, socket_factory=_socket),
+                connector=aiohttp.TCPConnector(
+                    limit=0, socket_factory=guarded(_socket) if self._is_added else _socket
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": self._user_agent},
                 # The API server answers in one piece per event; larger pieces mean fewer wake-ups in a burst.
                 read_bufsize=2**18,
             )
         return self._session
+
+    @property
+    def _is_added(self) -> bool:
+        """Whether the context was added at run time: it leads to no address that only this machine should reach, and
+        takes no proxy, behind which nobody knows where it leads.
+        """
+        return self.cluster.source == "added"
 
     @property
     def own_token(self) -> bool:
@@ -439,8 +452,11 @@ class Transport:
         authority = pem(cluster, "certificate-authority", read=self._files.read)
         made_of = (credential.certificate, credential.key, authority)
         if self._tls is None or self._tls[0] != made_of:
-            self._tls = (made_of, tls_context(cluster, credential, authority))
+            self._tls = (made_of, tls_context(cluster, credential, authority, shown=self._note_certificate))
         return self._tls[1]
+
+    def _note_certificate(self, der: bytes) -> None:
+        self.server_certificate = der
 
     def _identity(self, credential: Credential, headers: CIMultiDict[str]) -> CIMultiDict[str]:
         """The headers with who we are; ``as``, ``as-groups`` and ``as-user-extra`` are impersonation, the kubeconfig's
@@ -474,6 +490,8 @@ class Transport:
     @property
     def _proxy(self) -> str | None:
         """The kubeconfig's proxy, whatever NO_PROXY says, else the environment's: both as client-go reads them."""
+        if self._is_added:
+            return None
         configured = self.cluster.connection.cluster.get("proxy-url")
         proxy = str(configured) if configured else environment_proxy(self._base, os.environ)
         if proxy and urlsplit(proxy).scheme not in ("http", "https"):

@@ -10,6 +10,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from dashboard.kube.addresses import OWN_PORTS
 from dashboard.protocols import PING_SECONDS, PONG_SECONDS, BoundedHttp, BoundedWebSocket
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 < options["port"] < 65536:
             raise CommandError(f"--port is {options['port']}: say a number from 1 to 65535.")
+        OWN_PORTS.add(options["port"])
         proxies = settings.CLUSTER_UI_TRUSTED_PROXIES
         if settings.HTTPS and not proxies:
             log.warning(

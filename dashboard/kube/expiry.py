@@ -1,0 +1,39 @@
+"""Until when what is shown in a handshake or a header holds, as it says itself. Nothing is verified."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+from datetime import UTC, datetime
+
+from dashboard.kinds.certificates import read_certificate
+from dashboard.kube.credentials import Credential
+
+__all__ = ["certificate_expiry", "credential_expiry", "token_expiry"]
+
+
+def certificate_expiry(der: bytes) -> datetime | None:
+    """Of a server's certificate, as DER; None where none was seen."""
+    return _not_after(ssl.DER_cert_to_PEM_cert(der).encode()) if der else None
+
+
+def credential_expiry(credential: Credential) -> datetime | None:
+    """The first of its certificate's and its token's; None where neither says."""
+    token = token_expiry(credential.authorization.removeprefix("Bearer "))
+    return min(filter(None, (_not_after(credential.certificate), token)), default=None)
+
+
+def token_expiry(token: str) -> datetime | None:
+    """Of a JSON Web Token; None of another one, and of one that does not say."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return datetime.fromtimestamp(claims["exp"], UTC)
+    except (ValueError, LookupError, TypeError, OverflowError, OSError, RecursionError):
+        return None
+
+
+def _not_after(pem: bytes) -> datetime | None:
+    found = read_certificate(pem) if pem else None
+    return None if found is None else found.not_after
