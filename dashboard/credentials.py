@@ -16,6 +16,7 @@ import msgspec
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 
+from .clusters.rules import rules_of
 from .errors import BadInput
 from .sealing import KeyLost, seal, unseal
 
@@ -35,6 +36,7 @@ class ClusterCredential(msgspec.Struct, frozen=True, kw_only=True):
     """``token`` is a bearer token for the API server, ``context`` the slug of the context it is for ("": what
     the issuer of the sign-in gave, for the contexts that trust it).
 
+    ``server`` is that of the context then: the same name may stand for another cluster one day ("": not known).
     ``user`` and ``groups`` are as the cluster, or whoever issued the token, knows them; empty where that is not known.
     ``expires_at`` is None where nobody says. Neither token is in its repr.
     """
@@ -44,6 +46,7 @@ class ClusterCredential(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: str = ""
     expires_at: datetime | None = None
     context: str = ""
+    server: str = ""
     user: str = ""
     groups: tuple[str, ...] = ()
 
@@ -89,7 +92,9 @@ def is_shown_issuers(context: str) -> bool:
     """Whether a context is shown the issuer's token: whoever runs its API server could show it to every other one that
     trusts the issuer, so it is for those alone that the settings name.
     """
-    return not context or not settings.CLUSTER_UI_OIDC_CONTEXTS.isdisjoint(("*", context))
+    named = settings.CLUSTER_UI_OIDC_CONTEXTS
+    # "Every context" was said of those that the installation was started with.
+    return not context or context in named or ("*" in named and not rules_of(context).act_as)
 
 
 def forget(session: SessionBase, context: str | None = None) -> None:

@@ -222,6 +222,39 @@ class AccountMapping(models.Model):
         return f"{self.subject} {self.name} in {self.context or 'every context'}"
 
 
+class AddedCluster(models.Model):
+    """A context that an administrator added while the dashboard ran; ``sealed`` is all that is needed to reach it, with
+    its credentials, encrypted (``clusters/keeping.py``). One that was removed keeps its row without these as long as the
+    audit may tell of it: who may read that depends on how people acted there.
+    """
+
+    class ActAs(models.TextChoices):
+        INSTALLATION = "installation"
+        USER = "user"
+        IMPERSONATE = "impersonate"
+
+    name = models.CharField(max_length=253)
+    server = models.CharField(max_length=500)
+    sealed = models.TextField()
+    act_as = models.CharField(max_length=12, choices=ActAs.choices)
+    production = models.BooleanField(default=False)
+    read_only = models.BooleanField(default=False)
+    added_by = models.CharField(max_length=150)
+    added_at = models.DateTimeField(default=timezone.now)
+    removed_by = models.CharField(max_length=150, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(removed_at=None), name="one_added_cluster_a_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"context {self.name} at {self.server}"
+
+
 class ColumnChoice(models.Model):
     """Which columns somebody wants to see in the list of a kind, in every cluster: their keys, in no order."""
 

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from django.conf import settings
 
+from dashboard.clusters.rules import rules_of
 from dashboard.kube.config import slug
 
 from .action import Action, Manifest, Order
@@ -15,9 +16,11 @@ MAX_REASON = 500  # characters
 
 
 def is_production(context: str) -> bool:
-    """Whether ``CLUSTER_UI_PRODUCTION`` names the context, by its name, its slug or a pattern such as ``prod-*``."""
+    """Whether ``CLUSTER_UI_PRODUCTION`` names the context, by its name, its slug or a pattern such as ``prod-*``, or
+    it was added as one.
+    """
     names = (context, slug(context))
-    return any(
+    return rules_of(slug(context)).production or any(
         pattern in names or any(fnmatchcase(name, pattern) for name in names)
         for pattern in settings.CLUSTER_UI_PRODUCTION
     )

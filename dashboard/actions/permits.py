@@ -11,16 +11,17 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from dashboard.clusters.rules import rules_of
 from dashboard.database import in_database
 from dashboard.errors import ReadOnly
-from dashboard.kube.config import Cluster
+from dashboard.kube.config import Cluster, slug
 from dashboard.models import AuditEntry, ClusterPermit
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """``ask``: read-only until somebody allows changes, once. ``off``: this installation takes none. ``by`` and
-    ``at`` are who allowed them and when, where somebody had to.
+    """``ask``: read-only until somebody allows changes, once. ``off``: this installation, or this cluster in it, takes
+    none. ``by`` and ``at`` are who allowed them and when, where somebody had to.
     """
 
     state: Literal["allowed", "ask", "off"]
@@ -51,6 +52,8 @@ async def changes_states(clusters: Collection[Cluster]) -> dict[str, Permit]:
 def _permit(context: str, is_sandbox: bool, permit: ClusterPermit | None) -> Permit:
     if settings.CLUSTER_UI_READ_ONLY:
         return Permit("off", "This installation only reads: CLUSTER_UI_READ_ONLY is set.")
+    if rules_of(slug(context)).read_only:
+        return Permit("off", f"{context} was added as a cluster that is only read.")
     if is_sandbox:
         return Permit("allowed", "The sandbox may always be changed.")
     if permit is None:

@@ -123,6 +123,11 @@ class ClusterCache:
         for feed in self._feeds.values():
             feed.served()
 
+    @property
+    def runs(self) -> bool:
+        """Whether somebody looks at anything of it, or did a while ago."""
+        return any(feed.runs for feed in self._feeds.values())
+
     def watches(self, plural: str) -> bool:
         """Whether its store is kept up to date just now, be it for somebody who has just left."""
         feed = self._feeds.get(plural)

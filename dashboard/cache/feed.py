@@ -106,6 +106,11 @@ class Feed:
         for reflector in self._reflectors.values():
             reflector.served()
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started, however it is."""
+        return self._task is not None
+
     def start(self) -> None:
         """Starts, unless it runs; needs a running loop."""
         if self._task is None:

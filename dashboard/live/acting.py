@@ -21,11 +21,12 @@ from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 
 from dashboard.admins import GROUPS, NO_NAMES
+from dashboard.clusters.rules import every_rule, rules_of
 from dashboard.credentials import is_shown_issuers, load
 from dashboard.database import in_database
 from dashboard.errors import BadInput, Forbidden, NoAccount, NotSignedIn
 from dashboard.kube.acting import Acting, Bearer, impersonation_required
-from dashboard.kube.config import Cluster
+from dashboard.kube.config import Cluster, unslug
 from dashboard.models import AccountMapping
 from dashboard.sessions import is_renewal_due, session_renewed
 from dashboard.sessionstore import SessionStore
@@ -38,9 +39,18 @@ _MARK = secrets.token_bytes(32)  # of this process: what names an account tells 
 
 
 def mode_of(context: str) -> str:
-    """How people act in a context, by its slug."""
+    """How people act in a context, by its slug: as the settings say of it by its name, as was said when it was added, or
+    as the settings say of every one.
+    """
     modes: dict[str, str] = settings.CLUSTER_UI_ACT_AS
-    return modes.get(context) or modes[""]
+    return modes.get(context) or rules_of(context).act_as or modes[""]
+
+
+def modes_of_contexts() -> dict[str, str]:
+    """What is said of single contexts, by name."""
+    added = {context: rules.act_as for context, rules in every_rule().items() if rules.act_as}
+    said = added | {context: mode for context, mode in settings.CLUSTER_UI_ACT_AS.items() if context}
+    return {unslug(context): mode for context, mode in said.items()}
 
 
 def own_accounts(context: str) -> bool:
@@ -91,6 +101,8 @@ async def identity_of(cluster: Cluster, user_name: str, session: SessionBase) ->
 
 def _with_own_token(cluster: Cluster, user_name: str, session: SessionBase) -> Identity:
     found = load(session, cluster.slug)
+    if found is not None and found.server not in ("", cluster.server):
+        found = None  # it was shown to another cluster, which had this name then
     if found is None or found.has_expired(datetime.now(UTC)):
         raise _sign_in_first(cluster, session, expired=found is not None)
     known_as = (found.user, tuple(sorted(found.groups)))

@@ -20,6 +20,7 @@ from django.db.models import Q, QuerySet
 from dashboard.audit.checkpoints import audit_prune
 from dashboard.database import AWAY, in_database
 from dashboard.models import (
+    AddedCluster,
     Change,
     ConfigMapContent,
     ConfigMapVersion,
@@ -97,12 +98,18 @@ def _versions(now: datetime) -> Iterator[Rows]:
     yield ConfigMapContent.objects.filter(versions=None)
 
 
+def _removed_clusters(now: datetime) -> Iterator[Rows]:
+    """Once the audit tells nothing of them any more."""
+    yield AddedCluster.objects.filter(removed_at__lt=now - timedelta(days=settings.CLUSTER_UI_AUDIT_DAYS + 1))
+
+
 RULES: tuple[Callable[[datetime], Iterator[Rows | Slice]], ...] = (
     _sessions,
     _links,
     _timeline,
     _audit,
     _versions,
+    _removed_clusters,
 )
 
 

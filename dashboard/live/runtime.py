@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,21 @@ from django.conf import settings
 
 from dashboard.cache.cluster import ClusterCache, Lease
 from dashboard.cache.discovery import Discovery
-from dashboard.errors import ClusterError, NotFound, TooManyRequests, Unavailable
+from dashboard.database import AWAY
+from dashboard.errors import (
+    ClusterError,
+    Forbidden,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 from dashboard.kinds import KINDS
 from dashboard.kinds.catalogue import DEFINITIONS, Kinds
 from dashboard.kube import whoami
 from dashboard.kube.acting import Acting
 from dashboard.kube.config import Cluster, Contexts, Endpoint, NoKubeconfig
+from dashboard.kube.expiry import certificate_expiry, credential_expiry
 from dashboard.kube.metrics import MetricsServer
 from dashboard.kube.prometheus import Prometheus, Target
 from dashboard.kube.transport import Transport
@@ -32,6 +41,7 @@ from dashboard.queries.reader import JUDGES, Reader
 from dashboard.queries.seenreader import SeenReader
 
 from .acting import unknown_contexts
+from .added import Added, AddedContexts
 from .history import History, Restarts
 from .hub import Hub
 from .longer import Longer
@@ -47,6 +57,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 10.0
+ASK_SECONDS, ANSWER_SECONDS = (
+    10.0,
+    5.0,
+)  # how often many clusters are asked whether they answer, and for how long
+RENEWED = (
+    "exec",
+    "auth-provider",
+    "tokenFile",
+)  # entries of a user whose credentials are short-lived, and replaced
 MAX_ACCOUNTS = 500  # of a cluster, at once
 ACCOUNT_IDLE_SECONDS = 120.0  # how long one outlives whoever acted as it
 USER_AGENT = f"cluster-ui/{settings.VERSION}"
@@ -96,6 +115,9 @@ class ClusterRuntime:
         self.hub = Hub(self)
         self.version = ""
         self.answered_at: datetime | None = None
+        self.trouble: ClusterError | None = None  # why it did not answer last, or refused
+        self._asking: asyncio.Task[None] | None = None
+        self._asked_at = float("-inf")
         self.closed = False
 
     def is_of(self, cluster: Cluster) -> bool:
@@ -170,9 +192,52 @@ class ClusterRuntime:
 
     async def probe(self) -> None:
         """Ask the API server for its version. Raises ClusterError when it does not answer."""
-        told = await self.installation.transport.version()
+        try:
+            told = await self.installation.transport.version()
+        except ClusterError as error:
+            self.trouble = error
+            if isinstance(error, Forbidden | Unauthenticated):  # which is an answer
+                self.answered_at = datetime.now(UTC)
+            raise
+        self.trouble = None
         self.version = self.installation.reader.version = str(told.get("gitVersion", ""))
         self.answered_at = datetime.now(UTC)
+
+    def ask(self) -> asyncio.Task[None] | None:
+        """Find out beside everything else whether it answers: for a page of many clusters, which waits for none. None
+        where that was found out just now.
+        """
+        if self._asking is None and time.monotonic() - self._asked_at > ASK_SECONDS and not self.closed:
+            self._asking = asyncio.create_task(self._ask())
+        return self._asking
+
+    async def _ask(self) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self.probe()
+        except TimeoutError:
+            self.trouble = Unavailable(f"It did not answer within {ANSWER_SECONDS:.0f} s.")
+        except ClusterError as error:
+            self.trouble = error.to_keep()
+        finally:
+            self._asking, self._asked_at = None, time.monotonic()
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks at anything of it, or did a while ago."""
+        return self.installation.cache.runs
+
+    @property
+    def certificate_expires_at(self) -> datetime | None:
+        """Of what the API server showed in the last handshake; None where none was made."""
+        return certificate_expiry(self.installation.transport.server_certificate)
+
+    @property
+    def credential_expires_at(self) -> datetime | None:
+        """Of what the context's own account showed last; None where that does not say, or is renewed by itself."""
+        if any(self.cluster.connection.user.get(each) for each in RENEWED):
+            return None
+        return credential_expiry(self.installation.transport.shown)
 
     def subscribe(
         self,
@@ -216,6 +281,8 @@ class ClusterRuntime:
 
     async def close(self) -> None:
         self.closed = True
+        if self._asking is not None:
+            self._asking.cancel()
         self.hub.close()
         self.history.close()
         self.sightings.close()
@@ -241,12 +308,14 @@ class Runtime:
     def __init__(self) -> None:
         self.tried = False
         self._contexts = Contexts()
+        self._added = AddedContexts()
         self._missing = False
         self._open: dict[str, ClusterRuntime] = {}
         self._kept: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
+        await self._learn()
         self.keep(self._first_attempt())
         self.keep(self._keep_sweeping())
 
@@ -286,10 +355,26 @@ class Runtime:
         task.add_done_callback(self._closing.discard)
 
     def clusters(self) -> tuple[Cluster, ...]:
-        """Every context that can be chosen, the current one first. Raises BadInput for a broken kubeconfig."""
+        """Every context that can be chosen, the current one first, then those that were added. Raises BadInput for a
+        broken kubeconfig.
+        """
+        return self._added.beside(self.configured())
+
+    def configured(self) -> tuple[Cluster, ...]:
+        """The contexts that the installation was started with, without those that were added. Raises BadInput."""
         return self._contexts.load(
             environ=os.environ, sandbox_kubeconfig=sandbox_kubeconfig(), sandbox=sandbox_endpoint()
         )
+
+    @property
+    def added(self) -> tuple[Added, ...]:
+        """What administrators added, also what can't be used."""
+        return self._added.all
+
+    async def refresh(self) -> None:
+        """Learn at once of contexts that were added and removed; without it, within some seconds."""
+        await self._added.refresh()
+        self.sweep()
 
     def named(self, slug: str) -> Cluster:
         """The context of a slug. Raises NotFound for one that no configuration names."""
@@ -327,24 +412,39 @@ class Runtime:
         except NoKubeconfig:
             clusters, missing = (), True
         except ClusterError:
+            # What was added does not depend on it: what of that was removed is closed all the same.
+            added = {each.cluster.slug: each.cluster for each in self.added if each.cluster is not None}
+            self._close_others(added, [each for each in self.opened() if each.cluster.source == "added"])
             return
         else:
             missing = False
         seen, self._missing = self._missing, missing
         if missing and not seen:
             return
-        configured = {each.slug: each for each in clusters}
-        for slug, known in tuple(self._open.items()):
-            if slug not in configured or not known.is_of(configured[slug]):
+        self._close_others({each.slug: each for each in clusters}, self.opened())
+
+    def _close_others(self, configured: Mapping[str, Cluster], opened: Iterable[ClusterRuntime]) -> None:
+        for known in opened:
+            name = known.cluster.slug
+            if name not in configured or not known.is_of(configured[name]):
                 log.info(
                     "context %s is no longer configured as it was opened: closing it", known.cluster.name
                 )
-                del self._open[slug]
+                del self._open[name]
                 self._close(known)
+
+    async def _learn(self) -> None:
+        try:
+            await self._added.refresh()
+        except AWAY as error:
+            log.warning("contexts that were added or removed meanwhile are not known yet: %s", error)
+        except Exception:
+            log.exception("asking which contexts were added")
 
     async def _keep_sweeping(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            await self._learn()
             try:
                 self.sweep()
                 for cluster in self.opened():

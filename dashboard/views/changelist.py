@@ -21,8 +21,8 @@ from dashboard.admins import is_admin
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, NotSignedIn
 from dashboard.kinds import KINDS
-from dashboard.kube.config import slug, unslug
-from dashboard.live.acting import OF_A_CLUSTER, SHARED
+from dashboard.kube.config import slug
+from dashboard.live.acting import OF_A_CLUSTER, SHARED, modes_of_contexts
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.change import may_read, what
 from dashboard.live.session import Session
@@ -102,7 +102,7 @@ async def _of_others(user: str, sessions: Mapping[str, Session], admin: bool) ->
     """What was done in contexts where everybody acts as the installation is told to all, also where no cluster can be
     asked; what was done in none, to all where that is so everywhere, else to administrators.
     """
-    modes = {unslug(context): mode for context, mode in settings.CLUSTER_UI_ACT_AS.items() if context}
+    modes = modes_of_contexts()
     rest = settings.CLUSTER_UI_ACT_AS[""]
     if user.startswith(OF_A_CLUSTER):  # whom one cluster alone knows
         modes, rest = {}, ""

@@ -108,8 +108,8 @@ async def _signed_in(request: HttpRequest, context: str, token: str) -> HttpResp
         store(
             request.session,
             ClusterCredential(
-                kind="token", token=token, context=context, user=account.username, groups=account.groups,
-                expires_at=expiry(token),
+                kind="token", token=token, context=context, server=cluster.server, user=account.username,
+                groups=account.groups, expires_at=expiry(token),
             ),
         )  # fmt: skip
     await in_database(AuditEntry.objects.create)(

@@ -17,7 +17,8 @@ ROOT = Path(dashboard.__file__).parent
 OF_THE_INSTALLATION = {"live/runtime.py", "live/session.py", "live/timeline.py", "live/versions.py"}
 # Who makes what leads to the whole cache, or to the API server.
 MADE_IN = {
-    "Transport": {"live/runtime.py"},
+    # The latter asks a context that is not known yet, for an administrator who brings its credentials along.
+    "Transport": {"live/runtime.py", "clusters/looking.py"},
     "ClusterCache": {"live/runtime.py"},
     "Reader": {"live/runtime.py", "live/history.py", "live/usage.py"},
     "SeenReader": {"live/runtime.py", "queries/seenreader.py"},
@@ -58,7 +59,8 @@ def test_what_the_installation_sees_is_reached_by_what_it_does_for_itself_alone(
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and node.value == "installation"  # getattr, vars
     }
-    assert named <= {"live/acting.py"}, "that is how a mode is called"
+    modes = {"live/acting.py", "models.py", "migrations/0032_added_cluster.py"}
+    assert named <= modes, "that is how a mode is called"
 
 
 def test_nobody_else_makes_a_way_to_the_cluster() -> None:

@@ -50,6 +50,7 @@ KEPT = {
     "dashboard.ExternalIdentity": "one a person of the issuer",
     "dashboard.SignedIn": "goes with its session",
     "dashboard.AccountMapping": "2,000, by administrators",
+    "dashboard.AddedCluster": "100 at once, by administrators; removed ones by retention",
 }
 
 

@@ -57,7 +57,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Cluster:
     settings.CLUSTER_UI_ACT_AS = {"": "installation", "dev": "user"}
     settings.CLUSTER_UI_ADMINS = frozenset({"owner", SA, "mara"})
     made = Cluster()
-    known = [SimpleNamespace(slug="dev", name="dev"), SimpleNamespace(slug="prod", name="prod")]
+    known = [SimpleNamespace(slug=each, name=each, server=f"https://{each}") for each in ("dev", "prod")]
     runtime = SimpleNamespace(clusters=lambda: known, open=lambda _: made)
     monkeypatch.setattr(signin, "runtime", runtime)
     monkeypatch.setattr(signin_token, "runtime", runtime)
