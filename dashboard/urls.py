@@ -7,6 +7,7 @@ from dashboard.actions.bulk import BULK
 from dashboard.actions.registry import action_names
 from dashboard.views import (
     actions,
+    addedclusters,
     audit,
     bulk,
     changelist,
@@ -65,7 +66,10 @@ urlpatterns = [
     path("login/token/", signin_token.sign_in, name="login_token"),
     path("logout/", session.logout, name="logout"),
     path("clusters/", clusters.clusters, name="clusters"),
+    path("clusters/add/", addedclusters.add, name="cluster_add"),
     path("clusters/<context>/allow/", clusters.allow, name="allow_changes"),
+    path("clusters/<context>/look/", clusters.look, name="cluster_look"),
+    path("clusters/<context>/remove/", addedclusters.remove, name="cluster_remove"),
     path("people/", people.people, name="people"),
     path("people/<int:mapping>/remove/", people.remove, name="people_remove"),
     path("audit/", audit.audit, name="audit"),

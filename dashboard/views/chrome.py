@@ -29,6 +29,7 @@ SOURCES = {
     "kubeconfig": "from {detail}",
     "in-cluster": "the cluster that this dashboard runs in",
     "sandbox": "the sandbox on this machine",
+    "added": "added here by {detail}",
 }
 
 
@@ -37,10 +38,12 @@ def source_words(cluster: Cluster) -> str:
 
 
 async def page_chrome(
-    request: HttpRequest, context: str = "", *, title: str = "", live: bool = False
+    request: HttpRequest, context: str = "", *, title: str = "", live: bool = False, framed: bool = True
 ) -> dict[str, Any]:
-    """What base.html wants: ``chrome`` and ``r``. Without a cluster that can be opened, the frame stands empty."""
-    session = await _session(request, context)
+    """What base.html wants: ``chrome`` and ``r``. Without a cluster that can be opened, or unless ``framed``, the frame
+    stands empty.
+    """
+    session = await _session(request, context) if framed else None
     user = await request.auser()
     chrome: dict[str, Any] = {
         "only": _swapped(request),

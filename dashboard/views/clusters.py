@@ -3,46 +3,120 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from dashboard.actions.confirmation import is_production
 from dashboard.actions.permits import Permit, changes_states, cluster_allow_changes
 from dashboard.admins import is_admin
-from dashboard.errors import ClusterError, Forbidden, Unauthenticated
+from dashboard.errors import ClusterError, Forbidden
 from dashboard.kinds.rows import listed, plural
-from dashboard.kube.config import Cluster
-from dashboard.live.acting import OF_A_CLUSTER, own_accounts, unknown_contexts
+from dashboard.kube.config import Cluster, slug
+from dashboard.live.acting import OF_A_CLUSTER, SHARED, mode_of, own_accounts, unknown_contexts
+from dashboard.live.added import Added
 from dashboard.live.runtime import runtime
+from dashboard.live.screens.clusters import (
+    ClusterSeen,
+    cluster_seen,
+    not_looked_at,
+    tiles,
+    verdict,
+    without_account,
+)
+from dashboard.live.screens.overview import OverviewScreen
 from dashboard.plugins.host import PLUGINS, STATE_WORDS, Plugin
 
 from .attempts import actor_of
 from .chrome import page_chrome, source_words
-from .errors import clear_errors
-from .viewer import known_somewhere
+from .errors import asks_json, clear_errors
+from .viewer import known_somewhere, session_in, session_of
 
-PROBE_SECONDS = 3.0
+FIRST_SECONDS = 1.0  # for clusters that were never asked before whether they answer
+FRAME_SECONDS = 3.0  # for the frame around the page, which is of one cluster
+LOOK_SECONDS = 12.0
 
 
 @require_safe
 @clear_errors
 async def clusters(request: HttpRequest) -> HttpResponseBase:
+    """Every context with how it is; ``part=overview``: only that, as the page asks for it every few seconds."""
     await known_somewhere(request)
     clusters = runtime.clusters()
+    rows = await _seen(request, clusters)
+    facts = {
+        "rows": rows,
+        "tiles": tiles(rows),
+        "verdict": dict(zip(("state", "text"), verdict(rows), strict=True)),
+        "now": datetime.now(UTC),
+    }
+    if asks_json(request):
+        return JsonResponse({"clusters": [asdict(each) for each in rows], "verdict": facts["verdict"]})
+    if request.GET.get("part") == "overview":
+        return render(request, "partials/clusters_overview.html", {"s": facts})
     permits = await changes_states(clusters)
-    entries = await asyncio.gather(*(_entry(each, permits[each.slug]) for each in clusters))
-    chrome = await page_chrome(request, request.GET.get("from", ""), title="Clusters")
-    context = {
-        "clusters": entries,
+    added = {slug(each.name): each for each in runtime.added}
+    usable = {each.slug for each in clusters if each.source == "added"}
+    admin = await is_admin(request)
+    try:
+        async with asyncio.timeout(FRAME_SECONDS):
+            chrome = await page_chrome(request, request.GET.get("from", ""), title="Clusters")
+    except TimeoutError:  # its cluster hangs: those that don't are told of all the same
+        chrome = await page_chrome(request, title="Clusters", framed=False)
+    context = facts | {
+        "clusters": [_entry(each, permits[each.slug], added.get(each.slug), admin) for each in clusters],
+        "unusable": [_unusable(each) for key, each in added.items() if key not in usable],
+        "admin": admin,
         "plugins": [_plugin(each) for each in PLUGINS],
         "problems": unknown_contexts([each.slug for each in clusters]),
     }
     return render(request, "pages/clusters.html", {"s": context, **chrome})
+
+
+async def _seen(request: HttpRequest, clusters: Sequence[Cluster]) -> list[ClusterSeen]:
+    """Each as far as this process looks at it; of those that were never asked before, an answer is awaited a moment."""
+    opened = [known for each in clusters if (known := runtime.opened_as(each)) is not None]
+    asked = {each: task for each in opened if (task := each.ask()) is not None}
+    if new := [task for each, task in asked.items() if each.answered_at is None and each.trouble is None]:
+        await asyncio.wait(new, timeout=FIRST_SECONDS)
+    rows = await asyncio.gather(*(_row(request, each) for each in clusters))
+    return sorted(rows, key=lambda row: row.rank)
+
+
+async def _row(request: HttpRequest, cluster: Cluster) -> ClusterSeen:
+    """A cluster that nobody opened is not asked: that would run its exec plug-in, and open a connection to each of
+    perhaps hundreds.
+    """
+    opened = runtime.opened_as(cluster)
+    if opened is None:
+        return not_looked_at(cluster)
+    try:
+        return await cluster_seen(await session_in(request, opened))
+    except ClusterError as error:
+        return without_account(cluster, error)
+
+
+@require_POST
+@clear_errors
+async def look(request: HttpRequest, context: str) -> HttpResponseBase:
+    """Somebody wants to see how a cluster is: it is opened, and watched as if they had opened its overview."""
+    session = await session_of(request, context)
+    screen = OverviewScreen(session, QueryDict())
+    with suppress(TimeoutError, ClusterError), session.cluster.lease(screen.plurals):
+        async with asyncio.timeout(LOOK_SECONDS):
+            if (task := session.cluster.ask()) is not None:
+                await asyncio.wait([task])
+            await session.cluster.ready(screen.waits_for)
+    return HttpResponseRedirect(reverse("clusters"))
 
 
 def _plugin(plugin: Plugin) -> dict[str, Any]:
@@ -62,45 +136,41 @@ def _plugin(plugin: Plugin) -> dict[str, Any]:
     }
 
 
-async def _entry(cluster: Cluster, permit: Permit) -> dict[str, Any]:
-    """A cluster that nobody opened is not asked: that would run its exec plug-in, and open a connection to each of
-    perhaps hundreds.
-    """
-    opened = runtime.opened_as(cluster)
-    state, words, trouble = "off", "Not connected", ""
-    if opened is not None:
-        state, words = "ok", "Answers"
-        try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await opened.probe()
-        except TimeoutError:
-            trouble = f"It did not answer within {PROBE_SECONDS:.0f} s."
-        except ClusterError as error:
-            trouble = error.message
-            if isinstance(error, Forbidden | Unauthenticated):  # which is an answer
-                state, words = "bad", "Refuses this account"
-        if trouble and state == "ok":
-            state, words = "bad", "Does not answer"
+def _entry(cluster: Cluster, permit: Permit, added: Added | None, admin: bool) -> dict[str, Any]:
+    """How a context is configured, and whether it may be changed."""
+    mine = added is not None and cluster.source == "added"
     return {
         "name": cluster.name,
         "url": reverse("overview", args=[cluster.slug]),
         "server": cluster.server,
         "source_words": source_words(cluster),
         "user": cluster.user,
-        "version": _version(opened.version if opened is not None else "", trouble),
-        "state": state,
-        "state_words": words,
-        "trouble": trouble,
+        "rules": _rules(cluster),
         "allowed": {"state": permit.state, "words": permit.words},
         "allow_url": reverse("allow_changes", args=[cluster.slug]),
+        "remove_url": reverse("cluster_remove", args=[cluster.slug]) if mine and admin else "",
     }
 
 
-def _version(known: str, trouble: str) -> str:
-    """One that was told before the trouble began may be another by now."""
-    if trouble:
-        return f"{known} when it last answered" if known else "not known"
-    return known
+def _rules(cluster: Cluster) -> str:
+    """As whom people act in a context, and what else holds there."""
+    said = {
+        SHARED: "People act with the account of the context",
+        "user": "People act with their own token",
+        "impersonate": "People act as whom an administrator maps them to",
+    }[mode_of(cluster.slug)]
+    return f"{said}; production." if is_production(cluster.name) else f"{said}."
+
+
+def _unusable(added: Added) -> dict[str, str]:
+    """A context that was added and can't be used, and why."""
+    return {
+        "name": added.name,
+        "server": added.server,
+        "trouble": added.trouble
+        or "The installation has a context of this name by now, and that one is used. Remove this one.",
+        "remove_url": reverse("cluster_remove", args=[slug(added.name)]),
+    }
 
 
 @require_POST

@@ -115,6 +115,8 @@ OF_CHANGES = frozenset(
     {
         "action",
         "bulk",
+        "cluster_add",
+        "cluster_remove",
         "create",
         "create_form",
         "undo",

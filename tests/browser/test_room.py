@@ -212,7 +212,7 @@ def test_a_context_of_a_long_name_stays_in_its_card(page: Page, side: int) -> No
     page.set_viewport_size({"width": side, "height": 900})
     page.goto("/clusters/")
     page.evaluate(
-        """name => document.querySelectorAll(".clusters h2 a, .clusters .say, .clusters .btn")
+        """name => document.querySelectorAll(".clusters h3 a, .clusters .say, .clusters .btn")
             .forEach(each => { each.textContent = name; })""",
         f"arn:aws:eks:eu-central-1:123456789012:cluster/{'x' * 150}",
     )

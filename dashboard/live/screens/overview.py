@@ -62,6 +62,12 @@ PATIENCE_SECONDS = 0.5  # for logs of which a line is told
 ALWAYS = frozenset({"tile-nodes", "tile-pods", "tile-deployments"})
 
 
+def problems_seen(objects: Objects, sees: Callable[[str, str], bool]) -> Sequence[Problem]:
+    """What is wrong, of what somebody sees: by a kind and a namespace."""
+    found = findings(objects, datetime.now(UTC))
+    return problems([one for one in found if not one.namespace or sees(one.plural, one.namespace)])
+
+
 class OverviewScreen(Screen):
     page = "pages/overview.html"
     pace = 1.0
@@ -203,8 +209,7 @@ class OverviewScreen(Screen):
 
     def _problems(self, objects: Objects) -> Sequence[Problem]:
         """What is wrong in the chosen namespaces, as far as the user may see what it rests on."""
-        found = findings(objects, datetime.now(UTC))
-        return problems([one for one in found if not one.namespace or self._sees(one.plural, one.namespace)])
+        return problems_seen(objects, self._sees)
 
     def _sees(self, plural: str, namespace: str) -> bool:
         namespaces = self._namespaces(plural) if plural in self.visible else self.chosen

@@ -1,8 +1,9 @@
-"""What the page of clusters says of each: answers, does not, refuses, or was not asked."""
+"""What the page of clusters says of each: how it is, that it does not answer or refuses, or that nobody looked at it."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,43 +12,152 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient
 
 from dashboard.errors import Unauthenticated, Unavailable
+from dashboard.kube.credentials import Credential
+from dashboard.live import runtime as runtime_module
+from dashboard.live.runtime import ClusterRuntime
+from dashboard.live.screens import clusters as screen
+from dashboard.live.screens.clusters import ClusterSeen, Expiry, cluster_seen, tiles, verdict
 from dashboard.views import chrome, health, viewer
 from dashboard.views import clusters as module
+from tests.kubeconfigs import encoded
 
 CLUSTER: Any = SimpleNamespace(name="c", slug="c", server="https://c", user="", source="", is_sandbox=False)
-PERMIT: Any = SimpleNamespace(state="ask", words="")
 
 
-async def entry(monkeypatch: pytest.MonkeyPatch, answer: Exception | float | None) -> dict[str, Any]:
-    """``answer``: what a probe raises, or for how long it says nothing."""
+def row(name: str, state: str = "ok", **facts: Any) -> ClusterSeen:
+    return ClusterSeen(
+        name=name, slug=name, url="", server="", sandbox=False, production=False, state=state,
+        looked_at=state != "off", **facts,
+    )  # fmt: skip
 
-    async def probe() -> None:
-        if isinstance(answer, Exception):
-            raise answer
-        await asyncio.sleep(answer or 0)
 
-    monkeypatch.setattr(module, "PROBE_SECONDS", 0.01)
-    monkeypatch.setattr(module, "source_words", lambda _: "")
-    opened = SimpleNamespace(version="v1.36.3", probe=probe)
-    monkeypatch.setattr(module, "runtime", SimpleNamespace(opened_as=lambda _: opened))
-    return await module._entry(CLUSTER, PERMIT)
+def session_in(runtime: Any) -> Any:
+    identity = SimpleNamespace(acting=None, account="the installation")
+    return SimpleNamespace(cluster=runtime, identity=identity)
+
+
+def known(**facts: Any) -> Any:
+    answered = datetime(2026, 1, 2, tzinfo=UTC)
+    given = {
+        "cluster": CLUSTER, "version": "v1.36.3", "answered_at": answered, "trouble": None, "watched": True,
+        "certificate_expires_at": None, "credential_expires_at": None,
+    }  # fmt: skip
+    return SimpleNamespace(**given | facts)
 
 
 @pytest.mark.parametrize(
-    ("answer", "words", "state", "version"),
+    ("trouble", "words"),
     [
-        (None, "Answers", "ok", "v1.36.3"),
-        (60.0, "Does not answer", "bad", "v1.36.3 when it last answered"),
-        (Unavailable("Connection refused"), "Does not answer", "bad", "v1.36.3 when it last answered"),
-        (Unauthenticated("The token has expired."), "Refuses this account", "bad", "v1.36.3 when it last answered"),
+        (Unavailable("Connection refused"), "Unreachable"),
+        (Unauthenticated("The token has expired."), "Refuses this account"),
+    ],
+)
+async def test_of_one_that_does_not_answer_the_last_contact_is_told_and_nothing_as_well(
+    trouble: Any, words: str
+) -> None:
+    seen = await cluster_seen(session_in(known(trouble=trouble)))
+    assert (seen.state, seen.words, seen.trouble) == ("bad", words, trouble.message)
+    assert seen.version == "v1.36.3" and seen.answered_at.startswith("2026-01-02")
+    assert seen.issues is None and seen.nodes is None
+
+
+async def test_one_that_nobody_looks_at_is_asked_nothing() -> None:
+    seen = await cluster_seen(session_in(known(watched=False)))
+    assert (seen.state, seen.words, seen.looked_at) == ("off", "Not looked at", False)
+
+
+def test_the_verdict_counts_what_is_wrong_and_is_never_calm_about_what_is_not_known() -> None:
+    bad, away = row("a", "bad", critical=2, issues=3), row("b", "bad")
+    warn, unknown, off = row("c", "warn", critical=0, issues=1), row("d", "unknown"), row("e", "off")
+    assert verdict([bad, away, warn, row("f")]) == (
+        "bad", "1 cluster is critical, 1 is unreachable and 1 is in need of attention."
+    )  # fmt: skip
+    assert verdict([row("f"), row("g")]) == ("ok", "All clusters are healthy.")
+    assert verdict([row("f"), unknown])[0] == verdict([row("f"), off])[0] == "unknown"
+    assert verdict([off])[0] == verdict([])[0] == "unknown"
+    counted = {each["title"]: each for each in tiles([bad, away, warn, unknown, off])}
+    assert (
+        counted["Clusters looked at"]["value"] == 4
+        and "b unreachable" in counted["Clusters looked at"]["note"]
+    )
+    issues = counted["Issues that need attention"]
+    assert (issues["value"], issues["note"], issues["state"]) == (4, "2 critical", "bad")
+    assert counted["Nodes ready"]["value"] == "–" and counted["Nodes ready"]["note"] == "not known"
+    assert [each.name for each in sorted([off, row("z"), unknown, warn, bad], key=lambda each: each.rank)] == [
+        "a", "c", "d", "z", "e",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fresh", "missing", "denied", "found", "expected"),
+    [
+        ("live", "", None, 0, ("ok", "Healthy", 0, "")),
+        ("live", "", "pods", 0, ("ok", "Healthy in what you may see", 0, "")),
+        ("live", "Pods are still being read.", None, 0, ("unknown", "Not known", None, "Pods are still being read.")),
+        ("live", "Pods are still being read.", None, 1, ("bad", "Critical", 1, "Pods are still being read.")),
+        ("reconnecting", "", None, 0, ("unknown", "Not known", 0, "As last read. The connection closed.")),
+        ("stopped", "", None, 1, ("bad", "Critical", 1, "As last read. The connection closed.")),
     ],
 )  # fmt: skip
-async def test_an_answer_that_is_old_is_told_as_old(
-    monkeypatch: pytest.MonkeyPatch, answer: Exception | float | None, words: str, state: str, version: str
+def test_nothing_is_healthy_of_which_not_everything_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+    fresh: str,
+    missing: str,
+    denied: str | None,
+    found: int,
+    expected: tuple[str, str, int | None, str],
 ) -> None:
-    found = await entry(monkeypatch, answer)
-    assert (found["state_words"], found["state"], found["version"]) == (words, state, version)
-    assert bool(found["trouble"]) is (answer is not None)
+    monkeypatch.setattr(
+        screen, "freshness", lambda *_: {"state": fresh, "reason": "" if fresh == "live" else "The connection closed."}
+    )  # fmt: skip
+    monkeypatch.setattr(screen, "not_known", lambda *_: missing)
+    session = SimpleNamespace(reader=SimpleNamespace(may_see=lambda _: True))
+    shown: Any = SimpleNamespace(
+        session=session, visible={"pods": SimpleNamespace(denied=denied, namespaces=None)}
+    )
+    problem: Any = SimpleNamespace(lead=SimpleNamespace(severity="bad", text=(("web keeps crashing", ""),)))
+    told = screen._health(shown, [problem] * found)
+    assert (told["state"], told["words"], told["issues"], told["trouble"]) == expected
+    assert told["worst"] == ("web keeps crashing",) * found
+    session.reader.may_see = lambda _: False
+    assert screen._health(shown, [])["state"] == "unknown" and "issues" not in screen._health(shown, [])
+
+
+@pytest.mark.parametrize(
+    ("left", "state", "words"),
+    [
+        (timedelta(days=-1), "bad", "expired"),
+        (timedelta(hours=5), "bad", "in less than a day"),
+        (timedelta(days=2, hours=1), "bad", "in 2 days"),
+        (timedelta(days=9, hours=1), "warn", "in 9 days"),
+        (timedelta(days=90, hours=1), "ok", "in 90 days"),
+    ],
+)
+def test_what_expires_soon_is_told(left: timedelta, state: str, words: str) -> None:
+    found = Expiry.of(datetime.now(UTC) + left)
+    assert found is not None and (found.state, found.words) == (state, words)
+    assert Expiry.of(None) is None
+
+
+async def test_a_cluster_that_hangs_holds_nobody_up_and_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runtime_module, "ANSWER_SECONDS", 0.01)
+    asked = 0
+
+    async def version() -> Any:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(60)
+
+    opened: Any = SimpleNamespace(closed=False, trouble=None, _asking=None, _asked_at=float("-inf"))
+    opened.probe = version
+    opened._ask = lambda: ClusterRuntime._ask(opened)
+    first, second = ClusterRuntime.ask(opened), ClusterRuntime.ask(opened)
+    assert first is second and first is not None
+    await first
+    assert asked == 1 and "did not answer within" in opened.trouble.message
+    assert ClusterRuntime.ask(opened) is None, "that was found out just now"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -59,7 +169,7 @@ async def test_a_context_of_the_settings_that_is_not_there_is_told(
 
     settings.CLUSTER_UI_ACT_AS = {"": "installation", "prdo": "user"}
     known = SimpleNamespace(
-        clusters=lambda: [CLUSTER], opened=lambda: (), opened_as=lambda _: None, tried=True
+        clusters=lambda: [CLUSTER], opened=lambda: (), opened_as=lambda _: None, tried=True, added=()
     )
     for each in (module, viewer, health):
         monkeypatch.setattr(each, "runtime", known)
@@ -67,9 +177,58 @@ async def test_a_context_of_the_settings_that_is_not_there_is_told(
     monkeypatch.setattr(chrome, "_session", nowhere)
     client = AsyncClient()
     await client.aforce_login(await User.objects.acreate(username="mara"))
-    assert "CLUSTER_UI_ACT_AS names &#x27;prdo&#x27;" in (await client.get("/clusters/")).content.decode()
+    page = (await client.get("/clusters/")).content.decode()
+    assert "CLUSTER_UI_ACT_AS names &#x27;prdo&#x27;" in page
+    assert "Not looked at" in page and "Look at c" in page
+    assert 'id="change"' not in page, "who is no administrator adds none"
+    told = (await client.get("/clusters/?format=json")).json()
+    assert [each["words"] for each in told["clusters"]] == ["Not looked at"]
+    assert told["verdict"]["state"] == "unknown"
+    part = (await client.get("/clusters/?part=overview")).content.decode()
+    assert part.lstrip().startswith('<div id="overview"') and "<html" not in part
     ready = (await AsyncClient().get("/readyz")).json()
     assert "not there" in ready["settings"] and "prdo" not in str(ready)
     settings.CLUSTER_UI_ACT_AS = {"": "installation", "c": "user"}
     assert "CLUSTER_UI_ACT_AS" not in (await client.get("/clusters/")).content.decode()
     assert (await AsyncClient().get("/readyz")).json()["settings"] == "ok"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_fifty_contexts_that_nobody_opened_cost_no_question(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    async def nowhere(*_: Any) -> None:
+        return None
+
+    async def never(*_: Any) -> Any:
+        raise AssertionError("a cluster was asked")
+
+    many = [SimpleNamespace(**vars(CLUSTER) | {"name": f"c{n}", "slug": f"c{n}"}) for n in range(50)]
+    runtime = SimpleNamespace(clusters=lambda: many, opened=lambda: (), opened_as=lambda _: None, added=())
+    for each in (module, viewer):
+        monkeypatch.setattr(each, "runtime", runtime)
+    monkeypatch.setattr(module, "source_words", lambda _: "")
+    monkeypatch.setattr(module, "cluster_seen", never)
+    monkeypatch.setattr(chrome, "_session", nowhere)
+    client = AsyncClient()
+    await client.aforce_login(await User.objects.acreate(username="mara"))
+    told = (await client.get("/clusters/?format=json")).json()
+    assert len(told["clusters"]) == 50 and {each["words"] for each in told["clusters"]} == {"Not looked at"}
+
+
+def test_credentials_that_are_renewed_by_themselves_raise_no_alarm() -> None:
+    claims = encoded(b'{"exp": 2000000000}')
+    shown = Credential(authorization=f"Bearer e30.{claims}.sig")
+    for user, told in (
+        ({"token": "t"}, True),
+        ({"exec": {}}, True),
+        ({"exec": {"command": "aws"}}, False),
+        ({"tokenFile": "/t"}, False),
+    ):
+        transport = SimpleNamespace(shown=shown)
+        opened: Any = SimpleNamespace(
+            cluster=SimpleNamespace(connection=SimpleNamespace(user=user)),
+            installation=SimpleNamespace(transport=transport),
+        )
+        found = ClusterRuntime.credential_expires_at.fget(opened)  # type: ignore[attr-defined]
+        assert (found is not None) is told, user

@@ -1,0 +1,240 @@
+"""Contexts that administrators add (``/clusters/add/``) and remove (``/clusters/<context>/remove/``) at run time.
+
+A kubeconfig is never sent back: its form stays in the browser beside the preview, and is sent again to add what it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.views.decorators.http import require_POST
+
+from dashboard.actions.problems import Unconfirmed
+from dashboard.admins import is_admin
+from dashboard.clusters.keeping import ADD, REMOVE, cluster_remove, clusters_add, refusal_keep
+from dashboard.clusters.looking import Look, look_at_all
+from dashboard.clusters.rules import Rules
+from dashboard.database import in_database
+from dashboard.edge import body_limit
+from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden
+from dashboard.kinds.rows import listed
+from dashboard.kube.config import slug, unslug
+from dashboard.kube.kubeconfig_text import MAX_BYTES, Offered
+from dashboard.live.acting import SHARED, whom_to_ask
+from dashboard.live.runtime import runtime
+from dashboard.live.screens.clusters import Expiry
+from dashboard.live.screens.common import iso
+
+from .chrome import page_chrome
+from .errors import asks_json, clear_errors
+
+BODY = 4 * MAX_BYTES  # as a form is sent, some letters take three bytes, or six
+MODES = (
+    (SHARED, "the account of this kubeconfig"),
+    ("user", "their own token"),
+    ("impersonate", "whom an administrator maps them to"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previewed:
+    """One context of a kubeconfig, as its preview shows it; ``refused`` and ``refused_field`` are "" for one that can be
+    added. The rules are as they were chosen, or as the settings say of every context.
+    """
+
+    name: str
+    slug: str
+    server: str
+    user: str
+    authority: str
+    authority_expires_at: str
+    credential: str
+    credential_expires_at: str
+    certificate_expires_at: str
+    version: str
+    account: str
+    trouble: str
+    notes: tuple[str, ...]
+    refused: str
+    refused_field: str
+    chosen: bool
+    act_as: str
+    production: bool
+    read_only: bool
+
+
+@require_POST
+@body_limit(BODY)
+@clear_errors
+async def add(request: HttpRequest) -> HttpResponseBase:
+    """``kubeconfig`` (a text) or ``file``; ``step=preview`` shows its contexts, ``step=apply`` with the preview's
+    ``token`` adds those that ``context`` names, with ``act_as``, ``production`` and ``read_only`` for all, or
+    ``<field>.<slug>`` for one.
+    """
+    applies = request.POST.get("step") == "apply"
+    async with _refusals_kept(request, ADD if applies else ""):
+        by = await admin_required(request)
+        text = _text(request)
+        taken = {each.name for each in runtime.configured()} | {each.name for each in runtime.added}
+        looks = await look_at_all(text, taken, ask=not applies)
+    token = salted_hmac("cluster-ui: a kubeconfig that was previewed", f"{by}\0{text}").hexdigest()
+    error: ClusterError | None = None
+    if applies:
+        try:
+            async with _refusals_kept(request, ADD):
+                if not constant_time_compare(request.POST.get("token", ""), token):
+                    raise Conflict(
+                        "The kubeconfig is not the one that was previewed.", next_step="Check it again."
+                    )
+                made = await in_database(clusters_add)(by=by, chosen=_chosen(request, looks), taken=taken)
+        except ClusterError as wrong:
+            if asks_json(request):
+                raise
+            error = wrong
+        else:
+            await runtime.refresh()
+            names = [each.name for each in made]
+            return _done(request, f"{listed(names)} {'is' if len(names) == 1 else 'are'} added.", added=names)
+    contexts = [_previewed(request, each) for each in looks]
+    if asks_json(request):
+        return JsonResponse({"token": token, "contexts": [asdict(each) for each in contexts]})
+    facts = {
+        "contexts": contexts,
+        "token": token,
+        "modes": MODES,
+        "can_add": any(not each.refused for each in contexts),
+        "error": f"{error.message} {error.next_step}".strip() if error else "",
+        "beside": request.headers.get("HX-Target") == "preview",
+    }
+    status = error.status if error else 200
+    if facts["beside"]:
+        return render(request, "partials/cluster_preview.html", {"s": facts}, status=status)
+    chrome = await page_chrome(request, title="Add clusters")
+    return render(request, "pages/cluster_add.html", {"s": facts, **chrome}, status=status)
+
+
+@require_POST
+@clear_errors
+async def remove(request: HttpRequest, context: str) -> HttpResponseBase:
+    """Forgets a context whose name was typed (``confirm``): within half a minute no process watches it any more."""
+    name = unslug(context)
+    async with _refusals_kept(request, REMOVE, name):
+        by = await admin_required(request)
+        if request.POST.get("confirm", "").strip() != name:
+            raise Unconfirmed(
+                f"Type the context's name, {name}: its credentials are forgotten, and this can't be undone.",
+                field="confirm",
+            )
+        await in_database(cluster_remove)(by=by, name=name)
+    await runtime.refresh()
+    return _done(request, f"{name} is removed, and its credentials are forgotten.", removed=name)
+
+
+@asynccontextmanager
+async def _refusals_kept(request: HttpRequest, action: str, name: str = "") -> AsyncIterator[None]:
+    """What is refused of an action ("": of a preview, by which nothing is tried) is in the audit."""
+    try:
+        yield
+    except ClusterError as error:
+        if action:
+            by = (await request.auser()).get_username()
+            await in_database(refusal_keep)(by=by, action=action, name=name, error=error)
+        raise
+
+
+async def admin_required(request: HttpRequest) -> str:
+    """The administrator's name. Raises Forbidden for everybody else."""
+    if not await is_admin(request):
+        raise Forbidden(
+            "Only administrators of the dashboard add and remove clusters.", next_step=f"Ask {whom_to_ask()}."
+        )
+    return (await request.auser()).get_username()
+
+
+def _done(request: HttpRequest, words: str, **facts: Any) -> HttpResponseBase:
+    if asks_json(request):
+        return JsonResponse(facts)
+    messages.success(request, words)
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": reverse("clusters")})
+    return HttpResponseRedirect(reverse("clusters"))
+
+
+def _text(request: HttpRequest) -> str:
+    """What was pasted, else the file. Raises BadInput for one that is no text."""
+    file = request.FILES.get("file")
+    if (pasted := request.POST.get("kubeconfig", "")).strip() or file is None:
+        return pasted
+    try:
+        return bytes(file.read(MAX_BYTES + 1)).decode()
+    except UnicodeDecodeError:
+        raise BadInput("The file is not a text.", field="kubeconfig") from None
+
+
+def _chosen(request: HttpRequest, looks: Sequence[Look]) -> list[tuple[Offered, Rules]]:
+    """Those that were named, with their rules. Raises what refuses one of them, and BadInput where none is named."""
+    named = set(request.POST.getlist("context"))
+    chosen = [each for each in looks if each.offered.name in named]
+    if not chosen or len(chosen) < len(named):
+        raise BadInput("Choose contexts of this kubeconfig.", field="context")
+    for each in chosen:
+        if each.refusal is not None:
+            raise each.refusal
+    return [(each.offered, _rules(request, slug(each.offered.name))) for each in chosen]
+
+
+def _rules(request: HttpRequest, context: str) -> Rules:
+    said = request.POST
+    act_as = said.get(f"act_as.{context}") or said.get("act_as") or settings.CLUSTER_UI_ACT_AS[""]
+    production, read_only = (key in said or f"{key}.{context}" in said for key in ("production", "read_only"))
+    return Rules(act_as, production, read_only)
+
+
+def _previewed(request: HttpRequest, look: Look) -> Previewed:
+    offered, refusal = look.offered, look.refusal
+    rules = _rules(request, context := slug(offered.name))
+    named = request.POST.getlist("context")
+    return Previewed(
+        name=offered.name,
+        slug=context,
+        server=offered.server,
+        user=offered.user_name,
+        authority=offered.authority.fingerprint if offered.authority else "",
+        authority_expires_at=iso(offered.authority.expires_at if offered.authority else None),
+        credential=offered.credential,
+        credential_expires_at=iso(offered.credential_expires_at),
+        certificate_expires_at=iso(look.certificate_expires_at),
+        version=look.version,
+        account=look.account,
+        trouble=look.trouble,
+        notes=tuple(_expiries(look)),
+        refused=f"{refusal.message} {refusal.next_step}".strip() if refusal else "",
+        refused_field=refusal.field if refusal else "",
+        chosen=refusal is None and (offered.name in named or not named),
+        act_as=rules.act_as,
+        production=rules.production,
+        read_only=rules.read_only,
+    )
+
+
+def _expiries(look: Look) -> Iterator[str]:
+    """What has expired or soon will."""
+    authority = look.offered.authority
+    for whose, moment in (
+        ("The authority’s certificate", authority.expires_at if authority else None),
+        (f"The {look.offered.credential}", look.offered.credential_expires_at),
+        ("The API server’s certificate", look.certificate_expires_at),
+    ):
+        found = Expiry.of(moment)
+        if found is not None and found.state != "ok":
+            yield f"{whose} has expired." if found.days < 0 else f"{whose} expires {found.words}."

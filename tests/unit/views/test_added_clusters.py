@@ -1,0 +1,212 @@
+"""Contexts added and removed on the page of clusters, by administrators alone; credentials never come back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import AsyncClient
+
+from dashboard.clusters.keeping import added_clusters
+from dashboard.clusters.rules import Rules, rules_hold
+from dashboard.database import in_database
+from dashboard.kube import addresses
+from dashboard.kube.kubeconfig_text import MAX_BYTES
+from dashboard.live.runtime import runtime
+from dashboard.models import AddedCluster, AuditEntry
+from dashboard.views import chrome
+from tests.kubeconfigs import TOKEN, kubeconfig
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOWHERE = "https://127.0.0.1:1"  # nothing listens there
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def contexts(monkeypatch: pytest.MonkeyPatch, settings: Any) -> AsyncIterator[None]:
+    async def nowhere(*_: Any) -> None:
+        return None
+
+    settings.CLUSTER_UI_ADMINS = frozenset({"anna"})
+    monkeypatch.setattr(runtime, "configured", lambda: ())
+    monkeypatch.setattr(chrome, "_session", nowhere)
+    yield
+    await in_database(AddedCluster.objects.all().delete)()
+    await runtime.refresh()
+    await runtime.stop()
+    rules_hold({})
+
+
+async def client(name: str) -> AsyncClient:
+    made = AsyncClient()
+    user, _ = await User.objects.aget_or_create(username=name)
+    await made.aforce_login(user)
+    return made
+
+
+async def preview(anna: AsyncClient, text: str, **more: Any) -> dict[str, Any]:
+    answer = await anna.post(
+        "/clusters/add/", {"kubeconfig": text, "step": "preview", "format": "json", **more}
+    )
+    assert answer.status_code == 200, answer.content
+    assert TOKEN not in answer.content.decode()
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def add(anna: AsyncClient, text: str, *names: str, **more: Any) -> Any:
+    told = await preview(anna, text)
+    form = {"kubeconfig": text, "step": "apply", "format": "json", "token": told["token"], "context": names}
+    return await anna.post("/clusters/add/", form | more)
+
+
+async def test_a_kubeconfig_is_previewed_and_what_was_chosen_is_added_with_its_rules() -> None:
+    anna, text = await client("anna"), kubeconfig("dev", "a/b", server=NOWHERE)
+    told = await preview(anna, text)
+    dev, other = told["contexts"]
+    assert (dev["name"], dev["server"], dev["credential"]) == ("dev", NOWHERE, "token")
+    assert "refused" in dev["trouble"] and dev["refused"] == "" and other["slug"] == "a~2Fb"
+    answer = await add(anna, text, "a/b", **{"act_as.a~2Fb": "user", "production.a~2Fb": "on"})
+    assert answer.json() == {"added": ["a/b"]}
+    (kept,) = await in_database(added_clusters)()
+    assert (kept.name, kept.rules, kept.by) == ("a/b", Rules("user", production=True), "anna")
+    assert [each.name for each in runtime.clusters()] == ["a/b"], "this process knows at once"
+    page = (await anna.get("/clusters/")).content.decode()
+    assert "added here by anna" in page and "their own token; production" in page and TOKEN not in page
+    entry = await AuditEntry.objects.aget(action="add cluster")
+    assert (entry.user_name, entry.context) == ("anna", "a/b") and NOWHERE in entry.detail
+
+
+async def test_a_page_without_scripts_does_the_same_and_sends_nothing_of_the_kubeconfig_back() -> None:
+    anna = await client("anna")
+    file = SimpleUploadedFile("config", kubeconfig("dev", server=NOWHERE).encode())
+    answer = await anna.post("/clusters/add/", {"file": file, "step": "preview", "read_only.dev": "on"})
+    page = answer.content.decode()
+    assert answer.status_code == 200 and NOWHERE in page and TOKEN not in page and "<h1>Add clusters" in page
+    assert re.search(r'name="read_only\.dev"\s+checked', page), "what was chosen stays"
+    token = re.search(r'name="token"\s+value="(\w+)"', page)
+    assert token is not None
+    file = SimpleUploadedFile("config", kubeconfig("dev", server=NOWHERE).encode())
+    form = {"file": file, "step": "apply", "token": token[1], "context": "dev", "read_only.dev": "on"}
+    answer = await anna.post("/clusters/add/", form)
+    assert answer.status_code == 302 and answer["Location"] == "/clusters/"
+    page = (await anna.get("/clusters/")).content.decode()
+    assert "dev is added." in page and "added as a cluster that is only read" in page
+
+
+async def test_what_was_not_previewed_is_not_added() -> None:
+    anna, text = await client("anna"), kubeconfig("dev", server=NOWHERE)
+    token = (await preview(anna, text))["token"]
+    other = kubeconfig("dev", server="https://127.0.0.1:2")
+    form = {"kubeconfig": other, "step": "apply", "format": "json", "token": token, "context": "dev"}
+    answer = await anna.post("/clusters/add/", form)
+    assert answer.status_code == 409 and "previewed" in answer.json()["error"]["text"]
+    answer = await anna.post("/clusters/add/", form | {"kubeconfig": text, "context": "nope"})
+    assert answer.status_code == 400 and answer.json()["error"]["field"] == "context"
+    assert not await AddedCluster.objects.aexists()
+
+
+async def test_what_is_refused_is_told_by_its_field_beside_the_form() -> None:
+    anna = await client("anna")
+    text = kubeconfig("dev", user={"exec": {"command": TOKEN}}, server=NOWHERE)
+    (told,) = (await preview(anna, text))["contexts"]
+    assert told["refused_field"] == "users[dev].exec" and "exec is refused" in told["refused"]
+    answer = await add(anna, text, "dev")
+    assert answer.status_code == 400 and answer.json()["error"]["field"] == "users[dev].exec"
+    hx = {"hx-request": "true", "hx-target": "preview"}
+    for wrong, words in (("a: &x 1", "alias"), ("", "Paste a kubeconfig")):
+        form = {"kubeconfig": wrong, "step": "preview"}
+        answer = await anna.post("/clusters/add/", form, headers=hx)
+        assert answer.status_code == 400 and words in answer.content.decode()
+        assert 'id="preview"' in answer.content.decode()
+    await add(anna, kubeconfig("dev", server=NOWHERE), "dev")
+    answer = await anna.post(
+        "/clusters/add/", {"kubeconfig": kubeconfig("dev", server=NOWHERE), "step": "apply", "context": "dev"}, headers=hx
+    )  # fmt: skip
+    page = answer.content.decode()
+    assert answer.status_code == 409 and "Nothing was added" in page and "is called dev already" in page
+
+
+async def test_the_dashboards_own_address_is_refused(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    anna = await client("anna")
+    monkeypatch.setattr(addresses, "OWN_PORTS", {8000})
+    (told,) = (await preview(anna, kubeconfig("dev", server="https://localhost:8000")))["contexts"]
+    assert "this dashboard itself" in told["refused"]
+    settings.ALLOWED_HOSTS = ["testserver", "dash.test"]
+    (told,) = (await preview(anna, kubeconfig("dev", server="https://dash.test")))["contexts"]
+    assert "name of this dashboard" in told["refused"]
+
+
+async def test_what_is_too_large_is_refused() -> None:
+    anna = await client("anna")
+    answer = await anna.post(
+        "/clusters/add/", {"kubeconfig": "x" * (MAX_BYTES + 1), "step": "preview", "format": "json"}
+    )
+    assert answer.status_code == 400 and "KiB" in answer.json()["error"]["text"]
+
+
+async def test_a_context_is_removed_when_its_name_is_typed() -> None:
+    anna = await client("anna")
+    await add(anna, kubeconfig("dev", server=NOWHERE), "dev")
+    answer = await anna.post("/clusters/dev/remove/", {"confirm": "prod", "format": "json"})
+    assert answer.status_code == 422 and answer.json()["error"]["field"] == "confirm"
+    answer = await anna.post("/clusters/dev/remove/", {"confirm": "dev", "format": "json"})
+    assert answer.json() == {"removed": "dev"} and runtime.clusters() == ()
+    assert (await anna.post("/clusters/dev/remove/", {"confirm": "dev"})).status_code == 404
+    assert await AuditEntry.objects.filter(action="remove cluster", result="done").acount() == 1
+
+
+async def test_one_whose_key_is_lost_is_told_and_can_be_removed(settings: Any) -> None:
+    anna = await client("anna")
+    await add(anna, kubeconfig("dev", server=NOWHERE), "dev")
+    settings.SECRET_KEY_FALLBACKS = []
+    await in_database(AddedCluster.objects.update)(sealed="gAAAAAnonsense")
+    runtime._added._version = None
+    await runtime.refresh()
+    anna = await client("anna")
+    page = (await anna.get("/clusters/")).content.decode()
+    assert "CLUSTER_UI_SECRET_KEY_FALLBACKS" in page and "Can’t be used" in re.sub(r"\s+", " ", page)
+    assert (await anna.post("/clusters/dev/remove/", {"confirm": "dev"})).status_code == 302
+
+
+async def test_who_is_no_administrator_is_refused_in_words() -> None:
+    mara = await client("mara")
+    text = kubeconfig("dev", server=NOWHERE)
+    for address, form in (
+        ("/clusters/add/", {"kubeconfig": text, "step": "preview"}),
+        ("/clusters/add/", {"kubeconfig": text, "step": "apply"}),
+        ("/clusters/dev/remove/", {"confirm": "dev"}),
+    ):
+        answer = await mara.post(address, form)
+        assert answer.status_code == 403 and "Only administrators" in answer.content.decode()
+        assert TOKEN not in answer.content.decode()
+    assert not await AddedCluster.objects.aexists()
+    kept = [(each.action, each.context, each.result) async for each in AuditEntry.objects.order_by("pk")]
+    assert kept == [("add cluster", "", "refused"), ("remove cluster", "dev", "refused")]
+
+
+def every_row() -> str:
+    with connection.cursor() as cursor:
+        found = ""
+        for table in connection.introspection.table_names():
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            found += repr(cursor.fetchall())
+    return found
+
+
+async def test_no_credential_is_found_in_the_database_a_page_the_log_or_an_error(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    anna, text = await client("anna"), kubeconfig("dev", server=NOWHERE)
+    await add(anna, text, "dev")
+    await anna.post("/clusters/dev/look/")
+    every = await in_database(every_row)()
+    said = [every, caplog.text, "".join(capfd.readouterr())]
+    for address in ("/clusters/", "/clusters/?format=json", "/audit/", "/changes/", "/c/dev/"):
+        said += [(await anna.get(address)).content.decode()]
+    assert "dev" in every and all(TOKEN not in each for each in said)
