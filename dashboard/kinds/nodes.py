@@ -11,6 +11,7 @@ from .rows import AGE_HELP, NAME_HELP, UNKNOWN, age, col, columns, listed, make_
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _ROLE_LABEL = "kubernetes.io/role"
+CONTROL_PLANE = f"{_ROLE_PREFIX}control-plane"
 
 
 class Taint(Struct, frozen=True, gc=False):

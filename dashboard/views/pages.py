@@ -31,6 +31,7 @@ from dashboard.live.screens.detail.shown import HEADER
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
+from dashboard.live.screens.resilience import ResilienceScreen
 from dashboard.live.screens.timeline import TimelineScreen
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
@@ -116,6 +117,20 @@ certificates = whole_cluster(CertificatesScreen, "Certificates and Secrets by ag
 map_ = whole_cluster(MapScreen, "Map")
 # Filters: ``namespace`` (repeatable), ``kind``, ``type``, ``q``, ``since`` and ``before`` (ISO 8601).
 timeline = whole_cluster(TimelineScreen, "Timeline")
+
+
+@require_safe
+@clear_errors
+async def resilience(request: HttpRequest, context: str) -> HttpResponseBase:
+    """``lose`` (repeatable): what fails, or is updated. ``format=json``: the contract's answer."""
+    session = await session_of(request, context)
+    screen = ResilienceScreen(session, request.GET)
+    if request.GET.get("format") != "json":
+        return await page(request, session.cluster, screen, title="What if…")
+    with session.cluster.lease(screen.plurals):
+        await session.cluster.ready(screen.waits_for)
+        await screen.get_ready()
+    return HttpResponse(await off_loop(msgspec.json.encode, screen.told()), content_type="application/json")
 
 
 @require_safe

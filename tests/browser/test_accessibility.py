@@ -33,6 +33,7 @@ PAGES = [
     "/c/tests/map/?namespace={ns}&view=list",
     "/c/tests/capacity/",
     "/c/tests/certificates/",
+    "/c/tests/resilience/?lose=zone/sandbox-a",
     "/c/tests/timeline/",
     "/c/tests/timeline/?namespace={ns}",
     "/c/tests/search/?q=web",

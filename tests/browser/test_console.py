@@ -18,6 +18,7 @@ PAGES = [
     "/c/tests/map/?namespace={ns}&view=list",
     "/c/tests/capacity/",
     "/c/tests/certificates/?namespace={ns}",
+    "/c/tests/resilience/?lose=zone/sandbox-a",
     "/c/tests/timeline/?namespace={ns}",
     "/c/tests/search/?q=web",
     "/c/tests/fields/?q=deploy",

@@ -142,7 +142,7 @@ class Elsewhere:
     @cached_property
     def _stay(self) -> Observed:
         gone = {pod.metadata.uid for pod in self._move}
-        return Survey(_Without(self._survey.objects, gone), self._survey.now)
+        return Survey(Without(self._survey.objects, gone), self._survey.now)
 
     @cached_property
     def _given(self) -> dict[str, Amounts]:
@@ -171,7 +171,7 @@ class Elsewhere:
         return {name: dict(free) for name, free in self._before.items()}
 
 
-class _Without:
+class Without:
     """The objects without some pods."""
 
     def __init__(self, objects: Objects, gone: set[str]) -> None:

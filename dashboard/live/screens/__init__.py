@@ -29,6 +29,7 @@ from .newobject import NewObjectScreen
 from .operation import OperationScreen
 from .overview import OverviewScreen
 from .replacement import ReplacementScreen
+from .resilience import ResilienceScreen
 from .rotate import RotationScreen
 from .search import SearchScreen
 from .timeline import TimelineScreen
@@ -58,6 +59,7 @@ SCREENS: dict[str, Callable[..., Screen]] = {
     "timeline": TimelineScreen,
     "capacity": CapacityScreen,
     "certificates": CertificatesScreen,
+    "resilience": ResilienceScreen,
     "search": SearchScreen,
     "create": CreateScreen,
     "create_form": NewObjectScreen,

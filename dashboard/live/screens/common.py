@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from dashboard import render
 from dashboard.errors import ClusterError, NotFound
+from dashboard.insight.losing.loss import UPDATED
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref
 from dashboard.kinds.catalogue import kind_in
@@ -105,6 +106,26 @@ def map_url(runtime: ClusterRuntime, ref: Ref | None = None, query: str = "") ->
         return url + query
     focus = "/".join((ref.plural, ref.namespace or "-", ref.name))
     return f"{url}?{urlencode({'focus': focus}, safe='/')}"
+
+
+_WHAT_IF = {
+    "nodes": ("node", "What if it is lost?"),
+    "pods": ("pod", "What if it is lost?"),
+    "persistentvolumeclaims": ("claim", "What if its volume is lost?"),
+    **{plural: (f"update/{plural}", "What if it is updated?") for plural in UPDATED},
+}
+
+
+def what_if(runtime: ClusterRuntime, plural: str, namespace: str, name: str) -> dict[str, str]:
+    """Where the loss of an object, or its update, is worked out; {} for what can't be lost by itself."""
+    if plural not in _WHAT_IF:
+        return {}
+    what, words = _WHAT_IF[plural]
+    loss = "/".join(filter(None, (what, namespace, name)))
+    return {
+        "words": words,
+        "url": f"{reverse('resilience', args=[runtime.cluster.slug])}?{urlencode({'lose': loss}, safe='/')}",
+    }
 
 
 def links_after(

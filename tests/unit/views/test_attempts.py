@@ -83,7 +83,7 @@ SHOWN = {
     "cluster_remove", "clusters", "columns", "counts",
     "detail", "field_kinds", "fields", "healthz", "home", "list", "log_download", "log_line", "login",
     "login_link", "login_oidc", "login_oidc_callback", "login_password", "login_token", "logout", "map", "metrics",
-    "offers", "operation", "overview", "people", "people_remove", "plugin", "readyz", "search", "sessions",
+    "offers", "operation", "overview", "people", "people_remove", "plugin", "readyz", "resilience", "search", "sessions",
     "sessions_end", "timeline", "value", "values", "version",
 }  # fmt: skip
 STEPS = {*OFFERED, "bulk", "create", "create_form", "undo"}

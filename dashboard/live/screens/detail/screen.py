@@ -25,6 +25,7 @@ from dashboard.live.screens.common import (
     not_read,
     object_url,
     unreachable,
+    what_if,
 )
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
@@ -208,6 +209,7 @@ class DetailScreen(Screen):
             if gone
             else None,
             "controller": shown.told(self.last.metadata),
+            "what_if": {} if gone else what_if(self.runtime, self.kind.plural, self.namespace, self.name),
         }
 
     def _links(self) -> list[dict[str, str]]:

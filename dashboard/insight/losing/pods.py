@@ -1,0 +1,283 @@
+"""What becomes of each pod that a loss touches: it moves, stays Pending, is lost for good, or stays.
+
+Rules: kubernetes.io, "Taint based evictions" and "Forced storage detach on node failure"; kubernetes/kubernetes,
+pkg/controller/tainteviction and pkg/controller/statefulset. Where a pod runs again is told by ``insight/scheduling``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+from dashboard.insight.draining import ENDED, MIRROR
+from dashboard.insight.protocols import Objects
+from dashboard.insight.restart import pods_wanted, restart_outlook, rollout_limits
+from dashboard.insight.rollout import Workload
+from dashboard.insight.scheduling.elsewhere import Elsewhere, Filled, Without
+from dashboard.insight.scheduling.nodes import matches_terms
+from dashboard.insight.survey import Survey
+from dashboard.kinds.meta import condition_true
+from dashboard.kinds.nodes import Node
+from dashboard.kinds.persistentvolumes import PersistentVolume
+from dashboard.kinds.pods import Pod
+from dashboard.kinds.podspec import Toleration
+from dashboard.kinds.references import meant
+from dashboard.kinds.rows import plural
+from dashboard.kinds.statefulsets import StatefulSet
+
+from .loss import ZONE, Loss
+
+Fate = Literal["moves", "pending", "lost", "stays"]
+Cause = Literal["node", "pod", "claim", "update"]
+
+UNREACHABLE = "node.kubernetes.io/unreachable"
+# How long the control plane waits for a node that does not answer (--node-monitor-grace-period).
+GRACE_SECONDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PodFate:
+    """``why`` in a sentence; ``node`` is where it most likely runs again; ``ends``: it does not answer for a while, at
+    least; ``own``: a DaemonSet's pod, or a static one, ends with its node and needs no other.
+    """
+
+    pod: Pod
+    fate: Fate
+    why: str
+    cause: Cause
+    node: str = ""
+    ends: bool = True
+    own: bool = False
+
+
+class Fates:
+    """All that the losses touch. Pods that have ended are left out: nothing becomes of them."""
+
+    def __init__(self, objects: Objects, losses: Sequence[Loss], now: datetime) -> None:
+        self.survey, self.losses = Survey(objects, now), losses
+        self.nodes: Sequence[Node] = self.survey.all("nodes")
+        self.lost_nodes = frozenset(self._lost_nodes())
+        self.missing = tuple(loss for loss in losses if not self._is_there(loss))
+
+    def _lost_nodes(self) -> Iterator[str]:
+        names = {loss.name for loss in self.losses if loss.what == "node"}
+        zones = {loss.name for loss in self.losses if loss.what == "zone"}
+        for node in self.nodes:
+            if node.metadata.name in names or node.metadata.labels.get(ZONE) in zones:
+                yield node.metadata.name
+
+    def _is_there(self, loss: Loss) -> bool:
+        if loss.what == "zone":
+            return any(node.metadata.labels.get(ZONE) == loss.name for node in self.nodes)
+        ref = loss.ref
+        return ref is not None and self.survey.objects.get(ref.plural, ref.namespace, ref.name) is not None
+
+    # ---- Which pods
+
+    @cached_property
+    def caught(self) -> dict[str, tuple[Pod, Cause]]:
+        """The pods that end, or are replaced, by uid; of several losses, the one that leaves least."""
+        found: dict[str, tuple[Pod, Cause]] = {}
+        for cause, pods in (
+            ("update", self._updated()),
+            ("pod", self._named()),
+            ("claim", self._with_claims()),
+            ("node", self._on_lost_nodes()),
+        ):
+            for pod in pods:
+                if pod.status.phase not in ENDED:
+                    found[pod.metadata.uid] = pod, cause  # type: ignore[assignment] # the causes above
+        return found
+
+    def _on_lost_nodes(self) -> Iterator[Pod]:
+        return (pod for pod in self.survey.all("pods") if pod.spec.node_name in self.lost_nodes)
+
+    def _named(self) -> Iterator[Pod]:
+        for loss in self.losses:
+            if loss.what == "pod":
+                pod = self.survey.objects.get("pods", loss.namespace, loss.name)
+                if pod is not None:
+                    yield pod
+
+    def _with_claims(self) -> Iterator[Pod]:
+        for loss in self.losses:
+            if loss.what == "claim":
+                yield from self.survey.users.get((loss.namespace, loss.name), ())
+
+    def _updated(self) -> Iterator[Pod]:
+        owners = {loss.ref for loss in self.losses if loss.what == "update"}
+        spaces = {owner.namespace for owner in owners if owner is not None}
+        for space in spaces:
+            for pod in self.survey.objects.all("pods", space):
+                if pod.metadata.deletion_timestamp is None and self.survey.owner(pod) in owners:
+                    yield pod
+
+    # ---- What becomes of them
+
+    @cached_property
+    def all(self) -> list[PodFate]:
+        """The worst first; by namespace and name."""
+        told = [self._replaced(pod) for pod, cause in self.caught.values() if cause == "update"]
+        ending = [(pod, cause) for pod, cause in self.caught.values() if cause != "update"]
+        told += [self._without(pod, cause) or self._recreated(pod, cause) for pod, cause in ending]
+        return sorted(told, key=_worst_first)
+
+    def _without(self, pod: Pod, cause: Cause) -> PodFate | None:
+        """Of a pod that runs nowhere else, why; None for one that is recreated."""
+        owner = pod.metadata.controller
+        if MIRROR in pod.metadata.annotations:
+            if cause != "node":
+                return PodFate(pod, "stays", "A static pod: its kubelet starts it again.", cause)
+            return PodFate(pod, "lost", "A static pod: it ends with its node.", cause, own=True)
+        if owner is None:
+            return PodFate(pod, "lost", "Not managed by a controller: nothing recreates it.", cause)
+        kind = meant(owner, pod.metadata.namespace).plural
+        if kind == "daemonsets":
+            if cause != "node":
+                return PodFate(pod, "moves", "Recreated on the same node.", cause, pod.spec.node_name)
+            return PodFate(pod, "lost", "A DaemonSet's pod ends with its node.", cause, own=True)
+        if cause == "claim":
+            claims = [
+                loss.name
+                for loss in self.losses
+                if loss.what == "claim" and pod in self.survey.users.get((loss.namespace, loss.name), ())
+            ]
+            text = f"It can't start again without {' and '.join(f'claim {name}' for name in sorted(claims))}."
+            return PodFate(pod, "pending", f"{text} {self._empty(pod, kind)}".strip(), cause)
+        if cause == "node" and kind == "statefulsets":
+            text = (
+                "A StatefulSet's pod is not recreated while its node may only be unreachable: it waits until the node "
+                "is back, its Node is deleted, or it has the taint node.kubernetes.io/out-of-service."
+            )
+            return PodFate(pod, "pending", f"{self._tied(pod)} {text}".strip(), cause)
+        if cause == "node" and _waits_for_ever(pod):
+            text = f"It tolerates {UNREACHABLE} for ever: it is recreated once its node is back, or deleted."
+            return PodFate(pod, "pending", text, cause)
+        return None
+
+    def _empty(self, pod: Pod, kind: str) -> str:
+        if kind != "statefulsets":
+            return ""
+        return "Once the claim is deleted, the pod starts with a new, empty volume."
+
+    def _tied(self, pod: Pod) -> str:
+        """Why no node that is left reaches its volume; "" where one does."""
+        for name, claim in self.survey.claims_of(pod):
+            volume = claim and self.survey.objects.get("persistentvolumes", "", claim.spec.volume_name)
+            if volume and self.reaches_none(volume):
+                return f"No node that is left can access the volume of claim {name}."
+        return ""
+
+    def reaches_none(self, volume: PersistentVolume) -> bool:
+        """Whether none of the nodes that are left can access a volume."""
+        required = volume.spec.node_affinity.required if volume.spec.node_affinity else None
+        return required is not None and not any(matches_terms(node, required) for node in self.left)
+
+    def _recreated(self, pod: Pod, cause: Cause) -> PodFate:
+        node = self._places.get(pod.metadata.uid, "")
+        after = f" {_after(pod)}" if cause == "node" else ""
+        if node:
+            return PodFate(pod, "moves", f"Most likely to {node}.{after}", cause, node)
+        text = (
+            self._elsewhere.why_nowhere(pod) if self.schedulable else "No node that is left is schedulable."
+        )
+        return PodFate(pod, "pending", text, cause)
+
+    def _replaced(self, pod: Pod) -> PodFate:
+        """By an update, which replaces a few at a time."""
+        owner = self.survey.owner(pod)
+        workload: Workload | None = self.survey.objects.get(owner.plural, owner.namespace, owner.name)
+        if workload is None:
+            return PodFate(pod, "stays", f"{owner.kind} {owner.name} is not there.", "update", ends=False)
+        outlook = restart_outlook(workload)
+        if not outlook.replaces:
+            return PodFate(pod, "stays", outlook.held, "update", ends=False)
+        if isinstance(workload, StatefulSet) and _ordinal(pod) < workload.partition:
+            return PodFate(pod, "stays", outlook.partly, "update", ends=False)
+        missing, extra = rollout_limits(workload)
+        wanted = pods_wanted(workload)
+        if missing >= wanted:
+            text = "Replaced with all the others at once."
+        elif not missing:
+            text = f"Replaced when its successor is ready; at most {plural(extra, 'pod')} more meanwhile."
+        else:
+            text = f"Replaced; at most {plural(missing, 'pod')} missing at any time."
+        return PodFate(pod, "moves", text, "update", ends=missing > 0)
+
+    # ---- Where they run again
+
+    @cached_property
+    def left(self) -> list[Node]:
+        return [node for node in self.nodes if node.metadata.name not in self.lost_nodes]
+
+    @cached_property
+    def schedulable(self) -> list[Node]:
+        return [
+            node
+            for node in self.left
+            if not node.spec.unschedulable and condition_true(node.status.conditions or (), "Ready")
+        ]
+
+    @cached_property
+    def _moving(self) -> list[Pod]:
+        return [
+            pod
+            for pod, cause in self.caught.values()
+            if cause != "update" and self._without(pod, cause) is None
+        ]
+
+    @cached_property
+    def _elsewhere(self) -> Elsewhere:
+        """The nodes that are left, without what the pods that end have requested there."""
+        gone = {uid for uid, (_, cause) in self.caught.items() if cause != "update"}
+        rest = Survey(Without(self.survey.objects, gone), self.survey.now)
+        return Elsewhere(rest, self.schedulable, self._moving)
+
+    @cached_property
+    def _places(self) -> dict[str, str]:
+        return self._elsewhere.places()
+
+    @property
+    def filled(self) -> list[Filled]:
+        """What the nodes that are left get."""
+        return self._elsewhere.filled(self._places)
+
+
+_WORST: tuple[Fate, ...] = ("lost", "pending", "moves", "stays")
+
+
+def _worst_first(each: PodFate) -> tuple[bool, int, str, str]:
+    meta = each.pod.metadata
+    return each.own, _WORST.index(each.fate), meta.namespace, meta.name
+
+
+def _after(pod: Pod) -> str:
+    """How soon it is recreated after its node has stopped answering."""
+    seconds = min(
+        (one.toleration_seconds for one in _unreachable(pod) if one.toleration_seconds is not None),
+        default=0,
+    )
+    minutes = max(1, round((GRACE_SECONDS + max(0, seconds)) / 60))
+    return f"About {plural(minutes, 'minute')} after the node stops answering."
+
+
+def _waits_for_ever(pod: Pod) -> bool:
+    return any(one.toleration_seconds is None for one in _unreachable(pod))
+
+
+def _unreachable(pod: Pod) -> list[Toleration]:
+    """Its tolerations of a node that does not answer."""
+    return [
+        one
+        for one in pod.spec.tolerations or ()
+        if one.effect in ("", "NoExecute")
+        and (one.key == UNREACHABLE or (not one.key and one.operator == "Exists"))
+    ]
+
+
+def _ordinal(pod: Pod) -> int:
+    number = pod.metadata.name.rpartition("-")[2]
+    return int(number) if number.isdigit() else 0

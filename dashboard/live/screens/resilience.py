@@ -1,0 +1,383 @@
+"""What if… (``/c/<context>/resilience/?lose=…``): what happens when a node, a zone, a volume or a pod is lost, or a
+workload is updated. Worked out of the objects as they are; nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from dashboard import render
+from dashboard.errors import BadInput
+from dashboard.insight.losing import Consequences, Loss, LossError, consequences, read_loss
+from dashboard.insight.losing.effects import PLURALS, ServiceLoss, WorkloadLoss
+from dashboard.insight.losing.loss import UPDATED, ZONE
+from dashboard.insight.losing.pods import PodFate
+from dashboard.insight.protocols import Objects
+from dashboard.kinds import KINDS
+from dashboard.kinds.base import Ref
+from dashboard.kinds.nodes import Node
+from dashboard.kinds.rows import listed as enumerated
+from dashboard.kinds.rows import plural as counted
+from dashboard.live.screen import Screen
+from dashboard.live.session import Session
+from dashboard.live.snapshot import Snapshot
+from dashboard.loop import off_loop
+from dashboard.queries.frozen import Frozen
+
+from .common import fresh_part, not_known, object_url, ref_url
+from .detail.piece import Rereading
+
+MAX_LOSSES = 12  # at once; docs/limits.md
+ROWS, SQUARES, OFFERED = 60, 110, 400  # told one by one; drawn on a node (a kubelet's pods); to choose from
+DOTS = 12
+GROUPS = {"lost": "Lost for good", "pending": "Stay Pending", "moves": "Move", "stays": "Stay"}
+
+
+class Offered(NamedTuple):
+    """A loss to choose: what it is called in an address, and in words."""
+
+    value: str
+    words: str
+
+
+class ResilienceScreen(Screen):
+    page = "pages/resilience.html"
+    pace = 2.0
+
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session)
+        self.losses = _read(params)
+        self.changed: Callable[[], None] | None = None
+        self._told: Consequences | None = None
+        self._told_at = 0.0
+        self._telling = Rereading(self, self._tell, lambda: self._told)
+
+    @property
+    def shows(self) -> Hashable:
+        return self.losses
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return frozenset(PLURALS)
+
+    async def prepare(self) -> None:
+        await self.session.review(self.plurals)
+        await self._tell()
+
+    def open(self, changed: Callable[[], None]) -> None:
+        self.changed = changed
+
+    def close(self) -> None:
+        self.changed = None
+        self._telling.stop()
+
+    async def _tell(self) -> None:
+        self._told_at = self.session.reader.changed_at(self.plurals)
+        objects = Frozen(self.session.reader, self.visible)
+        self._told = await off_loop(_consequences, objects, self.losses)
+
+    def snapshot(self) -> Snapshot:
+        if self.session.reader.changed_at(self.plurals) != self._told_at:
+            self._telling.soon()
+        return Snapshot(
+            regions={
+                "losing": render.region("losing", self._losing()),
+                "not-known": render.region("not_known", {"text": not_known(self.session, self.plurals)}),
+                "fresh": fresh_part(self.session, self.plurals),
+            }
+        )
+
+    # ---- The page
+
+    def context(self) -> Mapping[str, Any]:
+        offered = list(self._offered())
+        return {
+            "chips": [
+                {
+                    "title": _first_upper(loss.title),
+                    "without": self._url(each for each in self.losses if each != loss),
+                }
+                for loss in self.losses
+            ],
+            "chosen": [str(loss) for loss in self.losses],
+            "offered": offered[:OFFERED],
+            "tries": [
+                {"words": each.words, "url": self._url((*self.losses, read_loss(each.value)))}
+                for each in offered[:4]
+                if each.value not in map(str, self.losses)
+            ]
+            if len(self.losses) < MAX_LOSSES
+            else [],
+            "kubectl": " ".join(["kubectl get pods -A -o wide", *self._kubectl_of()]),
+        }
+
+    def _kubectl_of(self) -> Iterator[str]:
+        """The pods of the nodes that are asked about."""
+        nodes = [loss.name for loss in self.losses if loss.what == "node"]
+        if len(nodes) == 1 == len(self.losses):
+            yield f"--field-selector spec.nodeName={nodes[0]}"
+
+    def _url(self, losses: Iterator[Loss] | Sequence[Loss]) -> str:
+        query = QueryDict(mutable=True)
+        query.setlist("lose", [str(loss) for loss in losses])
+        return f"{reverse('resilience', args=[self.runtime.cluster.slug])}?{query.urlencode(safe='/')}"
+
+    def _offered(self) -> Iterator[Offered]:
+        """What can be chosen: zones, nodes, then volumes, workloads and pods, as far as there is room for them."""
+        reader = self.session.reader
+        nodes: list[Node] = sorted(reader.all("nodes"), key=lambda node: node.metadata.name)
+        zones = Counter(zone for node in nodes if (zone := node.metadata.labels.get(ZONE)))
+        if len(zones) > 1:
+            for zone, count in sorted(zones.items()):
+                yield Offered(f"zone/{zone}", f"Zone {zone}, {counted(count, 'node')}")
+        for node in nodes:
+            yield Offered(f"node/{node.metadata.name}", f"Node {node.metadata.name}")
+        for plural, what in (
+            ("persistentvolumeclaims", "claim"),
+            *((each, f"update/{each}") for each in UPDATED),
+        ):
+            for obj in reader.all(plural):
+                loss = read_loss(f"{what}/{obj.metadata.namespace}/{obj.metadata.name}")
+                yield Offered(str(loss), _first_upper(loss.title))
+
+    # ---- What happens
+
+    def _losing(self) -> dict[str, Any]:
+        told = self._told
+        if told is None or not self.losses:
+            return {"asked": False}
+        shown = told.pods[:ROWS]
+        return {
+            "asked": True,
+            "unknown": [
+                f"{_first_upper(loss.title)} is not there, or you may not see it." for loss in told.unknown
+            ],
+            "unread": enumerated([KINDS[each].title for each in told.unread], "more kinds"),
+            "state": told.headline.state,
+            "headline": told.headline.title,
+            "text": told.headline.text,
+            "zones": self._zones(told),
+            "services": [self._service(each) for each in told.services[:ROWS]],
+            "services_count": len(told.services),
+            "sets": [self._set(each) for each in told.workloads if each.members][:ROWS],
+            "workloads": [
+                {**self._named(each.ref), "before": each.before, "after": each.after, "wanted": each.wanted}
+                for each in told.workloads
+                if not each.members and each.before
+            ][:ROWS],
+            "budgets": [
+                {
+                    **self._named(each.ref),
+                    "before": each.before,
+                    "after": each.after,
+                    "desired": each.desired,
+                    "state": "warn" if each.broken else "ok",
+                }
+                for each in told.budgets[:ROWS]
+            ],
+            "pods": self._pods(shown),
+            "pods_count": len(told.pods),
+            "more_pods": len(told.pods) - len(shown),
+            "json_url": f"{self._url(self.losses)}&format=json",
+            "data": [
+                {
+                    **self._named(each.ref),
+                    "title": each.title,
+                    "why": each.why,
+                    "state": "bad" if each.state == "lost" else "warn",
+                    "word": each.state,
+                    "pods": enumerated(each.pods),
+                }
+                for each in told.data[:ROWS]
+            ],
+        }
+
+    def _named(self, ref: Ref) -> dict[str, str]:
+        return {
+            "kind": ref.kind,
+            "namespace": ref.namespace,
+            "name": ref.name,
+            "url": ref_url(self.runtime, ref),
+        }
+
+    def _service(self, each: ServiceLoss) -> dict[str, Any]:
+        down, half = not each.after, each.after * 2 <= each.before
+        return {
+            **self._named(each.ref),
+            "state": "bad" if down else "warn" if half else "ok",
+            "word": "No endpoints" if down else f"{each.after} of {each.before} left" if half else "Stays up",
+            "before": each.before,
+            "after": each.after,
+            "dots": ["ok"] * min(each.after, DOTS) + ["lost"] * min(each.before - each.after, DOTS),
+            "why": each.why if half else "",
+        }
+
+    def _set(self, each: WorkloadLoss) -> dict[str, Any]:
+        left = f"{each.after} of {counted(each.wanted, 'member')} ready"
+        words = {
+            "lost": f"loses quorum: {left}, {each.needed} needed. It can accept no writes until they are back.",
+            "kept": f"keeps quorum: {left}, {each.needed} needed.",
+            "": f"has {left}.",
+        }
+        return {
+            **self._named(each.ref),
+            "state": "bad" if each.quorum == "lost" or not each.after else "ok",
+            "words": words[each.quorum],
+            "members": [
+                {
+                    "name": one.name,
+                    "node": one.node,
+                    "ends": one.state == "ends",
+                    "ready": one.state != "not ready",
+                }
+                for one in each.members[:ROWS]
+            ],
+        }
+
+    def _pods(self, shown: Sequence[PodFate]) -> list[dict[str, Any]]:
+        groups: dict[str, list[dict[str, str]]] = defaultdict(list)
+        for each in shown:
+            title = "End with their node" if each.own and each.fate == "lost" else GROUPS[each.fate]
+            meta = each.pod.metadata
+            groups[title].append(
+                {
+                    "namespace": meta.namespace,
+                    "name": meta.name,
+                    "url": object_url(self.runtime, "pods", meta.namespace, meta.name),
+                    "why": each.why,
+                    "state": {"lost": "bad", "pending": "warn"}.get(each.fate, "info")
+                    if not each.own
+                    else "info",
+                    "node": each.node,
+                }
+            )
+        return [{"title": title, "rows": rows} for title, rows in groups.items()]
+
+    def _zones(self, told: Consequences) -> list[dict[str, Any]]:
+        """The nodes that are lost and those that get pods, by zone; none where no node ends and none gets a pod."""
+        gets = {each.node: each for each in told.filled}
+        ending = Counter(each.pod.spec.node_name for each in told.pods if each.ends and each.fate != "stays")
+        lost = {node.metadata.name for node in told.lost_nodes}
+        zones: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for node in (*told.lost_nodes, *told.left_nodes):
+            name = node.metadata.name
+            filled = gets.get(name)
+            before, gone = told.running.get(name, 0), ending[name]
+            if not gone and filled is None and name not in lost:
+                continue
+            more = filled.pods if filled else 0
+            squares = ["ok"] * (before - gone) + ["lx"] * gone + ["new"] * more
+            zones[node.metadata.labels.get(ZONE, "")].append(
+                {
+                    "name": name,
+                    "url": object_url(self.runtime, "nodes", "", name),
+                    "lost": name in lost,
+                    "pods": before,
+                    "squares": squares if len(squares) <= SQUARES else [],
+                    "words": _on_node(name in lost, gone, more, filled.cpu if filled else None),
+                }
+            )
+        return [{"name": name, "nodes": nodes[:ROWS]} for name, nodes in zones.items()]
+
+    # ---- For scripts
+
+    def told(self) -> dict[str, Any]:
+        """The contract's JSON."""
+        told = self._told
+        if told is None:
+            return {}
+        return {
+            "lose": [str(loss) for loss in self.losses],
+            "unknown": [str(loss) for loss in told.unknown],
+            "not_read": list(told.unread),
+            "headline": told.headline.title,
+            "pods": [
+                {
+                    "namespace": each.pod.metadata.namespace,
+                    "name": each.pod.metadata.name,
+                    "fate": each.fate,
+                    "why": each.why,
+                    "node": each.node,
+                }
+                for each in told.pods
+            ],
+            "services": [
+                {
+                    "namespace": each.ref.namespace,
+                    "name": each.ref.name,
+                    "before": each.before,
+                    "after": each.after,
+                }
+                for each in told.services
+            ],
+            "workloads": [
+                {
+                    "kind": each.ref.kind,
+                    "namespace": each.ref.namespace,
+                    "name": each.ref.name,
+                    "before": each.before,
+                    "after": each.after,
+                    "wanted": each.wanted,
+                    "quorum": each.quorum or None,
+                }
+                for each in told.workloads
+            ],
+            "budgets": [
+                {
+                    "namespace": each.ref.namespace,
+                    "name": each.ref.name,
+                    "before": each.before,
+                    "after": each.after,
+                    "desired": each.desired,
+                    "broken": each.broken,
+                }
+                for each in told.budgets
+            ],
+            "data": [
+                {
+                    "kind": each.ref.kind,
+                    "namespace": each.ref.namespace,
+                    "name": each.ref.name,
+                    "what": each.title,
+                    "fate": each.state,
+                    "why": each.why,
+                    "pods": list(each.pods),
+                }
+                for each in told.data
+            ],
+        }
+
+
+def _read(params: QueryDict) -> tuple[Loss, ...]:
+    """The losses of an address, each once. Raises BadInput."""
+    asked = list(dict.fromkeys(each for each in params.getlist("lose") if each))
+    if len(asked) > MAX_LOSSES:
+        raise BadInput(f"At most {MAX_LOSSES} losses at once; these are {len(asked)}.", field="lose")
+    try:
+        return tuple(read_loss(each) for each in asked)
+    except LossError as error:
+        raise BadInput(str(error), field="lose") from error
+
+
+def _consequences(objects: Objects, losses: Sequence[Loss]) -> Consequences:
+    return consequences(objects, losses, datetime.now(UTC))
+
+
+def _first_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _on_node(lost: bool, gone: int, more: int, cpu: tuple[float, float] | None) -> str:
+    if lost:
+        return f"{counted(gone, 'pod')} {'ends' if gone == 1 else 'end'}"
+    said = [f"{counted(gone, 'pod')} {'ends' if gone == 1 else 'end'}"] if gone else []
+    if cpu is not None:
+        before, after = (round(100 * share) for share in cpu)
+        said.append(f"+{counted(more, 'pod')}, CPU requests {before} → {after} %")
+    return "; ".join(said)

@@ -1,0 +1,312 @@
+"""What if something failed: what becomes of pods, and of the Services, quorums, budgets and data that rest on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.insight.losing import Consequences, LossError, consequences, read_loss
+
+from .world import NOW, World, deployment, endpoints, meta, node, pod, replicaset, service
+
+READ = (
+    "nodes", "pods", "services", "endpointslices", "poddisruptionbudgets", "persistentvolumeclaims", "persistentvolumes",
+    "storageclasses", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "namespaces",
+)  # fmt: skip
+NODES = {"node-1": "a", "node-2": "b", "node-3": "c"}
+SET = ("StatefulSet", "db")
+
+
+def zoned(name: str, zone: str, **spec: Any) -> dict[str, Any]:
+    made = node(name)
+    made["metadata"]["labels"] = {"topology.kubernetes.io/zone": zone, "kubernetes.io/hostname": name}
+    return made | {"spec": {**made.get("spec", {}), **spec}}
+
+
+def cluster(*objects: tuple[str, dict[str, Any]]) -> World:
+    nodes = [("nodes", zoned(name, zone)) for name, zone in NODES.items()]
+    return World(*nodes, *objects).reading(*READ)
+
+
+def lost(world: World, *losses: str) -> Consequences:
+    return consequences(world, [read_loss(each) for each in losses], NOW)
+
+
+def with_spec(made: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return made | {"spec": made["spec"] | spec}
+
+
+def web(*nodes: str) -> list[tuple[str, dict[str, Any]]]:
+    """A Deployment with its Service and a pod on each of the nodes."""
+    pods = [("pods", pod(f"web-{n}", node=name, labels={"app": "web"})) for n, name in enumerate(nodes)]
+    ready = endpoints("web", *((f"web-{n}", True) for n in range(len(nodes))))
+    made = deployment(replicas=len(nodes))
+    return [
+        ("deployments", made), ("replicasets", replicaset()), ("services", service(selector={"app": "web"})),
+        ("endpointslices", ready), *pods,
+    ]  # fmt: skip
+
+
+def database(*nodes: str, claims: bool = True) -> list[tuple[str, dict[str, Any]]]:
+    """A StatefulSet with a member on each of the nodes."""
+    templates = [{"metadata": {"name": "data"}, "spec": {}}] if claims else []
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data-db-{}"}}] if claims else []
+    pods = []
+    for n, name in enumerate(nodes):
+        own = [each | {"persistentVolumeClaim": {"claimName": f"data-db-{n}"}} for each in volumes]
+        pods.append(("pods", with_spec(pod(f"db-{n}", owner=SET, node=name), volumes=own)))
+    spec = {
+        "replicas": len(nodes), "serviceName": "db", "selector": {"matchLabels": {"app": "db"}},
+        "template": {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [{"name": "app"}]}},
+        "volumeClaimTemplates": templates,
+    }  # fmt: skip
+    return [
+        ("statefulsets", {"metadata": meta("db"), "spec": spec, "status": {"readyReplicas": len(nodes)}}),
+        *pods,
+    ]
+
+
+def claimed(
+    number: int, only_on: str, key: str = "kubernetes.io/hostname"
+) -> list[tuple[str, dict[str, Any]]]:
+    """The claim of a member, with a volume that only some nodes reach."""
+    name = f"data-db-{number}"
+    terms = [{"matchExpressions": [{"key": key, "operator": "In", "values": [only_on]}]}]
+    volume = {
+        "metadata": {"name": f"pv-{number}"},
+        "spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}},
+    }
+    if "zone" in key:
+        volume["spec"]["csi"] = {"driver": "disks.example"}
+    claim = {"metadata": meta(name), "spec": {"volumeName": f"pv-{number}"}}
+    return [("persistentvolumeclaims", claim), ("persistentvolumes", volume)]
+
+
+def fates(told: Consequences) -> dict[str, str]:
+    return {each.pod.metadata.name: each.fate for each in told.pods}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "node", "node/", "node/a/b", "pod/a", "claim/a", "update/web", "update/pods/shop/web", "rack/a", "zone//a",
+        "update/deployments/shop/",
+    ],
+)  # fmt: skip
+def test_what_is_no_loss_is_refused_with_the_forms_there_are(text: str) -> None:
+    with pytest.raises(LossError, match=r"write node/NAME|an update is one of"):
+        read_loss(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["node/a", "zone/eu-1", "pod/shop/web-1", "claim/shop/data", "update/statefulsets/shop/db"]
+)
+def test_a_loss_is_written_as_it_was_read(text: str) -> None:
+    assert str(read_loss(text)) == text
+
+
+def test_pods_of_a_lost_node_move_to_where_there_is_room_for_them() -> None:
+    asks = {"resources": {"requests": {"cpu": "1"}}}
+    world = cluster(
+        *web("node-1"), ("pods", pod("web-1", node="node-2", labels={"app": "web"}, container=asks))
+    )
+    world.add("endpointslices", endpoints("web", ("web-0", True), ("web-1", True)))
+    told = lost(world, "node/node-1")
+    assert fates(told) == {"web-0": "moves"}
+    assert told.pods[0].node == "node-3", "the emptiest"
+    assert [(each.ref.name, each.before, each.after) for each in told.services] == [("web", 2, 1)]
+    assert [(each.ref.kind, each.before, each.after) for each in told.workloads] == [("Deployment", 2, 1)]
+
+
+def test_a_service_without_an_endpoint_left_comes_first_in_the_sentence() -> None:
+    told = lost(cluster(*web("node-1")), "node/node-1")
+    assert told.headline.state == "bad"
+    assert told.headline.title == "If node node-1 is lost: 1 Service without endpoints"
+    assert told.services[0].why == "Its only endpoint ends; recreated on node-2."
+
+
+def test_of_what_is_as_bad_all_is_told_by_name() -> None:
+    """Two of each."""
+    scratch = [{"name": "cache", "emptyDir": {}}]
+    other = service("api", selector={"app": "web"})
+    budgets = [
+        (
+            "poddisruptionbudgets",
+            {"metadata": meta(name), "spec": {"selector": {}}, "status": {"currentHealthy": 1}},
+        )
+        for name in ("b", "a")
+    ]
+    pods = [
+        ("pods", with_spec(pod(name, owner=("ReplicaSet", name)), volumes=scratch)) for name in ("y", "x")
+    ]
+    world = cluster(
+        *web("node-1"),
+        ("services", other),
+        ("endpointslices", endpoints("api", ("web-0", True))),
+        *budgets,
+        *pods,
+    )
+    told = lost(world, "node/node-1")
+    assert [each.ref.name for each in told.services] == ["api", "web"]
+    assert [each.ref.name for each in told.budgets] == ["a", "b"]
+    assert [each.ref.name for each in told.data] == ["x", "y"]
+    assert len(told.workloads) == 3
+
+
+def test_what_is_full_takes_no_pod_and_says_so() -> None:
+    big = {"requests": {"cpu": "3"}}
+    others = [
+        ("pods", pod(f"big-{n}", node=f"node-{n}", container={"resources": big}, owner=("ReplicaSet", "big")))
+        for n in (2, 3)
+    ]
+    own = [("pods", pod("web-0", node="node-1", container={"resources": big}))]
+    told = lost(cluster(*own, *others), "node/node-1")
+    assert fates(told) == {"web-0": "pending"}
+    assert "capacity" in told.pods[0].why
+
+
+def test_pods_that_end_leave_their_room_to_others() -> None:
+    """A pod that is lost alone is scheduled again, also where its own request was all there was."""
+    big = {"requests": {"cpu": "3"}}
+    pods = [
+        ("pods", pod(f"web-{n}", node=f"node-{n}", container={"resources": big}, owner=("ReplicaSet", "big")))
+        for n in (1, 2, 3)
+    ]
+    told = lost(cluster(*pods), "pod/shop/web-1")
+    assert (fates(told), told.pods[0].node) == ({"web-1": "moves"}, "node-1")
+
+
+def test_what_nothing_recreates_is_lost_and_what_belongs_to_a_node_ends_with_it() -> None:
+    static = pod("etcd-node-1", owner=("Node", "node-1"))
+    static["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "1"}
+    agent = pod("agent", owner=("DaemonSet", "agent"))
+    told = lost(cluster(("pods", pod("shell", owner=None)), ("pods", agent), ("pods", static)), "node/node-1")
+    assert fates(told) == dict.fromkeys(("shell", "agent", "etcd-node-1"), "lost")
+    assert {each.pod.metadata.name for each in told.pods if each.own} == {"agent", "etcd-node-1"}
+    assert "1 is lost for good" in told.headline.text
+
+
+def test_what_has_ended_is_not_lost_again() -> None:
+    assert lost(cluster(("pods", pod("done", phase="Succeeded"))), "node/node-1").pods == ()
+
+
+def test_a_member_waits_for_its_node_and_a_majority_keeps_quorum() -> None:
+    told = lost(cluster(*database("node-1", "node-2", "node-3")), "node/node-1")
+    assert fates(told) == {"db-0": "pending"}
+    assert "out-of-service" in told.pods[0].why
+    found = told.workloads[0]
+    assert (found.before, found.after, found.needed, found.quorum) == (3, 2, 2, "kept")
+    assert [(one.name, one.state) for one in found.members] == [
+        ("db-0", "ends"),
+        ("db-1", "stays"),
+        ("db-2", "stays"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "claims", "quorum"),
+    [
+        (("node-1", "node-1", "node-2"), True, "lost"),
+        (("node-1", "node-2"), True, "lost"),
+        (("node-1",), True, ""),
+        (("node-1", "node-1", "node-2"), False, ""),
+    ],
+)
+def test_a_minority_of_members_with_data_is_no_quorum(
+    nodes: tuple[str, ...], claims: bool, quorum: str
+) -> None:
+    assert lost(cluster(*database(*nodes, claims=claims)), "node/node-1").workloads[0].quorum == quorum
+
+
+def test_several_losses_count_together() -> None:
+    world = cluster(*web("node-1", "node-2", "node-3"))
+    assert [each.after for each in lost(world, "node/node-1").services] == [2]
+    assert [each.after for each in lost(world, "node/node-1", "zone/b", "pod/shop/web-2").services] == [0]
+
+
+def test_the_disk_of_a_lost_node_is_lost_and_that_of_a_lost_zone_is_out_of_reach() -> None:
+    on_node = cluster(*database("node-1"), *claimed(0, "node-1"))
+    assert [(each.ref.name, each.state) for each in lost(on_node, "node/node-1").data] == [
+        ("data-db-0", "lost")
+    ]
+    in_zone = cluster(*database("node-1"), *claimed(0, "a", "topology.kubernetes.io/zone"))
+    told = lost(in_zone, "zone/a")
+    assert [(each.ref.name, each.state, each.pods) for each in told.data] == [
+        ("data-db-0", "unreachable", ("db-0",))
+    ]
+    assert told.pods[0].why.startswith("No node that is left can access the volume of claim data-db-0.")
+
+
+def test_scratch_space_is_lost_with_its_pod_and_a_lost_volume_with_its_claim() -> None:
+    scratch = with_spec(pod("web-1"), volumes=[{"name": "cache", "emptyDir": {}}])
+    told = lost(cluster(("pods", scratch)), "pod/shop/web-1")
+    assert [(each.ref.name, each.state) for each in told.data] == [("web-1", "lost")]
+    told = lost(cluster(*database("node-1"), *claimed(0, "node-1")), "claim/shop/data-db-0")
+    assert fates(told) == {"db-0": "pending"}
+    assert [(each.ref.name, each.state, each.pods) for each in told.data] == [
+        ("data-db-0", "lost", ("db-0",))
+    ]
+
+
+def test_a_budget_is_broken_where_fewer_are_healthy_than_it_asks_for() -> None:
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "minAvailable": 2}
+    status = {"disruptionsAllowed": 1, "currentHealthy": 3, "desiredHealthy": 2, "expectedPods": 3}
+    budget = ("poddisruptionbudgets", {"metadata": meta("web"), "spec": spec, "status": status})
+    world = cluster(*web("node-1", "node-1", "node-2"), budget)
+    assert [(each.before, each.after, each.broken) for each in lost(world, "node/node-2").budgets] == [
+        (3, 2, False)
+    ]
+    assert [(each.before, each.after, each.broken) for each in lost(world, "node/node-1").budgets] == [
+        (3, 1, True)
+    ]
+
+
+def test_an_update_takes_only_as_many_at_once_as_its_strategy_says() -> None:
+    world = cluster(*web("node-1", "node-2", "node-3"))
+    told = lost(world, "update/deployments/shop/web")
+    assert set(fates(told).values()) == {"moves"}
+    assert told.services == () or told.services[0].after >= 2
+
+
+def test_what_is_not_there_is_named_and_takes_nothing_with_it() -> None:
+    told = lost(cluster(*web("node-1")), "node/other", "pod/shop/none")
+    assert [str(each) for each in told.unknown] == ["node/other", "pod/shop/none"]
+    assert told.pods == ()
+
+
+def test_nothing_is_recreated_without_a_control_plane() -> None:
+    world = cluster(*web("node-1"))
+    plane = zoned("plane", "a")
+    plane["metadata"]["labels"]["node-role.kubernetes.io/control-plane"] = ""
+    world.add("nodes", plane)
+    assert "No control plane node is left" in lost(world, "zone/a").headline.text
+    assert "control plane" not in lost(world, "node/node-1").headline.text
+
+
+def test_kinds_that_may_not_be_read_are_named() -> None:
+    world = World(("nodes", zoned("node-1", "a"))).reading("pods")
+    assert "services" in lost(world, "node/node-1").unread
+
+
+def test_cost_grows_with_the_pods_not_with_their_square() -> None:
+    """Each pod and each Service is looked at a bounded number of times, however many there are."""
+
+    class Counting(World):
+        looks = 0
+
+        def all(self, plural: str, namespace: str | None = None) -> Any:
+            found = super().all(plural, namespace)
+            Counting.looks += len(found)
+            return found
+
+    def looks(count: int) -> int:
+        objects = web(*["node-1"] * count)
+        world = Counting(*[("nodes", zoned(name, zone)) for name, zone in NODES.items()], *objects).reading(
+            *READ
+        )
+        Counting.looks = 0
+        lost(world, "node/node-1")
+        return Counting.looks
+
+    assert looks(400) < 6 * looks(100)

@@ -1,0 +1,90 @@
+"""The page "What if…": what may be asked, what is shown of it, and the answer for scripts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+
+from dashboard.errors import BadInput
+from dashboard.kinds import KINDS
+from dashboard.live.screens.resilience import MAX_LOSSES, ResilienceScreen
+
+from ..insight.world import node, pod, service
+from .seen import everything, nothing, runtime, sees, session
+
+
+def cluster() -> Any:
+    found = runtime()
+    for name, zone in (("node-1", "a"), ("node-2", "b")):
+        made = node(name)
+        made["metadata"]["labels"] = {"topology.kubernetes.io/zone": zone}
+        found.cache.put("nodes", made)
+    found.cache.put("pods", pod("web-0", labels={"app": "web"}))
+    found.cache.put("pods", pod("canary-shell", owner=None))
+    found.cache.put("services", service(selector={"app": "web"}))
+    return found
+
+
+async def screen(query: str, seen: Any = None) -> ResilienceScreen:
+    made = ResilienceScreen(session(cluster()), QueryDict(query))
+    sees(made, everything() if seen is None else seen)
+    await made._tell()
+    return made
+
+
+async def test_the_answer_for_scripts_is_that_of_the_contract() -> None:
+    told = (await screen("lose=node/node-1")).told()
+    assert json.loads(json.dumps(told)) == told
+    assert [(each["name"], each["fate"]) for each in told["pods"]] == [
+        ("canary-shell", "lost"),
+        ("web-0", "moves"),
+    ]
+    assert all(each["why"] for each in told["pods"])
+    assert [(each["name"], each["before"], each["after"]) for each in told["services"]] == [("web", 2, 0)]
+    assert {"workloads", "budgets", "data"} <= told.keys()
+
+
+async def test_nothing_is_worked_out_before_something_is_asked() -> None:
+    assert (await screen(""))._losing() == {"asked": False}
+
+
+MANY = "&".join(f"lose=node/n{n}" for n in range(MAX_LOSSES + 1))
+
+
+@pytest.mark.parametrize("query", ["lose=rack/1", "lose=node", MANY])
+def test_what_is_no_loss_or_too_many_of_them_is_refused(query: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        ResilienceScreen(session(cluster()), QueryDict(query))
+    assert refused.value.field == "lose"
+
+
+async def test_a_loss_that_was_chosen_twice_counts_once_and_can_be_taken_away() -> None:
+    made = await screen("lose=node/node-1&lose=node/node-1&lose=zone/b")
+    chips = made.context()["chips"]
+    assert [each["title"] for each in chips] == ["Node node-1", "Zone b"]
+    assert chips[0]["without"].endswith("/resilience/?lose=zone/b")
+
+
+async def test_zones_come_first_among_what_can_be_chosen() -> None:
+    offered = [each.value for each in (await screen("")).context()["offered"]]
+    assert offered[:4] == ["zone/a", "zone/b", "node/node-1", "node/node-2"]
+
+
+async def test_where_the_loss_lands_is_drawn_by_zone() -> None:
+    zones = (await screen("lose=node/node-1"))._losing()["zones"]
+    assert [(zone["name"], [(each["name"], each["lost"]) for each in zone["nodes"]]) for zone in zones] == [
+        ("a", [("node-1", True)]), ("b", [("node-2", False)]),
+    ]  # fmt: skip
+    assert zones[0]["nodes"][0]["squares"] == ["lx", "lx"]
+    assert zones[1]["nodes"][0]["squares"] == ["new"]
+
+
+async def test_whoever_sees_nothing_is_told_so_and_nothing_else() -> None:
+    made = await screen("lose=node/node-1", {plural: nothing(plural) for plural in KINDS})
+    losing = made._losing()
+    assert "Nodes" in losing["unread"] and "Pods" in losing["unread"]
+    assert losing["unknown"] == ["Node node-1 is not there, or you may not see it."]
+    assert "canary" not in json.dumps([losing, made.told(), made.context()])
