@@ -24,6 +24,7 @@ from .delete_any import DELETE_ANY
 from .drain import DRAIN
 from .edit import EDIT
 from .edit_any import EDIT_ANY
+from .edit_form import EDIT_FORM
 from .env import ENV
 from .expand import EXPAND
 from .image import IMAGE
@@ -61,6 +62,7 @@ ACTIONS: list[Action] = [
     RESUME_JOBS,
     EXPAND,
     DEBUG,
+    EDIT_FORM,
     EDIT_ANY,
     EDIT,
     VERSIONS,

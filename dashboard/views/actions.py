@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from dashboard.actions.action import Action
 from dashboard.actions.edit import EDIT
 from dashboard.actions.edit_any import EDIT_ANY
+from dashboard.actions.edit_form import EDIT_FORM
 from dashboard.actions.registry import action_named
 from dashboard.actions.replace import REPLACE
 from dashboard.actions.rotate import ROTATE
@@ -25,6 +26,7 @@ from .attempts import actor_of
 from .editor import ConfigMapForm
 from .errors import asks_json, clear_errors
 from .form import ActionForm, listed
+from .objectform import ObjectFormView
 from .replace import ReplaceForm
 from .rotate import RotateForm
 from .versions import VersionsForm
@@ -35,6 +37,7 @@ from .yamlform import YamlForm
 FORMS: dict[Action, type[ActionForm]] = {
     EDIT: ConfigMapForm,
     EDIT_ANY: YamlForm,
+    EDIT_FORM: ObjectFormView,
     REPLACE: ReplaceForm,
     ROTATE: RotateForm,
     VERSIONS: VersionsForm,

@@ -101,8 +101,11 @@ class ActionForm:
         }
 
     async def preview(self) -> Shown:
-        order = await self.ordered()
-        found = await change_preview(order=order, objects=self.session.reader)
+        return await self.shown(await self.ordered(), None)
+
+    async def shown(self, order: Order, manifest: Manifest | None) -> Shown:
+        """The preview of an order; ``manifest`` is the object where it was just read."""
+        found = await change_preview(order=order, objects=self.session.reader, manifest=manifest)
         parts: Parts = {"preview": preview_context(self.cluster, found, first_line(self.request))}
         if overtaken := order.action.overtaken(found.before, order.wanted):
             action, was = overtaken
@@ -209,9 +212,12 @@ class ActionForm:
         if said.done:
             return HttpResponseRedirect(reverse("change", args=[said.done.pk]))
         if self.request.method == "POST" and self.request.headers.get("HX-Target") == "preview":
-            context = {"s": self.beside(said)}
-            return render(self.request, "partials/preview.html", context, status=said.status)
+            return await self.fragment(said)
         return await self._page(said)
+
+    async def fragment(self, said: StepResult) -> HttpResponseBase:
+        """What takes the place of the preview, beside inputs that stay."""
+        return render(self.request, "partials/preview.html", {"s": self.beside(said)}, status=said.status)
 
     async def _page(self, said: StepResult) -> HttpResponseBase:
         """The form, and beside it what was said. A refusal takes the place of a form in which nothing was typed yet."""

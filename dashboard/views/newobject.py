@@ -20,15 +20,14 @@ from dashboard.actions.action import Actor
 from dashboard.actions.creation import creation_preview
 from dashboard.actions.documents import TextObject
 from dashboard.actions.newobjects.checks import checked, name_taken
-from dashboard.actions.newobjects.form import Checks, Input, Look
+from dashboard.actions.newobjects.form import Checks, Look
 from dashboard.actions.newobjects.registry import NEW_OBJECTS, VARIANTS
-from dashboard.actions.newobjects.typed import Reading, is_empty, read_form, rows_of, start
+from dashboard.actions.newobjects.typed import Reading, read_form, start
 from dashboard.actions.permits import changes_required
 from dashboard.edge import BODY_BYTES, body_limit
 from dashboard.errors import ClusterError
-from dashboard.kinds.rows import listed as enumerated
 from dashboard.kube.shell import shell_line
-from dashboard.live.screens.common import list_url, namespace_crumbs, ref_url
+from dashboard.live.screens.common import list_url, namespace_crumbs
 from dashboard.live.screens.create import CreateScreen
 from dashboard.live.screens.newobject import NewObjectScreen
 from dashboard.live.session import Session
@@ -39,6 +38,7 @@ from .attempts import actor_of
 from .create import CreateForm
 from .errors import clear_errors
 from .form import listed
+from .inputs import TypedInputs, placed, sent_texts
 from .steps import Parts, Shown, StepResult, first_line, preview_context, told_context, told_error
 from .viewer import session_of
 
@@ -65,10 +65,10 @@ class NewObjectForm(CreateForm):
     def typed(self) -> Mapping[str, Sequence[str]]:
         """What the inputs hold: what was sent; else what the address says, or the object that it was opened from."""
         if self.sent:
-            return _texts(self.request.POST)
+            return sent_texts(self.request.POST)
         given = {
             name: texts
-            for name, texts in _texts(self.request.GET).items()
+            for name, texts in sent_texts(self.request.GET).items()
             if name not in self.form.secret_names
         }
         return start(self.form, {**self._filled(), **given})
@@ -129,7 +129,7 @@ class NewObjectForm(CreateForm):
         )
         self.creation = found
         if found.preview is None:
-            raise self._placed(found.refused[0][1])
+            raise placed(self.form, found.refused[0][1])
         there = next((each.one.target for each in found.tried if each.state in ("changed", "same")), None)
         if there is not None:
             error = name_taken(self.form, there.namespace, there.name)
@@ -149,15 +149,6 @@ class NewObjectForm(CreateForm):
             preview=preview,
             parts={"preview": preview_context(self.cluster, preview, first_line(self.request))},
         )
-
-    def _placed(self, error: ClusterError) -> ClusterError:
-        """What the API server refuses, at the input that it is about."""
-        causes = [cause.field for cause in getattr(error, "causes", ())]
-        # A quota says: exceeded quota: small, requested: requests.storage=2Gi, used: …
-        _, _, asked = error.message.partition("requested: ")
-        causes += [each.partition("=")[0].strip() for each in asked.partition(" used: ")[0].split(",")]
-        error.field = next(filter(None, map(self.form.input_of, causes)), "")
-        return error
 
     def failed(self, error: ClusterError) -> Parts:
         return {"error": told_error(error)}
@@ -207,20 +198,11 @@ class NewObjectForm(CreateForm):
         checks = await self.checks()
         if said.error is not None and said.error.field:
             checks.at(said.error.field, "bad", f"{said.error.message} {said.error.next_step}".strip())
-        sections = [
-            {
-                "title": section.title,
-                "note": section.note,
-                "optional": section.folded,
-                "folded": section.folded and not any(map(self._is_typed, section.inputs)),
-                "inputs": [self._input(one, checks) for one in section.inputs],
-            }
-            for section in self.form.sections
-        ]
+        inputs = self._inputs()
         made: Parts = {
             "form": {
                 **self._form(said),
-                "sections": sections,
+                "sections": inputs.sections(checks),
                 "as_yaml": not self.form.secret_names,
                 "unsent": self.sent and bool(self.form.secret_names),
             },
@@ -235,7 +217,7 @@ class NewObjectForm(CreateForm):
             made["instead"] = "partials/create_checks.html"
             made["checks"] = {
                 **told_context(self.cluster, checks),
-                "missing": self._missing(),
+                "missing": inputs.missing(),
                 "lines": lines,
             }
         return made
@@ -280,76 +262,15 @@ class NewObjectForm(CreateForm):
         form["consent"]["name"] = self.reading.values.get("name") or "the object's name"
         return form
 
-    def _is_typed(self, one: Input) -> bool:
-        """Whether anything but what it starts with is in it."""
-        if one.columns:
-            return bool(self.reading.draft[one.name])
-        return self._text(one) not in ("", one.value, one.choices[0][0] if one.choices else "")
-
-    def _text(self, one: Input) -> str:
-        return (self.typed.get(one.name) or [""])[-1]
-
-    def _missing(self) -> str:
-        """What has to be typed before there is a preview, in words."""
-        labels = {one.name: one.label.lower() for one in self.form.inputs}
-        return enumerated(dict.fromkeys(labels[place.partition("-")[0]] for place in self.reading.missing))
-
-    def _input(self, one: Input, checks: Checks) -> Parts:
-        told = self._cell(one, one.name, one.name, self._text(one))
-        told["verdict"] = self._verdict(one.name, checks)
-        told["add"] = one.add
-        if one.columns:
-            empty = {each.name: each.value for each in one.columns}
-            rows = rows_of(one, self.typed)
-            if not self._beside_page and (not rows or not is_empty(one, rows[-1])):
-                rows.append(empty)  # to fill: without a script there is no other way to one more
-            told["rows"] = [self._row(one, at, row, checks) for at, row in enumerate(rows)]
-            told["new"] = self._row(one, "new", empty, checks)  # what the browser copies for one more
-            told["columns"] = [each.label for each in one.columns]
-        told["lists"] = [
-            {"id": f"list-{_list_name(one, each)}", "texts": list(each.suggest(self.look))}
-            for each in one.columns or (one,)
-            if each.typed
-        ]
-        return told
-
-    def _row(self, one: Input, at: int | str, row: Mapping[str, str], checks: Checks) -> Parts:
-        place = f"{one.name}-{at}"
-        cells = [
-            self._cell(each, f"{one.name}.{each.name}", f"{place}-{each.name}", row[each.name])
-            | {
-                "list": f"list-{_list_name(one, each)}",
-                "place": place,
-                "placeholder": each.placeholder or each.label,
-            }
-            for each in one.columns
-        ]
-        return {"cells": cells, "verdict": self._verdict(place, checks)}
-
-    def _cell(self, one: Input, name: str, id_: str, text: str) -> Parts:
-        return {
-            "name": name,
-            "id": id_,
-            "label": one.label,
-            "input": one.input,
-            "value": one.value if one.secret else text,
-            "ticked": one.input == "box" and bool(self.reading.values.get(one.name)),
-            "placeholder": one.placeholder,
-            "hint": one.hint,
-            "choices": one.choices,
-            "required": one.required,
-            "list": f"list-{one.name}",
-            "place": one.name,
-        }
-
-    def _verdict(self, place: str, checks: Checks) -> Parts:
-        verdict = checks.verdicts.get(place)
-        if verdict is None:
-            return {"place": place, "state": "", "text": "", "url": "", "link": ""}
-        url = ref_url(self.cluster, verdict.ref)
-        return {
-            "place": place, "state": verdict.state, "text": verdict.text, "url": url, "link": verdict.link,
-        }  # fmt: skip
+    def _inputs(self) -> TypedInputs:
+        return TypedInputs(
+            form=self.form,
+            typed=self.typed,
+            reading=self.reading,
+            look=self.look,
+            cluster=self.cluster,
+            stay=self._beside_page,
+        )
 
 
 class _TypedAsYaml(CreateForm):
@@ -367,14 +288,6 @@ class _TypedAsYaml(CreateForm):
     def _may_be_secret(self) -> bool:
         """What a form makes is no Secret, though it may name one."""
         return False
-
-
-def _list_name(one: Input, column: Input) -> str:
-    return one.name if column is one else f"{one.name}-{column.name}"
-
-
-def _texts(sent: QueryDict) -> dict[str, list[str]]:
-    return {name: [str(text) for text in texts] for name, texts in sent.lists()}
 
 
 def _body_bytes(where: Mapping[str, Any]) -> int:

@@ -50,6 +50,8 @@ PAGES = [
     "/c/tests/deployments/{ns}/web/logs/",
     "/c/tests/deployments/{ns}/web/scale/",
     "/c/tests/deployments/{ns}/web/edit/",
+    "/c/tests/deployments/{ns}/web/form/",
+    "/c/tests/services/{ns}/web/form/",
     "/c/tests/create/?namespace={ns}",
     "/c/tests/fields/",
     "/c/tests/fields/Deployment/?apiVersion=apps/v1&path=spec.template.spec.containers",

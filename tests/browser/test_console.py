@@ -38,6 +38,7 @@ PAGES = [
     "/c/tests/pods/{ns}/alone/delete/",
     "/c/tests/configmaps/{ns}/settings/",
     "/c/tests/create/services/?from=deployments/{ns}/web",
+    "/c/tests/services/{ns}/web/form/",
     "/c/tests/configmaps/{ns}/settings/values/",
     "/c/tests/configmaps/{ns}/settings/edit/",
     "/c/tests/secrets/{ns}/database/",

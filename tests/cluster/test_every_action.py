@@ -63,6 +63,16 @@ CLAIM = {
 }
 NAMED = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
 EDITED = as_yaml(NAMED | deployment(replicas=2))
+SERVICE = {
+    "type": "NodePort",
+    "selector": LABELS,
+    "ports": [{"name": "http", "port": 80, "appProtocol": "http"}],
+}
+TO_WEB = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {"number": 80}}}}
+INGRESS = {
+    "ingressClassName": "nginx",
+    "rules": [{"host": "shop.example.com", "http": {"paths": [TO_WEB, TO_WEB | {"pathType": "Exact"}]}}],
+}
 # What is changed of the object before, where an action needs an earlier revision of it.
 CHANGED = {
     "versions": {"data": {"LOG": "debug"}},
@@ -109,6 +119,26 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "suspend jobs": ("jobs", {"spec": JOB}, {}, True),
     "resume jobs": ("jobs", {"spec": JOB | {"suspend": True}}, {}, True),
     "edit deployments": ("deployments", deployment(), {"yaml": EDITED}, True),
+    "form deployments": (
+        "deployments",
+        deployment(),
+        {"image": "web:2", "env.name": "LOG", "env.source": "value", "env.from": "debug", "replicas": "2"},
+        True,
+    ),
+    "form services": ("services", {"spec": SERVICE}, {"type": "ClusterIP", "ports.target": "8080"}, True),
+    "form ingresses": ("ingresses", {"spec": INGRESS}, {"rules.service": "api", "rules.port": "http"}, True),
+    "form poddisruptionbudgets": (
+        "poddisruptionbudgets",
+        {"spec": {"minAvailable": 1, "selector": {"matchLabels": LABELS}}},
+        {"amount": "50%", "rule": "maxUnavailable", "selector.value": "api"},
+        True,
+    ),
+    "form namespaces": (
+        "namespaces",
+        {},
+        {"labels.key": "team", "labels.value": "front", "security": "baseline"},
+        True,
+    ),
     "delete deployments": ("deployments", deployment(), {}, True),
     "delete services": ("services", {"spec": {"ports": [{"port": 80}], "type": "NodePort"}}, {}, True),
     "delete secrets": ("secrets", {"stringData": {"password": "old"}}, {"confirm": "web"}, False),
@@ -139,7 +169,8 @@ class Here(Place):
         namespace = self.namespace if KINDS[self.plural].gvr.namespaced else None
         found = self.api.get(KINDS[self.plural].gvr.path(namespace, self.name))
         found.get("spec", {}).pop("taints", None)
-        return {key: found.get(key) for key in ("spec", "data")}
+        labels = found["metadata"].get("labels")
+        return {"labels": labels, **{key: found.get(key) for key in ("spec", "data")}}
 
     @property
     def volume(self) -> str:

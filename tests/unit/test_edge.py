@@ -123,6 +123,7 @@ def test_only_forms_that_hold_an_objects_content_are_large() -> None:
     in_token = {"rollback", "image", "env", "resources", "versions", "repoint"}
     assert {action.name for action in ACTIONS if action.body_bytes} == {
         "edit",
+        "form",
         "replace",
         "rotate",
     } | in_token

@@ -71,11 +71,7 @@ class NewBudget(NewObject):
         if not labels_of(look.values):
             checks.at("selector", "warn", f"Without labels it protects every pod of {look.namespace}.")
             pods = [pod for pod in look.all("pods") if pod.status.phase not in ("Succeeded", "Failed")]
-        checks.effects += pods_effects(pods, f"It would protect {plural(len(pods), 'pod')}", lambda _: "")
-        checks.effects += belonging(look.objects, pods, look.now, _KNOWING)
-        checks.effects += _others(look, pods)
-        if look.values["amount"] is not None:
-            checks.headline = _headline(look, pods)
+        budget_said(look, checks, pods)
 
     def command(self, values: Mapping[str, Any]) -> Sequence[str]:
         labels = labels_of(values)
@@ -87,6 +83,15 @@ class NewBudget(NewObject):
             "kubectl", "create", "poddisruptionbudget", values["name"], "-n", values["namespace"],
             f"--selector={selector}", f"{flag}={values['amount']}",
         )  # fmt: skip
+
+
+def budget_said(look: Look, checks: Checks, pods: Sequence[Pod]) -> None:
+    """What a budget does for these pods."""
+    checks.effects += pods_effects(pods, f"It would protect {plural(len(pods), 'pod')}", lambda _: "")
+    checks.effects += belonging(look.objects, pods, look.now, _KNOWING)
+    checks.effects += _others(look, pods)
+    if look.values["amount"] is not None:
+        checks.headline = _headline(look, pods)
 
 
 def allowed_disruptions(rule: str, amount: int | str, pods: int, healthy: int) -> tuple[int, int]:

@@ -83,7 +83,7 @@ def _probe(which: str, label: str) -> tuple[Input, ...]:
     )
 
 
-_RESOURCES = {
+RESOURCE_INPUTS = {
     "requests_cpu": ("CPU request", "250m"),
     "requests_memory": ("Memory request", "256Mi"),
     "limits_cpu": ("CPU limit", "500m"),
@@ -154,7 +154,7 @@ class NewDeployment(NewObject):
                     name=name, label=label, parse=amount(example), placeholder=example,
                     at=(f"spec.template.spec.containers[0].resources.{name.replace('_', '.')}", name.replace("_", ".")),
                 )
-                for name, (label, example) in _RESOURCES.items()
+                for name, (label, example) in RESOURCE_INPUTS.items()
             ),
         ),
     )  # fmt: skip
@@ -179,11 +179,14 @@ class NewDeployment(NewObject):
             made.append(manifest(KINDS["services"], values, spec))
         return made
 
-    async def check(self, look: Look, checks: Checks) -> None:
+    async def check_inputs(self, look: Look, checks: Checks) -> None:
         _check_image(look, checks)
         _check_shape(look, checks)
         for at, row in enumerate(look.values["env"]):
             await _check_variable(look, checks, row, read=at < MAX_SECRETS)
+
+    async def check(self, look: Look, checks: Checks) -> None:
+        await self.check_inputs(look, checks)
         if look.values["name"] and look.namespace:
             checks.effects += _around(look)
         if look.values["image"] and look.namespace and not checks.refusal():
@@ -218,7 +221,7 @@ def _container(values: Mapping[str, Any]) -> Manifest:
         elif values[which] == "tcp":
             made[f"{which}Probe"] = {"tcpSocket": {"port": "http"}}
     resources: dict[str, dict[str, str]] = {}
-    for name in _RESOURCES:
+    for name in RESOURCE_INPUTS:
         which, _, resource = name.partition("_")
         if values[name]:
             resources.setdefault(which, {})[resource] = values[name]

@@ -84,7 +84,7 @@ class Input:
 
     name: str
     label: str
-    input: Literal["text", "number", "choice", "box", "lines", "password", "rows"] = "text"
+    input: Literal["text", "number", "choice", "box", "lines", "password", "rows", "hidden"] = "text"
     parse: Callable[[str], Any] = str
     required: bool = False
     value: str = ""
@@ -107,7 +107,7 @@ class Input:
     @property
     def typed(self) -> bool:
         """Whether a person types into it: a choice and a box always have a value."""
-        return self.input not in ("choice", "box")
+        return self.input not in ("choice", "box", "hidden")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +229,10 @@ class NewObject:
 
     async def check(self, look: Look, checks: Checks) -> None:
         """What is said of what was typed, as far as it can be read."""
+        await self.check_inputs(look, checks)
+
+    async def check_inputs(self, look: Look, checks: Checks) -> None:
+        """The part of it that an object which is there already is told too, where that is not all."""
 
     def called(self, name: str, namespace: str) -> str:
         """What the name means to others, once it is taken; "" where there is nothing to say."""

@@ -40,11 +40,11 @@ def _ports_of_pods(look: Look) -> Iterable[str]:
     return counted([*(one.name for one in ports if one.name), *(str(one.container_port) for one in ports)])
 
 
-def _port_names(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def port_names(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The name of each port. Of several, each must have one of its own."""
-    taken = {row["name"] for row in rows}
+    taken = {row.get("name") for row in rows}
     for at, row in enumerate(rows, start=1):
-        name = row["name"] or ""
+        name = row.get("name") or ""
         if not name and len(rows) > 1:
             name = next(each for n in count(at) if (each := f"port-{n}") not in taken)
             taken.add(name)
@@ -129,7 +129,7 @@ class NewService(NewObject):
                 "protocol": row["protocol"],
                 "targetPort": row["target"] if row["target"] is not None else row["port"],
             }
-            for name, row in zip(_port_names(rows), rows, strict=True)
+            for name, row in zip(port_names(rows), rows, strict=True)
         ]
         selector = selector_of(values)
         return {

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from dashboard.errors import BadInput
 
-from .form import MAX_ROWS, Input, NewObject
+from .form import MAX_ROWS, Input
 
 FREE = 1  # row to fill, below those that are
+
+
+class Inputs(Protocol):
+    """What is typed into: the form of a new object, or of one that is there."""
+
+    @property
+    def inputs(self) -> list[Input]: ...
 
 
 class TypedRow(dict[str, Any]):
@@ -31,7 +38,7 @@ class Reading:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def start(form: NewObject, filled: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def start(form: Inputs, filled: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """What the inputs hold before anybody typed: what the form is filled with, else what it always starts with."""
     found = {each.name: [each.value] for each in form.inputs if not each.columns and each.value}
     return found | {name: list(texts) for name, texts in filled.items()}
@@ -55,7 +62,7 @@ def is_empty(one: Input, row: Mapping[str, str]) -> bool:
     return all(row[each.name].strip() in ("", each.value) for each in one.columns if each.typed)
 
 
-def read_form(form: NewObject, sent: Mapping[str, Sequence[str]]) -> Reading:
+def read_form(form: Inputs, sent: Mapping[str, Sequence[str]]) -> Reading:
     """Everything that was sent for a form."""
     reading = Reading()
     for one in form.inputs:

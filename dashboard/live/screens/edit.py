@@ -11,6 +11,7 @@ from django.http import QueryDict
 from dashboard import render
 from dashboard.actions.configmap_reading import Writer, configmap_writer
 from dashboard.actions.edit import EDIT
+from dashboard.actions.edit_form import EDIT_FORM
 from dashboard.actions.replace import REPLACE
 from dashboard.errors import ClusterError, NotFound
 from dashboard.live.session import Session
@@ -18,6 +19,7 @@ from dashboard.live.snapshot import Snapshot
 
 from .action import ActionScreen
 from .common import fresh_part, iso
+from .editform import EditFormScreen
 
 
 class EditScreen(ActionScreen):
@@ -85,7 +87,12 @@ class EditScreen(ActionScreen):
 def action_screen(
     session: Session, params: QueryDict, plural: str, namespace: str, name: str, action: str
 ) -> ActionScreen:
-    """The screen of an action: one for all but the editor of a ConfigMap, which says who wrote last."""
-    edits = plural in EDIT.kinds and action in (EDIT.name, REPLACE.name)
-    made = EditScreen if edits else ActionScreen
+    """The screen of an action: one for all but the editor of a ConfigMap, which says who wrote last, and forms that are
+    checked while somebody types.
+    """
+    made: type[ActionScreen] = ActionScreen
+    if plural in EDIT.kinds and action in (EDIT.name, REPLACE.name):
+        made = EditScreen
+    elif action == EDIT_FORM.name:
+        made = EditFormScreen
     return made(session, params, plural, namespace, name, action)

@@ -34,6 +34,7 @@ from dashboard.views import (
     editor,
     form,
     newobject,
+    objectform,
     operations,
     replace,
     reveal,
@@ -223,6 +224,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
         (editor, "configmap_edit_preview"), (replace, "configmap_replace_preview"),
         (changes, "change_undo_preview"), (create, "changes_required"),
         (newobject, "changes_required"), (newobject, "checked"), (bulk, "bulk_preview"), (bulk, "page"),
+        (objectform, "change_read"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, no_page)
 

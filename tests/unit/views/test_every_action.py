@@ -94,6 +94,18 @@ PAUSED_AUTOSCALER = AUTOSCALER | {
 }
 DEPLOYMENT = WEB | {"apiVersion": "apps/v1", "kind": "Deployment"}
 EDITED = as_yaml(DEPLOYMENT | {"spec": DEPLOYMENT["spec"] | {"replicas": 7}})
+SERVICE: dict[str, Any] = {
+    "metadata": {"name": "web"},
+    "spec": {
+        "selector": {"app": "web"},
+        "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80, "nodePort": 30080}],
+    },
+}
+TO_WEB = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {"number": 80}}}}
+INGRESS: dict[str, Any] = {
+    "metadata": {"name": "web"},
+    "spec": {"rules": [{"host": "a.example.com", "http": {"paths": [TO_WEB]}}]},
+}
 # A new action has a row here, and is tried by everything below. What has the same name on other kinds says on which.
 TRIED = {
     "scale": Tried("deployments", WEB, {"replicas": "5"}, ({"replicas": "many"}, "replicas")),
@@ -188,6 +200,39 @@ TRIED = {
         },
         ({"yaml": f"apiVersion: v1\nkind: Secret\ndata:\n  password: {NEW}"}, "yaml"),
         undone=False,
+    ),
+    "form services": Tried(
+        "services",
+        SERVICE,
+        {"type": "NodePort", "ports.port": "80", "ports.target": "8080"},
+        ({"ports.port": "many"}, "ports-0"),
+    ),
+    "form ingresses": Tried(
+        "ingresses",
+        INGRESS,
+        {"rules.service": "api", "class": "nginx"},
+        ({"rules.host": "No host", "rules.path": "/", "rules.service": "web", "rules.port": "80"}, "rules-0"),
+    ),
+    "form deployments": Tried(
+        "deployments",
+        DEPLOYMENT,
+        {"image": "web:2", "replicas": "4", "requests_cpu": "100m"},
+        ({"image": "Web:2"}, "image"),
+    ),
+    "form poddisruptionbudgets": Tried(
+        "poddisruptionbudgets",
+        {
+            "metadata": {"name": "web"},
+            "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}},
+        },
+        {"amount": "2"},
+        ({"amount": "all"}, "amount"),
+    ),
+    "form namespaces": Tried(
+        "namespaces",
+        {"metadata": {"name": "shop", "labels": {"team": "shop"}}},
+        {"labels.value": "front"},
+        ({"labels.value": "not a value!"}, "labels-0"),
     ),
     "delete deployments": Tried(
         "deployments",
@@ -331,7 +376,10 @@ async def test_a_refusal_says_what_and_where_with_its_status(
         typed, at = tried.wrong
         status, answer = await script.post(**typed)
         assert (status, answer["error"]["field"]) == (400, at)
-        assert not api.gets or tried.plural == "configmaps", "nothing was sent"
+        read_first = tried.plural == "configmaps" or script.url.endswith(
+            "/form/"
+        )  # what is there decides what is wrong
+        assert not api.gets or read_first, "nothing was sent"
     api.may = False
     status, answer = await script.post(step="preview")
     assert status == 403 and "Your account may not" in answer["error"]["text"]

@@ -157,6 +157,7 @@ async def test_only_what_applies_to_the_object_is_offered(
         "env",
         "resources",
         toggle,
+        "form",
         "edit",
         "delete",
     ]

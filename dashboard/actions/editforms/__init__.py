@@ -1,0 +1,1 @@
+"""Objects edited by the forms that new ones are made with (docs/adr/0063)."""
