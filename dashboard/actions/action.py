@@ -577,6 +577,12 @@ class Action:
         """What undoing the change does, or why it cannot be undone; "" for “back to the values before”."""
         return ""
 
+    def undone_whole(self, change: Change) -> tuple[bool, str] | None:
+        """Whether what its steps made is undone together just now, and how, or why not; None where the change itself is
+        what is undone. Reads the database.
+        """
+        return None
+
 
 def rollout_progress(rollout: Rollout) -> Progress:
     """A rollout as the progress of the change that made it."""

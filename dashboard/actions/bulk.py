@@ -1,5 +1,5 @@
-"""One action on many objects: an operation whose one step carries out what was previewed, an object after the other, some
-at a time (docs/adr/0043).
+"""One action on many objects: an operation whose one step carries out what was previewed, some at a time, or one at a
+time, each followed until it has settled (docs/adr/0043). Its undo is the same for what it made (docs/adr/0062).
 
 Each object gets a change of its own, made by the change engine as its own preview showed it: with its own record, audit
 and undo. What was changed meanwhile is not touched; its row says so.
@@ -8,54 +8,87 @@ and undo. What was changed meanwhile is not touched; its row says so.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, cast
 
 from dashboard.errors import ClusterError, TooManyRequests, Unavailable
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.rows import listed, plural
-from dashboard.models import AuditEntry, Change, OperationResult
+from dashboard.models import AuditEntry, Change, Operation, OperationResult
+from dashboard.queries.seenreader import SeenReader
 
 from ..database import in_database
 from . import records
 from . import token as tokens
 from .action import Action, Order, Target, Wanted, actor_who_made
 from .attempts import Attempt, attempt_refused, attempting
-from .engine import change_carry, change_found_made
-from .operation import OperationAction, Run, iso, passed, result_counts
+from .bulk_pace import ONE, settle
+from .confirmation import confirmation
+from .engine import change_carry, change_found_made, order_with
+from .operation import OperationAction, Run, Step, iso, passed, result_counts
+from .undoing import Named, undo_order
 
 BULK = "bulk-"  # before the action's name, in the record and in the audit
 AT_ONCE = 10  # objects at a time
 MOVE_SECONDS = 10.0  # a move takes as many as it can in this time: who began it is looked at anew with each
 RETRY_SECONDS = 5.0  # between two attempts at what is refused for now
+SLACK_SECONDS = 60.0  # for an object, besides the time in which it has to settle
+FOLLOWED = frozenset(
+    {"pods", "replicasets"}
+)  # what a change of a workload is followed by, beside the workload
 ENDS = {"done": "done", "failed": "not changed", "left": "skipped"}
 
 
 class Bulk(OperationAction):
     """``of`` on many objects. Its change's result has ``wanted``, ``gvr``, ``kinds`` (the kind's name for many),
-    ``count`` (of objects), ``namespaces``, and ``confirmed``: the number of objects was typed, as the name of each.
+    ``count`` (of objects), ``namespaces``, ``order`` and ``timeout`` (see ``bulk_pace``), and ``confirmed``: the number
+    of objects was typed, as the name of each. The rows of an undo keep the change that each takes back (``undoes``).
     """
 
     noun = "bulk change"
     planned_from = follows = frozenset[str]()
+    undo_operates = True
     left_text = "it stays as it is"
 
-    def __init__(self, of: Action) -> None:
-        self.of = of
+    def __init__(self, of: Action, named: Named) -> None:
+        self.of, self.named = of, named
         self.name, self.title, self.icon = f"{BULK}{of.name}", of.title, of.icon
-        self.steps = MappingProxyType({"apply": apply_step})
+        self.steps = MappingProxyType({"apply": apply_step, "one": one_step})
 
     def fits(self, kind: Kind[Any]) -> bool:
         return False  # it is offered beside a list, for what was chosen there
 
+    def watched(self, operation: Operation) -> frozenset[str]:
+        """Only what is followed until it has settled has to be seen."""
+        change = operation.change
+        return self.followed_by(change) if one_at_a_time(change) else frozenset()
+
+    def followed_by(self, change: Change) -> frozenset[str]:
+        """The kinds by which the changes of its objects are followed."""
+        return FOLLOWED | self.of.follows | {change.plural}
+
+    def max_step(self, change: Change) -> timedelta:
+        if not one_at_a_time(change):
+            return super().max_step(change)
+        seconds: float = (change.result["timeout"] + SLACK_SECONDS) * change.result["count"]
+        return timedelta(seconds=seconds)
+
+    def too_long(self, step: Step) -> str:
+        return (
+            super().too_long(step) if step["do"] == "apply" else f"It took too long. {step['text']}".strip()
+        )
+
     def summary(self, change: Change) -> str:
-        """ "Scale 20 Deployments, replicas: 3"."""
+        """ "Scale 20 Deployments, replicas: 3, one at a time"."""
         wanted = asked_words(self.of, change.result["wanted"])
         title = bulk_title(self.of, change.kind, change.result["kinds"], change.result["count"])
-        return ", ".join(filter(None, (title, wanted)))
+        pace = "one at a time" if one_at_a_time(change) else ""
+        return ", ".join(filter(None, (title, wanted, pace)))
 
     def sentence(self, change: Change) -> str:
         return self.summary(change)
@@ -63,8 +96,36 @@ class Bulk(OperationAction):
     def written(self, change: Change) -> str:
         return "Preview confirmed"
 
-    def way_back(self, change: Change) -> str:
-        return "Each object's change is undone by itself, from its row."
+    def undone_whole(self, change: Change) -> tuple[bool, str]:
+        operation = Operation.objects.filter(change=change).first()
+        if operation is None or operation.state == Operation.State.RUNNING:
+            return False, "While it is under way it can't be undone as a whole: stop it first."
+        made = operation.results.filter(data__has_key="change").count() or len(made_changes(change))
+        if not made:
+            return False, "It changed nothing, so there is nothing to undo."
+        return True, f"Undo restores what it changed of {plural(made, 'object')}, the newest change first."
+
+
+def one_at_a_time(change: Change) -> bool:
+    """Whether each object is followed until it has settled, before the next one begins."""
+    return bool(change.result.get("order") == ONE)
+
+
+def made_changes(change: Change) -> list[tuple[OperationResult, Change]]:
+    """What a bulk change did, the newest first: each row with its object's change. Where a process was killed, or an
+    answer did not come, the row does not know it: then the change is found by its nonce.
+    """
+    rows = list(OperationResult.objects.filter(operation__change=change))
+    own = Change.objects.in_bulk([row.data["change"] for row in rows if "change" in row.data])
+    unsaid = {nonce_of(change, row): row for row in rows if "change" not in row.data}
+    found = [(row, own[row.data["change"]]) for row in rows if row.data.get("change") in own]
+    found += [(unsaid[each.nonce], each) for each in Change.objects.filter(nonce__in=unsaid)]
+    return sorted(found, key=lambda each: each[1].pk, reverse=True)
+
+
+def nonce_of(change: Change, result: OperationResult) -> str:
+    """Names the change of one object, whoever makes it."""
+    return f"{change.nonce} {result.position}"
 
 
 def bulk_title(action: Action, singular: str, plurals: str, count: int) -> str:
@@ -95,26 +156,76 @@ def kept_of(shown: tokens.Shown) -> dict[str, Any]:
 
 
 async def apply_step(run: Run) -> None:
-    """Carries out as much as there is time for. What a process that was killed had begun comes first."""
+    """Carries out as much as there is time for. What a process that was killed had begun comes first. An undo goes back
+    step by step: what was changed last is undone first.
+    """
     until = time.monotonic() + MOVE_SECONDS
+    at_once = 1 if run.change.undoes_id else AT_ONCE
     begun = [each for each in await run.results("running", "retrying") if _due(each, run.now)]
-    for at in range(0, len(begun), AT_ONCE):
-        if not await _carry(run, begun[at : at + AT_ONCE]):
+    for at in range(0, len(begun), at_once):
+        if not await _carry(run, begun[at : at + at_once]):
             return
-    while waiting := await run.results("waiting", limit=AT_ONCE):
+    while waiting := await run.results("waiting", limit=at_once):
         if time.monotonic() > until or not await _carry(run, waiting):
             return
     if not await run.results("running", "retrying", limit=1):
-        counts = await in_database(result_counts)(run.operation)
-        text = f"{listed([f'{counts[state]} {word}' for state, word in ENDS.items() if counts.get(state)])}."
-        run.now = datetime.now(UTC)
-        await run.end("done", text)
-        ended = AuditEntry.Result.FAILED if counts.get("failed") else AuditEntry.Result.DONE
-        await run.audit(run.change.action, ended, f"{run.step['title']}: {text}")
+        await _end(run, ENDS)
+
+
+async def one_step(run: Run) -> None:
+    """One object after the other: the next one begins when the one before has settled. The first that fails stops it;
+    when a person resumes, that one is looked at once more, and stops nobody again.
+    """
+    until = time.monotonic() + MOVE_SECONDS
+    while True:
+        found = await run.results("running", "retrying", limit=1) or await run.results("waiting", limit=1)
+        if not found:
+            await _end(run, ENDS | {"failed": "failed"})
+            return
+        if not await _one(run, found[0]) or time.monotonic() > until:
+            return
+
+
+async def _one(run: Run, result: OperationResult) -> bool:
+    """Takes one object as far as it comes now; whether the next one may begin."""
+    data, timeout = result.data, run.change.result["timeout"]
+    if result.state == "waiting":  # for the first time, or again after it failed
+        data |= {"since": iso(datetime.now(UTC)), "wrong_since": ""}
+    if "change" in data:
+        if result.state == "waiting":
+            result.state = "running"
+            await run.save([result])
+    elif result.state == "retrying" and passed(data["since"], run.now) >= timeout:
+        result.state, result.ended_at = "failed", datetime.now(UTC)
+        result.text = f"It was not taken within {timeout} s: {result.text}"
+        await run.record([result])
+    elif not _due(result, run.now):
+        return False
+    else:
+        await _carry(run, [result])
+    if result.state == "running":
+        await settle(run, result, cast(Bulk, run.action).named, timeout)
+    if result.state != "failed":
+        return result.state == "done"
+    if data.get("stopped"):
+        return True
+    data |= {"stopped": True}
+    await run.save([result])
+    await run.fail(f"{result.name}: {result.text}")
+    return False
+
+
+async def _end(run: Run, words: dict[str, str]) -> None:
+    counts = await in_database(result_counts)(run.operation)
+    text = f"{listed([f'{counts[state]} {word}' for state, word in words.items() if counts.get(state)])}."
+    run.now = datetime.now(UTC)
+    await run.end("done", text)
+    ended = AuditEntry.Result.FAILED if counts.get("failed") else AuditEntry.Result.DONE
+    await run.audit(run.change.action, ended, f"{run.step['title']}: {text}")
 
 
 def _due(result: OperationResult, now: datetime) -> bool:
-    return result.state == "running" or passed(result.data["tried"], now) >= RETRY_SECONDS
+    return result.state in ("running", "waiting") or passed(result.data["tried"], now) >= RETRY_SECONDS
 
 
 async def _carry(run: Run, results: Sequence[OperationResult]) -> bool:
@@ -136,24 +247,29 @@ async def _carry(run: Run, results: Sequence[OperationResult]) -> bool:
 async def _carry_one(run: Run, result: OperationResult, *, again: bool) -> bool:
     """Gives the result its end; whether the cluster answered."""
     change, bulk = run.change, cast(Bulk, run.action)
-    order, shown = _order(run, bulk, result), _shown(run, bulk, result)
     attempt = Attempt(
         action=bulk.of.name, context=change.context, plural=result.plural, namespace=result.namespace,
         name=result.name, reason=change.reason,
     )  # fmt: skip
     with attempting(attempt):
         try:
-            made = await _made(order, shown, again=again)
+            order = await _order(run, bulk, result)
+            attempt.action = order.action.name
+            made = await _made(order, _shown(run, order, result), again=again)
         except (TooManyRequests, Unavailable) as error:
             result.state, result.text = "retrying", error.message
             result.data |= {"tried": iso(datetime.now(UTC))}
             return not isinstance(error, Unavailable)
         except ClusterError as error:
-            await attempt_refused(attempt, order.actor, error)
+            await attempt_refused(attempt, actor_who_made(change), error)
             result.state, result.text = "failed", f"{error.message} It was left as it is."
         else:
-            result.state, result.text = "done", order.action.sentence(made)
+            result.text = order.action.sentence(made)
             result.data |= {"change": made.pk}
+            if one_at_a_time(change):
+                result.data |= {"since": iso(datetime.now(UTC))}
+                return True  # it has to settle yet
+            result.state = "done"
     result.ended_at = datetime.now(UTC)
     return True
 
@@ -168,40 +284,44 @@ async def _made(order: Order, shown: tokens.Shown, *, again: bool) -> Change:
     return await change_carry(order=order, shown=shown, again=again)
 
 
-def _order(run: Run, bulk: Bulk, result: OperationResult) -> Order:
+async def _order(run: Run, bulk: Bulk, result: OperationResult) -> Order:
     """What the preview of the object settled is part of what is wanted."""
-    change, wanted = run.change, run.change.result["wanted"] | result.data["decided"]
-    target = Target(
-        context=change.context, gvr=GVR(*change.result["gvr"]), plural=result.plural, kind=result.kind,
-        namespace=result.namespace, name=result.name,
-    )  # fmt: skip
-    return Order(
-        transport=run.transport,
-        actor=actor_who_made(change),
-        target=target,
-        action=bulk.of.on(wanted),
-        wanted=wanted,
-        confirm=target.name if change.result["confirmed"] else "",
-        reason=change.reason,
-    )
+    change = run.change
+    actor = actor_who_made(change)
+    if "undoes" in result.data:
+        undone = await in_database(Change.objects.select_related("user").get)(pk=result.data["undoes"])
+        kinds = run.objects.kinds if isinstance(run.objects, SeenReader) else KINDS
+        order = await undo_order(bulk.named, run.transport, actor, undone, kinds)
+    else:
+        target = Target(
+            context=change.context, gvr=GVR(*change.result["gvr"]), plural=result.plural, kind=result.kind,
+            namespace=result.namespace, name=result.name,
+        )  # fmt: skip
+        wanted = change.result["wanted"]
+        order = Order(
+            transport=run.transport, actor=actor, target=target, action=bulk.of.on(wanted), wanted=wanted
+        )
+    order = order_with(order, result.data["decided"])
+    confirm = confirmation(order) if change.result["confirmed"] else ""
+    return dataclasses.replace(order, confirm=confirm, reason=change.reason)
 
 
-def _shown(run: Run, bulk: Bulk, result: OperationResult) -> tokens.Shown:
+def _shown(run: Run, order: Order, result: OperationResult) -> tokens.Shown:
     """What the preview showed of the object."""
     change, kept = run.change, result.data
     return tokens.Shown(
         user=change.user_id,
-        action=bulk.of.name,
+        action=order.action.name,
         server=run.transport.cluster.server,
         context=change.context,
-        plural=result.plural,
-        namespace=result.namespace,
-        name=result.name,
+        plural=order.target.plural,
+        namespace=order.target.namespace,
+        name=order.target.name,
         uid=kept["uid"],
         touched=kept["touched"],
         effect=kept["effect"],
         wanted="",
-        undoes=None,
-        nonce=f"{change.nonce} {result.position}",
+        undoes=order.undoes,
+        nonce=nonce_of(change, result),
         decided=kept["decided"],
     )

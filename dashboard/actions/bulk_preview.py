@@ -1,16 +1,15 @@
-"""One preview of an action on many objects, and its apply, which begins the operation (docs/adr/0043)."""
+"""One preview of an action on many objects, and its apply, which begins the operation (docs/adr/0043); and what their
+undo (``bulk_undo``) has in common with that.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, transaction
-
-from dashboard.database import database_unavailable
 from dashboard.errors import BadInput, ClusterError, Conflict, Unavailable
 from dashboard.insight import Effect, Notice, Objects
 from dashboard.insight.impact import EffectState
@@ -18,7 +17,7 @@ from dashboard.insight.words import bold, parts, text_of
 from dashboard.kinds.base import Kind
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.transport import Transport
-from dashboard.models import Change, Operation, OperationResult
+from dashboard.models import Change
 from dashboard.queries.dependents import asked_once
 
 from ..database import in_database
@@ -26,18 +25,17 @@ from . import records
 from . import token as tokens
 from .action import Action, Actor, Order, Preview, Target, Wanted
 from .bulk import Bulk, bulk_title, kept_of
+from .bulk_begin import Begun, begun_record, begun_shown, begun_token, counted
+from .bulk_pace import USUAL, Pace
 from .confirmation import why_confirm
 from .engine import change_preview
-from .operation import operation_step
 from .permits import changes_required
-from .problems import Uncounted
+from .registry import action_named
 
-SALT = "dashboard.actions.bulk"
 MAX_OBJECTS = 500
 AT_ONCE = 10  # objects that are previewed at a time
 PREVIEW_SECONDS = 25.0  # a browser waits for 30
 MAX_TOLD = 8  # effects and notices that are summed up; every object has its own besides
-SAME = "It is so already: nothing was to be changed."
 _WORST: Mapping[EffectState, int] = {"bad": 0, "warn": 1, "info": 2, "ok": 3}
 
 
@@ -50,6 +48,7 @@ class ObjectPreview:
     refusal: ClusterError | None = None
     shown: tokens.Shown | None = None
     confirm: str = ""  # why its name would have to be typed
+    undoes: int | None = None  # the change that it takes back
 
     @property
     def state(self) -> str:
@@ -105,23 +104,6 @@ class BulkPreview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """The signed facts of a preview of many. ``objects`` are, in their order, namespace, name, what is kept of a preview
-    (None: it is not changed) and why it is not.
-    """
-
-    user: int
-    action: str
-    server: str
-    context: str
-    plural: str
-    wanted: str
-    confirm: str
-    nonce: str
-    objects: list[list[Any]] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOrder:
     """What somebody asks for, of many objects. ``targets`` may be skipped of an apply: the preview knows them."""
 
@@ -168,30 +150,36 @@ async def bulk_preview(*, order: BulkOrder, objects: Objects) -> BulkPreview:
     if not order.targets:
         raise BadInput("Choose at least one object.", field="object")
     with asked_once():
-        each = await _each(order, wanted, objects)
-    return _summed(order, wanted, each)
+        each = await previewed(
+            order.targets, lambda at: _one(_order_of(order, order.targets[at], wanted), objects)
+        )
+    return summed(_begun(order, wanted), CHANGED, each)
 
 
-async def _each(order: BulkOrder, wanted: Wanted, objects: Objects) -> tuple[ObjectPreview, ...]:
-    """Some at a time; an object whose turn did not come in time is refused."""
+async def previewed(
+    targets: Sequence[Target],
+    one: Callable[[int], Coroutine[Any, Any, ObjectPreview]],
+    otherwise: str = "Choose fewer objects at once.",
+) -> tuple[ObjectPreview, ...]:
+    """The preview of each, by its place; some at a time. An object whose turn did not come in time is refused, and
+    ``otherwise`` says what to do.
+    """
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def one(target: Target) -> ObjectPreview:
+    async def turn(at: int) -> ObjectPreview:
         async with turns:
-            return await _one(_order_of(order, target, wanted), objects)
+            return await one(at)
 
-    tasks = [asyncio.create_task(one(target)) for target in order.targets]
+    tasks = [asyncio.create_task(turn(at)) for at in range(len(targets))]
     try:
         await asyncio.wait(tasks, timeout=PREVIEW_SECONDS)
     finally:
         for task in tasks:
             task.cancel()
     found = await asyncio.gather(*tasks, return_exceptions=True)
-    late = Unavailable(
-        f"Its preview was not ready after {PREVIEW_SECONDS:.0f} s.", next_step="Choose fewer objects at once."
-    )
+    late = Unavailable(f"Its preview was not ready after {PREVIEW_SECONDS:.0f} s.", next_step=otherwise)
     made = []
-    for target, each in zip(order.targets, found, strict=True):
+    for target, each in zip(targets, found, strict=True):
         if isinstance(each, BaseException) and not isinstance(each, asyncio.CancelledError):
             raise each
         made.append(each if isinstance(each, ObjectPreview) else ObjectPreview(target=target, refusal=late))
@@ -225,44 +213,77 @@ def _order_of(order: BulkOrder, target: Target, wanted: Wanted) -> Order:
 # ---- What is said of all
 
 
-def _summed(order: BulkOrder, wanted: Wanted, each: tuple[ObjectPreview, ...]) -> BulkPreview:
+@dataclass(frozen=True, slots=True)
+class Summing:
+    """The words of what a preview sums up."""
+
+    done: str  # after "3 Deployments"
+    none: str  # after "No Deployment"
+    refused: str  # after "2 objects"
+    undo: str
+
+
+CHANGED = Summing(
+    done="will be changed",
+    none="would be changed",
+    refused="can't be changed: skipped",
+    undo="Each object's change can be undone by itself, and all of them together.",
+)
+
+
+def summed(begun: Begun, words: Summing, each: tuple[ObjectPreview, ...]) -> BulkPreview:
+    """The preview of all, and its token."""
     changed = [one for one in each if one.shown]
     confirm = next((one.confirm for one in changed if one.confirm), "")
     told = [one.preview.told for one in changed if one.preview]
-    count, kind = len(changed), order.kind
     undo = dict.fromkeys(one.undo_words for one in told)
     ranked = sorted(each, key=lambda one: (one.refusal is None, one.shown is None, _WORST[one.worst]))
+    title = bulk_title(begun.bulk.of, begun.kind, begun.kinds, len(changed))
     return BulkPreview(
         each=each,
         ranked=tuple(ranked),
-        headline=_headline(order, each),
+        headline=_headline(begun, words, each),
         effects=tuple(_effects(ranked))[:MAX_TOLD],
         notices=tuple(_notices(each))[:MAX_TOLD],
-        button=bulk_title(order.action, kind.kind, kind.title, count),
-        undo_words=next(iter(undo)) if len(undo) == 1 else "Each object's change is undone by itself.",
+        button=title if begun.undoes is None else f"Undo: {title[:1].lower()}{title[1:]}",
+        undo_words=next(iter(undo)) if len(undo) == 1 else words.undo,
         danger=any(one.danger for one in told),
         confirm=confirm,
         checked_at=datetime.now(UTC),
-        token=_token(order, wanted, each, confirm) if changed else "",
+        token=begun_token(begun, _kept(each), confirm) if changed else "",
     )
 
 
-def _headline(order: BulkOrder, each: Sequence[ObjectPreview]) -> Notice:
+def _kept(each: Sequence[ObjectPreview]) -> list[list[Any]]:
+    """What a token keeps of each."""
+    return [
+        [
+            one.target.namespace,
+            one.target.name,
+            ({**kept_of(one.shown)} if one.shown else {}) | ({"undoes": one.undoes} if one.undoes else {})
+            or None,
+            one.refusal.message if one.refusal else "",
+        ]
+        for one in each
+    ]
+
+
+def _headline(begun: Begun, words: Summing, each: Sequence[ObjectPreview]) -> Notice:
     """How many of them are changed, and what becomes of the others."""
     states = [one.state for one in each]
     changed, refused, same = (states.count(state) for state in ("change", "refused", "same"))
     worst = [one for one in each if one.shown and one.worst in ("bad", "warn")]
     of = f"{changed} of {len(each)}" if changed < len(each) else str(changed)
-    noun = order.kind.kind if len(each) == 1 else order.kind.title
+    noun = begun.kind if len(each) == 1 else begun.kinds
     said = [
         f"Look at {_names(worst)} first." if worst else "",
-        f"{plural(refused, 'object')} can't be changed: skipped." if refused else "",
+        f"{plural(refused, 'object')} {words.refused}." if refused else "",
         f"{plural(same, 'object')} {'is' if same == 1 else 'are'} so already." if same else "",
     ]
     state: EffectState = "warn" if worst or refused else "info"
     if any(one.worst == "bad" for one in worst) or refused == len(each):
         state = "bad"
-    title = f"{of} {noun} will be changed" if changed else f"No {order.kind.kind} would be changed"
+    title = f"{of} {noun} {words.done}" if changed else f"No {begun.kind} {words.none}"
     return Notice(state, title, " ".join(filter(None, said)))
 
 
@@ -301,106 +322,33 @@ def _notices(each: Sequence[ObjectPreview]) -> list[Notice]:
 # ---- Apply
 
 
-async def bulk_apply(*, order: BulkOrder, token: str, confirm: str, reason: str) -> Change:
+async def bulk_apply(
+    *, order: BulkOrder, token: str, confirm: str, reason: str, pace: Pace = USUAL
+) -> Change:
     """Begins to carry out what was shown: the change of an operation, with a result for each object. The same token
     begins it once.
 
     Raises BadInput for a token of something else, Uncounted unless the number of objects was typed where that has to be,
     ReadOnly, and DatabaseUnavailable when nothing can be recorded.
     """
-    wanted = order.action.read(order.typed)
-    shown = _read(order, wanted, token)
+    begun = _begun(order, order.action.read(order.typed))
+    shown = begun_shown(begun, token, order.targets)
     if (earlier := await in_database(records.found)(shown.nonce)) is not None:
         return earlier
     await changes_required(order.transport.cluster)
-    typed, count = confirm.strip(), len(shown.objects)
-    if typed != str(count) and (typed or shown.confirm):
-        why = f": {shown.confirm}" if shown.confirm else ""
-        raise Uncounted(f"Type the number of objects, {count}{why}.", field="confirm")
-    return await in_database(_begin)(order, wanted, shown, bool(typed), reason)
+    confirmed = counted(shown, confirm)
+    return await in_database(begun_record)(begun, shown, pace=pace, confirmed=confirmed, reason=reason)
 
 
-def _token(order: BulkOrder, wanted: Wanted, each: Sequence[ObjectPreview], confirm: str) -> str:
-    objects = [
-        [
-            one.target.namespace,
-            one.target.name,
-            kept_of(one.shown) if one.shown else None,
-            one.refusal.message if one.refusal else "",
-        ]
-        for one in each
-    ]
-    return tokens.sign(
-        Shown(**_facts(order, wanted), confirm=confirm, nonce=tokens.new_nonce(), objects=objects), SALT
+def _begun(order: BulkOrder, wanted: Wanted) -> Begun:
+    kind, gvr = order.kind, order.kind.gvr
+    return Begun(
+        transport=order.transport,
+        actor=order.actor,
+        bulk=Bulk(order.action, action_named),
+        plural=kind.plural,
+        kind=kind.kind,
+        kinds=kind.title,
+        gvr=(gvr.group, gvr.version, gvr.plural, gvr.namespaced),
+        wanted=wanted,
     )
-
-
-def _read(order: BulkOrder, wanted: Wanted, token: str) -> Shown:
-    shown = Shown(**tokens.unsign(token, SALT))
-    if any(getattr(shown, fact) != value for fact, value in _facts(order, wanted).items()):
-        raise tokens.not_shown()
-    sent = {(target.namespace, target.name) for target in order.targets}
-    if sent and sent != {(namespace, name) for namespace, name, *_ in shown.objects}:
-        raise tokens.not_shown()
-    return shown
-
-
-def _facts(order: BulkOrder, wanted: Wanted) -> dict[str, Any]:
-    cluster = order.transport.cluster
-    return {
-        "user": order.actor.user.pk,
-        "action": order.action.name,
-        "server": cluster.server,
-        "context": cluster.name,
-        "plural": order.kind.plural,
-        "wanted": tokens.digest_of(wanted),
-    }
-
-
-def _begin(order: BulkOrder, wanted: Wanted, shown: Shown, confirmed: bool, reason: str) -> Change:
-    """The change, its operation and its results, at once: nobody finds a part of them."""
-    kind, bulk = order.kind, Bulk(order.action)
-    namespaces = sorted({namespace for namespace, *_ in shown.objects if namespace})
-    results = [
-        OperationResult(
-            position=position, plural=kind.plural, kind=kind.kind, namespace=namespace, name=name, **_first(kept, why),
-        )
-        for position, (namespace, name, kept, why) in enumerate(shown.objects)
-    ]  # fmt: skip
-    gvr = kind.gvr
-    result = {
-        "wanted": wanted, "gvr": [gvr.group, gvr.version, gvr.plural, gvr.namespaced], "kinds": kind.title,
-        "count": len(results), "namespaces": namespaces, "confirmed": confirmed,
-    }  # fmt: skip
-    count = sum(each.state == "waiting" for each in results)
-    try:
-        with transaction.atomic():
-            change = Change.objects.create(
-                nonce=shown.nonce, state=Change.State.DONE, user=order.actor.user, context=shown.context,
-                action=bulk.name, plural=kind.plural, kind=kind.kind, result=result, reason=reason,
-                sign_in=order.actor.sign_in,
-                namespace=namespaces[0] if len(namespaces) == 1 else "",
-            )  # fmt: skip
-            step = operation_step("apply", bulk_title(order.action, kind.kind, kind.title, count))
-            operation = Operation.objects.create(change=change, steps=[step])
-            for each in results:
-                each.operation = operation
-            OperationResult.objects.bulk_create(results, batch_size=500)
-            records.audit_step(change, order.actor.name, bulk.name, f"{bulk.summary(change)}: begun.")
-    except IntegrityError as error:
-        if (found := records.found(shown.nonce)) is None:  # not the other one of two submits
-            raise database_unavailable(error, done="Nothing was begun.") from error
-        return found
-    except DatabaseError as error:
-        raise database_unavailable(error, done="Nothing was begun.") from error
-    return change
-
-
-def _first(kept: dict[str, Any] | None, why: str) -> dict[str, Any]:
-    """How a result begins."""
-    if kept is not None:
-        return {"state": "waiting", "data": kept}
-    now = datetime.now(UTC)
-    if why:
-        return {"state": "left", "text": why, "data": {"word": "skipped"}, "ended_at": now}
-    return {"state": "done", "text": SAME, "data": {"word": "no changes"}, "ended_at": now}

@@ -198,7 +198,7 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     _check_alive(order.target, order.action, manifest)
     order.action.check(manifest, order.wanted)
     asked, decided = order, await order.action.decide(order, manifest, objects)
-    order = _with(order, decided)
+    order = order_with(order, decided)
     if order.action.rights != asked.action.rights:
         await change_access(transport=order.transport, target=order.target, action=order.action)
     before, after = await _dry_run(order, manifest)
@@ -244,7 +244,7 @@ async def change_apply(*, order: Order, token: str) -> Change:
         await in_database(records.refuse)(order.actor, order.action.name, order.target, error, order.reason)
         raise
     # A browser that leaves, or submits twice, must not cut this in two: what is claimed is carried to its end.
-    return await to_its_end(_claimed(_with(order, shown.decided), shown))
+    return await to_its_end(_claimed(order_with(order, shown.decided), shown))
 
 
 async def change_make(*, order: Order, nonce: str, as_shown: Mapping[str, Any] | None = None) -> Change:
@@ -342,7 +342,7 @@ async def change_stale(
     return StaleView(message, was=was_words, now=now_words, who=who, when=when)
 
 
-def _with(order: Order, decided: Wanted) -> Order:
+def order_with(order: Order, decided: Wanted) -> Order:
     """The order with what its preview settled."""
     if not decided:
         return order

@@ -99,6 +99,10 @@ class OperationAction(Action):
     def left(self, change: Change) -> None:
         """Called in the transaction in which a person leaves what has not begun."""
 
+    def watched(self, operation: Operation) -> frozenset[str]:
+        """The kinds that its steps read."""
+        return self.follows
+
     def must_follow(self, operation: Operation) -> set[str]:
         """The kinds without a sight of which it waits: what its steps are about would look deleted."""
         return {step["plural"] for step in operation.steps if "plural" in step}

@@ -227,6 +227,11 @@ def entry_words(change: Change, words: str) -> str:
     return f"Undo of change {change.undoes_id}: {words[:1].lower()}{words[1:]}" if change.undoes_id else words
 
 
+def undo_words(change: Change, title: str) -> str:
+    """The title of what is done; of an undo as one."""
+    return f"Undo: {title[:1].lower()}{title[1:]}" if change.undoes_id else title
+
+
 def audit_step(change: Change, who: str, action: str, detail: str) -> None:
     """Something that somebody, or the dashboard itself, did about a change that takes its time."""
     AuditEntry.objects.create(

@@ -93,7 +93,7 @@ def actions_of(kind: Kind[Any]) -> list[Action]:
 def action_named(name: str, plural: str) -> Action:
     """The action of a name on a kind, which its cluster may offer no more. Raises KeyError for a name of none."""
     if name.startswith(BULK):
-        return Bulk(action_named(name.removeprefix(BULK), plural))
+        return Bulk(action_named(name.removeprefix(BULK), plural), action_named)
     named = [action for action in ACTIONS if action.name == name]
     if not named:
         raise KeyError(name)

@@ -16,12 +16,13 @@ from dashboard.models import Change
 
 from ..database import in_database
 from . import records
-from .action import CREATED, Action, Actor, Order, Preview, Progress, Target, change_target
+from .action import CREATED, Actor, Order, Preview, Progress, change_target
 from .confirmation import confirmation, why_confirm
 from .edit import Edit
 from .engine import change_apply, change_preview, change_read, change_stale
 from .problems import NoWayBack, StaleView
 from .registry import action_named, action_of
+from .undoing import undo_action, undo_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,13 @@ class UndoState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoPreview:
-    """The way back, from how things are now. ``conflict`` says that somebody changed it since: to go on is then a
-    decision of its own. ``why`` something has to be typed ("": it need not be), and what that is (``confirm``).
+    """The way back, from how things are now, and the ``order`` that was previewed. ``conflict`` says that somebody
+    changed it since: to go on is then a decision of its own. ``why`` something has to be typed ("": it need not be), and
+    what that is (``confirm``).
     """
 
     change: Change
+    order: Order
     preview: Preview
     conflict: StaleView | None
     why: str
@@ -67,11 +70,13 @@ async def change_undo_state(*, change: Change) -> UndoState:
         return UndoState(
             possible=False, words="Whether it was made is not known, so it can't be undone from here."
         )
+    if (whole := await in_database(action_of(change).undone_whole)(change)) is not None:
+        return UndoState(possible=whole[0], words=whole[1])
     if not change.inverse:
         return UndoState(possible=False, words=way_back(change) or "It cannot be undone.")
     if special := way_back(change):
         return UndoState(possible=True, words=special)
-    action = _back(change)
+    action = undo_action(action_named, change)
     was = {path: values[0] for path, values in change.touched.items()}
     return UndoState(possible=True, words=f"Undo sets it back to {action.words(was)}.")
 
@@ -92,7 +97,7 @@ async def change_undo_preview(
     if not state.possible:
         later = "Open it under Changes made here." if state.undone_by else ""
         raise NoWayBack(state.words, next_step=later)
-    order = await _order(transport, actor, change, kinds)
+    order = await undo_order(action_named, transport, actor, change, kinds)
     target, action = order.target, order.action
     if action.creates:
         again = await change_preview(order=order, objects=objects)
@@ -116,7 +121,7 @@ async def change_undo_preview(
 def _previewed(order: Order, change: Change, preview: Preview, conflict: StaleView | None) -> UndoPreview:
     why = why_confirm(order.action, order.target.context, preview.before)
     return UndoPreview(
-        change=change, preview=preview, conflict=conflict, why=why, confirm=confirmation(order)
+        change=change, order=order, preview=preview, conflict=conflict, why=why, confirm=confirmation(order)
     )
 
 
@@ -137,7 +142,7 @@ async def change_undo_apply(
         target = change_target(change, kinds)
         await in_database(records.refuse)(actor, change.action, target, refusal, reason)
         raise refusal
-    order = await _order(transport, actor, change, kinds)
+    order = await undo_order(action_named, transport, actor, change, kinds)
     return await change_apply(order=replace(order, confirm=confirm, reason=reason), token=token)
 
 
@@ -151,29 +156,3 @@ async def _change(change_id: int, transport: Transport) -> Change:
     if change is None or change.context != transport.cluster.name:
         raise NotFound("There is no such change.")
     return change
-
-
-async def _order(transport: Transport, actor: Actor, change: Change, kinds: Mapping[str, Kind[Any]]) -> Order:
-    return Order(
-        transport=transport,
-        actor=actor,
-        target=_back_target(change, kinds),
-        action=await _back(change).undoing(change),
-        wanted=change.inverse["input"],
-        undoes=change.pk,
-    )
-
-
-def _back(change: Change) -> Action:
-    """The action that takes a change back."""
-    created = action_of(change).creation(change)
-    plural = change.plural if created is None else created.plural
-    return action_named(change.inverse["action"], plural).on(change.inverse["input"])
-
-
-def _back_target(change: Change, kinds: Mapping[str, Kind[Any]]) -> Target:
-    """What taking a change back is about: the object that was changed, or the one that was created beside it."""
-    created = action_of(change).creation(change)
-    if created is None:
-        return change_target(change, kinds)
-    return Target.of(change.context, kinds[created.plural], created.namespace, created.name)

@@ -134,9 +134,10 @@ class Operations:
     async def _move(self, operation: Operation) -> None:
         action = required_action(operation)
         session = await self._session(operation.change)
-        with session.cluster.lease(action.follows, beside=True):
-            await session.cluster.ready(action.follows)
-            await session.review(action.follows)
+        watched = action.watched(operation)
+        with session.cluster.lease(watched, beside=True):
+            await session.cluster.ready(watched)
+            await session.review(watched)
             for plural in action.must_follow(operation):
                 session.must_see(plural, operation.change.namespace)  # else it would look deleted
             await operation_advance(

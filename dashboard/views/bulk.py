@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseRedirect, JsonResponse, QueryDict
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.actions.action import Actor, Target
 from dashboard.actions.bulk import bulk_title
+from dashboard.actions.bulk_pace import ORDER_FIELD, ORDERS, TIMEOUT_FIELD, TOGETHER, Pace
 from dashboard.actions.bulk_preview import (
     BulkOrder,
     BulkPreview,
@@ -23,6 +24,7 @@ from dashboard.actions.bulk_preview import (
     bulk_preview,
     bulk_targets,
 )
+from dashboard.actions.bulk_undo import BulkUndo, bulk_undo_apply, bulk_undo_preview
 from dashboard.actions.confirmation import why_in
 from dashboard.edge import KIB, body_limit
 from dashboard.errors import BadInput, ClusterError, Unavailable
@@ -89,46 +91,43 @@ async def _matching(session: Session, sent: QueryDict, plural: str) -> list[str]
     return [f"{row.namespace or '-'}/{row.name}" for row in found.rows]
 
 
-class BulkForm:
-    """The form of an action on many objects, in the steps of every form."""
+class ManyForm:
+    """A form about many objects, in the steps of every form: a subclass says what it previews, and what it begins."""
+
+    at_once: bool  # whether there is nothing to type first
 
     def __init__(
-        self, request: HttpRequest, screen: BulkFormScreen, actor: Actor, targets: Sequence[Target]
+        self, request: HttpRequest, screen: BulkFormScreen, actor: Actor, count: int, pace: str = ""
     ) -> None:
         self.request, self.session, self.screen, self.actor = request, screen.session, screen, actor
         self.cluster, self.kind, self.action = screen.runtime, screen.kind, screen.action
-        self.targets = targets
-
-    @property
-    def at_once(self) -> bool:
-        return bool(self.targets) and not self.action.typed
-
-    def order(self) -> BulkOrder:
-        return BulkOrder(
-            transport=self.session.transport,
-            actor=self.actor,
-            kind=self.kind,
-            action=self.action,
-            targets=self.targets,
-            typed=typed_fields(self.request),
-        )
+        self.count, self.pace = count, pace
 
     async def found(self) -> BulkPreview:
-        return await bulk_preview(order=self.order(), objects=self.session.reader)
+        raise NotImplementedError
+
+    async def begin(self, token: str, confirm: str, reason: str, pace: Pace) -> Change:
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        return bulk_title(self.action, self.kind.kind, self.kind.title, self.count)
 
     async def preview(self) -> Shown:
         found = await self.found()
+        self.count = len(found.each)
         objects = [self._row(one) for one in found.ranked]
         return Shown(
             preview=None, parts={"preview": self._parts(found), "objects": objects, "why": found.confirm}
         )
 
     async def apply(self, token: str) -> Change:
-        change = await bulk_apply(
-            order=self.order(),
-            token=token,
-            confirm=self.request.POST.get("confirm", ""),
-            reason=await off_loop(reason_of, self.request),
+        sent = {name: str(self.request.POST.get(name, "")) for name in (ORDER_FIELD, TIMEOUT_FIELD)}
+        change = await self.begin(
+            token,
+            self.request.POST.get("confirm", ""),
+            await off_loop(reason_of, self.request),
+            Pace.read(sent),
         )
         operations.wake()
         return change
@@ -166,6 +165,7 @@ class BulkForm:
                 "object": one.name,
                 "state": one.state,
                 "refusal": error_context(one.refusal) if one.refusal else None,
+                **({"undoes": one.undoes} if one.undoes else {}),
                 **{key: told for key, told in preview_json(one.preview).items() if key != "token"},
             }
             for one in found.each
@@ -181,39 +181,37 @@ class BulkForm:
 
     # ---- What is shown
 
-    @property
-    def title(self) -> str:
-        return bulk_title(self.action, self.kind.kind, self.kind.title, len(self.targets))
-
     def _context(self, said: StepResult) -> dict[str, Any]:
-        sent, fields = self.request.POST or self.request.GET, self.action.fields
+        sent = self.request.POST or self.request.GET
         why = said.parts.get("why") or why_in(self.cluster.cluster.name)
         return {
             "title": self.title,
             "verb": self.action.title,
-            "count": len(self.targets),
+            "count": self.count,
             "kind": {"plural": self.kind.plural, "title": self.kind.title, "kind": self.kind.kind},
-            "targets": [f"{target.namespace or '-'}/{target.name}" for target in self.targets],
+            "targets": [],
             "breadcrumbs": [(self.kind.title, list_url(self.cluster, self.kind.plural))],
             "cluster_name": self.cluster.cluster.name,
             "form": {
                 "action_url": self.request.path,
                 "intro": self.action.intro,
                 "errors": said.wrong,
+                "orders": ORDERS,
+                "order": sent.get(ORDER_FIELD, "") or self.pace or TOGETHER,
+                "timeout": sent.get(TIMEOUT_FIELD, ""),
                 "consent": {
                     "why": why,
-                    "name": str(len(self.targets)),
+                    "name": str(self.count),
                     "confirm": sent.get("confirm", ""),
                     "reason": sent.get("reason", ""),
                 },
-                "fields": [
-                    field_context(each, None, self.session.reader, sent, said.wrong, last=each is fields[-1])
-                    | {"stepper": False}  # from nothing that they have in common
-                    for each in fields
-                ],
+                "fields": self._fields(sent, said.wrong),
             },
             **self._beside(said),
         }
+
+    def _fields(self, sent: Mapping[str, Any], wrong: Mapping[str, str]) -> list[dict[str, Any]]:
+        return []
 
     def _beside(self, said: StepResult) -> dict[str, Any]:
         return {
@@ -251,4 +249,87 @@ class BulkForm:
             "icon": {"refused": "lock", "same": "end"}.get(one.state, one.worst),
             "word": {"refused": "skipped", "same": "no changes"}.get(one.state, ""),
             "text": error_context(one.refusal)["text"] if one.refusal else one.words if one.shown else "",
+            "change": reverse("change", args=[one.undoes]) if one.undoes else "",
+        }
+
+
+class BulkForm(ManyForm):
+    """One action on what was chosen in a list."""
+
+    def __init__(
+        self, request: HttpRequest, screen: BulkFormScreen, actor: Actor, targets: Sequence[Target]
+    ) -> None:
+        super().__init__(request, screen, actor, len(targets))
+        self.targets = targets
+
+    @property
+    def at_once(self) -> bool:  # type: ignore[override]
+        return bool(self.targets) and not self.action.typed
+
+    def order(self) -> BulkOrder:
+        return BulkOrder(
+            transport=self.session.transport,
+            actor=self.actor,
+            kind=self.kind,
+            action=self.action,
+            targets=self.targets,
+            typed=typed_fields(self.request),
+        )
+
+    async def found(self) -> BulkPreview:
+        return await bulk_preview(order=self.order(), objects=self.session.reader)
+
+    async def begin(self, token: str, confirm: str, reason: str, pace: Pace) -> Change:
+        return await bulk_apply(order=self.order(), token=token, confirm=confirm, reason=reason, pace=pace)
+
+    def _context(self, said: StepResult) -> dict[str, Any]:
+        names = [f"{target.namespace or '-'}/{target.name}" for target in self.targets]
+        return super()._context(said) | {"targets": names}
+
+    def _fields(self, sent: Mapping[str, Any], wrong: Mapping[str, str]) -> list[dict[str, Any]]:
+        fields = self.action.fields
+        return [
+            field_context(each, None, self.session.reader, sent, wrong, last=each is fields[-1])
+            | {"stepper": False}  # from nothing that they have in common
+            for each in fields
+        ]
+
+
+class BulkUndoForm(ManyForm):
+    """The undo of a change of many objects; there is nothing to type."""
+
+    at_once = True
+
+    def __init__(self, request: HttpRequest, screen: BulkFormScreen, actor: Actor, change: Change) -> None:
+        super().__init__(request, screen, actor, change.result["count"], change.result.get("order", ""))
+        self.change = change
+
+    @property
+    def title(self) -> str:
+        return f"Undo of {super().title}"
+
+    def undo(self) -> BulkUndo:
+        return BulkUndo(
+            transport=self.session.transport,
+            actor=self.actor,
+            change=self.change,
+            kinds=self.cluster.kinds,
+        )
+
+    async def found(self) -> BulkPreview:
+        return await bulk_undo_preview(undo=self.undo(), objects=self.session.reader)
+
+    async def begin(self, token: str, confirm: str, reason: str, pace: Pace) -> Change:
+        return await bulk_undo_apply(undo=self.undo(), token=token, confirm=confirm, reason=reason, pace=pace)
+
+    def _context(self, said: StepResult) -> dict[str, Any]:
+        made = super()._context(said)
+        url, who = reverse("change", args=[self.change.pk]), self.change.user.get_username()
+        what = self.action.title.lower()
+        intro = f"This undoes what {who} did to these objects ({what}), the newest change first."
+        return made | {
+            "verb": f"Undo: {what}",
+            "breadcrumbs": [*made["breadcrumbs"], ("Change", url)],
+            "form": made["form"] | {"intro": intro},
+            "object": {"name": "the change", "url": url},
         }

@@ -16,6 +16,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from dashboard.actions.bulk import BULK
 from dashboard.actions.records import entry_words
 from dashboard.admins import is_admin
 from dashboard.database import in_database
@@ -211,4 +212,5 @@ def _undo(change: Change | None) -> dict[str, str]:
         return {"undo_url": "", "undone_url": ""}
     if (later := getattr(change, "undone_by", None)) is not None:
         return {"undo_url": "", "undone_url": reverse("change", args=[later.pk])}
-    return {"undo_url": reverse("undo", args=[change.pk]) if change.inverse else "", "undone_url": ""}
+    undone = change.inverse or change.action.startswith(BULK)  # of many, the form says what can be
+    return {"undo_url": reverse("undo", args=[change.pk]) if undone else "", "undone_url": ""}

@@ -10,20 +10,24 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.actions.action import Action, Manifest
+from dashboard.actions.bulk import Bulk
 from dashboard.actions.confirmation import why_in
 from dashboard.actions.engine import Form
 from dashboard.actions.operations import operation_action
-from dashboard.actions.registry import action_named
+from dashboard.actions.registry import action_named, action_of
 from dashboard.actions.undo import UndoPreview, change_undo_apply, change_undo_preview
+from dashboard.edge import body_limit
 from dashboard.kube.config import slug
 from dashboard.kube.shell import shell_line
 from dashboard.live.screens import operation_screen
 from dashboard.live.screens.action import ActionScreen
+from dashboard.live.screens.bulk import BulkUndoScreen
 from dashboard.live.screens.change import ChangeScreen, change_of, may_read, what
 from dashboard.live.screens.operation import OperationScreen
 from dashboard.models import Change
 
 from .attempts import actor_of
+from .bulk import BODY, BulkUndoForm
 from .errors import asks_json, clear_errors
 from .form import ActionForm, listed
 from .operations import begun
@@ -128,14 +132,21 @@ async def change(request: HttpRequest, change: int) -> HttpResponseBase:
     return await page(request, cluster, screen, title="Change")
 
 
+@body_limit(BODY)
 @require_http_methods(["GET", "HEAD", "POST"])
 @clear_errors
 async def undo(request: HttpRequest, change: int) -> HttpResponseBase:
     """GET and ``step=preview`` show what undoing would do now; ``step=apply`` does it."""
     made = await change_of(change)
     session = await session_of(request, slug(made.context))
+    actor = actor_of(await request.auser(), session)
+    if isinstance(bulk := action_of(made), Bulk):
+        many = BulkUndoScreen(session, request.GET, made.plural, bulk.of.name)
+        many.change = made
+        async with listed(many):
+            return await BulkUndoForm(request, many, actor, made).answer()
     screen = UndoScreen(session, request.GET, made.plural, made.namespace or "-", made.name, made.action)
-    form = UndoForm(request, screen, actor_of(await request.auser(), session))
+    form = UndoForm(request, screen, actor)
     form.change = made
     async with listed(screen):
         return await form.answer()

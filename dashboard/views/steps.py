@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from dashboard.actions.action import Preview
+from dashboard.actions.bulk_pace import ORDER_FIELD, TIMEOUT_FIELD
 from dashboard.actions.diff import Line
 from dashboard.actions.problems import StaleView, UnderWay
 from dashboard.errors import BadInput, ClusterError, ReadOnly
@@ -28,7 +29,7 @@ Parts = dict[str, Any]
 MAX_DIFF_LINES = 500
 MAX_DIFF_LETTERS = 100_000
 # What is said with an apply, and no preview depends on.
-BESIDE = ("confirm", "reason")
+BESIDE = ("confirm", "reason", ORDER_FIELD, TIMEOUT_FIELD)
 T = TypeVar("T")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tools.server import Server
 
@@ -152,3 +152,73 @@ def test_nothing_serious_on_the_whole_way_which_keys_alone_can_go(
         page.keyboard.press("Enter")
         expect(page.locator("#operation-progress h2")).to_contain_text("All 3 are done")
         assert serious(page) == [] and too_wide(page) <= 0
+
+
+def tab_to(page: Page, where: Locator) -> None:
+    """Goes on with Tab until something has the focus, as somebody without a mouse does."""
+    expect(where).to_be_visible()
+    for _ in range(200):
+        if where.evaluate("each => each === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {where}")
+
+
+def press(page: Page, where: Locator) -> None:
+    tab_to(page, where)
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("how", ["light", "small"])
+def test_one_at_a_time_and_the_whole_undone_by_keys_alone(
+    browser: Browser, server: Server, session: StorageState, objects: Objects, namespace: str, how: str
+) -> None:
+    with signed_in(browser, server, session, "light") as page:
+        if how == "small":
+            page.set_viewport_size(SMALL)
+        opened(page, objects, namespace)
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        page.keyboard.press("Shift+X")
+        press(page, page.get_by_role("button", name="Scale…", exact=True))
+        expect(page.locator("h1")).to_have_text(re.compile(r"Scale\s+3\s+Deployments"))
+        tab_to(page, page.get_by_label("Replicas"))
+        page.keyboard.type("2")
+        expect(page.locator("#preview [data-object]")).to_have_count(3)
+        limit = page.get_by_label("Time-out for each")
+        expect(limit).to_be_hidden()
+        tab_to(page, page.get_by_role("radio", name="All at once"))
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("radio", name="One at a time")).to_be_checked()
+        tab_to(page, limit)
+        page.keyboard.type("soon")
+        press(page, page.get_by_role("button", name="Scale 3 Deployments"))
+        expect(page.locator("#preview")).to_contain_text("“soon” is not a whole number")
+        tab_to(page, limit)
+        page.keyboard.press("Control+a")
+        page.keyboard.type("5m")
+        assert serious(page) == [] and too_wide(page) <= 0
+        press(page, page.get_by_role("button", name="Scale 3 Deployments"))
+        expect(page.locator("#operation-progress h2")).to_contain_text("All 3 are done")
+        assert [objects.replicas(name) for name in NAMES[:3]] == [2, 2, 2]
+        objects.scale("web-1", 4)  # somebody else
+        press(page, page.get_by_role("link", name="Undo…"))
+        expect(page.locator("h1")).to_have_text(re.compile(r"Undo: scale\s+3\s+Deployments"))
+        expect(page.get_by_role("radio", name="One at a time")).to_be_checked()
+        rows = page.locator("#preview [data-object]")
+        expect(rows).to_have_count(3)
+        expect(rows.first).to_contain_text("it was 2 replicas, now it is 4 replicas")
+        expect(page.locator("#preview")).to_contain_text("2 of 3 Deployments will be set back")
+        assert serious(page) == [] and too_wide(page) <= 0
+        press(page, page.get_by_role("button", name="Undo: scale 2 Deployments"))
+        expect(page.locator("#operation-progress h2")).to_contain_text("2 of 3 are undone")
+        expect(page.locator("h1")).to_have_text(re.compile(r"Undo: scale\s+3\s+Deployments"))
+        skipped = page.locator("#operation-results tbody tr", has_text="web-1")
+        expect(skipped).to_contain_text("skipped")
+        expect(skipped).to_contain_text("was changed")
+        assert [objects.replicas(name) for name in NAMES[:3]] == [1, 4, 1]
+        assert serious(page) == [] and too_wide(page) <= 0
+        press(page, page.get_by_role("link", name="Follow or undo the change of web-1"))
+        expect(page.locator("h1")).to_contain_text("web-1")

@@ -103,20 +103,34 @@ class Shop(Place):
     async def bulk(self, action: str, **fields: Any) -> tuple[int, dict[str, Any]]:
         return await self.post(f"/c/tests/bulk/deployments/{action}/", **fields)
 
-    async def begun(self, replicas: int) -> dict[str, Any]:
-        """A scale of all, applied."""
-        status, shown = await self.bulk("scale", object=self.objects(), replicas=replicas, step="preview")
+    async def begun(self, replicas: int, names: Sequence[str] = NAMES, **pace: str) -> dict[str, Any]:
+        """A scale of all, or some, applied."""
+        asked = {"object": self.objects(names), "replicas": replicas}
+        status, shown = await self.bulk("scale", **asked, step="preview")
         assert status == 200, shown
-        status, made = await self.bulk(
-            "scale",
-            object=self.objects(),
-            replicas=replicas,
-            step="apply",
-            token=shown["token"],
-            confirm=COUNT,
-        )
+        applied = {"step": "apply", "token": shown["token"], "confirm": len(names)}
+        status, made = await self.bulk("scale", **asked, **applied, **pace)
         assert status == 200, made
         return made
+
+    async def undone(self, url: str, **given: Any) -> dict[str, Any]:
+        """The undo of a change of many, applied."""
+        status, shown = await self.post(f"{url}undo/", step="preview")
+        assert status == 200, shown
+        asked = {"step": "apply", "token": shown["token"], "confirm": shown["count"]}
+        status, made = await self.post(f"{url}undo/", **asked, **given)
+        assert status == 200, made
+        return made
+
+    def rolling(self) -> list[str]:
+        """The Deployments whose rollout is not complete."""
+        found = []
+        for each in self.api.get(self.apps)["items"]:
+            meta, spec, status = each["metadata"], each["spec"], each["status"]
+            seen = status.get("observedGeneration", 0) >= meta["generation"]
+            if not seen or status.get("availableReplicas", 0) < spec["replicas"]:
+                found.append(meta["name"])
+        return found
 
     async def state(self, url: str) -> dict[str, Any]:
         async with self.session.get(f"{url}?format=json") as response:
@@ -238,3 +252,101 @@ async def test_killed_in_the_middle_the_next_process_ends_it_and_nothing_twice(s
     }
     assert {generations[name] for name in {*NAMES} - {FORBIDDEN}} == {2}, "each was written once"
     assert len({each["change"] for each in results.values() if each["state"] == "done"}) == COUNT - 1
+
+
+async def test_one_at_a_time_each_settles_before_the_next_also_when_the_server_is_killed(shop: Shop) -> None:
+    names = NAMES[:6]
+    made = await shop.begun(1, names, order="one")
+    at_once = []
+
+    async def half() -> bool:
+        at_once.append(shop.rolling())
+        return sum(shop.replicas().values()) >= 3
+
+    await until(half)
+    await asyncio.to_thread(shop.server.stop, signal.SIGKILL)
+    await asyncio.to_thread(shop.server.start)
+
+    async def done() -> dict[str, Any]:
+        at_once.append(shop.rolling())
+        found = await shop.state(made["url"])
+        return found if found["done"] else {}
+
+    told = await until(done)
+    assert max(map(len, at_once)) <= 1, at_once
+    assert [each["state"] for each in told["results"]] == ["done"] * 6, told
+    assert shop.replicas() == {name: int(name in names) for name in NAMES} and shop.rolling() == []
+    written = {
+        each["metadata"]["name"]: each["metadata"]["generation"] for each in shop.api.get(shop.apps)["items"]
+    }
+    assert {written[name] for name in names} == {2}, "each was written once"
+
+
+async def test_one_at_a_time_stops_at_the_first_that_does_not_come_up_and_goes_on_when_resumed(
+    shop: Shop,
+) -> None:
+    quota = f"/api/v1/namespaces/{shop.namespace}/resourcequotas"
+    shop.make(quota, {"metadata": {"name": "two"}, "spec": {"hard": {"pods": "2"}}})
+    names = NAMES[:4]
+    made = await shop.begun(1, names, order="one", each_timeout="5m")
+    results = await shop.ended(made["url"])
+    states = [results[name]["state"] for name in names]
+    assert states == ["done", "done", "failed", "waiting"], results
+    assert "exceeded quota" in results["web-02"]["text"]
+    told = await shop.state(made["url"])
+    assert told["state"] == "bad" and told["headline"] == "Scale 4 Deployments: failed"
+    assert told["steps"][-1]["state"] == "failed" and told["undo_url"]
+    assert shop.replicas()["web-03"] == 0, "nothing more begins"
+
+    shop.api.patch(f"{quota}/two", {"spec": {"hard": {"pods": "9"}}})
+    status, _ = await shop.post(f"{made['url']}resume/")
+    assert status == 200
+    results = await shop.ended(made["url"])
+    assert [results[name]["state"] for name in names] == ["done"] * 4, results
+    assert shop.rolling() == []
+
+
+async def test_the_whole_is_undone_newest_first_but_for_what_was_changed_since(shop: Shop) -> None:
+    made = await shop.begun(1)
+    await shop.ended(made["url"])
+    shop.api.patch(f"{shop.apps}/web-03", {"spec": {"replicas": 3}})
+    shop.api.delete(f"{shop.apps}/web-04")
+    status, shown = await shop.post(f"{made['url']}undo/", step="preview")
+    assert status == 200, shown
+    states = {each["object"].rpartition("/")[2]: each for each in shown["objects"]}
+    assert set(states) == {*NAMES} - {FORBIDDEN}, "what was not changed is not undone"
+    assert {name for name, each in states.items() if each["state"] == "refused"} == {"web-03", "web-04"}
+    assert "it was 1 replica, now it is 3 replicas" in states["web-03"]["refusal"]["text"]
+    assert "There is no Deployment web-04" in states["web-04"]["refusal"]["text"]
+    assert all(each["diff"] and each["kubectl"] for each in states.values() if each["state"] == "change")
+    numbers = [each["undoes"] for each in shown["objects"]]
+    assert numbers == sorted(numbers, reverse=True)
+    status, refused = await shop.post(f"{made['url']}undo/", step="apply", token=shown["token"], confirm=1)
+    assert (status, refused["error"]["field"]) == (422, "confirm")
+
+    undone = await shop.undone(made["url"], reason="too many")
+
+    async def some() -> bool:
+        return list(shop.replicas().values()).count(0) > 3
+
+    await until(some)
+    await asyncio.to_thread(shop.server.stop, signal.SIGKILL)
+    await asyncio.to_thread(shop.server.start)
+    results = await shop.ended(undone["url"])
+    expected = dict.fromkeys(NAMES, "done") | {"web-03": "left", "web-04": "left"}
+    assert {name: each["state"] for name, each in results.items()} == {
+        name: state for name, state in expected.items() if name != FORBIDDEN
+    }
+    replicas = {name: 3 if name == "web-03" else 0 for name in NAMES if name != "web-04"}
+    assert shop.replicas() == replicas
+    written = {
+        each["metadata"]["name"]: each["metadata"]["generation"] for each in shop.api.get(shop.apps)["items"]
+    }
+    back = {*NAMES} - {FORBIDDEN, "web-03", "web-04"}
+    assert {written[name] for name in back} == {3}, "each was set back once"
+    status, again = await shop.post(f"{made['url']}undo/", step="preview")
+    assert status == 409 and again["error"]["text"].startswith("Undone by ")
+    async with shop.session.get("/audit/?format=json") as response:
+        entries = (await response.json(content_type=None))["entries"]
+    undos = [each for each in entries if each["action"] == "scale" and "Undo of change" in each["detail"]]
+    assert len(undos) == len(back) and {each["reason"] for each in undos} == {"too many"}

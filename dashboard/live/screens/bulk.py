@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard.actions.action import Action
-from dashboard.actions.bulk import Bulk, asked_words, typed_again
+from dashboard.actions.bulk import Bulk, asked_words, one_at_a_time, typed_again
 from dashboard.actions.registry import action_for
 from dashboard.database import in_database
 from dashboard.errors import NotFound
@@ -24,8 +24,6 @@ from dashboard.models import Change, Operation, OperationResult
 from .common import fresh_part, kind_of, list_url
 from .operation import RESULT_WORDS, OperationScreen
 
-# What a change of a workload is followed by, beside the workload.
-FOLLOWED = frozenset({"pods", "replicasets"})
 LONGEST = 12_000  # letters of an address, as static/js/choose.js has them
 
 
@@ -64,17 +62,44 @@ class BulkFormScreen(ViewerScreen):
         return Snapshot(regions={"fresh": fresh_part(self.session, {self.kind.plural})})
 
 
+class BulkUndoScreen(BulkFormScreen):
+    """The form of the undo of such a change, which must be given (``change``)."""
+
+    change: Change
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return super().plurals | (self.action.follows & self.runtime.kinds.keys())
+
+    async def prepare(self) -> None:
+        """Raises Forbidden for whoever may not see all the objects, by their namespaces."""
+        await super().prepare()
+        for namespace in self.change.result["namespaces"] or [""]:
+            self.session.must_see(self.change.plural, namespace)
+
+
 class BulkScreen(OperationScreen):
     """How far it has come. Each object has a change of its own, and goes on to be followed when that was made."""
 
-    result_words = RESULT_WORDS | {"failed": "not changed", "retrying": "tried again", "left": "skipped"}
-    resume_words = "Resuming tries again what was not changed, and goes on with the rest."
     results_title = "Each object"
 
     def __init__(self, session: Session, params: QueryDict, change: int) -> None:
         super().__init__(session, params, change)
         self.changes: dict[int, Change] = {}  # those of the window
         self.again = ""  # the address of another preview of what was not changed
+
+    @property
+    def result_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        failed = "failed" if one_at_a_time(self.change) else "not changed"
+        return RESULT_WORDS | {"failed": failed, "retrying": "tried again", "left": "skipped"}
+
+    @property
+    def resume_words(self) -> str:  # type: ignore[override]
+        if one_at_a_time(self.change):
+            return (
+                "Resuming looks once more at what failed, and goes on with the rest whatever becomes of it."
+            )
+        return "Resuming tries again what was not changed, and goes on with the rest."
 
     @property
     def of(self) -> Action:
@@ -84,7 +109,7 @@ class BulkScreen(OperationScreen):
     @property
     def plurals(self) -> frozenset[str]:
         made = super().plurals
-        return made | FOLLOWED | self.of.follows if hasattr(self, "change") else made
+        return made | cast(Bulk, self.action).followed_by(self.change) if hasattr(self, "change") else made
 
     def must_see(self) -> None:
         """Raises Forbidden for whoever may not see all the objects, by their namespaces."""
@@ -94,35 +119,40 @@ class BulkScreen(OperationScreen):
     def read_operation(self) -> None:
         super().read_operation()
         operation, self.again = self.operation, ""
-        if operation and operation.state == Operation.State.DONE and self.counts.get("failed"):
+        if (
+            operation
+            and self.change.undoes_id is None
+            and operation.state == Operation.State.DONE
+            and self.counts.get("failed")
+        ):
             self.again = self._again(operation)
 
     def _again(self, operation: Operation) -> str:
         """What was asked for is asked for again; more objects than an address holds are chosen in the list again."""
-        failed = operation.results.filter(state="failed").order_by("position")
+        failed = operation.results.filter(state="failed").exclude(data__has_key="change").order_by("position")
         names = [("object", f"{row.namespace or '-'}/{row.name}") for row in failed]
         typed = typed_again(self.of, self.change.result["wanted"])
         url = reverse("bulk", args=[self.runtime.cluster.slug, self.change.plural, self.of.name])
         address = f"{url}?{urlencode([*names, *typed.items()])}"
-        return address if len(address) < LONGEST else ""
+        return address if names and len(address) < LONGEST else ""
 
     def _progress(self, now: datetime) -> dict[str, Any]:
         return super()._progress(now) | {"again": self.again}
 
     def _window(self, operation: Operation) -> list[OperationResult]:
         window = super()._window(operation)
-        self.changes = Change.objects.in_bulk(row.data["change"] for row in window if "change" in row.data)
+        own = (row.data.get("change", row.data.get("undoes")) for row in window)
+        self.changes = Change.objects.in_bulk(filter(None, own))
         return window
 
     def words(self) -> tuple[str, str, str]:
         if self.operation is None or self.operation.state != Operation.State.DONE:
             return super().words()
         done, total = self.counts.get("done", 0), sum(self.counts.values())
-        return (
-            ("done", f"All {total} are done", "")
-            if done == total
-            else ("warn", f"{done} of {total} are done", "")
-        )
+        word = "undone" if self.change.undoes_id else "done"
+        if done == total:
+            return "done", f"All {total} are {word}", ""
+        return "warn", f"{done} of {total} are {word}", ""
 
     def _results(self) -> dict[str, Any]:
         return super()._results() | {"changes": bool(self.changes)}
@@ -134,14 +164,28 @@ class BulkScreen(OperationScreen):
             row |= {"state": "warn", "word": "not known" if result.state == "running" else "not changed"}
         change = self.changes.get(result.data.get("change", 0))
         if change is None:
-            return row
-        progress = self.of.follow(change, self.session.reader, datetime.now(UTC))
+            return row | self._undone_by_itself(result)
+        bulk = cast(Bulk, self.action)
+        action = bulk.named(change.action, change.plural)
+        progress = action.follow(change, self.session.reader, datetime.now(UTC))
         state = "done" if progress.done and progress.state == "ok" else progress.state
-        text = " ".join(
-            f"{each.rstrip('.')}." for each in (result.text, progress.headline, progress.text) if each
-        )
+        said = [result.text, progress.headline, progress.text]
+        word = row["word"]
+        if result.state == "failed":  # its change was made, and was followed until then
+            state, said = "bad", [result.text, f"Now: {progress.headline}"]
+        elif result.state == "running":
+            word = "in progress" if self.running else "changed"
+        text = " ".join(f"{each.rstrip('.')}." for each in said if each)
         url = reverse("change", args=[change.pk])
-        return row | {"state": state, "text": text, "change": url, "undo": bool(change.inverse)}
+        made = {"state": state, "word": word, "text": text, "change": url, "undo": bool(change.inverse)}
+        return row | made
+
+    def _undone_by_itself(self, result: OperationResult) -> dict[str, Any]:
+        """Of an undo that was not made, the way to the change that it was to take back."""
+        change = self.changes.get(result.data.get("undoes", 0))
+        if change is None or result.state not in ("failed", "left"):
+            return {}
+        return {"change": reverse("change", args=[change.pk]), "undo": bool(change.inverse)}
 
     async def told(self) -> dict[str, Any]:
         """Each result with its change, which has a page and an undo of its own."""
@@ -161,9 +205,11 @@ class BulkScreen(OperationScreen):
 
     @property
     def title(self) -> str:
-        return self.of.title
+        return f"Undo: {self.of.title.lower()}" if self.change.undoes_id else self.of.title
 
     def what(self) -> str:
+        if self.change.undoes_id:
+            return f"Undo of change {self.change.undoes_id}, the newest change first"
         asked = asked_words(self.of, self.change.result["wanted"])
         return asked[:1].upper() + asked[1:]
 

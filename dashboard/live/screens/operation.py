@@ -355,6 +355,7 @@ class OperationScreen(ViewerScreen):
                 "title": self.back_words,
                 "warns": self.back_warns,
                 "url": reverse("undo", args=[self.number]),
+                "later": _url(self.back.undone_by) if self.back.undone_by is not None else "",
             },
         }
 
@@ -448,4 +449,5 @@ class OperationScreen(ViewerScreen):
 
 
 def _url(change: Change) -> str:
-    return reverse("operation", args=[change.pk, change.action])
+    """Its page."""
+    return reverse("change", args=[change.pk])

@@ -16,8 +16,8 @@ from dashboard.actions.registry import action_for
 from dashboard.kinds import KINDS
 from dashboard.live.runtime import runtime
 from dashboard.live.session import Identity
-from dashboard.models import AuditEntry, Change
-from dashboard.views import bulk
+from dashboard.models import AuditEntry, Change, Operation, OperationResult
+from dashboard.views import bulk, changes
 
 from ..actions.test_bulk import Cluster, webs
 
@@ -45,6 +45,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     cluster.session = lambda _: session
     monkeypatch.setattr(runtime, "open", lambda _: cluster)
     monkeypatch.setattr(bulk, "listed", listed)
+    monkeypatch.setattr(changes, "listed", listed)
     return api
 
 
@@ -107,3 +108,48 @@ async def test_an_action_with_a_form_of_its_own_is_for_one_object_at_a_time(clie
     assert not action_for("edit", KINDS["deployments"], KINDS.values()).many
     status, answer = await post(client, "edit")
     assert status == 404 and "one object at a time" in answer["error"]["text"]
+
+
+async def test_an_undo_of_the_whole_lists_each_and_begins_one_change(
+    client: AsyncClient, api: Cluster
+) -> None:
+    jon = await User.objects.aget(username="mara")
+    change = await Change.objects.acreate(
+        nonce="n", state="done", user=jon, context="dev", action="bulk-scale", plural="deployments",
+        kind="Deployment", namespace="shop",
+        result={
+            "wanted": {"replicas": 3}, "gvr": ["apps", "v1", "deployments", True], "kinds": "Deployments",
+            "count": 2, "namespaces": ["shop"], "confirmed": False,
+        },
+    )  # fmt: skip
+    operation = await Operation.objects.acreate(change=change, state="done")
+    for at, name in enumerate(("web-0", "web-1")):
+        api.named(name)["spec"]["replicas"] = 3 if at else 5
+        own = await Change.objects.acreate(
+            nonce=f"n {at}", state="done", user=jon, context="dev", action="scale", plural="deployments",
+            kind="Deployment", namespace="shop", name=name, uid=f"u-{name}", touched={"/spec/replicas": [1, 3]},
+            inverse={"action": "scale", "input": {"replicas": 1}},
+        )  # fmt: skip
+        await OperationResult.objects.acreate(
+            operation=operation, position=at, plural="deployments", kind="Deployment", namespace="shop", name=name,
+            state="done", data={"change": own.pk},
+        )  # fmt: skip
+    url = f"/changes/{change.pk}/undo/?format=json"
+    response = await client.post(url, {"step": "preview"})
+    shown = response.json()
+    assert response.status_code == 200, shown
+    assert [(each["object"], each["state"]) for each in shown["objects"]] == [
+        ("shop/web-1", "change"), ("shop/web-0", "refused"),
+    ]  # fmt: skip
+    assert "now it is 5 replicas" in shown["objects"][1]["refusal"]["text"] and shown["count"] == 2
+    for fields, field in (
+        ({"confirm": "1"}, "confirm"),
+        ({"order": "two"}, "order"),
+        ({"token": "x"}, "token"),
+    ):
+        wrong = await client.post(url, {"step": "apply", "token": shown["token"]} | fields)
+        assert wrong.json()["error"]["field"] == field, wrong.json()
+    response = await client.post(url, {"step": "apply", "token": shown["token"], "order": "one"})
+    made = await Change.objects.aget(undoes=change)
+    assert response.json() == {"change": made.pk, "url": f"/changes/{made.pk}/"}
+    assert made.result["order"] == "one"
