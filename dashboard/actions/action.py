@@ -259,7 +259,8 @@ class Progress:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """One value of a field, as a row of a list: what it is called, a word beside that (``tag``), what it holds
-    (``code``), since when (``at``, ISO, or ""), what is said of it (``text``), and how it is now (``note``, ``state``).
+    (``code``), since when (``at``, ISO, or ""), what is said of it (``text``), by whom it came to be (``by``; ``change``,
+    if that was made here), and how it is now (``note``, ``state``).
     """
 
     value: str
@@ -268,6 +269,8 @@ class Choice:
     code: str = ""
     at: str = ""
     text: str = ""
+    by: str = ""
+    change: int | None = None
     note: str = ""
     state: State | Literal[""] = ""
     disabled: bool = False

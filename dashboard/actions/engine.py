@@ -65,6 +65,7 @@ from .fieldpatch import TEST_FAILED, Operation
 from .filledin import filled_in
 from .permits import changes_required
 from .problems import BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
+from .templatemark import template_mark
 from .writers import created_by, last_manager
 from .writing import MANAGER, change_write, write_operations
 
@@ -700,7 +701,9 @@ async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
 
 
 def change_result(before: Manifest, after: Manifest) -> dict[str, Any]:
-    """What following a change needs to know: which generation it made, and who keeps the object."""
+    """What following a change needs to know: which generation it made, and who keeps the object; and which pod template
+    it made.
+    """
     owners = before["metadata"].get("ownerReferences") or ()
     controller = next((owner for owner in owners if owner.get("controller")), None)
     return {
@@ -708,6 +711,7 @@ def change_result(before: Manifest, after: Manifest) -> dict[str, Any]:
         "controller": {key: controller[key] for key in ("apiVersion", "kind", "name", "uid")}
         if controller
         else None,
+        **template_mark(before, after),
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -25,8 +25,11 @@ from dashboard.kinds.selectors import format_label_selector
 from dashboard.kube.transport import Transport
 
 from .action import Manifest, Target, pointer, typed_object
+from .templatemark import REVISION, bare_template, without_nulls
 
-REVISION = "deployment.kubernetes.io/revision"
+HISTORY = (
+    "deployment.kubernetes.io/revision-history"  # of a ReplicaSet that was rolled back to: what it was before
+)
 CHANGE_CAUSE = "kubernetes.io/change-cause"
 _HASH = "pod-template-hash"  # of the ReplicaSet that a pod belongs to: no part of the Deployment's template
 _POD_REVISION = "controller-revision-hash"
@@ -36,13 +39,15 @@ CONTROLLERREVISIONS = GVR("apps", "v1", "controllerrevisions")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """``name`` is that of the ReplicaSet or ControllerRevision, ``cause`` its change-cause or "", ``created`` a moment
-    (ISO) or "".
+    (ISO) or "". ``again``: it was rolled back to before; ``written``: when its controller wrote it last.
     """
 
     number: int
     name: str
     cause: str
     created: str
+    again: bool
+    written: str
     template: Manifest = field(repr=False)
 
     @property
@@ -84,8 +89,8 @@ async def revisions_of(transport: Transport, target: Target, manifest: Manifest)
 
 def current_revision(found: Iterable[Revision], manifest: Manifest) -> Revision | None:
     """The one whose template the workload has; None where none was made for it yet."""
-    template = _bare(manifest["spec"]["template"])
-    return next((one for one in found if _bare(one.template) == template), None)
+    template = bare_template(manifest["spec"]["template"])
+    return next((one for one in found if bare_template(one.template) == template), None)
 
 
 def pods_of(objects: Objects, target: Target, uid: str, name: str) -> list[Pod]:
@@ -143,19 +148,7 @@ def _revision(obj: Manifest, number: int, template: Manifest) -> Revision:
         name=meta["name"],
         cause=(meta.get("annotations") or {}).get(CHANGE_CAUSE, ""),
         created=meta.get("creationTimestamp") or "",
-        template=_without_nulls(template),
+        again=HISTORY in (meta.get("annotations") or {}),
+        written=max((each.get("time") or "" for each in meta.get("managedFields") or ()), default=""),
+        template=without_nulls(template),
     )
-
-
-def _without_nulls(value: Any) -> Any:
-    """Without what stands for nothing: controllers write ``creationTimestamp: null``."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
-    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
-
-
-def _bare(template: Manifest) -> Any:
-    """As two templates are compared."""
-    made = _without_nulls(template)
-    meta = made.get("metadata") or {}
-    return {**made, "metadata": {key: each for key, each in meta.items() if each}}

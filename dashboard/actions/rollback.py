@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from dashboard.database import in_database
 from dashboard.errors import BadInput, ClusterError, Invalid
 from dashboard.insight import Impact, Objects, template_impact
 from dashboard.kinds.base import GVR, Kind
@@ -16,6 +18,8 @@ from dashboard.models import Change
 
 from .action import Choice, DryRun, Field, Manifest, Order, Target, Wanted, pointer
 from .changedfields import with_values
+from .diff import Line, diff_lines
+from .revision_makers import Maker, revision_makers
 from .revisions import (
     CHANGE_CAUSE,
     Revision,
@@ -32,6 +36,8 @@ class Rollback(TemplateAction):
     """``wanted``: ``revision``, None for the one before the current one; then ``to``: its number, and ``name``."""
 
     name, title, icon = "rollback", "Roll back", "undo"
+    said = ("rollout undo", "rollout history")
+    template = "forms/rollback.html"
     typed = True
     undoes = "Undo puts the present pod template back."
 
@@ -39,10 +45,7 @@ class Rollback(TemplateAction):
         return (("list", revisions_kept_in(kind.plural), ""),)
 
     def read(self, typed: Mapping[str, str]) -> Wanted:
-        text = typed.get("revision", "").strip()
-        if text and not (text.isascii() and text.isdigit() and len(text) < 20):
-            raise BadInput(f"“{text[:20]}” is not a revision: enter its number.", field="revision")
-        return {"revision": int(text or 0) or None}
+        return {"revision": _number(typed.get("revision", ""), "revision")}
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
         if pointer(manifest, "/spec/paused"):
@@ -62,6 +65,7 @@ class Rollback(TemplateAction):
         found = await revisions_of(transport, target, manifest)
         now = current_revision(found, manifest)
         earlier = _earlier(target, found, now)
+        makers = await in_database(revision_makers)(target, manifest, found, now)
         uid, most = manifest["metadata"]["uid"], pointer(manifest, "/spec/revisionHistoryLimit")
         limit = (
             "" if most is None else f"{plural(most, 'old revision')} at most are kept (revisionHistoryLimit)."
@@ -72,7 +76,10 @@ class Rollback(TemplateAction):
                 label="Revision",
                 value=lambda _: str(earlier.number),
                 hint=lambda *_: limit,
-                rows=[_choice(objects, target, uid, one, current=one is now) for one in found],
+                rows=[
+                    _choice(objects, target, uid, one, makers.get(one.number), current=one is now)
+                    for one in found
+                ],
             ),
         )
 
@@ -141,29 +148,67 @@ def _earlier(target: Target, found: Sequence[Revision], now: Revision | None) ->
     return others[0]
 
 
-def _numbered(target: Target, found: Sequence[Revision], number: int) -> Revision:
+def _numbered(target: Target, found: Sequence[Revision], number: int, field: str = "revision") -> Revision:
     for one in found:
         if one.number == number:
             return one
     kept = listed(str(one.number) for one in found)
-    raise BadInput(
-        f"{target} has no revision {number}{f': {kept} are kept' if kept else ''}.", field="revision"
-    )
+    raise BadInput(f"{target} has no revision {number}{f': {kept} are kept' if kept else ''}.", field=field)
 
 
-def _choice(objects: Objects, target: Target, uid: str, one: Revision, *, current: bool) -> Choice:
+def _choice(
+    objects: Objects, target: Target, uid: str, one: Revision, maker: Maker | None, *, current: bool
+) -> Choice:
+    made = maker.change if maker is not None else None
+    at = made.created_at.isoformat() if made is not None else one.created
     note, state = pods_note(pods_of(objects, target, uid, one.name))
     return Choice(
         value=str(one.number),
         title=f"Revision {one.number}",
         tag="Current" if current else "",
         code=", ".join(map(short_image, one.images)),
-        at=one.created,
-        text=one.cause or "no change cause",
+        at=at,
+        text=one.cause or (made.reason if made is not None else "") or "no change cause",
+        by=maker.words if maker is not None else "",
+        change=made.pk if made is not None else None,
         note=note,
         state=state,
         disabled=current,
     )
+
+
+# ---- Comparing two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The pod templates of two revisions, compared: the lines that differ, none where they are alike."""
+
+    old: int
+    new: int
+    lines: tuple[Line, ...]
+
+
+def revisions_compared(
+    target: Target, found: Sequence[Revision], now: Revision | None, old: str, new: str
+) -> Comparison:
+    """What was typed for both ("": the current one, and the one that a rollback would take). Raises BadInput, in words,
+    with the field (``from`` or ``to``), for what is no revision that is kept; Invalid where there are not two.
+    """
+    first = _asked(target, found, old, "from") if old else now or found[0]
+    second = _asked(target, found, new, "to") if new else _earlier(target, found, first)
+    return Comparison(old=first.number, new=second.number, lines=diff_lines(first.template, second.template))
+
+
+def _asked(target: Target, found: Sequence[Revision], text: str, field: str) -> Revision:
+    return _numbered(target, found, _number(text, field) or 0, field)
+
+
+def _number(text: str, field: str) -> int | None:
+    text = text.strip()
+    if text and not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise BadInput(f"“{text[:20]}” is not a revision: enter its number.", field=field)
+    return int(text or 0) or None
 
 
 ROLLBACK = Rollback()

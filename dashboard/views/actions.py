@@ -16,6 +16,7 @@ from dashboard.actions.edit_any import EDIT_ANY
 from dashboard.actions.edit_form import EDIT_FORM
 from dashboard.actions.registry import action_named
 from dashboard.actions.replace import REPLACE
+from dashboard.actions.rollback import ROLLBACK
 from dashboard.actions.rotate import ROTATE
 from dashboard.actions.versions import VERSIONS
 from dashboard.edge import BODY_BYTES, body_limit
@@ -28,6 +29,7 @@ from .errors import asks_json, clear_errors
 from .form import ActionForm, listed
 from .objectform import ObjectFormView
 from .replace import ReplaceForm
+from .rollback import RollbackForm
 from .rotate import RotateForm
 from .versions import VersionsForm
 from .viewer import session_of
@@ -39,6 +41,7 @@ FORMS: dict[Action, type[ActionForm]] = {
     EDIT_ANY: YamlForm,
     EDIT_FORM: ObjectFormView,
     REPLACE: ReplaceForm,
+    ROLLBACK: RollbackForm,
     ROTATE: RotateForm,
     VERSIONS: VersionsForm,
 }

@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 
-from dashboard.actions.action import Actor, Preview
+from dashboard.actions.action import Actor, Preview, Target
+from dashboard.actions.engine import change_read
 from dashboard.actions.problems import StaleView
-from dashboard.actions.revisions import CHANGE_CAUSE, CONTROLLERREVISIONS
+from dashboard.actions.revision_makers import revision_makers
+from dashboard.actions.revisions import CHANGE_CAUSE, CONTROLLERREVISIONS, current_revision, revisions_of
 from dashboard.actions.rollback import ROLLBACK
 from dashboard.actions.undo import change_follow, change_undo_apply, change_undo_preview
 from dashboard.errors import BadInput, Forbidden, Invalid
@@ -158,6 +161,40 @@ async def test_it_does_what_kubectl_does(here: Here, cluster: Sandbox, mara: Act
     causes = [one["metadata"]["annotations"][CHANGE_CAUSE] for one in (ours, theirs)]
     assert causes[0] == causes[1]
     assert change.result["revision"] == 1
+
+
+@pytest.mark.parametrize("plural", WORKLOADS)
+async def test_who_made_a_revision_is_known_of_changes_made_here_and_of_no_others(
+    here: Here, cluster: Sandbox, mara: Actor, plural: str
+) -> None:
+    await here.history(plural)
+
+    async def makers() -> dict[int, str]:
+        target = Target.of(here.transport.cluster.name, KINDS[plural], here.namespace, "web")
+        manifest = await change_read(transport=here.transport, target=target)
+        found = await revisions_of(here.transport, target, manifest)
+        current = current_revision(found, manifest)
+        made = await sync_to_async(revision_makers)(target, manifest, found, current)
+        return {number: maker.words for number, maker in made.items()} if current else {}
+
+    theirs = await until(makers)
+    assert set(theirs) == {2} and theirs[2].startswith("last written by field manager "), theirs
+    await here.roll_back(mara, plural, (await here.show(mara, plural)).token)
+
+    async def third() -> dict[int, str]:
+        found = await makers()
+        return found if 3 in found else {}
+
+    assert (await until(third))[3] == "mara with Cluster UI"
+    kubectl = [cluster.kubectl, "--kubeconfig", cluster.kubeconfig, "-n", here.namespace]
+    await asyncio.to_thread(subprocess.run, [*kubectl, "rollout", "undo", f"{plural}/web"], check=True)
+
+    async def fourth() -> dict[int, str]:
+        found = await makers()
+        return found if 4 in found else {}
+
+    found = await until(fourth)
+    assert found[3] == "mara with Cluster UI" and "Cluster UI" not in found[4], found
 
 
 async def test_what_it_keeps_of_the_templates_holds_no_variable(here: Here, mara: Actor) -> None:

@@ -18,7 +18,7 @@ from dashboard.actions.action import Description, DryRun
 from dashboard.actions.configmap_versions import version_found
 from dashboard.actions.drain import Drain
 from dashboard.actions.registry import ACTIONS, action_for, action_named
-from dashboard.actions.revisions import REVISION
+from dashboard.actions.templatemark import REVISION
 from dashboard.errors import NotFound
 from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, Change
