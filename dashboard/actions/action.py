@@ -313,6 +313,7 @@ class Action:
     name: str  # the word in addresses and in the audit
     title: str  # on buttons and pages: "Scale"
     icon: str
+    said: Sequence[str] = ()  # what kubectl calls it, besides ``name``: "rollout undo"
     kinds: Collection[str] = ()  # by their plurals; see ``fits``
     capability: Literal["", "scales"] = ""  # what other kinds must be able to, so that it fits them too
     verb: str = "patch"  # the right that it needs, on ``subresource`` where there is one

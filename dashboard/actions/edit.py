@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,7 @@ class Edit(Action):
     """
 
     name, title, icon = "edit", "Edit", "file"
+    said: Sequence[str] = ("patch", "label", "annotate")
     kinds = frozenset({"configmaps"})
     part = "change"
     template = "forms/edit.html"

@@ -43,6 +43,7 @@ class EditAny(FieldsAction):
     """
 
     name, title, icon = "edit", "Edit", "code"
+    said = ("patch", "label", "annotate", "taint")
     verb = "update"
     part = "change"
     template = "forms/yaml.html"

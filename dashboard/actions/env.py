@@ -38,6 +38,7 @@ class SetEnv(ContainerAction):
 
     name, title, icon = "env", "Set environment", "code"
     part = "change"
+    said = ("set env",)
     inputs = MappingProxyType({"env": "Variables"})
     same = "Its variables have these values."
 

@@ -19,6 +19,10 @@ class Pause(Toggle):
     field = "paused"
     states = ("not paused", "paused")
 
+    @property
+    def said(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (f"rollout {self.name}",)
+
     def describe(self, dry: DryRun) -> Description:
         impact = pause_impact if self.sets else resume_impact
         verb, back = ("pause", "resuming") if self.sets else ("resume", "pausing")

@@ -22,6 +22,7 @@ class SetResources(ContainerAction):
 
     name, title, icon = "resources", "Set resources", "gauge"
     part = "change"
+    said = ("set resources",)
     input = "amount"
     inputs = MappingProxyType(
         {

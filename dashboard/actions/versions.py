@@ -32,6 +32,7 @@ class Versions(Edit):
     """
 
     name, title, icon = "versions", "Restore version", "undo"
+    said = ()
     template = Action.template
     saves = "Restore"
     undone_by = Edit.name

@@ -17,13 +17,14 @@ from dashboard.actions.newobjects.registry import offered_from
 from dashboard.actions.permits import changes_state
 from dashboard.actions.registry import actions_of
 from dashboard.errors import ClusterError
-from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.kinds.deletion import deletion_waits
 from dashboard.live.screens.common import object_url
 from dashboard.live.screens.detail.tabs import TABS
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.session import Sight
+
+from .doing import YAML, all_forms, form_id, offered_id
 
 
 class Screen(Protocol):
@@ -80,7 +81,7 @@ async def form_offers(screen: Screen) -> list[dict[str, str]]:
         reasons = list(await asyncio.gather(*(_not_made(screen, form) for form in forms)))
     return [
         {
-            "id": f"create-{form.plural}",
+            "id": offered_id(form),
             "title": f"{form.offered_on[kind.plural]}…",
             "icon": "plus",
             "url": f"{reverse('create_form', args=[cluster.slug, form.plural])}?{urlencode({'from': source}, safe='/')}",
@@ -150,36 +151,75 @@ async def _somewhere(screen: ListScreen, offer: Action, namespaces: Sequence[str
     return await may(None) or any(await asyncio.gather(*map(may, namespaces)))
 
 
-def object_tabs(target: Screen) -> list[dict[str, str]]:
-    """The pages under the object's, in the form of offers. Each says itself what may not be seen."""
+async def create_offers(
+    session: Sight, ids: Sequence[str], name: str, chosen: Sequence[str]
+) -> list[dict[str, str]]:
+    """The forms of new objects of these ids (``form_id``, or YAML), in the namespaces that are ``chosen``, if any are."""
+    cluster = session.cluster.cluster
+    permit = await changes_state(context=cluster.name, server=cluster.server, is_sandbox=cluster.is_sandbox)
+    words = permit.words if permit.state == "off" else ""
+    forms = [form for form in all_forms() if form_id(form) in ids]
+    refused = [words] * len(forms)
+    if not words:
+        refused = list(await asyncio.gather(*(_nowhere(session, form, chosen) for form in forms)))
+    where = {"namespace": chosen[0]} if len(chosen) == 1 else {}
+    offers = []
+    for form, reason in zip(forms, refused, strict=True):
+        typed = {"type": form.variant, "name": name, **(where if form.kind.gvr.namespaced else {})}
+        query = urlencode({key: text for key, text in typed.items() if text})
+        url = reverse("create_form", args=[cluster.slug, form.plural])
+        title = f"{form.title}: {form.variant_title}…" if form.variant else f"{form.title}…"
+        url = f"{url}?{query}" if query else url
+        offers.append({"title": title, "icon": "plus", "url": url, "disabled_reason": reason})
+    if YAML in ids:
+        url = reverse("create", args=[cluster.slug])
+        offers.append({"title": "Create from YAML…", "icon": "plus", "url": url, "disabled_reason": words})
+    return offers
+
+
+async def _nowhere(session: Sight, form: NewObject, chosen: Sequence[str]) -> str:
+    """Why the account can create no such object in the chosen namespaces, or in some of those that it sees; "" where it
+    can, and where that is not known: the form asks again.
+    """
+    gvr = form.kind.gvr
+    seen: list[str] = []
+    if gvr.namespaced:
+        seen = list(chosen) or [each.metadata.name for each in session.reader.all("namespaces")]
+        if not seen:
+            return ""
+    asked = seen[:ASKED_NAMESPACES] if chosen and seen else [None, *seen[:ASKED_NAMESPACES]]
+    try:
+        answers = await asyncio.gather(
+            *(session.decide("create", gvr, namespace=namespace, subresource=None) for namespace in asked)
+        )
+    except ClusterError:
+        return ""
+    where = f" in namespace {chosen[0]}" if len(chosen) == 1 and gvr.namespaced else ""
+    return "" if any(answers) else f"Your account may not create {form.plural}{where}."
+
+
+def object_tabs(target: Screen, *, overview: bool = False) -> list[dict[str, str]]:
+    """The pages under the object's, in the form of offers; ``overview``: with its own page. Each says itself what may not
+    be seen.
+    """
     kind, namespace, name = target.kind, target.namespace, target.name
     return [
         {
             "id": tab.id,
             "title": tab.title,
             "icon": "",
-            "url": object_url(target.session.cluster, kind.plural, namespace, name, tab.id),
+            "url": object_url(
+                target.session.cluster, kind.plural, namespace, name, "" if tab.id == OVERVIEW else tab.id
+            ),
             "disabled_reason": "",
         }
         for tab in TABS.values()
-        if tab.fits(kind) and tab.id != OVERVIEW
+        if tab.fits(kind) and (overview or tab.id != OVERVIEW)
     ]
 
 
 OVERVIEW = "overview"
 ASKED_NAMESPACES = 8  # of those on a page of a list, where a right is not given everywhere
-
-
-def verbs() -> dict[str, str]:
-    """Everything that can be done to some object: id to title."""
-    offers = {each.name: f"{each.title}…" for kind in KINDS.values() for each in actions_of(kind)}
-    return offers | {tab.id: tab.title for tab in TABS.values() if tab.id != OVERVIEW}
-
-
-def does(kind: Kind[Any], verb: str) -> bool:
-    """Whether objects of this kind know it at all."""
-    known = {each.name for each in actions_of(kind)}
-    return verb in known or (verb in TABS and TABS[verb].fits(kind))
 
 
 async def _refused(screen: Screen, offer: Action, found: Any) -> str:

@@ -15,11 +15,13 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.live.screens.common import kind_of
 from dashboard.live.screens.search import PATIENCE_SECONDS, SearchScreen
-from dashboard.live.session import Sight
+from dashboard.live.session import Session, Sight
+from dashboard.queries.reading import VERBS
 from dashboard.queries.search import LIMIT, Hit
 
+from .doing import creating, doing_of, knows, phrases
 from .errors import clear_errors
-from .offers import does, form_offers, object_offers, object_tabs, verbs
+from .offers import OVERVIEW, create_offers, form_offers, object_offers, object_tabs
 from .pages import page
 from .viewer import session_of
 
@@ -42,7 +44,8 @@ class FoundObject:
 async def search(request: HttpRequest, context: str) -> HttpResponseBase:
     """``q``, ``namespace`` (repeatable), ``kind``; with ``format=json`` also ``limit``, and ``do=1``: ``q`` begins with
     what to do (``restart web``), and each object comes with that action, or with all of its actions; and ``wait=1``: for
-    the kinds that were ``pending`` in the answer before."""
+    the kinds that were ``pending`` in the answer before. Without ``do``, ``doing`` has such objects where ``q`` is whole
+    words for an action and an object; ``creates`` are the forms that ``create …`` asks for."""
     session = await session_of(request, context)
     cluster = session.cluster
     if plural := request.GET.get("kind", ""):
@@ -55,18 +58,45 @@ async def search(request: HttpRequest, context: str) -> HttpResponseBase:
     if form != "json":
         raise BadInput(f"format is {form!r}: say json.", field="format")
     params, doing = _doing(request.GET) if "do" in request.GET else (request.GET, None)
-    only = None if doing is None else _doers(doing)
     patience = PENDING_SECONDS if "wait" in request.GET else PATIENCE_SECONDS
-    limit = _limit(request.GET) if doing is None else DOING
-    return await _answer(SearchScreen(session, params, only, patience, limit), doing)
+    if doing is not None:
+        screen = SearchScreen(session, params, _doers(doing), patience, DOING)
+        return JsonResponse(await _answer(screen, doing) | await _created(session, request.GET))
+    answer = await _answer(SearchScreen(session, params, None, patience, _limit(request.GET)), None)
+    return JsonResponse(answer | await _typed(session.again(), request.GET))
 
 
 def _doers(doing: frozenset[str]) -> frozenset[str]:
-    """The kinds that know one of these verbs."""
-    return frozenset(plural for plural, kind in KINDS.items() if any(does(kind, verb) for verb in doing))
+    """The kinds whose objects know one of these."""
+    return frozenset(plural for plural, kind in KINDS.items() if any(knows(kind, each) for each in doing))
 
 
-async def _answer(screen: SearchScreen, doing: frozenset[str] | None) -> HttpResponseBase:
+async def _typed(session: Session, asked: QueryDict) -> dict[str, Any]:
+    """What is asked to be done where the words for it are typed without more ado: ``scale web``. Those that only look,
+    such as ``describe web``, lead to the object, which the search itself finds.
+    """
+    meant = doing_of(asked.get("q", ""))
+    found: dict[str, Any] = {"doing": []}
+    first = asked.get("q", "").removeprefix("kubectl ").split(" ")[0].lower()
+    if meant.whole and meant.rest and first not in VERBS and not asked.get("kind"):
+        screen = SearchScreen(session, _about(asked, meant.rest), _doers(meant.ids), limit=DOING)
+        told = await _answer(screen, meant.ids)
+        found = {"doing": [] if told["like"] else [hit for hit in told["results"] if hit["actions"]]}
+    return found | await _created(session, asked)
+
+
+async def _created(session: Session, asked: QueryDict) -> dict[str, Any]:
+    """The forms that ``create …`` asks for."""
+    ids, name = creating(asked.get("q", ""))
+    if not ids:
+        return {"creates": []}
+    with session.cluster.lease({"namespaces"}):
+        await session.cluster.ready({"namespaces"})
+        await session.review({"namespaces"})
+        return {"creates": await create_offers(session, ids, name, asked.getlist("namespace"))}
+
+
+async def _answer(screen: SearchScreen, doing: frozenset[str] | None) -> dict[str, Any]:
     cluster = screen.runtime
     lease = cluster.lease(screen.plurals)
     try:
@@ -82,22 +112,20 @@ async def _answer(screen: SearchScreen, doing: frozenset[str] | None) -> HttpRes
         kinds, pending, missed = screen.named(), screen.pending(), screen.missed()
     finally:
         lease.release()
-    return JsonResponse(
-        {
-            "freshness": fresh,
-            "q": screen.query.q,
-            "total": total,
-            "like": found.like,
-            "url": screen.url(),
-            "counts": dict(found.counts),
-            "waiting": waiting,
-            "denied": denied,
-            "kinds": kinds,
-            "pending": pending,
-            "missed": missed,
-            "results": results,
-        }
-    )
+    return {
+        "freshness": fresh,
+        "q": screen.query.q,
+        "total": total,
+        "like": found.like,
+        "url": screen.url(),
+        "counts": dict(found.counts),
+        "waiting": waiting,
+        "denied": denied,
+        "kinds": kinds,
+        "pending": pending,
+        "missed": missed,
+        "results": results,
+    }
 
 
 def _limit(params: QueryDict) -> int:
@@ -109,20 +137,23 @@ def _limit(params: QueryDict) -> int:
 
 
 def _doing(params: QueryDict) -> tuple[QueryDict, frozenset[str]]:
-    """The verbs that the first word may begin, and the search without it; no such verb: all of them."""
-    first, _, rest = params.get("q", "").strip().partition(" ")
-    known = verbs()
-    meant = frozenset(verb for verb in known if first and verb.startswith(first.lower()))
+    """What the first words mean, and the search without them; if they mean nothing, all that can be done."""
+    meant = doing_of(params.get("q", ""))
+    return _about(params, meant.rest), meant.ids or frozenset(phrases()) - {OVERVIEW}
+
+
+def _about(params: QueryDict, rest: str) -> QueryDict:
     kept = params.copy()
-    if meant:
-        kept["q"] = rest
-    return kept, meant or frozenset(known)
+    kept["q"] = rest
+    return kept
 
 
 async def _offers(sight: Sight, hit: Hit, doing: frozenset[str]) -> list[dict[str, str]]:
+    """What can be done with an object of what was meant, what may be done first."""
     found = FoundObject(sight, hit.kind, hit.row.namespace, hit.row.name)
-    offers = [*await object_offers(found), *object_tabs(found)]
-    return [offer for offer in offers if offer["id"] in doing]
+    offers = [*await object_offers(found), *await form_offers(found), *object_tabs(found, overview=True)]
+    meant = [offer for offer in offers if offer["id"] in doing]
+    return sorted(meant, key=lambda offer: bool(offer["disabled_reason"]))
 
 
 @require_safe

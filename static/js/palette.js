@@ -66,7 +66,8 @@ function sections() {
 const titled = ({ kind, name, namespace }) => `${kind} ${name}${namespace ? ` in ${namespace}` : ""}`;
 
 function search(here) {
-  const all = fitting(places(), typed());
+  const forms = new Set((answers()?.creates ?? []).map(({ url }) => url.split("?")[0]));
+  const all = fitting(places(), typed()).filter(({ link }) => !forms.has(link?.pathname));
   const strong = all.filter(({ score }) => score >= STRONG).slice(0, PLACES);
   const fair = all.filter(({ score }) => score >= 1 && score < STRONG).slice(0, PLACES - strong.length).map(later);
   const weak = all.filter(({ score }) => score < 1).slice(0, strong.length || fair.length ? 0 : WEAK);
@@ -74,6 +75,7 @@ function search(here) {
   const hits = objects();
   const before = hits.some(begins) ? [] : fair;
   return [
+    ...doings(),
     { title: "Go to", items: [...strong, ...before] },
     { ...here, items: actions },
     { title: answers()?.like ? "Objects with a name like it" : "Objects", items: hits },
@@ -96,20 +98,25 @@ function more() {
   if (now && !now.trouble) {
     const rest = now.total > now.results.length;
     if (rest) items.push({ text: `All ${now.total} found for “${typed()}”`, what: "search page", url: now.url });
-    if (!now.total && / /.test(typed())) items.push({ text: `Actions for “${typed()}”`, what: "> actions", type: `>${typed()}` });
+    if (!now.total && !done(now) && / /.test(typed())) items.push({ text: `Actions for “${typed()}”`, what: "> actions", type: `>${typed()}` });
   }
   if (!everywhere && scoped().size) items.push({ text: `Search all namespaces, not only ${scoped().getAll("namespace").join(", ")}`, what: "search", run: widen, stay: true });
   return items;
 }
+
+const done = ({ doing, creates }) => Boolean(doing?.length || creates?.length);
 
 function widen() {
   everywhere = true;
   change();
 }
 
+// What is to be done, as for kubectl ("scale web"), and the forms of what is to be created.
 function doings() {
-  const items = (answer?.results ?? []).flatMap((each) => (each.actions ?? []).map((action) => ({ ...offered(action), object: each, of: each, stale: !answers() })));
-  return [{ title: "Actions", items }];
+  const hits = (mode() === ">" ? answer?.results : answer?.doing) ?? [];
+  const items = hits.flatMap((each) => (each.actions ?? []).map((action) => ({ ...offered(action), object: each, of: each, stale: !answers() })));
+  const made = (answer?.creates ?? []).map((each) => ({ ...offered(each), stale: !answers() }));
+  return [{ title: "Actions", items: [...items, ...made] }];
 }
 
 const offered = ({ title, url, disabled_reason: refused, icon }) => ({ text: title, url, refused, what: icon ? "action" : "page" });
@@ -232,10 +239,10 @@ function drawCrumb() {
 
 function drawTrouble() {
   const trouble = inside ? inside.trouble : answers()?.trouble;
-  const nothing = answers() && !trouble && !answers().results.length;
+  const nothing = answers() && !trouble && !answers().results.length && !done(answers());
   const box = dialog.querySelector(".trouble");
-  const notes = trouble ? [trouble] : nothing ? [`No objects found for “${answers().q}”.`] : [];
-  if (mode() === ">" && !typed() && !found.length) notes.push("Enter an action and an object, such as “restart web”.");
+  const notes = trouble ? [trouble] : nothing && answers().q ? [`No objects found for “${answers().q}”.`] : [];
+  if (mode() === ">" && (!typed() || (nothing && !answers().q)) && !found.length) notes.push("Enter an action and an object, such as “restart web”.");
   if (answers()?.like) notes.push(`No objects found for “${answers().q}”; showing similar names.`);
   for (const { why, titles, rest } of answers()?.missed ?? []) notes.push(`${why}: ${titles.join(", ")}${rest.length ? ` and ${rest.length} more` : ""}.`);
   if (answers()?.freshness === "reconnecting") notes.push("The connection to the cluster is lost: objects are as they were before.");

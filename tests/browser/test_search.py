@@ -68,6 +68,35 @@ def test_an_action_is_reached_by_the_keyboard_alone(
     expect(page).to_have_url(re.compile(f"/deployments/{namespace}/shop-front/scale/$"))
 
 
+@pytest.mark.parametrize("sign", ["", ">"])
+def test_an_action_is_typed_as_for_kubectl(
+    page: Page, objects: Objects, namespace: str, changes_allowed: None, sign: str
+) -> None:
+    objects.deployment("shop-desk", 1)
+    page.goto(f"/c/{SLUG}/?namespace={namespace}")
+    for typed, text, address in (
+        (
+            "rollout restart deploy/shop-desk",
+            "Restart… shop-desk",
+            f"/deployments/{namespace}/shop-desk/restart/$",
+        ),
+        ("expose shop-desk", "Expose by a Service… shop-desk", rf"from=deployments/{namespace}/shop-desk$"),
+        (
+            "create secret tls shop-tls",
+            "Create Secret: Certificate and key…",
+            r"type=tls&name=shop-tls&namespace=",
+        ),
+    ):
+        ask(page, f"{sign}{typed} -n {namespace}" if "create" not in typed else f"{sign}{typed}")
+        expect(option(page, text).first).to_have_attribute("aria-selected", "true")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(address))
+        if "expose" in typed:
+            expect(page.locator("#selector-0-key")).to_have_value("app.kubernetes.io/name")
+            expect(page.locator("#selector-0-value")).to_have_value("shop-desk")
+        page.goto(f"/c/{SLUG}/?namespace={namespace}")
+
+
 def test_what_can_be_done_with_a_found_object_is_one_key_away(
     page: Page, objects: Objects, namespace: str
 ) -> None:

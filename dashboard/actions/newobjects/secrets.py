@@ -84,6 +84,7 @@ class NewSecret(NewObject):
 
 class NewOpaque(NewSecret):
     variant, variant_title = "opaque", "Keys and values"
+    created = ("secret", "secret generic")
     entries = (
         Input(
             name="data",
@@ -118,6 +119,7 @@ class NewTls(NewSecret):
 
     type = "kubernetes.io/tls"
     variant, variant_title = "tls", "Certificate and key"
+    created = ("secret", "secret tls")
     keys = MappingProxyType({"certificate": "tls.crt", "key": "tls.key"})
     entries = (
         _value(
@@ -212,6 +214,7 @@ class NewRegistry(NewSecret):
 
     type = "kubernetes.io/dockerconfigjson"
     variant, variant_title = "registry", "Image registry"
+    created = ("secret", "secret docker-registry")
     entries = (
         _value(
             "server",

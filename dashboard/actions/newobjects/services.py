@@ -53,6 +53,7 @@ def port_names(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 class NewService(NewObject):
     plural = "services"
+    said = ("expose",)
     reads = frozenset(
         {"pods", "replicasets", "deployments", "statefulsets", "daemonsets", "jobs", "networkpolicies"}
     )

@@ -250,8 +250,7 @@ async def test_the_palette_finds_and_offers_ones_own_alone(
 ) -> None:
     for account, own, other in (("rose", ROSE, TEAL), ("teal", TEAL, ROSE)):
         screen = SearchScreen(cluster.session(Identity(account, account)), QueryDict("q=web"), limit=20)
-        response: Any = await palette(screen, doing)
-        body = response.content.decode()
+        body = json.dumps(await palette(screen, doing))
         assert own in body and other not in body
         found = json.loads(body)
         assert found["total"] == sum(found["counts"].values()) > 0

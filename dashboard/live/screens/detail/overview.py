@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class OverviewTab(Tab):
     id = "overview"
     title = "Overview"
+    said = ("describe", "get", "rollout status")
     template = "tabs/overview.html"
 
     def __init__(self, screen: DetailScreen) -> None:

@@ -102,6 +102,7 @@ class Tab(Piece):
     title: ClassVar[str]
     template: ClassVar[str]
     shortcut: ClassVar[str] = ""
+    said: ClassVar[tuple[str, ...]] = ()  # what kubectl calls it, besides ``id``
 
     def feed(self, position: Position, wake: Callable[[], None]) -> LogFeed | None:
         """See ``Screen.feed``."""

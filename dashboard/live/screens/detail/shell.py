@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 class ShellTab(Tab, ViewerPiece):
     id = "shell"
     title = "Shell"
+    said = ("exec", "attach")
     template = "tabs/shell.html"
 
     def __init__(self, screen: DetailScreen) -> None:
