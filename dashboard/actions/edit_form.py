@@ -12,6 +12,7 @@ from typing import Any
 
 from dashboard.errors import Invalid
 from dashboard.insight import Impact, Notice, Objects
+from dashboard.kinds.base import Kind
 
 from .action import (
     MERGE_PATCH,
@@ -48,12 +49,15 @@ class EditForm(FieldsAction):
     """
 
     name, title, icon = "form", "Edit by form", "file"
-    kinds = EDITINGS.keys()
+    part = "change"
     template = "forms/edit_form.html"
     reads = TOUCHED
     body_bytes = 8 * 2**20  # with what it was filled with, and the token, in which fields travel
     typed = True
     contested = True
+
+    def fits(self, kind: Kind[Any]) -> bool:
+        return kind.plural in EDITINGS
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
         editing = EDITINGS[target.plural]
