@@ -7,16 +7,11 @@ The API server says whose token it is. Whoever only a cluster knows is a user of
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any
 
-import msgspec
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -36,6 +31,7 @@ from dashboard.errors import (
 )
 from dashboard.kube.acting import Bearer
 from dashboard.kube.config import Cluster
+from dashboard.kube.expiry import token_expiry
 from dashboard.kube.whoami import UserInfo
 from dashboard.live.acting import OF_A_CLUSTER, mode_of
 from dashboard.live.runtime import runtime
@@ -109,7 +105,7 @@ async def _signed_in(request: HttpRequest, context: str, token: str) -> HttpResp
             request.session,
             ClusterCredential(
                 kind="token", token=token, context=context, server=cluster.server, user=account.username,
-                groups=account.groups, expires_at=expiry(token),
+                groups=account.groups, expires_at=token_expiry(token),
             ),
         )  # fmt: skip
     await in_database(AuditEntry.objects.create)(
@@ -158,20 +154,6 @@ def user_name(context: str, account: str) -> str:
         return name
     mark = hashlib.sha256(name.encode()).hexdigest()
     return f"{name[: NAME_LETTERS - len(mark) - 1]}#{mark}"
-
-
-def expiry(token: str) -> datetime | None:
-    """When a JSON Web Token says that it expires; None for another, or for one that doesn't say. It decides nothing but
-    when to ask for a new one.
-    """
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        claims: Any = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=="))
-        return datetime.fromtimestamp(int(claims["exp"]), UTC)
-    except (binascii.Error, ValueError, LookupError, TypeError, OverflowError, OSError):
-        return None
 
 
 def _page(request: HttpRequest, error: ClusterError | None = None) -> HttpResponse:

@@ -22,11 +22,12 @@ from django.test import AsyncClient
 from dashboard.admins import administers
 from dashboard.credentials import load
 from dashboard.errors import NotSignedIn, Unavailable
+from dashboard.kube.expiry import token_expiry
 from dashboard.kube.whoami import UserInfo
 from dashboard.models import AuditEntry
 from dashboard.sessionstore import SessionStore
 from dashboard.views import signin, signin_token
-from dashboard.views.signin_token import OF_ADDRESS, expiry, user_name
+from dashboard.views.signin_token import OF_ADDRESS, user_name
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -242,7 +243,7 @@ def test_when_a_token_expires_is_read_and_nothing_else_of_it_believed() -> None:
     def token(claims: Any) -> str:
         return f"a.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c"
 
-    assert expiry(token({"exp": 2_000_000_000})) == datetime.fromtimestamp(2_000_000_000, UTC)
+    assert token_expiry(token({"exp": 2_000_000_000})) == datetime.fromtimestamp(2_000_000_000, UTC)
     for odd in (
         "",
         "opaque",
@@ -253,4 +254,4 @@ def test_when_a_token_expires_is_read_and_nothing_else_of_it_believed() -> None:
         token({"exp": "x"}),
         token({"exp": 1e30}),
     ):
-        assert expiry(odd) is None
+        assert token_expiry(odd) is None
