@@ -87,6 +87,16 @@ def test_without_a_token_one_is_asked_to_sign_in(session: SessionStore) -> None:
         identity_in(CLUSTER, "mara", session)
 
 
+def test_a_token_that_was_shown_to_another_cluster_of_that_name_is_not_shown_to_this_one(
+    session: SessionStore,
+) -> None:
+    store(session, credential(server="https://dev-before:6443"))
+    with pytest.raises(NotSignedIn):
+        identity_in(CLUSTER, "mara", session)
+    store(session, credential(server=CLUSTER.server))
+    assert identity_in(CLUSTER, "mara", session).acting == Bearer("canary")
+
+
 def test_the_token_of_the_issuer_reaches_no_context_that_is_not_named(
     session: SessionStore, settings: Any
 ) -> None:
