@@ -24,6 +24,7 @@ from dashboard.insight import Problem
 from dashboard.kinds.rows import listed as enumerated
 from dashboard.kinds.rows import plural
 from dashboard.kube.config import Cluster
+from dashboard.live.acting import mode_of
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
@@ -82,6 +83,7 @@ class ClusterSeen:
     looked_at: bool = False
     look_url: str = ""
     sign_in: bool = False
+    act_as: str = ""
     account: str = ""
     version: str = ""
     issues: int | None = None
@@ -124,6 +126,7 @@ def _named(cluster: Cluster) -> dict[str, Any]:
         "server": cluster.server,
         "sandbox": cluster.is_sandbox,
         "production": is_production(cluster.name),
+        "act_as": mode_of(cluster.slug),
         "look_url": reverse("cluster_look", args=[cluster.slug]),
     }
 

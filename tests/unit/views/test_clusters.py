@@ -182,7 +182,9 @@ async def test_a_context_of_the_settings_that_is_not_there_is_told(
     assert "Not looked at" in page and "Look at c" in page
     assert 'id="change"' not in page, "who is no administrator adds none"
     told = (await client.get("/clusters/?format=json")).json()
-    assert [each["words"] for each in told["clusters"]] == ["Not looked at"]
+    assert [(each["words"], each["act_as"]) for each in told["clusters"]] == [
+        ("Not looked at", "installation")
+    ]
     assert told["verdict"]["state"] == "unknown"
     part = (await client.get("/clusters/?part=overview")).content.decode()
     assert part.lstrip().startswith('<div id="overview"') and "<html" not in part
