@@ -126,7 +126,7 @@ async def resilience(request: HttpRequest, context: str) -> HttpResponseBase:
     session = await session_of(request, context)
     screen = ResilienceScreen(session, request.GET)
     if request.GET.get("format") != "json":
-        return await page(request, session.cluster, screen, title="What if…")
+        return await page(request, session.cluster, screen, title="Resilience")
     with session.cluster.lease(screen.plurals):
         await session.cluster.ready(screen.waits_for)
         await screen.get_ready()

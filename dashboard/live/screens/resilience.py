@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -18,6 +19,7 @@ from dashboard.insight.losing import Consequences, Loss, LossError, consequences
 from dashboard.insight.losing.effects import PLURALS, ServiceLoss, WorkloadLoss
 from dashboard.insight.losing.loss import UPDATED, ZONE
 from dashboard.insight.losing.pods import PodFate
+from dashboard.insight.losing.report import REPORTED, Preparedness, Remedy, preparedness
 from dashboard.insight.protocols import Objects
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
@@ -35,7 +37,7 @@ from .detail.piece import Rereading
 
 MAX_LOSSES = 12  # at once; docs/limits.md
 ROWS, SQUARES, OFFERED = 60, 110, 400  # told one by one; drawn on a node (a kubelet's pods); to choose from
-DOTS = 12
+DOTS, REMEDIES = 12, 3
 GROUPS = {"lost": "Lost for good", "pending": "Stay Pending", "moves": "Move", "stays": "Stay"}
 
 
@@ -54,7 +56,7 @@ class ResilienceScreen(Screen):
         super().__init__(session)
         self.losses = _read(params)
         self.changed: Callable[[], None] | None = None
-        self._told: Consequences | None = None
+        self._told: tuple[Consequences, Sequence[Preparedness]] | None = None
         self._told_at = 0.0
         self._telling = Rereading(self, self._tell, lambda: self._told)
 
@@ -64,7 +66,7 @@ class ResilienceScreen(Screen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        return frozenset(PLURALS)
+        return frozenset((*PLURALS, *REPORTED))
 
     async def prepare(self) -> None:
         await self.session.review(self.plurals)
@@ -80,7 +82,7 @@ class ResilienceScreen(Screen):
     async def _tell(self) -> None:
         self._told_at = self.session.reader.changed_at(self.plurals)
         objects = Frozen(self.session.reader, self.visible)
-        self._told = await off_loop(_consequences, objects, self.losses)
+        self._told = await off_loop(_both, objects, self.losses)
 
     def snapshot(self) -> Snapshot:
         if self.session.reader.changed_at(self.plurals) != self._told_at:
@@ -88,6 +90,7 @@ class ResilienceScreen(Screen):
         return Snapshot(
             regions={
                 "losing": render.region("losing", self._losing()),
+                "preparedness": render.region("preparedness", self._report()),
                 "not-known": render.region("not_known", {"text": not_known(self.session, self.plurals)}),
                 "fresh": fresh_part(self.session, self.plurals),
             }
@@ -149,9 +152,9 @@ class ResilienceScreen(Screen):
     # ---- What happens
 
     def _losing(self) -> dict[str, Any]:
-        told = self._told
-        if told is None or not self.losses:
+        if self._told is None or not self.losses:
             return {"asked": False}
+        told, _ = self._told
         shown = told.pods[:ROWS]
         return {
             "asked": True,
@@ -285,13 +288,53 @@ class ResilienceScreen(Screen):
             )
         return [{"name": name, "nodes": nodes[:ROWS]} for name, nodes in zones.items()]
 
+    # ---- How well each workload is prepared
+
+    def _report(self) -> dict[str, Any]:
+        every = self._told[1] if self._told is not None else ()
+        return {
+            "rows": [
+                {
+                    **self._named(each.ref),
+                    "score": each.score,
+                    "state": each.state,
+                    "has": each.has,
+                    "weaknesses": [{"state": one.state, "text": one.text} for one in each.weaknesses],
+                    "remedies": self._remedies(each),
+                }
+                for each in every[:ROWS]
+            ],
+            "total": len(every),
+            "weak": sum(each.state != "ok" for each in every),
+            "average": round(sum(each.score for each in every) / len(every)) if every else 0,
+            "more": len(every) - ROWS if len(every) > ROWS else 0,
+            "json_url": f"{self._url(self.losses)}&format=json",
+        }
+
+    def _remedies(self, each: Preparedness) -> list[dict[str, str]]:
+        """The first few ways to mend it, each once."""
+        found = dict.fromkeys(one.remedy for one in each.weaknesses if one.remedy is not None)
+        return [
+            {"words": remedy.words, "url": url}
+            for remedy in list(found)[:REMEDIES]
+            if (url := self._remedy_url(remedy))
+        ]
+
+    def _remedy_url(self, remedy: Remedy) -> str:
+        """Where the change engine's preview begins."""
+        ref, slug = remedy.ref, self.runtime.cluster.slug
+        if remedy.form:
+            source = urlencode({"from": f"{ref.plural}/{ref.namespace}/{ref.name}"}, safe="/")
+            return f"{reverse('create_form', args=[slug, remedy.form])}?{source}"
+        return reverse("action", args=[slug, ref.plural, ref.namespace, ref.name, remedy.action])
+
     # ---- For scripts
 
     def told(self) -> dict[str, Any]:
         """The contract's JSON."""
-        told = self._told
-        if told is None:
+        if self._told is None:
             return {}
+        told, prepared = self._told
         return {
             "lose": [str(loss) for loss in self.losses],
             "unknown": [str(loss) for loss in told.unknown],
@@ -351,6 +394,19 @@ class ResilienceScreen(Screen):
                 }
                 for each in told.data
             ],
+            "report": [
+                {
+                    "kind": each.ref.kind,
+                    "namespace": each.ref.namespace,
+                    "name": each.ref.name,
+                    "replicas": each.replicas,
+                    "score": each.score,
+                    "weaknesses": [
+                        {"rule": one.rule, "weight": one.weight, "text": one.text} for one in each.weaknesses
+                    ],
+                }
+                for each in prepared
+            ],
         }
 
 
@@ -365,8 +421,9 @@ def _read(params: QueryDict) -> tuple[Loss, ...]:
         raise BadInput(str(error), field="lose") from error
 
 
-def _consequences(objects: Objects, losses: Sequence[Loss]) -> Consequences:
-    return consequences(objects, losses, datetime.now(UTC))
+def _both(objects: Objects, losses: Sequence[Loss]) -> tuple[Consequences, Sequence[Preparedness]]:
+    now = datetime.now(UTC)
+    return consequences(objects, losses, now), preparedness(objects, now)
 
 
 def _first_upper(text: str) -> str:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from django.http import QueryDict
+from django.urls import resolve
 
+from dashboard.actions.newobjects.registry import NEW_OBJECTS
+from dashboard.actions.registry import actions_of
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.live.screens.resilience import MAX_LOSSES, ResilienceScreen
 
-from ..insight.world import node, pod, service
+from ..insight.world import deployment, node, pod, service
 from .seen import everything, nothing, runtime, sees, session
 
 
@@ -88,3 +91,23 @@ async def test_whoever_sees_nothing_is_told_so_and_nothing_else() -> None:
     assert "Nodes" in losing["unread"] and "Pods" in losing["unread"]
     assert losing["unknown"] == ["Node node-1 is not there, or you may not see it."]
     assert "canary" not in json.dumps([losing, made.told(), made.context()])
+
+
+async def test_each_remedy_leads_to_a_form_that_there_is() -> None:
+    found = cluster()
+    found.cache.put("deployments", deployment(replicas=1), deployment("api", replicas=3))
+    made = ResilienceScreen(session(found), QueryDict())
+    sees(made, everything())
+    await made._tell()
+    report = made._report()
+    assert report["total"] == 2
+    urls = {each["url"] for row in report["rows"] for each in row["remedies"]}
+    matches = [resolve(url.split("?")[0]) for url in urls]
+    assert {"scale", "edit", "resources"} <= {match.kwargs.get("action") for match in matches}
+    for match in matches:
+        if match.url_name == "action":
+            kind = KINDS[match.kwargs["plural"]]
+            assert match.kwargs["action"] in {each.name for each in actions_of(kind)}
+        else:
+            assert match.kwargs["plural"] in {each.plural for each in NEW_OBJECTS}
+    assert [each["name"] for each in made.told()["report"]] == [row["name"] for row in report["rows"]]

@@ -1,0 +1,314 @@
+"""How well each workload is prepared: what weakens it, how much each of that weighs, and what would mend it.
+
+A score is 100 less the weights. They say what comes first, not how likely a loss is: what takes a workload down with one
+node weighs most, then what does so in a drain, a crowd or a bad start. Sources: kubernetes.io, "Disruptions", "Pod
+Topology Spread Constraints", "Pod Quality of Service Classes", "Configure Liveness, Readiness and Startup Probes" and
+"Configuration Best Practices" (on the tag latest).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from dashboard.insight.impact import selector_of
+from dashboard.insight.pod_health import is_ready
+from dashboard.insight.protocols import Objects
+from dashboard.insight.survey import Survey
+from dashboard.kinds.base import Ref
+from dashboard.kinds.deployments import Deployment
+from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
+from dashboard.kinds.images import ImageError, parse_image
+from dashboard.kinds.meta import find_condition
+from dashboard.kinds.nodes import Node
+from dashboard.kinds.persistentvolumes import PersistentVolume
+from dashboard.kinds.poddisruptionbudgets import PodDisruptionBudget
+from dashboard.kinds.pods import Pod
+from dashboard.kinds.podspec import Container, PodSpec
+from dashboard.kinds.references import meant, reference
+from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.selectors import from_labels
+from dashboard.kinds.statefulsets import StatefulSet
+
+from .loss import ZONE
+
+Prepared = Deployment | StatefulSet
+# What the report reads besides what a loss reads.
+REPORTED = ("horizontalpodautoscalers",)
+BAD, WARN = 50, 80  # below which a score is critical, and a warning
+
+
+class Remedy(NamedTuple):
+    """What would mend it: an action on ``ref``, or with ``form`` a new object of that kind, filled in from it."""
+
+    words: str
+    ref: Ref
+    action: str = ""
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """``rule`` is its name for scripts; ``weight`` what it takes from the score."""
+
+    rule: str
+    weight: int
+    text: str
+    remedy: Remedy | None = None
+
+    @property
+    def state(self) -> Literal["bad", "warn", "info"]:
+        return "bad" if self.weight >= 30 else "warn" if self.weight >= 10 else "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Preparedness:
+    """A workload, what it has of replicas, zones and nodes, and what weakens it, the heaviest first."""
+
+    ref: Ref
+    replicas: int
+    has: str
+    weaknesses: tuple[Weakness, ...]
+
+    @property
+    def score(self) -> int:
+        """0–100."""
+        return max(0, 100 - sum(each.weight for each in self.weaknesses))
+
+    @property
+    def state(self) -> Literal["bad", "warn", "ok"]:
+        return "bad" if self.score < BAD else "warn" if self.score < WARN else "ok"
+
+
+def preparedness(objects: Objects, now: datetime) -> list[Preparedness]:
+    """Of every Deployment and StatefulSet that keeps pods, the worst first."""
+    return _Report(objects, now).all()
+
+
+class _Report:
+    def __init__(self, objects: Objects, now: datetime) -> None:
+        self.survey = Survey(objects, now)
+        self.nodes: dict[str, Node] = {node.metadata.name: node for node in self.survey.all("nodes")}
+
+    def all(self) -> list[Preparedness]:
+        found = [
+            self._of(workload)
+            for kind in ("deployments", "statefulsets")
+            for workload in self.survey.all(kind)
+            if workload.spec.replicas and workload.metadata.deletion_timestamp is None
+        ]
+        return sorted(found, key=lambda each: (each.score, each.ref.namespace, each.ref.name, each.ref.kind))
+
+    def _of(self, workload: Prepared) -> Preparedness:
+        meta = workload.metadata
+        ref = reference(type(workload).__name__, meta.namespace, meta.name)
+        pods = self.pods.get(ref, [])
+        one = _One(self, ref, workload, pods)
+        weak = sorted(one.weaknesses(), key=lambda each: -each.weight)
+        return Preparedness(ref, workload.spec.replicas, one.has(), tuple(weak))
+
+    # ---- What several workloads are compared with, gathered once
+
+    @cached_property
+    def pods(self) -> dict[Ref, list[Pod]]:
+        """The ready pods, by what they belong to."""
+        found: dict[Ref, list[Pod]] = defaultdict(list)
+        for pod in self.survey.all("pods"):
+            if pod.metadata.controller is not None and is_ready(pod):
+                found[self.survey.owner(pod)].append(pod)
+        return found
+
+    @cached_property
+    def zones(self) -> frozenset[str]:
+        return frozenset(zone for node in self.nodes.values() if (zone := node.metadata.labels.get(ZONE)))
+
+    @cached_property
+    def budgets(self) -> dict[str, list[PodDisruptionBudget]]:
+        found: dict[str, list[PodDisruptionBudget]] = defaultdict(list)
+        for budget in self.survey.all("poddisruptionbudgets"):
+            found[budget.metadata.namespace].append(budget)
+        return found
+
+    @cached_property
+    def autoscalers(self) -> dict[Ref, HorizontalPodAutoscaler]:
+        found: dict[Ref, HorizontalPodAutoscaler] = {}
+        for each in self.survey.all("horizontalpodautoscalers"):
+            found[meant(each.spec.scale_target_ref, each.metadata.namespace)] = each
+        return found
+
+    @cached_property
+    def selectors(self) -> dict[str, list[dict[str, str]]]:
+        """What the Services of each namespace select."""
+        found: dict[str, list[dict[str, str]]] = defaultdict(list)
+        for service in self.survey.all("services"):
+            if service.spec.selector:
+                found[service.metadata.namespace].append(service.spec.selector)
+        return found
+
+
+class _One:
+    """One workload."""
+
+    def __init__(self, report: _Report, ref: Ref, workload: Prepared, pods: Sequence[Pod]) -> None:
+        self.report, self.ref, self.workload, self.pods = report, ref, workload, pods
+        self.replicas = workload.spec.replicas
+        self.spec: PodSpec = workload.spec.template.spec
+        self.labels = workload.spec.template.metadata.labels or {}
+        self.on = {pod.spec.node_name for pod in pods}
+        self.in_zones = {
+            zone
+            for name in self.on
+            if (node := report.nodes.get(name)) is not None and (zone := node.metadata.labels.get(ZONE))
+        }
+
+    def has(self) -> str:
+        """What it has, in words."""
+        said = plural(self.replicas, "member" if isinstance(self.workload, StatefulSet) else "replica")
+        if len(self.on) > 1:
+            said += f" on {plural(len(self.on), 'node')}"
+        if len(self.in_zones) > 1:
+            said += f" in {plural(len(self.in_zones), 'zone')}"
+        return said
+
+    def weaknesses(self) -> Iterator[Weakness]:
+        yield from self._replicas()
+        yield from self._placement()
+        yield from self._budget()
+        yield from self._start()
+        yield from self._template()
+        yield from self._autoscaler()
+        yield from self._data()
+
+    def _remedy(self, words: str, action: str = "", form: str = "") -> Remedy:
+        return Remedy(words, self.ref, action, form)
+
+    def _replicas(self) -> Iterator[Weakness]:
+        keeps = isinstance(self.workload, StatefulSet) and bool(self.workload.spec.volume_claim_templates)
+        if self.replicas == 1:
+            text = "Single replica: it is down for minutes when its node fails."
+            remedy = self._remedy("Scale to 3…" if keeps else "Scale to 2…", "scale")
+            if keeps:
+                text = "Single member: it is down until its node is back, or known to be gone."
+            yield Weakness("single-replica", 40, text, remedy)
+        elif keeps and self.replicas == 2:
+            text = "2 members: if they need a quorum, it is lost with either one."
+            yield Weakness("no-quorum", 30, text, self._remedy("Scale to 3…", "scale"))
+
+    def _placement(self) -> Iterator[Weakness]:
+        if self.replicas < 2:
+            return
+        if len(self.pods) > 1 and len(self.on) == 1:
+            text = f"All {len(self.pods)} ready pods are on node {next(iter(self.on))}."
+            yield Weakness("one-node", 30, text, self._remedy("Spread over nodes…", "edit"))
+        elif len(self.pods) > 1 and len(self.report.zones) > 1 and len(self.in_zones) == 1:
+            text = f"All {len(self.pods)} ready pods are in zone {next(iter(self.in_zones))}."
+            yield Weakness("one-zone", 20, text, self._remedy("Spread over zones…", "edit"))
+        elif not self._is_spread():
+            text = "Replicas may share a node: no topology spread, no anti-affinity."
+            yield Weakness("no-spread", 10, text, self._remedy("Spread over nodes…", "edit"))
+
+    def _is_spread(self) -> bool:
+        apart = self.spec.affinity.pod_anti_affinity if self.spec.affinity else None
+        return bool(self.spec.topology_spread_constraints) or apart is not None
+
+    def _budget(self) -> Iterator[Weakness]:
+        if self.replicas < 2 or not self.report.survey.reads("poddisruptionbudgets", self.ref.namespace):
+            return
+        over = [
+            each
+            for each in self.report.budgets.get(self.ref.namespace, ())
+            if selector_of(each.spec.selector).matches(self.labels)
+        ]
+        if not over:
+            text = "No PodDisruptionBudget: a drain may evict all replicas at once."
+            yield Weakness("no-budget", 10, text, self._remedy("Add a budget…", form="poddisruptionbudgets"))
+        for budget in over:
+            status = budget.status
+            if status.expected_pods and status.desired_healthy >= status.expected_pods:
+                own = reference("PodDisruptionBudget", budget.metadata.namespace, budget.metadata.name)
+                text = f"Budget {own.name} never allows a disruption: node drains will block."
+                yield Weakness("budget-blocks", 15, text, Remedy("Edit the budget…", own, "edit"))
+
+    def _start(self) -> Iterator[Weakness]:
+        without = [each.name for each in self._containers if each.readiness_probe is None]
+        if without:
+            served = any(
+                from_labels(selector).matches(self.labels)
+                for selector in self.report.selectors.get(self.ref.namespace, ())
+            )
+            text = f"No readiness probe: {listed(without)}"
+            text += (
+                " gets requests before it can answer them."
+                if served
+                else "; a rollout can't tell whether it works."
+            )
+            yield Weakness(
+                "no-readiness-probe", 15 if served else 5, text, self._remedy("Add a probe…", "edit")
+            )
+
+    def _template(self) -> Iterator[Weakness]:
+        bare = [each.name for each in self._containers if not _requests(each)]
+        if bare:
+            text = f"No requests for CPU and memory: {listed(bare)}. Such pods are evicted first under node pressure."
+            yield Weakness("no-requests", 10, text, self._remedy("Set requests…", "resources"))
+        latest = [each.name for each in self._containers if _is_latest(each.image)]
+        if latest:
+            text = f"Image tag latest: {listed(latest)} can be another program after a restart."
+            yield Weakness("latest-tag", 5, text, self._remedy("Set the image…", "image"))
+        if not self.spec.priority_class_name:
+            text = "No PriorityClass: it waits with all others when nodes are full."
+            yield Weakness("no-priority", 2, text)
+
+    def _autoscaler(self) -> Iterator[Weakness]:
+        found = self.report.autoscalers.get(self.ref)
+        active = find_condition(found.status.conditions or (), "ScalingActive") if found else None
+        if (
+            found is not None
+            and active is not None
+            and active.status == "False"
+            and active.reason != "ScalingDisabled"
+        ):
+            ref = reference("HorizontalPodAutoscaler", self.ref.namespace, found.metadata.name)
+            text = f"HorizontalPodAutoscaler {ref.name} has no metrics: load changes nothing."
+            yield Weakness("autoscaler-no-metrics", 10, text, Remedy("Edit the autoscaler…", ref, "edit"))
+
+    def _data(self) -> Iterator[Weakness]:
+        tied: dict[str, str] = {}
+        for pod in self.pods:
+            for name, claim in self.report.survey.claims_of(pod):
+                volume: PersistentVolume | None = (
+                    self.report.survey.objects.get("persistentvolumes", "", claim.spec.volume_name)
+                    if claim
+                    else None
+                )
+                if volume is not None and volume.local:
+                    tied[name] = listed(volume.only_on) or "one node"
+        if tied:
+            name, where = min(tied.items())
+            one = f"Claim {name} is on the disk of {where}"
+            which = one if len(tied) == 1 else f"{len(tied)} claims are on disks of nodes"
+            yield Weakness(
+                "local-data", 15, f"{which}: the data is lost with it, unless the members copy it."
+            )
+
+    @property
+    def _containers(self) -> Sequence[Container]:
+        return self.spec.containers or ()
+
+
+def _requests(container: Container) -> bool:
+    resources = container.resources
+    asked = {**(resources.limits or {}), **(resources.requests or {})} if resources else {}
+    return {"cpu", "memory"} <= asked.keys()
+
+
+def _is_latest(image: str) -> bool:
+    try:
+        found = parse_image(image)
+    except ImageError:
+        return False
+    return not found.digest and found.tag in ("", "latest")

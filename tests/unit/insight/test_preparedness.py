@@ -1,0 +1,146 @@
+"""How well a workload is prepared: each weakness alone, what it weighs, and what would mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dashboard.insight.losing.report import Preparedness, preparedness
+
+from .test_losing import READ, claimed, database, zoned
+from .world import NOW, World, meta, node, pod, replicaset, service
+
+LABELS = {"app": "web"}
+PROBE = {"httpGet": {"path": "/", "port": 80}}
+ASKS = {"requests": {"cpu": "100m", "memory": "64Mi"}}
+LIMITS = {"limits": {"cpu": "1", "memory": "1Gi"}}
+GOOD = {"name": "app", "image": "web:1", "readinessProbe": PROBE, "resources": ASKS}
+SPREAD = [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}]
+
+
+def template(**spec: Any) -> dict[str, Any]:
+    made = {"containers": [GOOD], "priorityClassName": "high", "topologySpreadConstraints": SPREAD} | spec
+    return {"metadata": {"labels": LABELS}, "spec": made}
+
+
+def deployment(replicas: int = 2, **spec: Any) -> tuple[str, dict[str, Any]]:
+    made = {"replicas": replicas, "selector": {"matchLabels": LABELS}, "template": template(**spec)}
+    return "deployments", {"metadata": meta("web"), "spec": made, "status": {}}
+
+
+def budget(desired: int = 1, expected: int = 2) -> tuple[str, dict[str, Any]]:
+    status = {"desiredHealthy": desired, "expectedPods": expected, "currentHealthy": expected}
+    spec = {"selector": {"matchLabels": LABELS}}
+    return "poddisruptionbudgets", {"metadata": meta("web"), "spec": spec, "status": status}
+
+
+def pods(*nodes: str) -> list[tuple[str, dict[str, Any]]]:
+    return [("pods", pod(f"web-{n}", node=name, labels=LABELS)) for n, name in enumerate(nodes)]
+
+
+def world(*objects: tuple[str, dict[str, Any]]) -> World:
+    nodes = [("nodes", zoned(f"node-{n}", zone)) for n, zone in ((1, "a"), (2, "b"), (3, "a"))]
+    return World(*nodes, ("replicasets", replicaset()), *objects).reading(*READ, "horizontalpodautoscalers")
+
+
+def of(*objects: tuple[str, dict[str, Any]]) -> Preparedness:
+    (found,) = preparedness(world(*objects), NOW)
+    return found
+
+
+def autoscaler(status: str, reason: str) -> tuple[str, dict[str, Any]]:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    told = [{"type": "ScalingActive", "status": status, "reason": reason}]
+    spec = {"scaleTargetRef": target, "maxReplicas": 5}
+    return "horizontalpodautoscalers", {"metadata": meta("web"), "spec": spec, "status": {"conditions": told}}
+
+
+def test_what_lacks_nothing_has_all_the_points() -> None:
+    found = of(deployment(), budget(), *pods("node-1", "node-2"))
+    assert (found.score, found.state, found.weaknesses) == (100, "ok", ())
+    assert found.has == "2 replicas on 2 nodes in 2 zones"
+
+
+TWO = pods("node-1", "node-2")
+CASES: dict[str, Callable[[], Preparedness]] = {
+    "single-replica": lambda: of(deployment(1), *pods("node-1")),
+    "one-node": lambda: of(deployment(), budget(), *pods("node-1", "node-1")),
+    "one-zone": lambda: of(deployment(), budget(), *pods("node-1", "node-3")),
+    "no-spread": lambda: of(deployment(topologySpreadConstraints=None), budget(), *TWO),
+    "no-budget": lambda: of(deployment(), *TWO),
+    "budget-blocks": lambda: of(deployment(), budget(desired=2), *TWO),
+    "no-readiness-probe": lambda: of(
+        deployment(containers=[GOOD | {"readinessProbe": None}]), budget(), *TWO
+    ),
+    "no-requests": lambda: of(deployment(containers=[GOOD | {"resources": {}}]), budget(), *TWO),
+    "latest-tag": lambda: of(deployment(containers=[GOOD | {"image": "web"}]), budget(), *TWO),
+    "no-priority": lambda: of(deployment(priorityClassName=""), budget(), *TWO),
+    "autoscaler-no-metrics": lambda: of(
+        deployment(), budget(), autoscaler("False", "FailedGetResourceMetric"), *TWO
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_each_weakness_is_told_alone_and_takes_its_weight(rule: str) -> None:
+    found = CASES[rule]()
+    assert [each.rule for each in found.weaknesses] == [rule]
+    assert found.score == 100 - found.weaknesses[0].weight < 100
+    remedy = found.weaknesses[0].remedy
+    assert rule == "no-priority" or (remedy is not None and bool(remedy.action) != bool(remedy.form))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        lambda: of(deployment(), budget(), autoscaler("True", "ValidMetricFound"), *TWO),
+        lambda: of(deployment(), budget(), autoscaler("False", "ScalingDisabled"), *TWO),
+        lambda: of(deployment(containers=[GOOD | {"image": "web@sha256:" + "a" * 64}]), budget(), *TWO),
+        lambda: of(deployment(containers=[GOOD | {"resources": LIMITS}]), budget(), *TWO),
+    ],
+    ids=["autoscaled", "paused", "by digest", "limits alone: the API server sets requests to them"],
+)  # fmt: skip
+def test_what_only_looks_weak_is_none(found: Callable[[], Preparedness]) -> None:
+    assert found().weaknesses == ()
+
+
+def test_whoever_has_requests_from_users_needs_the_probe_more() -> None:
+    bare = deployment(containers=[GOOD | {"readinessProbe": None}])
+    alone = of(bare, budget(), *TWO).weaknesses[0]
+    served = of(bare, budget(), ("services", service(selector=LABELS)), *TWO).weaknesses[0]
+    assert alone.weight < served.weight
+
+
+def test_two_members_with_data_are_no_quorum_and_a_local_disk_is_told() -> None:
+    world_ = world(*database("node-1", "node-2"), *claimed(0, "node-1"))
+    (found,) = preparedness(world_, NOW)
+    rules = [each.rule for each in found.weaknesses]
+    assert rules[0] == "no-quorum" and "local-data" in rules
+
+
+def test_the_worst_come_first_and_what_runs_no_pods_is_left_out() -> None:
+    weak = deployment(1)
+    weak[1]["metadata"] = meta("weak")
+    none = deployment(0)
+    none[1]["metadata"] = meta("none")
+    found = preparedness(world(deployment(), weak, none, budget(), *TWO), NOW)
+    assert [each.ref.name for each in found] == ["weak", "web"]
+
+
+def test_a_cluster_of_one_zone_blames_nobody_for_it() -> None:
+    one = World(
+        ("nodes", node("node-1")), ("nodes", node("node-2")), ("replicasets", replicaset()), deployment(), budget(),
+        *pods("node-1", "node-2"),
+    ).reading(*READ, "horizontalpodautoscalers")  # fmt: skip
+    (found,) = preparedness(one, NOW)
+    assert found.weaknesses == ()
+
+
+def test_budgets_that_may_not_be_read_are_not_missed() -> None:
+    unread = World(
+        ("nodes", node("node-1")), ("replicasets", replicaset()), deployment(), *pods("node-1", "node-2")
+    )
+    (found,) = preparedness(unread.reading("pods", "nodes"), NOW)
+    assert "no-budget" not in {each.rule for each in found.weaknesses}
