@@ -38,6 +38,7 @@ SAID: dict[str, tuple[str, ...]] = {
     "expand": (),
     "debug": (),
     "edit": ("patch", "label", "annotate", "taint"),
+    "form": (),
     "versions": (),
     "replace": (),
     "rotate": (),
