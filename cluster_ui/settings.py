@@ -433,6 +433,7 @@ CLUSTER_UI_OIDC_USERNAME_CLAIM = (
 )
 CLUSTER_UI_OIDC_GROUPS_CLAIM = os.environ.get("CLUSTER_UI_OIDC_GROUPS_CLAIM", "").strip() or "groups"
 CLUSTER_UI_ADMINS = _admins("CLUSTER_UI_ADMINS")
+CLUSTER_UI_ACCESS_CONTACT = os.environ.get("CLUSTER_UI_ACCESS_CONTACT", "").strip()
 CLUSTER_UI_ACT_AS = _act_as("CLUSTER_UI_ACT_AS")  # by context; under "" for all others
 CLUSTER_UI_OIDC_CONTEXTS = _trusting_issuer("CLUSTER_UI_OIDC_CONTEXTS", CLUSTER_UI_ACT_AS)
 CLUSTER_UI_NAMESPACES = tuple(_words("CLUSTER_UI_NAMESPACES"))  # where namespaces cannot be listed

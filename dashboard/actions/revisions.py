@@ -23,6 +23,7 @@ from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import plural
 from dashboard.kinds.selectors import format_label_selector
 from dashboard.kube.transport import Transport
+from dashboard.rights import MissingRight
 
 from .action import Manifest, Target, pointer, typed_object
 from .templatemark import REVISION, bare_template, without_nulls
@@ -73,13 +74,8 @@ async def revisions_of(transport: Transport, target: Target, manifest: Manifest)
         )
     except Forbidden as error:
         what = f"list {gvr.plural}{target.where}"
-        raise Forbidden(
-            f"Your account may not {what}: the revisions of {target} are in them.",
-            next_step=f"Ask whoever manages access to allow: {what}.",
-            verb="list",
-            resource=gvr.plural,
-            namespace=target.namespace,
-        ) from error
+        message = f"Your account may not {what}: the revisions of {target} are in them."
+        raise MissingRight("list", gvr.plural, namespace=target.namespace, message=message) from error
     items: list[Manifest] = msgspec.json.decode(response.body).get("items") or []
     own = manifest["metadata"]["uid"]
     read = _of_replicaset if target.plural == "deployments" else _of_controllerrevision

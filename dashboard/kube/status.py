@@ -22,6 +22,7 @@ from dashboard.errors import (
     Unauthenticated,
     Unavailable,
 )  # fmt: skip
+from dashboard.rights import ask_to_allow
 
 __all__ = ["Asked", "error_from_response", "error_from_status"]
 
@@ -104,7 +105,7 @@ def _error(status: int, decoded: _Status, asked: Asked, retry_after: float | Non
             return Forbidden(
                 message,
                 # Admission (a quota, a policy) refuses with the same code, and in other words than RBAC.
-                next_step=f"Ask whoever manages access to allow: {asked}." if " cannot " in message else "",
+                next_step=ask_to_allow(str(asked)) if " cannot " in message else "",
                 verb=asked.verb,
                 resource=asked.resource,
                 namespace=asked.namespace,

@@ -14,6 +14,7 @@ from dashboard.cache.cluster import ClusterCache
 from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds.base import ListMeta
 from dashboard.kube.transport import Transport
+from dashboard.rights import MissingRight
 
 from .reader import Namespaces
 
@@ -137,7 +138,7 @@ class Counts:
         none may.
         """
         if not namespaces:
-            raise Forbidden(f"You may not list {plural}.", verb="list", resource=plural)
+            raise MissingRight("list", plural, message=f"You may not list {plural}.")
         answers = await asyncio.gather(
             *(self._total(plural, namespace) for namespace in sorted(namespaces)[:NAMESPACES]),
             return_exceptions=True,

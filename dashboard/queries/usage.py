@@ -9,6 +9,7 @@ from typing import Protocol
 from dashboard.errors import Forbidden
 from dashboard.kinds.base import GVR
 from dashboard.kinds.usage import NODE_METRICS, POD_METRICS
+from dashboard.rights import MissingRight
 
 from .access import Visible
 
@@ -62,4 +63,4 @@ async def _also(sight: May, metrics: GVR, objects: Visible) -> Visible:
 
 def _refusal(metrics: GVR) -> Forbidden:
     resource = f"{metrics.plural}.{metrics.group}"
-    return Forbidden(f"You may not list {resource}.", verb="list", resource=resource)
+    return MissingRight("list", resource, message=f"You may not list {resource}.")

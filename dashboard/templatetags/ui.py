@@ -11,6 +11,7 @@ from django import template
 from django.template.context import Context
 from django.utils.safestring import SafeString, mark_safe
 
+from dashboard.rights import ask_to_allow
 from dashboard.tablerow import STATE_ICONS, STATE_WORDS, svg, time_element
 
 register = template.Library()
@@ -28,6 +29,9 @@ def state_icon(state: str) -> SafeString:
     word = STATE_WORDS.get(state, STATE_WORDS["ok"])
     symbol = STATE_ICONS.get(state, "ok")
     return mark_safe(f'<svg class="i" role="img" aria-label="{word}"><use href="#i-{symbol}"/></svg>')  # noqa: S308
+
+
+register.simple_tag(ask_to_allow)  # "Ask whoever manages access to allow it."
 
 
 @register.filter

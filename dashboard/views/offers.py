@@ -23,6 +23,7 @@ from dashboard.live.screens.common import object_url
 from dashboard.live.screens.detail.tabs import TABS
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.session import Sight
+from dashboard.rights import MissingRight, ask_to_allow
 
 from .doing import YAML, all_forms, form_id, offered_id
 
@@ -99,8 +100,7 @@ async def _not_made(screen: Screen, form: NewObject) -> str:
         )
     except ClusterError:
         return ""  # the form asks again, and says what is wrong
-    where = f" in namespace {screen.namespace}" if screen.namespace else ""
-    return "" if allowed else f"Your account may not create {form.plural}{where}."
+    return "" if allowed else _missing("create", form.plural, screen.namespace)
 
 
 async def page_actions(screen: Screen) -> dict[str, Any]:
@@ -248,4 +248,8 @@ async def _refused(screen: Screen, offer: Action, found: Any) -> str:
     verb, subresource = offer.rights[0]
     plural = written.gvr.plural
     resource = f"{plural}/{subresource}" if subresource else plural
-    return f"Your account may not {verb} {resource}{written.where}."
+    return _missing(verb, resource, written.namespace)
+
+
+def _missing(verb: str, resource: str, namespace: str) -> str:
+    return f"{MissingRight(verb, resource, namespace=namespace).message} {ask_to_allow()}"

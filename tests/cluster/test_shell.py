@@ -247,7 +247,7 @@ async def test_it_ends_soon_after_the_right_is_lost_and_none_starts_without(
             await here.runtime.ready(screen.plurals)
             await screen.prepare()
             html = screen.snapshot().regions["shell-choice"].html
-        assert "Ask whoever manages access to allow create and get on pods/exec" in html
+        assert "Ask whoever manages access to allow: create and get on pods/exec there." in html
     assert [result for result, _ in await here.audit()] == ["done", "done", "refused"]
 
 

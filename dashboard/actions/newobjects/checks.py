@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from dashboard.errors import ClusterError, Conflict, Forbidden
+from dashboard.errors import ClusterError, Conflict
 from dashboard.kinds.base import Ref
 from dashboard.kube.access import allowed
+from dashboard.rights import MissingRight
 
 from .form import Checks, Look, NewObject
 from .typed import Reading
@@ -74,15 +75,7 @@ async def _where(form: NewObject, look: Look, checks: Checks) -> None:
     for verb, decision in zip(VERBS, decisions, strict=True):
         if decision.allowed:
             continue
-        where = f" in namespace {namespace}" if gvr.namespaced else ""
-        what = f"{verb} {gvr.plural}{where}"
-        error = Forbidden(
-            f"Your account may not {what}.",
-            next_step=f"Ask whoever manages access to allow: {what}.",
-            verb=verb,
-            resource=gvr.plural,
-            namespace=namespace,
-        )
+        error = MissingRight(verb, gvr.plural, namespace=namespace if gvr.namespaced else "")
         text = f"{error.message} {error.next_step}"
         checks.at("namespace" if gvr.namespaced else "name", "bad", text, error=error)
         return

@@ -8,10 +8,10 @@ from typing import Any
 
 from dashboard.actions.drain import settings_of
 from dashboard.actions.operation import moment
-from dashboard.errors import Forbidden
 from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
 from dashboard.models import Operation, OperationResult
+from dashboard.rights import MissingRight
 
 from .operation import RESULT_WORDS, OperationScreen
 
@@ -38,9 +38,8 @@ class DrainScreen(OperationScreen):
         if pods.unknown is not None:
             raise pods.unknown
         if pods.denied is not None or pods.namespaces is not None:
-            raise pods.denied or Forbidden(
-                "You may not list pods in all namespaces.", verb="list", resource="pods"
-            )
+            message = "You may not list pods in all namespaces."
+            raise pods.denied or MissingRight("list", "pods", message=message)
 
     def words(self) -> tuple[str, str, str]:
         state, headline, text = super().words()

@@ -59,7 +59,9 @@ async def test_each_action_by_its_own_right(monkeypatch: pytest.MonkeyPatch) -> 
     found = {one["id"]: one for one in await object_offers(screen("deployments"))}
     assert found["scale"]["disabled_reason"] == ""
     assert found["scale"]["url"] == "/c/dev/deployments/shop/web/scale/"
-    assert found["restart"]["disabled_reason"] == "Your account may not patch deployments in namespace shop."
+    assert found["restart"]["disabled_reason"] == (
+        "Your account may not patch deployments in namespace shop. Ask whoever manages access to allow it."
+    )
 
 
 @pytest.mark.parametrize("right", [("delete", ""), ("create", "eviction")])
@@ -88,10 +90,11 @@ async def test_a_page_leads_to_forms_that_begin_with_its_object(
         (one["title"], one["url"], one["disabled_reason"]) for one in await form_offers(screen("services"))
     ] == [("Expose by an Ingress…", "/c/dev/create/ingresses/?from=services/shop/web", "")]
     answering(monkeypatch)
+    settings.CLUSTER_UI_ACCESS_CONTACT = whom = "the platform team (#access)"
     refused = {one["id"]: one["disabled_reason"] for one in await form_offers(screen("deployments"))}
     assert refused == {
-        "create-services": "Your account may not create services in namespace shop.",
-        "create-poddisruptionbudgets": "Your account may not create poddisruptionbudgets in namespace shop.",
+        f"create-{plural}": f"Your account may not create {plural} in namespace shop. Ask {whom} to allow it."
+        for plural in ("services", "poddisruptionbudgets")
     }
     settings.CLUSTER_UI_READ_ONLY = True
     assert "only reads" in (await form_offers(screen("services")))[0]["disabled_reason"]

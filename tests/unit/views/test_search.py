@@ -172,7 +172,9 @@ def test_an_action_that_is_not_permitted_says_why(signed_in: Client, monkeypatch
     may(monkeypatch, ("list", "deployments"))
     (one,) = ask(signed_in, q="scale web", do="1")["results"]
     (action,) = one["actions"]
-    assert action["disabled_reason"] == "Your account may not patch deployments/scale in namespace shop."
+    assert action["disabled_reason"] == (
+        "Your account may not patch deployments/scale in namespace shop. Ask whoever manages access to allow it."
+    )
 
 
 def test_the_offers_of_an_object_are_for_who_may_see_it(

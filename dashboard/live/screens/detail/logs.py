@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 
 from dashboard import render
-from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kube.shell import shell_line
@@ -17,6 +16,7 @@ from dashboard.live.screens.common import object_url
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.logs import KINDS_WITH_LOGS, SEARCHED, TAILS, LogOptions, Target, targets
 from dashboard.queries.relations import owned, owners, pods_of
+from dashboard.rights import MissingRight
 
 from .piece import Tab, ViewerPiece
 
@@ -58,18 +58,13 @@ class LogsTab(Tab, ViewerPiece):
         if seen.denied is not None:
             raise seen.denied
         if seen.namespaces is not None and screen.namespace not in seen.namespaces:
-            raise Forbidden(
-                "You may not list the pods here.", verb="list", resource="pods", namespace=screen.namespace
-            )
+            message = "You may not list the pods here."
+            raise MissingRight("list", "pods", namespace=screen.namespace, message=message)
         name = screen.name if screen.kind.plural == "pods" else None
         where = {"namespace": screen.namespace, "name": name, "subresource": "log"}
         if not await self.session.may("get", PODS, **where):
-            raise Forbidden(
-                "You may not read the logs of pods here.",
-                verb="get",
-                resource="pods/log",
-                namespace=screen.namespace,
-            )
+            message = "You may not read the logs of pods here."
+            raise MissingRight("get", "pods/log", namespace=screen.namespace, message=message)
 
     # ---- The lines
 

@@ -17,6 +17,7 @@ from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.pods import DEFAULT_CONTAINER
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.logs import Target, targets
+from dashboard.rights import ask_to_allow
 
 from .piece import Tab, ViewerPiece
 
@@ -89,8 +90,8 @@ class ShellTab(Tab, ViewerPiece):
             return {
                 "icon": "lock",
                 "title": "Not allowed",
-                "why": f"Your account may not start a shell in namespace {screen.namespace}. Ask whoever manages access "
-                f"to allow {' and '.join(VERBS)} on pods/exec there.",
+                "why": f"Your account may not start a shell in namespace {screen.namespace}. "
+                + ask_to_allow(f"{' and '.join(VERBS)} on pods/exec there"),
             }
         if self.container and self.container not in (each.container for each in found):
             return {

@@ -35,6 +35,7 @@ from dashboard.queries.access import Visible
 from dashboard.queries.prometheus import Question
 from dashboard.queries.relations import pods_of
 from dashboard.queries.usage import UsageRights, usage_rights
+from dashboard.rights import MissingRight
 
 from ..piece import Card
 
@@ -100,7 +101,7 @@ class UsageCard(Card):
         """Why what it uses may not be seen."""
         if self.rights.sees_pods_in(self._namespace):
             return None
-        refusal = Forbidden("", verb="list", resource="pods.metrics.k8s.io", namespace=self._namespace)
+        refusal = MissingRight("list", "pods.metrics.k8s.io", namespace=self._namespace)
         return self.rights.pods.denied or refusal
 
     @property
@@ -266,7 +267,9 @@ class NodeUsageCard(UsageCard):
 
     @property
     def denied(self) -> Forbidden | None:
-        return None if self.rights.sees_nodes else self.rights.nodes.denied or Forbidden("", verb="list")
+        if self.rights.sees_nodes:
+            return None
+        return self.rights.nodes.denied or MissingRight("list", "nodes.metrics.k8s.io")
 
     @property
     def _all_pods(self) -> bool:
