@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -72,6 +72,7 @@ class Reviews:
         self._clock = clock
         self._answers: dict[Question, tuple[float, Decision]] = {}
         self._rules: dict[str, tuple[float, Rules]] = {}
+        self._listed: dict[str, frozenset[tuple[str, str]]] = {}  # what they say of lists
         self._asking: dict[Question | str, asyncio.Task[Any]] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._failed: tuple[float, ClusterError] | None = None
@@ -102,6 +103,25 @@ class Reviews:
         decision = Decision(rules.may(question.verb, question.gvr), "")
         self._keep(question, decision)
         return decision
+
+    async def listing(self, gvr: GVR, namespaces: Collection[str]) -> frozenset[str]:
+        """Those of the namespaces in which the account may list a kind, as its rules tell it, once for all kinds. Where
+        they are not complete nothing is said; where they can't be read just now, what they said last. It is for
+        namespaces that hold nothing of the kind: to see an object, ask ``decide_in``.
+        """
+        old = [each for each in namespaces if self._rules_are_old(each)]
+        if old:
+            asked = (self._once(each, self._read_rules) for each in old)
+            await asyncio.gather(*asked, return_exceptions=True)
+        kind, groups = {"*", gvr.plural}, {"*", gvr.group}
+        wanted = {(group, plural) for group in groups for plural in kind}
+        return frozenset(each for each in namespaces if self._listed.get(each, frozenset()) & wanted)
+
+    def _rules_are_old(self, namespace: str) -> bool:
+        if namespace not in self._rules:
+            return True
+        keep = KEEP_SECONDS if self._listed[namespace] else KEEP_NO_SECONDS
+        return self._clock() - self._rules[namespace][0] >= keep
 
     def last(self, question: Question) -> tuple[float, Decision] | None:
         """The latest answer, however old, and its age in seconds; None for what was never answered."""
@@ -134,6 +154,7 @@ class Reviews:
                 if isinstance(error, NotSignedIn):  # nothing that it was told stands on
                     self._answers.clear()
                     self._rules.clear()
+                    self._listed.clear()
                 self._failed = self._clock(), error
                 raise
 
@@ -146,8 +167,10 @@ class Reviews:
         rules = await rules_in(self.transport, namespace)
         self._rules.pop(namespace, None)
         self._rules[namespace] = (self._clock(), rules)
+        self._listed[namespace] = rules.listed()
         if len(self._rules) > KEEP_RULES:
-            del self._rules[next(iter(self._rules))]
+            oldest = next(iter(self._rules))
+            del self._rules[oldest], self._listed[oldest]
         return rules
 
     def _keep(self, question: Question, decision: Decision) -> None:
@@ -226,6 +249,16 @@ class Rules(msgspec.Struct, frozen=True, rename="camel"):
             and not {"*", gvr.group}.isdisjoint(rule.api_groups or ())
             and not {"*", gvr.plural}.isdisjoint(rule.resources or ())
             for rule in self.resource_rules or ()
+        )
+
+    def listed(self) -> frozenset[tuple[str, str]]:
+        """The groups and resources that may be listed as a whole, "*" for all; none where there may be more to tell."""
+        return frozenset(
+            (group, resource)
+            for rule in (() if self.incomplete else self.resource_rules or ())
+            if not rule.resource_names and not {"*", "list"}.isdisjoint(rule.verbs)
+            for group in rule.api_groups or ()
+            for resource in rule.resources or ()
         )
 
 

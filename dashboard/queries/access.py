@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dashboard.cache.cluster import ClusterCache
 from dashboard.errors import ClusterError, Forbidden
 from dashboard.kube.access import Question, Reviews
+from dashboard.rights import MissingRight
 
 STANDS_SECONDS = 30.0
 MAX_NAMESPACES = 500  # asked about one by one
@@ -37,9 +38,12 @@ class Visible:
         if self.denied is not None or not self.namespaces or not chosen or self.namespaces & chosen:
             return self.denied
         where = min(chosen)
-        return Forbidden(
-            f"You may not list {plural} in {where}.", verb="list", resource=plural, namespace=where
-        )
+        return _no_list(plural, where)
+
+
+def _no_list(plural: str, namespace: str = "") -> Forbidden:
+    where = f" in {namespace}" if namespace else ""
+    return MissingRight("list", plural, namespace=namespace, message=f"You may not list {plural}{where}.")
 
 
 async def visible(reviews: Reviews, cache: ClusterCache, plural: str) -> Visible:
@@ -57,17 +61,24 @@ async def visible(reviews: Reviews, cache: ClusterCache, plural: str) -> Visible
     gvr, scopes = cache.kinds[plural].gvr, cache.scopes(plural)
     still = cache.status(plural).state != "live"
     asked: Sequence[str | None] = [None] if scopes is None else sorted(scopes)
+    empty = frozenset[str]()
     answers = [await _listable(reviews, Question("list", gvr), still=still)] if scopes is None else []
     if answers == [True]:
         return Visible()
     if answers == [False] and gvr.namespaced:
         # Cached as a whole, for an account that may not list it as a whole: it may in some namespaces.
-        asked = sorted(cache.store(plural).namespaces())[:MAX_NAMESPACES]
+        holding = cache.store(plural).namespaces()
+        asked = sorted(holding)[:MAX_NAMESPACES]
         answers = []
+        # Nor is it refused where there is none of it.
+        others = {each.metadata.name for each in cache.store("namespaces").values()} - holding
+        empty = await reviews.listing(gvr, sorted(others)[:MAX_NAMESPACES])
     if not answers:
         questions = (_listable(reviews, Question("list", gvr, each), still=still) for each in asked)
         answers = await asyncio.gather(*questions)
     seen = frozenset(each for each, answer in zip(asked, answers, strict=True) if each and answer is True)
+    if not any(isinstance(answer, ClusterError) for answer in answers):
+        seen |= empty
     if seen:
         return Visible(seen)
     unknown = next((answer for answer in answers if isinstance(answer, ClusterError)), None)
@@ -75,7 +86,7 @@ async def visible(reviews: Reviews, cache: ClusterCache, plural: str) -> Visible
         return Visible(frozenset(), unknown)
     if unknown is not None:
         return Visible(frozenset(), unknown=unknown)
-    return Visible(frozenset(), Forbidden(f"You may not list {plural}.", verb="list", resource=plural))
+    return Visible(frozenset(), _no_list(plural))
 
 
 async def _listable(reviews: Reviews, question: Question, *, still: bool) -> bool | ClusterError:

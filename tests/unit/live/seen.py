@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,6 +103,9 @@ class Reviewer:
         return Decision(self.allows, "")
 
     decide_in = decide
+
+    async def listing(self, _: object, namespaces: Collection[str]) -> frozenset[str]:
+        return frozenset(namespaces if self.allows else ())
 
 
 def session(

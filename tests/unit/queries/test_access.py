@@ -56,6 +56,7 @@ class Cache:
 
     def __init__(self) -> None:
         self.pods: Store[Any] = Store(KINDS["pods"])
+        self.namespaces: Store[Any] = Store(KINDS["namespaces"])
         self.state = "live"
         for name in ("rose", "teal"):
             pod = {"metadata": {"name": "web", "namespace": name, "uid": name}}
@@ -68,8 +69,15 @@ class Cache:
 
     def scopes(self, _: str) -> None: ...
 
-    def store(self, _: str) -> Store[Any]:
-        return self.pods
+    def store(self, plural: str) -> Store[Any]:
+        return self.pods if plural == "pods" else self.namespaces
+
+    def add(self, *names: str) -> None:
+        """Namespaces without a pod."""
+        kind = KINDS["namespaces"]
+        self.namespaces.add(
+            [kind.decode_object(json.dumps({"metadata": {"name": each}}).encode()) for each in names]
+        )
 
     def status(self, _: str) -> Any:
         return SimpleNamespace(state=self.state)
@@ -100,6 +108,26 @@ async def test_who_may_not_list_the_whole_of_it_sees_the_namespaces_that_he_may(
     assert await seen(reviews(Api("rose"), clock), Cache()) == Visible(frozenset({"rose"}))
     nothing = await seen(reviews(Api(), clock), Cache())
     assert nothing.namespaces == frozenset() and nothing.denied is not None
+
+
+async def test_a_namespace_without_any_is_not_refused_to_who_may_list_them_there(clock: Clock) -> None:
+    cache, api = Cache(), Api("empty")
+    cache.add("empty", "other")
+    asker = reviews(api, clock)
+    assert await seen(asker, cache) == Visible(frozenset({"empty"}))
+    asked = len(api.asked)
+    assert await seen(asker, cache) == Visible(frozenset({"empty"}))
+    assert len(api.asked) == asked, "one request of a namespace, for all kinds"
+    assert await seen(reviews(Api("rose", "empty"), clock), cache) == Visible(frozenset({"rose", "empty"}))
+    assert (await seen(reviews(Api(), clock), cache)).denied is not None
+    api.allowed = set()
+    clock.now += 11
+    assert (await seen(asker, cache)).denied is not None
+    api.allowed = {"empty"}
+    clock.now += 11
+    assert (await seen(asker, cache)).denied is not None, "a no is kept for longer"
+    clock.now += 20
+    assert (await seen(asker, cache)).namespaces == {"empty"}
 
 
 async def test_rules_decide_only_where_they_are_complete(clock: Clock) -> None:
