@@ -328,6 +328,9 @@ class Action:
     intro: str = ""  # a sentence above the fields
     template: str = "forms/action.html"
     reads: frozenset[str] = TOUCHED  # the kinds that a preview tells from
+    tells_unlisted: frozenset[str] = (
+        frozenset()
+    )  # those that its own words miss, where they may not be listed
     body_bytes: int = 0  # of its form at most; 0: as of every form
     weighs: bool = False  # its impact takes long in a large cluster: a thread works it out, of one moment
     contested: bool = False  # others may write the same fields: a preview says who will change it back

@@ -23,6 +23,7 @@ class Cordon(Toggle):
     field = "unschedulable"
     states = ("schedulable", "cordoned")
     reads = frozenset({"nodes", "pods", "persistentvolumeclaims", "persistentvolumes"})
+    tells_unlisted = frozenset({"pods"})
 
     def describe(self, dry: DryRun) -> Description:
         impact = cordon_impact if self.sets else uncordon_impact

@@ -75,6 +75,7 @@ class Debug(Action):
     part = "shell"
     subresource = "ephemeralcontainers"
     reads = frozenset({"pods", "namespaces"})
+    tells_unlisted = frozenset({"namespaces"})
     fields = (
         Field(name="image", label="Image", required=False),
         Field(name="target", label="Target container", required=False),

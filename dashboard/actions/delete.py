@@ -54,6 +54,7 @@ class Delete(Action):
     icon = "x"
     part, role = "delete", "operator"  # its controller recreates it
     deletes = True
+    tells_unlisted = frozenset({"poddisruptionbudgets"})
     fields = (
         Field(
             name="grace",

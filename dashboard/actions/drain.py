@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from dashboard.errors import Forbidden
 from dashboard.insight import Objects
 from dashboard.insight.draining import DrainImpact, DrainOptions, drain_impact, drain_verdicts, pods_of_node
 from dashboard.insight.protocols import unlisted
@@ -21,6 +20,7 @@ from dashboard.kube.access import allowed
 from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
 from dashboard.models import Change, Operation, OperationResult
+from dashboard.rights import MissingRight
 
 from ..database import in_database
 from .action import (
@@ -131,6 +131,7 @@ class Drain(OperationAction):
             "persistentvolumeclaims", "persistentvolumes", "namespaces",
         }
     )  # fmt: skip
+    tells_unlisted = frozenset({"pods", "poddisruptionbudgets"})
     noun = "drain"
     steps = MappingProxyType({"evict": evict_step, "look": look_step})
     planned_from = frozenset({"pods", "daemonsets"})
@@ -164,11 +165,8 @@ class Drain(OperationAction):
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         """Nothing begins that a missing right would end in the middle."""
         if unlisted(objects, ["pods"], ""):
-            raise Forbidden(
-                "Your account may not list pods in all namespaces: which of them run on the node is not known.",
-                next_step="Ask whoever manages access to allow: list pods.",
-                verb="list", resource="pods",
-            )  # fmt: skip
+            message = "Your account may not list pods in all namespaces: which of them run on the node is not known."
+            raise MissingRight("list", "pods", message=message)
         verdicts = drain_verdicts(objects, pods_of_node(objects, order.target.name), self.settings.options)
         await _may_evict(order.transport, [each.pod for each in verdicts if each.fate != "stay"])
         return {}
@@ -312,8 +310,4 @@ async def _may_evict(transport: Transport, pods: list[Pod]) -> None:
         return
     for namespace in sorted({pod.metadata.namespace for pod in pods}):
         if not (await allowed(transport, "create", gvr, namespace=namespace, subresource="eviction")).allowed:
-            what = f"create pods/eviction in namespace {namespace}"
-            raise Forbidden(
-                f"Your account may not {what}.", next_step=f"Ask whoever manages access to allow: {what}.",
-                verb="create", resource="pods/eviction", namespace=namespace,
-            )  # fmt: skip
+            raise MissingRight("create", "pods/eviction", namespace=namespace)

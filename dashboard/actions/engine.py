@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -30,11 +30,15 @@ from dashboard.errors import (
 )
 from dashboard.insight import Notice, Objects
 from dashboard.insight.managers import changes_back, creates_again
+from dashboard.insight.protocols import unlisted
+from dashboard.kinds import KINDS
+from dashboard.kinds.rows import listed
 from dashboard.kube.access import allowed
 from dashboard.kube.transport import Transport
 from dashboard.loop import off_loop
 from dashboard.models import AuditEntry, Change
 from dashboard.queries.frozen import Frozen
+from dashboard.rights import MissingRight
 
 from ..database import in_database
 from . import records
@@ -127,15 +131,7 @@ async def change_access(
     if not await _any_right(transport, target, action):
         plural = action.subject(target).gvr.plural
         resource = f"{plural}/{subresource}" if subresource else plural
-        what = f"{verb} {resource}{target.where}"
-        raise Forbidden(
-            f"Your account may not {what}.",
-            next_step=f"Ask whoever manages access to allow: {what}.",
-            verb=verb,
-            resource=resource,
-            namespace=target.namespace,
-            name=target.name,
-        )
+        raise MissingRight(verb, resource, namespace=target.namespace, name=target.name)
     if manifest is not None:
         _check_alive(target, action, manifest)
 
@@ -374,7 +370,19 @@ def _with_others(action: Action, dry: DryRun, told: Description) -> Description:
     said = creates_again if action.deletes else changes_back
     if action.contested and (back := said(meta)) is not None:
         notices.append(back)
-    return dataclasses.replace(told, notices=(*notices, *told.notices))
+    return dataclasses.replace(told, notices=(*notices, *told.notices, *_unlisted(action, dry)))
+
+
+def _unlisted(action: Action, dry: DryRun) -> Iterator[Notice]:
+    """That a preview tells nothing of kinds that the account may not list."""
+    read = action.reads - action.tells_unlisted - {dry.target.plural}
+    if hidden := unlisted(dry.objects, read, dry.target.namespace):
+        titles = listed([KINDS[plural].title for plural in hidden if plural in KINDS], "more kinds")
+        where = " here" if dry.target.namespace else " in all namespaces"
+        text = (
+            f"Your account may not list {titles}{where}: what it does to them, and they to it, is not shown."
+        )
+        yield Notice("info", "Not all of its impact is known", text)
 
 
 async def _checked_back(order: Order, before: Manifest, told: Description) -> Description:

@@ -89,6 +89,7 @@ class Replace(OperationAction):
     part = "change"
     template = "forms/replace.html"
     reads = READ | {"configmaps", "resourcequotas", "poddisruptionbudgets", "services", "endpointslices"}
+    tells_unlisted = READ
     body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     typed = True
     weighs = True

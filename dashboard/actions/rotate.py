@@ -110,7 +110,7 @@ class Rotate(OperationAction):
         Field(name="value", label="New value", parse=lambda typed: read_value(typed, "")),
     )
     template = "forms/rotate.html"
-    reads = READ
+    reads = tells_unlisted = READ
     noun = "restarts"
     steps = MappingProxyType({"restart": restart_step})
     planned_from = READ

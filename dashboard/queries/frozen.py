@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dashboard.insight.protocols import Objects, Versioned, unwell
+from dashboard.insight.protocols import Objects, Versioned, unlisted, unwell
 from dashboard.kinds import declared
 
 
@@ -20,12 +20,16 @@ class Frozen:
         self._read: dict[str, frozenset[str] | None]
         self._by_namespace: dict[str, dict[str, dict[str, Any]]] = {}
         self._unwell = unwell(objects) if "pods" in self._all else ()
+        self._unlisted = set[tuple[str, str]]()
         self._read = {plural: None for plural in self._all if objects.reads(plural)}
         if partly := self._all.keys() - self._read.keys():
             # Whoever may not read a whole kind sees some namespaces: what they hold, or the list of them, names these.
             names = {obj.metadata.name for obj in self._all.get("namespaces", ())}
             names |= {obj.metadata.namespace for each in self._all.values() for obj in each} - {""}
             self._read |= {plural: _read(objects, plural, names) for plural in partly}
+            self._unlisted = {
+                (plural, name) for name in ("", *names) for plural in unlisted(objects, partly, name)
+            }
 
     def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
         if not namespace:
@@ -42,6 +46,9 @@ class Frozen:
     def reads(self, plural: str, namespace: str = "") -> bool:
         read = self._read.get(plural, frozenset())
         return read is None or namespace in read
+
+    def knows(self, plural: str, namespace: str) -> bool | None:
+        return None if (plural, namespace) in self._unlisted else self.reads(plural, namespace)
 
     def _index(self, plural: str) -> dict[str, dict[str, Any]]:
         found = self._by_namespace.get(plural)

@@ -84,6 +84,21 @@ async def test_preview_shows_and_sends_nothing(api: Any, mara: Actor) -> None:
     assert await audit() == [] and await Change.objects.acount() == 0
 
 
+async def test_a_preview_says_which_kinds_it_could_not_look_at(api: Any, mara: Actor) -> None:
+    world: Any = World()
+    hidden = {"poddisruptionbudgets", "nodes", "secrets", "deployments"}
+    world.knows = lambda plural, _: None if plural in hidden else True
+    shown = await acting.preview(SCALE, transport=api, actor=mara, replicas="5", objects=world, **WEB)
+    assert (shown.told.notices[-1].title, shown.told.notices[-1].text) == (
+        "Not all of its impact is known",
+        "Your account may not list Nodes and PodDisruptionBudgets here: what it does to them, and they to it, is not "
+        "shown.",
+    )
+    hidden.clear()
+    shown = await acting.preview(SCALE, transport=api, actor=mara, replicas="5", objects=world, **WEB)
+    assert "Not all of its impact is known" not in [each.title for each in shown.told.notices]
+
+
 async def test_preview_of_the_same_number_has_nothing_to_apply(api: Any, mara: Actor) -> None:
     shown = await preview(api, mara, "3")
     assert (shown.diff, shown.token) == ((), "")

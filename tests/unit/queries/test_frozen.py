@@ -10,6 +10,7 @@ import pytest
 from django.http import QueryDict
 
 from dashboard.insight import findings
+from dashboard.insight.protocols import unlisted
 from dashboard.kinds import KINDS
 from dashboard.kinds.catalogue import APISERVICES
 from dashboard.live.screens import overview
@@ -19,6 +20,7 @@ from dashboard.queries.access import Visible
 from dashboard.queries.frozen import Frozen
 from dashboard.queries.reader import judgeable
 from dashboard.queries.seen import Seen
+from dashboard.queries.seenreader import SeenReader
 from tests.unit.insight.cases import EXAMPLES
 from tests.unit.insight.world import NOW
 from tests.unit.live.seen import everything, nothing, runtime, sees, session
@@ -52,6 +54,18 @@ def test_what_may_not_be_seen_is_not_there_and_not_known() -> None:
     assert frozen.get("pods", "shop", "web") is not None and frozen.get("pods", "bank", "other") is None
     assert [frozen.reads("pods", each) for each in ("", "shop", "bank")] == [False, True, False]
     assert not frozen.reads("secrets", "shop") and frozen.reads("services", "anywhere")
+
+
+def test_what_may_not_be_listed_is_told_from_what_is_not_known() -> None:
+    found = runtime()
+    found.cache.knows = lambda *_: True
+    found.cache.put("pods", POD, POD | {"metadata": {"name": "other", "namespace": "bank"}})
+    rights = everything(secrets=nothing("secrets"), pods=Visible(frozenset({"shop"})), nodes=nothing("nodes"))
+    frozen = Frozen(SeenReader(found.reader, rights), rights)
+    asked = ("pods", "secrets", "nodes", "services")
+    assert unlisted(frozen, asked, "shop") == ("nodes", "secrets")
+    assert unlisted(frozen, asked, "") == ("nodes", "pods", "secrets")
+    assert (frozen.knows("pods", "shop"), frozen.knows("services", "")) == (True, True)
 
 
 def noting(monkeypatch: pytest.MonkeyPatch, module: Any) -> list[int]:
