@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from dashboard.errors import ClusterError, Forbidden, NotSignedIn
+from dashboard.errors import ClusterError, Forbidden, NotSignedIn, Unavailable
 from dashboard.kinds.base import GVR
 from dashboard.kube.access import Question, Reviews, reviews_of
 from dashboard.kube.acting import Acting
@@ -21,6 +21,7 @@ from dashboard.queries.access import STANDS_SECONDS, Visible, visible
 from dashboard.queries.counts import Counts
 from dashboard.queries.seenreader import SeenReader
 from dashboard.queries.unwatched import Unwatched
+from dashboard.rights import MissingRight
 
 if TYPE_CHECKING:
     from .runtime import ClusterRuntime
@@ -109,13 +110,18 @@ class Sight:
 
     def must_see(self, plural: str, namespace: str) -> None:
         """Raises Forbidden when a kind may not be listed in a namespace ("": one without), and what else it was when that
-        could not be found out.
+        could not be found out, or was not yet.
         """
         seen = self.visible[plural]
         if (refusal := seen.refusal(plural, frozenset({namespace}) if namespace else None)) is not None:
             raise refusal
         if seen.unknown is not None:
             raise seen.unknown
+        if seen.namespaces == frozenset():
+            raise Unavailable(
+                f"It is not known yet whether you may list {plural}.",
+                next_step="Load the page again in a moment.",
+            )
 
     async def may(
         self,
@@ -155,8 +161,8 @@ class Sight:
         """Raises Forbidden when this may not be done, and what else it was when the API server cannot be asked."""
         if not await self._decide(Question(verb, gvr, namespace, name, subresource)):
             resource = f"{gvr.plural}/{subresource}" if subresource else gvr.plural
-            raise Forbidden(
-                f"You may not {verb} {resource}.", verb=verb, resource=resource, namespace=namespace or ""
+            raise MissingRight(
+                verb, resource, namespace=namespace or "", message=f"You may not {verb} {resource}."
             )
 
     async def permitted(

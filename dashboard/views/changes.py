@@ -22,7 +22,7 @@ from dashboard.kube.shell import shell_line
 from dashboard.live.screens import operation_screen
 from dashboard.live.screens.action import ActionScreen
 from dashboard.live.screens.bulk import BulkUndoScreen
-from dashboard.live.screens.change import ChangeScreen, change_of, may_read, what
+from dashboard.live.screens.change import ChangeScreen, change_of, may_read, unnamed, what
 from dashboard.live.screens.operation import OperationScreen
 from dashboard.models import Change
 
@@ -39,8 +39,16 @@ from .viewer import session_of
 class UndoScreen(ActionScreen):
     """What the change touched stays beside the way back, whether or not the action is offered for it."""
 
+    change: Change
+
     def find(self, action: str) -> Action:
         return action_named(action, self.kind.plural)
+
+    async def prepare(self) -> None:
+        """Raises Forbidden for whoever may not list the object: what was done to it is told here."""
+        with unnamed(self.session, self.change):
+            await super().prepare()
+            self.session.must_see(self.kind.plural, self.namespace)
 
 
 class UndoForm(ActionForm):
@@ -146,6 +154,7 @@ async def undo(request: HttpRequest, change: int) -> HttpResponseBase:
         async with listed(many):
             return await BulkUndoForm(request, many, actor, made).answer()
     screen = UndoScreen(session, request.GET, made.plural, made.namespace or "-", made.name, made.action)
+    screen.change = made
     form = UndoForm(request, screen, actor)
     form.change = made
     async with listed(screen):

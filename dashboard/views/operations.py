@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from dashboard.actions.action import Actor
 from dashboard.actions.operations import (
     operation_action,
     operation_leave,
@@ -18,6 +19,7 @@ from dashboard.actions.operations import (
 )
 from dashboard.errors import ClusterError
 from dashboard.kube.config import slug
+from dashboard.live.deciding import decision_refusal
 from dashboard.live.operations import operation_start, operations
 from dashboard.live.screens import operation_screen
 from dashboard.live.screens.change import change_of
@@ -65,7 +67,7 @@ async def operation(request: HttpRequest, change: int, action: str) -> HttpRespo
 async def stop(request: HttpRequest, change: int) -> HttpResponseBase:
     """No further step of an operation begins."""
     made = await change_of(change)
-    await operation_stop(actor=actor_of(await request.auser()), change=made)
+    await operation_stop(actor=await _decider(request, made), change=made)
     return _decided(request, made)
 
 
@@ -74,6 +76,7 @@ async def stop(request: HttpRequest, change: int) -> HttpResponseBase:
 async def resume(request: HttpRequest, change: int) -> HttpResponseBase:
     """An operation goes on where it stopped."""
     made = await change_of(change)
+    await _decider(request, made)
     session = await session_of(request, slug(made.context))
     actor = actor_of(await request.auser(), session)
     await operation_resume(transport=session.transport, actor=actor, change=made)
@@ -86,8 +89,18 @@ async def resume(request: HttpRequest, change: int) -> HttpResponseBase:
 async def leave(request: HttpRequest, change: int) -> HttpResponseBase:
     """What an operation that came to a halt has not begun stays as it is."""
     made = await change_of(change)
-    await operation_leave(actor=actor_of(await request.auser()), change=made)
+    await operation_leave(actor=await _decider(request, made), change=made)
     return _decided(request, made)
+
+
+async def _decider(request: HttpRequest, change: Change) -> Actor:
+    """Who asks, if they may decide about an operation. Whoever began it may while the cluster is away, too."""
+    user = await request.auser()
+    if user.pk != change.user_id:
+        session = await session_of(request, slug(change.context))
+        if (refusal := await decision_refusal(session, change)) is not None:
+            raise refusal
+    return actor_of(user)
 
 
 def _decided(request: HttpRequest, change: Change) -> HttpResponseBase:

@@ -21,6 +21,7 @@ from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.models import Change, Operation, OperationResult
 
+from .change import unnamed
 from .common import fresh_part, kind_of, list_url
 from .operation import RESULT_WORDS, OperationScreen
 
@@ -73,9 +74,10 @@ class BulkUndoScreen(BulkFormScreen):
 
     async def prepare(self) -> None:
         """Raises Forbidden for whoever may not see all the objects, by their namespaces."""
-        await super().prepare()
-        for namespace in self.change.result["namespaces"] or [""]:
-            self.session.must_see(self.change.plural, namespace)
+        with unnamed(self.session, self.change):
+            await super().prepare()
+            for namespace in self.change.result["namespaces"] or [""]:
+                self.session.must_see(self.change.plural, namespace)
 
 
 class BulkScreen(OperationScreen):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,13 +20,14 @@ from dashboard.actions.registry import action_of
 from dashboard.actions.restart import RESTART
 from dashboard.actions.undo import UndoState, change_follow, change_undo_state
 from dashboard.database import in_database
-from dashboard.errors import ClusterError, NotFound
+from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.insight.configmapuse import READ
 from dashboard.insight.keyhistory import KeyHistory
 from dashboard.kinds.base import Ref
 from dashboard.kinds.catalogue import kind_named
 from dashboard.kinds.references import group_of
 from dashboard.kube.shell import shell_line
+from dashboard.live.deciding import hidden
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session, Sight
@@ -77,7 +78,8 @@ class ChangeScreen(ViewerScreen):
     async def prepare(self) -> None:
         self.change = await change_of(self.number, self.runtime)
         await self.session.review(self.plurals)
-        self.session.must_see(self.change.plural, self.change.namespace)
+        with unnamed(self.session, self.change):
+            self.session.must_see(self.change.plural, self.change.namespace)
         self.may_get = await may_read(self.session, self.change)
         self.undo = await change_undo_state(change=self.change)
         await self._look()
@@ -261,6 +263,17 @@ async def change_of(number: int, runtime: ClusterRuntime | None = None) -> Chang
     if change is None or (runtime is not None and change.context != runtime.cluster.name):
         raise NotFound(f"There is no change {number}.", next_step="Look at the list of changes made here.")
     return change
+
+
+@contextmanager
+def unnamed(sight: Sight, change: Change) -> Iterator[None]:
+    """What is refused does not say what the change is about to whoever may not see that."""
+    try:
+        yield
+    except Forbidden as error:
+        if sight.reader.sees(change.plural, change.namespace):
+            raise
+        raise hidden(change) from error
 
 
 def object_context(runtime: ClusterRuntime, change: Change) -> dict[str, str]:

@@ -27,15 +27,17 @@ from dashboard.actions.operations import (
 )
 from dashboard.actions.undo import UndoState, change_undo_state
 from dashboard.database import in_database
-from dashboard.errors import NotFound
+from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
+from dashboard.live.deciding import began, decision_refusal
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.models import Change, Operation, OperationResult
+from dashboard.rights import ask_to_allow
 
-from .change import change_of, object_context, what
+from .change import change_of, object_context, unnamed, what
 from .common import fresh_part, iso, kind_of, list_url, name_parts, namespace_crumbs, object_url
 
 POLL_SECONDS = 1.0
@@ -80,6 +82,7 @@ class OperationScreen(ViewerScreen):
         self.operation: Operation | None = None
         self.may_resume = False
         self.aside = False  # it came to a halt, and somebody has to decide
+        self.denied: Forbidden | None = None  # why the viewer does not decide about it
         self.before: Change | None = None  # whose steps have to end first
         self.stopped = ""  # who stopped it, as a sentence
         self.counts: dict[str, int] = {}  # results by state
@@ -106,8 +109,11 @@ class OperationScreen(ViewerScreen):
     async def prepare(self) -> None:
         self.change = await change_of(self.number, self.runtime)
         await self.session.review(self.plurals)
-        self.must_see()
+        with unnamed(self.session, self.change):
+            self.must_see()
         await self.read()
+        with suppress(ClusterError):  # whoever decides is asked again
+            self.denied = await decision_refusal(self.session, self.change)
 
     def must_see(self) -> None:
         """Raises Forbidden for whoever may not see what was changed."""
@@ -180,7 +186,25 @@ class OperationScreen(ViewerScreen):
 
     @property
     def steps(self) -> list[Step]:
-        return self.operation.steps if self.operation is not None else []
+        """As far as the viewer may see what they are about: one about an object that they may not says so, without its
+        name. What became of a step may tell of other objects, so only whoever may see all of those reads it.
+        """
+        found = self.operation.steps if self.operation is not None else []
+        return [self._as_seen(step) for step in found]
+
+    def _as_seen(self, step: Step) -> Step:
+        if not self.tells_all:
+            step = step | {"text": ""}
+        if "plural" not in step or self.session.reader.sees(step["plural"], self.change.namespace):
+            return step
+        title = step["title"].replace(f"{step['kind']} {step['name']}", hidden_one(step["kind"]))
+        return step | {"title": title, "text": "", "name": ""}
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether the viewer may see all that the texts of this operation may speak of, as whoever began it did."""
+        hidden = self.session.reader.hides(self.action.follows, self.change.namespace)
+        return not hidden or began(self.session, self.change)
 
     @property
     def back(self) -> UndoState:
@@ -247,7 +271,7 @@ class OperationScreen(ViewerScreen):
         if not self.running and word in ("running", "waiting"):
             # What was sent is the cluster's: it goes on, and only nobody here waits for it.
             state, word = ("warn", "stopped") if word == "running" else ("wait", "open")
-        about = (step["kind"], step["name"]) if "plural" in step else ("", "")
+        about = (step["kind"], step["name"]) if step.get("name") else ("", "")
         lead = step["title"].removesuffix(" ".join(about)) if any(about) else step["title"]
         return {
             "n": at,
@@ -292,7 +316,7 @@ class OperationScreen(ViewerScreen):
                 {
                     "object": f"{row.kind} {'/'.join(filter(None, (row.namespace, row.name)))}",
                     "state": row.state,
-                    "text": row.text,
+                    "text": row.text if self.tells_all else "",
                 }
                 for row in await in_database(list)(rows.only("kind", "namespace", "name", "state", "text"))
             ]
@@ -340,6 +364,8 @@ class OperationScreen(ViewerScreen):
             "running": self.running,
             "resume": self.may_resume,
             "aside": self.aside,
+            "denied": self._denied_words(),
+            "resume_denied": self._resume_denied_words(),
             "before": _url(self.before) if self.before is not None else "",
             "written": self.change.state == Change.State.DONE,
             "written_at": iso(self.change.created_at.replace(microsecond=0)),
@@ -358,6 +384,22 @@ class OperationScreen(ViewerScreen):
                 "later": _url(self.back.undone_by) if self.back.undone_by is not None else "",
             },
         }
+
+    def _denied_words(self) -> str:
+        """Why it is not the viewer who stops or leaves it; "" for whoever may."""
+        if self.denied is None:
+            return ""
+        who = self.change.user.get_username()
+        return (
+            f"{who} began it, and {self.denied.message[:1].lower()}{self.denied.message[1:]} {ask_to_allow()}"
+        )
+
+    def _resume_denied_words(self) -> str:
+        """Why it is not the viewer who resumes it."""
+        if not self.change.sign_in or began(self.session, self.change):
+            return self._denied_words()
+        who = self.change.user.get_username()
+        return f"It acts as {who}, who began it. Ask {who} to resume it."
 
     def _results(self) -> dict[str, Any]:
         states = [state for state in RESULT_STATES if self.counts.get(state)]
@@ -408,7 +450,7 @@ class OperationScreen(ViewerScreen):
             "url": object_url(self.runtime, result.plural, result.namespace, result.name),
             "state": BADGES[result.state],
             "word": result.data.get("word") or self.result_words[result.state],
-            "text": result.text,
+            "text": result.text if self.tells_all else "",
             "began": iso(result.began_at) if result.began_at else "",
             "took": None if took is None else f"{took:.0f} s",
         }
@@ -446,6 +488,16 @@ class OperationScreen(ViewerScreen):
     def what(self) -> str:
         """What was changed, in a few words."""
         return what(self.change)
+
+
+def named(step: Step) -> str:
+    """What a step is about, for a sentence."""
+    return str(step["name"]) or hidden_one(step["kind"])
+
+
+def hidden_one(kind: str) -> str:
+    """What stands for the name of an object that the viewer may not see."""
+    return f"a {kind} that you may not see"
 
 
 def _url(change: Change) -> str:

@@ -73,7 +73,7 @@ class ReplacementScreen(OperationScreen):
                 step["kind"], namespace, step["name"], reader.get(step["plural"], namespace, step["name"])
             )
             for step in self.steps
-            if step["plural"] in ROLLED
+            if step["plural"] in ROLLED and step["name"]
         ]
         get = ["kubectl", "get", "configmap", *names_of(self.change), "-n", namespace]
         return " && ".join(filter(None, words)) or shell_line(get)

@@ -22,14 +22,16 @@ from dashboard.insight.protocols import unlisted
 from dashboard.insight.secretuse import RESTARTABLE
 from dashboard.kinds.base import Row
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.shell import shell_line
 from dashboard.live.session import Session
 from dashboard.models import Change
 from dashboard.queries.lists import RANK
 from dashboard.queries.relations import pods_of
 
+from .change import unnamed
 from .common import iso, name_parts, object_url, rollout_command
-from .operation import STEP_WORDS, OperationScreen
+from .operation import STEP_WORDS, OperationScreen, named
 
 PODS = 60
 LOOKS_SECONDS = 15.0  # where no watch tells that the Secret changed, and after a look that failed
@@ -55,6 +57,14 @@ class RotationScreen(OperationScreen):
 
     def must_see(self) -> None:
         self.session.must_see("pods", self.change.namespace)
+
+    async def prepare(self) -> None:
+        """Raises Forbidden also for whoever may neither list Secrets nor read this one."""
+        await super().prepare()
+        namespace, name = self.change.namespace, self.change.name
+        if not self.session.reader.sees("secrets", namespace):
+            with unnamed(self.session, self.change):
+                await self.session.require("get", SECRETS.gvr, namespace=namespace, name=name)
 
     async def read(self) -> None:
         await super().read()
@@ -141,7 +151,7 @@ class RotationScreen(OperationScreen):
             return "warn", f"{self.change.name} is written; its restarts wait", self.operation.waits
         done = sum(step["state"] == "done" for step in steps)
         current = next((step for step in steps if step["state"] in ("running", "waiting")), None)
-        where = f"Restarting {current['name']}" if current else "The last restart is complete"
+        where = f"Restarting {named(current)}" if current else "The last restart is complete"
         return "info", where, f"{done} of {plural(len(steps), 'restart')} done."
 
     def _done(self, steps: list[Step]) -> tuple[str, str, str]:
@@ -152,10 +162,10 @@ class RotationScreen(OperationScreen):
                 f"{name} was rotated, and has another value now",
                 self._standing_words(),
             )
-        if down := [step["name"] for step in steps if step["state"] == "down"]:
+        if down := [named(step) for step in steps if step["state"] == "down"]:
             text = f"Not up, as before it: {', '.join(down)}."
             return "warn", f"{name} is rotated, but not everything is up", text
-        if left := [step["name"] for step in steps if step["state"] == "left"]:
+        if left := [named(step) for step in steps if step["state"] == "left"]:
             text = f"Still with the old value: {', '.join(left)}."
             return "warn", f"{name} is rotated, but not everything was restarted", text
         if unknown := unlisted(self.session.reader, RESTARTABLE, self.change.namespace):
@@ -189,8 +199,8 @@ class RotationScreen(OperationScreen):
         if failed is None:
             return "warn", "The restarts were stopped", f"{self.stopped}{rest}".strip()
         if not failed["generation"]:
-            return "bad", f"{failed['name']} could not be restarted", f"The rotation has stopped.{rest}"
-        return "bad", f"{failed['name']} does not come up with this value", f"The rotation has stopped.{rest}"
+            return "bad", f"{named(failed)} could not be restarted", f"The rotation has stopped.{rest}"
+        return "bad", f"{named(failed)} does not come up with this value", f"The rotation has stopped.{rest}"
 
     def stage(self, at: int, step: Step, now: datetime) -> dict[str, Any]:
         text = step["text"]
@@ -262,6 +272,7 @@ class RotationScreen(OperationScreen):
                 step["kind"], namespace, step["name"], reader.get(step["plural"], namespace, step["name"])
             )
             for step in self.steps
+            if step["name"]
         ]
         read = ["kubectl", "get", "secret", self.change.name, "-n", self.change.namespace]
         return " && ".join(filter(None, words)) or shell_line(read)

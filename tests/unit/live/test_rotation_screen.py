@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from dashboard.actions.standing import SUPERSEDED, Standing
@@ -17,7 +18,7 @@ from dashboard.live.screens.rotate import RotationScreen
 from dashboard.models import Change, Operation
 
 from ..insight.world import NOW, World
-from .seen import everything, sees, session
+from .seen import everything, nothing, sees, session
 
 WHO = Standing(how="changed", who="kubectl-patch")
 STEP = {
@@ -157,3 +158,28 @@ async def test_a_script_is_told_the_steps_and_what_became_of_them(possible: bool
     }
     made.operation.state = Operation.State.STOPPED
     assert (await made.told())["done"] is True
+
+
+async def test_what_a_step_is_about_has_no_name_for_who_may_not_see_it() -> None:
+    made = screen(Standing(how="same"))
+    made.runtime.cluster = SimpleNamespace(slug="dev", name="dev")  # type: ignore[assignment]
+    made.change.user = User(username="jon")
+    assert made.operation is not None
+    made.operation.state = Operation.State.RUNNING
+    made.operation.steps = [
+        STEP
+        | {"name": "canary", "title": "Restart Deployment canary", "text": "canary-1 is up.", "ended": "x"},
+        STEP | {"name": "canary", "title": "Restart Deployment canary", "state": "waiting"},
+        STEP | {"plural": "daemonsets", "kind": "DaemonSet", "name": "log", "title": "Restart DaemonSet log"},
+    ]
+    sees(made, everything(deployments=nothing("deployments")))
+    told = await made.told()
+    shown = made._progress(NOW)
+    assert "canary" not in f"{told} {shown} {made.kubectl()} {made._pods()}"
+    assert told["headline"] == "Restarting a Deployment that you may not see"
+    assert [each["title"] for each in told["steps"]][1:] == [
+        "Restart a Deployment that you may not see", "Restart a Deployment that you may not see",
+        "Restart DaemonSet log",
+    ]  # fmt: skip
+    sees(made, everything())
+    assert "canary-1 is up." in str(await made.told())
