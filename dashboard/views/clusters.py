@@ -67,6 +67,7 @@ async def clusters(request: HttpRequest) -> HttpResponseBase:
     added = {slug(each.name): each for each in runtime.added}
     usable = {each.slug for each in clusters if each.source == "added"}
     admin = await is_admin(request)
+    whole = admin or not any(own_accounts(each.slug) for each in clusters)
     try:
         async with asyncio.timeout(FRAME_SECONDS):
             chrome = await page_chrome(request, request.GET.get("from", ""), title="Clusters")
@@ -76,7 +77,7 @@ async def clusters(request: HttpRequest) -> HttpResponseBase:
         "clusters": [_entry(each, permits[each.slug], added.get(each.slug), admin) for each in clusters],
         "unusable": [_unusable(each) for key, each in added.items() if key not in usable],
         "admin": admin,
-        "plugins": [_plugin(each) for each in PLUGINS],
+        "plugins": [_plugin(each, whole=whole) for each in PLUGINS],
         "problems": unknown_contexts([each.slug for each in clusters]),
     }
     return render(request, "pages/clusters.html", {"s": context, **chrome})
@@ -119,8 +120,10 @@ async def look(request: HttpRequest, context: str) -> HttpResponseBase:
     return HttpResponseRedirect(reverse("clusters"))
 
 
-def _plugin(plugin: Plugin) -> dict[str, Any]:
-    """A plugin, how it is and what of it has failed since the server was started."""
+def _plugin(plugin: Plugin, *, whole: bool) -> dict[str, Any]:
+    """A plugin, how it is and what of it has failed since the server was started. An error may quote objects that its
+    reader may not see: unless all of it may be told (``whole``), only its class is.
+    """
     failing = plugin.state == "on" and bool(plugin.failures)
     return {
         "name": plugin.name,
@@ -130,7 +133,11 @@ def _plugin(plugin: Plugin) -> dict[str, Any]:
         "brings": listed(plural(count, word) for word, count in plugin.brings.items()),
         "problem": plugin.problem,
         "failures": [
-            {"what": what, "text": failure.text, "times": plural(failure.count, "time")}
+            {
+                "what": what,
+                "text": failure.text if whole else failure.text.partition(":")[0],
+                "times": plural(failure.count, "time"),
+            }
             for what, failure in plugin.failures.items()
         ],
     }

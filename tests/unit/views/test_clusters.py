@@ -17,6 +17,7 @@ from dashboard.live import runtime as runtime_module
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens import clusters as screen
 from dashboard.live.screens.clusters import ClusterSeen, Expiry, cluster_seen, tiles, verdict
+from dashboard.plugins.host import Plugin
 from dashboard.views import chrome, health, viewer
 from dashboard.views import clusters as module
 from tests.kubeconfigs import encoded
@@ -158,6 +159,14 @@ async def test_a_cluster_that_hangs_holds_nobody_up_and_is_asked_once(
     await first
     assert asked == 1 and "did not answer within" in opened.trouble.message
     assert ClusterRuntime.ask(opened) is None, "that was found out just now"
+
+
+@pytest.mark.parametrize(("whole", "text"), [(True, "KeyError: 'canary'"), (False, "KeyError")])
+def test_what_a_plugins_error_says_is_for_who_may_see_every_object(whole: bool, text: str) -> None:
+    plugin = Plugin(name="one")
+    plugin.noted("the row of a Widget", KeyError("canary"))
+    (failure,) = module._plugin(plugin, whole=whole)["failures"]
+    assert (failure["what"], failure["text"]) == ("the row of a Widget", text)
 
 
 @pytest.mark.django_db(transaction=True)
