@@ -152,9 +152,9 @@ class Person:
         await self._take_token()
         return answer
 
-    async def begin(self, user: str = "owner") -> None:
+    async def begin(self, user: str = "owner", link: str = "") -> None:
         """Signs in as a local user, by a link."""
-        link = await asyncio.to_thread(self.server.signin_link, user)
+        link = link or await asyncio.to_thread(self.server.signin_link, user)
         _, page = await self.get(link.removeprefix(self.server.base))
         form = dict(re.findall(r'name="(csrfmiddlewaretoken|token)"\s+value="([^"]+)"', page))
         assert (await self.post("/login/link/", **form))[0] == 302

@@ -1,0 +1,274 @@
+"""Every route of the dashboard with what somebody needs to be allowed by the cluster to be answered there.
+
+This is the table that ``test_matrix.py`` is generated from. A route that is not in it fails that test. Whether somebody
+has what is needed, the API server itself is asked; nothing here is taken from what the dashboard answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from dashboard.kinds import KINDS
+
+from .world import FOLLOWED, RENEWED, Tried
+
+Where = Literal["here", "there", "everywhere", "somewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What the API server is asked: ``where`` is a namespace of the world, and of no importance for a kind without any.
+    ``name`` may be a name of the world.
+    """
+
+    verb: str
+    plural: str
+    where: Where = "here"
+    name: str = ""
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of several rights is enough."""
+
+    rights: Sequence[Right]
+
+
+@dataclass(frozen=True, slots=True)
+class OfDashboard:
+    """An administrator of the dashboard, which no role of the cluster makes anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginner:
+    """Whoever began the change that the address is about."""
+
+
+ADMIN, BEGINNER = OfDashboard(), Beginner()
+Need = Right | AnyOf | OfDashboard | Beginner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One request: names of the world stand in braces in ``path`` and ``data``. ``ok`` is what is answered to whoever has
+    all that is needed; everybody else is refused.
+    """
+
+    path: str
+    needs: Sequence[Need] = ()
+    method: Literal["GET", "POST"] = "GET"
+    data: Mapping[str, str] = field(default_factory=dict)
+    ok: Collection[int] = (200,)
+    public: bool = False  # whoever asks is answered the same
+    modes: Collection[str] = ("user", "impersonate")
+
+
+def get(path: str, *needs: Need, ok: Collection[int] = (200,)) -> Case:
+    return Case(path=path, needs=needs, ok=ok)
+
+
+def post(
+    path: str, *needs: Need, ok: Collection[int] = (200,), data: Mapping[str, str] = MappingProxyType({})
+) -> Case:
+    return Case(path=path, needs=needs, ok=ok, method="POST", data=data)
+
+
+def public(path: str, *ok: int, method: Literal["GET", "POST"] = "GET") -> Case:
+    return Case(path=path, ok=ok or (200,), public=True, method=method)
+
+
+CLUSTER = "/c/{slug}"
+DEPLOYMENT = f"{CLUSTER}/deployments/{{here}}/{{deployment}}/"
+CONFIGMAP = f"{CLUSTER}/configmaps/{{here}}/{{configmap}}/"
+SECRET = f"{CLUSTER}/secrets/{{here}}/{{secret}}/"
+POD = f"{CLUSTER}/pods/{{here}}/{{pod}}/"
+LIST_DEPLOYMENTS = Right("list", "deployments")
+GET_DEPLOYMENT = Right("get", "deployments", name="deployment")
+LIST_CONFIGMAPS, GET_CONFIGMAP = Right("list", "configmaps"), Right("get", "configmaps", name="configmap")
+LIST_PODS, LOGS = Right("list", "pods"), Right("get", "pods", name="pod", subresource="log")
+SCALE = Right("patch", "deployments", name=FOLLOWED, subresource="scale")
+SEES_ROTATED = AnyOf((Right("list", "secrets"), Right("get", "secrets", name=RENEWED)))
+# What nobody but a kubelet's own log answers: the simulated ones have none of every pod.
+LOG = (200, 404, 500, 502, 503)
+NEW = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: new, namespace: {here}}}"
+CREATES = (Right("create", "configmaps"), Right("patch", "configmaps"))
+
+ROUTES: Mapping[str, Sequence[Case]] = {
+    # Whoever asks is answered, and told of no cluster.
+    "healthz": [public("/healthz")],
+    "readyz": [public("/readyz")],
+    "metrics": [public("/metrics", 200, 401)],
+    "login": [public("/login/", 200, 302)],
+    "login_link": [public("/login/link/", 302, 403, 429, method="POST")],
+    "login_oidc": [public("/login/oidc/", 404)],
+    "login_oidc_callback": [public("/login/oidc/callback/", 404)],
+    "login_password": [public("/login/password/", 404, method="POST")],
+    "login_token": [public("/login/token/"), public("/login/token/", 400, method="POST")],
+    # Of the dashboard, for whoever is signed in.
+    "home": [get("/", ok=(302,))],
+    "sessions": [get("/sessions/")],
+    "sessions_end": [post("/sessions/end/", ok=(400,))],
+    "logout": [],  # ends the session: see ``test_matrix.py``
+    "clusters": [get("/clusters/")],
+    "audit": [get("/audit/"), get("/audit/?format=json"), get("/audit/?format=csv")],
+    "changes": [get("/changes/"), get("/changes/?format=json"), get("/changes/?format=csv")],
+    "audit_verify": [post("/audit/verify/", ADMIN, ok=(302,))],
+    "allow_changes": [post("/clusters/{slug}/allow/", ADMIN, ok=(302,))],
+    "people": [get("/people/", ADMIN), post("/people/", ADMIN, ok=(400,), data={"subject": "nothing"})],
+    "people_remove": [post("/people/999999/remove/", ADMIN, ok=(404,))],
+    # Of a change that somebody made.
+    "change": [
+        get("/changes/{scaled}/", LIST_DEPLOYMENTS),
+        get("/changes/{scaled}/?format=json", LIST_DEPLOYMENTS),
+        get("/changes/{rotated}/?format=json", SEES_ROTATED, LIST_PODS),
+        get("/changes/{drained}/?format=json", Right("list", "nodes"), Right("list", "pods", "everywhere")),
+    ],
+    "operation": [
+        get("/changes/{rotated}/follow/rotate/", SEES_ROTATED, LIST_PODS),
+        get("/changes/{drained}/follow/drain/", Right("list", "nodes"), Right("list", "pods", "everywhere")),
+        get("/changes/{many}/follow/bulk-scale/", LIST_DEPLOYMENTS),
+    ],
+    "undo": [
+        get("/changes/{scaled}/undo/", LIST_DEPLOYMENTS, Right("get", "deployments", name=FOLLOWED)),
+        post(
+            "/changes/{scaled}/undo/?format=json",
+            LIST_DEPLOYMENTS,
+            Right("get", "deployments", name=FOLLOWED),
+            SCALE,
+            data={"step": "preview"},
+        ),
+    ],
+    # The first two change nothing: what goes on can neither be resumed nor left.
+    "operation_resume": [post("/changes/{drained}/resume/?format=json", BEGINNER, ok=(409,))],
+    "operation_leave": [post("/changes/{drained}/leave/?format=json", BEGINNER, ok=(409,))],
+    "operation_stop": [post("/changes/{drained}/stop/?format=json", BEGINNER)],
+    # Of the whole cluster: everybody has these pages, and sees on them what they may.
+    "overview": [get(f"{CLUSTER}/"), get(f"{CLUSTER}/?problems=all"), get(f"{CLUSTER}/?namespace={{here}}")],
+    "map": [get(f"{CLUSTER}/map/"), get(f"{CLUSTER}/map/?view=list&namespace={{here}}")],
+    "timeline": [get(f"{CLUSTER}/timeline/?type=all")],
+    "capacity": [get(f"{CLUSTER}/capacity/")],
+    "certificates": [get(f"{CLUSTER}/certificates/", Right("list", "secrets", "somewhere"))],
+    "search": [get(f"{CLUSTER}/search/?q={{mark}}"), get(f"{CLUSTER}/search/?q={{mark}}&format=json&do=1")],
+    "plugin": [get(f"{CLUSTER}/plugins/none/", ok=(404,))],
+    "counts": [get(f"{CLUSTER}/counts/-/", ok=(204,))],
+    "field_kinds": [get(f"{CLUSTER}/fields/")],
+    "fields": [get(f"{CLUSTER}/fields/Deployment/?path=spec")],
+    "columns": [post(f"{CLUSTER}/pods/columns/", ok=(302,), data={"usual": "1"})],
+    # Lists of every kind, in the namespace and, of those without, in the cluster.
+    "list": [
+        *(get(f"{CLUSTER}/{plural}/") for plural in ("pods", "secrets", "nodes", "configmaps")),
+        *(
+            get(f"{CLUSTER}/{plural}/?format=csv&namespace={{here}}", Right("list", plural))
+            for plural in ("pods", "secrets")
+        ),
+        *(
+            get(
+                f"{CLUSTER}/{plural}/?format=json" + ("&namespace={here}" if kind.gvr.namespaced else ""),
+                Right("list", plural),
+            )
+            for plural, kind in KINDS.items()
+        ),
+    ],
+    "bulk": [
+        post(
+            f"{CLUSTER}/bulk/deployments/scale/?format=json",
+            Right("list", "deployments", "somewhere"),
+            data={"step": "preview", "replicas": "2", "object": "{here}/{deployment}"},
+        ),
+        get(
+            f"{CLUSTER}/bulk/deployments/scale/?object={{here}}/{{deployment}}",
+            Right("list", "deployments", "somewhere"),
+        ),
+    ],
+    # Creating.
+    "create": [
+        get(f"{CLUSTER}/create/"),
+        post(f"{CLUSTER}/create/?format=json", *CREATES, data={"step": "preview", "yaml": NEW}),
+    ],
+    "create_form": [
+        get(f"{CLUSTER}/create/configmaps/"),
+        post(
+            f"{CLUSTER}/create/configmaps/?format=json",
+            *CREATES,
+            data={"step": "preview", "name": "new", "namespace": "{here}"},
+        ),
+        post(
+            f"{CLUSTER}/create/secrets/?format=json",
+            Right("create", "secrets"),
+            Right("patch", "secrets"),
+            data={
+                "step": "preview",
+                "name": "new",
+                "namespace": "{here}",
+                "data.key": "a",
+                "data.value": "b",
+            },
+        ),
+    ],
+    # One object.
+    "detail": [
+        get(DEPLOYMENT, LIST_DEPLOYMENTS),
+        get(f"{DEPLOYMENT}?format=json", LIST_DEPLOYMENTS, GET_DEPLOYMENT),
+        get(f"{DEPLOYMENT}yaml/?format=yaml", LIST_DEPLOYMENTS, GET_DEPLOYMENT),
+        get(f"{DEPLOYMENT}events/", LIST_DEPLOYMENTS),
+        get(f"{DEPLOYMENT}timeline/", LIST_DEPLOYMENTS),
+        get(f"{DEPLOYMENT}logs/", LIST_DEPLOYMENTS, LIST_PODS, Right("get", "pods", subresource="log")),
+        get(SECRET, Right("list", "secrets")),
+        get(f"{SECRET}?format=json", Right("list", "secrets"), Right("get", "secrets", name="secret")),
+        get(CONFIGMAP, LIST_CONFIGMAPS),
+        get(POD, LIST_PODS),
+        get(f"{POD}shell/", LIST_PODS),
+        get(f"{CLUSTER}/nodes/-/{{node}}/", Right("list", "nodes")),
+        get(f"{CLUSTER}/namespaces/-/{{here}}/", Right("list", "namespaces")),
+    ],
+    "reveal": [post(f"{SECRET}reveal/", Right("get", "secrets", name="secret"), data={"key": "password"})],
+    "action": [
+        post(
+            f"{DEPLOYMENT}scale/?format=json",
+            Right("list", "deployments", "somewhere"),
+            GET_DEPLOYMENT,
+            Right("patch", "deployments", name="deployment", subresource="scale"),
+            data={"step": "preview", "replicas": "2"},
+        ),
+        get(f"{DEPLOYMENT}scale/", Right("list", "deployments", "somewhere"), GET_DEPLOYMENT),
+        get(
+            f"{SECRET}rotate/", Right("list", "secrets", "somewhere"), Right("get", "secrets", name="secret")
+        ),
+    ],  # each action, and its preview: see ``test_matrix.py``
+    "values": [get(f"{CONFIGMAP}values/", LIST_CONFIGMAPS, GET_CONFIGMAP)],
+    "value": [get(f"{CONFIGMAP}value/?key=LOG", GET_CONFIGMAP)],
+    "version": [get(f"{CONFIGMAP}version/?number=1", LIST_CONFIGMAPS, GET_CONFIGMAP)],
+    "offers": [
+        get(f"{DEPLOYMENT}offers/", LIST_DEPLOYMENTS),
+        get(f"{SECRET}offers/", Right("list", "secrets")),
+    ],
+    "log_download": [get(f"{POD}logs/download/", LIST_PODS, LOGS, ok=LOG)],
+    "log_line": [get(f"{POD}logs/line/?pod={{pod}}&container=app&at=x", LIST_PODS, LOGS, ok=(*LOG, 400))],
+}
+
+# What the preview of an action needs besides its own right, by its name.
+BESIDES: Mapping[str, Sequence[Need]] = {
+    "rollback": [Right("list", "replicasets")],
+    "rotate": [Right("create", "secrets")],
+    "drain": [Right("list", "pods", "everywhere")],
+}
+
+
+def needs_of(tried: Tried) -> Sequence[Need]:
+    """What a preview of an action needs: to see the object and to read it, and one of the rights to write."""
+    action, target = tried.action, tried.target
+    written = action.subject(target)
+    return (
+        Right("list", target.plural, "somewhere"),
+        Right("get", target.plural, name=target.name),
+        AnyOf(
+            tuple(
+                Right(verb, written.plural, name=written.name, subresource=sub) for verb, sub in action.rights
+            )
+        ),
+        *BESIDES.get(action.name, ()),
+    )
