@@ -118,6 +118,9 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "changes": [get("/changes/"), get("/changes/?format=json"), get("/changes/?format=csv")],
     "audit_verify": [post("/audit/verify/", ADMIN, ok=(302,))],
     "allow_changes": [post("/clusters/{slug}/allow/", ADMIN, ok=(302,))],
+    "cluster_add": [post("/clusters/add/", ADMIN, ok=(400,), data={"step": "preview", "kubeconfig": "none"})],
+    "cluster_look": [post("/clusters/{slug}/look/", ok=(302,))],
+    "cluster_remove": [post("/clusters/{slug}/remove/", ADMIN, ok=(422,))],
     "people": [get("/people/", ADMIN), post("/people/", ADMIN, ok=(400,), data={"subject": "nothing"})],
     "people_remove": [post("/people/999999/remove/", ADMIN, ok=(404,))],
     # Of a change that somebody made.

@@ -31,7 +31,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "configurator": ("configurator", "here"),
     "narrow": ("narrow", "here"),
     "elsewhere": ("configurator", "there"),
-    "administrator": ("cluster-admin", ""),
+    "administrator": ("administrator", ""),
 }
 PEOPLE = tuple(PLACES)
 NOWHERE = POD | {"restartPolicy": "Never", "nodeSelector": {"no": "node"}}
@@ -182,8 +182,7 @@ class World:
             {"kind": "ServiceAccount", "name": person, "namespace": self.home},
             {"kind": "User", "name": self.user(person), "apiGroup": GROUP},
         ]
-        named = self.name(role) if role in ROLES else role
-        ref = {"apiGroup": GROUP, "kind": "ClusterRole", "name": named}
+        ref = {"apiGroup": GROUP, "kind": "ClusterRole", "name": self.name(role)}
         within = {"here": self.here, "there": self.there}.get(where)
         path = f"{RBAC}/namespaces/{within}/rolebindings" if within else f"{RBAC}/clusterrolebindings"
         name = self.name(person)
