@@ -25,6 +25,7 @@ CLIENTS = {
 # Who may import one of them, and what for.
 KNOWN = {
     "kube/credentials.py": {"kubernetes"},  # the OpenID Connect provider
+    "kube/addresses.py": {"socket"},  # what names resolve to, and whether an address is this machine's
     "kube/exec.py": {"aiohttp"},  # the types of an open websocket and its messages
     "kube/failures.py": {"aiohttp"},  # names of errors
     "kube/prometheus.py": {"aiohttp"},  # asks Prometheus
