@@ -37,7 +37,8 @@ def needed(action: Action, kind: Kind[Any]) -> tuple[Right, ...]:
     """
     written = action.subject(Target.of("", kind, "namespace", "name"))
     found = [Right("get", kind.gvr, action.source(Target.of("", kind, "namespace", "name")))]
-    found += [Right(verb, written.gvr, subresource) for verb, subresource in action.rights]
+    verb, subresource = action.rights[0]  # the others do it in another way, which is an ability of its own
+    found.append(Right(verb, written.gvr, subresource))
     if action.undo_verb:
         found += [Right("get", written.gvr), Right(action.undo_verb, written.gvr)]
     found += [Right(verb, gvr, subresource) for verb, gvr, subresource in action.besides(kind)]

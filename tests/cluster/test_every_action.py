@@ -291,10 +291,9 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
     assert results == ["done"] * (2 if undone else 1)
 
 
-# What an action is granted and this run does not take: the other way of deleting a pod, and what steps do, which have
-# tests of their own (those of a drain evict, those of a replacement's undo delete; a rotation deletes old backups).
+# What an action is granted and this run does not take: what steps do, which have tests of their own (those of a drain
+# evict, those of a replacement's undo delete; a rotation deletes old backups).
 NOT_TAKEN = {
-    "delete": {"create pods/eviction", "delete pods"},
     "drain": {"create pods/eviction", "list pods"},
     "replace": {"delete configmaps"},
     "rotate": {"delete secrets"},
