@@ -7,10 +7,14 @@ from django.conf import settings
 from dashboard.errors import Forbidden
 
 
+def access_contact() -> str:
+    """Whom to ask for a right."""
+    return settings.CLUSTER_UI_ACCESS_CONTACT or "whoever manages access"
+
+
 def ask_to_allow(what: str = "") -> str:
     """Whom to ask for a right (``CLUSTER_UI_ACCESS_CONTACT``), as a sentence; "": for one that was just named."""
-    whom = settings.CLUSTER_UI_ACCESS_CONTACT or "whoever manages access"
-    return f"Ask {whom} to allow: {what}." if what else f"Ask {whom} to allow it."
+    return f"Ask {access_contact()} to allow: {what}." if what else f"Ask {access_contact()} to allow it."
 
 
 class MissingRight(Forbidden):

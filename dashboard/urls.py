@@ -87,6 +87,7 @@ urlpatterns = [
     path("c/<context>/capacity/", pages.capacity, name="capacity"),
     path("c/<context>/certificates/", pages.certificates, name="certificates"),
     path("c/<context>/resilience/", pages.resilience, name="resilience"),
+    path("c/<context>/access/", pages.access, name="access"),
     path("c/<context>/create/", create.create, name="create"),
     path("c/<context>/fields/", fields.kinds, name="field_kinds"),
     path("c/<context>/fields/<kind>/", fields.fields, name="fields"),

@@ -95,9 +95,7 @@ class Reviews:
             keep = KEEP_SECONDS if kept[1].allowed else KEEP_NO_SECONDS
             if self._clock() - kept[0] < keep:
                 return kept[1]
-        at, rules = self._rules.get(namespace, (float("-inf"), Rules()))
-        if self._clock() - at >= KEEP_SECONDS:
-            rules = await self._once(namespace, self._read_rules)
+        rules = await self.rules(namespace)
         if rules.incomplete:
             return await self.decide(question)
         decision = Decision(rules.may(question.verb, question.gvr), "")
@@ -122,6 +120,13 @@ class Reviews:
             return True
         keep = KEEP_SECONDS if self._listed[namespace] else KEEP_NO_SECONDS
         return self._clock() - self._rules[namespace][0] >= keep
+
+    async def rules(self, namespace: str) -> Rules:
+        """What the authorizers tell of a namespace, at most ``KEEP_SECONDS`` old."""
+        at, rules = self._rules.get(namespace, (float("-inf"), Rules()))
+        if self._clock() - at >= KEEP_SECONDS:
+            rules = await self._once(namespace, self._read_rules)
+        return rules
 
     def last(self, question: Question) -> tuple[float, Decision] | None:
         """The latest answer, however old, and its age in seconds; None for what was never answered."""
@@ -243,11 +248,17 @@ class Rules(msgspec.Struct, frozen=True, rename="camel"):
 
     def may(self, verb: str, gvr: GVR) -> bool:
         """Whether this may be done to every object of a kind, or may be allowed by who does not tell."""
-        return self.incomplete or any(
+        return self.incomplete or self.grant(verb, gvr)
+
+    def grant(self, verb: str, gvr: GVR, subresource: str = "") -> bool:
+        """Whether they say that this may be done to every object of a kind."""
+        whole = f"{gvr.plural}/{subresource}" if subresource else gvr.plural
+        of_all = f"*/{subresource}" if subresource else "*"
+        return any(
             not rule.resource_names
             and not {"*", verb}.isdisjoint(rule.verbs)
             and not {"*", gvr.group}.isdisjoint(rule.api_groups or ())
-            and not {"*", gvr.plural}.isdisjoint(rule.resources or ())
+            and not {"*", whole, of_all}.isdisjoint(rule.resources or ())
             for rule in self.resource_rules or ()
         )
 

@@ -6,6 +6,7 @@ Nothing that is made for somebody reaches the cache, or the API server, in anoth
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from dashboard.kube.access import Question, Reviews, reviews_of
 from dashboard.kube.acting import Acting
 from dashboard.kube.openapi import OpenApi
 from dashboard.kube.transport import Transport
+from dashboard.kube.whoami import UserInfo, who_am_i
 from dashboard.queries.access import STANDS_SECONDS, Visible, visible
 from dashboard.queries.counts import Counts
 from dashboard.queries.seenreader import SeenReader
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from .runtime import ClusterRuntime
 
 INSTALLATION = "the installation"
+KNOWN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,14 @@ class Account:
         self.counts = Counts(cluster.installation.cache, transport)
         self.unwatched = Unwatched(cluster.installation.cache, transport)
         self.openapi = OpenApi(transport)
+        self.known_as: tuple[float, UserInfo] | None = None
+
+    async def whoami(self) -> UserInfo:
+        """As whom the cluster knows it. Raises what ``who_am_i`` raises."""
+        now = time.monotonic()
+        if self.known_as is None or now - self.known_as[0] >= KNOWN_SECONDS:
+            self.known_as = now, await who_am_i(self.transport)
+        return self.known_as[1]
 
     def is_idle(self, since: float) -> bool:
         """Whether nobody has a session of it, nor had one since."""
@@ -216,6 +227,15 @@ class Session(Sight):
     @property
     def transport(self) -> Transport:
         return self._account.transport
+
+    @property
+    def reviews(self) -> Reviews:
+        """For parts of one viewer that ask about many rights at once: what they show depends on the account anyway."""
+        return self._account.reviews
+
+    async def whoami(self) -> UserInfo:
+        """As whom the cluster knows the account. Raises a ClusterError where it doesn't say."""
+        return await self._account.whoami()
 
     @property
     def counts(self) -> Counts:

@@ -27,6 +27,8 @@ from dashboard.rights import MissingRight, ask_to_allow
 
 from .doing import YAML, all_forms, form_id, offered_id
 
+MAY_NOT = "Your account may not"  # begins each reason that is a missing right
+
 
 class Screen(Protocol):
     """An object that something can be done to; ``namespace`` is "" for a kind without."""
@@ -106,7 +108,26 @@ async def _not_made(screen: Screen, form: NewObject) -> str:
 async def page_actions(screen: Screen) -> dict[str, Any]:
     """The same for the page of the object, which must be prepared: nothing is seen of the object before."""
     offers, forms = await asyncio.gather(object_offers(screen), form_offers(screen))
-    return {"actions": [*offers, *forms]}
+    actions = [*offers, *forms]
+    refused = any(each["disabled_reason"].startswith(MAY_NOT) for each in actions)
+    return {"actions": actions, "access_url": access_url(screen), "refused": refused}
+
+
+def access_url(screen: Screen) -> str:
+    """What the viewer may do with objects like this one, and who may change this one."""
+    kind, cluster = screen.kind, screen.session.cluster.cluster
+    group = f".{kind.gvr.group}" if kind.gvr.group else ""
+    asked = {
+        "namespace": screen.namespace,
+        "scope": "" if screen.namespace else "cluster",
+        "kind": kind.plural,
+        "verb": "patch",
+        "resource": f"{kind.gvr.plural}{group}",
+        "name": screen.name,
+        "in": screen.namespace,
+    }
+    query = urlencode({field: text for field, text in asked.items() if text})
+    return f"{reverse('access', args=[cluster.slug])}?{query}"
 
 
 async def list_offers(screen: ListScreen) -> dict[str, Any]:
@@ -195,7 +216,7 @@ async def _nowhere(session: Sight, form: NewObject, chosen: Sequence[str]) -> st
     except ClusterError:
         return ""
     where = f" in namespace {chosen[0]}" if len(chosen) == 1 and gvr.namespaced else ""
-    return "" if any(answers) else f"Your account may not create {form.plural}{where}."
+    return "" if any(answers) else f"{MAY_NOT} create {form.plural}{where}."
 
 
 def object_tabs(target: Screen, *, overview: bool = False) -> list[dict[str, str]]:

@@ -22,6 +22,7 @@ from dashboard.insight.relations import Relations
 from dashboard.kinds import KINDS
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
+from dashboard.live.screens.access import AccessScreen
 from dashboard.live.screens.capacity import CapacityScreen
 from dashboard.live.screens.certificates import CertificatesScreen
 from dashboard.live.screens.common import freshness, listed
@@ -131,6 +132,27 @@ async def resilience(request: HttpRequest, context: str) -> HttpResponseBase:
         await session.cluster.ready(screen.waits_for)
         await screen.get_ready()
     return HttpResponse(await off_loop(msgspec.json.encode, screen.told()), content_type="application/json")
+
+
+@require_safe
+@clear_errors
+async def access(request: HttpRequest, context: str) -> HttpResponseBase:
+    """What the viewer may do, and who can do what is asked (``verb``, ``resource``, ``name``, ``in``); as JSON too."""
+    session = await session_of(request, context)
+    cluster = session.cluster
+    if request.GET.get("kind") or request.GET.get("resource"):
+        await cluster.discovery.known(timeout=DISCOVERY_SECONDS)  # it may be a custom kind
+    screen = AccessScreen(session, request.GET)
+    if request.GET.get("format") != "json":
+        return await page(request, cluster, screen, title="Permissions")
+    lease = cluster.lease(screen.plurals)
+    try:
+        await cluster.ready(screen.waits_for)
+        await screen.get_ready()
+        answer = await off_loop(msgspec.json.encode, screen.facts())
+    finally:
+        lease.release()
+    return HttpResponse(answer, content_type="application/json")
 
 
 @require_safe

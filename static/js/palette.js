@@ -65,6 +65,23 @@ function sections() {
 // Objects of one name are told apart by their namespace.
 const titled = ({ kind, name, namespace }) => `${kind} ${name}${namespace ? ` in ${namespace}` : ""}`;
 
+// "can i", "who can delete pods in shop": questions that the page about access answers.
+const CAN_I = /^(?:what )?(?:can|may) i\b\s*(?:do\s+)?(\S*)/i;
+const WHO_CAN = /^who (?:can|may)\b\s*(\S*)\s*(\S*)(?:\s+in\s+(\S*))?/i;
+
+function questions() {
+  const link = document.querySelector('#kinds [data-nav="access"]');
+  if (!link) return [];
+  const who = typed().match(WHO_CAN);
+  if (who) {
+    const [, verb, resource, within] = who;
+    const params = new URLSearchParams(Object.entries({ verb, resource, in: within ?? "" }).filter(([, text]) => text));
+    return [{ text: `Who can ${[verb || "…", resource, within && `in ${within}`].filter(Boolean).join(" ")}?`, what: "permissions", url: `${link.pathname}?${params}` }];
+  }
+  const mine = typed().match(CAN_I);
+  return mine ? [{ text: "What may I do here?", what: "permissions", url: link.pathname + link.search }] : [];
+}
+
 function search(here) {
   const forms = new Set((answers()?.creates ?? []).map(({ url }) => url.split("?")[0]));
   const all = fitting(places(), typed()).filter(({ link }) => !forms.has(link?.pathname));
@@ -75,6 +92,7 @@ function search(here) {
   const hits = objects();
   const before = hits.some(begins) ? [] : fair;
   return [
+    { title: "Permissions", items: questions() },
     ...doings(),
     { title: "Go to", items: [...strong, ...before] },
     { ...here, items: actions },

@@ -34,6 +34,8 @@ PAGES = [
     "/c/tests/capacity/",
     "/c/tests/certificates/",
     "/c/tests/resilience/?lose=zone/sandbox-a",
+    "/c/tests/access/?namespace={ns}&kind=secrets&verb=delete&resource=pods&in={ns}",
+    "/c/tests/access/?scope=cluster",
     "/c/tests/timeline/",
     "/c/tests/timeline/?namespace={ns}",
     "/c/tests/search/?q=web",

@@ -19,6 +19,7 @@ PAGES = [
     "/c/tests/capacity/",
     "/c/tests/certificates/?namespace={ns}",
     "/c/tests/resilience/?lose=zone/sandbox-a",
+    "/c/tests/access/?namespace={ns}&kind=secrets&verb=delete&resource=pods&in={ns}",
     "/c/tests/timeline/?namespace={ns}",
     "/c/tests/search/?q=web",
     "/c/tests/fields/?q=deploy",

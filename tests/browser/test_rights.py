@@ -101,3 +101,17 @@ def test_what_may_be_seen_is_shown_and_what_not_is_said(dev: Page, objects: Obje
     # "view" reads these of Kubernetes' own kinds that have no module here, in its namespace.
     dev.goto("/c/dev/endpoints/")
     expect(dev.locator("#list-state")).to_contain_text(f"in {namespace}")
+
+
+def test_a_refused_button_leads_to_the_reason(dev: Page, objects: Objects, namespace: str) -> None:
+    objects.deployment("web", 1)
+    dev.goto(f"/c/dev/deployments/{namespace}/web/")
+    expect(dev.get_by_role("button", name="Restart…: Your account may not")).to_be_visible()
+    dev.get_by_role("link", name="Why not?").click()
+    told = dev.locator("#access-kind")
+    expect(told).to_contain_text("Scale Deployments: no")
+    expect(told).to_contain_text(
+        "needs patch on deployments.apps/scale; the role cluster-ui-operator holds it"
+    )
+    expect(told.get_by_role("button", name="Copy a request")).to_be_visible()
+    expect(dev.locator("#access-who")).to_contain_text("Who may do what is told to those who may list")

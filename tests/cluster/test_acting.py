@@ -117,7 +117,8 @@ async def test_lists_totals_and_files_are_what_the_api_server_shows_the_token(
 PAGES = (
     "/c/tests/", "/c/tests/?problems=all", "/c/tests/map/", "/c/tests/map/?view=list", "/c/tests/capacity/",
     "/c/tests/timeline/?type=all", "/c/tests/search/?q=web", "/c/tests/search/?q=web&format=json", "/changes/",
-    "/c/tests/certificates/", "/clusters/", *(f"/c/tests/{plural}/" for plural in KINDS),
+    "/c/tests/certificates/", "/clusters/", "/c/tests/access/", "/c/tests/access/?verb=get&resource=pods",
+    *(f"/c/tests/{plural}/" for plural in KINDS),
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ MADE_IN = {
     "reviews_of": {"live/session.py", "kube/access.py"},
 }
 # What reads, lists or counts as the viewer's account.
-OF_ONE_ACCOUNT = ("transport", "counts", "unwatched")
+OF_ONE_ACCOUNT = ("transport", "counts", "unwatched", "reviews", "whoami")
 IN_THE_BACKGROUND = (
     "live/operations.py", "live/refusals.py", "live/retention.py", "live/timeline.py", "live/usage.py",
     "live/versions.py",

@@ -13,6 +13,7 @@ from dashboard.errors import NotFound
 from dashboard.live.screen import Screen
 from dashboard.live.session import Session
 
+from .access import AccessScreen
 from .bulk import BulkFormScreen, BulkScreen
 from .capacity import CapacityScreen
 from .certificates import CertificatesScreen
@@ -60,6 +61,7 @@ SCREENS: dict[str, Callable[..., Screen]] = {
     "capacity": CapacityScreen,
     "certificates": CertificatesScreen,
     "resilience": ResilienceScreen,
+    "access": AccessScreen,
     "search": SearchScreen,
     "create": CreateScreen,
     "create_form": NewObjectScreen,

@@ -7,6 +7,7 @@ from typing import Any
 from dashboard.kinds.base import Kind
 
 from ..piece import Card
+from .account import AccountCard
 from .conditions import ConditionsCard
 from .containers import ContainersCard
 from .customconditions import CustomConditionsCard
@@ -35,6 +36,7 @@ CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
     TopologyCard,
     RoutesCard,
+    AccountCard,
     TablesCard,
     ReachCard,
     NodeUsageCard,

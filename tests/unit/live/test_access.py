@@ -1,0 +1,287 @@
+"""The page about access: what an account may do in the words of the pages, and who can do what an address asks."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+
+from dashboard.actions.abilities import abilities, rights_of
+from dashboard.actions.action import RoleName
+from dashboard.actions.rights import Right
+from dashboard.errors import BadInput, NotSignedIn, Unavailable
+from dashboard.kinds import KINDS
+from dashboard.kube.access import PATH, Reviews
+from dashboard.kube.transport import Response
+from dashboard.kube.whoami import UserInfo
+from dashboard.live.permissions import Permissions, permissions_in
+from dashboard.live.screens.access import AccessScreen
+from dashboard.live.screens.access.may import COLUMNS, kind_rows, request_text, table_rows
+
+from .seen import everything, nothing, runtime, sees, session
+
+RBAC = "rbac.authorization.k8s.io"
+
+
+class Api:
+    """An API server that knows who has which rights where."""
+
+    def __init__(self, *rights: Right, namespace: str = "shop", incomplete: bool = False) -> None:
+        self.rights, self.namespace, self.incomplete = {*rights}, namespace, incomplete
+        self.fails: Exception | None = None
+        self.asked: list[str] = []
+
+    async def request(self, method: str, path: str, *, body: bytes, **_: Any) -> Response:
+        spec = json.loads(body)["spec"]
+        self.asked.append("review" if path == PATH else "rules")
+        if self.fails is not None:
+            raise self.fails
+        if path == PATH:
+            told = spec["resourceAttributes"]
+            here = not self.namespace or told["namespace"] == self.namespace
+            may = here and any(
+                (right.verb, right.gvr.plural, right.subresource)
+                == (told["verb"], told["resource"], told["subresource"])
+                for right in self.rights
+            )
+            return Response(201, json.dumps({"status": {"allowed": may}}).encode(), {})
+        rules = [
+            {"verbs": [right.verb], "apiGroups": [right.gvr.group], "resources": [right.resource]}
+            for right in self.rights
+            if spec["namespace"] == self.namespace
+        ]
+        status = {"resourceRules": [] if self.incomplete else rules, "incomplete": self.incomplete}
+        return Response(201, json.dumps({"status": status}).encode(), {})
+
+
+def reviews(api: Api) -> Reviews:
+    return Reviews(api)  # type: ignore[arg-type]
+
+
+def of_role(role: RoleName) -> list[Right]:
+    return [*rights_of(role)]
+
+
+async def permissions(role: RoleName, namespace: str = "shop", **how: Any) -> Permissions:
+    return await permissions_in(reviews(Api(*of_role(role), **how)), namespace, abilities())
+
+
+def cell(found: Permissions, plural: str, column: str) -> dict[str, str]:
+    row = next(each for each in table_rows(found) if each["plural"] == plural)
+    cells: dict[str, dict[str, str]] = {each["head"]: each for each in row["cells"]}
+    return cells[column]
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "configurator", "administrator"])
+@pytest.mark.parametrize("incomplete", [False, True])
+async def test_a_role_is_told_by_what_may_be_done_in_a_namespace(role: RoleName, incomplete: bool) -> None:
+    api = Api(*of_role(role), incomplete=incomplete)
+    found = await permissions_in(reviews(api), "shop", abilities())
+    assert found.role == role and found.incomplete is incomplete
+    assert set(api.asked) == ({"rules", "review"} if incomplete else {"rules"})
+
+
+async def test_one_request_tells_of_a_namespace_and_each_right_is_asked_for_where_it_does_not() -> None:
+    api = Api(*of_role("viewer"))
+    await permissions_in(reviews(api), "shop", abilities())
+    assert api.asked == ["rules"]
+    assert (await permissions_in(reviews(api), "other", abilities())).role is None
+    assert set(api.asked) == {"rules"}
+
+
+async def test_in_a_namespace_nothing_is_said_of_what_is_in_none() -> None:
+    found = await permissions("administrator")
+    assert "nodes" not in {row["plural"] for row in table_rows(found)}
+    whole = await permissions_in(reviews(Api(*of_role("administrator"), namespace="")), "", abilities())
+    assert {row["plural"] for row in table_rows(whole)} == set(KINDS) and whole.role == "administrator"
+
+
+async def test_what_could_not_be_found_out_is_no() -> None:
+    api = Api(*of_role("administrator"))
+    api.fails = Unavailable("away")
+    for namespace in ("shop", ""):
+        found = await permissions_in(reviews(api), namespace, abilities())
+        assert found.role is None and not any(found.held.values())
+        assert found.unknown is not None and found.unknown.message == "away"
+    api.fails = NotSignedIn("over")
+    with pytest.raises(NotSignedIn):
+        await permissions_in(reviews(api), "shop", abilities())
+
+
+async def test_the_table_says_yes_in_part_and_no_with_what_is_missing() -> None:
+    found = await permissions("operator")
+    assert cell(found, "deployments", "See")["state"] == "yes"
+    assert cell(found, "pods", "Logs")["text"] == "yes: logs"
+    assert cell(found, "deployments", "Operate")["state"] == "yes"
+    no = cell(found, "pods", "Shell")
+    assert (no["state"], no["text"]) == (
+        "no", "no: needs create on pods/exec, get on pods/exec and patch on pods/ephemeralcontainers",
+    )  # fmt: skip
+    assert cell(found, "services", "Logs")["state"] == ""
+    assert cell(found, "secrets", "See")["state"] == "no"
+    names = Permissions("shop", {right: right.verb == "list" for right in of_role("administrator")})
+    assert cell(names, "secrets", "See")["state"] == "no", "a page takes get besides"
+
+
+async def test_a_kind_in_words_names_each_missing_right_the_role_and_the_command() -> None:
+    found = await permissions("viewer")
+    rows = {row["name"]: row for row in kind_rows(KINDS["deployments"], found)}
+    assert rows["see"]["title"] == "See Deployments" and rows["see"]["allowed"]
+    scale = rows["scale"]
+    assert (scale["allowed"], scale["role"]) == (False, "cluster-ui-operator")
+    assert scale["needs"] == [{"verb": "patch", "resource": "deployments.apps/scale"}]
+    assert scale["kubectl"] == "kubectl auth can-i patch deployments.apps --subresource=scale -n shop"
+    secrets = {row["name"]: row for row in kind_rows(KINDS["secrets"], found)}
+    assert secrets["reveal"]["title"] == "Read values of Secrets"
+    assert secrets["reveal"]["needs"] == [{"verb": "get", "resource": "secrets"}]
+    asked = request_text("jane", rows.values(), KINDS["deployments"], "shop")
+    assert asked.startswith("Please allow jane in namespace shop (Deployments): ") and "delete" in asked
+    assert request_text("jane", [rows["see"]], KINDS["deployments"], "shop") == ""
+
+
+def test_every_ability_has_a_column() -> None:
+    assert {each.column for each in abilities()} <= COLUMNS.keys()
+
+
+# ---- The page
+
+
+def role(name: str, *rules: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "rules": list(rules)}
+
+
+def binding(name: str, to: str, *subjects: tuple[str, str]) -> dict[str, Any]:
+    who = [{"kind": kind, "name": called, "apiGroup": RBAC} for kind, called in subjects]
+    ref = {"apiGroup": RBAC, "kind": "ClusterRole", "name": to}
+    return {"metadata": {"name": name}, "roleRef": ref, "subjects": who}
+
+
+PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]}
+
+
+async def shown(query: str = "", api: Api | None = None, **less: Any) -> AccessScreen:
+    cluster = runtime()
+    cluster.cluster = SimpleNamespace(slug="tests", name="tests")
+    cluster.cache.put("namespaces", {"metadata": {"name": "shop"}}, {"metadata": {"name": "other"}})
+    cluster.cache.put("clusterroles", role("cleaner", PODS))
+    cluster.cache.put("rolebindings", binding("cleaners", "cleaner", ("Group", "ops")))
+    cluster.cache.put("clusterrolebindings", binding("root", "cleaner", ("User", "root")))
+    of = session(cluster)
+    of._account.reviews = reviews(api or Api(*of_role("operator")))
+
+    async def whoami() -> UserInfo:
+        return UserInfo("jane", ("ops", "system:authenticated"))
+
+    of._account.whoami = whoami  # type: ignore[method-assign]
+    made = AccessScreen(of, QueryDict(query))
+
+    async def review(plurals: Any) -> None:
+        sees(made, everything(**less))
+
+    made.session.review = review  # type: ignore[assignment,method-assign]
+    await made.prepare()
+    return made
+
+
+async def test_it_says_who_one_is_what_one_may_and_by_which_binding() -> None:
+    facts = (await shown()).facts()
+    assert (facts["identity"]["user"], facts["identity"]["groups"]) == (
+        "jane",
+        ["ops", "system:authenticated"],
+    )
+    assert facts["identity"]["role"] == "operator" and facts["may"]["namespace"] == "shop"
+    tabs = [(tab["name"], tab["role"], tab["current"]) for tab in facts["may"]["tabs"]]
+    assert tabs == [
+        ("other", "nothing", False),
+        ("shop", "operator", True),
+        ("Cluster-wide", "nothing", False),
+    ]
+    (grant,) = facts["why"]["grants"]
+    assert (grant["binding"]["name"], grant["where"], grant["gives"]) == (
+        "cleaners", "shop", "read and delete pods",
+    )  # fmt: skip
+    assert facts["who"]["answer"] is None and facts["kind"]["rows"] == []
+
+
+async def test_a_namespace_that_is_chosen_and_the_whole_cluster_are_shown_as_asked() -> None:
+    assert (await shown("namespace=other")).namespace == "other"
+    whole = await shown("scope=cluster")
+    assert whole.namespace == "" and whole.facts()["may"]["where"] == "in the whole cluster"
+
+
+async def test_who_can_is_answered_out_of_the_objects_that_may_be_listed() -> None:
+    facts = await shown("verb=delete&resource=po&in=shop")
+    found = facts.facts()["who"]["answer"]
+    assert [(row["name"], row["binding"]["name"]) for row in found["rows"]] == [
+        ("root", "root"), ("ops", "cleaners"),
+    ]  # fmt: skip
+    assert found["words"] == "delete pods in namespace shop" and found["count"] == "1 user and 1 group"
+    everywhere = (await shown("verb=delete&resource=pods")).facts()["who"]["answer"]
+    assert [row["where"] for row in everywhere["part"]] == ["shop"]
+    nobody = (await shown("verb=escalate&resource=clusterroles")).facts()["who"]["answer"]
+    assert nobody["count"] == "" and nobody["known"]
+
+
+async def test_who_may_not_list_the_objects_of_rbac_is_told_nothing_of_others() -> None:
+    denied = {
+        each: nothing(each) for each in ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
+    }
+    made = await shown("verb=delete&resource=pods&in=shop", **denied)
+    facts = made.facts()
+    assert facts["who"] == {
+        "closed": True, "answer": None, "ask": facts["who"]["ask"],
+        "unread": ["roles", "clusterroles", "rolebindings", "clusterrolebindings"],
+    }  # fmt: skip
+    assert facts["why"]["closed"] and not facts["why"]["grants"]
+    html = "".join(part.html for part in made.snapshot().regions.values())
+    assert "root" not in html and "cleaner" not in html
+    part = (
+        await shown("verb=delete&resource=pods", clusterrolebindings=nothing("clusterrolebindings"))
+    ).facts()
+    assert part["who"]["unread"] == ["clusterrolebindings"] and not part["who"]["closed"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("verb=delete pods&resource=pods", "verb"),
+        ("verb=get&resource=two words", "resource"),
+        ("verb=get&resource=Pods!", "resource"),
+        (f"verb=get&resource={'x' * 300}", "resource"),
+    ],
+)
+async def test_what_is_neither_verb_nor_resource_is_told(query: str, field: str) -> None:
+    with pytest.raises(BadInput) as told:
+        await shown(query)
+    assert told.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("resource", "asked"),
+    [
+        ("pods/exec", ("", "pods", "exec")), ("deploy", ("apps", "deployments", "")),
+        ("deployments.apps/scale", ("apps", "deployments", "scale")),
+        ("certificates.cert-manager.io", ("cert-manager.io", "certificates", "")),
+        ("*", ("", "*", "")), ("/metrics", ("", "", "")),
+    ],
+)  # fmt: skip
+async def test_a_resource_is_read_as_kubectl_reads_it(resource: str, asked: tuple[str, str, str]) -> None:
+    question = (await shown(f"resource={resource}")).question
+    assert question is not None
+    assert (question.ask.group, question.ask.resource, question.ask.subresource) == asked
+    assert question.ask.url == ("/metrics" if resource == "/metrics" else "")
+
+
+async def test_where_the_rules_review_is_incomplete_only_the_namespace_shown_is_asked_right_by_right() -> (
+    None
+):
+    api = Api(*of_role("operator"), incomplete=True)
+    tabs = (await shown("namespace=shop&namespace=other", api)).facts()["may"]["tabs"]
+    assert [(tab["name"], tab["role"], tab["current"]) for tab in tabs] == [
+        ("other", "nothing", True), ("shop", "", False), ("Cluster-wide", "", False),
+    ]  # fmt: skip
+    assert api.asked.count("rules") == 2
+    assert len(api.asked) < 2 + len({right for each in abilities() for right in each.rights})
