@@ -80,11 +80,9 @@ def _of(kind: Kind[Any]) -> Iterator[Ability]:
     actions = [*actions_of(kind), EVICT] if plural == "pods" else actions_of(kind)
     for action in actions:
         role = action.role or _OF_PART[action.part]
-        named = plural in action.kinds or action is EVICT
-        rights = needed(action, kind)
-        yield Ability(
-            action.name, action.title, kind, action.part, rights, role if named else _role(kind, role)
-        )
+        # What is declared for nodes and the like by name is meant for who keeps them running.
+        role = role if action.part == "operate" else _role(kind, role)
+        yield Ability(action.name, action.title, kind, action.part, needed(action, kind), role)
 
 
 def _role(kind: Kind[Any], role: RoleName) -> RoleName:

@@ -319,7 +319,7 @@ class Action:
     verb: str = "patch"  # the right that it needs, on ``subresource`` where there is one
     subresource: str = ""
     undo_verb: str = ""  # the right that its undo needs besides that to read it, on what it writes
-    part: Part = "operate"
+    part: Part = "change"
     role: RoleName | Literal[""] = ""  # from which role on people may do it; "": as its part says
     fields: Sequence[Field] = ()
     owns: Mapping[str, str] = MappingProxyType(

@@ -101,6 +101,7 @@ class Autoscale(Create):
 
     name, title, icon = "autoscale", "Autoscale", "gauge"
     kinds = SCALED
+    part = "operate"
     other = HORIZONTALPODAUTOSCALERS
     reads = TOUCHED | {"statefulsets"}
     fields = _fields(
@@ -195,6 +196,7 @@ class EditAutoscaler(Action):
 
     name, title, icon = "autoscale", "Autoscale", "gauge"
     kinds = frozenset({"horizontalpodautoscalers"})
+    part = "operate"
     contested = True
     reads = TOUCHED | {"statefulsets"}
     owns = MappingProxyType({"min": MIN, "max": MAX, "metrics": METRICS})

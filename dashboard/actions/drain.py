@@ -80,6 +80,7 @@ class Drain(OperationAction):
     """``settings`` are those of one order; the action that stands for all has none."""
 
     name, title, icon = "drain", "Drain", "end"
+    part = "operate"
     kinds = frozenset({"nodes"})
     owns = MappingProxyType({"unschedulable": UNSCHEDULABLE})
     undone_by = "uncordon"

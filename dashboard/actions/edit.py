@@ -52,7 +52,6 @@ class Edit(Action):
     name, title, icon = "edit", "Edit", "file"
     said: Sequence[str] = ("patch", "label", "annotate")
     kinds = frozenset({"configmaps"})
-    part = "change"
     template = "forms/edit.html"
     reads = READ
     body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE

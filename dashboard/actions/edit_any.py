@@ -45,7 +45,6 @@ class EditAny(FieldsAction):
     name, title, icon = "edit", "Edit", "code"
     said = ("patch", "label", "annotate", "taint")
     verb = "update"
-    part = "change"
     template = "forms/yaml.html"
     body_bytes = 8 * 2**20  # a text of 1 MiB, in which every byte may take three, and what it was filled with
     typed = True

@@ -37,7 +37,6 @@ class SetEnv(ContainerAction):
     """``asked`` of a container: ``set``, variables and their values, and ``unset``, names."""
 
     name, title, icon = "env", "Set environment", "code"
-    part = "change"
     said = ("set env",)
     inputs = MappingProxyType({"env": "Variables"})
     same = "Its variables have these values."

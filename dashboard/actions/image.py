@@ -15,7 +15,6 @@ from .templates import ContainerAction, changed_containers
 
 class SetImage(ContainerAction):
     name, title, icon = "image", "Set image", "image"
-    part = "change"
     said = ("set image",)
     inputs = MappingProxyType({"image": "Image"})
     same = "It has these images. To pull the image of the same tag again, restart it (with imagePullPolicy Always)."

@@ -36,6 +36,7 @@ class PauseAutoscaler(Action):
     """``sets``: whether it pauses."""
 
     kinds = frozenset({"horizontalpodautoscalers"})
+    part = "operate"
     contested = True
     reads = TOUCHED | {"statefulsets"}
     owns = MappingProxyType({"behavior": BEHAVIOR, "note": NOTE})

@@ -86,7 +86,6 @@ class Replace(OperationAction):
     kinds = frozenset({"configmaps"})
     verb = "create"
     undo_verb = "delete"
-    part = "change"
     template = "forms/replace.html"
     reads = READ | {"configmaps", "resourcequotas", "poddisruptionbudgets", "services", "endpointslices"}
     tells_unlisted = READ

@@ -21,7 +21,6 @@ class SetResources(ContainerAction):
     """Inputs are called ``<requests or limits>_<resource>``; an empty one takes the field away."""
 
     name, title, icon = "resources", "Set resources", "gauge"
-    part = "change"
     said = ("set resources",)
     input = "amount"
     inputs = MappingProxyType(

@@ -22,6 +22,7 @@ RESTARTED_AT = "/spec/template/metadata/annotations/" + ANNOTATION.replace("/", 
 
 class Restart(Action):
     name, title, icon = "restart", "Restart", "restart"
+    part = "operate"
     said = ("rollout restart",)
     kinds = frozenset({"deployments", "statefulsets", "daemonsets"})
     owns = MappingProxyType({"restartedAt": RESTARTED_AT})

@@ -36,6 +36,7 @@ class Rollback(TemplateAction):
     """``wanted``: ``revision``, None for the one before the current one; then ``to``: its number, and ``name``."""
 
     name, title, icon = "rollback", "Roll back", "undo"
+    part = "operate"
     said = ("rollout undo", "rollout history")
     template = "forms/rollback.html"
     typed = True

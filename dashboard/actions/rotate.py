@@ -104,7 +104,6 @@ class Rotate(OperationAction):
 
     name, title, icon = "rotate", "Rotate", "restart"
     kinds = frozenset({"secrets"})
-    part = "change"
     fields = (
         Field(name="key", label="Key", parse=read_key),
         Field(name="value", label="New value", parse=lambda typed: read_value(typed, "")),

@@ -31,6 +31,7 @@ _MANUAL = {"cronjob.kubernetes.io/instantiate": "manual"}
 
 class Run(Create):
     name, icon = "run", "play"
+    part = "operate"
     said = ("create job",)
     other = JOBS
     reads = frozenset({"cronjobs", "jobs", "pods", "nodes", "resourcequotas"})

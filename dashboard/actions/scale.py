@@ -16,6 +16,7 @@ REPLICAS = "/spec/replicas"
 
 class Scale(Action):
     name, title, icon = "scale", "Scale", "scale"
+    part = "operate"
     capability, subresource = "scales", "scale"
     contested = True
     reads = TOUCHED | {"persistentvolumeclaims", "persistentvolumes"}

@@ -23,6 +23,7 @@ class Toggle(Action):
 
     field: str
     states: tuple[str, str]
+    part = "operate"
 
     def __init__(self, name: str, title: str, icon: str, *, sets: bool) -> None:
         self.name, self.title, self.icon, self.sets = name, title, icon, sets

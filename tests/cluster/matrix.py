@@ -155,6 +155,12 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "timeline": [get(f"{CLUSTER}/timeline/?type=all")],
     "capacity": [get(f"{CLUSTER}/capacity/")],
     "certificates": [get(f"{CLUSTER}/certificates/", Right("list", "secrets", "somewhere"))],
+    "access": [
+        get(f"{CLUSTER}/access/"),
+        get(
+            f"{CLUSTER}/access/?namespace={{here}}&kind=secrets&verb=get&resource=secrets&in={{there}}&format=json"
+        ),
+    ],
     "search": [get(f"{CLUSTER}/search/?q={{mark}}"), get(f"{CLUSTER}/search/?q={{mark}}&format=json&do=1")],
     "plugin": [get(f"{CLUSTER}/plugins/none/", ok=(404,))],
     "counts": [get(f"{CLUSTER}/counts/-/", ok=(204,))],
