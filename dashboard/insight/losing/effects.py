@@ -198,20 +198,20 @@ class _Following:
         for each in self.ending:
             if each.pod.metadata.controller is not None and not each.own:
                 by_owner[self.survey.owner(each.pod)].append(each)
-        ready = self._ready(set(by_owner))
         found = []
         for owner, ending in by_owner.items():
-            pods = ready[owner]
+            pods = [pod for pod in self._pods_of[owner] if is_ready(pod)]
             gone = [each for each in ending if is_ready(each.pod)]
             found.append(self._workload(owner, pods, ending, len(pods) - self._missing(gone)))
         return sorted(found, key=lambda each: (each.quorum != "lost", each.after > 0, *_place(each.ref)))
 
-    def _ready(self, owners: set[Ref]) -> dict[Ref, list[Pod]]:
-        found: dict[Ref, list[Pod]] = {owner: [] for owner in owners}
-        for space in {owner.namespace for owner in owners}:
+    @cached_property
+    def _pods_of(self) -> dict[Ref, list[Pod]]:
+        """The pods of the namespaces in which any ends, by what they belong to."""
+        found: dict[Ref, list[Pod]] = defaultdict(list)
+        for space in {each.pod.metadata.namespace for each in self.ending}:
             for pod in self.survey.objects.all("pods", space):
-                if is_ready(pod) and (owner := self.survey.owner(pod)) in found:
-                    found[owner].append(pod)
+                found[self.survey.owner(pod)].append(pod)
         return found
 
     def _workload(
@@ -228,17 +228,12 @@ class _Following:
                 pod.spec.node_name,
                 "ends" if pod.metadata.uid in uids else "stays" if is_ready(pod) else "not ready",
             )
-            for pod in sorted(self._pods_of(owner), key=_by_number)
+            for pod in sorted(self._pods_of[owner], key=_by_number)
         )
         quorum: Literal["", "kept", "lost"] = ""
         if workload.spec.volume_claim_templates and wanted > 1 and len(ready) >= wanted // 2 + 1:
             quorum = "kept" if after >= wanted // 2 + 1 else "lost"
         return WorkloadLoss(owner, len(ready), after, wanted, quorum, members)
-
-    def _pods_of(self, owner: Ref) -> Iterator[Pod]:
-        for pod in self.survey.objects.all("pods", owner.namespace):
-            if self.survey.owner(pod) == owner:
-                yield pod
 
     # ---- Budgets
 
@@ -284,18 +279,19 @@ class _Following:
             return
         told = durability(self.survey.objects, "pods", each.pod)
         pod = reference("Pod", each.pod.metadata.namespace, each.pod.metadata.name)
+        cause = "node" if each.pod.spec.node_name in self.fates.lost_nodes else each.cause
         lost_claims = {loss.ref for loss in self.fates.losses if loss.what == "claim"}
         for keeping in told.keepings if told is not None else ():
             # The files of its image, and what is made anew, are no data; a lost claim is told for itself.
-            if not keeping.volume or keeping.ref in lost_claims or each.cause == "claim":
+            if not keeping.volume or keeping.ref in lost_claims or cause == "claim":
                 continue
-            answer = keeping.answers[_ANSWER[each.cause]]
+            answer = keeping.answers[_ANSWER[cause]]
             if answer.fate == "lost" and not (keeping.claim and self._comes_back(each, keeping.claim)):
                 what = f"{keeping.title}: {keeping.what}"
                 yield DataLoss(
                     keeping.ref or pod, what, "lost", answer.words or "It goes with the pod.", (pod.name,)
                 )
-            elif keeping.claim and each.cause == "node" and self._comes_back(each, keeping.claim):
+            elif keeping.claim and cause == "node" and self._comes_back(each, keeping.claim):
                 why = "No node that is left can access it; it is there again with its node or zone."
                 yield DataLoss(keeping.ref or pod, keeping.title, "unreachable", why, (pod.name,))
 
@@ -327,7 +323,9 @@ class _Following:
             f"data of {plural(len(lost), 'volume')} gone" if lost else "",
             f"{plural(len(broken), 'budget')} broken" if broken else "",
         ]
-        state: Literal["bad", "warn", "ok"] = "bad" if down or no_quorum or lost else "ok"
+        state: Literal["bad", "warn", "ok"] = "ok"
+        if down or no_quorum or lost or self._control_plane_left() is not None:
+            state = "bad"
         if state == "ok" and (
             broken or any(each.fate in ("lost", "pending") and not each.own for each in self.ending)
         ):
@@ -337,11 +335,14 @@ class _Following:
         return Notice(state, title, " ".join(self._sentences()))
 
     def _sentences(self) -> Iterator[str]:
-        if self._control_plane_lost():
-            yield (
-                "No control plane node is left: running pods keep running, but nothing is recreated until the API server "
-                "answers again."
+        if (left := self._control_plane_left()) is not None:
+            what = (
+                "No control plane node is left"
+                if not left
+                else "Fewer than half of the control plane nodes are left"
             )
+            why = "" if not left else ", and etcd, where it runs on them, accepts no writes"
+            yield f"{what}{why}: running pods keep running, but nothing is recreated until more of them are back."
         counted = Counter(each.fate for each in self.ending if not each.own)
         words = [
             (counted["moves"], "moves", "move"),
@@ -356,9 +357,11 @@ class _Following:
         if not self.ending:
             yield "No pod ends."
 
-    def _control_plane_lost(self) -> bool:
-        planes = [node.metadata.name for node in self.fates.nodes if CONTROL_PLANE in node.metadata.labels]
-        return bool(planes) and self.fates.lost_nodes.issuperset(planes)
+    def _control_plane_left(self) -> int | None:
+        """How many control plane nodes are left, where that is no majority of them; None where it is, or none is seen."""
+        planes = {node.metadata.name for node in self.fates.nodes if CONTROL_PLANE in node.metadata.labels}
+        left = len(planes - self.fates.lost_nodes)
+        return left if len(planes) > left and left < len(planes) // 2 + 1 else None
 
 
 def _why(ending: Sequence[PodFate], before: int, after: int) -> str:

@@ -17,13 +17,12 @@ from dashboard.insight.protocols import Objects
 from dashboard.insight.restart import pods_wanted, restart_outlook, rollout_limits
 from dashboard.insight.rollout import Workload
 from dashboard.insight.scheduling.elsewhere import Elsewhere, Filled, Without
-from dashboard.insight.scheduling.nodes import matches_terms
+from dashboard.insight.scheduling.nodes import matches_terms, tolerates
 from dashboard.insight.survey import Survey
 from dashboard.kinds.meta import condition_true
-from dashboard.kinds.nodes import Node
+from dashboard.kinds.nodes import Node, Taint
 from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.podspec import Toleration
 from dashboard.kinds.references import meant
 from dashboard.kinds.rows import plural
 from dashboard.kinds.statefulsets import StatefulSet
@@ -33,7 +32,10 @@ from .loss import ZONE, Loss
 Fate = Literal["moves", "pending", "lost", "stays"]
 Cause = Literal["node", "pod", "claim", "update"]
 
-UNREACHABLE = "node.kubernetes.io/unreachable"
+UNREACHABLE, REGION = "node.kubernetes.io/unreachable", "topology.kubernetes.io/region"
+SHARED = frozenset({"ReadWriteMany", "ReadOnlyMany"})  # volumes that several nodes use at once
+# --unhealthy-zone-threshold and --large-cluster-size-threshold of the controller manager.
+UNHEALTHY_ZONE, LARGE_ZONE = 0.55, 50
 # How long the control plane waits for a node that does not answer (--node-monitor-grace-period).
 GRACE_SECONDS = 50
 
@@ -79,16 +81,18 @@ class Fates:
 
     @cached_property
     def caught(self) -> dict[str, tuple[Pod, Cause]]:
-        """The pods that end, or are replaced, by uid; of several losses, the one that leaves least."""
+        """The pods that end, or are replaced, by uid; of several losses, the one that leaves least. What has ended, or is
+        being deleted, is left out.
+        """
         found: dict[str, tuple[Pod, Cause]] = {}
         for cause, pods in (
             ("update", self._updated()),
             ("pod", self._named()),
-            ("claim", self._with_claims()),
             ("node", self._on_lost_nodes()),
+            ("claim", self._with_claims()),
         ):
             for pod in pods:
-                if pod.status.phase not in ENDED:
+                if pod.status.phase not in ENDED and pod.metadata.deletion_timestamp is None:
                     found[pod.metadata.uid] = pod, cause  # type: ignore[assignment] # the causes above
         return found
 
@@ -135,28 +139,91 @@ class Fates:
         if owner is None:
             return PodFate(pod, "lost", "Not managed by a controller: nothing recreates it.", cause)
         kind = meant(owner, pod.metadata.namespace).plural
+        if cause == "claim":
+            return self._without_claim(pod, kind)
         if kind == "daemonsets":
             if cause != "node":
                 return PodFate(pod, "moves", "Recreated on the same node.", cause, pod.spec.node_name)
             return PodFate(pod, "lost", "A DaemonSet's pod ends with its node.", cause, own=True)
-        if cause == "claim":
-            claims = [
-                loss.name
-                for loss in self.losses
-                if loss.what == "claim" and pod in self.survey.users.get((loss.namespace, loss.name), ())
-            ]
-            text = f"It can't start again without {' and '.join(f'claim {name}' for name in sorted(claims))}."
-            return PodFate(pod, "pending", f"{text} {self._empty(pod, kind)}".strip(), cause)
-        if cause == "node" and kind == "statefulsets":
+        return self._on_node(pod, kind) if cause == "node" else None
+
+    def _without_claim(self, pod: Pod, kind: str) -> PodFate:
+        claims = sorted(
+            loss.name
+            for loss in self.losses
+            if loss.what == "claim" and pod in self.survey.users.get((loss.namespace, loss.name), ())
+        )
+        text = f"It can't start again without {' and '.join(f'claim {name}' for name in claims)}."
+        return PodFate(pod, "pending", f"{text} {self._empty(pod, kind)}".strip(), "claim")
+
+    def _on_node(self, pod: Pod, kind: str) -> PodFate | None:
+        """Why a pod of a lost node is not recreated before somebody does something; None where it is."""
+        if self._stops_evicting(pod.spec.node_name):
+            text = (
+                "So many nodes of its zone are gone at once that Kubernetes evicts nothing there: it is recreated once "
+                "they are back, or deleted."
+            )
+            return PodFate(pod, "pending", text, "node")
+        if kind == "jobs" and self._last_try(pod):
+            return PodFate(pod, "lost", "Its Job allows no further try (backoffLimit): it fails.", "node")
+        if kind == "statefulsets":
             text = (
                 "A StatefulSet's pod is not recreated while its node may only be unreachable: it waits until the node "
                 "is back, its Node is deleted, or it has the taint node.kubernetes.io/out-of-service."
             )
-            return PodFate(pod, "pending", f"{self._tied(pod)} {text}".strip(), cause)
-        if cause == "node" and _waits_for_ever(pod):
+            return PodFate(pod, "pending", f"{self._tied(pod)} {text}".strip(), "node")
+        if (seconds := _tolerated_for(pod)) is None:
             text = f"It tolerates {UNREACHABLE} for ever: it is recreated once its node is back, or deleted."
-            return PodFate(pod, "pending", text, cause)
+            return PodFate(pod, "pending", text, "node")
+        if claim := self._attached(pod):
+            minutes = _after(seconds)
+            text = (
+                f"Its successor ({minutes}) can't start: the volume of claim {claim} is used by one node at a time, and "
+                "the lost one keeps it until it is back, its Node is deleted, or it has the taint "
+                "node.kubernetes.io/out-of-service."
+            )
+            return PodFate(pod, "pending", text, "node")
         return None
+
+    def _stops_evicting(self, node: str) -> bool:
+        """Whether the node controller takes the loss for its own: more than two nodes of a zone, and more than half of
+        them, while others are left; in a zone of more than 50 nodes it goes on, slowly (node_lifecycle_controller.go,
+        ComputeZoneState).
+        """
+        zone = self._zone_of.get(node)
+        nodes = [each for each in self.nodes if self._zone_of[each.metadata.name] == zone]
+        silent = sum(
+            each.metadata.name in self.lost_nodes or not condition_true(each.status.conditions or (), "Ready")
+            for each in nodes
+        )
+        return len(nodes) > silent > 2 and silent / len(nodes) >= UNHEALTHY_ZONE and len(nodes) <= LARGE_ZONE
+
+    @cached_property
+    def _zone_of(self) -> dict[str, tuple[str, str]]:
+        """The region and zone of each node, "" where it has none."""
+        return {
+            node.metadata.name: (node.metadata.labels.get(REGION, ""), node.metadata.labels.get(ZONE, ""))
+            for node in self.nodes
+        }
+
+    def _last_try(self, pod: Pod) -> bool:
+        owner = pod.metadata.controller
+        job = (
+            self.survey.objects.get("jobs", pod.metadata.namespace, owner.name) if owner is not None else None
+        )
+        return (
+            job is not None
+            and job.spec.backoff_limit is not None
+            and job.status.failed >= job.spec.backoff_limit
+        )
+
+    def _attached(self, pod: Pod) -> str:
+        """A claim whose volume is attached to one node at a time; "" for none."""
+        for name, claim in self.survey.claims_of(pod):
+            volume = claim and self.survey.objects.get("persistentvolumes", "", claim.spec.volume_name)
+            if volume and not volume.local and not SHARED.intersection(volume.spec.access_modes or SHARED):
+                return name
+        return ""
 
     def _empty(self, pod: Pod, kind: str) -> str:
         if kind != "statefulsets":
@@ -178,9 +245,9 @@ class Fates:
 
     def _recreated(self, pod: Pod, cause: Cause) -> PodFate:
         node = self._places.get(pod.metadata.uid, "")
-        after = f" {_after(pod)}" if cause == "node" else ""
+        after = f", {_after(_tolerated_for(pod) or 0)}" if cause == "node" else ""
         if node:
-            return PodFate(pod, "moves", f"Most likely to {node}.{after}", cause, node)
+            return PodFate(pod, "moves", f"Most likely to {node}{after}.", cause, node)
         text = (
             self._elsewhere.why_nowhere(pod) if self.schedulable else "No node that is left is schedulable."
         )
@@ -254,28 +321,19 @@ def _worst_first(each: PodFate) -> tuple[bool, int, str, str]:
     return each.own, _WORST.index(each.fate), meta.namespace, meta.name
 
 
-def _after(pod: Pod) -> str:
-    """How soon it is recreated after its node has stopped answering."""
-    seconds = min(
-        (one.toleration_seconds for one in _unreachable(pod) if one.toleration_seconds is not None),
-        default=0,
-    )
+def _after(seconds: int) -> str:
+    """How soon a pod is recreated that tolerates a node that does not answer for so long."""
     minutes = max(1, round((GRACE_SECONDS + max(0, seconds)) / 60))
-    return f"About {plural(minutes, 'minute')} after the node stops answering."
+    return f"about {plural(minutes, 'minute')} after the node stops answering"
 
 
-def _waits_for_ever(pod: Pod) -> bool:
-    return any(one.toleration_seconds is None for one in _unreachable(pod))
-
-
-def _unreachable(pod: Pod) -> list[Toleration]:
-    """Its tolerations of a node that does not answer."""
-    return [
-        one
-        for one in pod.spec.tolerations or ()
-        if one.effect in ("", "NoExecute")
-        and (one.key == UNREACHABLE or (not one.key and one.operator == "Exists"))
-    ]
+def _tolerated_for(pod: Pod) -> int | None:
+    """Seconds for which it stays on a node that does not answer; None for ever. The first toleration that matches
+    counts (GetMatchingTolerations of pkg/apis/core/v1/helper).
+    """
+    taint = Taint(key=UNREACHABLE, effect="NoExecute")
+    found = next((one for one in pod.spec.tolerations or () if tolerates(one, taint)), None)
+    return 0 if found is None else found.toleration_seconds
 
 
 def _ordinal(pod: Pod) -> int:

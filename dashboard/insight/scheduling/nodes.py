@@ -27,7 +27,7 @@ def standing_taints(node: Node, spec: PodSpec) -> Iterator[Taint]:
     if node.spec.unschedulable and all(taint.key != CORDONED for taint in taints):
         taints.append(Taint(key=CORDONED, effect="NoSchedule"))
     for taint in taints:
-        tolerated = any(_tolerates(one, taint) for one in spec.tolerations or ())
+        tolerated = any(tolerates(one, taint) for one in spec.tolerations or ())
         if taint.effect != "PreferNoSchedule" and not tolerated:
             yield taint
 
@@ -58,7 +58,7 @@ def _holds(requirement: NodeRequirement, labels: Mapping[str, str]) -> bool:
     return operator is not None and Requirement(requirement.key, operator, values).matches(labels)  # type: ignore[arg-type]
 
 
-def _tolerates(toleration: Toleration, taint: Taint) -> bool:
+def tolerates(toleration: Toleration, taint: Taint) -> bool:
     """``ToleratesTaint`` of k8s.io/api/core/v1/toleration.go."""
     if toleration.effect and toleration.effect != taint.effect:
         return False

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -99,7 +100,7 @@ class ResilienceScreen(Screen):
     # ---- The page
 
     def context(self) -> Mapping[str, Any]:
-        offered = list(self._offered())
+        offered = list(islice(self._offered(), OFFERED))
         return {
             "chips": [
                 {
@@ -109,7 +110,7 @@ class ResilienceScreen(Screen):
                 for loss in self.losses
             ],
             "chosen": [str(loss) for loss in self.losses],
-            "offered": offered[:OFFERED],
+            "offered": offered,
             "tries": [
                 {"words": each.words, "url": self._url((*self.losses, read_loss(each.value)))}
                 for each in offered[:4]

@@ -289,6 +289,109 @@ def test_kinds_that_may_not_be_read_are_named() -> None:
     assert "services" in lost(world, "node/node-1").unread
 
 
+def with_claim(name: str, modes: list[str], **more: Any) -> list[tuple[str, dict[str, Any]]]:
+    """A pod of a ReplicaSet with a claim, and the volume behind it."""
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": name}}]
+    volume = {
+        "metadata": {"name": f"pv-{name}"},
+        "spec": {"accessModes": modes, "csi": {"driver": "disks.example"}},
+    }
+    return [
+        ("pods", with_spec(pod("web-0", node="node-1"), volumes=volumes)), ("persistentvolumes", volume),
+        ("persistentvolumeclaims", {"metadata": meta(name), "spec": {"volumeName": f"pv-{name}"}}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("modes", "fate"),
+    [(["ReadWriteOnce"], "pending"), (["ReadWriteOncePod"], "pending"), (["ReadWriteMany"], "moves")],
+)
+def test_a_volume_for_one_node_is_kept_by_the_lost_one(modes: list[str], fate: str) -> None:
+    told = lost(cluster(*with_claim("data", modes)), "node/node-1")
+    assert fates(told) == {"web-0": fate}
+    assert ("out-of-service" in told.pods[0].why) == (fate == "pending")
+
+
+def test_a_lost_claim_counts_more_than_the_node_that_is_lost_with_it() -> None:
+    world = cluster(*with_claim("data", ["ReadWriteMany"]))
+    both = lost(world, "claim/shop/data", "node/node-1")
+    assert fates(both) == {"web-0": "pending"}
+    assert "can't start again without claim data" in both.pods[0].why
+
+
+def test_a_daemonsets_pod_needs_its_claim_too() -> None:
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    agent = with_spec(pod("agent", owner=("DaemonSet", "agent")), volumes=volumes)
+    claim = ("persistentvolumeclaims", {"metadata": meta("data"), "spec": {}})
+    assert fates(lost(cluster(("pods", agent), claim), "claim/shop/data")) == {"agent": "pending"}
+
+
+def zone_of(size: int) -> World:
+    """One zone of so many nodes, with a pod on each but the last one."""
+    nodes = [("nodes", zoned(f"n-{n}", "a")) for n in range(size)]
+    pods = [("pods", pod(f"web-{n}", node=f"n-{n}")) for n in range(size - 1)]
+    return World(*nodes, *pods).reading(*READ)
+
+
+@pytest.mark.parametrize(
+    ("size", "gone", "fate"),
+    [(5, 4, "pending"), (5, 3, "pending"), (5, 2, "moves"), (3, 2, "moves"), (60, 40, "moves")],
+)
+def test_where_most_of_a_zone_is_gone_at_once_nothing_is_evicted(size: int, gone: int, fate: str) -> None:
+    told = lost(zone_of(size), *(f"node/n-{n}" for n in range(min(gone, 40))))
+    assert set(fates(told).values()) == {fate}
+
+
+@pytest.mark.parametrize(
+    ("planes", "gone", "told"), [(3, 1, False), (3, 2, True), (1, 1, True), (2, 1, True)]
+)
+def test_a_minority_of_the_control_plane_recreates_nothing(planes: int, gone: int, told: bool) -> None:
+    world = cluster(*web("node-1"))
+    for number in range(planes):
+        plane = zoned(f"plane-{number}", "a")
+        plane["metadata"]["labels"]["node-role.kubernetes.io/control-plane"] = ""
+        world.add("nodes", plane)
+    found = lost(world, *(f"node/plane-{number}" for number in range(gone))).headline
+    assert ("nothing is recreated" in found.text, found.state == "bad") == (told, told)
+
+
+@pytest.mark.parametrize(
+    ("tolerations", "fate"),
+    [
+        ([{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}], "pending"),
+        ([{"operator": "Exists"}], "pending"),
+        (
+            [
+                {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "tolerationSeconds": 30},
+                {"operator": "Exists"},
+            ],
+            "moves",
+        ),
+        ([{"key": "node.kubernetes.io/unreachable", "operator": "Equal", "value": "x"}], "moves"),
+        ([{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoSchedule"}], "moves"),
+    ],
+)
+def test_the_first_toleration_that_matches_decides_how_long_a_pod_stays(
+    tolerations: list[dict[str, Any]], fate: str
+) -> None:
+    made = with_spec(pod("web-0"), tolerations=tolerations)
+    assert fates(lost(cluster(("pods", made)), "node/node-1")) == {"web-0": fate}
+
+
+def test_a_job_without_a_further_try_fails_with_its_node() -> None:
+    job = {"metadata": meta("import"), "spec": {"backoffLimit": 0}, "status": {"active": 1}}
+    world = cluster(("jobs", job), ("pods", pod("import-1", owner=("Job", "import"))))
+    assert fates(lost(world, "node/node-1")) == {"import-1": "lost"}
+    world.add("jobs", job | {"spec": {"backoffLimit": 6}})
+    assert fates(lost(world, "node/node-1")) == {"import-1": "moves"}
+
+
+def test_what_is_being_deleted_already_is_not_lost_again() -> None:
+    going = pod("web-0")
+    going["metadata"]["deletionTimestamp"] = "2026-03-01T11:59:00Z"
+    assert lost(cluster(("pods", going)), "node/node-1").pods == ()
+
+
 def test_cost_grows_with_the_pods_not_with_their_square() -> None:
     """Each pod and each Service is looked at a bounded number of times, however many there are."""
 
@@ -300,8 +403,23 @@ def test_cost_grows_with_the_pods_not_with_their_square() -> None:
             Counting.looks += len(found)
             return found
 
+    def sets(count: int) -> list[tuple[str, dict[str, Any]]]:
+        """As many StatefulSets, with a pod each."""
+        found = []
+        for n in range(count):
+            name = f"db{n}"
+            spec = {
+                "replicas": 1,
+                "serviceName": name,
+                "selector": {"matchLabels": {"app": name}},
+                "template": {},
+            }
+            found.append(("statefulsets", {"metadata": meta(name), "spec": spec, "status": {}}))
+            found.append(("pods", pod(f"{name}-0", owner=("StatefulSet", name))))
+        return found
+
     def looks(count: int) -> int:
-        objects = web(*["node-1"] * count)
+        objects = [*web(*["node-1"] * count), *sets(count)]
         world = Counting(*[("nodes", zoned(name, zone)) for name, zone in NODES.items()], *objects).reading(
             *READ
         )
