@@ -154,6 +154,7 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "map": [get(f"{CLUSTER}/map/"), get(f"{CLUSTER}/map/?view=list&namespace={{here}}")],
     "timeline": [get(f"{CLUSTER}/timeline/?type=all")],
     "capacity": [get(f"{CLUSTER}/capacity/")],
+    "resilience": [get(f"{CLUSTER}/resilience/")],
     "certificates": [get(f"{CLUSTER}/certificates/", Right("list", "secrets", "somewhere"))],
     "access": [
         get(f"{CLUSTER}/access/"),

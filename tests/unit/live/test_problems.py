@@ -99,6 +99,9 @@ class Reader(World):
     def changed_at(self, _: Any) -> float:
         return 0.0
 
+    def knows(self, *_: str) -> bool:
+        return True
+
 
 def card(world: World, plural: str, name: str, *, may: bool = True) -> ProblemsCard:
     runtime: Any = SimpleNamespace(cluster=RUNTIME.cluster, kinds=KINDS, reader=world)
