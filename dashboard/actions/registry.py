@@ -31,6 +31,7 @@ from .image import IMAGE
 from .pause import PAUSE, RESUME
 from .pause_autoscaler import PAUSE_AUTOSCALER, RESUME_AUTOSCALER
 from .replace import REPLACE
+from .replace_secret import REPLACE_SECRET
 from .repoint import REPOINT
 from .resources import RESOURCES
 from .restart import RESTART
@@ -68,6 +69,7 @@ ACTIONS: list[Action] = [
     VERSIONS,
     REPLACE,
     ROTATE,
+    REPLACE_SECRET,
     DELETE_ANY,
     DELETE,
     EVICT,

@@ -1,5 +1,5 @@
 """Replacing a ConfigMap: another one is made with other values, and who names the old one is pointed to it, one after the
-other (docs/adr/0057). The old one stays.
+other (docs/adr/0057). The old one stays. A Secret is replaced in the same way: ``replace_secret``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from django.db import DatabaseError
 from dashboard.insight import Objects
 from dashboard.insight.managers import changes_back
 from dashboard.insight.protocols import unlisted
-from dashboard.insight.references import READ, REPOINTED, ROLLED, User, users
+from dashboard.insight.references import READ, REPOINTED, ROLLED, Kind, User, users
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import GVR, Kind
-from dashboard.kinds.configmaps import CONFIGMAPS
+from dashboard.kinds.base import GVR
+from dashboard.kinds.base import Kind as AnyKind
 from dashboard.kube.access import allowed
 from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
@@ -84,6 +84,7 @@ class Replace(OperationAction):
 
     name, title, icon = "replace", "Replace", "copy"
     kinds = frozenset({"configmaps"})
+    kind: Kind = "ConfigMap"
     verb = "create"
     undo_verb = "delete"
     template = "forms/replace.html"
@@ -99,7 +100,8 @@ class Replace(OperationAction):
     must_know = frozenset(REPOINTED)
     follows = FOLLOWS
     undo_operates = True
-    left_text = "it keeps the ConfigMap that it uses"
+    accept = "application/json"
+    left_text = "it keeps what it uses"
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         self.wanted = wanted or {}
@@ -109,9 +111,9 @@ class Replace(OperationAction):
         """The name of the new one, once that is decided."""
         return str(self.wanted.get(MADE, ""))
 
-    def besides(self, kind: Kind[Any]) -> Sequence[tuple[str, GVR, str]]:
+    def besides(self, kind: AnyKind[Any]) -> Sequence[tuple[str, GVR, str]]:
         """Its undo asks with an empty patch whether the old one is still the same."""
-        return (("patch", CONFIGMAPS.gvr, ""),)
+        return (("patch", kind.gvr, ""),)
 
     def applies(self, obj: Any) -> bool:
         return bool(obj.metadata.name != _KUBE_ROOT)
@@ -120,7 +122,7 @@ class Replace(OperationAction):
         return PutBack(wanted) if "back" in wanted else Replace(wanted)
 
     def subject(self, target: Target) -> Target:
-        return Target.of(target.context, CONFIGMAPS, target.namespace, self.made)
+        return dataclasses.replace(target, name=self.made)
 
     def command(self, target: Target, manifest: Manifest) -> str:
         return _create_command(target, self.made or other_name(target.name), values(manifest))
@@ -130,11 +132,11 @@ class Replace(OperationAction):
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         target = order.target
-        made = order.wanted["name"] or free_name(objects, target.namespace, target.name)
-        await check_free(order.transport, Target.of(target.context, CONFIGMAPS, target.namespace, made))
-        found = users(objects, target.namespace, "ConfigMap", target.name)
+        made = order.wanted["name"] or free_name(objects, target)
+        await check_free(order.transport, dataclasses.replace(target, name=made))
+        found = users(objects, target.namespace, self.kind, target.name)
         free = [each for each in found if not each.stays]
-        refused = await refused_users(order, free, "ConfigMap", made)
+        refused = await refused_users(order, free, self.kind, made)
         moved = [each for each in free if key_of(each) not in refused]
         return {
             MADE: made,
@@ -156,14 +158,18 @@ class Replace(OperationAction):
         # By its labels whoever manages the old one would take the new one for its own, and may prune it.
         if old.get("labels") and changes_back(meta_of(manifest)) is None:
             meta["labels"] = old["labels"]
-        body: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}
+        body: Manifest = {"apiVersion": "v1", "kind": self.kind, "metadata": meta}
         if manifest.get("immutable"):
             body["immutable"] = True
+        body |= self.content(manifest, wanted)
+        return Write(
+            method="POST", content_type="application/json", subresource="", body=body, accept=self.accept
+        )
+
+    def content(self, manifest: Manifest, wanted: Wanted) -> Manifest:
+        """What the new one holds."""
         text = {key: base64.b64decode(each).decode() for key, each in wanted["data"].items()}
-        body |= {
-            field: keys for field, keys in (("data", text), ("binaryData", wanted["binaryData"])) if keys
-        }
-        return Write(method="POST", content_type="application/json", subresource="", body=body)
+        return {field: keys for field, keys in (("data", text), ("binaryData", wanted["binaryData"])) if keys}
 
     def diff(self, before: Manifest, after: Manifest) -> tuple[Line, ...]:
         return value_lines(before, after)
@@ -187,7 +193,7 @@ class Replace(OperationAction):
     def recorded(self, change: Change) -> Action:
         """An undo writes nothing by itself: whatever became of the request, its steps follow."""
         wanted = {MADE: change.result[MADE], CONSUMERS: change.result[CONSUMERS]}
-        return PutBack(wanted | {"back": True}) if change.undoes_id else Replace(wanted)
+        return self.on(wanted | ({"back": True} if change.undoes_id else {}))
 
     # ---- What is said of it
 
@@ -196,24 +202,33 @@ class Replace(OperationAction):
 
     def describe(self, dry: DryRun) -> Description:
         target, wanted = dry.target, dry.wanted
-        found = users(dry.objects, target.namespace, "ConfigMap", target.name)
+        found = users(dry.objects, target.namespace, self.kind, target.name)
+        moved = _in_order(found, wanted[CONSUMERS])
         return words.description(
             dry,
-            moved=_in_order(found, wanted[CONSUMERS]),
+            moved=moved,
             stays=[each for each in found if each.stays],
             refused={each: why for each in found if (why := wanted["refused"].get(key_of(each)))},
             made=self.made,
-            content=content_of(values(dry.after)),
-            kubectl=_kubectl(target, self.made, values(dry.after), wanted[CONSUMERS]),
+            broken=self.broken(dry, moved),
+            kubectl=" && ".join([self.create_command(dry), *_repoint_commands(target, wanted[CONSUMERS])]),
         )
+
+    def broken(self, dry: DryRun, moved: Sequence[User]) -> Mapping[User, str]:
+        """Whose new pods will not start with what the new one holds, and why."""
+        return words.flaws_of(dry.objects, moved, dry.target.name, content_of(values(dry.after)))
+
+    def create_command(self, dry: DryRun) -> str:
+        """The new one by kubectl."""
+        return _create_command(dry.target, self.made, values(dry.after))
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
         target = order.target
         where = {"namespace": target.namespace, "name": target.name}
         undo = (await allowed(order.transport, "patch", target.gvr, **where)).allowed
         notices = words.asked(
-            unlisted(dry.objects, READ, target.namespace),
-            target.namespace,
+            unlisted(dry.objects, self.planned_from, target.namespace),
+            target,
             undo=undo,
             removes=(await allowed(order.transport, "delete", target.gvr, **where)).allowed,
         )
@@ -223,7 +238,7 @@ class Replace(OperationAction):
         made, count = change.result.get(MADE, ""), len(change.result.get(CONSUMERS, ()))
         if change.undoes_id:
             return f"Pointed what used {made} back to {change.name}"
-        return words.summary(made, count)
+        return words.summary(self.kind, made, count)
 
     def way_back(self, change: Change) -> str:
         if change.undoes_id:
@@ -250,7 +265,7 @@ class Replace(OperationAction):
             made = change.result[MADE]
             steps.append(
                 operation_step(
-                    "remove", f"Delete ConfigMap {made}", plural="configmaps", kind="ConfigMap", name=made
+                    "remove", f"Delete {self.kind} {made}", plural=change.plural, kind=self.kind, name=made
                 )
             )
         return Plan(steps=steps)
@@ -269,7 +284,7 @@ class Replace(OperationAction):
     def written(self, change: Change) -> str:
         if change.undoes_id:
             return f"{change.name} is there as it was"
-        return f"Create ConfigMap {change.result.get(MADE, '')}"
+        return f"Create {self.kind} {change.result.get(MADE, '')}"
 
     def after_words(self, change: Change) -> str:
         return f"of {change.name}"
@@ -299,7 +314,7 @@ class PutBack(Replace):
         return {NAME: self.made}
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
-        return Write(method="PATCH", content_type=MERGE_PATCH, subresource="", body={})
+        return Write(method="PATCH", content_type=MERGE_PATCH, subresource="", body={}, accept=self.accept)
 
     def back(self, before: Manifest) -> None:  # type: ignore[override] # there is none
         return None
@@ -324,7 +339,11 @@ class PutBack(Replace):
 
     def describe(self, dry: DryRun) -> Description:
         return words.back_description(
-            dry.objects, dry.target, self.made, [(each[0], each[1]) for each in dry.wanted[CONSUMERS]]
+            dry.objects,
+            dry.target,
+            self.kind,
+            self.made,
+            [(each[0], each[1]) for each in dry.wanted[CONSUMERS]],
         )
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
@@ -336,10 +355,10 @@ class PutBack(Replace):
 REPLACE = Replace()
 
 
-def free_name(objects: Objects, namespace: str, name: str) -> str:
-    """The next name after this one that no ConfigMap in sight has."""
-    made = other_name(name)
-    while objects.get("configmaps", namespace, made) is not None:
+def free_name(objects: Objects, target: Target) -> str:
+    """The next name after an object's that none of its kind in sight has."""
+    made = other_name(target.name)
+    while objects.get(target.plural, target.namespace, made) is not None:
         made = other_name(made)
     return made
 
@@ -370,12 +389,12 @@ def _create_command(target: Target, made: str, contents: Mapping[str, Any]) -> s
     return shell_line(["kubectl", "create", "configmap", made, *target.flags, *files])
 
 
-def _kubectl(target: Target, made: str, contents: Mapping[str, Any], moved: Collection[Sequence[str]]) -> str:
-    """The same by hand: the new one, then each of those that use it."""
-    commands = [_create_command(target, made, contents)]
+def _repoint_commands(target: Target, moved: Collection[Sequence[str]]) -> list[str]:
+    """Each of those that use it by hand."""
+    commands = []
     for plural, name, _ in moved:
         word = f"{KINDS[plural].kind.lower()}/{name}"
         commands.append(shell_line(["kubectl", "edit", word, *target.flags]))
         if plural in ROLLED:
             commands.append(shell_line(["kubectl", "rollout", "status", word, *target.flags]))
-    return " && ".join(commands)
+    return commands

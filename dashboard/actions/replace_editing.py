@@ -26,7 +26,7 @@ def read_name(typed: str) -> str:
     name = typed.strip()
     if name and (len(name) > MAX_NAME or not _NAME.fullmatch(name)):
         raise BadInput(
-            f"“{name[:60]}” can't be the name of a ConfigMap: small letters, digits, “-” and “.” can be in it, at most "
+            f"“{name[:60]}” can't be a name: small letters, digits, “-” and “.” can be in it, at most "
             f"{MAX_NAME}, a letter or digit first and last.",
             next_step="Choose another name; nothing was sent.",
             field="new_name",

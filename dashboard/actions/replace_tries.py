@@ -13,6 +13,7 @@ from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
 
 from .action import Order, Target
+from .backups import METADATA_ONLY
 from .engine import change_access, change_read
 from .repoint import REPOINT, repointed
 from .writing import change_write
@@ -26,9 +27,11 @@ def key_of(user: User) -> str:
 
 
 async def check_free(transport: Transport, target: Target) -> None:
-    """Raises BadInput where the object is there already, as far as it may be read."""
+    """Raises BadInput where the object is there already, as far as it may be read; its content is not asked for."""
     try:
-        await change_read(transport=transport, target=target)
+        await transport.request(
+            "GET", target.gvr, namespace=target.namespace, name=target.name, accept=METADATA_ONLY
+        )
     except (NotFound, Forbidden):
         return
     raise BadInput(

@@ -1,4 +1,4 @@
-"""What the preview of a replacement says: who is pointed to the new ConfigMap, in which order, and who stays."""
+"""What the preview of a replacement says: who is pointed to the new one, in which order, and who stays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.insight import Effect, Notice, Objects, restart_impact
 from dashboard.insight.configmapuse import Consumer, flaws, spec_uses
 from dashboard.insight.environment import Content
-from dashboard.insight.references import ROLLED, User, names, quota_effects, users
+from dashboard.insight.references import INGRESSES, ROLLED, Kind, User, names, quota_effects, users
 from dashboard.insight.relations import pod_spec
 from dashboard.insight.words import bold, parts
 from dashboard.kinds import KINDS
@@ -20,10 +20,10 @@ from .action import NO_UNDO, Description, DryRun, Target
 MAX_EFFECTS = 60  # of each group; more are counted
 
 
-def summary(made: str, count: int) -> str:
+def summary(kind: Kind, made: str, count: int) -> str:
     """What was begun."""
     rest = f", and {plural(count, 'object')} to use it" if count else ""
-    return f"Created ConfigMap {made}{rest}"
+    return f"Created {kind} {made}{rest}"
 
 
 def description(
@@ -33,22 +33,21 @@ def description(
     stays: Sequence[User],
     refused: Mapping[User, str],
     made: str,
-    content: Content,
+    broken: Mapping[User, str],
     kubectl: str,
 ) -> Description:
-    """``moved`` are pointed to the new one in their order; ``stays`` and ``refused`` are not. ``content`` is what it will
-    hold.
+    """``moved`` are pointed to the new one in their order; ``stays`` and ``refused`` are not. ``broken``: why new pods of
+    one will not start, as the end of a sentence.
     """
-    objects, old = dry.objects, dry.target.name
-    broken = {user: flaw for user in moved if (flaw := _flaw(objects, user, old, content))}
+    old, kind = dry.target.name, dry.target.kind
     stopped = [each for each in moved if each.rolls and _stops(dry, each) is not None]
     effects = [
-        Effect("ok", "plus", parts(bold(f"ConfigMap {made}"), " is created"), _content(dry), "new"),
-        *quota_effects(objects, dry.target.namespace, "configmaps"),
+        Effect("ok", "plus", parts(bold(f"{kind} {made}"), " is created"), _content(dry), "new"),
+        *quota_effects(dry.objects, dry.target.namespace, dry.target.plural),
         *_some(_moved(dry, each, at, broken.get(each, "")) for at, each in enumerate(moved, start=1)),
         *_some(_refused(each, why) for each, why in refused.items()),
         *_some(_stays(each) for each in stays),
-        _old(old, [*refused, *stays]),
+        _old(dry.target, [*refused, *stays]),
     ]
     return Description(
         headline=_headline(old, made, moved, broken),
@@ -98,6 +97,10 @@ def _moved(dry: DryRun, user: User, at: int, flaw: str) -> Effect:
     text = parts(bold(f"{user.ref.kind} {user.ref.name}"), f": {user.ways}")
     if flaw:
         return Effect("bad", "bad", text, f"Its new pods will not start: {flaw}", "breaks", user.ref)
+    if user.ref.plural == INGRESSES:
+        return Effect(
+            "info", "lock", text, "It shows the certificate in the new one", f"stage {at}", user.ref
+        )
     if not user.rolls:
         return Effect("info", "wait", text, "Runs that start then use it", "from its next run", user.ref)
     if not user.outlook.replaces:
@@ -133,13 +136,14 @@ def _workload(dry: DryRun, user: User) -> Any:
     return dry.objects.get(user.ref.plural, user.ref.namespace, user.ref.name)
 
 
-def _flaw(objects: Objects, user: User, old: str, content: Content) -> str:
-    """Why no new pod starts with what the new one holds, as the end of a sentence."""
-    spec = pod_spec(user.ref.plural, objects.get(user.ref.plural, user.ref.namespace, user.ref.name))
-    if spec is None:
-        return ""
-    found = flaws(Consumer(user.ref, spec_uses(spec, old)), content)
-    return listed([f"{key} {why}" for key, why in found.items()])
+def flaws_of(objects: Objects, moved: Sequence[User], old: str, content: Content) -> dict[User, str]:
+    """Why no new pod starts with what a new ConfigMap holds, as the end of a sentence, of those of which that is so."""
+    found = {}
+    for user in moved:
+        spec = pod_spec(user.ref.plural, objects.get(user.ref.plural, user.ref.namespace, user.ref.name))
+        if spec is not None and (wrong := flaws(Consumer(user.ref, spec_uses(spec, old)), content)):
+            found[user] = listed([f"{key} {why}" for key, why in wrong.items()])
+    return found
 
 
 def _refused(user: User, why: str) -> Effect:
@@ -152,7 +156,7 @@ def _stays(user: User) -> Effect:
     return Effect("warn", "info", text, user.stays, "stays", user.ref)
 
 
-def _old(old: str, kept: Sequence[User]) -> Effect:
+def _old(old: Target, kept: Sequence[User]) -> Effect:
     who = (
         f"{listed([each.ref.name for each in kept])} still {'uses' if len(kept) == 1 else 'use'} it. "
         if kept
@@ -162,7 +166,7 @@ def _old(old: str, kept: Sequence[User]) -> Effect:
         f"{who}Earlier revisions of the workloads need it to be rolled back to. Once nothing uses it, its deletion is "
         "offered on the page of the result."
     )
-    return Effect("info", "info", parts(bold(f"ConfigMap {old}"), " stays as it is"), note, "stays")
+    return Effect("info", "info", parts(bold(str(old)), " stays as it is"), note, "stays")
 
 
 def _some(effects: Iterator[Effect]) -> Iterator[Effect]:
@@ -182,18 +186,19 @@ def _notices(dry: DryRun, refused: Mapping[User, str], stopped: Collection[User]
         )
 
 
-def asked(hidden: Sequence[str], namespace: str, *, undo: bool, removes: bool) -> Iterator[Notice]:
+def asked(hidden: Sequence[str], target: Target, *, undo: bool, removes: bool) -> Iterator[Notice]:
     """What only reviews of the account's rights tell."""
+    plural_, namespace = target.plural, target.namespace
     if hidden:
         what = f"list {listed(hidden, 'more kinds')} in namespace {namespace}"
         text = f"Your account may not {what}: those that use it stay as they are."
         yield Notice("warn", "Not all who use it are known", text)
     if not undo:
-        text = f"Your account may not patch configmaps in namespace {namespace}, which its undo asks for."
+        text = f"Your account may not patch {plural_} in namespace {namespace}, which its undo asks for."
         yield Notice("warn", "You won't be able to undo this", text)
     elif not removes:
-        text = f"Your account may not delete configmaps in namespace {namespace}: an undo leaves the new one there."
-        yield Notice("info", "An undo can't delete the new ConfigMap", text)
+        text = f"Your account may not delete {plural_} in namespace {namespace}: an undo leaves the new one there."
+        yield Notice("info", f"An undo can't delete the new {target.kind}", text)
 
 
 def no_right(refused: tuple[str, str]) -> Notice:
@@ -203,15 +208,15 @@ def no_right(refused: tuple[str, str]) -> Notice:
 
 
 def back_description(
-    objects: Objects, target: Target, made: str, moved: Sequence[tuple[str, str]]
+    objects: Objects, target: Target, kind: Kind, made: str, moved: Sequence[tuple[str, str]]
 ) -> Description:
     """What an undo does: those that were pointed to the new one go back; ``moved`` are plural and name, in order."""
-    effects = [_back(objects, target, made, each, at) for at, each in enumerate(moved, start=1)]
+    effects = [_back(objects, target, kind, made, each, at) for at, each in enumerate(moved, start=1)]
     others = [
-        each for each in users(objects, target.namespace, "ConfigMap", made)
+        each for each in users(objects, target.namespace, kind, made)
         if (each.ref.plural, each.ref.name) not in moved
     ]  # fmt: skip
-    about = bold(f"ConfigMap {made}")
+    about = bold(f"{kind} {made}")
     last = Effect(
         "info",
         "x",
@@ -235,16 +240,20 @@ def back_description(
     )
 
 
-def _back(objects: Objects, target: Target, made: str, about: tuple[str, str], at: int) -> Effect:
+def _back(
+    objects: Objects, target: Target, replaced: Kind, made: str, about: tuple[str, str], at: int
+) -> Effect:
     key, name = about
     kind = KINDS[key].kind
     found = objects.get(key, target.namespace, name)
     if found is None:
         return Effect("warn", "info", parts(bold(f"{kind} {name}"), " was deleted"), "", "left")
-    if not names(key, found, "ConfigMap", made):
+    if not names(key, found, replaced, made):
         text = parts(bold(f"{kind} {name}"), f" does not use {made} any more")
         return Effect("warn", "info", text, "It was changed since, and is left as it is", "left")
     note = "Its pods are replaced" if key in ROLLED else "Its next run uses it"
+    if key == INGRESSES:
+        note = "It shows that certificate again"
     return Effect(
         "info", "undo", parts(bold(f"{kind} {name}"), f" uses {target.name} again"), note, f"stage {at}"
     )

@@ -1,5 +1,5 @@
-"""The steps of a replacement: who uses the old ConfigMap is pointed to the new one, one after the other, each followed
-until its pods are up; an undo does the same the other way round, then deletes the new one if nothing uses it.
+"""The steps of a replacement: who uses the old ConfigMap or Secret is pointed to the new one, one after the other, each
+followed until its pods are up; an undo does the same the other way round, then deletes the new one if nothing uses it.
 
 What is written is kept in the step before it is sent, and found again by the change that it makes: neither a process that
 ends in the middle nor two that overlap write anything twice.
@@ -12,15 +12,16 @@ from typing import Any
 
 from dashboard.errors import NotFound
 from dashboard.insight.protocols import unlisted
-from dashboard.insight.references import READ, REPOINTED, ROLLED, names, still_running, users
+from dashboard.insight.references import INGRESSES, READ, READ_OF, ROLLED, Kind, names, still_running, users
 from dashboard.insight.restart import restart_outlook
-from dashboard.kinds.configmaps import CONFIGMAPS
+from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed
 from dashboard.models import Change, Operation
 
 from ..database import in_database
 from . import records
 from .action import Manifest, Order, Target, actor_who_made
+from .backups import mark
 from .configmap_values import digest
 from .delete_any import DELETE_ANY
 from .engine import change_found_made, change_make, change_read
@@ -34,18 +35,25 @@ MADE, MADE_UID, MADE_CONTENT, CONSUMERS = "made", "made_uid", "made_content", "c
 FOLLOWS = FOLLOWED | READ | {"configmaps"}
 
 
+def kind_of(change: Change) -> Kind:
+    """What is replaced."""
+    return "Secret" if change.plural == "secrets" else "ConfigMap"
+
+
 def names_of(change: Change) -> tuple[str, str]:
-    """From which ConfigMap a change points those that use it, to which."""
+    """From which one a change points those that use it, to which."""
     made = str(change.result.get(MADE, ""))
     return (made, change.name) if change.undoes_id else (change.name, made)
 
 
 async def repoint_step(run: Run) -> None:
-    """Points one to the other ConfigMap, and waits until its pods are up."""
+    """Points one to the other, and waits until its pods are up."""
     step = run.step
     if not step["generation"] and not await _send(run):
         return
-    if step["plural"] not in ROLLED:
+    if step["plural"] == INGRESSES:
+        await run.end("done", f"It shows the certificate in {names_of(run.change)[1]}.")
+    elif step["plural"] not in ROLLED:
         await run.end("done", f"Its next run uses {names_of(run.change)[1]}.")
     else:
         await _follow(run)
@@ -53,7 +61,7 @@ async def repoint_step(run: Run) -> None:
 
 async def _send(run: Run) -> bool:
     """Writes the new name; whether there is a rollout to follow. What was settled before a process ended is settled
-    anew unless it was written: the workload, or the new ConfigMap, may be another by now.
+    anew unless it was written: the workload, or the new one, may be another by now.
     """
     made = await _made_earlier(run)
     if made is None:
@@ -110,15 +118,15 @@ async def _settled(run: Run) -> dict[str, Any] | None:
 
 def _settle_wanted(run: Run, manifest: Manifest) -> tuple[End, str] | None:
     """Keeps in the step what is to be written; how the step ends where nothing is."""
-    step, (old, new) = run.step, names_of(run.change)
+    step, (old, new), kind = run.step, names_of(run.change), kind_of(run.change)
     if step["uid"] and manifest["metadata"]["uid"] != step["uid"]:
         return (
             "left",
             f"It was deleted and recreated meanwhile: what it uses is left as it is. It was to use {new}.",
         )
-    wanted = repointed(manifest, "ConfigMap", old, new)
+    wanted = repointed(manifest, kind, old, new)
     if wanted is None:
-        if repointed(manifest, "ConfigMap", new, old) is not None:
+        if repointed(manifest, kind, new, old) is not None:
             return "done", f"It uses {new} already."
         return "left", f"It was changed meanwhile: it does not use {old} any more."
     workload = run.objects.get(step["plural"], run.change.namespace, step["name"])
@@ -128,49 +136,50 @@ def _settle_wanted(run: Run, manifest: Manifest) -> tuple[End, str] | None:
 
 
 async def _flaw(run: Run) -> str:
-    """Why nothing is pointed to the ConfigMap any more, or ""."""
+    """Why nothing is pointed to it any more, or ""."""
     change, (_, new) = run.change, names_of(run.change)
     uid = change.uid if change.undoes_id else change.result.get(MADE_UID)
+    target = _target(run, new)
     try:
-        found = await change_read(transport=run.transport, target=_configmap(run, new))
+        found = await change_read(transport=run.transport, target=target)
     except NotFound:
-        return f"ConfigMap {new} was deleted meanwhile: nothing else is pointed to it."
+        return f"{target} was deleted meanwhile: nothing else is pointed to it."
     if found["metadata"]["uid"] != uid:
-        return f"ConfigMap {new} was deleted and recreated meanwhile: look at what it holds now."
+        return f"{target} was deleted and recreated meanwhile: look at what it holds now."
     return ""
 
 
 async def _follow(run: Run) -> None:
-    step, (old, new) = run.step, names_of(run.change)
+    step, (old, new), kind = run.step, names_of(run.change), kind_of(run.change)
     verdict = await rollout_look(run, old=f"what {old} holds", new=f"what {new} holds")
     if verdict is None:
         return
     if verdict.recreated is not None:
-        await run.end(*_of_recreated(verdict.recreated, old, new))
+        await run.end(*_of_recreated(verdict.recreated, kind, old, new))
         return
     found = run.objects.get(step["plural"], run.change.namespace, step["name"])
     if verdict.state == "failed":
         await run.fail(verdict.text)
-    elif verdict.state == "done" and found is not None and not names(step["plural"], found, "ConfigMap", new):
+    elif verdict.state == "done" and found is not None and not names(step["plural"], found, kind, new):
         await run.end("left", f"{verdict.text} But it was changed meanwhile: it does not use {new} any more.")
     else:
         await run.end(verdict.state, verdict.text)  # type: ignore[arg-type] # it has ended
 
 
-def _of_recreated(manifest: Manifest, old: str, new: str) -> tuple[End, str]:
+def _of_recreated(manifest: Manifest, kind: Kind, old: str, new: str) -> tuple[End, str]:
     """How a step ends whose workload is another object by now, which names what its own manifest says."""
-    if repointed(manifest, "ConfigMap", old, new) is not None:
+    if repointed(manifest, kind, old, new) is not None:
         return "left", f"It was deleted and recreated meanwhile: it uses {old}. It was to use {new}."
-    if repointed(manifest, "ConfigMap", new, old) is not None:
+    if repointed(manifest, kind, new, old) is not None:
         return "done", f"It was deleted and recreated meanwhile: it uses {new}."
     return "left", f"It was deleted and recreated meanwhile: it uses neither {old} nor {new}."
 
 
 async def remove_step(run: Run) -> None:
-    """Deletes the ConfigMap that was made, if it is as it was made and nothing uses it."""
+    """Deletes the one that was made, if it is as it was made and nothing uses it."""
     step, change = run.step, run.change
     before = await in_database(Change.objects.get)(undone_by=change)
-    target = _configmap(run, step["name"])
+    target = _target(run, step["name"])
     try:
         found = await change_read(transport=run.transport, target=target)
     except NotFound:
@@ -182,11 +191,11 @@ async def remove_step(run: Run) -> None:
     if content_mark(found) != before.result.get(MADE_CONTENT):
         await run.end("left", "It was changed since: it was not deleted.")
         return
-    if unknown := unlisted(run.objects, READ, change.namespace):
+    if unknown := unlisted(run.objects, READ_OF[kind_of(change)], change.namespace):
         text = f"Your account may not list {listed(unknown)} here: whether something uses it is not known."
         await run.end("left", f"{text} It was not deleted.")
         return
-    if used := users_of(run.objects, change.namespace, step["name"]):
+    if used := users_of(run.objects, change.namespace, kind_of(change), step["name"]):
         await run.end("left", f"It is still used by {listed(used)}: it was not deleted.")
         return
     wanted = {"propagation": "Background"}
@@ -204,15 +213,20 @@ async def remove_step(run: Run) -> None:
 
 
 def content_mark(manifest: Manifest) -> str:
-    """What stands for the content of a ConfigMap: equal for equal values under equal keys, and as immutable."""
+    """What stands for the content: equal for equal values under equal keys, and as immutable. Of a Secret it tells
+    nothing to whoever does not have this installation's key.
+    """
     content = [manifest.get("data") or {}, manifest.get("binaryData") or {}, bool(manifest.get("immutable"))]
-    return digest(json.dumps(content, sort_keys=True).encode())
+    text = json.dumps(content, sort_keys=True).encode()
+    if manifest.get("kind") == "Secret":
+        return mark(manifest["metadata"]["uid"], "", text)
+    return digest(text)
 
 
-def users_of(objects: Any, namespace: str, name: str) -> list[str]:
-    """Who uses a ConfigMap, and which pods run with it besides, in words."""
-    found = [f"{each.ref.kind} {each.ref.name}" for each in users(objects, namespace, "ConfigMap", name)]
-    return found or [f"Pod {each}" for each in still_running(objects, namespace, "ConfigMap", name)]
+def users_of(objects: Any, namespace: str, kind: Kind, name: str) -> list[str]:
+    """Who uses it, and which pods run with it besides, in words."""
+    found = [f"{each.ref.kind} {each.ref.name}" for each in users(objects, namespace, kind, name)]
+    return found or [f"Pod {each}" for each in still_running(objects, namespace, kind, name)]
 
 
 def pointed(change: int | None) -> list[list[str]]:
@@ -220,9 +234,9 @@ def pointed(change: int | None) -> list[list[str]]:
     operation = Operation.objects.filter(change=change).first()
     if operation is None:
         return []
-    begun = [step for step in operation.steps if step["plural"] in REPOINTED and step["sent"]]
+    begun = [step for step in operation.steps if step["do"] == "repoint" and step["sent"]]
     return [[step["plural"], step["name"], step["uid"]] for step in reversed(begun)]
 
 
-def _configmap(run: Run, name: str) -> Target:
-    return Target.of(run.change.context, CONFIGMAPS, run.change.namespace, name)
+def _target(run: Run, name: str) -> Target:
+    return Target.of(run.change.context, KINDS[run.change.plural], run.change.namespace, name)

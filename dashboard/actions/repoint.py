@@ -1,5 +1,5 @@
-"""Pointing the pod template of a workload or CronJob from one ConfigMap or Secret to another, as a step of an operation
-that replaces one (docs/adr/0057).
+"""Pointing the pod template of a workload or CronJob, or the TLS of an Ingress, from one ConfigMap or Secret to another,
+as a step of an operation that replaces one (docs/adr/0057).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dashboard.insight import Effect, Impact, Workload
-from dashboard.insight.references import REPOINTED, Kind
+from dashboard.insight.references import INGRESSES, REPOINTED, Kind
 from dashboard.insight.words import parts
 from dashboard.kinds.base import Kind as AnyKind
 
@@ -26,10 +26,10 @@ _DRIVERS = ("cephfs", "cinder", "rbd", "iscsi", "flexVolume", "scaleIO", "storag
 
 
 class Repoint(TemplateAction):
-    """Writes the fields of a pod template that name it."""
+    """Writes the fields that name it."""
 
     name, title, icon = "repoint", "Change references", "link"
-    kinds = frozenset(REPOINTED)
+    kinds = frozenset({*REPOINTED, INGRESSES})
 
     def fits(self, kind: AnyKind[Any]) -> bool:
         return False  # it is made as a step, and offered nowhere
@@ -40,6 +40,8 @@ class Repoint(TemplateAction):
     def impact(self, dry: DryRun) -> Impact:
         if isinstance(dry.obj, Workload):
             return super().impact(dry)
+        if dry.target.plural == INGRESSES:
+            return Impact(None, (Effect("info", "lock", parts("It shows the certificate in it")),))
         text = parts("Runs that start from now on have it")
         return Impact(None, (Effect("info", "wait", text, "from its next run"),))
 
@@ -53,11 +55,17 @@ REPOINT = Repoint()
 def repointed(manifest: Manifest, kind: Kind, old: str, new: str) -> Wanted | None:
     """What to want so that an object names the new one wherever it names the old one; None where it does not."""
     made = copy.deepcopy(manifest)
-    for holder, field in _places(_pod_spec(made), kind):
+    for holder, field in (*_places(_pod_spec(made), kind), *_tls(made, kind)):
         if holder.get(field) == old:
             holder[field] = new
     paths = written_fields(manifest, made)
     return written(paths, made) if paths else None
+
+
+def _tls(manifest: Manifest, kind: Kind) -> Iterator[tuple[dict[str, Any], str]]:
+    if manifest.get("kind") == "Ingress" and kind == "Secret":
+        for each in _all(manifest.get("spec") or {}, "tls"):
+            yield each, "secretName"
 
 
 def _pod_spec(manifest: Manifest) -> Manifest:

@@ -18,6 +18,7 @@ import msgspec
 
 from dashboard.errors import BadInput, ClusterError, Forbidden, Invalid
 from dashboard.insight import Effect, Objects
+from dashboard.insight.impact import EffectState
 from dashboard.insight.protocols import unlisted
 from dashboard.insight.secretrules import ACCOUNT_KIND, value_flaw
 from dashboard.insight.secretuse import READ, RESTARTABLE, restart_stages, secret_consumers
@@ -99,6 +100,10 @@ def read_key(typed: str) -> str:
     return typed
 
 
+class ImmutableSecret(Invalid):
+    """Nobody can change the Secret; it can be replaced."""
+
+
 class Rotate(OperationAction):
     """Writes one key of a Secret. ``key`` is "" in the one that stands for all; ``keeps``: a backup is kept."""
 
@@ -150,7 +155,7 @@ class Rotate(OperationAction):
             raise BadInput(
                 f"Secret {manifest['metadata']['name']} has no key {self.key[:60]!r}.", field="key"
             )
-        _fitting(manifest, self.key, base64.b64decode(wanted["value"]))
+        value_fits(manifest, self.key, base64.b64decode(wanted["value"]))
 
     def on(self, wanted: Wanted) -> Rotate:
         return Rotate(wanted["key"], keeps=wanted.get("keeps", True))
@@ -209,14 +214,7 @@ class Rotate(OperationAction):
         }
 
     def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
-        """Both without values and annotations, which may repeat them: the names of keys, sizes, and what changes."""
-        old, new = before.get("data") or {}, after.get("data") or {}
-        sizes = {key: _size(value) for key, value in old.items()}
-        words = {
-            key: sizes[key] if old.get(key) == value else f"{_size(value)}, new value"
-            for key, value in new.items()
-        }
-        return _bare(before, sizes), _bare(after, words)
+        return without_values(before, after)
 
     def back(self, before: Manifest) -> Wanted | None:
         ((_, fact),) = self.touched(before).items()
@@ -270,7 +268,8 @@ class Rotate(OperationAction):
         outlooks = {stage.consumer.ref: stage.outlook for stage in every}
         held = [ref for ref, outlook in outlooks.items() if outlook.held]
         refused = [each.ref for each in stages if not await _may_restart(order.transport, each.ref)]
-        accounts = await _service_accounts(order.transport, target.namespace, target.name)
+        note = "New pods of this account use the new value"
+        accounts = await service_accounts(order.transport, target.namespace, target.name, note)
         prunes = (await allowed(order.transport, "delete", SECRETS.gvr, namespace=target.namespace)).allowed
         return dataclasses.replace(
             told,
@@ -358,9 +357,9 @@ def _changeable(manifest: Manifest) -> None:
             next_step="To revoke the old token, delete the Secret and create one with the same name and annotations.",
         )
     if manifest.get("immutable"):
-        raise Invalid(
+        raise ImmutableSecret(
             f"Secret {name} is immutable: it can't be changed.",
-            next_step="Create a Secret with another name and the new value, and reference that one instead.",
+            next_step="Replace it: another one is created with the new value, and what uses this one is pointed to it.",
         )
 
 
@@ -371,7 +370,7 @@ def _free(order: Order, manifest: Manifest) -> None:
         raise RotationUnderWay(order.target.name, earlier.pk)
 
 
-def _fitting(manifest: Manifest, key: str, value: bytes) -> None:
+def value_fits(manifest: Manifest, key: str, value: bytes) -> None:
     """Raises BadInput for a value that the Secret's type rules out, or for which there is no room in it."""
     if flaw := value_flaw(manifest.get("type", ""), key, value):
         raise BadInput(flaw, field="value")
@@ -393,6 +392,17 @@ async def _may_restart(transport: Transport, ref: Ref) -> bool:
     return (await allowed(transport, "patch", gvr, namespace=ref.namespace, name=ref.name)).allowed
 
 
+def without_values(before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
+    """Two Secrets without values and annotations, which may repeat them: the names of keys, sizes, and what changes."""
+    old, new = before.get("data") or {}, after.get("data") or {}
+    sizes = {key: _size(value) for key, value in old.items()}
+    words = {
+        key: sizes[key] if old.get(key) == value else f"{_size(value)}, new value"
+        for key, value in new.items()
+    }
+    return _bare(before, sizes), _bare(after, words)
+
+
 def _size(value: str) -> str:
     return f"({plural(len(base64.b64decode(value)), 'byte')})"
 
@@ -410,8 +420,12 @@ def _bare(manifest: Manifest, data: dict[str, str]) -> Manifest:
     return {key: value for key, value in whole.items() if value is not None}
 
 
-async def _service_accounts(transport: Transport, namespace: str, name: str) -> tuple[Effect, ...]:
-    """ServiceAccounts that name the Secret. They are in no cache; without the right to list them, none are told."""
+async def service_accounts(
+    transport: Transport, namespace: str, name: str, note: str, word: str = ""
+) -> tuple[Effect, ...]:
+    """ServiceAccounts that name the Secret, with what is said of those that pull images with it. They are in no cache;
+    without the right to list them, none are told.
+    """
     try:
         response = await transport.request("GET", SERVICE_ACCOUNTS, namespace=namespace)
     except ClusterError:
@@ -423,6 +437,6 @@ async def _service_accounts(transport: Transport, namespace: str, name: str) -> 
         if pulls or holds:
             how = "pulls images with it" if pulls else "names it as its own"
             text = parts(bold(f"ServiceAccount {pointer(account, '/metadata/name')}"), f" {how}")
-            note = "New pods of this account use the new value" if pulls else ""
-            found.append(Effect("ok", "ok", text, note))
+            state: EffectState = "warn" if word else "ok"
+            found.append(Effect(state, "info" if word else "ok", text, note if pulls or word else "", word))
     return tuple(found)

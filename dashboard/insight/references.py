@@ -1,4 +1,4 @@
-"""Who names a ConfigMap or Secret in a pod spec, how, and whether that can be pointed to another one.
+"""Who names a ConfigMap or Secret in a pod spec, or a Secret for TLS, how, and whether that can be pointed to another.
 
 Rules: the pod template of a Job is immutable, and so are the references of a pod (kubernetes.io, Jobs; Pods); a bare
 ReplicaSet takes another template, and gives it to new pods alone. What somebody else keeps as it is, is changed there.
@@ -30,6 +30,7 @@ from .words import bold, parts
 READ = frozenset({"pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs"})
 ROLLED = ("deployments", "statefulsets", "daemonsets")
 REPOINTED = (*ROLLED, "cronjobs")
+INGRESSES = "ingresses"  # name Secrets alone
 _KINDS = {
     "deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet", "cronjobs": "CronJob",
     "replicasets": "ReplicaSet", "jobs": "Job", "pods": "Pod",
@@ -42,6 +43,7 @@ _FIXED = {
 }
 
 Kind = Literal["ConfigMap", "Secret"]
+READ_OF: dict[Kind, frozenset[str]] = {"ConfigMap": READ, "Secret": READ | {INGRESSES}}
 NO_ROLLOUT = Outlook()
 
 
@@ -67,9 +69,10 @@ class User:
 def users(objects: Objects, namespace: str, kind: Kind, name: str) -> tuple[User, ...]:
     """Who names it, in the order in which they are pointed elsewhere: the fewest pods first, so that what is wrong shows
     where it hurts least; what is not up, or takes no new template now, after what is; CronJobs, which tell only with
-    their next run; then those that stay.
+    their next run, and Ingresses; then those that stay.
     """
-    found = [
+    found = [] if kind == "ConfigMap" else list(_ingresses(objects, namespace, name))
+    found += [
         _user(objects, plural, each, spec, kind, name)
         for plural in _KINDS
         for each in objects.all(plural, namespace)
@@ -90,7 +93,9 @@ def still_running(objects: Objects, namespace: str, kind: Kind, name: str) -> li
 
 
 def names(plural: str, obj: Any, kind: Kind, name: str) -> bool:
-    """Whether an object's pod spec names it."""
+    """Whether an object's pod spec, or its TLS, names it."""
+    if plural == INGRESSES:
+        return kind == "Secret" and bool(_secured(obj, name))
     spec = pod_spec(plural, obj)
     return spec is not None and (kind, name) in pod_spec_uses(spec)
 
@@ -131,6 +136,19 @@ def _user(objects: Objects, plural: str, obj: Any, spec: PodSpec, kind: Kind, na
         pods_wanted(obj) if rolled else 0,
         tuple(_budgets(objects, plural, obj)) if rolled else (),
     )
+
+
+def _ingresses(objects: Objects, namespace: str, name: str) -> Iterator[User]:
+    for each in objects.all(INGRESSES, namespace):
+        if hosts := _secured(each, name):
+            ref = Ref("Ingress", namespace, each.metadata.name, INGRESSES)
+            yield User(ref, each.metadata.uid, f"TLS of {listed(hosts, 'more')}", _stays(INGRESSES, each))
+
+
+def _secured(ingress: Any, name: str) -> list[str]:
+    """The hosts for which an Ingress shows the certificate of a Secret."""
+    mine = [each for each in ingress.spec.tls or () if each.secret_name == name]
+    return [host for each in mine for host in each.hosts or ("all hosts",)]
 
 
 def _stays(plural: str, obj: Any) -> str:

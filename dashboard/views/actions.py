@@ -16,6 +16,7 @@ from dashboard.actions.edit_any import EDIT_ANY
 from dashboard.actions.edit_form import EDIT_FORM
 from dashboard.actions.registry import action_named
 from dashboard.actions.replace import REPLACE
+from dashboard.actions.replace_secret import REPLACE_SECRET
 from dashboard.actions.rollback import ROLLBACK
 from dashboard.actions.rotate import ROTATE
 from dashboard.actions.versions import VERSIONS
@@ -28,7 +29,7 @@ from .editor import ConfigMapForm
 from .errors import asks_json, clear_errors
 from .form import ActionForm, listed
 from .objectform import ObjectFormView
-from .replace import ReplaceForm
+from .replace import ReplaceForm, ReplaceSecretForm
 from .rollback import RollbackForm
 from .rotate import RotateForm
 from .versions import VersionsForm
@@ -42,6 +43,7 @@ FORMS: dict[Action, type[ActionForm]] = {
     EDIT_FORM: ObjectFormView,
     REPLACE: ReplaceForm,
     ROLLBACK: RollbackForm,
+    REPLACE_SECRET: ReplaceSecretForm,
     ROTATE: RotateForm,
     VERSIONS: VersionsForm,
 }

@@ -8,7 +8,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from dashboard.actions.engine import Form
-from dashboard.actions.rotate import secret_sizes
+from dashboard.actions.replace_secret import REPLACE_SECRET
+from dashboard.actions.rotate import ImmutableSecret, secret_sizes
 from dashboard.errors import ClusterError, Invalid
 from dashboard.queries.keys import KeyWindow
 
@@ -46,6 +47,10 @@ class RotateForm(ActionForm):
         shown = window.names if chosen in ("", *window.names) else (chosen, *window.names)
         keys = [{"name": name, "bytes": sizes[name], "chosen": name == chosen} for name in shown]
         return {"window": window, "keys": keys}
+
+    def elsewhere(self, form: Form) -> str:
+        """What can't be changed is replaced."""
+        return f"{self.url}{REPLACE_SECRET.name}/" if isinstance(form.refusal, ImmutableSecret) else ""
 
     def refused(self, error: ClusterError) -> dict[str, str]:
         found = super().refused(error)

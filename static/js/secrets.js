@@ -23,76 +23,79 @@ function generate(length, alphabet) {
   return made;
 }
 
-// ---- The form that rotates
+// ---- The forms that rotate and replace: "one" is an input with its buttons; the form that replaces has one a key
 
-const field = (box) => $("#value", box);
-const given = (box) => field(box).value || $("[data-file]", box).value;
+const field = (one) => $("[data-value]", one);
+const given = (box) => [...box.querySelectorAll("[data-one]")].some((one) => field(one).value || $("[data-file]", one).value);
+const chosen = (box) => !$("[name=key]", box) || $("[name=key]:checked", box);
 
 let later = 0;
 function preview(box) {
   clearTimeout(later);
   // What was shown is of another value: its button must not stand there meanwhile.
   $("#preview [data-apply]")?.remove();
-  if (!given(box) || !$("[name=key]:checked", box)) return;
+  if (!given(box) || !chosen(box)) return;
   later = setTimeout(() => box.isConnected && htmx.trigger(box, "ui:preview"), PAUSE);
 }
 
 // One of both is sent as the value: the text, or a file's bytes. Those are in a field of their own: laid out as text, a
 // megabyte in one line would hold the page up for minutes.
-function put(box, text, file, words) {
-  const [typed, kept] = [field(box), $("[data-file]", box)];
+function put(one, text, file, words) {
+  const [typed, kept, { one: name }] = [field(one), $("[data-file]", one), one.dataset];
   typed.value = text;
   kept.value = file;
-  typed.name = file ? "" : "value";
-  kept.name = file ? "value" : "";
+  typed.name = file ? "" : name;
+  kept.name = file ? name : "";
   typed.readOnly = Boolean(file);
-  $("[name=encoding]", box).value = file ? "base64" : "text";
-  $("[data-drop]", box).hidden = !file;
-  hint(box, words);
-  preview(box);
+  $("[data-encoding]", one).value = file ? "base64" : "text";
+  $("[data-drop]", one).hidden = !file;
+  hint(one, words);
+  preview(one.closest("[data-rotate]"));
 }
 
-function hint(box, words, wrong = false) {
-  const place = $("#value-hint", box);
+function hint(one, words, wrong = false) {
+  const place = $("[data-hint]", one);
   place.textContent = words;
   place.classList.toggle("error", wrong);
 }
 
 // What cannot be used says so, and takes nothing away of what is there.
-async function upload(box, file) {
+async function upload(one, file) {
   if (!file) return;
-  if (file.size > MOST_BYTES) return hint(box, `${file.name} has more than 1 MiB: that does not fit into a Secret. Nothing was taken from it.`, true);
-  if (!file.size) return hint(box, `${file.name} is empty: there is no value in it.`, true);
+  if (file.size > MOST_BYTES) return hint(one, `${file.name} has more than 1 MiB: that does not fit into a Secret. Nothing was taken from it.`, true);
+  if (!file.size) return hint(one, `${file.name} is empty: there is no value in it.`, true);
   let bytes;
   try {
     bytes = new Uint8Array(await file.arrayBuffer());
   } catch {
-    return hint(box, `${file.name} could not be read: choose it again.`, true);
+    return hint(one, `${file.name} could not be read: choose it again.`, true);
   }
   const words = `${bytes.length} bytes of ${file.name}, sent exactly as they are.`;
   let binary = "";
   for (const byte of bytes) binary += String.fromCharCode(byte);
-  put(box, "", btoa(binary), words);
+  put(one, "", btoa(binary), words);
 }
 
 function onRotateClick(box, target) {
+  const one = target.closest("[data-one]");
+  if (!one) return;
   if (target.closest("[data-generate]")) {
     const alphabet = $("[data-plain]", box).checked ? LETTERS : LETTERS + SIGNS;
     const length = Number($("[data-length]", box).value);
     const bits = Math.floor(length * Math.log2(alphabet.length));
-    put(box, generate(length, alphabet), "", `A strong random value (${bits} bits), generated in this browser.`);
+    put(one, generate(length, alphabet), "", `A strong random value (${bits} bits), generated in this browser.`);
   }
   const unmask = target.closest("[data-unmask]");
   if (unmask) {
-    const shown = !field(box).classList.toggle("masked");
+    const shown = !field(one).classList.toggle("masked");
     unmask.setAttribute("aria-pressed", String(shown));
     $("span", unmask).textContent = shown ? "Hide" : "Show";
   }
   if (target.closest("[data-drop]")) {
-    put(box, "", "", "The file was removed: generate, paste or upload a value.");
-    field(box).focus();
+    put(one, "", "", "The file was removed: generate, paste or upload a value.");
+    field(one).focus();
   }
-  if (target.closest("[data-upload]")) $("input[type=file]", box).click();
+  if (target.closest("[data-upload]")) $("input[type=file]", one).click();
 }
 
 // Of many keys a window is shown. What is asked for is only this: the form, with the value in it, stays here.
@@ -182,12 +185,12 @@ async function copy(button) {
 
 // What was typed or chosen before this script had come.
 function takeUp() {
-  for (const box of document.querySelectorAll("[data-rotate]")) {
-    const chosen = $("input[type=file]", box);
-    if (chosen.files.length) {
-      upload(box, chosen.files[0]);
-      chosen.value = "";
-    } else if (!$("#preview [data-apply]")) preview(box);
+  for (const one of document.querySelectorAll("[data-rotate] [data-one]")) {
+    const input = $("input[type=file]", one);
+    if (input.files.length) {
+      upload(one, input.files[0]);
+      input.value = "";
+    } else if (!$("#preview [data-apply]")) preview(one.closest("[data-rotate]"));
   }
 }
 
@@ -218,13 +221,13 @@ export function startSecrets() {
   }, { capture: true });
   document.addEventListener("input", ({ target }) => {
     const box = target.closest("[data-rotate]");
-    if (box && target.matches("#value, [name=key]")) preview(box);
+    if (box && target.matches("[data-value], [name=key]")) preview(box);
     if (box && target.matches("[name=q]")) findKeysLater(box);
   });
   document.addEventListener("change", ({ target }) => {
-    const box = target.closest("[data-rotate]");
-    if (box && target.matches("input[type=file]")) {
-      upload(box, target.files[0]);
+    const one = target.closest("[data-rotate] [data-one]");
+    if (one && target.matches("input[type=file]")) {
+      upload(one, target.files[0]);
       target.value = "";
     }
   });

@@ -101,6 +101,12 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
         {"row": "new", "nnew": "LEVEL", "tnew": "debug"},
         True,
     ),
+    "replace secrets": (
+        "secrets",
+        {"stringData": {"password": "old"}, "immutable": True},
+        {"value.password": "new"},
+        True,
+    ),
     "rotate": ("secrets", {"stringData": {"password": "old"}}, {"key": "password", "value": "new"}, True),
     "debug": ("pods", {"spec": POD}, {"target": "-"}, False),
     "delete": ("pods", {"spec": POD}, {"confirm": "web"}, False),
@@ -296,6 +302,7 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
 NOT_TAKEN = {
     "drain": {"create pods/eviction", "list pods"},
     "replace": {"delete configmaps"},
+    "replace secrets": {"delete secrets"},
     "rotate": {"delete secrets"},
 }
 

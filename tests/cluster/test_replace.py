@@ -45,6 +45,7 @@ class Shop(Place):
     """A namespace with an immutable ConfigMap "settings" and whoever is made to use it; mara's way to its forms."""
 
     reads = REPLACE.reads | REPLACE.follows
+    action = REPLACE
     client: AsyncClient
     session: SimpleNamespace
 
@@ -130,7 +131,7 @@ class Shop(Place):
 
     async def begin(self, change: Change) -> None:
         await operation_begin(
-            change=change, action=REPLACE, transport=self.session.transport, objects=await self.objects()
+            change=change, action=self.action, transport=self.session.transport, objects=await self.objects()
         )
 
     async def move(self, holder: str = "a", now: datetime | None = None) -> Operation | None:
@@ -138,7 +139,7 @@ class Shop(Place):
         claimed = await sync_to_async(operations_claim)(holder, now or datetime.now(UTC))
         for one in claimed:
             await operation_advance(
-                operation=one, action=REPLACE, holder=holder, transport=self.session.transport,
+                operation=one, action=self.action, holder=holder, transport=self.session.transport,
                 objects=await self.objects(), now=datetime.now(UTC),
             )  # fmt: skip
         return claimed[0] if claimed else None

@@ -399,7 +399,7 @@ async def test_what_cannot_be_is_refused_and_an_immutable_secret_has_a_way_out(
         name="database",
         objects=await place.objects(),
     )
-    assert isinstance(form.refusal, Invalid) and "another name" in form.refusal.next_step
+    assert isinstance(form.refusal, Invalid) and "Replace it" in form.refusal.next_step
     with pytest.raises(Invalid):
         await place.preview(mara)
 

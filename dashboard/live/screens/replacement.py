@@ -1,4 +1,4 @@
-"""A replacement that was begun: its stages, and who uses which of both ConfigMaps now."""
+"""A replacement that was begun: its stages, and who uses which of both now."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from dashboard import render
 from dashboard.actions.delete_any import DELETE_ANY
-from dashboard.actions.replacing import names_of, users_of
+from dashboard.actions.replacing import kind_of, names_of, users_of
 from dashboard.insight.protocols import unlisted
-from dashboard.insight.references import READ, ROLLED
+from dashboard.insight.references import READ_OF, ROLLED
 from dashboard.kube.shell import shell_line
 from dashboard.models import Operation
 
@@ -47,16 +47,18 @@ class ReplacementScreen(OperationScreen):
         old, new = names_of(self.change)
         reader, namespace = self.session.reader, self.change.namespace
         return {
-            "hidden": list(unlisted(reader, READ, namespace)),
+            "hidden": list(unlisted(reader, READ_OF[kind_of(self.change)], namespace)),
+            "kind": kind_of(self.change),
             "both": [self._one(name, deletes=name == old and not self.running) for name in (new, old)],
         }
 
     def _one(self, name: str, *, deletes: bool) -> dict[str, Any]:
         reader, namespace = self.session.reader, self.change.namespace
-        there = reader.get("configmaps", namespace, name) is not None
-        found = users_of(reader, namespace, name)
-        url = object_url(self.runtime, "configmaps", namespace, name) if there else ""
-        known = not unlisted(reader, READ, namespace)
+        kind, plural = kind_of(self.change), self.change.plural
+        there = reader.get(plural, namespace, name) is not None
+        found = users_of(reader, namespace, kind, name)
+        url = object_url(self.runtime, plural, namespace, name) if there else ""
+        known = not unlisted(reader, READ_OF[kind], namespace)
         return {
             "name": name,
             "url": url,
@@ -75,5 +77,5 @@ class ReplacementScreen(OperationScreen):
             for step in self.steps
             if step["plural"] in ROLLED and step["name"]
         ]
-        get = ["kubectl", "get", "configmap", *names_of(self.change), "-n", namespace]
+        get = ["kubectl", "get", kind_of(self.change).lower(), *names_of(self.change), "-n", namespace]
         return " && ".join(filter(None, words)) or shell_line(get)

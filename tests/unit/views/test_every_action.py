@@ -176,6 +176,14 @@ TRIED = {
         {"key": "password", "value": NEW},
         ({"key": "password", "value": ""}, "value"),
     ),
+    "replace secrets": Tried(
+        "secrets",
+        SECRET | {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web"}, "immutable": True},
+        {"value.password": NEW},
+        ({"new_name": "No name"}, "new_name"),
+        creates="secrets",
+        keeps=True,
+    ),
     "delete": Tried("pods", LONE, {"confirm": "web-1"}, ({"grace": "soon"}, "grace"), undone=False),
     "run": Tried("cronjobs", CRONJOB, creates="jobs"),
     "run jobs": Tried("jobs", JOB, creates="jobs"),
@@ -465,7 +473,7 @@ async def test_why_it_is_done_is_kept_with_the_change_its_undo_and_each_refusal(
     assert [one.reason async for one in AuditEntry.objects.order_by("pk")] == reasons
 
 
-@pytest.mark.parametrize("case", ["rotate"])
+@pytest.mark.parametrize("case", ["rotate", "replace secrets"])
 async def test_a_reason_that_holds_the_value_is_kept_nowhere(script: Script, api: Server) -> None:
     token = (await script.preview())["token"]
     status, answer = await script.post(step="apply", token=token, reason=f"now it is {NEW}")
@@ -474,7 +482,7 @@ async def test_a_reason_that_holds_the_value_is_kept_nowhere(script: Script, api
     assert NEW not in repr((answer, kept))
 
 
-@pytest.mark.parametrize("case", ["rotate", "edit secrets", "delete secrets"])
+@pytest.mark.parametrize("case", ["rotate", "replace secrets", "edit secrets", "delete secrets"])
 async def test_no_answer_and_no_record_holds_a_value(script: Script, client: AsyncClient) -> None:
     shown = await script.preview()
     said: list[Any] = [shown, await script.apply(shown["token"])]
