@@ -134,6 +134,9 @@ ROUTES: Mapping[str, Sequence[Case]] = {
         get("/changes/{rotated}/follow/rotate/", SEES_ROTATED, LIST_PODS),
         get("/changes/{drained}/follow/drain/", Right("list", "nodes"), Right("list", "pods", "everywhere")),
         get("/changes/{many}/follow/bulk-scale/", LIST_DEPLOYMENTS),
+        # Each kind of operation asks for its own rights: another one's address leads to none.
+        get("/changes/{many}/follow/scale/", ok=(404,)),
+        get("/changes/{drained}/follow/rotate/", ok=(404,)),
     ],
     "undo": [
         get("/changes/{scaled}/undo/", LIST_DEPLOYMENTS, Right("get", "deployments", name=FOLLOWED)),

@@ -47,10 +47,11 @@ OPERATIONS: dict[str, type[OperationScreen]] = {
 
 
 def operation_screen(session: Session, params: QueryDict, change: int, action: str) -> OperationScreen:
-    """The screen of an operation."""
-    if action.startswith(BULK):
-        return BulkScreen(session, params, change)
-    return OPERATIONS.get(action, OperationScreen)(session, params, change)
+    """The screen of an operation, which is another one's if its action is not this."""
+    made = BulkScreen if action.startswith(BULK) else OPERATIONS.get(action, OperationScreen)
+    screen = made(session, params, change)
+    screen.named = action
+    return screen
 
 
 # By the name of the URL pattern. Addresses that are not here show nothing that moves.

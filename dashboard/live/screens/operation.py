@@ -68,6 +68,7 @@ class OperationScreen(ViewerScreen):
     running_words = "You can leave this page: it continues, and resumes if the dashboard restarts."
     resume_words = "Resuming looks again at what failed, then goes on with the rest."
     back_words = "Undo…"
+    named = ""  # the action that its address names
     back_warns = True  # whether the button is red where it failed: its undo changes what runs
     results_title = "Results"
 
@@ -108,6 +109,9 @@ class OperationScreen(ViewerScreen):
 
     async def prepare(self) -> None:
         self.change = await change_of(self.number, self.runtime)
+        if self.named not in ("", self.change.action):  # whose rights would be asked for
+            missing = f"Change {self.number} is no {self.named}."
+            raise NotFound(missing, next_step="Look at the list of changes made here.")
         await self.session.review(self.plurals)
         with unnamed(self.session, self.change):
             self.must_see()

@@ -24,7 +24,8 @@ from dashboard.actions.operations import (
     operations_missing,
 )
 from dashboard.actions.undo import UndoState
-from dashboard.errors import Forbidden, Unavailable
+from dashboard.errors import Forbidden, NotFound, Unavailable
+from dashboard.live.screens import operation_screen
 from dashboard.live.screens.operation import RESULTS, OperationScreen
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
 
@@ -177,6 +178,15 @@ def screen(change: Change, query: str = "") -> OperationScreen:
     sees(made, everything())
     made.change, made.undo = change, UndoState(possible=False, words="")
     return made
+
+
+@pytest.mark.parametrize("action", ["drain", "bulk-scale", "replace", "scale"])
+async def test_an_operation_is_shown_by_its_own_rights_alone(change: Change, action: str) -> None:
+    """An address that names another kind of operation would ask for the rights of that."""
+    cluster: Any = SimpleNamespace(name=change.context, slug="dev", server="")
+    page = operation_screen(session(SimpleNamespace(cluster=cluster)), QueryDict(""), change.pk, action)
+    with pytest.raises(NotFound, match=f"Change {change.pk} is no {action}"):
+        await page.prepare()
 
 
 @pytest.mark.parametrize(
