@@ -123,10 +123,18 @@ timeline = whole_cluster(TimelineScreen, "Timeline")
 @require_safe
 @clear_errors
 async def resilience(request: HttpRequest, context: str) -> HttpResponseBase:
-    """``lose`` (repeatable): what fails, or is updated. ``format=json``: the contract's answer."""
+    """``lose`` (repeatable): what fails, or is updated; ``find``: one of these, or a name alone. ``format=json``: the
+    contract's answer.
+    """
     session = await session_of(request, context)
     screen = ResilienceScreen(session, request.GET)
     if request.GET.get("format") != "json":
+        if screen.find:
+            with session.cluster.lease(screen.plurals):
+                await session.cluster.ready(screen.waits_for)
+                await screen.get_ready()
+            if len(found := screen.meant) == 1:
+                return HttpResponseRedirect(screen.url_with(found[0]))
         return await page(request, session.cluster, screen, title="Resilience")
     with session.cluster.lease(screen.plurals):
         await session.cluster.ready(screen.waits_for)

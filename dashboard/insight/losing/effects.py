@@ -346,7 +346,7 @@ class _Following:
         counted = Counter(each.fate for each in self.ending if not each.own)
         words = [
             (counted["moves"], "moves", "move"),
-            (counted["pending"], "stays Pending", "stay Pending"),
+            (counted["pending"], "does not run again", "do not run again"),
             (counted["lost"], "is lost for good", "are lost for good"),
         ]
         said = [f"{count} {one if count == 1 else many}" for count, one, many in words if count]

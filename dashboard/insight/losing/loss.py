@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dashboard.insight.protocols import Objects
 from dashboard.kinds.base import Ref
 from dashboard.kinds.references import reference
 
@@ -14,6 +15,7 @@ ZONE = "topology.kubernetes.io/zone"
 FORMS = "node/NAME, zone/NAME, pod/NAMESPACE/NAME, claim/NAMESPACE/NAME or update/KIND/NAMESPACE/NAME"
 # The kinds whose pods a new pod template replaces.
 UPDATED = {"deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
+_WHAT: dict[str, What] = {"persistentvolumeclaims": "claim", "pods": "pod"}
 _PARTS: dict[str, int] = {"node": 1, "zone": 1, "pod": 2, "claim": 2, "update": 3}
 
 
@@ -58,6 +60,24 @@ class Loss:
             case "update":
                 return reference(UPDATED[self.plural], self.namespace, self.name)
         return None
+
+
+def named_losses(objects: Objects, name: str) -> tuple[Loss, ...]:
+    """What may be meant by a name alone: a node, a zone, a claim, a workload, a pod, in this order; by NAMESPACE/NAME
+    those in that namespace.
+    """
+    namespace, _, name = name.rpartition("/")
+    found = [Loss("node", name)] if not namespace and objects.get("nodes", "", name) is not None else []
+    if not namespace and any(node.metadata.labels.get(ZONE) == name for node in objects.all("nodes")):
+        found.append(Loss("zone", name))
+    for plural in ("persistentvolumeclaims", *UPDATED, "pods"):
+        for obj in objects.all(plural, namespace or None):
+            if obj.metadata.name == name:
+                what: What = (
+                    "claim" if plural == "persistentvolumeclaims" else "pod" if plural == "pods" else "update"
+                )
+                found.append(Loss(what, name, obj.metadata.namespace, plural if what == "update" else ""))
+    return tuple(found)
 
 
 def read_loss(text: str) -> Loss:

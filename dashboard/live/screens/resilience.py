@@ -18,7 +18,7 @@ from dashboard import render
 from dashboard.errors import BadInput
 from dashboard.insight.losing import Consequences, Loss, LossError, consequences, read_loss
 from dashboard.insight.losing.effects import PLURALS, ServiceLoss, WorkloadLoss
-from dashboard.insight.losing.loss import UPDATED, ZONE
+from dashboard.insight.losing.loss import UPDATED, ZONE, named_losses
 from dashboard.insight.losing.pods import PodFate
 from dashboard.insight.losing.report import REPORTED, Preparedness, Remedy, preparedness
 from dashboard.insight.protocols import Objects
@@ -38,8 +38,14 @@ from .detail.piece import Rereading
 
 MAX_LOSSES = 12  # at once; docs/limits.md
 ROWS, SQUARES, OFFERED = 60, 110, 400  # told one by one; drawn on a node (a kubelet's pods); to choose from
-DOTS, REMEDIES = 12, 3
-GROUPS = {"lost": "Lost for good", "pending": "Stay Pending", "moves": "Move", "stays": "Stay"}
+DOTS, REMEDIES, MATCHES = 12, 3, 8
+MAX_FIND = 400  # letters: a namespace and a name
+GROUPS = {
+    "lost": "Lost for good",
+    "pending": "Do not run again by themselves",
+    "moves": "Move",
+    "stays": "Stay",
+}
 
 
 class Offered(NamedTuple):
@@ -56,6 +62,7 @@ class ResilienceScreen(Screen):
     def __init__(self, session: Session, params: QueryDict) -> None:
         super().__init__(session)
         self.losses = _read(params)
+        self.find = params.get("find", "").strip()[:MAX_FIND]  # what somebody typed: a loss, or a name alone
         self.changed: Callable[[], None] | None = None
         self._told: tuple[Consequences, Sequence[Preparedness]] | None = None
         self._told_at = 0.0
@@ -63,7 +70,7 @@ class ResilienceScreen(Screen):
 
     @property
     def shows(self) -> Hashable:
-        return self.losses
+        return self.losses, self.find
 
     @property
     def plurals(self) -> frozenset[str]:
@@ -97,6 +104,20 @@ class ResilienceScreen(Screen):
             }
         )
 
+    # ---- What was typed
+
+    @property
+    def meant(self) -> tuple[Loss, ...]:
+        """What it may mean, among what somebody may see."""
+        try:
+            return (read_loss(self.find),)
+        except LossError:
+            return named_losses(self.session.reader, self.find) if self.find else ()
+
+    def url_with(self, loss: Loss) -> str:
+        """The address with one loss more."""
+        return self._url((*self.losses, loss))
+
     # ---- The page
 
     def context(self) -> Mapping[str, Any]:
@@ -110,6 +131,12 @@ class ResilienceScreen(Screen):
                 for loss in self.losses
             ],
             "chosen": [str(loss) for loss in self.losses],
+            "updates": bool(self.losses) and all(loss.what == "update" for loss in self.losses),
+            "find": self.find,
+            "matches": [
+                {"words": _first_upper(loss.title), "url": self.url_with(loss)}
+                for loss in self.meant[:MATCHES]
+            ],
             "offered": offered,
             "tries": [
                 {"words": each.words, "url": self._url((*self.losses, read_loss(each.value)))}

@@ -111,3 +111,37 @@ async def test_each_remedy_leads_to_a_form_that_there_is() -> None:
         else:
             assert match.kwargs["plural"] in {each.plural for each in NEW_OBJECTS}
     assert [each["name"] for each in made.told()["report"]] == [row["name"] for row in report["rows"]]
+
+
+@pytest.mark.parametrize(
+    ("find", "meant"),
+    [
+        ("node-1", ["node/node-1"]),
+        ("a", ["zone/a"]),
+        ("web-0", ["pod/shop/web-0"]),
+        ("shop/web-0", ["pod/shop/web-0"]),
+        ("other/web-0", []),
+        ("web", ["update/deployments/other/web", "update/deployments/shop/web"]),
+        ("shop/web", ["update/deployments/shop/web"]),
+        ("node/node-1", ["node/node-1"]),
+        ("nothing", []),
+        ("", []),
+    ],
+)
+async def test_a_name_alone_is_enough_and_of_several_one_chooses(find: str, meant: list[str]) -> None:
+    found = cluster()
+    found.cache.put("deployments", deployment())
+    other = deployment()
+    other["metadata"]["namespace"] = "other"
+    found.cache.put("deployments", other)
+    made = ResilienceScreen(session(found), QueryDict(mutable=True))
+    made.find = find
+    sees(made, everything())
+    assert sorted(map(str, made.meant)) == meant
+    told = made.context()
+    assert (told["find"], len(told["matches"])) == (find, len(meant))
+
+
+async def test_whoever_sees_nothing_finds_nothing_by_name() -> None:
+    made = await screen("find=canary-shell", {plural: nothing(plural) for plural in KINDS})
+    assert made.meant == ()
