@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,9 @@ class Unwell:
     def __init__(self, store: Store[Pod], now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
         self._pods: dict[tuple[str, str], Pod] = {}
-        self._sift(store.values())
+        since = now() - RECENT
+        for pod in store.values():
+            self._sift(pod, since)
         store.subscribe(self._hear)
 
     def pods(self) -> list[Pod]:
@@ -30,12 +32,12 @@ class Unwell:
         return list(self._pods.values())
 
     def _hear(self, deltas: Sequence[Delta[Any]]) -> None:
-        for delta in deltas:
-            self._pods.pop((delta.namespace, delta.name), None)
-        self._sift(delta.new for delta in deltas if delta.new is not None)
-
-    def _sift(self, pods: Iterable[Pod]) -> None:
         since = self._now() - RECENT
-        for pod in pods:
-            if not healthy(pod, since):
-                self._pods[pod.metadata.namespace, pod.metadata.name] = pod
+        for delta in deltas:  # in their order: of one pod there may be several, the last of which counts
+            self._pods.pop((delta.namespace, delta.name), None)
+            if delta.new is not None:
+                self._sift(delta.new, since)
+
+    def _sift(self, pod: Pod, since: datetime) -> None:
+        if not healthy(pod, since):
+            self._pods[pod.metadata.namespace, pod.metadata.name] = pod

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from dashboard.cache.store import Store
 from dashboard.insight import findings, observed
 from dashboard.insight.rules import pods as pod_rules
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import WatchEvent
 from dashboard.queries import reader as reader_module
 from dashboard.queries import unwell as unwell_module
 from dashboard.queries.frozen import Frozen
@@ -124,3 +126,17 @@ async def test_many_changes_are_judged_once_and_the_last_one_in_any_case(
     assert len(judged) == before + 1
     (row,) = found.reader.rows("services", None, {"services": by["services"]})
     assert row.state == "warn" and "v9" in str(found.reader._judged[by["services"]].verdicts)
+
+
+@pytest.mark.parametrize("last", ["DELETED", "ADDED"])
+def test_of_several_events_of_one_pod_that_come_together_the_last_counts(last: str) -> None:
+    store = Store(PODS)
+    unwell = Unwell(store, lambda: NOW)
+    types = ["ADDED", "MODIFIED", "DELETED", *([last] if last == "ADDED" else [])]
+    events = []
+    for number, type_ in enumerate(types, start=1):
+        obj = pod("web", ready=number == 1)
+        msgspec.structs.force_setattr(obj.metadata, "resource_version", str(number))
+        events.append(WatchEvent(type_, obj, str(number)))
+    store.apply_all(events)
+    assert [each.metadata.name for each in unwell.pods()] == (["web"] if last == "ADDED" else [])
