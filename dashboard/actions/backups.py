@@ -19,6 +19,7 @@ from dashboard.errors import ClusterError, Conflict, NotFound, TooManyRequests, 
 from dashboard.kinds.rows import shorten
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
+from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 
@@ -169,7 +170,7 @@ async def _remove(transport: Transport, change: Change, name: str) -> bool:
     where: dict[str, Any] = {"namespace": change.namespace, "name": name, "accept": METADATA_ONLY}
     try:
         answer = await transport.request("GET", SECRETS.gvr, **where)
-        meta = msgspec.json.decode(answer.body, type=dict[str, Any])["metadata"]
+        meta = read_object(answer.body)["metadata"]
         if (meta.get("labels") or {}).get(BACKUP_OF) != change.uid:
             return False
         options = {"preconditions": {"uid": meta["uid"]}}

@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import msgspec
-
 from dashboard.errors import Forbidden, NotFound
 from dashboard.insight.keyhistory import SECOND, Held, KeyHistory, Since, Write
 from dashboard.kinds.configmaps import CONFIGMAPS
+from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
@@ -69,7 +68,7 @@ async def edit_history(*, transport: Transport, change: Change, sightings: Sight
     seen: Seen = {}
     with suppress(Forbidden, NotFound):
         answer = await transport.request("GET", CONFIGMAPS.gvr, namespace=change.namespace, name=change.name)
-        manifest = msgspec.json.decode(answer.body, type=dict[str, Any])
+        manifest = read_object(answer.body)
         seen = _by_its_clock(sightings, answer.headers.get("Date", ""))
     edits = Change.objects.filter(
         context=change.context, plural=change.plural, uid=change.uid, action__in=EDITS, state=Change.State.DONE

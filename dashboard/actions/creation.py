@@ -25,6 +25,7 @@ from dashboard.insight import Effect, Notice, Objects
 from dashboard.insight.words import bold, parts
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed, plural
+from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
 from dashboard.queries.seenreader import SeenReader
@@ -666,7 +667,7 @@ async def _unserved(run: Run, one: TextObject, text: _Text) -> str:
         response = await run.transport.request("GET", f"/apis/{gvr.api_version}")
     except NotFound:
         return f"The API server does not serve {gvr.api_version} yet."
-    served = msgspec.json.decode(response.body, type=dict[str, Any]).get("resources") or ()
+    served = read_answer(response.body, dict[str, Any]).get("resources") or ()
     if not any(each.get("name") == gvr.plural for each in served):
         return f"The API server does not serve {gvr.plural} in {gvr.api_version} yet."
     return ""

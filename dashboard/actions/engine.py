@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import msgspec
 from django.db import DatabaseError
 
 from dashboard.errors import (
@@ -34,6 +33,7 @@ from dashboard.insight.protocols import unlisted
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed
 from dashboard.kube.access import allowed
+from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
 from dashboard.loop import off_loop
 from dashboard.models import AuditEntry, Change
@@ -304,7 +304,7 @@ async def change_read(*, transport: Transport, target: Target, source: str = "")
             f"There is no {target}{target.where}.",
             next_step="It may have been deleted meanwhile: look at the list.",
         ) from error
-    return msgspec.json.decode(response.body, type=dict[str, Any])
+    return read_object(response.body)
 
 
 async def _read(order: Order) -> Manifest:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
-
-import msgspec
+from typing import Any, Literal
 
 from dashboard.errors import Forbidden
 from dashboard.insight import Objects
@@ -22,6 +20,7 @@ from dashboard.kinds.base import GVR, State
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import plural
 from dashboard.kinds.selectors import format_label_selector
+from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 from dashboard.rights import MissingRight
 
@@ -76,7 +75,7 @@ async def revisions_of(transport: Transport, target: Target, manifest: Manifest)
         what = f"list {gvr.plural}{target.where}"
         message = f"Your account may not {what}: the revisions of {target} are in them."
         raise MissingRight("list", gvr.plural, namespace=target.namespace, message=message) from error
-    items: list[Manifest] = msgspec.json.decode(response.body).get("items") or []
+    items: list[Manifest] = read_answer(response.body, dict[str, Any]).get("items") or []
     own = manifest["metadata"]["uid"]
     read = _of_replicaset if target.plural == "deployments" else _of_controllerrevision
     found = [made for one in items if _controller(one) == own and (made := read(one)) is not None]

@@ -14,8 +14,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
-import msgspec
-
 from dashboard.errors import BadInput, ClusterError, Forbidden, Invalid
 from dashboard.insight import Effect, Objects
 from dashboard.insight.impact import EffectState
@@ -28,6 +26,7 @@ from dashboard.kinds.base import GVR, Kind, Ref
 from dashboard.kinds.rows import plural
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
+from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
@@ -428,10 +427,11 @@ async def service_accounts(
     """
     try:
         response = await transport.request("GET", SERVICE_ACCOUNTS, namespace=namespace)
+        accounts = read_answer(response.body, dict[str, Any]).get("items") or ()
     except ClusterError:
         return ()
     found = []
-    for account in msgspec.json.decode(response.body, type=dict[str, Any]).get("items", ()):
+    for account in accounts:
         pulls = any(each.get("name") == name for each in account.get("imagePullSecrets") or ())
         holds = any(each.get("name") == name for each in account.get("secrets") or ())
         if pulls or holds:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 
 from .action import MERGE_PATCH, Manifest, Target, Write, is_absent, pointer
@@ -59,7 +60,7 @@ async def change_write(
         content_type=write.content_type if operations is None else JSON_PATCH,
         accept=write.accept,
     )
-    return msgspec.json.decode(response.body, type=dict[str, Any])
+    return read_answer(response.body, dict[str, Any])
 
 
 def _scale(manifest: Manifest) -> Manifest:

@@ -10,6 +10,7 @@ import msgspec
 
 from dashboard.errors import Forbidden
 from dashboard.kinds.base import GVR
+from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 
 __all__ = ["Namespaces"]
@@ -72,7 +73,7 @@ class Namespaces:
         query = {"limit": "500"}
         while True:
             response = await self._transport.request("GET", NAMESPACES, query=query, accept=ACCEPT)
-            page = msgspec.json.decode(response.body, type=_List)
+            page = read_answer(response.body, _List)
             names += (item.metadata.name for item in page.items or ())
             if not page.metadata.continue_:
                 return names

@@ -75,8 +75,6 @@ async def _asked(offered: Offered) -> Look:
         trouble = f"It did not answer within {LOOK_SECONDS:.0f} s."
     except ClusterError as error:
         trouble = error.message
-    except ValueError:  # an answer that is none of an API server
-        trouble = f"{offered.server} does not answer as an API server does."
     finally:
         await transport.close()
     return Look(offered, version, account, certificate_expiry(transport.server_certificate), trouble)

@@ -18,6 +18,7 @@ import msgspec
 
 from dashboard.errors import ClusterError, Forbidden, NotSignedIn
 from dashboard.kinds.base import GVR
+from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 
 __all__ = ["Decision", "Question", "Reviews", "Rules", "allowed", "reviews_of", "rules_in"]
@@ -229,7 +230,7 @@ async def _answer(transport: Transport, question: Question) -> Decision:
         "spec": {"resourceAttributes": attributes},
     }
     response = await transport.request("POST", PATH, body=msgspec.json.encode(review), timeout=ASK_SECONDS)
-    status = msgspec.json.decode(response.body, type=_Review).status
+    status = read_answer(response.body, _Review).status
     return Decision(status.allowed, status.reason)
 
 
@@ -287,4 +288,4 @@ async def rules_in(transport: Transport, namespace: str) -> Rules:
     response = await transport.request(
         "POST", RULES_PATH, body=msgspec.json.encode(review), timeout=ASK_SECONDS
     )
-    return msgspec.json.decode(response.body, type=_RulesReview).status
+    return read_answer(response.body, _RulesReview).status

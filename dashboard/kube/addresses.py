@@ -44,6 +44,10 @@ def host_flaw(host: str, port: int) -> str:
         pass
     if _NUMERIC.fullmatch(host):
         return f"{host} is no usual form of an address: write it as four numbers with dots, such as 10.0.0.1."
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return f"{host} is no name that can be looked up: a part of it is empty, too long or wrongly encoded."
     return ""
 
 

@@ -10,6 +10,7 @@ import msgspec
 from dashboard.errors import ClusterError
 from dashboard.kinds.base import GVR
 from dashboard.kinds.tablekinds import Resource
+from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 
 __all__ = ["discover"]
@@ -101,7 +102,7 @@ async def discover(transport: Transport) -> tuple[Resource, ...]:
 
 async def _ask(transport: Transport, path: str) -> _Answer:
     response = await transport.request("GET", path, accept=AGGREGATED, timeout=10.0)
-    return msgspec.json.decode(response.body, type=_Answer)
+    return read_answer(response.body, _Answer)
 
 
 _Found = tuple[str, str, tuple[_Offered, ...]]
@@ -126,9 +127,9 @@ async def _versions(transport: Transport, answer: _Answer, group: str | None) ->
         async with gate:
             try:
                 response = await transport.request("GET", path, timeout=10.0)
+                return name, version, read_answer(response.body, _Resources).resources or ()
             except ClusterError:
                 return name, version, ()  # an aggregated API server that is away must not hide the rest
-        return name, version, msgspec.json.decode(response.body, type=_Resources).resources or ()
 
     return list(await asyncio.gather(*(one(*each) for each in wanted)))
 

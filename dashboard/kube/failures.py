@@ -53,7 +53,8 @@ def explain(error: BaseException, server: str, seconds: float | None) -> Unavail
             return Unavailable(
                 f"{server} said nothing{limit}.", next_step="Check the network, and the API server's load."
             )
-        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+        # A name that can't be looked up, or be asked of TLS, is no more than a ValueError.
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
             return Unreachable(
                 "The server's address in the kubeconfig is not a URL.",
                 next_step="It looks like https://host:6443.",

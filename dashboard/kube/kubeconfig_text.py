@@ -263,9 +263,18 @@ def _server(cluster: Mapping[str, Any], at: str) -> str:
             where, f"{where} is refused: {flaw}", "Use the address by which the API server is reached."
         )
     name = cluster.get("tls-server-name", "")
-    if not isinstance(name, str) or len(name) > MAX_NAME:
+    if not isinstance(name, str) or len(name) > MAX_NAME or not _is_encodable(name):
         raise _wrong(f"{at}.tls-server-name", f"{at}.tls-server-name is no name.")
     return server
+
+
+def _is_encodable(name: str) -> bool:
+    """Whether TLS can ask for it."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _authority(cluster: dict[str, Any], at: str) -> Authority | None:

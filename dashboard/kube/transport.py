@@ -22,13 +22,13 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
-import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
 from dashboard.errors import BadInput, ClusterError, NotSignedIn, ReadOnly, Unavailable
 from dashboard.kinds.base import GVR
 from dashboard.kube.addresses import guarded
+from dashboard.kube.answers import read_answer
 from dashboard.kube.config import Cluster
 from dashboard.kube.credentials import (
     BearerCredentials,
@@ -145,7 +145,7 @@ class Transport:
             response = await self._open(method, path, asked, query, body, content_type, accept, limits)
             async with response:
                 content = await (response.read() if largest is None else _read(response, largest))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise explain(error, self._base, timeout) from error
         return Response(response.status, content, response.headers)
 
@@ -176,7 +176,7 @@ class Transport:
         try:
             async with asyncio.timeout(None if patient else OPEN_SECONDS):
                 response = await self._open("GET", path, asked, query, None, "", accept, limits)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise explain(error, self._base, OPEN_SECONDS) from error
         self._streams.add(response)
         try:
@@ -206,7 +206,7 @@ class Transport:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 opened = await self._upgraded(path, asked, query, protocols, largest)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise explain(error, self._base, OPEN_SECONDS) from error
         self._sockets.add(opened)
         try:
@@ -245,7 +245,7 @@ class Transport:
     async def version(self) -> dict[str, Any]:
         """The answer of ``/version``: gitVersion, major, minor, platform, …"""
         response = await self.request("GET", "/version", timeout=10.0)
-        return msgspec.json.decode(response.body, type=dict[str, Any])
+        return read_answer(response.body, dict[str, Any])
 
     def next_answer(self) -> asyncio.Future[None]:
         """Done with the next answer that anybody gets, whatever it says: the API server can be reached."""

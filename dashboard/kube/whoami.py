@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from dashboard.errors import Forbidden, NotFound, Unavailable
+from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 
 __all__ = ["UserInfo", "who_am_i"]
@@ -46,7 +47,7 @@ async def who_am_i(transport: Transport) -> UserInfo:
             "(authentication.k8s.io/v1, in Kubernetes 1.28 and newer), or does not allow it.",
             next_step="Sign in another way, or ask an administrator of the cluster.",
         ) from error
-    found = msgspec.json.decode(response.body, type=_Review).status.user_info
+    found = read_answer(response.body, _Review).status.user_info
     if found.username in ("", ANONYMOUS):
         raise Forbidden(
             "The cluster takes this token for nobody's.",

@@ -200,7 +200,7 @@ class ClusterRuntime:
                 self.answered_at = datetime.now(UTC)
             raise
         self.trouble = None
-        self.version = self.installation.reader.version = str(told.get("gitVersion", ""))
+        self.version = self.installation.reader.version = str(told.get("gitVersion", ""))[:60]
         self.answered_at = datetime.now(UTC)
 
     def ask(self) -> asyncio.Task[None] | None:
@@ -219,6 +219,9 @@ class ClusterRuntime:
             self.trouble = Unavailable(f"It did not answer within {ANSWER_SECONDS:.0f} s.")
         except ClusterError as error:
             self.trouble = error.to_keep()
+        except Exception:
+            log.exception("asking %s whether it answers", self.cluster.name)
+            self.trouble = Unavailable("It could not be asked whether it answers: see the dashboard's log.")
         finally:
             self._asking, self._asked_at = None, time.monotonic()
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from django.conf import settings
 
 from dashboard.actions.configmap_versions import known_versions, version_found
@@ -21,6 +20,7 @@ from dashboard.actions.writing import MANAGER
 from dashboard.database import AWAY, in_database
 from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds.configmaps import CONFIGMAPS, ConfigMap
+from dashboard.kube.answers import read_object
 
 from .background import begin
 from .session import THE_INSTALLATION
@@ -174,7 +174,7 @@ class VersionRecorder:
             )
         except (Forbidden, NotFound):
             return
-        manifest = msgspec.json.decode(answer.body, type=dict[str, Any])
+        manifest = read_object(answer.body)
         if LEADER in (manifest["metadata"].get("annotations") or {}):
             self._leaders.add(meta.uid)
             return

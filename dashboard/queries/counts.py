@@ -13,6 +13,7 @@ import msgspec
 from dashboard.cache.cluster import ClusterCache
 from dashboard.errors import ClusterError, Forbidden, NotFound
 from dashboard.kinds.base import ListMeta
+from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
 from dashboard.rights import MissingRight
 
@@ -159,5 +160,5 @@ class Counts:
                 accept=ACCEPT,
                 timeout=10.0,
             )
-        found = msgspec.json.decode(response.body, type=_List)
+        found = read_answer(response.body, _List)
         return len(found.items or ()) + (found.metadata.remaining_item_count or 0)

@@ -21,6 +21,7 @@ from dashboard.insight.protocols import Knows, Objects
 from dashboard.insight.removal import MAX_NAMES, Dependents, Group
 from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.meta import ObjectMeta, decode_custom
+from dashboard.kube.answers import reading_answers
 from dashboard.kube.transport import Transport
 
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -212,7 +213,8 @@ async def _ask(transport: Transport, gvr: GVR, namespace: str, limit: int) -> _L
         accept=METADATA_LIST,
         timeout=SECONDS,
     )
-    return _DECODER.decode(response.body)
+    with reading_answers():
+        return _DECODER.decode(response.body)
 
 
 def _groups(read: Iterable[_Read], uids: Collection[str], namespace: str) -> tuple[Group, ...]:

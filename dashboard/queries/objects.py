@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from dashboard.errors import TooDeep
 from dashboard.insight.mentions import Mention, mentions
 from dashboard.kinds.base import Condition, Kind
 from dashboard.kinds.meta import ObjectCondition, decode_custom
 from dashboard.kinds.tablestates import condition_state
+from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
 from dashboard.loop import off_loop
 
@@ -52,15 +52,7 @@ async def _body(transport: Transport, kind: Kind[Any], namespace: str, name: str
 
 
 def _read(body: bytes) -> dict[str, Any]:
-    return shown(_decoded(body))
-
-
-def _decoded(body: bytes) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = msgspec.json.decode(body)
-    except RecursionError as error:
-        raise TooDeep("This object is nested too deeply to be shown here.") from error
-    return found
+    return shown(read_object(body))
 
 
 class ObjectDetails(msgspec.Struct, frozen=True):
@@ -80,7 +72,7 @@ async def object_details(transport: Transport, kind: Kind[Any], namespace: str, 
 
 
 def _details(body: bytes) -> ObjectDetails:
-    found = _decoded(body)
+    found = read_object(body)
     status = found.get("status")
     listed = status.get("conditions") if isinstance(status, dict) else None
     conditions = [_condition(each) for each in (listed if isinstance(listed, list) else ())]

@@ -17,6 +17,7 @@ import msgspec
 
 from dashboard.kinds.certificates import Certificate, read_certificate
 from dashboard.kinds.secrets import SECRETS
+from dashboard.kube.answers import reading_answers
 from dashboard.kube.transport import Transport
 from dashboard.loop import off_loop
 
@@ -125,7 +126,8 @@ async def _read(
 
 
 def _decoded(body: bytes, made: Callable[[_Item], T]) -> tuple[str, list[T]]:
-    found = _DECODER.decode(body)
+    with reading_answers():
+        found = _DECODER.decode(body)
     return found.metadata.continue_, [made(item) for item in found.items or ()]
 
 

@@ -18,6 +18,7 @@ from dashboard.kinds.base import State
 from dashboard.kinds.certificates import Certificate, read_certificate
 from dashboard.kinds.rows import plural
 from dashboard.kinds.secrets import SECRETS
+from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
 
 SOON_DAYS = 30  # Let's Encrypt and cert-manager renew a certificate this long before its end
@@ -125,7 +126,7 @@ def _fixed(found: dict[str, Any]) -> str:
 
 async def _read(transport: Transport, namespace: str, name: str) -> dict[str, Any]:
     response = await transport.request("GET", SECRETS.gvr, namespace=namespace, name=name)
-    return msgspec.json.decode(response.body, type=dict[str, Any])
+    return read_object(response.body)
 
 
 def _facts(kind: str, values: dict[str, bytes], now: datetime) -> list[SecretFact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard.actions.confirmation import is_production
 from dashboard.actions.permits import Permit, changes_states, cluster_allow_changes
 from dashboard.admins import is_admin
-from dashboard.errors import ClusterError, Forbidden
+from dashboard.errors import ClusterError, Forbidden, Unavailable
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.config import Cluster, slug
 from dashboard.live.acting import OF_A_CLUSTER, SHARED, mode_of, own_accounts, unknown_contexts
@@ -40,6 +41,8 @@ from .attempts import actor_of
 from .chrome import page_chrome, source_words
 from .errors import asks_json, clear_errors
 from .viewer import known_somewhere, session_in, session_of
+
+log = logging.getLogger(__name__)
 
 FIRST_SECONDS = 1.0  # for clusters that were never asked before whether they answer
 FRAME_SECONDS = 3.0  # for the frame around the page, which is of one cluster
@@ -104,6 +107,11 @@ async def _row(request: HttpRequest, cluster: Cluster) -> ClusterSeen:
         return await cluster_seen(await session_in(request, opened))
     except ClusterError as error:
         return without_account(cluster, error)
+    except Exception:  # one cluster hides no other
+        log.exception("telling how %s is", cluster.name)
+        return without_account(
+            cluster, Unavailable("It could not be told how it is.", next_step="See the dashboard's log.")
+        )
 
 
 @require_POST

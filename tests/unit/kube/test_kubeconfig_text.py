@@ -92,6 +92,7 @@ def test_what_runs_reads_or_leads_elsewhere_is_refused(
         ("https://0251.0376.0251.0376", "usual form"), ("https://169.254.43518", "usual form"),
         ("https://0.0.0.0:6443", "one machine"), ("https://[::]:6443", "one machine"), ("https://224.0.0.1", "machine"),
         ("https://[fe80::1%25eth0]", "interface"), ("https://[64:ff9b::a9fe:a9fe]", "link-local"),
+        ("https://a..b", "looked up"), ("https://xn--\xe4", "looked up"), (f"https://{'a' * 64}.b", "looked up"),
         ("https://[2002:a9fe:a9fe::1]", "link-local"), ("https://[::169.254.169.254]", "link-local"),
     ],
 )  # fmt: skip
