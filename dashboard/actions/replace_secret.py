@@ -49,7 +49,7 @@ class ReplaceSecret(Replace):
     confidential = True
 
     def applies(self, obj: Any) -> bool:
-        return bool(obj.secret_type != ACCOUNT_KIND)
+        return True  # what rules one out is said by the form
 
     def on(self, wanted: Wanted) -> Action:
         return PutSecretBack(wanted) if "back" in wanted else ReplaceSecret(wanted)
