@@ -16,6 +16,7 @@ from dashboard.actions.engine import Form
 from dashboard.actions.operations import operation_action
 from dashboard.actions.registry import action_named, action_of
 from dashboard.actions.undo import UndoPreview, change_undo_apply, change_undo_preview
+from dashboard.actions.undoing import undo_action
 from dashboard.edge import body_limit
 from dashboard.kube.config import slug
 from dashboard.kube.shell import shell_line
@@ -43,6 +44,14 @@ class UndoScreen(ActionScreen):
 
     def find(self, action: str) -> Action:
         return action_named(action, self.kind.plural)
+
+    @property
+    def expects_it(self) -> bool:
+        """Neither what creates it again nor what takes away an object that was created beside it needs it."""
+        if not self.change.inverse:
+            return True
+        beside = action_of(self.change).creation(self.change) is not None
+        return not (beside or undo_action(action_named, self.change).creates)
 
     async def prepare(self) -> None:
         """Raises Forbidden for whoever may not list the object: what was done to it is told here."""

@@ -80,3 +80,34 @@ def test_every_page_of_an_object_shows_the_command_and_fits(
             expect(command).to_contain_text(path.rpartition("/")[2])
             expect(command).to_contain_text(namespace)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path}/{part}"
+
+
+OBJECTS = {
+    "services": ("api/v1", {"spec": {"ports": [{"port": 80}]}}),
+    "configmaps": ("api/v1", {"data": {"a": "1"}}),
+    "networkpolicies": ("apis/networking.k8s.io/v1", {"spec": {"podSelector": {}}}),
+}
+
+
+@pytest.mark.parametrize("plural", OBJECTS)
+def test_a_deletion_is_undone_from_the_list_and_after_a_full_load(
+    page: Page, objects: Objects, namespace: str, plural: str
+) -> None:
+    api, spec = OBJECTS[plural]
+    path = f"/{api}/namespaces/{namespace}/{plural}"
+    objects.api.post(path, {"metadata": {"name": "web"}} | spec)
+    page.goto(f"/c/{SLUG}/{plural}/{namespace}/web/delete/")
+    page.locator("[data-apply]").click()
+    expect(page.locator("#change-progress")).to_contain_text("web is gone")
+    page.goto("/changes/")
+    page.locator("tbody tr").first.get_by_role("link", name=re.compile("^Undo delete of")).click()
+    create = page.get_by_role("button", name="Create web again")
+    expect(create).to_be_enabled()
+    page.reload()
+    expect(page.locator("#object-now")).to_contain_text("Now: deleted")
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live")
+    expect(create).to_be_enabled()
+    expect(page.locator("[data-outdated]")).to_have_count(0)
+    create.click()
+    expect(page.locator("#change-progress")).to_contain_text("web is there again")
+    assert objects.api.get(f"{path}/web")["metadata"]["name"] == "web"

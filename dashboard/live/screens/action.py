@@ -47,6 +47,11 @@ class ActionScreen(ViewerScreen):
     def plurals(self) -> frozenset[str]:
         return (self.action.reads & self.runtime.kinds.keys()) | {self.kind.plural}
 
+    @property
+    def expects_it(self) -> bool:
+        """Whether the object must be there for the action; not where it creates it."""
+        return not self.action.creates
+
     async def prepare(self) -> None:
         await self.session.review(self.plurals)
         if (refusal := self.visible[self.kind.plural].denied) is not None:
@@ -67,6 +72,8 @@ class ActionScreen(ViewerScreen):
         reader, plural = self.session.reader, self.kind.plural
         found = reader.get(plural, self.namespace, self.name)
         if found is None:
+            if not self.expects_it:
+                return {"gone": False, "state": "done", "word": "deleted", "sentence": "", "value": ""}
             gone = f"This {self.kind.kind} was deleted."
             return {"gone": True, "state": "done", "word": gone, "sentence": "", "value": ""}
         row = reader.row(plural, found)

@@ -14,6 +14,8 @@ from dashboard.kinds.base import Ref
 from dashboard.live.screens.change import ChangeScreen
 from dashboard.live.screens.common import links_after
 from dashboard.live.screens.detail import DetailScreen, shown
+from dashboard.models import Change
+from dashboard.views.changes import UndoScreen
 
 from .seen import everything, runtime, sees, session
 
@@ -130,3 +132,41 @@ def test_what_was_shown_long_ago_is_replaced_by_nothing_known() -> None:
     last = shown.read("apps/v1 ReplicaSet web-abc rs 99999999999999999999", "shop", "web-1")
     assert last is not None
     assert last.at is None
+
+
+def now_beside_undo(**facts: Any) -> str:
+    """What stands beside the undo of a change of an object that is not there any more."""
+    found = runtime()
+    made = {
+        "context": "tests", "action": "delete", "plural": "services", "kind": "Service", "namespace": "shop",
+        "name": "web", "uid": "u", "state": "done",
+    }  # fmt: skip
+    change = Change(pk=7, **made | facts)
+    screen = UndoScreen(
+        session(found), QueryDict(), change.plural, change.namespace, change.name, change.action
+    )
+    sees(screen, everything())
+    screen.change = change
+    return screen.snapshot().regions["object-now"].html
+
+
+def test_the_undo_of_a_deletion_expects_that_the_object_is_gone() -> None:
+    back = {"action": "delete", "input": {"manifest": {}}}
+    html = now_beside_undo(touched={"/metadata/deletionTimestamp": [False, True]}, inverse=back)
+    assert "data-gone" not in html
+    assert "deleted" in html
+
+
+def test_the_undo_of_what_was_created_from_an_object_does_not_need_that_one() -> None:
+    back = {"action": "delete", "input": {"propagation": "Background", "created": "nightly-x"}}
+    assert "data-gone" not in now_beside_undo(
+        action="run", plural="cronjobs", kind="CronJob", name="nightly", inverse=back
+    )
+
+
+def test_any_other_undo_needs_the_object() -> None:
+    back = {"action": "scale", "input": {"replicas": 1}}
+    html = now_beside_undo(action="scale", plural="deployments", kind="Deployment", inverse=back)
+    assert "data-gone" in html
+    back = {"action": "create", "input": {"propagation": "Background"}}
+    assert "data-gone" in now_beside_undo(action="create", inverse=back)
