@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,15 +21,16 @@ from dashboard.kube.kubeconfig_text import Offered
 from dashboard.models import AccountMapping, AddedCluster, AuditEntry, ClusterPermit
 from dashboard.sealing import KeyLost, is_sealed_anew, seal, unseal
 
-from .rules import Rules
+from .rules import ALWAYS, Past, Rules
 
 __all__ = [
     "ADD", "MAX_ADDED", "REMOVE", "Added", "added_clusters", "cluster_add", "cluster_remove", "clusters_add",
-    "clusters_seal_anew", "known_version", "name_required", "refusal_keep", "removed_rules",
+    "clusters_seal_anew", "known_version", "name_required", "own_past", "refusal_keep",
 ]  # fmt: skip
 
 PURPOSE = b"cluster-ui: credentials of an added cluster, 1"
 MAX_ADDED = 100
+CLOSED_AFTER = timedelta(minutes=1)  # its removal, in every process, and what was done in it is in the audit
 ADD, REMOVE = "add cluster", "remove cluster"
 
 
@@ -70,13 +71,13 @@ def added_clusters() -> tuple[Added, ...]:
     return tuple(_added(each) for each in AddedCluster.objects.filter(removed_at=None).order_by("pk"))
 
 
-def removed_rules() -> dict[str, Rules]:
-    """What had been said of those that were removed, by slug; of several of one name, what showed others least."""
-    found: dict[str, Rules] = {}
-    for name, mode in AddedCluster.objects.exclude(removed_at=None).values_list("name", "act_as"):
-        kept = found.get(slug(name))
-        if kept is None or kept.act_as == AddedCluster.ActAs.INSTALLATION:
-            found[slug(name)] = Rules(act_as=mode)
+def own_past() -> Past:
+    """Until when people acted as themselves in contexts of each name that was ever added."""
+    found: dict[str, datetime] = {}
+    own = AddedCluster.objects.exclude(act_as=AddedCluster.ActAs.INSTALLATION)
+    for name, removed_at in own.values_list("name", "removed_at"):
+        until = ALWAYS if removed_at is None else removed_at + CLOSED_AFTER
+        found[name] = max(found.get(name, until), until)
     return found
 
 
@@ -134,9 +135,10 @@ def clusters_add(
 
 
 @transaction.atomic
-def cluster_remove(*, by: str, name: str) -> AddedCluster:
+def cluster_remove(*, by: str, name: str, taken: Collection[str] = ()) -> AddedCluster:
     """Forgets a context: its credentials, the permission to change it, and as whom people acted there; another one of
-    its name begins anew. Raises NotFound where it is gone already.
+    its name begins anew. ``taken``: the names of the installation's own contexts; where it is among them, the mappings
+    of people are that one's by now. Raises NotFound where it is gone already.
     """
     found = AddedCluster.objects.select_for_update().filter(name=name, removed_at=None).first()
     if found is None:
@@ -144,7 +146,8 @@ def cluster_remove(*, by: str, name: str) -> AddedCluster:
     found.sealed, found.removed_at, found.removed_by = "", timezone.now(), by
     found.save(update_fields=["sealed", "removed_at", "removed_by"])
     permits, _ = ClusterPermit.objects.filter(context=name, server=found.server).delete()
-    mappings, _ = AccountMapping.objects.filter(context=slug(name)).delete()
+    theirs = AccountMapping.objects.filter(context=slug(name))
+    mappings = 0 if name in taken else theirs.delete()[0]
     forgotten = [f"{mappings} mapping{'' if mappings == 1 else 's'} of people"] if mappings else []
     forgotten += ["the permission to change it"] if permits else []
     _audit(by, REMOVE, found, f"with {' and '.join(forgotten)}" if forgotten else "")

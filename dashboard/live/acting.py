@@ -21,12 +21,12 @@ from django.db.models import Q
 from django.utils.crypto import constant_time_compare
 
 from dashboard.admins import GROUPS, NO_NAMES
-from dashboard.clusters.rules import every_rule, rules_of
+from dashboard.clusters.rules import every_rule, past_of_contexts, rules_of
 from dashboard.credentials import is_shown_issuers, load
 from dashboard.database import in_database
 from dashboard.errors import BadInput, Forbidden, NoAccount, NotSignedIn
 from dashboard.kube.acting import Acting, Bearer, impersonation_required
-from dashboard.kube.config import Cluster, unslug
+from dashboard.kube.config import Cluster, slug, unslug
 from dashboard.models import AccountMapping
 from dashboard.sessions import is_renewal_due, session_renewed
 from dashboard.sessionstore import SessionStore
@@ -34,6 +34,7 @@ from dashboard.sessionstore import SessionStore
 from .session import Identity
 
 SHARED = "installation"
+NEVER = datetime.min.replace(tzinfo=UTC)
 OF_A_CLUSTER = "token:"  # how the dashboard calls whom only a cluster knows: ``token:<context>/<user>``
 _MARK = secrets.token_bytes(32)  # of this process: what names an account tells nothing of its token
 
@@ -51,6 +52,11 @@ def modes_of_contexts() -> dict[str, str]:
     added = {context: rules.act_as for context, rules in every_rule().items() if rules.act_as}
     said = added | {context: mode for context, mode in settings.CLUSTER_UI_ACT_AS.items() if context}
     return {unslug(context): mode for context, mode in said.items()}
+
+
+def own_past(context: str) -> datetime:
+    """Until when people acted as themselves in a context, by its name, that all share now; NEVER elsewhere."""
+    return NEVER if own_accounts(slug(context)) else past_of_contexts().get(context, NEVER)
 
 
 def own_accounts(context: str) -> bool:

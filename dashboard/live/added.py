@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from dashboard.clusters.keeping import Added, added_clusters, known_version, removed_rules
-from dashboard.clusters.rules import Rules, rules_hold
+from dashboard.clusters.keeping import Added, added_clusters, known_version, own_past
+from dashboard.clusters.rules import Past, past_holds, rules_hold
 from dashboard.database import in_database
 from dashboard.kube.config import Cluster, slug
 
@@ -19,7 +19,7 @@ class AddedContexts:
 
     def __init__(self) -> None:
         self.all: tuple[Added, ...] = ()
-        self._removed: dict[str, Rules] = {}
+        self.shadowing: frozenset[str] = frozenset()  # the names of the installation's own contexts
         self._version: Hashable = None
         self._merged: tuple[tuple[Cluster, ...], tuple[Added, ...], tuple[Cluster, ...]] | None = None
 
@@ -28,7 +28,8 @@ class AddedContexts:
         version = await in_database(known_version)()
         if version == self._version:
             return
-        self.all, self._removed = await in_database(_read)()
+        self.all, past = await in_database(_read)()
+        past_holds(past)
         # Of what was changed between the two questions, the next one tells.
         self._version = version
 
@@ -39,14 +40,16 @@ class AddedContexts:
         known = self._merged
         # Not whether they are equal: credentials are not compared.
         if known is None or known[0] is not configured or known[1] is not self.all:
-            names = {each.name for each in configured}
-            mine = [each for each in self.all if each.name not in names]
-            rules = self._removed | {slug(each.name): each.rules for each in mine}
-            rules_hold({key: rule for key, rule in rules.items() if key not in map(slug, names)})
-            merged = (*configured, *(each.cluster for each in mine if each.cluster is not None))
-            known = self._merged = (configured, self.all, merged)
+            self.shadowing = frozenset(each.name for each in configured)
+            known = self._merged = (configured, self.all, (*configured, *self.alone()))
         return known[2]
 
+    def alone(self) -> tuple[Cluster, ...]:
+        """Those that were added, without the ones whose name the installation had when its contexts were last read."""
+        mine = [each for each in self.all if each.name not in self.shadowing]
+        rules_hold({slug(each.name): each.rules for each in mine})
+        return tuple(each.cluster for each in mine if each.cluster is not None)
 
-def _read() -> tuple[tuple[Added, ...], dict[str, Rules]]:
-    return added_clusters(), removed_rules()
+
+def _read() -> tuple[tuple[Added, ...], Past]:
+    return added_clusters(), own_past()

@@ -358,16 +358,29 @@ class Runtime:
         task.add_done_callback(self._closing.discard)
 
     def clusters(self) -> tuple[Cluster, ...]:
-        """Every context that can be chosen, the current one first, then those that were added. Raises BadInput for a
-        broken kubeconfig.
+        """Every context that can be chosen, the current one first, then those that were added; while the kubeconfig is
+        broken or missing, these alone. Raises BadInput for it where there are none.
         """
-        return self._added.beside(self.configured())
+        try:
+            configured = self.configured()
+        except ClusterError:
+            if added := self._added.alone():
+                return added
+            raise
+        return self._added.beside(configured)
 
     def configured(self) -> tuple[Cluster, ...]:
         """The contexts that the installation was started with, without those that were added. Raises BadInput."""
         return self._contexts.load(
             environ=os.environ, sandbox_kubeconfig=sandbox_kubeconfig(), sandbox=sandbox_endpoint()
         )
+
+    def configured_names(self) -> frozenset[str]:
+        """The names of these; while they can't be read, those that were known last."""
+        try:
+            return frozenset(each.name for each in self.configured())
+        except ClusterError:
+            return self._added.shadowing
 
     @property
     def added(self) -> tuple[Added, ...]:
@@ -383,6 +396,7 @@ class Runtime:
         """The context of a slug. Raises NotFound for one that no configuration names."""
         cluster = next((each for each in self.clusters() if each.slug == slug), None)
         if cluster is None:
+            self.configured()  # one that is broken says so
             raise NotFound(
                 f"No context is called {slug}.", next_step="Choose one of the clusters in the list."
             )
@@ -411,9 +425,9 @@ class Runtime:
         missing may be just being replaced, and counts as gone the second time.
         """
         try:
-            clusters = self.clusters()
+            clusters = self._added.beside(self.configured())
         except NoKubeconfig:
-            clusters, missing = (), True
+            clusters, missing = self._added.alone(), True
         except ClusterError:
             # What was added does not depend on it: what of that was removed is closed all the same.
             added = {each.cluster.slug: each.cluster for each in self.added if each.cluster is not None}

@@ -128,15 +128,20 @@ def _moment(params: QueryDict, key: str) -> datetime | None:
     return aware
 
 
+ALL = datetime.min.replace(tzinfo=UTC)
+
+
 def timeline_kept() -> timedelta:
     """How far back it goes."""
     return timedelta(days=settings.CLUSTER_UI_TIMELINE_DAYS)
 
 
-def timeline_read(context: str, query: TimelineQuery, visible: Mapping[str, Visible]) -> Timeline:
-    """A page of it, out of the database; call it through ``in_database``."""
+def timeline_read(
+    context: str, query: TimelineQuery, visible: Mapping[str, Visible], *, done_after: datetime = ALL
+) -> Timeline:
+    """A page of it, out of the database; call it through ``in_database``. What was done here is told from a moment on."""
     happened, read_to = _happenings(context, query, visible)
-    done, done_to = _done_here(context, query, visible)
+    done, done_to = _done_here(context, query, visible, done_after)
     # Beyond the nearer end of what was read of either, something may be missing.
     edge = max((each for each in (read_to, done_to) if each is not None), default=None)
     moments = [each for each in (*happened, *done) if edge is None or each.at >= edge]
@@ -272,13 +277,13 @@ def _of(row: TimelineEvent, *, split: bool) -> TimelineEntry:
 
 
 def _done_here(
-    context: str, query: TimelineQuery, visible: Mapping[str, Visible]
+    context: str, query: TimelineQuery, visible: Mapping[str, Visible], after: datetime
 ) -> tuple[list[TimelineEntry], datetime | None]:
     """As :func:`_happenings`, of what was done through the dashboard."""
     if query.type in ("event", "object", "spec"):
         return [], None
-    rows = AuditEntry.objects.select_related("change").filter(context=context).exclude(action__in=NO_CHANGE)
-    rows = rows.filter(of_kinds(visible)).filter(_asked(query))
+    rows = AuditEntry.objects.select_related("change").filter(context=context, at__gt=after)
+    rows = rows.exclude(action__in=NO_CHANGE).filter(of_kinds(visible)).filter(_asked(query))
     if query.plural:
         rows = rows.filter(plural=query.plural)
     if query.name:

@@ -135,7 +135,7 @@ async def remove(request: HttpRequest, context: str) -> HttpResponseBase:
                 f"Type the context's name, {name}: its credentials are forgotten, and this can't be undone.",
                 field="confirm",
             )
-        await in_database(cluster_remove)(by=by, name=name)
+        await in_database(cluster_remove)(by=by, name=name, taken=runtime.configured_names())
     await runtime.refresh()
     return _done(request, f"{name} is removed, and its credentials are forgotten.", removed=name)
 

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 from dashboard.actions.bulk import BULK
 from dashboard.actions.records import entry_words
 from dashboard.admins import is_admin
+from dashboard.clusters.rules import past_of_contexts
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, NotSignedIn
 from dashboard.kinds import KINDS
@@ -101,7 +102,8 @@ async def told_to(user: str, sessions: Mapping[str, Session], admin: bool) -> Q:
 
 async def _of_others(user: str, sessions: Mapping[str, Session], admin: bool) -> Q:
     """What was done in contexts where everybody acts as the installation is told to all, also where no cluster can be
-    asked; what was done in none, to all where that is so everywhere, else to administrators.
+    asked; what was done in none, to all where that is so everywhere, else to administrators. Of a context in which people
+    acted as themselves until it was removed, nothing from before that is told by what one of its name shares now.
     """
     modes = modes_of_contexts()
     rest = settings.CLUSTER_UI_ACT_AS[""]
@@ -109,18 +111,22 @@ async def _of_others(user: str, sessions: Mapping[str, Session], admin: bool) ->
         modes, rest = {}, ""
     shared = [name for name, mode in modes.items() if mode == SHARED]
     own = [name for name, mode in modes.items() if mode != SHARED]
-    told = Q(context__in=shared)
+    since = Q()
+    for name, until in past_of_contexts().items():
+        since &= ~Q(context=name, at__lte=until)
+    told = Q(context__in=shared) & since
     if rest == SHARED:
-        if not own:
+        if not own and not since:
             return ~Q(pk__in=[])
-        told |= ~Q(context__in=["", *own])
+        told |= ~Q(context__in=["", *own]) & since
     if admin:
         told |= Q(context="")
     for name, session in sessions.items():
         plurals = await in_database(_plurals_in)(name)
         with suppress(NotSignedIn):  # any more
             visible = await session.review(plurals & session.cluster.kinds.keys())
-            told |= Q(context=name) & of_kinds(visible)
+            as_themselves = session.identity.acting is not None
+            told |= Q(context=name) & of_kinds(visible) & (Q() if as_themselves else since)
     return told
 
 

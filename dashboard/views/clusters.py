@@ -81,7 +81,7 @@ async def clusters(request: HttpRequest) -> HttpResponseBase:
         "unusable": [_unusable(each) for key, each in added.items() if key not in usable],
         "admin": admin,
         "plugins": [_plugin(each, whole=whole) for each in PLUGINS],
-        "problems": unknown_contexts([each.slug for each in clusters]),
+        "problems": _problems(clusters),
     }
     return render(request, "pages/clusters.html", {"s": context, **chrome})
 
@@ -126,6 +126,15 @@ async def look(request: HttpRequest, context: str) -> HttpResponseBase:
                 await asyncio.wait([task])
             await session.cluster.ready(screen.waits_for)
     return HttpResponseRedirect(reverse("clusters"))
+
+
+def _problems(clusters: Sequence[Cluster]) -> list[str]:
+    """What is wrong with what the installation says of its contexts."""
+    try:
+        runtime.configured()
+    except ClusterError as error:
+        return [f"{error.message} {error.next_step}".strip()]
+    return unknown_contexts([each.slug for each in clusters])
 
 
 def _plugin(plugin: Plugin, *, whole: bool) -> dict[str, Any]:

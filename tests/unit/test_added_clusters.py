@@ -11,16 +11,18 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from dashboard.actions.confirmation import is_production
 from dashboard.actions.permits import changes_states
 from dashboard.clusters import keeping
 from dashboard.clusters.keeping import added_clusters, cluster_add, cluster_remove, clusters_seal_anew
-from dashboard.clusters.rules import Rules, rules_hold
+from dashboard.clusters.rules import Rules, every_rule, past_holds, rules_hold
 from dashboard.credentials import is_shown_issuers
 from dashboard.errors import BadInput, Conflict, NotFound
+from dashboard.kube.config import NoKubeconfig
 from dashboard.kube.kubeconfig_text import read_kubeconfig
-from dashboard.live.acting import mode_of, modes_of_contexts
+from dashboard.live.acting import mode_of, own_past
 from dashboard.live.added import AddedContexts
 from dashboard.live.runtime import Runtime
 from dashboard.models import AccountMapping, AddedCluster, AuditEntry, ClusterPermit
@@ -34,6 +36,7 @@ OWN = Rules("user", production=True, read_only=True)
 def no_rules() -> Any:
     yield
     rules_hold({})
+    past_holds({})
 
 
 def add(name: str = "dev", *, rules: Rules = OWN, taken: tuple[str, ...] = (), **more: Any) -> AddedCluster:
@@ -99,6 +102,13 @@ def test_what_was_said_of_a_removed_context_is_forgotten_with_its_credentials() 
     add()  # its name is free again
 
 
+def test_the_mappings_of_the_installations_own_context_of_that_name_stay() -> None:
+    add()
+    AccountMapping.objects.create(subject="user", name="m", context="dev", cluster_user="m", by="m")
+    cluster_remove(by="jon", name="dev", taken=["dev"])
+    assert AccountMapping.objects.count() == 1 and "mapping" not in AuditEntry.objects.latest("pk").detail
+
+
 def test_a_row_that_was_altered_or_whose_key_is_lost_leads_nowhere_and_can_be_removed(settings: Any) -> None:
     add()
     AddedCluster.objects.update(server="https://evil.example")
@@ -140,7 +150,7 @@ async def test_a_process_learns_of_what_others_add_and_remove() -> None:
     await known.refresh()
     assert known.beside(configured) == ()
     # What people did there is still told by how they acted.
-    assert modes_of_contexts() == {"dev": "user"} and not is_production("dev")
+    assert own_past("dev") > timezone.now() and mode_of("dev") == "installation" and not is_production("dev")
 
 
 async def test_the_installations_own_contexts_and_settings_stand_above(settings: Any) -> None:
@@ -196,6 +206,39 @@ async def test_one_that_was_removed_is_closed_though_the_kubeconfig_is_just_bein
     assert runtime.opened() == (stays,)
     await runtime.stop()
     assert dev.closed
+
+
+@pytest.mark.parametrize("error", [BadInput("The kubeconfig is not YAML."), NoKubeconfig("There is none.")])
+async def test_a_kubeconfig_that_cannot_be_read_takes_nothing_away_that_was_added(
+    monkeypatch: pytest.MonkeyPatch, error: BadInput
+) -> None:
+    def broken() -> Any:
+        raise error
+
+    runtime = Runtime()
+    for name in ("dev", "own"):
+        await sync_to_async(add)(name, rules=OWN)
+    monkeypatch.setattr(runtime, "configured", lambda: ())
+    await runtime.refresh()
+    own = runtime.named("own")
+    monkeypatch.setattr(runtime, "configured", lambda: (own,))
+    opened = runtime.open("dev")
+    monkeypatch.setattr(runtime, "configured", broken)
+    for _ in range(3):
+        runtime.sweep()
+    assert [each.name for each in runtime.clusters()] == ["dev"], "and none whose name was the installation's"
+    assert runtime.opened() == (opened,) and mode_of("dev") == "user" and mode_of("own") == "installation"
+    assert runtime.configured_names() == {"own"}
+    with pytest.raises(BadInput, match=error.message):
+        runtime.named("own")
+    await runtime.stop()
+
+
+def test_rules_are_never_away_while_others_take_their_place() -> None:
+    rules_hold({"dev": OWN})
+    before = every_rule()
+    rules_hold({"prod": OWN})
+    assert before == {"dev": OWN} and every_rule() == {"prod": OWN}
 
 
 def command(*arguments: str) -> str:

@@ -27,6 +27,7 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.catalogue import kind_named
 from dashboard.kinds.references import group_of
 from dashboard.kube.shell import shell_line
+from dashboard.live.acting import own_past
 from dashboard.live.deciding import hidden
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import ViewerScreen
@@ -258,10 +259,14 @@ class ChangeScreen(ViewerScreen):
 
 
 async def change_of(number: int, runtime: ClusterRuntime | None = None) -> Change:
-    """The change of a number. Raises NotFound; also when it was made in another cluster than ``runtime``'s."""
+    """The change of a number. Raises NotFound, also when it was made in another cluster than ``runtime``'s; Forbidden for
+    one from when people acted there as themselves, where all act as one now.
+    """
     change = await in_database(Change.objects.filter(pk=number).select_related("user").first)()
     if change is None or (runtime is not None and change.context != runtime.cluster.name):
         raise NotFound(f"There is no change {number}.", next_step="Look at the list of changes made here.")
+    if change.created_at <= own_past(change.context):
+        raise hidden(change)
     return change
 
 

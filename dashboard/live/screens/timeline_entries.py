@@ -11,6 +11,7 @@ from typing import Any
 from dashboard import render
 from dashboard.database import in_database
 from dashboard.kinds import KINDS
+from dashboard.live.acting import own_past
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.session import Sight
 from dashboard.queries.access import Visible
@@ -52,7 +53,10 @@ class TimelineReader:
 
     async def read(self) -> None:
         self.found = await in_database(timeline_read)(
-            self._runtime.timeline.context, self._query, self._sight.visible
+            self._runtime.timeline.context,
+            self._query,
+            self._sight.visible,
+            done_after=own_past(self._runtime.cluster.name),
         )
 
     def open(self, changed: Callable[[], None]) -> None:

@@ -78,7 +78,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{made.name} at {made.server} is added.")
 
     def _remove(self, options: dict[str, Any]) -> None:
-        gone = cluster_remove(by=BY, name=options["name"])
+        gone = cluster_remove(by=BY, name=options["name"], taken=runtime.configured_names())
         self.stdout.write(f"{gone.name} at {gone.server} is removed, and its credentials are forgotten.")
 
     def _reencrypt(self, options: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,15 +13,23 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import AsyncClient
+from django.utils import timezone
 
-from dashboard.clusters.keeping import added_clusters
-from dashboard.clusters.rules import Rules, rules_hold
+from dashboard.clusters.keeping import added_clusters, cluster_add, cluster_remove
+from dashboard.clusters.rules import Rules, past_holds, rules_hold
 from dashboard.database import in_database
+from dashboard.errors import Forbidden
 from dashboard.kube import addresses
-from dashboard.kube.kubeconfig_text import MAX_BYTES
+from dashboard.kube.kubeconfig_text import MAX_BYTES, cluster_of, read_kubeconfig
+from dashboard.live.acting import own_past
 from dashboard.live.runtime import runtime
-from dashboard.models import AddedCluster, AuditEntry
+from dashboard.live.screens.change import change_of
+from dashboard.live.session import Identity, Session
+from dashboard.models import AddedCluster, AuditEntry, Change
+from dashboard.queries.access import Visible
+from dashboard.queries.timeline import TimelineQuery, timeline_read
 from dashboard.views import chrome
+from dashboard.views.changelist import told_to
 from tests.kubeconfigs import TOKEN, kubeconfig
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,6 +49,7 @@ async def contexts(monkeypatch: pytest.MonkeyPatch, settings: Any) -> AsyncItera
     await runtime.refresh()
     await runtime.stop()
     rules_hold({})
+    past_holds({})
 
 
 async def client(name: str) -> AsyncClient:
@@ -210,3 +220,51 @@ async def test_no_credential_is_found_in_the_database_a_page_the_log_or_an_error
     for address in ("/clusters/", "/clusters/?format=json", "/audit/", "/changes/", "/c/dev/"):
         said += [(await anna.get(address)).content.decode()]
     assert "dev" in every and all(TOKEN not in each for each in said)
+
+
+@pytest.mark.parametrize("later", ["added", "configured", "nothing"])
+async def test_what_people_did_as_themselves_is_told_to_nobody_else_whatever_is_called_so_later(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, later: str
+) -> None:
+    settings.CLUSTER_UI_ACT_AS = {"": "installation"}
+    (offered,) = read_kubeconfig(kubeconfig("prod", server=NOWHERE))
+    await in_database(cluster_add)(by="anna", offered=offered, rules=Rules("impersonate"), taken=())
+    carol = await User.objects.acreate(username="carol")
+
+    async def done(name: str, ago: timedelta) -> Change:
+        made = await Change.objects.acreate(
+            user=carol, context="prod", action="scale", plural="deployments", kind="Deployment", namespace="hr",
+            name=name, uid=name, nonce=name, created_at=timezone.now() + ago,
+        )  # fmt: skip
+        await AuditEntry.objects.acreate(
+            user_name="carol", context="prod", action="scale", plural="deployments", namespace="hr", name=name,
+            change=made, result="done", at=timezone.now() + ago,
+        )  # fmt: skip
+        return made
+
+    change = await done("salaries", timedelta())
+    await runtime.refresh()
+    await in_database(cluster_remove)(by="anna", name="prod")
+    if later == "added":
+        await in_database(cluster_add)(by="anna", offered=offered, rules=Rules("installation"), taken=())
+    elif later == "configured":
+        own = cluster_of(offered, "")
+        monkeypatch.setattr(runtime, "configured", lambda: (own,))
+    await runtime.refresh()
+    sessions = {} if later == "nothing" else {"prod": runtime.open("prod").session(Identity("bob"))}
+
+    async def everything(*_: Any) -> Any:
+        return {"deployments": Visible()}
+
+    monkeypatch.setattr(Session, "review", everything)
+    afterwards = await done("web", timedelta(hours=1))
+    for user, told in (("bob", {"web"}), ("carol", {"web", "salaries"})):
+        found = AuditEntry.objects.filter(await told_to(user, sessions, False), change__isnull=False)
+        assert {each.name async for each in found} == told
+    moments = await in_database(timeline_read)(
+        "prod", TimelineQuery(type="here"), await everything(), done_after=own_past("prod")
+    )
+    assert [each.name for each in moments.moments] == ["web"]
+    with pytest.raises(Forbidden):
+        await change_of(change.pk)
+    assert await change_of(afterwards.pk) == afterwards
