@@ -19,7 +19,9 @@ from .words import Parts, bold, parts
 Severity = Literal["bad", "warn", "note"]
 RANK: dict[Severity, int] = {"bad": 0, "warn": 1, "note": 2}
 
-Page = Literal["", "logs", "yaml", "events", "edit", "scale", "restart", "resume", "delete"]
+Page = Literal[
+    "", "logs", "yaml", "events", "edit", "scale", "restart", "resume", "delete", "image", "rollback"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do next, and where: a page of an object. ``container`` and ``previous`` choose a log."""
+    """What to do next, and where: a page of an object. ``container`` and ``previous`` choose a log. ``instead`` is
+    another way, with a page of its own.
+    """
 
     text: str = ""
     ref: Ref | None = None
     page: Page | PluginName = ""
     container: str = ""
     previous: bool = False
+    instead: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import Container
 from dashboard.kinds.podstatus import ContainerStatus, Terminated
 
+from .earlier import ROLLED_OUT, back_step
+
 # How the kubelet's messages of reasons BackOff and Unhealthy begin that tell of a container that ends.
 _OF_ENDS = ("Back-off restarting", "Liveness", "Startup")
 
@@ -76,6 +78,13 @@ class Case(NamedTuple):
     def look(self, text: str, page: Page = "") -> Step:
         """A step on the pod's own page, or on one under it."""
         return Step(text, self.ref, page)
+
+    def image_step(self, text: str) -> Step:
+        """A step that leads to Set image of the pod's workload, or back to its earlier revision."""
+        owner = self.survey.owner(self.pod)
+        if owner.plural not in ROLLED_OUT:
+            return self.look(text)
+        return Step(text, owner, "image", instead=back_step(self.survey, owner))
 
     def log_step(self, text: str, status: ContainerStatus) -> Step:
         """A step that leads to the log of the container's last run."""

@@ -55,7 +55,7 @@ def _refused(case: Case, status: ContainerStatus, reason: str, message: str) -> 
         rest = parts(
             ": container ", code(status.name), "'s command", *command, " cannot be found in its image"
         )
-        step = case.look("Correct command and args in its pod template, or the image.")
+        step = case.image_step("Correct command and args in its pod template, or the image.")
         verb = "cannot start"
         return Trouble("pod-command-missing", "bad", 63, verb, verb, rest, step, evidence, since)
     rest = parts(": the container runtime can't start container ", code(status.name), f" ({reason})")

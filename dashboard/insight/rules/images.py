@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dashboard.insight.finding import Evidence, Step, Trouble, reported
+from dashboard.insight.finding import Evidence, Page, Step, Trouble, reported
 from dashboard.insight.names import PodRule
 from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds.events import Event
@@ -33,6 +33,7 @@ class Refusal(NamedTuple):
     why: str
     step: str
     shared: Callable[[str], str] = str
+    page: Page = ""  # "image": where the workload's image is set
 
 
 def registry_of(image: str) -> str:
@@ -45,7 +46,10 @@ def registry_of(image: str) -> str:
 # What the kubelet says by its reason alone.
 _REASONS = {
     "InvalidImageName": Refusal(
-        "pod-image-name", "that is not a valid image name", "Correct the image in its pod template."
+        "pod-image-name",
+        "that is not a valid image name",
+        "Correct the image in its pod template.",
+        page="image",
     ),
     "ErrImageNeverPull": Refusal(
         "pod-image-never-pulled",
@@ -63,6 +67,7 @@ _ANSWERS = tuple(
                 "pod-image-platform",
                 "the image has no build for the platform of its node",
                 "Build the image for that platform, or select nodes with an architecture that it supports.",
+                page="image",
             ),
         ),
         (
@@ -95,6 +100,7 @@ _ANSWERS = tuple(
                 "pod-image-denied",
                 "the registry denies access: the image is private, or does not exist",
                 "Add an imagePullSecret for that registry, or correct the image.",
+                page="image",
             ),
         ),
         (
@@ -113,11 +119,14 @@ _ANSWERS = tuple(
                 "pod-image-not-found",
                 "the registry has no such image or tag",
                 "Correct the image in its pod template, or push that tag.",
+                page="image",
             ),
         ),
     )
 )
-_UNKNOWN = Refusal("pod-image-pull", "the registry returned no image", "Look at the pod's events.")
+_UNKNOWN = Refusal(
+    "pod-image-pull", "the registry returned no image", "Look at the pod's events.", page="events"
+)
 _PLACES = {
     "no such host": "its host name can't be resolved",
     "server misbehaving": "its host name can't be resolved",
@@ -148,7 +157,8 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
     answers = [message, *(event.message for event in events)]
     refusal, answer = _refusal(reason, answers)
     evidence = (*waiting_as(status), *_pull_events(answer, message, events))
-    why, step, rule = parts(refusal.why), case.look(refusal.step), refusal.rule
+    why, rule, page = parts(refusal.why), refusal.rule, refusal.page
+    step = case.image_step(refusal.step) if page == "image" else case.look(refusal.step, page)
     if rule == "pod-registry-unreachable":
         why = parts(f"registry {registry_of(image)} cannot be reached from its node{_place(answer)}")
     if rule in ("pod-image-denied", "pod-image-not-found", "pod-image-pull"):

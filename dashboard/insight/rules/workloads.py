@@ -13,6 +13,7 @@ from dashboard.insight.finding import (
     Evidence,
     Finding,
     Known,
+    Page,
     Severity,
     Step,
     Trouble,
@@ -31,6 +32,7 @@ from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import plural
 from dashboard.kinds.statefulsets import StatefulSet
 
+from .earlier import has_earlier
 from .pod_creation import refused
 from .standing import Standing, standing
 
@@ -68,7 +70,7 @@ def _kept(survey: Observed, known: Known, kind: str, obj: Any) -> Iterator[Findi
         yield paused_before_start(obj, ref)
         return
     if found is None and kind == "deployments":
-        found = deadline_exceeded(obj, ref, how) or unavailable(survey, obj, ref, how)
+        found = deadline_exceeded(survey, obj, ref, how) or unavailable(survey, obj, ref, how)
     if found is not None:
         yield found
     yield from _on_purpose(survey, ref, kind, obj)
@@ -131,7 +133,9 @@ def pods_of_others(survey: Observed, known: Known) -> Iterator[Finding]:
         yield told(known, owner, group)
 
 
-def deadline_exceeded(deployment: Deployment, ref: Ref, how: Standing | None) -> Finding | None:
+def deadline_exceeded(
+    survey: Observed, deployment: Deployment, ref: Ref, how: Standing | None
+) -> Finding | None:
     """Progressing with reason ProgressDeadlineExceeded, and no pod that says why."""
     progressing = find_condition(deployment.status.conditions or (), "Progressing")
     if how is None or progressing is None or progressing.reason != "ProgressDeadlineExceeded":
@@ -139,7 +143,8 @@ def deadline_exceeded(deployment: Deployment, ref: Ref, how: Standing | None) ->
     limit = deployment.spec.progress_deadline_seconds or 600
     text = parts(*subject(ref), f" did not finish its rollout within {limit} s: it {how.words}.")
     evidence = (*because_of(progressing), *stands("spec.progressDeadlineSeconds", str(limit)))
-    step = Step("Look at its newest pods; roll back if they do not become ready.", ref)
+    page: Page = "rollback" if has_earlier(survey, ref) else ""
+    step = Step("Look at its newest pods; roll back if they do not become ready.", ref, page)
     since, weight = progressing.last_transition_time, OUTAGE if how.down else 70
     return Finding("deployment-deadline-exceeded", "bad", weight, ref, text, step, evidence, since)
 

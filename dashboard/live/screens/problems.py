@@ -80,14 +80,15 @@ def _row(
     where = "-".join(part for part in (kind, finding.namespace, finding.name) if part)
     url = ref_url(runtime, finding.ref)
     lines = logs.get(finding.log, ()) if finding.log is not None else ()
-    next_url = step_url(runtime, finding.step)
     return {
         "id": f"problem-{finding.rule}-{where}",
         "state": "info" if finding.severity == "note" else finding.severity,
         "text_parts": list(answered(finding, [text for _, text in lines])),
-        "next": {"text": finding.step.text, "url": next_url if next_url not in (url, here) else ""}
-        if finding.step.text
-        else None,
+        "next": [
+            {"text": step.text, "url": leads if (leads := step_url(runtime, step)) not in (url, here) else ""}
+            for step in (finding.step, finding.step.instead)
+            if step is not None and step.text
+        ],
         "url": url,
         "since": iso(finding.since),
     }
