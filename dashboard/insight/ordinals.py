@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 
 from dashboard.kinds.base import Ref
+from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.references import reference
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.statefulsets import StatefulSet
@@ -56,8 +57,12 @@ class OrdinalScaling(Scaling):
     @cached_property
     def claims(self) -> list[str]:
         """The claims of the pods that come or go."""
+        return [claim.metadata.name for claim in self._claims]
+
+    @cached_property
+    def _claims(self) -> list[PersistentVolumeClaim]:
         templates = self.workload.spec.volume_claim_templates or ()
-        return [f"{template.metadata.name}-{pod}" for pod in self.changed for template in templates]
+        return [template.claim(self.namespace, pod) for pod in self.changed for template in templates]
 
     @property
     def deleted_data(self) -> bool:
@@ -86,6 +91,30 @@ class OrdinalScaling(Scaling):
             if there:
                 text = f"{'Claim' if len(there) == 1 else 'Claims'} {listed(there)} existed before"
                 yield Effect("info", "info", parts(text), "the pods start with the data that is there")
+            yield from self._created([one for one in self._claims if one.metadata.name not in there])
+
+    def _created(self, claims: list[PersistentVolumeClaim]) -> Iterator[Effect]:
+        """The claims that come with the pods, and outlast them: nobody is told when they are left behind."""
+        sizes: dict[tuple[str, str], list[str]] = {}
+        for claim in claims:
+            asked = claim.requested, _class_words(claim)
+            sizes.setdefault(asked, []).append(claim.metadata.name)
+        known = self.objects.reads("persistentvolumeclaims", self.namespace)
+        for (size, which), names in sizes.items():
+            one = len(names) == 1
+            text = f"{'Claim' if one else 'Claims'} {listed(names)} {'is' if one else 'are'} created"
+            if not known:
+                text += f", unless {'it exists' if one else 'they exist'}"
+            what = f"{size}{'' if one else ' each'}, {which}"
+            policy = self.workload.spec.persistent_volume_claim_retention_policy.when_scaled
+            if policy == "Delete":
+                after = f"deleted again when it is scaled down (whenScaled: {policy})"
+            else:
+                stay = "it stays" if one else "they stay"
+                after = (
+                    f"{stay}, with {'its' if one else 'their'} data, when it is scaled down or this is undone"
+                )
+            yield Effect("info", "plus", parts(text), f"{what}; {after}")
 
     def _volumes(self) -> str:
         """What becomes of the data itself, as far as the volumes tell."""
@@ -147,6 +176,12 @@ class OrdinalScaling(Scaling):
             needed, fewer = self.replicas // 2 + 1, self.replicas - 1
             text = f"A quorum needs {needed} of {self.replicas}: no more may fail than with {fewer}."
             yield Notice("info", "An even number of members", text)
+
+
+def _class_words(claim: PersistentVolumeClaim) -> str:
+    if claim.storage_class:
+        return f"storage class {claim.storage_class}"
+    return "default storage class" if claim.spec.storage_class_name is None else "no storage class"
 
 
 def scale_impact(

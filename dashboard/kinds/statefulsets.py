@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, ObjectMeta, Struct
+from .persistentvolumeclaims import ClaimSpec, PersistentVolumeClaim
 from .podspec import PodTemplate
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, plural, ratio_key, sort_keys
 from .selectors import LabelSelector, format_label_selector
@@ -37,6 +40,13 @@ class ClaimTemplate(Struct, frozen=True, gc=False):
     """A claim that every pod gets for itself: ``<name>-<pod>``."""
 
     metadata: ObjectMeta = ObjectMeta()
+    spec: ClaimSpec = ClaimSpec()
+
+    def claim(self, namespace: str, pod: str) -> PersistentVolumeClaim:
+        """The claim of one pod, as the controller creates it."""
+        name = f"{self.metadata.name}-{pod}"
+        meta = msgspec.structs.replace(self.metadata, name=name, namespace=namespace)
+        return PersistentVolumeClaim(metadata=meta, spec=self.spec)
 
 
 class ClaimRetention(Struct, frozen=True, gc=False):

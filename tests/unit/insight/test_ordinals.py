@@ -100,6 +100,28 @@ def test_a_claim_that_was_kept_comes_back_with_its_data() -> None:
     assert "existed before" not in str(told(impact(world(**CLAIMED), 5)))
 
 
+SIZED = [
+    {
+        "metadata": {"name": "data"},
+        "spec": {"resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "fast"},
+    },
+    {"metadata": {"name": "log"}, "spec": {"resources": {"requests": {"storage": "64Mi"}}}},
+]
+
+
+def test_new_claims_are_told_with_size_and_class_and_that_they_stay() -> None:
+    stays = "stays, with its data, when it is scaled down or this is undone"
+    found = told(impact(world(3, claim("log-db-3"), volumeClaimTemplates=SIZED), 4))
+    assert found["Claim data-db-3 is created"] == f"1Gi, storage class fast; it {stays}"
+    assert not any("log-db-3 is created" in text for text in found)
+    both = told(impact(world(volumeClaimTemplates=SIZED), 5))  # claims may not be read
+    words = both["Claims log-db-3 and log-db-4 are created, unless they exist"]
+    assert words.startswith("64Mi each, default storage class; they stay")
+    gone = told(impact(world(**DELETE).reading("persistentvolumeclaims"), 4))["Claim data-db-3 is created"]
+    assert gone.endswith("deleted again when it is scaled down (whenScaled: Delete)")
+    assert not any("created" in text for text in told(impact(world(volumeClaimTemplates=SIZED), 1)))
+
+
 @pytest.mark.parametrize(
     ("current", "replicas", "title"),
     [
