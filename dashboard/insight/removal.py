@@ -19,15 +19,14 @@ from dashboard.kinds.selectors import NOTHING, from_labels
 
 from .deletion import DeletionImpact
 from .impact import Effect, Notice, reach, selector_of
+from .losers import Losers
 from .protocols import Objects
 from .relations import Relations
-from .relationwords import words
 from .words import bold, parts, text_of
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
 MAX_KINDS = 12  # told one by one
 MAX_NAMES = 3
-MAX_USERS = 8
 WORKLOADS = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets"})
 
 
@@ -83,9 +82,10 @@ def removal_impact(removal: Removal) -> DeletionImpact:
     data, traffic = tuple(one.on_data()), tuple(one.on_traffic())
     return DeletionImpact(
         one.headline(data, traffic),
-        (*data, *traffic, *one.on_contents(), *one.on_owned(), *one.on_users(), *one.on_node()),
+        (*data, *traffic, *one.on_contents(), *one.on_owned(), *one.losers.effects(), *one.on_node()),
         tuple(one.notices()),
-        any(effect.state == "bad" for effect in (*data, *traffic)) or bool(removal.depends.inside),
+        any(effect.state == "bad" for effect in (*data, *traffic))
+        or bool(removal.depends.inside or one.losers.broken),
     )
 
 
@@ -99,6 +99,8 @@ class _Removal:
         self.finalizers: Sequence[str] = meta.get("finalizers") or ()
         self.owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
         self.orphans = removal.propagation == "Orphan"
+        ref = Ref(self.kind, self.namespace, self.name, self.plural)
+        self.losers = Losers(self.objects, ref, removal.used_by)
 
     def headline(self, data: Sequence[Effect], traffic: Sequence[Effect]) -> Notice | None:
         inside = self.removal.depends.inside
@@ -117,6 +119,8 @@ class _Removal:
         lost = [effect for effect in data if effect.state == "bad"]
         if lost:
             return Notice("bad", "Data is lost", lost[0].note)
+        if (broken := self.losers.headline()) is not None:
+            return Notice("bad", *broken)
         if traffic:
             many = f"{len(traffic)} Services have no ready endpoints then"
             title = many if len(traffic) > 1 else text_of(traffic[0].text)
@@ -260,22 +264,6 @@ class _Removal:
             count = sum(group.count for group in rest)
             text = parts(bold(f"{count:,} more objects"), f" of {len(rest)} kinds")
             yield Effect("warn", "x", text, listed([group.title for group in rest[:MAX_KINDS]]), word)
-
-    def on_users(self) -> Iterator[Effect]:
-        users = {
-            ref: [way for way in ways if way not in ("owner", "bound", "runsOn")]
-            for ref, ways in self.removal.used_by.items()
-        }
-        pods = [ref.name for ref, ways in users.items() if ways and ref.kind == "Pod"]
-        others = [(ref, ways) for ref, ways in users.items() if ways and ref.kind != "Pod"]
-        for ref, ways in others[:MAX_USERS]:
-            how = "; ".join(filter(None, (words(ref.kind, way, of_user=True) for way in ways)))
-            yield Effect("warn", "link", parts(bold(f"{ref.kind} {ref.name}"), " uses it"), how, "", ref)
-        if len(others) > MAX_USERS:
-            yield Effect("warn", "link", parts(bold(f"{len(others) - MAX_USERS} more objects"), " use it"))
-        if pods:
-            text = parts(bold(plural(len(pods), "pod")), " uses it" if len(pods) == 1 else " use it")
-            yield Effect("warn", "link", text, _some(pods, len(pods)))
 
     def on_node(self) -> Iterator[Effect]:
         if self.plural != "nodes":

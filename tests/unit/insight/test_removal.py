@@ -11,7 +11,7 @@ from dashboard.insight.removal import Dependents, Group, Propagation, Removal, r
 from dashboard.insight.words import text_of
 from dashboard.kinds.base import Ref
 
-from .world import World, pod
+from .world import World, deployment, pod, replicaset
 
 
 def told(
@@ -119,6 +119,65 @@ def test_who_uses_it_is_named_pods_by_number() -> None:
     }
     text = said(told("configmaps", {"kind": "ConfigMap", "metadata": {"name": "c"}}, used_by=users))
     assert "Deployment web uses it" in text and "every key" in text and "1 pod uses it [] web-1" in text
+
+
+_CONFIG: dict[str, Any] = {
+    "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "a"}}}]
+}
+_USES: dict[str, tuple[str, str, dict[str, Any], str]] = {
+    "env": ("configmaps", "ConfigMap", {"containers": [{"name": "app", **_CONFIG}]}, "CreateContainerConfigError"),
+    "volume": ("secrets", "Secret", {"volumes": [{"name": "v", "secret": {"secretName": "c"}}]}, "FailedMount"),
+    "claim": (
+        "persistentvolumeclaims", "PersistentVolumeClaim",
+        {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]}, "Pending",
+    ),
+    "serviceAccount": ("serviceaccounts", "ServiceAccount", {"serviceAccountName": "c"}, "refuses pods"),
+    "class": ("priorityclasses", "PriorityClass", {"priorityClassName": "c"}, "refuses pods"),
+}  # fmt: skip
+
+
+def _losing(plural: str, kind: str, way: str, world: World, *more: Ref) -> DeletionImpact:
+    users = {Ref("Deployment", "shop", "web", "deployments"): (way,), **dict.fromkeys(more, (way,))}
+    manifest = {"kind": kind, "metadata": {"name": "c", "namespace": "shop"}}
+    return told(plural, manifest, world, used_by=users)
+
+
+@pytest.mark.parametrize("way", _USES)
+def test_what_new_pods_need_is_warned_of_by_how_it_is_used(way: str) -> None:
+    plural, kind, template, why = _USES[way]
+    impact = _losing(plural, kind, way, World(("deployments", deployment(template=template))))
+    assert impact.danger and impact.headline is not None and impact.headline.state == "bad"
+    assert impact.headline.title == "New pods of Deployment web can't start"
+    assert "Deployment web: new pods can't start" in said(impact) and why in said(impact)
+
+
+@pytest.mark.parametrize(
+    ("way", "template", "words"),
+    [
+        (
+            "envFrom",
+            {"containers": [{"name": "app", "envFrom": [{"secretRef": {"name": "c", "optional": True}}]}]},
+            "Deployment web uses it [] reads every key as an environment variable; optional",
+        ),
+        ("imagePullSecret", {"imagePullSecrets": [{"name": "c"}]}, "new pods may not get their images"),
+    ],
+)
+def test_what_new_pods_can_do_without_is_no_danger(way: str, template: dict[str, Any], words: str) -> None:
+    impact = _losing("secrets", "Secret", way, World(("deployments", deployment(template=template))))
+    assert not impact.danger and impact.headline is None and words in said(impact)
+
+
+def test_old_replicasets_share_one_line_and_a_deployment_speaks_for_its_own() -> None:
+    template = {"containers": [{"name": "app", **_CONFIG}]}
+    world, sets = World(("deployments", deployment(template=template))), []
+    for number in range(5):
+        one = replicaset(f"web-{number}")
+        one["spec"] = {"replicas": 0 if number else 3, "template": {"spec": template}}
+        world.add("replicasets", one)
+        sets.append(Ref("ReplicaSet", "shop", f"web-{number}", "replicasets"))
+    text = said(_losing("configmaps", "ConfigMap", "env", world, *sets))
+    assert "4 old ReplicaSets use it [] web-1, web-2, web-3, 1 more; scaled to 0" in text
+    assert "ReplicaSet web-" not in text
 
 
 def test_a_node_tells_of_its_pods_and_a_controlled_object_of_its_owner() -> None:
