@@ -97,6 +97,10 @@ class Socket(consumers.LiveConsumer):
         self.said: list[Any] = []
         self.closed: list[int] = []
         self.rates = SessionRates()
+        self.refusals: list[str] = []
+
+    async def refused(self, why: str, *_: Any) -> None:
+        self.refusals.append(why)
 
     async def look(self, view: int, path: str, *_: Any) -> None:
         self.looked.append(view)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -48,12 +49,14 @@ from .test_access import patterns
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OBJECT = "/c/dev~2F1/{plural}/shop/web/{action}/"
+# By name; by name and kind for those that share one.
+NAMED = Counter(action.name for action in ACTIONS)
 OFFERED = {
-    action.name: next(plural for plural, kind in REGISTERED.items() if action.fits(kind))
+    action.name if NAMED[action.name] == 1 else f"{action.name} {plural}": plural
     for action in ACTIONS
-    if any(action.fits(kind) for kind in REGISTERED.values())
+    if (plural := next((plural for plural, kind in REGISTERED.items() if action.fits(kind)), ""))
 }
-ROUTES = {name: OBJECT.format(plural=plural, action=name) for name, plural in OFFERED.items()} | {
+ROUTES = {name: OBJECT.format(plural=plural, action=name.split()[0]) for name, plural in OFFERED.items()} | {
     "reveal": OBJECT.format(plural="secrets", action="reveal"),
     "bulk": "/c/dev~2F1/bulk/deployments/scale/",
     "undo": "/changes/7/undo/",
@@ -68,8 +71,8 @@ ROUTES = {name: OBJECT.format(plural=plural, action=name) for name, plural in OF
 APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_apply")) | {
     "create": (create, "creation_apply"),
     "create_form": (create, "creation_apply"),
-    "edit": (editor, "configmap_edit_apply"),
-    "replace": (replace, "configmap_replace_apply"),
+    "edit configmaps": (editor, "configmap_edit_apply"),
+    "replace configmaps": (replace, "configmap_replace_apply"),
     "reveal": (reveal, "secret_reveal"),
     "bulk": (bulk, "bulk_apply"),
     "undo": (changes, "change_undo_apply"),
@@ -233,6 +236,7 @@ def fields(action: str) -> dict[str, str]:
     given = {"key": "password", "value": "canary-secret-value", "replicas": "3", "token": "t", "yaml": TEXT}
     given |= {"min": "1", "max": "3", "cpu": "60", "size": "2Gi", "object": "shop/web"}
     given |= {"version": "1", "image.app": "app:2", "env.app": "A=b", "requests_cpu.app": "1"}
+    given |= {"value.password": "canary-secret-value", "new_name": "web-2"}
     given |= {"name": "web", "namespace": "shop", "ports.port": "80"}
     return given | ({"step": "apply"} if action in STEPS else {})
 
@@ -260,7 +264,7 @@ async def test_a_refused_apply_is_audited(
         "bulk": "bulk-scale", "create_form": "create", "undo": "rotate",
         "operation_stop": "stop restarts", "operation_resume": "resume restarts",
         "operation_leave": "leave restarts",
-    }.get(action, AT_ONCE.get(action, action))  # fmt: skip
+    }.get(action, AT_ONCE.get(action, action.split()[0]))  # fmt: skip
     assert entry.result == ("failed" if kind in ("busy", "away") else "refused")
     assert entry.detail == str(KINDS[kind])
     assert entry.change is None  # it is no part of the change's own history
