@@ -25,9 +25,17 @@ OWN_PORTS: set[int] = set()
 
 RESOLVE_SECONDS = 5.0
 # What clouds tell their machines of themselves, credentials among it, beside the link-local address of most.
-_METADATA = frozenset(map(ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")))
-# IPv6 addresses that stand for an IPv4 one in their last, or their second, four bytes.
-_TRANSLATED = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+_METADATA = tuple(
+    map(
+        ip_network,
+        ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::/32", "fd20:ce::254"),
+    )
+)
+# IPv6 addresses that stand for an IPv4 one in their last four bytes.
+_TRANSLATED = tuple(map(ip_network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+# The same by a translator of one's own network, which may use a longer part of the prefix: RFC 6052, 2.2.
+_OWN_TRANSLATED = ip_network("64:ff9b:1::/48")
+_PLACES = ((6, 7, 9, 10), (7, 9, 10, 11), (9, 10, 11, 12), (12, 13, 14, 15))
 # What some resolvers take for an IPv4 address: a number, in octal or hexadecimal too, or fewer than four parts.
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
 
@@ -53,8 +61,11 @@ def host_flaw(host: str, port: int) -> str:
 
 def address_flaw(address: Address, port: int) -> str:
     """The same of an address; IPv6 forms of IPv4 addresses count as these."""
-    shown, address = str(address), _plain(address)
-    if address in _METADATA:
+    return next(filter(None, (_flaw(str(address), each, port) for each in _meant(address))), "")
+
+
+def _flaw(shown: str, address: Address, port: int) -> str:
+    if any(address in network for network in _METADATA):
         return f"{shown} is where a cloud tells its machines of themselves, not an API server."
     if address.is_link_local or (isinstance(address, IPv6Address) and address.is_site_local):
         return f"{shown} is a link-local address, where clouds keep metadata: no API server is reached by it."
@@ -63,6 +74,15 @@ def address_flaw(address: Address, port: int) -> str:
     if port in OWN_PORTS and _is_here(address):
         return f"{shown}, port {port}, is this dashboard itself."
     return ""
+
+
+def _meant(address: Address) -> list[Address]:
+    """What it may stand for."""
+    if isinstance(address, IPv6Address) and address in _OWN_TRANSLATED:
+        packed = address.packed
+        found = [IPv4Address(bytes(packed[place] for place in places)) for places in _PLACES]
+        return [each for each in found if not each.is_unspecified] or [*found]
+    return [_plain(address)]
 
 
 def _plain(address: Address) -> Address:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +36,8 @@ MAX_TOKEN = 16_384
 _MAX_DEPTH, _MAX_NODES = 12, 20_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_NAMESPACE = re.compile(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?")
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _EMBED = "Embed it: kubectl config view --flatten --minify writes such a file."
 _CREDENTIALS = "Use a token of a ServiceAccount, or client-certificate-data with client-key-data."
 # What is refused, and the way out.
@@ -128,7 +131,8 @@ def _document(text: str) -> Mapping[str, Any]:
         _check_events(text)
         node = yaml.compose(text, Loader=_LOADER)
         _check_keys(node, "")
-        document = _LOADER("").construct_document(node)
+        # Comments alone, or a byte order mark, are no document.
+        document = None if node is None else _LOADER("").construct_document(node)
     except (yaml.YAMLError, ValueError, RecursionError, UnicodeError) as error:
         # The parser's own message quotes lines of the text, which may hold credentials.
         mark = getattr(error, "problem_mark", None)
@@ -166,7 +170,11 @@ def _check_keys(node: Any, path: str) -> None:
     seen = set()
     for key, value in node.value:
         line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
+        # Nor null, true or 1, which are keys of no kubeconfig.
+        if not isinstance(key, yaml.ScalarNode) or key.tag not in (
+            _TEXT,
+            _MERGE,
+        ):
             raise _wrong(path, f"Line {line} has a key that is no text.")
         if key.value == "<<" or key.value in seen:
             raise _wrong(path, f"Line {line}: a key stands twice, or merges others.", "Write each key once.")
@@ -206,6 +214,10 @@ def _offered(
                 "kubectl config rename-context gives it another one.",
             )
         cluster_name, user_name = (str(context.get(key) or "") for key in ("cluster", "user"))
+        if len(user_name) > MAX_NAME or not user_name.isprintable():
+            raise _wrong(
+                f"contexts[{name}].user", f"A user's name has {MAX_NAME} printable characters at most."
+            )
         for key, known, named in (("cluster", clusters, cluster_name), ("user", users, user_name)):
             if named not in known:
                 raise _wrong(
@@ -217,7 +229,7 @@ def _offered(
         authority = _authority(cluster, at_cluster)
         credential, until = _credential(user, at_user)
         return Offered(
-            name, _server(cluster, at_cluster), user_name, str(context.get("namespace") or ""),
+            name, _server(cluster, at_cluster), user_name, _namespace(context, f"contexts[{name}].namespace"),
             authority, credential, until, cluster, user,
         )  # fmt: skip
     except BadInput as error:
@@ -237,6 +249,13 @@ def _taken(
             raise _wrong(f"{at}.{key[:60]}", f"{at}.{key[:60]} is not known here.", "Remove it.")
     said.pop("extensions", None)
     return said
+
+
+def _namespace(context: Mapping[str, Any], where: str) -> str:
+    namespace = context.get("namespace") or ""
+    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+        raise _wrong(where, f"{where} is no namespace's name.", "Remove it, or correct it.")
+    return namespace
 
 
 def _server(cluster: Mapping[str, Any], at: str) -> str:
@@ -262,6 +281,8 @@ def _server(cluster: Mapping[str, Any], at: str) -> str:
         raise _wrong(
             where, f"{where} is refused: {flaw}", "Use the address by which the API server is reached."
         )
+    if not isinstance(cluster.get("disable-compression", True), bool):
+        raise _wrong(f"{at}.disable-compression", f"{at}.disable-compression is true or false.")
     name = cluster.get("tls-server-name", "")
     if not isinstance(name, str) or len(name) > MAX_NAME or not _is_encodable(name):
         raise _wrong(f"{at}.tls-server-name", f"{at}.tls-server-name is no name.")

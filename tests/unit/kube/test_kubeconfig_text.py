@@ -92,6 +92,10 @@ def test_what_runs_reads_or_leads_elsewhere_is_refused(
         ("https://0251.0376.0251.0376", "usual form"), ("https://169.254.43518", "usual form"),
         ("https://0.0.0.0:6443", "one machine"), ("https://[::]:6443", "one machine"), ("https://224.0.0.1", "machine"),
         ("https://[fe80::1%25eth0]", "interface"), ("https://[64:ff9b::a9fe:a9fe]", "link-local"),
+        ("https://[fd20:ce::254]", "cloud"), ("https://[fd00:ec2::23]", "cloud"),
+        ("https://[::ffff:0:169.254.169.254]", "link-local"), ("https://[64:ff9b:1::a9fe:a9fe]", "link-local"),
+        ("https://[64:ff9b:1:a9fe:a9:fe00::]", "link-local"), ("https://[64:ff9b:1:a9:fe:a9fe::]", "link-local"),
+        ("https://[64:ff9b:1:0:a9:fea9:fe00:0]", "link-local"), ("https://[64:ff9b:1::100.100.100.200]", "cloud"),
         ("https://a..b", "looked up"), ("https://xn--\xe4", "looked up"), (f"https://{'a' * 64}.b", "looked up"),
         ("https://[2002:a9fe:a9fe::1]", "link-local"), ("https://[::169.254.169.254]", "link-local"),
     ],
@@ -133,7 +137,10 @@ def test_certificates_and_keys_must_belong_together(authority: Pair, client: Pai
         ("a: !!python/object/apply:os.system [id]", "tag"), ("? [a]\n: 1", "no text"), ("[" * 200, "deep"),
         ("kind: Secret\napiVersion: v1", "kind is Config"), ("contexts: 1", "no list"), ("apiVersion: v1", "no contexts"),
         ("contexts: [{context: {}}]", "no name"), ("contexts: [{name: a, context: 1}]", "no mapping"),
-        ("contexts: [{name: a}, {name: a}]", "one name"),
+        ("contexts: [{name: a}, {name: a}]", "one name"), ("# nothing", "not a kubeconfig"),
+        ("\ufeff", "not a kubeconfig"), ("---", "not a kubeconfig"), ("{null: 1}", "no text"),
+        ("{true: 1}", "no text"), ("{1: 1}", "no text"),
+        ("users: [{name: a, user: {as-user-extra: {null: [y]}}}]", "no text"),
         (kubeconfig(*map(str, range(MAX_CONTEXTS + 1))), f"{MAX_CONTEXTS} are read"),
     ],
 )  # fmt: skip
@@ -159,3 +166,35 @@ def test_the_parsers_words_which_quote_the_text_are_not_repeated() -> None:
 def test_a_name_that_no_address_should_have_is_refused(name: str) -> None:
     (offered,) = read_kubeconfig(kubeconfig(name))
     assert offered.refusal is not None and "name" in offered.refusal.message
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"cluster": {"disable-compression": "yes"}}, "clusters[dev].disable-compression"),
+        ({"cluster": {"disable-compression": {"a": 1}}}, "clusters[dev].disable-compression"),
+        ({"cluster": {"tls-server-name": "a..b"}}, "clusters[dev].tls-server-name"),
+        ({"namespace": "n" * 64}, "contexts[dev].namespace"),
+        ({"namespace": "A b"}, "contexts[dev].namespace"),
+    ],
+)
+def test_fields_have_their_types_and_lengths(more: Any, field: str) -> None:
+    (offered,) = read_kubeconfig(kubeconfig("dev", **more))
+    assert offered.refusal is not None and offered.refusal.field == field
+
+
+def test_a_users_name_has_a_limit() -> None:
+    long = "u" * 300
+    text = (
+        kubeconfig("dev")
+        .replace("user: dev", f"user: {long}")
+        .replace("name: dev\n  user:", f"name: {long}\n  user:")
+    )
+    (offered,) = read_kubeconfig(text)
+    assert offered.refusal is not None and offered.refusal.field == "contexts[dev].user"
+
+
+def test_a_translator_of_ones_own_network_may_lead_to_an_api_server() -> None:
+    for server in ("https://[64:ff9b:1::10.0.0.1]:6443", "https://[64:ff9b:1:a00:0:100::]:6443"):
+        (offered,) = read_kubeconfig(kubeconfig("dev", server=server))
+        assert offered.refusal is None
