@@ -235,37 +235,53 @@ class Authority:
     # ---- Ways round it
 
     def ways_round(self, ask: Ask) -> list[tuple[str, Answer]]:
-        """By what else somebody gets to do it: what they may, in words, and who may that."""
-        rbac = "rbac.authorization.k8s.io"
-        ways = [
-            ("become somebody who may, by impersonation", Ask("impersonate", "users")),
-            ("join a group that may, by impersonation", Ask("impersonate", "groups")),
-            ("bind roles that they don’t have themselves", Ask("bind", "clusterroles", rbac)),
-            (
-                "write roles with rights that they don’t have themselves",
-                Ask("escalate", "clusterroles", rbac),
-            ),
-        ]
-        if ask.namespace:
-            here = ask.namespace
-            ways += [
-                ("bind roles here", Ask("bind", "roles", rbac, namespace=here)),
-                ("write roles here", Ask("escalate", "roles", rbac, namespace=here)),
-                (
-                    "become a service account here",
-                    Ask("impersonate", "serviceaccounts", namespace=here),
-                ),
-                (
-                    "get the token of a service account here",
-                    Ask("create", "serviceaccounts", subresource="token", namespace=here),
-                ),
-                ("run pods as a service account here", Ask("create", "pods", namespace=here)),
-                (
-                    "change what a workload runs here, and as which service account",
-                    Ask("patch", "deployments", "apps", namespace=here),
-                ),
-            ]
-        return [(words, found) for words, way in ways if way != ask and (found := self.who_can(way)).whole]
+        """By what else somebody gets to do it: what they may, in words, and who may that. What is about some names only
+        is told too: it depends on what has these.
+        """
+        ways = [*_EVERYWHERE, *(_here(ask.namespace) if ask.namespace else ())]
+        told = ((words, self._any_of([one for one in asks if one != ask])) for words, asks in ways)
+        return [(words, found) for words, found in told if found.whole or found.part]
+
+    def _any_of(self, asks: Sequence[Ask]) -> Answer:
+        """Who may one of these; in part those who may none of them as a whole."""
+        answers = [self.who_can(each) for each in asks]
+        whole = tuple(dict.fromkeys(grant for each in answers for grant in each.whole))
+        may = {grant.subject for grant in whole}
+        part = dict.fromkeys(grant for each in answers for grant in each.part if grant.subject not in may)
+        return Answer(whole, tuple(part), max((each.bindings for each in answers), default=0))
+
+
+_RBAC = "rbac.authorization.k8s.io"
+_WORKLOADS = (
+    ("deployments", "apps"), ("statefulsets", "apps"), ("daemonsets", "apps"), ("replicasets", "apps"),
+    ("jobs", "batch"), ("cronjobs", "batch"), ("replicationcontrollers", ""),
+)  # fmt: skip
+_EVERYWHERE = (
+    ("become somebody who may, by impersonation", (Ask("impersonate", "users"),)),
+    ("join a group that may, by impersonation", (Ask("impersonate", "groups"),)),
+    ("bind roles that they don’t have themselves", (Ask("bind", "clusterroles", _RBAC),)),
+    ("write roles with rights that they don’t have themselves", (Ask("escalate", "clusterroles", _RBAC),)),
+)
+
+
+def _here(namespace: str) -> Iterator[tuple[str, tuple[Ask, ...]]]:
+    """The ways within a namespace. A pod uses each Secret and ServiceAccount that it names, whoever makes it."""
+
+    def ask(verb: str, resource: str, group: str = "", subresource: str = "") -> Ask:
+        return Ask(verb, resource, group, subresource, namespace)
+
+    # A RoleBinding may bind a ClusterRole too, which counts in its namespace then.
+    yield "bind roles here", (ask("bind", "roles", _RBAC), ask("bind", "clusterroles", _RBAC))
+    yield "write roles here", (ask("escalate", "roles", _RBAC),)
+    yield "become a service account here", (ask("impersonate", "serviceaccounts"),)
+    yield "get the token of a service account here", (ask("create", "serviceaccounts", "", "token"),)
+    made = [ask("create", *each) for each in (("pods", ""), *_WORKLOADS)]
+    yield "run pods as a service account here", tuple(made)
+    changed = [ask(verb, *each) for verb in ("patch", "update") for each in (*_WORKLOADS, ("pods", ""))]
+    yield "change what a workload runs here, and as which service account", tuple(changed)
+    entered = [ask(verb, "pods", "", each) for verb in ("create", "get") for each in ("exec", "attach")]
+    entered += [ask(verb, "pods", "", "ephemeralcontainers") for verb in ("patch", "update")]
+    yield "run commands in pods here, as their service accounts", tuple(entered)
 
 
 def _who(subject: Subject, namespace: str) -> tuple[str, str] | None:

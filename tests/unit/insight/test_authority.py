@@ -207,3 +207,44 @@ def test_the_ways_round_are_told_with_who_has_them() -> None:
         "bind roles here": ["User bob"],
         "run pods as a service account here": ["User pat"],
     }
+
+
+SECRET = Ask("get", "secrets", namespace="shop")
+
+
+@pytest.mark.parametrize(
+    ("group", "resource", "verb"),
+    [
+        (RBAC, "clusterroles", "bind"), (RBAC, "roles", "bind"), (RBAC, "roles", "escalate"), ("", "pods", "create"),
+        ("apps", "deployments", "create"), ("apps", "statefulsets", "create"), ("apps", "daemonsets", "create"),
+        ("apps", "replicasets", "create"), ("batch", "jobs", "create"), ("batch", "cronjobs", "create"),
+        ("", "replicationcontrollers", "create"), ("apps", "statefulsets", "patch"), ("apps", "daemonsets", "update"),
+        ("batch", "cronjobs", "update"), ("", "pods", "patch"), ("", "pods/exec", "create"), ("", "pods/exec", "get"),
+        ("", "pods/attach", "create"), ("", "pods/ephemeralcontainers", "patch"), ("", "serviceaccounts/token", "create"),
+        ("", "serviceaccounts", "impersonate"),
+    ],
+)  # fmt: skip
+def test_each_way_to_a_secret_of_a_namespace_is_told(group: str, resource: str, verb: str) -> None:
+    rule = {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+    ((_, found),) = authority(
+        role("r", rule),
+        binding("here", "ClusterRole/r", "User eve", namespace="shop"),
+        binding("there", "ClusterRole/r", "User far", namespace="other"),
+    ).ways_round(SECRET)
+    assert who(found) == ["User eve"]
+
+
+@pytest.mark.parametrize(
+    ("group", "resource", "verb", "name"),
+    [(RBAC, "clusterroles", "bind", "cluster-admin"), ("", "users", "impersonate", "admin")],
+)
+def test_a_way_that_is_only_about_some_names_is_told_with_them(
+    group: str, resource: str, verb: str, name: str
+) -> None:
+    rule = {"apiGroups": [group], "resources": [resource], "verbs": [verb], "resourceNames": [name]}
+    found = authority(role("r", rule), binding("b", "ClusterRole/r", "User eve")).ways_round(SECRET)
+    assert found
+    for _, answer in found:
+        assert answer.whole == () and [(one.subject.name, one.names) for one in answer.part] == [
+            ("eve", (name,))
+        ]

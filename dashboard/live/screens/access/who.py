@@ -145,10 +145,11 @@ def answer_facts(
         "ways": [
             {
                 "words": words,
-                "who": list(dict.fromkeys(_name(grant) for grant in answer.whole))[:MAX_NAMED],
-                "more": max(0, len({_name(grant) for grant in answer.whole}) - MAX_NAMED),
+                "who": who[:MAX_NAMED],
+                "more": max(0, len(who) - MAX_NAMED),
             }
             for words, answer in ways
+            for who in [_who_may(answer)]
         ],
     }
 
@@ -158,6 +159,12 @@ def _count(grants: Sequence[Grant]) -> str:
     kinds = Counter(kind for kind, _ in {(grant.subject.kind, _name(grant)) for grant in grants})
     words = {"User": "user", "Group": "group", "ServiceAccount": "service account"}
     return listed([plural(kinds[kind], word) for kind, word in words.items() if kinds[kind]])
+
+
+def _who_may(answer: Answer) -> list[str]:
+    """Each once; who may it with some names only comes last, and with these."""
+    limited = (f"{_name(grant)} (only {listed(grant.names[:MAX_NAMED])})" for grant in answer.part)
+    return list(dict.fromkeys([*map(_name, answer.whole), *limited]))
 
 
 def _name(grant: Grant) -> str:
