@@ -157,7 +157,7 @@ class Edit(Action):
             effects=effects,
             notices=_surprises(self.touched(dry.after), self.digests(dry), {*written, *removed}),
             kubectl=_kubectl(target, self.patch(dry)),
-            undo_words=f"Undo puts the old bytes of {plural(len({*written, *removed}), 'key')} back; it stays one "
+            undo_words=f"Undo restores the old values of {plural(len({*written, *removed}), 'key')}; it stays one "
             "click away under Changes made here.",
             button=f"{self.saves} {target.name}",
             danger=bool(broken),

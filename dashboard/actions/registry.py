@@ -30,6 +30,7 @@ from .expand import EXPAND
 from .image import IMAGE
 from .pause import PAUSE, RESUME
 from .pause_autoscaler import PAUSE_AUTOSCALER, RESUME_AUTOSCALER
+from .records import undo_words
 from .replace import REPLACE
 from .replace_secret import REPLACE_SECRET
 from .repoint import REPOINT
@@ -105,6 +106,15 @@ def action_named(name: str, plural: str) -> Action:
 def action_of(change: Change) -> Action:
     """The action that made a change."""
     return action_named(change.action, change.plural)
+
+
+def change_title(change: Change) -> str:
+    """What a change did, in the words of its action's form; of an undo as one."""
+    try:
+        title = action_of(change).title
+    except KeyError:  # of a plugin that is no longer installed
+        title = change.action.capitalize()
+    return undo_words(change, title)
 
 
 def action_for(name: str, kind: Kind[Any], kinds: Iterable[Kind[Any]]) -> Action:

@@ -117,7 +117,7 @@ class _Deletion:
         if controller is None:
             yield Effect("bad", "bad", parts("It is not replaced"), "", "for good")
         elif self.keeper == "statefulsets":
-            text = parts(bold(f"StatefulSet {owner.name}"), f" makes {self.name} again")
+            text = parts(bold(f"StatefulSet {owner.name}"), f" recreates {self.name}")
             yield Effect("ok", "restart", text, "with the same name and the same claims", "", owner)
         elif self.keeper == "daemonsets":
             text = parts(

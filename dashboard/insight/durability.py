@@ -9,7 +9,7 @@ driver keeps on which disks, only its makers know, so a CSI volume counts as rem
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from dashboard.kinds.base import Ref
@@ -119,7 +119,11 @@ def durability(objects: Objects, plural: str, obj: Any) -> Durability | None:
     spec = pod_spec(plural, obj)
     if spec is None:
         return None
-    found = [OWN_FILES, *_volumes(objects, plural, obj, spec)]
+    volumes = list(_volumes(objects, plural, obj, spec))
+    own = (
+        OWN_FILES if volumes else replace(OWN_FILES, what="everything that they write: they mount no volume")
+    )
+    found = [own, *volumes]
     return Durability(_sentence(found), tuple(found))
 
 

@@ -171,7 +171,7 @@ def _judge(deployment: Deployment) -> tuple[RolloutState, str, str]:
         return "progressing", f"{name} waits for its pods", text
     if not spec.replicas:
         return "done", f"{name} is scaled to 0", "It has no pods."
-    return "done", f"{name} is complete", f"{available} of {wanted} available."
+    return "done", f"{name}: rollout complete", f"{available} of {wanted} available."
 
 
 def _hangs(deployment: Deployment, fresh: Sequence[Pod], now: datetime) -> str:
@@ -268,7 +268,7 @@ def _judge_replicas(one: ReplicaSet) -> tuple[RolloutState, str, str]:
         return "progressing", f"{name} waits for its pods", text
     if not desired:
         return "done", f"{name} is scaled to 0", "It has no pods."
-    return "done", f"{name} is complete", f"{status.ready_replicas} of {wanted} ready."
+    return "done", f"{name}: rollout complete", f"{status.ready_replicas} of {wanted} ready."
 
 
 def _being_deleted(workload: Followed) -> tuple[RolloutState, str, str] | None:
@@ -363,7 +363,7 @@ def _revision_set(workload: StatefulSet | DaemonSet, pods: Sequence[Pod], *, new
 
 def _by_hand(name: str, left: int) -> tuple[RolloutState, str, str]:
     if not left:
-        return "done", f"{name} is complete", "All its pods are up to date."
+        return "done", f"{name}: rollout complete", "All its pods are up to date."
     text = f"Its update strategy is OnDelete: {plural(left, 'pod')} are updated when they are deleted."
     return "paused", f"{name} waits until its pods are deleted manually", text
 
@@ -385,7 +385,7 @@ def _judge_numbered(one: StatefulSet) -> tuple[RolloutState, str, str]:
             text = f"{status.updated_replicas} of {plural(target, 'pod')} replaced so far."
             return "progressing", f"{name} replaces its pods", text
         text = f"{plural(target, 'pod')} replaced; those below number {one.partition} keep the old revision."
-        return "done", f"{name} is complete up to its partition", text
+        return "done", f"{name}: rollout complete up to its partition", text
     if status.update_revision != status.current_revision:
         text = f"{status.updated_replicas} of {wanted} replaced so far."
         return "progressing", f"{name} replaces its pods", text
@@ -394,7 +394,7 @@ def _judge_numbered(one: StatefulSet) -> tuple[RolloutState, str, str]:
         return "progressing", f"{name} terminates pods", text
     if not spec.replicas:
         return "done", f"{name} is scaled to 0", "It has no pods."
-    return "done", f"{name} is complete", f"{status.ready_replicas} of {wanted} ready."
+    return "done", f"{name}: rollout complete", f"{status.ready_replicas} of {wanted} ready."
 
 
 def _judge_everywhere(one: DaemonSet) -> tuple[RolloutState, str, str]:
@@ -414,4 +414,4 @@ def _judge_everywhere(one: DaemonSet) -> tuple[RolloutState, str, str]:
         return "progressing", f"{name} waits for its pods", text
     if not status.desired_number_scheduled:
         return "done", f"{name} runs on no nodes", "No node matches it."
-    return "done", f"{name} is complete", f"{status.number_available} of {wanted} available."
+    return "done", f"{name}: rollout complete", f"{status.number_available} of {wanted} available."

@@ -151,7 +151,8 @@ class Scaling:
                 kept = f" keeps {plural(self.replicas, 'endpoint')} of this {self.ref.kind}"
                 yield Effect("info", "info", parts(subject, kept), note, "", ref)
             else:
-                gets = f" gets {plural(self.more, 'more endpoint', 'more endpoints')} once they are ready"
+                ready = "once it is ready" if self.more == 1 else "once they are ready"
+                gets = f" gets {plural(self.more, 'more endpoint', 'more endpoints')} {ready}"
                 yield Effect("info", "info", parts(subject, gets), note, "", ref)
 
     def on_ingresses(self) -> Iterator[Effect]:

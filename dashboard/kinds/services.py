@@ -169,12 +169,12 @@ def detail(service: Service) -> Detail:
     """The facts of the Service's page."""
     meta, spec = service.metadata, service.spec
     reason = judge(service)[1]
-    facts = [Fact("Type", spec.type)]
+    headless = bool(spec.cluster_ips and spec.cluster_ips[0] == "None")
+    facts = [Fact("Type", f"{spec.type} (headless)" if headless else spec.type)]
     if spec.type == "ExternalName":
         sentence = f"Another name for {spec.external_name}"
         facts.append(Fact("External name", spec.external_name))
     else:
-        headless = bool(spec.cluster_ips and spec.cluster_ips[0] == "None")
         how = "The addresses of its pods" if headless else "A permanent address"
         sentence = f"{how}, reachable {_REACH.get(spec.type, '')}"
         sentence += _AT_NODES if spec.external_ips and spec.type == "ClusterIP" else ""

@@ -23,6 +23,7 @@ from dashboard.clusters.rules import past_of_contexts
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, NotSignedIn
 from dashboard.kinds import KINDS
+from dashboard.kinds.rows import plural
 from dashboard.kube.config import slug
 from dashboard.live.acting import OF_A_CLUSTER, SHARED, modes_of_contexts
 from dashboard.live.runtime import runtime
@@ -193,13 +194,23 @@ def _url(asked: QueryDict, number: int) -> str:
 def _entry(entry: AuditEntry) -> dict[str, Any]:
     has_page = bool(entry.plural and entry.name and (entry.plural in KINDS or entry.change))
     kind = KINDS[entry.plural].kind if entry.plural in KINDS else entry.change.kind if entry.change else ""
+    change = entry.change
+    # A drain also has an entry for each pod that it evicts: what is undone is the drain, so its own entry offers that.
+    own = change is not None and (entry.plural, entry.namespace, entry.name) == (
+        change.plural,
+        change.namespace,
+        change.name,
+    )
+    many = own and change is not None and change.action.startswith(BULK)
     return {
         "at": entry.at.isoformat().replace("+00:00", "Z"),
         "user": entry.user_name,
-        "action": entry.change.title if entry.change else entry.action,
+        "action": change.title.replace(BULK, "") if change is not None and own else entry.action,
         "cluster": entry.context,
-        "object": " ".join(part for part in (kind or entry.plural, entry.name) if part),
-        "namespace": entry.namespace,
+        "object": _chosen(change)
+        if many
+        else " ".join(part for part in (kind or entry.plural, entry.name) if part),
+        "namespace": "" if many else entry.namespace,
         "url": reverse("detail", args=[slug(entry.context), entry.plural, entry.namespace or "-", entry.name])
         if has_page
         else "",
@@ -208,8 +219,18 @@ def _entry(entry: AuditEntry) -> dict[str, Any]:
         "result": entry.result,
         "state": STATES[entry.result],
         "change_url": reverse("change", args=[entry.change_id]) if entry.change_id else "",
-        **_undo(entry.change),
+        **_undo(change if own else None),
     }
+
+
+def _chosen(change: Change | None) -> str:
+    """The objects of a change of many, which has no name."""
+    if change is None:
+        return ""
+    counted = plural(
+        change.result.get("count", 0), change.kind, change.result.get("kinds") or f"{change.kind}s"
+    )
+    return f"{counted} in {change.namespace}" if change.namespace else counted
 
 
 def _undo(change: Change | None) -> dict[str, str]:

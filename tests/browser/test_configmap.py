@@ -109,7 +109,7 @@ def test_edit_preview_apply_follow_undo_by_keyboard_alone(page: Page, config: Se
     page.keyboard.press("Enter")
     expect(page.locator("#preview")).to_contain_text("new=1")
     apply(page)
-    expect(page.locator("h1")).to_contain_text("Undo of edit")
+    expect(page.locator("h1")).to_contain_text("Undo: edit")
     expect(page.locator("#change-progress")).to_contain_text("Undone")
     assert (config.data, config.get()["binaryData"]) == (before["data"], before["binaryData"])
 
@@ -317,8 +317,8 @@ def test_those_who_see_it_only_after_a_restart_are_restarted_when_chosen(
     assert objects.api.get(f"{path}/web")["metadata"]["generation"] == 2
     progress = page.locator("#change-progress")
     expect(progress).to_contain_text("Every pod that reads it", timeout=60_000)
-    expect(progress).to_contain_text("web is complete", timeout=60_000)
-    progress.get_by_role("link", name="web is complete").click()
+    expect(progress).to_contain_text("web: rollout complete", timeout=60_000)
+    progress.get_by_role("link", name="web: rollout complete").click()
     expect(page.locator("h1")).to_contain_text("Restart Deployment web")
 
 

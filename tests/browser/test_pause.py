@@ -37,7 +37,7 @@ def test_what_is_paused_rolls_out_when_it_is_resumed(page: Page, objects: Object
     page.locator("#act-resume").click()
     expect(preview).to_contain_text("2 pods are replaced")
     page.get_by_role("button", name="Resume web").click()
-    expect(page.locator("#change-progress")).to_contain_text("web is complete")
+    expect(page.locator("#change-progress")).to_contain_text("web: rollout complete")
     pods = objects.api.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
     living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     assert {pod["spec"]["containers"][0]["image"] for pod in living} == {IMAGE}

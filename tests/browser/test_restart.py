@@ -41,7 +41,7 @@ def test_restart_follow_and_undo_by_keyboard_alone(page: Page, objects: Objects,
     apply.focus()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/changes/\d+/"))
-    expect(page.locator("#change-progress")).to_contain_text("web is complete", timeout=60_000)
+    expect(page.locator("#change-progress")).to_contain_text("web: rollout complete", timeout=60_000)
     after = set(pods(objects))
     assert len(after) == 2 and not before & after
     expect(page.locator("#change-undo")).to_contain_text("A restart can't be undone")
@@ -51,7 +51,7 @@ def test_restart_follow_and_undo_by_keyboard_alone(page: Page, objects: Objects,
     undo = page.locator("[data-apply]")
     undo.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#change-progress")).to_contain_text("web is complete", timeout=60_000)
+    expect(page.locator("#change-progress")).to_contain_text("web: rollout complete", timeout=60_000)
     page.goto("/changes/")
     first = page.locator("tbody tr").first
     expect(first).to_contain_text("restart")

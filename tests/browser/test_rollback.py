@@ -66,12 +66,12 @@ def test_a_revision_is_chosen_previewed_followed_and_undone(
     expect(preview).to_contain_text("2 pods are replaced")
     page.get_by_role("button", name="Roll back web").click()
     expect(page).to_have_url(re.compile(r"/changes/\d+/"))
-    expect(page.locator("#change-progress")).to_contain_text("web is complete")
+    expect(page.locator("#change-progress")).to_contain_text("web: rollout complete")
     assert images(objects) == {"example/app:1"}
     page.get_by_role("link", name="Undo").click()
     expect(preview).to_contain_text("--to-revision=3")
     page.get_by_role("button", name="Roll back web").click()
-    expect(page.locator("#change-progress")).to_contain_text("web is complete")
+    expect(page.locator("#change-progress")).to_contain_text("web: rollout complete")
     assert images(objects) == {"registry.example/app:3"}
 
 
@@ -93,7 +93,7 @@ def test_who_made_a_revision_is_told_and_two_are_compared_without_scripts(
     page.get_by_label("main").fill("registry.example/app:2")
     page.get_by_label("Reason").fill("the second one")
     page.get_by_role("button", name="Update web").click()
-    expect(page.locator("#change-progress")).to_contain_text("web is complete")
+    expect(page.locator("#change-progress")).to_contain_text("web: rollout complete")
     release(objects, "registry.example/app:3", "from elsewhere")
     page.goto(f"/c/tests/deployments/{namespace}/web/")
     revision = page.locator("main").get_by_text("Revision", exact=True).locator("xpath=..")

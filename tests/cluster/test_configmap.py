@@ -722,7 +722,7 @@ async def test_the_chosen_workloads_are_restarted_once(place: Settings, mara: Ac
     async def restarted() -> bool:
         progress = change_follow(change=change, objects=await place.objects(), now=datetime.now(UTC))
         (one,) = progress.following
-        return one.done and one.headline == "one is complete" and progress.restart[0].name == "two"
+        return one.done and one.headline == "one: rollout complete" and progress.restart[0].name == "two"
 
     assert await until(restarted)
 

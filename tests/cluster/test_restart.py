@@ -162,7 +162,7 @@ async def test_a_restart_replaces_every_pod_and_is_followed_to_its_end(
     assert any(ANNOTATION in line.text for line in shown.diff if line.sign == "+")
     change = await here.restart(mara, plural, shown.token)
     assert annotation(here.found(plural))
-    assert (await here.done(change)).startswith("web is complete")
+    assert (await here.done(change)).startswith("web: rollout complete")
     after = {
         pod["metadata"]["uid"] for pod in here.pods().values() if not pod["metadata"].get("deletionTimestamp")
     }
@@ -195,7 +195,7 @@ async def test_undo_of_a_restart_restores_the_annotation_and_says_that_it_restar
         kinds=KINDS, transport=here.transport, actor=mara, change_id=change.pk, token=shown.preview.token
     )
     assert annotation(here.found("deployments")) == ""
-    assert (await here.done(undo)).startswith("web is complete")
+    assert (await here.done(undo)).startswith("web: rollout complete")
 
 
 async def test_two_restarts_at_once_are_one_and_the_second_sees_the_first(here: Here, mara: Actor) -> None:
@@ -239,7 +239,7 @@ async def test_on_delete_means_nothing_happens_until_pods_are_deleted(here: Here
     for name in sorted(before):
         deleted = await here.delete(mara, name, (await here.show_delete(mara, name)).token)
         assert await here.done(deleted) == f"{name} is there again"
-    assert (await here.done(change)).startswith("web is complete")
+    assert (await here.done(change)).startswith("web: rollout complete")
 
 
 async def test_recreate_says_which_service_stops_answering(here: Here, mara: Actor) -> None:

@@ -90,7 +90,7 @@ def ends_slowly(case: Case) -> Trouble | None:
             "pod-ends-slowly", "warn", 30, "is stuck terminating", "are stuck terminating", rest, step, evidence, since,
             because=(case.node,),
         )  # fmt: skip
-    rest = parts(" long after its grace period")
+    rest = parts(" long after the grace period")
     step = Step("Look at its node: the kubelet there should terminate it.", case.node if node else case.ref)
     return _ends("pod-ends-slowly", rest, step, evidence, case)
 

@@ -16,7 +16,7 @@ from dashboard import render
 from dashboard.actions.action import Progress
 from dashboard.actions.configmap_history import edit_history
 from dashboard.actions.edit import Edit
-from dashboard.actions.registry import action_of
+from dashboard.actions.registry import action_of, change_title
 from dashboard.actions.restart import RESTART
 from dashboard.actions.undo import UndoState, change_follow, change_undo_state
 from dashboard.database import in_database
@@ -236,7 +236,7 @@ class ChangeScreen(ViewerScreen):
     def context(self) -> Mapping[str, Any]:
         change = self.change
         return {
-            "title": change.title.capitalize(),
+            "title": change_title(change),
             "object": object_context(self.runtime, change),
             "breadcrumbs": [
                 (kind_of(self.runtime, change.plural).title, list_url(self.runtime, change.plural)),

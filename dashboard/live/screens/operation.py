@@ -25,6 +25,7 @@ from dashboard.actions.operations import (
     stopped_by,
     waits_for,
 )
+from dashboard.actions.registry import change_title
 from dashboard.actions.undo import UndoState, change_undo_state
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, Forbidden, NotFound
@@ -467,7 +468,7 @@ class OperationScreen(ViewerScreen):
 
     @property
     def title(self) -> str:
-        return self.change.title.capitalize()
+        return change_title(self.change)
 
     def context(self) -> Mapping[str, Any]:
         change = self.change

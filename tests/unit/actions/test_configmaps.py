@@ -128,7 +128,7 @@ def test_restarts_that_were_asked_for_are_followed_with_the_edit() -> None:
     assert under_way.restart == ()
     done = EDIT.follow(edited(restarts=restarted()), world(old_pods=0, updated=1), NOW)
     assert (done.state, done.headline, done.done) == ("ok", "Saved", True)
-    assert done.following[0].headline == "web is complete"
+    assert done.following[0].headline == "web: rollout complete"
 
 
 def test_a_restart_that_hangs_is_said() -> None:

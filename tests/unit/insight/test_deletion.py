@@ -30,7 +30,7 @@ def budget(name: str, labels: dict[str, str], **status: int) -> dict[str, Any]:
     ("owner", "text"),
     [
         (("ReplicaSet", "web-5d4f"), "Deployment web creates a new one"),
-        (("StatefulSet", "db"), "StatefulSet db makes web-1 again"),
+        (("StatefulSet", "db"), "StatefulSet db recreates web-1"),
         (("DaemonSet", "log"), "DaemonSet log creates a new one on node-1"),
         (("Job", "import"), "Job import starts another pod"),
         (("Node", "node-1"), "Its node's kubelet recreates it immediately"),

@@ -33,6 +33,13 @@ def only_volume(world: World, source: dict[str, Any], plural: str = "pods") -> K
     return volume
 
 
+def test_files_of_containers_without_volumes_are_not_told_from_volumes() -> None:
+    world = World()
+    alone = durability(world, "pods", pod(world))
+    assert alone is not None and "below" not in alone.keepings[0].what
+    assert alone.keepings[0].what == "everything that they write: they mount no volume"
+
+
 @pytest.mark.parametrize(
     ("source", "expected", "place"),
     [

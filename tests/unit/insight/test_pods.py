@@ -273,7 +273,7 @@ def test_pod_on_a_silent_node_cannot_be_reached_whatever_its_containers_said_las
 def test_pod_that_waits_for_a_finalizer_names_it_and_one_that_still_runs_names_its_node() -> None:
     ending = pod(ready=False)
     ending["metadata"] |= {"deletionTimestamp": ago(minutes=6), "finalizers": ["example.com/hold"]}
-    assert sentence(trouble(ending, nodes=node())) == "is stuck terminating long after its grace period"
+    assert sentence(trouble(ending, nodes=node())) == "is stuck terminating long after the grace period"
     found = trouble(ending, nodes=node(ready="Unknown"))
     assert (
         sentence(found)

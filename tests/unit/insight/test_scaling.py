@@ -42,6 +42,10 @@ def test_a_custom_kind_is_judged_by_its_scale_alone() -> None:
     effects = {text_of(effect.text): effect.note for effect in found.effects}
     assert effects["5 replicas instead of 2"] == "what a replica is, the controller of Ring decides"
     assert "Service ring gets 3 more endpoints once they are ready" in effects
+    one = scale_impact(world, scale, 3, NOW, RING)
+    assert "Service ring gets 1 more endpoint once it is ready" in [
+        text_of(each.text) for each in one.effects
+    ]
     assert [notice.title for notice in found.notices] == [
         "HorizontalPodAutoscaler ring keeps 1 to 4 replicas"
     ]
@@ -84,10 +88,10 @@ def test_a_replicaset_is_followed_until_it_has_its_pods() -> None:
         world = World(("replicasets", manifest))
         one: ReplicaSet = world.get("replicasets", "shop", "web-5d4f")
         rollout = workload_rollout(world, one, NOW)
-        return rollout.headline.removeprefix("web-5d4f "), rollout.percent
+        return rollout.headline.removeprefix("web-5d4f").lstrip(": "), rollout.percent
 
     assert state(3, 1, 1) == ("creates new pods", 33)
     assert state(3, 3, 2) == ("waits for its pods", 66)
     assert state(1, 3, 3) == ("terminates pods", 33)
-    assert state(3, 3, 3) == ("is complete", 100)
+    assert state(3, 3, 3) == ("rollout complete", 100)
     assert state(0, 0, 0) == ("is scaled to 0", 100)

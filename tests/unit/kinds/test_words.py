@@ -240,3 +240,14 @@ def test_an_autoscaler_of_which_some_metrics_fail_is_not_fine() -> None:
     )
     row = kind.row(made)
     assert (row.state, row.reason) == ("warn", "no value of 1 of 2 metrics: http_requests")
+
+
+def test_a_headless_service_is_called_so() -> None:
+    def type_of(address: str) -> list[str]:
+        spec = {"type": "ClusterIP", "clusterIP": address, "clusterIPs": [address]}
+        return fact(
+            KINDS["services"].detail(decoded("services", thing("v1", "Service", "db", spec=spec))), "Type"
+        )
+
+    assert "ClusterIP (headless)" in type_of("None")[0]
+    assert "headless" not in type_of("10.0.0.7")[0]

@@ -14,6 +14,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from dashboard.actions.registry import change_title
 from dashboard.models import AuditEntry, Change
 from dashboard.views import audit
 
@@ -173,3 +174,30 @@ def test_names_are_escaped(signed_in: Client) -> None:
 
 def test_nobody_without_a_session_sees_it(client: Client) -> None:
     assert client.get("/changes/").status_code == 302
+
+
+def test_an_eviction_of_a_drain_is_told_as_such_and_only_the_drain_is_undone(
+    signed_in: Client, person: User
+) -> None:
+    drain = change(person, "n1", action="drain", plural="nodes", kind="Node", namespace="", name="node-1")
+    entry(1, action="drain", plural="nodes", namespace="", name="node-1", change=drain)
+    entry(2, action="evict", plural="pods", name="db-2", change=drain)
+    evicted, drained = signed_in.get("/changes/").context["s"]["entries"]
+    assert (evicted["action"], evicted["object"], evicted["undo_url"]) == ("evict", "Pod db-2", "")
+    assert (drained["action"], drained["object"]) == ("drain", "Node node-1") and drained["undo_url"]
+
+
+def test_a_change_of_many_names_how_many_not_its_namespace_as_a_name(signed_in: Client, person: User) -> None:
+    many = change(person, "n1", action="bulk-restart", name="", result={"count": 3, "kinds": "Deployments"})
+    entry(1, action="bulk-restart", name="", change=many)
+    (shown,) = signed_in.get("/changes/").context["s"]["entries"]
+    assert (shown["action"], shown["object"], shown["namespace"]) == ("restart", "3 Deployments in shop", "")
+
+
+@pytest.mark.parametrize(
+    ("action", "undoes", "title"),
+    [("image", False, "Set image"), ("rollback", False, "Roll back"), ("image", True, "Undo: set image")],
+)
+def test_a_changes_title_is_that_of_its_form(person: User, action: str, undoes: bool, title: str) -> None:
+    other = change(person, "n0") if undoes else None
+    assert change_title(change(person, "n1", action=action, undoes=other)) == title
