@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,18 +17,23 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from dashboard.models import Change, ConfigMapContent, ConfigMapVersion
 
-from .action import Manifest
+from ..database import in_database
+from .action import Manifest, is_absent
 from .configmap_history import EDITS
 from .configmap_values import FIELDS, Value, values
 from .writers import last_manager
 from .writing import MANAGER
 
+log = logging.getLogger(__name__)
+
+# The actions that write values into their object; the undo of the last one creates it again.
+MAKERS = (*EDITS, "create", "create-all", "delete")
 MAX_KEYS = 20  # named of one version; of more, how many
 
 Contents = Mapping[str, Value]
@@ -43,22 +49,38 @@ class Writing:
     change: Change | None = None
 
 
+async def versions_kept(change: Change, before: Manifest | None, after: Manifest) -> None:
+    """What each action that writes values of ConfigMaps keeps; of other kinds nothing is kept."""
+    if change.plural != "configmaps":
+        return
+    try:
+        await in_database(versions_keep)(change, before, after)
+    except DatabaseError:
+        log.exception("the versions of %s were not kept", change)
+
+
 def versions_keep(change: Change, before: Manifest | None, after: Manifest) -> None:
     """The version that a change made, and the one that it found, unless that is known."""
-    if before is not None:
-        version_found(change.context, before)
+    if before is not None and not is_absent(before):
+        version_found(change.context, before, by_other_than=change)
+        if values(before) == values(after):
+            return  # it is not the one that wrote these values
     _keep(change.context, after, _writing(change))
 
 
-def version_found(context: str, manifest: Manifest) -> str:
-    """A version that was read, and the field manager that wrote it; nothing new where it is known."""
+def version_found(context: str, manifest: Manifest, by_other_than: Change | None = None) -> str:
+    """A version that was read, and the field manager that wrote it; nothing new where it is known. A change that found it
+    is not the one that made it.
+    """
     newest = _newest(context, _uid(manifest))
     keys = _differing(_unpack(newest.content), values(manifest)) if newest is not None else {}
     by, at = _written_by(manifest, [key for key, _ in keys.get("changed", ())])
     who = Writing(by=by, at=at)
     if by == MANAGER:
         # Its own record may be on the way, or was lost with its process: the change tells who it was.
-        made = Change.objects.filter(context=context, uid=_uid(manifest), action__in=EDITS, versions=None)
+        made = Change.objects.filter(context=context, uid=_uid(manifest), action__in=MAKERS, versions=None)
+        if by_other_than is not None:
+            made = made.exclude(pk=by_other_than.pk)
         last = made.exclude(state=Change.State.UNKNOWN).select_related("user").order_by("-created_at").first()
         if last is not None:
             who = _writing(last)

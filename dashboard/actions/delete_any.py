@@ -36,6 +36,7 @@ from .action import (
     is_absent,
     sides,
 )
+from .configmap_versions import versions_kept
 from .delete import DELETED
 from .fields import one_of
 from .hiding import hide_values
@@ -254,6 +255,10 @@ class Recreate(DeleteAny):
 
     def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
         return {}
+
+    async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
+        """A ConfigMap's first version: it is another object."""
+        await versions_kept(change, None, after)
 
 
 def _recreated(change: Change) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
 
 from dashboard.errors import Invalid
 from dashboard.insight import Notice, Objects
@@ -21,17 +19,14 @@ from dashboard.insight.keyhistory import KeyHistory
 from dashboard.kinds.rows import listed, plural
 from dashboard.models import Change
 
-from ..database import in_database
 from .action import Action, Description, DryRun, Manifest, OwnedFields, Progress, Target, Wanted
 from .configmap_history import changed_keys, written_when
 from .configmap_values import FIELDS, Value, content_of, digest, size_words, values
-from .configmap_versions import versions_keep
+from .configmap_versions import versions_kept
 from .diff import Line
 from .edit_following import edit_progress
 from .shortvalues import ShortValues, short_values
 from .valuediff import value_lines
-
-log = logging.getLogger(__name__)
 
 # A command longer than this is no help: some shells and every reader give up.
 MAX_COMMAND = 2000
@@ -185,10 +180,7 @@ class Edit(Action):
         return kept | written_when(before, after, self.touched(after))
 
     async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
-        try:
-            await in_database(versions_keep)(change, before, after)
-        except DatabaseError:
-            log.exception("the versions of %s were not kept", change)
+        await versions_kept(change, before, after)
 
     def _touched_values(self, manifest: Manifest) -> dict[str, Value]:
         keys = {key for field in self.owned(manifest).values() for key in field}

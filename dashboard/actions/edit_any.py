@@ -21,12 +21,14 @@ from dashboard.insight.words import bold, parts
 from dashboard.kinds.base import Kind
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.rows import listed, plural
+from dashboard.models import Change
 from dashboard.queries.objects import LAST_APPLIED
 from dashboard.queries.yamltext import as_yaml
 
 from .action import Action, Description, DryRun, Manifest, Order, OwnedFields, Target, Wanted, Write, pointer
 from .backups import METADATA_ONLY, mark
 from .changedfields import MISSING, changed_fields, field_words, value_at, with_values
+from .configmap_versions import versions_kept
 from .fieldwrites import FieldsAction, some, writable, written_fields
 from .hiding import hide_values
 from .manifesttext import MAX_BYTES, read_manifest
@@ -145,6 +147,10 @@ class EditAny(FieldsAction):
 
     def widened(self, before: Manifest, after: Manifest) -> EditAny:
         return EditAny({"drop": written_fields(before, after), "secret": self.confidential})
+
+    async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
+        """ConfigMaps are created, and changed, from YAML too."""
+        await versions_kept(change, before, after)
 
     def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
         if self.confidential:

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
 
 from dashboard.insight import Objects
 from dashboard.insight.managers import changes_back
@@ -42,7 +40,7 @@ from .action import (
     meta_of,
 )
 from .configmap_values import FIELDS, Value, content_of, values
-from .configmap_versions import versions_keep
+from .configmap_versions import versions_kept
 from .diff import Line
 from .edit import other_name
 from .operation import End, OperationAction, Plan, Step, operation_step, unfinished_of
@@ -61,8 +59,6 @@ from .replacing import (
 )
 from .rollout_steps import NOT_BEGUN, rollout_again, rollout_failed
 from .valuediff import value_lines
-
-log = logging.getLogger(__name__)
 
 NAME = "/metadata/name"
 _KUBE_ROOT = "kube-root-ca.crt"  # of every namespace; its controller writes it again
@@ -185,10 +181,7 @@ class Replace(OperationAction):
 
     async def keep(self, change: Change, before: Manifest | None, after: Manifest) -> None:
         """The first version of the new one."""
-        try:
-            await in_database(versions_keep)(change, None, after)
-        except DatabaseError:
-            log.exception("no version was kept of what %s made", change)
+        await versions_kept(change, None, after)
 
     def recorded(self, change: Change) -> Action:
         """An undo writes nothing by itself: whatever became of the request, its steps follow."""

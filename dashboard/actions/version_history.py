@@ -56,7 +56,8 @@ def _writes(
         changed = [key for key in keys if was.get(key) != made.get(key)]
         before = {key for write in found for key in write.made}
         # Whoever wrote the first one that is kept had written nothing later; before its creation nothing could be read.
-        first = Since(rows[0].at if rows[0].at == created else rows[0].at + SECOND, False)
+        began = rows[0].at.replace(microsecond=0)
+        first = Since(began if began <= created else rows[0].at + SECOND, False)
         found.append(
             Write(
                 at=row.at,

@@ -23,7 +23,7 @@ from dashboard.live.versions import VersionRecorder
 from dashboard.models import Change, ConfigMapVersion
 from dashboard.queries.reader import Reader
 from sandbox import Sandbox
-from tests.formed import Script, open_forms
+from tests.formed import Script, open_creation, open_forms
 
 from .place import Place, rule, until
 
@@ -94,6 +94,31 @@ async def test_each_edit_keeps_a_version_and_the_first_one_what_it_found(shop: S
     ]  # fmt: skip
     assert others[2].by == "kubectl-edit" and others[2].change_id is None
     assert others[2].keys["changed"] == [["LEVEL", "removed"], ["LOG", "changed"]]
+
+
+async def test_a_creation_keeps_the_first_version_and_so_does_its_undone_deletion(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.api.delete(shop.path)
+    open_creation(monkeypatch, shop.transport, await shop.objects())
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {LOG: info}\n"
+    create = Script(shop.client, "/c/sandbox/create/", {"yaml": text, "namespace": shop.namespace})
+    await create.apply((await create.preview())["token"])
+    made = await Change.objects.aget(action="create")
+    assert [(one.change_id, one.at, one.by) for one in await shop.versions()] == [
+        (made.pk, made.created_at, "mara")
+    ]
+    await shop.edit("LEVEL", "1", "for the sale")
+    edited = await Change.objects.aget(action="edit")
+    assert [one.change_id for one in await shop.versions()] == [made.pk, edited.pk]
+
+    delete = shop.script("delete", propagation="Background", confirm="settings")
+    await delete.apply((await delete.preview())["token"])
+    deleted = await Change.objects.aget(action="delete")
+    undo = Script(shop.client, f"/changes/{deleted.pk}/undo/", {})
+    await undo.apply((await undo.preview())["token"])
+    again = await Change.objects.aget(undoes=deleted)
+    assert [(one.change_id, one.number) for one in await shop.versions()] == [(again.pk, 1)]
 
 
 async def test_a_version_is_restored_to_the_byte_and_that_is_undone(shop: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from dashboard.actions.configmap_history import EDITS
 from dashboard.actions.configmap_values import values
 from dashboard.actions.configmap_versions import (
+    MAKERS,
     content_hash,
     version_contents,
     version_found,
@@ -90,6 +92,34 @@ def test_what_this_dashboard_wrote_is_told_by_its_record() -> None:
     change(reason="sale")
     version_found("dev", config(11, "cluster-ui", LOG="debug"))
     assert written_words(kept()[0]) == "mara: sale"
+
+
+def test_the_first_version_has_the_time_and_the_person_of_the_creation() -> None:
+    created = change(action="create")
+    versions_keep(created, {"metadata": {"uid": ""}}, config(10, "cluster-ui", LOG="info"))
+    edited = change(reason="sale")
+    versions_keep(edited, config(10, "cluster-ui", LOG="info"), config(11, "cluster-ui", LOG="debug"))
+    assert [(one.change_id, one.at) for one in kept()[::-1]] == [
+        (created.pk, created.created_at), (edited.pk, edited.created_at),
+    ]  # fmt: skip
+
+
+def test_an_edit_does_not_date_what_it_found() -> None:
+    versions_keep(change(), config(10, "cluster-ui", LOG="info"), config(11, "cluster-ui", LOG="debug"))
+    first = kept()[-1]
+    assert (first.number, first.change_id, f"{first.at:%H:%M:%S}") == (1, None, "03:04:05")
+
+
+@pytest.mark.parametrize("action", MAKERS)
+def test_what_was_created_before_versions_were_kept_is_told_by_its_record(action: str) -> None:
+    created = change(action=action)
+    versions_keep(change(), config(10, "cluster-ui", LOG="info"), config(11, "cluster-ui", LOG="debug"))
+    assert kept()[-1].change_id == created.pk
+
+
+def test_what_changes_labels_alone_did_not_write_the_values() -> None:
+    versions_keep(change(action="create"), config(10, "helm", LOG="info"), config(11, "helm", LOG="info"))
+    assert [written_words(one) for one in kept()] == ["helm, elsewhere"]
 
 
 def test_who_removed_a_key_is_not_known_and_nobody_else_is_named() -> None:
@@ -189,3 +219,17 @@ def test_a_value_that_went_and_came_back_is_not_known_before_its_last_write() ->
     world = World(("pods", running("web", 20)))
     started = started_with(world, "shop", "settings", {"LOG"}, version_history("dev", now))
     assert (set(started.stale), {ref.name for ref in started.unknown}) == (set(), {"web"})
+
+
+def test_what_a_pod_read_in_the_second_of_the_creation_is_known() -> None:
+    created = change(action="create")
+    moment = datetime.fromisoformat(at(0))
+    Change.objects.filter(pk=created.pk).update(created_at=moment + timedelta(milliseconds=400))
+    created.refresh_from_db()
+    versions_keep(created, None, written(1, 0, LOG="info"))
+    now = written(2, 20, LOG="debug")
+    version_found("dev", now)
+    started = started_with(
+        World(("pods", running("web", 0))), "shop", "settings", {"LOG"}, version_history("dev", now)
+    )
+    assert (len(started.stale), len(started.unknown)) == (1, 0)
