@@ -26,6 +26,7 @@ class SessionStore(db.SessionStore):
         super().__init__(session_key)
         self._as_read: Values = {}  # what the database has, as far as it is known here
         self._emptied = False  # nothing of what it has is to stay
+        self._set: set[str] = set()  # what was set here, be it to what it was
 
     def load(self) -> Values:
         found: Values = super().load()
@@ -34,6 +35,24 @@ class SessionStore(db.SessionStore):
 
     async def aload(self) -> Values:
         return await in_database(self.load)()
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._set.add(key)
+        super().__setitem__(key, value)
+
+    async def aset(self, key: str, value: Any) -> None:
+        self._set.add(key)
+        await super().aset(key, value)
+
+    def update(self, dict_: Any = (), /, **more: Any) -> None:
+        made = {**dict(dict_), **more}
+        self._set.update(made)
+        super().update(made)
+
+    async def aupdate(self, dict_: Any) -> None:
+        made = dict(dict_)
+        self._set.update(made)
+        await super().aupdate(made)
 
     def clear(self) -> None:
         super().clear()
@@ -81,14 +100,15 @@ class SessionStore(db.SessionStore):
         return standing.select_for_update(no_key=True).first()
 
     def _merged(self, kept: Values) -> Values:
-        """What the database has, with what was changed here. What was set last is last."""
+        """What the database has, with what was set or changed here. What was set last is last."""
         mine, read = self._session_cache, self._as_read
         made = {} if self._emptied else {key: kept[key] for key in kept if key in mine or key not in read}
         for key, value in mine.items():
-            if key not in read or read[key] != value:
+            if key in self._set or key not in read or repr(read[key]) != repr(value):  # 1 is no True
                 made.pop(key, None)
                 made[key] = value
         return made
 
     def _saved(self, values: Values) -> None:
         self._session_cache, self._as_read, self._emptied = values, deepcopy(values), False
+        self._set.clear()

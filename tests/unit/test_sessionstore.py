@@ -76,6 +76,40 @@ def test_what_both_change_is_what_was_saved_last(key: str) -> None:
     assert kept(key)["kept"] == 4, "what was saved is not changed any more"
 
 
+def test_what_one_sets_back_counts_as_set(key: str) -> None:
+    for again in (lambda one: one.__setitem__("kept", 1), lambda one: one.update({"kept": 1})):
+        one, other = read(key), read(key)
+        other["kept"] = 2
+        other.save()
+        again(one)
+        one.save()
+        assert kept(key)["kept"] == 1
+    one = read(key)
+    one["kept"] = True
+    one.save()
+    assert kept(key)["kept"] is True
+    one["nested"]["a"][0] = True
+    one.save()
+    assert repr(kept(key)["nested"]) == "{'a': [True]}"
+    one, other = read(key), read(key)
+    other["kept"] = 3
+    other.save()
+    one.setdefault("kept", 1)
+    one.save()
+    assert kept(key)["kept"] == 3, "what was there already was not set"
+
+
+async def test_the_same_holds_for_what_is_set_on_the_event_loop(key: str) -> None:
+    for again in (lambda one: one.aset("kept", 1), lambda one: one.aupdate({"kept": 1})):
+        one, other = SessionStore(key), SessionStore(key)
+        assert await one.aget("kept") is not None and await other.aget("kept") is not None
+        await other.aset("kept", 2)
+        await other.asave()
+        await again(one)
+        await one.asave()
+        assert await SessionStore(key).aget("kept") == 1
+
+
 def test_tokens_of_two_clusters_are_kept_beside_each_other(key: str) -> None:
     one, other = read(key), read(key)
     store(one, ClusterCredential(kind="oidc", token="renewed"))
