@@ -1,0 +1,58 @@
+"""What styles alone decide, on pieces of pages: what stays in one line, and what has room for its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+CSS = Path(__file__).parents[2] / "static" / "css"
+
+
+@pytest.fixture
+def piece(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1000, "height": 600})
+    yield page
+    page.close()
+
+
+def show(page: Page, html: str, *names: str) -> None:
+    styles = "".join((CSS / f"{name}.css").read_text() for name in ("app", *names))
+    page.set_content(f"<style>{styles}</style>{html}")
+
+
+def test_ten_endpoints_stay_in_one_line_and_fewer_take_the_width_of_five(piece: Page) -> None:
+    for count in (1, 5, 10):
+        dots = '<i class="ep ok"></i>' * count
+        show(piece, f'<span class="epc"><span class="eps">{dots}</span><b>1</b></span>', "resilience")
+        tops = piece.locator(".ep").evaluate_all("all => all.map(one => one.offsetTop)")
+        assert len(set(tops)) == 1, (count, tops)
+        assert piece.locator(".eps").evaluate("one => one.offsetWidth") >= 54
+
+
+def test_four_inputs_of_a_row_have_room_for_what_stands_in_them(piece: Page) -> None:
+    names = ("Name", "From", "Value, or its name", "Key")
+    cells = "".join(
+        f'<span><span class="cell-l">{n}</span><input class="mono" placeholder="{n}"></span>' for n in names
+    )
+    head = "".join(f"<span>{name}</span>" for name in names)
+    row = f'<li>{cells}<button class="icon-btn">x</button></li>'
+    rows = f'<ul class="row-list"><li class="row-head">{head}</li>{row}</ul>'
+    show(
+        piece,
+        f'<div class="made" style="width: 36rem"><fieldset class="rows">{rows}</fieldset></div>',
+        "create",
+    )
+    widths = piece.locator("input").evaluate_all("all => all.map(one => one.offsetWidth)")
+    assert min(widths) > 200, widths
+    assert not piece.locator(".row-head").is_visible() and piece.locator(".cell-l").first.is_visible()
+
+
+def test_a_callout_in_a_card_is_no_box_in_a_box(piece: Page) -> None:
+    show(piece, '<section class="card"><section class="callout"><h2>Nothing yet</h2></section></section>')
+    sides = piece.locator(".callout").evaluate(
+        "one => [getComputedStyle(one).borderLeftWidth, getComputedStyle(one).borderTopLeftRadius]"
+    )
+    assert sides == ["0px", "0px"]
