@@ -103,10 +103,14 @@ def consumers(objects: Objects, namespace: str, name: str) -> tuple[Consumer, ..
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Whose pods run with values that a restart would change, and of whose that cannot be told, with how many each."""
+    """Whose pods run with values that a restart would change, and of whose that cannot be told, with how many each; and
+    of which keys that is so.
+    """
 
     stale: Mapping[Ref, int]
     unknown: Mapping[Ref, int]
+    stale_keys: Mapping[Ref, Collection[str]]
+    unknown_keys: Mapping[Ref, Collection[str]]
 
 
 def started_with(
@@ -114,26 +118,44 @@ def started_with(
 ) -> Started:
     """Compares what the pods started with, as far as that is known, with what these keys of the ConfigMap hold now."""
     found: dict[bool, dict[Ref, int]] = {True: {}, False: {}}
-    known = {key: history.spans.get(key, ()) for key in keys}
+    named: dict[bool, dict[Ref, set[str]]] = {True: {}, False: {}}
+    alike: dict[Spans, set[str]] = {}  # many keys that were changed together are compared once
+    for key in keys:
+        alike.setdefault(history.spans.get(key, ()), set()).add(key)
     for pod in objects.all("pods", namespace):
         if pod.status.phase in _ENDED or pod.metadata.deletion_timestamp or not spec_uses(pod.spec, name):
             continue
-        answers = {_is_stale(*start, known) for start in _starts(pod, name, history)}
-        if answers - {False}:
-            counts = found[True in answers]
+        old: set[str] = set()
+        uncertain: set[str] = set()
+        for start in _starts(pod, name, history):
+            _compare(*start, alike, old, uncertain)
+        if old or uncertain:
+            counts = found[bool(old)]
             owner = pod_owner(objects, pod)
             counts[owner] = counts.get(owner, 0) + 1
-    return Started(stale=found[True], unknown=found[False])
+            named[True].setdefault(owner, set()).update(old)
+            named[False].setdefault(owner, set()).update(uncertain - old)
+    return Started(found[True], found[False], named[True], named[False])
 
 
-def _is_stale(use: Use, start: datetime, end: datetime, known: Mapping[str, Spans]) -> bool | None:
-    """Whether what was read between two moments differs from what is there now; None where that is not known."""
-    keys = known if use.keys is None else use.keys & known.keys()
-    answers: set[bool | None] = set()
-    for spans in {known[key] for key in keys}:
-        same = {each.variable if use.variable else each.file for each in between(spans, start, end)}
-        answers.add(None if len(same) != 1 or None in same else same == {False})
-    return True if True in answers else None if None in answers else False
+def _compare(
+    use: Use,
+    start: datetime,
+    end: datetime,
+    alike: Mapping[Spans, set[str]],
+    old: set[str],
+    uncertain: set[str],
+) -> None:
+    """Adds the keys of which what was read between two moments differs from what is there now, and those of which that is
+    not known.
+    """
+    for spans, keys in alike.items():
+        if concerned := keys if use.keys is None else keys & use.keys:
+            same = {each.variable if use.variable else each.file for each in between(spans, start, end)}
+            if len(same) != 1 or None in same:
+                uncertain |= concerned
+            elif same == {False}:
+                old |= concerned
 
 
 def _starts(pod: Any, name: str, history: KeyHistory) -> Iterator[tuple[Use, datetime, datetime]]:

@@ -233,3 +233,28 @@ def test_what_a_pod_read_in_the_second_of_the_creation_is_known() -> None:
         World(("pods", running("web", 0))), "shop", "settings", {"LOG"}, version_history("dev", now)
     )
     assert (len(started.stale), len(started.unknown)) == (1, 0)
+
+
+def test_the_keys_are_named_that_a_pod_started_with_another_value_of() -> None:
+    version_found("dev", written(1, 0, LOG="info", CONF="a"))
+    version_found("dev", written(2, 10, LOG="info", CONF="b"))
+    now = written(3, 30, LOG="debug", CONF="b")
+    now["metadata"]["managedFields"] = [
+        {"manager": "kubectl-edit", "time": at(second), "fieldsV1": {"f:data": {f"f:{key}": {}}}}
+        for key, second in (("CONF", 10), ("LOG", 30))
+    ]
+    version_found("dev", now)
+    pods = []
+    for name, second in (("restarted", 20), ("meanwhile", 30), ("old", 5), ("new", 40)):
+        made = running(name, second)
+        made["spec"]["containers"][0].pop("env")
+        made["spec"]["containers"][0]["envFrom"] = [{"configMapRef": {"name": "settings"}}]
+        pods.append(made)
+    world = World(*(("pods", each) for each in pods))
+    started = started_with(world, "shop", "settings", {"LOG", "CONF"}, version_history("dev", now))
+    assert {ref.name: set(keys) for ref, keys in started.stale_keys.items() if keys} == {
+        "restarted": {"LOG"}, "old": {"LOG", "CONF"},
+    }  # fmt: skip
+    assert {ref.name: set(keys) for ref, keys in started.unknown_keys.items() if keys} == {
+        "meanwhile": {"LOG"}
+    }

@@ -19,7 +19,7 @@ from dashboard.actions.version_history import version_history
 from dashboard.actions.versions import VERSIONS, keys_words
 from dashboard.database import in_database
 from dashboard.errors import ClusterError
-from dashboard.insight.configmapuse import READ, RESTARTABLE, Consumer, consumers, started_with
+from dashboard.insight.configmapuse import READ, RESTARTABLE, Consumer, Started, consumers, started_with
 from dashboard.insight.keyhistory import KeyHistory
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.configmaps import CONFIGMAPS
@@ -112,19 +112,24 @@ class VersionsCard(Card, ViewerPiece):
         reader = self.session.reader
         started = started_with(reader, screen.namespace, screen.name, keys, history)
         return [
-            self._run(each, started.stale.get(each.ref, 0), started.unknown.get(each.ref, 0), keys)
+            self._run(each, started, keys)
             for each in consumers(reader, screen.namespace, screen.name)
             if each.touched(keys)
         ]
 
-    def _run(self, consumer: Consumer, stale: int, unknown: int, keys: set[str]) -> dict[str, str]:
+    def _run(self, consumer: Consumer, started: Started, keys: set[str]) -> dict[str, str]:
+        """Of the changed keys, those are named with which its pods did not start as they are now."""
         ref = consumer.ref
+        stale, unknown = started.stale.get(ref, 0), started.unknown.get(ref, 0)
         named = sorted({key for use in consumer.touched(keys) for key in use.keys or keys} & keys)
         state, words = "ok", f"runs with the present {listed(named)}"
         if stale:
-            state, words = "warn", f"{plural(stale, 'pod runs', 'pods run')} with an old {listed(named)}"
+            state, words = (
+                "warn",
+                f"{plural(stale, 'pod runs', 'pods run')} with an old {listed(sorted(started.stale_keys[ref]))}",
+            )
         elif unknown:
-            count = plural(unknown, "pod")
+            count, named = plural(unknown, "pod"), sorted(started.unknown_keys[ref])
             state, words = "info", f"which {listed(named)} {count} started with is not known"
         elif not consumer.needs_restart(keys):
             words = "files in its volumes follow by themselves"
