@@ -150,6 +150,7 @@ class CreateAll(CreateYaml, OperationAction):
         rest = change.result[REST]
         results = [_result(change.plural, change.kind, change.namespace, change.name, "done")]
         results[0].text, results[0].data = CREATE.summary(change), {"change": change.pk}
+        results[0].began_at = results[0].ended_at = change.created_at  # it is written before the steps begin
         for plural_, kind, namespace, name, state in rest:
             made = _result(plural_, kind, namespace, name, "done" if state == "same" else "waiting")
             made.text = "No change" if state == "same" else ""

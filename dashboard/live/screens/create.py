@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.http import QueryDict
@@ -10,6 +11,7 @@ from django.urls import reverse
 
 from dashboard.actions.action import TOUCHED
 from dashboard.actions.creation import REST
+from dashboard.actions.operation import Step
 from dashboard.database import in_database
 from dashboard.kinds.rows import plural
 from dashboard.live.screen import ViewerScreen
@@ -122,6 +124,13 @@ class CreationScreen(OperationScreen):
         window = super()._window(operation)
         self.changes = Change.objects.in_bulk(row.data["change"] for row in window if "change" in row.data)
         return window
+
+    def stage(self, at: int, step: Step, now: datetime) -> dict[str, Any]:
+        """What has been created is no longer to be created."""
+        title = step["title"]
+        if step["state"] == "done":
+            title = title.replace("Create ", "Created ", 1).replace("Undo ", "Undone: ", 1)
+        return super().stage(at, step | {"title": title}, now)
 
     def _results(self) -> dict[str, Any]:
         return super()._results() | {"changes": bool(self.changes)}

@@ -461,3 +461,10 @@ def test_what_can_not_be_undone_is_said_of_each(undos: tuple[str, ...], said: st
         one = TextObject(number=1, document=Document({}, 1, {}), target=target, manifest={})
         tried.append(Tried(one=one, preview=preview))
     assert _told(tried, dangerous=False).undo_words == said
+
+
+async def test_the_object_that_was_created_first_has_its_time_too(mara: Actor) -> None:
+    api: Any = Cluster()
+    change = await created(api, mara, *ALL)
+    first = await (await begin(api, change)).results.order_by("position").afirst()
+    assert first is not None and first.began_at == first.ended_at == change.created_at
