@@ -34,6 +34,12 @@ class ClusterError(Exception):
         self.message = message
         self.next_step = next_step
 
+    def __copy__(self) -> Self:
+        """Whatever it was made from: an exception's own copy calls it with ``args`` alone."""
+        made = type(self).__new__(type(self), *self.args)
+        made.__dict__.update(self.__dict__)
+        return made
+
     def to_keep(self) -> Self:
         """The same, to be shown for as long as it stands: where it came from would keep alive what was being read, which
         may be a hundred megabytes."""
