@@ -56,3 +56,15 @@ def test_a_callout_in_a_card_is_no_box_in_a_box(piece: Page) -> None:
         "one => [getComputedStyle(one).borderLeftWidth, getComputedStyle(one).borderTopLeftRadius]"
     )
     assert sides == ["0px", "0px"]
+
+
+def test_values_that_are_shown_in_full_are_not_shown_again_beside_their_keys(piece: Page) -> None:
+    size = '<small>the beginning of 9 KiB</small><span class="instead">9 KiB</span>'
+    code = f'<dd><code class="beginning">debug</code>{size}</dd>'
+    keys = f'<section id="keys"><dl class="facts keyed"><div><dt>LOG</dt>{code}</div></dl></section>'
+    for value, shown in (
+        ("", [True, True, False]),
+        ('<section class="value">debug…</section>', [False, False, True]),
+    ):
+        show(piece, f'<div id="page">{keys}<section id="values">{value}</section></div>')
+        assert [each.is_visible() for each in piece.locator("dd > *").all()] == shown
