@@ -35,6 +35,7 @@ from dashboard.queries.frozen import Frozen
 
 from .common import fresh_part, not_known, object_url, ref_url
 from .detail.piece import Rereading
+from .losing_answer import losing_answer
 
 MAX_LOSSES = 12  # at once; docs/limits.md
 ROWS, SQUARES, OFFERED = 60, 110, 400  # told one by one; drawn on a node (a kubelet's pods); to choose from
@@ -359,83 +360,7 @@ class ResilienceScreen(Screen):
     # ---- For scripts
 
     def told(self) -> dict[str, Any]:
-        """The contract's JSON."""
-        if self._told is None:
-            return {}
-        told, prepared = self._told
-        return {
-            "lose": [str(loss) for loss in self.losses],
-            "unknown": [str(loss) for loss in told.unknown],
-            "not_read": list(told.unread),
-            "headline": told.headline.title,
-            "pods": [
-                {
-                    "namespace": each.pod.metadata.namespace,
-                    "name": each.pod.metadata.name,
-                    "fate": each.fate,
-                    "why": each.why,
-                    "node": each.node,
-                }
-                for each in told.pods
-            ],
-            "services": [
-                {
-                    "namespace": each.ref.namespace,
-                    "name": each.ref.name,
-                    "before": each.before,
-                    "after": each.after,
-                }
-                for each in told.services
-            ],
-            "workloads": [
-                {
-                    "kind": each.ref.kind,
-                    "namespace": each.ref.namespace,
-                    "name": each.ref.name,
-                    "before": each.before,
-                    "after": each.after,
-                    "wanted": each.wanted,
-                    "quorum": each.quorum or None,
-                }
-                for each in told.workloads
-            ],
-            "budgets": [
-                {
-                    "namespace": each.ref.namespace,
-                    "name": each.ref.name,
-                    "before": each.before,
-                    "after": each.after,
-                    "desired": each.desired,
-                    "broken": each.broken,
-                }
-                for each in told.budgets
-            ],
-            "data": [
-                {
-                    "kind": each.ref.kind,
-                    "namespace": each.ref.namespace,
-                    "name": each.ref.name,
-                    "what": each.title,
-                    "fate": each.state,
-                    "why": each.why,
-                    "pods": list(each.pods),
-                }
-                for each in told.data
-            ],
-            "report": [
-                {
-                    "kind": each.ref.kind,
-                    "namespace": each.ref.namespace,
-                    "name": each.ref.name,
-                    "replicas": each.replicas,
-                    "score": each.score,
-                    "weaknesses": [
-                        {"rule": one.rule, "weight": one.weight, "text": one.text} for one in each.weaknesses
-                    ],
-                }
-                for each in prepared
-            ],
-        }
+        return losing_answer(self.losses, *self._told) if self._told is not None else {}
 
 
 def _read(params: QueryDict) -> tuple[Loss, ...]:
