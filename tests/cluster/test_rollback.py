@@ -134,7 +134,7 @@ async def test_the_template_of_a_revision_comes_back_is_followed_and_undone(
     assert [one["image"] for one in made["spec"]["containers"]] == ["web:1", "ship:1"]
     assert made["metadata"]["labels"]["tier"] == "front" and "annotations" not in made["metadata"]
     assert made["spec"]["nodeSelector"] == {"kubernetes.io/os": "linux"}
-    assert (await here.done(change)).startswith("web ")
+    assert await here.done(change) == "web: rollout complete"
     undo = await change_undo_preview(
         kinds=KINDS, transport=here.transport, actor=mara, change_id=change.pk, objects=await here.objects()
     )

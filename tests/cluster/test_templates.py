@@ -152,7 +152,7 @@ async def test_it_does_what_its_kubectl_command_does_and_is_undone(
     change = await here.change(action, mara, plural, shown.token, **typed)
     await kubectl(cluster, shown.told.kubectl)
     assert here.template(plural) == here.template(plural, "twin") != before
-    assert (await here.done(change)).startswith("web ")
+    assert await here.done(change) == "web: rollout complete"
     back = await here.undo(mara, change)
     assert here.template(plural) == before
     await kubectl(cluster, back.told.kubectl)
