@@ -178,7 +178,12 @@ async def test_a_context_of_the_settings_that_is_not_there_is_told(
 
     settings.CLUSTER_UI_ACT_AS = {"": "installation", "prdo": "user"}
     known = SimpleNamespace(
-        clusters=lambda: [CLUSTER], opened=lambda: (), opened_as=lambda _: None, tried=True, added=()
+        clusters=lambda: [CLUSTER],
+        configured=lambda: (CLUSTER,),
+        opened=lambda: (),
+        opened_as=lambda _: None,
+        tried=True,
+        added=(),
     )
     for each in (module, viewer, health):
         monkeypatch.setattr(each, "runtime", known)
