@@ -41,7 +41,7 @@ def value(page: Page) -> str:
 
 
 def press(page: Page, *keys: str) -> None:
-    """Keys for a list of completions that is seen: for 75 ms after it has opened, the editor takes none of them for it."""
+    """Keys for a list of completions that is seen: for 75 ms after it has opened, the editor takes none for it."""
     page.evaluate("new Promise((done) => setTimeout(done, 100))")
     for key in keys:
         page.keyboard.press(key)
