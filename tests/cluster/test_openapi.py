@@ -93,13 +93,18 @@ async def kubectl(cluster: Sandbox, resource: str, api_version: str, path: str) 
     """
     what = f"{resource}.{path}" if path else resource
     asked = [str(cluster.kubectl), "--kubeconfig", str(cluster.kubeconfig), "explain", what]
-    process = await asyncio.create_subprocess_exec(
-        *asked,
-        f"--api-version={api_version}",
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    told = (await process.communicate())[0].decode()
+    async with asyncio.timeout(60):
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                *asked,
+                f"--api-version={api_version}",
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            told = (await process.communicate())[0].decode()
+            # A definition that has just come is served a moment before the API server's discovery tells of it.
+            if "couldn't find resource" not in told:
+                break
     assert process.returncode == 0, told
     head, _, rest = told.partition("DESCRIPTION:\n")
     description, _, listed = rest.partition("\nFIELDS:\n")

@@ -14,6 +14,7 @@ import yaml
 from dashboard.actions.action import Action, Target
 from dashboard.actions.debug import DEBUG
 from dashboard.actions.delete import EVICT
+from dashboard.actions.edit_form import EditForm
 from dashboard.actions.registry import ACTIONS
 from dashboard.actions.revisions import CONTROLLERREVISIONS
 from dashboard.actions.shell import VERBS
@@ -37,7 +38,6 @@ NOT_OF_APPLICATIONS = {
     "secrets", "events", "endpointslices", "limitranges", "resourcequotas", "roles", "rolebindings",
     *(plural for plural, kind in KINDS.items() if not kind.gvr.namespaced),
 }  # fmt: skip
-RESTARTABLE = ("deployments", "statefulsets", "daemonsets")
 # Which kinds each action is for: a rotation restarts others, keeps backups and removes old ones, a deletion may be an
 # eviction.
 ON = {
@@ -46,7 +46,13 @@ ON = {
 }
 
 
+RESTARTABLE = ("deployments", "statefulsets", "daemonsets")
+
+
 def _of_objects(action: Action, plural: str) -> bool:
+    """Whether its right is with the role that is bound to nobody: whole objects, as YAML or by form."""
+    if action.name == EditForm.name:
+        return plural not in RESTARTABLE
     return action is not EVICT and FOR_ALL_KINDS.get(action.name, plural) != plural
 
 

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[2] / "dashboard"
 # The queries that Django offers to coroutines: each leaves its connection to the thread that it ran in, and only the
 # end of a request takes that back.
 LEAVING = re.compile(
-    r"asgiref|\.a(?:aggregate|bulk_create|bulk_update|count|create|delete|earliest|exists|first|get_or_create|in_bulk"
-    r"|iterator|last|latest|refresh_from_db|save|update|update_or_create)\("
+    r"asgiref|(?<!super\(\))\.a(?:aggregate|bulk_create|bulk_update|count|create|delete|earliest|exists|first"
+    r"|get_or_create|in_bulk|iterator|last|latest|refresh_from_db|save|update|update_or_create)\("
 )
 OWN = {ROOT / "database.py", ROOT / "throttle.py"}  # the one place; counters, which are in a cache
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +52,13 @@ VALUES = {
     "mapping": "1",
     "group": "-",
 }
+
+
+@pytest.fixture(autouse=True)
+def within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused is counted by the minute: a test that is in two of them would count it apart."""
+    moment = time.time()
+    monkeypatch.setattr("dashboard.audit.refusals.time", SimpleNamespace(time=lambda: moment))
 
 
 def patterns(resolver: URLResolver | None = None) -> list[URLPattern]:
