@@ -17,6 +17,7 @@ from dashboard.kinds.events import Event
 from dashboard.kinds.meta import ObjectCondition, condition_true, find_condition
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
+from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.references import reference
 from dashboard.kinds.selectors import Selector, from_labels
@@ -144,6 +145,13 @@ class Observed(ABC):
             for kind, name in pod_spec_uses(pod.spec, pod.metadata.name)
             if kind == "PersistentVolumeClaim"
         ]
+
+    def volumes_of(self, pod: Pod) -> Iterator[tuple[str, PersistentVolume]]:
+        """The names of the claims that a pod uses, each with the volume behind it, of those that are bound and seen."""
+        for name, claim in self.claims_of(pod):
+            volume = self.objects.get("persistentvolumes", "", claim.spec.volume_name) if claim else None
+            if volume is not None:
+                yield name, volume
 
     @cached_property
     def users(self) -> dict[tuple[str, str], list[Pod]]:

@@ -6,6 +6,7 @@ pkg/controller/tainteviction and pkg/controller/statefulset. Where a pod runs ag
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,8 +127,14 @@ class Fates:
         """The worst first; by namespace and name."""
         told = [self._replaced(pod) for pod, cause in self.caught.values() if cause == "update"]
         ending = [(pod, cause) for pod, cause in self.caught.values() if cause != "update"]
-        told += [self._without(pod, cause) or self._recreated(pod, cause) for pod, cause in ending]
+        told += [self._waiting[pod.metadata.uid] or self._recreated(pod, cause) for pod, cause in ending]
         return sorted(told, key=_worst_first)
+
+    @cached_property
+    def _waiting(self) -> dict[str, PodFate | None]:
+        """Of each pod that ends, by uid, why it runs nowhere else; None for one that is recreated."""
+        ending = ((pod, cause) for pod, cause in self.caught.values() if cause != "update")
+        return {pod.metadata.uid: self._without(pod, cause) for pod, cause in ending}
 
     def _without(self, pod: Pod, cause: Cause) -> PodFate | None:
         """Of a pod that runs nowhere else, why; None for one that is recreated."""
@@ -158,7 +165,7 @@ class Fates:
 
     def _on_node(self, pod: Pod, kind: str) -> PodFate | None:
         """Why a pod of a lost node is not recreated before somebody does something; None where it is."""
-        if self._stops_evicting(pod.spec.node_name):
+        if self._zone_of.get(pod.spec.node_name) in self._calm_zones:
             text = (
                 "So many nodes of its zone are gone at once that Kubernetes evicts nothing there: it is recreated once "
                 "they are back, or deleted."
@@ -185,18 +192,24 @@ class Fates:
             return PodFate(pod, "pending", text, "node")
         return None
 
-    def _stops_evicting(self, node: str) -> bool:
-        """Whether the node controller takes the loss for its own: more than two nodes of a zone, and more than half of
-        them, while others are left; in a zone of more than 50 nodes it goes on, slowly (node_lifecycle_controller.go,
-        ComputeZoneState).
+    @cached_property
+    def _calm_zones(self) -> frozenset[tuple[str, str]]:
+        """The zones whose loss the node controller takes for its own, and in which it evicts nothing: more than two
+        nodes, and more than half of them, while others are left; in a zone of more than 50 nodes it goes on, slowly
+        (node_lifecycle_controller.go, ComputeZoneState).
         """
-        zone = self._zone_of.get(node)
-        nodes = [each for each in self.nodes if self._zone_of[each.metadata.name] == zone]
-        silent = sum(
-            each.metadata.name in self.lost_nodes or not condition_true(each.status.conditions or (), "Ready")
-            for each in nodes
+        every = Counter(self._zone_of.values())
+        silent = Counter(
+            self._zone_of[node.metadata.name]
+            for node in self.nodes
+            if node.metadata.name in self.lost_nodes
+            or not condition_true(node.status.conditions or (), "Ready")
         )
-        return len(nodes) > silent > 2 and silent / len(nodes) >= UNHEALTHY_ZONE and len(nodes) <= LARGE_ZONE
+        return frozenset(
+            zone
+            for zone, count in every.items()
+            if count > silent[zone] > 2 and silent[zone] / count >= UNHEALTHY_ZONE and count <= LARGE_ZONE
+        )
 
     @cached_property
     def _zone_of(self) -> dict[str, tuple[str, str]]:
@@ -219,9 +232,8 @@ class Fates:
 
     def _attached(self, pod: Pod) -> str:
         """A claim whose volume is attached to one node at a time; "" for none."""
-        for name, claim in self.survey.claims_of(pod):
-            volume = claim and self.survey.objects.get("persistentvolumes", "", claim.spec.volume_name)
-            if volume and not volume.local and not SHARED.intersection(volume.spec.access_modes or SHARED):
+        for name, volume in self.survey.volumes_of(pod):
+            if not volume.local and not SHARED.intersection(volume.spec.access_modes or SHARED):
                 return name
         return ""
 
@@ -232,9 +244,8 @@ class Fates:
 
     def _tied(self, pod: Pod) -> str:
         """Why no node that is left reaches its volume; "" where one does."""
-        for name, claim in self.survey.claims_of(pod):
-            volume = claim and self.survey.objects.get("persistentvolumes", "", claim.spec.volume_name)
-            if volume and self.reaches_none(volume):
+        for name, volume in self.survey.volumes_of(pod):
+            if self.reaches_none(volume):
                 return f"No node that is left can access the volume of claim {name}."
         return ""
 
@@ -293,7 +304,7 @@ class Fates:
         return [
             pod
             for pod, cause in self.caught.values()
-            if cause != "update" and self._without(pod, cause) is None
+            if cause != "update" and self._waiting[pod.metadata.uid] is None
         ]
 
     @cached_property

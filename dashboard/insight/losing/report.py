@@ -25,7 +25,6 @@ from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.images import ImageError, parse_image
 from dashboard.kinds.meta import find_condition
 from dashboard.kinds.nodes import Node
-from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.poddisruptionbudgets import PodDisruptionBudget
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import Container, PodSpec
@@ -279,13 +278,8 @@ class _One:
     def _data(self) -> Iterator[Weakness]:
         tied: dict[str, str] = {}
         for pod in self.pods:
-            for name, claim in self.report.survey.claims_of(pod):
-                volume: PersistentVolume | None = (
-                    self.report.survey.objects.get("persistentvolumes", "", claim.spec.volume_name)
-                    if claim
-                    else None
-                )
-                if volume is not None and volume.local:
+            for name, volume in self.report.survey.volumes_of(pod):
+                if volume.local:
                     tied[name] = listed(volume.only_on) or "one node"
         if tied:
             name, where = min(tied.items())

@@ -127,9 +127,8 @@ class Elsewhere:
         return tuple(claim.spec.volume_name for claim in claims if claim and claim.spec.volume_name)
 
     def _reaches(self, node: Node, pod: Pod) -> bool:
-        for name in self._volumes(pod):
-            volume = self._survey.objects.get("persistentvolumes", "", name)
-            affinity = volume.spec.node_affinity if volume is not None else None
+        for _, volume in self._survey.volumes_of(pod):
+            affinity = volume.spec.node_affinity
             if affinity and affinity.required and not matches_terms(node, affinity.required):
                 return False
         return True

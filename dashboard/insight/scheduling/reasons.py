@@ -116,9 +116,8 @@ def _labels(node: Node, spec: PodSpec) -> Iterator[str]:
 
 def _reach(survey: Observed, pod: Pod) -> Iterator[tuple[str, NodeSelector]]:
     """The volumes that the pod uses and that only some nodes reach."""
-    for _, claim in survey.claims_of(pod):
-        volume = survey.objects.get("persistentvolumes", "", claim.spec.volume_name) if claim else None
-        if volume is not None and volume.spec.node_affinity and volume.spec.node_affinity.required:
+    for _, volume in survey.volumes_of(pod):
+        if volume.spec.node_affinity and volume.spec.node_affinity.required:
             yield volume.metadata.name, volume.spec.node_affinity.required
 
 
