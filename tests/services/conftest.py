@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.databases import Postgres
+from tools.server import Server
 
 
 @pytest.fixture
@@ -21,3 +25,15 @@ def nowhere(tmp_path: Path) -> Path:
         })
     )  # fmt: skip
     return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def made(request: pytest.FixtureRequest, tmp_path: Path, nowhere: Path) -> Iterator[Server]:
+    """A dashboard's database, migrated; no server runs."""
+    more = {}
+    if request.param == "postgresql":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        more = {"DATABASE_URL": postgres.database("migrated")}
+    server = Server(tmp_path, nowhere, CLUSTER_UI_LOG_LEVEL="ERROR", **more)
+    server.manage("migrate", "--verbosity", "0")
+    yield server

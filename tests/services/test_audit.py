@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -168,18 +168,6 @@ def until(there: Callable[[], bool]) -> None:
     while not there():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.05)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def made(request: pytest.FixtureRequest, tmp_path: Path, nowhere: Path) -> Iterator[Server]:
-    """A dashboard's database, migrated; no server runs."""
-    more = {}
-    if request.param == "postgresql":
-        postgres: Postgres = request.getfixturevalue("postgres")
-        more = {"DATABASE_URL": postgres.database("audited")}
-    server = Server(tmp_path, nowhere, CLUSTER_UI_LOG_LEVEL="ERROR", **more)
-    server.manage("migrate", "--verbosity", "0")
-    yield server
 
 
 def test_processes_share_one_chain_though_one_is_killed(made: Server) -> None:

@@ -5,13 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.databases import Postgres
 from tools.server import ROOT, Server
 
 SECONDS = 300.0
@@ -136,18 +131,6 @@ def told(server: Server, program: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def made(request: pytest.FixtureRequest, tmp_path: Path, nowhere: Path) -> Iterator[Server]:
-    """A dashboard's database, migrated; no server runs."""
-    more = {}
-    if request.param == "postgresql":
-        postgres: Postgres = request.getfixturevalue("postgres")
-        more = {"DATABASE_URL": postgres.database("sessions")}
-    server = Server(tmp_path, nowhere, CLUSTER_UI_LOG_LEVEL="ERROR", **more)
-    server.manage("migrate", "--verbosity", "0")
-    yield server
 
 
 def test_what_requests_save_at_once_is_all_there_and_no_session_comes_back(made: Server) -> None:
