@@ -281,13 +281,13 @@ def unnamed(sight: Sight, change: Change) -> Iterator[None]:
         raise hidden(change) from error
 
 
-def object_context(runtime: ClusterRuntime, change: Change) -> dict[str, str]:
+def object_context(runtime: ClusterRuntime, about: Change | Ref) -> dict[str, str]:
     return {
-        "plural": change.plural,
-        "kind": change.kind,
-        "namespace": change.namespace,
-        "name": change.name,
-        "url": object_url(runtime, change.plural, change.namespace, change.name),
+        "plural": about.plural,
+        "kind": about.kind,
+        "namespace": about.namespace,
+        "name": about.name,
+        "url": object_url(runtime, about.plural, about.namespace, about.name),
     }
 
 

@@ -9,11 +9,14 @@ from typing import Any
 from django.http import QueryDict
 from django.urls import reverse
 
+from dashboard import render
 from dashboard.actions.action import TOUCHED
 from dashboard.actions.creation import REST
 from dashboard.actions.operation import Step
 from dashboard.database import in_database
+from dashboard.kinds.base import Ref
 from dashboard.kinds.rows import plural
+from dashboard.kube.shell import shell_line
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
@@ -21,6 +24,12 @@ from dashboard.models import Change, Operation, OperationResult
 
 from .common import fresh_part, object_url
 from .operation import OperationScreen
+
+# What people have in mind when they create several objects together, before what these need.
+LEADING = (
+    "deployments", "statefulsets", "daemonsets", "cronjobs", "jobs", "pods", "ingresses", "services",
+)  # fmt: skip
+OPENED = 3  # objects with a button of their own; the table has all
 
 
 class CreateScreen(ViewerScreen):
@@ -96,6 +105,43 @@ class CreationScreen(OperationScreen):
         return max(len(self.change.result.get(REST, ())) + 1, sum(self.counts.values()))
 
     @property
+    def objects(self) -> list[Ref]:
+        """All of them, those first that people have in mind; only those that the cluster still offers."""
+        change, rank = self.change, {kind: at for at, kind in enumerate(LEADING)}
+        named = [(change.plural, change.kind, change.namespace, change.name)]
+        named += [(kind, *names) for kind, *names, _ in change.result.get(REST, ())]
+        refs = [
+            Ref(kind, namespace, name, plural_)
+            for plural_, kind, namespace, name in named
+            if plural_ == change.plural or plural_ in self.runtime.kinds
+        ]
+        return sorted(refs, key=lambda ref: rank.get(ref.plural, len(rank)))
+
+    @property
+    def about(self) -> Change | Ref:
+        return self.objects[0]
+
+    def more(self, now: datetime) -> dict[str, Any]:
+        """The ways to what was made, as soon as the operation has ended."""
+        there = [] if self.running or self.change.undoes_id else self.objects[:OPENED]
+        links = [
+            {
+                "text": f"Open {ref.kind} {ref.name}",
+                "url": object_url(self.runtime, ref.plural, ref.namespace, ref.name),
+            }
+            for ref in there
+            if self.session.reader.get(ref.plural, ref.namespace, ref.name) is not None
+        ]
+        return {"creation-open": render.region("creation_open", {"links": links})}
+
+    def kubectl(self) -> str:
+        about = self.objects[0]
+        alike = [ref for ref in self.objects if ref.namespace == about.namespace]
+        where = ["-n", about.namespace] if about.namespace else []
+        names = [f"{ref.plural}/{ref.name}" for ref in alike]
+        return shell_line(["kubectl", "get", *names, *where])
+
+    @property
     def title(self) -> str:
         return f"{'Undo' if self.change.undoes_id else 'Create'} {plural(self.total, 'object')}"
 
@@ -141,10 +187,11 @@ class CreationScreen(OperationScreen):
         change = self.changes.get(result.data.get("change", 0))
         if change is None:
             return row
-        # That of the object with which it began is this very page: its undo is that of all.
-        url = object_url(self.runtime, result.plural, result.namespace, result.name)
-        own = reverse("change", args=[change.pk]) if change.pk != self.number else url
-        return row | {"change": own, "undo": bool(change.inverse) and change.pk != self.number}
+        if (
+            change.pk == self.number
+        ):  # with which it began: this very page follows it, and its undo is that of all
+            return row
+        return row | {"change": reverse("change", args=[change.pk]), "undo": bool(change.inverse)}
 
     async def told(self) -> dict[str, Any]:
         """With the change of each object, by which it is followed and undone."""

@@ -29,6 +29,7 @@ from dashboard.actions.registry import change_title
 from dashboard.actions.undo import UndoState, change_undo_state
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, Forbidden, NotFound
+from dashboard.kinds.base import Ref
 from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
 from dashboard.live.deciding import began, decision_refusal
@@ -470,18 +471,23 @@ class OperationScreen(ViewerScreen):
     def title(self) -> str:
         return change_title(self.change)
 
+    @property
+    def about(self) -> Change | Ref:
+        """The object to which the way above the page, the menu and the button that opens it lead."""
+        return self.change
+
     def context(self) -> Mapping[str, Any]:
-        change = self.change
-        crumbs = [(kind_of(self.runtime, change.plural).title, list_url(self.runtime, change.plural))]
+        change, about = self.change, object_context(self.runtime, self.about)
+        kind = about["plural"]
         return {
             "number": change.pk,
             "title": self.title,
             "what": self.what(),
-            "object": object_context(self.runtime, change),
+            "object": about,
             "breadcrumbs": [
-                *crumbs,
-                *namespace_crumbs(self.runtime, change.plural, change.namespace),
-                (change.name, object_url(self.runtime, change.plural, change.namespace, change.name)),
+                (kind_of(self.runtime, kind).title, list_url(self.runtime, kind)),
+                *namespace_crumbs(self.runtime, kind, about["namespace"]),
+                (about["name"], about["url"]),
             ],
             "cluster_name": self.runtime.cluster.name,
             "at": iso(change.created_at.replace(microsecond=0)),
