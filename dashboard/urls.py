@@ -68,6 +68,7 @@ urlpatterns = [
     path("clusters/", clusters.clusters, name="clusters"),
     path("clusters/add/", addedclusters.add, name="cluster_add"),
     path("clusters/<context>/allow/", clusters.allow, name="allow_changes"),
+    path("clusters/<context>/read-only/", clusters.forbid, name="forbid_changes"),
     path("clusters/<context>/look/", clusters.look, name="cluster_look"),
     path("clusters/<context>/remove/", addedclusters.remove, name="cluster_remove"),
     path("people/", people.people, name="people"),

@@ -83,6 +83,27 @@ async def cluster_allow_changes(*, user: User, context: str, server: str, is_san
         await in_database(_allow)(user, context, server)
 
 
+async def cluster_forbid_changes(*, user: User, context: str, server: str) -> bool:
+    """Make a cluster read-only again, until changes are allowed anew; audited. What is under way stops before its next
+    write. Gives whether changes were allowed.
+    """
+    return await in_database(_forbid)(user, context, server)
+
+
+def _forbid(user: User, context: str, server: str) -> bool:
+    with transaction.atomic():
+        forgotten, _ = ClusterPermit.objects.filter(context=context, server=server).delete()
+        if forgotten:
+            AuditEntry.objects.create(
+                user_name=user.get_username(),
+                context=context,
+                action="forbid-changes",
+                detail=f"Read-only again at {server}.",
+                result=AuditEntry.Result.DONE,
+            )
+    return bool(forgotten)
+
+
 def _allow(user: User, context: str, server: str) -> None:
     with transaction.atomic():
         _, created = ClusterPermit.objects.get_or_create(

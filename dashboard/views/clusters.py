@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.actions.confirmation import is_production
-from dashboard.actions.permits import Permit, changes_states, cluster_allow_changes
+from dashboard.actions.permits import Permit, changes_states, cluster_allow_changes, cluster_forbid_changes
 from dashboard.admins import is_admin
 from dashboard.errors import ClusterError, Forbidden, Unavailable
 from dashboard.kinds.rows import listed, plural
@@ -172,6 +172,7 @@ def _entry(cluster: Cluster, permit: Permit, added: Added | None, admin: bool) -
         "rules": _rules(cluster),
         "allowed": {"state": permit.state, "words": permit.words},
         "allow_url": reverse("allow_changes", args=[cluster.slug]),
+        "forbid_url": reverse("forbid_changes", args=[cluster.slug]) if permit.at is not None else "",
         "remove_url": reverse("cluster_remove", args=[cluster.slug]) if mine and admin else "",
     }
 
@@ -200,21 +201,41 @@ def _unusable(added: Added) -> dict[str, str]:
 @require_POST
 @clear_errors
 async def allow(request: HttpRequest, context: str) -> HttpResponseBase:
-    """The owner allows changes to a cluster, once; audited. Where people act with accounts of their own, or are known
-    to a cluster alone, that is an administrator's word.
-    """
-    cluster, user = runtime.named(context), await request.auser()
-    of_a_cluster = user.get_username().startswith(OF_A_CLUSTER)
-    if (of_a_cluster or own_accounts(context)) and not await is_admin(request):
-        raise Forbidden(
-            f"Only administrators of the dashboard allow changes to {cluster.name}.",
-            next_step="Ask whoever runs this dashboard.",
-        )
+    """The owner allows changes to a cluster, once; audited."""
+    cluster = await _decided_by(request, context)
     await cluster_allow_changes(
-        user=actor_of(user).user,
+        user=actor_of(await request.auser()).user,
         context=cluster.name,
         server=cluster.server,
         is_sandbox=cluster.is_sandbox,
     )
     messages.success(request, f"Changes are allowed in {cluster.name}.")
     return HttpResponseRedirect(reverse("clusters"))
+
+
+@require_POST
+@clear_errors
+async def forbid(request: HttpRequest, context: str) -> HttpResponseBase:
+    """The cluster is read-only again, until changes are allowed anew; audited."""
+    cluster, user = await _decided_by(request, context), actor_of(await request.auser()).user
+    if await cluster_forbid_changes(user=user, context=cluster.name, server=cluster.server):
+        messages.success(
+            request, f"{cluster.name} is read-only. What is under way stops before its next write."
+        )
+    else:
+        messages.warning(request, f"Nothing to take back: nobody had allowed changes in {cluster.name}.")
+    return HttpResponseRedirect(reverse("clusters"))
+
+
+async def _decided_by(request: HttpRequest, context: str) -> Cluster:
+    """The cluster, for whoever decides whether it may be changed. Where people act with accounts of their own, or are
+    known to a cluster alone, that is an administrator: raises Forbidden for everybody else.
+    """
+    cluster, user = runtime.named(context), await request.auser()
+    of_a_cluster = user.get_username().startswith(OF_A_CLUSTER)
+    if (of_a_cluster or own_accounts(context)) and not await is_admin(request):
+        raise Forbidden(
+            f"Only administrators of the dashboard decide whether {cluster.name} may be changed.",
+            next_step="Ask whoever runs this dashboard.",
+        )
+    return cluster

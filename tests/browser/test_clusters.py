@@ -79,6 +79,28 @@ def test_a_cluster_is_added_looked_at_and_removed_by_the_keyboard(page: Page, cl
     expect(row).to_have_count(0)
 
 
+def test_a_context_is_made_read_only_again_and_its_forms_say_so(page: Page) -> None:
+    page.goto("/clusters/")
+    allow, forbid = (
+        page.get_by_role("button", name=name) for name in ("Allow changes in tests", "Make tests read-only")
+    )
+    allow.press("Enter")
+    expect(page.get_by_text("Changes are allowed in tests.")).to_be_visible()
+    page.goto("/c/tests/create/configmaps/?namespace=default")
+    expect(page.locator("#name")).to_be_visible()
+    page.locator("#name").fill("late")
+    with page.context.new_page() as other:
+        other.goto("/clusters/")
+        other.get_by_role("button", name="Make tests read-only").press("Enter")
+        expect(other.get_by_text("tests is read-only.")).to_be_visible()
+    page.get_by_role("button", name="Preview", exact=True).last.click()
+    expect(page.locator("#preview .callout.bad")).to_contain_text("read-only")
+    expect(page.locator("#name")).to_have_value("late")
+    page.goto("/clusters/")
+    expect(forbid).to_have_count(0)
+    expect(allow).to_be_visible()
+
+
 def test_what_is_refused_stands_beside_the_form_and_nothing_typed_is_lost(page: Page) -> None:
     page.goto("/clusters/")
     text = kubeconfig("good", server=NOWHERE) + "---\n"

@@ -117,6 +117,9 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "audit": [get("/audit/"), get("/audit/?format=json"), get("/audit/?format=csv")],
     "changes": [get("/changes/"), get("/changes/?format=json"), get("/changes/?format=csv")],
     "audit_verify": [post("/audit/verify/", ADMIN, ok=(302,))],
+    "forbid_changes": [
+        post("/clusters/{slug}/read-only/", ADMIN, ok=(302,))
+    ],  # what follows needs it allowed again
     "allow_changes": [post("/clusters/{slug}/allow/", ADMIN, ok=(302,))],
     "cluster_add": [post("/clusters/add/", ADMIN, ok=(400,), data={"step": "preview", "kubeconfig": "none"})],
     "cluster_look": [post("/clusters/{slug}/look/", ok=(302,))],

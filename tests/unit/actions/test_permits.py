@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
-from dashboard.actions.permits import changes_state, cluster_allow_changes
+from dashboard.actions.permits import (
+    changes_required,
+    changes_state,
+    cluster_allow_changes,
+    cluster_forbid_changes,
+)
 from dashboard.errors import ReadOnly
 from dashboard.models import AuditEntry, ClusterPermit
 
@@ -46,3 +52,22 @@ async def test_a_read_only_installation_takes_no_changes_whatever_was_allowed(
     assert (await changes_state(context="s", server="x", is_sandbox=True)).state == "off"
     with pytest.raises(ReadOnly):
         await cluster_allow_changes(user=mara, context="other", server="x", is_sandbox=False)
+
+
+async def test_what_was_allowed_is_taken_back_at_once_for_this_cluster_alone() -> None:
+    mara = await User.objects.acreate(username="mara")
+    cluster: Any = SimpleNamespace(slug="prod", name="prod", server="https://one", is_sandbox=False)
+    await cluster_allow_changes(user=mara, **HERE)
+    await cluster_allow_changes(user=mara, **{**HERE, "server": "https://two"})
+    await changes_required(cluster)
+    assert await cluster_forbid_changes(user=mara, context="prod", server="https://one")
+    with pytest.raises(ReadOnly):
+        await changes_required(cluster)
+    assert (await changes_state(**{**HERE, "server": "https://two"})).state == "allowed"
+    assert not await cluster_forbid_changes(user=mara, context="prod", server="https://one"), (
+        "twice does nothing"
+    )
+    actions = [entry.action async for entry in AuditEntry.objects.order_by("pk")]
+    assert actions == ["allow-changes", "allow-changes", "forbid-changes"]
+    await cluster_allow_changes(user=mara, **HERE)
+    assert (await changes_state(**HERE)).state == "allowed"

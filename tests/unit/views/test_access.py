@@ -265,6 +265,7 @@ def test_posts_without_the_token_are_refused() -> None:
     for address in (
         "/logout/",
         "/clusters/sandbox/allow/",
+        "/clusters/sandbox/read-only/",
         "/changes/1/undo/",
         "/c/sandbox/deployments/a/b/scale/",
     ):

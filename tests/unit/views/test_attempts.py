@@ -64,6 +64,7 @@ ROUTES = {name: OBJECT.format(plural=plural, action=name.split()[0]) for name, p
     "operation_resume": "/changes/7/resume/",
     "operation_leave": "/changes/7/leave/",
     "allow_changes": "/clusters/dev~2F1/allow/",
+    "forbid_changes": "/clusters/dev~2F1/read-only/",
     "create": "/c/dev~2F1/create/",
     "create_form": "/c/dev~2F1/create/services/",
 }
@@ -114,7 +115,7 @@ KINDS = {
 def test_every_route_is_known_as_one_that_does_something_or_one_that_shows_something() -> None:
     names = {str(each.name) for each in patterns(get_resolver())}
     assert names - SHOWN == IN_STEPS | set(AT_ONCE) == set(ROUTES) - set(OFFERED) | {"action"}
-    assert set(APPLIES) == set(ROUTES) - {"allow_changes"}
+    assert set(APPLIES) == set(ROUTES) - {"allow_changes", "forbid_changes"}
 
 
 def posted(path: str, **typed: str | list[str]) -> HttpRequest:
