@@ -94,7 +94,7 @@ class CreateAll(CreateYaml, OperationAction):
     name and what becomes of each) and ``text``, a digest of all.
     """
 
-    name = "create-all"
+    name, title = "create-all", "Create several objects"
     noun = "operation"
     planned_from = frozenset()
     follows = frozenset()

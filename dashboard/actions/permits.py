@@ -97,7 +97,7 @@ def _forbid(user: User, context: str, server: str) -> bool:
             AuditEntry.objects.create(
                 user_name=user.get_username(),
                 context=context,
-                action="forbid-changes",
+                action="make-read-only",
                 detail=f"Read-only again at {server}.",
                 result=AuditEntry.Result.DONE,
             )

@@ -117,6 +117,15 @@ def change_title(change: Change) -> str:
     return undo_words(change, title)
 
 
+def name_words(name: str) -> str:
+    """What an entry of the audit did by its name, in the words of the action's form; what has no form says it itself:
+    ``bulk-image`` → ``Set image, many objects``, ``allow-changes`` → ``Allow changes``.
+    """
+    one = name.removeprefix(BULK)
+    words = next((action.title for action in ACTIONS if action.name == one), one.replace("-", " "))
+    return f"{words[:1].upper()}{words[1:]}{', many objects' if name != one else ''}"
+
+
 def action_for(name: str, kind: Kind[Any], kinds: Iterable[Kind[Any]]) -> Action:
     """An action on a kind. Raises NotFound where there is none of that name for it, with those that it is for."""
     named = [action for action in ACTIONS if action.name == name]

@@ -34,7 +34,7 @@ from dashboard.models import Change
 IN_STEPS = frozenset({"action", "bulk", "create", "create_form", "undo"})
 AT_ONCE = {
     "allow_changes": "allow-changes",
-    "forbid_changes": "forbid-changes",
+    "forbid_changes": "make-read-only",
     "reveal": "reveal",
     "operation_leave": LEAVE,
     "operation_resume": RESUME,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from dashboard.actions.registry import change_title, name_words
 from dashboard.admins import is_admin
 from dashboard.audit.exporting import COLUMNS, SLICE, exported
 from dashboard.audit.selecting import EXACT, KEPT, entries_matching, in_group, read_moment
@@ -153,13 +154,21 @@ def _chips(asked: QueryDict, own: str) -> list[dict[str, Any]]:
     return made
 
 
-def _choices(asked: QueryDict, own: str) -> dict[str, list[str]]:
+def with_words(key: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    """What a list can be narrowed by, each with how that is called; by that in order."""
+    if key != "action":
+        return [(value, value) for value in sorted(values)]
+    return sorted(((value, name_words(value)) for value in values), key=lambda pair: (pair[1], pair[0]))
+
+
+def _choices(asked: QueryDict, own: str) -> dict[str, list[tuple[str, str]]]:
     """What there is to choose from: of the newest entries, and what is chosen."""
     entries = asked_for(QueryDict(), own).order_by("-pk")
     rows = list(entries.values_list(*(EXACT[key] for key in CHOSEN))[:CHOICES])
     return {
-        key: sorted(
-            {row[at] for row in rows if row[at]} | ({chosen} if (chosen := asked.get(key, "")) else set())
+        key: with_words(
+            key,
+            {row[at] for row in rows if row[at]} | ({chosen} if (chosen := asked.get(key, "")) else set()),
         )
         for at, key in enumerate(CHOSEN)
     }
@@ -177,9 +186,9 @@ def _entry(entry: AuditEntry) -> dict[str, Any]:
         "address": entry.address,
         "sign_in": entry.sign_in,
         "session": entry.session,
-        "action": entry.change.title
+        "action": change_title(entry.change)
         if entry.change and entry.action == entry.change.action
-        else entry.action,
+        else name_words(entry.action),
         "cluster": entry.context,
         "kind": kind or entry.plural,
         "object": "/".join(part for part in (entry.namespace, entry.name) if part),

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.actions.bulk import BULK
 from dashboard.actions.records import entry_words
+from dashboard.actions.registry import change_title, name_words
 from dashboard.admins import is_admin
 from dashboard.clusters.rules import past_of_contexts
 from dashboard.database import in_database
@@ -32,7 +33,7 @@ from dashboard.live.session import Session
 from dashboard.models import AuditEntry, Change
 from dashboard.queries.timeline import of_kinds
 
-from .audit import CHANGE_FACTS, STATES, audit_export
+from .audit import CHANGE_FACTS, STATES, audit_export, with_words
 from .chrome import page_chrome
 from .errors import clear_errors
 from .viewer import known_somewhere, session_in
@@ -154,14 +155,13 @@ async def _told(entries: Iterable[AuditEntry], opened: Mapping[str, Session]) ->
     }
 
 
-def _page(asked: QueryDict, told: Q) -> tuple[Page[AuditEntry], dict[str, list[str]]]:
+def _page(asked: QueryDict, told: Q) -> tuple[Page[AuditEntry], dict[str, list[tuple[str, str]]]]:
     """The entries of a page, of those that are ``told``, and what there is to choose from."""
     every = AuditEntry.objects.filter(told)
     entries = _matching(asked, told).select_related("change", "change__undone_by")
     page = Paginator(entries.order_by("-at", "-pk"), PAGE).get_page(asked.get("page", "1"))
     page.object_list = list(page.object_list)
-    choices = {key: _distinct(every, column) for key, column in EXACT.items()}
-    return page, choices
+    return page, {key: with_words(key, _distinct(every, column)) for key, column in EXACT.items()}
 
 
 def _matching(asked: QueryDict, told: Q) -> QuerySet[AuditEntry]:
@@ -205,7 +205,7 @@ def _entry(entry: AuditEntry) -> dict[str, Any]:
     return {
         "at": entry.at.isoformat().replace("+00:00", "Z"),
         "user": entry.user_name,
-        "action": change.title.replace(BULK, "") if change is not None and own else entry.action,
+        "action": change_title(change) if change is not None and own else name_words(entry.action),
         "cluster": entry.context,
         "object": _chosen(change)
         if many

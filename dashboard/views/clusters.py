@@ -223,7 +223,7 @@ async def forbid(request: HttpRequest, context: str) -> HttpResponseBase:
             request, f"{cluster.name} is read-only. What is under way stops before its next write."
         )
     else:
-        messages.warning(request, f"Nothing to take back: nobody had allowed changes in {cluster.name}.")
+        messages.warning(request, f"{cluster.name} was read-only already.")
     return HttpResponseRedirect(reverse("clusters"))
 
 

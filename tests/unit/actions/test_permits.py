@@ -68,6 +68,6 @@ async def test_what_was_allowed_is_taken_back_at_once_for_this_cluster_alone() -
         "twice does nothing"
     )
     actions = [entry.action async for entry in AuditEntry.objects.order_by("pk")]
-    assert actions == ["allow-changes", "allow-changes", "forbid-changes"]
+    assert actions == ["allow-changes", "allow-changes", "make-read-only"]
     await cluster_allow_changes(user=mara, **HERE)
     assert (await changes_state(**HERE)).state == "allowed"

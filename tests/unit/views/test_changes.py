@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import AsyncMock
@@ -183,15 +184,15 @@ def test_an_eviction_of_a_drain_is_told_as_such_and_only_the_drain_is_undone(
     entry(1, action="drain", plural="nodes", namespace="", name="node-1", change=drain)
     entry(2, action="evict", plural="pods", name="db-2", change=drain)
     evicted, drained = signed_in.get("/changes/").context["s"]["entries"]
-    assert (evicted["action"], evicted["object"], evicted["undo_url"]) == ("evict", "Pod db-2", "")
-    assert (drained["action"], drained["object"]) == ("drain", "Node node-1") and drained["undo_url"]
+    assert (evicted["action"], evicted["object"], evicted["undo_url"]) == ("Evict", "Pod db-2", "")
+    assert (drained["action"], drained["object"]) == ("Drain", "Node node-1") and drained["undo_url"]
 
 
 def test_a_change_of_many_names_how_many_not_its_namespace_as_a_name(signed_in: Client, person: User) -> None:
     many = change(person, "n1", action="bulk-restart", name="", result={"count": 3, "kinds": "Deployments"})
     entry(1, action="bulk-restart", name="", change=many)
     (shown,) = signed_in.get("/changes/").context["s"]["entries"]
-    assert (shown["action"], shown["object"], shown["namespace"]) == ("restart", "3 Deployments in shop", "")
+    assert (shown["action"], shown["object"], shown["namespace"]) == ("Restart", "3 Deployments in shop", "")
 
 
 @pytest.mark.parametrize(
@@ -201,3 +202,25 @@ def test_a_change_of_many_names_how_many_not_its_namespace_as_a_name(signed_in: 
 def test_a_changes_title_is_that_of_its_form(person: User, action: str, undoes: bool, title: str) -> None:
     other = change(person, "n0") if undoes else None
     assert change_title(change(person, "n1", action=action, undoes=other)) == title
+
+
+def test_what_was_done_is_called_and_chosen_as_its_form_is(signed_in: Client, person: User) -> None:
+    made = change(person, "of-the-image", action="image")
+    entry(1, action="image", change=made)
+    entry(2, action="image", change=change(person, "undo", action="image", undoes=made))
+    for at, action in enumerate(("bulk-image", "create-all", "form", "allow-changes", "sign in"), 3):
+        entry(at, action=action)
+    shown = signed_in.get("/changes/")
+    assert [each["action"] for each in shown.context["s"]["entries"]] == [
+        "Sign in", "Allow changes", "Edit by form", "Create several objects", "Set image, many objects",
+        "Undo: set image", "Set image",
+    ]  # fmt: skip
+    assert ("image", "Set image") in shown.context["s"]["choices"]["action"]
+    assert '<option value="image">Set image</option>' in shown.content.decode()
+    narrowed = signed_in.get("/changes/?action=image")
+    assert len(narrowed.context["s"]["entries"]) == 2
+    assert re.search(r'<option value="image"\s+selected>', narrowed.content.decode())
+    assert (
+        '<option value="bulk-image">Set image, many objects</option>'
+        in signed_in.get("/audit/").content.decode()
+    )
