@@ -17,6 +17,7 @@ from dashboard.kinds.catalogue import DEFINITIONS
 from dashboard.kinds.configmaps import CONFIGMAPS
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kinds.usage import NODE_METRICS, POD_METRICS
+from dashboard.kube.subjectreviews import SUBJECT_REVIEWS
 
 from .action import Part, RoleName
 from .delete import EVICT
@@ -91,10 +92,15 @@ def _role(kind: Kind[Any], role: RoleName) -> RoleName:
     return role if of_applications else "administrator"
 
 
-# What pages show besides objects of the registered kinds, with the rights that takes.
-_PAGES: tuple[tuple[str, tuple[Right, ...]], ...] = (
-    ("usage", (Right("list", NODE_METRICS), Right("list", POD_METRICS))),
-    ("definitions of custom kinds", (Right("list", DEFINITIONS.gvr), Right("get", DEFINITIONS.gvr))),
+# What pages show besides objects of the registered kinds, with the rights that takes and the role from which on.
+_PAGES: tuple[tuple[str, tuple[Right, ...], RoleName], ...] = (
+    ("usage", (Right("list", NODE_METRICS), Right("list", POD_METRICS)), "viewer"),
+    (
+        "definitions of custom kinds",
+        (Right("list", DEFINITIONS.gvr), Right("get", DEFINITIONS.gvr)),
+        "viewer",
+    ),
+    ("who can do this, checked with the API server", (Right("create", SUBJECT_REVIEWS),), "administrator"),
 )
 
 
@@ -103,7 +109,8 @@ def rights_of(role: RoleName) -> dict[Right, list[str]]:
     held = ROLES[: ROLES.index(role) + 1]
     needs = [(each.title, each.rights) for each in abilities() if each.role in held]
     found: dict[Right, list[str]] = {}
-    for words, rights in (*needs, *_PAGES):
+    pages = [(words, rights) for words, rights, role in _PAGES if role in held]
+    for words, rights in (*needs, *pages):
         for right in rights:
             found.setdefault(right, []).append(words)
             if right.verb == "list" and right.gvr in _WATCHED:

@@ -63,6 +63,7 @@ _REVIEWS = frozenset({
     "/apis/authentication.k8s.io/v1/selfsubjectreviews",
     "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
     "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+    "/apis/authorization.k8s.io/v1/subjectaccessreviews",
 })  # fmt: skip
 # What a GET opens here may do anything: run a program, or pass a request on.
 _CONNECTIONS = frozenset({"attach", "exec", "portforward", "proxy"})

@@ -17,6 +17,7 @@ from dashboard.kinds.base import GVR
 from dashboard.kube.access import Question, Reviews, reviews_of
 from dashboard.kube.acting import Acting
 from dashboard.kube.openapi import OpenApi
+from dashboard.kube.subjectreviews import SubjectReviews
 from dashboard.kube.transport import Transport
 from dashboard.kube.whoami import UserInfo, who_am_i
 from dashboard.queries.access import STANDS_SECONDS, Visible, visible
@@ -66,6 +67,7 @@ class Account:
         self.counts = Counts(cluster.installation.cache, transport)
         self.unwatched = Unwatched(cluster.installation.cache, transport)
         self.openapi = OpenApi(transport)
+        self.subject_reviews = SubjectReviews(transport)
         self.known_as: tuple[float, UserInfo] | None = None
 
     async def whoami(self) -> UserInfo:
@@ -232,6 +234,11 @@ class Session(Sight):
     def reviews(self) -> Reviews:
         """For parts of one viewer that ask about many rights at once: what they show depends on the account anyway."""
         return self._account.reviews
+
+    @property
+    def subject_reviews(self) -> SubjectReviews:
+        """What others may do, as far as the account may ask."""
+        return self._account.subject_reviews
 
     async def whoami(self) -> UserInfo:
         """As whom the cluster knows the account. Raises a ClusterError where it doesn't say."""

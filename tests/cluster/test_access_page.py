@@ -11,12 +11,13 @@ import pytest
 from sandbox import Sandbox
 from tools.server import Server
 
-from .people import Person, Two, people
+from .people import GROUP, Person, Two, people
 from .place import RBAC, rule, until
 from .test_acting import heard, look
 
 pytestmark = pytest.mark.cluster
 
+PLURALS = ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
 PODS = [rule("", "pods", "get", "list", "watch")]
 
 
@@ -95,10 +96,35 @@ async def test_who_may_list_the_objects_of_rbac_reads_who_can(server: Server, tw
         async def told() -> bool:
             answer = (await person.json(url))["who"]["answer"]
             named = {(row["name"], row["namespace"], row["where"]) for row in answer["rows"]}
-            return {("page-finder", two.home, two.rose), ("page-admin", two.home, "")} <= named
+            agreed = {row["checked"] for row in answer["rows"]} == {"yes"}
+            return {("page-finder", two.home, two.rose), ("page-admin", two.home, "")} <= named and agreed
 
         await until(told)
         found = (await person.json(url))["who"]["answer"]
+        assert found["checked"] == {
+            "asked": True, "missing": False, "trouble": "", "most": 60, "differs": 0, "unknown": 0, "beyond": "",
+        }  # fmt: skip
         assert any("page-admin" in "".join(way["who"]) for way in found["ways"])
         status, text = await person.get(f"/c/tests/serviceaccounts/{two.home}/page-finder/")
         assert status == 200 and "What it may do" in text and "delete pods" in text
+
+
+async def test_the_api_servers_own_answers_need_a_right_that_lists_of_rbac_do_not_give(
+    server: Server, two: Two
+) -> None:
+    reads = [rule(GROUP, each, "list", "watch") for each in PLURALS]
+    two.api.post(f"{RBAC}/clusterroles", {"metadata": {"name": f"lists-{two.home}"}, "rules": reads})
+    token = two.account("page-auditor", {}, f"lists-{two.home}")
+    try:
+        async with people(server) as (person,):
+            await signed_in(person, token)
+            url = "/c/tests/access/?verb=delete&resource=pods&format=json"
+
+            async def told() -> bool:
+                return bool((await person.json(url))["who"]["answer"])
+
+            await until(told)
+            found = (await person.json(url))["who"]["answer"]
+            assert found["checked"]["missing"] and {row["checked"] for row in found["rows"]} == {""}
+    finally:
+        two.api.delete(f"{RBAC}/clusterroles/lists-{two.home}")

@@ -25,6 +25,7 @@ DOCUMENTS = {
 Granted = set[tuple[str, str, str]]  # group, resource, verb
 METRICS = {("metrics.k8s.io", each, "list") for each in ("nodes", "pods")}
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
+REVIEWS = ("authorization.k8s.io", "subjectaccessreviews", "create")  # of who may list the objects of RBAC
 
 every_role = pytest.mark.parametrize("role", ROLES)
 
@@ -95,6 +96,7 @@ def test_each_page_and_action_of_a_role_works(role: RoleName) -> None:
 @every_role
 def test_each_right_of_a_role_is_needed(role: RoleName) -> None:
     used = set().union(*needs(role).values()) | METRICS | {(*DEFINITIONS, verb) for verb in ("get", "list")}
+    used |= {REVIEWS} if role == "administrator" else set()
     # What lists show is kept up to date.
     used |= {(group, resource, "watch") for group, resource, verb in used if verb == "list"}
     assert held(role) - used == set()

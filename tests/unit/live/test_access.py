@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,13 +13,15 @@ from django.http import QueryDict
 from dashboard.actions.abilities import abilities, rights_of
 from dashboard.actions.action import RoleName
 from dashboard.actions.rights import Right
-from dashboard.errors import BadInput, NotSignedIn, Unavailable
+from dashboard.errors import BadInput, Forbidden, NotSignedIn, Unavailable
 from dashboard.kinds import KINDS
 from dashboard.kube.access import PATH, Reviews
+from dashboard.kube.subjectreviews import SUBJECT_REVIEWS, OthersQuestion, SubjectReviews
 from dashboard.kube.transport import Response
 from dashboard.kube.whoami import UserInfo
 from dashboard.live.permissions import Permissions, permissions_in
 from dashboard.live.screens.access import AccessScreen
+from dashboard.live.screens.access.checking import MAX_CHECKED
 from dashboard.live.screens.access.may import COLUMNS, kind_rows, request_text, table_rows
 
 from .seen import everything, nothing, runtime, sees, session
@@ -162,11 +165,33 @@ def binding(name: str, to: str, *subjects: tuple[str, str]) -> dict[str, Any]:
 PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]}
 
 
-async def shown(query: str = "", api: Api | None = None, **less: Any) -> AccessScreen:
+class Others:
+    """What the API server says of others: to a question, whether that is allowed; None leaves it without an answer."""
+
+    def __init__(self, says: Callable[[OthersQuestion], bool | None]) -> None:
+        self.says = says
+        self.asked: list[OthersQuestion] = []
+
+    async def decide(self, questions: Iterable[OthersQuestion]) -> dict[OthersQuestion, bool]:
+        self.asked = list(questions)
+        return {each: said for each in self.asked if (said := self.says(each)) is not None}
+
+
+MAY_ASK = Api(Right("create", SUBJECT_REVIEWS), namespace="")
+
+
+async def shown(
+    query: str = "",
+    api: Api | None = None,
+    others: Others | None = None,
+    bindings: Sequence[Any] = (),
+    **less: Any,
+) -> AccessScreen:
     cluster = runtime()
     cluster.cluster = SimpleNamespace(slug="tests", name="tests")
     cluster.cache.put("namespaces", {"metadata": {"name": "shop"}}, {"metadata": {"name": "other"}})
     cluster.cache.put("clusterroles", role("cleaner", PODS))
+    cluster.cache.put("clusterrolebindings", *bindings)
     cluster.cache.put("rolebindings", binding("cleaners", "cleaner", ("Group", "ops")))
     cluster.cache.put("clusterrolebindings", binding("root", "cleaner", ("User", "root")))
     of = session(cluster)
@@ -176,6 +201,7 @@ async def shown(query: str = "", api: Api | None = None, **less: Any) -> AccessS
         return UserInfo("jane", ("ops", "system:authenticated"))
 
     of._account.whoami = whoami  # type: ignore[method-assign]
+    of._account.subject_reviews = others or Others(lambda _: True)
     made = AccessScreen(of, QueryDict(query))
 
     async def review(plurals: Any) -> None:
@@ -242,6 +268,91 @@ async def test_who_may_not_list_the_objects_of_rbac_is_told_nothing_of_others() 
         await shown("verb=delete&resource=pods", clusterrolebindings=nothing("clusterrolebindings"))
     ).facts()
     assert part["who"]["unread"] == ["clusterrolebindings"] and not part["who"]["closed"]
+
+
+async def test_each_who_can_is_checked_with_the_api_server_and_a_difference_is_told() -> None:
+    others = Others(lambda asked: asked.user != "root" and asked.user != "jane")
+    made = await shown("verb=delete&resource=pods&in=shop&name=web", MAY_ASK, others)
+    found = made.facts()["who"]["answer"]
+    assert [(row["name"], row["checked"]) for row in found["rows"]] == [("root", "no"), ("ops", "yes")]
+    by_who = {(each.user, each.groups): each for each in others.asked}
+    assert by_who["", ("ops",)] == OthersQuestion(
+        "", ("ops",), "delete", "pods", namespace="shop", name="web"
+    )
+    assert by_who["root", ()].namespace == "shop"
+    assert found["checked"]["differs"] == 1 and found["checked"]["unknown"] == 0
+    html = made.snapshot().regions["access-who"].html
+    assert "Checked with the API server" in html and "answers no for 1" in html.replace("\n", " ")
+
+
+async def test_a_grant_is_checked_where_it_counts_and_what_is_not_answered_is_not_checked() -> None:
+    others = Others(lambda asked: None)
+    made = await shown("verb=delete&resource=pods", MAY_ASK, others)
+    found = made.facts()["who"]["answer"]
+    assert [(row["where"], row["checked"]) for row in found["part"]] == [("shop", "")]
+    assert ("", ("ops",), "shop") in {(each.user, each.groups, each.namespace) for each in others.asked}
+    assert found["checked"]["unknown"] == 2 and "Not checked" in made.snapshot().regions["access-who"].html
+
+
+async def test_what_the_api_server_allows_beyond_the_bindings_is_told() -> None:
+    jane = Others(lambda asked: asked.user == "jane")
+    made = await shown("verb=escalate&resource=clusterroles", MAY_ASK, jane)
+    assert made.facts()["who"]["answer"]["checked"]["beyond"] == "you"
+    everybody = await shown("verb=escalate&resource=clusterroles", MAY_ASK, Others(lambda asked: True))
+    assert everybody.facts()["who"]["answer"]["checked"]["beyond"] == "everybody"
+    assert "another authorizer allows it" in everybody.snapshot().regions["access-who"].html
+    # A binding lets the viewer's group do it: that is no surprise, and is not asked.
+    own = Others(lambda asked: True)
+    made = await shown("verb=delete&resource=pods&in=shop", MAY_ASK, own)
+    assert "jane" not in {each.user for each in own.asked}
+
+
+async def test_who_may_not_ask_about_others_is_told_what_that_needs() -> None:
+    others = Others(lambda asked: True)
+    made = await shown("verb=delete&resource=pods&in=shop", Api(), others)
+    assert others.asked == [] and made.facts()["who"]["answer"]["checked"]["missing"]
+    html = made.snapshot().regions["access-who"].html
+    assert "Checked with" not in html and "<code>subjectaccessreviews</code>" in html
+
+
+async def test_of_a_long_answer_a_bounded_number_is_checked() -> None:
+    many = [binding(f"b{at:03}", "cleaner", ("User", f"u{at:03}")) for at in range(MAX_CHECKED + 20)]
+    others = Others(lambda asked: True)
+    made = await shown("verb=delete&resource=pods&in=shop", MAY_ASK, others, bindings=many)
+    assert len(others.asked) <= MAX_CHECKED + 2
+    checked = [row["checked"] for row in made.facts()["who"]["answer"]["rows"]]
+    assert checked.count("yes") == MAX_CHECKED and checked.count("") == 22
+
+
+async def test_a_yes_of_the_api_server_is_kept_and_a_no_is_asked_again() -> None:
+    sent: list[str] = []
+
+    class Server:
+        async def request(self, method: str, path: str, *, body: bytes, **_: Any) -> Response:
+            spec = json.loads(body)["spec"]
+            sent.append(spec["user"])
+            if spec["user"] == "away":
+                raise Unavailable("away")
+            return Response(201, json.dumps({"status": {"allowed": spec["user"] == "yes"}}).encode(), {})
+
+    now = [0.0]
+    made = SubjectReviews(Server(), lambda: now[0])  # type: ignore[arg-type]
+    asked = [OthersQuestion(user, (), "get", "pods") for user in ("yes", "no", "away")]
+    for _ in range(2):
+        assert await made.decide(asked) == {asked[0]: True, asked[1]: False}
+    assert sorted(sent) == ["away", "away", "no", "no", "yes"]
+    now[0] = 61.0
+    await made.decide(asked[:1])
+    assert sent[-1] == "yes"
+
+
+async def test_that_one_may_not_ask_at_all_is_told_by_the_first_refusal() -> None:
+    class Server:
+        async def request(self, *_: Any, **__: Any) -> Response:
+            raise Forbidden("no")
+
+    with pytest.raises(Forbidden):
+        await SubjectReviews(Server()).decide([OthersQuestion("a", (), "get")])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from dashboard.loop import off_loop
 from dashboard.queries.bounds import chosen_of, text_of
 from dashboard.rights import access_contact
 
+from .checking import Checks, add_checks, checks_of
 from .may import COLUMNS, kind_rows, own_abilities, request_text, table_rows, where_words
 from .who import (
     RBAC,
@@ -138,16 +139,19 @@ class AccessScreen(ViewerScreen):
         authority, known, question = authority_of(self.session), self._known_as, self.question
         runtime = self.runtime
 
-        def work() -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        def work() -> tuple[list[dict[str, Any]], dict[str, Any] | None, Checks | None]:
             held = authority.held_by(known.username, known.groups)[:MAX_GRANTS] if known.username else ()
             words: dict[Grant, str] = {grant: allowed(grant.rules) or "do nothing" for grant in held}
             mine = held_facts(runtime, held, words)
             if question is None:
-                return mine, None
-            ways = authority.ways_round(question.ask)
-            return mine, answer_facts(runtime, question, authority.who_can(question.ask), ways)
+                return mine, None, None
+            ways, found = authority.ways_round(question.ask), authority.who_can(question.ask)
+            checks = checks_of(question.ask, found, authority, known)
+            return mine, answer_facts(runtime, question, found, ways), checks
 
-        self._held, self._who = await off_loop(work)
+        self._held, self._who, checks = await off_loop(work)
+        if self._who is not None and checks is not None:
+            await add_checks(self._who, checks, self.session)
 
     # ---- What is shown
 
