@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -119,6 +120,10 @@ class Target:
         """A command on it: ``kubectl scale deployment/web -n shop --replicas=3``. A custom kind goes by its full name."""
         kind = self.kind.lower() if self.plural == self.gvr.plural else self.plural
         return shell_line(["kubectl", *verb.split(), f"{kind}/{self.name}", *self.flags, *flags])
+
+    def kubectl_patch(self, body: Manifest) -> str:
+        """The command that sends this merge patch."""
+        return self.kubectl("patch", "--type=merge", "-p", json.dumps(body, separators=(",", ":")))
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -233,10 +232,9 @@ class EditAutoscaler(Action):
         percent = _percent(made[METRICS])
         bounds = Bounds(least=1 if made[MIN] is None else made[MIN], most=made[MAX], cpu=percent)
         others = sum(pointer(each, "/resource/name") != "cpu" for each in made[METRICS] or ())
-        patch = json.dumps(self.body(dry.before, dry.wanted), separators=(",", ":"))
         return Description.of(
             autoscale_impact(ref, workload, bounds, reported_utilization(scaler), others=others),
-            kubectl=dry.target.kubectl("patch", "--type=merge", "-p", patch),
+            kubectl=dry.target.kubectl_patch(self.body(dry.before, dry.wanted)),
             undo_words=f"Undo by setting it back to {self.words(self.touched(dry.before))}.",
             button=f"Save {dry.target.name}",
         )

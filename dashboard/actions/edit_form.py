@@ -121,8 +121,7 @@ class EditForm(FieldsAction):
         )
 
     def _kubectl(self, dry: DryRun) -> str:
-        patch = json.dumps(self.write(dry.before, dry.wanted).body, separators=(",", ":"))
-        command = dry.target.kubectl("patch", "--type=merge", "-p", patch)
+        command = dry.target.kubectl_patch(self.write(dry.before, dry.wanted).body)
         return command if len(command) <= MAX_COMMAND else dry.target.kubectl("edit")
 
 

@@ -72,8 +72,7 @@ class Expand(Action):
         return self._kubectl(target, _claim(manifest).requested)
 
     def _kubectl(self, target: Target, wanted: str) -> str:
-        patch = f'{{"spec":{{"resources":{{"requests":{{"storage":"{wanted}"}}}}}}}}'
-        return target.kubectl("patch", "--type=merge", "-p", patch)
+        return target.kubectl_patch({"spec": {"resources": {"requests": {"storage": wanted}}}})
 
     def words(self, touched: OwnedFields) -> str:
         return str(touched[SIZE])

@@ -81,10 +81,9 @@ class PauseAutoscaler(Action):
     def describe(self, dry: DryRun) -> Description:
         impact = paused_impact if self.sets else resumed_impact
         verb, back = ("pause", "resuming") if self.sets else ("resume", "pausing")
-        patch = json.dumps(self.body(dry.before, dry.wanted), separators=(",", ":"))
         return Description.of(
             impact(dry.objects, dry.obj),
-            kubectl=dry.target.kubectl("patch", "--type=merge", "-p", patch),
+            kubectl=dry.target.kubectl_patch(self.body(dry.before, dry.wanted)),
             undo_words=f"Undo by {back} it; it stays one click away under Changes made here.",
             button=f"{verb.capitalize()} {dry.target.name}",
         )

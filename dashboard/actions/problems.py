@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
-from dashboard.errors import BadInput, ClusterError, Conflict
+from dashboard.errors import BadInput, ClusterError, Conflict, Invalid
 from dashboard.kinds.deletion import deletion_waits
+from dashboard.kube.shell import shell_line
 
 
 class StaleView(Conflict):
@@ -140,3 +142,11 @@ class RotationUnderWay(UnderWay):
             f"{name} has been given another value already, and what reads it is still being restarted.",
             change,
         )
+
+
+def not_paused(deployment: Mapping[str, Any], why: str) -> None:
+    """Raises Invalid, which ends in ``why``, for a Deployment whose rollout is paused; other workloads never are."""
+    if deployment["spec"].get("paused"):
+        name, namespace = (deployment["metadata"][key] for key in ("name", "namespace"))
+        resume = shell_line(["kubectl", "rollout", "resume", f"deployment/{name}", "-n", namespace])
+        raise Invalid(f"Deployment {name} is paused{why}", next_step=f"Resume it first: {resume}")

@@ -5,19 +5,17 @@ Source: kubernetes/kubectl, pkg/polymorphichelpers/objectrestarter.go.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from dashboard.errors import Invalid
-from dashboard.insight import Notice, Objects, restart_impact
-from dashboard.kube.shell import shell_line
+from dashboard.insight import RESTARTS_AGAIN, Objects, restart_impact
 from dashboard.models import Change
 
 from .action import Action, Description, DryRun, Manifest, Order, OwnedFields, Wanted, pointer
+from .problems import not_paused
 
-ANNOTATION = "kubectl.kubernetes.io/restartedAt"
-RESTARTED_AT = "/spec/template/metadata/annotations/" + ANNOTATION.replace("/", "~1")
+RESTARTED_AT = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt"
+UNDO = "A restart can't be undone: undo restores the annotation, and that replaces the pods once more."
 
 
 class Restart(Action):
@@ -32,13 +30,7 @@ class Restart(Action):
         return "It was restarted last", pointer(manifest, RESTARTED_AT) or ""
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
-        if pointer(manifest, "/spec/paused"):
-            name, namespace = (manifest["metadata"][key] for key in ("name", "namespace"))
-            resume = shell_line(["kubectl", "rollout", "resume", f"deployment/{name}", "-n", namespace])
-            raise Invalid(
-                f"Deployment {name} is paused: a restart would wait until it is resumed.",
-                next_step=f"Resume it first: {resume}",
-            )
+        not_paused(manifest, ": a restart would wait until it is resumed.")
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         """The moment that the annotation gets is the preview's: it is part of the effect that was shown."""
@@ -49,29 +41,19 @@ class Restart(Action):
         return {**(super().back(before) or {}), "back": True}
 
     def words(self, touched: OwnedFields) -> str:
-        at = touched[RESTARTED_AT]
-        return f"restarted at {at}" if at else "not restarted before"
+        return f"restarted at {at}" if (at := touched[RESTARTED_AT]) else "not restarted before"
 
     def way_back(self, change: Change) -> str:
-        return (
-            "A restart can't be undone: the old pods are gone. Undo restores the annotation, and that replaces the "
-            "pods once more."
-        )
+        return UNDO
 
     def describe(self, dry: DryRun) -> Description:
-        impact, name = restart_impact(dry.objects, dry.obj, dry.now), dry.target.name
-        if not dry.wanted.get("back"):
-            undo = "A restart can't be undone: undo replaces the pods once more."
-            kubectl = dry.target.kubectl("rollout restart")
-            return Description.of(impact, kubectl=kubectl, undo_words=undo, button=f"Restart {name}")
-        patch = json.dumps(self.body(dry.before, dry.wanted), separators=(",", ":"))
-        text = "The annotation is restored, and its pods are replaced once more."
+        back, name, body = dry.wanted.get("back"), dry.target.name, self.body(dry.before, dry.wanted)
         return Description.of(
-            impact,
-            Notice("info", "This restarts it again", text),
-            kubectl=dry.target.kubectl("patch", "--type=merge", "-p", patch),
-            undo_words="This can itself be undone, with one more restart.",
-            button=f"Put {name} back",
+            restart_impact(dry.objects, dry.obj, dry.now),
+            *([RESTARTS_AGAIN] if back else []),
+            kubectl=dry.target.kubectl_patch(body) if back else dry.target.kubectl("rollout restart"),
+            undo_words=UNDO,
+            button=f"Put {name} back" if back else f"Restart {name}",
         )
 
 

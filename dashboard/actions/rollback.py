@@ -12,13 +12,13 @@ from dashboard.insight import Impact, Objects, template_impact
 from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.images import short_image
 from dashboard.kinds.rows import listed, plural
-from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
 from .action import Choice, DryRun, Field, Manifest, Order, Target, Wanted, pointer
 from .changedfields import with_values
 from .diff import Line, diff_lines
+from .problems import not_paused
 from .revision_makers import Maker, revision_makers
 from .revisions import (
     CHANGE_CAUSE,
@@ -49,13 +49,7 @@ class Rollback(TemplateAction):
         return {"revision": _number(typed.get("revision", ""), "revision")}
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
-        if pointer(manifest, "/spec/paused"):
-            name, namespace = (manifest["metadata"][key] for key in ("name", "namespace"))
-            resume = shell_line(["kubectl", "rollout", "resume", f"deployment/{name}", "-n", namespace])
-            raise Invalid(
-                f"Deployment {name} is paused, and can't be rolled back.",
-                next_step=f"Resume it first: {resume}",
-            )
+        not_paused(manifest, ", and can't be rolled back.")
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
         self.check(manifest, {})

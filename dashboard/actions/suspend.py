@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -40,10 +39,9 @@ class Suspend(Toggle):
     def describe(self, dry: DryRun) -> Description:
         impact = suspend_impact if self.sets else resume_impact
         verb, back = ("suspend", "resuming") if self.sets else ("resume", "suspending")
-        patch = json.dumps(self.body(dry.before, dry.wanted), separators=(",", ":"))
         return Description.of(
             impact(dry.objects, dry.obj, dry.now),
-            kubectl=dry.target.kubectl("patch", "--type=merge", "-p", patch),
+            kubectl=dry.target.kubectl_patch(self.body(dry.before, dry.wanted)),
             undo_words=f"Undo by {back} it; it stays one click away under Changes made here.",
             button=f"{verb.capitalize()} {dry.target.name}",
         )

@@ -7,7 +7,6 @@ the very version that was read, so that nobody's write to another part is lost; 
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -106,8 +105,7 @@ class TemplateAction(FieldsAction):
         return ""
 
     def _patch(self, dry: DryRun) -> str:
-        patch = json.dumps(self.write(dry.before, dry.wanted).body, separators=(",", ":"))
-        return dry.target.kubectl("patch", "--type=merge", "-p", patch)
+        return dry.target.kubectl_patch(self.write(dry.before, dry.wanted).body)
 
 
 class ContainerAction(TemplateAction):

@@ -9,11 +9,12 @@ from .groups import Problem, problems
 from .impact import Effect, Impact, Notice
 from .ordinals import scale_impact
 from .protocols import Objects
-from .restart import restart_impact, template_impact
+from .restart import RESTARTS_AGAIN, restart_impact, template_impact
 from .rollout import Followed, PodMark, PodSet, Rollout, Workload, rollout_status, workload_rollout
 from .scaling import scale_hint
 
 __all__ = [
+    "RESTARTS_AGAIN",
     "Effect", "Finding", "Followed", "Impact", "Notice", "Objects", "PodMark", "PodSet", "Problem", "Rollout", "Workload",
     "findings", "findings_for", "order", "problems", "read_for", "restart_impact", "rollout_status", "scale_hint",
     "scale_impact", "template_impact", "workload_rollout",

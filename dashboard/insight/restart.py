@@ -28,6 +28,10 @@ from .rollout import Workload
 from .survey import Survey
 from .words import bold, parts
 
+RESTARTS_AGAIN = Notice(
+    "info", "This restarts it again", "The annotation is restored, and its pods are replaced once more."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:

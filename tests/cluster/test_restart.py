@@ -11,7 +11,7 @@ from django.core import signing
 from dashboard.actions.action import Actor, Preview
 from dashboard.actions.delete import DELETE
 from dashboard.actions.problems import StaleView
-from dashboard.actions.restart import ANNOTATION, RESTART
+from dashboard.actions.restart import RESTART
 from dashboard.actions.token import SALT
 from dashboard.actions.undo import (
     change_follow,
@@ -28,6 +28,8 @@ from sandbox import Sandbox
 from tests import acting
 
 from .place import Place, on, rule, until
+
+ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 

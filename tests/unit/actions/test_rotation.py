@@ -28,7 +28,6 @@ from dashboard.actions.operations import (
     operations_release,
     waits_for,
 )
-from dashboard.actions.restart import ANNOTATION
 from dashboard.actions.rollout_steps import HANGS_SECONDS, SETTLES_SECONDS, judge
 from dashboard.actions.rotate import ROTATE
 from dashboard.actions.standing import kept_standing
@@ -37,6 +36,8 @@ from dashboard.kube.transport import Response
 from dashboard.models import AuditEntry, Change, Operation
 
 from ..insight.world import NOW, World, condition, meta
+
+ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
