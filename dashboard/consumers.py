@@ -375,8 +375,7 @@ class LiveConsumer(SessionConsumer):
         for viewer in tuple(self.viewers):
             # A look at another address may come while a frame is being sent.
             while viewer in self.viewers and (body := viewer.take()) is not None:
-                head = f'{{"t":"frame","view":{self.view},"at":{time.time():.3f}'
-                await self.say(f"{head},{body}}}" if body else f"{head}}}")
+                await self.say(viewer.group.message(self.view, body))
         lines = self.feed.take() if self.feed is not None else None
         if lines is not None:
             await self.say(f'{{"t":"log","view":{self.view},"at":{time.time():.3f},{lines}}}')

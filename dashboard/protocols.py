@@ -4,11 +4,15 @@ hears of it, and after the browser has stopped reading."""
 from __future__ import annotations
 
 import asyncio
+import struct
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
+from websockets.protocol import State
 
 CONNECTIONS = 4_000  # of a process, whoever has them; one takes some 20 kB
 HEAD_SECONDS = 15.0  # for a request's line and headers, from the connection or the last answer on
@@ -16,6 +20,7 @@ HEAD_BYTES = 64 * 1024
 STALLED_SECONDS = 25.0  # without reading anything
 # Whoever has stopped reading does not answer a ping either: both together stay under half a minute.
 PING_SECONDS, PONG_SECONDS = 10.0, 15.0
+_WHOLE_TEXT = 0x81  # the last frame of a message, of text
 
 
 class CutsTheStalled(asyncio.Protocol):
@@ -93,8 +98,34 @@ class BoundedHttp(CutsTheStalled, HttpToolsProtocol):
             self._deadline = None
 
 
+@lru_cache(maxsize=8)
+def text_frame(text: str) -> bytes:
+    """A text as the one frame of a message, unmasked as a server's are (RFC 6455, 5.2). What goes to many at the same
+    moment is the same text, and is framed once.
+    """
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        head = struct.pack("!BB", _WHOLE_TEXT, size)
+    elif size < 65_536:
+        head = struct.pack("!BBH", _WHOLE_TEXT, 126, size)
+    else:
+        head = struct.pack("!BBQ", _WHOLE_TEXT, 127, size)
+    return head + payload
+
+
 class BoundedWebSocket(CutsTheStalled, WebSocketsSansIOProtocol):
     """A websocket whose browser is gone, or sends what is no message, is closed with the code that says so."""
+
+    async def send(self, message: Any) -> None:
+        text = message.get("text")
+        if text is None or not self.handshake_complete or self.conn.extensions:
+            await super().send(message)
+            return
+        await self.writable.wait()
+        if self.disconnected or self.close_sent or self.conn.state is not State.OPEN:
+            raise ClientDisconnected
+        self.transport.write(text_frame(text))
 
     def data_received(self, data: bytes) -> None:
         try:

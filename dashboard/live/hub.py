@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 REVIEW_SECONDS = 15.0
 BREATH_SECONDS = 0.05
+SAME_MOMENT_SECONDS = 0.1
 FRAMES = 64  # differences to the present that are kept for whoever needs the same one
 # After these a screen cannot be shown any more; anything else (an API server that is away) passes.
 FINAL = (Forbidden, NotFound, Unauthenticated)
@@ -103,6 +104,7 @@ class Group:
         self.snapshot = screen.snapshot()
         self._past: dict[int, Snapshot] = {1: self.snapshot}
         self._frames: dict[Hashable, tuple[str, ...]] = {}  # to the present snapshot
+        self._messages: dict[tuple[int, str], tuple[float, str]] = {}  # when each was made, and its text
         self._timer: Timer | None = None
         self._catching_up: asyncio.Task[None] | None = None
         self._flushed_at = 0.0
@@ -190,6 +192,7 @@ class Group:
         wanted = {viewer.version for viewer in self.viewers} | {self.version}
         self._past = {version: past for version, past in self._past.items() if version in wanted}
         self._frames.clear()
+        self._messages.clear()
         for viewer in self.viewers:
             viewer.wake()
 
@@ -207,6 +210,19 @@ class Group:
             from_ = self._past[version].have if have is None else have
             self._frames[key] = frames(from_, self.snapshot)
         return self._frames[key]
+
+    def message(self, view: int, body: str) -> str:
+        """A frame as it is sent, with the clock of the server: one text for all whom it reaches at the same moment, so
+        that it is also written as a message of the websocket once.
+        """
+        now = self.hub.clock()
+        made = self._messages.get((view, body))
+        if made is None or now - made[0] > SAME_MOMENT_SECONDS:
+            if len(self._messages) >= FRAMES:
+                self._messages.clear()
+            head = f'{{"t":"frame","view":{view},"at":{time.time():.3f}'
+            made = self._messages[view, body] = now, f"{head},{body}}}" if body else f"{head}}}"
+        return made[1]
 
     async def _review_rights(self) -> None:
         """Asks anew every 15 s, and as soon as a watch changes its state, whether the screen may be shown."""

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 import uvicorn
@@ -40,6 +41,14 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             while True:
                 await send({"type": "websocket.send", "text": "x" * 65536})
                 await asyncio.sleep(0)
+        elif (text := message.get("text") or "").startswith("echo "):
+            size = int(text.split()[1])
+            await send({"type": "websocket.send", "text": "é" + "x" * (size - 2) if size > 1 else "x" * size})
+        elif text == "close":
+            await send({"type": "websocket.close", "code": 1000})
+            with pytest.raises(OSError):
+                await send({"type": "websocket.send", "text": "too late"})
+            return
         elif message["type"] == "websocket.receive":
             said.put_nowait(message)
             await send({"type": "websocket.send", "text": "heard"})
@@ -201,6 +210,28 @@ async def test_a_frame_that_is_none_closes_the_socket_with_the_code_for_it(
     close = got[got.index(CLOSE) :]
     assert int.from_bytes(close[2:4], "big") == code
     assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.WARNING]
+    writer.close()
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 300_000])
+async def test_a_message_of_any_size_arrives_as_it_was_sent(port: int, size: int) -> None:
+    """Read by another implementation of the protocol."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{port}/ws/", max_msg_size=0) as socket,
+    ):
+        await socket.send_str(f"echo {size}")
+        async with asyncio.timeout(60):
+            got = await socket.receive_str()
+    assert (len(got.encode()), got.replace("x", "")) == (size, "é" if size > 1 else "")
+
+
+async def test_nothing_is_sent_on_a_closed_websocket(port: int) -> None:
+    reader, writer = await opened(port, HANDSHAKE)
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(frame(TEXT, b"close"))
+    got = await the_end(reader)
+    assert got[0] == CLOSE and b"too late" not in got
     writer.close()
 
 

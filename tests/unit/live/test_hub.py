@@ -337,3 +337,20 @@ async def test_however_many_join_with_the_same_on_screen_their_frame_is_made_onc
     for number in range(1000):
         hub.look(screen, Have({"n": str(number)}), lambda: None, lambda _: None).take()
     assert len(next(iter(hub.groups.values()))._frames) <= hub_module.FRAMES
+
+
+async def test_what_goes_to_many_at_the_same_moment_is_one_text(
+    world: tuple[FakeRuntime, Hub], clock: FakeClock
+) -> None:
+    runtime, hub = world
+    screen = Counter(runtime)
+    first, second = look(hub, screen)[0], look(hub, screen)[0]
+    bodies = first.take(), second.take()
+    assert bodies[0] is not None and bodies[0] == bodies[1]
+
+    now = first.group.message(1, bodies[0])
+    assert second.group.message(1, bodies[0]) is now
+    assert json.loads(second.group.message(2, bodies[0])) == {**json.loads(now), "view": 2}
+
+    await clock.advance(1.0)  # by then the clock in it would be wrong
+    assert first.group.message(1, bodies[0]) is not now
