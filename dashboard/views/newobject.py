@@ -285,6 +285,9 @@ class _TypedAsYaml(CreateForm):
     def text(self) -> str:
         return self._text
 
+    def _form(self, said: StepResult) -> Parts:
+        return super()._form(said) | {"handed": True}
+
     def _may_be_secret(self) -> bool:
         """What a form makes is no Secret, though it may name one."""
         return False

@@ -1,9 +1,17 @@
 // Forms and their fields: what was typed, what a POST needs, steppers, empty fields, invalid ones.
 const fieldsOf = (selector) => [...document.querySelectorAll(selector)];
 
-// Whether a form holds something that its reader typed and has not sent.
+// Whether a form holds something that its reader typed or chose and has not sent. One that another form was taken to
+// ("handed") has nothing else to be made of again.
 export function typed(fields = "[data-keep] :is(input, textarea, select)") {
-  return fieldsOf(fields).some((field) => field.type !== "hidden" && field.value !== (field.defaultValue ?? field.value));
+  return Boolean(document.querySelector("[data-handed]")) || fieldsOf(fields).some(changed);
+}
+
+function changed(field) {
+  if (field.type === "hidden") return false;
+  if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+  if (field.localName === "select") return field.selectedIndex !== Math.max(0, [...field.options].findIndex((each) => each.defaultSelected));
+  return field.value !== field.defaultValue;
 }
 
 // What a POST needs that no form sends.

@@ -5,6 +5,7 @@
 // rows come and go by the hundred here, and a frame may change where a link leads.
 import { dropCharts } from "./chartloader.js";
 import { typed } from "./forms.js";
+import { keeps, newEntry, setAside, takeBack } from "./kept.js";
 import { markKinds } from "./kinds.js";
 import { closeMenus } from "./menus.js";
 import { note } from "./notes.js";
@@ -13,6 +14,7 @@ import { refresh } from "./times.js";
 const here = () => location.pathname + location.search;
 let visit = null; // the visit under way: {url, into, history, scroll}
 let shown = here();
+let entry = ""; // of the history, which shows the page
 
 // Where the object of this page was come to from, a list say, with its filters and how far it was scrolled. Whatever
 // belongs to an object, its tabs and forms, has a trail of crumbs, and leaves that as it is; so does an error.
@@ -40,9 +42,9 @@ function scrollTo(scroll) {
   for (const [name, element] of Object.entries(scrollers())) if (element) element.scrollTop = scroll?.[name] ?? 0;
 }
 
-// Whoever leaves a form in which text was typed is asked first.
+// Whoever leaves a form in which a Secret may have been typed is asked first: any other is kept for Back.
 const TEXTS = "[data-keep] :is(textarea, .editor-h > input), [data-create] input";
-const mayLeave = () => !typed(TEXTS) || confirm("What you typed is not saved. Leave this page?");
+const mayLeave = () => keeps() || !typed(TEXTS) || confirm("What you typed is not saved. Leave this page?");
 
 // "menu" is a menu that stays open; "row" the address of an object whose row gets the focus.
 export function go(url, { into = "main", history = "push", scroll = null, menu = null, row = "", headers = {} } = {}) {
@@ -95,13 +97,47 @@ function beforeSwap(event) {
   if (mine) moved(mine.history, pathOf(xhr.responseURL || mine.url));
   else if (requestConfig.elt.id === "filter") moved("replace", event.detail.pathInfo.finalRequestPath);
   else if (xhr.getResponseHeader("HX-Push-Url")) moved("push", xhr.getResponseHeader("HX-Push-Url"));
-  if (event.detail.target.id === "main") dropCharts();
+  if (event.detail.target.id === "main") replaced(requestConfig);
+}
+
+// Another page is about to be shown. What an apply sent is done with; of a text that a click left, Back is said to bring it.
+function replaced({ verb, parameters }) {
+  dropCharts();
+  const texts = verb === "get" && typed(TEXTS);
+  if (entry !== history.state?.entry && parameters?.step !== "apply" && setAside(entry)) left = texts;
+  entry = history.state?.entry ?? entry;
+}
+
+let left = false;
+function tellLeft() {
+  if (left) note({ title: "What you typed is kept", text: "Go back to go on with it.", icon: "info", retry: () => history.back(), again: "Go back to it" });
+  left = false;
+}
+
+// A form that was left with something typed in it is shown again as it was.
+function showKept({ page, title, namespaces }, scroll) {
+  htmx.trigger("#main", "htmx:abort");
+  visit = null;
+  closeMenus();
+  dropCharts();
+  setAside(entry);
+  entry = history.state.entry;
+  const main = document.getElementById("main");
+  main.replaceChildren(page);
+  page.querySelector("[data-note]")?.remove();
+  document.title = title;
+  if (namespaces) document.getElementById("namespaces")?.replaceWith(namespaces);
+  refresh(main);
+  markPlace();
+  scrollTo(scroll);
+  main.focus({ preventScroll: true });
+  document.dispatchEvent(new Event("page:shown"));
 }
 
 function moved(how, url) {
   if (how === "push" && url !== shown) {
     keepScroll();
-    history.pushState({ up: upFromHere() }, "", url);
+    history.pushState({ up: upFromHere(), entry: newEntry() }, "", url);
   } else if (how !== "none") history.replaceState(history.state, "", url);
   shown = here();
 }
@@ -145,6 +181,7 @@ function afterSettle({ detail: { xhr, target } }) {
     markPlace();
     scrollTo(visit?.scroll);
     (rowOf(visit?.row) ?? document.getElementById("main")).focus({ preventScroll: true });
+    tellLeft();
   }
   if (whole || target.id === "list") {
     visit = null;
@@ -202,10 +239,14 @@ export function startNavigation() {
   htmx.logger = (_, name, detail) => TOLD.has(name) && delete detail.error;
   if (history.state?.scroll) scrollTo(history.state.scroll);
   document.addEventListener("click", onClick);
+  if (!history.state?.entry) history.replaceState({ ...history.state, entry: newEntry() }, "");
+  ({ entry } = history.state);
   addEventListener("popstate", (event) => {
     if (here() === shown) return; // only the fragment
-    if (!mayLeave()) return history.pushState({}, "", shown);
+    if (!mayLeave()) return history.pushState({ entry }, "", shown);
     shown = here();
+    const kept = takeBack(event.state?.entry);
+    if (kept) return showKept(kept, event.state.scroll);
     go(here(), { history: "none", scroll: event.state?.scroll });
   });
   document.addEventListener("scrollend", keepScroll, { capture: true, passive: true });

@@ -18,9 +18,9 @@ export function say(text) {
 
 // A note in the page about something that failed, with its way out. One at a time. "away": only because the dashboard
 // could not be reached, which is over when it is (see live.js).
-export function note({ title, text, retry, link, away = false }) {
+export function note({ title, text, icon: sign = "warn", retry, again = "Try again", link, away = false }) {
   const box = document.querySelector("#page .notes") ?? document.getElementById("main");
-  const shown = parse(`<div class="callout warn" data-note role="alert">${icon("warn")}<h2></h2><p></p><div class="btns"></div></div>`);
+  const shown = parse(`<div class="callout ${sign}" data-note role="alert">${icon(sign)}<h2></h2><p></p><div class="btns"></div></div>`);
   shown.querySelector("h2").textContent = title;
   shown.querySelector("p").textContent = text;
   const buttons = shown.querySelector(".btns");
@@ -33,7 +33,7 @@ export function note({ title, text, retry, link, away = false }) {
     });
     buttons.append(made);
   };
-  if (retry) button("Try again", retry);
+  if (retry) button(again, retry);
   if (link) {
     const made = parse('<a class="btn" target="_blank"></a>');
     made.textContent = link.text;

@@ -27,7 +27,7 @@ def test_each_filter_is_a_page_of_its_own_for_back_and_forward(page: Page) -> No
     expect(page.locator("#page")).to_contain_text("No change matches")
     expect(page).to_have_url(re.compile("q=nothing-is-called-so$"))
     page.go_back()
-    expect(page.locator("tbody tr").first).to_contain_text("sign in")
+    expect(page.locator("tbody tr").first).to_contain_text("Sign in")
     expect(name).to_have_value("")
     page.go_back()
     expect(page).to_have_url(re.compile("/changes/$"))

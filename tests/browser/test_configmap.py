@@ -335,24 +335,26 @@ def test_values_are_read_when_somebody_asks(page: Page, config: Settings) -> Non
     expect(page.locator("#values")).to_contain_text("binary")
 
 
-def test_leaving_asks_before_what_was_typed_is_lost(page: Page, config: Settings) -> None:
+def test_back_brings_the_editors_with_what_was_typed(page: Page, config: Settings) -> None:
     config.make()
-    asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     page.goto(config.url)
     page.locator("#act-edit").click()
     area = text_of(page, "notes")
     area.fill("typed")
+    page.locator("#add-key").click()
+    page.locator("#editors [data-key] .editor-h > input").last.fill("added")
     page.get_by_role("navigation", name="Kinds").get_by_role("link", name="Pods", exact=False).first.click()
-    expect(area).to_have_value("typed")
+    expect(page.locator("[data-note]")).to_contain_text("What you typed is kept")
     page.go_back()
     expect(page).to_have_url(re.compile("/edit/$"))
     expect(area).to_have_value("typed")
-    assert asked == ["confirm", "confirm"]
-    area.fill(NOTES)
     page.go_back()
     expect(page.locator("#act-edit")).to_be_visible()
-    assert len(asked) == 2, "an untouched form is left without a question"
+    page.go_forward()
+    expect(area).to_have_value("typed")
+    expect(page.locator("#editors [data-key] .editor-h > input").last).to_have_value("added")
+    page.get_by_role("button", name="Preview", exact=True).first.click()
+    expect(page.locator("#preview .diff .ins").first).to_be_visible()
 
 
 @pytest.mark.usefixtures("own_session")

@@ -133,14 +133,20 @@ def test_text_is_found_and_replaced(form: Page) -> None:
     expect(form.get_by_role("textbox", name="YAML")).to_be_focused()
 
 
-def test_leaving_asks_before_what_was_typed_is_lost(form: Page) -> None:
-    asked: list[str] = []
-    form.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+def test_back_brings_the_editor_with_what_was_typed(form: Page) -> None:
     form.get_by_role("textbox", name="YAML").click()
-    form.keyboard.type("#")
+    form.keyboard.type("#typed")
+    was = value(form)
     form.locator(".crumbs a").first.click()
-    assert asked == ["What you typed is not saved. Leave this page?"]
-    expect(form.locator(".cm-content")).to_be_visible()
+    expect(form.locator("[data-note]")).to_contain_text("What you typed is kept")
+    form.get_by_role("button", name="Go back to it").click()
+    expect(form.locator(".cm-content")).to_contain_text("#typed")
+    assert value(form) == was
+    form.get_by_role("textbox", name="YAML").click()
+    form.keyboard.type("again-")
+    form.locator("button[value=preview]").click()
+    expect(form.locator("#preview .callout, #preview .diff").first).to_be_visible()
+    assert "again-" in value(form) and form.locator(".cm-editor").count() == 1
 
 
 def test_a_long_text_is_sent_as_it_was_typed(form: Page) -> None:

@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tools.server import Server
+
 from .conftest import Objects
 
 pytestmark = pytest.mark.usefixtures("changes_allowed")
@@ -107,11 +109,96 @@ def test_without_scripts_everything_typed_comes_back_with_what_is_wrong(page: Pa
         expect(page.locator(at)).to_have_value(text)
 
 
-def test_whoever_leaves_a_form_with_something_typed_is_asked(page: Page, objects: Objects) -> None:
+def test_back_and_forward_bring_what_was_typed(page: Page, objects: Objects) -> None:
+    objects.deployment("web", 1)
     page.goto(f"/c/tests/create/deployments/?namespace={objects.namespace}")
     page.locator("#image").fill("nginx:1.27")
+    page.locator("#name").fill("front")
+    add = page.get_by_role("button", name="Variable", exact=True)
+    page.locator("#env-0-name").fill("A")
+    add.click()
+    page.locator("#env-1-name").fill("B")
+    page.locator("#env-1-source").select_option("configmaps")
+    page.locator("#service").check()
+
+    def as_typed() -> None:
+        for at, text in (("#image", "nginx:1.27"), ("#env-1-name", "B"), ("#env-1-source", "configmaps")):
+            expect(page.locator(at)).to_have_value(text)
+        expect(page.locator("#service")).to_be_checked()
+
+    page.get_by_role("link", name="Ingress", exact=True).first.click()
+    expect(page.locator("h1")).to_have_text("Create Ingress")
+    expect(page.locator("[data-note]")).to_contain_text("What you typed is kept")
+    page.locator("#name").fill("shop")
+    page.go_back()
+    expect(page).to_have_title(re.compile("Deployment"))
+    as_typed()
+    expect(page.locator("#page [data-note]")).to_have_count(0)
+    page.locator("#name").fill("late")  # it lives: what is typed is checked
+    expect(page.locator("#said-name")).to_contain_text("Free in")
+    expect(page.locator("#preview")).to_contain_text("name: late")
+    page.go_forward()
+    expect(page.locator("#name")).to_have_value("shop")
+    page.go_back()
+    as_typed()
+
+    page.get_by_role("button", name="Go on in YAML").click()
+    text = page.locator("#yaml")
+    expect(text).to_have_value(re.compile("name: late"))
+    page.go_back()
+    as_typed()
+    page.go_forward()
+    expect(text).to_have_value(re.compile("name: late"))
+    page.locator("button[value=preview]").first.click()
+    expect(page.locator("#preview")).to_contain_text("late")
+
+
+def test_what_was_sent_is_done_with(page: Page, namespace: str) -> None:
+    page.goto(f"/c/tests/configmaps/?namespace={namespace}")
+    page.locator("#act-create").click()
+    page.locator("#name").fill("settings")
+    page.locator("#data-0-key").fill("LOG")
+    page.get_by_role("button", name="Preview", exact=True).last.click()
+    page.locator("[data-apply]").click()
+    expect(page.locator("h1")).to_contain_text("settings")
+    page.go_back()
+    expect(page.locator("#name")).to_have_value("")
+
+
+def test_a_secret_that_was_typed_is_kept_by_nothing_so_leaving_asks(page: Page, namespace: str) -> None:
+    page.goto(f"/c/tests/create/secrets/?namespace={namespace}")
+    page.locator("#name").fill("db")
     asked: list[str] = []
     page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
     page.get_by_role("link", name="Ingress", exact=True).first.click()
-    expect(page.locator("#image")).to_have_value("nginx:1.27")
+    expect(page.locator("#name")).to_have_value("db")
     assert asked == ["What you typed is not saved. Leave this page?"]
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("link", name="Ingress", exact=True).first.click()
+    expect(page.locator("h1")).to_have_text("Create Ingress")
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("Create Secret")
+    expect(page.locator("#name")).to_have_value("")
+
+
+@pytest.mark.usefixtures("own_session")
+def test_what_is_typed_outlives_the_session(page: Page, server: Server) -> None:
+    """The forms stay, and are sent once somebody has signed in again in another tab."""
+    form, yaml = page, page.context.new_page()
+    typed = ((form, "create/deployments/", "#image"), (yaml, "create/", "#yaml"))
+    for tab, address, field in typed:
+        tab.goto(f"/c/tests/{address}")
+        tab.locator(field).fill("typed: 1")
+    proof = {"csrfmiddlewaretoken": page.locator("[name=csrfmiddlewaretoken]").first.input_value()}
+    page.request.post("/logout/", form=proof, headers={"Referer": f"{server.base}/"})
+    for tab, _, field in typed:
+        tab.get_by_role("button", name="Preview", exact=True).last.click()
+        expect(tab.locator("[data-note]")).to_contain_text("What you typed is still here")
+        expect(tab.locator(field)).to_have_value("typed: 1")
+    page.context.clear_cookies()
+    page.context.add_cookies(server.cookies())
+    for tab, _, field in typed:
+        for _ in range(2):  # the first press renews what proves that the form is ours
+            tab.get_by_role("button", name="Preview", exact=True).last.click()
+        expect(tab.locator("#preview .callout.bad")).to_be_visible()
+        expect(tab.locator(field)).to_have_value("typed: 1")
