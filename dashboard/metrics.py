@@ -22,3 +22,7 @@ SLOWED = Counter(
     "cluster_ui_socket_slowed_total",
     "Looks and messages of browsers that had to wait, or were refused, by their rate.",
 )
+CLOCK_AHEAD = Gauge(
+    "cluster_ui_clock_ahead_seconds",
+    "How far this machine's clock is before the database's; 0 below a second.",
+)

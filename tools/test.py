@@ -107,10 +107,16 @@ def _chromium(environment: dict[str, str]) -> int:
 
 
 def _databases(environment: dict[str, str]) -> int:
-    """Debian's PostgreSQL and Redis: the tests start them, on free ports, in folders of their own."""
-    postgresql = any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    redis_server = bool(shutil.which("redis-server"))
-    return _installed(environment, **{"postgresql": postgresql, "redis-server": redis_server})
+    """Debian's PostgreSQL and Redis, which the tests start on free ports, in folders of their own; nginx as a proxy, and
+    another time for single processes.
+    """
+    there = {
+        "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
+        "redis-server": bool(shutil.which("redis-server")),
+        "nginx-light": Path("/usr/sbin/nginx").exists(),
+        "faketime": bool(shutil.which("faketime")),
+    }
+    return _installed(environment, **there)
 
 
 def _installed(environment: dict[str, str], **there: bool) -> int:
@@ -218,7 +224,7 @@ STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
     ],
     "unit": [STATIC, ("databases", _databases)],
     "faults": [STATIC, ("databases", _databases)],
-    "cluster": [STATIC, SANDBOX],
+    "cluster": [STATIC, SANDBOX, ("databases", _databases)],
     "browser": [STATIC, SANDBOX, ("chromium", _chromium)],
 }
 

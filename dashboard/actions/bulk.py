@@ -11,10 +11,11 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, cast
 
+from dashboard import clock
 from dashboard.errors import ClusterError, TooManyRequests, Unavailable
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR, Kind
@@ -190,13 +191,13 @@ async def _one(run: Run, result: OperationResult) -> bool:
     """Takes one object as far as it comes now; whether the next one may begin."""
     data, timeout = result.data, run.change.result["timeout"]
     if result.state == "waiting":  # for the first time, or again after it failed
-        data |= {"since": iso(datetime.now(UTC)), "wrong_since": ""}
+        data |= {"since": iso(clock.now()), "wrong_since": ""}
     if "change" in data:
         if result.state == "waiting":
             result.state = "running"
             await run.save([result])
     elif result.state == "retrying" and passed(data["since"], run.now) >= timeout:
-        result.state, result.ended_at = "failed", datetime.now(UTC)
+        result.state, result.ended_at = "failed", clock.now()
         result.text = f"It was not taken within {timeout} s: {result.text}"
         await run.record([result])
     elif not _due(result, run.now):
@@ -218,7 +219,7 @@ async def _one(run: Run, result: OperationResult) -> bool:
 async def _end(run: Run, words: dict[str, str]) -> None:
     counts = await in_database(result_counts)(run.operation)
     text = f"{listed([f'{counts[state]} {word}' for state, word in words.items() if counts.get(state)])}."
-    run.now = datetime.now(UTC)
+    run.now = clock.now()
     await run.end("done", text)
     ended = AuditEntry.Result.FAILED if counts.get("failed") else AuditEntry.Result.DONE
     await run.audit(run.change.action, ended, f"{run.step['title']}: {text}")
@@ -232,7 +233,7 @@ async def _carry(run: Run, results: Sequence[OperationResult]) -> bool:
     """Takes some objects to their end; whether the cluster answered."""
     again = {each.pk for each in results if each.state == "retrying"}
     for each in results:
-        each.state, each.began_at = "running", each.began_at or datetime.now(UTC)
+        each.state, each.began_at = "running", each.began_at or clock.now()
     await run.save(results)
     work = (_carry_one(run, each, again=each.pk in again) for each in results)
     # All of them come to their end, whatever goes wrong with one: no later move may meet them under way.
@@ -258,7 +259,7 @@ async def _carry_one(run: Run, result: OperationResult, *, again: bool) -> bool:
             made = await _made(order, _shown(run, order, result), again=again)
         except (TooManyRequests, Unavailable) as error:
             result.state, result.text = "retrying", error.message
-            result.data |= {"tried": iso(datetime.now(UTC))}
+            result.data |= {"tried": iso(clock.now())}
             return not isinstance(error, Unavailable)
         except ClusterError as error:
             await attempt_refused(attempt, actor_who_made(change), error)
@@ -267,10 +268,10 @@ async def _carry_one(run: Run, result: OperationResult, *, again: bool) -> bool:
             result.text = order.action.sentence(made)
             result.data |= {"change": made.pk}
             if one_at_a_time(change):
-                result.data |= {"since": iso(datetime.now(UTC))}
+                result.data |= {"since": iso(clock.now())}
                 return True  # it has to settle yet
             result.state = "done"
-    result.ended_at = datetime.now(UTC)
+    result.ended_at = clock.now()
     return True
 
 

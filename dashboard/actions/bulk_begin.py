@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
 
+from dashboard import clock
 from dashboard.database import database_unavailable
 from dashboard.kube.transport import Transport
 from dashboard.models import Change, Operation, OperationResult
@@ -138,6 +138,7 @@ def begun_record(
                 nonce=shown.nonce, state=Change.State.DONE, user=actor.user, context=shown.context, action=bulk.name,
                 plural=begun.plural, kind=begun.kind, result=result, reason=reason, sign_in=actor.sign_in,
                 namespace=namespaces[0] if len(namespaces) == 1 else "", undoes=begun.undoes,
+                created_at=clock.now(),
             )  # fmt: skip
             step = operation_step("one" if pace.order == ONE else "apply", records.undo_words(change, title))
             operation = Operation.objects.create(change=change, steps=[step])
@@ -163,7 +164,7 @@ def _first(kept: dict[str, Any] | None, why: str) -> dict[str, Any]:
     """How a result begins; one that is not changed may keep a change that is not undone."""
     if kept is not None and "uid" in kept:
         return {"state": "waiting", "data": kept}
-    now, kept = datetime.now(UTC), kept or {}
+    now, kept = clock.now(), kept or {}
     if why:
         return {"state": "left", "text": why, "data": kept | {"word": "skipped"}, "ended_at": now}
     return {"state": "done", "text": SAME, "data": kept | {"word": "no changes"}, "ended_at": now}

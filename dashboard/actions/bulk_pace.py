@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
+from dashboard import clock
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, NotFound, TooManyRequests, Unavailable
 from dashboard.insight import Objects
@@ -56,7 +57,7 @@ async def settle(run: Run, result: OperationResult, named: Named, seconds: int) 
     than ``seconds``. Raises Unavailable and TooManyRequests while nothing can be told.
     """
     change = await in_database(Change.objects.get)(pk=result.data["change"])
-    now, before = datetime.now(UTC), result.data.get("wrong_since", "")
+    now, before = clock.now(), result.data.get("wrong_since", "")
     try:
         progress = await _progress(run, change, named, now)
     except (Unavailable, TooManyRequests):
@@ -78,7 +79,7 @@ async def settle(run: Run, result: OperationResult, named: Named, seconds: int) 
 
 
 async def _end(run: Run, result: OperationResult, state: str, text: str) -> None:
-    result.state, result.text, result.ended_at = state, text, datetime.now(UTC)
+    result.state, result.text, result.ended_at = state, text, clock.now()
     await run.record([result])
 
 

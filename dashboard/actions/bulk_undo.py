@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from django.utils import timezone
-
+from dashboard import clock
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, Conflict
 from dashboard.insight import Objects
@@ -100,7 +99,7 @@ def _made(change: Change) -> list[tuple[OperationResult, Change]]:
     operation = Operation.objects.get(change=change)
     if operation.state == Operation.State.RUNNING:
         raise NoWayBack("It is under way.", next_step="Stop it first, then undo what it did.")
-    sent = operation.results.filter(state="running", began_at__gt=timezone.now() - SENT_WITHIN)
+    sent = operation.results.filter(state="running", began_at__gt=clock.now() - SENT_WITHIN)
     unsaid = [nonce_of(change, row) for row in sent if "change" not in row.data]
     if unsaid:
         raise NoWayBack(

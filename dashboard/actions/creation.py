@@ -13,13 +13,14 @@ import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 import msgspec
 from django.core import signing
 from django.utils.crypto import salted_hmac
 
+from dashboard import clock
 from dashboard.errors import ClusterError, FieldConflict, NotFound, TooManyRequests, Unavailable
 from dashboard.insight import Effect, Notice, Objects
 from dashboard.insight.words import bold, parts
@@ -145,7 +146,7 @@ class CreateAll(CreateYaml, OperationAction):
     async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
         if change.undoes_id is not None:
             return await _undo_plan(change)
-        if change.nonce not in _texts and datetime.now(UTC) - change.created_at < BEGUN_AFTER:
+        if change.nonce not in _texts and clock.now() - change.created_at < BEGUN_AFTER:
             raise Unavailable("The process that got the text begins with it.")
         rest = change.result[REST]
         results = [_result(change.plural, change.kind, change.namespace, change.name, "done")]
@@ -358,7 +359,7 @@ async def _whole(transport: Transport, actor: Actor, tried: Sequence[Tried], rea
         ),
         diff=tuple(line for each in tried for line in _diff(each)),
         diff_words=plural(len(tried), "object"),
-        checked_at=datetime.now(UTC),
+        checked_at=clock.now(),
         token=token,
         filled=bounded(
             [
@@ -574,7 +575,7 @@ async def create_step(run: Run) -> None:
             made = await _create(run, result, text)
         if made is None:
             return
-        result.state, result.ended_at, result.data = "done", datetime.now(UTC), {"change": made.pk}
+        result.state, result.ended_at, result.data = "done", clock.now(), {"change": made.pk}
         result.text = CREATE.summary(made)
         await run.record([result])
     await run.end("done", "")
@@ -606,7 +607,7 @@ async def _create(run: Run, result: OperationResult, text: _Text) -> Change | No
     """Creates one object; None where that has to wait, or was refused, as its row says then."""
     one = text.objects[result.position]
     if result.state == "waiting":
-        result.state, result.began_at = "running", datetime.now(UTC)
+        result.state, result.began_at = "running", clock.now()
         await run.save([result])
     if waits := await _unserved(run, one, text):
         if (run.now - (result.began_at or run.now)).total_seconds() > SERVED_SECONDS:
@@ -644,7 +645,7 @@ async def _make(run: Run, result: OperationResult, one: TextObject, shown: Mappi
 
 
 async def _failed(run: Run, result: OperationResult, text: str) -> None:
-    result.state, result.text, result.ended_at = "failed", text, datetime.now(UTC)
+    result.state, result.text, result.ended_at = "failed", text, clock.now()
     await run.record([result])
     run.step["text"] = text
     await run.fail(f"{result.kind} {result.name}: {text}")
@@ -725,7 +726,7 @@ async def undo_step(run: Run) -> None:
     """Takes back one object after the other: what somebody has changed since stays, and none needs another one's end."""
     for result in await run.results("waiting", "running"):
         if result.state == "waiting":
-            result.state, result.began_at = "running", datetime.now(UTC)
+            result.state, result.began_at = "running", clock.now()
             await run.save([result])
         made = await in_database(records.found)(result.data["undoes"])
         try:
@@ -736,7 +737,7 @@ async def undo_step(run: Run) -> None:
             result.state, result.text, change = "failed", f"{error.message} {error.next_step}".strip(), None
         if change is not None:
             result.data = result.data | {"change": change.pk}
-        result.ended_at = datetime.now(UTC)
+        result.ended_at = clock.now()
         await run.record([result])
     if failed := await run.results("failed"):
         await run.fail(f"{plural(len(failed), 'object')} could not be undone.")

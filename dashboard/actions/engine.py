@@ -708,6 +708,12 @@ async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
     return await asyncio.shield(task)
 
 
+async def writes_ended(seconds: float) -> None:
+    """Waits for the changes that are being sent, so long at most: the process is about to end."""
+    if _running:
+        await asyncio.wait(_running, timeout=seconds)
+
+
 def change_result(before: Manifest, after: Manifest) -> dict[str, Any]:
     """What following a change needs to know: which generation it made, and who keeps the object; and which pod template
     it made.

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from django.db import transaction
 from django.db.models import Count, F, Q
 
+from dashboard import clock
 from dashboard.errors import ClusterError, Conflict, TooManyRequests, Unavailable
 from dashboard.insight import Objects
 from dashboard.kube.transport import Transport
@@ -172,7 +173,7 @@ class Run:
 
     async def close(self, state: Operation.State) -> None:
         """Ends the operation, or stops it until a person decides."""
-        self.operation.state, self.operation.ended_at = state, datetime.now(UTC)
+        self.operation.state, self.operation.ended_at = state, clock.now()
         await self.save()
 
     async def results(self, *states: str, limit: int | None = None) -> list[OperationResult]:

@@ -7,13 +7,14 @@ one's end.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from dashboard import clock
 from dashboard.errors import Conflict, Forbidden
 from dashboard.insight import Objects
 from dashboard.kinds.rows import plural
@@ -131,7 +132,7 @@ def _operation_of(change: Change) -> Operation | None:
 
 
 def _make(change: Change, action: OperationAction, plan: Plan, holder: str) -> Operation:
-    held_until = datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS) if holder else None
+    held_until = clock.now() + timedelta(seconds=LEASE_SECONDS) if holder else None
     with transaction.atomic():
         found, new = Operation.objects.get_or_create(
             change=change, defaults={"steps": list(plan.steps), "holder": holder, "held_until": held_until}
@@ -151,7 +152,7 @@ def operation_replace(change: Change) -> None:
     """Ends the operation that this change takes back, if it takes one back."""
     if change.undoes_id is not None:
         Operation.objects.filter(change=change.undoes_id, state=Operation.State.RUNNING).update(
-            state=Operation.State.REPLACED, version=F("version") + 1, ended_at=datetime.now(UTC)
+            state=Operation.State.REPLACED, version=F("version") + 1, ended_at=clock.now()
         )
 
 
@@ -199,7 +200,7 @@ def stopped_by(operation: Operation) -> AuditEntry | None:
 def _stop(change: Change, actor: Actor) -> None:
     with transaction.atomic():
         stopped = Operation.objects.filter(change=change, state=Operation.State.RUNNING).update(
-            state=Operation.State.STOPPED, version=F("version") + 1, ended_at=datetime.now(UTC)
+            state=Operation.State.STOPPED, version=F("version") + 1, ended_at=clock.now()
         )
         action = operation_action(change)
         if not stopped or action is None:
@@ -222,7 +223,7 @@ def _resume(change: Change, actor: Actor) -> None:
         operation.steps = [action.again(step) for step in operation.steps]
         operation.results.filter(state="failed").update(state="waiting", text="", ended_at=None)
         operation.state, operation.ended_at, operation.waits = Operation.State.RUNNING, None, ""
-        operation.held_until = datetime.now(UTC)  # attended to just now
+        operation.held_until = clock.now()  # attended to just now
         if action.by_beginner:  # whoever has what its steps need comes first
             operation.held_until += timedelta(seconds=LEASE_SECONDS)
         else:
@@ -270,7 +271,7 @@ def _not_begun(operation: Operation) -> str:
 
 def is_overdue(change: Change) -> bool:
     """Whether nobody expects any more that its steps begin by themselves."""
-    return datetime.now(UTC) - change.created_at > GIVEN_UP_AFTER
+    return clock.now() - change.created_at > GIVEN_UP_AFTER
 
 
 def operations_set_aside(now: datetime) -> None:
@@ -290,7 +291,7 @@ def operation_set_aside(operation: Operation, action: OperationAction, why: str 
             pk=operation.pk, state=Operation.State.RUNNING, held_until=operation.held_until
         )
         if same.update(
-            state=Operation.State.STOPPED, version=F("version") + 1, ended_at=datetime.now(UTC), holder="",
+            state=Operation.State.STOPPED, version=F("version") + 1, ended_at=clock.now(), holder="",
             waits=why,
         ):  # fmt: skip
             detail = f"{why}: {_not_begun(operation)}."

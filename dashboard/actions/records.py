@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
-from django.utils import timezone
 
+from dashboard import clock
 from dashboard.database import database_unavailable
 from dashboard.errors import ClusterError
 from dashboard.models import AuditEntry, Change
@@ -53,6 +53,7 @@ def claim(order: Order, nonce: str) -> tuple[Change, bool]:
                 reason=order.reason,
                 sign_in=order.actor.sign_in,
                 result=order.action.intended(),
+                created_at=clock.now(),
             )
             return made, True
     except IntegrityError as error:
@@ -194,7 +195,7 @@ def settle(older: timedelta) -> int:
 
     Called at start-up and from time to time, so that a crash does not leave a change unsaid.
     """
-    lost = Change.objects.filter(state=Change.State.SENDING, created_at__lt=timezone.now() - older)
+    lost = Change.objects.filter(state=Change.State.SENDING, created_at__lt=clock.now() - older)
     count = 0
     for change in lost.select_related("user"):
         with transaction.atomic():

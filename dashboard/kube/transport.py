@@ -17,6 +17,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote, urlencode, urlsplit
@@ -45,7 +46,7 @@ from dashboard.kube.proxies import environment_proxy
 from dashboard.kube.status import Asked, error_from_response
 from dashboard.kube.tls import tls_context
 
-__all__ = ["Query", "Response", "Transport"]
+__all__ = ["Query", "Response", "Transport", "hold"]
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = Mapping[str, str | Sequence[str]]
@@ -78,6 +79,11 @@ def _is_read(method: Method, path: str, asked: Asked) -> bool:
     if method == "GET":
         return asked.resource in _TOLD_BY_KUBELETS or _CONNECTIONS.isdisjoint(asked.resource.split("/")[1:])
     return method == "POST" and path in _REVIEWS
+
+
+# Of work that one process at a time may do: raises when this one may no longer. Asked just before anything is written,
+# when all that may take long (the gate, credentials) has been waited for.
+hold: ContextVar[Callable[[], None] | None] = ContextVar("hold", default=None)
 
 
 async def _shut(cluster: Cluster) -> None:
@@ -279,7 +285,8 @@ class Transport:
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         """The answer, its body unread, when below 300; a 401 is answered once with other credentials, if there are."""
-        if not _is_read(method, path, asked):
+        writes = not _is_read(method, path, asked)
+        if writes:
             await type(self).gate(self.cluster)
         session, url = self._open_session(), self._url(path, query)
         headers = CIMultiDict({"Accept": accept, "Accept-Encoding": self._encoding})
@@ -287,6 +294,8 @@ class Transport:
             headers["Content-Type"] = content_type
         for attempt in (1, 2):
             self.shown = credential = await self.credentials.get()
+            if writes and (still_held := hold.get()) is not None:
+                still_held()
             response = await session.request(
                 method,
                 url,

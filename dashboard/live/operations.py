@@ -9,12 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
 
+from dashboard import clock
+from dashboard.actions.engine import writes_ended
+from dashboard.actions.hold import Hold, asked
 from dashboard.actions.operation import Lost, OperationAction, operation_advance
 from dashboard.actions.operations import (
     GIVEN_UP_AFTER,
+    LEASE_SECONDS,
     operation_action,
     operation_begin,
     operation_set_aside,
@@ -31,6 +36,7 @@ from dashboard.database import AWAY, in_database
 from dashboard.errors import ClusterError, Forbidden, NotSignedIn, Unavailable
 from dashboard.kinds.rows import listed
 from dashboard.kube.config import slug
+from dashboard.kube.transport import hold
 from dashboard.models import Change, Operation
 from dashboard.sessions import is_an_issuers
 from dashboard.sessionstore import SessionStore
@@ -42,11 +48,17 @@ from .session import THE_INSTALLATION, Identity, Session
 
 log = logging.getLogger(__name__)
 
+Row = TypeVar("Row", Change, Operation)
+
 MOVE_SECONDS = 1.0
 LOOK_SECONDS = 5.0  # how soon another process' operation is taken over, besides its lease
 SETTLE_SECONDS = 60.0
-# A move that takes longer goes on beside the others, which do not wait for it.
+# A move that takes longer goes on beside the others, which do not wait for it; nor do leases wait to be renewed.
 PATIENCE_SECONDS = 5.0
+# The same for a look at a change without an end, and for the beginning of steps: a cluster may be away.
+BESIDE_SECONDS = 1.0
+# For what is being sent when the process is told to end; then another one goes on.
+END_SECONDS = 5.0
 
 
 class Operations:
@@ -57,7 +69,8 @@ class Operations:
         self._runtime = runtime
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._moves: dict[int, asyncio.Task[None]] = {}  # by operation
+        self._work: dict[tuple[str, int], asyncio.Task[None]] = {}  # by what is done, and about which row
+        self._holds: dict[int, Hold] = {}  # of those that this process has
         self._settled = float("-inf")
         self._told: dict[tuple[str, int], str] = {}
         self._failing: dict[int, datetime] = {}  # operations that could not be moved, since when
@@ -67,10 +80,13 @@ class Operations:
 
     async def stop(self) -> None:
         if self._task is not None:
-            tasks = [self._task, *self._moves.values()]
+            tasks = [self._task, *self._work.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await writes_ended(END_SECONDS)
+            for each in self._holds.values():
+                each.end()
             try:
                 await in_database(operations_release)(self.holder)
             except AWAY as error:  # what has been held for long is taken over all the same
@@ -99,40 +115,62 @@ class Operations:
         """One move of every operation that is free; how many there were. Claiming them again each time keeps them: one
         that is moving still is left to its move.
         """
+        await in_database(clock.clock_compare)()
         await self._settle()
-        await in_database(operations_set_aside)(datetime.now(UTC))
-        for change in await in_database(operations_missing)():
-            await self._tried(change, self._begin(change))
-        claimed = await in_database(operations_claim)(self.holder, datetime.now(UTC))
-        for operation in claimed:
-            if operation.pk not in self._moves:
-                who = Identity(operation.change.user.get_username())
-                work = self._tried(operation, self._move(operation))
-                self._moves[operation.pk] = begin(who, work, f"operation {operation.pk}")
-        if self._moves:
-            await asyncio.wait(self._moves.values(), timeout=PATIENCE_SECONDS)
-            self._moves = {pk: task for pk, task in self._moves.items() if not task.done()}
+        await in_database(operations_set_aside)(clock.now())
+        await self._all("begin", await in_database(operations_missing)(), self._begin, BESIDE_SECONDS)
+        claimed = await self._claim()
+        await self._all("operation", claimed, self._move, PATIENCE_SECONDS)
         return len(claimed)
+
+    async def _all(
+        self, what: str, rows: Sequence[Row], work: Callable[[Row], Awaitable[None]], seconds: float
+    ) -> None:
+        """Does ``work`` about each of these, all at once, and waits so long at most: what is under way still is left to
+        itself.
+        """
+        for row in rows:
+            if (what, row.pk) not in self._work:
+                change = row.change if isinstance(row, Operation) else row
+                who = Identity(change.user.get_username())
+                self._work[what, row.pk] = begin(who, self._tried(row, work(row)), f"{what} {row.pk}")
+        if under_way := [task for key, task in self._work.items() if key[0] == what]:
+            await asyncio.wait(under_way, timeout=seconds)
+            self._work = {key: task for key, task in self._work.items() if not task.done()}
+
+    async def _claim(self) -> list[Operation]:
+        began, held = asked(), self._holds
+        claimed = await in_database(operations_claim)(self.holder, clock.now())
+        self._holds = {}
+        for operation in claimed:
+            before = held.get(operation.pk)
+            if before is not None and before.stands:
+                before.renew(began, LEASE_SECONDS)
+                self._holds[operation.pk] = before
+            else:
+                log.info("%s: moved by this process from now on", operation)
+                self._holds[operation.pk] = Hold(began, LEASE_SECONDS)
+        return claimed
 
     async def _settle(self) -> None:
         """Finds out how changes ended of which nobody has said so; those of which nothing tells are unknown at last."""
-        now = datetime.now(UTC)
-        for change in await changes_unsettled(now):
-            await self._tried(change, self._look(change, now))
+        await self._all("look", await changes_unsettled(clock.now()), self._look, BESIDE_SECONDS)
         loop = asyncio.get_running_loop()
         if loop.time() - self._settled > SETTLE_SECONDS:
             self._settled = loop.time()
             await changes_settle()
 
-    async def _look(self, change: Change, now: datetime) -> None:
+    async def _look(self, change: Change) -> None:
         session = await self._session(change)
-        await change_settle(transport=session.transport, change=change, now=now, kinds=session.cluster.kinds)
+        kinds = session.cluster.kinds
+        await change_settle(transport=session.transport, change=change, now=clock.now(), kinds=kinds)
 
     async def _begin(self, change: Change) -> None:
         await operation_start(await self._session(change), change)
 
     async def _move(self, operation: Operation) -> None:
         action = required_action(operation)
+        hold.set(self._holds[operation.pk].required)
         session = await self._session(operation.change)
         watched = action.watched(operation)
         with session.cluster.lease(watched, beside=True):
@@ -146,7 +184,7 @@ class Operations:
                 holder=self.holder,
                 transport=session.transport,
                 objects=session.reader,
-                now=datetime.now(UTC),
+                now=clock.now(),
             )
         await in_database(operation_waits)(operation, "")
 
@@ -180,7 +218,7 @@ class Operations:
         try:
             await work
         except Lost:
-            return
+            log.info("%s: another process has it now, or it was stopped", what)
         except ClusterError as error:
             if self._told.get(key) != error.message:
                 log.warning("%s waits: %s", what, error.message)
@@ -210,7 +248,7 @@ class Operations:
 
     async def _failed(self, operation: Operation) -> None:
         """One whose cluster is away for too long does not go on by itself when that comes back."""
-        now = datetime.now(UTC)
+        now = clock.now()
         action = operation_action(operation.change)
         if now - self._failing.setdefault(operation.pk, now) > GIVEN_UP_AFTER and action is not None:
             del self._failing[operation.pk]

@@ -478,3 +478,35 @@ async def test_a_proxy_that_cannot_be_used_is_told_as_such(tmp_path: Path) -> No
     ) as transport:
         with pytest.raises(errors.Unavailable, match="not an HTTP proxy"):
             await transport.version()
+
+
+class Over(Exception):
+    """What somebody raises who may write no longer."""
+
+
+async def test_what_may_no_longer_be_written_is_not_sent_though_the_gate_was_open(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hold is asked after all that may take long: here it ends while the gate is asked."""
+    ended = False
+
+    async def slow(_: Cluster) -> None:
+        nonlocal ended
+        ended = True
+
+    def held() -> None:
+        if ended:
+            raise Over
+
+    monkeypatch.setattr(Transport, "gate", staticmethod(slow))
+    server.put("a", plural="pods")
+    async with reaching(tmp_path, server.url) as transport:
+        token = transport_module.hold.set(held)
+        try:
+            for method in ("POST", "PUT", "PATCH", "DELETE"):
+                with pytest.raises(Over):
+                    await transport.request(method, PODS, namespace="default", name="a", body=b"{}")  # type: ignore[arg-type]
+            assert (await transport.request("GET", PODS)).status == 200, "reading is free"
+        finally:
+            transport_module.hold.reset(token)
+        assert {each.method for each in server.requests} == {"GET"}
