@@ -10,6 +10,7 @@ from ..piece import Card
 from .account import AccountCard
 from .conditions import ConditionsCard
 from .containers import ContainersCard
+from .contents import ContentsCard
 from .customconditions import CustomConditionsCard
 from .declared import PluginCard
 from .durability import DurabilityCard
@@ -34,6 +35,7 @@ from .versions import VersionsCard
 
 CARDS: tuple[type[Card], ...] = (
     ProblemsCard,
+    ContentsCard,
     TopologyCard,
     RoutesCard,
     AccountCard,
