@@ -9,7 +9,8 @@ import msgspec
 
 from dashboard.actions.action import Manifest
 from dashboard.actions.fields import replicas
-from dashboard.errors import BadInput, ClusterError
+from dashboard.actions.keysources import keys_of
+from dashboard.errors import BadInput
 from dashboard.insight import Effect
 from dashboard.insight.capacity import in_words, pod_amounts, quota_headroom
 from dashboard.insight.impact import selector_of
@@ -23,7 +24,6 @@ from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.quantity import parse
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.selectors import from_labels
-from dashboard.queries.secrets import secret_parts
 
 from .form import NAMESPACE, Checks, Input, Look, NewObject, Section, manifest, name_input
 from .reading import amount, counted, label_name, port
@@ -295,7 +295,7 @@ async def _check_variable(look: Look, checks: Checks, row: Any, *, read: bool) -
         count = len(found.sizes) if kind == "configmaps" else found.key_count
         checks.at(row.place, "ok", f"all {plural(count, 'key')} of {_KINDS[kind]} {name}")
         return
-    keys = await _keys_of(look, kind, name, found) if read else None
+    keys = await keys_of(look.transport, kind, look.namespace, name, found, look.now) if read else None
     if keys is None:
         checks.at(row.place, "info", f"Whether {_KINDS[kind]} {name} has the key {key} is not known here.")
     elif key in keys:
@@ -304,17 +304,6 @@ async def _check_variable(look: Look, checks: Checks, row: Any, *, read: bool) -
         has = listed(keys, "more") or "none"
         text = f"{_KINDS[kind]} {name} has no key {key}: the container would not start. Keys: {has}."
         checks.at(row.place, "warn", text)
-
-
-async def _keys_of(look: Look, kind: str, name: str, found: Any) -> list[str] | None:
-    """The names of the keys; those of a Secret are read as the user. None where they can't be known."""
-    if kind == "configmaps":
-        return list(found.sizes)
-    try:
-        secret = await secret_parts(look.transport, look.namespace, name, look.now)
-    except (ClusterError, ValueError):
-        return None
-    return [each.name for each in secret.keys]
 
 
 def _around(look: Look) -> Iterator[Effect]:

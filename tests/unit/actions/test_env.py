@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from dashboard.actions.action import DryRun, Manifest, Target
+from dashboard.actions.action import Description, DryRun, Manifest, Target
 from dashboard.actions.env import ENV
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
@@ -53,11 +55,11 @@ def test_a_form_writes_the_lines_that_differ_from_what_it_was_filled_with() -> N
 
 async def test_only_what_is_one_literal_on_one_line_has_a_line() -> None:
     target, transport = Target.of("dev", KINDS["deployments"], "shop", "web"), None
-    (field,) = await ENV.fields_of(transport, target, manifest(), World())  # type: ignore[arg-type]
+    field, keys = await ENV.fields_of(transport, target, manifest(), World())  # type: ignore[arg-type]
     assert (field.name, field.value(None)) == ("env.app", SHOWN)
+    assert (keys.name, keys.value(None)) == ("keys.app", "PASSWORD=secret/database/password\n")
     said = field.hint(None, World())
     for kept in (
-        "PASSWORD (Secret database, key password)",
         "NOTE (a value of several lines)",
         "TWICE (set more than once)",
         "all keys of ConfigMap settings",
@@ -113,3 +115,101 @@ def test_a_value_that_looks_like_a_password_is_warned_of_and_a_command_says_only
     )
     back = dry(change.after, change.before)
     assert ENV.kubectl(back) == "", "EMPTY was not the last one"
+
+
+KEYED = "PASSWORD=secret/database/password\n"
+
+
+def env_of(before: Manifest, **sent: str) -> list[dict[str, Any]]:
+    """What becomes of the variables; "." is written as two underscores."""
+    wanted = ENV.read({name.replace("__", "."): text for name, text in sent.items()})
+    ENV.check(before, wanted)
+    made = ENV.with_asked(before, wanted["asked"])
+    found: list[dict[str, Any]] = made["spec"]["template"]["spec"]["containers"][0]["env"]
+    return found
+
+
+def from_key(name: str, kind: str, source: str, key: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {kind: {"name": source, "key": key, **more}}}
+
+
+def test_a_value_is_taken_from_a_key_and_what_was_typed_before_gives_way_in_its_place() -> None:
+    env = env_of(manifest(), keys__app="LOG=configmap/settings/LOG_LEVEL\nNEW=secret/database/user")
+    assert env[0] == from_key("LOG", "configMapKeyRef", "settings", "LOG_LEVEL")
+    assert env[1] == FROM_SECRET and env[-1] == from_key("NEW", "secretKeyRef", "database", "user")
+    assert len(env) == len(VARIABLES) + 1
+
+
+def test_what_may_be_missing_stays_so_when_another_key_is_taken() -> None:
+    loose = workload(
+        container={"name": "app", "env": [from_key("P", "secretKeyRef", "db", "a", optional=True)]}
+    )
+    assert env_of(loose, keys__app="P=configmap/c/b") == [
+        from_key("P", "configMapKeyRef", "c", "b", optional=True)
+    ]
+
+
+def test_a_line_that_is_gone_takes_the_variable_away_and_a_value_can_take_its_place() -> None:
+    env = env_of(manifest(), **{"keys__app": "", "was__keys__app": KEYED})
+    assert env == [each for each in VARIABLES if each is not FROM_SECRET]
+    env = env_of(
+        manifest(),
+        **{
+            "keys__app": "",
+            "was__keys__app": KEYED,
+            "env__app": SHOWN + "PASSWORD=x",
+            "was__env__app": SHOWN,
+        },
+    )
+    assert {"name": "PASSWORD", "value": "x"} in env and FROM_SECRET not in env
+    with pytest.raises(BadInput, match="has a value and a key"):
+        env_of(manifest(), keys__app="A=secret/b/c", env__app="A=1")
+    with pytest.raises(BadInput, match="is kept as it is") as caught:
+        env_of(manifest(), keys__app="TWICE=secret/b/c")
+    assert caught.value.field == "keys.app"
+
+
+@pytest.mark.parametrize(
+    "place", ["settings/LOG", "secret/db", "secret//key", "secret/db/", "pod/a/b", "secret/a/b/c"]
+)
+def test_what_names_no_key_is_refused_at_its_field(place: str) -> None:
+    with pytest.raises(BadInput, match="write configmap/<name>/<key>") as caught:
+        ENV.read({"keys.app": f"A={place}"})
+    assert caught.value.field == "keys.app"
+
+
+class Cluster(World):
+    """ConfigMap settings has LOG_LEVEL; Secrets are not known."""
+
+    def get(self, plural: str, namespace: str, name: str) -> Any:
+        return (
+            SimpleNamespace(sizes={"LOG_LEVEL": 4}) if (plural, name) == ("configmaps", "settings") else None
+        )
+
+    def reads(self, plural: str, namespace: str = "") -> bool:
+        return plural == "configmaps"
+
+
+async def told(line: str) -> Description:
+    before = manifest()
+    after = ENV.with_asked(before, ENV.read({"keys.app": line})["asked"])
+    change = dataclasses.replace(dry(before, after), objects=Cluster())
+    order: Any = SimpleNamespace(target=change.target, transport=None)
+    nothing = Description(
+        headline=None, effects=(), notices=(), kubectl="", undo_words="", button="", danger=False
+    )
+    return await ENV.ask(order, nothing, change)
+
+
+async def test_whether_a_key_is_there_is_told_of_those_that_are_new_alone() -> None:
+    found = await told("LOG=configmap/settings/LOG_LEVEL")
+    assert [each.state for each in found.effects] == ["ok"] and not found.notices
+    (notice,) = (await told("LOG=configmap/settings/LOG")).notices
+    assert (
+        notice.title == "ConfigMap settings has no key LOG"
+        and "would not start. It has LOG_LEVEL" in notice.text
+    )
+    (notice,) = (await told("LOG=configmap/setting/LOG")).notices
+    assert notice.title == "There is no ConfigMap setting"
+    found = await told("LOG=secret/database/user")
+    assert "not known" in found.effects[0].note and not found.notices

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dashboard import render
-from dashboard.kinds import KINDS, SECTIONS
+from dashboard.kinds import SECTIONS
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.catalogue import BUILT_IN
 from dashboard.kinds.selectors import format_label_selector
