@@ -24,7 +24,7 @@ def _flag(name: str, default: bool = False) -> bool:
     value = os.environ.get(name, "").strip().lower()
     if value in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
         return default if value == "" else value in ("1", "true", "yes", "on")
-    raise ImproperlyConfigured(f"{name} is {value!r}: say 1 or 0.")
+    raise ImproperlyConfigured(f"{name} is {value!r}: use 1 or 0.")
 
 
 def _seconds(name: str, default: float) -> float:
@@ -32,7 +32,7 @@ def _seconds(name: str, default: float) -> float:
     try:
         value = float(text) if text else default
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is {text!r}: say a number.") from error
+        raise ImproperlyConfigured(f"{name} is {text!r}: use a number.") from error
     if value <= 0:
         raise ImproperlyConfigured(f"{name} is {text!r}: it must be above 0.")
     return value
@@ -40,14 +40,14 @@ def _seconds(name: str, default: float) -> float:
 
 def _days(name: str, default: int) -> float:
     if (days := _seconds(name, default)) > 36_500:
-        raise ImproperlyConfigured(f"{name} is {days:g}: say at most 36500 days.")
+        raise ImproperlyConfigured(f"{name} is {days:g}: use at most 36500 days.")
     return days
 
 
 def _number(name: str, default: int) -> int:
     value = _seconds(name, default)
     if value != int(value):
-        raise ImproperlyConfigured(f"{name} is {value}: say a whole number.")
+        raise ImproperlyConfigured(f"{name} is {value}: use a whole number.")
     return int(value)
 
 
@@ -63,7 +63,7 @@ def _networks(name: str) -> list[str]:
             found.append(str(ipaddress.ip_network(word)))
         except ValueError as error:
             raise ImproperlyConfigured(
-                f"{name} has {word!r} ({error}): say addresses or networks such as 10.42.0.0/16, with commas."
+                f"{name} has {word!r} ({error}): use addresses or networks such as 10.42.0.0/16, with commas."
             ) from error
     return found
 
@@ -102,7 +102,7 @@ def _sign_in(name: str) -> tuple[str, ...]:
     words = tuple(dict.fromkeys(_words(name))) or ("link",)
     if unknown := [word for word in words if word not in SIGN_IN_WAYS]:
         raise ImproperlyConfigured(
-            f"{name} has {unknown[0]!r}: say one or more of {', '.join(SIGN_IN_WAYS)}."
+            f"{name} has {unknown[0]!r}: use one or more of {', '.join(SIGN_IN_WAYS)}."
         )
     return words
 
@@ -110,7 +110,7 @@ def _sign_in(name: str) -> tuple[str, ...]:
 def _given(name: str, *, wanted: bool) -> str:
     value = os.environ.get(name, "").strip()
     if wanted and not value:
-        raise ImproperlyConfigured(f"CLUSTER_UI_SIGN_IN has oidc: say {name} too.")
+        raise ImproperlyConfigured(f"CLUSTER_UI_SIGN_IN has oidc: set {name} too.")
     return value
 
 
@@ -119,7 +119,7 @@ def _issuer(name: str, *, wanted: bool) -> str:
     value = _given(name, wanted=wanted)
     if value and (not value.startswith("https://") or "?" in value or "#" in value):
         raise ImproperlyConfigured(
-            f"{name} is {value!r}: say an address such as https://sso.example.com/realm."
+            f"{name} is {value!r}: use an address such as https://sso.example.com/realm."
         )
     return value
 
@@ -140,7 +140,7 @@ def _admins(name: str) -> frozenset[str]:
                 "oidc-sub:<the issuer's subject> (manage.py user list has it), or group:<a group there>."
             )
         if word in ("oidc-sub:", "group:"):
-            raise ImproperlyConfigured(f"{name} has {word!r}: say whom.")
+            raise ImproperlyConfigured(f"{name} has {word!r}: name somebody.")
     return found
 
 
@@ -150,7 +150,7 @@ def _act_as(name: str) -> dict[str, str]:
     for mode in found.values():
         if mode not in ACT_AS_MODES:
             raise ImproperlyConfigured(
-                f"{name} has {mode!r}: say {', '.join(ACT_AS_MODES)}, or <context>=<one of these>, with commas."
+                f"{name} has {mode!r}: use {', '.join(ACT_AS_MODES)}, or <context>=<one of these>, with commas."
             )
     return found
 
@@ -168,7 +168,7 @@ def _urls_by_context(name: str) -> dict[str, str]:
     for url in found.values():
         if not url.startswith(("http://", "https://")) or not url.partition("://")[2].strip("/"):
             raise ImproperlyConfigured(
-                f"{name} has {url!r}: say an address such as https://prometheus.example:9090, "
+                f"{name} has {url!r}: use an address such as https://prometheus.example:9090, "
                 "or <context>=<address>, with commas."
             )
     return found

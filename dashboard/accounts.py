@@ -20,7 +20,9 @@ def local_name(name: str) -> str:
     try:
         User.username_validator(name)
     except ValidationError as error:
-        raise BadInput(f"{name!r} is no name: use letters, digits and @ . + - _", field="name") from error
+        raise BadInput(
+            f"{name!r} is not a valid name: use letters, digits and @ . + - _", field="name"
+        ) from error
     if len(name) > 150:
         raise BadInput("A name has at most 150 letters.", field="name")
     return name

@@ -245,10 +245,8 @@ class LiveConsumer(SessionConsumer):
             return
         if self.rates is not None and self.rates.messages.take():
             SLOWED.inc()
-            await self.refused("Its browser sent more messages than is taken.")
-            await self.bye(
-                "This browser sends more messages than anybody can mean. Reload the page.", TOO_MANY
-            )
+            await self.refused("Its browser sent more messages than are accepted.")
+            await self.bye("This browser sends too many messages. Reload the page.", TOO_MANY)
             return
         try:
             # Stricter than json.loads(): no halves of surrogate pairs, no numbers of a thousand digits.

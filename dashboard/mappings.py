@@ -33,7 +33,7 @@ def mapping_set(
     Raises BadInput for what is no name, for a user who has never signed in, and for whom nobody is impersonated as.
     """
     if subject not in AccountMapping.Subject.values:
-        raise BadInput("Say whether this is a user or a group.", field="subject")
+        raise BadInput("Choose whether this is a user or a group.", field="subject")
     if not name or name != name.strip() or not name.isprintable() or len(name) > NAME_LETTERS:
         raise BadInput("Enter the name of a user, or of a group of the sign-in.", field="name")
     # Before somebody's first sign-in, whoever comes first by that name would act as what is said of it.

@@ -174,7 +174,7 @@ async def apply_step(run: Run) -> None:
 
 
 async def one_step(run: Run) -> None:
-    """One object after the other: the next one begins when the one before has settled. The first that fails stops it;
+    """One object after the other: the next one starts when the one before has settled. The first that fails stops it;
     when a person resumes, that one is looked at once more, and stops nobody again.
     """
     until = time.monotonic() + MOVE_SECONDS

@@ -24,8 +24,8 @@ from .operation import operation_step
 from .problems import NoWayBack, Uncounted
 
 SALT = "dashboard.actions.bulk"
-SAME = "It is so already: nothing was to be changed."
-_NOTHING = "Nothing was begun."
+SAME = "It is like that already: nothing to change."
+_NOTHING = "Nothing was started."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def begun_record(
             for each in results:
                 each.operation = operation
             OperationResult.objects.bulk_create(results, batch_size=500)
-            detail = records.entry_words(change, f"{bulk.summary(change)}: begun.")
+            detail = records.entry_words(change, f"{bulk.summary(change)}: started.")
             records.audit_step(change, actor.name, bulk.name, detail)
     except IntegrityError as error:
         if (found := records.found(shown.nonce)) is not None:  # the other one of two submits

@@ -278,7 +278,7 @@ def _headline(begun: Begun, words: Summing, each: Sequence[ObjectPreview]) -> No
     said = [
         f"Look at {_names(worst)} first." if worst else "",
         f"{plural(refused, 'object')} {words.refused}." if refused else "",
-        f"{plural(same, 'object')} {'is' if same == 1 else 'are'} so already." if same else "",
+        f"{plural(same, 'object')} {'is' if same == 1 else 'are'} like that already." if same else "",
     ]
     state: EffectState = "warn" if worst or refused else "info"
     if any(one.worst == "bad" for one in worst) or refused == len(each):

@@ -60,6 +60,6 @@ def check_confirmed(order: Order, manifest: Manifest) -> None:
             raise Uncounted(f"Type the number of objects, {count}: {why}.", field="confirm")
         raise Unconfirmed(
             f"Type the {target.kind}'s name, {target.name}: {why}.",
-            next_step="The name is on top of the page.",
+            next_step="The name is at the top of the page.",
             field="confirm",
         )

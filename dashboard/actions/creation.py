@@ -147,7 +147,7 @@ class CreateAll(CreateYaml, OperationAction):
         if change.undoes_id is not None:
             return await _undo_plan(change)
         if change.nonce not in _texts and clock.now() - change.created_at < BEGUN_AFTER:
-            raise Unavailable("The process that got the text begins with it.")
+            raise Unavailable("The process that received the text applies it.")
         rest = change.result[REST]
         results = [_result(change.plural, change.kind, change.namespace, change.name, "done")]
         results[0].text, results[0].data = CREATE.summary(change), {"change": change.pk}

@@ -271,7 +271,7 @@ def _cleaned(document: Document) -> Manifest:
     if not isinstance(name, str) or not name:
         raise BadYaml("metadata.name is missing.", line=where)
     if "/" in name or "%" in name or name in (".", "..") or len(name) > 253:
-        raise BadYaml("This can be no name of an object.", line=document.line_of("metadata.name"))
+        raise BadYaml("This is not a valid name of an object.", line=document.line_of("metadata.name"))
     if namespace is None:
         meta.pop("namespace", None)
     elif not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):

@@ -58,7 +58,7 @@ class SetEnv(ContainerAction):
         for name in asked["set"]:
             if not _NAME.fullmatch(name):
                 rule = "letters, digits, “_”, “-” and “.”, beginning with no digit"
-                raise BadInput(f"“{name[:60]}” is no name of a variable: {rule}.", field=field)
+                raise BadInput(f"“{name[:60]}” is not a valid name of a variable: {rule}.", field=field)
         return asked
 
     def unedit(self, field: str, text: str, base: str) -> Any:

@@ -84,7 +84,7 @@ def _json(text: str) -> tuple[int, str] | None:
 
 
 def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _yaml(text: str) -> tuple[int, str] | None:
@@ -130,7 +130,7 @@ def _properties(text: str) -> tuple[int, str] | None:
         if not going_on and (not line.strip() or line.lstrip()[0] in "#!"):
             continue
         if _BAD_ESCAPE.search(line):
-            return number, r"has a \u that four hexadecimal digits must follow"
+            return number, r"has a \u without four hexadecimal digits after it"
         if not going_on and (match := _PROPERTY.match(line)):
             if match[1] in seen:
                 return number, f"sets {match[1]} again, as line {seen[match[1]]} does: the last one counts"
@@ -152,7 +152,7 @@ def _env(text: str) -> tuple[int, str] | None:
         if match is None and _ENV_NAMES.fullmatch(line.strip()):
             continue
         if match is None:
-            return number, "is no NAME=value"
+            return number, "is not NAME=value"
         if match[1] in seen:
             return number, f"sets {match[1]} again, as line {seen[match[1]]} does: the last one counts"
         seen[match[1]] = number

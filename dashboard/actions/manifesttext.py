@@ -109,7 +109,7 @@ def read_manifest(text: str) -> Document:
     """The one manifest of a text. Raises BadYaml, also for several."""
     found = read_manifests(text)
     if len(found) > 1:
-        raise BadYaml("A second document begins: only one object is edited here.", line=found[1].line)
+        raise BadYaml("There is a second document: only one object is edited here.", line=found[1].line)
     return found[0]
 
 
@@ -278,6 +278,6 @@ def _plain(text: str) -> Any:
         return number
     if (tag == "float" and ":" not in text) or _EXPONENT.fullmatch(digits):
         if bare.lstrip(".") in ("inf", "nan"):
-            raise ValueError("no number of JSON")
+            raise ValueError("not a number of JSON")
         return float(digits)
     return text

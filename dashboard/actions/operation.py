@@ -123,7 +123,7 @@ class Lost(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One move of one step, by the process that has the operation. ``transport`` and ``objects`` are of who began it.
+    """One move of one step, by the process that has the operation. ``transport`` and ``objects`` are of who started it.
     Each method that records something raises Lost when another process has it, or a person stopped it: nothing was
     recorded then.
     """

@@ -173,7 +173,7 @@ async def operation_resume(*, transport: Transport, actor: Actor, change: Change
     if change.sign_in and actor.user != change.user:
         who = change.user.get_username()
         raise Forbidden(
-            f"It acts as {who}, who began it.", next_step=f"Ask {who} to resume it, or leave it as it is."
+            f"It acts as {who}, who started it.", next_step=f"Ask {who} to resume it, or leave it as it is."
         )
     await changes_required(transport.cluster)
     await in_database(_resume)(change, actor)
@@ -262,8 +262,8 @@ def _not_begun(operation: Operation) -> str:
     """What has not begun, in words: of objects where its steps are about many, else of steps."""
     waiting = operation.results.filter(state="waiting").count()
     if waiting:
-        return f"{plural(waiting, 'object')} not begun"
-    return f"{plural(sum(step['state'] == 'waiting' for step in operation.steps), 'step')} not begun"
+        return f"{plural(waiting, 'object')} not started"
+    return f"{plural(sum(step['state'] == 'waiting' for step in operation.steps), 'step')} not started"
 
 
 # ---- What nobody expects any more

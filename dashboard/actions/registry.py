@@ -133,7 +133,7 @@ def action_for(name: str, kind: Kind[Any], kinds: Iterable[Kind[Any]]) -> Action
     if found is None:
         fitting = [each.title for each in kinds if any(action.fits(each) for action in named)]
         raise NotFound(
-            f"{named[0].title} is no action on {kind.title}.",
+            f"{named[0].title} is not an action on {kind.title}.",
             next_step=f"It is one on {listed(fitting, 'more kinds')}." if fitting else "",
         )
     return found

@@ -76,7 +76,7 @@ def _headline(old: str, made: str, moved: Sequence[User], broken: Mapping[User, 
     if len(moved) == 1:
         title = f"{made} is created, then {who} is pointed to it"
         return Notice("info", title, "It is followed until its pods are up, or do not come up.")
-    text = f"{who}. Each must be up before the next begins; it stops at the first that does not become ready."
+    text = f"{who}. Each must be up before the next starts; it stops at the first that does not become ready."
     return Notice(
         "info", f"{made} is created, then {len(moved)} objects are pointed to it, one after the other", text
     )

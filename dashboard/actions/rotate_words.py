@@ -37,7 +37,7 @@ def headline(stages: Sequence[Consumer], held: Sequence[Ref], *, undoing: bool) 
     return Notice(
         "info",
         f"{what}, then {many} one after the other" if len(stages) > 1 else f"{what}, then {names} restarts",
-        f"{names}. Each must be up before the next begins; it stops at the first that does not become ready."
+        f"{names}. Each must be up before the next starts; it stops at the first that does not become ready."
         if len(stages) > 1
         else "It is followed until it is up, or does not come up.",
     )

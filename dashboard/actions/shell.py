@@ -127,7 +127,7 @@ async def shell_start(
             if (why := why_in(transport.cluster.name)) and confirm.strip() != place.pod:
                 raise Unconfirmed(
                     f"Type the pod's name, {place.pod}: {why}.",
-                    next_step="The name is on top of the page.",
+                    next_step="The name is at the top of the page.",
                     field="confirm",
                 )
             await require_shell(session, place.namespace, place.pod)
@@ -171,7 +171,7 @@ async def debug_started(
         words = f"{seen.headline}. {seen.text}"
         if seen.over or time.monotonic() >= until:
             late = (
-                "" if seen.over else f"It was waited for for {STARTING_SECONDS:.0f} s; its events say more."
+                "" if seen.over else f"It did not start within {STARTING_SECONDS:.0f} s; its events say why."
             )
             raise NotStarted(words, next_step=late)
         await waiting(words)

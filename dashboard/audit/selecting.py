@@ -56,11 +56,11 @@ def entries_matching(
     said = {key: str(asked.get(key) or "").strip() for key in ASKED}
     for key, text in said.items():
         if len(text) > MAX_LETTERS or "\0" in text:
-            raise BadInput(f"{key} has {len(text)} characters: say at most {MAX_LETTERS}.", field=key)
+            raise BadInput(f"{key} has {len(text)} characters: enter at most {MAX_LETTERS}.", field=key)
     if said["result"] and said["result"] not in AuditEntry.Result.values:
-        raise BadInput(f"result is {said['result']!r}: say {ASKED['result']}.", field="result")
+        raise BadInput(f"result is {said['result']!r}: use {ASKED['result']}.", field="result")
     if said["what"] and said["what"] not in GROUPS:
-        raise BadInput(f"what is {said['what']!r}: say one of {ASKED['what']}.", field="what")
+        raise BadInput(f"what is {said['what']!r}: use one of {ASKED['what']}.", field="what")
     for key, column in EXACT.items():
         if said[key]:
             entries = entries.filter(**{column: said[key]})
@@ -96,6 +96,6 @@ def read_moment(text: str, field: str) -> datetime:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadInput(
-            f"{field} is {text[:40]!r}: say a day or a time, such as 2026-11-28 or 2026-11-28T14:30Z.",
+            f"{field} is {text[:40]!r}: enter a day or a time, such as 2026-11-28 or 2026-11-28T14:30Z.",
             field=field,
         ) from error

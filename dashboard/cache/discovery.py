@@ -108,7 +108,7 @@ class Discovery:
         try:
             offered = await discover(self._transport)
         except ClusterError as error:
-            logger.info("The API server does not tell what it offers: %s", error.message)
+            logger.info("The API server does not say what it offers: %s", error.message)
             self._failed = True
             return
         self._failed = False

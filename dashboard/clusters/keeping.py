@@ -99,7 +99,7 @@ def cluster_add(*, by: str, offered: Offered, rules: Rules, taken: Collection[st
         raise offered.refusal
     name_required(offered.name, taken)
     if rules.act_as not in AddedCluster.ActAs.values:
-        raise BadInput(f"Say how people act: {', '.join(AddedCluster.ActAs.values)}.", field="act_as")
+        raise BadInput(f"Choose how people act: {', '.join(AddedCluster.ActAs.values)}.", field="act_as")
     if rules.act_as == AddedCluster.ActAs.IMPERSONATE and offered.user.get("as"):
         raise BadInput(
             f"The user of {offered.name} impersonates somebody itself, so people can't be impersonated.",

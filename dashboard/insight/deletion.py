@@ -140,7 +140,7 @@ class _Deletion:
         elif not self.keeper:
             text = parts(bold(title(owner)), " decides whether there is a new one")
             yield Effect(
-                "info", "restart", text, f"{controller.kind} is no kind of Kubernetes' own", "", owner
+                "info", "restart", text, f"{controller.kind} is not one of Kubernetes' own kinds", "", owner
             )
         else:
             text = parts(bold(title(owner)), " creates a new one")

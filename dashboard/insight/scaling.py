@@ -244,7 +244,9 @@ class Scaling:
             seconds = GRACE_SECONDS if grace is None else grace
             has = "it has" if self.more == -1 else "each has"
             note = f"{has} {seconds} s to finish its requests, then it is killed{self.ending()}"
-            yield Effect("info", "end", parts(plural(-self.more, "pod ends", "pods end")), note)
+            yield Effect(
+                "info", "end", parts(plural(-self.more, "pod is terminated", "pods are terminated")), note
+            )
 
     def starting(self) -> str:
         """Which pods start."""
@@ -350,7 +352,7 @@ class Scaling:
 
 
 def _all_end(count: int) -> str:
-    return "Its only pod is terminated" if count == 1 else f"All {count} pods end"
+    return "Its only pod is terminated" if count == 1 else f"All {count} pods are terminated"
 
 
 def _unsure(room: Room) -> str:

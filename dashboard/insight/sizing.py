@@ -137,7 +137,7 @@ class _Sizing:
             return Notice("warn", title, "The others would stay Pending until a node has capacity.")
         if self.blocked:
             text = f"Its strategy keeps every old pod until a new one is ready, and {self.blocked}."
-            return Notice("warn", f"The rollout of {self.name} can't begin", text)
+            return Notice("warn", f"The rollout of {self.name} can't start", text)
         return None
 
     def on_nodes(self) -> Iterator[Effect]:

@@ -88,7 +88,7 @@ class Schemas:
                 for each in _kinds(raw):
                     self._names.setdefault((each.group, each.version, each.kind), name)
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-            raise UnreadableSchema("It is no OpenAPI v3 document.") from error
+            raise UnreadableSchema("It is not an OpenAPI v3 document.") from error
         self.size = sum(map(len, self._raw.values()))
 
     def fields(self, gvk: GVK) -> Fields | None:

@@ -43,8 +43,8 @@ def parse_image(text: str) -> Image:
     last, colon, tag = last.partition(":")
     if colon and not _TAG.fullmatch(tag):
         raise ImageError(
-            f"“{tag[:40]}” is no tag: letters, digits, “_”, “.” and “-” are allowed, at most 128, beginning with none "
-            "of the last two."
+            f"“{tag[:40]}” is not a valid tag: it has letters, digits, “_”, “.” and “-”, at most 128, and begins "
+            "with neither “.” nor “-”."
         )
     whole = f"{path}{slash}{last}"
     if len(whole) > _LONGEST:
@@ -54,7 +54,7 @@ def parse_image(text: str) -> Image:
         registry, name = "", whole
     elif not (_REGISTRY.fullmatch(registry) or _IP6.fullmatch(registry)):
         raise ImageError(
-            f"“{registry[:60]}” is no registry: a host name is expected, with or without a port."
+            f"“{registry[:60]}” is not a registry: a host name is expected, with or without a port."
         )
     if not name:
         raise ImageError("The name of the image is missing.")
@@ -63,7 +63,7 @@ def parse_image(text: str) -> Image:
             raise ImageError(f"“{part[:60]}” has capital letters: the name of an image is in lower case.")
         if not _PART.fullmatch(part):
             raise ImageError(
-                f"“{part[:60]}” is no part of an image's name: lower-case letters and digits, and between them “.”, "
+                f"“{part[:60]}” can't be part of an image's name: lower-case letters and digits, and between them “.”, "
                 "“_” or “-”."
             )
     return Image(registry, name, tag, digest)

@@ -179,7 +179,7 @@ class TableKind(Kind[TableObject]):
         """A Table answer to a list."""
         table = read_table(raw)
         if table.column_definitions is None:  # an aggregated API server need not know this form
-            raise msgspec.ValidationError("the answer is no Table")
+            raise msgspec.ValidationError("the answer is not a Table")
         self._learn(table.column_definitions)
         meta, now = table.metadata, self.clock()
         items = tuple(_object(self.header, row, now) for row in table.rows or ())

@@ -71,7 +71,7 @@ def impersonation_required(
             # An API server trims what it reads: " system:masters" would be that very group.
             if not value or value != value.strip() or not value.isprintable() or len(value) > MAX_LETTERS:
                 raise BadInput(
-                    f"{value!r} can't be impersonated: say a name of 1 to {MAX_LETTERS} printable characters, "
+                    f"{value!r} can't be impersonated: use a name of 1 to {MAX_LETTERS} printable characters, "
                     "without spaces around it.",
                     field=name,
                 )
@@ -82,7 +82,7 @@ def impersonation_required(
             field="groups",
         )
     if len(groups) > MAX_GROUPS or sum(map(len, extra.values())) > MAX_EXTRA:
-        raise BadInput(f"Say {MAX_GROUPS} groups and {MAX_EXTRA} extra values at most.", field="groups")
+        raise BadInput(f"Enter at most {MAX_GROUPS} groups and {MAX_EXTRA} extra values.", field="groups")
     return Impersonation(
         user, tuple(sorted(groups)), tuple(sorted((k, tuple(sorted(v))) for k, v in extra.items()))
     )

@@ -51,11 +51,13 @@ def host_flaw(host: str, port: int) -> str:
     except ValueError:
         pass
     if _NUMERIC.fullmatch(host):
-        return f"{host} is no usual form of an address: write it as four numbers with dots, such as 10.0.0.1."
+        return f"{host} is not the usual form of an address: write it as four numbers with dots, such as 10.0.0.1."
     try:
         host.encode("idna")
     except UnicodeError:
-        return f"{host} is no name that can be looked up: a part of it is empty, too long or wrongly encoded."
+        return (
+            f"{host} is not a name that can be looked up: a part of it is empty, too long or wrongly encoded."
+        )
     return ""
 
 
@@ -66,7 +68,7 @@ def address_flaw(address: Address, port: int) -> str:
 
 def _flaw(shown: str, address: Address, port: int) -> str:
     if any(address in network for network in _METADATA):
-        return f"{shown} is where a cloud tells its machines of themselves, not an API server."
+        return f"{shown} is where a cloud serves its machines' metadata, not an API server."
     if address.is_link_local or (isinstance(address, IPv6Address) and address.is_site_local):
         return f"{shown} is a link-local address, where clouds keep metadata: no API server is reached by it."
     if address.is_unspecified or address.is_multicast or (address.version == 4 and address.is_reserved):

@@ -43,6 +43,6 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 def _strange() -> Unavailable:
     return Unavailable(
-        "What answers there does not answer as an API server does.",
-        next_step="Check the server's address in the kubeconfig, and what stands before the API server.",
+        "The server at that address does not answer like an API server.",
+        next_step="Check the server's address in the kubeconfig, and any proxy in front of the API server.",
     )

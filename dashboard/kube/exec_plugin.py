@@ -80,7 +80,7 @@ class ExecCredentials:
             raise (
                 self._failed[1]
                 if self._failed
-                else Unauthenticated(f"{self._name} gave credentials that ended.")
+                else Unauthenticated(f"{self._name} returned credentials that have expired.")
             )
 
     def refused(self, used: Credential) -> bool:

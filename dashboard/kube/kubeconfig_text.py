@@ -175,7 +175,7 @@ def _check_keys(node: Any, path: str) -> None:
             _TEXT,
             _MERGE,
         ):
-            raise _wrong(path, f"Line {line} has a key that is no text.")
+            raise _wrong(path, f"Line {line} has a key that is not text.")
         if key.value == "<<" or key.value in seen:
             raise _wrong(path, f"Line {line}: a key stands twice, or merges others.", "Write each key once.")
         seen.add(key.value)
@@ -186,13 +186,15 @@ def _entries(document: Mapping[str, Any], plural: str, singular: str) -> dict[st
     found: dict[str, Mapping[str, Any]] = {}
     entries = document.get(plural) or []
     if not isinstance(entries, list):
-        raise _wrong(plural, f"This is not a kubeconfig: {plural} is no list.")
+        raise _wrong(plural, f"This is not a kubeconfig: {plural} is not a list.")
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise _wrong(f"{plural}[{number}].name", f"An entry of {plural} has no name.")
         name, value = entry["name"], entry.get(singular) or {}
         if not isinstance(value, dict):
-            raise _wrong(f"{plural}[{number}].{singular}", f"{singular} of {plural}[{number}] is no mapping.")
+            raise _wrong(
+                f"{plural}[{number}].{singular}", f"{singular} of {plural}[{number}] is not a mapping."
+            )
         if name in found:
             raise _wrong(f"{plural}[{number}].name", f"{plural} has two entries of one name ({number + 1}.).")
         found[name] = value
@@ -254,19 +256,19 @@ def _taken(
 def _namespace(context: Mapping[str, Any], where: str) -> str:
     namespace = context.get("namespace") or ""
     if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
-        raise _wrong(where, f"{where} is no namespace's name.", "Remove it, or correct it.")
+        raise _wrong(where, f"{where} is not the name of a namespace.", "Remove it, or correct it.")
     return namespace
 
 
 def _server(cluster: Mapping[str, Any], at: str) -> str:
     where, server = f"{at}.server", cluster.get("server")
     if not isinstance(server, str) or len(server) > MAX_SERVER or not server.isprintable():
-        raise _wrong(where, f"{where} is no address.", "It looks like https://host:6443.")
+        raise _wrong(where, f"{where} is not an address.", "It looks like https://host:6443.")
     try:
         parts = urlsplit(server)
         host, port = parts.hostname or "", 443 if parts.port is None else parts.port
     except ValueError:
-        raise _wrong(where, f"{where} is no address.", "It looks like https://host:6443.") from None
+        raise _wrong(where, f"{where} is not an address.", "It looks like https://host:6443.") from None
     if parts.scheme != "https":
         raise _wrong(
             where, f"{where} is not https: credentials would be readable on the way.", "Use https://…"
@@ -276,7 +278,7 @@ def _server(cluster: Mapping[str, Any], at: str) -> str:
             where, f"{where} is more than scheme, host, port and path.", "It looks like https://host:6443."
         )
     if any(letter.isspace() or letter in '\\"<>{}|^`' for letter in server):
-        raise _wrong(where, f"{where} is no address.", "It looks like https://host:6443.")
+        raise _wrong(where, f"{where} is not an address.", "It looks like https://host:6443.")
     if flaw := host_flaw(host, port):
         raise _wrong(
             where, f"{where} is refused: {flaw}", "Use the address by which the API server is reached."
@@ -285,7 +287,7 @@ def _server(cluster: Mapping[str, Any], at: str) -> str:
         raise _wrong(f"{at}.disable-compression", f"{at}.disable-compression is true or false.")
     name = cluster.get("tls-server-name", "")
     if not isinstance(name, str) or len(name) > MAX_NAME or not _is_encodable(name):
-        raise _wrong(f"{at}.tls-server-name", f"{at}.tls-server-name is no name.")
+        raise _wrong(f"{at}.tls-server-name", f"{at}.tls-server-name is not a name.")
     return server
 
 
@@ -331,7 +333,7 @@ def _credential(user: dict[str, Any], at: str) -> tuple[str, datetime | None]:
         if not isinstance(token, str) or len(token) > MAX_TOKEN or any(not "!" <= c <= "~" for c in token):
             raise _wrong(
                 f"{at}.token",
-                f"{at}.token is no token: it has at most {MAX_TOKEN:,} letters, digits and signs, without spaces.",
+                f"{at}.token is not a token: it has at most {MAX_TOKEN:,} letters, digits and signs, without spaces.",
             )
         kinds.append("token")
         until = min(filter(None, (until, token_expiry(token))), default=None)

@@ -64,5 +64,5 @@ async def _decoded(decode: Callable[[bytes], T], raw: bytes) -> T:
         return await off_loop(decode, raw)
     except msgspec.DecodeError as error:
         raise Unavailable(
-            "What metrics.k8s.io answers is no list of metrics.", next_step="Look at metrics-server's log."
+            "metrics.k8s.io did not answer with a list of metrics.", next_step="Look at metrics-server's log."
         ) from error

@@ -170,11 +170,11 @@ class Prometheus:
         if status >= 500:
             raise PrometheusError(
                 f"Prometheus at {self.target.shown} fails (HTTP {status}).",
-                next_step="It is retried automatically; look at Prometheus, and at what stands before it.",
+                next_step="It is retried automatically; look at Prometheus, and at any proxy in front of it.",
             )
         if status != 200 or read.status != "success" or read.data is None:
             raise PrometheusError(
-                f"What answers at {self.target.shown} is no Prometheus (HTTP {status}).",
+                f"What answers at {self.target.shown} is not Prometheus (HTTP {status}).",
                 next_step="CLUSTER_UI_PROMETHEUS_URL is the address under which /api/v1/query is found.",
             )
         return Answer(tuple(_series(each) for each in read.data.result), read.warnings)

@@ -354,7 +354,7 @@ class Transport:
                         if response.status < 300:
                             raise Unavailable(
                                 f"{self._base} opens no websocket.",
-                                next_step="Whatever stands before the API server has to pass websockets on.",
+                                next_step="A proxy in front of the API server has to pass websockets on.",
                             ) from None
                         raise await self._error(response, asked) from None
         raise AssertionError("unreachable")

@@ -50,7 +50,7 @@ async def who_am_i(transport: Transport) -> UserInfo:
     found = read_answer(response.body, _Review).status.user_info
     if found.username in ("", ANONYMOUS):
         raise Forbidden(
-            "The cluster takes this token for nobody's.",
+            "The cluster does not recognize this token.",
             next_step="Use the token of a user or ServiceAccount.",
         )
     return found

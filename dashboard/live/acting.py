@@ -128,14 +128,14 @@ def _impersonated(cluster: Cluster, user_name: str, session: SessionBase) -> Ide
         ranked[each.subject != AccountMapping.Subject.USER, not each.context].append(each)
     if not ranked:
         raise NoAccount(
-            f"Nobody has said as whom you ({user_name}) act in {cluster.name}.",
+            f"You ({user_name}) are not mapped to a user of {cluster.name}.",
             next_step=f"Ask {whom_to_ask()}.",
         )
     found = ranked[min(ranked)]
     if len(users := sorted({each.cluster_user for each in found})) > 1:
         raise NoAccount(
-            f"Your groups say different users for {cluster.name}: {', '.join(users)}.",
-            next_step=f"Ask {whom_to_ask()} to say as whom you act.",
+            f"Your groups are mapped to different users of {cluster.name}: {', '.join(users)}.",
+            next_step=f"Ask {whom_to_ask()} to map you to one.",
         )
     extra = defaultdict[str, set[str]](set)
     for each in found:
@@ -146,8 +146,8 @@ def _impersonated(cluster: Cluster, user_name: str, session: SessionBase) -> Ide
         acting = impersonation_required(users[0], groups, extra)
     except BadInput as wrong:  # such as what several groups say, which together is too much
         raise NoAccount(
-            f"What is said of you for {cluster.name} can't be used. {wrong.message}",
-            next_step=f"Ask {whom_to_ask()} to say as whom you act.",
+            f"Your mapping for {cluster.name} can't be used. {wrong.message}",
+            next_step=f"Ask {whom_to_ask()} to map you to one.",
         ) from wrong
     return _identity(user_name, session, acting, acting.user, acting)
 

@@ -10,5 +10,5 @@ from .session import Identity
 
 
 def begin(identity: Identity, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    """Runs ``work`` on the event loop, as somebody: who began it, or the installation. The task is named by both."""
+    """Runs ``work`` on the event loop, as somebody: who started it, or the installation. The task is named by both."""
     return asyncio.create_task(work, name=f"{name} as {identity}")

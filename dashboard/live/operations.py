@@ -195,7 +195,7 @@ class Operations:
         """
         who = change.user.get_username()
         if not change.user.is_active:
-            raise Forbidden(f"{who}, who began it, may not sign in any more.")
+            raise Forbidden(f"{who}, who started it, may not sign in any more.")
         cluster = self._runtime.open(slug(change.context))
         if not own_accounts(slug(change.context)):
             return cluster.session(Identity(who))
@@ -209,7 +209,7 @@ class Operations:
             # person is only who they are while it says so.
             return cluster.session(await identity_of(cluster.cluster, who, SessionStore()))
         if found is None or found[0] != change.user:
-            raise NotSignedIn(f"{who}, who began it, is no longer signed in to {change.context}.")
+            raise NotSignedIn(f"{who}, who started it, is no longer signed in to {change.context}.")
         return cluster.session(await identity_of(cluster.cluster, who, found[1]))
 
     async def _tried(self, what: Change | Operation, work: Awaitable[None]) -> None:

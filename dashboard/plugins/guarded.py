@@ -38,7 +38,7 @@ def guarded_kind(kind: CustomKind[Any], guard: Guard) -> CustomKind[Any]:
         return make_row(obj.metadata, cells, (_LAST,) * len(cells), "warn", f"plugin {guard.plugin} failed")
 
     def detail(obj: Any) -> Detail:
-        reason = f"the plugin {guard.plugin} failed to tell more"
+        reason = f"the plugin {guard.plugin} failed to describe it further"
         made = guard.call(f"the facts of a {kind.kind}", lambda: _of(Detail, kind.detail(obj)), None)
         return made or page(obj.metadata, f"{kind.kind} of the API {kind.gvr.api_version}", (), reason=reason)
 

@@ -112,10 +112,12 @@ def _wanted(name: str) -> bool:
 
 def _imported(entry: EntryPoint) -> ModuleType:
     if not NAME.fullmatch(entry.name):
-        raise Refused(f"{entry.name!r} is no name for a plugin: use lower-case letters, digits and hyphens.")
+        raise Refused(
+            f"{entry.name!r} is not a valid name for a plugin: use lower-case letters, digits and hyphens."
+        )
     if any(other.name == entry.name for other in PLUGINS[:-1]):
         raise Refused(f"Another installed plugin is called {entry.name} too: uninstall one of them.")
     module = entry.load()
     if not isinstance(module, ModuleType):
-        raise Refused(f"Its entry point {entry.value} is no module.")
+        raise Refused(f"Its entry point {entry.value} is not a module.")
     return module

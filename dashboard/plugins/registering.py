@@ -198,4 +198,6 @@ def _is(found: object, type_: type[Any]) -> None:
 
 def _named(what: str, name: object) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise Refused(f"{name!r} is no name for its {what}: use lower-case letters, digits and hyphens.")
+        raise Refused(
+            f"{name!r} is not a valid name for its {what}: use lower-case letters, digits and hyphens."
+        )

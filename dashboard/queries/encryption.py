@@ -52,7 +52,7 @@ async def encryption_at_rest(transport: Transport) -> Encryption:
             "unknown", reason="You may not get /metrics of the API server, which would show it."
         )
     except (ClusterError, TimeoutError):
-        return Encryption("unknown", reason="The API server did not tell its figures in time.")
+        return Encryption("unknown", reason="The API server did not return its metrics in time.")
     _kept[transport] = (now, found)
     return found
 

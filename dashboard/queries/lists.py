@@ -87,7 +87,7 @@ class ListQuery:
         that what was typed stays on screen, and columns when they are known (see ``check``)."""
         page = params.get("page", "1")
         if not (len(page) < 7 and page.isascii() and page.isdigit() and int(page)):
-            raise BadInput(f"page is {page[:20]!r}: say a number from 1.", field="page")
+            raise BadInput(f"page is {page[:20]!r}: enter a number from 1.", field="page")
         state = params.get("state", "")
         if state and state not in STATES:
             raise BadInput(f"state is {state!r}: enter one of {', '.join(STATES)}.", field="state")
@@ -119,7 +119,7 @@ class ListQuery:
         for name, keys in (("sort", [self.sort.removeprefix("-")]), ("columns", list(self.columns))):
             for key in keys:
                 if key and key not in known and label_of(key) is None:
-                    words = f"say a column out of {', '.join(sorted(known))}, or {LABEL}<key> for a label."
+                    words = f"use a column out of {', '.join(sorted(known))}, or {LABEL}<key> for a label."
                     raise BadInput(f"{name} has {key!r}: {words}", field=name)
 
     def url_query(self, **changes: object) -> str:

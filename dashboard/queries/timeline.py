@@ -91,7 +91,7 @@ class TimelineQuery:
         """From an address. Raises BadInput, with the field's name, for what cannot be."""
         plural, type_ = params.get("kind", ""), params.get("type", "")
         if plural and plural not in KINDS:
-            raise BadInput(f"kind is {plural!r}: say the plural of a kind, such as pods.", field="kind")
+            raise BadInput(f"kind is {plural!r}: use the plural of a kind, such as pods.", field="kind")
         if type_ and type_ not in CHANGE_WORDS:
             known = ", ".join(filter(None, CHANGE_WORDS))
             raise BadInput(f"type is {type_!r}: enter one of {known}.", field="type")
@@ -124,7 +124,7 @@ def _moment(params: QueryDict, key: str) -> datetime | None:
     except (ValueError, OverflowError):
         aware = None
     if aware is None:
-        raise BadInput(f"{key} is {text!r}: say a time such as 2026-01-31T12:00:00Z.", field=key)
+        raise BadInput(f"{key} is {text!r}: enter a time such as 2026-01-31T12:00:00Z.", field=key)
     return aware
 
 

@@ -101,11 +101,11 @@ async def _of_node(sight: Permits, node: str) -> Fills:
         transport = await sight.permitted("get", KINDS["nodes"].gvr, name=node, subresource="proxy")
         if transport is None:
             return Fills(
-                trouble="You may not get nodes/proxy, by which a kubelet tells how full volumes are."
+                trouble="You may not get nodes/proxy, by which a kubelet reports how full volumes are."
             )
         return Fills(await _summary(transport, node))
     except ClusterError as error:
-        return Fills(trouble=f"The kubelet of {node} does not tell: {error.message}")
+        return Fills(trouble=f"The kubelet of {node} does not report it: {error.message}")
     except msgspec.DecodeError:
         return Fills(trouble=f"The kubelet of {node} answers with something else than its figures.")
 

@@ -60,7 +60,7 @@ async def refusals_audited(request: HttpRequest) -> AsyncIterator[None]:
             await attempt_refused(attempt, actor_of(await request.auser()), error)
             raise
         except SuspiciousOperation:  # a form over one of Django's limits, which nothing has read
-            over = BadInput("The form holds more than is taken in at once.")
+            over = BadInput("The form is larger than can be processed.")
             await attempt_refused(attempt, actor_of(await request.auser()), over)
             raise
 

@@ -119,7 +119,7 @@ def _page(asked: QueryDict, own: str) -> dict[str, Any]:
     """The entries, and what to narrow them by. Raises BadInput."""
     before = asked.get("before", "")
     if before and not (before.isdecimal() and len(before) < 19):
-        raise BadInput(f"before is {before[:40]!r}: say the number of an entry.", field="before")
+        raise BadInput(f"before is {before[:40]!r}: enter the number of an entry.", field="before")
     rows = asked_for(asked, own).select_related("change").order_by("-pk")
     found = list((rows.filter(pk__lt=int(before)) if before else rows)[: PAGE + 1])
     older = _url(asked, before=str(found[PAGE - 1].pk)) if len(found) > PAGE else ""
@@ -224,7 +224,7 @@ async def audit_export(
     the next time on. Raises BadInput for another format.
     """
     if form not in ("csv", "json"):
-        raise BadInput(f"format is {form!r}: say csv or json.", field="format")
+        raise BadInput(f"format is {form!r}: use csv or json.", field="format")
     filters = ", ".join(f"{key}={value}" for key in KEPT if (value := request.GET.get(key, "").strip()))
     made = await in_database(AuditEntry.objects.create)(
         user_name=(await request.auser()).get_username(),

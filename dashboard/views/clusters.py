@@ -110,7 +110,7 @@ async def _row(request: HttpRequest, cluster: Cluster) -> ClusterSeen:
     except Exception:  # one cluster hides no other
         log.exception("telling how %s is", cluster.name)
         return without_account(
-            cluster, Unavailable("It could not be told how it is.", next_step="See the dashboard's log.")
+            cluster, Unavailable("Its state could not be read.", next_step="See the dashboard's log.")
         )
 
 
@@ -182,7 +182,7 @@ def _rules(cluster: Cluster) -> str:
     said = {
         SHARED: "People act with the account of the context",
         "user": "People act with their own token",
-        "impersonate": "People act as whom an administrator maps them to",
+        "impersonate": "People act as the users that an administrator maps them to",
     }[mode_of(cluster.slug)]
     return f"{said}; production." if is_production(cluster.name) else f"{said}."
 

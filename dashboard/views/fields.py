@@ -68,7 +68,7 @@ async def fields(request: HttpRequest, context: str, kind: str) -> HttpResponseB
     cluster = session.cluster
     path, form = request.GET.get("path", ""), request.GET.get("format", "html")
     if form not in ("html", "json"):
-        raise BadInput(f"format is {form!r}: say json.", field="format")
+        raise BadInput(f"format is {form!r}: use json.", field="format")
     version = request.GET.get("apiVersion", "") or await _api_version(cluster, kind)
     described = await session.openapi.fields(version, kind)
     try:

@@ -80,7 +80,7 @@ async def line(
     """The line of ``pod``, ``container`` and ``at`` (its time) without the page's limit, as plain text."""
     tab, found = await _chosen(request, context, plural, namespace, name)
     if len(found) != 1:
-        raise BadInput("Say one pod and one container.", field="pod")
+        raise BadInput("Choose one pod and one container.", field="pod")
     transport, at = tab.session.transport, request.GET.get("at", "")
     text = await whole_line(transport, tab.screen.namespace, found[0], at, previous=tab.options.previous)
     return HttpResponse(text, content_type="text/plain; charset=utf-8")

@@ -31,7 +31,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     try:
         request.get_host()  # a page elsewhere may have its own name lead to 127.0.0.1
     except DisallowedHost:
-        return HttpResponse("This is no name of this server.\n", status=400, content_type="text/plain")
+        return HttpResponse("This is not a name of this server.\n", status=400, content_type="text/plain")
     if not (_has_token(request) or _from_here(request)):
         response = HttpResponse(
             "Send the token of CLUSTER_UI_METRICS_TOKEN_FILE as Authorization: Bearer <token>. Without one, only a "

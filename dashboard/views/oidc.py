@@ -45,7 +45,7 @@ REFUSALS = {
     "access_denied": "The sign-in was cancelled, or you are not allowed to use this application.",
     "login_required": "You are not signed in there.",
     "temporarily_unavailable": "It is overloaded or being maintained.",
-    "server_error": "It had an error of its own.",
+    "server_error": "It had an internal error.",
     "invalid_scope": "It does not know one of the scopes of CLUSTER_UI_OIDC_SCOPES.",
     "unauthorized_client": "It does not know this dashboard, or not for this way of signing in.",
     "invalid_request": "It does not accept how this dashboard asks.",
@@ -110,11 +110,11 @@ async def _begun(request: HttpRequest, state: str) -> dict[str, Any]:
         mine, kept = False, {}
     if not mine or await times(f"oidc-state:{_digest(state)}", SECONDS) > 1:
         raise SignInRefused(
-            "This sign-in was begun in another browser, took longer than 10 minutes, or has been used already.",
-            next_step="Begin again here.",
+            "This sign-in was started in another browser, took longer than 10 minutes, or has been used already.",
+            next_step="Start again here.",
         )
     if not answers_with_issuer(request.GET.get("iss")):
-        raise SignInRefused("The answer came from another identity provider.", next_step="Begin again here.")
+        raise SignInRefused("The answer came from another identity provider.", next_step="Start again here.")
     return kept
 
 
@@ -177,7 +177,7 @@ async def _refused(request: HttpRequest, error: ClusterError) -> HttpResponse:
 
 
 def _too_often(request: HttpRequest) -> HttpResponse:
-    reason = "Too many sign-ins from your address. Wait a minute, then begin again."
+    reason = "Too many sign-ins from your address. Wait a minute, then start again."
     return sign_in_page(request, way="oidc", reason=reason, status=429)
 
 

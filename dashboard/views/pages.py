@@ -190,7 +190,7 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
             request, cluster, screen, title=screen.kind.title, prepared=lambda: list_offers(screen)
         )
     if form not in ("json", "csv", "tsv"):
-        raise BadInput(f"format is {form!r}: say json, csv or tsv.", field="format")
+        raise BadInput(f"format is {form!r}: use json, csv or tsv.", field="format")
     lease = cluster.lease(screen.plurals)
     try:
         await cluster.ready(screen.plurals)

@@ -29,7 +29,8 @@ async def _admin_required(request: HttpRequest) -> str:
     """The administrator's name. Raises Forbidden for everybody else."""
     if not await is_admin(request):
         raise Forbidden(
-            "Only administrators of the dashboard say as whom people act.", next_step=f"Ask {whom_to_ask()}."
+            "Only administrators of the dashboard map people to cluster users.",
+            next_step=f"Ask {whom_to_ask()}.",
         )
     return (await request.auser()).get_username()
 
@@ -89,7 +90,7 @@ def _given(typed: QueryDict) -> dict[str, Any]:
     for line in filter(None, map(str.strip, typed.get("extra", "").splitlines())):
         key, equals, value = line.partition("=")
         if not equals:
-            raise BadInput(f"Extra values are lines such as scope=read; {line!r} is none.", field="extra")
+            raise BadInput(f"Extra values are lines such as scope=read; {line!r} is not one.", field="extra")
         extra.setdefault(key.strip(), []).append(value.strip())
     groups = typed.get("groups", "").replace("\n", ",").split(",")
     return {

@@ -34,7 +34,7 @@ async def reveal(
             if plural != "secrets":
                 raise NotFound("Only a Secret has values to reveal.")
             if not key:
-                raise BadInput("Say which key.", field="key")
+                raise BadInput("Name the key.", field="key")
             value = await secret_reveal(
                 transport=(await session_of(request, context)).transport,
                 actor=actor_of(await request.auser()),

@@ -56,7 +56,7 @@ async def search(request: HttpRequest, context: str) -> HttpResponseBase:
         title = f"Search: {screen.query.q}" if screen.query.q else "Search"
         return await page(request, cluster, screen, title=title)
     if form != "json":
-        raise BadInput(f"format is {form!r}: say json.", field="format")
+        raise BadInput(f"format is {form!r}: use json.", field="format")
     params, doing = _doing(request.GET) if "do" in request.GET else (request.GET, None)
     patience = PENDING_SECONDS if "wait" in request.GET else PATIENCE_SECONDS
     if doing is not None:
@@ -132,7 +132,7 @@ def _limit(params: QueryDict) -> int:
     limit = params.get("limit", str(LIMIT))
     short = len(limit) <= len(str(LIMIT))
     if not (short and limit.isascii() and limit.isdigit() and 0 < int(limit) <= LIMIT):
-        raise BadInput(f"limit is {limit[:20]!r}: say a number from 1 to {LIMIT}.", field="limit")
+        raise BadInput(f"limit is {limit[:20]!r}: enter a number from 1 to {LIMIT}.", field="limit")
     return int(limit)
 
 

@@ -94,7 +94,7 @@ def way_is_on(request: HttpRequest, way: str) -> HttpResponse | None:
     if way in settings.CLUSTER_UI_SIGN_IN:
         return None
     off = NotFound(
-        "Nobody signs in this way here.",
+        "This way of signing in is not enabled here.",
         next_step="Open the sign-in page: it shows the ways that are enabled.",
     )
     return bare_error(request, off)

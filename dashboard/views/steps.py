@@ -148,7 +148,7 @@ def asked_step(request: HttpRequest) -> str:
     """The step of a form that was sent. Raises BadInput for none that there is."""
     step = request.POST.get("step", "preview")
     if step not in ("preview", "apply"):
-        raise BadInput(f"step is {step!r}: say preview or apply.", field="step")
+        raise BadInput(f"step is {step!r}: use preview or apply.", field="step")
     return str(step)
 
 

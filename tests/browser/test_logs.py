@@ -158,7 +158,7 @@ def test_only_lines_with_a_text_and_a_wrong_since_says_so_and_stays(
     expect(page.locator(".foot .kubectl")).to_contain_text("grep -iF -- HELLO")
     page.locator("#log-since").fill("yesterday")
     page.keyboard.press("Enter")
-    expect(page.locator("#log-wrong")).to_contain_text("since is 'yesterday': say a duration")
+    expect(page.locator("#log-wrong")).to_contain_text("since is 'yesterday': enter a duration")
     expect(page.locator("#log-since")).to_have_value("yesterday")
     expect(page.locator("#log-q")).to_have_value("HELLO")
     page.locator("#log-since").fill("1h")

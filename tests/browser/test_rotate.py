@@ -175,7 +175,7 @@ def test_a_value_that_fails_stops_it_and_the_old_one_brings_it_back(page: Page, 
     page.locator("[data-apply]").click()
     progress = page.locator("#operation-progress")
     expect(progress.locator("h2")).to_contain_text("mail does not come up with this value", timeout=90_000)
-    expect(progress).to_contain_text("1 further restart not begun")
+    expect(progress).to_contain_text("1 further restart not started")
     page.reload()
     expect(progress.locator("h2")).to_contain_text("mail does not come up")
     page.locator("#act-back").click()
@@ -335,7 +335,7 @@ def test_somebody_else_stops_the_restarts_and_they_go_on(
     jon.keyboard.press("Enter")
     expect(progress.locator("h2")).to_contain_text("The restarts were stopped")
     expect(progress).to_contain_text("jon stopped it")
-    expect(progress).to_contain_text("1 further restart not begun")
+    expect(progress).to_contain_text("1 further restart not started")
     other.close()
     page.reload()
     assert shop.generation("web") == 1

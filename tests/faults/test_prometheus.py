@@ -182,7 +182,7 @@ async def test_what_is_no_prometheus_is_told_so(
 ) -> None:
     scripted.answers["up"] = answer
     error = await refusal(prometheus)
-    assert "is no Prometheus" in error.message
+    assert "is not Prometheus" in error.message
     assert "CLUSTER_UI_PROMETHEUS_URL" in error.next_step
 
 

@@ -77,6 +77,9 @@ ON_SCREEN: dict[str, str] = {
     r"by the clock": "on a schedule",
     r"\bleft out\b": "skipped",
     r"does(n't| not) hold\b": "expired or invalid",
+    r"\bpods? ends?\b": "is terminated",
+    r"\bnot begun\b|\b(was|were|is|are) begun\b": "not started, was started",
+    r": say (a|an|one|the|at|[a-z]+ or)\b": "enter, use",
 }
 ALLOWED: tuple[str, ...] = (
     r"^[a-z_]+$",  # a name in code

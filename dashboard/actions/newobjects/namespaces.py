@@ -46,7 +46,7 @@ class NewNamespace(NewObject):
             checks.at(
                 "name", "warn", "Names that begin with kube- are reserved for Kubernetes' own namespaces."
             )
-        text = parts("It begins without a ResourceQuota, a LimitRange and a NetworkPolicy")
+        text = parts("It starts without a ResourceQuota, a LimitRange and a NetworkPolicy")
         note = "its pods may use what the nodes have, and reach and be reached by all others"
         checks.effects.append(Effect("info", "info", text, note))
 

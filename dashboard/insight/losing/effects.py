@@ -355,7 +355,7 @@ class _Following:
         if own := sum(each.own for each in self.ending):
             yield f"{plural(own, 'pod')} of DaemonSets or static ones {'ends' if own == 1 else 'end'} with the node."
         if not self.ending:
-            yield "No pod ends."
+            yield "No pod is terminated."
 
     def _control_plane_left(self) -> int | None:
         """How many control plane nodes are left, where that is no majority of them; None where it is, or none is seen."""
@@ -371,7 +371,7 @@ def _why(ending: Sequence[PodFate], before: int, after: int) -> str:
     if fates == {"moves"}:
         where = sorted({each.node for each in ending if each.node})
         on = f" on {listed(where)}" if where else ""
-        text = "Its only endpoint ends" if before == 1 else "All its endpoints end at once"
+        text = "Its only endpoint is lost" if before == 1 else "All its endpoints are lost at the same time"
         return (
             f"{text}; recreated{on}."
             if ending[0].cause != "update"

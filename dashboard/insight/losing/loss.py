@@ -84,7 +84,7 @@ def read_loss(text: str) -> Loss:
     """A loss as an address names it. Raises LossError."""
     what, *parts = text.split("/")
     if what not in _PARTS or len(parts) != _PARTS[what] or not all(parts):
-        raise LossError(f"{text!r} is no loss: write {FORMS}.")
+        raise LossError(f"{text!r} is not a loss: write {FORMS}.")
     if what == "update":
         plural, namespace, name = parts
         if plural not in UPDATED:

@@ -142,7 +142,7 @@ class Fates:
         if MIRROR in pod.metadata.annotations:
             if cause != "node":
                 return PodFate(pod, "stays", "A static pod: its kubelet starts it again.", cause)
-            return PodFate(pod, "lost", "A static pod: it ends with its node.", cause, own=True)
+            return PodFate(pod, "lost", "A static pod: it is lost with its node.", cause, own=True)
         if owner is None:
             return PodFate(pod, "lost", "Not managed by a controller: nothing recreates it.", cause)
         kind = meant(owner, pod.metadata.namespace).plural
@@ -151,7 +151,7 @@ class Fates:
         if kind == "daemonsets":
             if cause != "node":
                 return PodFate(pod, "moves", "Recreated on the same node.", cause, pod.spec.node_name)
-            return PodFate(pod, "lost", "A DaemonSet's pod ends with its node.", cause, own=True)
+            return PodFate(pod, "lost", "A DaemonSet's pod is lost with its node.", cause, own=True)
         return self._on_node(pod, kind) if cause == "node" else None
 
     def _without_claim(self, pod: Pod, kind: str) -> PodFate:

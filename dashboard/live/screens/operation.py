@@ -55,7 +55,7 @@ RESULT_WORDS = {
     "left": "left as it is", "done": "done",
 }  # fmt: skip
 STEP_WORDS = {
-    "waiting": "waits", "open": "not begun", "stopped": "not followed any more", "left": "left as it is",
+    "waiting": "waits", "open": "not started", "stopped": "not followed any more", "left": "left as it is",
     "down": "not up", "failed": "failed", "done": "done",
 }  # fmt: skip
 UNITS = 120  # the width of the bar of results, in its own units
@@ -101,7 +101,9 @@ class OperationScreen(ViewerScreen):
     def action(self) -> OperationAction:
         found = operation_action(self.change)
         if found is None:
-            raise NotFound(f"Change {self.number} is no operation.", next_step="Look at the list of changes.")
+            raise NotFound(
+                f"Change {self.number} is not an operation.", next_step="Look at the list of changes."
+            )
         return found
 
     @property
@@ -112,7 +114,7 @@ class OperationScreen(ViewerScreen):
     async def prepare(self) -> None:
         self.change = await change_of(self.number, self.runtime)
         if self.named not in ("", self.change.action):  # whose rights would be asked for
-            missing = f"Change {self.number} is no {self.named}."
+            missing = f"Change {self.number} is not a {self.named}."
             raise NotFound(missing, next_step="Look at the list of changes made here.")
         await self.session.review(self.plurals)
         with unnamed(self.session, self.change):
@@ -221,12 +223,12 @@ class OperationScreen(ViewerScreen):
         """State, headline and a sentence: how it stands."""
         change, operation, name = self.change, self.operation, self.change.name
         if change.state != Change.State.DONE:
-            text = "It is looked for in the cluster; if it was made, the next step begins then."
+            text = "It is looked for in the cluster; if it was made, the next step starts then."
             return "warn", f"Whether {name} was changed is not known yet", text
         if operation is None:
-            return "info", f"{name} was changed; its steps begin", ""
+            return "info", f"{name} was changed; its steps start", ""
         if self.before is not None:
-            text = "Its steps begin when those of the operation before it have ended."
+            text = "Its steps start when those of the operation before it have ended."
             return "wait", f"The {self.action.noun} of {name} waits", text
         current = next((step for step in self.steps if step["state"] in ("running", "waiting")), None)
         match operation.state:
@@ -265,7 +267,7 @@ class OperationScreen(ViewerScreen):
     def rest(self) -> str:
         """What has not begun, as a further sentence."""
         waiting = self.counts.get("waiting", 0)
-        return f" {plural(waiting, 'object')} not begun." if waiting else ""
+        return f" {plural(waiting, 'object')} not started." if waiting else ""
 
     def first(self) -> dict[str, Any]:
         """The write itself: ``text``, and in it a link."""
@@ -396,16 +398,14 @@ class OperationScreen(ViewerScreen):
         if self.denied is None:
             return ""
         who = self.change.user.get_username()
-        return (
-            f"{who} began it, and {self.denied.message[:1].lower()}{self.denied.message[1:]} {ask_to_allow()}"
-        )
+        return f"{who} started it, and {self.denied.message[:1].lower()}{self.denied.message[1:]} {ask_to_allow()}"
 
     def _resume_denied_words(self) -> str:
         """Why it is not the viewer who resumes it."""
         if not self.change.sign_in or began(self.session, self.change):
             return self._denied_words()
         who = self.change.user.get_username()
-        return f"It acts as {who}, who began it. Ask {who} to resume it."
+        return f"It acts as {who}, who started it. Ask {who} to resume it."
 
     def _results(self) -> dict[str, Any]:
         states = [state for state in RESULT_STATES if self.counts.get(state)]

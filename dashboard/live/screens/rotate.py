@@ -128,10 +128,10 @@ class RotationScreen(OperationScreen):
     def words(self) -> tuple[str, str, str]:
         name, operation = self.change.name, self.operation
         if self.change.state != Change.State.DONE:
-            text = "It is looked for in the cluster; if it was written, the restarts begin then."
+            text = "It is looked for in the cluster; if it was written, the restarts start then."
             return "warn", f"Whether {name} was written is not known yet", text
         if operation is None:
-            return "info", f"{name} is written; its restarts begin", ""
+            return "info", f"{name} is written; its restarts start", ""
         match operation.state:
             case operation.State.RUNNING:
                 return self._running(self.steps)
@@ -145,7 +145,7 @@ class RotationScreen(OperationScreen):
 
     def _running(self, steps: list[Step]) -> tuple[str, str, str]:
         if self.before is not None:
-            text = "Its restarts begin when those of the rotation before it have ended."
+            text = "Its restarts start when those of the rotation before it have ended."
             return "wait", f"{self.change.name} is written; its restarts wait", text
         if self.operation is not None and self.operation.waits:
             return "warn", f"{self.change.name} is written; its restarts wait", self.operation.waits
@@ -181,7 +181,7 @@ class RotationScreen(OperationScreen):
 
     def _stopped(self, steps: list[Step]) -> tuple[str, str, str]:
         waiting = sum(step["state"] == "waiting" for step in steps)
-        rest = f" {plural(waiting, 'further restart')} not begun." if waiting else ""
+        rest = f" {plural(waiting, 'further restart')} not started." if waiting else ""
         if (standing := kept_standing(self.change)) is not None:
             words = standing.words(self.change.name, key_of(self.change))
             if self.standing.how == "same":

@@ -54,7 +54,7 @@ TABLE_ROWS = 13
 PROMETHEUS_WAIT = 2.0
 NEARLY = 0.9
 NO_FIGURES = "There is no history where nothing is measured."
-NOT_BEGUN = "The history begins with the first sample; a new one comes every 15 s."
+NOT_BEGUN = "The history starts with the first sample; a new one comes every 15 s."
 INSTALL = (
     "kubectl apply -f "
     "https://github.com/kubernetes-sigs/metrics-server/releases/latest/download/components.yaml"
@@ -223,7 +223,7 @@ class PastUsage:
     def __init__(self, runtime: ClusterRuntime, range_: str) -> None:
         """``question`` is set when it is known. Raises BadInput for a range that there is not."""
         if range_ not in RANGES:
-            raise BadInput(f"range is {range_!r}: say one of {', '.join(RANGES)}.", field="range")
+            raise BadInput(f"range is {range_!r}: use one of {', '.join(RANGES)}.", field="range")
         self.runtime = runtime
         self.question: Question | None = None
         self.shown = frozenset(ROLES)  # the lines that may be seen

@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 < options["port"] < 65536:
-            raise CommandError(f"--port is {options['port']}: say a number from 1 to 65535.")
+            raise CommandError(f"--port is {options['port']}: use a number from 1 to 65535.")
         OWN_PORTS.add(options["port"])
         proxies = settings.CLUSTER_UI_TRUSTED_PROXIES
         if settings.HTTPS and not proxies:

@@ -59,7 +59,7 @@ class LogOptions:
             options = replace(options, q=options.q[:MAX_FILTER], wrong=("q", why))
         if options.since and options.since_seconds is None and options.since_moment is None:
             why = (
-                f"since is {options.since[:20]!r}: say a duration such as 5m, 1h30m or 2d, "
+                f"since is {options.since[:20]!r}: enter a duration such as 5m, 1h30m or 2d, "
                 "or a moment such as 2026-01-31T10:00Z (without a zone it is UTC)."
             )
             options = replace(options, wrong=("since", why))

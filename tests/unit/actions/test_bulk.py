@@ -166,7 +166,7 @@ async def test_a_preview_shows_each_and_writes_nothing(mara: Somebody, cluster: 
     ]  # fmt: skip
     assert shown.headline.title == "3 of 6 Deployments will be changed"
     assert "2 objects can't be changed: skipped." in shown.headline.text
-    assert "1 object is so already." in shown.headline.text
+    assert "1 object is like that already." in shown.headline.text
     assert [str(one.refusal) for one in shown.each if one.refusal] == [
         "You may not get web-2.", "There is no Deployment gone in namespace shop.",
     ]  # fmt: skip

@@ -110,7 +110,7 @@ async def test_it_takes_back_what_was_done_the_newest_first_as_changes_of_their_
     assert last.detail == "Undo: scale 4 Deployments: 4 done."
     begun = await AuditEntry.objects.filter(change=made).afirst()
     assert begun is not None
-    assert begun.detail == f"Undo of change {change.pk}: scale 4 Deployments, replicas: 3: begun."
+    assert begun.detail == f"Undo of change {change.pk}: scale 4 Deployments, replicas: 3: started."
 
 
 async def test_what_cannot_be_undone_or_was_changed_since_is_told_and_stays(

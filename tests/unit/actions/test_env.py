@@ -83,9 +83,9 @@ def test_what_is_written_keeps_the_others_in_their_places() -> None:
     [
         ("A=1\nB", "Line 2 has no “=”"),
         ("A=1\nA=2", "Line 2 sets A again"),
-        ("export A=1", "“export A” is no name"),
-        ("1A=1", "no name"),
-        ("=1", "no name"),
+        ("export A=1", "“export A” is not a valid name"),
+        ("1A=1", "not a valid name"),
+        ("=1", "not a valid name"),
     ],
 )
 def test_a_line_that_sets_nothing_is_refused_at_its_field(text: str, said: str) -> None:

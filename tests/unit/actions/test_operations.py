@@ -164,7 +164,7 @@ async def test_a_stop_in_the_middle_of_a_move_lets_nothing_more_be_recorded(
         )  # fmt: skip
     assert sweep.sent == []
     entry = await AuditEntry.objects.order_by("-pk").afirst()
-    assert entry is not None and (entry.action, entry.detail) == ("stop sweep", "2 objects not begun.")
+    assert entry is not None and (entry.action, entry.detail) == ("stop sweep", "2 objects not started.")
 
 
 # ---- Its page
@@ -185,7 +185,7 @@ async def test_an_operation_is_shown_by_its_own_rights_alone(change: Change, act
     """An address that names another kind of operation would ask for the rights of that."""
     cluster: Any = SimpleNamespace(name=change.context, slug="dev", server="")
     page = operation_screen(session(SimpleNamespace(cluster=cluster)), QueryDict(""), change.pk, action)
-    with pytest.raises(NotFound, match=f"Change {change.pk} is no {action}"):
+    with pytest.raises(NotFound, match=f"Change {change.pk} is not a {action}"):
         await page.prepare()
 
 

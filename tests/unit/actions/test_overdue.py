@@ -52,7 +52,7 @@ class Runtime:
         return self
 
     def session(self, identity: Identity) -> Any:
-        """Of the person who began it."""
+        """Of the person who started it."""
         self.identities.append(identity)
         return SimpleNamespace(
             cluster=self,

@@ -62,7 +62,7 @@ def test_scaling_to_zero_says_which_service_and_ingress_stop() -> None:
     assert told(found) == {
         "Service web loses 3 of 3 endpoints": "ClusterIP, port 80; also used inside the cluster by name",
         "Ingress shop, at shop.example/web, answers 503": "the other path is not affected",
-        "3 pods end": "each has 30 s to finish its requests, then it is killed",
+        "3 pods are terminated": "each has 30 s to finish its requests, then it is killed",
         "750m CPU and 1.5 GiB memory become free": "on node-1",
         "ConfigMaps, Secrets and volumes stay as they are": "nothing is deleted but the pods",
     }
@@ -95,7 +95,7 @@ def test_fewer_pods_keep_the_service_and_say_how_many_seconds_they_have() -> Non
     found = impact(world(("services", service()), template=SIZE | {"terminationGracePeriodSeconds": 5}), 1)
     assert found.headline is None and not found.danger
     assert "Service web keeps 1 endpoint of this Deployment" in told(found)
-    assert told(found)["2 pods end"].startswith("each has 5 s to finish")
+    assert told(found)["2 pods are terminated"].startswith("each has 5 s to finish")
 
 
 def test_nothing_changes_at_the_same_number() -> None:

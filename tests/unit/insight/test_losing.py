@@ -123,7 +123,7 @@ def test_a_service_without_an_endpoint_left_comes_first_in_the_sentence() -> Non
     told = lost(cluster(*web("node-1")), "node/node-1")
     assert told.headline.state == "bad"
     assert told.headline.title == "If node node-1 is lost: 1 Service without endpoints"
-    assert told.services[0].why == "Its only endpoint ends; recreated on node-2."
+    assert told.services[0].why == "Its only endpoint is lost; recreated on node-2."
 
 
 def test_of_what_is_as_bad_all_is_told_by_name() -> None:

@@ -88,7 +88,7 @@ def test_a_rollout_that_finds_no_room_beside_the_old_pods_cant_begin() -> None:
     )
     assert title(impact) == ""
     impact = told(crowded, replicas=1, requests={"cpu": "2500m"})
-    assert title(impact) == "The rollout of web can't begin"
+    assert title(impact) == "The rollout of web can't start"
     assert "no room for one more pod" in impact.headline.text
 
 

@@ -75,7 +75,7 @@ async def test_what_no_api_server_answers_is_told_in_words(
 
 
 def test_an_object_has_metadata_and_an_end() -> None:
-    with pytest.raises(Unavailable, match="as an API server does"):
+    with pytest.raises(Unavailable, match="like an API server"):
         read_object(b'{"kind": "Pod"}')
     with pytest.raises(TooDeep):
         read_object(b'{"metadata": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")

@@ -181,7 +181,7 @@ async def test_many_callers_share_one_failure_and_a_later_one_tries_again(plugin
 
 async def test_credentials_that_have_ended_already_are_not_used(plugin: Plugin) -> None:
     plugin.answer(token="old", ends=START - timedelta(seconds=1))
-    with pytest.raises(Unauthenticated, match="ended"):
+    with pytest.raises(Unauthenticated, match="expired"):
         await plugin.credentials().get()
 
 

@@ -1,4 +1,4 @@
-"""As whom work goes on in the background: as the person who began it, while whoever vouches for them does."""
+"""As whom work goes on in the background: as the person who started it, while whoever vouches for them does."""
 
 from __future__ import annotations
 

@@ -379,7 +379,7 @@ async def test_an_error_that_is_shown_does_not_keep_what_was_being_read() -> Non
         try:
             raise ValueError(body)
         except ValueError as error:
-            raise Unavailable("What metrics.k8s.io answers is no list of metrics.") from error
+            raise Unavailable("metrics.k8s.io did not answer with a list of metrics.") from error
 
     made.source.pods = unreadable  # type: ignore[method-assign]
     await made.usage.sample()

@@ -252,7 +252,7 @@ def test_rows_and_facts_that_fail_are_told_by_the_metadata(
     assert [each.message for each in caplog.records] == [
         "plugin mine failed in the row of a Backup: KeyError: 'spec'"
     ]
-    assert "the plugin mine failed to tell more" in kind.detail(obj).sentence
+    assert "the plugin mine failed to describe it further" in kind.detail(obj).sentence
 
 
 def test_a_row_with_too_few_cells_is_a_failure(path: Path) -> None:

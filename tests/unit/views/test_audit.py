@@ -258,5 +258,5 @@ def test_what_was_typed_stays_beside_what_is_wrong_with_it(owner: Client) -> Non
     entry(1)
     html = owner.get("/audit/?since=yesterday&q=web").content.decode()
     assert 'value="yesterday"' in html and 'value="web"' in html
-    assert "since is &#x27;yesterday&#x27;: say a day or a time" in html
+    assert "since is &#x27;yesterday&#x27;: enter a day or a time" in html
     assert html.count('aria-invalid="true"') == 1

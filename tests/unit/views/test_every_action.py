@@ -502,7 +502,7 @@ def test_an_action_is_for_its_kinds_alone(name: str) -> None:
             assert [action_for(name, kind, KINDS.values())] == fitting
             assert action_named(name, kind.plural) is fitting[0]
         else:
-            with pytest.raises(NotFound, match=f"is no action on {kind.title}"):
+            with pytest.raises(NotFound, match=f"is not an action on {kind.title}"):
                 action_for(name, kind, KINDS.values())
 
 

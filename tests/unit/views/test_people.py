@@ -151,7 +151,7 @@ def test_groups_that_say_different_users_say_none() -> None:
     say("group", "dev", "developer")
     with pytest.raises(NoAccount, match="different users"):
         identity_in(DEV, "mara", session("ops", "dev"))
-    with pytest.raises(NoAccount, match="Nobody has said"):
+    with pytest.raises(NoAccount, match="not mapped to a user"):
         identity_in(DEV, "mara", session("other"))
     with pytest.raises(NoAccount):
         identity_in(DEV, "ops", session())

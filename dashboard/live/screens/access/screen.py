@@ -50,7 +50,7 @@ MAX_GRANTS = 100
 WAYS = {
     SHARED: "with the dashboard’s own account, like everybody who uses it",
     "user": "with your own token",
-    "impersonate": "impersonated by the dashboard’s account, as its administrators have said of you",
+    "impersonate": "impersonated by the dashboard’s account, as its administrators have mapped you",
 }
 WHOLE = "cluster"  # ``scope`` of an address that asks about the whole cluster
 

@@ -48,11 +48,11 @@ def question_of(runtime: ClusterRuntime, params: Mapping[str, str]) -> WhoQuesti
     verb, resource = typed["verb"] or "get", typed["resource"]
     if not _VERB.fullmatch(verb):
         raise BadInput(
-            f"{verb!r} is no verb.", next_step="Say one such as get, patch or delete.", field="verb"
+            f"{verb!r} is not a verb.", next_step="Use one such as get, patch or delete.", field="verb"
         )
     if not _RESOURCE.fullmatch(resource):
         raise BadInput(
-            f"{resource!r} is no resource.",
+            f"{resource!r} is not a resource.",
             next_step="Write pods, pods/exec, deployments.apps, or an address such as /metrics.",
             field="resource",
         )

@@ -56,7 +56,7 @@ class MapScreen(Screen):
         self.chosen = frozenset(chosen_of(params, "namespace")) or None
         self.view = params.get("view", "map")
         if self.view not in VIEWS:
-            raise BadInput(f"view is {self.view!r}: say map or list.", field="view")
+            raise BadInput(f"view is {self.view!r}: use map or list.", field="view")
         self.focus = _focus(params.get("focus", ""))
         self.filter = MapFilter.read(params)
 
@@ -327,7 +327,7 @@ def _focus(text: str) -> Ref | None:
     parts = text.split("/")
     if len(parts) != 3 or parts[0] not in KINDS or not parts[2]:
         raise BadInput(
-            f"focus is {text!r}: say plural/namespace/name, such as deployments/shop/web.", field="focus"
+            f"focus is {text!r}: use plural/namespace/name, such as deployments/shop/web.", field="focus"
         )
     return Ref(KINDS[parts[0]].kind, "" if parts[1] == "-" else parts[1], parts[2], parts[0])
 
