@@ -28,6 +28,7 @@ from tools.server import Server
 PODS = "/c/test/pods/"
 READY = "document.querySelector('#fresh')?.dataset.freshness === 'live' && document.querySelectorAll('#rows tr').length"
 OPENED = 10
+TOGETHER, SETTLE_SECONDS = 4_000, 1.0
 FEW, MANY, FOR_SECONDS = 40, 840, 16.0  # changes, over a time in which the metrics of all pods are read once
 WAIT_MS = 300_000
 FIRST_ROW = """new MutationObserver((_, observer) => {
@@ -96,10 +97,24 @@ def _filter(page: Page, text: str) -> float:
     )
 
 
-def _events(url: str, count: int) -> None:
-    asked = f"{url}{crowd.RESTARTED}?count={count}&every={FOR_SECONDS / count}"
+def _events(url: str, count: int, seconds: float = FOR_SECONDS) -> None:
+    asked = f"{url}{crowd.RESTARTED}?count={count}&every={seconds / count}"
     with urllib.request.urlopen(urllib.request.Request(asked, method="POST")) as answer:  # noqa: S310 # our own server
         answer.read()
+
+
+def _together(dashboard: Dashboard, url: str) -> float:
+    """Milliseconds of the server's CPU that each of many changes takes that come together, while nobody looks.
+
+    What the server does anyway, in as long a time after them, is taken off.
+    """
+    began, before = time.monotonic(), dashboard.cpu()
+    _events(url, TOGETHER, 0.0)
+    time.sleep(SETTLE_SECONDS)
+    used, took = dashboard.cpu() - before, time.monotonic() - began
+    before = dashboard.cpu()
+    time.sleep(took)
+    return (used - (dashboard.cpu() - before)) / TOGETHER
 
 
 def _change(dashboard: Dashboard, url: str) -> float:
@@ -138,6 +153,8 @@ def _measure(browser: Browser, server: Server, url: str, rounds: int) -> list[st
         page.goto(PODS)
         page.wait_for_function(READY)
         change = statistics.median(_change(dashboard, url) for _ in range(min(rounds, 3)))
+        page.goto("about:blank")
+        together = statistics.median(_together(dashboard, url) for _ in range(min(rounds, 3)))
         others = [context.new_page() for _ in range(OPENED - 1)]
         for each in others:
             _open(each)
@@ -158,6 +175,7 @@ def _measure(browser: Browser, server: Server, url: str, rounds: int) -> list[st
             f"  {'warm page, CPU of the server (aim 60)':44} {statistics.median(cpus):8.0f} ms",
             f"  {'a filter, from the key to its rows':44} {statistics.median(filters):8.0f} ms",
             f"  {'one change more, CPU of the server (aim 0.2)':44} {change:8.2f} ms",
+            f"  {'each of many at once, nobody looking (0.2)':44} {together:8.2f} ms",
             f"  {'elements of the page (aim 5,000)':44} {nodes:8,}",
             f"  {f'memory with {OPENED} pages open (aim 200)':44} {memory:8.0f} MiB",
             "  the heaviest lines of pages and changes:",
