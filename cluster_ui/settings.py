@@ -444,6 +444,10 @@ CLUSTER_UI_TIMELINE = _flag(
     "CLUSTER_UI_TIMELINE", default=True
 )  # whether what changed is recorded, for a day
 CLUSTER_UI_TIMELINE_DAYS = _days("CLUSTER_UI_TIMELINE_DAYS", 1)
+# Whether all objects are recorded, hour by hour and change by change, so that pages show the past.
+CLUSTER_UI_REWIND = _flag("CLUSTER_UI_REWIND", default=True)
+CLUSTER_UI_REWIND_DAYS = _days("CLUSTER_UI_REWIND_DAYS", 7)
+CLUSTER_UI_REWIND_MIB = _number("CLUSTER_UI_REWIND_MIB", 512)  # of a cluster
 CLUSTER_UI_AUDIT_DAYS = _days("CLUSTER_UI_AUDIT_DAYS", 365)
 CLUSTER_UI_AUDIT_KEYS = _audit_keys("CLUSTER_UI_AUDIT_KEY_FILE")
 # Whether the installation's account reads ConfigMaps that were changed elsewhere; what changes made here found and

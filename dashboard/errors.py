@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Self
 
 __all__ = [
     "AddressTooLong", "BadInput", "BodyTooLarge", "BodyTooSlow", "ClusterError", "Conflict", "DatabaseUnavailable",
-    "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NoAccount", "NotFound",
+    "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NoAccount", "NotFound", "NotKept",
     "NotSignedIn", "Protected", "ReadOnly", "SignedOut", "TooDeep", "TooManyRequests", "Unauthenticated", "Unavailable",
 ]  # fmt: skip
 
@@ -56,6 +57,24 @@ class NotFound(ClusterError):
     def __init__(self, message: str, *, next_step: str = "", links: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(message, next_step=next_step)
         self.links = links
+
+
+class NotKept(NotFound):
+    """A moment, or something of it, that was not recorded or is kept no more. ``moments``: the last one before it and the
+    first one after it that are known, as far as there are such.
+    """
+
+    title = "Not kept"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        next_step: str = "",
+        moments: tuple[datetime | None, datetime | None] = (None, None),
+    ) -> None:
+        super().__init__(message, next_step=next_step)
+        self.moments = moments
 
 
 class Unauthenticated(ClusterError):

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from types import FrameType
 from typing import ParamSpec, TypeVar
@@ -31,8 +32,11 @@ _WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="off-loop")
 
 
 async def off_loop(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call ``work`` in a thread. What it is given must not change meanwhile."""
-    return await asyncio.get_running_loop().run_in_executor(_WORKERS, partial(work, *args, **kwargs))
+    """Call ``work`` in a thread. What it is given must not change meanwhile. What time it is there, is what time it is
+    here (``dashboard/showing.py``).
+    """
+    work_here = partial(copy_context().run, work, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_WORKERS, work_here)
 
 
 def spare_what_stays() -> None:

@@ -1,6 +1,7 @@
 """What the dashboard itself must remember: who signs in, which clusters may be changed, what was changed.
 
-Nothing of the cluster's own state is kept here (rule 1: the API server is the truth), and never a Secret's value.
+The cluster's own state is kept here only as a record of the past (rule 1: the API server is the truth),
+and never a Secret's value.
 """
 
 from __future__ import annotations
@@ -451,3 +452,51 @@ class TimelineEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.type} {self.plural} {self.namespace}/{self.name}"
+
+
+class Recording(models.Model):
+    """A process' record of a cluster's objects without a gap: from ``began_at`` until ``until`` all is known.
+
+    ``holds``: it goes on, unless ``until`` was long ago. One at a time does, whatever the number of processes. See
+    docs/adr/0070.
+    """
+
+    context = models.CharField(max_length=500)
+    began_at = models.DateTimeField()
+    until = models.DateTimeField()
+    holds = models.BooleanField(default=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["context"], condition=models.Q(holds=True), name="one_recorder_a_context"
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["context", "until"], name="recording_time")]
+
+    def __str__(self) -> str:
+        return f"{self.context} from {self.began_at:%Y-%m-%d %H:%M:%S} until {self.until:%H:%M:%S}"
+
+
+class RecordingPiece(models.Model):
+    """A part of a recording, packed as ``cache/recording.py`` says: of a snapshot a head, written last, and parts; or the
+    changes until ``at``, numbered up to ``seq``. ``packed`` is the last column, so that nobody reads it who counts bytes.
+    """
+
+    class Type(models.TextChoices):
+        HEAD = "head"
+        PART = "part"
+        CHANGES = "changes"
+
+    recording = models.ForeignKey(Recording, on_delete=models.CASCADE, related_name="pieces")
+    type = models.CharField(max_length=8, choices=Type.choices)
+    at = models.DateTimeField(db_index=True)
+    seq = models.BigIntegerField()
+    stored_bytes = models.PositiveIntegerField()
+    packed = models.BinaryField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["recording", "type", "at"], name="recording_piece")]
+
+    def __str__(self) -> str:
+        return f"{self.type} of {self.recording_id} at {self.at:%Y-%m-%d %H:%M:%S}"

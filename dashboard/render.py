@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -18,6 +17,7 @@ from django.template.loader import get_template
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from dashboard import showing
 from dashboard.queries.yamltext import Window, YamlLine
 
 from .tablerow import row_html
@@ -66,12 +66,12 @@ def partial(name: str, context: Mapping[str, Any], facts: object = None) -> Part
 
 def table_row(context: Callable[[], Mapping[str, Any]], facts: object) -> Part:
     """A row of a table of objects. Its context, as :func:`row_html` wants it, is made only when somebody needs it."""
-    return Part(facts_hash(facts), lambda: row_html(context(), datetime.now(UTC)))
+    return Part(facts_hash(facts), lambda: row_html(context(), showing.now()))
 
 
 def _part(template: str, context: Mapping[str, Any], facts: object = None) -> Part:
     digest = facts_hash(context if facts is None else facts)
-    return Part(digest, lambda: get_template(template).render({**context, "now": datetime.now(UTC)}))
+    return Part(digest, lambda: get_template(template).render({**context, "now": showing.now()}))
 
 
 def chart_json(data: Mapping[str, Any]) -> SafeString:

@@ -66,7 +66,7 @@ else:
         """Name by text, or by size where the text is long; kept once in memory; never to be changed."""
 
         @staticmethod
-        def from_json(value: dict[str, str]) -> dict[str, str | TextSize]:
+        def from_json(value: dict[str, str | int]) -> dict[str, str | TextSize]:
             kept = [(name, _short(name, text)) for name, text in value.items() if not _skipped(name)]
             return _shared_dict(tuple(kept))
 
@@ -75,7 +75,10 @@ def _skipped(name: str) -> bool:
     return name in _SKIPPED or name.startswith(_SKIPPED_STARTS)
 
 
-def _short(name: str, text: str) -> str | TextSize:
+def _short(name: str, text: str | int) -> str | TextSize:
+    """A number is the size of one that was recorded."""
+    if isinstance(text, int):
+        return TextSize(text)
     return text if len(text) <= _LONGEST or name in _WHOLE else TextSize.from_json(text)
 
 
@@ -84,8 +87,10 @@ def decode_custom(type_: Any, value: Any) -> Any:
     return type_.from_json(value)
 
 
-class Struct(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel"):
-    """Base of decoded structs: immutable trees, which the garbage collector need not walk."""
+class Struct(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", omit_defaults=True):
+    """Base of decoded structs: immutable trees, which the garbage collector need not walk. Encoded again (for the record
+    of the past) they are what the API server said, as far as it was kept.
+    """
 
 
 class OwnerReference(Struct, frozen=True, gc=False):

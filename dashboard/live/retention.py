@@ -26,9 +26,12 @@ from dashboard.models import (
     ConfigMapVersion,
     Operation,
     OperationResult,
+    Recording,
+    RecordingPiece,
     SigninLink,
     TimelineEvent,
 )
+from dashboard.queries.recordings import spare_pieces
 from dashboard.queries.timeline import timeline_kept
 
 from .background import begin
@@ -39,6 +42,7 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 60.0
 SLICE, PAUSE_SECONDS = 500, 0.05
 TIMELINE_ROWS = 200_000  # of a cluster, however much happens
+PIECES = 20  # of recordings, in a slice
 VERSION_ROWS = 100_000  # of a cluster; each object has its own bounds besides
 LINK_DAYS = 1
 
@@ -98,6 +102,21 @@ def _versions(now: datetime) -> Iterator[Rows]:
     yield ConfigMapContent.objects.filter(versions=None)
 
 
+def _recordings(now: datetime) -> Iterator[Rows | Slice]:
+    """Pieces, then the recordings of which none is left."""
+    for keys in spare_pieces(now):
+        yield partial(_remove_pieces, keys)
+    ended = Recording.objects.filter(pieces=None, until__lt=now - timedelta(hours=1))
+    yield ended.exclude(holds=True, until__gte=now - timedelta(days=1))
+
+
+def _remove_pieces(keys: list[int]) -> int:
+    """Few at a time: each has up to some hundred kB."""
+    some = [keys.pop(0) for _ in keys[:PIECES]]
+    RecordingPiece.objects.filter(pk__in=some).delete()
+    return len(some)
+
+
 def _removed_clusters(now: datetime) -> Iterator[Rows]:
     """Once the audit tells nothing of them any more."""
     yield AddedCluster.objects.filter(removed_at__lt=now - timedelta(days=settings.CLUSTER_UI_AUDIT_DAYS + 1))
@@ -109,6 +128,7 @@ RULES: tuple[Callable[[datetime], Iterator[Rows | Slice]], ...] = (
     _timeline,
     _audit,
     _versions,
+    _recordings,
     _removed_clusters,
 )
 

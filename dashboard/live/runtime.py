@@ -45,6 +45,7 @@ from .added import Added, AddedContexts
 from .history import History, Restarts
 from .hub import Hub
 from .longer import Longer
+from .recorder import Recorder
 from .session import Account, Identity, Session
 from .sightings import Sightings
 from .timeline import Timeline
@@ -53,6 +54,8 @@ from .versions import VersionRecorder
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
+
+    from .past import Pasts
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +92,11 @@ class Installation:
 
 
 class ClusterRuntime:
-    """One cluster, open. ``installation`` is for what the dashboard does for itself."""
+    """One cluster, open. ``installation`` is for what the dashboard does for itself; ``shown_at`` is the moment that is
+    shown of it where that is in the past (``PastCluster``).
+    """
+
+    shown_at: datetime | None = None
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -100,6 +107,8 @@ class ClusterRuntime:
         self.sightings = Sightings(self.installation.cache)
         self.timeline = Timeline(self)
         self.versions = VersionRecorder(self)
+        self.recorder = Recorder(self)
+        self.past = _pasts(self)
         self.restarts = Restarts(self.installation.cache)
         target = prometheus_target(cluster)
         self.prometheus = None if target is None else Prometheus(target)
@@ -126,6 +135,10 @@ class ClusterRuntime:
 
     def session(self, identity: Identity) -> Session:
         """Somebody's way to the cluster. Raises TooManyRequests where as many act there already."""
+        return Session(identity, self, self.account_of(identity), SeenReader(self.installation.reader))
+
+    def account_of(self, identity: Identity) -> Account:
+        """What somebody acts as there. Raises TooManyRequests."""
         account = self._accounts.get(identity.account)
         if account is None:
             if len(self._accounts) >= MAX_ACCOUNTS:
@@ -136,7 +149,7 @@ class ClusterRuntime:
             account = Account(identity.account, self, self._transport_of(identity))
             self._accounts[identity.account] = account
         account.used_at = time.monotonic()
-        return Session(identity, self, account, SeenReader(self.installation.reader))
+        return account
 
     def _transport_of(self, identity: Identity) -> Transport:
         return self.installation.transport if identity.acting is None else self._transport(identity.acting)
@@ -177,6 +190,8 @@ class ClusterRuntime:
         if settings.CLUSTER_UI_TIMELINE:
             self.timeline.start()
             self.timeline.follow(wanted)
+            if settings.CLUSTER_UI_REWIND:
+                self.recorder.start()
         self.versions.start()
         self.discovery.start()
         await self.installation.cache.synced(wanted, timeout=SYNC_SECONDS)
@@ -293,6 +308,7 @@ class ClusterRuntime:
         for account in self._accounts.values():
             await account.close()
         await self.timeline.close()
+        await self.recorder.close()
         await self.versions.close()
         self.restarts.close()
         await self.usage.close()
@@ -471,6 +487,12 @@ class Runtime:
 
     def opened(self) -> tuple[ClusterRuntime, ...]:
         return tuple(self._open.values())
+
+
+def _pasts(cluster: ClusterRuntime) -> Pasts:
+    from .past import Pasts  # which is made of this module's classes
+
+    return Pasts(cluster)
 
 
 def prometheus_target(cluster: Cluster) -> Target | None:

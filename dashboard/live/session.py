@@ -260,7 +260,7 @@ class Session(Sight):
         """The same, with nothing decided yet: each screen has its own, so that its decisions are just those that it
         depends on.
         """
-        return Session(self.identity, self.cluster, self._account, self.reader.again())
+        return type(self)(self.identity, self.cluster, self._account, self.reader.again())
 
 
 def rights_key(seen: Mapping[str, Visible]) -> Hashable:

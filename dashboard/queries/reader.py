@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
+from dashboard import showing
 from dashboard.cache.cluster import ClusterCache
 from dashboard.cache.store import Delta
 from dashboard.insight import findings
@@ -340,7 +340,7 @@ class Reader:
 def _judge(objects: Objects, at: float) -> Judgement:
     """What is wrong, by object: the worst of each."""
     began = time.thread_time()
-    found = findings(objects, datetime.now(UTC))
+    found = findings(objects, showing.now())
     verdicts = {(each.plural, each.namespace, each.name): each for each in reversed(found)}
     return Judgement(at, time.thread_time() - began, verdicts)
 

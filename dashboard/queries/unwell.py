@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from dashboard import showing
 from dashboard.cache.store import Delta, Store
 from dashboard.insight.pod_health import RECENT, healthy
 from dashboard.kinds.pods import Pod
@@ -16,7 +17,7 @@ class Unwell:
     itself, as time passes, and is asked again with every question.
     """
 
-    def __init__(self, store: Store[Pod], now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, store: Store[Pod], now: Callable[[], datetime] = showing.now) -> None:
         self._now = now
         self._pods: dict[tuple[str, str], Pod] = {}
         since = now() - RECENT

@@ -11,6 +11,7 @@ from django import template
 from django.template.context import Context
 from django.utils.safestring import SafeString, mark_safe
 
+from dashboard import showing
 from dashboard.rights import ask_to_allow
 from dashboard.tablerow import STATE_ICONS, STATE_WORDS, svg, time_element
 
@@ -47,7 +48,7 @@ def reltime(context: Context, since: datetime | str | None, form: str = "age") -
     The words are those of ``now`` in the context (else of this moment), so that the page is right without scripts.
     """
     moment = _moment(since)
-    return time_element(moment, form, context.get("now") or datetime.now(UTC)) if moment else ""
+    return time_element(moment, form, context.get("now") or showing.now()) if moment else ""
 
 
 @register.simple_tag

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.safestring import mark_safe
 
@@ -14,17 +15,25 @@ from dashboard.actions.confirmation import is_production
 from dashboard.actions.newobjects.registry import NEW_OBJECTS
 from dashboard.actions.permits import changes_state
 from dashboard.admins import is_admin
+from dashboard.database import in_database
 from dashboard.errors import ClusterError
 from dashboard.kube.config import Cluster
+from dashboard.live.past import PastCluster
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens import chrome_screens
+from dashboard.live.screens.chrome import ChromeScreen
 from dashboard.live.screens.declared import PAGES
+from dashboard.live.screens.rewind import Moments, Shown, bar
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
+from dashboard.queries.marks import marks_read
 from dashboard.render import chart_json
 
 from .viewer import first_cluster, session_of
 
+PAST_PAGES = frozenset({"overview", "list", "map"})  # and the tabs of an object that the cache alone tells
+# In the past nothing can be changed, whoever may now.
+UNCHANGEABLE = {"state": "off", "words": "", "url": ""}
 SOURCES = {
     "kubeconfig": "from {detail}",
     "in-cluster": "the cluster that this dashboard runs in",
@@ -67,8 +76,11 @@ async def page_chrome(
     frame, others = chrome_screens(session, request.get_full_path())
     await asyncio.gather(frame.get_ready(), others.get_ready())
     shown = frame.context()
+    if isinstance(cluster, PastCluster):
+        chrome["past"] = await _past(request, cluster, frame)
     chrome |= {
-        "ws_url": f"/ws/c/{slug}/",
+        "ws_url": f"/ws/c/{slug}/" if cluster.shown_at is None else "",
+        "ago": ago(request, datetime.now(UTC)),
         "cluster": {
             "name": cluster.cluster.name,
             "slug": slug,
@@ -88,7 +100,7 @@ async def page_chrome(
             }
             for each in runtime.clusters()
         ],
-        "changes": await _changes(cluster.cluster),
+        "changes": await _changes(cluster.cluster) if cluster.shown_at is None else UNCHANGEABLE,
         "forms": [
             {
                 "title": f"{form.title}…",
@@ -106,6 +118,35 @@ async def page_chrome(
         ],
     }
     return {"chrome": chrome, "r": regions(Snapshot.joined((frame.snapshot(), others.snapshot())))}
+
+
+def ago(request: HttpRequest, now: datetime) -> list[dict[str, str]]:
+    """This page, or the overview where it has no past, as it was some time ago."""
+    match = request.resolver_match
+    if match is None or "context" not in match.kwargs:
+        return []
+    here = match.url_name in PAST_PAGES or (match.url_name == "detail" and "tab" not in match.kwargs)
+    path = request.path if here else reverse("overview", args=[match.kwargs["context"]])
+    moments = Moments(path, request.GET if here else QueryDict())
+    return [
+        {
+            "words": words,
+            "minutes": str(minutes),
+            "url": moments.at((now - timedelta(minutes=minutes)).replace(microsecond=0)),
+        }
+        for minutes, words in ((15, "15 min"), (60, "1 h"), (360, "6 h"), (1440, "24 h"))
+    ]
+
+
+async def _past(request: HttpRequest, cluster: PastCluster, frame: ChromeScreen) -> dict[str, Any]:
+    """The bar of a page of the past."""
+    now, at = datetime.now(UTC), cluster.moment.at
+    shown = Shown.around(at, now, request.GET)
+    found = await cluster.past.known()
+    marks = await in_database(marks_read)(
+        cluster.cluster.name, shown.since, shown.until, frame.session.visible
+    )
+    return bar(cluster, shown, found, marks, now, Moments(request.path, request.GET))
 
 
 def shown_name(user: User | AnonymousUser) -> str:

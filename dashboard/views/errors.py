@@ -22,7 +22,8 @@ from django.urls import reverse
 from dashboard.actions.problems import Unrecorded, Unsettled
 from dashboard.credentials import is_shown_issuers
 from dashboard.database import AWAY, database_unavailable
-from dashboard.errors import ClusterError, Forbidden, Invalid, NotFound, NotSignedIn
+from dashboard.errors import ClusterError, Forbidden, Invalid, NotFound, NotKept, NotSignedIn
+from dashboard.live.screens.rewind import Moments
 
 from .attempts import refusals_audited
 from .chrome import page_chrome
@@ -75,10 +76,23 @@ async def error_response(request: HttpRequest, error: ClusterError, *, context: 
         facts |= {"verb": error.verb, "resource": error.resource, "namespace": error.namespace}
     if isinstance(error, NotFound):
         facts["links"] = error.links
+    if isinstance(error, NotKept):
+        facts["links"] = _known_moments(request, error)
     if login:
         facts["links"] = [{"text": "Sign in to the cluster", "url": login}]
     chrome = await page_chrome(request, context, title=error.title)
     return render(request, "pages/error.html", {"s": facts, **chrome}, status=error.status)
+
+
+def _known_moments(request: HttpRequest, error: NotKept) -> list[dict[str, str]]:
+    """The page at the nearest moments that are known, and now."""
+    moments = Moments(request.path, request.GET)
+    links = [
+        {"text": f"{words} {moment:%Y-%m-%d %H:%M:%S} UTC", "url": moments.at(moment)}
+        for words, moment in zip(("Before it:", "After it:"), error.moments, strict=True)
+        if moment is not None
+    ]
+    return [*links, {"text": "As it is now", "url": moments.now}]
 
 
 def bare_error(request: HttpRequest, error: ClusterError) -> HttpResponse:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
 import msgspec
 from django.http import StreamingHttpResponse
 
+from dashboard import showing
 from dashboard.kinds.base import Column, Kind, Row, cell_text, cell_value
 from dashboard.kinds.legible import legible
 from dashboard.loop import off_loop
@@ -42,13 +43,14 @@ def export(
     with times as time stamps (UTC), durations in seconds, CPU in cores and memory in bytes. Of what is not known to its
     end there is no total. It is made while it is read: whatever the number of rows, some hundred are held as text.
     """
+    now = showing.now()
     if form == "json":
         head = {"freshness": fresh, "total": found.total if known else None}
         labels = [column for column in shown if label_of(column.key) is not None]
-        pieces = _json(head, _rows(found, columns, labels))
+        pieces = _json(head, _rows(found, columns, labels, now))
         return StreamingHttpResponse(_in_a_thread(pieces), content_type="application/json")
     keys = [column.key for column in shown]
-    lines = table_lines(chain([keys], _values(kind, found.rows, shown, measure)), form)
+    lines = table_lines(chain([keys], _values(kind, found.rows, shown, measure, now)), form)
     response = StreamingHttpResponse(_in_a_thread(lines), content_type=TYPES[form])
     response["Content-Disposition"] = f'attachment; filename="{kind.plural}.{form}"'
     return response
@@ -80,9 +82,8 @@ def _json(head: dict[str, Any], rows: Iterable[dict[str, str]]) -> Iterator[byte
     yield b"]}"
 
 
-def _rows(found: Listing, columns: Columns, labels: list[Column]) -> Iterator[dict[str, str]]:
+def _rows(found: Listing, columns: Columns, labels: list[Column], now: datetime) -> Iterator[dict[str, str]]:
     """By column key, with ``namespace``, ``uid`` and the labels besides."""
-    now = datetime.now(UTC)
     keys = [column.key for column in columns]
     for row in found.rows:
         told = {key: cell_text(each, now) for key, each in zip(keys, row.cells, strict=True)}
@@ -92,8 +93,9 @@ def _rows(found: Listing, columns: Columns, labels: list[Column]) -> Iterator[di
         yield told
 
 
-def _values(kind: Kind[Any], rows: Iterable[Row], shown: Columns, measure: Measure) -> Iterator[list[str]]:
-    now = datetime.now(UTC)
+def _values(
+    kind: Kind[Any], rows: Iterable[Row], shown: Columns, measure: Measure, now: datetime
+) -> Iterator[list[str]]:
     measured = MEASURED.get(kind.plural, ())
     for row in rows:
         use = measure(row) if measured else None

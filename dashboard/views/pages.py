@@ -15,11 +15,13 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard.errors import BadInput, Unavailable
+from dashboard import showing
+from dashboard.errors import BadInput, NotKept, Unavailable
 from dashboard.insight import findings_for, read_for
 from dashboard.insight.mentions import mentions
 from dashboard.insight.relations import Relations
 from dashboard.kinds import KINDS
+from dashboard.live.past import PastCluster
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import Screen
 from dashboard.live.screens.access import AccessScreen
@@ -33,6 +35,7 @@ from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.live.screens.resilience import ResilienceScreen
+from dashboard.live.screens.rewind import PastOverviewScreen
 from dashboard.live.screens.timeline import TimelineScreen
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
@@ -45,8 +48,9 @@ from dashboard.queries.relations import Related, made_besides, mentioned, relate
 from .chrome import charts, lists, page_chrome, regions
 from .errors import clear_errors
 from .exports import export
+from .moment import of_the_past
 from .offers import list_offers, page_actions
-from .viewer import first_cluster, session_of
+from .viewer import first_cluster, present_session, session_of
 
 DISCOVERY_SECONDS = 10.0  # until the API server has said what it offers
 UNWATCHED_SECONDS = 5.0  # for kinds that must be listed to tell what an object made
@@ -71,7 +75,8 @@ async def page(
         await cluster.ready(screen.waits_for)
         await screen.get_ready()
         seen = await prepared() if prepared is not None else {}
-        chrome = await page_chrome(request, cluster.cluster.slug, title=title, live=True)
+        live = cluster.shown_at is None
+        chrome = await page_chrome(request, cluster.cluster.slug, title=title, live=live)
         snapshot = screen.snapshot()
     finally:
         lease.release()
@@ -83,7 +88,7 @@ async def page(
             "s": {**screen.context(), **(more or {}), **seen},
             "lists": lists(snapshot),
             "charts": charts(snapshot),
-            "now": datetime.now(UTC),
+            "now": showing.now(),
             **chrome,
         },
     )
@@ -112,10 +117,21 @@ def whole_cluster(
     return view
 
 
-overview = whole_cluster(OverviewScreen, "Overview")
+@require_safe
+@of_the_past
+@clear_errors
+async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
+    session = await session_of(request, context)
+    if not isinstance(session.cluster, PastCluster):
+        return await page(request, session.cluster, OverviewScreen(session, request.GET), title="Overview")
+    present = await present_session(request, session.cluster.live)
+    screen = PastOverviewScreen(session, request.GET, present)
+    return await page(request, session.cluster, screen, title="Overview")
+
+
 capacity = whole_cluster(CapacityScreen, "Capacity")
 certificates = whole_cluster(CertificatesScreen, "Certificates and Secrets by age")
-map_ = whole_cluster(MapScreen, "Map")
+map_ = of_the_past(whole_cluster(MapScreen, "Map"))
 # Filters: ``namespace`` (repeatable), ``kind``, ``type``, ``q``, ``since`` and ``before`` (ISO 8601).
 timeline = whole_cluster(TimelineScreen, "Timeline")
 
@@ -175,11 +191,12 @@ async def plugin(request: HttpRequest, context: str, name: str) -> HttpResponseB
 
 
 @require_safe
+@of_the_past
 @clear_errors
 async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponseBase:
     session = await session_of(request, context)
     cluster = session.cluster
-    await cluster.knows(plural)
+    await _known(cluster, plural)
     form = request.GET.get("format", "html")
     params: QueryDict = request.GET.copy()
     if form == "html" and "columns" not in params:
@@ -187,7 +204,11 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
     screen = ListScreen(session, params, plural)
     if form == "html":
         return await page(
-            request, cluster, screen, title=screen.kind.title, prepared=lambda: list_offers(screen)
+            request,
+            cluster,
+            screen,
+            title=screen.kind.title,
+            prepared=lambda: list_offers(screen) if cluster.shown_at is None else nothing_offered(),
         )
     if form not in ("json", "csv", "tsv"):
         raise BadInput(f"format is {form!r}: use json, csv or tsv.", field="format")
@@ -213,15 +234,18 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
 
 
 @require_safe
+@of_the_past
 @clear_errors
 async def detail(
     request: HttpRequest, context: str, plural: str, namespace: str, name: str, tab: str = "overview"
 ) -> HttpResponseBase:
     session = await session_of(request, context)
     cluster = session.cluster
-    await cluster.knows(plural)
+    await _known(cluster, plural)
     last_shown = request.headers.get(HEADER)
     screen = DetailScreen(session, request.GET, plural, namespace, name, tab, last_shown=last_shown)
+    if request.GET.get("format") in ("json", "yaml") and cluster.shown_at is not None:
+        raise NotKept("The objects themselves are not recorded, only what lists and pages show of them.")
     if request.GET.get("format") == "json":
         return await _detail_json(session, screen)
     if request.GET.get("format") == "yaml" and isinstance(screen.tab, YamlTab):
@@ -231,8 +255,23 @@ async def detail(
         cluster,
         screen,
         title=" · ".join(filter(None, (name, screen.namespace, screen.kind.singular))),
-        prepared=lambda: page_actions(screen),
+        prepared=lambda: page_actions(screen) if cluster.shown_at is None else nothing_offered(),
     )
+
+
+async def _known(cluster: ClusterRuntime, plural: str) -> None:
+    """Waits until it is known whether there is such a kind. Raises NotKept for one that is not recorded."""
+    await cluster.knows(plural)
+    if cluster.shown_at is not None and plural in cluster.kinds and plural not in KINDS:
+        raise NotKept(
+            f"{cluster.kinds[plural].title} are not recorded: kinds without a page of their own here are only known as "
+            "they are now.",
+        )
+
+
+async def nothing_offered() -> Mapping[str, Any]:
+    """In the past nothing can be done."""
+    return {"actions": [], "refused": False, "access_url": "", "bulk": None}
 
 
 async def _detail_yaml(cluster: ClusterRuntime, screen: DetailScreen, tab: YamlTab) -> HttpResponseBase:

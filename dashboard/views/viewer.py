@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from django.http import HttpRequest
 
+from dashboard import showing
 from dashboard.admins import is_admin
 from dashboard.errors import ClusterError, NoAccount
 from dashboard.kube.config import Cluster
@@ -23,7 +24,14 @@ async def session_of(request: HttpRequest, context: str) -> Session:
 
 
 async def session_in(request: HttpRequest, cluster: ClusterRuntime) -> Session:
-    """The same in a cluster that is open."""
+    """The same in a cluster that is open; at the moment that is being shown, where that is in the past."""
+    if (moment := showing.moment()) is not None:
+        cluster = await cluster.past.at(moment)
+    return await present_session(request, cluster)
+
+
+async def present_session(request: HttpRequest, cluster: ClusterRuntime) -> Session:
+    """The same, of the cluster that is given whatever is being shown."""
     user = await request.auser()
     return cluster.session(await identity_of(cluster.cluster, user.get_username(), request.session))
 

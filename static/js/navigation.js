@@ -62,6 +62,9 @@ export function go(url, { into = "main", history = "push", scroll = null, menu =
 
 export const reload = (headers) => go(here(), { headers, history: "none", scroll: Object.fromEntries(Object.entries(scrollers()).map(([name, element]) => [name, element?.scrollTop ?? 0])) });
 
+// From one moment to another, or to the present, the frame goes too: nothing of one stands beside the other.
+const sameMoment = (url) => (Date.parse(url.searchParams.get("at") ?? "") || 0) === (Date.parse(document.body.dataset.at ?? "") || 0);
+
 function onClick(event) {
   if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   const link = event.target.closest("a[href]");
@@ -69,6 +72,7 @@ function onClick(event) {
   const url = new URL(link.href);
   if (url.origin !== location.origin || (url.hash && url.pathname + url.search === here())) return;
   event.preventDefault();
+  if (!sameMoment(url)) return location.assign(url);
   const into = link.dataset.into && document.getElementById(link.dataset.into) ? link.dataset.into : "main";
   go(url.pathname + url.search, { into });
 }

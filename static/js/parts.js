@@ -9,6 +9,7 @@ const PARTS = [
   { where: "#columns", load: () => import("./columns.js"), start: "startColumns" },
   { where: "[data-copy], [data-copy-from]", load: () => import("./clipboard.js"), start: "startClipboard" },
   { where: "[data-map]", load: () => import("./map.js"), start: "startMap" },
+  { where: "[data-rewind]", load: () => import("./rewind.js"), start: "startRewind" },
   { where: "[data-poll]", load: () => import("./poll.js"), start: "startPoll" },
   { where: "#change [data-files]", load: () => import("./create.js"), start: "startCreate" },
   { where: "textarea[data-editor]", load: () => import("./yamltext.js"), start: "startYamlText" },

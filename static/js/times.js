@@ -25,7 +25,9 @@ export function humanDuration(seconds) {
   return y < 8 ? pair(y, "y", d % 365, "d") : `${y}y`;
 }
 
-export const now = () => Date.now() + ahead;
+// On a page of the past it is that moment, for good.
+const shownAt = () => Date.parse(document.body.dataset.at ?? "");
+export const now = () => shownAt() || Date.now() + ahead;
 export const inUtc = () => localStorage.getItem("zone") === "utc";
 
 // Frames carry the server's time. A small difference is the way here, not a wrong clock.

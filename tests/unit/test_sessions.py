@@ -14,16 +14,19 @@ from dashboard.live.screens.detail.piece import ViewerPiece
 
 ROOT = Path(dashboard.__file__).parent
 # What the dashboard does for itself, under the name of the installation.
-OF_THE_INSTALLATION = {"live/runtime.py", "live/session.py", "live/timeline.py", "live/versions.py"}
+OF_THE_INSTALLATION = {
+    "live/past.py", "live/recorder.py", "live/runtime.py", "live/session.py", "live/timeline.py", "live/versions.py",
+}  # fmt: skip
 # Who makes what leads to the whole cache, or to the API server.
 MADE_IN = {
     # The latter asks a context that is not known yet, for an administrator who brings its credentials along.
     "Transport": {"live/runtime.py", "clusters/looking.py"},
     "ClusterCache": {"live/runtime.py"},
-    "Reader": {"live/runtime.py", "live/history.py", "live/usage.py"},
-    "SeenReader": {"live/runtime.py", "queries/seenreader.py"},
+    "Reader": {"live/runtime.py", "live/history.py", "live/past.py", "live/usage.py"},
+    "SeenReader": {"live/runtime.py", "live/past.py", "queries/seenreader.py"},
     "Account": {"live/runtime.py"},
-    "Session": {"live/runtime.py", "live/session.py"},
+    "Session": {"live/runtime.py"},
+    "PastSession": {"live/past.py"},
     "Counts": {"live/session.py"},
     "Unwatched": {"live/session.py"},
     "reviews_of": {"live/session.py", "kube/access.py"},

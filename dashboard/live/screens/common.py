@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from django.urls import reverse
 
-from dashboard import render
+from dashboard import render, showing
 from dashboard.errors import ClusterError, NotFound
 from dashboard.insight.losing.loss import UPDATED
 from dashboard.kinds import KINDS
@@ -174,10 +174,13 @@ _ORDER = {"stopped": 0, "reconnecting": 1, "behind": 2, "starting": 3, "live": 4
 
 
 def freshness(sight: Sight, plurals: Iterable[str]) -> dict[str, Any]:
-    """One of the four words of the design, the last change, and why when it is not live.
+    """One of the four words of the design, the last change, and why when it is not live; of a moment in
+    the past "past", and which it is.
 
     A kind that may not be listed says so on the screen itself and does not make the rest stale.
     """
+    if (moment := showing.moment()) is not None:
+        return {"state": "past", "since": iso(moment), "reason": ""}
     reader = sight.reader
     wanted = [plural for plural in plurals if reader.may_see(plural)]
     changes = [change for plural in wanted if (change := reader.last_change(plural)) is not None]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from django.http import QueryDict
 from django.urls import reverse
 
-from dashboard import render
+from dashboard import render, showing
 from dashboard.errors import ClusterError
 from dashboard.insight import Objects, Problem, findings, problems, read_for
 from dashboard.insight.declared import declared_reads
@@ -64,7 +64,7 @@ ALWAYS = frozenset({"tile-nodes", "tile-pods", "tile-deployments"})
 
 def problems_seen(objects: Objects, sees: Callable[[str, str], bool]) -> Sequence[Problem]:
     """What is wrong, of what somebody sees: by a kind and a namespace."""
-    found = findings(objects, datetime.now(UTC))
+    found = findings(objects, showing.now())
     return problems([one for one in found if not one.namespace or sees(one.plural, one.namespace)])
 
 
@@ -272,6 +272,16 @@ class OverviewScreen(Screen):
             return only
         return f"{only}, and no {enumerated(hidden)}" if only else f"You may not see {enumerated(hidden)}"
 
+    def tiles(self) -> list[dict[str, Any]]:
+        """The numbers on top."""
+        return self._tiles(nodes_and_pods(self.session.reader, self.sizes, self.chosen))
+
+    async def judge(self) -> Sequence[Problem]:
+        """What is wrong, without the page."""
+        await self.session.review(self.plurals)
+        await self._judge()
+        return self._wrong
+
     def _tiles(self, nodes: Sequence[NodePods]) -> list[dict[str, Any]]:
         tiles = [
             self._tile(each, "Nodes ready" if each == "nodes" else f"{KINDS[each].title} healthy")
@@ -286,7 +296,7 @@ class OverviewScreen(Screen):
 
     def _told(self, note: str, state: str, *plurals: str) -> dict[str, str]:
         """What stands under a number, which does not become better by being old."""
-        if freshness(self.session, plurals)["state"] in ("live", "behind"):
+        if freshness(self.session, plurals)["state"] in ("live", "behind", "past"):
             return {"note": note, "state": state}
         return {"note": f"{note}, when last read", "state": "unknown" if state in ("ok", "info") else state}
 

@@ -41,6 +41,8 @@ KEPT = {
     "dashboard.OperationResult": "retention",
     "dashboard.ConfigMapVersion": "retention",
     "dashboard.ConfigMapContent": "retention",
+    "dashboard.Recording": "retention",
+    "dashboard.RecordingPiece": "retention",
     "dashboard.ColumnChoice": "the latest of a person",
     "dashboard.ClusterPermit": "one a cluster, by its owner's word",
     "auth.User": "made on the command line, or one a person of the issuer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dashboard import showing
 from dashboard.kinds.base import Detail, Kind
 from dashboard.live.snapshot import Snapshot
 
@@ -23,7 +24,9 @@ class OverviewTab(Tab):
 
     def __init__(self, screen: DetailScreen) -> None:
         super().__init__(screen)
-        self.cards = [card(screen) for card in cards_of(screen.kind)]
+        self.cards = [
+            card(screen) for card in cards_of(screen.kind) if card.recorded or showing.moment() is None
+        ]
 
     @classmethod
     def plurals_of(cls, kind: Kind[Any]) -> frozenset[str]:

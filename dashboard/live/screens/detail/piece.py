@@ -24,6 +24,9 @@ class Piece(abc.ABC):
     """A part of the page of one object; made anew for each screen."""
 
     plurals: ClassVar[frozenset[str]] = frozenset()  # see plurals_of
+    recorded: ClassVar[bool] = (
+        True  # whether what it shows is known of the past too: the cache alone tells it
+    )
 
     def __init__(self, screen: DetailScreen) -> None:
         self.screen = screen
@@ -78,6 +81,8 @@ class Piece(abc.ABC):
 
 class ViewerPiece(Piece):
     """A part of one viewer: what was read, or listed, with that account. No other account shares a page with it."""
+
+    recorded = False
 
     @property
     def session(self) -> Session:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import QueryDict
 
-from dashboard import render
-from dashboard.errors import NotFound, Unavailable
+from dashboard import render, showing
+from dashboard.errors import NotFound, NotKept, Unavailable
 from dashboard.insight.deletion import replacement_of
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Detail, Ref, Row
@@ -34,6 +34,7 @@ from dashboard.queries.reader import JUDGES
 from dashboard.queries.relations import owners
 
 from . import shown
+from .piece import Tab
 from .tabs import TABS
 from .telling import Telling
 
@@ -70,6 +71,10 @@ class DetailScreen(Screen):
             raise NotFound(f"There is no {self.kind.singular} at this address.")
         if tab not in TABS or not TABS[tab].fits(self.kind):
             raise NotFound(f"A {self.kind.singular} has no page {tab}.")
+        if not self._offered(TABS[tab]):
+            raise NotKept(
+                f"{TABS[tab].title} are not known of the past: what is recorded is what lists and overviews show.",
+            )
         self.params = params
         self.last: Any = None
         self.gone_at = ""
@@ -77,6 +82,9 @@ class DetailScreen(Screen):
         self.ends_since: datetime | None = None  # when it was first seen being deleted, or gone
         self.telling = Telling(self)
         self.tab = TABS[tab](self)
+
+    def _offered(self, tab: type[Tab]) -> bool:
+        return tab.fits(self.kind) and (tab.recorded or showing.moment() is None)
 
     @property
     def shows(self) -> Hashable:
@@ -173,9 +181,9 @@ class DetailScreen(Screen):
         if present is not None:
             self.last, self.gone_at = present, ""
         elif not self.gone_at:
-            self.gone_at = iso(datetime.now(UTC).replace(microsecond=0))
+            self.gone_at = iso(showing.now().replace(microsecond=0))
         ending = present is None or present.metadata.deletion_timestamp is not None
-        self.ends_since = (self.ends_since or datetime.now(UTC)) if ending else None
+        self.ends_since = (self.ends_since or showing.now()) if ending else None
         obj = self.last
         row = self.row(obj)
         detail = self.kind.detail(obj)
@@ -209,7 +217,9 @@ class DetailScreen(Screen):
             if gone
             else None,
             "controller": shown.told(self.last.metadata),
-            "what_if": {} if gone else what_if(self.runtime, self.kind.plural, self.namespace, self.name),
+            "what_if": {}
+            if gone or showing.moment() is not None
+            else what_if(self.runtime, self.kind.plural, self.namespace, self.name),
         }
 
     def _links(self) -> list[dict[str, str]]:
@@ -271,7 +281,7 @@ class DetailScreen(Screen):
                     "current": tab.id == self.tab.id,
                 }
                 for tab in TABS.values()
-                if tab.fits(self.kind)
+                if self._offered(tab)
             ],
             "url": self.url,
             "kubectl": self.tab.command_line(),

@@ -24,6 +24,7 @@ class TimelineTab(Tab):
     id = "timeline"
     title = "Timeline"
     template = "tabs/timeline.html"
+    recorded = False  # it is about the present, and has what was before in it
 
     def __init__(self, screen: DetailScreen) -> None:
         super().__init__(screen)

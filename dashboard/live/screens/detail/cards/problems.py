@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from dashboard import showing
 from dashboard.insight import Finding, findings_for, order, read_for
 from dashboard.insight.finding import LogWish
 from dashboard.kinds import KINDS
@@ -61,7 +61,7 @@ class ProblemsCard(Card):
         self._judged_at = self._changed_at()
         objects = Frozen(screen.session.reader, screen.visible)
         self._found = await off_loop(
-            findings_for, objects, kind.plural, screen.namespace, screen.name, datetime.now(UTC),
+            findings_for, objects, kind.plural, screen.namespace, screen.name, showing.now(),
             group=kind.gvr.group, kind=kind.kind,
         )  # fmt: skip
 

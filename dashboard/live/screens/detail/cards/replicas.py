@@ -14,6 +14,7 @@ from ..piece import Card
 
 class ReplicasCard(Card):
     side = "cards/replicas.html"
+    recorded = False
 
     @classmethod
     def fits(cls, kind: Kind[Any]) -> bool:

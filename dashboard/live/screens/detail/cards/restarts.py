@@ -16,6 +16,7 @@ WITH_RESTARTS = frozenset({"deployments", "statefulsets", "daemonsets", "jobs", 
 
 class RestartsCard(Card):
     side = "cards/restarts.html"
+    recorded = False
     plurals = frozenset({"pods", "replicasets", "jobs"})
 
     @classmethod

@@ -53,6 +53,7 @@ class UsageCard(Card):
     """The part that all of them have alike: rights, sampling, history. Kinds say what they add up."""
 
     main = "cards/usage.html"
+    recorded = False
     plurals = frozenset({"pods"})
     asks: ClassVar[tuple[str, ...]] = ("pods",)  # whose metrics it shows
     whole = ""  # what the meters' last column is called

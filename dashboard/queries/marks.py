@@ -1,0 +1,66 @@
+"""What happened between two moments, as marks on a line: what was changed, what was rolled out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.db.models import Q
+
+from dashboard.kinds.images import short_image
+from dashboard.models import TimelineEvent
+
+from .access import Visible
+from .timeline import of_kinds
+
+MAX_MARKS = 400  # of the newest; a line of a thousand pixels shows no more
+WITH_TEMPLATES = frozenset({"deployments", "statefulsets", "daemonsets"})
+Sort = Literal["change", "deployment"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened to an object; ``words``: what, such as ``scaled from 2 to 3``."""
+
+    at: datetime
+    sort: Sort
+    plural: str
+    namespace: str
+    name: str
+    words: str
+
+
+def marks_read(context: str, since: datetime, until: datetime, visible: Mapping[str, Visible]) -> list[Mark]:
+    """What somebody asked for, of what may be seen, oldest first; not what controllers and kubelets
+    report all the time.
+    """
+    rows = TimelineEvent.objects.filter(context=context, notable=True, at__gt=since, at__lte=until)
+    rows = rows.filter(Q(type__in=("added", "changed", "deleted"))).filter(of_kinds(visible))
+    return [_mark(row) for row in reversed(rows.order_by("-at")[:MAX_MARKS])]
+
+
+def _mark(row: TimelineEvent) -> Mark:
+    fields = row.what.get("fields", ())
+    rolled = row.plural in WITH_TEMPLATES and any(path.startswith("spec.template") for path, *_ in fields)
+    words = {"added": "created", "deleted": "deleted"}.get(row.type) or change_words(fields)
+    return Mark(
+        row.at, "deployment" if rolled else "change", row.plural, row.namespace, row.name, words
+    )  # fmt: skip
+
+
+def change_words(fields: Sequence[Sequence[str]]) -> str:
+    """What was changed, as one says it: each field is its path and its value before and after."""
+    for path, before, after in fields:
+        if path == "spec.replicas":
+            return f"scaled from {before or 1} to {after or 1}"
+        if path.endswith(".image"):
+            return f"updated to {short_image(after)}"
+    for path, _, _ in fields:
+        if path.startswith("spec.template"):
+            return "rolled out"
+    if not fields:
+        return "changed"
+    more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
+    return f"changed: {fields[0][0]}{more}"

@@ -1,0 +1,116 @@
+"""``?at=``: pages of a moment in the past. The address is read here, the clock set, and every link told of it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from functools import lru_cache, wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
+
+from dashboard import showing
+from dashboard.errors import BadInput, ClusterError
+from dashboard.live.runtime import runtime
+from dashboard.live.screens.common import iso
+from dashboard.live.screens.detail.tabs import TABS
+
+from .chrome import PAST_PAGES
+from .errors import error_response
+
+LONGEST = 40
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_TAG = re.compile(r"<(?:a|form)\b[^>]*>")
+_LINK = re.compile(r'\b(href|hx-get|action)="(/c/[^"#]*)((?:#[^"]*)?)"')
+KEPT = ("at", "span")  # what the links of a page of the past go on with
+View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+
+
+def moment_in(params: QueryDict, now: datetime) -> datetime | None:
+    """The moment that an address asks for; None for the present. Raises BadInput for what is none, or is yet to come."""
+    text = params.get("at")
+    if text is None:
+        return None
+    said = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    if not _RFC3339.fullmatch(text):
+        raise BadInput(f"at is {said!r}: say a time such as 2026-11-28T09:42:00Z (RFC 3339).", field="at")
+    try:
+        at = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadInput(f"at is {said!r}: there is no such time.", field="at") from error
+    if at > now:
+        raise BadInput(f"at is {said!r}: that is in the future.", field="at")
+    return at
+
+
+def of_the_past(view: View) -> View:
+    """The view of a page that takes ``?at=``: with it, its session is of that moment, and so is its clock."""
+
+    @wraps(view)
+    async def wrapper(request: HttpRequest, /, context: str, **kwargs: Any) -> HttpResponseBase:
+        try:
+            at = moment_in(request.GET, datetime.now(UTC))
+            if at is not None:
+                await runtime.open(context).past.at(at)
+        except ClusterError as error:
+            return await error_response(request, error, context=context)
+        if at is None:
+            return await view(request, context=context, **kwargs)
+        with showing.at(at):
+            response = await view(request, context=context, **kwargs)
+        if isinstance(response, HttpResponse) and response.headers["Content-Type"].startswith("text/html"):
+            keep = [(key, iso(at) if key == "at" else request.GET[key]) for key in KEPT if key in request.GET]
+            response.content = with_moment(response.content.decode(), keep).encode()
+        return response
+
+    return wrapper
+
+
+def with_moment(page: str, keep: list[tuple[str, str]]) -> str:
+    """The page with links and forms that go on at the same moment, where they lead to a page that has a past. Those with
+    ``data-now`` or a moment of their own stay as they are.
+    """
+    query = QueryDict(mutable=True)
+    for key, value in keep:
+        query[key] = value
+    words = query.urlencode(safe=":")
+    inputs = "".join(
+        f'<input type="hidden" name="{key}" value="{html.escape(value, quote=True)}">' for key, value in keep
+    )
+
+    def link(found: re.Match[str]) -> str:
+        name, url, fragment = found.groups()
+        if not _has_past(urlsplit(html.unescape(url)).path) or re.search(r"(?:\?|&amp;|&)at=", url):
+            return found[0]
+        return f'{name}="{url}{"&amp;" if "?" in url else "?"}{html.escape(words)}{fragment}"'
+
+    def tag(found: re.Match[str]) -> str:
+        text = found[0]
+        if "data-now" in text:
+            return text
+        if not text.startswith("<form"):
+            return _LINK.sub(link, text)
+        leads = _LINK.search(text)
+        if leads is None or 'method="post"' in text or not _has_past(urlsplit(html.unescape(leads[2])).path):
+            return text
+        return text + inputs
+
+    return _TAG.sub(tag, page)
+
+
+@lru_cache(maxsize=4096)
+def _has_past(path: str) -> bool:
+    """Whether a page can be shown as it was."""
+    try:
+        match = resolve(path)
+    except Resolver404:
+        return False
+    if match.url_name == "detail":
+        tab = TABS.get(match.kwargs.get("tab", "overview"))
+        return tab is not None and tab.recorded
+    return match.url_name in PAST_PAGES

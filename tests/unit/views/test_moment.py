@@ -1,0 +1,100 @@
+"""Which moment an address asks for, and that every link of a page of the past goes on at it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.http import QueryDict
+
+from dashboard import showing
+from dashboard.errors import BadInput
+from dashboard.loop import off_loop
+from dashboard.views.moment import moment_in, with_moment
+
+NOW = datetime(2026, 11, 28, 13, 0, tzinfo=UTC)
+KEEP = [("at", "2026-11-28T09:42:00Z")]
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2026-11-28T09:42:00Z", datetime(2026, 11, 28, 9, 42, tzinfo=UTC)),
+        ("2026-11-28t09:42:00z", datetime(2026, 11, 28, 9, 42, tzinfo=UTC)),
+        ("2026-11-28T10:42:00%2B01:00", datetime(2026, 11, 28, 9, 42, tzinfo=UTC)),
+        ("2026-11-28T09:42:00.25Z", datetime(2026, 11, 28, 9, 42, 0, 250000, tzinfo=UTC)),
+        ("2026-11-28T13:00:00Z", NOW),
+    ],
+)
+def test_a_moment_is_read(text: str, at: datetime) -> None:
+    assert moment_in(QueryDict(f"at={text}"), NOW) == at
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "yesterday", "2026-11-28", "09:42", "2026-11-28T09:42:00", "2026-11-28 09:42:00Z", "2026-02-30T09:42:00Z",
+        "2026-11-28T25:00:00Z", "2026-11-28T09:42:00%2B99:00", "0001-01-01T00:00:00%2B14:00", "1e9", "x" * 5000,
+        "２026-11-28T09:42:00Z",
+    ],
+)  # fmt: skip
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        moment_in(QueryDict(f"at={text}"), NOW)
+    assert (refused.value.field, refused.value.status) == ("at", 400)
+    assert len(refused.value.message) < 150
+
+
+def test_the_future_is_refused_and_without_one_it_is_now() -> None:
+    with pytest.raises(BadInput, match="future"):
+        moment_in(QueryDict("at=2026-11-28T13:00:01Z"), NOW)
+    assert moment_in(QueryDict("q=web"), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("link", "leads"),
+    [
+        ("/c/prod/", "/c/prod/?at=2026-11-28T09:42:00Z"),
+        ("/c/prod/pods/?namespace=shop&amp;q=web", "/c/prod/pods/?namespace=shop&amp;q=web&amp;at=2026-11-28T09:42:00Z"),
+        ("/c/prod/map/#x", "/c/prod/map/?at=2026-11-28T09:42:00Z#x"),
+        ("/c/prod/pods/shop/web-1/", "/c/prod/pods/shop/web-1/?at=2026-11-28T09:42:00Z"),
+        ("/c/prod/pods/shop/web-1/events/", "/c/prod/pods/shop/web-1/events/?at=2026-11-28T09:42:00Z"),
+        ("/c/prod/?at=2026-01-01T00:00:00Z", "/c/prod/?at=2026-01-01T00:00:00Z"),
+        # What has no past stays in the present.
+        *((same, same) for same in (
+            "/c/prod/pods/shop/web-1/logs/", "/c/prod/pods/shop/web-1/yaml/", "/c/prod/deployments/shop/web/scale/",
+            "/c/prod/timeline/", "/c/prod/capacity/", "/clusters/", "/static/css/app.css", "https://example.test/c/prod/",
+        )),
+    ],
+)  # fmt: skip
+def test_links_keep_the_moment(link: str, leads: str) -> None:
+    assert with_moment(f'<p><a class="x" href="{link}" id="y">pods</a></p>', KEEP) == (
+        f'<p><a class="x" href="{leads}" id="y">pods</a></p>'
+    )
+
+
+def test_forms_keep_it_and_what_leads_to_now_does_not() -> None:
+    kept = '<input type="hidden" name="at" value="2026-11-28T09:42:00Z">'
+    form = '<form action="/c/prod/pods/" hx-get="/c/prod/pods/">'
+    assert with_moment(form, KEEP) == form + kept
+    post = '<form method="post" action="/c/prod/pods/">'
+    assert with_moment(post, KEEP) == post
+    now = '<a href="/c/prod/" data-now>Back to now</a>'
+    assert with_moment(now, KEEP) == now
+    assert with_moment("&lt;a href=&quot;/c/prod/&quot;&gt;", KEEP) == "&lt;a href=&quot;/c/prod/&quot;&gt;"
+
+
+async def test_the_clock_of_a_moment_holds_in_tasks_and_threads_begun_there_alone() -> None:
+    async def later() -> datetime:
+        await asyncio.sleep(0)
+        return showing.now()
+
+    with showing.at(NOW):
+        task = asyncio.create_task(later())
+        assert await off_loop(showing.now) == NOW
+        with showing.at(None):
+            assert showing.now() != NOW
+    assert await task == NOW
+    assert showing.moment() is None
+    assert datetime.now(UTC) - showing.now() < timedelta(seconds=10)
