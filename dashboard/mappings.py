@@ -12,6 +12,7 @@ from .errors import BadInput, NotFound
 from .kube.acting import impersonation_required
 from .models import AccountMapping, AuditEntry
 
+MAP, UNMAP = "map account", "unmap account"
 MAX_MAPPINGS = 2000
 NAME_LETTERS = 253
 
@@ -56,7 +57,7 @@ def mapping_set(
     made, _ = AccountMapping.objects.update_or_create(
         subject=subject, name=name, context=context, defaults=facts
     )
-    _audit(by, "map account", made)
+    _audit(by, MAP, made)
     return made
 
 
@@ -67,7 +68,7 @@ def mapping_remove(*, by: str, number: int) -> AccountMapping:
     if found is None:
         raise NotFound("It was removed already.", next_step="Look at the list.")
     found.delete()
-    _audit(by, "unmap account", found)
+    _audit(by, UNMAP, found)
     return found
 
 

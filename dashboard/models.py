@@ -226,7 +226,8 @@ class AccountMapping(models.Model):
 class AddedCluster(models.Model):
     """A context that an administrator added while the dashboard ran; ``sealed`` is all that is needed to reach it, with
     its credentials, encrypted (``clusters/keeping.py``). One that was removed keeps its row without these as long as the
-    audit may tell of it: who may read that depends on how people acted there.
+    audit may tell of it: who may read that depends on how people acted there. So does each that had other rules: a
+    change of them ends a row and begins another one.
     """
 
     class ActAs(models.TextChoices):

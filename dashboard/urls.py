@@ -70,6 +70,7 @@ urlpatterns = [
     path("clusters/<context>/allow/", clusters.allow, name="allow_changes"),
     path("clusters/<context>/read-only/", clusters.forbid, name="forbid_changes"),
     path("clusters/<context>/look/", clusters.look, name="cluster_look"),
+    path("clusters/<context>/rules/", addedclusters.change_rules, name="cluster_rules"),
     path("clusters/<context>/remove/", addedclusters.remove, name="cluster_remove"),
     path("people/", people.people, name="people"),
     path("people/<int:mapping>/remove/", people.remove, name="people_remove"),

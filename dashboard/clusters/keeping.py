@@ -4,7 +4,7 @@ event loop through ``in_database``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,14 +24,15 @@ from dashboard.sealing import KeyLost, is_sealed_anew, seal, unseal
 from .rules import ALWAYS, Past, Rules
 
 __all__ = [
-    "ADD", "MAX_ADDED", "REMOVE", "Added", "added_clusters", "cluster_add", "cluster_remove", "clusters_add",
-    "clusters_seal_anew", "known_version", "name_required", "own_past", "refusal_keep",
+    "ADD", "MAX_ADDED", "REMOVE", "RULES", "Added", "added_clusters", "cluster_add", "cluster_remove",
+    "cluster_rules_change", "clusters_add", "clusters_seal_anew", "known_version", "name_required", "own_past",
+    "refusal_keep",
 ]  # fmt: skip
 
 PURPOSE = b"cluster-ui: credentials of an added cluster, 1"
 MAX_ADDED = 100
 CLOSED_AFTER = timedelta(minutes=1)  # its removal, in every process, and what was done in it is in the audit
-ADD, REMOVE = "add cluster", "remove cluster"
+ADD, REMOVE, RULES = "add cluster", "remove cluster", "change rules of cluster"
 
 
 class _Sealed(msgspec.Struct, frozen=True):
@@ -98,14 +99,7 @@ def cluster_add(*, by: str, offered: Offered, rules: Rules, taken: Collection[st
     if offered.refusal is not None:
         raise offered.refusal
     name_required(offered.name, taken)
-    if rules.act_as not in AddedCluster.ActAs.values:
-        raise BadInput(f"Choose how people act: {', '.join(AddedCluster.ActAs.values)}.", field="act_as")
-    if rules.act_as == AddedCluster.ActAs.IMPERSONATE and offered.user.get("as"):
-        raise BadInput(
-            f"The user of {offered.name} impersonates somebody itself, so people can't be impersonated.",
-            next_step="Remove `as` in the kubeconfig, or let people act in another way.",
-            field="act_as",
-        )
+    _rules_required(offered.name, rules, offered.user)
     held = _Sealed(
         offered.name, offered.server, offered.user_name, offered.namespace,
         dict(offered.cluster), dict(offered.user),
@@ -124,6 +118,18 @@ def cluster_add(*, by: str, offered: Offered, rules: Rules, taken: Collection[st
             f"Somebody added a context called {offered.name} just now.", next_step="Look at the list."
         ) from error
     return made
+
+
+def _rules_required(name: str, rules: Rules, user: Mapping[str, Any]) -> None:
+    """Raises BadInput for rules that can't be kept of a context with this user."""
+    if rules.act_as not in AddedCluster.ActAs.values:
+        raise BadInput(f"Choose how people act: {', '.join(AddedCluster.ActAs.values)}.", field="act_as")
+    if rules.act_as == AddedCluster.ActAs.IMPERSONATE and user.get("as"):
+        raise BadInput(
+            f"The user of {name} impersonates somebody itself, so people can't be impersonated.",
+            next_step="Remove `as` in the kubeconfig, or let people act in another way.",
+            field="act_as",
+        )
 
 
 @transaction.atomic
@@ -152,6 +158,34 @@ def cluster_remove(*, by: str, name: str, taken: Collection[str] = ()) -> AddedC
     forgotten += ["the permission to change it"] if permits else []
     _audit(by, REMOVE, found, f"with {' and '.join(forgotten)}" if forgotten else "")
     return found
+
+
+@transaction.atomic
+def cluster_rules_change(*, by: str, name: str, rules: Rules, reason: str = "") -> AddedCluster:
+    """What holds of a context from now on; the audit says who said so, when, and what was said before. Its row ends and
+    another one begins, with the same credentials: what was done until now stays told as it was done (``own_past``).
+
+    Raises NotFound where it is gone, Conflict where these rules hold already or its credentials can't be read, and what
+    rules are refused with.
+    """
+    found = AddedCluster.objects.select_for_update().filter(name=name, removed_at=None).first()
+    if found is None:
+        raise NotFound(f"No added context is called {name}.", next_step="Look at the list.")
+    was = _added(found)
+    if was.cluster is None:
+        raise Conflict(was.trouble, next_step="Remove it and add it again.")
+    _rules_required(name, rules, was.cluster.connection.user)
+    if rules == was.rules:
+        raise Conflict(f"Nothing was changed: these rules hold for {name} already.")
+    sealed, found.sealed = found.sealed, ""
+    found.removed_at, found.removed_by = timezone.now(), by
+    found.save(update_fields=["sealed", "removed_at", "removed_by"])
+    made = AddedCluster.objects.create(
+        name=name, server=found.server, sealed=sealed, act_as=rules.act_as, production=rules.production,
+        read_only=rules.read_only, added_by=found.added_by, added_at=found.added_at,
+    )  # fmt: skip
+    _audit(by, RULES, made, f"{_words(rules)}; before: {_words(was.rules)}", reason)
+    return made
 
 
 def refusal_keep(*, by: str, action: str, name: str, error: ClusterError) -> None:
@@ -210,11 +244,12 @@ def _words(rules: Rules) -> str:
     return ", ".join([*said, "read-only"] if rules.read_only else said)
 
 
-def _audit(by: str, action: str, row: AddedCluster, detail: str) -> None:
+def _audit(by: str, action: str, row: AddedCluster, detail: str, reason: str = "") -> None:
     AuditEntry.objects.create(
         user_name=by,
         context=row.name,
         action=action,
+        reason=reason,
         detail="; ".join(filter(None, (row.server, detail))),
         result=AuditEntry.Result.DONE,
     )

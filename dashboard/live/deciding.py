@@ -26,6 +26,17 @@ def hidden(change: Change) -> Forbidden:
     )
 
 
+def of_the_past(change: Change) -> Forbidden:
+    """For everybody, administrators too, once all act with one account where it was made by somebody as themselves: what
+    it shows of its object was for whoever the cluster let see that.
+    """
+    return Forbidden(
+        f"Change {change.pk} was made when people acted as themselves in {change.context}. All act with one account "
+        "there now, and what it shows was not for everybody.",
+        next_step="Who did what and when is in the audit, for administrators and whoever did it.",
+    )
+
+
 async def decision_refusal(sight: Sight, change: Change) -> Forbidden | None:
     """The right that somebody lacks; None for whoever may decide, and where all act as one. Raises a ClusterError when
     the cluster can't be asked.

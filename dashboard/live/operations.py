@@ -41,7 +41,7 @@ from dashboard.models import Change, Operation
 from dashboard.sessions import is_an_issuers
 from dashboard.sessionstore import SessionStore
 
-from .acting import identity_of, mode_of, own_accounts, vouched
+from .acting import identity_of, mode_of, own_accounts, own_past, vouched
 from .background import begin
 from .runtime import Runtime, runtime
 from .session import THE_INSTALLATION, Identity, Session
@@ -198,6 +198,10 @@ class Operations:
             raise Forbidden(f"{who}, who started it, may not sign in any more.")
         cluster = self._runtime.open(slug(change.context))
         if not own_accounts(slug(change.context)):
+            if change.created_at <= own_past(change.context):
+                raise Forbidden(
+                    f"{who} began it as themselves, and in {change.context} all act with one account now."
+                )
             return cluster.session(Identity(who))
         found = await vouched(change.sign_in)  # nobody may have a page open
         if (

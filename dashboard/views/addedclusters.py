@@ -1,4 +1,5 @@
-"""Contexts that administrators add (``/clusters/add/``) and remove (``/clusters/<context>/remove/``) at run time.
+"""Contexts that administrators add (``/clusters/add/``), change the rules of (``/clusters/<context>/rules/``) and remove
+(``/clusters/<context>/remove/``) at run time.
 
 A kubeconfig is never sent back: its form stays in the browser beside the preview, and is sent again to add what it shows.
 """
@@ -19,22 +20,31 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.http import require_POST
 
+from dashboard.actions.confirmation import read_reason
 from dashboard.actions.problems import Unconfirmed
-from dashboard.admins import is_admin
-from dashboard.clusters.keeping import ADD, REMOVE, cluster_remove, clusters_add, refusal_keep
+from dashboard.clusters.keeping import (
+    ADD,
+    REMOVE,
+    RULES,
+    cluster_remove,
+    cluster_rules_change,
+    clusters_add,
+    refusal_keep,
+)
 from dashboard.clusters.looking import Look, look_at_all
 from dashboard.clusters.rules import Rules
 from dashboard.database import in_database
 from dashboard.edge import body_limit
-from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden
+from dashboard.errors import BadInput, ClusterError, Conflict
 from dashboard.kinds.rows import listed
 from dashboard.kube.config import slug, unslug
 from dashboard.kube.kubeconfig_text import MAX_BYTES, Offered
-from dashboard.live.acting import SHARED, whom_to_ask
+from dashboard.live.acting import SHARED
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.clusters import Expiry
 from dashboard.live.screens.common import iso
 
+from .administrators import administrator_required
 from .chrome import page_chrome
 from .errors import asks_json, clear_errors
 
@@ -82,8 +92,8 @@ async def add(request: HttpRequest) -> HttpResponseBase:
     ``<field>.<slug>`` for one.
     """
     applies = request.POST.get("step") == "apply"
+    by = await _administrator(request, ADD)
     async with _refusals_kept(request, ADD if applies else ""):
-        by = await admin_required(request)
         text = _text(request)
         taken = {each.name for each in runtime.configured()} | {each.name for each in runtime.added}
         looks = await look_at_all(text, taken, ask=not applies)
@@ -128,8 +138,8 @@ async def add(request: HttpRequest) -> HttpResponseBase:
 async def remove(request: HttpRequest, context: str) -> HttpResponseBase:
     """Forgets a context whose name was typed (``confirm``): within half a minute no process watches it any more."""
     name = unslug(context)
+    by = await _administrator(request, REMOVE, name)
     async with _refusals_kept(request, REMOVE, name):
-        by = await admin_required(request)
         if request.POST.get("confirm", "").strip() != name:
             raise Unconfirmed(
                 f"Type the context's name, {name}: its credentials are forgotten, and this can't be undone.",
@@ -138,6 +148,27 @@ async def remove(request: HttpRequest, context: str) -> HttpResponseBase:
         await in_database(cluster_remove)(by=by, name=name, taken=runtime.configured_names())
     await runtime.refresh()
     return _done(request, f"{name} is removed, and its credentials are forgotten.", removed=name)
+
+
+@require_POST
+@clear_errors
+async def change_rules(request: HttpRequest, context: str) -> HttpResponseBase:
+    """What holds of a context from now on (``act_as``, ``production``, ``read_only``), with its name typed (``confirm``)
+    and why (``reason``): within half a minute it holds in every process.
+    """
+    name = unslug(context)
+    by = await _administrator(request, RULES, name)
+    async with _refusals_kept(request, RULES, name):
+        reason = read_reason(request.POST.get("reason", ""))
+        said = request.POST
+        rules = Rules(said.get("act_as", ""), "production" in said, "read_only" in said)
+        if said.get("confirm", "").strip() != name:
+            raise Unconfirmed(
+                f"Type the context's name, {name}: this says as whom everybody acts there.", field="confirm"
+            )
+        await in_database(cluster_rules_change)(by=by, name=name, rules=rules, reason=reason)
+    await runtime.refresh()
+    return _done(request, f"The rules of {name} are changed.", changed=name)
 
 
 @asynccontextmanager
@@ -152,13 +183,8 @@ async def _refusals_kept(request: HttpRequest, action: str, name: str = "") -> A
         raise
 
 
-async def admin_required(request: HttpRequest) -> str:
-    """The administrator's name. Raises Forbidden for everybody else."""
-    if not await is_admin(request):
-        raise Forbidden(
-            "Only administrators of the dashboard add and remove clusters.", next_step=f"Ask {whom_to_ask()}."
-        )
-    return (await request.auser()).get_username()
+async def _administrator(request: HttpRequest, action: str, name: str = "") -> str:
+    return await administrator_required(request, action, "add, change and remove clusters", context=name)
 
 
 def _done(request: HttpRequest, words: str, **facts: Any) -> HttpResponseBase:

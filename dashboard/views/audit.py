@@ -26,12 +26,13 @@ from dashboard.audit.exporting import COLUMNS, SLICE, exported
 from dashboard.audit.selecting import EXACT, KEPT, entries_matching, in_group, read_moment
 from dashboard.audit.verifying import Chain, verify_steps
 from dashboard.database import in_database
-from dashboard.errors import BadInput, Forbidden
+from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import plural
 from dashboard.kube.config import slug
 from dashboard.models import AuditEntry
 
+from .administrators import administrator_required
 from .chrome import page_chrome
 from .errors import clear_errors
 from .exports import TYPES, table_lines
@@ -272,13 +273,7 @@ def _cell(value: Any) -> str:
 @clear_errors
 async def verify(request: HttpRequest) -> HttpResponse:
     """Reads the chain, remembers what was found, and leads back to the page."""
-    who = (await request.auser()).get_username()
-    if not await is_admin(request):
-        words = "Only administrators of this dashboard may verify the audit."
-        await in_database(AuditEntry.objects.create)(
-            user_name=who, action=VERIFY, detail=words, result=AuditEntry.Result.REFUSED
-        )
-        raise Forbidden(words, next_step="Ask whoever runs this dashboard.", verb="verify", resource="audit")
+    who = await administrator_required(request, VERIFY, "verify the audit")
     chain, done = await _verified()
     words = f"{plural(chain.entries, 'entry', 'entries')} read, the last one {chain.last}"
     if chain.broken:

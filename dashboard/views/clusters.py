@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
@@ -37,6 +38,7 @@ from dashboard.live.screens.clusters import (
 from dashboard.live.screens.overview import OverviewScreen
 from dashboard.plugins.host import PLUGINS, STATE_WORDS, Plugin
 
+from .addedclusters import MODES
 from .attempts import actor_of
 from .chrome import page_chrome, source_words
 from .errors import asks_json, clear_errors
@@ -174,6 +176,26 @@ def _entry(cluster: Cluster, permit: Permit, added: Added | None, admin: bool) -
         "allow_url": reverse("allow_changes", args=[cluster.slug]),
         "forbid_url": reverse("forbid_changes", args=[cluster.slug]) if permit.at is not None else "",
         "remove_url": reverse("cluster_remove", args=[cluster.slug]) if mine and admin else "",
+        "own_rules": _own_rules(added) if mine and admin and added is not None else None,
+    }
+
+
+def _own_rules(added: Added) -> dict[str, Any]:
+    """What was said of an added context, for the form that changes it. ``above``: what the settings say, whatever is said
+    here.
+    """
+    context, rules = slug(added.name), added.rules
+    said = []
+    if settings.CLUSTER_UI_ACT_AS.get(context):
+        said.append(f"CLUSTER_UI_ACT_AS says {settings.CLUSTER_UI_ACT_AS[context]} of it")
+    if is_production(added.name) and not rules.production:
+        said.append("CLUSTER_UI_PRODUCTION names it")
+    return {
+        "url": reverse("cluster_rules", args=[context]),
+        "modes": [{"value": mode, "words": words, "chosen": mode == rules.act_as} for mode, words in MODES],
+        "production": rules.production,
+        "read_only": rules.read_only,
+        "above": " and ".join(said),
     }
 
 

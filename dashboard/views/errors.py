@@ -131,6 +131,7 @@ OF_CHANGES = frozenset(
         "bulk",
         "cluster_add",
         "cluster_remove",
+        "cluster_rules",
         "create",
         "create_form",
         "undo",

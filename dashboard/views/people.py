@@ -11,28 +11,22 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard.admins import is_admin
 from dashboard.database import in_database
-from dashboard.errors import BadInput, Forbidden
-from dashboard.live.acting import mode_of, whom_to_ask
+from dashboard.errors import BadInput
+from dashboard.live.acting import mode_of
 from dashboard.live.runtime import runtime
-from dashboard.mappings import mapping_remove, mapping_set
+from dashboard.mappings import MAP, UNMAP, mapping_remove, mapping_set
 from dashboard.models import AccountMapping
 
+from .administrators import administrator_required
 from .chrome import page_chrome
 from .errors import asks_json, clear_errors
 
 FIELDS = ("subject", "name", "context", "user", "groups", "extra")
 
 
-async def _admin_required(request: HttpRequest) -> str:
-    """The administrator's name. Raises Forbidden for everybody else."""
-    if not await is_admin(request):
-        raise Forbidden(
-            "Only administrators of the dashboard map people to cluster users.",
-            next_step=f"Ask {whom_to_ask()}.",
-        )
-    return (await request.auser()).get_username()
+async def _administrator(request: HttpRequest, action: str) -> str:
+    return await administrator_required(request, action, "map people to cluster users")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,7 +35,7 @@ async def people(request: HttpRequest) -> HttpResponseBase:
     """Who acts as whom; a POST says it of one: ``subject`` (``user`` or ``group``), ``name``, ``context`` (a slug, or
     empty for every one), ``user``, ``groups`` (with commas) and ``extra`` (lines, ``key=value``).
     """
-    by, error = await _admin_required(request), None
+    by, error = await _administrator(request, MAP), None
     if request.method == "POST":
         try:
             made = await in_database(mapping_set)(by=by, **_given(request.POST))
@@ -74,7 +68,7 @@ async def people(request: HttpRequest) -> HttpResponseBase:
 @clear_errors
 async def remove(request: HttpRequest, mapping: int) -> HttpResponseBase:
     """From now on this is said of nobody: whoever acted so is told whom to ask, within half a minute."""
-    gone = await in_database(mapping_remove)(by=await _admin_required(request), number=mapping)
+    gone = await in_database(mapping_remove)(by=await _administrator(request, UNMAP), number=mapping)
     if asks_json(request):
         return JsonResponse({"id": mapping})
     messages.success(request, f"{gone.name} is no longer mapped to {gone.cluster_user}.")

@@ -123,6 +123,7 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "allow_changes": [post("/clusters/{slug}/allow/", ADMIN, ok=(302,))],
     "cluster_add": [post("/clusters/add/", ADMIN, ok=(400,), data={"step": "preview", "kubeconfig": "none"})],
     "cluster_look": [post("/clusters/{slug}/look/", ok=(302,))],
+    "cluster_rules": [post("/clusters/{slug}/rules/", ADMIN, ok=(422,))],
     "cluster_remove": [post("/clusters/{slug}/remove/", ADMIN, ok=(422,))],
     "people": [get("/people/", ADMIN), post("/people/", ADMIN, ok=(400,), data={"subject": "nothing"})],
     "people_remove": [post("/people/999999/remove/", ADMIN, ok=(404,))],

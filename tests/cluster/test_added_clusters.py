@@ -120,6 +120,16 @@ async def test_a_cluster_is_checked_added_looked_at_used_and_removed(
     assert row["certificate"]["days"] > 0 and row["answered_at"]
     listed = await person.get(f"/c/second/namespaces/?format=json&q={namespace}")
     assert [each["name"] for each in listed["rows"]] == [namespace]
+    # People act as themselves from now on: who has no account of their own there sees nothing any more.
+    base = person.server.base
+    async with person.session.ws_connect(f"{base}/ws/c/second/", origin=base) as socket, asyncio.timeout(60):
+        changed = await person.post("/clusters/second/rules/", confirm="second", act_as="user", format="json")
+        assert changed == {"changed": "second"}
+        while not (message := await socket.receive()).type.name.startswith("CLOS"):
+            said = message.data
+        assert "You have not signed in to it" in said, said
+    async with person.session.get("/c/second/namespaces/", allow_redirects=False) as answer:
+        assert answer.status in (302, 401) and namespace not in await answer.text()
     removed = await person.post("/clusters/second/remove/", confirm="second", format="json")
     assert removed == {"removed": "second"}
     assert (await person.get("/clusters/?format=json"))["clusters"] == []

@@ -257,6 +257,13 @@ def test_the_same_by_the_command_line(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     listed = command("list")
     assert "dev\thttps://10.0.0.1:6443\tact as installation" in listed and "read-only" in listed
+    command("rules", "dev", "--no-read-only", "--act-as", "user", "--reason", "people come")
+    assert (
+        added_clusters()[0].rules == Rules("user") and AuditEntry.objects.latest("pk").reason == "people come"
+    )
+    for wrong, words in ((["nope"], "No added context"), (["dev"], "Nothing was changed")):
+        with pytest.raises(CommandError, match=words):
+            command("rules", *wrong)
     with pytest.raises(CommandError, match="called dev already"):
         command("add", str(path))
     assert [each.name for each in added_clusters()] == ["dev"]  # none of them, or all

@@ -28,7 +28,7 @@ from dashboard.kinds.catalogue import kind_named
 from dashboard.kinds.references import group_of
 from dashboard.kube.shell import shell_line
 from dashboard.live.acting import own_past
-from dashboard.live.deciding import hidden
+from dashboard.live.deciding import hidden, of_the_past
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session, Sight
@@ -266,7 +266,7 @@ async def change_of(number: int, runtime: ClusterRuntime | None = None) -> Chang
     if change is None or (runtime is not None and change.context != runtime.cluster.name):
         raise NotFound(f"There is no change {number}.", next_step="Look at the list of changes made here.")
     if change.created_at <= own_past(change.context):
-        raise hidden(change)
+        raise of_the_past(change)
     return change
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.accounts import BY
+from dashboard.actions.confirmation import read_reason
 from dashboard.clusters.keeping import (
     added_clusters,
     cluster_remove,
+    cluster_rules_change,
     clusters_add,
     clusters_seal_anew,
 )
@@ -25,7 +28,7 @@ from dashboard.models import AddedCluster
 
 
 class Command(BaseCommand):
-    help = "List, add, remove or newly encrypt the contexts that were added to this dashboard."
+    help = "List, add, remove, newly encrypt or change the rules of the contexts that were added to this dashboard."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -40,6 +43,12 @@ class Command(BaseCommand):
         add.add_argument("--read-only", action="store_true", help="nobody changes anything in it")
         add.add_argument("--check", action="store_true", help="only say what would be added")
         actions.add_parser("remove", help="forget a context and its credentials").add_argument("name")
+        rules = actions.add_parser("rules", help="change what holds of a context; what is not said stays")
+        rules.add_argument("name")
+        rules.add_argument("--act-as", choices=AddedCluster.ActAs.values)
+        rules.add_argument("--production", action=argparse.BooleanOptionalAction)
+        rules.add_argument("--read-only", action=argparse.BooleanOptionalAction)
+        rules.add_argument("--reason", default="", help="why, for the audit")
         actions.add_parser(
             "reencrypt",
             help="encrypt all credentials with the secret key of now, so that older ones can be dropped",
@@ -80,6 +89,16 @@ class Command(BaseCommand):
     def _remove(self, options: dict[str, Any]) -> None:
         gone = cluster_remove(by=BY, name=options["name"], taken=runtime.configured_names())
         self.stdout.write(f"{gone.name} at {gone.server} is removed, and its credentials are forgotten.")
+
+    def _rules(self, options: dict[str, Any]) -> None:
+        name = options["name"]
+        was = next((each.rules for each in added_clusters() if each.name == name), Rules())
+        said = {
+            key: options[key] for key in ("act_as", "production", "read_only") if options[key] is not None
+        }
+        reason = read_reason(options["reason"])
+        cluster_rules_change(by=BY, name=name, rules=replace(was, **said), reason=reason)
+        self.stdout.write(f"The rules of {name} are changed.")
 
     def _reencrypt(self, options: dict[str, Any]) -> None:
         anew, lost = clusters_seal_anew()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +14,11 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 
 from dashboard import sessions
+from dashboard.clusters.rules import past_holds
 from dashboard.credentials import ClusterCredential, store
-from dashboard.errors import NotSignedIn
+from dashboard.errors import Forbidden, NotSignedIn
 from dashboard.live.operations import Operations
-from dashboard.live.session import Identity
+from dashboard.live.session import INSTALLATION, Identity
 from dashboard.models import AccountMapping, Change, ExternalIdentity, SignedIn
 from dashboard.oidc import SignInRefused
 from dashboard.sessionstore import SessionStore
@@ -93,3 +95,17 @@ async def test_what_is_said_of_a_local_user_holds_without_a_session(server: Oper
             await session_of(server, change)
     else:
         assert (await session_of(server, change)).user == "mara"
+
+
+async def test_what_somebody_began_as_themselves_does_not_go_on_with_the_account_of_all(
+    server: Operations, mode: str, settings: Any
+) -> None:
+    change = await begun("mara", issuer=False)
+    settings.CLUSTER_UI_ACT_AS = {"": "installation"}
+    past_holds({"dev": change.created_at + timedelta(minutes=1)})
+    try:
+        with pytest.raises(Forbidden, match="began it as themselves"):
+            await session_of(server, change)
+    finally:
+        past_holds({})
+    assert (await session_of(server, change)).account == INSTALLATION, "elsewhere they act as always"

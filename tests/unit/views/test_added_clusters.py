@@ -15,13 +15,14 @@ from django.db import connection
 from django.test import AsyncClient
 from django.utils import timezone
 
-from dashboard.clusters.keeping import added_clusters, cluster_add, cluster_remove
+from dashboard.actions.confirmation import is_production
+from dashboard.clusters.keeping import added_clusters, cluster_add, cluster_remove, cluster_rules_change
 from dashboard.clusters.rules import Rules, past_holds, rules_hold
 from dashboard.database import in_database
 from dashboard.errors import Forbidden
 from dashboard.kube import addresses
 from dashboard.kube.kubeconfig_text import MAX_BYTES, cluster_of, read_kubeconfig
-from dashboard.live.acting import own_past
+from dashboard.live.acting import mode_of, own_past
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.change import change_of
 from dashboard.live.session import Identity, Session
@@ -190,6 +191,7 @@ async def test_who_is_no_administrator_is_refused_in_words() -> None:
     for address, form in (
         ("/clusters/add/", {"kubeconfig": text, "step": "preview"}),
         ("/clusters/add/", {"kubeconfig": text, "step": "apply"}),
+        ("/clusters/dev/rules/", {"confirm": "dev", "act_as": "installation"}),
         ("/clusters/dev/remove/", {"confirm": "dev"}),
     ):
         answer = await mara.post(address, form)
@@ -197,7 +199,45 @@ async def test_who_is_no_administrator_is_refused_in_words() -> None:
         assert TOKEN not in answer.content.decode()
     assert not await AddedCluster.objects.aexists()
     kept = [(each.action, each.context, each.result) async for each in AuditEntry.objects.order_by("pk")]
-    assert kept == [("add cluster", "", "refused"), ("remove cluster", "dev", "refused")]
+    assert list(dict.fromkeys(kept)) == [
+        ("add cluster", "", "refused"),
+        ("change rules of cluster", "dev", "refused"),
+        ("remove cluster", "dev", "refused"),
+    ]
+
+
+async def test_that_somebody_else_only_previews_is_in_the_audit_too() -> None:
+    mara = await client("mara")
+    form = {"kubeconfig": kubeconfig("dev", server=NOWHERE), "step": "preview"}
+    assert (await mara.post("/clusters/add/", form)).status_code == 403
+    entry = await AuditEntry.objects.aget()
+    assert (entry.user_name, entry.action, entry.result) == ("mara", "add cluster", "refused")
+    assert TOKEN not in repr(vars(entry))
+
+
+async def test_the_rules_of_a_context_are_changed_and_what_is_open_of_it_stays_open() -> None:
+    anna = await client("anna")
+    await add(anna, kubeconfig("dev", server=NOWHERE), "dev")
+    opened = runtime.open("dev")
+    page = (await anna.get("/clusters/")).content.decode()
+    assert 'action="/clusters/dev/rules/"' in page
+    form = {"act_as": "impersonate", "production": "on", "reason": "people come", "format": "json"}
+    answer = await anna.post("/clusters/dev/rules/", form)
+    assert answer.status_code == 422 and answer.json()["error"]["field"] == "confirm"
+    answer = await anna.post("/clusters/dev/rules/", form | {"confirm": "dev"})
+    assert answer.json() == {"changed": "dev"}
+    assert mode_of("dev") == "impersonate" and is_production("dev"), "this process knows at once"
+    assert runtime.open("dev") is opened, "watches go on: the credentials are the same"
+    entry = await AuditEntry.objects.aget(action="change rules of cluster", result="done")
+    assert (entry.user_name, entry.context, entry.reason) == ("anna", "dev", "people come")
+    assert "people act as impersonate, production; before: people act as installation" in entry.detail
+    for wrong, status in (({"act_as": "root"}, 400), ({"act_as": "impersonate", "production": "on"}, 409)):
+        answer = await anna.post("/clusters/dev/rules/", wrong | {"confirm": "dev", "format": "json"})
+        assert answer.status_code == status, answer.content
+    answer = await anna.post("/clusters/no/rules/", form | {"confirm": "no"})
+    assert answer.status_code == 404
+    (kept,) = await in_database(added_clusters)()
+    assert (kept.by, kept.rules) == ("anna", Rules("impersonate", production=True))
 
 
 def every_row() -> str:
@@ -222,7 +262,7 @@ async def test_no_credential_is_found_in_the_database_a_page_the_log_or_an_error
     assert "dev" in every and all(TOKEN not in each for each in said)
 
 
-@pytest.mark.parametrize("later", ["added", "configured", "nothing"])
+@pytest.mark.parametrize("later", ["added", "changed", "configured", "nothing"])
 async def test_what_people_did_as_themselves_is_told_to_nobody_else_whatever_is_called_so_later(
     monkeypatch: pytest.MonkeyPatch, settings: Any, later: str
 ) -> None:
@@ -244,7 +284,10 @@ async def test_what_people_did_as_themselves_is_told_to_nobody_else_whatever_is_
 
     change = await done("salaries", timedelta())
     await runtime.refresh()
-    await in_database(cluster_remove)(by="anna", name="prod")
+    if later == "changed":
+        await in_database(cluster_rules_change)(by="anna", name="prod", rules=Rules("installation"))
+    else:
+        await in_database(cluster_remove)(by="anna", name="prod")
     if later == "added":
         await in_database(cluster_add)(by="anna", offered=offered, rules=Rules("installation"), taken=())
     elif later == "configured":
@@ -265,6 +308,7 @@ async def test_what_people_did_as_themselves_is_told_to_nobody_else_whatever_is_
         "prod", TimelineQuery(type="here"), await everything(), done_after=own_past("prod")
     )
     assert [each.name for each in moments.moments] == ["web"]
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden, match="when people acted as themselves in prod") as told:
         await change_of(change.pk)
+    assert "audit" in told.value.next_step and "salaries" not in told.value.message
     assert await change_of(afterwards.pk) == afterwards

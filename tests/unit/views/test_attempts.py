@@ -85,7 +85,7 @@ APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_appl
 # Routes by which nothing is done to a cluster, nor allowed.
 SHOWN = {
     "access", "audit", "audit_verify", "capacity", "certificates", "change", "changes", "cluster_add", "cluster_look",
-    "cluster_remove", "clusters", "columns", "counts",
+    "cluster_remove", "cluster_rules", "clusters", "columns", "counts",
     "detail", "field_kinds", "fields", "healthz", "home", "list", "log_download", "log_line", "login",
     "login_link", "login_oidc", "login_oidc_callback", "login_password", "login_token", "logout", "map", "metrics",
     "offers", "operation", "overview", "people", "people_remove", "plugin", "readyz", "resilience", "search", "sessions",

@@ -98,6 +98,10 @@ async def test_who_is_no_administrator_is_refused_in_words() -> None:
             assert response.status_code == 403, (name, address)
             assert "Only administrators" in response.content.decode()
     assert await AccountMapping.objects.acount() == 1
+    kept = {(each.user_name, each.action, each.result) async for each in AuditEntry.objects.all()}
+    assert kept >= {("mara", "map account", "refused"), ("mara", "unmap account", "refused")}, (
+        "looked at, too"
+    )
 
 
 @pytest.mark.parametrize(
