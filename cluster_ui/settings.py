@@ -450,6 +450,7 @@ CLUSTER_UI_REWIND_DAYS = _days("CLUSTER_UI_REWIND_DAYS", 7)
 CLUSTER_UI_REWIND_MIB = _number("CLUSTER_UI_REWIND_MIB", 512)  # of a cluster
 CLUSTER_UI_AUDIT_DAYS = _days("CLUSTER_UI_AUDIT_DAYS", 365)
 CLUSTER_UI_AUDIT_KEYS = _audit_keys("CLUSTER_UI_AUDIT_KEY_FILE")
+CLUSTER_UI_AUDIT_SIGNED_FROM = HOME / "audit-signed-from"  # written with the first signature
 # Whether the installation's account reads ConfigMaps that were changed elsewhere; what changes made here found and
 # made is kept anyway. Who writes one more often than so many times an hour is left out.
 CLUSTER_UI_CONFIGMAP_VERSIONS = _flag("CLUSTER_UI_CONFIGMAP_VERSIONS")

@@ -15,6 +15,7 @@ from django.db import connection, models, transaction
 from .chain import FACTS, GENESIS, canonical, digest, moment, signer
 from .guards import CHECKPOINTS, ENTRIES
 from .origin import current_origin
+from .signing import signed_from_keep
 
 if TYPE_CHECKING:
     from dashboard.models import AuditEntry
@@ -66,6 +67,8 @@ def appending(entries: Sequence[AuditEntry]) -> Iterator[None]:
             entry.hash = last = digest(canonical(number, entry.previous, vars(entry)), entry.key, keys)
         yield
         transaction.on_commit(partial(_log, [entry_line(entry) for entry in entries]))
+        if keys and entries:
+            transaction.on_commit(partial(signed_from_keep, entries[0].pk))
 
 
 def _fill(entry: AuditEntry) -> None:

@@ -15,6 +15,7 @@ from dashboard.models import AuditCheckpoint, AuditEntry
 from .chain import FACTS, GENESIS, UnknownKey, canonical, digest, signer
 from .checkpoints import checkpoint_newest, sealed
 from .guards import guards_found, guards_names
+from .signing import signed_from_kept
 
 SLICE = 2000
 MAX_BREAKS = 100  # that are told; more are counted
@@ -82,9 +83,9 @@ class Chain:
 
 def verify_steps(signed_from: int = 0) -> Iterator[Chain]:
     """Reads the chain; after each slice what has been found so far, which grows. The last is all. ``signed_from``: the
-    entry from which on all have to be signed, as somebody knows who keeps that elsewhere (0: nobody does).
+    entry from which on all have to be signed, as somebody knows who keeps that elsewhere (0: as this machine does).
     """
-    chain = Chain()
+    chain, signed_from = Chain(), signed_from or signed_from_kept()
     _check_guards(chain)
     _go_on(chain, checkpoint_newest())
     while rows := list(AuditEntry.objects.filter(pk__gt=chain.last).order_by("pk").values(*COLUMNS)[:SLICE]):

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             type=int,
             default=0,
             metavar="ENTRY",
-            help="from this entry on all have to be signed",
+            help="from this entry on all have to be signed (default: as this machine has kept it)",
         )
         export = parts.add_parser("export", help="write entries to standard output, the oldest first")
         export.add_argument(

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.audit import verifying
+from dashboard.audit import signing, verifying
 from dashboard.audit.appending import MAX_DETAIL, MAX_KEYS
 from dashboard.audit.chain import GENESIS, canonical, digest, read_keys
 from dashboard.audit.checkpoints import audit_prune
@@ -227,6 +228,11 @@ def test_entries_that_go_while_the_chain_is_read_are_not_missing(monkeypatch: py
     assert chain.whole and chain.last == 12
 
 
+@pytest.fixture(autouse=True)
+def home(settings: Any, tmp_path: Path) -> None:
+    settings.CLUSTER_UI_AUDIT_SIGNED_FROM = tmp_path / "audit-signed-from"
+
+
 def keyed(settings: Any, text: str) -> None:
     settings.CLUSTER_UI_AUDIT_KEYS = read_keys(text)
 
@@ -313,14 +319,41 @@ def test_signatures_that_were_taken_away_are_missed(settings: Any) -> None:
     last = AuditEntry.objects.get(pk=1).hash
     for number in (2, 3, 4, 5, 6):
         last = forge(number, last)
-    assert "No entry is signed" in verify().signatures, "as it is when a key was just set"
-    assert [(each.wrong, each.entry) for each in verify(2).breaks if each.wrong != "trigger"] == [
-        ("unsigned", 2)
-    ]
+    assert wrong() == [("unsigned", 2)], "this machine knows that entry 2 was the first to be signed"
+    entry(7)  # the server goes on, and signs what follows
+    assert wrong() == [("unsigned", 2)]
     sql(f"DELETE FROM {ENTRIES} WHERE id > 1")
+    assert wrong() == [("missing", 2)]
+    settings.CLUSTER_UI_AUDIT_SIGNED_FROM.unlink()
+    assert "No entry is signed" in verify().signatures, "as it is when a key was just set"
     assert [(each.wrong, each.entry) for each in verify(2).breaks if each.wrong != "trigger"] == [
         ("missing", 2)
     ]
+
+
+def test_since_when_the_audit_is_signed_is_kept_once_and_outside_the_database(settings: Any) -> None:
+    kept = settings.CLUSTER_UI_AUDIT_SIGNED_FROM
+    entry(1)
+    assert not kept.exists(), "without a key nothing is signed"
+    keyed(settings, KEY)
+    entry(2)
+    entry(3)
+    assert kept.read_text() == "2\n"
+    kept.unlink()
+    signing._written.clear()  # another machine, which comes later
+    entry(4)
+    assert kept.read_text() == "2\n", "the first that is signed, as the chain has it"
+    signing._written.clear()
+    keyed(settings, OTHER)
+    entry(5)
+    assert kept.read_text() == "2\n", "never written anew"
+
+
+def test_a_folder_that_takes_no_file_loses_no_entry(settings: Any, tmp_path: Path) -> None:
+    settings.CLUSTER_UI_AUDIT_SIGNED_FROM = tmp_path / "no" / "such" / "folder"
+    keyed(settings, KEY)
+    entry(1)
+    assert AuditEntry.objects.count() == 1 and verify().whole
 
 
 @pytest.mark.usefixtures("unguarded")
