@@ -283,8 +283,16 @@ async def cluster(monkeypatch: pytest.MonkeyPatch, settings: Any) -> AsyncIterat
 def pages(sees: Sees) -> Iterator[str]:
     yield from (
         "/c/dev/", "/c/dev/?problems=all", "/c/dev/map/", "/c/dev/map/?view=list", "/c/dev/timeline/?type=all",
-        "/c/dev/capacity/", "/c/dev/search/?q=q", "/c/dev/search/?q=b",
+        "/c/dev/capacity/", "/c/dev/search/?q=q", "/c/dev/search/?q=b", "/c/dev/resilience/", "/c/dev/certificates/",
+        "/c/dev/access/?verb=get&resource=pods&in=shop", "/c/dev/create/", "/c/dev/create/services/",
     )  # fmt: skip
+    for lost, plural in (
+        ("node/", "nodes"), ("pod/shop/", "pods"), ("claim/shop/", "persistentvolumeclaims"),
+        ("update/deployments/shop/", "deployments"),
+    ):  # fmt: skip
+        room = "shop" if KINDS[plural].gvr.namespaced else ""
+        if sees.may(plural, room):  # what is asked about is named by the address
+            yield f"/c/dev/resilience/?lose={lost}{named(plural)}"
     for plural in KINDS:
         yield f"/c/dev/{plural}/"
     for plural, made in sees.objects:
