@@ -1,4 +1,4 @@
-"""Since which entry the audit is signed, kept outside the database: whoever owns that could take every signature away,
+"""Since which entry the audit is signed, kept outside the database: whoever owns that could strip every signature,
 and nothing in it would tell.
 
 The first process that signs writes the entry's number into a file of ``CLUSTER_UI_HOME``, once; verifying demands

@@ -61,6 +61,7 @@ async def clusters(request: HttpRequest) -> HttpResponseBase:
     facts = {
         "rows": rows,
         "tiles": tiles(rows),
+        "others": any(not each.looked_at for each in rows),
         "verdict": dict(zip(("state", "text"), verdict(rows), strict=True)),
         "now": datetime.now(UTC),
     }

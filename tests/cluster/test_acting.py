@@ -248,6 +248,13 @@ async def test_the_token_is_nowhere_but_sealed_in_its_session(
             "/changes/",
             "/login/token/",
             "/c/tests/secrets/",
+            "/c/tests/secrets/?format=csv",
+            "/c/tests/access/?verb=get&resource=secrets",
+            "/audit/?format=csv",
+            "/audit/?format=json",
+            "/changes/?format=csv",
+            "/sessions/",
+            "/metrics",
             "/nowhere/",
         ):
             said += (await operator.get(page))[1]

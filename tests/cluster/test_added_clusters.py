@@ -117,6 +117,7 @@ async def test_a_cluster_is_checked_added_looked_at_used_and_removed(
     assert before["words"] == "Not looked at" and before["issues"] is None and before["production"]
     row = await person.seen("second")
     assert row["nodes"] and row["nodes_ready"] is not None and row["version"] == told["version"]
+    assert row["pods"] is not None and row["pods_running"] <= row["pods"]
     assert row["certificate"]["days"] > 0 and row["answered_at"]
     listed = await person.get(f"/c/second/namespaces/?format=json&q={namespace}")
     assert [each["name"] for each in listed["rows"]] == [namespace]

@@ -91,6 +91,8 @@ class ClusterSeen:
     worst: tuple[str, ...] = ()
     nodes_ready: int | None = None
     nodes: int | None = None
+    pods_running: int | None = None
+    pods: int | None = None
     data: str = ""
     answered_at: str = ""
     certificate: Expiry | None = None
@@ -171,7 +173,7 @@ async def cluster_seen(session: Session) -> ClusterSeen:
     # Somebody looks at it: what is watched goes on being watched.
     runtime.lease(screen.plurals).release()
     found = await _wrong(screen)
-    facts |= _nodes(screen) | _health(screen, found)
+    facts |= _nodes(screen) | _pods(screen) | _health(screen, found)
     soon = [
         each
         for each in (facts["certificate"], facts["credential"])
@@ -211,6 +213,16 @@ def _nodes(screen: OverviewScreen) -> dict[str, Any]:
         return {}
     states = screen.session.reader.states("nodes")
     return {"nodes_ready": states["ok"], "nodes": states.total()}
+
+
+def _pods(screen: OverviewScreen) -> dict[str, Any]:
+    """Those that are to run, of the namespaces that may be seen; what has run to its end is none of them. Counts are kept
+    up to date by what changes: no row is looked at.
+    """
+    if not listed(screen.session, "pods") or screen.visible["pods"].denied is not None:
+        return {}
+    states = screen.session.reader.states("pods")
+    return {"pods_running": states["ok"], "pods": states.total() - states["done"]}
 
 
 def _health(screen: OverviewScreen, found: Sequence[Problem]) -> dict[str, Any]:
@@ -273,6 +285,8 @@ def tiles(rows: Sequence[ClusterSeen]) -> list[dict[str, Any]]:
     issues = [each for each in looked if each.issues is not None]
     nodes = [each for each in looked if each.nodes is not None]
     ready, of = sum(each.nodes_ready or 0 for each in nodes), sum(each.nodes or 0 for each in nodes)
+    pods = [each for each in looked if each.pods is not None]
+    run, to_run = sum(each.pods_running or 0 for each in pods), sum(each.pods or 0 for each in pods)
     wrong = sum(each.issues or 0 for each in issues)
     critical = sum(each.critical or 0 for each in issues)
     said = f"{critical} critical" if critical else _of(issues, rows)
@@ -287,6 +301,7 @@ def tiles(rows: Sequence[ClusterSeen]) -> list[dict[str, Any]]:
             _of(nodes, rows),
             "bad" if ready < of else "",
         ),
+        _tile("Pods healthy", run if pods else None, f"of {to_run}" if pods else "", _of(pods, rows), ""),
         _next_expiry(looked),
     ]
 

@@ -84,6 +84,11 @@ def test_the_verdict_counts_what_is_wrong_and_is_never_calm_about_what_is_not_kn
     issues = counted["Issues that need attention"]
     assert (issues["value"], issues["note"], issues["state"]) == (4, "2 critical", "bad")
     assert counted["Nodes ready"]["value"] == "–" and counted["Nodes ready"]["note"] == "not known"
+    pods = {
+        each["title"]: each
+        for each in tiles([row("a", pods=5, pods_running=4), row("b", pods=2, pods_running=2), off])
+    }
+    assert (pods["Pods healthy"]["value"], pods["Pods healthy"]["of"]) == (6, "of 7")
     assert [each.name for each in sorted([off, row("z"), unknown, warn, bad], key=lambda each: each.rank)] == [
         "a", "c", "d", "z", "e",
     ]  # fmt: skip
