@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.models import Session
@@ -155,7 +156,7 @@ def is_an_issuers(user: User) -> bool:
 
 def is_renewal_due(session: Any) -> bool:
     """Whether the issuer is to be asked anew about a session that it began; it must have been read already."""
-    return UNTIL in session and time.time() >= session[RENEW]
+    return UNTIL in session and time.time() >= session.get(RENEW, 0)
 
 
 async def session_renewed(session: Any) -> bool:
@@ -207,10 +208,11 @@ async def _renew(key: str) -> bool:
     session = SessionStore(key)
     kept = await in_database(load)(session)
     until = float(session.get(UNTIL, 0))
-    if kept is None or not kept.refresh_token or time.time() < session[RENEW]:
+    if kept is None or not kept.refresh_token or time.time() < session.get(RENEW, 0):
         return time.time() < until
     try:
-        person = await refresh(refresh_token=kept.refresh_token, subject=session[SUBJECT])
+        subject = session.get(SUBJECT) or await in_database(_subject)(session)
+        person = await refresh(refresh_token=kept.refresh_token, subject=subject)
     except IssuerUnavailable as error:
         if time.time() < until:
             return True
@@ -221,6 +223,14 @@ async def _renew(key: str) -> bool:
         return False
     session_vouch(session, person)
     return await in_database(_renewal_keep)(session)
+
+
+def _subject(session: SessionStore) -> str:
+    """Whom the issuer is to vouch for, of a session that another version of the dashboard began: it may lack what this
+    one writes into it, and goes on all the same.
+    """
+    known = ExternalIdentity.objects.filter(user=session.get(SESSION_KEY, 0)).first()
+    return known.subject if known else ""
 
 
 def _renewal_keep(session: SessionStore) -> bool:

@@ -284,7 +284,7 @@ def pages(sees: Sees) -> Iterator[str]:
     yield from (
         "/c/dev/", "/c/dev/?problems=all", "/c/dev/map/", "/c/dev/map/?view=list", "/c/dev/timeline/?type=all",
         "/c/dev/capacity/", "/c/dev/search/?q=q", "/c/dev/search/?q=b", "/c/dev/resilience/", "/c/dev/certificates/",
-        "/c/dev/access/?verb=get&resource=pods&in=shop", "/c/dev/create/", "/c/dev/create/services/",
+        "/c/dev/access/?verb=get&resource=pods", "/c/dev/create/", "/c/dev/create/services/",
     )  # fmt: skip
     for lost, plural in (
         ("node/", "nodes"), ("pod/shop/", "pods"), ("claim/shop/", "persistentvolumeclaims"),

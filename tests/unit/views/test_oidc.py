@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
@@ -19,8 +20,9 @@ from django.test import AsyncClient
 
 from dashboard import oidc, sessions
 from dashboard.admins import GROUPS, administers
-from dashboard.credentials import load
+from dashboard.credentials import KEPT_AS, PURPOSE, load
 from dashboard.models import AuditEntry, SignedIn
+from dashboard.sealing import seal
 from dashboard.views import oidc as oidc_views
 
 from ..issuer import ANOTHER, CLIENT, HMAC, ISSUER, SECRET, ScriptedIssuer
@@ -430,6 +432,27 @@ async def test_an_issuer_that_is_away_ends_a_session_only_when_its_word_does(iss
     await soon_over(client, -1)
     await SignedIn.objects.aupdate(renewing_until=None)
     assert await ask(client) == 401
+
+
+async def test_a_session_that_another_version_began_goes_on(issuer: ScriptedIssuer) -> None:
+    """It may lack what this version keeps of sessions, and hold what only a later one does."""
+    client = AsyncClient()
+    await sign_in(client, issuer)
+    session = await read(client)
+    await session.apop(sessions.SUBJECT)
+    await session.apop(sessions.RENEW)
+    kept = await asyncio.to_thread(load, session)
+    assert kept is not None
+    told = msgspec.to_builtins(kept)
+    older = {key: told[key] for key in ("kind", "token", "refresh_token")} | {"of_a_later_version": [1]}
+    await session.aset(KEPT_AS, seal(PURPOSE, msgspec.json.encode(older)))
+    await session.asave()
+    assert await ask(client) == 200 and refreshes(issuer) == 1
+    session = await read(client)
+    assert session[sessions.SUBJECT] and session[sessions.RENEW] > time.time(), (
+        "from now on as this one keeps it"
+    )
+    assert await ask(client) == 200 and refreshes(issuer) == 1
 
 
 async def test_without_a_refresh_token_a_session_ends_with_the_issuers_word(issuer: ScriptedIssuer) -> None:
