@@ -220,6 +220,8 @@ STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
         ("mypy", _command(BIN / "mypy")),
         ("import-linter", _command(BIN / "lint-imports")),
         ("check --deploy", _deploy_check),
+        ("bandit", _command(sys.executable, "tools/security.py", "bandit")),
+        ("pip-audit", _command(sys.executable, "tools/security.py", "pip-audit")),
         ("migrations", _command(sys.executable, "manage.py", "makemigrations", "--check", "--dry-run")),
     ],
     "unit": [STATIC, ("databases", _databases)],

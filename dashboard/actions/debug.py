@@ -227,7 +227,7 @@ class Debug(Action):
             text=text,
             percent=None,
             done=seen.runs or seen.over,
-            shell="" if seen.over else name,
+            shell="" if seen.over else name,  # nosec B604 # which container, and no program
         )
 
 

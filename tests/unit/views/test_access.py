@@ -259,17 +259,23 @@ def test_a_sign_in_leads_nowhere_else(target: str) -> None:
     assert response["Location"] == "/"
 
 
-def test_posts_without_the_token_are_refused() -> None:
+def test_nothing_is_posted_without_a_token_of_this_session_or_from_another_origin() -> None:
     client = Client(enforce_csrf_checks=True)
     use(client)
-    for address in (
-        "/logout/",
-        "/clusters/sandbox/allow/",
-        "/clusters/sandbox/read-only/",
-        "/changes/1/undo/",
-        "/c/sandbox/deployments/a/b/scale/",
-    ):
+    every = [*addresses(), "/login/link/", "/login/token/", "/login/password/"]
+    token = str(client.get("/sessions/").context["csrf_token"])
+    stranger = str(Client().get("/login/").context["csrf_token"])
+    for address in every:
         assert client.post(address).status_code == 403, address
+        assert client.post(address, {"csrfmiddlewaretoken": stranger}).status_code == 403, address
+        for origin in ("https://evil.example", "null", "http://testserver:8001", "http://sub.testserver"):
+            given = {"csrfmiddlewaretoken": token}
+            assert client.post(address, given, headers={"origin": origin}).status_code == 403, (
+                address,
+                origin,
+            )
+    given = {"csrfmiddlewaretoken": token}
+    assert client.post("/sessions/end/", given, headers={"origin": "http://testserver"}).status_code != 403
 
 
 def scope(origin: str | None, host: str = "127.0.0.1:8000") -> dict[str, Any]:
