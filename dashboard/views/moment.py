@@ -38,7 +38,7 @@ def moment_in(params: QueryDict, now: datetime) -> datetime | None:
         return None
     said = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     if not _RFC3339.fullmatch(text):
-        raise BadInput(f"at is {said!r}: say a time such as 2026-11-28T09:42:00Z (RFC 3339).", field="at")
+        raise BadInput(f"at is {said!r}: enter a time such as 2026-11-28T09:42:00Z (RFC 3339).", field="at")
     try:
         at = datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
