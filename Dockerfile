@@ -1,24 +1,43 @@
 # syntax=docker/dockerfile:1
 
+# What both stages stand on: a Debian with Python 3.11. Where no registry can be reached, `python -m tools.image build`
+# makes one of Debian's packages, and a second one for the first stage, which needs pip besides.
+ARG BASE=python:3.11.9-slim-bookworm
+ARG BUILD_BASE=${BASE}
+
 # The environment, with everything that only building it needs left behind.
-FROM python:3.11.9-slim-bookworm AS build
+FROM ${BUILD_BASE} AS build
+# Where packages come from, for a network with an index of its own.
+ARG PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 COPY requirements.txt ./
-RUN python -m venv /app/.venv && /app/.venv/bin/pip install --require-hashes -r requirements.txt
+RUN python3 -m venv /pip \
+    && python3 -m venv --without-pip .venv \
+    && /pip/bin/pip --python .venv/bin/python install --no-compile --require-hashes -r requirements.txt
+# Half of what was installed is never read: the client's generated models and calls (a test says that nothing loads
+# them), and what Django's own pages say in other languages.
+RUN cd .venv/lib/python3*/site-packages \
+    && find kubernetes -path '*/client/*' \( -path '*/models/*' -o -path '*/api/*' \) -type f ! -name __init__.py -delete \
+    && find django -path '*/locale/*' -type f ! -path '*/locale/en/*' ! -path '*/locale/__init__.py' -delete
 COPY manage.py ./
 COPY cluster_ui ./cluster_ui
 COPY dashboard ./dashboard
 COPY sandbox ./sandbox
 COPY static ./static
 COPY templates ./templates
-# A key of no consequence: collecting files signs nothing, and nothing of it stays in the image.
+# A key of no consequence: collecting files signs nothing, and nothing of it stays in the image. Files are readable for
+# its user whatever the umask of the checkout was.
 RUN CLUSTER_UI_SECRET_KEY=collect CLUSTER_UI_HOME=/tmp .venv/bin/python manage.py collectstatic --noinput \
-    && .venv/bin/python -m compileall -q cluster_ui dashboard sandbox manage.py
+    && .venv/bin/python -m compileall -q .venv/lib cluster_ui dashboard sandbox manage.py \
+    && chmod -R a+rX /app
 
-FROM python:3.11.9-slim-bookworm
-RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin cluster-ui \
-    && install -d -o cluster-ui -g cluster-ui -m 0700 /data
+FROM ${BASE}
+# No useradd: a base need not have it. Nothing is ever installed in here, so a pip of the base's goes.
+RUN echo 'cluster-ui:x:10001:10001::/data:/usr/sbin/nologin' >> /etc/passwd \
+    && echo 'cluster-ui:x:10001:' >> /etc/group \
+    && install -d -o 10001 -g 10001 -m 0700 /data \
+    && rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip
 COPY --from=build /app /app
 WORKDIR /app
 # HOME is where kubeconfigs of "~" are looked for, and /data the only place that is written to.

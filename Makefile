@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 
-.PHONY: run stop clean test check unit cluster browser faults bench lock vendor help
+.PHONY: run stop clean test check unit cluster browser image faults bench lock vendor help
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -24,22 +24,25 @@ clean: ## stop and delete the sandbox with its objects, the environment, the dat
 	@echo "The sandbox's programs stay in ~/.cache/cluster-ui (6 minutes to build again): delete it if you want."
 
 test: $(DEV) ## install what the tests need and run all of them
-	@$(BIN)/python tools/test.py
+	@$(BIN)/python -m tools.test
 
 check: $(DEV) ## linters, types, layers, deployment and migration checks
-	@$(BIN)/python tools/test.py --only checks
+	@$(BIN)/python -m tools.test --only checks
 
 unit: $(DEV) ## tests that need no cluster
-	@$(BIN)/python tools/test.py --only unit
+	@$(BIN)/python -m tools.test --only unit
 
 cluster: $(DEV) ## tests against a real API server of their own
-	@$(BIN)/python tools/test.py --only cluster
+	@$(BIN)/python -m tools.test --only cluster
 
 browser: $(DEV) ## tests in a real browser
-	@$(BIN)/python tools/test.py --only browser
+	@$(BIN)/python -m tools.test --only browser
+
+image: $(DEV) ## build the container image and try it (Debian, root)
+	@$(BIN)/python -m tools.test --only image
 
 faults: $(DEV) ## the tests of faults, many times each
-	@$(BIN)/python tools/test.py --only faults
+	@$(BIN)/python -m tools.test --only faults
 
 bench: $(DEV) ## the benchmarks
 	@$(BIN)/python -m bench

@@ -65,14 +65,7 @@ class Server:
 
     def session(self, user: str = "owner") -> str:
         """The cookie of a new session of somebody, who has opened a link and pressed its button."""
-        jar = CookieJar()
-        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-        with browser.open(self.signin_link(user), timeout=60) as answer:
-            form = dict(
-                re.findall(r'name="(csrfmiddlewaretoken|token)"\s+value="([^"]+)"', answer.read().decode())
-            )
-        with browser.open(f"{self.base}/login/link/", urlencode(form).encode(), timeout=60):
-            return next(cookie.value or "" for cookie in jar if cookie.name == SESSION)
+        return session_of(self.signin_link(user), self.base)
 
     def cookies(self, user: str = "owner") -> list[Cookie]:
         """The same, as Playwright takes it."""
@@ -119,6 +112,18 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def session_of(link: str, base: str) -> str:
+    """The cookie of the session that a sign-in link gives, once it was opened and its button was pressed."""
+    jar = CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    with browser.open(link, timeout=60) as answer:
+        form = dict(
+            re.findall(r'name="(csrfmiddlewaretoken|token)"\s+value="([^"]+)"', answer.read().decode())
+        )
+    with browser.open(f"{base}/login/link/", urlencode(form).encode(), timeout=60):
+        return next(cookie.value or "" for cookie in jar if cookie.name == SESSION)
 
 
 def free_port() -> int:

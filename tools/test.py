@@ -19,10 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
+from tools import image
+from tools.debian import packages_install
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PROGRAMS = "from sandbox.binaries import ensure; from sandbox.cluster import print_to_stderr; ensure(print_to_stderr)"
-PARTS = ("checks", "unit", "cluster", "browser")
+PARTS = ("checks", "unit", "cluster", "browser", "image")
 CACHE = "pytest-cache"
 TESTS_FAILED = 1  # pytest's exit code, when it ran to its end
 SECOND_TRIES = 3  # how many failed tests may be a matter of time; more are a matter of the code
@@ -103,7 +106,7 @@ def _static(environment: dict[str, str]) -> int:
 
 def _chromium(environment: dict[str, str]) -> int:
     """Debian's Chromium: Playwright drives it, its own download is not needed."""
-    return _installed(environment, chromium=bool(shutil.which("chromium")))
+    return packages_install("The tests", {"chromium": bool(shutil.which("chromium"))})
 
 
 def _databases(environment: dict[str, str]) -> int:
@@ -116,43 +119,22 @@ def _databases(environment: dict[str, str]) -> int:
         "nginx-light": Path("/usr/sbin/nginx").exists(),
         "faketime": bool(shutil.which("faketime")),
     }
-    return _installed(environment, **there)
+    return packages_install("The tests", there)
 
 
-def _installed(environment: dict[str, str], **there: bool) -> int:
-    """Installs the Debian packages that are not there; without root it says which, and fails."""
-    missing = [name for name, found in there.items() if not found]
-    if not missing:
+def _containers(environment: dict[str, str]) -> int:
+    """What builds and runs the image, where that is possible; elsewhere its tests are skipped, and say why too."""
+    why_not = image.impossible()
+    if why_not:
+        print(f"The image is not built and not tried: {why_not}", flush=True)
         return 0
-    names = " ".join(missing)
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        print(f"The tests need {names}: install it (Debian: apt-get install {names}) and run this again.")
-        return 1
-    print(f"Installing {names} (about a minute)…", flush=True)
-    # No cluster of Debian's own is made, and nothing is started: the tests do that themselves.
-    policy = Path("/usr/sbin/policy-rc.d")
-    quiet = environment | {"DEBIAN_FRONTEND": "noninteractive"}
-    ours = not policy.exists()
-    if ours:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    try:
-        for words in (
-            ["apt-get", "update", "-qq"],
-            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing],
-        ):
-            done = subprocess.run(words, env=quiet, stdout=subprocess.DEVNULL, check=False)
-            if done.returncode != 0:
-                return done.returncode
-    finally:
-        if ours:
-            policy.unlink()
-    return 0
+    return image.programs_install()
 
 
 MARKS = {
-    "unit": "not cluster and not browser",
+    "unit": "not cluster and not browser and not image",
     "cluster": "cluster and not browser",
+    "image": "image",
     "browser": "browser",
 }
 
@@ -228,6 +210,7 @@ STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
     "faults": [STATIC, ("databases", _databases)],
     "cluster": [STATIC, SANDBOX, ("databases", _databases)],
     "browser": [STATIC, SANDBOX, ("chromium", _chromium)],
+    "image": [SANDBOX, ("container programs", _containers)],
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,9 @@ def manifest(kind: str, name: str = "cluster-ui") -> dict[str, Any]:
 
 def test_the_image_is_built_in_stages_and_does_not_run_as_root() -> None:
     stages = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert len(stages) == 2 and all(PINNED.match(stage) for stage in stages)
+    assert stages == ["${BUILD_BASE}", "${BASE}"]
+    base, build_base = re.findall(r"^ARG (?:BUILD_)?BASE=(\S+)", DOCKERFILE, re.MULTILINE)
+    assert PINNED.match(base) and build_base == "${BASE}"
     last = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
     assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
     assert "HEALTHCHECK" in last
@@ -43,6 +47,19 @@ def test_what_is_copied_is_there_and_is_sent_to_the_engine() -> None:
     copied = set(re.findall(r"^COPY (\S+) \./", DOCKERFILE, re.MULTILINE))
     assert copied == sent
     assert all((ROOT / name).exists() for name in copied)
+
+
+def test_nothing_reads_what_the_image_leaves_out_of_the_client() -> None:
+    """The generated models and calls, whose packages the image keeps without their modules."""
+    look = """
+import os, sys
+os.environ |= {"CLUSTER_UI_SECRET_KEY": "x", "DJANGO_SETTINGS_MODULE": "cluster_ui.settings"}
+import cluster_ui.asgi, cluster_ui.urls
+from dashboard.kube import credentials, tls
+print(*(name for name in sys.modules if name.startswith("kubernetes.") and {"models", "api"} & {*name.split(".")[:-1]}))
+"""
+    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
 
 
 @every_service
