@@ -41,26 +41,35 @@ def ensure(log: Log, *, home: Path | None = None, hosts: releases.Hosts | None =
     That takes a minute where they can be downloaded, else 6 to 15 minutes to build. Two callers at once are
     safe: the second waits for the first. Raises SandboxError when the programs can't be made.
     """
+
+    def make(folder: Path, work: Path) -> None:
+        if not releases.download(folder, log, hosts or releases.Hosts()):
+            build.build(folder, work, log)
+
+    return Binaries(ensure_made(cache_key(), make, log, home=home))
+
+
+def ensure_made(key: str, make: Callable[[Path, Path], None], log: Log, *, home: Path | None = None) -> Path:
+    """Return the folder `key` of the cache. Where it is not there, `make` fills its `bin`, given that and a folder to
+    work in, which is removed afterwards. Two callers at once are safe."""
     home = home or cache_home()
-    binaries = Binaries(home / cache_key())
-    if binaries.folder.is_dir():
-        return binaries
+    if (home / key).is_dir():
+        return home / key
     home.mkdir(parents=True, exist_ok=True)
     with _only_one(home / "build.lock", log):
-        if binaries.folder.is_dir():
-            return binaries
+        if (home / key).is_dir():
+            return home / key
         for leftover in home.glob("making-*"):  # of a build that was killed: the lock is ours
             _remove(leftover)
         work = Path(tempfile.mkdtemp(prefix="making-", dir=home))
         try:
             made = work / "made"
             (made / "bin").mkdir(parents=True)
-            if not releases.download(made / "bin", log, hosts or releases.Hosts()):
-                build.build(made / "bin", work, log)
-            made.rename(binaries.folder)
+            make(made / "bin", work)
+            made.rename(home / key)
         finally:
             _remove(work)
-    return binaries
+    return home / key
 
 
 @contextmanager

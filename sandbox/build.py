@@ -32,20 +32,7 @@ def build(folder: Path, work: Path, log: Callable[[str], None]) -> None:
         "disk meanwhile, and keeps 0.6 GB."
     )
     go = _go(work, log)
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GO") or name in _NETWORK_SETTINGS
-    }
-    env = kept | {
-        "GOMODCACHE": str(work / "modules"),
-        "GOCACHE": str(work / "objects"),
-        "GOPATH": str(work / "go"),
-        "GOBIN": str(folder),
-        "GOTOOLCHAIN": "local",
-        "GOFLAGS": "-mod=readonly",
-        "CGO_ENABLED": "0",
-    }
+    env = _environment(folder, work)
     log("Fetching the sources …")
     packages = _run([go, "list", "-deps", "tool"], env).split()
     log("Compiling etcd, the four Kubernetes programs, kwok, kwokctl and metrics-server …")
@@ -61,6 +48,30 @@ def build(folder: Path, work: Path, log: Callable[[str], None]) -> None:
         raise SandboxError(f"Go could not build the control plane:\n{''.join(last)}")
     (folder / "server").rename(folder / "etcd")  # Go names a program after its module's last folder
     log(f"Built in {progress.elapsed()}.")
+
+
+def install(source: Path, folder: Path, work: Path, ldflags: str, log: Callable[[str], None]) -> None:
+    """Build the tools of another go.mod, in the folder `source`, into `folder`. Raises SandboxError."""
+    go = _go(work, log)
+    command = [go, "install", "-trimpath", "-ldflags", ldflags, "tool"]
+    _run(command, _environment(folder, work), source)
+
+
+def _environment(folder: Path, work: Path) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GO") or name in _NETWORK_SETTINGS
+    }
+    return kept | {
+        "GOMODCACHE": str(work / "modules"),
+        "GOCACHE": str(work / "objects"),
+        "GOPATH": str(work / "go"),
+        "GOBIN": str(folder),
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly",
+        "CGO_ENABLED": "0",
+    }
 
 
 def _ldflags() -> str:
@@ -132,10 +143,10 @@ def go_version(go: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", done.stdout)[:3])
 
 
-def _run(command: list[str], env: dict[str, str] | None) -> str:
+def _run(command: list[str], env: dict[str, str] | None, cwd: Path = HERE) -> str:
     """Run a step of the build and return what it prints; what it complains of goes into the error."""
     try:
-        done = subprocess.run(command, cwd=HERE, env=env, text=True, capture_output=True)
+        done = subprocess.run(command, cwd=cwd, env=env, text=True, capture_output=True)
     except OSError as error:
         raise SandboxError(f"{command[0]} does not run: {error}") from error
     if done.returncode:

@@ -193,6 +193,7 @@ def _again(home: Path, environment: dict[str, str], code: int) -> int:
 STATIC = ("static files", _static)
 # Built on first use, for minutes: here, where it can say so, not inside a test that is silent.
 SANDBOX = ("sandbox programs", _command(sys.executable, "-c", PROGRAMS))
+HELM = ("Helm", _command(sys.executable, "-c", "from tools.helm import helm_ensure; helm_ensure(print)"))
 STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
     "checks": [
         ("ruff check", _command(BIN / "ruff", "check", ".")),
@@ -208,7 +209,7 @@ STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
     ],
     "unit": [STATIC, ("databases", _databases)],
     "faults": [STATIC, ("databases", _databases)],
-    "cluster": [STATIC, SANDBOX, ("databases", _databases)],
+    "cluster": [STATIC, SANDBOX, ("databases", _databases), HELM],
     "browser": [STATIC, SANDBOX, ("chromium", _chromium)],
     "image": [SANDBOX, ("container programs", _containers)],
 }

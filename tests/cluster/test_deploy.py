@@ -27,6 +27,7 @@ PATHS = {
 MANIFESTS = [
     pytest.param(document, id=f"{path.stem}-{document['kind']}-{document['metadata']['name']}")
     for path in sorted((ROOT / "deploy").glob("*.yaml"))
+    if path.name != "kustomization.yaml"
     for document in yaml.safe_load_all(path.read_text())
 ]
 
