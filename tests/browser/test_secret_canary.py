@@ -306,7 +306,7 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     assert "nobody foresaw this" in server.log.read_text()
     page.goto("/changes/")
     wait(page, lambda: bool(page.reload()) and page.locator("text=Found in the cluster").count() > 0)
-    page.locator("tr", has_text="Found in the cluster").get_by_role("link", name="rotate", exact=True).click()
+    page.locator("tr", has_text="Found in the cluster").get_by_role("link", name="Rotate", exact=True).click()
     expect(page.locator("#operation-progress h2")).to_contain_text("is rotated", timeout=60_000)
     page.locator("#act-back").click()
     page.locator("[data-apply]").click()
@@ -491,6 +491,91 @@ def test_no_value_of_a_secret_that_is_created_from_yaml_is_found_anywhere(
     sent = context.request.post(form, form=plain, headers={**json.loads(token), "Referer": page.url})
     assert aviary.note(sent).status == 400 and "indented with a tab" in sent.text()
     for path in ("/audit/", "/changes/"):
+        aviary.visit(page, path)
+        aviary.note(context.request.get(path))
+    assert aviary.found() == []
+
+
+def test_no_value_is_found_on_the_pages_and_in_the_forms_of_what_uses_a_secret(
+    page: Page, context: BrowserContext, objects: Objects, server: Server, post: Callable[..., APIResponse]
+) -> None:
+    """Its replacement from preview to undo, and every form that names it, lists its keys or changes many of its kind."""
+    aviary = Aviary(server)
+    old, kept, new, wrong = (aviary.new(name) for name in ("thrush", "robin", "linnet", "raven"))
+    with allowed(context):
+        aviary.listen(page)
+    shop, ns = Shop(objects), objects.namespace
+    shop.api.patch(
+        f"{shop.secrets}/database", {"immutable": True, "stringData": {"password": old, "token": kept}}
+    )
+    shop.workload("web", requires=".*")
+    objects.api.post(
+        f"/api/v1/namespaces/{ns}/configmaps", {"metadata": {"name": "settings"}, "data": {"LOG": "info"}}
+    )
+    deployment, secret = f"/c/{SLUG}/deployments/{ns}/web/", f"/c/{SLUG}/secrets/{ns}/"
+    for path in (
+        f"{shop.page}replace/", f"{shop.page}delete/", f"{shop.page}edit/", f"{deployment}form/", f"{deployment}edit/",
+        f"{deployment}env/", f"{deployment}restart/", f"{deployment}rollback/",
+        f"/c/{SLUG}/configmaps/{ns}/settings/versions/",
+        f"/c/{SLUG}/nodes/-/worker-a1/drain/", f"/c/{SLUG}/namespaces/-/{ns}/", f"/c/{SLUG}/namespaces/-/{ns}/delete/",
+        f"/c/{SLUG}/certificates/?namespace={ns}", f"/c/{SLUG}/bulk/secrets/delete/?object={ns}/database",
+        f"/c/{SLUG}/create/deployments/?from=secrets/{ns}/database", f"/c/{SLUG}/create/ingresses/?namespace={ns}",
+    ):  # fmt: skip
+        aviary.visit(page, path)
+        aviary.note(context.request.get(path))
+
+    # Forms that look at its keys, and one preview of many.
+    variable = {"env.name": "P", "env.source": "secrets", "env.from": "database", "env.key": "nothing"}
+    image = {"name": "web-2", "namespace": ns, "image": "example/app:1", "replicas": "1"}
+    for path, typed, says in (
+        (f"/c/{SLUG}/create/deployments/", image | variable | {"step": "check"}, "has no key nothing"),
+        (f"{deployment}form/", image | variable | {"step": "check"}, "has no key nothing"),
+        (
+            f"{deployment}env/",
+            {"keys.main": "P=secret/database/nothing", "step": "preview"},
+            "has no key nothing",
+        ),
+        (f"{deployment}env/", {"keys.main": "P=secret/database/token", "step": "preview"}, "from key token"),
+        (f"/c/{SLUG}/bulk/secrets/delete/", {"object": f"{ns}/database", "step": "preview"}, "database"),
+        (f"{shop.page}delete/", {"step": "preview"}, "web"),
+        (f"{shop.page}edit/", {"yaml": f"kind: Secret\ndata: {wrong}", "step": "preview"}, ""),
+        (f"/c/{SLUG}/nodes/-/worker-a1/drain/", {"force": "on", "step": "preview"}, ""),
+    ):
+        assert says in re.sub(r"<[^>]*>", "", unescape(aviary.note(post(path, **typed)).text())), path
+
+    # The replacement: errors of every kind, then what is right, followed and undone.
+    replace, asked = f"{shop.page}replace/", {"new_name": "database-2", "value.password": wrong}
+    for typed in (
+        asked | {"new_name": "database", "step": "preview"},
+        asked | {"new_name": f"Not {wrong}"[:40], "value.password": "x", "step": "preview"},
+        asked | {"encoding.password": "base64", "step": "preview"},
+        asked | {"step": "apply", "token": "forged"},
+        asked | {"step": "dance"},
+        {"new_name": "database-2", "value.nothing": wrong, "step": "preview"},
+    ):
+        aviary.note(post(replace, **typed))
+    page.goto(replace)
+    page.locator("#new_name").fill("database-2")
+    page.locator('[data-one="value.password"] textarea').fill(new)
+    page.locator("[data-apply]").click()
+    follow = page.locator("#operation-progress .st.done").first
+    expect(follow).to_be_visible(timeout=120_000)
+    written = objects.api.get(f"{shop.secrets}/database-2")["data"]
+    assert base64.b64decode(written["password"]).decode() == new
+    assert base64.b64decode(written["token"]).decode() == kept
+    aviary.note(context.request.get(re.sub(r"follow/.*", "?format=json", page.url)))
+    page.locator("#act-back").click()
+    page.locator("[data-apply]").click()
+    expect(page.locator("h1")).to_contain_text(re.compile("Undo|Restore"))
+    expect(follow).to_be_visible(timeout=120_000)
+    for path in (
+        f"{secret}database-2/",
+        f"{secret}database-2/yaml/",
+        deployment,
+        f"{deployment}yaml/",
+        "/audit/",
+        "/changes/",
+    ):
         aviary.visit(page, path)
         aviary.note(context.request.get(path))
     assert aviary.found() == []

@@ -133,7 +133,7 @@ TYPED: dict[str, tuple[Action, dict[str, str]]] = {
         {"requests_cpu.app": "0.2", "limits_memory.app": "256Mi", "requests_memory.beside": "32Mi", "limits_cpu.app": ""},
     ),
     "env": (ENV, {"env.app": "LOG=debug\nNEW=it's new", "env.migrate": "STEP=2"}),
-    "env from keys": (ENV, {"keys.app": "SECRET-\nLOG=configmap/settings/LOG_LEVEL\nNEW=secret/database/user"}),
+    "env from keys": (ENV, {"keys.app": "SECRET-\nLOG=secret/database/password\nNEW=secret/database/password"}),
     "other env": (ENV, {"env.app": "LOG=debug", "was.env.app": f"LOG=info\nTOKEN={CANARY}\n"}),
     "less resources": (RESOURCES, {"requests_cpu.app": "", "requests_memory.app": "", "limits_memory.app": ""}),
 }  # fmt: skip
