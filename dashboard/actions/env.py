@@ -295,10 +295,7 @@ def _optional(container: Manifest, name: str) -> bool:
 
 def _places(obj: Any, objects: Objects) -> str:
     """How a line is written, and what there is to take a value from."""
-    said = (
-        "A variable a line: NAME=configmap/<name>/<key> or NAME=secret/<name>/<key>. "
-        "The key is looked for as you type."
-    )
+    said = "NAME=configmap/<name>/<key> or NAME=secret/<name>/<key>; the key is looked for as you type."
     there = []
     for title, plural_ in _KINDS.values():
         names = sorted(each.metadata.name for each in objects.all(plural_, obj.metadata.namespace))

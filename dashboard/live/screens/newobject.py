@@ -32,18 +32,19 @@ class NewObjectScreen(CreateScreen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        read = self.form.reads | {self.form.plural, "namespaces", *self.source[:1]}
-        return read & self.runtime.kinds.keys()
+        """What its checks read, and what the preview of a creation tells of besides."""
+        return self.waits_for | super().plurals
 
     @property
     def waits_for(self) -> frozenset[str]:
-        return self.plurals
+        read = self.form.reads | {self.form.plural, "namespaces", *self.source[:1]}
+        return read & self.runtime.kinds.keys()
 
     def snapshot(self) -> Snapshot:
-        changes = filter(None, map(self.session.reader.last_change, self.plurals))
+        changes = filter(None, map(self.session.reader.last_change, self.waits_for))
         return Snapshot(
             regions={
                 "create-now": render.region("create_now", {"at": iso(max(changes, default=None))}),
-                "fresh": fresh_part(self.session, self.plurals),
+                "fresh": fresh_part(self.session, self.waits_for),
             }
         )
