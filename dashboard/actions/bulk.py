@@ -28,7 +28,7 @@ from . import records
 from . import token as tokens
 from .action import Action, Order, Target, Wanted, actor_who_made
 from .attempts import Attempt, attempt_refused, attempting
-from .bulk_pace import ONE, settle
+from .bulk_pace import AT_A_TIME, ORDERS, settle
 from .confirmation import confirmation
 from .engine import change_carry, change_found_made, order_with
 from .operation import OperationAction, Run, Step, iso, passed, result_counts
@@ -67,14 +67,14 @@ class Bulk(OperationAction):
     def watched(self, operation: Operation) -> frozenset[str]:
         """Only what is followed until it has settled has to be seen."""
         change = operation.change
-        return self.followed_by(change) if one_at_a_time(change) else frozenset()
+        return self.followed_by(change) if at_a_time(change) else frozenset()
 
     def followed_by(self, change: Change) -> frozenset[str]:
         """The kinds by which the changes of its objects are followed."""
         return FOLLOWED | self.of.follows | {change.plural}
 
     def max_step(self, change: Change) -> timedelta:
-        if not one_at_a_time(change):
+        if not at_a_time(change):
             return super().max_step(change)
         seconds: float = (change.result["timeout"] + SLACK_SECONDS) * change.result["count"]
         return timedelta(seconds=seconds)
@@ -88,7 +88,7 @@ class Bulk(OperationAction):
         """ "Scale 20 Deployments, replicas: 3, one at a time"."""
         wanted = asked_words(self.of, change.result["wanted"])
         title = bulk_title(self.of, change.kind, change.result["kinds"], change.result["count"])
-        pace = "one at a time" if one_at_a_time(change) else ""
+        pace = dict(ORDERS)[change.result["order"]].lower() if at_a_time(change) else ""
         return ", ".join(filter(None, (title, wanted, pace)))
 
     def sentence(self, change: Change) -> str:
@@ -107,9 +107,11 @@ class Bulk(OperationAction):
         return True, f"Undo restores what it changed of {plural(made, 'object')}, the newest change first."
 
 
-def one_at_a_time(change: Change) -> bool:
-    """Whether each object is followed until it has settled, before the next one begins."""
-    return bool(change.result.get("order") == ONE)
+def at_a_time(change: Change) -> int:
+    """How many objects are followed until they have settled, before further ones begin; 0: all are written, and each is
+    followed on its own page.
+    """
+    return AT_A_TIME.get(change.result.get("order", ""), 0)
 
 
 def made_changes(change: Change) -> list[tuple[OperationResult, Change]]:
@@ -174,16 +176,24 @@ async def apply_step(run: Run) -> None:
 
 
 async def one_step(run: Run) -> None:
-    """One object after the other: the next one starts when the one before has settled. The first that fails stops it;
-    when a person resumes, that one is looked at once more, and stops nobody again.
+    """One object after the other, or three at once: a further one starts when one before has settled. The first that
+    fails stops it, though what has started goes on in the cluster; when a person resumes, that one is looked at once more,
+    and stops nobody again.
     """
-    until = time.monotonic() + MOVE_SECONDS
+    until, at_once = time.monotonic() + MOVE_SECONDS, at_a_time(run.change)
     while True:
-        found = await run.results("running", "retrying", limit=1) or await run.results("waiting", limit=1)
+        found = await run.results("running", "retrying", limit=at_once)
+        if len(found) < at_once:
+            found += await run.results("waiting", limit=at_once - len(found))
         if not found:
             await _end(run, ENDS | {"failed": "failed"})
             return
-        if not await _one(run, found[0]) or time.monotonic() > until:
+        goes_on = False
+        for each in found:
+            goes_on |= await _one(run, each)
+            if run.step["state"] == "failed":
+                return
+        if not goes_on or time.monotonic() > until:
             return
 
 
@@ -267,7 +277,7 @@ async def _carry_one(run: Run, result: OperationResult, *, again: bool) -> bool:
         else:
             result.text = order.action.sentence(made)
             result.data |= {"change": made.pk}
-            if one_at_a_time(change):
+            if at_a_time(change):
                 result.data |= {"since": iso(clock.now())}
                 return True  # it has to settle yet
             result.state = "done"

@@ -19,7 +19,7 @@ from . import records
 from . import token as tokens
 from .action import Actor, Target, Wanted
 from .bulk import Bulk, bulk_title
-from .bulk_pace import ONE, Pace
+from .bulk_pace import AT_A_TIME, Pace
 from .operation import operation_step
 from .problems import NoWayBack, Uncounted
 
@@ -140,7 +140,9 @@ def begun_record(
                 namespace=namespaces[0] if len(namespaces) == 1 else "", undoes=begun.undoes,
                 created_at=clock.now(),
             )  # fmt: skip
-            step = operation_step("one" if pace.order == ONE else "apply", records.undo_words(change, title))
+            step = operation_step(
+                "one" if pace.order in AT_A_TIME else "apply", records.undo_words(change, title)
+            )
             operation = Operation.objects.create(change=change, steps=[step])
             for each in results:
                 each.operation = operation

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from dashboard import clock
@@ -27,8 +27,10 @@ from .operation import Run, iso, passed
 from .rollout_steps import HANGS_SECONDS
 from .undoing import Named
 
-TOGETHER, ONE = "together", "one"
-ORDERS = ((TOGETHER, "All at once"), (ONE, "One at a time"))
+TOGETHER, ONE, THREE = "together", "one", "three"
+ORDERS = ((TOGETHER, "All at once"), (THREE, "3 at once"), (ONE, "One at a time"))
+# How many objects are followed until they have settled, before further ones begin.
+AT_A_TIME = MappingProxyType({ONE: 1, THREE: 3})
 TIMEOUT_SECONDS = 10 * 60  # as the progress deadline of a Deployment, if nobody says otherwise
 MAX_TIMEOUT_SECONDS = 24 * 60 * 60
 ORDER_FIELD, TIMEOUT_FIELD = "order", "each_timeout"
@@ -36,7 +38,7 @@ ORDER_FIELD, TIMEOUT_FIELD = "order", "each_timeout"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How many objects are changed: ``timeout`` are the seconds in which one has to settle, of ONE at a time."""
+    """How many objects are changed: ``timeout`` are the seconds in which one has to settle, where each is followed."""
 
     order: str = TOGETHER
     timeout: int = TIMEOUT_SECONDS

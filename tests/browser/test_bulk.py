@@ -39,6 +39,13 @@ def box(page: Page, name: str) -> None:
     page.get_by_role("checkbox", name=f"Select {name}", exact=True).click()
 
 
+def choose_three(page: Page) -> None:
+    """The first three rows, by keys alone."""
+    for key in ("j", "x", "j", "j", "Shift+X"):
+        page.keyboard.press(key)
+    assert chosen(page) == NAMES[:3]
+
+
 def test_rows_are_chosen_by_mouse_and_by_keys_and_stay_so_while_they_change(
     page: Page, objects: Objects, namespace: str
 ) -> None:
@@ -137,12 +144,7 @@ def test_nothing_serious_on_the_whole_way_which_keys_alone_can_go(
         if how == "small":
             page.set_viewport_size(SMALL)
         opened(page, objects, namespace)
-        page.keyboard.press("j")
-        page.keyboard.press("x")
-        page.keyboard.press("j")
-        page.keyboard.press("j")
-        page.keyboard.press("Shift+X")
-        assert chosen(page) == NAMES[:3]
+        choose_three(page)
         assert serious(page) == [] and too_wide(page) <= 0
         page.get_by_role("button", name="Restart…").focus()
         page.keyboard.press("Enter")
@@ -177,11 +179,7 @@ def test_one_at_a_time_and_the_whole_undone_by_keys_alone(
         if how == "small":
             page.set_viewport_size(SMALL)
         opened(page, objects, namespace)
-        page.keyboard.press("j")
-        page.keyboard.press("x")
-        page.keyboard.press("j")
-        page.keyboard.press("j")
-        page.keyboard.press("Shift+X")
+        choose_three(page)
         press(page, page.get_by_role("button", name="Scale…", exact=True))
         expect(page.locator("h1")).to_have_text(re.compile(r"Scale\s+3\s+Deployments"))
         tab_to(page, page.get_by_label("Replicas"))

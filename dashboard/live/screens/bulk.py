@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard.actions.action import Action
-from dashboard.actions.bulk import Bulk, asked_words, one_at_a_time, typed_again
+from dashboard.actions.bulk import Bulk, asked_words, at_a_time, typed_again
 from dashboard.actions.registry import action_for
 from dashboard.database import in_database
 from dashboard.errors import NotFound
@@ -92,12 +92,12 @@ class BulkScreen(OperationScreen):
 
     @property
     def result_words(self) -> Mapping[str, str]:  # type: ignore[override]
-        failed = "failed" if one_at_a_time(self.change) else "not changed"
+        failed = "failed" if at_a_time(self.change) else "not changed"
         return RESULT_WORDS | {"failed": failed, "retrying": "tried again", "left": "skipped"}
 
     @property
     def resume_words(self) -> str:  # type: ignore[override]
-        if one_at_a_time(self.change):
+        if at_a_time(self.change):
             return (
                 "Resuming looks once more at what failed, and goes on with the rest whatever becomes of it."
             )

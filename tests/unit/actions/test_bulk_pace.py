@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from dashboard.actions import bulk as machine
 from dashboard.actions import bulk_pace
 from dashboard.actions.action import Actor
-from dashboard.actions.bulk_pace import ONE, Pace
+from dashboard.actions.bulk_pace import ONE, THREE, Pace
 from dashboard.actions.bulk_preview import bulk_apply
 from dashboard.actions.operation import Lost
 from dashboard.actions.operations import LEASE_SECONDS, operation_resume, operation_stop
@@ -34,8 +34,8 @@ def one_look_a_move(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cluster() -> Cluster:
-    return webs(3)
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    return webs(getattr(request, "param", 3))
 
 
 @pytest.fixture
@@ -94,6 +94,32 @@ def rolled_out(cluster: Cluster, *names: str) -> None:
 async def resume(somebody: Somebody, change: Change) -> None:
     actor = Actor(user=somebody.user, name=somebody.user.get_username())
     await operation_resume(transport=somebody.cluster, actor=actor, change=change)
+
+
+@pytest.mark.parametrize("cluster", [5], indirect=True)
+async def test_three_at_once_a_further_one_begins_when_one_of_them_has_settled(
+    mara: Somebody, cluster: Cluster
+) -> None:
+    made = await begun(mara, Pace(order=THREE))
+    assert made.result["order"] == "three"
+    await ended(mara)
+    begun_first = {f"web-{at}": "running" if at < 3 else "waiting" for at in range(5)}
+    assert await states() == begun_first
+    assert cluster.replicas() == {f"web-{at}": 3 if at < 3 else 1 for at in range(5)}
+    rolled_out(cluster, "web-1")
+    await ended(mara)
+    assert await states() == begun_first | {"web-1": "done", "web-3": "running"}
+    # The first that fails stops it; what has begun stays so, and is followed on when somebody resumes.
+    await long_ago()
+    await ended(mara)
+    operation = await Operation.objects.aget()
+    assert operation.state == "stopped" and (await states())["web-4"] == "waiting"
+    assert (await states())["web-0"] == "failed" and (await states())["web-2"] == "running"
+    await resume(mara, made)
+    for _ in range(4):
+        rolled_out(cluster, *(f"web-{at}" for at in range(5)))
+        await ended(mara)
+    assert set((await states()).values()) == {"done"}
 
 
 async def test_the_next_one_begins_when_the_one_before_has_settled(mara: Somebody, cluster: Cluster) -> None:
