@@ -16,12 +16,17 @@ class EditFormScreen(ActionScreen):
 
     @property
     def plurals(self) -> frozenset[str]:
+        """What its checks read, and what the preview of an edit tells of besides."""
+        return self._checked | super().plurals
+
+    @property
+    def _checked(self) -> frozenset[str]:
         editing = EDITINGS[self.kind.plural]
         read = editing.reads | editing.form.reads | {self.kind.plural}
         return read & self.runtime.kinds.keys()
 
     def snapshot(self) -> Snapshot:
         shown = super().snapshot()
-        changes = filter(None, map(self.session.reader.last_change, self.plurals))
+        changes = filter(None, map(self.session.reader.last_change, self._checked))
         now = render.region("create_now", {"at": iso(max(changes, default=None))})
         return Snapshot(regions={**shown.regions, "create-now": now})
