@@ -177,8 +177,8 @@ async def apply_step(run: Run) -> None:
 
 async def one_step(run: Run) -> None:
     """One object after the other, or three at once: a further one starts when one before has settled. The first that
-    fails stops it, though what has started goes on in the cluster; when a person resumes, that one is looked at once more,
-    and stops nobody again.
+    fails stops it, though what has started goes on in the cluster; when a person resumes, that one is looked at once
+    more, and stops nobody again.
     """
     until, at_once = time.monotonic() + MOVE_SECONDS, at_a_time(run.change)
     while True:
