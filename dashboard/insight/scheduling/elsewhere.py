@@ -22,6 +22,7 @@ from dashboard.kinds.pods import Pod
 
 from .nodes import matches_terms, takes
 from .other_pods import OtherPods
+from .placed import required_apart
 from .room import asked_on_nodes, depends_on_others
 
 Key = tuple[object, ...]
@@ -40,7 +41,7 @@ class Filled(NamedTuple):
 
 class Elsewhere:
     """``nodes`` that can be scheduled on, and the pods that ``move``; one that depends on other pods is compared with
-    those that stay.
+    those that stay, and those that were placed before it.
     """
 
     def __init__(self, survey: Observed, nodes: Sequence[Node], move: Sequence[Pod]) -> None:
@@ -85,14 +86,19 @@ class Elsewhere:
         return "The other nodes have no capacity for it."
 
     def _placed(self, group: Sequence[Pod]) -> dict[str, str]:
-        """Pods that are alike, each on the node that is emptiest then."""
+        """Pods that are alike, each on the node that is emptiest then of those that let it in."""
         pod = group[0]
         size = {**pod_amounts(pod.spec), "pods": Decimal(1)}
-        once = depends_on_others(pod.spec)  # of those that stay apart, one a node is all that is known to fit
+        others = self._others(pod) if self._depends(pod) else None
         emptiest = [(self._full[name], name) for name in self._taking(pod) if _fits(self._free[name], size)]
         heapq.heapify(emptiest)
         found = {}
+        aside: list[
+            tuple[float, str]
+        ] = []  # room enough, but kept away by pods: one that is placed may change that
         for each in group:
+            while emptiest and others is not None and self._refused(others, emptiest[0][1]):
+                aside.append(heapq.heappop(emptiest))
             if not emptiest:
                 found[each.metadata.uid] = ""
                 continue
@@ -102,24 +108,55 @@ class Elsewhere:
             for key, amount in size.items():
                 free[key] = free.get(key, ZERO) - amount
             self._full[name] = self._fullness(name)
-            if not once and _fits(free, size):
+            if _fits(free, size):
                 heapq.heappush(emptiest, (self._full[name], name))
+            if others is not None and others.add(name):
+                for one in aside:
+                    heapq.heappush(emptiest, one)
+                aside.clear()
+        if self._watchful:
+            for each in group:
+                if name := found[each.metadata.uid]:
+                    self._stay.placed.place(each, name)
         return found
 
+    def _refused(self, others: OtherPods, name: str) -> bool:
+        return any(others.reasons(self._by_name[name], rough=True))
+
+    def _depends(self, pod: Pod) -> bool:
+        """Whether pods may keep it away: by its own rules, or by theirs."""
+        if depends_on_others(pod.spec):
+            return True
+        return bool(self._watchful and self._stay.placed.apart) and self._others(pod).unwelcome
+
+    @cached_property
+    def _watchful(self) -> bool:
+        """Whether where one pod is placed matters to any other."""
+        return any(depends_on_others(pod.spec) for pod in self._move) or any(
+            map(required_apart, self._survey.objects.all("pods"))
+        )
+
+    @cached_property
+    def _by_name(self) -> dict[str, Node]:
+        return {node.metadata.name: node for node in self._nodes}
+
     def _taking(self, pod: Pod) -> list[str]:
-        """The nodes that let it run there, be there room or not; worked out once for all that ask for the same."""
-        spec, volumes = pod.spec, self._volumes(pod)
-        own = pod.metadata.uid if depends_on_others(spec) else ""
-        key = (own, tuple(map(id, (spec.node_selector, spec.affinity, spec.tolerations))), volumes)
+        """The nodes whose labels, taints and volumes let it run there, be there room or not; worked out once for all that
+        ask for the same.
+        """
+        spec = pod.spec
+        key = (tuple(map(id, (spec.node_selector, spec.affinity, spec.tolerations))), self._volumes(pod))
         if key not in self._known:
-            self._known[key] = [node.metadata.name for node in self._nodes if self._allows(node, pod)]
+            self._known[key] = [
+                node.metadata.name for node in self._nodes if takes(node, spec) and self._reaches(node, pod)
+            ]
         return self._known[key]
 
     def _allows(self, node: Node, pod: Pod) -> bool:
         """Whether labels, taints, volumes and other pods let it run there; not whether there is room."""
         if not takes(node, pod.spec) or not self._reaches(node, pod):
             return False
-        return not depends_on_others(pod.spec) or not any(self._others(pod).reasons(node, rough=True))
+        return not self._depends(pod) or not any(self._others(pod).reasons(node, rough=True))
 
     def _volumes(self, pod: Pod) -> tuple[str, ...]:
         """The names of the volumes behind its claims."""

@@ -19,7 +19,7 @@ from dashboard.kinds.selectors import NOTHING, LabelSelector, Requirement, Selec
 from dashboard.kinds.selectors import from_label_selector as selector_of
 
 from .nodes import affinity_allows, standing_taints
-from .placed import Alike
+from .placed import Alike, required_apart
 
 NO_PORT = "didn't have free ports for the requested pod ports"
 NOT_WITH = "didn't match pod affinity rules"
@@ -41,14 +41,24 @@ class Term(NamedTuple):
         return self.namespace(pod.metadata.namespace) and self.selector.matches(pod.metadata.labels)
 
 
-class Spread(NamedTuple):
+class Spread:
     """A topology spread constraint: how many pods it counts where, and in the emptiest place."""
 
-    key: str
-    most: int
-    counted: Counter[str]
-    least: int
-    itself: int
+    def __init__(self, constraint: TopologySpread, counted: Counter[str], *, itself: bool) -> None:
+        self.constraint, self.counted, self.itself = constraint, counted, int(itself)
+        self.key, self.most = constraint.topology_key, constraint.max_skew
+        self.least = self._least()
+
+    def add(self, place: str) -> bool:
+        """One more is counted there; whether that lets in more elsewhere."""
+        before, self.counted[place] = self.least, self.counted[place] + self.itself
+        if self.counted[place] - self.itself == before:
+            self.least = self._least()
+        return self.least > before
+
+    def _least(self) -> int:
+        enough = len(self.counted) >= self.constraint.min_domains
+        return min(self.counted.values(), default=0) if enough else 0
 
 
 class OtherPods:
@@ -59,6 +69,38 @@ class OtherPods:
         self._pod = pod
         self._nodes = {node.metadata.name: node for node in nodes}
         self._placed = survey.placed
+        self._copies: set[str] = set()  # nodes that run a copy of it by now
+
+    @cached_property
+    def unwelcome(self) -> bool:
+        """Whether any pod keeps it away by its own anti-affinity, which the pod itself says nothing of."""
+        return bool(self._unwilling)
+
+    def add(self, name: str) -> bool:
+        """As if a copy of the pod were placed on a node; whether nodes may let in a copy by then that did not before."""
+        self._copies.add(name)
+        for term in _terms(self._survey, self._pod, required_apart(self._pod)):
+            if term.matches(self._pod) and (value := self._value(name, term.key)) is not None:
+                self._unwanted.setdefault((term.key, value), self._pod)
+        more = self._joined(name)
+        node = self._nodes[name]
+        for one in self._spreads:
+            if self._counts(node, one.constraint):
+                more |= one.add(node.metadata.labels[one.key])
+        return more
+
+    def _joined(self, name: str) -> bool:
+        """Its copy is one of those that it wants to be with, if it is of their kind: the first decides where."""
+        if not self._together or not all(term.matches(self._pod) for term in self._together):
+            return False
+        places = {
+            (term.key, value): self._pod
+            for term in self._together
+            if (value := self._value(name, term.key)) is not None
+        }
+        known = self._wanted
+        self._wanted = {**places, **(known or {})} if self._survey.reads("pods") else None
+        return known is not None and not places.keys() <= known.keys()
 
     def reasons(self, node: Node, *, rough: bool) -> Iterator[str]:
         """Why they keep the pod away from a node; ``rough``: without what differs from node to node."""
@@ -73,6 +115,8 @@ class OtherPods:
 
     def _port(self, node: Node) -> str:
         for wanted in _host_ports(self._pod.spec):
+            if node.metadata.name in self._copies:
+                return f"{wanted.host_port}/{wanted.protocol} is taken by {self._named(self._pod)}"
             for other in self._placed.on.get(node.metadata.name, ()):
                 if any(_same_port(wanted, held) for held in _host_ports(other.spec)):
                     return f"{wanted.host_port}/{wanted.protocol} is taken by {self._named(other)}"
@@ -89,7 +133,7 @@ class OtherPods:
     @cached_property
     def _unwanted(self) -> dict[Place, Pod]:
         """Where there are pods that it stays apart from."""
-        terms = _terms(self._survey, self._pod, _apart(self._pod))
+        terms = _terms(self._survey, self._pod, required_apart(self._pod))
         return self._places(
             (term.key, each) for term in terms for each in self._placed.groups if term.matches(each.first)
         )
@@ -99,9 +143,8 @@ class OtherPods:
         """Where there are pods that stay apart from it."""
         return self._places(
             (term.key, each)
-            for each in self._placed.groups
-            if (terms := _apart(each.first))
-            for term in _terms(self._survey, each.first, terms)
+            for each in self._placed.apart
+            for term in _terms(self._survey, each.first, required_apart(each.first))
             if term.matches(self._pod)
         )
 
@@ -170,9 +213,7 @@ class OtherPods:
         for name, node in self._nodes.items():
             if self._counts(node, constraint):
                 counted[node.metadata.labels[constraint.topology_key]] += alike[name]
-        least = min(counted.values(), default=0) if len(counted) >= constraint.min_domains else 0
-        itself = int(selector.matches(self._pod.metadata.labels))
-        return Spread(constraint.topology_key, constraint.max_skew, counted, least, itself)
+        return Spread(constraint, counted, itself=selector.matches(self._pod.metadata.labels))
 
     def _counts(self, node: Node, constraint: TopologySpread) -> bool:
         """Whether the constraint looks at a node at all."""
@@ -224,11 +265,6 @@ def _same_port(one: ContainerPort, other: ContainerPort) -> bool:
         return False
     addresses = {one.host_ip or "0.0.0.0", other.host_ip or "0.0.0.0"}  # noqa: S104 # a word of the API
     return len(addresses) == 1 or "0.0.0.0" in addresses  # noqa: S104
-
-
-def _apart(pod: Pod) -> tuple[AffinityTerm, ...]:
-    apart = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
-    return (apart.required if apart is not None else None) or ()
 
 
 def _terms(survey: Observed, pod: Pod, terms: Sequence[AffinityTerm]) -> Iterator[Term]:
