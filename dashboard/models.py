@@ -501,3 +501,28 @@ class RecordingPiece(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} of {self.recording_id} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class HourlyFigures(models.Model):
+    """Figures of a cluster that are kept each hour, so that there is a trend: how much of its quotas is used, how full
+    its volumes are, how well its workloads are prepared. ``values`` are the figures by the name of what they are of. What
+    a viewer may not see of it is left out where it is shown.
+    """
+
+    class What(models.TextChoices):
+        QUOTAS = "quotas"
+        VOLUMES = "volumes"
+        SCORES = "scores"
+
+    context = models.CharField(max_length=500)
+    at = models.DateTimeField()  # a full hour
+    what = models.CharField(max_length=10, choices=What.choices)
+    values: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["context", "what", "at"], name="one_row_an_hour")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.what} of {self.context}"

@@ -179,6 +179,8 @@ class Tally:
         self.workloads: dict[Workload, Sum] = {}
         self.nodes: dict[str, NodeTally] = {}
         self.pods: dict[str, PodUse] = {}  # by uid
+        # What the busiest pod of a workload uses, by container; each resource for itself.
+        self.busiest: dict[tuple[Workload, str], Use] = {}
 
     def add(self, pod: Pod, measured: PodUse | None) -> None:
         meta, spec = pod.metadata, pod.spec
@@ -191,6 +193,9 @@ class Tally:
         sums = [self.namespaces.setdefault(meta.namespace, Sum())]
         if (workload := topmost(self._objects, pod)) is not None:
             sums.append(self.workloads.setdefault(workload, Sum()))
+            for container, used in measured.containers.items() if measured else ():
+                most = self.busiest.get((workload, container), used)
+                self.busiest[workload, container] = Use(*map(max, most, used))
         if not spec.node_name:
             for each in sums:
                 each.waiting += 1

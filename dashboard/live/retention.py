@@ -24,6 +24,7 @@ from dashboard.models import (
     Change,
     ConfigMapContent,
     ConfigMapVersion,
+    HourlyFigures,
     Operation,
     OperationResult,
     Recording,
@@ -45,6 +46,7 @@ TIMELINE_ROWS = 200_000  # of a cluster, however much happens
 PIECES = 20  # of recordings, in a slice
 VERSION_ROWS = 100_000  # of a cluster; each object has its own bounds besides
 LINK_DAYS = 1
+HOURLY_DAYS, SCORE_DAYS = 14, 365  # a row an hour; of scores, after that one a day
 
 Rows = QuerySet[Any]
 Slice = Callable[[], int]  # takes one slice away; how many rows it had
@@ -117,6 +119,14 @@ def _remove_pieces(keys: list[int]) -> int:
     return len(some)
 
 
+def _hourly(now: datetime) -> Iterator[Rows]:
+    """What trends rest on."""
+    old = HourlyFigures.objects.filter(at__lt=now - timedelta(days=HOURLY_DAYS))
+    yield old.exclude(what=HourlyFigures.What.SCORES)
+    yield old.filter(what=HourlyFigures.What.SCORES).exclude(at__hour=0)
+    yield HourlyFigures.objects.filter(at__lt=now - timedelta(days=SCORE_DAYS))
+
+
 def _removed_clusters(now: datetime) -> Iterator[Rows]:
     """Once the audit tells nothing of them any more."""
     yield AddedCluster.objects.filter(removed_at__lt=now - timedelta(days=settings.CLUSTER_UI_AUDIT_DAYS + 1))
@@ -129,6 +139,7 @@ RULES: tuple[Callable[[datetime], Iterator[Rows | Slice]], ...] = (
     _audit,
     _versions,
     _recordings,
+    _hourly,
     _removed_clusters,
 )
 

@@ -43,6 +43,7 @@ from dashboard.queries.seenreader import SeenReader
 from .acting import unknown_contexts
 from .added import Added, AddedContexts
 from .history import History, Restarts
+from .hourly import HourlyRecorder
 from .hub import Hub
 from .longer import Longer
 from .recorder import Recorder
@@ -109,6 +110,7 @@ class ClusterRuntime:
         self.versions = VersionRecorder(self)
         self.recorder = Recorder(self)
         self.past = _pasts(self)
+        self.hourly = HourlyRecorder(self)
         self.restarts = Restarts(self.installation.cache)
         target = prometheus_target(cluster)
         self.prometheus = None if target is None else Prometheus(target)
@@ -192,6 +194,7 @@ class ClusterRuntime:
             self.timeline.follow(wanted)
             if settings.CLUSTER_UI_REWIND:
                 self.recorder.start()
+            self.hourly.start()
         self.versions.start()
         self.discovery.start()
         await self.installation.cache.synced(wanted, timeout=SYNC_SECONDS)
@@ -310,6 +313,7 @@ class ClusterRuntime:
         await self.timeline.close()
         await self.recorder.close()
         await self.versions.close()
+        await self.hourly.close()
         self.restarts.close()
         await self.usage.close()
         if self.longer is not None:

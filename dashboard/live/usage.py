@@ -35,7 +35,7 @@ SYNC_SECONDS = 10.0
 # Figures older than that are told as stale: metrics-server measures each minute at the latest.
 STALE_SECONDS = 180.0
 JOINED = frozenset({"pods", "nodes", "replicasets", "jobs"})
-# Series at most; a pod's takes 2 kB, all others' 6 kB.
+# Series at most; a pod's, or a container's, takes 2 kB, all others' 6 kB.
 MAX_PODS, MAX_OTHERS = 5000, 2500
 AT_ONCE = 1000  # pods added up before the loop is given back
 
@@ -115,6 +115,8 @@ class Usage:
         self.of_namespaces: Rings[str] = Rings(self.ticks, 6, MAX_OTHERS)
         self.of_workloads: Rings[Workload] = Rings(self.ticks, 6, MAX_OTHERS)
         self.of_pods: Rings[str] = Rings(self.ticks, 2, MAX_PODS)
+        # Of a workload's container, what the busiest pod uses.
+        self.of_containers: Rings[tuple[Workload, str]] = Rings(self.ticks, 2, MAX_PODS)
 
     def touch(self) -> None:
         """Somebody looks now: sampling starts, unless it goes on already. Needs a running loop."""
@@ -210,13 +212,13 @@ class Usage:
         self.of_namespaces.put({name: _values(each) for name, each in tally.namespaces.items()})
         self.of_workloads.put({key: _values(each) for key, each in tally.workloads.items()})
         self.of_pods.put({uid: each.total for uid, each in tally.pods.items()})
+        self.of_containers.put(tally.busiest)
 
     @property
     def size_bytes(self) -> int:
         """What the history's values take in memory."""
-        return sum(
-            rings.size_bytes for rings in (self.of_nodes, self.of_namespaces, self.of_workloads, self.of_pods)
-        )
+        every = (self.of_nodes, self.of_namespaces, self.of_workloads, self.of_pods, self.of_containers)
+        return sum(rings.size_bytes for rings in every)
 
 
 def _values(each: Sum) -> tuple[float, ...]:

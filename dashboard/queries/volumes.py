@@ -19,7 +19,12 @@ from dashboard.errors import ClusterError
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kinds.meta import Struct
+from dashboard.kinds.pods import Pod
+from dashboard.kinds.podspec import Volume
+from dashboard.kube.prometheus import Prometheus
 from dashboard.kube.transport import Transport
+
+from .prometheus import PromQL
 
 NODES_AT_ONCE = 8  # a page that shows more nodes says how many it left out
 ASK_SECONDS = 5.0
@@ -130,3 +135,74 @@ async def _summary(transport: Transport, node: str) -> Mapping[Place, Fill]:
         del kept[old]
     kept[node] = (now, found)
     return found
+
+
+# ---- Of a whole cluster, for the figures that are kept each hour
+
+MAX_NODES = 200  # whose kubelets are asked, one in each slice after the other; docs/limits.md
+_PROMETHEUS = ("used_bytes", "capacity_bytes", "available_bytes")
+_CLAIM = "max by (namespace, persistentvolumeclaim)"
+
+
+async def claim_fills(
+    transport: Transport, prometheus: Prometheus | None, pods: Iterable[Pod]
+) -> tuple[dict[tuple[str, str], Fill], str]:
+    """How full the volumes of claims are, by namespace and claim, out of Prometheus where one is set, else as the
+    kubelets tell; and why some are missing, in a sentence ("": none). Raises ClusterErrors.
+    """
+    if prometheus is not None and (found := await _out_of_prometheus(prometheus)):
+        return found, ""
+    claims: dict[str, dict[Place, str]] = {}
+    for pod in pods:
+        for volume in pod.spec.volumes or ():
+            if pod.spec.node_name and (name := _claim_of(pod, volume)):
+                place = (pod.metadata.namespace, pod.metadata.name, volume.name)
+                claims.setdefault(pod.spec.node_name, {})[place] = name
+    found = {}
+    nodes, trouble = sorted(claims), ""
+    for start in range(0, min(len(nodes), MAX_NODES), NODES_AT_ONCE):
+        asked = nodes[start : min(start + NODES_AT_ONCE, MAX_NODES)]
+        answers = await asyncio.gather(*(_summary_or_why(transport, node) for node in asked))
+        for node, (fills, why) in zip(asked, answers, strict=True):
+            trouble = trouble or why
+            for place, claim in claims[node].items():
+                if place in fills:
+                    found[place[0], claim] = fills[place]
+    return found, trouble
+
+
+async def _summary_or_why(transport: Transport, node: str) -> tuple[Mapping[Place, Fill], str]:
+    try:
+        return await _summary(transport, node), ""
+    except ClusterError as error:
+        return {}, f"The kubelet of {node} does not tell: {error.message}"
+    except msgspec.DecodeError:
+        return {}, f"The kubelet of {node} answers with something else than its figures."
+
+
+def _claim_of(pod: Pod, volume: Volume) -> str:
+    if volume.persistent_volume_claim is not None:
+        return volume.persistent_volume_claim.claim_name
+    return f"{pod.metadata.name}-{volume.name}" if volume.ephemeral is not None else ""
+
+
+async def _out_of_prometheus(prometheus: Prometheus) -> dict[tuple[str, str], Fill]:
+    promql = PromQL(prometheus.target.labels)
+    answers = await asyncio.gather(
+        *(
+            prometheus.query(f"{_CLAIM} ({promql.select(f'kubelet_volume_stats_{what}')})")
+            for what in _PROMETHEUS
+        )
+    )
+    used, capacity, free = (
+        {
+            (one.labels.get("namespace", ""), one.labels.get("persistentvolumeclaim", "")): one.points[-1][1]
+            for one in answer.series
+            if one.points
+        }
+        for answer in answers
+    )
+    return {
+        claim: Fill(int(used[claim]), int(capacity[claim]), int(free.get(claim, 0)))
+        for claim in used.keys() & capacity.keys()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -45,6 +45,8 @@ from .steps import (
     told_error,
     typed_fields,
 )
+
+SUGGESTED = 200  # letters of an input that an address fills in
 
 
 class ActionForm:
@@ -142,7 +144,8 @@ class ActionForm:
     async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
         """What the form's template wants in ``s.form``."""
         obj = typed_object(self.target.plural, form.manifest)
-        sent, fields = self.request.POST, form.fields
+        fields = form.fields
+        sent = self.request.POST if self.request.method == "POST" else self.suggested(fields)
         last, last_at = self.action.last(form.manifest)
         return {
             "intro": self.action.intro,
@@ -152,6 +155,14 @@ class ActionForm:
                 field_context(each, obj, self.session.reader, sent, said.wrong, last=each is fields[-1])
                 for each in fields
             ],
+        }
+
+    def suggested(self, fields: Sequence[Field]) -> dict[str, str]:
+        """What the address fills in: requests that the page of capacity suggests. Nothing is done before it is sent."""
+        return {
+            each.name: self.request.GET[each.name][:SUGGESTED]
+            for each in fields
+            if each.based and each.name in self.request.GET
         }
 
     def command(self, form: Form) -> str:

@@ -129,11 +129,31 @@ async def overview(request: HttpRequest, context: str) -> HttpResponseBase:
     return await page(request, session.cluster, screen, title="Overview")
 
 
-capacity = whole_cluster(CapacityScreen, "Capacity")
 certificates = whole_cluster(CertificatesScreen, "Certificates and Secrets by age")
 map_ = of_the_past(whole_cluster(MapScreen, "Map"))
 # Filters: ``namespace`` (repeatable), ``kind``, ``type``, ``q``, ``since`` and ``before`` (ISO 8601).
 timeline = whole_cluster(TimelineScreen, "Timeline")
+
+
+@require_safe
+@clear_errors
+async def capacity(request: HttpRequest, context: str) -> HttpResponseBase:
+    """``fit``: of which workload more replicas are counted; ``find``: the same, or a name alone. ``format=json``."""
+    session = await session_of(request, context)
+    screen = CapacityScreen(session, request.GET)
+    if request.GET.get("format") != "json":
+        if screen.ahead.find:
+            with session.cluster.lease(screen.plurals):
+                await session.cluster.ready(screen.waits_for)
+                await screen.get_ready()
+            if len(found := screen.ahead.matches) == 1:
+                return HttpResponseRedirect(screen.ahead.url_with(found[0]))
+        return await page(request, session.cluster, screen, title="Capacity")
+    with session.cluster.lease(screen.plurals):
+        await session.cluster.ready(screen.waits_for)
+        await screen.get_ready()
+        answer = await off_loop(msgspec.json.encode, screen.told())
+    return HttpResponse(answer, content_type="application/json")
 
 
 @require_safe

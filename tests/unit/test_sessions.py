@@ -15,7 +15,8 @@ from dashboard.live.screens.detail.piece import ViewerPiece
 ROOT = Path(dashboard.__file__).parent
 # What the dashboard does for itself, under the name of the installation.
 OF_THE_INSTALLATION = {
-    "live/past.py", "live/recorder.py", "live/runtime.py", "live/session.py", "live/timeline.py", "live/versions.py",
+    "live/hourly.py", "live/past.py", "live/recorder.py", "live/runtime.py", "live/session.py", "live/timeline.py",
+    "live/versions.py",
 }  # fmt: skip
 # Who makes what leads to the whole cache, or to the API server.
 MADE_IN = {
@@ -34,7 +35,7 @@ MADE_IN = {
 # What reads, lists or counts as the viewer's account.
 OF_ONE_ACCOUNT = ("transport", "counts", "unwatched", "reviews", "whoami")
 IN_THE_BACKGROUND = (
-    "live/operations.py", "live/refusals.py", "live/retention.py", "live/timeline.py", "live/usage.py",
+    "live/hourly.py", "live/operations.py", "live/refusals.py", "live/retention.py", "live/timeline.py", "live/usage.py",
     "live/versions.py",
 )  # fmt: skip
 

@@ -75,6 +75,20 @@ def node_by_node(survey: Observed, pod: Pod) -> tuple[Evidence, ...]:
     return tuple(_line(names, reasons) for reasons, names in groups[:LINES])
 
 
+def refusals(
+    survey: Observed, node: Node, pod: Pod, free: Amounts, others: OtherPods | None
+) -> Iterator[str]:
+    """Why a node takes no pod like this one beside what it runs, with ``free`` left on it; of pods that keep it away only
+    where they are given as ``others``.
+    """
+    yield from _kept_away(node, pod.spec, list(_reach(survey, pod)))
+    for name, amount in {**pod_amounts(pod.spec), "pods": Decimal(1)}.items():
+        if amount > 0 and free.get(name, Decimal(0)) < amount:
+            yield "is full: no more pods" if name == "pods" else f"insufficient {_called(name)}"
+    if others is not None:
+        yield from others.reasons(node, rough=True)
+
+
 def _line(names: list[str], reasons: tuple[str, ...]) -> Evidence:
     ref = Ref("Node", "", names[0], "nodes") if len(names) == 1 else None
     where = f"Node {names[0]}" if ref else f"{len(names)} nodes ({listed(names)})"

@@ -1,4 +1,6 @@
-"""Capacity: what is used against what is requested, limited and there, by node, namespace and workload."""
+"""Capacity: what is used against what is requested, limited and there, by node, namespace and workload; and what is ahead
+(``ahead``).
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,9 @@ from dashboard.queries.bounds import chosen_of
 from dashboard.queries.prometheus import Question
 from dashboard.queries.usage import UsageRights, usage_rights
 
+from . import ahead
+from .ahead import Ahead
+from .ahead_answer import ahead_answer
 from .common import fresh_part, list_url, none_part, not_known, object_url
 from .usage import TITLES, WORDS, Meter, PastUsage, bars_chart, meters_part, state_part, sum_meters, why_empty
 
@@ -49,15 +54,16 @@ class CapacityScreen(Screen):
         self.chosen = frozenset(chosen_of(params, "namespace")) or None
         self.past = PastUsage(self.runtime, params.get("range", "1h"))
         self.rights = UsageRights()
+        self.ahead = Ahead(self.session, params)
         self._unsubscribe: Callable[[], None] | None = None
 
     @property
     def shows(self) -> Hashable:
-        return (self.chosen, self.past.range)
+        return (self.chosen, self.past.range, self.ahead.fit, self.ahead.find)
 
     @property
     def plurals(self) -> frozenset[str]:
-        return frozenset({"nodes", "pods", "resourcequotas"})
+        return frozenset({"nodes", "pods", "resourcequotas"}) | ahead.PLURALS
 
     async def prepare(self) -> None:
         usage = self.runtime.usage
@@ -67,11 +73,20 @@ class CapacityScreen(Screen):
         await usage.first(FIRST_SECONDS)
         self.past.question = self._question()
         await self.past.prepare()
+        self.ahead.rights = self.rights
+        self.ahead.sees_volumes = self.runtime.prometheus is not None or await self.session.may(
+            "get", KINDS["nodes"].gvr, subresource="proxy"
+        )
+        if self.ahead.told is None:
+            await self.ahead.tell()
 
     def open(self, changed: Callable[[], None]) -> None:
         self._unsubscribe = self.runtime.usage.subscribe(changed)
+        self.ahead.changed = changed
 
     def close(self) -> None:
+        self.ahead.changed = None
+        self.ahead.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()
 
@@ -123,6 +138,7 @@ class CapacityScreen(Screen):
                     "usage-now": self._now(),
                     "cap-nodes-head": render.region("cap_nodes_head", self._nodes_head()),
                     **self._none(),
+                    **self.ahead.regions(),
                     "fresh": fresh_part(self.session, self.plurals),
                 },
                 lists={"cap-nodes": {row["id"]: render.partial("heat_row", row) for row in heat}},
@@ -374,7 +390,14 @@ class CapacityScreen(Screen):
             "heat": [{"key": key, "title": title} for key, title, _, _ in HEAT],
             "ranges": self.past.ranges(url),
             "kubectl": "kubectl top nodes; kubectl top pods -A",
+            "chosen": sorted(self.chosen or ()),
+            "json_url": f"{url}{'&' if '?' in url else '?'}format=json",
+            **self.ahead.choices(),
         }
+
+    def told(self) -> dict[str, Any]:
+        """The answer for scripts."""
+        return ahead_answer(self.ahead)
 
 
 def heat_chart(rows: Sequence[Mapping[str, Any]]) -> Chart:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from dashboard import render, showing
 from dashboard.errors import ClusterError, NotFound
+from dashboard.insight.ahead.replicas import FITTED
 from dashboard.insight.losing.loss import UPDATED
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref
@@ -126,6 +127,14 @@ def what_if(runtime: ClusterRuntime, plural: str, namespace: str, name: str) -> 
         "words": words,
         "url": f"{reverse('resilience', args=[runtime.cluster.slug])}?{urlencode({'lose': loss}, safe='/')}",
     }
+
+
+def fit_url(runtime: ClusterRuntime, plural: str, namespace: str, name: str) -> str:
+    """Where it is told how many more replicas of a workload fit; "" for what is none."""
+    if plural not in FITTED:
+        return ""
+    query = urlencode({"fit": f"{plural}/{namespace}/{name}"}, safe="/")
+    return f"{reverse('capacity', args=[runtime.cluster.slug])}?{query}"
 
 
 def links_after(

@@ -1,10 +1,29 @@
-"""The heat map of nodes and metrics: the very figures of its table."""
+"""The heat map of nodes and metrics: the very figures of its table; and capacity ahead, as scripts have it."""
 
 from __future__ import annotations
 
+import json
+import time
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlparse
 
+import pytest
+from django.http import QueryDict
+
+from dashboard.errors import BadInput
+from dashboard.insight.usage import Tally
+from dashboard.live.rings import Clock, Rings
+from dashboard.live.screens.ahead import Ahead
+from dashboard.live.screens.ahead_answer import ahead_answer
 from dashboard.live.screens.capacity import HEAT, heat_chart
+from dashboard.queries.access import Visible
+from dashboard.queries.usage import UsageRights
+
+from ..insight.world import deployment, meta, node, pod
+from .seen import everything, nothing, runtime, sees, session
+
+EVERYWHERE = UsageRights(Visible(), Visible())
 
 
 def row(name: str, *percents: int) -> dict[str, Any]:
@@ -23,3 +42,93 @@ def test_a_column_is_a_trace_and_what_is_not_known_is_no_nought() -> None:
 def test_the_chart_is_new_when_a_figure_is() -> None:
     assert heat_chart([row("a", *range(6))]).hash == heat_chart([row("a", *range(6))]).hash
     assert heat_chart([row("a", *range(6))]).hash != heat_chart([row("a", *range(1, 7))]).hash
+
+
+def cluster() -> Any:
+    found = runtime()
+    found.prometheus = None
+    found.cache.put("nodes", node())
+    asks = {"containers": [{"name": "app", "resources": {"requests": {"cpu": "1"}}}]}
+    found.cache.put("deployments", deployment(template=asks))
+    found.cache.put("pods", pod("web-1", container={"resources": {"requests": {"cpu": "1"}}}))
+    status = {"hard": {"pods": "10"}, "used": {"pods": "6"}}
+    found.cache.put(
+        "resourcequotas", {"metadata": meta("small"), "spec": {"hard": {"pods": "10"}}, "status": status}
+    )
+    claim = {"metadata": meta("data"), "spec": {}, "status": {"capacity": {"storage": "10Gi"}}}
+    found.cache.put("persistentvolumeclaims", claim)
+    now = time.time()
+    found.hourly.kept = {
+        "quotas": [(now - (49 - hour) * 3600, {"shop/small/pods": 4 + hour / 24}) for hour in range(49)],
+        "volumes": [(now - (49 - hour) * 3600, {"shop/data": 0.5 + hour / 480}) for hour in range(49)],
+    }
+    ticks = Clock()
+    found.usage = SimpleNamespace(
+        of_containers=Rings(ticks, 2, 10), ticks=ticks, tally=Tally(found.reader, None),  # type: ignore[arg-type]
+    )  # fmt: skip
+    for at in range(80):
+        ticks.tick(now - (80 - at) * 15)
+        found.usage.of_containers.put({(("deployments", "shop", "web"), "app"): (0.1, 50 * 2**20)})
+    return found
+
+
+async def ahead(query: str = "", rights: UsageRights = EVERYWHERE, **less: Visible) -> Ahead:
+    made = SimpleNamespace(session=session(cluster()))
+    sees(made, everything(**less))
+    found = Ahead(made.session, QueryDict(query))
+    found.rights, found.sees_volumes = rights, True
+    await found.tell()
+    return found
+
+
+async def test_the_answer_for_scripts_has_what_fits_and_what_is_ahead() -> None:
+    told = ahead_answer(await ahead("fit=deployments/shop/web"))
+    assert json.loads(json.dumps(told)) == told
+    assert (told["fit"]["more"], told["fit"]["on_nodes"], told["fit"]["nodes"]) == (
+        3, 3, [{"name": "node-1", "pods": 3}],
+    )  # fmt: skip
+    assert told["fit"]["why_no_more"] == [{"why": "insufficient CPU", "nodes": 1}]
+    (quota,), (volume,) = told["quotas"], told["volumes"]
+    assert (quota["name"], quota["what"], quota["full"]) == ("small", "pods", "in about 4 days")
+    assert (volume["name"], volume["full"]) == ("data", "in about 8 days")
+    assert told["fragmentation"]["really"] == 3 and told["spare_nodes"]["tried"] == 1
+    (asked,) = told["requests"]
+    assert (asked["container"], asked["cpu"]["requests"], round(asked["cpu"]["suggested"], 3)) == (
+        "app",
+        1.0,
+        0.115,
+    )
+
+
+async def test_a_suggestion_leads_to_the_form_with_its_values_filled_in() -> None:
+    (row,) = (await ahead())._requests()["rows"]
+    assert urlparse(row["form_url"]).path.endswith("/deployments/shop/web/resources/")
+    assert parse_qs(urlparse(row["form_url"]).query) == {
+        "requests_cpu.app": ["115m"],
+        "requests_memory.app": ["64Mi"],
+    }
+    assert row["span"] == "20 minutes"
+
+
+async def test_nothing_is_told_of_what_may_not_be_seen() -> None:
+    told = ahead_answer(await ahead("fit=deployments/shop/web", UsageRights(), pods=nothing("pods")))
+    assert told["fragmentation"] is None and told["spare_nodes"] is None and told["zones"] == []
+    assert told["volumes"] == [] and told["requests"] == []
+    assert "may not list all pods" in told["fit"]["unsure"]
+    told = ahead_answer(await ahead("fit=deployments/shop/web", deployments=nothing("deployments")))
+    assert told["fit"] is None
+
+
+@pytest.mark.parametrize(
+    "text", ["web", "shop/web", "pods/shop/web", "deployments/shop/", "deployments/shop/web/x"]
+)
+async def test_what_is_no_workload_is_refused(text: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        await ahead(f"fit={text}")
+    assert refused.value.field == "fit"
+
+
+@pytest.mark.parametrize("text", ["web", "shop/web", "deployments/shop/web"])
+async def test_a_workload_is_found_by_what_was_typed(text: str) -> None:
+    assert (await ahead(f"find={text}")).matches == (("deployments", "shop", "web"),)
+    assert (await ahead(f"find=x{text}x")).matches == ()

@@ -19,6 +19,7 @@ from dashboard.models import (
     ColumnChoice,
     ConfigMapContent,
     ConfigMapVersion,
+    HourlyFigures,
     Operation,
     SigninLink,
     TimelineEvent,
@@ -43,6 +44,7 @@ KEPT = {
     "dashboard.ConfigMapContent": "retention",
     "dashboard.Recording": "retention",
     "dashboard.RecordingPiece": "retention",
+    "dashboard.HourlyFigures": "retention",
     "dashboard.ColumnChoice": "the latest of a person",
     "dashboard.ClusterPermit": "one a cluster, by its owner's word",
     "auth.User": "made on the command line, or one a person of the issuer",
@@ -219,3 +221,22 @@ async def test_of_a_persons_columns_the_latest_choices_are_kept(mara: User) -> N
     await columns_remember(mara, "pods", ["name"])
     assert await ColumnChoice.objects.acount() == MAX_KINDS
     assert await ColumnChoice.objects.filter(plural="pods").aexists()
+
+
+async def test_hourly_figures_go_after_two_weeks_but_a_score_a_day_stays_for_a_year() -> None:
+    midnight = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    ages = {
+        "new": timedelta(hours=3),
+        "old": timedelta(days=20),
+        "midnight": timedelta(days=20, hours=-1),
+        "ancient": timedelta(days=400),
+    }
+    for what in ("scores", "quotas"):
+        for age in ages.values():
+            at = midnight - age + timedelta(hours=23)
+            await HourlyFigures.objects.acreate(context="dev", what=what, at=at)
+    await Retention().sweep(NOW)
+    kept = [row async for row in HourlyFigures.objects.order_by("what", "at").values_list("what", "at")]
+    assert [(what, (midnight - at).days > 10) for what, at in kept] == [
+        ("quotas", False), ("scores", True), ("scores", False),
+    ]  # fmt: skip

@@ -50,6 +50,7 @@ def cluster(error: ClusterError | None = AWAY, live: frozenset[str] = frozenset(
     reader = found.reader
     found.usage = SimpleNamespace(
         of_nodes=Rings(ticks, 8, 10), of_namespaces=Rings(ticks, 6, 10), sees_nodes=False, tally=Tally(reader, None),  # type: ignore[arg-type]
+        of_containers=Rings(ticks, 2, 10), ticks=ticks,
         pods=Reading("unreachable", "metrics-server", error), nodes=Reading("unreachable", "metrics-server", error),
     )  # fmt: skip
     found.longer = None

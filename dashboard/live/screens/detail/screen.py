@@ -16,6 +16,7 @@ from dashboard.kinds.base import Detail, Ref, Row
 from dashboard.live.logfeed import LogFeed, Position
 from dashboard.live.screen import Screen
 from dashboard.live.screens.common import (
+    fit_url,
     fresh_part,
     iso,
     kind_of,
@@ -220,6 +221,9 @@ class DetailScreen(Screen):
             "what_if": {}
             if gone or showing.moment() is not None
             else what_if(self.runtime, self.kind.plural, self.namespace, self.name),
+            "fit_url": ""
+            if gone or showing.moment() is not None
+            else fit_url(self.runtime, self.kind.plural, self.namespace, self.name),
         }
 
     def _links(self) -> list[dict[str, str]]:
