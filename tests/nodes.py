@@ -10,20 +10,22 @@ from sandbox.api import Api
 LABEL = "drained"  # on each of them, with the test's namespace
 
 
-def make_node(api: Api, namespace: str) -> str:
-    """The name of a new node; whoever makes one deletes it."""
+def make_node(api: Api, namespace: str, *, simulated: bool = True, taint: str = "true") -> str:
+    """The name of a new node; whoever makes one deletes it. One that is not ``simulated`` has no kubelet of kwok's:
+    whoever made it keeps it alive.
+    """
     name = f"drain-{secrets.token_hex(4)}"
     size = {"cpu": "8", "memory": "16Gi", "pods": "110"}
     node = {
         "metadata": {
             "name": name,
             "labels": {"kubernetes.io/hostname": name, LABEL: namespace},
-            "annotations": {"kwok.x-k8s.io/node": "fake"},
+            "annotations": {"kwok.x-k8s.io/node": "fake"} if simulated else {},
         },
         "spec": {
             # Without one its pods get no address, and don't start.
             "podCIDR": f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(250)}.0/24",
-            "taints": [{"key": LABEL, "value": "true", "effect": "NoSchedule"}],
+            "taints": [{"key": LABEL, "value": taint, "effect": "NoSchedule"}],
         },
         "status": {
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],

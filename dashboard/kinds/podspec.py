@@ -441,6 +441,7 @@ class PodSpec(Struct, frozen=True, gc=False):
     scheduler_name: Word = ""
     priority_class_name: Word = ""
     priority: int | None = None
+    preemption_policy: Word = ""
     termination_grace_period_seconds: int | None = None
     host_network: bool = False
 

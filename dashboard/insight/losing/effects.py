@@ -27,7 +27,7 @@ from .loss import Loss
 from .pods import Fates, PodFate
 
 # Of durability's answers: to a pod that is recreated, a lost node, a deleted claim.
-_ANSWER = {"pod": 1, "node": 2, "claim": 3}
+_ANSWER = {"pod": 1, "preempted": 1, "node": 2, "claim": 3}
 # What is read, what matters most first.
 PLURALS = (
     "nodes", "pods", "services", "endpointslices", "statefulsets", "deployments", "persistentvolumeclaims",

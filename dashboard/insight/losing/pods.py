@@ -25,13 +25,13 @@ from dashboard.kinds.nodes import Node, Taint
 from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.references import meant
-from dashboard.kinds.rows import plural
+from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.statefulsets import StatefulSet
 
 from .loss import ZONE, Loss
 
 Fate = Literal["moves", "pending", "lost", "stays"]
-Cause = Literal["node", "pod", "claim", "update"]
+Cause = Literal["node", "pod", "claim", "update", "preempted"]
 
 UNREACHABLE, REGION = "node.kubernetes.io/unreachable", "topology.kubernetes.io/region"
 SHARED = frozenset({"ReadWriteMany", "ReadOnlyMany"})  # volumes that several nodes use at once
@@ -125,9 +125,11 @@ class Fates:
     @cached_property
     def all(self) -> list[PodFate]:
         """The worst first; by namespace and name."""
+        places = self._places  # which tells who makes way
         told = [self._replaced(pod) for pod, cause in self.caught.values() if cause == "update"]
         ending = [(pod, cause) for pod, cause in self.caught.values() if cause != "update"]
         told += [self._waiting[pod.metadata.uid] or self._recreated(pod, cause) for pod, cause in ending]
+        told += [self._preempted(*each) for each in (self._elsewhere.preempted.values() if places else ())]
         return sorted(told, key=_worst_first)
 
     @cached_property
@@ -258,11 +260,22 @@ class Fates:
         node = self._places.get(pod.metadata.uid, "")
         after = f", {_after(_tolerated_for(pod) or 0)}" if cause == "node" else ""
         if node:
-            return PodFate(pod, "moves", f"Most likely to {node}{after}.", cause, node)
+            victims = sorted(one.metadata.name for one, by in self._elsewhere.preempted.values() if by is pod)
+            room = f" It preempts {listed(victims)}, of lower priority, there." if victims else ""
+            return PodFate(pod, "moves", f"Most likely to {node}{after}.{room}", cause, node)
         text = (
             self._elsewhere.why_nowhere(pod) if self.schedulable else "No node that is left is schedulable."
         )
         return PodFate(pod, "pending", text, cause)
+
+    def _preempted(self, pod: Pod, by: Pod) -> PodFate:
+        """What becomes of a pod that makes way for another."""
+        why = f"Preempted by {by.metadata.name}, whose priority is higher"
+        if pod.metadata.controller is None:
+            return PodFate(pod, "lost", f"{why}; nothing recreates it.", "preempted")
+        if node := self._places.get(pod.metadata.uid, ""):
+            return PodFate(pod, "moves", f"{why}; then most likely to {node}.", "preempted", node)
+        return PodFate(pod, "pending", f"{why}; no node has room for it then.", "preempted")
 
     def _replaced(self, pod: Pod) -> PodFate:
         """By an update, which replaces a few at a time."""
@@ -312,7 +325,7 @@ class Fates:
         """The nodes that are left, without what the pods that end have requested there."""
         gone = {uid for uid, (_, cause) in self.caught.items() if cause != "update"}
         rest = Survey(Without(self.survey.objects, gone), self.survey.now)
-        return Elsewhere(rest, self.schedulable, self._moving)
+        return Elsewhere(rest, self.schedulable, self._moving, preempts=True)
 
     @cached_property
     def _places(self) -> dict[str, str]:

@@ -20,14 +20,16 @@ from dashboard.insight.survey import Survey
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.pods import Pod
 
-from .nodes import matches_terms, takes
+from .nodes import takes
 from .other_pods import OtherPods
 from .placed import required_apart
-from .room import asked_on_nodes, depends_on_others
+from .preemption import making_way, priority
+from .room import depends_on_others, free_on, reaches
 
 Key = tuple[object, ...]
 RESOURCES = ("cpu", "memory")
 ZERO = Decimal(0)
+MAX_PREEMPTED = 50  # pods that make way in one answer; docs/limits.md
 
 
 class Filled(NamedTuple):
@@ -44,13 +46,20 @@ class Elsewhere:
     those that stay, and those that were placed before it.
     """
 
-    def __init__(self, survey: Observed, nodes: Sequence[Node], move: Sequence[Pod]) -> None:
+    def __init__(
+        self, survey: Observed, nodes: Sequence[Node], move: Sequence[Pod], *, preempts: bool = False
+    ) -> None:
+        """``preempts``: pods of lower priority make way for one that no node has room for."""
         self._survey, self._nodes, self._move = survey, nodes, move
+        self._preempts = preempts
+        self.preempted: dict[str, tuple[Pod, Pod]] = {}  # by uid, whoever makes way, with the pod for which
         self._known: dict[Key, list[str]] = {}
         self._last: tuple[str, OtherPods] | None = None
 
     def places(self) -> dict[str, str]:
-        """The most likely node of each pod, by its uid; "" where none has room. The largest are placed first."""
+        """The most likely node of each pod, by its uid; "" where none has room. Those of the highest priority are placed
+        first, then the largest. Of those that make way, where they run then.
+        """
         groups: dict[Key, list[Pod]] = defaultdict(list)
         for pod in self._move:
             owner = pod.metadata.controller
@@ -58,8 +67,12 @@ class Elsewhere:
             key = owner.uid if owner else pod.metadata.uid
             groups[key, claims, *template_of(pod.spec)].append(pod)
         found: dict[str, str] = {}
-        for group in sorted(groups.values(), key=lambda group: _size(group[0]), reverse=True):
+        order = sorted(groups.values(), key=lambda group: (priority(group[0]), _size(group[0])), reverse=True)
+        for group in order:
             found |= self._placed(group)
+        victims = [victim for victim, _ in self.preempted.values()]
+        for victim in sorted(victims, key=lambda pod: (priority(pod), _size(pod)), reverse=True):
+            found |= self._placed([victim])
         return found
 
     def filled(self, places: Mapping[str, str]) -> list[Filled]:
@@ -79,7 +92,7 @@ class Elsewhere:
         """Why no node takes a pod, as a sentence."""
         if not any(takes(node, pod.spec) for node in self._nodes):
             return "No other node has the labels and taints for it."
-        if not any(takes(node, pod.spec) and self._reaches(node, pod) for node in self._nodes):
+        if not any(takes(node, pod.spec) and reaches(self._survey, node, pod) for node in self._nodes):
             return "No other node can access its volume."
         if not any(self._allows(node, pod) for node in self._nodes):
             return "Other pods keep it away from the other nodes, by affinity, spread or host ports."
@@ -100,7 +113,7 @@ class Elsewhere:
             while emptiest and others is not None and self._refused(others, emptiest[0][1]):
                 aside.append(heapq.heappop(emptiest))
             if not emptiest:
-                found[each.metadata.uid] = ""
+                found[each.metadata.uid] = self._make_way(each)
                 continue
             _, name = heapq.heappop(emptiest)
             found[each.metadata.uid] = name
@@ -120,6 +133,25 @@ class Elsewhere:
                     self._stay.placed.place(each, name)
         return found
 
+    def _make_way(self, pod: Pod) -> str:
+        """The node on which pods of lower priority make way for it, which they have then; "" for none."""
+        if not self._preempts or len(self.preempted) >= MAX_PREEMPTED or pod.metadata.uid in self.preempted:
+            return ""
+        placed = self._stay.placed
+        way = making_way(self._survey, pod, self._nodes, self._free, placed)
+        if way is None:
+            return ""
+        free = self._free[way.node]
+        for victim in way.victims:
+            placed.remove(victim)
+            self.preempted[victim.metadata.uid] = victim, pod
+            for key, amount in {**pod_amounts(victim.spec), "pods": Decimal(1)}.items():
+                free[key] = free.get(key, ZERO) + amount
+        for key, amount in {**pod_amounts(pod.spec), "pods": Decimal(1)}.items():
+            free[key] = free.get(key, ZERO) - amount
+        self._full[way.node] = self._fullness(way.node)
+        return way.node
+
     def _refused(self, others: OtherPods, name: str) -> bool:
         return any(others.reasons(self._by_name[name], rough=True))
 
@@ -132,8 +164,10 @@ class Elsewhere:
     @cached_property
     def _watchful(self) -> bool:
         """Whether where one pod is placed matters to any other."""
-        return any(depends_on_others(pod.spec) for pod in self._move) or any(
-            map(required_apart, self._survey.objects.all("pods"))
+        return (
+            self._preempts
+            or any(depends_on_others(pod.spec) for pod in self._move)
+            or any(map(required_apart, self._survey.objects.all("pods")))
         )
 
     @cached_property
@@ -148,13 +182,15 @@ class Elsewhere:
         key = (tuple(map(id, (spec.node_selector, spec.affinity, spec.tolerations))), self._volumes(pod))
         if key not in self._known:
             self._known[key] = [
-                node.metadata.name for node in self._nodes if takes(node, spec) and self._reaches(node, pod)
+                node.metadata.name
+                for node in self._nodes
+                if takes(node, spec) and reaches(self._survey, node, pod)
             ]
         return self._known[key]
 
     def _allows(self, node: Node, pod: Pod) -> bool:
         """Whether labels, taints, volumes and other pods let it run there; not whether there is room."""
-        if not takes(node, pod.spec) or not self._reaches(node, pod):
+        if not takes(node, pod.spec) or not reaches(self._survey, node, pod):
             return False
         return not self._depends(pod) or not any(self._others(pod).reasons(node, rough=True))
 
@@ -162,13 +198,6 @@ class Elsewhere:
         """The names of the volumes behind its claims."""
         claims = (claim for _, claim in self._survey.claims_of(pod))
         return tuple(claim.spec.volume_name for claim in claims if claim and claim.spec.volume_name)
-
-    def _reaches(self, node: Node, pod: Pod) -> bool:
-        for _, volume in self._survey.volumes_of(pod):
-            affinity = volume.spec.node_affinity
-            if affinity and affinity.required and not matches_terms(node, affinity.required):
-                return False
-        return True
 
     def _others(self, pod: Pod) -> OtherPods:
         if self._last is None or self._last[0] != pod.metadata.uid:
@@ -187,11 +216,7 @@ class Elsewhere:
     @cached_property
     def _before(self) -> dict[str, Amounts]:
         """What is free before any of the pods comes."""
-        taken = asked_on_nodes(self._survey.objects.all("pods"))
-        return {
-            name: {key: amount - taken.get(name, {}).get(key, ZERO) for key, amount in given.items()}
-            for name, given in self._given.items()
-        }
+        return free_on(self._nodes, self._survey.objects.all("pods"))
 
     @cached_property
     def _full(self) -> dict[str, float]:

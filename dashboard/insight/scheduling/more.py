@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dashboard.insight.capacity import Amounts, amounts, pod_amounts
+from dashboard.insight.capacity import amounts, pod_amounts
 from dashboard.insight.observed import Observed
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.pods import Pod
 
 from .other_pods import OtherPods
 from .reasons import refusals
-from .room import asked_on_nodes, depends_on_others
+from .room import depends_on_others, free_on
 
 RESOURCES = ("cpu", "memory")
 ZERO = Decimal(0)
@@ -41,12 +41,8 @@ def more_on_nodes(survey: Observed, pod: Pod, most: int) -> More:
     """How many more pods like this one, at most ``most``; what it is called and where it runs does not matter."""
     nodes: Sequence[Node] = survey.all("nodes")
     others = OtherPods(survey, pod, nodes)
-    taken = asked_on_nodes(survey.objects.all("pods"))
     given = {node.metadata.name: amounts(node.status.allocatable) for node in nodes}
-    free: dict[str, Amounts] = {
-        name: {key: amount - taken.get(name, {}).get(key, ZERO) for key, amount in each.items()}
-        for name, each in given.items()
-    }
+    free = free_on(nodes, survey.objects.all("pods"))
     size = {**pod_amounts(pod.spec), "pods": Decimal(1)}
     by_name = {node.metadata.name: node for node in nodes}
 

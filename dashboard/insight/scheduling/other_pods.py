@@ -269,7 +269,9 @@ def _same_port(one: ContainerPort, other: ContainerPort) -> bool:
 
 def _terms(survey: Observed, pod: Pod, terms: Sequence[AffinityTerm]) -> Iterator[Term]:
     for term in terms:
-        yield Term(term.topology_key, _selector(term.label_selector), _namespaces(survey, pod, term))
+        yield Term(
+            term.topology_key, selector_or_nothing(term.label_selector), _namespaces(survey, pod, term)
+        )
 
 
 def _namespaces(survey: Observed, pod: Pod, term: AffinityTerm) -> Callable[[str], bool]:
@@ -277,7 +279,7 @@ def _namespaces(survey: Observed, pod: Pod, term: AffinityTerm) -> Callable[[str
     named = frozenset(term.namespaces or ())
     if not named and term.namespace_selector is None:
         return frozenset({pod.metadata.namespace}).__contains__
-    selector = _selector(term.namespace_selector)
+    selector = selector_or_nothing(term.namespace_selector)
 
     def looks_into(name: str) -> bool:
         if name in named or (not selector.nothing and not selector.requirements):
@@ -288,7 +290,8 @@ def _namespaces(survey: Observed, pod: Pod, term: AffinityTerm) -> Callable[[str
     return looks_into
 
 
-def _selector(selector: LabelSelector | None) -> Selector:
+def selector_or_nothing(selector: LabelSelector | None) -> Selector:
+    """One that selects nothing where it is not valid."""
     try:
         return selector_of(selector)
     except SelectorError:
@@ -296,7 +299,7 @@ def _selector(selector: LabelSelector | None) -> Selector:
 
 
 def _spread_selector(constraint: TopologySpread, pod: Pod) -> Selector:
-    selector, labels = _selector(constraint.label_selector), pod.metadata.labels
+    selector, labels = selector_or_nothing(constraint.label_selector), pod.metadata.labels
     keys = [key for key in constraint.match_label_keys or () if key in labels]
     return selector._replace(
         requirements=(*selector.requirements, *(Requirement(key, "=", (labels[key],)) for key in keys))

@@ -32,8 +32,12 @@ class PlacedPods:
     """All that have a node and have not ended."""
 
     def __init__(self, pods: Iterable[Pod]) -> None:
+        self._fill(pods)
+
+    def _fill(self, pods: Iterable[Pod]) -> None:
         self.on: dict[str, list[Pod]] = defaultdict(list)
         self._groups: dict[Hashable, Alike] = {}
+        self.__dict__.pop("apart", None)
         for pod in pods:
             # Pods that have ended hold nothing any more.
             if pod.spec.node_name and pod.status.phase not in ("Succeeded", "Failed"):
@@ -52,6 +56,11 @@ class PlacedPods:
         """As if the pod ran there."""
         self._add(msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, node_name=node)))
         self.__dict__.pop("apart", None)
+
+    def remove(self, pod: Pod) -> None:
+        """As if it were gone."""
+        rest = [each for pods in self.on.values() for each in pods if each.metadata.uid != pod.metadata.uid]
+        self._fill(rest)
 
     def _add(self, pod: Pod) -> None:
         self.on[pod.spec.node_name].append(pod)

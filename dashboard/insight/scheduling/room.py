@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from dashboard.insight.capacity import Amounts, amounts, pod_amounts, template_of
+from dashboard.insight.observed import Observed
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import PodSpec
 
-from .nodes import takes
+from .nodes import matches_terms, takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,7 @@ def left_over(moving: Sequence[Pod], nodes: Sequence[Node], pods: Sequence[Pod])
     """Those of the pods for which the nodes have no room beside ``pods``, each placed on the first node that fits it: by
     requests, node selector, node affinity and tolerations. Pods of one controller and template are looked at once.
     """
-    free: dict[str, Amounts] = {}
-    taken = asked_on_nodes(pods)
-    for node in nodes:
-        name = node.metadata.name
-        given, used = amounts(node.status.allocatable), taken.get(name, {})
-        free[name] = {key: amount - used.get(key, Decimal(0)) for key, amount in given.items()}
+    free = free_on(nodes, pods)
     alike: dict[tuple[object, ...], list[Pod]] = defaultdict(list)
     for pod in moving:
         owner = pod.metadata.controller
@@ -106,6 +102,27 @@ def asked_on_nodes(pods: Sequence[Pod]) -> dict[str, Amounts]:
         for name, amount in size.items():
             on_node[name] += amount
     return asked
+
+
+def free_on(nodes: Sequence[Node], pods: Sequence[Pod]) -> dict[str, Amounts]:
+    """What each node has left beside what the pods on it request."""
+    taken = asked_on_nodes(pods)
+    return {
+        node.metadata.name: {
+            key: amount - taken.get(node.metadata.name, {}).get(key, Decimal(0))
+            for key, amount in amounts(node.status.allocatable).items()
+        }
+        for node in nodes
+    }
+
+
+def reaches(survey: Observed, node: Node, pod: Pod) -> bool:
+    """Whether the node can access the volumes behind the pod's claims."""
+    for _, volume in survey.volumes_of(pod):
+        affinity = volume.spec.node_affinity
+        if affinity and affinity.required and not matches_terms(node, affinity.required):
+            return False
+    return True
 
 
 def depends_on_others(spec: PodSpec) -> bool:

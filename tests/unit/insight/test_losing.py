@@ -428,3 +428,57 @@ def test_cost_grows_with_the_pods_not_with_their_square() -> None:
         return Counting.looks
 
     assert looks(400) < 6 * looks(100)
+
+
+# ---- Preemption
+
+
+def ranked(name: str, on: str, priority: int, cpu: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    asks = {"resources": {"requests": {"cpu": cpu}}}
+    made = pod(name, node=on, labels={"app": name}, container=asks, **more)
+    return "pods", with_spec(made, priority=priority)
+
+
+def test_a_pod_of_higher_priority_takes_the_place_of_those_that_matter_less() -> None:
+    world = cluster(
+        ranked("important", "node-1", 100, "3"),
+        ranked("small", "node-2", 0, "500m"), ranked("large", "node-2", 0, "2"), ranked("other", "node-2", 50, "1"),
+        ranked("same", "node-3", 100, "1500m"),
+    )  # fmt: skip
+    told = lost(world, "node/node-1")
+    assert fates(told) == {"important": "moves", "large": "moves", "small": "moves"}
+    why = {each.pod.metadata.name: each.why for each in told.pods}
+    assert "It preempts large and small, of lower priority, there." in why["important"]
+    assert why["large"] == "Preempted by important, whose priority is higher; then most likely to node-3."
+
+
+def test_who_makes_way_may_find_no_other_node_and_what_nothing_recreates_is_lost() -> None:
+    world = cluster(
+        ranked("important", "node-1", 100, "4"),
+        ranked("victim", "node-2", 0, "4"), ranked("full", "node-3", 100, "4"),
+    )  # fmt: skip
+    assert fates(lost(world, "node/node-1")) == {"important": "moves", "victim": "pending"}
+    world.add("pods", ranked("victim", "node-2", 0, "4", owner=None)[1])
+    assert fates(lost(world, "node/node-1")) == {"important": "moves", "victim": "lost"}
+
+
+def test_a_pod_that_never_preempts_waits() -> None:
+    calm = ranked("calm", "node-1", 100, "4")
+    calm[1]["spec"]["preemptionPolicy"] = "Never"
+    world = cluster(calm, ranked("a", "node-2", 0, "1"), ranked("b", "node-3", 0, "1"))
+    assert fates(lost(world, "node/node-1")) == {"calm": "pending"}
+
+
+def test_the_node_is_taken_where_no_budget_is_broken_and_the_least_matters() -> None:
+    budget = {
+        "metadata": meta("tight"), "spec": {"selector": {"matchLabels": {"app": "guarded"}}},
+        "status": {"disruptionsAllowed": 0, "desiredHealthy": 1, "currentHealthy": 1},
+    }  # fmt: skip
+    world = cluster(
+        ranked("important", "node-1", 100, "4"),
+        ranked("guarded", "node-2", 0, "4"), ranked("middling", "node-3", 50, "4"),
+        ("poddisruptionbudgets", budget),
+    )  # fmt: skip
+    assert "middling" in fates(lost(world, "node/node-1"))
+    world.remove("poddisruptionbudgets", "shop", "tight")
+    assert "guarded" in fates(lost(world, "node/node-1"))
