@@ -275,7 +275,7 @@ class Fates:
             return PodFate(pod, "lost", f"{why}; nothing recreates it.", "preempted")
         if node := self._places.get(pod.metadata.uid, ""):
             return PodFate(pod, "moves", f"{why}; then most likely to {node}.", "preempted", node)
-        return PodFate(pod, "pending", f"{why}; no node has room for it then.", "preempted")
+        return PodFate(pod, "pending", f"{why}; then it can't be scheduled.", "preempted")
 
     def _replaced(self, pod: Pod) -> PodFate:
         """By an update, which replaces a few at a time."""
