@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import decode, editor, flood, judge, lists, live, loop, pages, relations, search, sockets
+from bench import decode, editor, flood, judge, lists, live, loop, pages, relations, search, sockets, whatif
 from sandbox import Sandbox
 
 FULL: dict[str, Any] = {
@@ -53,6 +53,7 @@ def main() -> None:
             "relations",
             "search",
             "sockets",
+            "whatif",
         ],
         help="one figure (default: all)",
     )
@@ -67,7 +68,9 @@ def main() -> None:
         print(lists.run(pods=size["listed"], rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "search"):
         print(search.run(pods=size["searched"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in ("judge", "lists", "relations", "search"):
+    if arguments.figure in (None, "whatif"):
+        print(whatif.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
+    if arguments.figure in ("judge", "lists", "relations", "search", "whatif"):
         return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
         if arguments.figure in (None, "flood"):
