@@ -33,13 +33,14 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.loop import off_loop
 from dashboard.queries.frozen import Frozen
 
-from .common import fresh_part, not_known, object_url, ref_url
+from .common import fresh_part, iso, not_known, object_url, ref_url
 from .detail.piece import Rereading
 from .losing_answer import losing_answer
 
 MAX_LOSSES = 12  # at once; docs/limits.md
 ROWS, SQUARES, OFFERED = 60, 110, 400  # told one by one; drawn on a node (a kubelet's pods); to choose from
 DOTS, REMEDIES, MATCHES = 12, 3, 8
+WIDTH, HEIGHT, MAX_POINTS, DAYS = 160, 24, 200, 14  # of the line of scores, and the days told beside it
 MAX_FIND = 400  # letters: a namespace and a name
 GROUPS = {
     "lost": "Lost for good",
@@ -338,7 +339,45 @@ class ResilienceScreen(Screen):
             "average": round(sum(each.score for each in every) / len(every)) if every else 0,
             "more": len(every) - ROWS if len(every) > ROWS else 0,
             "json_url": f"{self._url(self.losses)}&format=json",
+            "trend": self._trend(),
         }
+
+    def _trend(self) -> dict[str, Any] | None:
+        """The average score over time, of the namespaces that may be seen; None before there are two figures."""
+        within = self._seen
+        points = []
+        for at, values in self.runtime.hourly.rows("scores"):
+            chosen = [each for name, each in values.items() if within is None or name in within]
+            if count := sum(workloads for _, workloads in chosen):
+                points.append((at, sum(score for score, _ in chosen) / count))
+        if len(points) < 2:
+            return None
+        begin, end = points[0][0], points[-1][0]
+        last_of_days = {datetime.fromtimestamp(at, UTC).date(): (at, score) for at, score in points}
+        return {
+            "points": " ".join(
+                f"{WIDTH * (at - begin) / (end - begin):.1f},{HEIGHT * (1 - score / 100):.1f}"
+                for at, score in points[:: max(1, len(points) // MAX_POINTS)]
+            ),
+            "first": round(points[0][1]),
+            "last": round(points[-1][1]),
+            "since": iso(datetime.fromtimestamp(begin, UTC)),
+            "days": [
+                {"at": iso(datetime.fromtimestamp(at, UTC)), "score": round(score)}
+                for at, score in list(last_of_days.values())[: -DAYS - 1 : -1]
+            ],
+        }
+
+    @property
+    def _seen(self) -> frozenset[str] | None:
+        """The namespaces whose workloads may be seen with their pods; None for all of them."""
+        found: frozenset[str] | None = None
+        for plural in ("deployments", "statefulsets", "pods"):
+            seen = self.visible[plural]
+            within = frozenset() if seen.denied is not None else seen.namespaces
+            if within is not None:
+                found = within if found is None else found & within
+        return found
 
     def _remedies(self, each: Preparedness) -> list[dict[str, str]]:
         """The first few ways to mend it, each once."""

@@ -14,6 +14,7 @@ from dashboard.actions.registry import actions_of
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.live.screens.resilience import MAX_LOSSES, ResilienceScreen
+from dashboard.queries.access import Visible
 
 from ..insight.world import deployment, node, pod, service
 from .seen import everything, nothing, runtime, sees, session
@@ -145,3 +146,20 @@ async def test_a_name_alone_is_enough_and_of_several_one_chooses(find: str, mean
 async def test_whoever_sees_nothing_finds_nothing_by_name() -> None:
     made = await screen("find=canary-shell", {plural: nothing(plural) for plural in KINDS})
     assert made.meant == ()
+
+
+async def test_the_trend_is_that_of_the_namespaces_that_may_be_seen() -> None:
+    made = await screen("")
+    assert made._report()["trend"] is None, "one figure is no trend"
+    made.runtime.hourly.kept["scores"] = [
+        (day * 86400.0, {"shop": [70 + day, 1], "secret": [10, 1]}) for day in range(1, 20)
+    ]
+    trend = made._report()["trend"]
+    assert (trend["first"], trend["last"], len(trend["days"])) == (40, 50, 14)
+    assert trend["points"].startswith("0.0,14.3 ") and trend["points"].endswith("160.0,12.1")
+    sees(made, everything(pods=Visible(frozenset({"shop"}))))
+    trend = made._report()["trend"]
+    assert (trend["first"], trend["last"]) == (71, 89)
+    assert [each["score"] for each in trend["days"][:2]] == [89, 88]
+    sees(made, everything(deployments=nothing("deployments")))
+    assert made._report()["trend"] is None
