@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,13 +37,19 @@ TAG = "cluster-ui:0.1.0"
 REGISTRY = "registry-1.docker.io"
 MAX_MB = 250  # of the image on Debian's packages, as files are long
 GRACE_SECONDS = 15  # of deploy's pod
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 USER = 10001
-PROGRAMS = {"buildah": "buildah", "podman": "podman", "runc": "runc", "mmdebstrap": "mmdebstrap"}
+# Debian package → a file of it.
+PROGRAMS = {
+    **{name: name for name in ("buildah", "podman", "runc", "mmdebstrap")},
+    "netavark": "/usr/lib/podman/netavark",
+    "aardvark-dns": "/usr/lib/podman/aardvark-dns",
+}
 
 # The base. No apt, no Perl besides what dpkg needs: nothing is installed in an image once it is built.
 SUITE = "bookworm"
-PACKAGES = ("python3", "ca-certificates", "usr-is-merged")
+PACKAGES = ("python3",)
+COMMON = ("ca-certificates", "usr-is-merged")
 BUILD_PACKAGES = ("python3-venv",)
 LEFT_OUT = (
     "python3-venv python3.11-venv python3-distutils python3-lib2to3 python3-pip-whl python3-setuptools-whl "
@@ -116,14 +122,14 @@ def impossible() -> str:
         return "The image is built on Linux; elsewhere: docker build."
     if os.geteuid() != 0:
         return "Building the image needs root: buildah mounts file systems."
-    if not can_install() and not all(map(shutil.which, PROGRAMS)):
+    if not can_install() and not all(map(shutil.which, PROGRAMS.values())):
         return f"Building the image needs {', '.join(PROGRAMS)}, and there is no apt-get to install them."
     return ""
 
 
 def programs_install() -> int:
     return packages_install(
-        "Building the image", {name: bool(shutil.which(program)) for program, name in PROGRAMS.items()}
+        "Building the image", {name: bool(shutil.which(program)) for name, program in PROGRAMS.items()}
     )
 
 
@@ -140,27 +146,48 @@ class Engine:
     def __init__(self, home: Path | None = None) -> None:
         self.home = home or cache_home().with_name("image")
         self.home.mkdir(parents=True, exist_ok=True)
-        self._store = [
-            "--root", str(self.home / "store"), "--runroot", "/run/cluster-ui-image", "--storage-driver", "vfs",
-        ]  # fmt: skip
+        (self.home / "storage.conf").write_text(
+            f"""[storage]
+driver = "vfs"
+graphroot = "{self.home / "store"}"
+runroot = "/run/cluster-ui-image"
+"""
+        )
+        # Debian's runc may not raise limits in a virtual machine.
+        (self.home / "containers.conf").write_text(
+            f"""[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[network]
+network_backend = "netavark"
+network_config_dir = "{self.home / "networks"}"
+"""
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What makes buildah, podman and podman-compose use this store."""
+        return {
+            "CONTAINERS_STORAGE_CONF": str(self.home / "storage.conf"),
+            "CONTAINERS_CONF": str(self.home / "containers.conf"),
+        }
 
     def buildah(self, *words: str | Path) -> str:
-        return run("buildah", *self._store, *words)
+        return run("buildah", *words, environment=os.environ | self.environment())
 
     def podman(self, *words: str | Path) -> str:
-        return run(
-            "podman", *self._store, "--runtime", "runc", "--cgroup-manager", "cgroupfs",
-            "--events-backend", "none", *words,
-        )  # fmt: skip
+        return run("podman", *words, environment=os.environ | self.environment())
 
     def has(self, image: str) -> bool:
         return image in self.podman("image", "list", "--format", "{{.Repository}}:{{.Tag}}").split()
 
 
-def run(*words: str | Path) -> str:
+def run(*words: str | Path, environment: Mapping[str, str] | None = None) -> str:
     """What a program prints. Raises ImageError with the end of what it complained of."""
     done = subprocess.run(
-        [str(word) for word in words], cwd=ROOT, text=True, capture_output=True, check=False
+        [str(word) for word in words], cwd=ROOT, env=environment, text=True, capture_output=True, check=False
     )
     if done.returncode:
         named = " ".join(str(word) for word in words if not str(word).startswith(("-", "/")))[:80]
@@ -214,7 +241,7 @@ def image_megabytes(engine: Engine) -> float:
 
 def base_ensure(engine: Engine) -> dict[str, str]:
     """The build arguments for bases of Debian's packages, which are made when they are not there."""
-    recipe = repr((SUITE, PACKAGES, BUILD_PACKAGES, LEFT_OUT, WITHOUT, MACHINE))
+    recipe = repr((SUITE, PACKAGES, COMMON, BUILD_PACKAGES, LEFT_OUT, WITHOUT, MACHINE))
     tag = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     names = {
         "BASE": f"localhost/cluster-ui-base:{tag}",
@@ -225,19 +252,35 @@ def base_ensure(engine: Engine) -> dict[str, str]:
     say("Making a root file system of Debian's packages, once (about a minute)…")
     with tempfile.TemporaryDirectory(prefix="cluster-ui-base-", dir=engine.home) as folder:
         tars = {name: Path(folder) / f"{name}.tar" for name in names}
-        without = " ".join(f"--exclude='./{path}/*'" for path in MACHINE)
-        run(
-            "mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join((*PACKAGES, *BUILD_PACKAGES))}",
-            *(f"--dpkgopt=path-exclude={path}" for path in WITHOUT),
-            "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-            f"--customize-hook=tar -C \"$1\" --anchored {without} -cf '{tars['BUILD_BASE']}' .",
-            f'--customize-hook=chroot "$1" dpkg --purge {LEFT_OUT}',
-            f"--customize-hook=tar -C \"$1\" --anchored {without} -cf '{tars['BASE']}' .",
-            SUITE, "/dev/null",
-        )  # fmt: skip
+        purge = f'chroot "$1" dpkg --purge {LEFT_OUT}'
+        base_make((*PACKAGES, *BUILD_PACKAGES), tars["BUILD_BASE"], then=purge, and_then_to=tars["BASE"])
         for name, image in names.items():
             engine.podman("import", "--quiet", tars[name], image)
     return names
+
+
+def base_make(
+    packages: Sequence[str],
+    tar: Path,
+    *,
+    without: Sequence[str] = (),
+    then: str | None = None,
+    and_then_to: Path | None = None,
+) -> None:
+    """Writes a root file system of Debian packages, less the paths ``without``, to ``tar``; then, as it is after the
+    command ``then``, to another.
+    """
+    left_out = " ".join(f"--exclude='./{path}'" for path in (*(f"{each}/*" for each in MACHINE), *without))
+    hooks = [f"tar -C \"$1\" --anchored {left_out} -cf '{tar}' ."]
+    if then and and_then_to:
+        hooks += [then, f"tar -C \"$1\" --anchored {left_out} -cf '{and_then_to}' ."]
+    run(
+        "mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join((*packages, *COMMON))}",
+        *(f"--dpkgopt=path-exclude={path}" for path in WITHOUT),
+        "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        "--dpkgopt=force-unsafe-io",  # thrown away when it fails
+        *(f"--customize-hook={hook}" for hook in hooks), SUITE, "/dev/null",
+    )  # fmt: skip
 
 
 # --- trying it --------------------------------------------------------------------------------------
@@ -261,14 +304,15 @@ def image_check(engine: Engine) -> None:
             say(
                 f"It runs as user {USER}, cannot write to its root, and has no tools to build or install with."
             )
-            asyncio.run(_use(engine, sandbox, name, base))
+            link = engine.podman("exec", name, "python", "manage.py", "signin_link", "--base", base)
+            asyncio.run(use(sandbox, link, base))
             stop(engine, name)
 
 
-# As deploy's pod and the compose file run it. Debian's runc may not raise limits in a virtual machine.
+# As deploy's pod and the compose file run it.
 HARDENED = (
     "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=host", "--tmpfs=/tmp:size=64m",
-    "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024", "--pull=never",
+    "--pull=never",
 )  # fmt: skip
 
 
@@ -315,9 +359,8 @@ def _healthy(engine: Engine, name: str, port: int) -> bool:
     return True
 
 
-async def _use(engine: Engine, sandbox: Sandbox, name: str, base: str) -> None:
+async def use(sandbox: Sandbox, link: str, base: str) -> None:
     """Signs in by a link, opens the list of pods, and waits for a pod made meanwhile to appear in it by websocket."""
-    link = engine.podman("exec", name, "python", "manage.py", "signin_link", "--base", base)
     cookie = session_of(link, base)
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(cookie_jar=jar, timeout=aiohttp.ClientTimeout(60)) as session:

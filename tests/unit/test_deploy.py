@@ -73,7 +73,7 @@ def test_what_stays_has_a_health_check_and_a_root_that_is_read_only(name: str) -
 def test_nothing_else_is_privileged_and_only_this_machine_is_served() -> None:
     assert [name for name, service in SERVICES.items() if service.get("privileged")] == ["k3s"]
     ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
-    assert ports == ["127.0.0.1:8000:8000"]
+    assert ports == ["127.0.0.1:${PORT:-8000}:8000"]
 
 
 def test_no_password_is_written_down() -> None:

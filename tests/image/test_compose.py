@@ -1,0 +1,18 @@
+"""The compose file as podman-compose runs it here: `tools/compose` says which services are replaced, and how."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.compose.__main__ import compose_check
+from tools.image import Engine, impossible, programs_install
+
+pytestmark = [
+    pytest.mark.image,
+    pytest.mark.skipif(bool(impossible()), reason=impossible() or "it can be run"),
+]
+
+
+def test_everything_comes_up_by_the_documented_commands_and_goes_without_a_trace() -> None:
+    assert programs_install() == 0
+    compose_check(Engine())
