@@ -1,0 +1,296 @@
+"""What is written of an object of a backup: the order, what is taken out, the other namespace, what is a difference."""
+
+from __future__ import annotations
+
+import copy
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from dashboard.errors import BadInput
+from dashboard.recovery.cleaning import TOKEN, allocated, cleaned, left_out
+from dashboard.recovery.comparing import comparable, same, updated
+from dashboard.recovery.mapping import mapped, mentions, read_maps
+from dashboard.recovery.order import in_order
+
+from .shapes import CLAIM, JOB, NAMESPACE, POD, SERVICE, Body, again, body
+
+RBAC = "rbac.authorization.k8s.io"
+
+
+@dataclass(frozen=True)
+class At:
+    group: str
+    plural: str
+    namespace: str = "shop"
+    name: str = "one"
+
+
+# ---- The order
+
+
+def test_what_others_need_is_written_first() -> None:
+    wanted = [
+        At("apiextensions.k8s.io", "customresourcedefinitions", ""),
+        At("", "namespaces", ""),
+        At("storage.k8s.io", "storageclasses", ""),
+        At("", "persistentvolumeclaims"),
+        At("", "serviceaccounts"),
+        At(RBAC, "roles"),
+        At(RBAC, "rolebindings"),
+        At("", "secrets"),
+        At("", "configmaps"),
+        At("", "services"),
+        At("", "pods"),
+        At("samples.example", "widgets"),
+        At("apps", "statefulsets"),
+        At("apps", "deployments"),
+        At("autoscaling", "horizontalpodautoscalers"),
+        At("networking.k8s.io", "ingresses"),
+        At("admissionregistration.k8s.io", "validatingwebhookconfigurations", ""),
+    ]
+    for seed in range(20):
+        mixed = wanted[:]
+        random.Random(seed).shuffle(mixed)
+        assert in_order(mixed) == wanted
+
+
+def test_velero_and_this_order_agree_on_what_velero_says() -> None:
+    """Its restore priorities, as far as both know the kinds."""
+    velero = [
+        ("apiextensions.k8s.io", "customresourcedefinitions"), ("", "namespaces"), ("storage.k8s.io", "storageclasses"),
+        ("snapshot.storage.k8s.io", "volumesnapshotclasses"), ("snapshot.storage.k8s.io", "volumesnapshotcontents"),
+        ("snapshot.storage.k8s.io", "volumesnapshots"), ("", "persistentvolumes"), ("", "persistentvolumeclaims"),
+        ("", "serviceaccounts"), ("", "secrets"), ("", "configmaps"), ("", "pods"), ("apps", "replicasets"),
+    ]  # fmt: skip
+    assert [(one.group, one.plural) for one in in_order(At(*each) for each in reversed(velero))] == velero
+
+
+# ---- What is left out
+
+
+@pytest.mark.parametrize(
+    ("group", "plural", "of"),
+    [
+        ("", "configmaps", body("v1", "ConfigMap", "kube-root-ca.crt")),
+        ("", "events", body("v1", "Event", "web.1")),
+        ("coordination.k8s.io", "leases", body("coordination.k8s.io/v1", "Lease", "leader")),
+        ("apps", "replicasets", body("apps/v1", "ReplicaSet", "web-1", metadata={
+            "ownerReferences": [{"kind": "Deployment", "name": "web", "controller": True}]})),
+        ("discovery.k8s.io", "endpointslices", body("discovery.k8s.io/v1", "EndpointSlice", "web-1", metadata={
+            "labels": {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}})),
+        ("batch", "jobs", JOB | {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}),
+        ("", "pods", POD | {"status": {"phase": "Succeeded"}}),
+    ],
+    ids=["root-ca", "event", "lease", "owned-replicaset", "slice", "finished-job", "finished-pod"],
+)  # fmt: skip
+def test_what_the_cluster_makes_itself_is_left_out(group: str, plural: str, of: Body) -> None:
+    assert left_out(group, plural, of)
+
+
+@pytest.mark.parametrize(
+    ("group", "plural", "of"),
+    [
+        ("", "configmaps", body("v1", "ConfigMap", "settings")),
+        ("", "pods", POD),
+        ("batch", "jobs", JOB),
+        ("", "endpoints", body("v1", "Endpoints", "outside", subsets=[])),
+        # What a custom controller made may hold what it can't make again: a key, a certificate.
+        ("", "secrets", body("v1", "Secret", "tls", metadata={
+            "ownerReferences": [{"kind": "Certificate", "name": "tls", "controller": True}]})),
+    ],
+    ids=["configmap", "pod", "running-job", "endpoints", "owned-secret"],
+)  # fmt: skip
+def test_what_nobody_makes_again_is_kept(group: str, plural: str, of: Body) -> None:
+    assert left_out(group, plural, of) == ""
+
+
+# ---- What is taken out of an object
+
+
+def test_nothing_of_the_old_server_is_written() -> None:
+    made = cleaned("", "persistentvolumeclaims", CLAIM)
+    assert made == {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "namespace": "shop", "annotations": {"team": "shop"}},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    assert CLAIM["spec"]["volumeName"] == "pvc-1", "the object itself stays as it is"
+
+
+def test_a_job_gets_a_selector_of_its_own() -> None:
+    made = cleaned("batch", "jobs", JOB)
+    assert "selector" not in made["spec"]
+    assert "labels" not in made["spec"]["template"]["metadata"]
+    assert made["metadata"]["labels"] == {"app": "load"}
+    manual = copy.deepcopy(JOB)
+    manual["spec"]["manualSelector"] = True
+    assert cleaned("batch", "jobs", manual)["spec"]["selector"] == JOB["spec"]["selector"]
+
+
+def test_a_pod_goes_to_any_node_and_gets_a_token_of_its_own() -> None:
+    made = cleaned("", "pods", POD)
+    assert "nodeName" not in made["spec"]
+    assert made["spec"]["volumes"] == [{"name": "scratch", "emptyDir": {}}]
+    assert made["spec"]["containers"][0]["volumeMounts"] == [{"name": "scratch", "mountPath": "/scratch"}]
+    assert made["metadata"]["labels"] == {"app": "alone"}
+
+
+def test_a_token_is_filled_in_by_the_cluster() -> None:
+    notes = {"kubernetes.io/service-account.name": "ci", "kubernetes.io/service-account.uid": "old"}
+    token = body(
+        "v1", "Secret", "ci-token", type=TOKEN, data={"token": "b2xk"}, metadata={"annotations": notes}
+    )
+    made = cleaned("", "secrets", token)
+    assert "data" not in made
+    assert made["metadata"]["annotations"] == {"kubernetes.io/service-account.name": "ci"}
+    other = body("v1", "Secret", "password", type="Opaque", data={"password": "eA=="})
+    assert cleaned("", "secrets", other)["data"] == {"password": "eA=="}
+
+
+def test_owners_are_named_without_their_uids() -> None:
+    owned = body("v1", "ConfigMap", "c", metadata={
+        "ownerReferences": [{"apiVersion": "a.example/v1", "kind": "App", "name": "a", "uid": "old"}]})  # fmt: skip
+    owners = [{"apiVersion": "a.example/v1", "kind": "App", "name": "a"}]
+    assert cleaned("", "configmaps", owned)["metadata"]["ownerReferences"] == owners
+
+
+def test_a_service_keeps_its_addresses_first_and_gives_them_up_one_by_one() -> None:
+    tries = allocated("", "services", cleaned("", "services", SERVICE))
+    has = [("clusterIP" in made["spec"], "nodePort" in made["spec"]["ports"][0]) for _, made in tries]
+    assert has == [(True, True), (True, False), (False, True), (False, False)]
+    assert tries[0][0] == "" and all(words for words, _ in tries[1:])
+    headless = copy.deepcopy(SERVICE)
+    headless["spec"] |= {"type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"]}
+    headless["spec"]["ports"][0].pop("nodePort")
+    ((_, made),) = allocated("", "services", cleaned("", "services", headless))
+    assert made["spec"]["clusterIP"] == "None"
+
+
+SHAPES: list[tuple[str, str, Body]] = [
+    ("", "services", SERVICE),
+    ("", "persistentvolumeclaims", CLAIM),
+    ("batch", "jobs", JOB),
+    ("", "pods", POD),
+    ("", "namespaces", NAMESPACE),
+]
+
+
+@pytest.mark.parametrize(("group", "plural", "of"), SHAPES, ids=[each[1] for each in SHAPES])
+def test_cleaning_twice_is_cleaning_once(group: str, plural: str, of: Body) -> None:
+    once = cleaned(group, plural, of)
+    assert cleaned(group, plural, once) == once
+
+
+# ---- Into another namespace
+
+
+def test_maps_are_read() -> None:
+    assert read_maps(["shop=copy", " a=b ", ""]) == {"shop": "copy", "a": "b"}
+    for wrong in (["shop"], ["Shop=x"], ["a=b", "a=c"], ["a=x", "b=x"], ["=x"], ["a="]):
+        with pytest.raises(BadInput):
+            read_maps(wrong)
+
+
+def test_references_that_name_the_namespace_for_sure_follow() -> None:
+    binding = body(f"{RBAC}/v1", "RoleBinding", "b", subjects=[
+        {"kind": "ServiceAccount", "name": "web", "namespace": "shop"},
+        {"kind": "ServiceAccount", "name": "web", "namespace": "other"},
+        {"kind": "Group", "name": "system:serviceaccounts:shop"},
+        {"kind": "User", "name": "system:serviceaccount:shop:web"},
+        {"kind": "User", "name": "shop"},
+    ])  # fmt: skip
+    made = mapped(RBAC, "rolebindings", cleaned(RBAC, "rolebindings", binding), {"shop": "copy"})
+    assert made["metadata"]["namespace"] == "copy"
+    assert [(one["name"], one.get("namespace")) for one in made["subjects"]] == [
+        ("web", "copy"), ("web", "other"), ("system:serviceaccounts:copy", None),
+        ("system:serviceaccount:copy:web", None), ("shop", None),
+    ]  # fmt: skip
+    policy = body("networking.k8s.io/v1", "NetworkPolicy", "p", spec={
+        "podSelector": {},
+        "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}]}],
+    })  # fmt: skip
+    made = mapped("networking.k8s.io", "networkpolicies", cleaned("networking.k8s.io", "networkpolicies", policy),
+                  {"shop": "copy"})  # fmt: skip
+    (peer,) = made["spec"]["ingress"][0]["from"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "copy"}
+    assert made["spec"]["podSelector"] == {}
+
+
+def test_mapping_there_and_back_is_nothing() -> None:
+    for group, plural, of in SHAPES:
+        once = cleaned(group, plural, of)
+        there = mapped(group, plural, copy.deepcopy(once), {"shop": "copy"})
+        assert mapped(group, plural, there, {"copy": "shop"}) == once
+
+
+def test_a_name_in_a_text_is_told_and_not_changed() -> None:
+    settings = body(
+        "v1", "ConfigMap", "c", data={"url": "http://db.shop.svc:5432", "other": "http://shopping.x.org"}
+    )
+    assert mentions(settings, {"shop": "copy", "x": "y"}) == ["shop"]
+    made = mapped("", "configmaps", cleaned("", "configmaps", settings), {"shop": "copy"})
+    assert made["data"] == settings["data"]
+
+
+# ---- What is a difference
+
+
+@pytest.mark.parametrize(("group", "plural", "of"), SHAPES, ids=[each[1] for each in SHAPES])
+def test_the_same_object_elsewhere_is_no_difference(group: str, plural: str, of: Body) -> None:
+    assert same(group, plural, of, again(of))
+    assert same(group, plural, cleaned(group, plural, of), of)
+
+
+def test_addresses_and_volumes_are_no_difference_but_a_selector_of_everything_is() -> None:
+    other = again(SERVICE)
+    other["spec"] |= {"clusterIP": "10.0.0.99", "clusterIPs": ["10.0.0.99"]}
+    other["spec"]["ports"][0]["nodePort"] = 31999
+    assert same("", "services", SERVICE, other)
+    bound = again(CLAIM)
+    bound["spec"]["volumeName"] = "pvc-2"
+    assert same("", "persistentvolumeclaims", CLAIM, bound)
+
+    def allowing(peer: Body) -> Body:
+        return {"podSelector": {}, "ingress": [{"from": [peer]}]}
+
+    one = allowing({"podSelector": {}})
+    everything = allowing({"podSelector": {}, "namespaceSelector": {}})
+    policy = body("networking.k8s.io/v1", "NetworkPolicy", "p", spec=one)
+    assert not same("networking.k8s.io", "networkpolicies", policy, policy | {"spec": everything})
+
+
+def test_an_update_brings_what_is_there_to_what_was_and_keeps_what_the_cluster_keeps() -> None:
+    live = again(SERVICE, labels={"new": "label"})
+    live["spec"]["selector"] = {"app": "other"}
+    live["spec"]["clusterIP"] = "10.0.0.99"
+    made = updated("", "services", live, SERVICE)
+    assert made["spec"]["selector"] == {"app": "web"}
+    assert made["spec"]["clusterIP"] == "10.0.0.99"
+    assert made["metadata"]["resourceVersion"] == "99" and "labels" not in made["metadata"]
+    assert same("", "services", made, SERVICE)
+
+
+VALUES: list[Any] = [None, 0, 1, "x", "", [], {}, ["a"], [{"name": "a"}], {"k": "v"}, {"k": {"l": 1}}]
+
+
+def _random(seed: int) -> Body:
+    rand = random.Random(seed)
+
+    def value(depth: int) -> Any:
+        if depth and rand.random() < 0.6:
+            return {rand.choice("abcd"): value(depth - 1) for _ in range(rand.randrange(4))}
+        return copy.deepcopy(rand.choice(VALUES))
+
+    return body("a.example/v1", "Widget", "w", spec=value(3), extra=value(2))
+
+
+def test_whatever_differs_an_update_ends_at_the_backup() -> None:
+    for seed in range(300):
+        live, wanted = _random(seed), again(_random(seed + 1000))
+        made = updated("a.example", "widgets", live, wanted)
+        assert comparable("a.example", "widgets", made) == comparable("a.example", "widgets", wanted), seed
+        assert made["metadata"]["uid"] == live["metadata"]["uid"]
