@@ -26,3 +26,8 @@ CLOCK_AHEAD = Gauge(
     "cluster_ui_clock_ahead_seconds",
     "How far this machine's clock is before the database's; 0 below a second.",
 )
+LAST_BACKUP = Gauge(
+    "cluster_ui_last_backup_timestamp_seconds",
+    "When the newest backup in the storage of CLUSTER_UI_BACKUP_TO was made, by context (its slug).",
+    ["context"],
+)

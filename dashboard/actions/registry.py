@@ -22,6 +22,7 @@ from .debug import DEBUG
 from .delete import DELETE, EVICT
 from .delete_any import DELETE_ANY
 from .drain import DRAIN
+from .drill import DRILL
 from .edit import EDIT
 from .edit_any import EDIT_ANY
 from .edit_form import EDIT_FORM
@@ -36,6 +37,7 @@ from .replace_secret import REPLACE_SECRET
 from .repoint import REPOINT
 from .resources import RESOURCES
 from .restart import RESTART
+from .restore import RESTORE
 from .rollback import ROLLBACK
 from .rotate import ROTATE
 from .run import RUN_CRONJOB, RUN_JOB
@@ -80,6 +82,8 @@ ACTIONS: list[Action] = [
     CREATE,
     CREATE_ALL,
     REPOINT,
+    RESTORE,
+    DRILL,
 ]
 
 

@@ -20,6 +20,10 @@ _SERVERS = (
     "deletionGracePeriodSeconds", "generateName",
 )  # fmt: skip
 _TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"
+# Who keeps the endpoints of a Service.
+_KEEPERS = frozenset(
+    {"endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io", "endpoint-controller"}
+)
 # What controllers note on objects: what they bound, counted or chose.
 _ANNOTATIONS = frozenset(
     {
@@ -67,14 +71,14 @@ def left_out(group: str, plural: str, body: Mapping[str, Any]) -> str:
     """Why an object is not written again, as a sentence; "" for one that is."""
     meta = body.get("metadata") or {}
     if (group, plural) in _TRANSIENT:
-        return "It says how the cluster was at that time, and the cluster makes it itself."
+        return "It says how the cluster was at that time: it is created again by itself."
     if (group, plural) == ("", "configmaps") and meta.get("name") == ROOT_CA:
         return "The cluster puts it into each namespace."
     labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
-    if (
-        str(labels.get("endpointslice.kubernetes.io/managed-by", "")).endswith(".k8s.io")
-        or _TRIGGERED in notes
-    ):
+    keeper = labels.get("endpointslice.kubernetes.io/managed-by") or labels.get(
+        "endpoints.kubernetes.io/managed-by"
+    )
+    if keeper in _KEEPERS or _TRIGGERED in notes:
         return "Its Service makes it."
     owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
     if owner is not None and (group, plural) in _MADE:

@@ -17,9 +17,7 @@ def comparable(group: str, plural: str, body: Mapping[str, Any]) -> Manifest:
     """The object by what people mean with it."""
     made = without_allocated(group, plural, cleaned(group, plural, body))
     made.pop("apiVersion", None)  # of the version that it was read in, which may differ
-    meta = made["metadata"]
-    for owner in meta.get("ownerReferences") or ():
-        owner.pop("blockOwnerDeletion", None)
+    made["metadata"].pop("ownerReferences", None)  # one that is not there any more owns nothing
     found: Manifest = pruned(made)
     return found
 

@@ -1,9 +1,10 @@
 """In which order objects are written, so that what others need is there before them.
 
 Velero's restore priorities are the anchor: definitions, namespaces, storage, claims, accounts, values, limits, pods,
-ReplicaSets, Services, then all else by name. It differs where nothing is lost by it and something is won: quotas and
-network rules stand before what they limit, roles before what is bound to them, and what acts on others (workloads,
-autoscalers, webhooks) comes last, a webhook behind everything that it would have a say in (docs/adr/0069).
+ReplicaSets, Services, then all else by name. It differs where nothing is lost by it and something is won: network
+rules stand before what they are about, roles before what is bound to them, and what acts on others (workloads,
+autoscalers, webhooks) comes last: a quota behind what it counts, as a new one refuses everything until the cluster has
+counted; a webhook behind everything that it would have a say in (docs/adr/0069).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _FIRST = (
     ("apiextensions.k8s.io", "customresourcedefinitions"), ("", "namespaces"), (_STORAGE, "storageclasses"),
     (_SNAPSHOT, "volumesnapshotclasses"), (_SNAPSHOT, "volumesnapshotcontents"), (_SNAPSHOT, "volumesnapshots"),
     ("scheduling.k8s.io", "priorityclasses"), ("node.k8s.io", "runtimeclasses"), ("networking.k8s.io", "ingressclasses"),
-    ("networking.k8s.io", "networkpolicies"), ("", "resourcequotas"), ("", "limitranges"), ("", "persistentvolumes"),
+    ("networking.k8s.io", "networkpolicies"), ("", "limitranges"), ("", "persistentvolumes"),
     ("", "persistentvolumeclaims"), ("", "serviceaccounts"), (_RBAC, "clusterroles"), (_RBAC, "roles"),
     (_RBAC, "clusterrolebindings"), (_RBAC, "rolebindings"), ("", "secrets"), ("", "configmaps"),
     ("policy", "poddisruptionbudgets"), ("", "endpoints"), ("discovery.k8s.io", "endpointslices"), ("", "services"),
@@ -40,7 +41,7 @@ _FIRST = (
 )  # fmt: skip
 _LAST = (
     ("apps", "daemonsets"), ("apps", "statefulsets"), ("apps", "deployments"), ("batch", "jobs"), ("batch", "cronjobs"),
-    ("autoscaling", "horizontalpodautoscalers"), ("networking.k8s.io", "ingresses"),
+    ("autoscaling", "horizontalpodautoscalers"), ("networking.k8s.io", "ingresses"), ("", "resourcequotas"),
     ("apiregistration.k8s.io", "apiservices"),
     ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
     ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),

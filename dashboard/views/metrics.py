@@ -13,6 +13,8 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from dashboard.recovery.shelf import shelves
+
 logger = logging.getLogger(__name__)
 
 # What a program or browser on this machine says of itself. Proxies have no end of names for whom they hand on (Forwarded,
@@ -41,6 +43,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         )
         response["WWW-Authenticate"] = "Bearer"
         return response
+    shelves.soon()  # the age of backups is told also while nobody looks at a page
     response = HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
     response["Cache-Control"] = "no-store"
     return response

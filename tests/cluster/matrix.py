@@ -162,6 +162,19 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "timeline": [get(f"{CLUSTER}/timeline/?type=all")],
     "capacity": [get(f"{CLUSTER}/capacity/")],
     "resilience": [get(f"{CLUSTER}/resilience/")],
+    "recovery": [get(f"{CLUSTER}/recovery/")],
+    "restore": [
+        get(f"{CLUSTER}/recovery/restore/"),
+        post(
+            f"{CLUSTER}/recovery/restore/?format=json", ok=(404,), data={"step": "preview", "archive": "none"}
+        ),
+    ],
+    "drill": [
+        get(f"{CLUSTER}/recovery/drill/"),
+        post(
+            f"{CLUSTER}/recovery/drill/?format=json", ok=(404,), data={"step": "preview", "archive": "none"}
+        ),
+    ],
     "certificates": [get(f"{CLUSTER}/certificates/", Right("list", "secrets", "somewhere"))],
     "access": [
         get(f"{CLUSTER}/access/"),

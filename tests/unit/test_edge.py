@@ -124,6 +124,8 @@ def test_only_forms_that_hold_an_objects_content_are_large() -> None:
         "cluster_add",
         "create",
         "create_form",
+        "drill",
+        "restore",
         "undo",
     }  # the undo of many names them all
     # Of the others the preview's token holds it: a pod template, the data of a version.

@@ -29,6 +29,7 @@ from .map import MapScreen
 from .newobject import NewObjectScreen
 from .operation import OperationScreen
 from .overview import OverviewScreen
+from .recovery import DrillFormScreen, RecoveryFormScreen, RecoveryScreen, RestoreScreen
 from .replacement import ReplacementScreen
 from .resilience import ResilienceScreen
 from .rotate import RotationScreen
@@ -43,6 +44,8 @@ OPERATIONS: dict[str, type[OperationScreen]] = {
     "rotate": RotationScreen,
     "drain": DrainScreen,
     "replace": ReplacementScreen,
+    "restore": RestoreScreen,
+    "drill": RestoreScreen,
 }
 
 
@@ -62,6 +65,9 @@ SCREENS: dict[str, Callable[..., Screen]] = {
     "capacity": CapacityScreen,
     "certificates": CertificatesScreen,
     "resilience": ResilienceScreen,
+    "recovery": RecoveryScreen,
+    "restore": RecoveryFormScreen,
+    "drill": DrillFormScreen,
     "access": AccessScreen,
     "search": SearchScreen,
     "create": CreateScreen,

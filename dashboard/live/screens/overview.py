@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -34,6 +34,8 @@ from dashboard.queries.frozen import Frozen
 from dashboard.queries.overview import SQUARES, Asked, NodePods, nodes_and_pods
 from dashboard.queries.reader import Namespaces
 from dashboard.queries.usage import UsageRights, usage_rights
+from dashboard.recovery.readiness import backup_badge
+from dashboard.recovery.shelf import shelves
 
 from .charts import replicas_chart, replicas_table, spark
 from .common import (
@@ -157,7 +159,7 @@ class OverviewScreen(Screen):
         events = self.session.reader.latest_events(self.chosen, EVENTS)
         return Snapshot(
             regions={
-                "verdict": render.region("verdict", self._verdict(wrong, nodes)),
+                "verdict": render.region("verdict", self._verdict(wrong, nodes) | {"backup": self._backup()}),
                 "tiles": render.region("tiles", {"tiles": self._tiles(nodes)}),
                 "problems-head": render.region(
                     "problems_head",
@@ -214,6 +216,15 @@ class OverviewScreen(Screen):
     def _sees(self, plural: str, namespace: str) -> bool:
         namespaces = self._namespaces(plural) if plural in self.visible else self.chosen
         return namespaces is None or namespace in namespaces
+
+    def _backup(self) -> dict[str, str] | None:
+        """How old the last backup is, as far as the storage was read by now; None where there is no storage."""
+        slug = self.runtime.cluster.slug
+        shelf = shelves.soon()
+        if shelf.read_at is None:
+            return None
+        state, words = backup_badge(shelf.of(slug), datetime.now(UTC))
+        return {"state": state, "words": words, "url": reverse("recovery", args=[slug])}
 
     def _verdict(self, wrong: Sequence[Problem], nodes: Sequence[NodePods]) -> dict[str, Any]:
         """One sentence for the whole cluster, and beside it what it stands on."""

@@ -12,6 +12,7 @@ import pytest
 from dashboard.errors import BadInput
 from dashboard.recovery.cleaning import TOKEN, allocated, cleaned, left_out
 from dashboard.recovery.comparing import comparable, same, updated
+from dashboard.recovery.holding import Held, after_owners
 from dashboard.recovery.mapping import mapped, mentions, read_maps
 from dashboard.recovery.order import in_order
 
@@ -294,3 +295,22 @@ def test_whatever_differs_an_update_ends_at_the_backup() -> None:
         made = updated("a.example", "widgets", live, wanted)
         assert comparable("a.example", "widgets", made) == comparable("a.example", "widgets", wanted), seed
         assert made["metadata"]["uid"] == live["metadata"]["uid"]
+
+
+def test_what_is_owned_is_written_behind_its_owner() -> None:
+    def held(group: str, plural: str, kind: str, name: str, *owners: tuple[str, str, str]) -> Held:
+        return Held(
+            group=group, version="v1", plural=plural, namespace="shop", name=name, kind=kind, skipped="", packed=b"",
+            owners=owners,
+        )  # fmt: skip
+
+    app = held("a.example", "apps", "App", "web")
+    state = held("", "configmaps", "ConfigMap", "state", ("a.example", "App", "web"))
+    deep = held("", "secrets", "Secret", "deep", ("", "ConfigMap", "state"))
+    other, last = held("", "configmaps", "ConfigMap", "other"), held("apps", "deployments", "Deployment", "d")
+    found = after_owners(in_order([deep, state, last, other, app]))
+    assert [each.name for each in found] == ["other", "web", "deep", "state", "d"] or [
+        each.name for each in found
+    ] == ["other", "web", "state", "deep", "d"]
+    circle = held("", "configmaps", "ConfigMap", "one", ("", "ConfigMap", "one"))
+    assert after_owners([circle]) == [circle]

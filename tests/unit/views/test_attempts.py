@@ -37,6 +37,7 @@ from dashboard.views import (
     newobject,
     objectform,
     operations,
+    recovery,
     replace,
     reveal,
     versions,
@@ -67,6 +68,8 @@ ROUTES = {name: OBJECT.format(plural=plural, action=name.split()[0]) for name, p
     "forbid_changes": "/clusters/dev~2F1/read-only/",
     "create": "/c/dev~2F1/create/",
     "create_form": "/c/dev~2F1/create/services/",
+    "restore": "/c/dev~2F1/recovery/restore/",
+    "drill": "/c/dev~2F1/recovery/drill/",
 }
 # What carries an action out, in the module of its view.
 APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_apply")) | {
@@ -76,6 +79,8 @@ APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_appl
     "replace configmaps": (replace, "configmap_replace_apply"),
     "reveal": (reveal, "secret_reveal"),
     "bulk": (bulk, "bulk_apply"),
+    "restore": (recovery, "restore_begin"),
+    "drill": (recovery, "drill_begin"),
     "undo": (changes, "change_undo_apply"),
     "operation_stop": (operations, "operation_stop"),
     "operation_resume": (operations, "operation_resume"),
@@ -88,10 +93,11 @@ SHOWN = {
     "cluster_remove", "cluster_rules", "clusters", "columns", "counts",
     "detail", "field_kinds", "fields", "healthz", "home", "list", "log_download", "log_line", "login",
     "login_link", "login_oidc", "login_oidc_callback", "login_password", "login_token", "logout", "map", "metrics",
-    "offers", "operation", "overview", "people", "people_remove", "plugin", "readyz", "resilience", "search", "sessions",
+    "offers", "operation", "overview", "people", "people_remove", "plugin", "readyz",
+    "recovery", "resilience", "search", "sessions",
     "sessions_end", "timeline", "value", "values", "version",
 }  # fmt: skip
-STEPS = {*OFFERED, "bulk", "create", "create_form", "undo"}
+STEPS = {*OFFERED, "bulk", "create", "create_form", "drill", "restore", "undo"}
 TEXT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}"
 KINDS = {
     "read-only": errors.ReadOnly("canary"),
@@ -221,6 +227,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(create, "CreateScreen", lambda *_: one)
     filled = SimpleNamespace(session=cluster.session(None), form=new_object("services"), source=("",))
     monkeypatch.setattr(newobject, "NewObjectScreen", lambda *_: filled)
+
+    async def order(_: object) -> Any:
+        return SimpleNamespace(identities=())
+
+    monkeypatch.setattr(recovery.RecoveryForm, "_order", order)
+    monkeypatch.setattr(recovery, "listing", listed)
+    for name in ("RecoveryFormScreen", "DrillFormScreen"):
+        monkeypatch.setattr(recovery, name, lambda *_: one)
     for module in (actions, bulk, changes, create, newobject):
         monkeypatch.setattr(module, "listed", listed)
     for module, name in (
@@ -259,7 +273,7 @@ async def test_a_refused_apply_is_audited(
     response = await client.post(ROUTES[action], fields(action), headers={"HX-Target": "preview"})
     assert response.status_code >= 400
     (entry,) = await entries()
-    about = ("", "") if action in ("bulk", "create", "create_form") else ("shop", "web")
+    about = ("", "") if action in ("bulk", "create", "create_form", "drill", "restore") else ("shop", "web")
     assert (entry.user_name, entry.context, entry.namespace, entry.name) == ("mara", "dev/1", *about)
     assert entry.action == {
         "bulk": "bulk-scale", "create_form": "create", "undo": "rotate",

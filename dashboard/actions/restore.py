@@ -1,0 +1,623 @@
+"""Restoring from a backup: an operation of two steps, a check of every object and then the writes (docs/adr/0069).
+
+The check tries each object by a dry run before anything is written, and refuses the restore as a whole where that was
+asked for, or where an object is not as it was when it was previewed. What a step does to an object is the row's own
+result; a process that comes after one that was killed looks at each object again, and finds done what is done.
+
+The objects come from the archive, which each process reads for itself. A key that somebody typed is in the memory of the
+process that got it, for this one restore, and nowhere else: once that process has ended, the restore is begun again, and
+changes nothing of what it had done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any
+
+from django.db import DatabaseError, IntegrityError, transaction
+
+from dashboard.database import database_unavailable
+from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound, TooManyRequests, Unavailable
+from dashboard.insight import Objects
+from dashboard.kinds.base import GVR, Kind
+from dashboard.kinds.rows import listed, plural
+from dashboard.kube.transport import Transport
+from dashboard.loop import off_loop
+from dashboard.models import AuditEntry, Change, Operation, OperationResult
+from dashboard.recovery.choice import Choice, kind_key
+from dashboard.recovery.holding import Held, Holding, hold
+from dashboard.recovery.keys import Identity
+from dashboard.recovery.order import rank
+from dashboard.recovery.restoring import Planned, Restoring, refusal_words
+from dashboard.recovery.storage import open_archive
+from dashboard.recovery.typedkeys import installed_identities
+
+from ..database import in_database
+from . import records
+from . import token as tokens
+from .action import Actor
+from .confirmation import why_in
+from .operation import OperationAction, Plan, Run, Step, iso, operation_step, passed, result_counts
+from .permits import changes_required
+from .problems import Unconfirmed
+
+SALT = "dashboard.actions.restore"
+MAX_TRIED = 200  # objects that a preview tries; the check tries all of them
+AT_ONCE = 8  # objects of one kind at a time
+MOVE_SECONDS = 10.0
+RETRY_SECONDS = 2.0
+SERVED_SECONDS = 90.0  # until a kind, a namespace or a quota that was just written is there for others
+MAX_KEPT = 3  # archives that a process holds for restores under way
+KEPT_SECONDS = 24 * 3600.0
+_NOTHING = "Nothing was written."
+KEY_GONE = (
+    "The backup is encrypted, and its key was only in the memory of a process that has ended. Begin the restore again: "
+    "it changes nothing of what is done."
+)
+ENDS = {"done": "written or equal", "failed": "failed", "left": "left as they are"}
+WORDS = {"same": "no changes", "leave": "left", "skipped": "skipped", "refused": "refused", "tried": "tried"}
+STATES = {"same": "done", "tried": "done", "refused": "failed"}  # of what is not written; all else is left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreOrder:
+    """What somebody wants restored: ``archive`` is its address, ``identities`` are the keys that were typed."""
+
+    transport: Transport
+    actor: Actor
+    archive: str
+    choice: Choice
+    identities: Sequence[Identity] = field(default=(), repr=False)
+    reason: str = ""
+    confirm: str = ""
+
+    @property
+    def cluster(self) -> Any:
+        return self.transport.cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePreview:
+    """``plans`` are the objects that were tried, in the order of writing; ``more`` follow them and are tried before
+    anything is written. ``skipped`` are not written, with why. ``confirm``: why the name has to be typed, or "".
+    """
+
+    holding: Holding = field(repr=False)
+    plans: Sequence[Planned] = field(repr=False)
+    skipped: Sequence[Planned] = field(repr=False)
+    more: int
+    targets: Sequence[str]
+    confirm: str
+    token: str
+
+    @property
+    def writes(self) -> int:
+        """Of those that were tried."""
+        return sum(each.writes for each in self.plans)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The signed facts of a preview. ``effects`` are those of the objects that were tried."""
+
+    user: int
+    server: str
+    context: str
+    archive: str
+    sha256: str
+    choice: str
+    nonce: str
+    effects: dict[str, str]
+
+
+class Restore(OperationAction):
+    """Its change's result has ``archive``, ``sha256``, ``choice``, ``namespaces`` (those that are written into),
+    ``encrypted`` and ``count``. Its rows keep ``key`` (the object in the archive), ``shown`` (the effect that a preview
+    showed), then ``does`` and ``effect`` as checked, ``sent`` before a write, and ``uid`` after it.
+    """
+
+    name, title, icon = "restore", "Restore", "undo"
+    part = "change"
+    verb = "create"
+    kinds = frozenset()
+    noun = "restore"
+    planned_from = follows = frozenset[str]()
+    left_text = "it is not restored"
+    scratch = False
+
+    def __init__(self) -> None:
+        self.steps = MappingProxyType({"check": check_step, "write": write_step})
+
+    def fits(self, kind: Kind[Any]) -> bool:
+        return False  # it is offered where the backups are
+
+    async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
+        raise NotImplementedError("it is recorded with its steps")  # pragma: no cover
+
+    def max_step(self, change: Change) -> timedelta:
+        """As long as so many objects may take: a second each, and never less than an hour."""
+        return max(super().max_step(change), timedelta(seconds=change.result["count"]))
+
+    def words(self, touched: Mapping[str, Any]) -> str:
+        return ""
+
+    def summary(self, change: Change) -> str:
+        kept = change.result
+        where = listed(kept["namespaces"], "more namespaces") or "the cluster"
+        return f"{plural(kept['count'], 'object')} of {short_name(kept['archive'])} into {where}"
+
+    def written(self, change: Change) -> str:
+        return "Preview confirmed"
+
+    def after_words(self, change: Change) -> str:
+        return f"of {self.summary(change)}"
+
+    def way_back(self, change: Change) -> str:
+        return "A restore has no undo: what it created is in its results, and can be deleted there."
+
+
+def short_name(archive: str) -> str:
+    """What an archive is called: the last part of its address."""
+    return archive.rstrip("/").rpartition("/")[2]
+
+
+# ---- What a process holds of an archive
+
+
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    """What this process holds for one restore: the keys that were typed for it, and the objects of its archive."""
+
+    identities: Sequence[Identity] = field(default=(), repr=False)
+    holding: Holding | None = field(default=None, repr=False)
+    since: float = field(default_factory=time.monotonic)
+
+
+_kept: dict[str, _Kept] = {}  # by the nonce of its change
+
+
+def _keep(nonce: str) -> _Kept:
+    """The objects of few archives are held at a time, as they can be read again; a key for as long as it may be used."""
+    for old in [name for name, each in _kept.items() if time.monotonic() - each.since > KEPT_SECONDS]:
+        del _kept[old]
+    found = _kept.setdefault(nonce, _Kept())
+    held = [each for each in _kept.values() if each.holding is not None and each is not found]
+    for each in held[: max(0, len(held) + 1 - MAX_KEPT)]:
+        each.holding = None
+    return found
+
+
+async def held_of(change: Change) -> Holding:
+    """What a restore writes. Raises ArchiveErrors, StorageErrors, and BadInput where the archive is another one now."""
+    kept = _keep(change.nonce)
+    if kept.holding is None:
+        if change.result["typed_key"] and not kept.identities:
+            raise BadInput(KEY_GONE)
+        choice = Choice.from_json(change.result["choice"])
+        kept.holding = await off_loop(read_held, change.result["archive"], choice, kept.identities)
+    if kept.holding.sha256 != change.result["sha256"]:
+        kept.holding = None
+        raise BadInput("The backup is another file than the one that was previewed.")
+    return kept.holding
+
+
+def read_held(archive: str, choice: Choice, identities: Sequence[Identity]) -> Holding:
+    """Reads an archive by its address, with these keys or those of the installation. Blocks."""
+    with open_archive(archive) as file:
+        return hold(file, choice, identities or installed_identities())
+
+
+def forget(change: Change) -> None:
+    """What was held for it, key and all."""
+    _kept.pop(change.nonce, None)
+
+
+# ---- The preview
+
+
+def restoring_of(
+    transport: Transport, choice: Choice, holding: Holding, *, scratch: bool = False
+) -> Restoring:
+    """What the objects of a restore have in common."""
+    writes = [each for each in holding.objects if not each.skipped]
+    into = choice.into
+    return Restoring(
+        transport=transport,
+        choice=choice,
+        plurals=holding.plurals,
+        coming=frozenset(
+            into(each.name) for each in writes if (each.group, each.plural) == ("", "namespaces")
+        ),
+        defined=frozenset(_defined(each) for each in writes if each.plural == "customresourcedefinitions"),
+        scratch=scratch,
+    )
+
+
+def _defined(held: Held) -> tuple[str, str]:
+    spec = held.body.get("spec") or {}
+    return str((spec.get("names") or {}).get("plural", "")), str(spec.get("group", ""))
+
+
+async def planned_all(restoring: Restoring, objects: Sequence[Held]) -> list[Planned]:
+    """Each tried, some at a time, in their order. Namespaces that exist take what goes into them by a dry run."""
+    restoring = await with_present(restoring)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(held: Held) -> Planned:
+        async with gate:
+            return await restoring.plan(held)
+
+    return list(await asyncio.gather(*map(one, objects)))
+
+
+async def with_present(restoring: Restoring) -> Restoring:
+    """The same, knowing which of the namespaces that it writes are there already."""
+    gvr = GVR("", "v1", "namespaces", False)
+    missing = set()
+    for name in restoring.coming:
+        try:
+            await restoring.transport.request("GET", gvr, name=name)
+        except NotFound:
+            missing.add(name)
+        except Forbidden:
+            continue
+    served = set()
+    for plural_name, group in restoring.defined:
+        try:
+            name = f"{plural_name}.{group}"
+            at = GVR("apiextensions.k8s.io", "v1", "customresourcedefinitions", False)
+            await restoring.transport.request("GET", at, name=name)
+        except NotFound:
+            served.add((plural_name, group))
+        except Forbidden:
+            continue
+    return replace(restoring, coming=frozenset(missing), defined=frozenset(served))
+
+
+async def restore_preview(order: RestoreOrder) -> RestorePreview:
+    """What would be done. Nothing is written. Raises ReadOnly, ArchiveErrors, StorageErrors, BadInput."""
+    await changes_required(order.cluster)
+    holding = await off_loop(read_held, order.archive, order.choice, order.identities)
+    restoring = restoring_of(order.transport, order.choice, holding)
+    kept = [each for each in holding.objects if not each.skipped]
+    out = [
+        Planned(key=each.key, placed=restoring.placed(each), does="skipped", notes=(each.skipped,))
+        for each in holding.objects
+        if each.skipped
+    ]
+    plans = await planned_all(restoring, kept[:MAX_TRIED])
+    targets = targets_of(order.choice, kept)
+    shown = Shown(
+        user=order.actor.user.pk,
+        server=order.cluster.server,
+        context=order.cluster.name,
+        archive=order.archive,
+        sha256=holding.sha256,
+        choice=tokens.digest_of(order.choice.to_json()),
+        nonce=tokens.new_nonce(),
+        effects={each.key: each.effect for each in plans},
+    )
+    more = len(kept) - len(plans)
+    nothing = not more and not any(each.writes for each in plans)
+    return RestorePreview(
+        holding=holding, plans=plans, skipped=out, more=more, targets=targets, confirm=why_in(order.cluster.name),
+        token="" if nothing or stops(plans, order.choice) else tokens.sign(shown, SALT),
+    )  # fmt: skip
+
+
+def stops(plans: Sequence[Planned], choice: Choice) -> list[Planned]:
+    """The objects for which nothing at all is written."""
+    return [
+        each
+        for each in plans
+        if each.does == "refused" and each.live is not None and choice.conflict_of(each.key) == "refuse"
+    ]
+
+
+def targets_of(choice: Choice, objects: Sequence[Held]) -> list[str]:
+    """The namespaces that are written into."""
+    homes = (each.namespace or (each.name if each.plural == "namespaces" else "") for each in objects)
+    return sorted({choice.into(home) for home in homes if home})
+
+
+def to_confirm(targets: Sequence[str], context: str) -> str:
+    """What is typed where a name has to be: the namespace, or the context for several."""
+    return targets[0] if len(targets) == 1 else context
+
+
+# ---- The apply
+
+
+async def restore_begin(order: RestoreOrder, token: str, *, holder: str = "") -> Change:
+    """Begins what a preview showed; the same token begins it once. Raises ReadOnly, BadInput (``token``) for a token of
+    something else, Unconfirmed, and what reading the archive raises.
+    """
+    try:
+        shown = Shown(**tokens.unsign(token, SALT))
+    except TypeError:  # of another version of the dashboard
+        raise tokens.not_shown() from None
+    facts = (shown.user, shown.server, shown.context, shown.archive, shown.choice)
+    if facts != (
+        order.actor.user.pk, order.cluster.server, order.cluster.name, order.archive,
+        tokens.digest_of(order.choice.to_json()),
+    ):  # fmt: skip
+        raise tokens.not_shown()
+    if (earlier := await in_database(records.found)(shown.nonce)) is not None:
+        return earlier
+    await changes_required(order.cluster)
+    holding = await off_loop(read_held, order.archive, order.choice, order.identities)
+    if holding.sha256 != shown.sha256:
+        raise tokens.not_shown()
+    targets = targets_of(order.choice, [each for each in holding.objects if not each.skipped])
+    why = why_in(order.cluster.name)
+    if why and order.confirm.strip() != to_confirm(targets, order.cluster.name):
+        raise Unconfirmed(f"Type {to_confirm(targets, order.cluster.name)}: {why}.", field="confirm")
+    return await begin_restore(
+        RESTORE, order, holding, nonce=shown.nonce, effects=shown.effects, holder=holder
+    )
+
+
+async def begin_restore(
+    action: Restore,
+    order: RestoreOrder,
+    holding: Holding,
+    *,
+    nonce: str,
+    effects: Mapping[str, str],
+    steps: Sequence[Step] | None = None,
+    holder: str = "",
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> Change:
+    """Records it with its steps and rows. ``effects`` are what a preview showed; ``more`` is kept with the change."""
+    restoring = restoring_of(order.transport, order.choice, holding, scratch=action.scratch)
+    kept = [each for each in holding.objects if not each.skipped]
+    results = [_row(restoring, each, effects) for each in kept]
+    targets = targets_of(order.choice, kept)
+    typed_key = bool(order.identities)
+    result = {
+        "archive": order.archive, "sha256": holding.sha256, "choice": order.choice.to_json(), "namespaces": targets,
+        "count": len(kept), "encrypted": holding.header.secrets, "typed_key": typed_key, **more,
+    }  # fmt: skip
+    if steps is None:
+        steps = restore_steps(len(kept))
+    made = _keep(nonce)
+    made.holding, made.identities = holding, order.identities
+    work = in_database(_record)
+    return await work(action, order, nonce, targets, result, list(steps), results, holder)
+
+
+def restore_steps(count: int) -> list[Step]:
+    """A check of that many objects, then their writes."""
+    return [
+        operation_step("check", f"Check {plural(count, 'object')} by a dry run"),
+        operation_step("write", "Write them in their order"),
+    ]
+
+
+def _row(restoring: Restoring, held: Held, effects: Mapping[str, str]) -> OperationResult:
+    placed = restoring.placed(held)
+    shown = {"shown": effects[held.key]} if held.key in effects else {}
+    return OperationResult(
+        plural=kind_key(held.group, held.plural), kind=held.kind, namespace=placed.namespace, name=placed.name,
+        data={"key": held.key, **shown},
+    )  # fmt: skip
+
+
+def _record(
+    action: Restore,
+    order: RestoreOrder,
+    nonce: str,
+    targets: Sequence[str],
+    result: dict[str, Any],
+    steps: list[Step],
+    results: list[OperationResult],
+    holder: str,
+) -> Change:
+    actor = order.actor
+    try:
+        with transaction.atomic():
+            change = Change.objects.create(
+                nonce=nonce, state=Change.State.DONE, user=actor.user, context=order.cluster.name, action=action.name,
+                plural="namespaces", kind="Namespace", name=targets[0] if len(targets) == 1 else "", result=result,
+                reason=order.reason, sign_in=actor.sign_in,
+            )  # fmt: skip
+            held_until = datetime.now(UTC) + timedelta(seconds=15) if holder else None
+            operation = Operation.objects.create(
+                change=change, steps=steps, holder=holder, held_until=held_until
+            )
+            for position, each in enumerate(results):
+                each.operation, each.position = operation, position
+            OperationResult.objects.bulk_create(results, batch_size=500)
+            records.audit_step(change, actor.name, action.name, f"{action.summary(change)}: begun.")
+    except IntegrityError:
+        if (found := records.found(nonce)) is not None:  # the other one of two submits
+            return found
+        raise
+    except DatabaseError as error:
+        raise database_unavailable(error, done=_NOTHING) from error
+    return change
+
+
+# ---- Its steps
+
+
+async def restoring_in(run: Run) -> tuple[Holding, Restoring]:
+    """What a restore under way writes, and how."""
+    holding = await held_of(run.change)
+    choice = Choice.from_json(run.change.result["choice"])
+    scratch = bool(getattr(run.action, "scratch", False))
+    return holding, await with_present(restoring_of(run.transport, choice, holding, scratch=scratch))
+
+
+async def check_step(run: Run) -> None:
+    """Tries every object, and writes nothing."""
+    until = time.monotonic() + MOVE_SECONDS
+    holding, restoring = await restoring_in(run)
+    held = holding.by_key
+    while rows := await run.results("waiting", limit=AT_ONCE * 4):
+        rows = [each for each in rows if "does" not in each.data] or await _unchecked(run)
+        if not rows:
+            break
+        plans = await planned_all(restoring, [held[each.data["key"]] for each in rows])
+        for row, plan in zip(rows, plans, strict=True):
+            _checked(row, plan)
+        await run.save(rows)
+        if time.monotonic() > until:
+            return
+    every = await run.results()
+    refusing = [each for each in every if each.data.get("refuses")]
+    overtaken = [each for each in every if each.data.get("overtaken")]
+    run.now = datetime.now(UTC)
+    if refusing:
+        names = listed([f"{each.kind} {each.name}" for each in refusing])
+        await run.fail(
+            f"{names} exist and differ, and this restore was to be refused then. Nothing was written."
+        )
+    elif overtaken:
+        names = listed([f"{each.kind} {each.name}" for each in overtaken])
+        await run.fail(
+            f"{names}: not as in the preview any more. Nothing was written; look at a new preview."
+        )
+    else:
+        writes = sum(each.state == "waiting" for each in every)
+        await run.end("done", f"{plural(writes, 'object')} to write.")
+
+
+async def _unchecked(run: Run) -> list[OperationResult]:
+    return [each for each in await run.results("waiting") if "does" not in each.data][: AT_ONCE * 4]
+
+
+def _checked(row: OperationResult, plan: Planned) -> None:
+    """What the check found, in its row."""
+    shown = row.data.get("shown")
+    row.data |= {"does": plan.does, "effect": plan.effect}
+    row.text = plan.text
+    if shown is not None and shown != plan.effect and plan.does != "same":
+        row.data |= {"overtaken": True}
+    if plan.does == "refused" and plan.live is not None and "exists and differs" in plan.text:
+        row.data |= {"refuses": True}
+    if plan.writes:
+        return
+    row.state = STATES.get(plan.does, "left")
+    row.data |= {"word": WORDS[plan.does]}
+    row.ended_at = datetime.now(UTC)
+
+
+async def write_step(run: Run) -> None:
+    """Writes kind after kind. An object that is refused stops no other; its row says why."""
+    until = time.monotonic() + MOVE_SECONDS
+    holding, restoring = await restoring_in(run)
+    held = holding.by_key
+    while True:
+        rows = await run.results("running", "retrying", "waiting", limit=AT_ONCE * 8)
+        due = [each for each in rows if _due(each, datetime.now(UTC))]
+        if not rows:
+            break
+        if not due:
+            return
+        _, same_rank = next(groupby(due, lambda row: _rank_of(held[row.data["key"]])))
+        await _write_some(run, restoring, held, list(same_rank)[:AT_ONCE])
+        if time.monotonic() > until:
+            return
+    counts = await in_database(result_counts)(run.operation)
+    text = f"{listed([f'{counts[state]} {word}' for state, word in ENDS.items() if counts.get(state)])}."
+    run.now = datetime.now(UTC)
+    await run.end("done", text)
+    if len(run.operation.steps) == 2:
+        forget(run.change)
+    ended = AuditEntry.Result.FAILED if counts.get("failed") else AuditEntry.Result.DONE
+    await run.audit(run.change.action, ended, f"{RESTORE.summary(run.change)}: {text}")
+
+
+def _rank_of(held: Held) -> tuple[int, str, str]:
+    return rank(held.group, held.plural), held.group, held.plural
+
+
+def _due(row: OperationResult, now: datetime) -> bool:
+    return row.state != "retrying" or passed(row.data["tried"], now) >= RETRY_SECONDS
+
+
+async def _write_some(
+    run: Run, restoring: Restoring, held: Mapping[str, Held], rows: Sequence[OperationResult]
+) -> None:
+    """Takes some objects of one kind to their end."""
+    before = {each.pk: each.state for each in rows}
+    plans = await asyncio.gather(*(restoring.plan(held[each.data["key"]], dry=False) for each in rows))
+    for row, plan in zip(rows, plans, strict=True):
+        row.state, row.began_at = "running", row.began_at or datetime.now(UTC)
+        if plan.writes:
+            row.data = row.data | {
+                "sent": plan.does
+            }  # before it is sent: whoever comes after a kill finds it
+    await run.save(rows)
+    work = (
+        _write_one(restoring, row, plan, held[row.data["key"]], again=before[row.pk] != "waiting")
+        for row, plan in zip(rows, plans, strict=True)
+    )
+    answers = await asyncio.gather(*work, return_exceptions=True)
+    await run.record(rows)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+
+
+async def _write_one(
+    restoring: Restoring, row: OperationResult, plan: Planned, held: Held, *, again: bool
+) -> None:
+    """Gives the row its end, or leaves it to be tried again. Raises what is no answer of the cluster."""
+    plan = _of_the_cluster(plan, held, restoring)
+    if not plan.writes:
+        made = plan.does == "same" and again and "sent" in row.data
+        row.data |= {"uid": plan.uid, "word": _word(row.data["sent"])} if made else {"word": WORDS[plan.does]}
+        _end(row, STATES.get(plan.does, "left"), plan.text)
+        return
+    if plan.does == "update" and row.data.get("does") == "update" and plan.effect != row.data["effect"]:
+        _end(row, "failed", "It was changed since it was checked: it was left as it is.")
+        return
+    try:
+        written, uid = await restoring.write(plan, held)
+    except (Unavailable, TooManyRequests) as error:
+        _again(row, error.message)
+    except ClusterError as error:
+        words = refusal_words(error, secret=held.is_secret)
+        waits = isinstance(error, NotFound) or (
+            isinstance(error, Forbidden) and "status unknown for quota" in words
+        )
+        since = row.data.setdefault("since", iso(datetime.now(UTC)))
+        if waits and passed(since, datetime.now(UTC)) < SERVED_SECONDS:
+            _again(row, "What it needs was just written, and is not ready yet.")
+        else:
+            _end(row, "failed", words)
+    else:
+        row.data |= {"uid": uid, "word": _word(plan.does)}
+        _end(row, "done", written.text)
+
+
+def _of_the_cluster(plan: Planned, held: Held, restoring: Restoring) -> Planned:
+    """The account that the cluster puts into each new namespace is brought to what it was."""
+    default = (held.group, held.plural, held.name) == ("", "serviceaccounts", "default")
+    if default and plan.does == "leave" and held.key not in restoring.choice.each:
+        return replace(plan, does="update", notes=())
+    return plan
+
+
+def _word(does: str) -> str:
+    return {"create": "created", "update": "updated"}[does]
+
+
+def _again(row: OperationResult, text: str) -> None:
+    row.state, row.text = "retrying", text
+    row.data |= {"tried": iso(datetime.now(UTC))}
+
+
+def _end(row: OperationResult, state: str, text: str) -> None:
+    row.state, row.text, row.ended_at = state, text, datetime.now(UTC)
+
+
+RESTORE = Restore()

@@ -1,0 +1,413 @@
+"""Recovery (``/c/<context>/recovery/``): how old the last good backup is and what is not in it, the backups, the drills;
+and the forms of a restore and a drill beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import DatabaseError
+from django.http import QueryDict
+from django.urls import reverse
+
+from dashboard import render
+from dashboard.database import in_database
+from dashboard.errors import Forbidden
+from dashboard.kinds.base import GVR
+from dashboard.kinds.rows import listed, plural
+from dashboard.live.acting import own_accounts
+from dashboard.live.deciding import began
+from dashboard.live.screen import ViewerScreen
+from dashboard.live.session import Session
+from dashboard.live.snapshot import Snapshot
+from dashboard.models import Operation, OperationResult
+from dashboard.recovery.readiness import GOAL, WHOLE, Readiness, ago, readiness
+from dashboard.recovery.shelf import Shelf, shelves
+from dashboard.recovery.storage import Stored
+
+from .common import fresh_part, iso, not_known
+from .operation import RESULT_WORDS, OperationScreen
+
+LOOK_SECONDS = 20.0
+ROWS, DRILLS = 50, 10
+READ = frozenset({"namespaces", "persistentvolumeclaims"})
+
+
+class RecoveryScreen(ViewerScreen):
+    page = "pages/recovery.html"
+    pace = 2.0
+
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session)
+        self.all = params.get("all") == "yes"
+        self.shelf = Shelf(configured=False)
+        self.drills: Sequence[Operation] = ()
+        self.under_way: Sequence[Operation] = ()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def shows(self) -> Hashable:
+        return self.all
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return READ
+
+    async def prepare(self) -> None:
+        await self.session.review(self.plurals)
+        await self._look()
+
+    async def _look(self) -> None:
+        self.shelf = await shelves.now()
+        self.drills, self.under_way = await in_database(_operations)(self.runtime.cluster.name)
+
+    def open(self, changed: Callable[[], None]) -> None:
+        async def follow() -> None:
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                with suppress(DatabaseError):
+                    await self._look()
+                    changed()
+
+        self._task = asyncio.create_task(follow())
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the viewer may know the names of all namespaces, as a backup tells them."""
+        seen = self.visible["namespaces"]
+        return seen.denied is None and seen.unknown is None and seen.namespaces is None
+
+    @property
+    def ready(self) -> Readiness:
+        return readiness_of(self.session, self.shelf, datetime.now(UTC))
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            regions={
+                "recovery-head": render.region("recovery_head", self._head()),
+                "recovery-backups": render.region("recovery_backups", self._backups()),
+                "recovery-drills": render.region("recovery_drills", self._drills()),
+                "not-known": render.region("not_known", {"text": not_known(self.session, self.plurals)}),
+                "fresh": fresh_part(self.session, self.plurals),
+            }
+        )
+
+    def context(self) -> Mapping[str, Any]:
+        return {
+            "configured": self.shelf.configured,
+            "drill_url": self._url("drill"),
+            "restore_url": self._url("restore"),
+            "kubectl": "manage.py backup list",
+        }
+
+    def _url(self, what: str, name: str = "") -> str:
+        url = reverse(what, args=[self.runtime.cluster.slug])
+        return f"{url}?{urlencode({'archive': name})}" if name else url
+
+    # ---- How ready
+
+    def _head(self) -> dict[str, Any]:
+        if not self.shelf.configured:
+            return {
+                "state": "info",
+                "headline": "No storage for backups is set",
+                "text": "Set CLUSTER_UI_BACKUP_TO to a folder or an object store, such as s3://backups/production, and "
+                "start the dashboard again. Backups, restores and drills are then here.",
+                "tiles": [],
+            }
+        ready = self.ready
+        state, headline, text = ready.state, ready.headline, ready.text
+        if self.shelf.failure is not None:
+            state, text = "bad", f"{self.shelf.failure.message} {self.shelf.failure.next_step}".strip()
+            headline = "The storage of the backups can't be read"
+        return {"state": state, "headline": headline, "text": text, "tiles": self._tiles(ready)}
+
+    def _tiles(self, ready: Readiness) -> list[dict[str, str]]:
+        value, unit = _split(ready.age)
+        late = ready.age is None or ready.age > GOAL
+        tiles = [
+            {
+                "title": "Last good backup", "value": value, "of": unit, "state": "warn" if late else "",
+                "note": f"goal: at most {GOAL // timedelta(hours=1)} h",
+            }
+        ]  # fmt: skip
+        known = ready.covered is not None and ready.uncovered is not None
+        uncovered = ready.uncovered or ()
+        tiles.append(
+            {
+                "title": "Namespaces covered",
+                "value": str(ready.covered) if known else "–",
+                "of": f"of {ready.namespaces}" if known else "",
+                "state": "warn" if uncovered else "",
+                "note": (f"not {uncovered[0]}" if len(uncovered) == 1 else f"not {len(uncovered)} of them")
+                if uncovered
+                else ("all of them" if known else "encrypted: not known here"),
+            }
+        )
+        tiles.append(
+            {
+                "title": "Volumes with data", "value": "0", "of": f"of {ready.claims}",
+                "state": "warn" if ready.claims else "",
+                "note": "volume data is in no backup" if ready.claims else "there is no claim",
+            }
+        )  # fmt: skip
+        passed = next((each for each in self.drills if _passed(each)), None)
+        age = datetime.now(UTC) - passed.created_at if passed is not None else None
+        value, unit = _split(age)
+        tiles.append(
+            {
+                "title": "Last drill passed", "value": value, "of": unit,
+                "state": "" if passed is not None else "warn",
+                "note": drill_words(passed)[1] if passed is not None else "a backup is as good as its last restore",
+            }
+        )  # fmt: skip
+        return tiles
+
+    # ---- The backups
+
+    def _backups(self) -> dict[str, Any]:
+        own = self.shelf.of(self.runtime.cluster.slug)
+        shown = own if self.all else own[:ROWS]
+        others = len(self.shelf.stored) - len(own)
+        return {
+            "configured": self.shelf.configured,
+            "total": len(own),
+            "more": len(own) - len(shown),
+            "all_url": f"{self._url('recovery')}?all=yes",
+            "others": others if self.sees_all else 0,
+            "under_way": [
+                {
+                    "url": reverse("change", args=[each.change_id]),
+                    "noun": each.change.action,
+                    "since": iso(each.created_at),
+                }
+                for each in self.under_way
+            ],
+            "rows": [self._row(each, newest=each is own[0]) for each in shown],
+        }
+
+    def _row(self, stored: Stored, *, newest: bool) -> dict[str, Any]:
+        header = self.shelf.headers.get(stored.name)
+        if stored.scope == WHOLE:
+            holds = "the whole cluster"
+        elif header is None:
+            holds = "not known here: it is encrypted" if stored.encrypted else "not known"
+        elif not header.namespaces:
+            holds = "the whole cluster"
+        elif self.sees_all:
+            holds = listed(header.namespaces, "more namespaces")
+        else:
+            holds = plural(len(header.namespaces), "namespace")
+        if header is not None and header.labels:
+            holds += f", only {header.labels}"
+        notes = ["Last good backup."] if newest else []
+        notes += ["No volume data."]
+        notes += ["Encrypted, with Secrets." if stored.encrypted else "Without Secrets: it is not encrypted."]
+        return {
+            "name": stored.name,
+            "at": iso(stored.at),
+            "holds": holds,
+            "note": " ".join(notes),
+            "size": _size(stored.size_bytes),
+            "restore_url": self._url("restore", stored.name),
+            "drill_url": self._url("drill", stored.name),
+        }
+
+    # ---- The drills
+
+    def _drills(self) -> dict[str, Any]:
+        rows = []
+        for each in self.drills[:DRILLS]:
+            state, words = drill_words(each)
+            name = str(each.change.result.get("archive", "")).rpartition("/")[2]
+            rows.append(
+                {
+                    "state": state,
+                    "title": {"ok": "Passed", "warn": "Under way", "bad": "Failed"}[state],
+                    "name": name,
+                    "text": words,
+                    "at": iso(each.created_at.replace(microsecond=0)),
+                    "url": reverse("change", args=[each.change_id]),
+                }
+            )
+        return {"rows": rows, "configured": self.shelf.configured, "drill_url": self._url("drill")}
+
+
+def readiness_of(session: Session, shelf: Shelf, now: datetime) -> Readiness:
+    """Of the session's cluster, as far as its viewer sees the namespaces."""
+    reader = session.reader
+    names = [each.metadata.name for each in reader.all("namespaces")]
+    claims = len(reader.all("persistentvolumeclaims"))
+    return readiness(
+        shelf.of(session.cluster.cluster.slug), shelf.headers, namespaces=names, claims=claims, now=now
+    )
+
+
+def _operations(context: str) -> tuple[list[Operation], list[Operation]]:
+    found = Operation.objects.select_related("change").filter(change__context=context).order_by("-pk")
+    drills = list(found.filter(change__action="drill")[:DRILLS])
+    running = found.filter(change__action__in=("restore", "drill", "backup"), state=Operation.State.RUNNING)
+    return drills, list(running[:5])
+
+
+def _compared(operation: Operation) -> dict[str, Any] | None:
+    """The step that compared, of a drill that came so far."""
+    return next(
+        (each for each in operation.steps if each["do"] == "compare" and each["state"] == "done"), None
+    )
+
+
+def _passed(operation: Operation) -> bool:
+    compared = _compared(operation)
+    return compared is not None and not compared.get("failed")
+
+
+def drill_words(operation: Operation) -> tuple[str, str]:
+    """The state of a drill ("ok", "warn", "bad") and a sentence."""
+    compared = _compared(operation)
+    if compared is not None:
+        return ("bad" if compared.get("failed") else "ok"), str(compared["text"])
+    if operation.state == Operation.State.RUNNING:
+        return "warn", "It is under way."
+    wrong = next(
+        (each for each in operation.steps if each["state"] in ("failed", "left") and each["text"]), None
+    )
+    return "bad", str(wrong["text"]) if wrong is not None else "It was stopped."
+
+
+def _split(age: timedelta | None) -> tuple[str, str]:
+    """A number, and its unit for small letters."""
+    if age is None:
+        return "never", ""
+    number, _, unit = ago(age).partition(" ")
+    return (number, f"{unit} ago") if number.isdigit() else ("<1", "minute ago")
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1024
+    raise AssertionError("unreachable")
+
+
+class RecoveryFormScreen(ViewerScreen):
+    """The forms of a restore and a drill: what moves is how fresh the cluster is."""
+
+    page = "pages/restore.html"
+
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session)
+        self.archive = params.get("archive", "")
+
+    @property
+    def shows(self) -> Hashable:
+        return self.archive
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return frozenset({"namespaces"})
+
+    async def prepare(self) -> None:
+        await self.session.review(self.plurals)
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(regions={"fresh": fresh_part(self.session, self.plurals)})
+
+    def context(self) -> Mapping[str, Any]:
+        return {}
+
+
+class DrillFormScreen(RecoveryFormScreen):
+    page = "pages/drill.html"
+
+
+class RestoreScreen(OperationScreen):
+    """A restore, or a drill, that was begun: what became of each object. Whoever began it sees it, and whoever may read
+    everything in the namespaces that it writes into: its rows name objects of every kind.
+    """
+
+    result_words: Mapping[str, str] = {**RESULT_WORDS, "done": "restored", "left": "left as it is"}
+    results_title = "Objects, in the order of writing"
+    running_words = "You can leave this page: it continues, and resumes if the dashboard restarts."
+    resume_words = "Resuming looks again at what failed; what is there already is not written again."
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return frozenset({"namespaces"})
+
+    def must_see(self) -> None:
+        """Asked in ``prepare``, as it takes rights of its own."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        if not own_accounts(self.runtime.cluster.slug) or began(self.session, self.change):
+            return
+        await everything_required(self.session, self.change.result.get("namespaces", ()))
+
+    def words(self) -> tuple[str, str, str]:
+        state, headline, text = super().words()
+        operation = self.operation
+        if operation is None or operation.state != Operation.State.DONE:
+            return state, headline.replace(" of  ", " "), text
+        failed, done = self.counts.get("failed", 0), self.counts.get("done", 0)
+        if self.change.action == "drill":
+            state, text = drill_words(operation)
+            return (
+                ("done" if state == "ok" else "bad"),
+                f"The drill {'passed' if state == 'ok' else 'failed'}",
+                text,
+            )
+        if failed:
+            return (
+                "warn",
+                f"{plural(failed, 'object')} could not be restored",
+                f"{done} are as in the backup.",
+            )
+        return "done", f"{plural(done, 'object')} {'is' if done == 1 else 'are'} as in the backup", ""
+
+    def _row(self, result: OperationResult) -> dict[str, Any]:
+        row = super()._row(result)
+        return row | {"head": f"{result.kind} {row['head']}"}
+
+    def what(self) -> str:
+        return self.action.summary(self.change)
+
+    def kubectl(self) -> str:
+        namespaces = self.change.result.get("namespaces", [])
+        where = f"-n {namespaces[0]}" if len(namespaces) == 1 else "-A"
+        return f"kubectl get all {where}"
+
+    def context(self) -> Mapping[str, Any]:
+        url = reverse("recovery", args=[self.runtime.cluster.slug])
+        name = str(self.change.result.get("archive", "")).rpartition("/")[2]
+        return {
+            **super().context(),
+            "object": {"plural": "namespaces", "kind": "Backup", "namespace": "", "name": name, "url": url},
+            "breadcrumbs": [("Recovery", url)],
+        }
+
+
+async def everything_required(session: Session, namespaces: Sequence[str]) -> None:
+    """Raises Forbidden for whoever may not list everything in these namespaces: a backup tells all of it."""
+    everything = GVR("*", "*", "*")
+    for namespace in namespaces or ("",):
+        if not await session.decide("list", everything, namespace=namespace or None):
+            where = f"in namespace {namespace}" if namespace else "in the whole cluster"
+            raise Forbidden(
+                f"You may not list everything {where}, and a backup holds all of it.",
+                next_step="Choose namespaces in which you may, or ask an administrator.",
+                verb="list",
+                resource="*",
+                namespace=namespace,
+            )

@@ -1,0 +1,111 @@
+"""How well a cluster could be brought back from its backups: the last good one, its age, and what is in none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from dashboard.kinds.rows import listed, plural
+
+from .archive import Header
+from .choice import SYSTEM
+from .storage import Stored
+
+GOAL = timedelta(hours=24)  # an older backup is said to be one
+STALE = timedelta(days=8)
+WHOLE = "all"  # the scope of an archive of the whole cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """``last`` is the newest archive, ``age`` its age. ``uncovered``: namespaces that no archive holds, ``covered``: how
+    many some do; None for both where archives can't be read here. ``claims``: volumes, whose data none holds.
+    """
+
+    state: Literal["ok", "warn", "bad", "info"]
+    headline: str
+    text: str
+    last: Stored | None = None
+    age: timedelta | None = None
+    uncovered: tuple[str, ...] | None = None
+    covered: int | None = None
+    namespaces: int = 0
+    claims: int = 0
+
+
+def readiness(
+    stored: Sequence[Stored],
+    headers: Mapping[str, Header],
+    *,
+    namespaces: Collection[str],
+    claims: int,
+    now: datetime,
+) -> Readiness:
+    """Of one context: its archives, the newest first, those of their ``headers`` that could be read, its namespaces, and
+    how many claims it has.
+    """
+    own = sorted(set(namespaces) - SYSTEM)
+    if not stored:
+        return Readiness(
+            state="warn",
+            headline="Never backed up",
+            text="If this cluster is lost, nothing here can bring its objects back.",
+            uncovered=tuple(own),
+            covered=0,
+            namespaces=len(own),
+            claims=claims,
+        )
+    last = stored[0]
+    age = max(now - last.at, timedelta())
+    known = [headers[each.name] for each in stored if each.name in headers]
+    whole = any(each.scope == WHOLE for each in stored) or any(not each.namespaces for each in known)
+    uncovered: tuple[str, ...] | None = None
+    if known or whole:
+        held = {name for each in known for name in each.namespaces}
+        uncovered = () if whole else tuple(name for name in own if name not in held)
+    gaps = [plural(len(uncovered), "namespace")] if uncovered else []
+    gaps += [f"the data of {plural(claims, 'volume')}"] if claims else []
+    old = age > GOAL
+    missing = listed(gaps)
+    are = "is" if gaps == ["1 namespace"] or gaps == ["the data of 1 volume"] else "are"
+    said = f" {missing[:1].upper()}{missing[1:]} {are} not in it." if gaps else ""
+    texts = [f"It was read back and verified when it was made, on {last.at:%Y-%m-%d at %H:%M} UTC."]
+    if uncovered:
+        texts.append(f"In no backup: {listed(uncovered, 'more namespaces')}.")
+    if uncovered is None:
+        texts.append("What it covers is not known here: it is encrypted, and there is no key here.")
+    if claims:
+        texts.append("A backup holds definitions of claims, and none of the data on their volumes.")
+    state: Literal["ok", "warn", "bad", "info"] = (
+        "bad" if age > STALE else "warn" if old or uncovered else "info"
+    )
+    return Readiness(
+        state=state,
+        headline=f"The last good backup is {ago(age)} old.{said}",
+        text=" ".join(texts),
+        last=last,
+        age=age,
+        uncovered=uncovered,
+        covered=len(own) - len(uncovered) if uncovered is not None else None,
+        namespaces=len(own),
+        claims=claims,
+    )
+
+
+def ago(age: timedelta) -> str:
+    """ "11 hours", by the largest unit of which there are two."""
+    seconds = int(age.total_seconds())
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size * (2 if size != 60 else 1):
+            return plural(seconds // size, word)
+    return "less than a minute" if seconds < 60 else plural(seconds // 60, "minute")
+
+
+def backup_badge(stored: Sequence[Stored], now: datetime) -> tuple[Literal["ok", "warn"], str]:
+    """State and a few words about the archives of a context, the newest first, for other pages."""
+    if not stored:
+        return "warn", "Never backed up"
+    age = max(now - stored[0].at, timedelta())
+    return ("warn" if age > GOAL else "ok"), f"Last good backup {ago(age)} ago"

@@ -1,0 +1,337 @@
+"""One object of a backup and the cluster: what would be done with it, tried by a dry run, and doing it.
+
+Whatever is written was looked at just before: what is there already as it was in the backup is not written again, so a
+second run, and a run after one that was killed, changes nothing that is done. Values of Secrets are compared here, and
+are in no text and no error.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import msgspec
+
+from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound
+from dashboard.kinds.base import GVR
+from dashboard.kinds.catalogue import BUILT_IN
+from dashboard.kube.answers import read_object
+from dashboard.kube.transport import Transport
+
+from .choice import Choice
+from .cleaning import Manifest, allocated, cleaned
+from .comparing import comparable, same, updated
+from .holding import Held
+from .mapping import mapped, mentions
+
+MANAGER = "cluster-ui"
+# Which restore made a namespace for itself alone: what may be removed afterwards.
+DRILL_LABEL = "cluster-ui.dev/drill"
+
+Does = Literal["create", "update", "same", "leave", "refused", "skipped", "tried"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where an object is written: what it is called there."""
+
+    gvr: GVR
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.kind} {'/'.join(filter(None, (self.namespace, self.name)))}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What is done with an object, and why (``notes``, sentences). ``live`` is what is there, ``made`` what is sent.
+    ``tried``: the API server took a dry run of it; one in a namespace that does not exist yet can't be tried.
+    """
+
+    key: str
+    placed: Placed
+    does: Does
+    notes: tuple[str, ...] = ()
+    tried: bool = False
+    secret: bool = False
+    live: Manifest | None = field(default=None, repr=False)
+    made: Manifest | None = field(default=None, repr=False)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.notes)
+
+    @property
+    def writes(self) -> bool:
+        return self.does in ("create", "update")
+
+    @property
+    def uid(self) -> str:
+        return str(self.live["metadata"].get("uid", "")) if self.live else ""
+
+    @property
+    def effect(self) -> str:
+        """Equal for the same thing done to an object that is as it was."""
+        was = comparable(self.placed.gvr.group, self.placed.gvr.plural, self.live) if self.live else None
+        told = [self.key, self.placed.where, self.does, self.uid if self.writes else "", was]
+        return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoring:
+    """What all objects of one restore have in common. ``coming`` are the namespaces that it creates, ``defined`` the
+    resources (plural, group) whose definition it writes: what needs them can't be tried before they are there.
+    """
+
+    transport: Transport
+    choice: Choice
+    plurals: Mapping[tuple[str, str], GVR]
+    coming: Collection[str] = frozenset()
+    defined: Collection[tuple[str, str]] = frozenset()
+    scratch: bool = False  # a drill: into namespaces of its own, without anything that runs
+
+    def placed(self, held: Held) -> Placed:
+        """Where an object goes."""
+        into = self.choice.into
+        is_namespace = (held.group, held.plural) == ("", "namespaces")
+        return Placed(
+            gvr=held.gvr,
+            kind=held.kind,
+            namespace=into(held.namespace) if held.namespace else "",
+            name=into(held.name) if is_namespace else held.name,
+        )
+
+    def wanted(self, held: Held) -> Manifest:
+        """What is to be written of it: a manifest without uids of owners."""
+        made = cleaned(held.group, held.plural, held.body)
+        made = mapped(held.group, held.plural, made, self.choice.maps)
+        return idle(held.group, held.plural, made) if self.scratch else made
+
+    # ---- Planning
+
+    async def plan(self, held: Held, *, dry: bool = True) -> Planned:
+        """What would be done with it. ``dry``: with a dry run of what is written.
+
+        Raises Unavailable and TooManyRequests; every other refusal is the object's own state.
+        """
+        base = Planned(key=held.key, placed=self.placed(held), does="skipped", secret=held.is_secret)
+        skipped = held.skipped or (left_out_of_drills(held.group, held.plural) if self.scratch else "")
+        if skipped:
+            return replace(base, notes=(skipped,))
+        try:
+            return await self._planned(base, held, dry)
+        except (Forbidden, Invalid, BadInput, NotFound, Conflict) as error:
+            return replace(base, does="refused", notes=(_refusal(error, held),))
+
+    async def _planned(self, base: Planned, held: Held, dry: bool) -> Planned:
+        placed, wanted = base.placed, self.wanted(held)
+        live = await self._live(placed)
+        if live is None:
+            return await self._creation(base, held, wanted, dry)
+        if live["metadata"].get("deletionTimestamp"):
+            return replace(
+                base, does="refused", live=live, notes=("It is being deleted: wait until it is gone.",)
+            )
+        if same(held.group, held.plural, live, wanted):
+            return replace(base, does="same", live=live, tried=True)
+        base = replace(base, live=live, made=updated(held.group, held.plural, live, wanted))
+        match self.choice.conflict_of(held.key):
+            case "leave":
+                return replace(base, does="leave", notes=("It exists and differs: it is left as it is.",))
+            case "refuse":
+                return replace(base, does="refused", notes=("It exists and differs.",))
+        if dry:
+            await self._put(base, dry=True)
+        return replace(base, does="update", tried=dry)
+
+    async def _creation(self, base: Planned, held: Held, wanted: Manifest, dry: bool) -> Planned:
+        made, notes = await self._linked(base.placed, wanted)
+        notes = [*notes, *self._said(held, wanted)]
+        base = replace(base, does="create", notes=tuple(notes), made=made)
+        if self.scratch and only_tried(held.group, held.plural):
+            return replace(await self._first_taken(base, held), does="tried", notes=(ONLY_TRIED,))
+        if not dry or base.placed.namespace in self.coming or (held.plural, held.group) in self.defined:
+            return base
+        return await self._first_taken(base, held)
+
+    async def _first_taken(self, base: Planned, held: Held) -> Planned:
+        """With the addresses that are free, of a Service. Raises what the last try raised."""
+        tries = allocated(held.group, held.plural, base.made or {})
+        for words, made in tries:
+            tried = replace(base, made=made, notes=(*base.notes, words) if words else base.notes, tried=True)
+            try:
+                await self._post(tried, dry=True)
+            except Invalid:
+                if made is tries[-1][1]:
+                    raise
+            else:
+                return tried
+        raise AssertionError("unreachable")
+
+    def _said(self, held: Held, wanted: Manifest) -> list[str]:
+        """What somebody should know of an object that is created."""
+        notes = []
+        if (held.group, held.plural) == ("", "persistentvolumeclaims"):
+            notes.append("It gets a new, empty volume: this backup holds no volume data.")
+        if (held.group, held.plural) == ("", "secrets") and "data" not in wanted:
+            notes.append("The cluster fills in a new token.")
+        if named := mentions(wanted, self.choice.maps) if not held.is_secret else []:
+            notes.append(f"Texts in it still name {', '.join(named)}: they are not changed.")
+        return notes
+
+    async def _linked(self, placed: Placed, wanted: Manifest) -> tuple[Manifest, list[str]]:
+        """With the uids of its owners as they are now; without those that are not there."""
+        owners = wanted["metadata"].get("ownerReferences")
+        if not owners:
+            return wanted, []
+        made, kept, notes = copy.deepcopy(wanted), [], []
+        for owner in owners:
+            group = str(owner.get("apiVersion", "")).rpartition("/")[0]
+            gvr = self.plurals.get((group, str(owner.get("kind"))))
+            found = None
+            if gvr is not None:
+                at = Placed(
+                    gvr=gvr, kind="", namespace=placed.namespace if gvr.namespaced else "", name=owner["name"]
+                )
+                found = await self._live(at)
+            if found is not None:
+                kept.append({**owner, "uid": found["metadata"]["uid"]})
+            else:
+                notes.append(f"{owner.get('kind')} {owner.get('name')}, which owned it, is not there.")
+        made["metadata"].pop("ownerReferences")
+        if kept:
+            made["metadata"]["ownerReferences"] = kept
+        return made, notes
+
+    # ---- Writing
+
+    async def write(self, planned: Planned, held: Held) -> tuple[Planned, str]:
+        """Writes what was planned without a dry run, and gives the uid that the object has. Raises a ClusterError."""
+        if planned.does == "update":
+            return planned, await self._put(planned, dry=False)
+        tries = allocated(held.group, held.plural, planned.made or {})
+        for words, made in tries:
+            tried = replace(planned, made=made, notes=(*planned.notes, words) if words else planned.notes)
+            try:
+                return tried, await self._post(tried, dry=False)
+            except Invalid:
+                if made is tries[-1][1]:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _live(self, placed: Placed) -> Manifest | None:
+        try:
+            response = await self.transport.request(
+                "GET", placed.gvr, namespace=placed.namespace or None, name=placed.name
+            )
+        except NotFound:
+            return None
+        return read_object(response.body)
+
+    async def _post(self, planned: Planned, *, dry: bool) -> str:
+        return await self._send("POST", planned, None, dry)
+
+    async def _put(self, planned: Planned, *, dry: bool) -> str:
+        return await self._send("PUT", planned, planned.placed.name, dry)
+
+    async def _send(
+        self, method: Literal["POST", "PUT"], planned: Planned, name: str | None, dry: bool
+    ) -> str:
+        placed = planned.placed
+        response = await self.transport.request(
+            method,
+            placed.gvr,
+            namespace=placed.namespace or None,
+            name=name,
+            query={"fieldManager": MANAGER, **({"dryRun": "All"} if dry else {})},
+            body=msgspec.json.encode(planned.made),
+        )
+        return str(read_object(response.body)["metadata"].get("uid", ""))
+
+
+def refusal_words(error: ClusterError, *, secret: bool) -> str:
+    """What a cluster said against an object; of a Secret not its words, which may hold values."""
+    if secret and isinstance(error, Invalid | Conflict):
+        return f"The API server refuses this Secret: {error.title.lower()}."
+    return f"{error.message} {error.next_step}".strip()
+
+
+def _refusal(error: ClusterError, held: Held) -> str:
+    if isinstance(error, NotFound):
+        return f"The API server does not serve {held.kind} in {held.gvr.api_version}."
+    return refusal_words(error, secret=held.is_secret)
+
+
+# ---- A drill
+
+
+def idle(group: str, plural: str, manifest: Manifest) -> Manifest:
+    """The same without anything that runs or reaches outside: what a drill writes (docs/adr/0069)."""
+    made = copy.deepcopy(manifest)
+    spec = made.get("spec")
+    if not isinstance(spec, dict):
+        return made
+    if (group, plural) in _REPLICATED:
+        spec["replicas"] = 0
+    elif (group, plural) == ("apps", "daemonsets"):
+        selector = spec["template"]["spec"].setdefault("nodeSelector", {})
+        selector[DRILL_LABEL] = "no-node"
+    elif group == "batch" and plural in ("jobs", "cronjobs"):
+        spec["suspend"] = True
+    elif (group, plural) == ("", "services") and spec.get("type") in ("LoadBalancer", "NodePort"):
+        spec["type"] = "ClusterIP"
+        for key in _OUTSIDE:
+            spec.pop(key, None)
+        for port in spec.get("ports") or ():
+            port.pop("nodePort", None)
+    return made
+
+
+_REPLICATED = frozenset(
+    {
+        ("apps", "deployments"),
+        ("apps", "statefulsets"),
+        ("apps", "replicasets"),
+        ("", "replicationcontrollers"),
+    }
+)
+_OUTSIDE = (
+    "allocateLoadBalancerNodePorts", "externalTrafficPolicy", "healthCheckNodePort", "loadBalancerClass",
+    "loadBalancerIP", "loadBalancerSourceRanges",
+)  # fmt: skip
+
+
+_CLAIMS_AND_MORE = frozenset({("", "persistentvolumeclaims"), ("networking.k8s.io", "ingresses")})
+ONLY_TRIED = (
+    "Tried by a dry run only: a real one would get a volume, traffic, or what its operator makes of it."
+)
+
+
+def only_tried(group: str, plural: str) -> bool:
+    """Whether a drill only tries objects of a kind: claims get volumes, Ingresses traffic, and what operators make of a
+    custom object nobody knows.
+    """
+    return (group, plural) in _CLAIMS_AND_MORE or group not in BUILT_IN
+
+
+def left_out_of_drills(group: str, plural: str) -> str:
+    """Why a drill does nothing with objects of a kind; "" for the others."""
+    if (group, plural) == ("", "namespaces"):
+        return "A drill has namespaces of its own."
+    if (group, plural) == ("", "pods"):
+        return "It would run: a drill starts nothing."
+    return ""
+
+
+def counted(plans: Collection[Planned]) -> dict[Does, int]:
+    """How many objects of each state."""
+    found: dict[Does, int] = {}
+    for each in plans:
+        found[each.does] = found.get(each.does, 0) + 1
+    return found

@@ -1,0 +1,131 @@
+"""The archives in the storage of ``CLUSTER_UI_BACKUP_TO``, as this process last saw them.
+
+Listing an object store takes its time, and several pages ask: one listing serves them all for a while. What an archive
+holds is read from its header, once for each, where it is not encrypted or the installation has the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+
+from dashboard.errors import BadInput, ClusterError, NotFound
+from dashboard.loop import off_loop
+from dashboard.metrics import LAST_BACKUP
+
+from .archive import ArchiveReader, Header
+from .errors import ArchiveError
+from .storage import Storage, Stored
+from .typedkeys import installed_identities
+
+KEEP_SECONDS = 60.0
+MAX_HEADERS = 60  # that are read of one context: of the newest
+MAX_KNOWN = 1_000  # headers that are kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """``configured``: whether there is a storage. ``failure``: why it could not be listed; what was seen before stands.
+    ``headers`` are those that could be read, by name.
+    """
+
+    configured: bool
+    stored: Sequence[Stored] = ()
+    headers: Mapping[str, Header] = field(default_factory=dict)
+    failure: ClusterError | None = None
+    read_at: datetime | None = None
+
+    def of(self, slug: str) -> list[Stored]:
+        """The archives of a context, the newest first."""
+        return [each for each in self.stored if each.slug == slug]
+
+    def named(self, name: str) -> Stored:
+        """An archive by its name. Raises NotFound."""
+        found = next((each for each in self.stored if each.name == name), None)
+        if found is None:
+            raise NotFound(
+                "There is no backup of that name in the storage.",
+                next_step="Look at the list of backups: it may have been removed by the rules that keep them.",
+            )
+        return found
+
+
+class _Shelves:
+    """One listing at a time, whoever asks."""
+
+    def __init__(self) -> None:
+        self.last = Shelf(configured=False)
+        self._of: Any = None
+        self._at = float("-inf")
+        self._reading: asyncio.Task[Shelf] | None = None
+        self._headers: dict[str, Header | None] = {}
+
+    async def now(self, *, fresh: bool = False) -> Shelf:
+        """As it was within the last minute; ``fresh``: as it is."""
+        url = settings.CLUSTER_UI_BACKUP_TO
+        if not url:
+            return Shelf(configured=False)
+        known = url == self._of and time.monotonic() - self._at < KEEP_SECONDS
+        if known and not fresh:
+            return self.last
+        return await asyncio.shield(self._begin(url))
+
+    def soon(self) -> Shelf:
+        """As it was seen last; it is looked at again beside, where that was a while ago."""
+        if settings.CLUSTER_UI_BACKUP_TO and time.monotonic() - self._at >= KEEP_SECONDS:
+            self._begin(settings.CLUSTER_UI_BACKUP_TO)
+        return self.last
+
+    def _begin(self, url: str) -> asyncio.Task[Shelf]:
+        loop = asyncio.get_running_loop()
+        if self._reading is None or self._reading.done() or self._reading.get_loop() is not loop:
+            self._reading = loop.create_task(self._read(url))
+        return self._reading
+
+    async def _read(self, url: str) -> Shelf:
+        if url != self._of:
+            self.last, self._headers = Shelf(configured=True), {}
+        try:
+            self.last = await off_loop(self._listed, url)
+        except ClusterError as error:
+            self.last = Shelf(
+                configured=True, stored=self.last.stored, headers=self.last.headers, failure=error.to_keep(),
+                read_at=self.last.read_at,
+            )  # fmt: skip
+        self._of, self._at = url, time.monotonic()
+        for each in reversed(self.last.stored):  # the newest of each comes last
+            LAST_BACKUP.labels(each.slug).set(each.at.timestamp())
+        return self.last
+
+    def _listed(self, url: str) -> Shelf:
+        storage = Storage(url)
+        stored = storage.archives()
+        wanted: dict[str, int] = {}
+        for each in stored:
+            wanted[each.slug] = wanted.get(each.slug, 0) + 1
+            if each.name not in self._headers and wanted[each.slug] <= MAX_HEADERS:
+                self._headers[each.name] = _header(storage, each)
+        names = {each.name for each in stored}
+        self._headers = {name: one for name, one in list(self._headers.items())[-MAX_KNOWN:] if name in names}
+        headers = {name: header for name, header in self._headers.items() if header is not None}
+        return Shelf(configured=True, stored=stored, headers=headers, read_at=datetime.now(UTC))
+
+
+def _header(storage: Storage, stored: Stored) -> Header | None:
+    try:
+        identities = installed_identities() if stored.encrypted else ()
+        if stored.encrypted and not identities:
+            return None
+        with storage.reading(stored.name) as file, ArchiveReader(file, identities) as reader:
+            return reader.header
+    except (ArchiveError, BadInput, NotFound):
+        return None
+
+
+shelves = _Shelves()

@@ -1,0 +1,419 @@
+"""Restoring from a backup and drills (``/c/<context>/recovery/…``), in the steps of every form.
+
+The key of an encrypted backup is a field of the form that stays in the browser beside the preview: it is never sent back,
+and is sent again with the apply.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from dashboard.actions.confirmation import why_in
+from dashboard.actions.diff import Line, diff_lines
+from dashboard.actions.drill import DrillPreview, drill_begin, drill_preview
+from dashboard.actions.restore import (
+    RestoreOrder,
+    RestorePreview,
+    restore_begin,
+    restore_preview,
+    stops,
+    targets_of,
+    to_confirm,
+)
+from dashboard.edge import KIB, body_limit
+from dashboard.errors import BadInput, ClusterError
+from dashboard.kinds.rows import listed, plural
+from dashboard.live.acting import own_accounts
+from dashboard.live.operations import operations
+from dashboard.live.screens.recovery import (
+    DrillFormScreen,
+    RecoveryFormScreen,
+    RecoveryScreen,
+    everything_required,
+)
+from dashboard.live.session import Session
+from dashboard.loop import off_loop
+from dashboard.models import Change
+from dashboard.recovery.choice import Choice, read_choice
+from dashboard.recovery.comparing import comparable
+from dashboard.recovery.holding import Holding
+from dashboard.recovery.restoring import Planned, counted
+from dashboard.recovery.shelf import Shelf, shelves
+from dashboard.recovery.typedkeys import installed_identities, typed_identities
+
+from .attempts import actor_of, reason_of, refusals_audited
+from .errors import asks_json, clear_errors
+from .form import listed as listing
+from .pages import page, whole_cluster
+from .steps import asked_step, told_error
+from .viewer import session_of
+
+BODY = 256 * KIB  # the token knows each object that was tried
+MAX_NAMESPACES = 50  # of a backup whose rights are asked for
+WORDS = {
+    "create": "will be created", "update": "will be updated", "same": "no changes", "leave": "left as it is",
+    "refused": "refused",
+}  # fmt: skip
+
+recovery = whole_cluster(RecoveryScreen, "Recovery")
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What stands beside the form: a preview as its template wants it, or an error."""
+
+    parts: dict[str, Any] = field(default_factory=dict)
+    status: int = 200
+    wrong: dict[str, str] = field(default_factory=dict)
+    done: Change | None = None
+
+
+class RecoveryForm:
+    """A form about a backup: a subclass previews and begins what it is for."""
+
+    title: str
+    template: str  # of the preview, alone
+    screen_class: type[RecoveryFormScreen]
+
+    def __init__(self, request: HttpRequest, session: Session) -> None:
+        self.request, self.session = request, session
+        self.sent: Mapping[str, Any] = request.POST if request.method == "POST" else request.GET
+        self.shelf = Shelf(configured=False)
+        self.order: RestoreOrder
+
+    # ---- Of the subclass
+
+    async def preview(self, order: RestoreOrder) -> dict[str, Any]:
+        raise NotImplementedError
+
+    async def begin(self, order: RestoreOrder, token: str) -> Change:
+        raise NotImplementedError
+
+    def asked(self) -> Choice:
+        """What was typed. Raises BadInput."""
+        raise NotImplementedError
+
+    # ---- The steps
+
+    async def answer(self) -> HttpResponseBase:
+        self.shelf = await shelves.now()
+        if asks_json(self.request):
+            return JsonResponse(await self._json())
+        said = await self._step() if self.request.method == "POST" else _Answer()
+        if said.done is not None:
+            url = reverse("change", args=[said.done.pk])
+            return HttpResponseRedirect(url)
+        context = self._context(said)
+        if self.request.headers.get("HX-Target") == "preview":
+            return render(self.request, self.template, {"s": context}, status=said.status)
+        screen = self.screen_class(self.session, self.request.GET)
+        response = await page(self.request, self.session.cluster, screen, title=self.title, more=context)
+        response.status_code = said.status
+        return response
+
+    async def _order(self) -> RestoreOrder:
+        stored = self.shelf.named(str(self.sent.get("archive", "")))
+        choice = self.asked()
+        keys = typed_identities(str(self.request.POST.get("identity", "")))
+        return RestoreOrder(
+            transport=self.session.transport,
+            actor=actor_of(await self.request.auser(), self.session),
+            archive=stored.url,
+            choice=choice,
+            identities=keys,
+            reason=await off_loop(reason_of, self.request),
+            confirm=str(self.request.POST.get("confirm", "")),
+        )
+
+    async def _allowed(self, holding: Holding, choice: Choice) -> None:
+        """Whoever acts with an account of their own sees of a backup only what they may see of the cluster."""
+        if not own_accounts(self.session.cluster.cluster.slug):
+            return
+        homes = targets_of(Choice(namespaces=choice.namespaces), holding.objects)
+        if len(homes) > MAX_NAMESPACES:
+            raise BadInput(f"Choose at most {MAX_NAMESPACES} namespaces.", field="namespace")
+        beyond = any(not each.namespace and each.plural != "namespaces" for each in holding.objects)
+        await everything_required(self.session, ["", *homes] if beyond else homes)
+
+    async def _step(self) -> _Answer:
+        said = _Answer()
+        try:
+            if asked_step(self.request) == "apply":
+                said.done = await self._applied()
+                return said
+            said.parts = await self.preview(await self._order())
+        except ClusterError as error:
+            said.status = error.status
+            said.parts = {"error": told_error(error)}
+            if error.field:
+                said.wrong[error.field] = error.message
+        return said
+
+    async def _applied(self) -> Change:
+        async with refusals_audited(self.request):
+            change = await self.begin(await self._order(), str(self.request.POST.get("token", "")))
+        operations.wake()
+        return change
+
+    async def _json(self) -> dict[str, Any]:
+        if self.request.method == "POST" and asked_step(self.request) == "apply":
+            change = await self._applied()
+            return {"change": change.pk, "url": reverse("change", args=[change.pk])}
+        return dict((await self.preview(await self._order()))["preview"])
+
+    # ---- The page
+
+    def _context(self, said: _Answer) -> dict[str, Any]:
+        cluster = self.session.cluster.cluster
+        own = self.shelf.stored
+        name = str(self.sent.get("archive", ""))
+        chosen = next((each for each in own if each.name == name), None)
+        header = self.shelf.headers.get(name)
+        return {
+            "archive": name,
+            "archives": [
+                {"name": each.name, "words": f"{each.name}", "here": each.slug == cluster.slug}
+                for each in own[:200]
+            ],
+            "encrypted": chosen is not None and chosen.encrypted,
+            "key_here": bool(installed_identities()) if chosen is not None and chosen.encrypted else False,
+            "namespaces": list(header.namespaces) if header is not None else [],
+            "recovery_url": reverse("recovery", args=[cluster.slug]),
+            "drill_url": reverse("drill", args=[cluster.slug]),
+            "action_url": self.request.path,
+            "breadcrumbs": [("Recovery", reverse("recovery", args=[cluster.slug]))],
+            "typed": {
+                key: str(self.sent.get(key, ""))
+                for key in ("namespace", "into", "only", "labels", "conflict", "cluster_kinds")
+            },
+            "form": {
+                "errors": said.wrong,
+                "consent": {
+                    "why": why_in(cluster.name),
+                    "name": said.parts.get("to_confirm", cluster.name),
+                    "confirm": str(self.sent.get("confirm", "")),
+                    "reason": str(self.sent.get("reason", "")),
+                },
+            },
+            "preview": None,
+            "error": None,
+            **said.parts,
+        }
+
+
+class RestoreForm(RecoveryForm):
+    """``archive`` (its name), ``namespace`` (several, with commas), ``into`` (another namespace for one, or ``old=new``
+    for each), ``only``, ``labels``, ``conflict``, ``each.<object>``, ``cluster_kinds``, ``identity``.
+    """
+
+    title = "Restore"
+    template = "partials/restore_preview.html"
+    screen_class = RecoveryFormScreen
+
+    def asked(self) -> Choice:
+        sent = self.sent
+        namespaces = str(sent.get("namespace", "")).replace(",", " ").split()
+        into = str(sent.get("into", "")).replace(",", " ").split()
+        if len(into) == 1 and "=" not in into[0]:
+            if len(namespaces) != 1:
+                raise BadInput(
+                    "Name the one namespace that goes into another one, or write old=new for each.",
+                    field="into",
+                )
+            into = [f"{namespaces[0]}={into[0]}"]
+        each = {key.removeprefix("each."): str(sent.get(key, "")) for key in sent if key.startswith("each.")}
+        return read_choice(
+            namespaces=namespaces,
+            only=[str(sent.get("only", ""))],
+            labels=str(sent.get("labels", "")),
+            maps=into,
+            conflict=str(sent.get("conflict", "")),
+            each=each,
+            cluster_kinds=str(sent.get("cluster_kinds", "")).replace(",", " ").split(),
+        )
+
+    async def begin(self, order: RestoreOrder, token: str) -> Change:
+        return await restore_begin(
+            order=order, token=token, holder=operations.holder if order.identities else ""
+        )
+
+    async def preview(self, order: RestoreOrder) -> dict[str, Any]:
+        found = await restore_preview(order)
+        await self._allowed(found.holding, order.choice)
+        return {
+            "preview": await off_loop(restore_context, found, order),
+            "to_confirm": to_confirm(found.targets, order.cluster.name),
+        }
+
+
+def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any]:
+    """A preview for its template and for scripts; the diffs of many objects are compared here, so not on the loop."""
+    counts = counted(found.plans)
+    refusing = stops(found.plans, order.choice)
+    creates, updates = counts.get("create", 0), counts.get("update", 0)
+    where = listed(found.targets, "more namespaces") or "the cluster"
+    said = [f"creates {plural(creates, 'object')}"] if creates else []
+    said += [f"updates {updates}" if creates else f"updates {plural(updates, 'object')}"] if updates else []
+    if refusing:
+        exist = f"{plural(len(refusing), 'object')} {_exist(len(refusing))}"
+        state, headline = "bad", f"Refused: {exist} and would be changed"
+    elif not found.plans and not found.skipped:
+        state, headline = "warn", "Nothing in this backup matches"
+    elif not said:
+        state, headline = "info", "Everything is there already: nothing is written"
+    else:
+        text = listed(said)
+        state, headline = "info", f"{text[:1].upper()}{text[1:]} in {where}"
+    texts = []
+    if same := counts.get("same", 0):
+        equal = f"{plural(same, 'object')} {'equals' if same == 1 else 'equal'} the backup"
+        texts.append(f"{equal} and {_is(same)} not written.")
+    if left := counts.get("leave", 0):
+        texts.append(f"{plural(left, 'object')} {'differs and is' if left == 1 else 'differ and are'} left.")
+    refused = counts.get("refused", 0) - len(refusing)
+    if refused > 0:
+        texts.append(
+            f"{plural(refused, 'object')} would be refused and {_is(refused)} not written: see why below."
+        )
+    tried = sum(each.tried for each in found.plans if each.writes)
+    if tried:
+        texts.append(f"The API server accepted a dry run of {tried} of {found.writes} writes.")
+    if found.writes > tried:
+        texts.append(
+            "What needs a namespace or a kind that is created with it is tried right before it is written."
+        )
+    if found.more:
+        texts.append(f"{plural(found.more, 'more object')} are tried before anything is written.")
+    button = f"Restore {plural(found.writes + found.more, 'object')}" if found.token else ""
+    return {
+        "token": found.token,
+        "state": state,
+        "headline": headline,
+        "text": " ".join(texts),
+        "effects": [],
+        "notices": [],
+        "diff": [],
+        "kubectl": "",
+        "button": button,
+        "into": where,
+        "objects": [_object(each, order) for each in found.plans],
+        "more": found.more,
+        "skipped": [
+            {"count": count, "why": why}
+            for why, count in Counter(each.text for each in found.skipped).most_common(8)
+        ],
+        "skipped_count": len(found.skipped),
+    }
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _exist(count: int) -> str:
+    return "exists" if count == 1 else "exist"
+
+
+def _object(plan: Planned, order: RestoreOrder) -> dict[str, Any]:
+    lines = _diff(plan)
+    changed = max(sum(each.sign == "+" for each in lines), sum(each.sign == "-" for each in lines))
+    differs = plan.does in ("update", "leave") or (plan.does == "refused" and plan.made is not None)
+    word = WORDS[plan.does]
+    if plan.does in ("update", "leave") and changed:
+        word = f"{changed} {'line differs' if changed == 1 else 'lines differ'}"
+    if plan.placed.kind == "PersistentVolumeClaim" and plan.does == "create":
+        word = "will be created, empty"
+    return {
+        "key": plan.key,
+        "kind": plan.placed.kind,
+        "namespace": plan.placed.namespace,
+        "name": plan.placed.name,
+        "does": plan.does,
+        "state": {"refused": "bad", "same": "same", "leave": ""}.get(
+            plan.does, "warn" if "empty" in word else ""
+        ),
+        "icon": "lock" if plan.secret else "file",
+        "word": word,
+        "text": plan.text if plan.does != "leave" else "",
+        "secret": plan.secret,
+        "lines": lines,
+        "choice": order.choice.conflict_of(plan.key) if differs and order.choice.conflict != "refuse" else "",
+    }
+
+
+def _diff(plan: Planned) -> Sequence[Line]:
+    """What an update would change; of a Secret nothing."""
+    if plan.secret or plan.live is None or plan.made is None or plan.does == "same":
+        return ()
+    gvr = plan.placed.gvr
+    before, after = (comparable(gvr.group, gvr.plural, each) for each in (plan.live, plan.made))
+    return diff_lines(before, after)
+
+
+class DrillForm(RecoveryForm):
+    """``archive`` (its name), ``namespace`` (several, with commas; none: all of it), ``identity``."""
+
+    title = "Run a drill"
+    template = "partials/drill_preview.html"
+    screen_class = DrillFormScreen
+
+    def asked(self) -> Choice:
+        return read_choice(namespaces=str(self.sent.get("namespace", "")).replace(",", " ").split())
+
+    async def begin(self, order: RestoreOrder, token: str) -> Change:
+        return await drill_begin(
+            order=order, token=token, holder=operations.holder if order.identities else ""
+        )
+
+    async def preview(self, order: RestoreOrder) -> dict[str, Any]:
+        found = await drill_preview(order)
+        await self._allowed(found.holding, order.choice)
+        return {"preview": drill_context(found), "to_confirm": order.cluster.name}
+
+
+def drill_context(found: DrillPreview) -> dict[str, Any]:
+    """A preview of a drill for its template and for scripts."""
+    return {
+        "token": found.token,
+        "headline": f"Restores {plural(found.objects, 'object')} of {plural(len(found.namespaces), 'namespace')} on trial"
+        if found.token
+        else "Nothing of a namespace is in this backup",
+        "namespaces": list(found.namespaces),
+        "effects": [],
+        "notices": [],
+        "diff": [],
+        "kubectl": "",
+        "button": "Run the drill" if found.token else "",
+    }
+
+
+@sensitive_post_parameters("identity")
+@body_limit(BODY)
+@require_http_methods(["GET", "HEAD", "POST"])
+@clear_errors
+async def restore(request: HttpRequest, context: str) -> HttpResponseBase:
+    """``step=preview`` shows what would be written, in its order; ``step=apply`` with its ``token`` begins it."""
+    session = await session_of(request, context)
+    async with listing(RecoveryFormScreen(session, request.GET)):
+        return await RestoreForm(request, session).answer()
+
+
+@sensitive_post_parameters("identity")
+@body_limit(BODY)
+@require_http_methods(["GET", "HEAD", "POST"])
+@clear_errors
+async def drill(request: HttpRequest, context: str) -> HttpResponseBase:
+    """The same for a drill."""
+    session = await session_of(request, context)
+    async with listing(DrillFormScreen(session, request.GET)):
+        return await DrillForm(request, session).answer()

@@ -1,0 +1,530 @@
+"""Restoring five applications on a real API server: as they were, elsewhere, twice, over what was changed, after a
+kill at every step, and out of an archive that wants more than it may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from dashboard.actions import restore as machine
+from dashboard.actions.action import Actor
+from dashboard.actions.drill import drill_begin, drill_preview
+from dashboard.actions.operation import Lost, operation_advance
+from dashboard.actions.operations import LEASE_SECONDS, operations_claim
+from dashboard.actions.registry import action_of
+from dashboard.actions.restore import RestoreOrder, restore_begin, restore_preview
+from dashboard.errors import BadInput
+from dashboard.kube.transport import Transport
+from dashboard.models import AuditEntry, Change, Operation
+from dashboard.recovery.archive import Entry
+from dashboard.recovery.choice import read_choice
+from dashboard.recovery.cleaning import left_out
+from dashboard.recovery.comparing import comparable
+from dashboard.recovery.errors import WrongKey
+from sandbox import Sandbox
+from sandbox.api import Api, ApiError
+
+from .applications import CANARIES, CANARIES_ENCODED, definition, install, present
+from .archives import IDENTITY, KINDS, cluster_entry, objects_of, write_archive
+from .place import until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+
+class NoObjects:
+    """A restore reads nothing of the cache."""
+
+    def all(self, plural: str, namespace: str | None = None) -> list[Any]:
+        return []
+
+    def get(self, plural: str, namespace: str, name: str) -> None:
+        return None
+
+    def reads(self, plural: str, namespace: str = "") -> bool:
+        return True
+
+
+class Shop:
+    """The five applications in a namespace, an archive of it, and restores of that."""
+
+    def __init__(self, api: Api, transport: Transport, namespace: str, group: str, folder: Path) -> None:
+        self.api, self.transport, self.namespace, self.group, self.folder = (
+            api,
+            transport,
+            namespace,
+            group,
+            folder,
+        )
+        self.kinds = (*KINDS, (group, "v1", "backends", "Backend"))
+        self.others: list[str] = []
+        self.archive = ""
+
+    def entries(self, namespace: str = "") -> list[Entry]:
+        return objects_of(self.api, namespace or self.namespace, self.kinds)
+
+    def backed_up(self, *more: Entry, encrypted: bool = True) -> None:
+        self.archive = write_archive(self.folder, [*self.entries(), *more], encrypted=encrypted)
+
+    def elsewhere(self) -> str:
+        """A namespace that isn't there yet."""
+        self.others.append(f"{self.namespace}-{secrets.token_hex(2)}")
+        return self.others[-1]
+
+    def order(self, who: Actor, **typed: Any) -> RestoreOrder:
+        encrypted = self.archive.endswith(".age")
+        identities = typed.pop("identities", (IDENTITY,) if encrypted else ())
+        return RestoreOrder(
+            transport=self.transport, actor=who, archive=self.archive, choice=read_choice(**typed),
+            identities=identities,
+        )  # fmt: skip
+
+    async def begin(self, who: Actor, **typed: Any) -> Change:
+        order = self.order(who, **typed)
+        shown = await restore_preview(order)
+        assert shown.token, [(each.key, each.does, each.text) for each in shown.plans]
+        return await restore_begin(order, shown.token)
+
+    async def move(self, holder: str = "a", now: datetime | None = None) -> None:
+        for operation in await sync_to_async(operations_claim)(holder, now or datetime.now(UTC)):
+            await operation_advance(
+                action=action_of(operation.change), operation=operation, holder=holder,  # type: ignore[arg-type]
+                transport=self.transport, objects=NoObjects(), now=datetime.now(UTC),
+            )  # fmt: skip
+
+    async def ended(self, change: Change, holder: str = "a") -> dict[str, tuple[str, str]]:
+        """State, and word or text, of each row once the restore has ended."""
+
+        async def done() -> bool:
+            await self.move(holder)
+            return (await Operation.objects.aget(change=change)).state != Operation.State.RUNNING
+
+        await until(done, 120)
+        return await self.rows(change)
+
+    async def rows(self, change: Change) -> dict[str, tuple[str, str]]:
+        operation = await Operation.objects.aget(change=change)
+        return {
+            each.data["key"].partition("/")[0] + "/" + each.name: (
+                each.state,
+                each.data.get("word") or each.text,
+            )
+            async for each in operation.results.all()
+        }
+
+    async def restored(self, who: Actor, **typed: Any) -> dict[str, tuple[str, str]]:
+        return await self.ended(await self.begin(who, **typed))
+
+    def delete(self, namespace: str = "") -> None:
+        """The namespace, with all that is in it; waits until it is gone."""
+        path = f"/api/v1/namespaces/{namespace or self.namespace}"
+        self.api.delete(path)
+
+    async def gone(self, namespace: str = "") -> None:
+        path = f"/api/v1/namespaces/{namespace or self.namespace}"
+
+        async def away() -> bool:
+            return present(self.api, path) is None
+
+        await until(away, 120)
+
+    def differences(self, before: list[Entry], into: str = "") -> list[str]:
+        """What of a backup is not there as it was."""
+        found = []
+        now = {(each.group, each.plural, each.name): each.body for each in self.entries(into)}
+        for each in before:
+            if left_out(each.group, each.plural, each.body):
+                continue
+            name = (into or each.name) if each.plural == "namespaces" else each.name
+            body = now.get((each.group, each.plural, name))
+            if body is None:
+                found.append(f"{each.path}: missing")
+                continue
+            one, other = (comparable(each.group, each.plural, one) for one in (each.body, body))
+            for made in (one, other):
+                made["metadata"].pop("namespace", None)
+                made["metadata"].pop("ownerReferences", None)
+            if into:
+                text = str(one).replace(f"'{self.namespace}'", f"'{into}'")
+                if text == str(other):
+                    continue
+            if one != other:
+                found.append(f"{each.path}: {one}\n{other}")
+        return found
+
+
+@pytest.fixture
+def shop(cluster: Sandbox, transport: Transport, namespace: str, tmp_path: Path) -> Iterator[Shop]:
+    api, group = cluster.api(), f"{namespace}.example"
+    api.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition(group))
+    made = Shop(api, transport, namespace, group, tmp_path)
+    yield made
+    for name in made.others:
+        if present(api, f"/api/v1/namespaces/{name}"):
+            api.delete(f"/api/v1/namespaces/{name}")
+    if present(api, f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/backends.{group}"):
+        api.delete(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/backends.{group}")
+
+
+@pytest.fixture
+async def full(shop: Shop) -> AsyncIterator[Shop]:
+    """With all five applications, and a backup of them."""
+
+    async def served() -> bool:
+        try:
+            shop.api.get(f"/apis/{shop.group}/v1/namespaces/{shop.namespace}/backends")
+        except ApiError:
+            return False
+        return True
+
+    await until(served)
+    install(shop.api, shop.namespace, shop.group)
+
+    async def claimed() -> bool:
+        """What the controllers make of them is there."""
+        claim = present(
+            shop.api, f"/api/v1/namespaces/{shop.namespace}/persistentvolumeclaims/data-database-0"
+        )
+        slices = shop.api.get(f"/apis/discovery.k8s.io/v1/namespaces/{shop.namespace}/endpointslices")[
+            "items"
+        ]
+        return claim is not None and len(slices) >= 2
+
+    await until(claimed)
+    shop.backed_up()
+    yield shop
+
+
+async def test_a_namespace_that_was_deleted_comes_back_as_it_was(full: Shop, mara: Actor) -> None:
+    before = full.entries()
+    full.delete()
+    await full.gone()
+    rows = await full.restored(mara)
+    assert {each: row for each, row in rows.items() if row[0] == "failed"} == {}
+    assert full.differences(before) == []
+    # Its addresses were free, so it has them again.
+    (web,) = [each.body for each in before if (each.plural, each.name) == ("services", "web")]
+    now = full.api.get(f"/api/v1/namespaces/{full.namespace}/services/web")
+    for ports in ("clusterIP", "ports"):
+        assert now["spec"][ports] == web["spec"][ports]
+    # What belonged to an object belongs to the one that has its name now.
+    state = full.api.get(f"/api/v1/namespaces/{full.namespace}/configmaps/orders-state")
+    owner = full.api.get(f"/apis/{full.group}/v1/namespaces/{full.namespace}/backends/orders")
+    assert [each["uid"] for each in state["metadata"]["ownerReferences"]] == [owner["metadata"]["uid"]]
+
+    # A second run changes nothing.
+    versions = {each.path: each.body["metadata"]["resourceVersion"] for each in full.entries()}
+    order = full.order(mara)
+    shown = await restore_preview(order)
+    assert {each.does for each in shown.plans} == {"same"}, [
+        (each.key, each.does, each.text) for each in shown.plans if each.does != "same"
+    ]
+    assert shown.token == ""
+    again = {each.path: each.body["metadata"]["resourceVersion"] for each in full.entries()}
+    mine = [each.path for each in before if not left_out(each.group, each.plural, each.body)]
+    moving = ("statefulsets", "deployments", "daemonsets", "horizontalpodautoscalers", "persistentvolumeclaims",
+              "poddisruptionbudgets", "jobs")  # fmt: skip
+    still = [path for path in mine if not any(f"/{plural}/" in path for plural in moving)]
+    assert {path: versions[path] for path in still} == {path: again[path] for path in still}
+
+    # No value of a Secret is in the database.
+    kept = [str(each) async for each in Change.objects.values_list()]
+    kept += [str(each) async for each in AuditEntry.objects.values_list()]
+    operation = await Operation.objects.aget(change__action="restore")
+    kept += [str(each) async for each in operation.results.values_list()]
+    for canary in (*CANARIES, *CANARIES_ENCODED):
+        assert not any(canary in text for text in kept)
+    details = [each.detail async for each in AuditEntry.objects.filter(action="restore").order_by("pk")]
+    assert details[0].endswith("begun.") and "written or equal" in details[-1]
+
+
+async def test_into_another_namespace_beside_the_first(full: Shop, mara: Actor) -> None:
+    before, other = full.entries(), full.elsewhere()
+    rows = await full.restored(mara, maps=[f"{full.namespace}={other}"])
+    assert {each: row for each, row in rows.items() if row[0] == "failed"} == {}
+    assert full.differences(before, other) == []
+    assert full.differences(before) == [], "the first one stays as it was"
+    binding = full.api.get(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{other}/rolebindings/runner")
+    assert binding["subjects"][0]["namespace"] == other
+    operation = await Operation.objects.aget(change__action="restore")
+    (web,) = [each async for each in operation.results.filter(kind="Service", name="web")]
+    assert "cluster IP and node ports are in use" in web.text
+    (settings,) = [each async for each in operation.results.filter(name="web-settings")]
+    assert f"still name {full.namespace}" in settings.text
+
+
+async def test_one_configmap_as_it_was(full: Shop, mara: Actor) -> None:
+    path = f"/api/v1/namespaces/{full.namespace}/configmaps/web-settings"
+    full.api.patch(path, {"data": {"LOG_LEVEL": "debug", "NEW": "1"}})
+    full.api.patch(
+        f"/api/v1/namespaces/{full.namespace}/configmaps/report", {"data": {"query.sql": "select 2"}}
+    )
+    rows = await full.restored(mara, only=["configmaps/web-settings"], conflict="update")
+    assert rows == {"configmaps/web-settings": ("done", "updated")}
+    assert full.api.get(path)["data"] == {
+        "LOG_LEVEL": "info",
+        "DATABASE": f"database.{full.namespace}.svc:3306",
+    }
+    report = full.api.get(f"/api/v1/namespaces/{full.namespace}/configmaps/report")
+    assert report["data"] == {"query.sql": "select 2"}
+
+
+async def test_what_differs_is_left_updated_or_refuses_the_restore(full: Shop, mara: Actor) -> None:
+    config = f"/api/v1/namespaces/{full.namespace}/configmaps"
+    full.api.patch(f"{config}/web-settings", {"data": {"LOG_LEVEL": "debug"}})
+    full.api.delete(f"{config}/report")
+    only = {"only": ["configmaps"]}
+
+    order = full.order(mara, **only, conflict="refuse")
+    shown = await restore_preview(order)
+    assert shown.token == ""
+    assert [each.placed.name for each in machine.stops(shown.plans, order.choice)] == ["web-settings"]
+    assert present(full.api, f"{config}/report") is None
+
+    rows = await full.restored(mara, **only, conflict="leave")
+    assert (rows["configmaps/web-settings"], rows["configmaps/report"]) == (
+        ("left", "left"),
+        ("done", "created"),
+    )
+    assert full.api.get(f"{config}/web-settings")["data"]["LOG_LEVEL"] == "debug"
+
+    full.api.patch(f"{config}/report", {"data": {"query.sql": "select 2"}})
+    one = {f"configmaps/{full.namespace}/report": "leave"}
+    rows = await full.restored(mara, **only, conflict="update", each=one)
+    assert (rows["configmaps/web-settings"], rows["configmaps/report"]) == (
+        ("done", "updated"),
+        ("left", "left"),
+    )
+    assert full.api.get(f"{config}/web-settings")["data"]["LOG_LEVEL"] == "info"
+
+
+async def test_what_changed_after_the_preview_stops_it_before_any_write(full: Shop, mara: Actor) -> None:
+    config = f"/api/v1/namespaces/{full.namespace}/configmaps"
+    full.api.patch(f"{config}/web-settings", {"data": {"LOG_LEVEL": "debug"}})
+    full.api.delete(f"{config}/report")
+    change = await full.begin(mara, only=["configmaps"], conflict="update")
+    full.api.patch(f"{config}/web-settings", {"data": {"LOG_LEVEL": "trace"}})
+    await full.ended(change)
+    operation = await Operation.objects.aget(change=change)
+    assert operation.state == Operation.State.STOPPED
+    assert "not as in the preview any more" in operation.steps[0]["text"]
+    assert present(full.api, f"{config}/report") is None
+    assert full.api.get(f"{config}/web-settings")["data"]["LOG_LEVEL"] == "trace"
+
+
+async def test_a_kill_at_every_step_of_the_journal(
+    full: Shop, mara: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends right before and right after each of its records; another one goes on."""
+    before = full.entries()
+    monkeypatch.setattr(machine, "AT_ONCE", 5)
+    at, kills = 0, 0
+    while True:
+        into = full.elsewhere()
+        change = await full.begin(mara, maps=[f"{full.namespace}={into}"], only=KILLED_KINDS)
+        at += 1
+        if not await killed_at(full, monkeypatch, at):
+            break
+        kills += 1
+        later = datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1)
+        await full.move("b", later)
+        rows = await full.ended(change, "b")
+        assert {each: row for each, row in rows.items() if row[0] != "done"} == {}, at
+        assert {word for _, word in rows.values()} <= {"created"}, (at, rows)
+        mine = [each for each in before if each.plural in KILLED_KINDS]
+        assert full.differences(mine, into) == [], at
+    await full.ended(change)
+    assert kills >= 8, "each batch is recorded before and after it is sent"
+
+
+KILLED_KINDS = ["namespaces", "secrets", "services"]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+async def killed_at(full: Shop, monkeypatch: pytest.MonkeyPatch, at: int) -> bool:
+    """Moves as process "a" until its record number ``at`` (counted before and after each); whether it came to that."""
+    count = 0
+    with monkeypatch.context() as patch:
+        for name in ("save", "record"):
+            recorded = getattr(machine.Run, name)
+
+            async def stopping(run: Any, *args: Any, recorded: Any = recorded) -> None:
+                nonlocal count
+                count += 1
+                if count == at:
+                    raise Killed
+                await recorded(run, *args)
+                count += 1
+                if count == at:
+                    raise Killed
+
+            patch.setattr(machine.Run, name, stopping)
+        try:
+            for _ in range(50):
+                await full.move()
+                if not await Operation.objects.filter(state=Operation.State.RUNNING).aexists():
+                    return False
+        except Killed:
+            return True
+        except Lost:
+            return True
+    return False
+
+
+async def test_a_key_that_was_typed_ends_with_its_process(full: Shop, mara: Actor) -> None:
+    with pytest.raises(WrongKey):
+        await restore_preview(full.order(mara, identities=()))
+    into = full.elsewhere()
+    change = await full.begin(mara, maps=[f"{full.namespace}={into}"], only=["namespaces", "secrets"])
+    machine._kept.clear()  # another process
+    await full.ended(change)
+    operation = await Operation.objects.aget(change=change)
+    assert (
+        operation.state == Operation.State.STOPPED and "Begin the restore again" in operation.steps[0]["text"]
+    )
+    assert str(IDENTITY) not in str(operation.steps) + str(change.result)
+
+
+async def test_a_hostile_archive_writes_nothing_that_was_not_asked_for(full: Shop, mara: Actor) -> None:
+    """A role for everything, a webhook, an account in kube-system: all of them with names that are free."""
+    name, rbac = f"evil-{full.namespace}", "rbac.authorization.k8s.io"
+    role = {
+        "apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": name},
+        "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}],
+    }  # fmt: skip
+    binding = {
+        "apiVersion": f"{rbac}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "Group", "name": "system:authenticated", "apiGroup": rbac}],
+    }  # fmt: skip
+    hook = {
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": name}, "webhooks": [],
+    }  # fmt: skip
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": "kube-system"},
+    }
+    full.backed_up(
+        cluster_entry(rbac, "v1", "clusterroles", role),
+        cluster_entry(rbac, "v1", "clusterrolebindings", binding),
+        cluster_entry("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", hook),
+        cluster_entry("", "v1", "serviceaccounts", account),
+    )
+    full.api.delete(f"/api/v1/namespaces/{full.namespace}/configmaps/report")
+    rows = await full.restored(mara)
+    assert rows["configmaps/report"] == ("done", "created")
+    for plural in (f"clusterroles.{rbac}", f"clusterrolebindings.{rbac}", "serviceaccounts"):
+        assert f"{plural}/{name}" not in rows
+    for path in (
+        f"/apis/{rbac}/v1/clusterroles", f"/apis/{rbac}/v1/clusterrolebindings",
+        "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+        "/api/v1/namespaces/kube-system/serviceaccounts",
+    ):  # fmt: skip
+        assert present(full.api, f"{path}/{name}") is None
+    # Asked for by its kind, it is written.
+    try:
+        rows = await full.restored(mara, cluster_kinds=[f"clusterroles.{rbac}"], only=["clusterroles"])
+        assert rows == {f"clusterroles.{rbac}/{name}": ("done", "created")}
+    finally:
+        full.api.delete(f"/apis/{rbac}/v1/clusterroles/{name}")
+
+
+async def test_a_kind_comes_back_with_its_objects(full: Shop, mara: Actor) -> None:
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/backends.{full.group}"
+    kind = full.api.get(path) | {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+    kind["metadata"].pop("managedFields", None)
+    full.backed_up(cluster_entry("apiextensions.k8s.io", "v1", "customresourcedefinitions", kind))
+    full.api.delete(path)
+
+    async def away() -> bool:
+        return present(full.api, path) is None
+
+    await until(away, 120)
+    chosen = ["customresourcedefinitions.apiextensions.k8s.io"]
+    only = ["customresourcedefinitions", f"backends.{full.group}"]
+    rows = await full.restored(mara, cluster_kinds=chosen, only=only)
+    assert {state for state, _ in rows.values()} == {"done"}, rows
+    found = full.api.get(f"/apis/{full.group}/v1/namespaces/{full.namespace}/backends/orders")
+    assert found["spec"] == {"size": 3, "nested": {"empty": {}, "text": ""}}
+
+
+async def test_the_same_token_begins_once_and_another_ones_not_at_all(
+    full: Shop, mara: Actor, jon: Actor
+) -> None:
+    full.api.delete(f"/api/v1/namespaces/{full.namespace}/configmaps/report")
+    order = full.order(mara, only=["configmaps"])
+    shown = await restore_preview(order)
+    one, other = await asyncio.gather(restore_begin(order, shown.token), restore_begin(order, shown.token))
+    assert one.pk == other.pk
+    with pytest.raises(BadInput):
+        await restore_begin(full.order(jon, only=["configmaps"]), shown.token)
+    with pytest.raises(BadInput):
+        await restore_begin(full.order(mara, only=["secrets"]), shown.token)
+    await full.ended(one)
+
+
+async def test_a_drill_restores_compares_and_takes_all_of_it_away(full: Shop, mara: Actor) -> None:
+    before = {each.path: each.body["metadata"]["uid"] for each in full.entries()}
+    order = full.order(mara, namespaces=[full.namespace])
+    shown = await drill_preview(order)
+    assert shown.namespaces == (full.namespace,)
+    change = await drill_begin(order, shown.token)
+    (scratch,) = change.result["drill"].values()
+    full.others.append(scratch)
+
+    async def written() -> bool:
+        await full.move()
+        operation = await Operation.objects.aget(change=change)
+        return bool(operation.steps[2]["state"] == "done")
+
+    await until(written, 120)
+    apps = f"/apis/apps/v1/namespaces/{scratch}"
+    assert full.api.get(f"{apps}/deployments/web")["spec"]["replicas"] == 0
+    assert full.api.get(f"/api/v1/namespaces/{scratch}/pods")["items"] == []
+    assert present(full.api, f"/apis/networking.k8s.io/v1/namespaces/{scratch}/ingresses/web") is None
+    assert present(full.api, f"/apis/{full.group}/v1/namespaces/{scratch}/backends/orders") is None
+    rows = await full.ended(change)
+    assert {each: row for each, row in rows.items() if row[0] == "failed"} == {}
+    assert (rows["ingresses.networking.k8s.io/web"], rows[f"backends.{full.group}/orders"]) == (
+        ("done", "tried"),
+    ) * 2
+    operation = await Operation.objects.aget(change=change)
+    assert operation.state == Operation.State.DONE
+    assert operation.steps[3]["failed"] == 0 and operation.steps[3]["equal"] >= 15
+    assert present(full.api, f"/api/v1/namespaces/{scratch}") is None
+    after = {each.path: each.body["metadata"]["uid"] for each in full.entries()}
+    assert {path: after.get(path) for path in before if "/events/" not in path} == {
+        path: uid for path, uid in before.items() if "/events/" not in path
+    }
+    said = [each.detail async for each in AuditEntry.objects.filter(action="drill").order_by("pk")]
+    assert "equal to the backup" in said[-1]
+
+
+async def test_a_drill_that_fails_leaves_nothing(full: Shop, mara: Actor) -> None:
+    order = full.order(mara, namespaces=[full.namespace])
+    change = await drill_begin(order, (await drill_preview(order)).token)
+    (scratch,) = change.result["drill"].values()
+
+    async def made() -> bool:
+        await full.move()
+        return (await Operation.objects.aget(change=change)).steps[0]["state"] == "done"
+
+    await until(made)
+    assert present(full.api, f"/api/v1/namespaces/{scratch}") is not None
+    machine._kept.clear()  # the process ends, and the key with it
+    await full.ended(change)
+    operation = await Operation.objects.aget(change=change)
+    assert [each["state"] for each in operation.steps] == ["done", "left", "left", "left", "done"]
+    assert present(full.api, f"/api/v1/namespaces/{scratch}") is None
