@@ -68,6 +68,14 @@ def pod(number: int, *, restarts: int = 0, version: int | None = None) -> bytes:
     return json.dumps(made, separators=(",", ":")).encode()
 
 
+def table_row(number: int) -> bytes:
+    """A pod as a row of a Table without its object, with the cells of `kubectl get -o wide`."""
+    name = f"web-{number % OWNERS}-5d4f8c7b9-x{number:05}"
+    ip = f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"
+    cells = [name, "1/1", "Running", 0, "40d", ip, f"node-{number % NODES}", "<none>", "<none>"]
+    return json.dumps({"cells": cells, "object": None}, separators=(",", ":")).encode()
+
+
 def pod_metrics(number: int, second: int) -> bytes:
     """What a pod uses, as JSON."""
     app = f"web-{number % OWNERS}"
@@ -97,6 +105,11 @@ class Crowd:
         if request.path.startswith(METRICS):
             return self._measured(request.path.removeprefix(METRICS))
         match = _LIST.fullmatch(request.path)
+        if match is not None and match[1] == "pods" and "includeObject" in request.query:
+            rows = b",".join(map(table_row, range(len(self._pods))))
+            return web.Response(
+                body=b'{"kind":"Table","rows":[' + rows + b"]}", content_type="application/json"
+            )
         if match is None:
             return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound"}, status=404)
         if "watch" in request.query:
