@@ -90,7 +90,8 @@ class Sandbox:
 
     `context` is the name of the kubeconfig's only context. `allow_exec` makes `kubectl exec` run real
     commands on this machine as this user; any local user who finds the simulated kubelet's port could do so
-    too, so it is for tests, on a machine of one's own.
+    too, so it is for tests, on a machine of one's own. `node_grace`: after how many seconds without a heartbeat a
+    node counts as lost; by default that is minutes, so that a busy machine loses none.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Sandbox:
         *,
         context: str = "sandbox",
         allow_exec: bool = False,
+        node_grace: int | None = None,
         log: Log = print_to_stderr,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?", name):
@@ -109,6 +111,7 @@ class Sandbox:
         self.name = name
         self.context = context
         self.allow_exec = allow_exec
+        self.node_grace = node_grace
         self.folder = (home or data_home()).absolute() / name
         self._workdir = self.folder / "kwok" / "clusters" / name
         self._log = log
@@ -350,6 +353,9 @@ class Sandbox:
             "kube-controller-manager": {"leader-elect": "false"},
             "kube-scheduler": {"leader-elect": "false"},
         }
+        if self.node_grace is not None:
+            grace = {"node-monitor-grace-period": f"{self.node_grace}s", "node-monitor-period": "2s"}
+            arguments["kube-controller-manager"] |= grace
         patches = [
             {"name": component, "extraArgs": [{"key": key, "value": value} for key, value in extra.items()]}
             for component, extra in arguments.items()

@@ -10,17 +10,15 @@ from sandbox.api import Api
 LABEL = "drained"  # on each of them, with the test's namespace
 
 
-def make_node(api: Api, namespace: str, *, simulated: bool = True, taint: str = "true") -> str:
-    """The name of a new node; whoever makes one deletes it. One that is not ``simulated`` has no kubelet of kwok's:
-    whoever made it keeps it alive.
-    """
+def make_node(api: Api, namespace: str, *, taint: str = "true") -> str:
+    """The name of a new node; whoever makes one deletes it. ``taint``: the value of what keeps other pods away."""
     name = f"drain-{secrets.token_hex(4)}"
     size = {"cpu": "8", "memory": "16Gi", "pods": "110"}
     node = {
         "metadata": {
             "name": name,
             "labels": {"kubernetes.io/hostname": name, LABEL: namespace},
-            "annotations": {"kwok.x-k8s.io/node": "fake"} if simulated else {},
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
         },
         "spec": {
             # Without one its pods get no address, and don't start.

@@ -1,0 +1,254 @@
+"""The scheduler's rules as told here, compared with the real scheduler on generated cases."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dashboard.insight.losing.effects import PLURALS
+from dashboard.insight.scheduling.more import more_on_nodes
+from dashboard.insight.scheduling.placed import PlacedPods
+from dashboard.insight.scheduling.preemption import making_way
+from dashboard.insight.scheduling.room import free_on
+from dashboard.insight.survey import Survey
+from dashboard.kinds import KINDS
+from dashboard.kinds.meta import find_condition
+from dashboard.kube.transport import Transport
+from dashboard.queries.frozen import Frozen
+from sandbox import Sandbox
+from sandbox.api import Api, ApiError
+from tests.nodes import LABEL, make_node
+
+pytestmark = pytest.mark.cluster
+
+ZONE = "topology.kubernetes.io/zone"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+SOON = [
+    {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
+    for key in ("unreachable", "not-ready")
+]
+CASES, SEED = 40, 2026
+
+
+async def listed(transport: Transport, *more: str) -> Frozen:
+    """Everything in the cluster, as a page has it."""
+    found: dict[str, Any] = {}
+    for plural in (*PLURALS, *more):
+        kind = KINDS[plural]
+        answer = await transport.request("GET", kind.gvr, accept=kind.accept, query=kind.query)
+        found[plural] = kind.decode_list(answer.body).items
+    return Frozen(Everything(found), found)
+
+
+class Everything:
+    def __init__(self, found: dict[str, Any]) -> None:
+        self._found = found
+
+    def all(self, plural: str, namespace: str | None = None) -> Any:
+        return self._found[plural]
+
+    def get(self, plural: str, namespace: str, name: str) -> Any:
+        return None
+
+    def reads(self, plural: str, namespace: str = "") -> bool:
+        return True
+
+
+@pytest.fixture
+def api(cluster: Sandbox) -> Api:
+    return cluster.api()
+
+
+@pytest.fixture
+def nodes(api: Api) -> Iterator[list[str]]:
+    """Names of nodes, deleted at the end."""
+    made: list[str] = []
+    yield made
+    for name in made:
+        try:
+            api.delete(f"/api/v1/nodes/{name}")
+        except ApiError:
+            continue
+
+
+async def until(met: Any, seconds: float = 240.0) -> Any:
+    """What ``met`` gives once that is something."""
+    async with asyncio.timeout(seconds):
+        while not (found := await met()):  # noqa: ASYNC110 # the API server is asked, there is nothing to wait for
+            await asyncio.sleep(1.0)
+        return found
+
+
+# ---- The scheduler's rules, on generated cases
+
+
+class Case:
+    """Some nodes with pods, and a pod that looks for a place among them, all of them its own."""
+
+    def __init__(self, number: int, dice: random.Random, api: Api, namespace: str, nodes: list[str]) -> None:
+        self.number, self.dice, self.api, self.namespace = number, dice, api, namespace
+        self.label = f"case-{number}"
+        self.names = []
+        for _ in range(3):
+            name = make_node(api, namespace, taint=self.label)
+            nodes.append(name)
+            self.names.append(name)
+            labels = {
+                "case": self.label,
+                "zone": f"{self.label}-{dice.choice('ab')}",
+                "disk": dice.choice(["ssd", "hdd"]),
+            }
+            taints = [{"key": LABEL, "value": self.label, "effect": "NoSchedule"}]
+            if dice.random() < 0.2:
+                taints.append({"key": "special", "effect": dice.choice(["NoSchedule", "PreferNoSchedule"])})
+            spec = {"taints": taints, "unschedulable": dice.random() < 0.1}
+            api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": labels}, "spec": spec})
+        for at in range(dice.randrange(2, 7)):
+            self._pod(f"{self.label}-{at}", self._placed(), node=dice.choice(self.names))
+        self.wanted = f"{self.label}-wanted"
+
+    def ask(self) -> None:
+        """Now that all else is there, the pod that is looked at."""
+        self._pod(self.wanted, self._looked_at() | {"schedulingGates": [{"name": "example.com/hold"}]})
+
+    def _pod(self, name: str, spec: dict[str, Any], node: str = "") -> None:
+        labels = {"case": self.label, "app": f"{self.label}-{self.dice.choice('xy')}"}
+        base = {
+            "tolerations": [{"key": LABEL, "value": self.label}], "terminationGracePeriodSeconds": 0, "nodeName": node,
+        }  # fmt: skip
+        path = f"/api/v1/namespaces/{self.namespace}/pods"
+        self.api.post(path, {"metadata": {"name": name, "labels": labels}, "spec": base | spec})
+
+    def _container(self, most: int) -> dict[str, Any]:
+        made: dict[str, Any] = {"name": "app", "image": "app:1"}
+        made["resources"] = {
+            "requests": {
+                "cpu": str(self.dice.randrange(1, most)),
+                "memory": f"{self.dice.randrange(1, most)}Gi",
+            }
+        }
+        if self.dice.random() < 0.25:
+            made["ports"] = [{"containerPort": 80, "hostPort": self.dice.choice([8080, 8081])}]
+        return made
+
+    def _placed(self) -> dict[str, Any]:
+        spec: dict[str, Any] = {
+            "containers": [self._container(4)],
+            "priorityClassName": self.dice.choice(["", "", "case-mid"]),
+        }
+        if self.dice.random() < 0.2:
+            spec["affinity"] = {"podAntiAffinity": self._term()}
+        return spec
+
+    def _looked_at(self) -> dict[str, Any]:
+        dice = self.dice
+        spec: dict[str, Any] = {"nodeSelector": {"case": self.label}, "containers": [self._container(8)]}
+        spec["priorityClassName"] = dice.choice(["", "", "case-mid", "case-high", "case-calm"])
+        if dice.random() < 0.3:
+            spec["nodeSelector"]["disk"] = "ssd"
+        if dice.random() < 0.3:
+            spec["tolerations"] = [
+                {"key": LABEL, "value": self.label},
+                {"key": "special", "operator": "Exists"},
+            ]
+        affinity = {}
+        if dice.random() < 0.3:
+            affinity["podAntiAffinity"] = self._term()
+        if dice.random() < 0.2:
+            affinity["podAffinity"] = self._term()
+        if dice.random() < 0.3:
+            spec["topologySpreadConstraints"] = [
+                {"topologyKey": dice.choice(["zone", "kubernetes.io/hostname"]), "maxSkew": dice.choice([1, 2]),
+                 "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"case": self.label}}}
+            ]  # fmt: skip
+        return spec | {"affinity": affinity}
+
+    def _term(self) -> dict[str, Any]:
+        labels = {"app": f"{self.label}-{self.dice.choice('xy')}"}
+        key = self.dice.choice(["zone", "kubernetes.io/hostname"])
+        term = {"topologyKey": key, "labelSelector": {"matchLabels": labels}}
+        return {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+
+
+def as_told(found: Frozen, case: Case) -> str:
+    """Whether the pod fits, on which node pods make way for it and which, or that it waits."""
+    survey = Survey(found, datetime.now(UTC))
+    pod: Any = found.get("pods", case.namespace, case.wanted)
+    nodes = survey.all("nodes")
+    if more_on_nodes(survey, pod, 1).pods:
+        return "fits"
+    free = free_on(nodes, found.all("pods"))
+    way = making_way(survey, pod, nodes, free, PlacedPods(found.all("pods")))
+    if way is None:
+        return "waits"
+    return " ".join(["preempts", *sorted(each.metadata.name for each in way.victims)])
+
+
+def as_happened(before: Frozen, after: Frozen, case: Case) -> str:
+    """The same as the scheduler did it; "" while it has not decided."""
+    pod: Any = after.get("pods", case.namespace, case.wanted)
+    victims = sorted(
+        each.metadata.name
+        for each in before.all("pods", case.namespace)
+        if each.metadata.labels["case"] == case.label
+        and (
+            (left := after.get("pods", case.namespace, each.metadata.name)) is None
+            or left.metadata.deletion_timestamp
+        )
+    )
+    scheduled = find_condition(pod.status.conditions or (), "PodScheduled")
+    if pod.spec.node_name:
+        return " ".join(["preempts", *victims]) if victims else "fits"
+    if scheduled is None or scheduled.reason != "Unschedulable" or pod.status.nominated_node_name:
+        return ""
+    return "waits"
+
+
+async def test_the_real_scheduler_says_the_same_of_generated_cases(
+    api: Api, transport: Transport, namespace: str, nodes: list[str]
+) -> None:
+    dice = random.Random(SEED)
+    for name, value, policy in (("mid", 100, None), ("high", 1000, None), ("calm", 1000, "Never")):
+        body = {"metadata": {"name": f"case-{name}"}, "value": value, "globalDefault": False}
+        try:
+            api.post(
+                "/apis/scheduling.k8s.io/v1/priorityclasses",
+                body | ({"preemptionPolicy": policy} if policy else {}),
+            )
+        except ApiError:
+            continue  # of a run before
+    cases = [Case(number, dice, api, namespace, nodes) for number in range(CASES)]
+
+    async def started() -> Frozen | None:
+        found = await listed(transport)
+        pods = found.all("pods", namespace)
+        return found if all(pod.status.phase == "Running" for pod in pods) else None
+
+    await until(started)
+    for case in cases:
+        case.ask()
+    # Held by a gate: what is told rests on what is there before the scheduler looks at any of them.
+    before = await listed(transport)
+    told = {case.wanted: as_told(before, case) for case in cases}
+    for case in cases:
+        path = f"/api/v1/namespaces/{namespace}/pods/{case.wanted}"
+        api.patch(path, {"spec": {"schedulingGates": None}})
+
+    async def decided() -> dict[str, str] | None:
+        after = await listed(transport)
+        found = {case.wanted: as_happened(before, after, case) for case in cases}
+        return found if all(found.values()) else None
+
+    happened = await until(decided)
+    assert Counter(each.partition(" ")[0] for each in happened.values()).keys() == {
+        "fits",
+        "waits",
+        "preempts",
+    }
+    assert told == happened
