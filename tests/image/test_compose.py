@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.compose.__main__ import compose_check
-from tools.image import Engine, impossible, programs_install
+from tools.image import Engine, impossible
 
 pytestmark = [
     pytest.mark.image,
@@ -13,6 +13,5 @@ pytestmark = [
 ]
 
 
-def test_everything_comes_up_by_the_documented_commands_and_goes_without_a_trace() -> None:
-    assert programs_install() == 0
-    compose_check(Engine())
+def test_everything_comes_up_by_the_documented_commands_and_goes_without_a_trace(engine: Engine) -> None:
+    compose_check(engine)

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.image import (
-    MAX_MB,
-    Engine,
-    image_build,
-    image_check,
-    impossible,
-    programs_install,
-    registry_answers,
-)
+from tools.image import MAX_MB, Engine, image_check, image_megabytes, impossible, registry_answers
 
 pytestmark = [
     pytest.mark.image,
@@ -20,9 +12,6 @@ pytestmark = [
 ]
 
 
-def test_it_is_small_and_starts_serves_and_stops_without_rights() -> None:
-    assert programs_install() == 0
-    engine = Engine()
-    size = image_build(engine)
-    assert size <= MAX_MB or registry_answers()  # another base has another size
+def test_it_is_small_and_starts_serves_and_stops_without_rights(engine: Engine) -> None:
+    assert image_megabytes(engine) <= MAX_MB or registry_answers()  # another base has another size
     image_check(engine)
