@@ -249,6 +249,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "dashboard.middleware.refused_at_the_edge",
     "servestatic.middleware.ServeStaticMiddleware",
+    "dashboard.middleware.timed",
     "django.middleware.gzip.GZipMiddleware",
     "dashboard.middleware.without_session",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -25,7 +25,7 @@ from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.screens import Screen, chrome_screens, plural_of, screen_for
 from dashboard.live.session import Identity, Session
 from dashboard.live.snapshot import MAX_FRAME, Have
-from dashboard.metrics import SLOWED, TOO_LARGE
+from dashboard.metrics import MESSAGES, OPEN_SOCKETS, SLOWED, TOO_LARGE
 from dashboard.rates import SOCKETS, SessionRates, rates_of
 from dashboard.sessions import socket_seen
 from dashboard.sessionstore import SessionStore
@@ -66,6 +66,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 task.cancel()
             if self.rates is not None:
                 self.rates.leave()
+                OPEN_SOCKETS.dec()
 
     async def connect(self) -> None:
         # Accepted and then closed with a code: a refused handshake would tell the script nothing.
@@ -97,6 +98,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.bye(f"{SOCKETS} pages are open. Close some, then reload this one.", TOO_MANY)
             return
         self.rates = rates
+        OPEN_SOCKETS.inc()
         self.spawn(self.keep_checking())
         self.begun()
 
@@ -397,4 +399,5 @@ class LiveConsumer(SessionConsumer):
             TOO_LARGE.inc()
             text = json.dumps({"t": "reload", "view": self.view, "why": "This is too much for one message."})
         self.said_at = time.monotonic()
+        MESSAGES.value += 1
         await self.send(text_data=text)

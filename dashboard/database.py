@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from channels.db import aclose_old_connections, database_sync_to_async
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 from .errors import DatabaseUnavailable
 
@@ -29,6 +29,12 @@ def in_database(ask: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
 async def release_connection() -> None:
     """Gives back what others of Django's functions have used."""
     await aclose_old_connections()
+
+
+def waiting_for_connections() -> int:
+    """How many questions wait for a connection of this process' pool; 0 where there is no pool."""
+    pool = getattr(connection, "_connection_pools", {}).get(connection.alias)
+    return int(pool.get_stats().get("requests_waiting", 0)) if pool is not None else 0
 
 
 def database_unavailable(error: Exception, *, done: str = "") -> DatabaseUnavailable:

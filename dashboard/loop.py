@@ -39,6 +39,11 @@ async def off_loop(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     return await asyncio.get_running_loop().run_in_executor(_WORKERS, work_here)
 
 
+def waiting_work() -> int:
+    """How many calls wait for one of the threads."""
+    return _WORKERS._work_queue.qsize()
+
+
 def spare_what_stays() -> None:
     """What is there now (what was imported: some hundred thousand objects) is never looked at again by Python's search
     for garbage, which holds everybody up for as long as it takes to look at all that may be in a cycle.

@@ -1,4 +1,6 @@
-"""The figures of this process for Prometheus: every one is named here."""
+"""The figures of this process for Prometheus that are counted where something happens; those that are looked up when
+somebody asks are in ``live/figures.py``.
+"""
 
 from __future__ import annotations
 
@@ -31,3 +33,47 @@ LAST_BACKUP = Gauge(
     "When the newest backup in the storage of CLUSTER_UI_BACKUP_TO was made, by context (its slug).",
     ["context"],
 )
+OPEN_SOCKETS = Gauge("cluster_ui_sockets", "Websockets that are open: live pages and shells.")
+WATCH_EVENTS = Counter(
+    "cluster_ui_watch_events_total", "Events that watches brought, bookmarks too.", ("context", "kind")
+)
+API_REQUESTS = Counter(
+    "cluster_ui_api_requests_total",
+    "Requests that API servers answered, by the verb of its authorizer and by status.",
+    ("context", "verb", "code"),
+)
+ACTIONS = Counter(
+    "cluster_ui_actions_total",
+    "Entries of the audit that this process wrote: what was done, refused or failed.",
+    ("action", "result"),
+)
+REQUEST_SECONDS = Histogram(
+    "cluster_ui_request_seconds",
+    "From a request to its answer, without the time for its body, by the name of its address.",
+    ("view", "code"),
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+
+MAX_WORDS = 300  # of what somebody may come to choose; the rest is one
+
+
+class Tally:
+    """A number that the event loop alone counts, where a lock for each would be felt."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
+MESSAGES = Tally()  # to browsers, by their websockets
+
+_words: set[str] = set()
+
+
+def bounded(word: str) -> str:
+    """A label's value; "other" for one of more than so many: each is kept for as long as the process lives."""
+    if word in _words or len(_words) < MAX_WORDS:
+        _words.add(word)
+        return word
+    return "other"

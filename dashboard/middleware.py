@@ -3,6 +3,7 @@ fixed list."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from .audit.origin import SIGN_IN, Origin, coming_from, session_name
 from .database import in_database, release_connection
 from .edge import REFUSED
 from .errors import SignedOut
+from .metrics import REQUEST_SECONDS
 from .sessions import is_renewal_due, session_renewed, session_seen
 from .views.errors import bare_error, wants_json
 from .views.refusals import body_refused
@@ -47,6 +49,21 @@ def refused_at_the_edge(get_response: Handler) -> Handler:
         if isinstance(error, SignedOut) and request.headers.get("HX-Request"):
             return sign_in_first(request)  # the page keeps what was typed, and says where to sign in
         return bare_error(request, error)
+
+    return middleware
+
+
+@async_only_middleware
+def timed(get_response: Handler) -> Handler:
+    """How long each address takes, by its name: who asks for an address of another kind cannot make one more."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        began = time.perf_counter()
+        response = await get_response(request)
+        match = request.resolver_match
+        view = match.view_name if match is not None else "none"
+        REQUEST_SECONDS.labels(view, response.status_code).observe(time.perf_counter() - began)
+        return response
 
     return middleware
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection, models, transaction
 
+from dashboard.metrics import ACTIONS, bounded
+
 from .chain import FACTS, GENESIS, canonical, digest, moment, signer
 from .guards import CHECKPOINTS, ENTRIES
 from .origin import current_origin
@@ -107,5 +109,6 @@ def entry_line(entry: AuditEntry) -> dict[str, Any]:
 
 def _log(lines: Sequence[dict[str, Any]]) -> None:
     for line in lines:
+        ACTIONS.labels(bounded(line["action"]), line["result"]).inc()
         # ASCII: nobody's name breaks the line, or acts on the terminal that shows it.
         log.info("entry %s", json.dumps(line, separators=(",", ":")))

@@ -128,6 +128,16 @@ class ClusterCache:
         """Whether somebody looks at anything of it, or did a while ago."""
         return any(feed.runs for feed in self._feeds.values())
 
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The kinds that are watched, or tried to be."""
+        return tuple(plural for plural, feed in self._feeds.items() if feed.runs)
+
+    @property
+    def waiting_lists(self) -> int:
+        """How many kinds wait for their turn to be listed."""
+        return self._turns.waiting
+
     def watches(self, plural: str) -> bool:
         """Whether its store is kept up to date just now, be it for somebody who has just left."""
         feed = self._feeds.get(plural)

@@ -39,6 +39,7 @@ from dashboard.kube.failures import Silence, Unreachable
 from dashboard.kube.status import Asked, error_from_status
 from dashboard.kube.transport import Transport
 from dashboard.loop import off_loop
+from dashboard.metrics import WATCH_EVENTS
 
 __all__ = ["Reflector", "ReflectorStatus", "Timing", "Turn"]
 
@@ -122,6 +123,7 @@ class Reflector(Generic[T]):
         self._on_status = on_status
         self._raise_forbidden = raise_forbidden
         self._turn = turn
+        self._events = WATCH_EVENTS.labels(transport.cluster.name, kind.plural)
         self._backoff = Backoff(*timing.backoff, rng)
         self._refused = Backoff(*timing.refused, rng)
         # Where to watch from; None: list first.
@@ -289,6 +291,7 @@ class Reflector(Generic[T]):
                 if self._version is not None and not is_older(event.resource_version, self._version):
                     self._version = event.resource_version or self._version
         finally:
+            self._events.inc(len(events))
             self._store.apply_all(events)
 
     def _on_watch_error(self, status: Status) -> ClusterError:

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -75,6 +76,10 @@ class Store(Generic[T]):
     def values(self, namespaces: frozenset[str] | None = None) -> list[T]:
         """The objects of these namespaces (None: all), in no order."""
         return [obj for objects in self._within(namespaces) for obj in objects.values()]
+
+    def some(self, count: int) -> list[T]:
+        """Some of its objects, so many at most: the same cost however many there are."""
+        return list(islice(chain.from_iterable(each.values() for each in self._objects.values()), count))
 
     def count(self, namespaces: frozenset[str] | None = None) -> int:
         """How many objects ``values()`` has."""

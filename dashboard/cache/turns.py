@@ -33,6 +33,10 @@ class Turns:
         self._running: list[_List] = []
         self._waiting: list[_List] = []
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     @asynccontextmanager
     async def turn(self, urgency: Callable[[], int]) -> AsyncIterator[Callable[[], None]]:
         """A turn for one list; what it gives is to be called whenever a piece of the list has come. ``urgency``

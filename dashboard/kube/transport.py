@@ -45,6 +45,7 @@ from dashboard.kube.files import Files
 from dashboard.kube.proxies import environment_proxy
 from dashboard.kube.status import Asked, error_from_response
 from dashboard.kube.tls import tls_context
+from dashboard.metrics import API_REQUESTS
 
 __all__ = ["Query", "Response", "Transport", "hold"]
 
@@ -308,6 +309,7 @@ class Transport:
                 server_hostname=self.cluster.connection.cluster.get("tls-server-name") or None,
                 proxy=self._proxy,
             )
+            API_REQUESTS.labels(self.cluster.name, asked.verb, response.status).inc()
             if self._answer is not None:
                 self._answer.set_result(None)
                 self._answer = None

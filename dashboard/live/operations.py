@@ -92,6 +92,11 @@ class Operations:
             except AWAY as error:  # what has been held for long is taken over all the same
                 log.warning("another process waits before it goes on with operations: %s", error)
 
+    @property
+    def moved(self) -> int:
+        """How many operations this process moves."""
+        return len(self._holds)
+
     def wake(self) -> None:
         self._news.set()
 

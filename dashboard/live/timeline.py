@@ -97,6 +97,11 @@ class Timeline:
         self._undo = [lease.release, *(self._listen(plural) for plural in sorted(RECORDED))]
         self._task = begin(THE_INSTALLATION, self._keep_writing(), f"timeline of {self.context}")
 
+    @property
+    def waiting(self) -> int:
+        """Entries that are yet to be written."""
+        return len(self._waiting)
+
     def follow(self, plurals: Iterable[str]) -> None:
         """Somebody looks at these kinds: record those that are not always recorded, for as long as they are watched."""
         if self._task is None:

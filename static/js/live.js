@@ -19,6 +19,8 @@ const SIGNED_OUT = 4401;
 const GONE = 4410;
 const NO_ACCOUNT = 4403; // in this cluster: the page says what to do
 const TOO_MANY = 4429;
+const RESTARTED = 1012; // this server ends, and told everybody at once
+const SPREAD_MS = 2_000; // over which they come back, to it or to another one
 
 let socket = null;
 let view = 0;
@@ -58,7 +60,7 @@ function connect() {
     else if (event.code === SIGNED_OUT) signedOut();
     else if (event.code === NO_ACCOUNT) noAccount();
     else if (event.code === TOO_MANY) end(goodbye || "The server ended this connection. Reload the page.");
-    else later();
+    else later(event.code === RESTARTED ? SPREAD_MS : 0);
   };
 }
 
@@ -71,9 +73,10 @@ function drop() {
 }
 
 // Half a second, doubling to ten, each with jitter: a restarted server is not met by everybody at once.
-function later() {
+function later(spread = 0) {
   clearTimeout(timer);
-  timer = setTimeout(connect, Math.min(500 * 2 ** tries++, 10_000) * (0.5 + Math.random() / 2));
+  const wait = Math.min(500 * 2 ** tries++, 10_000) * (0.5 + Math.random() / 2);
+  timer = setTimeout(connect, wait + spread * Math.random());
 }
 
 // What is on screen, as the server's hashes: lists in their order, regions and charts by id.

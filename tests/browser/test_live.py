@@ -108,6 +108,39 @@ def test_after_a_server_restart_the_page_heals_and_what_was_typed_stays(
     assert page.evaluate("window.sameDocument") is True
 
 
+WAITS = """(() => {
+  const set = window.setTimeout;
+  window.waits = [];
+  window.setTimeout = (call, wait, ...rest) => {
+    if (call.name === "connect") window.waits.push(wait);
+    return set(call, wait, ...rest);
+  };
+})()"""
+
+
+def test_pages_of_a_server_that_ends_in_order_come_back_spread_over_seconds(
+    page: Page, namespace: str, server: Server
+) -> None:
+    """Told by 1012 all at once, they would all meet the next process in the same quarter of a second."""
+    page.add_init_script(WAITS)
+    page.goto(pods(namespace))
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live")
+    page.evaluate("Math.random = () => 0.999")
+    server.stop(signal.SIGTERM)
+    try:
+        waits: list[float] = []
+        for _ in range(600):
+            waits = page.evaluate("waits")
+            if len(waits) > 1:
+                break
+            page.wait_for_timeout(100)
+        assert 2_400 < waits[0] < 2_500
+        assert waits[1] <= 1_000, "nobody is there yet: the usual back-off"
+    finally:
+        server.start()
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live", timeout=60_000)
+
+
 def test_going_back_shows_the_list_as_it_was_and_live(page: Page, objects: Objects, namespace: str) -> None:
     objects.pod("one")
     page.goto(pods(namespace))

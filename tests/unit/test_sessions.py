@@ -16,7 +16,7 @@ ROOT = Path(dashboard.__file__).parent
 # What the dashboard does for itself, under the name of the installation.
 OF_THE_INSTALLATION = {
     "live/hourly.py", "live/past.py", "live/recorder.py", "live/runtime.py", "live/session.py", "live/timeline.py",
-    "live/versions.py",
+    "live/versions.py", "live/figures.py",
 }  # fmt: skip
 # Who makes what leads to the whole cache, or to the API server.
 MADE_IN = {
