@@ -15,6 +15,7 @@ from typing import Any
 
 from dashboard.errors import ClusterError
 from dashboard.kinds.catalogue import Kinds
+from dashboard.kinds.tablekinds import Resource
 from dashboard.kube.discovery import discover
 from dashboard.kube.transport import Transport
 
@@ -50,6 +51,7 @@ class Discovery:
         self._callbacks: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._failed = False
+        self._offered: tuple[Resource, ...] = ()
         # Whether the API server has told once what it offers.
         self.told = False
         self._asked_at = float("-inf")
@@ -106,13 +108,14 @@ class Discovery:
 
     async def _ask(self) -> None:
         try:
-            offered = await discover(self._transport)
+            offered = await discover(self._transport, self._offered)
         except ClusterError as error:
             logger.info("The API server does not say what it offers: %s", error.message)
             self._failed = True
             return
         self._failed = False
         self.told = True
+        self._offered = offered
         if self._kinds.learn(offered):
             for callback in tuple(self._callbacks):
                 callback()

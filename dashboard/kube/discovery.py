@@ -59,7 +59,13 @@ class _Offered(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Version(msgspec.Struct, frozen=True):
     version: str
+    freshness: str = ""
     resources: tuple[_Offered, ...] | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the API server behind it could not be asked."""
+        return self.freshness == "Stale"
 
 
 class _GroupItem(msgspec.Struct, frozen=True):
@@ -86,16 +92,23 @@ class _Resources(msgspec.Struct, frozen=True):
     resources: tuple[_Offered, ...] | None = None
 
 
-async def discover(transport: Transport) -> tuple[Resource, ...]:
-    """Every resource, once. Raises ClusterError when the API server does not tell."""
+async def discover(transport: Transport, known: Iterable[Resource] = ()) -> tuple[Resource, ...]:
+    """Every resource, once; of an aggregated API server that is away those that were ``known``. Raises ClusterError when
+    the API server does not tell.
+    """
     core, groups = await asyncio.gather(_ask(transport, "/api"), _ask(transport, "/apis"))
     found: dict[tuple[str, str], Resource] = {}
     for group, version, offered in [
         *await _versions(transport, core, ""),
         *await _versions(transport, groups, None),
     ]:
+        resources = (
+            _resources(group, version, offered)
+            if offered is not None
+            else (each for each in known if (each.gvr.group, each.gvr.version) == (group, version))
+        )
         # The first version is the preferred one; a resource that it lacks is taken from a later one.
-        for resource in _resources(group, version, offered):
+        for resource in resources:
             found.setdefault((group, resource.gvr.plural), resource)
     return tuple(found.values())
 
@@ -105,14 +118,14 @@ async def _ask(transport: Transport, path: str) -> _Answer:
     return read_answer(response.body, _Answer)
 
 
-_Found = tuple[str, str, tuple[_Offered, ...]]
+_Found = tuple[str, str, tuple[_Offered, ...] | None]  # None: whoever offers it is away
 
 
 async def _versions(transport: Transport, answer: _Answer, group: str | None) -> list[_Found]:
     """(group, version, what it offers), each group's preferred version first."""
     if answer.items is not None or answer.kind == "APIGroupDiscoveryList":
         return [
-            (item.metadata.name, version.version, version.resources or ())
+            (item.metadata.name, version.version, version.resources or (None if version.is_stale else ()))
             for item in answer.items or ()
             for version in item.versions
         ]
@@ -129,7 +142,7 @@ async def _versions(transport: Transport, answer: _Answer, group: str | None) ->
                 response = await transport.request("GET", path, timeout=10.0)
                 return name, version, read_answer(response.body, _Resources).resources or ()
             except ClusterError:
-                return name, version, ()  # an aggregated API server that is away must not hide the rest
+                return name, version, None  # an aggregated API server that is away must not hide the rest
 
     return list(await asyncio.gather(*(one(*each) for each in wanted)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import shutil
 import ssl
@@ -17,7 +18,8 @@ import pytest_asyncio
 from dashboard import errors
 from dashboard.kube.transport import Transport
 
-from .scripted import ScriptedServer, cluster_at
+from .conftest import FAST, Copy
+from .scripted import ScriptedServer, cluster_at, until
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 
@@ -183,3 +185,54 @@ async def test_an_authority_and_a_client_certificate_that_are_replaced_are_picke
             await transport.version()
     finally:
         await transport.close()
+
+
+async def test_a_server_certificate_that_is_rotated_is_followed_and_one_of_another_authority_is_told(
+    server: ScriptedServer, pki: Path, tmp_path: Path
+) -> None:
+    """As `kubeadm certs renew` does, and then with a new authority whose certificate comes into the file later."""
+    signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "san", "-days", "2")
+    openssl(pki, "x509", "-req", "-in", "server.csr", "-out", "renewed.crt", *signed)
+    for name, subject in (("new-ca", "/CN=new"), ("new", "/CN=server")):
+        openssl(
+            pki, "req", *(() if name == "new" else ("-x509",)), "-newkey", "ec", "-pkeyopt",
+            "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", subject,
+        )  # fmt: skip
+    (pki / "new.crt").rename(pki / "new.csr")
+    newly = ("-CA", "new-ca.crt", "-CAkey", "new-ca.key", "-CAcreateserial", "-extfile", "san", "-days", "2")
+    openssl(pki, "x509", "-req", "-in", "new.csr", "-out", "new.crt", *newly)
+
+    async def restarted(certificate: str, key: str) -> None:
+        """With another certificate, and a change that came meanwhile."""
+        await server.stop()
+        assert server._tls is not None
+        server._tls.load_cert_chain(pki / certificate, pki / key)
+        server.put(f"since-{certificate}")
+        await server.start()
+
+    authority = tmp_path / "authority.crt"
+    shutil.copy(pki / "ca.crt", authority)
+    _, user = entries(pki, inline=False)
+    cluster = {"certificate-authority": str(authority), "tls-server-name": "api.test"}
+    transport = Transport(cluster_at(tmp_path, server.url, user=user, **cluster))
+    server.put("before")
+    copy = Copy(server, transport, FAST)
+    running = asyncio.create_task(copy.reflector.run())
+    try:
+        await copy.exact()
+        shown = transport.server_certificate
+        await restarted("renewed.crt", "server.key")
+        await copy.exact()
+        assert transport.server_certificate not in (b"", shown), (
+            "the page of clusters tells when this one expires"
+        )
+        await restarted("new.crt", "new.key")
+        await until(lambda: "is not accepted" in copy.reflector.status.reason, "told, with the reason")
+        assert copy.state == "reconnecting"
+        shutil.copy(pki / "new-ca.crt", authority)
+        await copy.exact()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await transport.close()
+    assert copy.states == ["live", "reconnecting"] * (len(copy.states) // 2) + ["live"]

@@ -48,3 +48,49 @@ async def test_a_locked_database_is_told_as_that(nowhere: Path, tmp_path: Path, 
                 assert response.status == 302, "the link was not used up"
         log = server.log.read_text()
         assert "database is locked" in log and "Traceback" not in log
+
+
+def fill(database: Path) -> None:
+    """No page of it is free any more."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("CREATE TABLE filler (what BLOB)")
+        (pages,) = other.execute("PRAGMA page_count").fetchone()
+        other.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            while True:
+                other.execute("INSERT INTO filler VALUES (zeroblob(3000))")
+
+
+async def test_a_full_disk_is_told_as_that_and_what_is_there_can_be_read(
+    nowhere: Path, tmp_path: Path
+) -> None:
+    """As soon as there is room again, everything goes on without a restart."""
+    home = tmp_path / "home"
+    server = Server(home, nowhere)
+    server.program = ("-m", "tests.services.fulldisk")
+    large = {"column": ",".join(f"label:a{number:02}.{'b' * 200}/c" for number in range(60))}
+    with server:
+        cookies = {SESSION: await asyncio.to_thread(server.session)}
+        jar, text_html = aiohttp.CookieJar(unsafe=True), {"Accept": "text/html"}
+        async with aiohttp.ClientSession(
+            server.base, cookies=cookies, cookie_jar=jar, headers=text_html
+        ) as session:
+            async with session.get("/clusters/") as page:
+                token = re.search(r'"X-CSRFToken": "([^"]+)"', await page.text())
+            assert token
+            session.headers["X-CSRFToken"] = token[1]
+            await asyncio.to_thread(fill, home / "cluster-ui.sqlite3")
+            await asyncio.to_thread((home / "full").touch)
+            url = "/c/tests/pods/columns/"
+            async with session.post(url, data=large, allow_redirects=False) as response:
+                text = await response.text()
+            assert response.status == 503, text
+            assert "can&#x27;t write" in text and "cluster is not affected" in text
+            for path in ("/clusters/", "/changes/", "/audit/", "/healthz"):
+                async with session.get(path, allow_redirects=False) as response:
+                    assert response.status == 200, "what is there can be read"
+            await asyncio.to_thread((home / "full").unlink)
+            async with session.post(url, data=large, allow_redirects=False) as response:
+                assert response.status == 302
+        log = server.log.read_text()
+        assert "database or disk is full" in log and "Traceback" not in log
