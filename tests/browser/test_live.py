@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, WebSocketRoute, expect
 
 from tools.server import Server
 
@@ -139,6 +140,45 @@ def test_pages_of_a_server_that_ends_in_order_come_back_spread_over_seconds(
     finally:
         server.start()
     expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live", timeout=60_000)
+
+
+def test_a_proxy_that_holds_messages_back_is_told_and_nothing_stale_stays(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    """The websocket stays open and says nothing: the badge must not go on saying that all is live."""
+    holding, held = False, list[tuple[WebSocketRoute, str | bytes]]()
+
+    def through(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def hand_on(message: str | bytes) -> None:
+            if holding:
+                held.append((socket, message))
+            else:
+                socket.send(message)
+
+        server.on_message(hand_on)
+
+    page.route_web_socket(re.compile("/ws/"), through)
+    objects.pod("stays")
+    objects.pod("goes")
+    page.goto(pods(namespace))
+    expect(page.locator("#rows tr")).to_have_count(2)
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live")
+    holding = True
+    objects.delete_pod("goes")
+    objects.pod("comes")
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "reconnecting", timeout=60_000)
+    expect(page.locator("#rows tr")).to_have_count(2)
+    holding = False
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live", timeout=60_000)
+    expect(page.locator(row(page, "comes"))).to_be_visible()
+    assert held
+    for socket, message in held:  # at last, when another connection has brought the present
+        with suppress(Error):
+            socket.send(message)
+    expect(page.locator(row(page, "goes"))).to_have_count(0)
+    expect(page.locator("#rows tr")).to_have_count(2)
 
 
 def test_going_back_shows_the_list_as_it_was_and_live(page: Page, objects: Objects, namespace: str) -> None:

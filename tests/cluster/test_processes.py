@@ -220,6 +220,31 @@ async def test_a_process_that_was_stopped_for_longer_than_its_lease_writes_nothi
     assert "Traceback" not in paused.log.read_text()
 
 
+async def test_an_operation_waits_while_postgresql_is_away_and_goes_on_with_it(
+    process: Make, shop: Shop, postgres: Postgres
+) -> None:
+    async with serving(process("a")) as (here,):
+        shop.session = here
+        made = await shop.begun(1, SOME, order="one")
+        await until(lambda: first_done(shop, made["url"]))
+        postgres.stop()
+        try:
+            await asyncio.sleep(LEASE_SECONDS)
+            before = generations(shop)
+            await asyncio.sleep(5)
+            assert generations(shop) == before, "what can't be written down is not done"
+        finally:
+            postgres.start()
+        await until(lambda: here_again(shop, made["url"]), 120)
+        await finished(shop, made["url"])
+    assert generations(shop) == dict.fromkeys(SOME, 2)
+
+
+async def here_again(shop: Shop, url: str) -> bool:
+    async with shop.session.get(f"{url}?format=json") as response:
+        return response.status == 200
+
+
 @pytest.mark.skipif(not FAKETIME.exists(), reason="Debian's faketime is not installed")
 async def test_a_process_an_hour_ahead_takes_nothing_away_and_sets_nothing_aside(
     process: Make, shop: Shop
