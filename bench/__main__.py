@@ -7,7 +7,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import decode, editor, flood, judge, lists, live, loop, pages, relations, search, sockets, whatif
+from bench import (
+    decode,
+    editor,
+    flood,
+    judge,
+    lists,
+    live,
+    loop,
+    memory,
+    pages,
+    relations,
+    search,
+    sockets,
+    whatif,
+)
 from sandbox import Sandbox
 
 FULL: dict[str, Any] = {
@@ -15,6 +29,7 @@ FULL: dict[str, Any] = {
     "events": 120,
     "rounds": 9,
     "judged": 10_000,
+    "kept": 2_000,
     "searched": 10_000,
     "flood": 25,
     "hostile": 3_000,
@@ -27,6 +42,7 @@ SHORT: dict[str, Any] = {
     "events": 20,
     "rounds": 5,
     "judged": 2_000,
+    "kept": 200,
     "searched": 1_000,
     "flood": 5,
     "hostile": 300,
@@ -49,6 +65,7 @@ def main() -> None:
             "lists",
             "live",
             "loop",
+            "memory",
             "pages",
             "relations",
             "search",
@@ -62,6 +79,8 @@ def main() -> None:
     size = SHORT if arguments.short else FULL
     if arguments.figure in (None, "judge"):
         print(judge.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
+    if arguments.figure in (None, "memory"):
+        print(memory.run(objects=size["kept"], pods=size["judged"] * 5, rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "relations"):
         print(relations.run(pods=2 * size["pods"], rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "lists"):
@@ -70,7 +89,7 @@ def main() -> None:
         print(search.run(pods=size["searched"], rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "whatif"):
         print(whatif.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in ("judge", "lists", "relations", "search", "whatif"):
+    if arguments.figure in ("judge", "lists", "memory", "relations", "search", "whatif"):
         return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
         if arguments.figure in (None, "flood"):
