@@ -56,6 +56,8 @@ async def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set
     assert answer.status_code == 200
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(answer.content.decode()):
+        if family.type == "gauge":  # also one that nothing was said of yet
+            found.setdefault(family.name, set())
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
     return found
