@@ -479,6 +479,33 @@ class Recording(models.Model):
         return f"{self.context} from {self.began_at:%Y-%m-%d %H:%M:%S} until {self.until:%H:%M:%S}"
 
 
+class ProblemSpan(models.Model):
+    """Something that was wrong, as the rules told the dashboard's own account each minute while it recorded; ``ended_at``
+    None: it goes on. ``key`` names what it is, so that a cluster has it once at a time.
+    """
+
+    context = models.CharField(max_length=500)
+    key = models.CharField(max_length=800)
+    severity = models.CharField(max_length=8)
+    plural = models.CharField(max_length=300, blank=True)
+    namespace = models.CharField(max_length=253, blank=True)
+    name = models.CharField(max_length=253, blank=True)
+    text = models.CharField(max_length=500, blank=True)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["context", "key"], condition=models.Q(ended_at=None), name="one_problem_at_a_time"
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["context", "began_at"], name="problem_time")]
+
+    def __str__(self) -> str:
+        return f"{self.key} from {self.began_at:%Y-%m-%d %H:%M:%S}"
+
+
 class RecordingPiece(models.Model):
     """A part of a recording, packed as ``cache/recording.py`` says: of a snapshot a head, written last, and parts; or the
     changes until ``at``, numbered up to ``seq``. ``packed`` is the last column, so that nobody reads it who counts bytes.

@@ -93,6 +93,7 @@ urlpatterns = [
     path("c/<context>/recovery/", recovery.recovery, name="recovery"),
     path("c/<context>/recovery/restore/", recovery.restore, name="restore"),
     path("c/<context>/recovery/drill/", recovery.drill, name="drill"),
+    path("c/<context>/postmortem/", pages.postmortem, name="postmortem"),
     path("c/<context>/access/", pages.access, name="access"),
     path("c/<context>/create/", create.create, name="create"),
     path("c/<context>/fields/", fields.kinds, name="field_kinds"),

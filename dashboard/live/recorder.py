@@ -18,9 +18,12 @@ from django.db import IntegrityError, transaction
 from dashboard import clock
 from dashboard.cache.recording import PART, Head, Heard, KindState, pack_changes, pack_head, pack_part
 from dashboard.database import AWAY, in_database
+from dashboard.insight import findings, problems
 from dashboard.kinds import KINDS
 from dashboard.loop import off_loop
 from dashboard.models import Recording, RecordingPiece
+from dashboard.queries.frozen import Frozen
+from dashboard.queries.problemspans import note_problems
 
 from .background import begin
 from .session import THE_INSTALLATION
@@ -34,6 +37,7 @@ Type = RecordingPiece.Type
 RECORDED = frozenset(KINDS)
 FLUSH_SECONDS = 10.0
 SNAPSHOT_EVERY = timedelta(hours=1)
+PROBLEMS_EVERY = timedelta(minutes=1)
 SETTLE_SECONDS = 60.0  # for the first lists
 FORSAKEN = timedelta(minutes=1)  # after that, another process takes over
 WAITING = 50_000  # changes that wait for the database at most; with more, the recording ends
@@ -60,7 +64,7 @@ class Recorder:
         self._at = _NEVER
         self._waiting: list[Heard] = []
         self._states: dict[str, KindState] = {}
-        self._snapshot_at = _NEVER
+        self._snapshot_at = self._judged_at = _NEVER
         self._writing = asyncio.Lock()
         self._undo: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -116,6 +120,15 @@ class Recorder:
             await self.flush()
         if self._recording is not None and self._now() - self._snapshot_at >= SNAPSHOT_EVERY:
             await self._snapshot()
+        if self._recording is not None and self._now() - self._judged_at >= PROBLEMS_EVERY:
+            await self._note_problems()
+
+    async def _note_problems(self) -> None:
+        """What is wrong, by the rules, in a thread; what was and is not any more has ended."""
+        now = self._judged_at = self._now()
+        objects = Frozen(self._runtime.installation.reader, RECORDED)
+        found = await off_loop(lambda: problems(findings(objects, now)))
+        await in_database(note_problems)(self._context, now, found)
 
     async def flush(self) -> None:
         """Write what was heard: from now on it is known up to this moment. Nothing where another process records."""

@@ -27,12 +27,13 @@ from dashboard.models import (
     HourlyFigures,
     Operation,
     OperationResult,
+    ProblemSpan,
     Recording,
     RecordingPiece,
     SigninLink,
     TimelineEvent,
 )
-from dashboard.queries.recordings import spare_pieces
+from dashboard.queries.recordings import recordings_kept, spare_pieces
 from dashboard.queries.timeline import timeline_kept
 
 from .background import begin
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 60.0
 SLICE, PAUSE_SECONDS = 500, 0.05
 TIMELINE_ROWS = 200_000  # of a cluster, however much happens
+PROBLEM_ROWS = 50_000  # of a cluster
 PIECES = 20  # of recordings, in a slice
 VERSION_ROWS = 100_000  # of a cluster; each object has its own bounds besides
 LINK_DAYS = 1
@@ -105,9 +107,16 @@ def _versions(now: datetime) -> Iterator[Rows]:
 
 
 def _recordings(now: datetime) -> Iterator[Rows | Slice]:
-    """Pieces, then the recordings of which none is left."""
+    """Pieces, problems, then the recordings of which no piece is left."""
     for keys in spare_pieces(now):
         yield partial(_remove_pieces, keys)
+    yield ProblemSpan.objects.filter(ended_at__lt=now - recordings_kept())
+    yield ProblemSpan.objects.filter(ended_at=None, began_at__lt=now - timedelta(days=365))
+    for context in ProblemSpan.objects.order_by().values_list("context", flat=True).distinct():
+        rows = ProblemSpan.objects.filter(context=context)
+        edge = rows.order_by("-pk").values_list("pk", flat=True)[PROBLEM_ROWS : PROBLEM_ROWS + 1].first()
+        if edge is not None:
+            yield rows.filter(pk__lte=edge)
     ended = Recording.objects.filter(pieces=None, until__lt=now - timedelta(hours=1))
     yield ended.exclude(holds=True, until__gte=now - timedelta(days=1))
 

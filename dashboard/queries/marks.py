@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from django.db.models import Q
@@ -13,11 +13,13 @@ from dashboard.kinds.images import short_image
 from dashboard.models import TimelineEvent
 
 from .access import Visible
+from .problemspans import Wrong
 from .timeline import of_kinds
 
 MAX_MARKS = 400  # of the newest; a line of a thousand pixels shows no more
 WITH_TEMPLATES = frozenset({"deployments", "statefulsets", "daemonsets"})
-Sort = Literal["change", "deployment"]
+TAIL = timedelta(minutes=1)  # what is being recorded is written a little later
+Sort = Literal["change", "deployment", "problem", "resolved"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,29 @@ def marks_read(context: str, since: datetime, until: datetime, visible: Mapping[
     report all the time.
     """
     rows = TimelineEvent.objects.filter(context=context, notable=True, at__gt=since, at__lte=until)
-    rows = rows.filter(Q(type__in=("added", "changed", "deleted"))).filter(of_kinds(visible))
+    rows = (
+        rows.filter(type__in=("added", "changed", "deleted"))
+        .exclude(by_controllers())
+        .filter(of_kinds(visible))
+    )
     return [_mark(row) for row in reversed(rows.order_by("-at")[:MAX_MARKS])]
+
+
+def by_controllers() -> Q:
+    """Changes of what belongs to something else: nobody asked for them but its controllers."""
+    return Q(type=TimelineEvent.Type.CHANGED) & ~Q(owner_plural="")
+
+
+def problem_marks(wrong: Sequence[Wrong], since: datetime, until: datetime) -> list[Mark]:
+    """When problems began and when they were resolved, within a span."""
+    found = []
+    for each in wrong:
+        about = each.plural, each.namespace, each.name
+        if since <= each.since <= until:
+            found.append(Mark(each.since, "problem", *about, each.text or "has a problem"))
+        if each.until is not None and since <= each.until <= until:
+            found.append(Mark(each.until, "resolved", *about, "is well again"))
+    return found
 
 
 def _mark(row: TimelineEvent) -> Mark:

@@ -160,7 +160,7 @@ def _happenings(
     rows = TimelineEvent.objects.filter(context=context, at__gt=oldest).exclude(
         type=TimelineEvent.Type.WATCHING
     )
-    rows = rows.filter(_may_see(visible)).filter(_asked(query))
+    rows = rows.filter(may_see(visible)).filter(_asked(query))
     notable = Q(notable=True)
     if query.name:
         own = Q(plural=query.plural, name=query.name)
@@ -204,7 +204,7 @@ def _asked(query: TimelineQuery) -> Q:
     return asked
 
 
-def _may_see(visible: Mapping[str, Visible]) -> Q:
+def may_see(visible: Mapping[str, Visible]) -> Q:
     """Objects, and Events, in the namespaces where the user may list their kind, or Events."""
     event = Q(type=TimelineEvent.Type.EVENT)
     objects = of_kinds({plural: each for plural, each in visible.items() if plural != "events"})

@@ -27,6 +27,7 @@ from dashboard.live.screens.rewind import Moments, Shown, bar
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.marks import marks_read
+from dashboard.queries.problemspans import problems_read
 from dashboard.render import chart_json
 
 from .viewer import first_cluster, session_of
@@ -146,7 +147,10 @@ async def _past(request: HttpRequest, cluster: PastCluster, frame: ChromeScreen)
     marks = await in_database(marks_read)(
         cluster.cluster.name, shown.since, shown.until, frame.session.visible
     )
-    return bar(cluster, shown, found, marks, now, Moments(request.path, request.GET))
+    wrong = await in_database(problems_read)(
+        cluster.cluster.name, shown.since, shown.until, frame.session.visible
+    )
+    return bar(cluster, shown, found, marks, wrong, now, Moments(request.path, request.GET))
 
 
 def shown_name(user: User | AnonymousUser) -> str:

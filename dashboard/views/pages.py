@@ -34,6 +34,7 @@ from dashboard.live.screens.detail.shown import HEADER
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
+from dashboard.live.screens.postmortem import PostmortemScreen
 from dashboard.live.screens.resilience import ResilienceScreen
 from dashboard.live.screens.rewind import PastOverviewScreen
 from dashboard.live.screens.timeline import TimelineScreen
@@ -43,6 +44,7 @@ from dashboard.preferences import columns_of
 from dashboard.queries.frozen import Frozen
 from dashboard.queries.lists import PAGE_SIZE
 from dashboard.queries.objects import object_read
+from dashboard.queries.postmortem import as_markdown
 from dashboard.queries.relations import Related, made_besides, mentioned, related
 
 from .chrome import charts, lists, page_chrome, regions
@@ -176,6 +178,26 @@ async def resilience(request: HttpRequest, context: str) -> HttpResponseBase:
         await session.cluster.ready(screen.waits_for)
         await screen.get_ready()
     return HttpResponse(await off_loop(msgspec.json.encode, screen.told()), content_type="application/json")
+
+
+@require_safe
+@clear_errors
+async def postmortem(request: HttpRequest, context: str) -> HttpResponseBase:
+    """``from`` and ``to`` (RFC 3339; the last hour without them). ``format=md``: the same as Markdown."""
+    session = await session_of(request, context)
+    screen = PostmortemScreen(session, request.GET)
+    form = request.GET.get("format", "html")
+    if form == "html":
+        return await page(request, session.cluster, screen, title="Post-mortem")
+    if form != "md":
+        raise BadInput(f"format is {form!r}: say md.", field="format")
+    with session.cluster.lease(screen.plurals):
+        await session.cluster.ready(screen.waits_for)
+        await screen.prepare()
+    text = as_markdown(session.cluster.cluster.name, screen.span, screen.found)
+    name = f"post-mortem-{screen.span.since:%Y-%m-%dT%H-%M}.md"
+    headers = {"Content-Disposition": content_disposition_header(True, name) or "attachment"}
+    return HttpResponse(text.encode(), content_type="text/markdown; charset=utf-8", headers=headers)
 
 
 @require_safe

@@ -37,6 +37,7 @@ PAGES = [
     "/c/tests/recovery/",
     "/c/tests/recovery/restore/",
     "/c/tests/recovery/drill/",
+    "/c/tests/postmortem/",
     "/c/tests/access/?namespace={ns}&kind=secrets&verb=delete&resource=pods&in={ns}",
     "/c/tests/access/?scope=cluster",
     "/c/tests/timeline/",

@@ -22,6 +22,7 @@ PAGES = [
     "/c/tests/recovery/",
     "/c/tests/recovery/restore/",
     "/c/tests/recovery/drill/",
+    "/c/tests/postmortem/",
     "/c/tests/access/?namespace={ns}&kind=secrets&verb=delete&resource=pods&in={ns}",
     "/c/tests/timeline/?namespace={ns}",
     "/c/tests/search/?q=web",

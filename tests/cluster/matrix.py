@@ -175,6 +175,7 @@ ROUTES: Mapping[str, Sequence[Case]] = {
             f"{CLUSTER}/recovery/drill/?format=json", ok=(404,), data={"step": "preview", "archive": "none"}
         ),
     ],
+    "postmortem": [get(f"{CLUSTER}/postmortem/")],
     "certificates": [get(f"{CLUSTER}/certificates/", Right("list", "secrets", "somewhere"))],
     "access": [
         get(f"{CLUSTER}/access/"),

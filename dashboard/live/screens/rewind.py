@@ -28,8 +28,9 @@ from dashboard.queries.comparison import (
     compared,
     seen_of,
 )
-from dashboard.queries.marks import MAX_MARKS, Mark, change_words
+from dashboard.queries.marks import MAX_MARKS, TAIL, Mark, change_words, problem_marks
 from dashboard.queries.overview import NodePods
+from dashboard.queries.problemspans import Wrong
 from dashboard.queries.recordings import Known, Span
 
 from .common import iso, list_url, object_url, ref_url
@@ -44,7 +45,6 @@ RANGES = {
 USUAL = "6h"
 TICKS = 6
 TICK_MINUTES = (5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)
-TAIL = timedelta(minutes=1)  # what is being recorded is written a little later
 SHOWN_CHANGES, SHOWN_FIELDS = 8, 3
 ICONS = {"created": "plus", "deleted": "x", "recreated": "restart", "changed": "file"}
 
@@ -73,10 +73,19 @@ class Shown:
 
 
 def bar(
-    cluster: PastCluster, shown: Shown, found: Known, marks: Sequence[Mark], now: datetime, url: Moments
+    cluster: PastCluster,
+    shown: Shown,
+    found: Known,
+    changes: Sequence[Mark],
+    wrong: Sequence[Wrong],
+    now: datetime,
+    url: Moments,
 ) -> dict[str, Any]:
     """What the bar is made of (``partials/rewind.html``)."""
     at, moment = cluster.moment.at, cluster.moment
+    marks = sorted(
+        [*changes, *problem_marks(wrong, shown.since, shown.until)], key=lambda each: (each.at, each.name)
+    )
     minutes = int((shown.until - shown.since).total_seconds() // 60)
     before = max((each for each in marks if each.at < at), key=lambda each: each.at, default=None)
     after = min((each for each in marks if each.at > at), key=lambda each: each.at, default=None)
@@ -87,7 +96,9 @@ def bar(
         "at": iso(at),
         "since": iso(shown.since),
         "long_ago": human_duration((now - at).total_seconds()),
-        "problems": [],
+        # The worse on top.
+        "problems": [_stretch(shown, each) for each in sorted(wrong, key=lambda one: one.severity == "bad")],
+        "postmortem_url": _postmortem_url(cluster, at, now),
         "minutes": minutes,
         "value": round((at - shown.since).total_seconds() / 60),
         "place": shown.place(at),
@@ -98,7 +109,7 @@ def bar(
         "gaps": [_gap(shown, each) for each in gaps],
         "first_gap": {"since": iso(gaps[-1].since), "until": iso(gaps[-1].until)} if gaps else None,
         "marks": [_mark(cluster, shown, each, at) for each in marks if shown.since <= each.at <= shown.until],
-        "cut": len(marks) >= MAX_MARKS,
+        "cut": len(changes) >= MAX_MARKS,
         "previous": None if before is None else _step(cluster, before, url),
         "next": None if after is None else _step(cluster, after, url),
         "spans": [
@@ -159,6 +170,19 @@ def _mark(cluster: PastCluster, shown: Shown, mark: Mark, at: datetime) -> dict[
         "words": mark.words,
         "url": object_url(cluster, mark.plural, mark.namespace, mark.name),
     }
+
+
+def _stretch(shown: Shown, wrong: Wrong) -> dict[str, Any]:
+    x = shown.place(wrong.since)
+    width = max(0.2, round(shown.place(wrong.until or shown.until) - x, 2))
+    return {"x": x, "width": width, "state": wrong.severity}
+
+
+def _postmortem_url(cluster: PastCluster, at: datetime, now: datetime) -> str:
+    """Of the half hour around the moment."""
+    since, until = at - timedelta(minutes=15), min(now, at + timedelta(minutes=15))
+    path = reverse("postmortem", args=[cluster.cluster.slug])
+    return f"{path}?from={iso(since.replace(microsecond=0))}&to={iso(until.replace(microsecond=0))}"
 
 
 def _gap(shown: Shown, gap: Span) -> dict[str, Any]:

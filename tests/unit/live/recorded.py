@@ -13,6 +13,7 @@ from dashboard.cache.reflector import ReflectorStatus
 from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
 from dashboard.live.recorder import Recorder
+from dashboard.queries.reader import Reader
 from dashboard.queries.recordings import moment_read
 
 from .seen import Cache
@@ -36,7 +37,8 @@ class Recorded(Cache):
     def another(self) -> Recorder:
         """As a second process has one."""
         made: Any = SimpleNamespace(
-            cluster=SimpleNamespace(name=self.context), installation=SimpleNamespace(cache=self)
+            cluster=SimpleNamespace(name=self.context),
+            installation=SimpleNamespace(cache=self, reader=Reader(self)),  # type: ignore[arg-type]
         )
         recorder = Recorder(made, clock=lambda: self.now)
         recorder.listen()
@@ -54,6 +56,9 @@ class Recorded(Cache):
 
     def denied(self, plural: str) -> Any:
         return self.refusals.get(plural)
+
+    def knows(self, plural: str, namespace: str) -> bool | None:
+        return None if plural in self.refusals else self.listed(plural)
 
     def pass_time(self, **passed: float) -> datetime:
         self.now += timedelta(**passed)

@@ -16,10 +16,13 @@ from dashboard.kinds import KINDS
 from dashboard.live import recorder as module
 from dashboard.live import retention
 from dashboard.models import Recording, RecordingPiece
-from dashboard.queries.recordings import Span, known
+from dashboard.queries.access import Visible
+from dashboard.queries.problemspans import problems_read
+from dashboard.queries.recordings import Known, Span, known
 
 from ..kinds.shapes import SHAPES
 from .recorded import BEGAN, Recorded, held, pod
+from .seen import everything, nothing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -202,8 +205,6 @@ async def test_it_stays_within_its_days_and_bytes(settings: Any, monkeypatch: py
 
 
 def test_gaps_are_what_lies_between() -> None:
-    from dashboard.queries.recordings import Known
-
     def at(minute: int) -> datetime:
         return BEGAN + timedelta(minutes=minute)
 
@@ -213,3 +214,41 @@ def test_gaps_are_what_lies_between() -> None:
     assert found.nearest(at(11)) == (at(10), at(12))
     assert not found.has(at(11))
     assert found.has(at(12))
+
+
+async def test_what_is_wrong_begins_and_ends_and_is_told_to_who_may_see_it() -> None:
+    there = Recorded()
+    there.put("nodes", node("worker", "False"))
+    await there.recorder.step()
+    began = there.now
+    there.pass_time(minutes=5)
+    await there.recorder.step()
+    there.put("nodes", node("worker", "True"))
+    ended = there.pass_time(minutes=1)
+    await there.recorder.step()
+    await there.recorder.step()
+
+    @sync_to_async
+    def told(**less: Visible) -> list[Any]:
+        return problems_read("prod", BEGAN, there.now, everything(**less))
+
+    [wrong] = await told()
+    assert (wrong.plural, wrong.name, wrong.severity) == ("nodes", "worker", "bad")
+    assert wrong.since <= began
+    assert wrong.until == ended
+    assert "not ready" in wrong.text.lower()
+    assert await told(nodes=nothing("nodes")) == []
+    # Who may not see all that it was found out from learns that there was something, not what.
+    [hidden] = await told(pods=Visible(frozenset({"shop"})))
+    assert hidden.text == ""
+    assert await sync_to_async(problems_read)("other", BEGAN, there.now, everything()) == []
+
+
+def node(name: str, ready: str) -> dict[str, Any]:
+    condition = {
+        "type": "Ready",
+        "status": ready,
+        "reason": "KubeletNotReady",
+        "message": "runtime network not ready",
+    }
+    return {"metadata": {"name": name}, "status": {"conditions": [condition]}}

@@ -45,6 +45,7 @@ KEPT = {
     "dashboard.Recording": "retention",
     "dashboard.RecordingPiece": "retention",
     "dashboard.HourlyFigures": "retention",
+    "dashboard.ProblemSpan": "retention",
     "dashboard.ColumnChoice": "the latest of a person",
     "dashboard.ClusterPermit": "one a cluster, by its owner's word",
     "auth.User": "made on the command line, or one a person of the issuer",

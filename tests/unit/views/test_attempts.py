@@ -93,7 +93,7 @@ SHOWN = {
     "cluster_remove", "cluster_rules", "clusters", "columns", "counts",
     "detail", "field_kinds", "fields", "healthz", "home", "list", "log_download", "log_line", "login",
     "login_link", "login_oidc", "login_oidc_callback", "login_password", "login_token", "logout", "map", "metrics",
-    "offers", "operation", "overview", "people", "people_remove", "plugin", "readyz",
+    "offers", "operation", "overview", "people", "people_remove", "plugin", "postmortem", "readyz",
     "recovery", "resilience", "search", "sessions",
     "sessions_end", "timeline", "value", "values", "version",
 }  # fmt: skip

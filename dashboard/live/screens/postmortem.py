@@ -1,0 +1,103 @@
+"""What happened in a span of time, in order: ``/c/<context>/postmortem/?from=&to=``."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from dashboard.database import in_database
+from dashboard.kinds import KINDS
+from dashboard.live.screen import Screen
+from dashboard.live.session import Session
+from dashboard.live.snapshot import Snapshot
+from dashboard.queries.postmortem import Entry, Happened, happened, span_in, summary, unknown
+
+from .common import fresh_part, iso, object_url
+
+ICONS = {
+    "problem": "bad", "resolved": "ok", "done": "user", "deployment": "restart", "change": "file", "warning": "warn",
+    "restart": "restart",
+}  # fmt: skip
+TITLES = {
+    "problem": "Problem", "resolved": "Resolved", "done": "Done here", "deployment": "Rollout", "change": "Change",
+    "warning": "Warning", "restart": "Restart",
+}  # fmt: skip
+RANGES = ((30, "30 min"), (60, "1 h"), (360, "6 h"), (1440, "24 h"))
+
+
+class PostmortemScreen(Screen):
+    """It reads what was recorded: nothing on it moves."""
+
+    page = "pages/postmortem.html"
+
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session)
+        self.span = span_in(params, datetime.now(UTC))
+        self.found = Happened()
+
+    @property
+    def shows(self) -> Hashable:
+        return self.span
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return frozenset(KINDS)
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        return frozenset()  # it comes out of the database
+
+    async def prepare(self) -> None:
+        await self.session.review(KINDS)
+        self.found = await in_database(happened)(self.runtime.cluster.name, self.span, self.visible)
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(regions={"fresh": fresh_part(self.session, KINDS)})
+
+    def context(self) -> Mapping[str, Any]:
+        span, found = self.span, self.found
+        path = reverse("postmortem", args=[self.runtime.cluster.slug])
+        denied = [KINDS[plural].title for plural, seen in self.visible.items() if seen.denied is not None]
+        return {
+            "path": path,
+            "cluster": self.runtime.cluster.name,
+            "since": iso(span.since),
+            "until": iso(span.until),
+            "summary": summary(found),
+            "entries": [self._entry(each) for each in found.entries],
+            "people": [{"name": who, "count": count} for who, count in found.people],
+            "unknown": [
+                *unknown(span, found),
+                *([f"You may not list {', '.join(denied)}."] if denied else []),
+            ],
+            "markdown_url": f"{path}?from={iso(span.since)}&to={iso(span.until)}&format=md",
+            "then_url": f"{reverse('overview', args=[self.runtime.cluster.slug])}?at={iso(span.since)}",
+            "ranges": [
+                {"words": f"Last {words}", "url": self._range(path, minutes)} for minutes, words in RANGES
+            ],
+        }
+
+    def _range(self, path: str, minutes: int) -> str:
+        now = datetime.now(UTC).replace(microsecond=0)
+        return f"{path}?from={iso(now - timedelta(minutes=minutes))}&to={iso(now)}"
+
+    def _entry(self, each: Entry) -> dict[str, Any]:
+        return {
+            "at": iso(each.at),
+            "icon": ICONS[each.sort],
+            "title": TITLES[each.sort],
+            "state": each.state,
+            "subject": each.subject,
+            "namespace": each.namespace,
+            "url": object_url(self.runtime, each.plural, each.namespace, each.name)
+            if each.plural in self.runtime.kinds
+            else "",
+            "words": each.words,
+            "who": each.who,
+            "reason": each.reason,
+            "change_url": reverse("change", args=[each.change]) if each.change else "",
+        }
