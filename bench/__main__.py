@@ -18,6 +18,7 @@ from bench import (
     memory,
     pages,
     relations,
+    rewind,
     search,
     sockets,
     whatif,
@@ -68,6 +69,7 @@ def main() -> None:
             "memory",
             "pages",
             "relations",
+            "rewind",
             "search",
             "sockets",
             "whatif",
@@ -89,7 +91,9 @@ def main() -> None:
         print(search.run(pods=size["searched"], rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "whatif"):
         print(whatif.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in ("judge", "lists", "memory", "relations", "search", "whatif"):
+    if arguments.figure in (None, "rewind"):
+        print(rewind.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
+    if arguments.figure in ("judge", "lists", "memory", "relations", "rewind", "search", "whatif"):
         return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
         if arguments.figure in (None, "flood"):

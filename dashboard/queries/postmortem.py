@@ -74,9 +74,9 @@ def span_in(params: QueryDict, now: datetime) -> Span:
     until = _moment(params, "to", now) or now.replace(microsecond=0)
     since = _moment(params, "from", now) or until - USUAL
     if since >= until:
-        raise BadInput("from is not before to: say two times, the earlier one first.", field="from")
+        raise BadInput("from is not before to: enter two times, the earlier one first.", field="from")
     if until - since > LONGEST:
-        raise BadInput(f"That is more than {LONGEST.days} days: say times that are nearer.", field="from")
+        raise BadInput(f"That is more than {LONGEST.days} days: enter times that are nearer.", field="from")
     return Span(since, until)
 
 
@@ -85,7 +85,7 @@ def _moment(params: QueryDict, key: str, now: datetime) -> datetime | None:
     if not text:
         return None
     if not _RFC3339.fullmatch(text):
-        raise BadInput(f"{key} is {text[:40]!r}: say a time such as 2026-11-28T09:30:00Z.", field=key)
+        raise BadInput(f"{key} is {text[:40]!r}: enter a time such as 2026-11-28T09:30:00Z.", field=key)
     try:
         found = datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
