@@ -102,7 +102,9 @@ def read_choice(
         raise BadInput(str(error), field="labels") from error
     single: dict[str, Conflict] = {}
     for key, said in (each or {}).items():
-        if said in ("leave", "update"):
+        if said in ("leave", "update") and said != (
+            conflict or "leave"
+        ):  # the others say nothing of their own
             single[key] = "leave" if said == "leave" else "update"
     return Choice(
         namespaces=tuple(dict.fromkeys(filter(None, namespaces))),

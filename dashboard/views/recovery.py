@@ -149,8 +149,13 @@ class RecoveryForm:
         said = _Answer()
         try:
             if asked_step(self.request) == "apply":
-                said.done = await self._applied()
-                return said
+                try:
+                    said.done = await self._applied()
+                    return said
+                except BadInput as error:
+                    if error.field != "token":
+                        raise
+                    said.status = error.status  # something else was chosen since: its preview follows
             said.parts = await self.preview(await self._order())
         except ClusterError as error:
             said.status = error.status

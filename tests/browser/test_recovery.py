@@ -1,0 +1,63 @@
+"""Recovery as people see it: the backups, the preview of a restore, and one ConfigMap as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from sandbox import Sandbox
+from tests.cluster.archives import IDENTITY, objects_of, write_archive
+from tools.server import Server
+
+from .conftest import WIDE
+
+KINDS = (("", "v1", "configmaps", "ConfigMap"), ("", "v1", "secrets", "Secret"))
+
+
+@pytest.fixture
+def shop(
+    cluster: Sandbox, namespace: str, browser: Browser, tmp_path: Path
+) -> Iterator[tuple[Page, Server, str]]:
+    """The page of a dashboard with a storage, and a backup of a namespace in which a value was changed since."""
+    api, store = cluster.api(), tmp_path / "store"
+    store.mkdir()
+    path = f"/api/v1/namespaces/{namespace}"
+    api.post(f"{path}/configmaps", {"metadata": {"name": "settings"}, "data": {"LEVEL": "info"}})
+    api.post(f"{path}/secrets", {"metadata": {"name": "password"}, "stringData": {"value": "canary-value"}})
+    write_archive(store, objects_of(api, namespace, KINDS))
+    api.patch(f"{path}/configmaps/settings", {"data": {"LEVEL": "debug"}})
+    with Server(tmp_path / "home", cluster.kubeconfig, CLUSTER_UI_BACKUP_TO=str(store)) as server:
+        context = browser.new_context(base_url=server.base, viewport=WIDE)
+        context.add_cookies(server.cookies())  # type: ignore[arg-type]
+        with closing(context):
+            page = context.new_page()
+            page.goto("/clusters/")
+            page.get_by_role("button", name="Allow changes").click()
+            yield page, server, namespace
+
+
+def test_one_configmap_comes_back_and_the_key_goes_nowhere(
+    cluster: Sandbox, shop: tuple[Page, Server, str]
+) -> None:
+    page, server, namespace = shop
+    page.goto("/c/tests/recovery/")
+    expect(page.locator("#recovery-head h2")).to_contain_text("The last good backup is")
+    page.get_by_role("link", name="Restore from").click()
+    page.get_by_label("From namespace").fill(namespace)
+    page.get_by_label("Key of the backup").fill(str(IDENTITY))
+    page.get_by_text("Update it").click()
+    page.get_by_role("button", name="Preview").click()
+    objects = page.locator(".obs")
+    expect(objects).to_contain_text("settings")
+    expect(objects.locator(".del")).to_contain_text("debug")
+    expect(objects.locator(".ins")).to_contain_text("info")
+    assert "canary-value" not in page.content() and str(IDENTITY) not in page.content()
+    page.get_by_role("button", name="Restore 1 object").click()
+    expect(page.locator("#operation-progress")).to_contain_text("as in the backup")
+    found = cluster.api().get(f"/api/v1/namespaces/{namespace}/configmaps/settings")
+    assert found["data"] == {"LEVEL": "info"}
+    assert str(IDENTITY) not in server.log.read_text()
