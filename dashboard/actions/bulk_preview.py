@@ -27,7 +27,7 @@ from .action import Action, Actor, Order, Preview, Target, Wanted
 from .bulk import Bulk, bulk_title, kept_of
 from .bulk_begin import Begun, begun_record, begun_shown, begun_token, counted
 from .bulk_pace import USUAL, Pace
-from .confirmation import why_confirm
+from .confirmation import require_reason, why_confirm
 from .engine import change_preview
 from .permits import changes_required
 from .registry import action_named
@@ -337,6 +337,7 @@ async def bulk_apply(
         return earlier
     await changes_required(order.transport.cluster)
     confirmed = counted(shown, confirm)
+    require_reason(order.transport.cluster.name, reason)
     return await in_database(begun_record)(begun, shown, pace=pace, confirmed=confirmed, reason=reason)
 
 

@@ -25,6 +25,7 @@ from .bulk import Bulk, made_changes, nonce_of
 from .bulk_begin import Begun, begun_record, begun_shown, counted
 from .bulk_pace import USUAL, Pace
 from .bulk_preview import BulkPreview, ObjectPreview, Summing, previewed, summed
+from .confirmation import require_reason
 from .permits import changes_required
 from .problems import NoWayBack
 from .registry import action_of
@@ -81,6 +82,7 @@ async def bulk_undo_apply(
         return earlier
     await changes_required(undo.transport.cluster)
     confirmed = counted(shown, confirm)
+    require_reason(undo.change.context, reason)
     previewed_ids = [kept["undoes"] for _, _, kept, _ in shown.objects]
 
     def check() -> None:

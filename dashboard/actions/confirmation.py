@@ -10,7 +10,7 @@ from dashboard.clusters.rules import rules_of
 from dashboard.kube.config import slug
 
 from .action import Action, Manifest, Order
-from .problems import BadReason, Unconfirmed, Uncounted
+from .problems import BadReason, Unconfirmed, Uncounted, Unreasoned
 
 MAX_REASON = 500  # characters
 
@@ -36,6 +36,12 @@ def read_reason(typed: str) -> str:
     return reason
 
 
+def require_reason(context: str, reason: str) -> None:
+    """Raises Unreasoned for a write without a reason in a production context."""
+    if (why := why_in(context)) and not reason:
+        raise Unreasoned(f"Enter a reason: {why}.", field="reason")
+
+
 def why_confirm(action: Action, context: str, manifest: Manifest) -> str:
     """Why the object's name has to be typed, as the end of a sentence; "" where it need not be."""
     return "this can't be undone" if action.confirmed(manifest) else why_in(context)
@@ -52,7 +58,9 @@ def confirmation(order: Order) -> str:
 
 
 def check_confirmed(order: Order, manifest: Manifest) -> None:
-    """Raises Unconfirmed unless the name, Uncounted unless the number of several was typed where one has to be."""
+    """Raises Unconfirmed unless the name, Uncounted unless the number of several was typed where one has to be, and then
+    Unreasoned where a reason has to be given.
+    """
     target, count = order.target, order.action.count
     why = why_confirm(order.action, target.context, manifest)
     if why and order.confirm.strip() != confirmation(order):
@@ -63,3 +71,4 @@ def check_confirmed(order: Order, manifest: Manifest) -> None:
             next_step="The name is at the top of the page.",
             field="confirm",
         )
+    require_reason(target.context, order.reason)

@@ -29,7 +29,7 @@ from dashboard.recovery.restoring import DRILL_LABEL, MANAGER, counted
 from ..database import in_database
 from . import records
 from . import token as tokens
-from .confirmation import why_in
+from .confirmation import require_reason, why_in
 from .operation import End, Run, Step, operation_step, passed
 from .permits import changes_required
 from .problems import Unconfirmed
@@ -137,6 +137,7 @@ async def drill_begin(order: RestoreOrder, token: str, *, holder: str = "") -> C
     why = why_in(order.cluster.name)
     if why and order.confirm.strip() != order.cluster.name:
         raise Unconfirmed(f"Type {order.cluster.name}: {why}.", field="confirm")
+    require_reason(order.cluster.name, order.reason)
     whole = await off_loop(read_held, order.archive, order.choice, order.identities)
     if whole.sha256 != shown.sha256:
         raise tokens.not_shown()

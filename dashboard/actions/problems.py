@@ -40,6 +40,13 @@ class Uncounted(BadInput):
     status = 422
 
 
+class Unreasoned(BadInput):
+    """A reason has to be given, and was not."""
+
+    title = "Give a reason"
+    status = 422
+
+
 class BadReason(BadInput):
     """More was given as a reason than is kept, or what nobody may read."""
 

@@ -42,7 +42,7 @@ from ..database import in_database
 from . import records
 from . import token as tokens
 from .action import Actor
-from .confirmation import why_in
+from .confirmation import require_reason, why_in
 from .operation import OperationAction, Plan, Run, Step, iso, operation_step, passed, result_counts
 from .permits import changes_required
 from .problems import Unconfirmed
@@ -358,6 +358,7 @@ async def restore_begin(order: RestoreOrder, token: str, *, holder: str = "") ->
     why = why_in(order.cluster.name)
     if why and order.confirm.strip() != to_confirm(targets, order.cluster.name):
         raise Unconfirmed(f"Type {to_confirm(targets, order.cluster.name)}: {why}.", field="confirm")
+    require_reason(order.cluster.name, order.reason)
     return await begin_restore(
         RESTORE, order, holding, nonce=shown.nonce, effects=shown.effects, holder=holder
     )

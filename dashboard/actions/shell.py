@@ -28,7 +28,7 @@ from dashboard.live.terminal import Ending
 from dashboard.models import AuditEntry
 
 from .attempts import REFUSALS
-from .confirmation import MAX_REASON, read_reason, why_in
+from .confirmation import MAX_REASON, read_reason, require_reason, why_in
 from .problems import NotStarted, Unconfirmed
 
 PODS = KINDS["pods"].gvr
@@ -123,13 +123,14 @@ async def shell_start(
 
     async with AsyncExitStack() as stack:
         try:
-            read_reason(reason)
+            said = read_reason(reason)
             if (why := why_in(transport.cluster.name)) and confirm.strip() != place.pod:
                 raise Unconfirmed(
                     f"Type the pod's name, {place.pod}: {why}.",
                     next_step="The name is at the top of the page.",
                     field="confirm",
                 )
+            require_reason(transport.cluster.name, said)
             await require_shell(session, place.namespace, place.pod)
             await debug_started(transport, place, waiting)
             program = await stack.enter_async_context(

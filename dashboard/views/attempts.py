@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import zip_longest
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import SuspiciousOperation
@@ -14,7 +15,7 @@ from django.http import HttpRequest
 from dashboard.actions.action import Actor
 from dashboard.actions.attempts import Attempt, attempt_refused, attempting, current_attempt
 from dashboard.actions.bulk import BULK
-from dashboard.actions.confirmation import read_reason
+from dashboard.actions.confirmation import read_reason, why_in
 from dashboard.actions.create_yaml import CREATE
 from dashboard.actions.documents import secret_values
 from dashboard.actions.hiding import hide_values
@@ -91,6 +92,17 @@ async def _attempt(request: HttpRequest) -> Attempt | None:
         name=where.get("name", ""),
         reason=reason,
     )
+
+
+def consent_parts(context: str, sent: Mapping[str, Any], *, why: str, name: str) -> dict[str, str]:
+    """What forms/consent.html wants: ``why`` and what is to be typed to confirm, and what was typed so far."""
+    return {
+        "why": why,
+        "name": name,
+        "confirm": str(sent.get("confirm", "")),
+        "reason": str(sent.get("reason", "")),
+        "asked": why_in(context),
+    }
 
 
 def reason_of(request: HttpRequest) -> str:

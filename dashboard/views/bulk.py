@@ -36,7 +36,7 @@ from dashboard.live.session import Session
 from dashboard.loop import off_loop
 from dashboard.models import Change
 
-from .attempts import actor_of, reason_of, refusals_audited
+from .attempts import actor_of, consent_parts, reason_of, refusals_audited
 from .errors import asks_json, clear_errors, error_context
 from .form import field_context, listed
 from .pages import page
@@ -199,12 +199,7 @@ class ManyForm:
                 "orders": ORDERS,
                 "order": sent.get(ORDER_FIELD, "") or self.pace or TOGETHER,
                 "timeout": sent.get(TIMEOUT_FIELD, ""),
-                "consent": {
-                    "why": why,
-                    "name": str(self.count),
-                    "confirm": sent.get("confirm", ""),
-                    "reason": sent.get("reason", ""),
-                },
+                "consent": consent_parts(self.cluster.cluster.name, sent, why=why, name=str(self.count)),
                 "fields": self._fields(sent, said.wrong),
             },
             **self._beside(said),

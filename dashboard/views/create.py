@@ -28,7 +28,7 @@ from dashboard.loop import off_loop
 from dashboard.models import Change, Operation
 
 from ..database import in_database
-from .attempts import actor_of, reason_of
+from .attempts import actor_of, consent_parts, reason_of
 from .errors import asks_json, clear_errors
 from .form import listed
 from .operations import begun
@@ -216,16 +216,16 @@ class CreateForm:
 
     def _form(self, said: StepResult) -> Parts:
         """What every form of new objects has."""
-        post = self.request.POST
+        context = self.cluster.cluster.name
         return {
             "action_url": self.url,
             "errors": said.wrong,
-            "consent": {
-                "why": why_in(self.cluster.cluster.name),
-                "name": "the object's name, or the number of several objects,",
-                "confirm": post.get("confirm", ""),
-                "reason": post.get("reason", ""),
-            },
+            "consent": consent_parts(
+                context,
+                self.request.POST,
+                why=why_in(context),
+                name="the object's name, or the number of several objects,",
+            ),
         }
 
     async def _prepared(self, said: StepResult) -> Parts:

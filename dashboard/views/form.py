@@ -28,7 +28,7 @@ from dashboard.live.screens.common import list_url, namespace_crumbs, object_url
 from dashboard.loop import off_loop
 from dashboard.models import Change
 
-from .attempts import reason_of
+from .attempts import consent_parts, reason_of
 from .errors import asks_json
 from .operations import begun
 from .pages import page
@@ -255,12 +255,9 @@ class ActionForm:
                 "form": {
                     "action_url": self.request.path,
                     "errors": said.wrong,
-                    "consent": {
-                        "why": form.confirm,
-                        "name": self.to_confirm,
-                        "confirm": self.request.POST.get("confirm", ""),
-                        "reason": self.request.POST.get("reason", ""),
-                    },
+                    "consent": consent_parts(
+                        self.cluster.cluster.name, self.request.POST, why=form.confirm, name=self.to_confirm
+                    ),
                     **await self.fields(form, said),
                 },
                 "readonly": self.refused(refusal) if refusal and self.request.method != "POST" else None,

@@ -51,7 +51,7 @@ from dashboard.recovery.restoring import Planned, counted
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.typedkeys import installed_identities, typed_identities
 
-from .attempts import actor_of, reason_of, refusals_audited
+from .attempts import actor_of, consent_parts, reason_of, refusals_audited
 from .errors import asks_json, clear_errors
 from .form import listed as listing
 from .pages import page, whole_cluster
@@ -203,12 +203,12 @@ class RecoveryForm:
             },
             "form": {
                 "errors": said.wrong,
-                "consent": {
-                    "why": why_in(cluster.name),
-                    "name": said.parts.get("to_confirm", cluster.name),
-                    "confirm": str(self.sent.get("confirm", "")),
-                    "reason": str(self.sent.get("reason", "")),
-                },
+                "consent": consent_parts(
+                    cluster.name,
+                    self.sent,
+                    why=why_in(cluster.name),
+                    name=said.parts.get("to_confirm", cluster.name),
+                ),
             },
             "preview": None,
             "error": None,

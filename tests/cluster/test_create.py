@@ -517,6 +517,9 @@ async def test_in_production_the_number_of_objects_is_typed(
         status, answer = await script.post(step="apply", token=token, confirm=confirm)
         assert (status, answer["error"]["field"]) == (422, "confirm")
     script.typed["confirm"] = "5"
+    status, answer = await script.post(step="apply", token=token)
+    assert (status, answer["error"]["field"]) == (422, "reason")
+    script.typed["reason"] = "the shop opens"
     await script.apply(token)
     assert all(map(here.has, ORDER))
     script.typed |= {"yaml": SETTINGS.replace("web", "lone"), "confirm": ""}

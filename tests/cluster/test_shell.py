@@ -324,7 +324,10 @@ async def test_a_production_context_asks_for_the_pods_name(here: Here, settings:
         assert (refused["t"], refused["field"]) == ("refused", "confirm")
         assert refused["text"].startswith("Type the pod's name, box:")
     async with here.socket() as shell:
-        assert await shell.start(confirm="box") == {"t": "started"}
+        refused = await shell.start(confirm="box")
+        assert (refused["t"], refused["field"]) == ("refused", "reason")
+    async with here.socket() as shell:
+        assert await shell.start(confirm="box", reason="it hangs") == {"t": "started"}
 
 
 async def test_nothing_typed_or_printed_is_kept(here: Here, caplog: pytest.LogCaptureFixture) -> None:

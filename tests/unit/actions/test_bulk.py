@@ -30,7 +30,7 @@ from dashboard.actions.operations import (
     operations_claim,
     operations_missing,
 )
-from dashboard.actions.problems import Uncounted
+from dashboard.actions.problems import Uncounted, Unreasoned
 from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.actions.restart import RESTART
 from dashboard.actions.scale import SCALE
@@ -118,8 +118,8 @@ class Somebody:
     async def preview(self) -> BulkPreview:
         return await bulk_preview(order=self.order, objects=self.cluster.world)
 
-    async def apply(self, token: str, confirm: str = "") -> Change:
-        return await bulk_apply(order=self.order, token=token, confirm=confirm, reason="tidy up")
+    async def apply(self, token: str, confirm: str = "", reason: str = "tidy up") -> Change:
+        return await bulk_apply(order=self.order, token=token, confirm=confirm, reason=reason)
 
     async def begun(self) -> Change:
         return await self.apply((await self.preview()).token, str(len(self.names)))
@@ -259,6 +259,8 @@ async def test_in_production_the_number_has_to_be_typed(
     shown = await mara.preview()
     with pytest.raises(Uncounted, match="dev is a production context"):
         await mara.apply(shown.token)
+    with pytest.raises(Unreasoned):
+        await mara.apply(shown.token, "5", reason="")
     await mara.apply(shown.token, "5")
     await mara.move()
     assert set(cluster.replicas().values()) == {3}, "the number stands for each name"

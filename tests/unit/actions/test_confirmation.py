@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dashboard.actions.confirmation import MAX_REASON, is_production, read_reason, why_confirm
+from dashboard.actions.confirmation import MAX_REASON, is_production, read_reason, require_reason, why_confirm
 from dashboard.actions.delete import DELETE
-from dashboard.actions.problems import BadReason
+from dashboard.actions.problems import BadReason, Unreasoned
 from dashboard.actions.scale import SCALE
 
 LONE: dict[str, Any] = {"metadata": {"name": "web"}}
@@ -49,3 +49,12 @@ def test_a_name_is_asked_for_where_nothing_comes_back_and_in_production(settings
     assert why_confirm(SCALE, "dev", KEPT) == why_confirm(DELETE, "dev", KEPT) == ""
     assert why_confirm(DELETE, "dev", LONE) == "this can't be undone"
     assert why_confirm(SCALE, "prod", KEPT) == "prod is a production context"
+
+
+def test_a_reason_is_asked_for_in_production_alone(settings: Any) -> None:
+    settings.CLUSTER_UI_PRODUCTION = ["prod"]
+    require_reason("dev", "")
+    require_reason("prod", "it is full")
+    with pytest.raises(Unreasoned, match="prod is a production context") as error:
+        require_reason("prod", read_reason(" \n"))
+    assert (error.value.status, error.value.field) == (422, "reason")

@@ -444,6 +444,9 @@ async def test_in_production_each_change_and_its_undo_asks_for_the_name(
         status, answer = await script.post(step="apply", token=token, confirm=confirm)
         assert (status, answer["error"]["field"], api.writes) == (422, "confirm", [])
     script.typed |= {"confirm": key[2]}
+    status, answer = await script.post(step="apply", token=token)
+    assert (status, answer["error"]["field"], api.writes) == (422, "reason", [])
+    script.typed |= {"reason": "asked for"}
     made = await script.apply(token)
     if not tried.undone:
         return
@@ -452,6 +455,9 @@ async def test_in_production_each_change_and_its_undo_asks_for_the_name(
     status, answer = await undo.post(step="apply", token=token)
     assert (status, answer["error"]["field"]) == (422, "confirm")
     undo.typed = {"confirm": api.created[0][2] if tried.creates and not tried.keeps else key[2]}
+    status, answer = await undo.post(step="apply", token=token)
+    assert (status, answer["error"]["field"]) == (422, "reason")
+    undo.typed |= {"reason": "no longer asked for"}
     assert (await undo.apply(token))["change"] != made["change"]
 
 

@@ -122,6 +122,7 @@ class ShellTab(Tab, ViewerPiece):
                 "debug": f"{screen.url}{DEBUG.name}/" if settings.CLUSTER_UI_DEBUG_IMAGES else "",
                 "socket": f"/ws/c/{slug}/shell/{screen.namespace}/{screen.name}/",
                 "confirm": why_in(screen.runtime.cluster.name),
+                "asked": why_in(screen.runtime.cluster.name),
             }
         }
 
