@@ -13,9 +13,10 @@ from datetime import datetime
 from typing import ClassVar, Self
 
 __all__ = [
-    "AddressTooLong", "BadInput", "BodyTooLarge", "BodyTooSlow", "ClusterError", "Conflict", "DatabaseUnavailable",
-    "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge", "Invalid", "NoAccount", "NotFound", "NotKept",
-    "NotSignedIn", "Protected", "ReadOnly", "SignedOut", "TooDeep", "TooManyRequests", "Unauthenticated", "Unavailable",
+    "AddressTooLong", "AnswerTooLarge", "BadInput", "BodyTooLarge", "BodyTooSlow", "ClusterError", "Conflict",
+    "DatabaseUnavailable", "FieldCause", "FieldConflict", "Forbidden", "Gone", "HeadersTooLarge",
+    "Invalid", "NoAccount", "NotFound", "NotKept", "NotSignedIn", "Protected", "ReadOnly", "SignedOut", "TooDeep",
+    "TooManyRequests", "Unauthenticated", "Unavailable",
 ]  # fmt: skip
 
 
@@ -207,6 +208,10 @@ class Unavailable(ClusterError):
     def __init__(self, message: str, *, next_step: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, next_step=next_step)
         self.retry_after = retry_after
+
+
+class AnswerTooLarge(Unavailable):
+    """There is more in an answer than is read of it."""
 
 
 class DatabaseUnavailable(Unavailable):

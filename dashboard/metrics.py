@@ -20,6 +20,20 @@ LOOP_HELD = Counter(
 TOO_LARGE = Counter(
     "cluster_ui_frames_too_large_total", "Parts of pages that were too large for a frame of the websocket."
 )
+BACKUP_LAST = Gauge(
+    "cluster_ui_backup_last_good_timestamp_seconds",
+    "When the last complete backup of a cluster was verified after it was written.",
+    ["context"],
+)
+BACKUP_OBJECTS = Gauge(
+    "cluster_ui_backup_last_good_objects", "Objects in the last complete backup of a cluster.", ["context"]
+)
+BACKUP_BYTES = Gauge(
+    "cluster_ui_backup_last_good_bytes", "Size of the last complete backup of a cluster.", ["context"]
+)
+BACKUP_FAILED = Gauge(
+    "cluster_ui_backup_failed", "Backups of a cluster that failed since its last complete one.", ["context"]
+)
 SLOWED = Counter(
     "cluster_ui_socket_slowed_total",
     "Looks and messages of browsers that had to wait, or were refused, by their rate.",

@@ -406,6 +406,50 @@ class ConfigMapVersion(models.Model):
         return f"version {self.number} of {self.namespace}/{self.name}"
 
 
+class Backup(models.Model):
+    """A backup that was made, or tried, with this database. The archive at ``url`` is good without it.
+
+    ``namespaces``: none for the whole cluster. ``missing`` is what should have been in it, ``[{"what", "why",
+    "objects"}]``; with any it is ``partial``. ``claims``: how many are in it by their definition; ``snapshots``: of how
+    many a VolumeSnapshot was taken. ``verified_at``: when it was read to its end last and was whole; ``damaged`` says
+    what was wrong the last time.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        VERIFIED = "verified"
+        PARTIAL = "partial"
+        FAILED = "failed"
+
+    context = models.CharField(max_length=500)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
+    by = models.CharField(max_length=150)
+    began_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    url = models.CharField(max_length=2000)
+    name = models.CharField(max_length=1000, blank=True)
+    namespaces: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
+    labels = models.CharField(max_length=1000, blank=True)
+    encrypted = models.BooleanField(default=False)
+    secrets = models.BooleanField(default=False)
+    objects_count = models.PositiveIntegerField(default=0)
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    claims = models.PositiveIntegerField(default=0)
+    snapshots = models.PositiveIntegerField(default=0)
+    missing: models.JSONField[list[dict[str, Any]], list[dict[str, Any]]] = models.JSONField(default=list)
+    error = models.TextField(blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    damaged = models.TextField(blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["context", "began_at"], name="backup_time")]
+
+    def __str__(self) -> str:
+        return f"backup of {self.context} {self.began_at:%Y-%m-%d %H:%M:%S} {self.state}"
+
+
 class TimelineEvent(models.Model):
     """Something that a watch told: an object came, changed or went, or an Event said something.
 

@@ -26,7 +26,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from dashboard.errors import BadInput, ClusterError, NotSignedIn, ReadOnly, Unavailable
+from dashboard.errors import AnswerTooLarge, BadInput, ClusterError, NotSignedIn, ReadOnly, Unavailable
 from dashboard.kinds.base import GVR
 from dashboard.kube.addresses import guarded
 from dashboard.kube.answers import read_answer
@@ -562,7 +562,7 @@ async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:
         size += len(piece)
         if size > largest:
             response.close()
-            raise Unavailable(f"The answer is larger than the {largest // 2**20} MiB that are read of it.")
+            raise AnswerTooLarge(f"The answer is larger than the {largest // 2**20} MiB that are read of it.")
     return b"".join(pieces)
 
 

@@ -21,6 +21,7 @@ from dashboard.audit.checkpoints import audit_prune
 from dashboard.database import AWAY, in_database
 from dashboard.models import (
     AddedCluster,
+    Backup,
     Change,
     ConfigMapContent,
     ConfigMapVersion,
@@ -47,6 +48,7 @@ TIMELINE_ROWS = 200_000  # of a cluster, however much happens
 PROBLEM_ROWS = 50_000  # of a cluster
 PIECES = 20  # of recordings, in a slice
 VERSION_ROWS = 100_000  # of a cluster; each object has its own bounds besides
+BACKUP_ROWS = 10_000  # of a cluster
 LINK_DAYS = 1
 HOURLY_DAYS, SCORE_DAYS = 14, 365  # a row an hour; of scores, after that one a day
 
@@ -141,6 +143,21 @@ def _removed_clusters(now: datetime) -> Iterator[Rows]:
     yield AddedCluster.objects.filter(removed_at__lt=now - timedelta(days=settings.CLUSTER_UI_AUDIT_DAYS + 1))
 
 
+def _backups(now: datetime) -> Iterator[Rows]:
+    """Of archives that are gone and of what failed, as long as the audit tells of it; of a cluster the newest ones."""
+    old = Q(began_at__lt=now - timedelta(days=settings.CLUSTER_UI_AUDIT_DAYS))
+    yield Backup.objects.filter(old, Q(state=Backup.State.FAILED) | ~Q(gone_at=None))
+    for context in Backup.objects.order_by().values_list("context", flat=True).distinct():
+        rows = Backup.objects.filter(context=context)
+        edge = (
+            rows.order_by("-began_at")
+            .values_list("began_at", flat=True)[BACKUP_ROWS : BACKUP_ROWS + 1]
+            .first()
+        )
+        if edge is not None:
+            yield rows.filter(began_at__lte=edge)
+
+
 RULES: tuple[Callable[[datetime], Iterator[Rows | Slice]], ...] = (
     _sessions,
     _links,
@@ -150,6 +167,7 @@ RULES: tuple[Callable[[datetime], Iterator[Rows | Slice]], ...] = (
     _recordings,
     _hourly,
     _removed_clusters,
+    _backups,
 )
 
 

@@ -92,7 +92,7 @@ class Storage:
     @contextmanager
     def reading(self, name: str) -> Iterator[BinaryIO]:
         """The bytes of an archive. Raises NotFound."""
-        with _explained(self.url):
+        with _found(self.url), _explained(self.url):
             file = self._fs.open(self._path(name), "rb", block_size=BLOCK_BYTES)
         try:
             yield _Guarded(file, self.url)  # type: ignore[misc]
@@ -115,7 +115,7 @@ class Storage:
         """Raises NotFound for one that has gone already."""
         if _NAME.fullmatch(name) is None:
             raise BadInput(f"{legible(name)} is no name of a backup.")
-        with _explained(self.url):
+        with _found(self.url), _explained(self.url):
             self._fs.rm_file(self._path(name))
 
     def sweep(self, now: datetime) -> int:
@@ -247,12 +247,21 @@ def _explained(url: str) -> Iterator[None]:
         yield
     except ClusterError:
         raise
-    except FileNotFoundError as error:
+    except Exception as error:
+        raise _error(url, error) from error
+
+
+@contextmanager
+def _found(url: str) -> Iterator[None]:
+    """One file is asked for: that it is not there is an answer."""
+    try:
+        yield
+    except StorageError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
         raise NotFound(
             f"{legible(url)} has no such file.", next_step="manage.py backup list shows what there is."
         ) from error
-    except Exception as error:
-        raise _error(url, error) from error
 
 
 def _error(url: str, error: Exception) -> StorageError:

@@ -13,6 +13,9 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from dashboard.database import AWAY, in_database
+from dashboard.metrics import BACKUP_BYTES, BACKUP_FAILED, BACKUP_LAST, BACKUP_OBJECTS
+from dashboard.recovery.records import figures
 from dashboard.recovery.shelf import shelves
 
 logger = logging.getLogger(__name__)
@@ -44,9 +47,26 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         response["WWW-Authenticate"] = "Bearer"
         return response
     shelves.soon()  # the age of backups is told also while nobody looks at a page
+    await _backups()
     response = HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
     response["Cache-Control"] = "no-store"
     return response
+
+
+async def _backups() -> None:
+    """Backups are made elsewhere: the database knows of them, each time anew. Without it nothing is said of them."""
+    for gauge in (BACKUP_LAST, BACKUP_OBJECTS, BACKUP_BYTES, BACKUP_FAILED):
+        gauge.clear()
+    try:
+        found = await in_database(figures)()
+    except AWAY:
+        return
+    for each in found:
+        BACKUP_FAILED.labels(each.context).set(each.failed)
+        if each.last is not None and each.last.verified_at is not None:
+            BACKUP_LAST.labels(each.context).set(each.last.verified_at.timestamp())
+            BACKUP_OBJECTS.labels(each.context).set(each.last.objects_count)
+            BACKUP_BYTES.labels(each.context).set(each.last.size_bytes)
 
 
 def _has_token(request: HttpRequest) -> bool:

@@ -21,6 +21,7 @@ PATHS = {
     "Service": "/api/v1/namespaces/{ns}/services",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{ns}/networkpolicies",
     "Deployment": "/apis/apps/v1/namespaces/{ns}/deployments",
+    "CronJob": "/apis/batch/v1/namespaces/{ns}/cronjobs",
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 }
@@ -43,12 +44,16 @@ def test_the_api_server_takes_it(cluster: Sandbox, namespace: str, manifest: dic
     assert answer["kind"] == manifest["kind"]
 
 
-def test_its_pod_is_let_into_a_namespace_for_restricted_pods(cluster: Sandbox, namespace: str) -> None:
+@pytest.mark.parametrize("file", ["dashboard", "backup"])
+def test_its_pod_is_let_into_a_namespace_for_restricted_pods(
+    cluster: Sandbox, namespace: str, file: str
+) -> None:
     api = cluster.api()
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     api.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}})
-    documents = yaml.safe_load_all((ROOT / "deploy" / "dashboard.yaml").read_text())
-    template = next(one for one in documents if one["kind"] == "Deployment")["spec"]["template"]
+    documents = yaml.safe_load_all((ROOT / "deploy" / f"{file}.yaml").read_text())
+    spec = next(one for one in documents if one["kind"] in ("Deployment", "CronJob"))["spec"]
+    template = spec.get("jobTemplate", {}).get("spec", spec)["template"]
     template["spec"].pop("serviceAccountName")  # not there in a dry run
     pod = {
         "metadata": {"name": "cluster-ui", "labels": template["metadata"]["labels"]},

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from dashboard.kinds import KINDS
+from dashboard.recovery.selection import DERIVED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -91,8 +92,13 @@ def test_the_dashboard_waits_for_its_kubeconfig_and_its_database() -> None:
     assert SERVICES["kubeconfig"]["depends_on"]["k3s"]["condition"] == "service_healthy"
 
 
-def test_the_pod_runs_hardened() -> None:
-    pod = manifest("Deployment")["spec"]["template"]["spec"]
+BACKUPS = manifest("CronJob", "cluster-ui-backup")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+PODS = (manifest("Deployment")["spec"]["template"]["spec"], BACKUPS)
+every_pod = pytest.mark.parametrize("pod", PODS, ids=("dashboard", "backup"))
+
+
+@every_pod
+def test_the_pod_runs_hardened(pod: dict[str, Any]) -> None:
     assert pod["securityContext"]["runAsNonRoot"] is True
     for container in (*pod["initContainers"], *pod["containers"]):
         assert container["securityContext"] == {
@@ -141,11 +147,22 @@ def test_nothing_that_is_written_to_or_held_in_memory_is_without_a_bound() -> No
             assert re.search(r":size=\d+m$", mount), (name, mount)
         if name not in (*ONCE, "k3s"):
             assert service["mem_limit"] and service["pids_limit"], name
-    pod = manifest("Deployment")["spec"]["template"]["spec"]
-    for volume in pod["volumes"]:
-        assert "emptyDir" not in volume or volume["emptyDir"]["sizeLimit"], volume
-    for container in (*pod["initContainers"], *pod["containers"]):
-        assert {"memory", "ephemeral-storage"} <= set(container["resources"]["limits"])
+    for pod in PODS:
+        for volume in pod["volumes"]:
+            assert "emptyDir" not in volume or volume["emptyDir"]["sizeLimit"], volume
+        for container in (*pod["initContainers"], *pod["containers"]):
+            assert {"memory", "ephemeral-storage"} <= set(container["resources"]["limits"])
+
+
+def test_backups_may_list_and_nothing_else_and_no_secrets_unless_that_is_bound() -> None:
+    role = granted("cluster-ui-backup")
+    assert role.pop(("", "namespaces")) == {"get", "list"}
+    assert all(verbs == {"list"} for verbs in role.values()) and ("", "secrets") not in role
+    assert not any("*" in resource for resource in role)
+    bound = {each["roleRef"]["name"] for each in MANIFESTS if each["kind"] == "ClusterRoleBinding"}
+    assert "cluster-ui-backup" in bound and "cluster-ui-backup-secrets" not in bound
+    shown = {(kind.gvr.group, kind.gvr.plural) for kind in KINDS.values() if kind.plural not in DERIVED}
+    assert shown - {("", "secrets"), ("", "namespaces"), ("", "events")} <= set(role)
 
 
 def test_a_network_policy_names_who_comes_in_and_what_goes_out() -> None:

@@ -20,8 +20,9 @@ OF_THE_INSTALLATION = {
 }  # fmt: skip
 # Who makes what leads to the whole cache, or to the API server.
 MADE_IN = {
-    # The latter asks a context that is not known yet, for an administrator who brings its credentials along.
-    "Transport": {"live/runtime.py", "clusters/looking.py"},
+    # The second asks a context that is not known yet, for an administrator who brings its credentials along; the third is
+    # for whoever has the installation's credentials on the command line.
+    "Transport": {"live/runtime.py", "clusters/looking.py", "management/commands/backup.py"},
     "ClusterCache": {"live/runtime.py"},
     "Reader": {"live/runtime.py", "live/history.py", "live/past.py", "live/usage.py"},
     "SeenReader": {"live/runtime.py", "live/past.py", "queries/seenreader.py"},

@@ -15,6 +15,7 @@ from dashboard.live import retention
 from dashboard.live.retention import Retention, kept_words, remove_some
 from dashboard.models import (
     AuditEntry,
+    Backup,
     Change,
     ColumnChoice,
     ConfigMapContent,
@@ -55,6 +56,7 @@ KEPT = {
     "dashboard.ExternalIdentity": "one a person of the issuer",
     "dashboard.SignedIn": "goes with its session",
     "dashboard.AccountMapping": "2,000, by administrators",
+    "dashboard.Backup": "retention",
     "dashboard.AddedCluster": "100 at once, by administrators; removed ones by retention",
 }
 
@@ -174,6 +176,30 @@ async def test_versions_go_some_time_after_they_were_replaced_and_contents_with_
     assert await sweep() == 3, "two versions, and the content of one"
     assert [each.number async for each in ConfigMapVersion.objects.order_by("number")] == [2, 3]
     assert [each.sha256 async for each in ConfigMapContent.objects.all()] == ["a"]
+
+
+async def test_backups_that_failed_or_are_gone_are_forgotten_and_of_the_others_the_newest_stay(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.CLUSTER_UI_AUDIT_DAYS = 10
+
+    def make() -> None:
+        for name, days, more in (
+            ("old", 20, {"state": "verified"}),
+            ("old and failed", 20, {"state": "failed"}),
+            ("old and gone", 20, {"state": "verified", "gone_at": NOW}),
+            ("failed", 1, {"state": "failed"}),
+        ):
+            Backup.objects.create(
+                context="prod", by="x", name=name, began_at=NOW - timedelta(days=days), **more
+            )
+
+    await asyncio.to_thread(make)
+    assert await sweep() == 2
+    assert [row.name async for row in Backup.objects.order_by("name")] == ["failed", "old"]
+    monkeypatch.setattr(retention, "BACKUP_ROWS", 1)
+    assert await sweep() == 1
+    assert [row.name async for row in Backup.objects.all()] == ["failed"]
 
 
 async def test_it_goes_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import AsyncClient, AsyncRequestFactory
 
+from dashboard.database import in_database
 from dashboard.metrics import LOOP_LAG
+from dashboard.models import Backup
 from dashboard.views.metrics import metrics
 
 pytestmark = pytest.mark.django_db
 
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 HERE, OUTSIDE = "127.0.0.1", "10.1.2.3"
 
 
@@ -40,6 +44,34 @@ async def test_the_figures_are_there_for_this_machine() -> None:
     text = answer.content.decode()
     assert "cluster_ui_loop_lag_seconds_bucket" in text and "cluster_ui_loop_longest_lag_seconds" in text
     assert await status("::1") == 200
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_last_good_backup_of_each_cluster_and_what_failed_since() -> None:
+    def make() -> None:
+        for number, (context, state, more) in enumerate(
+            (
+                ("prod", "verified", {"objects_count": 7, "size_bytes": 70}),
+                ("prod", "verified", {"objects_count": 9, "gone_at": NOW}),
+                ("prod", "partial", {"objects_count": 3}),
+                ("prod", "verified", {"objects_count": 2, "namespaces": ["shop"]}),
+                ("prod", "failed", {}),
+                ("dev", "failed", {}),
+            )
+        ):
+            at = NOW + timedelta(minutes=number)
+            Backup.objects.create(
+                context=context, state=state, by="x", url="", began_at=at, ended_at=at, verified_at=at, **more
+            )
+
+    await in_database(make)()
+    said = (await From(HERE).get("/metrics")).content.decode()
+    assert 'cluster_ui_backup_last_good_objects{context="prod"} 7.0' in said
+    last = said.partition('cluster_ui_backup_last_good_timestamp_seconds{context="prod"} ')[2].split()[0]
+    assert float(last) == NOW.timestamp()
+    assert 'cluster_ui_backup_failed{context="prod"} 1.0' in said
+    assert 'cluster_ui_backup_failed{context="dev"} 1.0' in said
+    assert 'cluster_ui_backup_last_good_objects{context="dev"}' not in said
 
 
 PROXIES = (

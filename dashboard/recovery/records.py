@@ -1,0 +1,124 @@
+"""What the dashboard remembers of backups: which was made when, by whom, with what result. The archives themselves lie
+elsewhere, and are good without these records.
+
+Synchronous: a command asks it as it is, coroutines through ``in_database``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+
+from dashboard.models import AuditEntry, Backup
+
+from .archive import Summary
+
+__all__ = ["Figures", "begun", "checked", "ended", "failed", "figures", "gone", "known"]
+
+INTERRUPTED_AFTER = timedelta(hours=24)
+INTERRUPTED = "It was interrupted: nobody knows of it any more."
+MAX_MISSING = 100  # of what should have been in it
+
+
+@transaction.atomic
+def begun(*, context: str, place: str, by: str, namespaces: Collection[str], labels: str) -> Backup:
+    """A backup begins. Of those that never ended it is said that they were interrupted."""
+    now = datetime.now(UTC)
+    Backup.objects.filter(
+        context=context, state=Backup.State.RUNNING, began_at__lt=now - INTERRUPTED_AFTER
+    ).update(state=Backup.State.FAILED, ended_at=now, error=INTERRUPTED)
+    return Backup.objects.create(
+        context=context, url=place, by=by, namespaces=sorted(namespaces), labels=labels, began_at=now
+    )
+
+
+@transaction.atomic
+def ended(row: Backup, url: str, summary: Summary) -> None:
+    """It was written, and read back whole."""
+    manifest = summary.manifest
+    row.state = Backup.State.PARTIAL if manifest.incomplete else Backup.State.VERIFIED
+    row.ended_at = row.verified_at = datetime.now(UTC)
+    row.url, row.name = url, url.rsplit("/", 1)[-1]
+    row.objects_count, row.size_bytes, row.sha256 = manifest.objects, summary.size_bytes, summary.sha256
+    row.encrypted, row.secrets = summary.encrypted, summary.header.secrets
+    row.missing = [
+        {"what": each.what, "why": each.why, "objects": each.objects}
+        for each in manifest.incomplete[:MAX_MISSING]
+    ]
+    row.claims = len(manifest.claims) + manifest.more_claims
+    row.snapshots = sum(1 for each in manifest.claims if each.snapshot is not None and each.snapshot.ready)
+    row.save()
+    _audit(row, "backup create", f"{manifest.objects} objects; {row.state}", AuditEntry.Result.DONE)
+
+
+@transaction.atomic
+def failed(row: Backup, error: str) -> None:
+    """It was not made; ``error`` is a sentence."""
+    row.state, row.ended_at, row.error = Backup.State.FAILED, datetime.now(UTC), error[:2000]
+    row.save()
+    _audit(row, "backup create", row.error, AuditEntry.Result.FAILED)
+
+
+def checked(url: str, *, damaged: str = "") -> None:
+    """An archive was read to its end; ``damaged`` says what is wrong with it."""
+    now = datetime.now(UTC)
+    rows = Backup.objects.filter(url=url)
+    rows.update(damaged=damaged[:2000], **({} if damaged else {"verified_at": now}))
+
+
+@transaction.atomic
+def gone(*, url: str, context: str, by: str, why: str) -> None:
+    """An archive was deleted, because ``why``."""
+    Backup.objects.filter(url=url, gone_at=None).update(gone_at=datetime.now(UTC))
+    AuditEntry.objects.create(
+        user_name=by, context=context, action="backup prune", name=url.rsplit("/", 1)[-1][:253], detail=why,
+        result=AuditEntry.Result.DONE,
+    )  # fmt: skip
+
+
+def known(urls: Iterable[str]) -> dict[str, Backup]:
+    """What is known of archives, by their address."""
+    return {
+        row.url: row for row in Backup.objects.filter(url__in=list(urls), gone_at=None).order_by("began_at")
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one context: its last complete backup that is still there, and how many failed since."""
+
+    context: str
+    last: Backup | None
+    failed: int
+
+
+def figures() -> list[Figures]:
+    """Of every context of which a backup was tried."""
+    found = []
+    for context in Backup.objects.order_by("context").values_list("context", flat=True).distinct():
+        rows = Backup.objects.filter(context=context)
+        last = (
+            rows.filter(state=Backup.State.VERIFIED, damaged="", gone_at=None, namespaces=[], labels="")
+            .order_by("-ended_at")
+            .first()
+        )
+        since = rows.filter(state=Backup.State.FAILED)
+        if last is not None:
+            since = since.filter(began_at__gt=last.began_at)
+        found.append(Figures(context, last, since.count()))
+    return found
+
+
+def _audit(row: Backup, action: str, detail: str, result: AuditEntry.Result) -> None:
+    AuditEntry.objects.create(
+        user_name=row.by,
+        context=row.context,
+        action=action,
+        namespace=row.namespaces[0] if len(row.namespaces) == 1 else "",
+        name=row.name[:253],
+        detail=detail,
+        result=result,
+    )
