@@ -1,0 +1,253 @@
+"""Velero's objects in plain words: its backups, restores, schedules and storage locations, from whatever its controllers
+have written into them so far (velero.io/v1, as of Velero 1.18). Pure; no field has to be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dashboard.kinds.base import GVR, State
+from dashboard.kinds.rows import listed, plural
+
+from .errors import legible
+
+__all__ = [
+    "BACKUPS", "LOCATIONS", "RESTORES", "SCHEDULES", "VeleroRow", "backup_row", "location_row", "restore_row",
+    "schedule_row",
+]  # fmt: skip
+
+BACKUPS = GVR("velero.io", "v1", "backups")
+RESTORES = GVR("velero.io", "v1", "restores")
+SCHEDULES = GVR("velero.io", "v1", "schedules")
+LOCATIONS = GVR("velero.io", "v1", "backupstoragelocations")
+
+# A phase: how that is, the word for it, and what it means where the word does not say it.
+_PHASES: Mapping[str, tuple[State, str, str]] = {
+    "": ("info", "New", "Velero has not looked at it yet."),
+    "New": ("info", "New", "Velero has not looked at it yet."),
+    "Queued": ("info", "Queued", "It waits for its turn."),
+    "ReadyToStart": ("info", "Queued", "It is about to start."),
+    "InProgress": ("info", "In progress", ""),
+    "WaitingForPluginOperations": ("info", "In progress", "Data of volumes is still being moved."),
+    "WaitingForPluginOperationsPartiallyFailed": (
+        "warn", "In progress", "Data of volumes is still being moved, and something failed already.",
+    ),
+    "Finalizing": ("info", "In progress", "It is being completed."),
+    "FinalizingPartiallyFailed": ("warn", "In progress", "It is being completed, and something failed already."),
+    "Completed": ("ok", "Completed", ""),
+    "PartiallyFailed": ("warn", "Partial", ""),
+    "Failed": ("bad", "Failed", ""),
+    "FailedValidation": ("bad", "Failed", "Velero rejected what was asked for."),
+    "Deleting": ("info", "Deleting", "It is being deleted with its data."),
+    # Of schedules and storage locations.
+    "Enabled": ("ok", "Enabled", ""),
+    "Available": ("ok", "Available", ""),
+    "Unavailable": ("bad", "Unavailable", "Nothing can be stored there or restored from it."),
+}  # fmt: skip
+
+
+class VeleroRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One of its objects: how it is (``state``, ``word``), what there is to say of that, and what it ``holds`` or does.
+
+    ``at``: when it began, or was checked last; ``expires``: when Velero deletes it; ``done`` of ``total`` objects so far,
+    None where Velero does not say. ``location`` is the storage location that it needs, ``schedule`` what made it.
+    """
+
+    namespace: str
+    name: str
+    state: State
+    word: str
+    text: str
+    holds: str = ""
+    at: datetime | None = None
+    ended_at: datetime | None = None
+    expires: datetime | None = None
+    done: int | None = None
+    total: int | None = None
+    errors: int = 0
+    warnings: int = 0
+    location: str = ""
+    schedule: str = ""
+
+
+def backup_row(body: Mapping[str, Any]) -> VeleroRow:
+    """Of a Backup."""
+    spec, status, labels = (
+        _part(body, "spec"),
+        _part(body, "status"),
+        _part(_part(body, "metadata"), "labels"),
+    )
+    attempted = _count(status, "volumeSnapshotsAttempted") + _count(status, "csiVolumeSnapshotsAttempted")
+    completed = _count(status, "volumeSnapshotsCompleted") + _count(status, "csiVolumeSnapshotsCompleted")
+    holds = _selection(spec)
+    if attempted:
+        holds += f", and snapshots of {completed} of {plural(attempted, 'volume')}"
+    elif spec.get("snapshotVolumes") is False:
+        holds += ", without data of volumes"
+    progress = _part(status, "progress")
+    return _row(
+        body,
+        holds=holds,
+        expires=_moment(status, "expiration"),
+        done=_number(progress, "itemsBackedUp"),
+        total=_number(progress, "totalItems"),
+        location=_text(spec, "storageLocation"),
+        schedule=_text(labels, "velero.io/schedule-name"),
+    )
+
+
+def restore_row(body: Mapping[str, Any]) -> VeleroRow:
+    """Of a Restore."""
+    spec, progress = _part(body, "spec"), _part(_part(body, "status"), "progress")
+    source = _text(spec, "backupName")
+    schedule = _text(spec, "scheduleName")
+    begin = f"from {source}" if source else f"from the latest backup of schedule {schedule}"
+    renamed = [f"{old} as {new}" for old, new in sorted(_part(spec, "namespaceMapping").items())]
+    holds = f"{_selection(spec)} {begin}" + (f", {listed(map(legible, renamed))}" if renamed else "")
+    return _row(
+        body,
+        holds=holds,
+        done=_number(progress, "itemsRestored"),
+        total=_number(progress, "totalItems"),
+        schedule=schedule,
+    )
+
+
+def schedule_row(body: Mapping[str, Any]) -> VeleroRow:
+    """Of a Schedule; ``at`` is when it made its last backup."""
+    spec, status = _part(body, "spec"), _part(body, "status")
+    template = _part(spec, "template")
+    holds = f"{_selection(template)}, at {_text(spec, 'schedule')}"
+    if keeps := _text(template, "ttl"):
+        holds += f", kept for {keeps}"
+    row = _row(
+        body, holds=holds, at=_moment(status, "lastBackup"), location=_text(template, "storageLocation")
+    )
+    if spec.get("paused") is True and row.state != "bad":
+        return msgspec.structs.replace(
+            row, state="warn", word="Paused", text="It makes no backups until it is resumed."
+        )
+    return row
+
+
+def location_row(body: Mapping[str, Any]) -> VeleroRow:
+    """Of a BackupStorageLocation; ``at`` is when Velero checked it last."""
+    spec, status = _part(body, "spec"), _part(body, "status")
+    store = _part(spec, "objectStorage")
+    path = "/".join(filter(None, (_text(store, "bucket"), _text(store, "prefix"))))
+    holds = f"{_text(spec, 'provider') or 'unknown provider'}: {path or 'no bucket'}"
+    if _text(spec, "accessMode") == "ReadOnly":
+        holds += ", read-only: no backups are stored there"
+    if spec.get("default") is True:
+        holds += ", the default"
+    row = _row(body, holds=holds, at=_moment(status, "lastValidationTime"))
+    if row.word == "New":
+        return msgspec.structs.replace(row, word="Not checked", text="Velero has not checked it yet.")
+    return row
+
+
+def _row(body: Mapping[str, Any], **more: Any) -> VeleroRow:
+    metadata, status = _part(body, "metadata"), _part(body, "status")
+    phase = _text(status, "phase")
+    state, word, meaning = _PHASES.get(
+        phase, ("warn", phase, "This version of the dashboard does not know this phase.")
+    )
+    errors, warnings = _count(status, "errors"), _count(status, "warnings")
+    invalid = status.get("validationErrors")
+    said = [meaning] if meaning else []
+    said += [
+        f"{_sentence(legible(str(each), 300))}" for each in (invalid if isinstance(invalid, list) else [])[:5]
+    ]
+    said += [_sentence(text) for key in ("failureReason", "message") if (text := _text(status, key))]
+    counted = [plural(count, noun) for count, noun in ((errors, "error"), (warnings, "warning")) if count]
+    if counted:
+        said.append(f"{' and '.join(counted)}; Velero's log of it says which.")
+    if state == "ok" and errors:
+        state = "warn"
+    return VeleroRow(
+        **{
+            "namespace": _text(metadata, "namespace"),
+            "name": _text(metadata, "name"),
+            "state": state,
+            "word": word,
+            "text": " ".join(said),
+            "at": _moment(status, "startTimestamp"),
+            "ended_at": _moment(status, "completionTimestamp"),
+            "errors": errors,
+            "warnings": warnings,
+            **more,
+        }
+    )
+
+
+def _selection(spec: Mapping[str, Any]) -> str:
+    """Which objects, such as "shop and blog, without Secrets, with app=web"."""
+    included = [each for each in _texts(spec, "includedNamespaces") if each != "*"]
+    excluded = _texts(spec, "excludedNamespaces")
+    text = listed(included) if included else "all namespaces"
+    if excluded:
+        text += f" but {listed(excluded)}"
+    kinds = [
+        each
+        for key in ("includedResources", "includedNamespaceScopedResources", "includedClusterScopedResources")
+        for each in _texts(spec, key)
+        if each != "*"
+    ]
+    if kinds:
+        text += f", {listed(kinds)} alone"
+    without = [
+        each
+        for key in ("excludedResources", "excludedNamespaceScopedResources", "excludedClusterScopedResources")
+        for each in _texts(spec, key)
+    ]
+    if without:
+        text += f", without {listed(without)}"
+    labels = [
+        f"{key}={value}" for key, value in sorted(_part(_part(spec, "labelSelector"), "matchLabels").items())
+    ]
+    if labels:
+        text += f", with {legible(','.join(labels))}"
+    elif spec.get("labelSelector") or spec.get("orLabelSelectors"):
+        text += ", what its label selector matches"
+    return text
+
+
+def _part(of: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = of.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(of: Mapping[str, Any], key: str) -> str:
+    found = of.get(key)
+    return legible(found, 500) if isinstance(found, str) else ""
+
+
+def _texts(of: Mapping[str, Any], key: str) -> list[str]:
+    found = of.get(key)
+    return [legible(each) for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def _number(of: Mapping[str, Any], key: str) -> int | None:
+    found = of.get(key)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def _count(of: Mapping[str, Any], key: str) -> int:
+    return _number(of, key) or 0
+
+
+def _moment(of: Mapping[str, Any], key: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(_text(of, key))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "…")) else f"{text}."

@@ -1,0 +1,132 @@
+"""Velero's objects in every state that its controllers write (phases of velero.io/v1 in Velero 1.18)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.recovery.velero import VeleroRow, backup_row, location_row, restore_row, schedule_row
+
+RUNS = {
+    "": "info", "New": "info", "InProgress": "info", "WaitingForPluginOperations": "info", "Finalizing": "info",
+    "WaitingForPluginOperationsPartiallyFailed": "warn", "FinalizingPartiallyFailed": "warn", "Completed": "ok",
+    "PartiallyFailed": "warn", "Failed": "bad", "FailedValidation": "bad",
+}  # fmt: skip
+OF_BACKUPS = RUNS | {"Queued": "info", "ReadyToStart": "info", "Deleting": "info"}
+
+
+def made(spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    return {"metadata": {"namespace": "velero", "name": "nightly"}, "spec": spec or {}, "status": status}
+
+
+def known(row: VeleroRow) -> bool:
+    return "does not know" not in row.text and bool(row.word)
+
+
+@pytest.mark.parametrize(("phase", "state"), OF_BACKUPS.items())
+def test_each_phase_of_a_backup(phase: str, state: str) -> None:
+    row = backup_row(made(phase=phase))
+    assert row.state == state and known(row)
+
+
+@pytest.mark.parametrize(("phase", "state"), RUNS.items())
+def test_each_phase_of_a_restore(phase: str, state: str) -> None:
+    row = restore_row(made({"backupName": "b"}, phase=phase))
+    assert row.state == state and known(row)
+
+
+@pytest.mark.parametrize(
+    ("phase", "state"), {"": "info", "New": "info", "Enabled": "ok", "FailedValidation": "bad"}.items()
+)
+def test_each_phase_of_a_schedule(phase: str, state: str) -> None:
+    row = schedule_row(made({"schedule": "0 7 * * *"}, phase=phase))
+    assert row.state == state and known(row)
+
+
+@pytest.mark.parametrize(("phase", "state"), {"": "info", "Available": "ok", "Unavailable": "bad"}.items())
+def test_each_phase_of_a_storage_location(phase: str, state: str) -> None:
+    row = location_row(made(phase=phase))
+    assert row.state == state and known(row)
+
+
+def test_a_phase_of_tomorrow_is_shown_as_it_is() -> None:
+    row = backup_row(made(phase="Teleporting"))
+    assert (row.state, row.word) == ("warn", "Teleporting") and not known(row)
+
+
+def test_a_partial_backup() -> None:
+    spec = {"includedNamespaces": ["shop", "blog"], "excludedResources": ["secrets"], "storageLocation": "default",
+            "labelSelector": {"matchLabels": {"app": "web"}}}  # fmt: skip
+    body = made(
+        spec, phase="PartiallyFailed", errors=13, warnings=1, startTimestamp="2026-11-27T07:00:00Z",
+        expiration="2026-12-27T07:00:00Z", progress={"itemsBackedUp": 598, "totalItems": 611},
+        csiVolumeSnapshotsAttempted=4, csiVolumeSnapshotsCompleted=3,
+    )  # fmt: skip
+    body["metadata"]["labels"] = {"velero.io/schedule-name": "nightly"}
+    row = backup_row(body)
+    assert (row.word, row.done, row.total, row.errors, row.location, row.schedule) == (
+        "Partial", 598, 611, 13, "default", "nightly",
+    )  # fmt: skip
+    assert row.holds == "shop and blog, without secrets, with app=web, and snapshots of 3 of 4 volumes"
+    assert row.text == "13 errors and 1 warning; Velero's log of it says which."
+    assert row.expires == datetime(2026, 12, 27, 7, tzinfo=UTC)
+
+
+def test_why_it_failed() -> None:
+    row = backup_row(
+        made(phase="FailedValidation", validationErrors=["backup storage location is unavailable"])
+    )
+    assert row.text == "Velero rejected what was asked for. backup storage location is unavailable."
+    assert (
+        backup_row(made(phase="Failed", failureReason="403 from the bucket")).text == "403 from the bucket."
+    )
+    spec = {
+        "provider": "aws",
+        "objectStorage": {"bucket": "b", "prefix": "p"},
+        "default": True,
+        "accessMode": "ReadOnly",
+    }
+    row = location_row(made(spec, phase="Unavailable", message="403"))
+    assert row.text == "Nothing can be stored there or restored from it. 403."
+    assert row.holds == "aws: b/p, read-only: no backups are stored there, the default"
+
+
+def test_restores_and_schedules() -> None:
+    row = restore_row(made({"backupName": "b", "namespaceMapping": {"shop": "drill"}}, phase="Completed"))
+    assert row.holds == "all namespaces from b, shop as drill"
+    row = restore_row(made({"scheduleName": "s", "includedResources": ["configmaps"]}))
+    assert row.holds == "all namespaces, configmaps alone from the latest backup of schedule s"
+    spec = {
+        "schedule": "0 7 * * *",
+        "paused": True,
+        "template": {"ttl": "720h0m0s", "includedNamespaces": ["*"]},
+    }
+    row = schedule_row(made(spec, phase="Enabled", lastBackup="2026-11-28T07:00:00Z"))
+    assert (row.state, row.word, row.holds) == (
+        "warn",
+        "Paused",
+        "all namespaces, at 0 7 * * *, kept for 720h0m0s",
+    )
+    assert row.at == datetime(2026, 11, 28, 7, tzinfo=UTC)
+
+
+KEYS = st.sampled_from([
+    "metadata", "spec", "status", "labels", "name", "phase", "errors", "validationErrors", "progress", "template",
+    "includedNamespaces", "labelSelector", "matchLabels", "namespaceMapping", "objectStorage", "expiration",
+    "itemsBackedUp",
+])  # fmt: skip
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("2026-11-28T07:00:00"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4))
+def test_whatever_somebody_wrote_into_them_makes_a_row(body: dict[str, Any]) -> None:
+    for row in (backup_row, restore_row, schedule_row, location_row):
+        assert row(body).word
