@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    backup,
     decode,
     editor,
     flood,
@@ -37,6 +38,7 @@ FULL: dict[str, Any] = {
     "listed": (1_000, 10_000, 50_000),
     "crowds": (10_000, 50_000),
     "people": 1_000,
+    "backed_up": 50_000,
 }
 SHORT: dict[str, Any] = {
     "pods": 300,
@@ -50,6 +52,7 @@ SHORT: dict[str, Any] = {
     "listed": (300, 1_000),
     "crowds": (1_000,),
     "people": 100,
+    "backed_up": 2_000,
 }
 
 
@@ -59,6 +62,7 @@ def main() -> None:
         "figure",
         nargs="?",
         choices=[
+            "backup",
             "decode",
             "editor",
             "flood",
@@ -93,7 +97,9 @@ def main() -> None:
         print(whatif.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
     if arguments.figure in (None, "rewind"):
         print(rewind.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in ("judge", "lists", "memory", "relations", "rewind", "search", "whatif"):
+    if arguments.figure in (None, "backup"):
+        print(backup.run(objects=size["backed_up"]), flush=True)
+    if arguments.figure in ("backup", "judge", "lists", "memory", "relations", "rewind", "search", "whatif"):
         return
     with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
         if arguments.figure in (None, "flood"):

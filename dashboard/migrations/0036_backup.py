@@ -5,40 +5,56 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('dashboard', '0034_hourly_figures'),
+        ("dashboard", "0035_problem_span"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Backup',
+            name="Backup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('context', models.CharField(max_length=500)),
-                ('state', models.CharField(choices=[('running', 'Running'), ('verified', 'Verified'), ('partial', 'Partial'), ('failed', 'Failed')], default='running', max_length=10)),
-                ('by', models.CharField(max_length=150)),
-                ('began_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('url', models.CharField(max_length=2000)),
-                ('name', models.CharField(blank=True, max_length=1000)),
-                ('namespaces', models.JSONField(default=list)),
-                ('labels', models.CharField(blank=True, max_length=1000)),
-                ('encrypted', models.BooleanField(default=False)),
-                ('secrets', models.BooleanField(default=False)),
-                ('objects_count', models.PositiveIntegerField(default=0)),
-                ('size_bytes', models.PositiveBigIntegerField(default=0)),
-                ('sha256', models.CharField(blank=True, max_length=64)),
-                ('claims', models.PositiveIntegerField(default=0)),
-                ('snapshots', models.PositiveIntegerField(default=0)),
-                ('missing', models.JSONField(default=list)),
-                ('error', models.TextField(blank=True)),
-                ('verified_at', models.DateTimeField(blank=True, null=True)),
-                ('damaged', models.TextField(blank=True)),
-                ('gone_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("context", models.CharField(max_length=500)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("running", "Running"),
+                            ("verified", "Verified"),
+                            ("partial", "Partial"),
+                            ("failed", "Failed"),
+                        ],
+                        default="running",
+                        max_length=10,
+                    ),
+                ),
+                ("by", models.CharField(max_length=150)),
+                ("began_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("url", models.CharField(max_length=2000)),
+                ("name", models.CharField(blank=True, max_length=1000)),
+                ("namespaces", models.JSONField(default=list)),
+                ("labels", models.CharField(blank=True, max_length=1000)),
+                ("encrypted", models.BooleanField(default=False)),
+                ("secrets", models.BooleanField(default=False)),
+                ("objects_count", models.PositiveIntegerField(default=0)),
+                ("size_bytes", models.PositiveBigIntegerField(default=0)),
+                ("sha256", models.CharField(blank=True, max_length=64)),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("snapshots", models.PositiveIntegerField(default=0)),
+                ("missing", models.JSONField(default=list)),
+                ("error", models.TextField(blank=True)),
+                ("verified_at", models.DateTimeField(blank=True, null=True)),
+                ("damaged", models.TextField(blank=True)),
+                ("gone_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['context', 'began_at'], name='backup_time')],
+                "indexes": [models.Index(fields=["context", "began_at"], name="backup_time")],
             },
         ),
     ]

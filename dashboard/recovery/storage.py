@@ -147,9 +147,9 @@ class Storage:
 
     def _open_new(self, path: str) -> Any:
         with _explained(self.url):
-            self._fs.makedirs(self._root, exist_ok=True)
-            if not self._local:
+            if not self._local:  # nothing is made there: a bucket by a mistyped name would be
                 return self._fs.open(path, "wb", block_size=BLOCK_BYTES)
+            self._fs.makedirs(self._root, exist_ok=True)
             # For its owner alone: even without Secrets, a cluster's objects are nobody else's business.
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             return os.fdopen(handle, "wb")

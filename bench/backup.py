@@ -1,0 +1,146 @@
+"""A backup of many ConfigMaps from an API server that only lists: time, size, and peak memory of who makes it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pyrage
+import yaml
+from aiohttp import web
+
+from bench.workers import Worker
+
+PADDING = 1_500  # bytes of values in each
+
+
+def _object(number: int) -> dict[str, Any]:
+    """Some 2 KiB, a third of it unlike all others, as settings of applications are."""
+    words = random.Random(number)
+    value = "".join(words.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=PADDING // 3))
+    metadata = {
+        "name": f"settings-{number:06}",
+        "namespace": f"team-{number % 100:02}",
+        "uid": f"{words.getrandbits(128):032x}",
+        "resourceVersion": str(1000 + number),
+        "managedFields": [{"manager": "kubectl", "operation": "Apply", "fieldsV1": {"f:data": {"f:a": {}}}}],
+        "labels": {"app.kubernetes.io/name": f"app-{number % 700}"},
+    }
+    return {
+        "metadata": metadata,
+        "data": {"random": value, "common": "level=info timeout=30s\n" * (PADDING // 36)},
+    }
+
+
+def _serve(pipe: Any, objects: int) -> None:
+    """An API server in a process of its own: discovery, and lists of one kind in pages. Says its port first."""
+
+    async def configmaps(request: web.Request) -> web.Response:
+        begin = int(request.query.get("continue") or 0)
+        end = min(objects, begin + int(request.query["limit"]))
+        metadata = {"resourceVersion": "99", **({"continue": str(end)} if end < objects else {})}
+        items = [_object(number) for number in range(begin, end)]
+        return web.json_response({"metadata": metadata, "items": items})
+
+    async def told(request: web.Request) -> web.Response:
+        kind = {"name": "configmaps", "kind": "ConfigMap", "namespaced": True, "verbs": ["list", "watch"]}
+        answers: dict[str, Any] = {
+            "/version": {"gitVersion": "v1.36.3"},
+            "/api": {"kind": "APIVersions", "versions": ["v1"]},
+            "/apis": {"kind": "APIGroupList", "groups": []},
+            "/api/v1": {"resources": [kind]},
+            "/api/v1/namespaces/kube-system": {"metadata": {"name": "kube-system", "uid": "u"}},
+        }
+        return web.json_response(answers[request.path])
+
+    async def run() -> None:
+        app = web.Application()
+        app.router.add_get("/api/v1/configmaps", configmaps)
+        app.router.add_get("/{path:.*}", told)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        pipe.send(runner.addresses[0][1])
+        await asyncio.to_thread(pipe.recv)
+
+    asyncio.run(run())
+
+
+def _back_up(pipe: Any, port: int, folder: str, encrypted: bool) -> None:
+    """Makes one, and says seconds of CPU and of the clock, MiB at the peak and before, and bytes of the archive."""
+    import os
+
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cluster_ui.settings")
+    django.setup()
+    from dashboard.kube.config import load_clusters
+    from dashboard.kube.transport import Transport
+    from dashboard.recovery.create import BackupRequest, Made, backup_create
+    from dashboard.recovery.storage import Storage
+
+    config = Path(folder) / "kubeconfig"
+    cluster = {"name": "bench", "cluster": {"server": f"http://127.0.0.1:{port}"}}
+    context = {"name": "bench", "context": {"cluster": "bench", "user": "bench"}}
+    users = [{"name": "bench", "user": {}}]
+    config.write_text(
+        yaml.safe_dump(
+            {"current-context": "bench", "clusters": [cluster], "contexts": [context], "users": users}
+        )
+    )
+    recipients = (pyrage.x25519.Identity.generate().to_public(),) if encrypted else ()
+
+    async def make() -> Made:
+        found = load_clusters(environ={"KUBECONFIG": str(config)}, sandbox_kubeconfig=None)[0]
+        transport = Transport(found)
+        try:
+            return await backup_create(
+                transport=transport,
+                storage=Storage(folder),
+                wanted=BackupRequest(recipients=recipients, without_secrets=True),
+            )
+        finally:
+            await transport.close()
+
+    before, began, worked = _peak(), time.monotonic(), time.process_time()
+    made = asyncio.run(make())
+    seconds = time.monotonic() - began
+    cpu = time.process_time() - worked
+    pipe.send((made.manifest.objects, cpu, seconds, _peak(), before, made.summary.size_bytes))
+    pipe.recv()
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def run(*, objects: int) -> str:
+    """``objects`` and a tenth of them, plain and encrypted: verified ones, so each is written and read."""
+    size = len(json.dumps(_object(0)))
+    lines = [
+        f"**A backup of {objects:,} ConfigMaps of {size:,} bytes**, listed, written, read back (`bench backup`):",
+        "",
+        "| objects | encrypted | CPU time | time | archive | memory at its peak (before) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for count, encrypted in ((objects // 10, False), (objects, False), (objects, True)):
+        server = Worker(_serve, count)
+        port = server.pipe.recv()
+        with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as folder:
+            maker = Worker(_back_up, port, folder, encrypted)
+            made, cpu, seconds, peak, before, written = maker.pipe.recv()
+            maker.end()
+        server.end()
+        assert made == count
+        lines.append(
+            f"| {made:,} | {'yes' if encrypted else 'no'} | {cpu:.1f} s | {seconds:.1f} s | {written / 2**20:.1f} MiB "
+            f"| {peak:.0f} MiB ({before:.0f}) |"
+        )
+    return "\n".join(lines)
