@@ -219,10 +219,19 @@ class EditAutoscaler(Action):
         return super().body(manifest, wanted | {"metrics": metrics})
 
     def words(self, touched: OwnedFields) -> str:
-        least = 1 if touched[MIN] is None else touched[MIN]
-        percent = _percent(touched[METRICS])
-        by = "" if percent is None else f" at {percent} % CPU"
-        return f"{least} to {plural(touched[MAX], 'replica')}{by}"
+        """Of one that was changed meanwhile, only what differs is told."""
+        least = 1 if touched.get(MIN) is None else touched[MIN]
+        percent = _percent(touched.get(METRICS))
+        said = []
+        if MIN in touched and MAX in touched:
+            said.append(f"{least} to {plural(touched[MAX], 'replica')}")
+        elif MIN in touched:
+            said.append(f"at least {plural(least, 'replica')}")
+        elif MAX in touched:
+            said.append(f"at most {plural(touched[MAX], 'replica')}")
+        if percent is not None:
+            said.append(f"at {percent} % CPU")
+        return " ".join(said) or "no CPU target"
 
     def describe(self, dry: DryRun) -> Description:
         scaler: HorizontalPodAutoscaler = dry.obj
