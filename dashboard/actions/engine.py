@@ -454,8 +454,12 @@ async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Mani
     """
     target, action = order.target, order.action
     for attempt in _attempts():
-        before, after = await _dry_run(order)
-        await _unchanged(order, shown, before)
+        # Compared before it is tried: of another object of that name the cluster would only say what does not fit.
+        found = await _read(order)
+        await _unchanged(order, shown, found)
+        before, after = await _dry_run(order, found)
+        if before is not found:
+            await _unchanged(order, shown, before)
         check_confirmed(order, before)
         if shown.effect != UNTRIED and _effect(action, before, after) != shown.effect:
             was, now = action.words(shown.touched), action.words(action.touched(after))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,15 +22,17 @@ from dashboard.actions.configmap_versions import version_found
 from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.actions.revisions import REVISION
 from dashboard.actions.undo import change_follow
+from dashboard.errors import Invalid
 from dashboard.insight.secretuse import READ
 from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 from dashboard.queries.yamltext import as_yaml
 from sandbox import Sandbox
+from sandbox.api import ApiError
 from tests.formed import Script, open_forms
 
-from .place import Place, rule, until
+from .place import ADMISSION, Place, rule, until
 from .roles import account_with, taken_by
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
@@ -154,15 +159,140 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
 }
 
 
-def test_every_action_that_is_offered_is_tried() -> None:
-    tried = {action_named(case.split()[0], plural) for case, (plural, *_) in TRIED.items()}
-    assert tried == {action for action in ACTIONS if any(map(action.fits, KINDS.values()))}
+# What no object's page offers, by the tests that try it.
+ELSEWHERE = {
+    "evict": "test_restart",
+    "create": "test_create",
+    "create-all": "test_create",
+    "repoint": "test_replace",
+    "restore": "test_restore",
+    "drill": "test_restore",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted:
+    """What a quota counts of an action: none of it may be there. ``plural``, ``manifest`` and ``typed`` are those of
+    TRIED where nothing else is said.
+    """
+
+    what: str
+    plural: str = ""
+    manifest: dict[str, Any] = dataclasses.field(default_factory=dict)
+    typed: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+INSIDE = {"spec": {"selector": LABELS, "ports": [{"port": 80}]}}
+OUTSIDE = as_yaml(
+    {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
+    | {"spec": INSIDE["spec"] | {"type": "NodePort"}}
+)
+# Why no quota refuses an action.
+PODS = "Its write makes no pod: a controller does, later."
+SAME = "It makes nothing, and makes nothing larger, that a quota counts."
+LESS = "It takes away."
+NODES = "What belongs to no namespace has no quota."
+CONTAINERS = "A quota counts no ephemeral containers."
+QUOTAS: dict[str, Counted | str] = {
+    "scale": PODS,
+    "scale statefulsets": PODS,
+    "scale replicasets": PODS,
+    "autoscale": Counted("count/horizontalpodautoscalers.autoscaling"),
+    "autoscale horizontalpodautoscalers": PODS,
+    "restart": PODS,
+    "rollback": PODS,
+    "image": PODS,
+    "resources": PODS,
+    "env": PODS,
+    "pause": SAME,
+    "resume": PODS,
+    "edit": SAME,
+    "versions": SAME,
+    "replace": Counted("count/configmaps"),
+    "replace secrets": Counted("count/secrets"),
+    "rotate": Counted("count/secrets"),  # the old value is kept in one
+    "debug": CONTAINERS,
+    "delete": LESS,
+    "pause horizontalpodautoscalers": SAME,
+    "resume horizontalpodautoscalers": PODS,
+    "expand": Counted("requests.storage"),
+    "run": Counted("count/jobs.batch"),
+    "run jobs": Counted("count/jobs.batch"),
+    "suspend": LESS,
+    "resume cronjobs": PODS,
+    "suspend jobs": LESS,
+    "resume jobs": PODS,
+    "edit deployments": Counted("services.nodeports", "services", INSIDE, {"yaml": OUTSIDE}),
+    "form deployments": PODS,
+    "form services": Counted("services.nodeports", "services", INSIDE, {"type": "NodePort"}),
+    "form ingresses": SAME,
+    "form poddisruptionbudgets": SAME,
+    "form namespaces": NODES,
+    "delete deployments": LESS,
+    "delete services": LESS,
+    "delete secrets": LESS,
+    "cordon": NODES,
+    "uncordon": NODES,
+    "drain": NODES,
+}
+
+
+def test_every_action_is_tried() -> None:
+    offered = {action for action in ACTIONS if any(map(action.fits, KINDS.values()))}
+    assert offered == {action_named(case.split()[0], plural) for case, (plural, *_) in TRIED.items()}
+    assert {action.name for action in ACTIONS if action not in offered} == ELSEWHERE.keys()
+    here = Path(__file__).parent
+    assert all((here / f"{module}.py").is_file() for module in ELSEWHERE.values())
+    assert QUOTAS.keys() == TRIED.keys(), "which quota counts it, or why none does"
 
 
 class Here(Place):
     """A namespace with the object that an action is tried with, or the whole cluster with it."""
 
     plural, name = "", ""
+    manifest: dict[str, Any]
+
+    @property
+    def path(self) -> str:
+        gvr = KINDS[self.plural].gvr
+        return gvr.path(self.namespace if gvr.namespaced else None, self.name)
+
+    def anew(self) -> dict[str, Any]:
+        """Makes the object."""
+        gvr = KINDS[self.plural].gvr
+        path = gvr.path(self.namespace if gvr.namespaced else None)
+        return self.make(path, {"metadata": {"name": self.name}} | self.manifest)
+
+    async def made(self, case: str) -> None:
+        """Makes it, with what the action needs besides."""
+        found = self.anew()
+        if case == "versions":
+            await sync_to_async(version_found)(self.transport.cluster.name, found)
+        if self.plural == "persistentvolumeclaims":
+            self.bind()
+            await until(self.bound)
+        if case in CHANGED:
+            self.api.patch(self.path, CHANGED[case])
+            await until(self.has_revisions)
+
+    async def gone(self) -> None:
+        """Deletes the object, and waits for its end."""
+        self.api.delete(f"{self.path}?gracePeriodSeconds=0")
+
+        async def is_gone() -> bool:
+            return self.found() is None
+
+        await until(is_gone)
+        if self.plural == "persistentvolumeclaims":
+            self.unbind()
+
+    def found(self) -> dict[str, Any] | None:
+        try:
+            return self.api.get(self.path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
 
     @property
     def where(self) -> str:
@@ -193,6 +323,10 @@ class Here(Place):
             "hostPath": {"path": "/nowhere"},
         }
         self.make("/api/v1/persistentvolumes", {"metadata": {"name": self.volume}, "spec": spec})
+
+    def unbind(self) -> None:
+        with suppress(ApiError):  # it went with the claim
+            self.api.delete(f"/api/v1/persistentvolumes/{self.volume}")
 
     async def bound(self) -> bool:
         found = self.api.get(KINDS[self.plural].gvr.path(self.namespace, self.name))
@@ -239,42 +373,52 @@ async def here(
 ) -> AsyncIterator[Here]:
     settings.CLUSTER_UI_DEBUG_IMAGES = ["busybox:1.37"]
     place = Here(cluster, transport, namespace)
-    place.plural, manifest, *_ = TRIED[case]
-    gvr = KINDS[place.plural].gvr
+    place.plural, place.manifest, *_ = TRIED[case]
     # What belongs to no namespace must not meet what another test makes.
-    place.name = "web" if gvr.namespaced else f"web-{namespace}"
-    path = gvr.path(namespace if gvr.namespaced else None)
-    made = place.make(path, {"metadata": {"name": place.name}} | manifest)
-    if case == "versions":
-        await sync_to_async(version_found)(transport.cluster.name, made)
-    if place.plural == "persistentvolumeclaims":
-        place.bind()
-    if case in CHANGED:
-        place.api.patch(f"{path}/{place.name}", CHANGED[case])
-        await until(place.has_revisions)
+    place.name = "web" if KINDS[place.plural].gvr.namespaced else f"web-{namespace}"
+    await place.made(case)
     yield place
-    if not gvr.namespaced:
-        place.api.delete(f"{path}/{place.name}")
+    if not KINDS[place.plural].gvr.namespaced:
+        place.api.delete(place.path)
     if place.plural == "persistentvolumeclaims":
-        place.api.delete(f"/api/v1/persistentvolumes/{place.volume}")
+        place.unbind()
+
+
+# What a second one, shown before the first was made, does not conflict with: it makes another object.
+AGAIN = {"run", "run jobs"}
+# What the second one is told, where that is not that somebody changed it.
+CHANGED_SINCE = "since you looked"
+UNDER_WAY = "is being pointed to web-2 already"
+LATE = {
+    "autoscale": "already exists",
+    "replace": UNDER_WAY,
+    "replace secrets": UNDER_WAY,
+    "debug": "would now be different",
+    "delete deployments": "There is no Deployment web",
+    "delete services": "There is no Service web",
+    "delete secrets": "There is no Secret web",
+}
 
 
 async def test_previewed_applied_followed_and_undone_by_a_script(
     here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str
 ) -> None:
     _, _, typed, undone = TRIED[case]
-    if name == "expand":
-        await until(here.bound)
     before = here.written()
     cluster = open_forms(monkeypatch, here.transport, await here.objects())
     script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
 
-    shown = await script.preview()
+    late, shown = (await script.preview())["token"], await script.preview()
     assert shown["token"] and shown["kubectl"] and shown["diff"]
     made = await script.apply(shown["token"])
     assert await script.apply(shown["token"]) == made, "one token, one change"
     change = await Change.objects.select_related("user").aget()
     assert (change.state, change.action) == ("done", name)
+    if case not in AGAIN:
+        status, answer = await script.post(step="apply", token=late)
+        assert status == (404 if case.startswith("delete ") else 409)
+        assert LATE.get(case, CHANGED_SINCE) in answer["error"]["text"]
+        assert await Change.objects.acount() == 1
 
     if name == "expand":
         here.expand()
@@ -294,7 +438,7 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
         assert back["change"] != made["change"]
         assert here.written() == before
     results = [entry.result async for entry in AuditEntry.objects.order_by("pk")]
-    assert results == ["done"] * (2 if undone else 1)
+    assert results == ["done", *([] if case in AGAIN else ["refused"]), *(["done"] if undone else [])]
 
 
 # What an action is granted and this run does not take: what steps do, which have tests of their own (those of a drain
@@ -311,8 +455,6 @@ async def test_the_rights_that_it_declares_are_enough_and_none_is_for_nothing(
     here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str
 ) -> None:
     plural, _, typed, undone = TRIED[case]
-    if name == "expand":
-        await until(here.bound)
     (ability,) = (each for each in abilities() if (each.name, each.kind.plural) == (name, plural))
     where = here.namespace if KINDS[plural].gvr.namespaced else ""
     async with account_with(here.api, here.transport, where, ability.rights) as account:
@@ -367,3 +509,145 @@ async def test_a_read_only_context_is_refused_by_every_action(
     script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
     status, answer = await script.post(step="preview")
     assert (status, answer["error"]["title"]) == (403, "Read-only")
+
+
+def written_by(monkeypatch: pytest.MonkeyPatch, transport: Transport) -> list[str]:
+    """What the API server lets it write; dry runs, and questions about rights, apart."""
+    written: list[str] = []
+    request = transport.request
+
+    async def recorded(method: Any, target: Any, **asked: Any) -> Any:
+        answer = await request(method, target, **asked)
+        dry = "dryRun" in (asked.get("query") or {}) or b"dryRun" in (asked.get("body") or b"")
+        if method != "GET" and not dry and "reviews" not in str(target):
+            written.append(f"{method} {target}")
+        return answer
+
+    monkeypatch.setattr(transport, "request", recorded)
+    return written
+
+
+STOPPED = "Nothing changes during the sale."
+
+
+@pytest.fixture(scope="module")
+def stopped(cluster: Sandbox) -> Iterator[str]:
+    """Somebody whose every write an admission policy refuses: whoever acts as them meets a policy that was not there at
+    the preview.
+    """
+    api, name = cluster.api(), f"stopped-{secrets.token_hex(4)}"
+    everything = {
+        "apiGroups": ["*"],
+        "apiVersions": ["*"],
+        "operations": ["CREATE", "UPDATE", "DELETE"],
+        "resources": ["*/*"],
+    }
+    spec = {
+        "matchConstraints": {"resourceRules": [everything]},
+        "matchConditions": [{"name": "stopped", "expression": f"request.userInfo.username == '{name}'"}],
+        "validations": [{"expression": "false", "message": STOPPED}],
+    }
+    binding = {"policyName": name, "validationActions": ["Deny"]}
+    for plural, made in (("policies", spec), ("policybindings", binding)):
+        api.post(f"{ADMISSION}/validatingadmission{plural}", {"metadata": {"name": name}, "spec": made})
+    yield name
+    for plural in ("policybindings", "policies"):
+        api.delete(f"{ADMISSION}/validatingadmission{plural}/{name}")
+
+
+@asynccontextmanager
+async def stopped_way(here: Here, stopped: str) -> AsyncIterator[Transport]:
+    """The way in of somebody who may do everything, once the policy refuses it."""
+    owner = here.transport.cluster
+    user = {**owner.connection.user, "as": stopped, "as-groups": ["system:masters"]}
+    connection = dataclasses.replace(owner.connection, user=user)
+    transport = Transport(dataclasses.replace(owner, connection=connection))
+
+    async def in_force() -> bool:
+        try:
+            await transport.request(
+                "POST", KINDS["configmaps"].gvr, namespace=here.namespace, query={"dryRun": "All"},
+                body=b'{"metadata": {"name": "probe"}}', content_type="application/json",
+            )  # fmt: skip
+        except Invalid:
+            return True
+        return False
+
+    try:
+        await until(in_force)
+        yield transport
+    finally:
+        await transport.close()
+
+
+async def refusal(script: Script, token: str, written: list[str]) -> tuple[int, str]:
+    """Of an apply: its status, and its words, which the audit has too. Nothing was written, nor is anything to undo."""
+    before = await AuditEntry.objects.acount()
+    status, answer = await script.post(step="apply", token=token)
+    assert set(answer["error"]) == {"title", "text", "field"}, answer
+    entries = [each async for each in AuditEntry.objects.order_by("pk")][before:]
+    assert [each.result for each in entries] == ["refused"]
+    assert entries[0].detail and entries[0].detail in answer["error"]["text"]
+    assert written == [] and not await Change.objects.aexists()
+    return status, answer["error"]["text"]
+
+
+async def test_what_comes_between_preview_and_apply_is_told_and_nothing_is_written(
+    here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str, stopped: str
+) -> None:
+    session = open_forms(monkeypatch, here.transport, await here.objects())
+    script = Script(client, f"/c/sandbox/{here.where}/{name}/", TRIED[case][2])
+    token = (await script.preview())["token"]
+    before = here.written()
+
+    async with stopped_way(here, stopped) as session.transport:
+        written = written_by(monkeypatch, session.transport)
+        status, said = await refusal(script, token, written)
+        assert (status, STOPPED in said) == (422, True), said
+        status, answer = await script.post(step="preview")
+        assert (status, STOPPED in answer["error"]["text"], written) == (422, True, [])
+    assert here.written() == before
+
+    session.transport = here.transport
+    written = written_by(monkeypatch, here.transport)
+    await here.gone()
+    status, said = await refusal(script, token, written)
+    assert status == 404 and said.startswith("There is no "), said
+    assert here.found() is None
+
+    here.anew()
+    before = here.written()
+    status, said = await refusal(script, token, written)
+    assert (status, "was deleted and recreated since the preview" in said) == (409, True), said
+    assert here.written() == before
+
+
+@pytest.mark.parametrize("case", [case for case, quota in QUOTAS.items() if isinstance(quota, Counted)])
+async def test_a_full_quota_refuses_before_anything_is_written(
+    cluster: Sandbox, transport: Transport, namespace: str, client: AsyncClient,
+    monkeypatch: pytest.MonkeyPatch, case: str, name: str,
+) -> None:  # fmt: skip
+    counted = QUOTAS[case]
+    assert isinstance(counted, Counted)
+    plural, manifest, typed, _ = TRIED[case]
+    here = Here(cluster, transport, namespace)
+    here.plural, here.manifest, here.name = counted.plural or plural, counted.manifest or manifest, "web"
+    await here.made(case)
+    before = here.written()
+    open_forms(monkeypatch, transport, await here.objects())
+    script = Script(client, f"/c/sandbox/{here.where}/{name}/", counted.typed or typed)
+    token = (await script.preview())["token"]
+    written = written_by(monkeypatch, transport)
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {counted.what: "0"}}}
+    here.make("/api/v1/namespaces/{ns}/resourcequotas", quota)
+
+    async def told() -> str:
+        # A rotation says in its preview that no backup can be kept; others have none.
+        _, answer = await script.post(step="preview")
+        return str(answer) if "exceeded quota: none" in str(answer) else ""
+
+    assert counted.what in await until(told)
+    status, said = await refusal(script, token, written)
+    assert (status, "exceeded quota: none" in said) == (403, True), said
+    assert here.written() == before
+    here.unbind()
