@@ -72,10 +72,14 @@ async def operation_begin(
     return await in_database(_make)(change, action, plan, holder)
 
 
-def operations_claim(holder: str, now: datetime) -> list[Operation]:
-    """The unfinished operations that this process has from now on; nobody else moves them for LEASE_SECONDS."""
+def operations_claim(holder: str, now: datetime, *, change: int | None = None) -> list[Operation]:
+    """The unfinished operations that this process has from now on; nobody else moves them for LEASE_SECONDS. With
+    ``change`` that of one change alone.
+    """
     free = Q(holder__in=(holder, "")) | Q(held_until__isnull=True) | Q(held_until__lt=now)
     unfinished = Operation.objects.filter(state=Operation.State.RUNNING)
+    if change is not None:
+        unfinished = unfinished.filter(change=change)
     until = now + timedelta(seconds=LEASE_SECONDS)
     first = unfinished.filter(free).exclude(
         Exists(_earlier(OuterRef("pk"), OuterRef("change__context"), OuterRef("change__uid")))

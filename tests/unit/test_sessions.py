@@ -22,7 +22,12 @@ OF_THE_INSTALLATION = {
 MADE_IN = {
     # The second asks a context that is not known yet, for an administrator who brings its credentials along; the third is
     # for whoever has the installation's credentials on the command line.
-    "Transport": {"live/runtime.py", "clusters/looking.py", "management/commands/backup.py"},
+    "Transport": {
+        "live/runtime.py",
+        "clusters/looking.py",
+        "management/backup_restore.py",
+        "management/commands/backup.py",
+    },
     "ClusterCache": {"live/runtime.py"},
     "Reader": {"live/runtime.py", "live/history.py", "live/past.py", "live/usage.py"},
     "SeenReader": {"live/runtime.py", "live/past.py", "queries/seenreader.py"},

@@ -1,4 +1,4 @@
-"""Makes backups of a cluster, lists and verifies them, and deletes old ones by rules (docs/backups.md)."""
+"""Makes backups of a cluster, lists and verifies them, restores from them, and deletes old ones (docs/backups.md)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from dashboard.kinds.rows import listed, plural
 from dashboard.kube.config import Cluster
 from dashboard.kube.transport import Transport
 from dashboard.live.runtime import USER_AGENT, runtime
+from dashboard.management import backup_restore
 from dashboard.models import Backup
 from dashboard.recovery import records
 from dashboard.recovery.archive import Summary, verify
@@ -34,17 +35,25 @@ from dashboard.recovery.keys import read_identities, read_recipients
 from dashboard.recovery.pruning import decide, read_rules
 from dashboard.recovery.storage import Storage, Stored, open_archive
 
-DAMAGED = 1  # the exit code
+DAMAGED = FAILED = 1  # the exit code
 
 
 class Command(BaseCommand):
     help = "Back up what a cluster's API server holds into a folder or an object store."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parts = parser.add_subparsers(dest="task", required=True, metavar="create|list|verify|prune")
+        parts = parser.add_subparsers(
+            dest="task", required=True, metavar="create|list|verify|restore|drill|prune"
+        )
         create = parts.add_parser("create", help="make a backup, read it back, and print where it is")
         list_ = parts.add_parser("list", help="the archives in a storage, the newest first")
         check = parts.add_parser("verify", help="read whole archives; exit with 1 where one is damaged")
+        restore = parts.add_parser(
+            "restore", help="write objects of an archive again; exit with 1 where any failed"
+        )
+        drill = parts.add_parser(
+            "drill", help="try a restore in a namespace of its own, and take it away again"
+        )
         prune = parts.add_parser("prune", help="delete what no rule keeps")
 
         create.add_argument("--context", default="", help="which cluster (default: the current context)")
@@ -62,7 +71,8 @@ class Command(BaseCommand):
         _repeatable(check, "--identity", "FILE", "decrypt with this private key of age or SSH")
         _repeatable(prune, "--keep", "RULES", "such as last=7,daily=7,weekly=4")
         prune.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
-        for part in (create, list_, check, prune):
+        backup_restore.add_arguments(restore, drill)
+        for part in (create, list_, check, restore, drill, prune):
             part.add_argument(
                 "--to",
                 default=settings.CLUSTER_UI_BACKUP_TO,
@@ -152,6 +162,21 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"archives": results}))
         if not all(each["whole"] for each in results):
             raise SystemExit(DAMAGED)
+
+    def _restore(self, options: dict[str, Any]) -> None:
+        cluster = asyncio.run(_cluster(options["context"]))
+        to = "" if "/" in options["archive"] else _storage(options).url
+        archive = backup_restore.archive_of(options["archive"], to, cluster.slug)
+        try:
+            outcome = asyncio.run(backup_restore.run(options["task"], cluster, archive, options, self.stderr))
+        except ArchiveError as error:
+            raise CommandError(f"{error.title}: {error.message} {error.next_step}".strip()) from None
+        for line in outcome.told(options["format"]):
+            self.stdout.write(line)
+        if not outcome.well:
+            raise SystemExit(FAILED)
+
+    _drill = _restore
 
     def _prune(self, options: dict[str, Any]) -> None:
         storage, rules = _storage(options), read_rules(options["keep"])

@@ -1,0 +1,180 @@
+"""``manage.py backup restore`` and ``drill`` on a real API server: waited for, told object by object, and audited."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from dashboard.accounts import BY
+from dashboard.actions import running
+from dashboard.kube.config import Cluster, load_clusters
+from dashboard.management.commands import backup
+from dashboard.models import AuditEntry, Change, Operation
+from sandbox import Sandbox
+from sandbox.api import Api
+
+from .applications import present
+from .archives import IDENTITY, objects_of, write_archive
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
+
+KINDS = (("", "v1", "configmaps", "ConfigMap"), ("", "v1", "secrets", "Secret"))
+
+
+@pytest.fixture
+def api(cluster: Sandbox) -> Api:
+    return cluster.api()
+
+
+@pytest.fixture
+def archive(
+    cluster: Sandbox, api: Api, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """Of a namespace with a ConfigMap and a Secret, encrypted; the command finds the tests' cluster."""
+    (found, *_) = load_clusters(
+        environ={"KUBECONFIG": str(cluster.kubeconfig)}, sandbox_kubeconfig=cluster.kubeconfig
+    )
+
+    async def tests(context: str) -> Cluster:
+        return found
+
+    monkeypatch.setattr(backup, "_cluster", tests)
+    core = f"/api/v1/namespaces/{namespace}"
+    api.post(f"{core}/configmaps", {"metadata": {"name": "web"}, "data": {"a": "1"}})
+    api.post(f"{core}/secrets", {"metadata": {"name": "web"}, "stringData": {"p": "canary-77"}})
+    return write_archive(tmp_path, objects_of(api, namespace, KINDS))
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> str:
+    path = tmp_path / "key.txt"
+    path.write_text(f"{IDENTITY}\n")
+    return str(path)
+
+
+@pytest.fixture
+def elsewhere(api: Api, namespace: str) -> Iterator[str]:
+    yield f"{namespace}-two"
+    if present(api, f"/api/v1/namespaces/{namespace}-two"):
+        api.delete(f"/api/v1/namespaces/{namespace}-two")
+
+
+def run(*arguments: str, code: int = 0) -> dict[str, Any]:
+    out = io.StringIO()
+    try:
+        call_command("backup", *arguments, "--format", "json", stdout=out, stderr=io.StringIO())
+    except SystemExit as ended:
+        assert ended.code == code, out.getvalue()
+    else:
+        assert code == 0, out.getvalue()
+    return dict(json.loads(out.getvalue()))
+
+
+def states(said: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {each["object"].partition("/")[0]: (each["state"], each["word"]) for each in said["results"]
+            if each["object"].rpartition("/")[2] == "web"}  # fmt: skip
+
+
+def test_a_restore_waits_for_its_end_and_a_second_one_changes_nothing(
+    api: Api, archive: str, namespace: str, elsewhere: str, key: str
+) -> None:
+    asked = ("restore", archive, "--identity", key, "--map", f"{namespace}={elsewhere}")
+    said = run(*asked, "--dry-run")
+    assert (said["state"], said["change"]) == ("previewed", None)
+    assert states(said)["configmaps"] == ("create", "will be created")
+    assert present(api, f"/api/v1/namespaces/{elsewhere}") is None and not Change.objects.exists()
+
+    said = run(*asked)
+    assert (said["state"], states(said)) == (
+        "done",
+        {"configmaps": ("done", "created"), "secrets": ("done", "created")},
+    )
+    made = api.get(f"/api/v1/namespaces/{elsewhere}/configmaps/web")
+    assert made["data"] == {"a": "1"}
+    assert "canary-77" not in json.dumps(said)
+    change = Change.objects.get(pk=said["change"])
+    assert change.user.get_username() == BY and not change.user.has_usable_password()
+    audited = AuditEntry.objects.filter(action="restore").order_by("pk")
+    assert {each.user_name for each in audited} == {BY}
+    assert audited[0].detail.endswith("begun.") and "written or equal" in audited.last().detail
+
+    assert run(*asked)["state"] == "nothing"
+    again = api.get(f"/api/v1/namespaces/{elsewhere}/configmaps/web")
+    assert again["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+
+
+def test_what_differs_is_left_updated_or_refuses_all_of_it(
+    api: Api, archive: str, namespace: str, key: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps/web"
+    api.patch(path, {"data": {"a": "2"}})
+    asked = ("restore", archive, "--identity", key, "--namespace", namespace, "--only", "configmaps/web")
+    assert states(run(*asked))["configmaps"][0] == "leave"
+    assert run(*asked, "--conflict", "refuse", code=1)["state"] == "refused"
+    assert api.get(path)["data"] == {"a": "2"}
+    assert states(run(*asked, "--conflict", "update"))["configmaps"] == ("done", "updated")
+    assert api.get(path)["data"] == {"a": "1"}
+
+
+def test_an_object_that_is_refused_ends_with_1(
+    api: Api, archive: str, namespace: str, elsewhere: str, key: str
+) -> None:
+    api.post("/api/v1/namespaces", {"metadata": {"name": elsewhere}})
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/configmaps": "0"}}}
+    api.post(f"/api/v1/namespaces/{elsewhere}/resourcequotas", quota)
+    said = run("restore", archive, "--identity", key, "--map", f"{namespace}={elsewhere}", code=1)
+    assert said["state"] == "failed"
+    assert states(said)["configmaps"][0] == "failed" and states(said)["secrets"] == ("done", "created")
+
+
+def test_a_lease_that_was_lost_is_followed_to_the_end(
+    archive: str, namespace: str, elsewhere: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim: Callable[..., list[Operation]] = running.operations_claim
+    asked = []
+
+    def taken(holder: str, now: Any, *, change: int) -> list[Operation]:
+        """Another process has it for a moment, after the command's first claim of it."""
+        asked.append(holder)
+        return [] if 2 <= len(asked) < 5 else claim(holder, now, change=change)
+
+    monkeypatch.setattr(running, "operations_claim", taken)
+    said = run("restore", archive, "--identity", key, "--map", f"{namespace}={elsewhere}")
+    assert said["state"] == "done" and len(asked) >= 5
+
+
+def test_a_drill_is_tried_compared_and_taken_away(api: Api, archive: str, namespace: str, key: str) -> None:
+    said = run("drill", archive, "--identity", key, "--namespace", namespace)
+    assert said["state"] == "done" and [each["state"] for each in said["steps"]] == ["done"] * 5
+    (scratch,) = Change.objects.get(pk=said["change"]).result["drill"].values()
+    assert present(api, f"/api/v1/namespaces/{scratch}") is None
+    assert api.get(f"/api/v1/namespaces/{namespace}/configmaps/web")["data"] == {"a": "1"}
+
+
+def test_a_read_only_context_is_refused_and_that_is_audited(
+    archive: str, namespace: str, key: str, settings: Any
+) -> None:
+    settings.CLUSTER_UI_READ_ONLY = True
+    for task in ("restore", "drill"):
+        with pytest.raises(CommandError, match="only reads"):
+            run(task, archive, "--identity", key)
+    refused = AuditEntry.objects.values_list("action", "user_name", "result")
+    assert set(refused) == {("restore", BY, "refused"), ("drill", BY, "refused")}
+
+
+def test_the_newest_archive_of_the_context_is_taken(
+    archive: str, namespace: str, key: str, tmp_path: Path
+) -> None:
+    for name in (
+        "tests_all_20261127T020000Z_0123abcd.tar.zst.age",
+        "other_all_20261129T020000Z_0123abcd.tar.zst.age",
+    ):
+        (tmp_path / name).write_bytes(b"not it")
+    said = run("restore", "--to", str(tmp_path), "--identity", key, "--dry-run", "--only", "configmaps/web")
+    assert said["archive"] == archive
