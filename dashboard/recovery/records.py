@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from dashboard.models import AuditEntry, Backup
 
 from .archive import Summary
 
-__all__ = ["Figures", "begun", "checked", "ended", "failed", "figures", "gone", "known"]
+__all__ = ["Figures", "bad", "begun", "checked", "ended", "failed", "figures", "gone", "known"]
 
 INTERRUPTED_AFTER = timedelta(hours=24)
 INTERRUPTED = "It was interrupted: nobody knows of it any more."
@@ -84,6 +85,12 @@ def known(urls: Iterable[str]) -> dict[str, Backup]:
     return {
         row.url: row for row in Backup.objects.filter(url__in=list(urls), gone_at=None).order_by("began_at")
     }
+
+
+def bad(names: Collection[str]) -> frozenset[str]:
+    """The names of those archives that were damaged when they were read last, or in which something is missing."""
+    rows = Backup.objects.filter(~Q(damaged="") | Q(state=Backup.State.PARTIAL), gone_at=None)
+    return frozenset(rows.values_list("name", flat=True)) & frozenset(names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
 
+from dashboard.database import in_database
 from dashboard.errors import BadInput, ClusterError, NotFound
 from dashboard.loop import off_loop
 from dashboard.metrics import LAST_BACKUP
 
+from . import records
 from .archive import ArchiveReader, Header
 from .errors import ArchiveError
 from .storage import Storage, Stored
@@ -32,18 +36,24 @@ MAX_KNOWN = 1_000  # headers that are kept
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
     """``configured``: whether there is a storage. ``failure``: why it could not be listed; what was seen before stands.
-    ``headers`` are those that could be read, by name.
+    ``headers`` are those that could be read, by name. ``bad``: names of archives that were damaged when they were read
+    last, or in which something is missing.
     """
 
     configured: bool
     stored: Sequence[Stored] = ()
     headers: Mapping[str, Header] = field(default_factory=dict)
+    bad: frozenset[str] = frozenset()
     failure: ClusterError | None = None
     read_at: datetime | None = None
 
     def of(self, slug: str) -> list[Stored]:
         """The archives of a context, the newest first."""
         return [each for each in self.stored if each.slug == slug]
+
+    def good(self, slug: str) -> list[Stored]:
+        """Those of them that are whole, as far as is known."""
+        return [each for each in self.of(slug) if each.name not in self.bad]
 
     def named(self, name: str) -> Stored:
         """An archive by its name. Raises NotFound."""
@@ -98,8 +108,13 @@ class _Shelves:
                 configured=True, stored=self.last.stored, headers=self.last.headers, failure=error.to_keep(),
                 read_at=self.last.read_at,
             )  # fmt: skip
+        with suppress(DatabaseError):  # the archives are what counts
+            bad = await in_database(records.bad)([each.name for each in self.last.stored])
+            self.last = replace(self.last, bad=bad)
         self._of, self._at = url, time.monotonic()
         for each in reversed(self.last.stored):  # the newest of each comes last
+            if each.name in self.last.bad:
+                continue
             LAST_BACKUP.labels(each.slug).set(each.at.timestamp())
         return self.last
 

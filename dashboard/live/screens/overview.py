@@ -223,7 +223,7 @@ class OverviewScreen(Screen):
         shelf = shelves.soon()
         if shelf.read_at is None:
             return None
-        state, words = backup_badge(shelf.of(slug), datetime.now(UTC))
+        state, words = backup_badge(shelf.good(slug), datetime.now(UTC))
         return {"state": state, "words": words, "url": reverse("recovery", args=[slug])}
 
     def _verdict(self, wrong: Sequence[Problem], nodes: Sequence[NodePods]) -> dict[str, Any]:

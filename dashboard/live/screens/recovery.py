@@ -25,7 +25,8 @@ from dashboard.live.deciding import began
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
-from dashboard.models import Operation, OperationResult
+from dashboard.models import Backup, Operation, OperationResult
+from dashboard.recovery import records
 from dashboard.recovery.readiness import GOAL, WHOLE, Readiness, ago, readiness
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored
@@ -48,6 +49,7 @@ class RecoveryScreen(ViewerScreen):
         self.shelf = Shelf(configured=False)
         self.drills: Sequence[Operation] = ()
         self.under_way: Sequence[Operation] = ()
+        self.known: Mapping[str, Backup] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -65,6 +67,7 @@ class RecoveryScreen(ViewerScreen):
     async def _look(self) -> None:
         self.shelf = await shelves.now()
         self.drills, self.under_way = await in_database(_operations)(self.runtime.cluster.name)
+        self.known = await in_database(records.known)([each.url for each in self._shown()])
 
     def open(self, changed: Callable[[], None]) -> None:
         async def follow() -> None:
@@ -126,6 +129,11 @@ class RecoveryScreen(ViewerScreen):
             }
         ready = self.ready
         state, headline, text = ready.state, ready.headline, ready.text
+        if ready.last is None and self.shelf.of(self.runtime.cluster.slug):
+            headline, text = (
+                "There is no whole backup",
+                "In each of them something is missing or damaged: see below.",
+            )
         if self.shelf.failure is not None:
             state, text = "bad", f"{self.shelf.failure.message} {self.shelf.failure.next_step}".strip()
             headline = "The storage of the backups can't be read"
@@ -174,9 +182,14 @@ class RecoveryScreen(ViewerScreen):
 
     # ---- The backups
 
+    def _shown(self) -> list[Stored]:
+        own = self.shelf.of(self.runtime.cluster.slug)
+        return own if self.all else own[:ROWS]
+
     def _backups(self) -> dict[str, Any]:
         own = self.shelf.of(self.runtime.cluster.slug)
-        shown = own if self.all else own[:ROWS]
+        good = next(iter(self.shelf.good(self.runtime.cluster.slug)), None)
+        shown = self._shown()
         others = len(self.shelf.stored) - len(own)
         return {
             "configured": self.shelf.configured,
@@ -192,7 +205,7 @@ class RecoveryScreen(ViewerScreen):
                 }
                 for each in self.under_way
             ],
-            "rows": [self._row(each, newest=each is own[0]) for each in shown],
+            "rows": [self._row(each, newest=each is good) for each in shown],
         }
 
     def _row(self, stored: Stored, *, newest: bool) -> dict[str, Any]:
@@ -209,13 +222,19 @@ class RecoveryScreen(ViewerScreen):
             holds = plural(len(header.namespaces), "namespace")
         if header is not None and header.labels:
             holds += f", only {header.labels}"
+        record = self.known.get(stored.url)
+        state, word, said = state_of(record)
         notes = ["Last good backup."] if newest else []
+        notes += [said] if said else []
         notes += ["No volume data."]
         notes += ["Encrypted, with Secrets." if stored.encrypted else "Without Secrets: it is not encrypted."]
         return {
             "name": stored.name,
             "at": iso(stored.at),
+            "state": state,
+            "word": word,
             "holds": holds,
+            "objects": f"{record.objects_count:,}" if record is not None else "",
             "note": " ".join(notes),
             "size": _size(stored.size_bytes),
             "restore_url": self._url("restore", stored.name),
@@ -248,8 +267,22 @@ def readiness_of(session: Session, shelf: Shelf, now: datetime) -> Readiness:
     names = [each.metadata.name for each in reader.all("namespaces")]
     claims = len(reader.all("persistentvolumeclaims"))
     return readiness(
-        shelf.of(session.cluster.cluster.slug), shelf.headers, namespaces=names, claims=claims, now=now
+        shelf.good(session.cluster.cluster.slug), shelf.headers, namespaces=names, claims=claims, now=now
     )
+
+
+def state_of(record: Backup | None) -> tuple[str, str, str]:
+    """How an archive is by what was recorded of it: state, word, and a sentence or "". An archive is in the storage only
+    after it was read back, so one of which nothing is recorded was verified as well, elsewhere.
+    """
+    if record is None:
+        return "ok", "Verified", ""
+    if record.damaged:
+        return "bad", "Damaged", "It was not whole when it was read last."
+    if record.state == Backup.State.PARTIAL:
+        kinds = listed([str(each["what"]) for each in record.missing], "more")
+        return "warn", "Partial", f"Missing: {kinds}."
+    return "ok", "Verified", ""
 
 
 def _operations(context: str) -> tuple[list[Operation], list[Operation]]:
