@@ -250,9 +250,22 @@ class _One:
             )
 
     def _template(self) -> Iterator[Weakness]:
-        bare = [each.name for each in self._containers if not _requests(each)]
-        if bare:
-            text = f"No requests for CPU and memory: {listed(bare)}. Such pods are evicted first under node pressure."
+        lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for each in self._containers:
+            if missing := _not_requested(each):
+                lacking[missing].append(each.name)
+        if lacking:
+            said = "; ".join(
+                f"no {listed(what)} request{'' if len(what) == 1 else 's'}: {listed(names)}"
+                for what, names in lacking.items()
+            )
+            # Pods are evicted for memory and disk, never for CPU.
+            then = (
+                "are evicted first under memory pressure"
+                if any("memory" in what for what in lacking)
+                else "get CPU last on a busy node"
+            )
+            text = f"N{said[1:]}. Such pods {then}."
             yield Weakness("no-requests", 10, text, self._remedy("Set requests…", "resources"))
         latest = [each.name for each in self._containers if _is_latest(each.image)]
         if latest:
@@ -294,10 +307,11 @@ class _One:
         return self.spec.containers or ()
 
 
-def _requests(container: Container) -> bool:
+def _not_requested(container: Container) -> tuple[str, ...]:
+    """Of CPU and memory, in words; a limit is a request."""
     resources = container.resources
     asked = {**(resources.limits or {}), **(resources.requests or {})} if resources else {}
-    return {"cpu", "memory"} <= asked.keys()
+    return tuple(word for name, word in (("cpu", "CPU"), ("memory", "memory")) if name not in asked)
 
 
 def _is_latest(image: str) -> bool:

@@ -64,6 +64,21 @@ def test_what_lacks_nothing_has_all_the_points() -> None:
 
 
 TWO = pods("node-1", "node-2")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "No CPU and memory requests: {}. Such pods are evicted first under memory pressure."),
+        ({"cpu": "1"}, "No memory request: {}. Such pods are evicted first under memory pressure."),
+        ({"memory": "1Gi"}, "No CPU request: {}. Such pods get CPU last on a busy node."),
+    ],
+)
+def test_the_request_that_is_missing_is_named(asked: dict[str, str], said: str) -> None:
+    found = of(deployment(containers=[GOOD | {"resources": {"requests": asked}}]), budget(), *TWO)
+    assert [each.text for each in found.weaknesses] == [said.format(GOOD["name"])]
+
+
 CASES: dict[str, Callable[[], Preparedness]] = {
     "single-replica": lambda: of(deployment(1), *pods("node-1")),
     "one-node": lambda: of(deployment(), budget(), *pods("node-1", "node-1")),
