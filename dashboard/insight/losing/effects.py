@@ -28,6 +28,8 @@ from .pods import Fates, PodFate
 
 # Of durability's answers: to a pod that is recreated, a lost node, a deleted claim.
 _ANSWER = {"pod": 1, "preempted": 1, "node": 2, "claim": 3}
+# Without all of these nobody can say that every Service keeps an endpoint.
+_NEEDED = ("pods", "services", "endpointslices")
 # What is read, what matters most first.
 PLURALS = (
     "nodes", "pods", "services", "endpointslices", "statefulsets", "deployments", "persistentvolumeclaims",
@@ -100,11 +102,12 @@ class DataLoss:
 @dataclass(frozen=True, slots=True)
 class Consequences:
     """All of it, the worst first. ``unknown`` are the losses that name nothing that is there; ``unread`` the kinds about
-    which nothing can be said.
+    which nothing can be said. Not ``known``: there may be more than this, for some of it is not there or may not be seen.
     """
 
     losses: tuple[Loss, ...]
     headline: Notice
+    known: bool
     lost_nodes: tuple[Node, ...]
     left_nodes: tuple[Node, ...]
     pods: tuple[PodFate, ...]
@@ -134,6 +137,7 @@ class _Following:
         return Consequences(
             losses=tuple(self.fates.losses),
             headline=self._headline(),
+            known=self._known,
             lost_nodes=tuple(node for node in nodes if node.metadata.name in lost),
             left_nodes=tuple(node for node in nodes if node.metadata.name not in lost),
             pods=tuple(self.fates.all),
@@ -305,6 +309,15 @@ class _Following:
 
     # ---- In one sentence
 
+    @cached_property
+    def _known(self) -> bool:
+        """Whether all that is lost is there, and all may be seen that could be hit: of nodes and zones everywhere, of the
+        rest in its namespace.
+        """
+        spaces = {loss.namespace for loss in self.fates.losses}
+        reads = self.survey.objects.reads
+        return not self.fates.missing and all(reads(each, space) for each in _NEEDED for space in spaces)
+
     def _headline(self) -> Notice:
         what = listed([loss.title for loss in self.fates.losses])
         some = len(self.fates.losses) > 1
@@ -323,15 +336,21 @@ class _Following:
             f"data of {plural(len(lost), 'volume')} gone" if lost else "",
             f"{plural(len(broken), 'budget')} broken" if broken else "",
         ]
-        state: Literal["bad", "warn", "ok"] = "ok"
+        state: Literal["bad", "warn", "info", "ok"] = "ok"
         if down or no_quorum or lost or self._control_plane_left() is not None:
             state = "bad"
-        if state == "ok" and (
+        if state == "ok" and not self._known:
+            state = "info"
+        if state in ("ok", "info") and (
             broken or any(each.fate in ("lost", "pending") and not each.own for each in self.ending)
         ):
             state = "warn"
         said = listed([each for each in worst if each])
-        title = f"If {what} {verb}: {said}" if said else f"If {what} {verb}, every Service keeps an endpoint"
+        title = f"If {what} {verb}, every Service keeps an endpoint"
+        if said:
+            title = f"If {what} {verb}: {'' if self._known else 'at least '}{said}"
+        elif not self._known:
+            title = f"Not known what happens if {what} {verb}"
         return Notice(state, title, " ".join(self._sentences()))
 
     def _sentences(self) -> Iterator[str]:
@@ -354,8 +373,17 @@ class _Following:
             yield f"Of {plural(sum(counted.values()), 'pod')}, {listed(said)}."
         if own := sum(each.own for each in self.ending):
             yield f"{plural(own, 'pod')} of DaemonSets or static ones {'ends' if own == 1 else 'end'} with the node."
-        if not self.ending:
+        if not self._known:
+            yield self._why_unknown()
+        elif not self.ending:
             yield "No pod is terminated."
+
+    def _why_unknown(self) -> str:
+        """Why there may be more than is told."""
+        if not (missing := self.fates.missing):
+            return "There may be more pods and Services than you may see."
+        what = listed([loss.title for loss in missing])
+        return f"{what[:1].upper()}{what[1:]} {'is' if len(missing) == 1 else 'are'} not there, or may not be seen."
 
     def _control_plane_left(self) -> int | None:
         """How many control plane nodes are left, where that is no majority of them; None where it is, or none is seen."""

@@ -18,6 +18,8 @@ def losing_answer(
         "unknown": [str(loss) for loss in told.unknown],
         "not_read": list(told.unread),
         "headline": told.headline.title,
+        "state": "unknown" if told.headline.state == "info" else told.headline.state,
+        "known": told.known,
         "pods": [
             {
                 "namespace": each.pod.metadata.namespace,

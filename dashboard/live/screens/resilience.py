@@ -193,6 +193,7 @@ class ResilienceScreen(Screen):
             ],
             "unread": enumerated([KINDS[each].title for each in told.unread], "more kinds"),
             "state": told.headline.state,
+            "known": told.known,
             "headline": told.headline.title,
             "text": told.headline.text,
             "zones": self._zones(told),

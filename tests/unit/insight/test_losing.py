@@ -273,6 +273,32 @@ def test_what_is_not_there_is_named_and_takes_nothing_with_it() -> None:
     told = lost(cluster(*web("node-1")), "node/other", "pod/shop/none")
     assert [str(each) for each in told.unknown] == ["node/other", "pod/shop/none"]
     assert told.pods == ()
+    assert not told.known and told.headline.state == "info"
+    assert told.headline.title == "Not known what happens if node other and pod none in shop are lost"
+    assert "No pod is terminated" not in told.headline.text
+
+
+@pytest.mark.parametrize("hidden", ["pods", "services", "endpointslices"])
+def test_whoever_does_not_see_everything_is_not_reassured(hidden: str) -> None:
+    world = World(("nodes", zoned("node-1", "a"))).reading(*(each for each in READ if each != hidden))
+    told = lost(world, "node/node-1")
+    assert not told.known and told.headline.state == "info"
+    assert told.headline.title == "Not known what happens if node node-1 is lost"
+    assert told.headline.text == "There may be more pods and Services than you may see."
+
+
+def test_what_is_bad_is_said_even_where_there_may_be_more() -> None:
+    told = lost(cluster(*web("node-1")), "node/node-1", "node/other")
+    assert (told.known, told.headline.state) == (False, "bad")
+    assert (
+        told.headline.title == "If node node-1 and node other are lost: at least 1 Service without endpoints"
+    )
+
+
+def test_whoever_sees_all_is_told_that_nothing_ends() -> None:
+    told = lost(cluster(), "node/node-1")
+    assert (told.known, told.headline.state) == (True, "ok")
+    assert told.headline.text == "No pod is terminated."
 
 
 def test_nothing_is_recreated_without_a_control_plane() -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.http import QueryDict
 from django.urls import resolve
 
+from dashboard import render
 from dashboard.actions.newobjects.registry import NEW_OBJECTS
 from dashboard.actions.registry import actions_of
 from dashboard.errors import BadInput
@@ -91,6 +92,9 @@ async def test_whoever_sees_nothing_is_told_so_and_nothing_else() -> None:
     losing = made._losing()
     assert "Nodes" in losing["unread"] and "Pods" in losing["unread"]
     assert losing["unknown"] == ["Node node-1 is not there, or you may not see it."]
+    assert (losing["known"], losing["state"], made.told()["state"]) == (False, "info", "unknown")
+    shown = render.region("losing", losing).html
+    assert "every Service" not in shown and "No pod is terminated" not in shown and "No Service" not in shown
     assert "canary" not in json.dumps([losing, made.told(), made.context()])
 
 
