@@ -42,11 +42,6 @@ CLOCK_AHEAD = Gauge(
     "cluster_ui_clock_ahead_seconds",
     "How far this machine's clock is before the database's; 0 below a second.",
 )
-LAST_BACKUP = Gauge(
-    "cluster_ui_last_backup_timestamp_seconds",
-    "When the newest backup in the storage of CLUSTER_UI_BACKUP_TO was made, by context (its slug).",
-    ["context"],
-)
 OPEN_SOCKETS = Gauge("cluster_ui_sockets", "Websockets that are open: live pages and shells.")
 WATCH_EVENTS = Counter(
     "cluster_ui_watch_events_total", "Events that watches brought, bookmarks too.", ("context", "kind")

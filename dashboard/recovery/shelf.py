@@ -20,7 +20,6 @@ from django.db import DatabaseError
 from dashboard.database import in_database
 from dashboard.errors import BadInput, ClusterError, NotFound
 from dashboard.loop import off_loop
-from dashboard.metrics import LAST_BACKUP
 
 from . import records
 from .archive import ArchiveReader, Header
@@ -112,10 +111,6 @@ class _Shelves:
             bad = await in_database(records.bad)([each.name for each in self.last.stored])
             self.last = replace(self.last, bad=bad)
         self._of, self._at = url, time.monotonic()
-        for each in reversed(self.last.stored):  # the newest of each comes last
-            if each.name in self.last.bad:
-                continue
-            LAST_BACKUP.labels(each.slug).set(each.at.timestamp())
         return self.last
 
     def _listed(self, url: str) -> Shelf:

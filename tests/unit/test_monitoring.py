@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboard import metrics
+from dashboard.database import in_database
 from dashboard.kinds import KINDS
 from dashboard.live import figures
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.metrics import MAX_WORDS, bounded
+from dashboard.models import Backup
 from tests.faults.scripted import cluster_at
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,7 +31,7 @@ NAMED = re.compile(r"\b(?:cluster_ui|process)_\w+")
 # Labels that a scrape adds, and that of a histogram's buckets.
 SCRAPED = frozenset({"instance", "job", "le"})
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Opened:
@@ -41,11 +44,20 @@ class Opened:
         return (self.cluster,)
 
 
+def a_failed_and_a_good_backup() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    for state in ("verified", "failed"):
+        Backup.objects.create(
+            context="test", state=state, by="x", url="", began_at=at, ended_at=at, verified_at=at
+        )
+
+
 @pytest.fixture
 async def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """The labels of every figure in the output of /metrics, by the names that PromQL knows; one cluster is watched."""
     cluster = ClusterRuntime(cluster_at(tmp_path, "http://127.0.0.1:1"))
     monkeypatch.setattr(figures, "runtime", Opened(cluster))
+    await in_database(a_failed_and_a_good_backup)()
     with cluster.lease(["pods"]):
         metrics.WATCH_EVENTS.labels("test", "pods").inc()
         metrics.API_REQUESTS.labels("test", "list", 200).inc()
