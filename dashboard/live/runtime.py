@@ -46,7 +46,8 @@ from .history import History, Restarts
 from .hourly import HourlyRecorder
 from .hub import Hub
 from .longer import Longer
-from .recorder import Recorder
+from .recorder import RECORDED, SETTLE_SECONDS, Recorder
+from .resuming import resume
 from .session import Account, Identity, Session
 from .sightings import Sightings
 from .timeline import Timeline
@@ -189,17 +190,25 @@ class ClusterRuntime:
                 "The connection to the cluster is being closed.", next_step="Load the page again."
             )
         wanted = frozenset(plurals)
+        self.record()
+        self.timeline.follow(wanted)
+        await self.installation.cache.synced(wanted, timeout=SYNC_SECONDS)
+        for plural in wanted & KINDS.keys():
+            await self.installation.reader.make_rows(plural)
+
+    def record(self) -> None:
+        """From now on what happens is recorded, whether or not anybody looks; twice does no harm."""
         if settings.CLUSTER_UI_TIMELINE:
             self.timeline.start()
-            self.timeline.follow(wanted)
             if settings.CLUSTER_UI_REWIND:
                 self.recorder.start()
             self.hourly.start()
         self.versions.start()
         self.discovery.start()
-        await self.installation.cache.synced(wanted, timeout=SYNC_SECONDS)
-        for plural in wanted & KINDS.keys():
-            await self.installation.reader.make_rows(plural)
+
+    async def recording(self) -> None:
+        """Wait until what is recorded has been listed, or refused, or has failed, for at most 60 s."""
+        await self.installation.cache.synced(RECORDED, SETTLE_SECONDS)
 
     async def knows(self, plural: str) -> None:
         """Wait until it is known whether there is such a kind, for at most 10 s. At once for one with a module here."""
@@ -340,6 +349,7 @@ class Runtime:
     async def start(self) -> None:
         await self._learn()
         self.keep(self._first_attempt())
+        self.keep(resume(self))
         self.keep(self._keep_sweeping())
 
     async def _first_attempt(self) -> None:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Min, Q, QuerySet, Sum
 
 from dashboard.cache.recording import Moment, Rebuilding, read_head
-from dashboard.models import Recording, RecordingPiece
+from dashboard.models import Recording, RecordingPiece, TimelineEvent
 
 Type = RecordingPiece.Type
 MAX_SPANS = 500  # recordings that are told of: each begins with a start of the dashboard, or after its database was away
@@ -68,6 +68,17 @@ def known(context: str) -> Known:
     rows = Recording.objects.filter(context=context).annotate(first=first).order_by("-until")
     spans = [Span(*row) for row in rows.exclude(first=None).values_list("first", "until")[:MAX_SPANS]]
     return Known(tuple(reversed(spans)))
+
+
+def contexts_recorded(since: datetime) -> frozenset[str]:
+    """The contexts that some process recorded, or watched for the timeline, after a moment."""
+    recorded = Recording.objects.filter(until__gte=since).order_by().values_list("context", flat=True)
+    watched = (
+        TimelineEvent.objects.filter(type=TimelineEvent.Type.WATCHING, plural="", at__gte=since)
+        .order_by()
+        .values_list("context", flat=True)
+    )
+    return frozenset(recorded.distinct()) | frozenset(watched.distinct())
 
 
 def moment_read(context: str, at: datetime) -> Moment | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from django.test import AsyncClient
 
 from dashboard.errors import Unavailable
 from dashboard.live import runtime as runtime_module
+from dashboard.live.resuming import RESUMED, resume
 from dashboard.live.runtime import ClusterRuntime, runtime
-from dashboard.models import ClusterPermit
+from dashboard.models import ClusterPermit, Recording, TimelineEvent
 
 from .scripted import ScriptedServer, until
 
@@ -124,6 +126,44 @@ async def test_what_is_configured_as_it_was_stays_open_also_while_the_file_is_be
     config.path.with_suffix(".new").rename(config.path)
     runtime.sweep()
     assert not found.closed and runtime.open("one") is found
+
+
+def lists(server: ScriptedServer) -> int:
+    return sum(each.path.endswith("/pods") and "watch" not in each.query for each in server.requests)
+
+
+@pytest.mark.parametrize("mark", ["recording", "timeline"])
+@pytest.mark.usefixtures("config")
+async def test_what_was_recorded_before_the_start_goes_on_and_nothing_else_is_watched(
+    server: ScriptedServer, mark: str
+) -> None:
+    now = datetime.now(UTC)
+    for name, at in (("two", now - timedelta(days=2)), ("one", now - RESUMED), ("gone", now)):
+        if mark == "recording":
+            await Recording.objects.acreate(context=name, began_at=at, until=at, holds=False)
+        else:
+            await TimelineEvent.objects.acreate(context=name, key=name, at=at, type="watching")
+    await runtime.start()
+    try:
+        await until(lambda: runtime.tried and server.watchers > 0, "watched", seconds=SECONDS)
+        two = runtime.opened_as(runtime.named("two"))
+        assert two is not None
+        assert two.installation.cache.runs, "it is watched, though nobody opened a page"
+        one = runtime.opened_as(runtime.named("one"))
+        assert one is None or not one.installation.cache.runs
+        assert lists(server) <= 1
+        async with asyncio.timeout(SECONDS):
+            while not await Recording.objects.filter(context="two", began_at__gte=now).aexists():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    finally:
+        await runtime.stop()
+
+
+@pytest.mark.usefixtures("started")
+async def test_a_start_without_a_record_watches_nothing(server: ScriptedServer) -> None:
+    await until(lambda: runtime.tried, "tried", seconds=SECONDS)
+    await resume(runtime)
+    assert (lists(server), server.watchers) == (0, 0)
 
 
 @pytest_asyncio.fixture
