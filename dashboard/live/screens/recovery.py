@@ -5,6 +5,7 @@ and the forms of a restore and a drill beside it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -25,16 +26,20 @@ from dashboard.live.deciding import began
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
+from dashboard.live.veleros import VeleroBackups, velero_backups
 from dashboard.models import Backup, Operation, OperationResult
 from dashboard.recovery import records
 from dashboard.recovery.readiness import GOAL, WHOLE, Readiness, ago, readiness
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored
+from dashboard.recovery.velero import VeleroRow
 
 from .common import fresh_part, iso, not_known
 from .operation import RESULT_WORDS, OperationScreen
 
 LOOK_SECONDS = 20.0
+VELERO_SECONDS = 60.0
+DISCOVERY_SECONDS = 2.0
 ROWS, DRILLS = 50, 10
 READ = frozenset({"namespaces", "persistentvolumeclaims"})
 
@@ -50,6 +55,8 @@ class RecoveryScreen(ViewerScreen):
         self.drills: Sequence[Operation] = ()
         self.under_way: Sequence[Operation] = ()
         self.known: Mapping[str, Backup] = {}
+        self.velero = VeleroBackups()
+        self._velero_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -62,12 +69,16 @@ class RecoveryScreen(ViewerScreen):
 
     async def prepare(self) -> None:
         await self.session.review(self.plurals)
+        await self.runtime.discovery.known(timeout=DISCOVERY_SECONDS)  # whether Velero is there
         await self._look()
 
     async def _look(self) -> None:
         self.shelf = await shelves.now()
         self.drills, self.under_way = await in_database(_operations)(self.runtime.cluster.name)
         self.known = await in_database(records.known)([each.url for each in self._shown()])
+        if time.monotonic() - self._velero_at >= VELERO_SECONDS:
+            self.velero = await velero_backups(self.session)
+            self._velero_at = time.monotonic()
 
     def open(self, changed: Callable[[], None]) -> None:
         async def follow() -> None:
@@ -137,6 +148,9 @@ class RecoveryScreen(ViewerScreen):
         if self.shelf.failure is not None:
             state, text = "bad", f"{self.shelf.failure.message} {self.shelf.failure.next_step}".strip()
             headline = "The storage of the backups can't be read"
+        if (good := self.velero.good) is not None and good.at is not None:
+            age = ago(max(datetime.now(UTC) - good.at, timedelta()))
+            text = f"{text} Velero's last completed backup began {age} ago, and is not counted here.".strip()
         return {"state": state, "headline": headline, "text": text, "tiles": self._tiles(ready)}
 
     def _tiles(self, ready: Readiness) -> list[dict[str, str]]:
@@ -191,10 +205,18 @@ class RecoveryScreen(ViewerScreen):
         good = next(iter(self.shelf.good(self.runtime.cluster.slug)), None)
         shown = self._shown()
         others = len(self.shelf.stored) - len(own)
+        rows = [(each.at, self._row(each, newest=each is good)) for each in shown]
+        of_velero = self.velero.rows if self.all else self.velero.rows[:ROWS]
+        rows += [(each.at or datetime.now(UTC), self._velero_row(each)) for each in of_velero]
+        rows.sort(key=lambda pair: pair[0], reverse=True)
+        total = len(own) + len(self.velero.rows)
+        failure = self.velero.failure
         return {
             "configured": self.shelf.configured,
-            "total": len(own),
-            "more": len(own) - len(shown),
+            "total": total,
+            "more": total - len(rows),
+            "velero_more": self.velero.more,
+            "velero_failure": f"{failure.message} {failure.next_step}".strip() if failure is not None else "",
             "all_url": f"{self._url('recovery')}?all=yes",
             "others": others if self.sees_all else 0,
             "under_way": [
@@ -205,7 +227,28 @@ class RecoveryScreen(ViewerScreen):
                 }
                 for each in self.under_way
             ],
-            "rows": [self._row(each, newest=each is good) for each in shown],
+            "rows": [row for _, row in rows],
+        }
+
+    def _velero_row(self, row: VeleroRow) -> dict[str, Any]:
+        notes = [row.text] if row.text else []
+        if row.expires is not None:
+            past = row.expires < datetime.now(UTC)
+            notes.append(f"{'Expired' if past else 'Kept until'} {row.expires:%Y-%m-%d at %H:%M} UTC.")
+        if row.schedule:
+            notes.append(f"By schedule {row.schedule}.")
+        if row.location:
+            notes.append(f"In storage location {row.location}.")
+        return {
+            "velero": True,
+            "name": row.name,
+            "at": iso(row.at) if row.at is not None else "",
+            "state": row.state,
+            "word": row.word,
+            "holds": row.holds,
+            "objects": f"{row.done:,}" if row.done is not None else "",
+            "note": " ".join(notes),
+            "size": "",
         }
 
     def _row(self, stored: Stored, *, newest: bool) -> dict[str, Any]:
@@ -229,6 +272,7 @@ class RecoveryScreen(ViewerScreen):
         notes += ["No volume data."]
         notes += ["Encrypted, with Secrets." if stored.encrypted else "Without Secrets: it is not encrypted."]
         return {
+            "velero": False,
             "name": stored.name,
             "at": iso(stored.at),
             "state": state,

@@ -1,18 +1,25 @@
-"""The page of recovery: what it says of an archive, from what was recorded when it was made."""
+"""The page of recovery: what it says of an archive, from what was recorded when it was made, and of Velero's backups."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.http import QueryDict
 
+from dashboard import render
+from dashboard.errors import ClusterError, Unavailable
+from dashboard.kinds import KINDS
 from dashboard.live.screens.recovery import RecoveryScreen
 from dashboard.models import Backup
 from dashboard.recovery.shelf import shelves
 from dashboard.recovery.storage import Storage, archive_name
+from dashboard.recovery.velero import BACKUPS
 
 from .seen import everything, runtime, sees, session
 
@@ -79,3 +86,74 @@ async def test_the_newest_is_not_the_last_good_one_where_something_is_missing(st
     second = storage.archives()[1]
     assert screen.ready.last == second
     assert shelves.last.good(runtime().cluster.slug)[0].name == second.name
+
+
+VELERO = {
+    "metadata": {"namespace": "velero", "name": "nightly-1", "labels": {"velero.io/schedule-name": "nightly"}},
+    "spec": {"includedNamespaces": ["shop"], "storageLocation": "default"},
+    "status": {
+        "phase": "PartiallyFailed", "errors": 2, "startTimestamp": "2026-11-28T12:00:00Z",
+        "expiration": "2099-01-01T00:00:00Z", "progress": {"itemsBackedUp": 1234, "totalItems": 1240},
+    },
+}  # fmt: skip
+
+
+class Answers:
+    """An API server with these backups of Velero, or an error."""
+
+    def __init__(self, *items: dict[str, Any], error: ClusterError | None = None, more: str = "") -> None:
+        self.body, self.error = json.dumps({"metadata": {"continue": more}, "items": items}).encode(), error
+        self.asked: list[str | None] = []
+
+    async def request(self, method: str, gvr: Any, *, namespace: str | None, **_: Any) -> Any:
+        self.asked.append(namespace)
+        if self.error is not None:
+            raise self.error
+        return SimpleNamespace(body=self.body)
+
+
+def with_velero(answers: Answers, *, may: bool = True, served: bool = True) -> RecoveryScreen:
+    found = runtime()
+    found.cluster.name, found.transport = "tests", answers
+    if served:
+        found.kinds = {**KINDS, "backups.velero.io": SimpleNamespace(gvr=BACKUPS)}
+    screen = RecoveryScreen(session(found, may=may), QueryDict(""))
+    sees(screen, everything())
+    return screen
+
+
+async def test_backups_of_velero_stand_among_the_others(storage: Storage) -> None:
+    answers = Answers(VELERO, {"metadata": {"namespace": "velero", "name": "new"}, "spec": {}})
+    screen = with_velero(answers)
+    found = await rows(screen)
+    assert [each["velero"] for each in found] == [True, True, False, False, False, False]
+    row = found[1]
+    assert (row["state"], row["word"], row["holds"], row["objects"]) == ("warn", "Partial", "shop", "1,234")
+    for said in ("2 errors", "Kept until 2099-01-01", "By schedule nightly", "In storage location default"):
+        assert said in row["note"]
+    assert found[0]["at"] == "" and found[0]["word"] == "New"
+    html = html_of(screen)
+    assert html.count(">Velero</span>") == 2 and html.count("Restore…") == 4
+
+    await screen._look()
+    assert answers.asked == [None], "it is not asked again with each look"
+
+
+async def test_velero_is_not_asked_where_it_is_not_there_or_may_not_be_listed(storage: Storage) -> None:
+    for less in ({"served": False}, {"may": False}):
+        answers = Answers(VELERO)
+        found = await rows(with_velero(answers, **less))
+        assert not any(each["velero"] for each in found) and answers.asked == []
+
+
+async def test_why_velero_can_t_be_told_is_said(storage: Storage) -> None:
+    screen = with_velero(Answers(error=Unavailable("It is away.")))
+    assert len(await rows(screen)) == 4
+    assert "Velero's backups can't be shown. It is away." in html_of(screen)
+    screen = with_velero(Answers(VELERO, more="next"))
+    await rows(screen)
+    assert "more backups than are listed" in html_of(screen)
+
+
+def html_of(screen: RecoveryScreen) -> str:
+    return unescape(render.region("recovery_backups", screen._backups()).html)
