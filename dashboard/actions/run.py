@@ -34,7 +34,7 @@ class Run(Create):
     part = "operate"
     said = ("create job",)
     other = JOBS
-    reads = frozenset({"cronjobs", "jobs", "pods", "nodes", "resourcequotas"})
+    reads = frozenset({"cronjobs", "jobs", "pods", "nodes", "resourcequotas", "limitranges"})
 
     def __init__(self, title: str, kind: str) -> None:
         self.title, self.kinds = title, frozenset({kind})

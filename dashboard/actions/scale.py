@@ -19,7 +19,7 @@ class Scale(Action):
     part = "operate"
     capability, subresource = "scales", "scale"
     contested = True
-    reads = TOUCHED | {"persistentvolumeclaims", "persistentvolumes"}
+    reads = TOUCHED | {"persistentvolumeclaims", "persistentvolumes", "limitranges"}
     owns = MappingProxyType({"replicas": REPLICAS})
     fields = (
         Field(

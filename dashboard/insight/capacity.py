@@ -7,13 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dashboard.kinds.podspec import Container, PodSpec
+import msgspec
+
+from dashboard.insight.protocols import Objects
+from dashboard.kinds.limitranges import LimitRange
+from dashboard.kinds.podspec import Container, PodSpec, Resources
 from dashboard.kinds.quantity import QuantityError, parse
 from dashboard.kinds.resourcequotas import ResourceQuota
 
 Amounts = dict[str, Decimal]  # resource name → cores, bytes or a count
 
 _GIB, _MIB = 2**30, 2**20
+# Of these a quota demands that each container says how much it takes.
+_DEMANDED = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 
 
 def amounts(quantities: Mapping[str, str] | None) -> Amounts:
@@ -108,11 +114,21 @@ def _max(left: Amounts, right: Amounts) -> Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """``pods`` more pods of a size fit into the quota; ``resource`` is what runs out first."""
+    """``pods`` more pods of a size fit into the quota; ``resource`` is what runs out first. ``unset``: of that the pods
+    say nothing, for which they are refused, be there some left or not.
+    """
 
     quota: str
     pods: int
     resource: str
+    unset: bool = False
+
+    @property
+    def why(self) -> str:
+        """Why no more of them may be created, as a note."""
+        if self.unset:
+            return f"its pods must specify {self.resource}"
+        return f"the {self.resource} quota is reached first"
 
 
 def quota_amounts(spec: PodSpec) -> Amounts:
@@ -124,17 +140,71 @@ def quota_amounts(spec: PodSpec) -> Amounts:
     return each | {name: requests[name] for name in ("cpu", "memory") if name in requests}
 
 
-def quota_headroom(spec: PodSpec, quotas: Iterable[ResourceQuota]) -> Headroom | None:
-    """The tightest quota for more pods like this one; None when no quota limits them.
+def with_defaults(spec: PodSpec, ranges: Iterable[LimitRange]) -> PodSpec:
+    """A pod as it is created: what its containers do not set, the LimitRanges of its namespace set
+    (plugin/pkg/admission/limitranger, ``mergeContainerResources``).
+    """
+    limits = [
+        limit for each in ranges for limit in each.spec.limits or () if limit.type == "Container"
+    ]  # the API server has filled in what of them follows from the other
+    if not any(limit.default or limit.default_request for limit in limits):
+        return spec
+
+    def filled(container: Container) -> Container:
+        own = container.resources or Resources()
+        requests, most = dict(own.requests or {}), dict(own.limits or {})
+        requests = most | requests
+        for limit in limits:
+            requests = limit.default_request | requests
+            most = limit.default | most
+        return msgspec.structs.replace(container, resources=Resources(requests=requests, limits=most))
+
+    return msgspec.structs.replace(
+        spec,
+        containers=tuple(map(filled, spec.containers or ())),
+        init_containers=tuple(map(filled, spec.init_containers or ())),
+    )
+
+
+def _unset(spec: PodSpec, hard: Amounts) -> str:
+    """The first resource of a quota of which a container says nothing, for which the API server refuses the pod; "" for
+    none (pkg/quota/v1/evaluator/core/pods.go, ``Constraints``).
+    """
+    if spec.resources and (spec.resources.requests or spec.resources.limits):
+        return ""
+    every = (*(spec.containers or ()), *(spec.init_containers or ()))
+    for name in (each for each in _DEMANDED if each in hard):
+        which, _, resource = name.rpartition(".")
+        if any(resource not in _container(each, which or "requests") for each in every):
+            return name
+    return ""
+
+
+def namespace_headroom(objects: Objects, namespace: str, spec: PodSpec) -> Headroom | None:
+    """The tightest quota of a namespace for more pods like this one, with what its LimitRanges set in them; None when no
+    quota limits them.
+    """
+    ranges = objects.all("limitranges", namespace) if objects.reads("limitranges", namespace) else None
+    return quota_headroom(spec, objects.all("resourcequotas", namespace), ranges)
+
+
+def quota_headroom(
+    spec: PodSpec, quotas: Iterable[ResourceQuota], ranges: Iterable[LimitRange] | None
+) -> Headroom | None:
+    """The tightest quota for more pods like this one; None when no quota limits them. ``ranges``: the LimitRanges of the
+    namespace; None where they are not known, and then no pod is taken for refused since it does not set something.
 
     Quotas with scopes are left out: they count only some pods.
     """
+    spec = with_defaults(spec, ranges or ())
     each = quota_amounts(spec)
     tightest: Headroom | None = None
     for quota in quotas:
         if quota.spec.counts_only:
             continue
         hard, used = amounts(quota.status.hard or quota.spec.hard), amounts(quota.status.used)
+        if ranges is not None and (unset := _unset(spec, hard)):
+            return Headroom(quota.metadata.name, 0, unset, unset=True)
         for name, amount in each.items():
             if name in hard and amount > 0:
                 left = max(0, int((hard[name] - used.get(name, Decimal(0))) // amount))

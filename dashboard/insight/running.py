@@ -14,7 +14,7 @@ from dashboard.kinds.cronjobs import CronJob
 from dashboard.kinds.jobs import Job
 from dashboard.kinds.rows import listed, plural
 
-from .capacity import in_words, pod_amounts, quota_headroom
+from .capacity import in_words, namespace_headroom, pod_amounts
 from .impact import Effect, Notice
 from .protocols import Objects
 from .scheduling.room import room_on_nodes
@@ -91,12 +91,12 @@ def _room(objects: Objects, job: Job, pods: int) -> Iterator[Effect]:
         yield Effect("warn", "gauge", text, "the others stay Pending", "too big")
     else:
         yield Effect("ok", "gauge", parts(asks), "all of them fit on the nodes" if room is not None else "")
-    headroom = quota_headroom(spec, objects.all("resourcequotas", namespace))
+    headroom = namespace_headroom(objects, namespace, spec)
     if headroom is not None and headroom.pods < pods:
         ref = Ref("ResourceQuota", namespace, headroom.quota, "resourcequotas")
         allows = plural(headroom.pods, "more pod", "more pods")
         text = parts(bold(f"ResourceQuota {headroom.quota}"), f" allows {allows} of this size")
-        yield Effect("warn", "gauge", text, f"the {headroom.resource} quota is reached first", "refuses", ref)
+        yield Effect("warn", "gauge", text, headroom.why, "refuses", ref)
 
 
 def _beside(objects: Objects, source: CronJob | Job) -> Iterator[Effect]:

@@ -19,7 +19,7 @@ from dashboard.kinds.selectors import NOTHING, Selector, SelectorError, from_lab
 from dashboard.kinds.services import Service
 from dashboard.kinds.statefulsets import StatefulSet
 
-from .capacity import Headroom, in_words, pod_amounts, quota_headroom
+from .capacity import Headroom, in_words, namespace_headroom, pod_amounts
 from .impact import Effect, EffectState, Impact, Notice, reach, selector_of
 from .ownership import controllers
 from .protocols import Objects
@@ -43,9 +43,11 @@ def scale_hint(objects: Objects, workload: Scalable) -> str:
     if isinstance(workload, Scale):
         return ""
     namespace, spec = workload.metadata.namespace, workload.spec.template.spec
-    headroom = quota_headroom(spec, objects.all("resourcequotas", namespace))
+    headroom = namespace_headroom(objects, namespace, spec)
     nodes = objects.all("nodes")
     room = room_on_nodes(spec, nodes, objects.all("pods"), 1000) if nodes else None
+    if headroom is not None and headroom.unset:
+        return f"The quota of {namespace} refuses its pods: they must specify {headroom.resource}."
     if headroom is not None and (room is None or headroom.pods <= room.pods):
         return (
             f"The quota of {namespace} allows {plural(headroom.pods, 'more pod', 'more pods')} of this size."
@@ -214,7 +216,9 @@ class Scaling:
             return Notice(
                 "warn",
                 title,
-                f"Quota {headroom.quota} ({headroom.resource}) refuses {refused} of {self.more}.",
+                f"Quota {headroom.quota} ({headroom.resource}) refuses {refused} of {self.more}."
+                if not headroom.unset
+                else f"Quota {headroom.quota} refuses pods that do not specify {headroom.resource}.",
             )
         if room is not None and room.pods < self.more:
             waiting = plural(self.more - room.pods, "pod")
@@ -286,7 +290,7 @@ class Scaling:
             text = parts(bold(f"ResourceQuota {headroom.quota}"), f" allows {left} of this size")
             state: EffectState = "ok" if headroom.pods >= self.more else "warn"
             word = "" if state == "ok" else "refuses"
-            yield Effect(state, "gauge", text, f"the {headroom.resource} quota is reached first", word, ref)
+            yield Effect(state, "gauge", text, headroom.why, word, ref)
 
     @cached_property
     def room(self) -> Room | None:
@@ -299,7 +303,7 @@ class Scaling:
     def headroom(self) -> Headroom | None:
         if self.spec is None:
             return None
-        return quota_headroom(self.spec, self.survey.all("resourcequotas"))
+        return namespace_headroom(self.objects, self.namespace, self.spec)
 
     # Who else has a say
 

@@ -20,7 +20,15 @@ from dashboard.kinds.resourcequotas import ResourceQuota
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.usage import PodUse
 
-from .capacity import amounts, in_words, pod_amounts, quota_amounts, quota_headroom
+from .capacity import (
+    amounts,
+    in_words,
+    namespace_headroom,
+    pod_amounts,
+    quota_amounts,
+    quota_headroom,
+    with_defaults,
+)
 from .impact import Effect, Impact, Notice
 from .protocols import Objects
 from .restart import pods_wanted, rollout_limits, template_impact
@@ -118,7 +126,7 @@ class _Sizing:
             return ""
         if self.nodes and not room_on_nodes(self.new, self.nodes, self.objects.all("pods"), 1).pods:
             return "the nodes have no room for one more pod"
-        headroom = quota_headroom(self.new, self.survey.all("resourcequotas"))
+        headroom = namespace_headroom(self.objects, self.namespace, self.new)
         return f"ResourceQuota {headroom.quota} allows no more pod" if headroom and not headroom.pods else ""
 
     def headline(self) -> Notice | None:
@@ -156,9 +164,9 @@ class _Sizing:
     def quota(self) -> tuple[str, int, str] | None:
         """The tightest quota, how many of its pods it allows once the old ones are gone, and by which resource."""
         freed = [quota_amounts(pod.spec) for pod in self.own]
-        found = quota_headroom(
-            self.new, [_without(quota, freed) for quota in self.survey.all("resourcequotas")]
-        )
+        quotas = [_without(quota, freed) for quota in self.survey.all("resourcequotas")]
+        # That a pod is refused since it does not say what it takes is told as a notice, with the containers.
+        found = quota_headroom(with_defaults(self.new, self.survey.all("limitranges")), quotas, None)
         return None if found is None else (found.quota, found.pods, found.resource)
 
     def on_quotas(self) -> Iterator[Effect]:
@@ -182,16 +190,13 @@ class _Sizing:
 
     def _unsaid(self) -> Iterator[Notice]:
         """A quota of a resource refuses pods whose containers do not say how much of it they take."""
-        if self.survey.all("limitranges"):  # which may say it for them
-            return
+        new = with_defaults(self.new, self.survey.all("limitranges"))
         for quota in self.survey.all("resourcequotas"):
             hard = {} if quota.spec.counts_only else quota.spec.hard or {}
             for which in ("requests", "limits"):
                 for resource in ("cpu", "memory"):
                     names = {f"{which}.{resource}"} | ({resource} if which == "requests" else set())
-                    silent = [
-                        one.name for one in self.new.containers or () if not _says(one, which, resource)
-                    ]
+                    silent = [one.name for one in new.containers or () if not _says(one, which, resource)]
                     if names & hard.keys() and silent:
                         what = f"{resource} {which.removesuffix('s')}"
                         title = f"ResourceQuota {quota.metadata.name} refuses pods without a {what}"

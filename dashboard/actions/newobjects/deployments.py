@@ -12,7 +12,7 @@ from dashboard.actions.fields import replicas
 from dashboard.actions.keysources import keys_of
 from dashboard.errors import BadInput
 from dashboard.insight import Effect
-from dashboard.insight.capacity import in_words, pod_amounts, quota_headroom
+from dashboard.insight.capacity import in_words, namespace_headroom, pod_amounts
 from dashboard.insight.impact import selector_of
 from dashboard.insight.scheduling.room import room_on_nodes
 from dashboard.insight.selecting import matching_pods
@@ -354,7 +354,7 @@ def _room(look: Look, form: NewDeployment) -> Iterator[Effect]:
     count = look.values["replicas"] or 0
     if not count:
         return
-    headroom = quota_headroom(spec, look.all("resourcequotas"))
+    headroom = namespace_headroom(look.objects, look.namespace, spec) if look.namespace else None
     if headroom is not None:
         ref = Ref("ResourceQuota", look.namespace, headroom.quota, "resourcequotas")
         enough = headroom.pods >= count
@@ -362,7 +362,7 @@ def _room(look: Look, form: NewDeployment) -> Iterator[Effect]:
             bold(f"ResourceQuota {headroom.quota}"),
             f" allows {plural(headroom.pods, 'more pod')} of this size",
         )
-        note = f"the {headroom.resource} quota is reached first"
+        note = headroom.why
         yield Effect("ok" if enough else "warn", "gauge", text, note, "" if enough else "refuses", ref)
     if not look.whole or not look.objects.reads("nodes") or not look.objects.reads("pods"):
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboard.insight.capacity import Headroom, in_words, pod_amounts, quota_headroom
+from dashboard.insight.capacity import Headroom, in_words, namespace_headroom, pod_amounts, with_defaults
 from dashboard.insight.protocols import Objects
 from dashboard.insight.scheduling.more import More, more_on_nodes
 from dashboard.insight.survey import Survey
@@ -27,7 +27,8 @@ FITTED: Mapping[str, str] = {
 }
 # What is read for it.
 PLURALS = (
-    *FITTED, "nodes", "pods", "resourcequotas", "persistentvolumeclaims", "persistentvolumes", "namespaces",
+    *FITTED, "nodes", "pods", "resourcequotas", "limitranges", "persistentvolumeclaims", "persistentvolumes",
+    "namespaces",
 )  # fmt: skip
 
 
@@ -62,16 +63,14 @@ def more_replicas(objects: Objects, plural: str, namespace: str, name: str, now:
     survey = Survey(objects, now)
     template: PodTemplate = workload.spec.template
     labels = template.metadata.labels or {}
-    copy = Pod(
-        metadata=ObjectMeta(name=f"{name}-next", namespace=namespace, labels=labels), spec=template.spec
-    )
-    quotas = objects.all("resourcequotas", namespace)
+    spec = with_defaults(template.spec, objects.all("limitranges", namespace))
+    copy = Pod(metadata=ObjectMeta(name=f"{name}-next", namespace=namespace, labels=labels), spec=spec)
     return Fitting(
         reference(FITTED[plural], namespace, name),
-        in_words(pod_amounts(template.spec)),
+        in_words(pod_amounts(spec)),
         more_on_nodes(survey, copy, MOST),
-        quota_headroom(template.spec, quotas),
-        _unsure(workload, template.spec, objects),
+        namespace_headroom(objects, namespace, spec),
+        _unsure(workload, spec, objects),
     )
 
 

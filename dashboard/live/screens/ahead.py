@@ -514,6 +514,8 @@ def _sentences(found: Fitting) -> Iterator[str]:
         yield (
             f"The nodes have room for {'at least ' if more.limited else ''}{more.pods}, but quota {quota.quota} of the "
             f"namespace allows {quota.pods}: its {quota.resource} is reached first."
+            if not quota.unset
+            else f"Quota {quota.quota} of the namespace refuses pods that do not specify {quota.resource}."
         )
     elif more.pods:
         verb = "gets" if len(more.nodes) == 1 else "get"

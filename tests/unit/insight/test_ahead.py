@@ -16,7 +16,7 @@ from .world import NOW, World, condition, deployment, meta, node, pod
 
 READ = (
     "nodes", "pods", "resourcequotas", "persistentvolumeclaims", "persistentvolumes", "namespaces", "daemonsets",
-    "poddisruptionbudgets",
+    "poddisruptionbudgets", "limitranges",
 )  # fmt: skip
 ZONE = "topology.kubernetes.io/zone"
 
@@ -103,6 +103,33 @@ def test_the_quota_says_how_many_of_those_that_fit_may_be_created() -> None:
     found = fitting(placed("n1"), ("resourcequotas", quota))
     assert (found.pods, found.more.pods) == (2, 4)
     assert found.quota is not None and found.quota.resource == "requests.cpu"
+
+
+def quota_on(**hard: str) -> tuple[str, dict[str, Any]]:
+    names = {name.replace("_", "."): amount for name, amount in hard.items()}
+    return "resourcequotas", {
+        "metadata": meta("quota"), "spec": {"hard": names}, "status": {"hard": names, "used": {}},
+    }  # fmt: skip
+
+
+def test_a_quota_refuses_pods_that_do_not_say_how_much_they_take_of_it() -> None:
+    found = fitting(placed("n1"), quota_on(limits_memory="8Gi"))
+    assert (found.pods, found.more.pods) == (0, 4)
+    assert found.quota is not None and found.quota.unset and found.quota.resource == "limits.memory"
+
+
+def test_a_limit_range_sets_what_pods_do_not_say() -> None:
+    limit = {"type": "Container", "default": {"memory": "4Gi"}, "defaultRequest": {"memory": "2Gi"}}
+    ranges = "limitranges", {"metadata": meta("usual"), "spec": {"limits": [limit]}}
+    found = fitting(placed("n1"), quota_on(limits_memory="8Gi"), ranges)
+    assert found.quota is not None and not found.quota.unset
+    assert (found.pods, found.each) == (2, "1 CPU and 2 GiB memory")
+
+
+@pytest.mark.parametrize("whole", [{"limits": {"memory": "1Gi"}}, {"requests": {"cpu": "1"}}])
+def test_of_a_pod_that_is_sized_as_a_whole_containers_need_not_say_anything(whole: dict[str, Any]) -> None:
+    found = fitting(placed("n1"), quota_on(limits_memory="8Gi"), resources=whole)
+    assert found.quota is None or not found.quota.unset
 
 
 def test_nothing_is_said_of_what_is_not_there() -> None:
