@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from dashboard.insight.capacity import Headroom, in_words, namespace_headroom, pod_amounts, with_defaults
 from dashboard.insight.protocols import Objects
@@ -15,6 +17,7 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import ObjectMeta
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import PodSpec, PodTemplate
+from dashboard.kinds.priorityclasses import PriorityClass
 from dashboard.kinds.references import reference
 
 MOST = 500  # counted at most; docs/limits.md
@@ -28,7 +31,7 @@ FITTED: Mapping[str, str] = {
 # What is read for it.
 PLURALS = (
     *FITTED, "nodes", "pods", "resourcequotas", "limitranges", "persistentvolumeclaims", "persistentvolumes",
-    "namespaces",
+    "namespaces", "priorityclasses", "poddisruptionbudgets",
 )  # fmt: skip
 
 
@@ -50,6 +53,11 @@ class Fitting:
         return min(self.more.pods, self.quota.pods) if self.quota is not None else self.more.pods
 
     @property
+    def preempting(self) -> int:
+        """How many of these do so by preempting pods of lower priority: those that come last."""
+        return max(0, self.pods - (self.more.pods - (self.more.preempting or 0)))
+
+    @property
     def limited(self) -> bool:
         """Whether there may be more than were counted."""
         return self.more.limited and (self.quota is None or self.quota.pods >= self.more.pods)
@@ -63,22 +71,39 @@ def more_replicas(objects: Objects, plural: str, namespace: str, name: str, now:
     survey = Survey(objects, now)
     template: PodTemplate = workload.spec.template
     labels = template.metadata.labels or {}
-    spec = with_defaults(template.spec, objects.all("limitranges", namespace))
+    spec = with_defaults(_with_priority(template.spec, objects), objects.all("limitranges", namespace))
     copy = Pod(metadata=ObjectMeta(name=f"{name}-next", namespace=namespace, labels=labels), spec=spec)
+    more = more_on_nodes(survey, copy, MOST)
     return Fitting(
         reference(FITTED[plural], namespace, name),
         in_words(pod_amounts(spec)),
-        more_on_nodes(survey, copy, MOST),
+        more,
         namespace_headroom(objects, namespace, spec),
-        _unsure(workload, spec, objects),
+        _unsure(workload, spec, objects, more),
     )
 
 
-def _unsure(workload: Any, spec: PodSpec, objects: Objects) -> str:
+def _with_priority(spec: PodSpec, objects: Objects) -> PodSpec:
+    """As the API server sets it in each pod, from its class, or the default one."""
+    classes: Sequence[PriorityClass] = objects.all("priorityclasses")
+    for one in classes:
+        if one.metadata.name == spec.priority_class_name if spec.priority_class_name else one.global_default:
+            policy = one.preemption_policy or ""
+            return msgspec.structs.replace(spec, priority=one.value, preemption_policy=policy)
+    return spec
+
+
+def _unsure(workload: Any, spec: PodSpec, objects: Objects, more: More) -> str:
     if getattr(workload.spec, "volume_claim_templates", None):
         return "Each new one needs volumes of its own: where these can be made, their StorageClass decides."
     if not objects.reads("pods"):
         return "You may not list all pods: what the others request is not counted, so fewer may fit."
+    if more.preempting is None:
+        return "Other pods keep it away from nodes, so whether it preempts pods of lower priority is not evaluated."
+    if spec.priority_class_name and not objects.reads("priorityclasses"):
+        return (
+            "You may not list PriorityClasses: whether it preempts pods of lower priority is not evaluated."
+        )
     if spec.scheduler_name not in ("", "default-scheduler"):
         return f"Its pods are placed by the scheduler {spec.scheduler_name}, which may go by other rules."
     return ""

@@ -500,7 +500,15 @@ def _headline(found: Fitting) -> str:
         return f"No further replica of {name} fits"
     about = "At least " if found.limited else ""
     verb = "fits" if found.pods == 1 else "fit"
-    return f"{about}{counted(found.pods, 'more replica', 'more replicas')} of {name} {verb}"
+    said = f"{about}{counted(found.pods, 'more replica', 'more replicas')} of {name} {verb}"
+    if not (preempting := found.preempting):
+        return said
+    which = "all" if preempting == found.pods > 1 else str(preempting)
+    return (
+        f"{said} by preempting pods of lower priority"
+        if found.pods == 1
+        else f"{said}, of which {which} {'preempts' if preempting == 1 else 'preempt'} pods of lower priority"
+    )
 
 
 def _sentences(found: Fitting) -> Iterator[str]:

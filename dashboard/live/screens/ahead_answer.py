@@ -23,6 +23,7 @@ def ahead_answer(ahead: Ahead) -> dict[str, Any]:
             "namespace": fitting.ref.namespace,
             "name": fitting.ref.name,
             "more": fitting.pods,
+            "preempting": fitting.preempting if fitting.more.preempting is not None else None,
             "at_least": fitting.limited,
             "on_nodes": fitting.more.pods,
             "nodes": [{"name": node, "pods": pods} for node, pods in fitting.more.nodes],

@@ -16,7 +16,7 @@ from .world import NOW, World, condition, deployment, meta, node, pod
 
 READ = (
     "nodes", "pods", "resourcequotas", "persistentvolumeclaims", "persistentvolumes", "namespaces", "daemonsets",
-    "poddisruptionbudgets", "limitranges",
+    "poddisruptionbudgets", "limitranges", "priorityclasses",
 )  # fmt: skip
 ZONE = "topology.kubernetes.io/zone"
 
@@ -103,6 +103,48 @@ def test_the_quota_says_how_many_of_those_that_fit_may_be_created() -> None:
     found = fitting(placed("n1"), ("resourcequotas", quota))
     assert (found.pods, found.more.pods) == (2, 4)
     assert found.quota is not None and found.quota.resource == "requests.cpu"
+
+
+def class_(name: str, value: int, **more: Any) -> tuple[str, dict[str, Any]]:
+    return "priorityclasses", {"metadata": {"name": name}, "value": value, **more}
+
+
+def test_pods_of_lower_priority_make_way_once_the_nodes_are_full() -> None:
+    low = [running(f"low-{n}", "n1") for n in range(3)]
+    world = (placed("n1"), *low, class_("high", 1000))
+    found = fitting(*world, priorityClassName="high")
+    assert (found.pods, found.preempting, found.limited) == (4, 3, False)
+    assert found.more.why == (("insufficient CPU", 1),)
+    assert fitting(*world).pods == 1, "without a priority"
+
+
+def test_what_makes_way_may_leave_room_for_several() -> None:
+    found = fitting(placed("n1"), running("low", "n1", "4"), class_("high", 10, globalDefault=True))
+    assert (found.pods, found.preempting) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("value", "policy"), [(1000, "Never"), (0, "PreemptLowerPriority"), (-1, "PreemptLowerPriority")]
+)
+def test_who_may_not_preempt_waits(value: int, policy: str) -> None:
+    given = class_("high", value, preemptionPolicy=policy)
+    found = fitting(placed("n1"), running("low", "n1", "4"), given, priorityClassName="high")
+    assert (found.pods, found.preempting) == (0, 0)
+
+
+def test_preemption_beside_rules_about_other_pods_is_not_evaluated() -> None:
+    found = fitting(
+        placed("n1"), running("low", "n1", "4"), class_("high", 9),
+        priorityClassName="high", affinity=apart(ZONE),
+    )  # fmt: skip
+    assert found.pods == 0 and found.more.preempting is None
+    assert "preempts pods of lower priority is not evaluated" in found.unsure
+
+
+def test_of_what_a_quota_allows_those_that_find_room_come_first() -> None:
+    low = [running(f"low-{n}", "n1") for n in range(3)]
+    found = fitting(placed("n1"), *low, class_("high", 9), quota_on(pods="2"), priorityClassName="high")
+    assert (found.pods, found.preempting) == (2, 1)
 
 
 def quota_on(**hard: str) -> tuple[str, dict[str, Any]]:
