@@ -13,6 +13,7 @@ from .archive import Header
 from .choice import SYSTEM
 from .storage import Stored
 
+NEVER = "Never backed up"  # the headline
 GOAL = timedelta(hours=24)  # an older backup is said to be one
 STALE = timedelta(days=8)
 WHOLE = "all"  # the scope of an archive of the whole cluster
@@ -50,7 +51,7 @@ def readiness(
     if not stored:
         return Readiness(
             state="warn",
-            headline="Never backed up",
+            headline=NEVER,
             text="If this cluster is lost, nothing here can bring its objects back.",
             uncovered=tuple(own),
             covered=0,
@@ -106,6 +107,6 @@ def ago(age: timedelta) -> str:
 def backup_badge(stored: Sequence[Stored], now: datetime) -> tuple[Literal["ok", "warn"], str]:
     """State and a few words about the archives of a context, the newest first, for other pages."""
     if not stored:
-        return "warn", "Never backed up"
+        return "warn", NEVER
     age = max(now - stored[0].at, timedelta())
     return ("warn" if age > GOAL else "ok"), f"Last good backup {ago(age)} ago"

@@ -29,7 +29,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.live.veleros import VeleroBackups, velero_backups
 from dashboard.models import Backup, Operation, OperationResult
 from dashboard.recovery import records
-from dashboard.recovery.readiness import GOAL, WHOLE, Readiness, ago, readiness
+from dashboard.recovery.readiness import GOAL, NEVER, WHOLE, Readiness, ago, readiness
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored
 from dashboard.recovery.velero import VeleroRow
@@ -150,6 +150,8 @@ class RecoveryScreen(ViewerScreen):
             headline = "The storage of the backups can't be read"
         if (good := self.velero.good) is not None and good.at is not None:
             age = ago(max(datetime.now(UTC) - good.at, timedelta()))
+            if headline == NEVER:
+                headline, text = "Backed up by Velero alone", "What it holds was not read or verified here."
             text = f"{text} Velero's last completed backup began {age} ago, and is not counted here.".strip()
         return {"state": state, "headline": headline, "text": text, "tiles": self._tiles(ready)}
 

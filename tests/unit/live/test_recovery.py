@@ -155,5 +155,19 @@ async def test_why_velero_can_t_be_told_is_said(storage: Storage) -> None:
     assert "more backups than are listed" in html_of(screen)
 
 
+async def test_a_cluster_that_velero_alone_backs_up_was_not_never_backed_up(
+    tmp_path: Path, settings: Any
+) -> None:
+    settings.CLUSTER_UI_BACKUP_TO = str(tmp_path)
+    done = VELERO | {"status": {"phase": "Completed", "startTimestamp": "2026-11-28T12:00:00Z"}}
+    for answers, headline in (
+        (Answers(done), "Backed up by Velero alone"),
+        (Answers(VELERO), "Never backed up"),
+    ):
+        screen = with_velero(answers)
+        await rows(screen)
+        assert screen._head()["headline"] == headline
+
+
 def html_of(screen: RecoveryScreen) -> str:
     return unescape(render.region("recovery_backups", screen._backups()).html)
