@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,15 @@ from dashboard.insight.capacity import Headroom, in_words, namespace_headroom, p
 from dashboard.insight.protocols import Objects
 from dashboard.insight.scheduling.more import More, more_on_nodes
 from dashboard.insight.survey import Survey
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import ObjectMeta
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import PodSpec, PodTemplate
 from dashboard.kinds.priorityclasses import PriorityClass
 from dashboard.kinds.references import reference
+from dashboard.kinds.rows import listed
+from dashboard.kinds.uses import mentions
 
 MOST = 500  # counted at most; docs/limits.md
 # The kinds whose replicas can be counted, by their plurals.
@@ -26,30 +29,36 @@ FITTED: Mapping[str, str] = {
     "deployments": "Deployment",
     "statefulsets": "StatefulSet",
     "replicasets": "ReplicaSet",
-    "jobs": "Job",
 }
 # What is read for it.
 PLURALS = (
     *FITTED, "nodes", "pods", "resourcequotas", "limitranges", "persistentvolumeclaims", "persistentvolumes",
     "namespaces", "priorityclasses", "poddisruptionbudgets",
 )  # fmt: skip
+# What is read besides, once somebody asks about a workload.
+FIT_PLURALS = ("serviceaccounts", "configmaps", "secrets", "storageclasses")
+_NEEDED = {"ConfigMap": "configmaps", "Secret": "secrets"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """``each`` says in words what one requests, "" for nothing; ``quota`` is the tightest of the namespace. ``unsure``:
-    what was not worked out, as a sentence.
+    """``each`` says in words what one requests, "" for nothing; ``quota`` is the tightest of the namespace. ``stopped``:
+    what keeps any of them from starting, wherever there is room, "" for nothing; ``unsure``: what was not worked out, as
+    a sentence.
     """
 
     ref: Ref
     each: str
     more: More
     quota: Headroom | None
+    stopped: str
     unsure: str
 
     @property
     def pods(self) -> int:
         """How many more start, of what both nodes and quota allow."""
+        if self.stopped:
+            return 0
         return min(self.more.pods, self.quota.pods) if self.quota is not None else self.more.pods
 
     @property
@@ -60,7 +69,20 @@ class Fitting:
     @property
     def limited(self) -> bool:
         """Whether there may be more than were counted."""
-        return self.more.limited and (self.quota is None or self.quota.pods >= self.more.pods)
+        return not self.stopped and self.more.limited and not self._quota_stops
+
+    @property
+    def _quota_stops(self) -> bool:
+        return self.quota is not None and self.quota.pods < self.more.pods
+
+    @property
+    def why(self) -> tuple[tuple[str, int | None], ...]:
+        """What stops the next one, and on how many nodes; None for what holds wherever it would run."""
+        if self.stopped:
+            return ((self.stopped, None),)
+        if self.quota is not None and self._quota_stops:
+            return ((f"quota {self.quota.quota}: {self.quota.why}", None),)
+        return self.more.why
 
 
 def more_replicas(objects: Objects, plural: str, namespace: str, name: str, now: datetime) -> Fitting | None:
@@ -79,8 +101,47 @@ def more_replicas(objects: Objects, plural: str, namespace: str, name: str, now:
         in_words(pod_amounts(spec)),
         more,
         namespace_headroom(objects, namespace, spec),
-        _unsure(workload, spec, objects, more),
+        next(_missing(survey, copy), ""),
+        _unsure(workload, copy, objects, more),
     )
+
+
+def _missing(survey: Survey, pod: Pod) -> Iterator[str]:
+    """What its pods name and can't start without, but is not there, or no volume is bound to."""
+    objects, namespace = survey.objects, pod.metadata.namespace
+
+    def absent(plural: str, name: str) -> bool:
+        space = namespace if plural != "priorityclasses" else ""
+        return objects.reads(plural, space) and objects.get(plural, space, name) is None
+
+    spec = pod.spec
+    # The account "default" is created with each namespace.
+    if spec.service_account_name and absent("serviceaccounts", spec.service_account_name):
+        yield f"ServiceAccount {spec.service_account_name} does not exist: the API server refuses its pods"
+    if spec.priority_class_name and absent("priorityclasses", spec.priority_class_name):
+        yield f"PriorityClass {spec.priority_class_name} does not exist: the API server refuses its pods"
+    own = {f"{pod.metadata.name}-{each.name}" for each in spec.volumes or () if each.ephemeral is not None}
+    for one in mentions(spec, pod.metadata.name):
+        if one.kind == "PersistentVolumeClaim" and one.name not in own:
+            if absent("persistentvolumeclaims", one.name):
+                yield f"claim {one.name} does not exist"
+            elif _is_bound(objects, namespace, one.name) is False:
+                yield f"claim {one.name} is not bound to a volume"
+        elif one.needed and one.kind in _NEEDED and absent(_NEEDED[one.kind], one.name):
+            yield f"{one.kind} {one.name} does not exist"
+
+
+def _is_bound(objects: Objects, namespace: str, name: str) -> bool | None:
+    """Whether a claim has its volume; None where it gets one with the pod, or that is not known."""
+    claim = objects.get("persistentvolumeclaims", namespace, name)
+    if claim is None:
+        return None
+    if claim.spec.volume_name:
+        return True
+    class_ = objects.get("storageclasses", "", claim.spec.storage_class_name or "")
+    if class_ is None and not objects.reads("storageclasses"):
+        return None
+    return None if class_ is not None and class_.volume_binding_mode == "WaitForFirstConsumer" else False
 
 
 def _with_priority(spec: PodSpec, objects: Objects) -> PodSpec:
@@ -93,9 +154,15 @@ def _with_priority(spec: PodSpec, objects: Objects) -> PodSpec:
     return spec
 
 
-def _unsure(workload: Any, spec: PodSpec, objects: Objects, more: More) -> str:
+def _unsure(workload: Any, copy: Pod, objects: Objects, more: More) -> str:
+    spec = copy.spec
     if getattr(workload.spec, "volume_claim_templates", None):
         return "Each new one needs volumes of its own: where these can be made, their StorageClass decides."
+    for claim in (
+        one.name for one in mentions(spec, copy.metadata.name) if one.kind == "PersistentVolumeClaim"
+    ):
+        if _is_bound(objects, copy.metadata.namespace, claim) is None:
+            return f"Claim {claim} has no volume yet: on which nodes it can be used is not evaluated."
     if not objects.reads("pods"):
         return "You may not list all pods: what the others request is not counted, so fewer may fit."
     if more.preempting is None:
@@ -106,4 +173,11 @@ def _unsure(workload: Any, spec: PodSpec, objects: Objects, more: More) -> str:
         )
     if spec.scheduler_name not in ("", "default-scheduler"):
         return f"Its pods are placed by the scheduler {spec.scheduler_name}, which may go by other rules."
+    hidden = [
+        KINDS[plural].title
+        for plural in ("serviceaccounts", *_NEEDED.values())
+        if not objects.reads(plural, copy.metadata.namespace)
+    ]
+    if hidden:
+        return f"Whether the {listed(hidden)} that its pods name exist is not evaluated: these can't be read here."
     return ""

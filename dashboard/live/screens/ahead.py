@@ -19,7 +19,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard import render
-from dashboard.errors import BadInput
+from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
 from dashboard.insight.ahead import pieces, replicas
 from dashboard.insight.ahead.pieces import Fragmentation, Pieces, Spare
 from dashboard.insight.ahead.replicas import FITTED, Fitting, more_replicas
@@ -42,7 +42,7 @@ from dashboard.loop import off_loop
 from dashboard.queries.frozen import Frozen
 from dashboard.queries.usage import UsageRights
 
-from .common import fit_url, not_known, object_url
+from .common import fit_url, not_known, object_url, span_words
 from .detail.piece import Rereading
 from .usage import WORDS, sum_meters
 
@@ -114,12 +114,17 @@ class Ahead(Watched):
     def runtime(self) -> ClusterRuntime:
         return self.session.cluster
 
+    @property
+    def plurals(self) -> frozenset[str]:
+        """What it is worked out of."""
+        return PLURALS if self.fit is None else PLURALS | set(replicas.FIT_PLURALS)
+
     async def tell(self) -> None:
         """Works it out anew."""
         reader = self.session.reader
-        self._told_of, self._told_at = reader.changed_at(PLURALS), time.monotonic()
+        self._told_of, self._told_at = reader.changed_at(self.plurals), time.monotonic()
         everywhere = self._all_pods and self.session.visible["nodes"].denied is None
-        objects = Frozen(reader, PLURALS & self.session.visible.keys())
+        objects = Frozen(reader, self.plurals & self.session.visible.keys())
         hourly = self.runtime.hourly
         volumes = hourly.series("volumes") if self.sees_volumes else {}
         self._told = await off_loop(
@@ -134,7 +139,7 @@ class Ahead(Watched):
 
     def regions(self) -> dict[str, render.Part]:
         """Its parts now."""
-        stale = self.session.reader.changed_at(PLURALS) != self._told_of
+        stale = self.session.reader.changed_at(self.plurals) != self._told_of
         if stale and time.monotonic() - self._told_at >= EVERY_SECONDS:
             self._telling.soon()
         return {
@@ -183,12 +188,37 @@ class Ahead(Watched):
         )
         return {
             "find": self.find,
+            "chosen_fit": "/".join(self.fit or ()),
             "offered": list(islice(offered, OFFERED)),
             "matches": [
                 {"words": f"{FITTED[each[0]]} {each[2]} in {each[1]}", "url": self.url_with(each)}
                 for each in self.matches[:MATCHES]
             ],
         }
+
+    @property
+    def refused(self) -> ClusterError | None:
+        """Why nothing can be said of the workload that was asked about."""
+        if self.fit is None or self._told is None or self._told.fitting is not None:
+            return None
+        plural, namespace, name = self.fit
+        reader = self.session.reader
+        if not reader.sees(plural, namespace):
+            return Forbidden(
+                f"You may not list {KINDS[plural].title} in {namespace}.",
+                verb="list",
+                resource=plural,
+                namespace=namespace,
+            )
+        if self.session.visible["nodes"].denied is not None:
+            return Forbidden(
+                "You may not list nodes, so how many more replicas fit on them is not known.",
+                verb="list",
+                resource="nodes",
+            )
+        if reader.get(plural, namespace, name) is None:
+            return NotFound(f"There is no {FITTED[plural]} {name} in {namespace}.")
+        return NotFound("There are no nodes.")
 
     def _fit(self) -> dict[str, Any]:
         if self.fit is None:
@@ -204,6 +234,7 @@ class Ahead(Watched):
             "namespace": namespace,
             "url": object_url(self.runtime, plural, namespace, name),
             "there": found is not None,
+            "refused": refused.message if (refused := self.refused) is not None else "",
         }
         if found is None:
             return head
@@ -218,7 +249,7 @@ class Ahead(Watched):
                 for node, pods in found.more.nodes[:ROWS]
             ],
             "more_nodes": max(0, len(found.more.nodes) - ROWS),
-            "why": [{"text": why, "nodes": nodes} for why, nodes in found.more.why[:ROWS]],
+            "why": [{"text": why, "nodes": nodes} for why, nodes in found.why[:ROWS]],
             "unsure": found.unsure,
             "scale_url": reverse("action", args=[slug, *self.fit, "scale"]) if scales else "",
         }
@@ -408,7 +439,7 @@ class Ahead(Watched):
             "container": each.container,
             "url": object_url(self.runtime, plural, namespace, name),
             "cells": [self._sized_cell(resource, each.found.get(resource)) for resource in RESOURCES],
-            "span": _span(span),
+            "span": span_words(span),
             "autoscaled": each.autoscaled,
             "form_url": f"{reverse('action', args=[self.runtime.cluster.slug, *each.workload, 'resources'])}?"
             f"{urlencode(filled)}",
@@ -518,7 +549,9 @@ def _sentences(found: Fitting) -> Iterator[str]:
         if found.each
         else "They request no CPU or memory, so little keeps them away."
     )
-    if quota is not None and quota.pods < more.pods:
+    if found.stopped:
+        yield f"{found.stopped[:1].upper()}{found.stopped[1:]}."
+    elif quota is not None and quota.pods < more.pods:
         yield (
             f"The nodes have room for {'at least ' if more.limited else ''}{more.pods}, but quota {quota.quota} of the "
             f"namespace allows {quota.pods}: its {quota.resource} is reached first."
@@ -572,14 +605,7 @@ def _urgency(each: Limited) -> str:
 
 def _basis(told: Forecast) -> str:
     """What a forecast rests on."""
-    return f"from the last {_span(told.span)}" if told.state in ("grows", "steady") else ""
-
-
-def _span(seconds: float) -> str:
-    if seconds < 5400:
-        return counted(max(1, round(seconds / 60)), "minute")
-    hours = round(seconds / 3600)
-    return counted(hours, "hour") if hours < 48 else counted(round(hours / 24), "day")
+    return f"from the last {span_words(told.span)}" if told.state in ("grows", "steady") else ""
 
 
 def _amount(resource: str) -> Callable[[float], str]:

@@ -27,7 +27,7 @@ def ahead_answer(ahead: Ahead) -> dict[str, Any]:
             "at_least": fitting.limited,
             "on_nodes": fitting.more.pods,
             "nodes": [{"name": node, "pods": pods} for node, pods in fitting.more.nodes],
-            "why_no_more": [{"why": why, "nodes": nodes} for why, nodes in fitting.more.why],
+            "why_no_more": [{"why": why, "nodes": nodes} for why, nodes in fitting.why],
             "quota": None
             if fitting.quota is None
             else {

@@ -25,7 +25,6 @@ from dashboard.queries.bounds import chosen_of
 from dashboard.queries.prometheus import Question
 from dashboard.queries.usage import UsageRights, usage_rights
 
-from . import ahead
 from .ahead import Ahead
 from .ahead_answer import ahead_answer
 from .common import fresh_part, list_url, none_part, not_known, object_url
@@ -63,7 +62,7 @@ class CapacityScreen(Screen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        return frozenset({"nodes", "pods", "resourcequotas"}) | ahead.PLURALS
+        return frozenset({"nodes", "pods", "resourcequotas"}) | self.ahead.plurals
 
     async def prepare(self) -> None:
         usage = self.runtime.usage
@@ -396,7 +395,9 @@ class CapacityScreen(Screen):
         }
 
     def told(self) -> dict[str, Any]:
-        """The answer for scripts."""
+        """The answer for scripts. Raises NotFound or Forbidden where nothing can be said of the workload asked about."""
+        if (refused := self.ahead.refused) is not None:
+            raise refused
         return ahead_answer(self.ahead)
 
 

@@ -19,6 +19,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref
 from dashboard.kinds.catalogue import kind_in
 from dashboard.kinds.rows import listed as enumerated
+from dashboard.kinds.rows import plural as counted
 from dashboard.kube.shell import shell_line
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.session import Sight
@@ -127,6 +128,14 @@ def what_if(runtime: ClusterRuntime, plural: str, namespace: str, name: str) -> 
         "words": words,
         "url": f"{reverse('resilience', args=[runtime.cluster.slug])}?{urlencode({'lose': loss}, safe='/')}",
     }
+
+
+def span_words(seconds: float) -> str:
+    """How long that is: ``40 minutes``, ``30 hours``, ``10 days``."""
+    if seconds < 5400:
+        return counted(max(1, round(seconds / 60)), "minute")
+    hours = round(seconds / 3600)
+    return counted(hours, "hour") if hours < 48 else counted(round(hours / 24), "day")
 
 
 def fit_url(runtime: ClusterRuntime, plural: str, namespace: str, name: str) -> str:

@@ -33,7 +33,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.loop import off_loop
 from dashboard.queries.frozen import Frozen
 
-from .common import fresh_part, iso, not_known, object_url, ref_url
+from .common import fresh_part, iso, not_known, object_url, ref_url, span_words
 from .detail.piece import Rereading
 from .losing_answer import losing_answer
 
@@ -362,7 +362,7 @@ class ResilienceScreen(Screen):
             ),
             "first": round(points[0][1]),
             "last": round(points[-1][1]),
-            "since": iso(datetime.fromtimestamp(begin, UTC)),
+            "span": span_words(end - begin),
             "days": [
                 {"at": iso(datetime.fromtimestamp(at, UTC)), "score": round(score)}
                 for at, score in list(last_of_days.values())[: -DAYS - 1 : -1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.insight.ahead.pieces import Pieces
-from dashboard.insight.ahead.replicas import Fitting, more_replicas
+from dashboard.insight.ahead.replicas import FIT_PLURALS, Fitting, more_replicas
 from dashboard.insight.ahead.requests import percentiles, suggestion
 from dashboard.insight.ahead.trend import DAY, HOUR, forecast
 
@@ -16,7 +16,7 @@ from .world import NOW, World, condition, deployment, meta, node, pod
 
 READ = (
     "nodes", "pods", "resourcequotas", "persistentvolumeclaims", "persistentvolumes", "namespaces", "daemonsets",
-    "poddisruptionbudgets", "limitranges", "priorityclasses",
+    "poddisruptionbudgets", "limitranges", "priorityclasses", *FIT_PLURALS,
 )  # fmt: skip
 ZONE = "topology.kubernetes.io/zone"
 
@@ -39,7 +39,8 @@ def running(name: str, on: str, cpu: str = "1", **more: Any) -> tuple[str, dict[
 
 
 def fitting(*objects: tuple[str, dict[str, Any]], **template: Any) -> Fitting:
-    world = World(("deployments", deployment(template=asking("1", **template))), *objects).reading(*READ)
+    made = deployment(template=asking("1", **template))
+    world = World(("deployments", made), *objects).reading(*READ)
     found = more_replicas(world, "deployments", "shop", "web", NOW)
     assert found is not None
     return found
@@ -103,6 +104,68 @@ def test_the_quota_says_how_many_of_those_that_fit_may_be_created() -> None:
     found = fitting(placed("n1"), ("resourcequotas", quota))
     assert (found.pods, found.more.pods) == (2, 4)
     assert found.quota is not None and found.quota.resource == "requests.cpu"
+    assert found.why == (("quota quota: the requests.cpu quota is reached first", None),), "not the nodes"
+
+
+def test_each_node_is_counted_once_among_what_stops_the_next_one() -> None:
+    taint = {"key": "dedicated", "effect": "NoSchedule"}
+    found = fitting(placed("n1"), placed("n2", taints=[taint], cpu="0"), placed("n3", cpu="0"))
+    assert sum(nodes or 0 for _, nodes in found.why) == 3
+
+
+def mounting(claim: str) -> dict[str, Any]:
+    return {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]}
+
+
+def claim_of(class_name: str, volume: str = "") -> tuple[str, dict[str, Any]]:
+    spec = {"storageClassName": class_name, "volumeName": volume}
+    return "persistentvolumeclaims", {"metadata": meta("data"), "spec": spec}
+
+
+def storage(name: str, mode: str) -> tuple[str, dict[str, Any]]:
+    return "storageclasses", {"metadata": {"name": name}, "provisioner": "x", "volumeBindingMode": mode}
+
+
+@pytest.mark.parametrize(
+    ("template", "stopped"),
+    [
+        (mounting("data"), "claim data is not bound to a volume"),
+        (mounting("none"), "claim none does not exist"),
+        (
+            {"serviceAccountName": "none"},
+            "ServiceAccount none does not exist: the API server refuses its pods",
+        ),
+        ({"priorityClassName": "none"}, "PriorityClass none does not exist: the API server refuses its pods"),
+        ({"volumes": [{"name": "c", "configMap": {"name": "none"}}]}, "ConfigMap none does not exist"),
+        ({"volumes": [{"name": "s", "secret": {"secretName": "none"}}]}, "Secret none does not exist"),
+        ({"volumes": [{"name": "c", "configMap": {"name": "none", "optional": True}}]}, ""),
+    ],
+)
+def test_what_is_missing_stops_them_wherever_there_is_room(template: dict[str, Any], stopped: str) -> None:
+    found = fitting(placed("n1"), claim_of("now"), storage("now", "Immediate"), **template)
+    assert (found.stopped, found.pods) == (stopped, 0 if stopped else 4)
+    assert found.why == (((stopped, None),) if stopped else (("insufficient CPU", 1),))
+
+
+@pytest.mark.parametrize(
+    ("class_name", "volume", "unsure"),
+    [("later", "", "Claim data has no volume yet"), ("later", "pv", ""), ("now", "pv", "")],
+)
+def test_a_claim_that_waits_for_a_pod_stops_none(class_name: str, volume: str, unsure: str) -> None:
+    found = fitting(
+        placed("n1"), claim_of(class_name, volume), storage("later", "WaitForFirstConsumer"),
+        **mounting("data"),
+    )  # fmt: skip
+    assert (found.stopped, found.pods) == ("", 4)
+    assert found.unsure.startswith(unsure) and bool(found.unsure) == bool(unsure)
+
+
+def test_what_may_not_be_read_is_not_taken_for_missing() -> None:
+    hidden = ("deployments", deployment(template=asking("1", serviceAccountName="own")))
+    world = World(hidden, placed("n1")).reading(*(each for each in READ if each not in FIT_PLURALS))
+    found = more_replicas(world, "deployments", "shop", "web", NOW)
+    assert found is not None and (found.stopped, found.pods) == ("", 4)
+    assert "ServiceAccounts, ConfigMaps and Secrets" in found.unsure
 
 
 def class_(name: str, value: int, **more: Any) -> tuple[str, dict[str, Any]]:

@@ -11,12 +11,13 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from django.http import QueryDict
 
-from dashboard.errors import BadInput
+from dashboard import render
+from dashboard.errors import BadInput, Forbidden, NotFound
 from dashboard.insight.usage import Tally
 from dashboard.live.rings import Clock, Rings
 from dashboard.live.screens.ahead import Ahead
 from dashboard.live.screens.ahead_answer import ahead_answer
-from dashboard.live.screens.capacity import HEAT, heat_chart
+from dashboard.live.screens.capacity import HEAT, CapacityScreen, heat_chart
 from dashboard.queries.access import Visible
 from dashboard.queries.usage import UsageRights
 
@@ -115,12 +116,35 @@ async def test_nothing_is_told_of_what_may_not_be_seen() -> None:
     assert told["fragmentation"] is None and told["spare_nodes"] is None and told["zones"] == []
     assert told["volumes"] == [] and told["requests"] == []
     assert "may not list all pods" in told["fit"]["unsure"]
-    told = ahead_answer(await ahead("fit=deployments/shop/web", deployments=nothing("deployments")))
-    assert told["fit"] is None
 
 
 @pytest.mark.parametrize(
-    "text", ["web", "shop/web", "pods/shop/web", "deployments/shop/", "deployments/shop/web/x"]
+    ("fit", "less", "refused", "why"),
+    [
+        ("deployments/shop/none", {}, NotFound, "There is no Deployment none in shop."),
+        (
+            "deployments/shop/web",
+            {"deployments": nothing("deployments")},
+            Forbidden,
+            "You may not list Deployments in shop.",
+        ),
+        ("deployments/shop/web", {"nodes": nothing("nodes")}, Forbidden, "You may not list nodes,"),
+    ],
+)
+async def test_why_nothing_is_told_of_a_workload_is_said(fit: str, less: Any, refused: Any, why: str) -> None:
+    found = await ahead(f"fit={fit}", **less)
+    assert ahead_answer(found)["fit"] is None
+    assert type(found.refused) is refused and found.refused.message.startswith(why)
+    assert why in render.region("ahead_fit", found._fit()).html
+    assert found.choices()["chosen_fit"] == fit
+    screen = SimpleNamespace(ahead=found)
+    with pytest.raises(refused):
+        CapacityScreen.told(screen)  # type: ignore[arg-type] # of a screen, it takes no more
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["web", "shop/web", "pods/shop/web", "jobs/shop/load", "deployments/shop/", "deployments/shop/web/x"],
 )
 async def test_what_is_no_workload_is_refused(text: str) -> None:
     with pytest.raises(BadInput) as refused:

@@ -160,6 +160,8 @@ async def test_the_trend_is_that_of_the_namespaces_that_may_be_seen() -> None:
     ]
     trend = made._report()["trend"]
     assert (trend["first"], trend["last"], len(trend["days"])) == (40, 50, 14)
+    shown = render.region("preparedness", made._report()).html
+    assert f"Average score: from 40 to 50 in {trend['span']}" in " ".join(shown.split())
     assert trend["points"].startswith("0.0,14.3 ") and trend["points"].endswith("160.0,12.1")
     sees(made, everything(pods=Visible(frozenset({"shop"}))))
     trend = made._report()["trend"]
