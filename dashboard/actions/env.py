@@ -160,13 +160,7 @@ class SetEnv(ContainerAction):
                     )
                 )
             else:
-                has = (
-                    f"It has {listed(keys, 'more')}."
-                    if keys
-                    else "It has none."
-                    if keys is not _ABSENT
-                    else ""
-                )
+                has = "" if keys is _ABSENT else f"It has {listed(keys, 'more')}." if keys else "It has none."
                 missing = (
                     f"There is no {title} {source}"
                     if keys is _ABSENT

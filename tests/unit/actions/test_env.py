@@ -211,5 +211,6 @@ async def test_whether_a_key_is_there_is_told_of_those_that_are_new_alone() -> N
     )
     (notice,) = (await told("LOG=configmap/setting/LOG")).notices
     assert notice.title == "There is no ConfigMap setting"
+    assert notice.text.endswith("would not start."), "nothing is said of its keys"
     found = await told("LOG=secret/database/user")
     assert "not known" in found.effects[0].note and not found.notices
