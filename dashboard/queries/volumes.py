@@ -29,6 +29,7 @@ from .prometheus import PromQL
 NODES_AT_ONCE = 8  # a page that shows more nodes says how many it left out
 ASK_SECONDS = 5.0
 KEEP_SECONDS = 30.0
+UNREACHED = "Ask whoever runs the cluster whether its API server reaches that node's kubelet, by default at port 10250."
 
 Place = tuple[str, str, str]  # namespace, pod, volume
 
@@ -110,7 +111,8 @@ async def _of_node(sight: Permits, node: str) -> Fills:
             )
         return Fills(await _summary(transport, node))
     except ClusterError as error:
-        return Fills(trouble=f"The kubelet of {node} does not report it: {error.message}")
+        step = error.next_step or UNREACHED
+        return Fills(trouble=f"The kubelet of {node} does not report it: {error.message.rstrip('.')}. {step}")
     except msgspec.DecodeError:
         return Fills(trouble=f"The kubelet of {node} answers with something else than its figures.")
 

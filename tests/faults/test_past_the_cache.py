@@ -87,6 +87,7 @@ async def test_a_silent_kubelet_does_not_hide_what_the_others_say(
     found = await volume_fills(Permits(transport), ["a1", "b1"])
     assert len(found.of) == 1
     assert found.trouble.startswith("The kubelet of b1 does not report it")
+    assert found.trouble.endswith("."), "and what to do"
 
 
 async def test_only_so_many_nodes_are_asked_and_it_is_said(
