@@ -89,7 +89,7 @@ def test_a_cluster_is_added_looked_at_and_removed_by_the_keyboard(page: Page, cl
 def test_a_context_is_made_read_only_again_and_its_forms_say_so(page: Page) -> None:
     page.goto("/clusters/")
     allow, forbid = (
-        page.get_by_role("button", name=name) for name in ("Allow changes in tests", "Make tests read-only")
+        page.get_by_role("button", name=name) for name in ("Allow changes in tests", "Make read-only: tests")
     )
     allow.press("Enter")
     expect(page.get_by_text("Changes are allowed in tests.")).to_be_visible()
@@ -98,7 +98,7 @@ def test_a_context_is_made_read_only_again_and_its_forms_say_so(page: Page) -> N
     page.locator("#name").fill("late")
     with page.context.new_page() as other:
         other.goto("/clusters/")
-        other.get_by_role("button", name="Make tests read-only").press("Enter")
+        other.get_by_role("button", name="Make read-only: tests").press("Enter")
         expect(other.get_by_text("tests is read-only.")).to_be_visible()
     page.get_by_role("button", name="Preview", exact=True).last.click()
     expect(page.locator("#preview .callout.bad")).to_contain_text("read-only")
