@@ -30,9 +30,9 @@ from dashboard.queries.marks import marks_read
 from dashboard.queries.problemspans import problems_read
 from dashboard.render import chart_json
 
+from .asked import PAST_PAGES, present_only
 from .viewer import first_cluster, session_of
 
-PAST_PAGES = frozenset({"overview", "list", "map"})  # and the tabs of an object that the cache alone tells
 # In the past nothing can be changed, whoever may now.
 UNCHANGEABLE = {"state": "off", "words": "", "url": ""}
 SOURCES = {
@@ -82,6 +82,7 @@ async def page_chrome(
     chrome |= {
         "ws_url": f"/ws/c/{slug}/" if cluster.shown_at is None else "",
         "ago": ago(request, datetime.now(UTC)),
+        "present_only": present_only(request),
         "cluster": {
             "name": cluster.cluster.name,
             "slug": slug,

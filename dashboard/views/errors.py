@@ -23,8 +23,10 @@ from dashboard.actions.problems import Unrecorded, Unsettled
 from dashboard.credentials import is_shown_issuers
 from dashboard.database import AWAY, database_unavailable
 from dashboard.errors import ClusterError, Forbidden, Invalid, NotFound, NotKept, NotSignedIn
+from dashboard.live.screens.common import iso
 from dashboard.live.screens.rewind import Moments
 
+from .asked import refuse_the_past
 from .attempts import refusals_audited
 from .chrome import page_chrome
 from .refusals import form_refused
@@ -40,6 +42,7 @@ def clear_errors(view: View[P]) -> View[P]:
     @wraps(view)
     async def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
+            refuse_the_past(request)
             async with refusals_audited(request):
                 return await view(request, *args, **kwargs)
         except ClusterError as error:
@@ -93,6 +96,16 @@ def _known_moments(request: HttpRequest, error: NotKept) -> list[dict[str, str]]
         if moment is not None
     ]
     return [*links, {"text": "As it is now", "url": moments.now}]
+
+
+def _nearest(error: NotKept) -> str:
+    """The same for a script, as a sentence; "" where none is known."""
+    known = [f"at={iso(moment)}" for moment in error.moments if moment is not None]
+    return (
+        f"The nearest that {'is' if len(known) == 1 else 'are'} known: {' and '.join(known)}."
+        if known
+        else ""
+    )
 
 
 def bare_error(request: HttpRequest, error: ClusterError) -> HttpResponse:
@@ -149,7 +162,10 @@ def _json(request: HttpRequest, error: ClusterError, login: str = "") -> JsonRes
     more = {"login": login} if login else {}
     if match is not None and match.url_name in OF_CHANGES:
         return JsonResponse({"error": error_context(error), **more}, status=error.status)
-    facts = {"error": error.message, "title": error.title, "next_step": error.next_step, **more}
+    step = error.next_step
+    if isinstance(error, NotKept):
+        step = " ".join(filter(None, (step, _nearest(error))))
+    facts = {"error": error.message, "title": error.title, "next_step": step, **more}
     return JsonResponse(facts, status=error.status)
 
 

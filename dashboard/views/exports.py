@@ -15,6 +15,7 @@ from django.http import StreamingHttpResponse
 from dashboard import showing
 from dashboard.kinds.base import Column, Kind, Row, cell_text, cell_value
 from dashboard.kinds.legible import legible
+from dashboard.live.screens.common import iso
 from dashboard.loop import off_loop
 from dashboard.queries.lists import MEASURED, Listing, Measure, cell, label_of
 
@@ -45,7 +46,10 @@ def export(
     """
     now = showing.now()
     if form == "json":
-        head = {"freshness": fresh, "total": found.total if known else None}
+        head: dict[str, Any] = {"freshness": fresh}
+        if (moment := showing.moment()) is not None:
+            head["at"] = iso(moment)
+        head["total"] = found.total if known else None
         labels = [column for column in shown if label_of(column.key) is not None]
         pieces = _json(head, _rows(found, columns, labels, now))
         return StreamingHttpResponse(_in_a_thread(pieces), content_type="application/json")

@@ -15,37 +15,18 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from dashboard import showing
-from dashboard.errors import BadInput, ClusterError
+from dashboard.errors import ClusterError
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.common import iso
 from dashboard.live.screens.detail.tabs import TABS
 
-from .chrome import PAST_PAGES
+from .asked import PAST_PAGES, PRESENT_PAGES, moment_in
 from .errors import error_response
 
-LONGEST = 40
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 _TAG = re.compile(r"<(?:a|form)\b[^>]*>")
 _LINK = re.compile(r'\b(href|hx-get|action)="(/c/[^"#]*)((?:#[^"]*)?)"')
 KEPT = ("at", "span")  # what the links of a page of the past go on with
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
-
-
-def moment_in(params: QueryDict, now: datetime) -> datetime | None:
-    """The moment that an address asks for; None for the present. Raises BadInput for what is none, or is yet to come."""
-    text = params.get("at")
-    if text is None:
-        return None
-    said = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    if not _RFC3339.fullmatch(text):
-        raise BadInput(f"at is {said!r}: enter a time such as 2026-11-28T09:42:00Z (RFC 3339).", field="at")
-    try:
-        at = datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise BadInput(f"at is {said!r}: there is no such time.", field="at") from error
-    if at > now:
-        raise BadInput(f"at is {said!r}: that is in the future.", field="at")
-    return at
 
 
 def of_the_past(view: View) -> View:
@@ -72,8 +53,8 @@ def of_the_past(view: View) -> View:
 
 
 def with_moment(page: str, keep: list[tuple[str, str]]) -> str:
-    """The page with links and forms that go on at the same moment, where they lead to a page that has a past. Those with
-    ``data-now`` or a moment of their own stay as they are.
+    """The page with links and forms that go on at the same moment, where they lead to a page that has a past, or that
+    says it has none. Those with ``data-now`` or a moment of their own stay as they are.
     """
     query = QueryDict(mutable=True)
     for key, value in keep:
@@ -85,7 +66,7 @@ def with_moment(page: str, keep: list[tuple[str, str]]) -> str:
 
     def link(found: re.Match[str]) -> str:
         name, url, fragment = found.groups()
-        if not _has_past(urlsplit(html.unescape(url)).path) or re.search(r"(?:\?|&amp;|&)at=", url):
+        if not _takes_moment(urlsplit(html.unescape(url)).path) or re.search(r"(?:\?|&amp;|&)at=", url):
             return found[0]
         return f'{name}="{url}{"&amp;" if "?" in url else "?"}{html.escape(words)}{fragment}"'
 
@@ -96,7 +77,11 @@ def with_moment(page: str, keep: list[tuple[str, str]]) -> str:
         if not text.startswith("<form"):
             return _LINK.sub(link, text)
         leads = _LINK.search(text)
-        if leads is None or 'method="post"' in text or not _has_past(urlsplit(html.unescape(leads[2])).path):
+        if (
+            leads is None
+            or 'method="post"' in text
+            or not _takes_moment(urlsplit(html.unescape(leads[2])).path)
+        ):
             return text
         return text + inputs
 
@@ -104,8 +89,8 @@ def with_moment(page: str, keep: list[tuple[str, str]]) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _has_past(path: str) -> bool:
-    """Whether a page can be shown as it was."""
+def _takes_moment(path: str) -> bool:
+    """Whether a page can be shown as it was, or says that it can't."""
     try:
         match = resolve(path)
     except Resolver404:
@@ -113,4 +98,4 @@ def _has_past(path: str) -> bool:
     if match.url_name == "detail":
         tab = TABS.get(match.kwargs.get("tab", "overview"))
         return tab is not None and tab.recorded
-    return match.url_name in PAST_PAGES
+    return match.url_name in PAST_PAGES | PRESENT_PAGES

@@ -51,7 +51,10 @@ function startField(field) {
   field.max = local(Date.now());
   const chosen = () => {
     const moment = fromLocal(field.value);
-    if (!Number.isNaN(moment) && local(moment) !== local(Date.parse(field.dataset.rewindAt))) goTo(moment);
+    const future = moment > Date.now();
+    field.toggleAttribute("aria-invalid", future);
+    document.getElementById("rw-said").textContent = future ? "That is in the future: choose a time up to now." : "";
+    if (!future && !Number.isNaN(moment) && local(moment) !== local(Date.parse(field.dataset.rewindAt))) goTo(moment);
   };
   // A field of which a part is typed has a value after each letter: it counts when it is left, or with Enter.
   field.addEventListener("blur", chosen);

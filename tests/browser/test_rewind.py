@@ -107,3 +107,23 @@ def test_axe_finds_nothing_serious_in_the_past_and_nothing_scrolls_sideways(
                 expect(page.locator(".scrub")).to_be_enabled()
                 assert serious(page) == []
                 assert too_wide(page) <= 0
+
+
+@pytest.mark.usefixtures("changes_allowed")
+def test_pages_without_a_past_say_so_and_a_time_to_come_is_refused_in_words(page: Page, past: str) -> None:
+    page.goto(f"/c/tests/?at={quote(past)}")
+    shown = page.url
+    field = page.locator("[data-rewind-at]")
+    field.fill("2099-01-01T00:00:00")
+    field.press("Enter")
+    expect(page.locator("#rw-said")).to_have_text("That is in the future: choose a time up to now.")
+    assert page.url == shown
+    page.locator('#kinds a[data-nav="capacity"]').click()
+    note = page.locator("#present-only")
+    expect(note).to_contain_text("This page shows the present")
+    note.get_by_role("link", name="Back to that moment").click()
+    expect(page.locator("body")).to_have_class(re.compile(r"\bpast\b"))
+    assert moment(page) == datetime.fromisoformat(past)
+    page.goto(f"/c/tests/namespaces/_/default/delete/?at={quote(past)}")
+    page.get_by_role("link", name="As it is now").click()
+    expect(page.locator("#confirm")).to_be_visible()

@@ -46,6 +46,7 @@ USUAL = "6h"
 TICKS = 6
 TICK_MINUTES = (5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)
 SHOWN_CHANGES, SHOWN_FIELDS = 8, 3
+SHOWN_GAPS = 4  # in words, the newest first; the slider has all
 ICONS = {"created": "plus", "deleted": "x", "recreated": "restart", "changed": "file"}
 
 
@@ -107,7 +108,10 @@ def bar(
             {"x": shown.place(each), "at": iso(each), "words": f"{each:%H:%M}"} for each in _ticks(shown)
         ],
         "gaps": [_gap(shown, each) for each in gaps],
-        "first_gap": {"since": iso(gaps[-1].since), "until": iso(gaps[-1].until)} if gaps else None,
+        "missed": [
+            {"since": iso(each.since), "until": iso(each.until)} for each in gaps[: -SHOWN_GAPS - 1 : -1]
+        ],
+        "missed_more": max(0, len(gaps) - SHOWN_GAPS),
         "marks": [_mark(cluster, shown, each, at) for each in marks if shown.since <= each.at <= shown.until],
         "cut": len(changes) >= MAX_MARKS,
         "previous": None if before is None else _step(cluster, before, url),

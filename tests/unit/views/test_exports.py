@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 from django.http import StreamingHttpResponse
 
+from dashboard import showing
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Cell, Row
 from dashboard.kinds.usage import Use
@@ -42,6 +43,15 @@ async def test_json_has_every_column_namespace_uid_and_the_shown_labels() -> Non
         "name": "a", "data": "2", "age": "2d2h", "label:app": "web", "namespace": "shop", "uid": "uid-a",
     }  # fmt: skip
     assert answer["rows"][1]["label:app"] == "<none>"
+
+
+async def test_json_of_the_past_names_the_moment() -> None:
+    with showing.at(datetime(2026, 11, 28, 9, 42, tzinfo=UTC)):
+        made = export(CONFIGMAPS, FOUND, CONFIGMAPS.columns, shown_columns(CONFIGMAPS), "json", "past")
+    answer = json.loads(await text_of(made))
+    assert (answer["freshness"], answer["at"]) == ("past", "2026-11-28T09:42:00Z")
+    now = export(CONFIGMAPS, FOUND, CONFIGMAPS.columns, shown_columns(CONFIGMAPS), "json", "live")
+    assert "at" not in json.loads(await text_of(now))
 
 
 async def test_csv_and_tsv_have_what_is_shown() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.http import QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.test import RequestFactory
+from django.urls import resolve
 
 from dashboard import showing
-from dashboard.errors import BadInput
+from dashboard.errors import BadInput, NotKept
 from dashboard.loop import off_loop
-from dashboard.views.moment import moment_in, with_moment
+from dashboard.views.asked import ACTING, PRESENT_PAGES, moment_in, present_only, refuse_the_past
+from dashboard.views.errors import error_response
+from dashboard.views.moment import with_moment
 
 NOW = datetime(2026, 11, 28, 13, 0, tzinfo=UTC)
 KEEP = [("at", "2026-11-28T09:42:00Z")]
@@ -61,10 +66,11 @@ def test_the_future_is_refused_and_without_one_it_is_now() -> None:
         ("/c/prod/pods/shop/web-1/", "/c/prod/pods/shop/web-1/?at=2026-11-28T09:42:00Z"),
         ("/c/prod/pods/shop/web-1/events/", "/c/prod/pods/shop/web-1/events/?at=2026-11-28T09:42:00Z"),
         ("/c/prod/?at=2026-01-01T00:00:00Z", "/c/prod/?at=2026-01-01T00:00:00Z"),
-        # What has no past stays in the present.
+        ("/c/prod/capacity/?namespace=shop", "/c/prod/capacity/?namespace=shop&amp;at=2026-11-28T09:42:00Z"),
+        # What has no past, and does not say so on top, stays in the present.
         *((same, same) for same in (
             "/c/prod/pods/shop/web-1/logs/", "/c/prod/pods/shop/web-1/yaml/", "/c/prod/deployments/shop/web/scale/",
-            "/c/prod/timeline/", "/c/prod/capacity/", "/clusters/", "/static/css/app.css", "https://example.test/c/prod/",
+            "/clusters/", "/static/css/app.css", "https://example.test/c/prod/",
         )),
     ],
 )  # fmt: skip
@@ -98,3 +104,56 @@ async def test_the_clock_of_a_moment_holds_in_tasks_and_threads_begun_there_alon
     assert await task == NOW
     assert showing.moment() is None
     assert datetime.now(UTC) - showing.now() < timedelta(seconds=10)
+
+
+def asked(path: str) -> HttpRequest:
+    request = RequestFactory().get(path)
+    request.resolver_match = resolve(request.path)
+    return request
+
+
+AT = "at=2026-11-28T09:42:00Z"
+OF_THE_PRESENT = (
+    "timeline/", "capacity/", "certificates/", "resilience/", "recovery/", "access/", "search/", "fields/",
+    "fields/Pod/", "plugins/one/",
+)  # fmt: skip
+THAT_ACT = (
+    "deployments/shop/web/scale/", "bulk/deployments/restart/", "create/", "create/configmaps/", "recovery/drill/",
+    "recovery/restore/", "secrets/shop/database/reveal/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", OF_THE_PRESENT)
+def test_a_page_without_a_past_says_so_and_leads_back(path: str) -> None:
+    request = asked(f"/c/prod/{path}?namespace=shop&{AT}")
+    refuse_the_past(request)
+    told = present_only(request)
+    assert told == {"at": "2026-11-28T09:42:00Z", "url": f"/c/prod/?namespace=shop&{AT}"}
+    assert present_only(asked(f"/c/prod/{path}")) is None
+    with pytest.raises(BadInput):
+        refuse_the_past(asked(f"/c/prod/{path}?at=yesterday"))
+    with pytest.raises(NotKept, match="only the present"):
+        refuse_the_past(asked(f"/c/prod/{path}?format=json&{AT}"))
+
+
+@pytest.mark.parametrize("path", THAT_ACT)
+async def test_what_acts_refuses_the_past_and_leads_to_the_present(path: str) -> None:
+    refuse_the_past(asked(f"/c/prod/{path}"))
+    request = asked(f"/c/prod/{path}?{AT}")
+    with pytest.raises(NotKept, match="can't be changed"):
+        refuse_the_past(request)
+    assert present_only(request) is None
+
+
+def test_both_lists_are_of_routes_that_there_are() -> None:
+    assert {resolve(f"/c/prod/{each}").url_name for each in OF_THE_PRESENT} == PRESENT_PAGES
+    assert {resolve(f"/c/prod/{each}").url_name for each in THAT_ACT} == ACTING
+
+
+async def test_a_script_is_told_the_nearest_moments() -> None:
+    error = NotKept("Nothing was recorded then.", moments=(NOW, NOW + timedelta(hours=1)))
+    answer = await error_response(asked(f"/c/prod/pods/?format=json&{AT}"), error)
+    assert isinstance(answer, HttpResponse)
+    assert json.loads(answer.content)["next_step"] == (
+        "The nearest that are known: at=2026-11-28T13:00:00Z and at=2026-11-28T14:00:00Z."
+    )
