@@ -111,3 +111,22 @@ def test_a_deletion_is_undone_from_the_list_and_after_a_full_load(
     create.click()
     expect(page.locator("#change-progress")).to_contain_text("web is there again")
     assert objects.api.get(f"{path}/web")["metadata"]["name"] == "web"
+
+
+@pytest.mark.parametrize("height", [560, 844])
+def test_the_field_that_has_the_focus_is_not_under_the_dock(
+    page: Page, objects: Objects, height: int
+) -> None:
+    page.set_viewport_size({"width": 390, "height": height})
+    page.goto(f"/c/tests/namespaces/_/{objects.namespace}/delete/")
+    expect(page.locator(".decide [data-apply]")).to_be_attached()
+    for name in ("#reason", "#confirm"):
+        page.evaluate("scrollTo(0, 0)")
+        page.locator(name).evaluate("field => field.focus()")
+        covered = page.evaluate(
+            """name => { const r = document.querySelector(name).getBoundingClientRect();
+            const at = document.elementFromPoint(r.left + r.width / 2, r.bottom - 2);
+            return at !== document.querySelector(name); }""",
+            name,
+        )
+        assert not covered, name
