@@ -188,7 +188,7 @@ async def test_it_stays_within_its_days_and_bytes(settings: Any, monkeypatch: py
     assert began + timedelta(days=1) <= found[0][0] <= began + timedelta(days=1, hours=1)
     assert await there.read(began + timedelta(hours=5)) is None
     stored = sum(each.stored_bytes for each in await pieces())
-    monkeypatch.setattr(settings, "CLUSTER_UI_REWIND_MIB", stored / 2**21)
+    settings.CLUSTER_UI_REWIND_MIB = stored / 2**21
     await retention.Retention().sweep(datetime.now(UTC))
     left = await pieces()
     assert stored / 3 < sum(each.stored_bytes for each in left) <= stored / 2
@@ -197,7 +197,7 @@ async def test_it_stays_within_its_days_and_bytes(settings: Any, monkeypatch: py
     for each in left:
         if each.type == "head":
             assert await there.read(each.at) is not None
-    monkeypatch.setattr(settings, "CLUSTER_UI_REWIND_DAYS", 0.0001)
+    settings.CLUSTER_UI_REWIND_DAYS = 0.0001
     await sync_to_async(Recording.objects.update)(until=datetime.now(UTC) - timedelta(days=2))
     await retention.Retention().sweep(datetime.now(UTC) + timedelta(minutes=1))
     assert await pieces() == []

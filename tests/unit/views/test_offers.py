@@ -186,7 +186,7 @@ async def test_a_page_offers_by_what_is_seen_once_it_is_prepared(monkeypatch: py
     monkeypatch.setattr(pages, "render", lambda _, __, context: context)
     lease = SimpleNamespace(release=lambda: None)
     cluster: Any = SimpleNamespace(
-        cluster=SimpleNamespace(slug="dev"), lease=lambda _: lease, ready=ready, kinds=KINDS
+        cluster=SimpleNamespace(slug="dev"), lease=lambda _: lease, ready=ready, kinds=KINDS, shown_at=None
     )
     shown: Any = SimpleNamespace(
         plurals=frozenset(),
