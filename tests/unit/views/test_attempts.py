@@ -242,7 +242,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
         (editor, "configmap_edit_preview"), (replace, "configmap_replace_preview"),
         (changes, "change_undo_preview"), (create, "changes_required"),
         (newobject, "changes_required"), (newobject, "checked"), (bulk, "bulk_preview"), (bulk, "page"),
-        (objectform, "change_read"),
+        (objectform, "change_read"), (recovery, "restore_preview"), (recovery, "drill_preview"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, no_page)
 
