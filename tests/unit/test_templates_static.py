@@ -240,4 +240,4 @@ def test_no_rule_is_about_a_class_or_id_that_nothing_has() -> None:
 def test_the_first_page_without_charts_is_light() -> None:
     files = [*SCRIPTS, ROOT / "static/css/app.css", ROOT / "static/vendor/htmx/htmx.min.js"]
     sent = sum(len(gzip.compress(path.read_bytes())) for path in files if path.name not in LATER)
-    assert sent <= 66_500  # of 150 kB, as the browser gets them; the rest is the page's
+    assert sent <= 69_000  # of 150 kB, as the browser gets them; the rest is the page's
