@@ -61,7 +61,7 @@ def told(found: Impact) -> dict[str, str]:
     ],
 )
 def test_the_highest_ordinals_go_first(spec: dict[str, Any], replicas: int, note: str) -> None:
-    (said,) = (text for key, text in told(impact(world(**spec), replicas)).items() if "end" in key)
+    (said,) = (text for key, text in told(impact(world(**spec), replicas)).items() if "terminated" in key)
     assert said.endswith(f"then it is killed; {note}")
 
 
