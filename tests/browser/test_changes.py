@@ -100,7 +100,7 @@ def test_a_deletion_is_undone_from_the_list_and_after_a_full_load(
     page.locator("[data-apply]").click()
     expect(page.locator("#change-progress")).to_contain_text("web is gone")
     page.goto("/changes/")
-    page.locator("tbody tr").first.get_by_role("link", name=re.compile("^Undo delete of")).click()
+    page.locator("tbody tr").first.get_by_role("link", name=re.compile("^Undo Delete of")).click()
     create = page.get_by_role("button", name="Create web again")
     expect(create).to_be_enabled()
     page.reload()
