@@ -224,7 +224,7 @@ def test_a_server_that_dies_before_it_records_the_write_finds_it_and_begins_the_
         return entry.filter(has_text="Found in the cluster").count() > 0
 
     wait(page, settled)
-    entry.filter(has_text="Found in the cluster").get_by_role("link", name="rotate", exact=True).click()
+    entry.filter(has_text="Found in the cluster").get_by_role("link", name="Rotate", exact=True).click()
     expect(page.locator("#operation-progress h2")).to_contain_text("database is rotated", timeout=60_000)
     assert shop.generation("web") == 2
     expect(page.locator("#act-back")).to_be_visible()
