@@ -94,13 +94,7 @@ def _forbid(user: User, context: str, server: str) -> bool:
     with transaction.atomic():
         forgotten, _ = ClusterPermit.objects.filter(context=context, server=server).delete()
         if forgotten:
-            AuditEntry.objects.create(
-                user_name=user.get_username(),
-                context=context,
-                action="make-read-only",
-                detail=f"Read-only again at {server}.",
-                result=AuditEntry.Result.DONE,
-            )
+            _audit(user, context, "make-read-only", f"Read-only again at {server}.")
     return bool(forgotten)
 
 
@@ -110,10 +104,14 @@ def _allow(user: User, context: str, server: str) -> None:
             context=context, server=server, defaults={"allowed_by": user}
         )
         if created:
-            AuditEntry.objects.create(
-                user_name=user.get_username(),
-                context=context,
-                action="allow-changes",
-                detail=f"Changes allowed at {server}.",
-                result=AuditEntry.Result.DONE,
-            )
+            _audit(user, context, "allow-changes", f"Changes allowed at {server}.")
+
+
+def _audit(user: User, context: str, action: str, detail: str) -> None:
+    AuditEntry.objects.create(
+        user_name=user.get_username(),
+        context=context,
+        action=action,
+        detail=detail,
+        result=AuditEntry.Result.DONE,
+    )
