@@ -8,7 +8,7 @@ it says nothing of images, volumes and whatever the applications do.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -34,11 +34,14 @@ from .operation import End, Run, Step, operation_step, passed
 from .permits import changes_required
 from .problems import Unconfirmed
 from .restore import (
+    ArchiveShown,
     Restore,
     RestoreOrder,
+    archive_shown,
     begin_restore,
     check_step,
     forget,
+    order_facts,
     planned_all,
     read_held,
     restoring_in,
@@ -66,19 +69,6 @@ class DrillPreview:
     objects: int
     confirm: str
     token: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrillShown:
-    """The signed facts of its preview."""
-
-    user: int
-    server: str
-    context: str
-    archive: str
-    sha256: str
-    choice: str
-    nonce: str
 
 
 class Drill(Restore):
@@ -114,7 +104,7 @@ async def drill_preview(order: RestoreOrder) -> DrillPreview:
     """What a drill would do. Raises ReadOnly, ArchiveErrors, StorageErrors and BadInput."""
     await changes_required(order.cluster)
     holding = await off_loop(read_held, order.archive, order.choice, order.identities)
-    shown = DrillShown(**_facts(order), sha256=holding.sha256, nonce=tokens.new_nonce())
+    shown = ArchiveShown(**order_facts(order), sha256=holding.sha256, nonce=tokens.new_nonce())
     kept = [each for each in holding.objects if not each.skipped and each.namespace]
     homes = tuple(targets_of(replace(order.choice, maps={}), kept))[:MAX_NAMESPACES]
     return DrillPreview(
@@ -125,12 +115,7 @@ async def drill_preview(order: RestoreOrder) -> DrillPreview:
 
 async def drill_begin(order: RestoreOrder, token: str, *, holder: str = "") -> Change:
     """Begins the drill that was previewed; the same token begins it once. Raises as ``restore_begin``."""
-    try:
-        shown = DrillShown(**tokens.unsign(token, SALT))
-    except TypeError:
-        raise tokens.not_shown() from None
-    if any(asdict(shown)[name] != value for name, value in _facts(order).items()):
-        raise tokens.not_shown()
+    shown = archive_shown(ArchiveShown, order, token, SALT)
     if (earlier := await in_database(records.found)(shown.nonce)) is not None:
         return earlier
     await changes_required(order.cluster)
@@ -168,13 +153,6 @@ async def drill_begin(order: RestoreOrder, token: str, *, holder: str = "") -> C
 
 
 _PLAIN = str.maketrans({"_": "a", "-": "b"})
-
-
-def _facts(order: RestoreOrder) -> dict[str, Any]:
-    return {
-        "user": order.actor.user.pk, "server": order.cluster.server, "context": order.cluster.name,
-        "archive": order.archive, "choice": tokens.digest_of(order.choice.to_json()),
-    }  # fmt: skip
 
 
 # ---- Its steps

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
 
@@ -65,6 +65,9 @@ WORDS = {"same": "no changes", "leave": "left", "skipped": "skipped", "refused":
 STATES = {"same": "done", "tried": "done", "refused": "failed"}  # of what is not written; all else is left
 
 
+S = TypeVar("S", bound="ArchiveShown")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreOrder:
     """What somebody wants restored: ``archive`` is its address, ``identities`` are the keys that were typed."""
@@ -103,8 +106,8 @@ class RestorePreview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """The signed facts of a preview. ``effects`` are those of the objects that were tried."""
+class ArchiveShown:
+    """The signed facts of a preview of what is done with an archive."""
 
     user: int
     server: str
@@ -113,7 +116,32 @@ class Shown:
     sha256: str
     choice: str
     nonce: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown(ArchiveShown):
+    """``effects`` are those of the objects that were tried."""
+
     effects: dict[str, str]
+
+
+def order_facts(order: RestoreOrder) -> dict[str, Any]:
+    """What a token must have been signed for."""
+    return {
+        "user": order.actor.user.pk, "server": order.cluster.server, "context": order.cluster.name,
+        "archive": order.archive, "choice": tokens.digest_of(order.choice.to_json()),
+    }  # fmt: skip
+
+
+def archive_shown(kind: type[S], order: RestoreOrder, token: str, salt: str) -> S:
+    """What a preview of this order showed. Raises BadInput for a token of something else."""
+    try:
+        shown = kind(**tokens.unsign(token, salt))
+    except TypeError:  # of another version of the dashboard
+        raise tokens.not_shown() from None
+    if any(getattr(shown, name) != value for name, value in order_facts(order).items()):
+        raise tokens.not_shown()
+    return shown
 
 
 class Restore(OperationAction):
@@ -294,12 +322,8 @@ async def restore_preview(order: RestoreOrder) -> RestorePreview:
     plans = await planned_all(restoring, kept[:MAX_TRIED])
     targets = targets_of(order.choice, kept)
     shown = Shown(
-        user=order.actor.user.pk,
-        server=order.cluster.server,
-        context=order.cluster.name,
-        archive=order.archive,
+        **order_facts(order),
         sha256=holding.sha256,
-        choice=tokens.digest_of(order.choice.to_json()),
         nonce=tokens.new_nonce(),
         effects={each.key: each.effect for each in plans},
     )
@@ -338,16 +362,7 @@ async def restore_begin(order: RestoreOrder, token: str, *, holder: str = "") ->
     """Begins what a preview showed; the same token begins it once. Raises ReadOnly, BadInput (``token``) for a token of
     something else, Unconfirmed, and what reading the archive raises.
     """
-    try:
-        shown = Shown(**tokens.unsign(token, SALT))
-    except TypeError:  # of another version of the dashboard
-        raise tokens.not_shown() from None
-    facts = (shown.user, shown.server, shown.context, shown.archive, shown.choice)
-    if facts != (
-        order.actor.user.pk, order.cluster.server, order.cluster.name, order.archive,
-        tokens.digest_of(order.choice.to_json()),
-    ):  # fmt: skip
-        raise tokens.not_shown()
+    shown = archive_shown(Shown, order, token, SALT)
     if (earlier := await in_database(records.found)(shown.nonce)) is not None:
         return earlier
     await changes_required(order.cluster)
