@@ -408,6 +408,11 @@ class Action:
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
         """Raises what rules it out for the object as it is, before anything is typed."""
 
+    async def free(self, target: Target, manifest: Manifest, undoes: int | None) -> None:
+        """Raises UnderWay while an operation holds the object, unless it is the one that is undone. Asked before it is
+        said that the object has changed: it is the operation that changed it.
+        """
+
     async def fields_of(
         self, transport: Transport, target: Target, manifest: Manifest, objects: Objects
     ) -> Sequence[Field]:

@@ -22,7 +22,6 @@ from dashboard.kube.transport import Transport
 from dashboard.models import Change, Operation, OperationResult
 from dashboard.rights import MissingRight
 
-from ..database import in_database
 from .action import (
     Description,
     DryRun,
@@ -37,8 +36,8 @@ from .action import (
 )
 from .evictions import evict_step, look_step, pods_on_node
 from .fields import duration, flag, optional, whole_number
-from .operation import OperationAction, Plan, Step, operation_step, unfinished_of
-from .problems import DrainUnderWay
+from .operation import OperationAction, Plan, Step, operation_step
+from .problems import DrainUnderWay, UnderWay
 
 UNSCHEDULABLE = "/spec/unschedulable"
 MAX_GRACE_SECONDS = MAX_TIMEOUT_SECONDS = 86_400
@@ -81,6 +80,7 @@ class Drain(OperationAction):
 
     name, title, icon = "drain", "Drain", "end"
     part = "operate"
+    alone = True
     kinds = frozenset({"nodes"})
     owns = MappingProxyType({"unschedulable": UNSCHEDULABLE})
     undone_by = "uncordon"
@@ -157,8 +157,8 @@ class Drain(OperationAction):
     def on(self, wanted: Wanted) -> Drain:
         return Drain(Settings(**{key: value for key, value in wanted.items() if key != "unschedulable"}))
 
-    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
-        await in_database(_free)(target, manifest)
+    def under_way(self, target: Target, earlier: Change) -> UnderWay:
+        return DrainUnderWay(target.name, earlier.user.get_username(), earlier.pk)
 
     def command(self, target: Target, manifest: Manifest) -> str:
         return _kubectl(target.name, self.settings)
@@ -171,10 +171,6 @@ class Drain(OperationAction):
         verdicts = drain_verdicts(objects, pods_of_node(objects, order.target.name), self.settings.options)
         await _may_evict(order.transport, [each.pod for each in verdicts if each.fate != "stay"])
         return {}
-
-    async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
-        await in_database(_free)(order.target, manifest)
-        return order.wanted
 
     # ---- What it does
 
@@ -295,13 +291,6 @@ def _opened(node: Node | None, objects: Objects, rest: DrainOptions) -> str:
         if each.fate == "refuse"
     ]
     return f"{plural(len(found), 'pod')}: {listed(found)}. This can't be undone." if found else "No pod here."
-
-
-def _free(target: Target, manifest: Manifest) -> None:
-    """Raises DrainUnderWay while another drain of the node goes on."""
-    earlier = unfinished_of(DRAIN.name, target.context, manifest["metadata"]["uid"])
-    if earlier is not None:
-        raise DrainUnderWay(target.name, earlier.user.get_username(), earlier.pk)
 
 
 async def _may_evict(transport: Transport, pods: list[Pod]) -> None:

@@ -456,6 +456,7 @@ async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Mani
     for attempt in _attempts():
         # Compared before it is tried: of another object of that name the cluster would only say what does not fit.
         found = await _read(order)
+        await action.free(target, found, order.undoes)
         await _unchanged(order, shown, found)
         before, after = await _dry_run(order, found)
         if before is not found:

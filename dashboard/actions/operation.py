@@ -26,7 +26,8 @@ from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
 
 from ..database import in_database
-from .action import FOLLOWED_FOR, Action
+from .action import FOLLOWED_FOR, Action, Manifest, Order, Target, Wanted
+from .problems import UnderWay
 
 Step = dict[str, Any]  # plain JSON: see ``operation_step``
 End = Literal["done", "failed", "left", "down"]
@@ -64,10 +65,29 @@ class OperationAction(Action):
     undo_operates = False  # whether steps follow its undo too
     left_text = ""  # what becomes of a step that a person leaves, after "mara left it"
     many = False  # it takes its time for one object
+    alone = False  # whether an object has one of these at a time: then ``under_way`` says so
 
     async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
         """The steps that follow a change that has been written. May be called again when a process was killed."""
         raise NotImplementedError
+
+    def under_way(self, target: Target, earlier: Change) -> UnderWay:
+        """What the next one is refused with while an earlier one goes on."""
+        raise NotImplementedError
+
+    async def free(self, target: Target, manifest: Manifest, undoes: int | None) -> None:
+        if not self.alone:
+            return
+        earlier = await in_database(unfinished_of)(self.name, target.context, manifest["metadata"]["uid"])
+        if earlier is not None and earlier.pk != undoes:
+            raise self.under_way(target, earlier)
+
+    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
+        await self.free(target, manifest, None)
+
+    async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
+        await self.free(order.target, manifest, order.undoes)
+        return order.wanted
 
     async def begun(self, change: Change, transport: Transport) -> None:
         """Called once its steps are recorded."""

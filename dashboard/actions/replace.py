@@ -43,7 +43,7 @@ from .configmap_values import FIELDS, Value, content_of, values
 from .configmap_versions import versions_kept
 from .diff import Line
 from .edit import other_name
-from .operation import End, OperationAction, Plan, Step, operation_step, unfinished_of
+from .operation import End, OperationAction, Plan, Step, operation_step
 from .problems import UnderWay
 from .replace_tries import check_free, key_of, refused_users, without_right
 from .replacing import (
@@ -91,6 +91,7 @@ class Replace(OperationAction):
     weighs = True
     tries_back = False
     noun = "replacement"
+    alone = True
     steps = MappingProxyType({"repoint": repoint_step, "remove": remove_step})
     planned_from = READ
     must_know = frozenset(REPOINTED)
@@ -123,8 +124,8 @@ class Replace(OperationAction):
     def command(self, target: Target, manifest: Manifest) -> str:
         return _create_command(target, self.made or other_name(target.name), values(manifest))
 
-    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
-        await in_database(_free)(target, manifest)
+    def under_way(self, target: Target, earlier: Change) -> UnderWay:
+        return ReplacementUnderWay(target.name, earlier.result.get(MADE, "another one"), earlier.pk)
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         target = order.target
@@ -139,10 +140,6 @@ class Replace(OperationAction):
             CONSUMERS: [[each.ref.plural, each.ref.name, each.uid] for each in moved],
             "refused": refused,
         }
-
-    async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
-        await in_database(_free)(order.target, manifest)
-        return order.wanted
 
     # ---- What it does
 
@@ -297,11 +294,8 @@ class PutBack(Replace):
     def subject(self, target: Target) -> Target:
         return target
 
-    async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
+    async def free(self, target: Target, manifest: Manifest, undoes: int | None) -> None:
         """It ends what it undoes."""
-
-    async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
-        return order.wanted
 
     def touched(self, manifest: Manifest) -> OwnedFields:
         return {NAME: self.made}
@@ -362,12 +356,6 @@ def in_full(contents: Mapping[str, Value]) -> Wanted:
     for key, value in contents.items():
         wanted[value.field][key] = base64.b64encode(value.content).decode()
     return wanted
-
-
-def _free(target: Target, manifest: Manifest) -> None:
-    earlier = unfinished_of(REPLACE.name, target.context, manifest["metadata"]["uid"])
-    if earlier is not None:
-        raise ReplacementUnderWay(target.name, earlier.result.get(MADE, "another one"), earlier.pk)
 
 
 def _in_order(found: Collection[User], kept: Collection[Sequence[str]]) -> list[User]:

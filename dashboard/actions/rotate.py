@@ -58,8 +58,8 @@ from .backups import (
     mark,
 )
 from .hiding import hide_values
-from .operation import End, OperationAction, Plan, Step, unfinished_of
-from .problems import RotationUnderWay
+from .operation import End, OperationAction, Plan, Step
+from .problems import RotationUnderWay, UnderWay
 from .rollout_steps import FOLLOWED, rollout_again, rollout_failed
 from .rotation import key_of, restart_step, restarted_with, rotation_plan
 from .standing import GONE, SUPERSEDED, kept_standing
@@ -115,6 +115,7 @@ class Rotate(OperationAction):
     template = "forms/rotate.html"
     reads = tells_unlisted = READ
     noun = "restarts"
+    alone = True
     steps = MappingProxyType({"restart": restart_step})
     planned_from = READ
     must_know = frozenset(RESTARTABLE)
@@ -138,9 +139,10 @@ class Rotate(OperationAction):
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
         _changeable(manifest)
-        earlier = await in_database(unfinished_of)(self.name, target.context, manifest["metadata"]["uid"])
-        if earlier is not None:
-            raise RotationUnderWay(target.name, earlier.pk)
+        await super().ready(target, manifest, objects)
+
+    def under_way(self, target: Target, earlier: Change) -> UnderWay:
+        return RotationUnderWay(target.name, earlier.pk)
 
     def command(self, target: Target, manifest: Manifest) -> str:
         keys = list(manifest.get("data") or {})
@@ -179,8 +181,7 @@ class Rotate(OperationAction):
         there is kept.
         """
         _changeable(manifest)
-        await in_database(_free)(order, manifest)
-        wanted = order.wanted
+        wanted = await super().supply(order, manifest, dry=dry)
         if "value" not in wanted:
             wanted = wanted | {"value": await backup_value(order, manifest, self.key, wanted["mark"])}
         if self.keeps and not dry:
@@ -360,13 +361,6 @@ def _changeable(manifest: Manifest) -> None:
             f"Secret {name} is immutable: it can't be changed.",
             next_step="Replace it: another one is created with the new value, and what uses this one is pointed to it.",
         )
-
-
-def _free(order: Order, manifest: Manifest) -> None:
-    """Raises UnderWay while the restarts of another value of the Secret go on, unless it is the one to take back."""
-    earlier = unfinished_of(ROTATE.name, order.target.context, manifest["metadata"]["uid"])
-    if earlier is not None and earlier.pk != order.undoes:
-        raise RotationUnderWay(order.target.name, earlier.pk)
 
 
 def value_fits(manifest: Manifest, key: str, value: bytes) -> None:

@@ -167,3 +167,18 @@ async def test_one_that_was_deleted_and_recreated_is_a_conflict(vault: Vault) ->
     vault.api.post(vault.secrets, {"metadata": {"name": "db"}, "stringData": {"password": OLD}})
     status, answer = await vault.script().post(step="apply", token=shown["token"])
     assert status == 409 and "recreated" in answer["error"]["text"]
+
+
+async def test_while_it_is_replaced_it_is_not_replaced_again(vault: Vault) -> None:
+    vault.workload("web", container={"env": ENV}, volumes=[FILES])
+    await vault.up("web")
+    early = await vault.preview()
+    change = await vault.apply((await vault.preview())["token"])
+    for sent in ({"step": "preview"}, {"step": "apply", "token": early["token"]}):
+        await vault.look()
+        status, answer = await vault.script().post(**sent)
+        assert status == 409 and answer["error"]["title"] == "A replacement is under way", answer
+        assert "is being pointed to db-2 already" in answer["error"]["text"]
+    await vault.begin(change)
+    await vault.follow(change)
+    assert (await vault.preview())["token"]
