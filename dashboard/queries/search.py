@@ -36,6 +36,8 @@ FIRST = (
     "deployments", "pods", "services", "statefulsets", "daemonsets", "cronjobs", "jobs", "ingresses", "configmaps",
     "secrets", "nodes", "namespaces", "persistentvolumeclaims",
 )  # fmt: skip
+# A Deployment makes them and changes them back: among objects that fit as well they are seldom meant, however they are.
+MADE = frozenset({"replicasets"})
 # They tell of other objects, in whose names they begin.
 LAST = frozenset(
     {
@@ -210,7 +212,7 @@ def _answer(
     if len(found) < FUZZY:
         found += _alike(rows, words, ranks, {id(each[1]) for each in found}, FUZZY - len(found))
     best = heapq.nsmallest(limit, found, key=lambda each: each[0])
-    best.sort(key=lambda each: (*each[0][:3], natural(each[1].name), each[1].namespace))
+    best.sort(key=lambda each: (*each[0][:4], natural(each[1].name), each[1].namespace))
     hits = tuple(_hit(reader, kinds[plural], row, words) for _, row, plural in best)
     return Answer(hits, counts, like and bool(hits), reading)
 
@@ -255,7 +257,7 @@ def _fitting(kind: Kind[Any], rows: list[Row], words: tuple[str, ...], rank: int
     else:
         fits = [sum(_fit(row, word, sides) for word, sides in pairs) for row in rows]
     return [
-        ((base + fit, RANK[row.state], rank, row.name, row.namespace), row, plural)
+        ((base + fit, plural in MADE, RANK[row.state], rank, row.name, row.namespace), row, plural)
         for fit, row in zip(fits, rows, strict=True)
     ]
 
@@ -350,7 +352,14 @@ def _alike(
             places = slip.places(name) or like(name, words[0])
             if places and id(row) not in known:
                 spread = places[-1] - places[0]
-                rank = (LIKE + spread, RANK[row.state], ranks[plural], row.name, row.namespace)
+                rank = (
+                    LIKE + spread,
+                    plural in MADE,
+                    RANK[row.state],
+                    ranks[plural],
+                    row.name,
+                    row.namespace,
+                )
                 found.append((rank, row, plural))
     return heapq.nsmallest(count, found, key=lambda each: each[0])
 

@@ -210,6 +210,18 @@ def test_the_worst_of_equals_comes_first() -> None:
     assert names(found(world, "q=web")) == ["pods/web-9", "pods/web-1"]
 
 
+def test_a_deployment_comes_before_its_replicasets_however_they_are() -> None:
+    deployment = thing(
+        "web", status={"replicas": 1, "readyReplicas": 1, "availableReplicas": 1, "updatedReplicas": 1}
+    )
+    replicaset = thing("web-5d4f", spec={"replicas": 3}, status={"replicas": 3})
+    world = reader(("deployments", deployment), ("replicasets", replicaset))
+    assert world.rows("replicasets", None)[0].state == "warn", "or they would not compete"
+    assert names(found(world, "q=web"))[0] == "deployments/web"
+    both = reader(("deployments", thing("webshop", spec={"replicas": 1})), ("replicasets", replicaset))
+    assert names(found(both, "q=web")) == ["deployments/webshop", "replicasets/web-5d4f"]
+
+
 def test_more_than_are_shown_are_counted_and_lead_to_the_list() -> None:
     many = reader(*(("pods", pod(f"web-{number}")) for number in range(80)))
     query = SearchQuery.read(QueryDict("q=web&namespace=shop"))
