@@ -4,10 +4,11 @@
 // A mode is chosen by the first letter: ":" kinds (and a namespace after it), ">" actions, "/" filter, "?" help.
 import { Finder } from "./finder.js";
 import { go } from "./navigation.js";
-import { fitting, kinds, namespaceNames, pageActions, places } from "./places.js";
+import { first, fitting, kinds, namespaceNames, pageActions, places } from "./places.js";
 import { pageObject, recent } from "./recent.js";
 
 const PLACES = 5;
+const FIRST = 5; // pages, and as many kinds
 const WEAK = 3;
 const STRONG = 2; // a place fits so well that no object is waited for
 const OBJECTS = 12;
@@ -58,7 +59,7 @@ function sections() {
   const object = pageObject();
   const here = { title: object ? titled(object) : "On this page", items: pageActions() };
   if (mode() === ">") return [{ ...here, items: fitting(here.items, typed()) }, ...(typed() ? doings() : [])];
-  if (!typed()) return [here, { title: "Recent", items: remembered() }, { title: "Go to", items: places().slice(0, PAGE) }];
+  if (!typed()) return [here, { title: "Recent", items: remembered() }, { title: "Go to", items: first(FIRST) }];
   return search(here);
 }
 

@@ -16,6 +16,9 @@ const aside = (link) => link.closest("#kinds > ul:not([aria-labelledby])");
 export const kinds = () => links("#kinds a", "kind").filter(({ link }) => !aside(link));
 const pages = () => links("#kinds a", "page").filter(({ link }) => aside(link));
 
+// Before anything is typed: some of both, so that the pages do not push the kinds out.
+export const first = (count) => [...pages().slice(0, count), ...kinds().slice(0, count)];
+
 export const namespaceNames = () => [...document.querySelectorAll('#namespaces [name="namespace"]')].map(({ value }) => value);
 
 // A list stays this list, in the other namespace.
