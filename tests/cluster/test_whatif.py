@@ -181,10 +181,12 @@ def as_told(found: Frozen, case: Case) -> str:
     survey = Survey(found, datetime.now(UTC))
     pod: Any = found.get("pods", case.namespace, case.wanted)
     nodes = survey.all("nodes")
-    if more_on_nodes(survey, pod, 1).pods:
+    more = more_on_nodes(survey, pod, 1)
+    if more.pods > (more.preempting or 0):
         return "fits"
     free = free_on(nodes, found.all("pods"))
     way = making_way(survey, pod, nodes, free, PlacedPods(found.all("pods")))
+    assert more.preempting is None or bool(more.preempting) == (way is not None), case.label
     if way is None:
         return "waits"
     return " ".join(["preempts", *sorted(each.metadata.name for each in way.victims)])
