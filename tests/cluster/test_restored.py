@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,40 @@ async def listed(transport: Transport, plural: str) -> tuple[dict[tuple[str, str
     }, found.resource_version
 
 
-async def exact(cache: ClusterCache, plural: str) -> bool:
-    """Whether a copy has the very fields of a fresh list, and says that it is live."""
-    with suppress(ClusterError):
-        fresh, _ = await listed(cache.transport, plural)
+class Compared:
+    """A copy against a fresh list, field by field."""
+
+    def __init__(self, cache: ClusterCache, plural: str) -> None:
+        self.cache, self.plural = cache, plural
+        self.differs = "not compared"
+
+    async def exact(self) -> bool:
+        """Whether the copy has the very fields of the list, and says that it is live; else ``differs`` says what not."""
+        cache, plural = self.cache, self.plural
+        try:
+            fresh, _ = await listed(cache.transport, plural)
+        except ClusterError as error:
+            self.differs = error.message
+            return False
         copy = {(each.metadata.namespace, each.metadata.name): each for each in cache.store(plural).values()}
-        return cache.status(plural).state == "live" and copy == fresh
-    return False
+        state = cache.status(plural).state
+        differing = [
+            f"{'/'.join(key)}: {_version(copy, key)} is {_version(fresh, key)}"
+            for key in {**copy, **fresh}
+            if copy.get(key) != fresh.get(key)
+        ]
+        self.differs = f"{state}; {differing[:5]}"
+        return state == "live" and not differing
+
+    async def wait(self, seconds: float) -> None:
+        try:
+            await until(self.exact, seconds)
+        except TimeoutError:
+            raise AssertionError(f"{self.plural}: {self.differs}") from None
+
+
+def _version(found: dict[tuple[str, str], Any], key: tuple[str, str]) -> str:
+    return found[key].metadata.resource_version if key in found else "none"
 
 
 def keep(sandbox: Sandbox, name: str, **data: str) -> None:
@@ -78,14 +104,14 @@ async def restored(sandbox: Sandbox, snapshot: Path) -> None:
         with cache.lease(KINDS):
             await cache.synced(KINDS, 60)
             for plural in KINDS:
-                await until(lambda plural=plural: exact(cache, plural))  # type: ignore[misc]
+                await Compared(cache, plural).wait(60)
             _, before = await listed(transport, "configmaps")
             await asyncio.to_thread(sandbox.down)
             await asyncio.to_thread(shutil.rmtree, data)
             await asyncio.to_thread(shutil.copytree, snapshot, data)
             await asyncio.to_thread(sandbox.up, samples=False)
             for plural in KINDS:
-                await until(lambda plural=plural: exact(cache, plural), 120)  # type: ignore[misc]
+                await Compared(cache, plural).wait(120)
             fresh, after = await listed(transport, "configmaps")
             assert is_older(after, before), "resourceVersions went back"
             names = {name for namespace, name in fresh if namespace == "default"}

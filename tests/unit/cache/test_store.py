@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +102,14 @@ def test_after_a_list_of_another_history_lower_versions_are_taken(store: Store[O
     store.apply(event("DELETED", obj("a", 501)))
     store.replace([], "7")
     assert store.apply(event("ADDED", obj("a", 8))) is not None
+
+
+def test_after_a_list_of_another_history_the_same_version_may_be_another_write(store: Store[Object]) -> None:
+    store.replace([obj("a", 7)], "7")
+    meta = msgspec.structs.replace(obj("a", 7).metadata, finalizers=("example.com/written-again",))
+    again = Object(metadata=meta)
+    assert told(store.replace([again], "7")) == [("MODIFIED", "default", "a")]
+    assert store.get("default", "a") is again
 
 
 def test_versions_that_are_no_numbers_only_tell_duplicates(store: Store[Object]) -> None:
