@@ -166,6 +166,10 @@ class ClusterCache:
         """How fresh the store is, over all its scopes; stopped only when all of them are."""
         return self._feed(plural).status
 
+    def heard_at(self, plural: str) -> float:
+        """Monotonic seconds when the API server last said anything about a kind; 0 for never."""
+        return self._feed(plural).heard_at
+
     def denied(self, plural: str) -> Forbidden | None:
         """The refusal, when nothing of this kind may be read anywhere."""
         error = self._feed(plural).status.error

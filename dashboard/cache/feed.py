@@ -86,7 +86,12 @@ class Feed:
         reason = speaker.reason
         if self._left_out and not reason:
             reason = f"{self._left_out} more namespaces are not watched: {self._review.namespaces} at most."
-        return replace(speaker, reason=reason, last_bytes=max(status.last_bytes for status in statuses))
+        return replace(speaker, reason=reason)
+
+    @property
+    def heard_at(self) -> float:
+        """Monotonic seconds when the API server last said anything about the kind; 0 for never."""
+        return max((reflector.heard_at for reflector in self._reflectors.values()), default=0.0)
 
     @property
     def listed(self) -> bool:

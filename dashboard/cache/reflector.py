@@ -55,13 +55,12 @@ State = Literal["starting", "live", "reconnecting", "stopped"]
 class ReflectorStatus:
     """How fresh a copy is.
 
-    ``last_bytes`` and ``since`` are monotonic seconds; ``error`` is the last failure, unless live.
+    ``since`` is in monotonic seconds; ``error`` is the last failure, unless live.
     """
 
     state: State
     reason: str = ""
     error: ClusterError | None = None
-    last_bytes: float = 0.0
     since: float = 0.0
 
 
@@ -113,6 +112,7 @@ class Reflector(Generic[T]):
     ) -> None:
         self.namespace = namespace
         self.listed = False
+        self.heard_at = 0.0  # monotonic seconds; 0 before the API server has said anything
         self._transport = transport
         self._kind = kind
         self._store = store
@@ -381,7 +381,7 @@ class Reflector(Generic[T]):
 
     def _heard(self) -> None:
         self._answered = True
-        self._status = replace(self._status, last_bytes=self._clock())
+        self.heard_at = self._clock()
 
     def _cancel_grace(self) -> None:
         if self._grace is not None:

@@ -90,7 +90,7 @@ class Figures(Collector):
                 status, store, labelled = cache.status(plural), cache.store(plural), [name, plural]
                 count = len(store)
                 live.add_metric(labelled, status.state == "live")
-                if heard := status.last_bytes or status.since:  # 0 before it was begun
+                if heard := cache.heard_at(plural) or status.since:  # 0 before it was begun
                     age.add_metric(labelled, time.monotonic() - heard)
                 lag.add_metric(labelled, late.get(plural, 0.0))
                 objects.add_metric(labelled, count)
