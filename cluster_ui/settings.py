@@ -465,6 +465,8 @@ CLUSTER_UI_USAGE_SECONDS = _seconds(
 CLUSTER_UI_PLUGINS = _plugins("CLUSTER_UI_PLUGINS")
 CLUSTER_UI_PROMETHEUS_URL = _urls_by_context("CLUSTER_UI_PROMETHEUS_URL")
 CLUSTER_UI_BACKUP_TO = os.environ.get("CLUSTER_UI_BACKUP_TO", "").strip()
+# Public keys of age or SSH, to which backups are encrypted that the command is given no --recipient for, or a page makes.
+CLUSTER_UI_BACKUP_RECIPIENTS = _words("CLUSTER_UI_BACKUP_RECIPIENTS")
 CLUSTER_UI_BACKUP_IDENTITY_FILE = os.environ.get("CLUSTER_UI_BACKUP_IDENTITY_FILE", "").strip()
 CLUSTER_UI_METRICS_TOKEN_FILE = os.environ.get("CLUSTER_UI_METRICS_TOKEN_FILE", "").strip()
 CLUSTER_UI_PROMETHEUS_TOKEN_FILE = _by_context("CLUSTER_UI_PROMETHEUS_TOKEN_FILE")

@@ -1,14 +1,15 @@
 """The claims of a backup: what is said of their data, and the VolumeSnapshots that are taken of it where asked for.
 
 A snapshot lies in the cluster and its storage, not in the archive: it helps against a deleted or damaged volume, not
-against a lost cluster. It stays when the archive goes; its label names the backup.
+against a lost cluster. Its label has the backup's id, its annotation the archive's name; it is deleted with the archive.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -20,10 +21,11 @@ from dashboard.kube.transport import Transport
 
 from .archive import ClaimRecord, SnapshotRecord
 
-__all__ = ["CLAIMS_KEY", "LABEL", "Claims"]
+__all__ = ["ARCHIVE", "CLAIMS_KEY", "LABEL", "SNAPSHOTS_KEY", "Claims", "snapshots_delete"]
 
 CLAIMS_KEY = "persistentvolumeclaims"
 LABEL = "cluster-ui.dev/backup"
+ARCHIVE = "cluster-ui.dev/archive"  # annotation: a name is longer than a label may be
 MAX_CLAIMS = 10_000  # that are named in a manifest
 MAX_SNAPSHOTS = 500
 READY_SECONDS = 600.0  # for all snapshots together
@@ -31,6 +33,7 @@ LOOK_SECONDS = 2.0
 
 GROUP = "snapshot.storage.k8s.io"
 SNAPSHOTS = GVR(GROUP, "v1", "volumesnapshots")
+SNAPSHOTS_KEY = f"{SNAPSHOTS.plural}.{GROUP}"
 CONTENTS = GVR(GROUP, "v1", "volumesnapshotcontents", False)
 CLASSES = GVR(GROUP, "v1", "volumesnapshotclasses", False)
 STORAGECLASSES = GVR("storage.k8s.io", "v1", "storageclasses", False)
@@ -47,12 +50,35 @@ class _Objects(msgspec.Struct, frozen=True):
     items: tuple[dict[str, Any], ...] | None = None
 
 
-class Claims:
-    """Those of one backup, ``backup`` by its id. ``asked``: whether snapshots are to be taken."""
+async def snapshots_delete(transport: Transport, archives: Collection[str]) -> int:
+    """Deletes the snapshots that were taken with these archives, by name; how many. Raises what the API server says; a
+    cluster without VolumeSnapshots has none.
+    """
+    try:
+        answer = await transport.request("GET", SNAPSHOTS, query={"labelSelector": LABEL})
+    except NotFound:
+        return 0
+    gone = 0
+    for each in (await asyncio.to_thread(read_answer, answer.body, _Objects)).items or ():
+        metadata = each["metadata"]
+        if (metadata.get("annotations") or {}).get(ARCHIVE) not in archives:
+            continue
+        body = msgspec.json.encode({"preconditions": {"uid": metadata["uid"]}})
+        with suppress(NotFound):  # somebody else was faster
+            await transport.request(
+                "DELETE", SNAPSHOTS, namespace=metadata["namespace"], name=metadata["name"], body=body
+            )
+            gone += 1
+    return gone
 
-    def __init__(self, transport: Transport, backup: str, asked: bool) -> None:
+
+class Claims:
+    """Those of one backup: ``backup`` is its id, ``archive`` its name. ``asked``: whether snapshots are to be taken."""
+
+    def __init__(self, transport: Transport, backup: str, archive: str, *, asked: bool) -> None:
         self._transport = transport
         self._backup = backup
+        self._archive = archive
         self._asked = asked
         self._all: set[_Key] = set()
         self._named: dict[_Key, ClaimRecord] = {}
@@ -131,6 +157,12 @@ class Claims:
         for key in waiting:
             self._note(key, why=f"Its snapshot was not ready within {READY_SECONDS / 60:.0f} minutes.")
 
+    async def take_back(self) -> None:
+        """Of a backup that was not made there is nothing to restore: its snapshots go, as far as they can be deleted."""
+        if self._taken:
+            with suppress(ClusterError):
+                await snapshots_delete(self._transport, {self._archive})
+
     async def _classes(self) -> dict[str, tuple[str, str]]:
         """Of each StorageClass its provisioner, and the VolumeSnapshotClass for it or "". Raises NotFound where the
         cluster has no such kind."""
@@ -161,6 +193,7 @@ class Claims:
                 "generateName": f"{claim[:200]}-",
                 "namespace": namespace,
                 "labels": {LABEL: self._backup},
+                "annotations": {ARCHIVE: self._archive},
             },
             "spec": {
                 "volumeSnapshotClassName": snapshot_class,

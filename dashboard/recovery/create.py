@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 import pyrage
@@ -21,6 +22,7 @@ from django.conf import settings
 from dashboard.errors import (
     AnswerTooLarge,
     BadInput,
+    ClusterError,
     Forbidden,
     Gone,
     NotFound,
@@ -54,7 +56,10 @@ from .selection import DERIVED, FILTERED, SECRETS_KEY, derived
 from .spool import Spool
 from .storage import Pending, Storage, archive_name
 
-__all__ = ["BackupRequest", "Made", "backup_create"]
+__all__ = ["BackupRequest", "Made", "backup_create", "backup_name", "namespaces_required"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PAGE = 500  # objects that are asked for at a time
 PAGE_BYTES = 32 * 2**20  # of an answer; of larger ones fewer objects are asked for
@@ -105,7 +110,7 @@ class BackupRequest:
         try:
             parse(self.labels)
         except SelectorError as error:
-            raise BadInput(f"{error}", field="label") from None
+            raise BadInput(f"Invalid label selector: {error}.", field="labels") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,34 +137,66 @@ def scope_of(wanted: BackupRequest) -> str:
     return scope
 
 
+def backup_name(transport: Transport, wanted: BackupRequest, at: datetime) -> str:
+    """A new name for a backup that begins now."""
+    return archive_name(transport.cluster.slug, scope_of(wanted), at, encrypted=bool(wanted.recipients))
+
+
+async def _nobody(made: Made) -> None:
+    """Is told of a backup that was verified, and does nothing."""
+
+
 async def backup_create(
     *,
     transport: Transport,
     storage: Storage,
     wanted: BackupRequest,
     progress: Progress = lambda kind, objects: None,
+    name: str = "",
+    verified: Callable[[Made], Awaitable[None]] = _nobody,
 ) -> Made:
-    """Makes one. Nothing is left in the storage where this raises. Raises ClusterErrors: what ``BackupRequest.check``
-    raises, the cluster's and the storage's. What may not be listed is no error: the manifest says that it is missing.
+    """Makes one. Nothing is left in the storage where this raises, and no snapshot. Raises ClusterErrors: what
+    ``BackupRequest.check`` raises, the cluster's and the storage's. What may not be listed is no error: the manifest says
+    that it is missing. ``verified`` is called before the archive gets its ``name``, by which it is one.
     """
     wanted.check()
     header = await _header(transport, wanted)
     check_key = pyrage.x25519.Identity.generate()
     recipients = (*wanted.recipients, check_key.to_public()) if wanted.recipients else ()
-    at, slug = datetime.fromisoformat(header.at), transport.cluster.slug
-    name = archive_name(slug, scope_of(wanted), at, encrypted=bool(recipients))
+    name = name or backup_name(transport, wanted, datetime.fromisoformat(header.at))
     await asyncio.to_thread(storage.sweep, datetime.now(UTC))
     pending = await asyncio.to_thread(storage.begin, name)
+    making: _Making | None = None
     try:
         with ArchiveWriter(pending.file, header, recipients) as writer:
-            await _Making(transport, wanted, writer, progress).run()
-        await asyncio.to_thread(pending.close)
-        summary = await asyncio.to_thread(_verified, pending, [check_key] if recipients else [], writer)
-        await asyncio.to_thread(pending.publish)
+            making = _Making(transport, wanted, writer, progress, name)
+            await making.run()
+        await _in_thread(pending.close)
+        summary = await _in_thread(_verified, pending, [check_key] if recipients else [], writer)
+        made = Made(pending.url, summary)
+        await verified(made)
+        await _in_thread(pending.publish)
     except BaseException:
         await asyncio.to_thread(pending.discard)
+        if pending.published:  # it was stopped at the very end
+            with suppress(ClusterError):
+                await asyncio.to_thread(storage.delete, name)
+        if making is not None:
+            await making.claims.take_back()
         raise
-    return Made(pending.url, summary)
+    return made
+
+
+async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Calls it in a thread of its own, and lets it end even where the caller is cancelled: what it writes into is closed
+    by whoever comes next.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _verified(pending: Pending, identities: Sequence[Identity], writer: ArchiveWriter) -> Summary:
@@ -173,13 +210,7 @@ def _verified(pending: Pending, identities: Sequence[Identity], writer: ArchiveW
 async def _header(transport: Transport, wanted: BackupRequest) -> Header:
     """Raises NotFound for a namespace that does not exist."""
     version = str((await transport.version()).get("gitVersion", ""))[:60]
-    for name in wanted.namespaces:
-        try:
-            await transport.request("GET", NAMESPACES, name=name)
-        except Forbidden:
-            continue  # what it holds may be readable all the same
-        except NotFound as error:
-            raise NotFound(f"There is no namespace {name} in {transport.cluster.name}.") from error
+    await namespaces_required(transport, wanted.namespaces)
     return Header(
         cluster=ClusterRecord(context=transport.cluster.name, uid=await _uid(transport), version=version),
         at=now_text(),
@@ -189,6 +220,19 @@ async def _header(transport: Transport, wanted: BackupRequest) -> Header:
         secrets=wanted.secrets,
         made_by=f"cluster-ui {settings.VERSION}",
     )
+
+
+async def namespaces_required(transport: Transport, names: Sequence[str]) -> None:
+    """Raises NotFound (``namespace``) for one that does not exist."""
+    for name in names:
+        try:
+            await transport.request("GET", NAMESPACES, name=name)
+        except Forbidden:
+            continue  # what it holds may be readable all the same
+        except NotFound as error:
+            missing = NotFound(f"There is no namespace {name} in {transport.cluster.name}.")
+            missing.field = "namespace"
+            raise missing from error
 
 
 async def _uid(transport: Transport) -> str:
@@ -202,10 +246,6 @@ async def _uid(transport: Transport) -> str:
 class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
     resource_version: str = ""
     continue_: str = msgspec.field(name="continue", default="")
-
-
-class _Head(msgspec.Struct, frozen=True):
-    metadata: _ListMeta = _ListMeta()
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -238,14 +278,19 @@ class _Making:
     """One backup on its way into a writer."""
 
     def __init__(
-        self, transport: Transport, wanted: BackupRequest, writer: ArchiveWriter, progress: Progress
+        self,
+        transport: Transport,
+        wanted: BackupRequest,
+        writer: ArchiveWriter,
+        progress: Progress,
+        name: str,
     ) -> None:
         self._transport = transport
         self._wanted = wanted
         self._writer = writer
         self._progress = progress
         self._left_out: list[LeftOut] = []
-        self._claims = Claims(transport, writer.header.id, wanted.snapshots)
+        self.claims = Claims(transport, writer.header.id, name, asked=wanted.snapshots)
         self._namespaces: set[str] = set()  # those that hold objects of this backup
         self._kinds: set[tuple[str, str]] = set()  # (group, plural) of which there are objects
 
@@ -261,13 +306,13 @@ class _Making:
                 self._left_out.append(LeftOut(what=resource.key, why=why))
             elif self._asked(resource):
                 await self._kind(resource)
-        await self._claims.finish()
+        await self.claims.finish()
         self._say_the_rest()
-        await asyncio.to_thread(
+        await _in_thread(
             self._writer.finish,
             left_out=self._left_out,
-            claims=self._claims.records,
-            more_claims=self._claims.more,
+            claims=self.claims.records,
+            more_claims=self.claims.more,
         )
 
     def _left(self, resource: Resource) -> str:
@@ -291,11 +336,11 @@ class _Making:
             self._left_out.append(LeftOut(what=resource.key, why=error.why, wanted=error.wanted))
             return
         with listed.spool:
-            await asyncio.to_thread(self._write, resource, listed)
+            await _in_thread(self._write, resource, listed)
         for why, objects in sorted(listed.dropped.items()):
             self._left_out.append(LeftOut(what=resource.key, why=why, objects=objects))
         if resource.key == CLAIMS_KEY:
-            await self._claims.begin()
+            await self.claims.begin()
 
     async def _patiently(self, resource: Resource) -> _Listed:
         """Lists again what is busy or away, and what expired in the middle. Raises _NotRead for one kind that does not
@@ -333,16 +378,22 @@ class _Making:
             at = (
                 {"resourceVersion": listed.version, "resourceVersionMatch": "Exact"} if listed.version else {}
             )
-            async for body in self._pages(resource.gvr, namespace, {**query, **at}, query):
-                meta = await asyncio.to_thread(self._spool, resource, listed, body)
+            pages = self._pages(resource, listed, namespace, {**query, **at}, query)
+            async for meta in pages:
                 listed.version = listed.version or meta.resource_version
                 if meta.resource_version != listed.version:
                     raise _Expired
 
     async def _pages(
-        self, gvr: GVR, namespace: str | None, first: Query, following: Query
-    ) -> AsyncIterator[bytes]:
-        limit, query = PAGE, dict(first)
+        self,
+        resource: Resource,
+        listed: _Listed,
+        namespace: str | None,
+        first: Query,
+        following: Query,
+    ) -> AsyncIterator[_ListMeta]:
+        """Each page of a list, into the spool."""
+        gvr, limit, query = resource.gvr, PAGE, dict(first)
         while True:
             try:
                 response = await self._transport.request(
@@ -354,11 +405,11 @@ class _Making:
                     raise
                 limit = max(1, limit // 4)
                 continue
-            yield response.body
-            token = read_answer(response.body, _Head).metadata.continue_
-            if not token:
+            meta = await _in_thread(self._spool, resource, listed, response.body)
+            yield meta
+            if not meta.continue_:
                 return
-            query = {**following, "continue": token}
+            query = {**following, "continue": meta.continue_}
 
     def _spool(self, resource: Resource, listed: _Listed, body: bytes) -> _ListMeta:
         """In a thread: what of a page belongs to the backup, into the spool."""
@@ -385,7 +436,7 @@ class _Making:
         spec = body.get("spec") or {}
         if resource.key == "persistentvolumes":
             claim = spec.get("claimRef") or {}
-            return (claim.get("namespace"), claim.get("name")) in self._claims
+            return (claim.get("namespace"), claim.get("name")) in self.claims
         return (spec.get("group"), (spec.get("names") or {}).get("plural")) in self._kinds
 
     def _write(self, resource: Resource, listed: _Listed) -> None:
@@ -412,7 +463,7 @@ class _Making:
                 self._kinds.add((gvr.group, gvr.plural))
                 self._namespaces.add(entry.namespace)
                 if resource.key == CLAIMS_KEY:
-                    self._claims.add(body)
+                    self.claims.add(body)
         if refused:
             told = " ".join(refused[:MAX_NAMED])
             self._left_out.append(LeftOut(what=resource.key, why=told, objects=len(refused), wanted=True))

@@ -27,7 +27,7 @@ def read_recipients(texts: Iterable[str]) -> tuple[Recipient, ...]:
 def _recipient(text: str) -> Recipient:
     if text.upper().startswith(_PRIVATE) or "PRIVATE KEY" in text:
         raise BadInput(
-            "--recipient takes a public key, and this is a private one.",
+            "A recipient is a public key, and this is a private one.",
             next_step="Give the key that begins with age1: age-keygen -y prints it of an identity file.",
             field="recipient",
         )

@@ -13,14 +13,18 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from dashboard.models import AuditEntry, Backup
+from dashboard.models import AuditEntry, Backup, Change
 
 from .archive import Summary
 
-__all__ = ["Figures", "bad", "begun", "checked", "ended", "failed", "figures", "gone", "known"]
+__all__ = [
+    "Figures", "bad", "begun", "checked", "described", "ended", "failed", "figures", "gone", "known",
+    "last_made",
+]  # fmt: skip
 
 INTERRUPTED_AFTER = timedelta(hours=24)
 INTERRUPTED = "It was interrupted: nobody knows of it any more."
+CREATE = "backup create"  # in the audit: by the command
 MAX_MISSING = 100  # of what should have been in it
 
 
@@ -36,12 +40,9 @@ def begun(*, context: str, place: str, by: str, namespaces: Collection[str], lab
     )
 
 
-@transaction.atomic
-def ended(row: Backup, url: str, summary: Summary) -> None:
-    """It was written, and read back whole."""
+def described(row: Backup, url: str, summary: Summary) -> None:
+    """It was written, and read back whole; its archive gets its name now."""
     manifest = summary.manifest
-    row.state = Backup.State.PARTIAL if manifest.incomplete else Backup.State.VERIFIED
-    row.ended_at = row.verified_at = datetime.now(UTC)
     row.url, row.name = url, url.rsplit("/", 1)[-1]
     row.objects_count, row.size_bytes, row.sha256 = manifest.objects, summary.size_bytes, summary.sha256
     row.encrypted, row.secrets = summary.encrypted, summary.header.secrets
@@ -52,15 +53,25 @@ def ended(row: Backup, url: str, summary: Summary) -> None:
     row.claims = len(manifest.claims) + manifest.more_claims
     row.snapshots = sum(1 for each in manifest.claims if each.snapshot is not None and each.snapshot.ready)
     row.save()
-    _audit(row, "backup create", f"{manifest.objects} objects; {row.state}", AuditEntry.Result.DONE)
 
 
 @transaction.atomic
-def failed(row: Backup, error: str) -> None:
-    """It was not made; ``error`` is a sentence."""
+def ended(row: Backup, change: Change | None = None) -> None:
+    """The archive that was described is in the storage; ``change`` is that with which it was begun on a page."""
+    row.state = Backup.State.PARTIAL if row.missing else Backup.State.VERIFIED
+    row.ended_at = row.verified_at = datetime.now(UTC)
+    row.save()
+    detail = f"{row.objects_count} objects; {row.state}"
+    _audit(row, change.action if change is not None else CREATE, detail, AuditEntry.Result.DONE, change)
+
+
+@transaction.atomic
+def failed(row: Backup, error: str, *, audited: bool = True) -> None:
+    """It was not made; ``error`` is a sentence. ``audited``: here, and not by the operation that it belongs to."""
     row.state, row.ended_at, row.error = Backup.State.FAILED, datetime.now(UTC), error[:2000]
     row.save()
-    _audit(row, "backup create", row.error, AuditEntry.Result.FAILED)
+    if audited:
+        _audit(row, CREATE, row.error, AuditEntry.Result.FAILED)
 
 
 def checked(url: str, *, damaged: str = "") -> None:
@@ -85,6 +96,14 @@ def known(urls: Iterable[str]) -> dict[str, Backup]:
     return {
         row.url: row for row in Backup.objects.filter(url__in=list(urls), gone_at=None).order_by("began_at")
     }
+
+
+def last_made(context: str) -> datetime | None:
+    """When the last backup of a context was made that is in the storage since, as far as is recorded."""
+    made = Backup.objects.filter(context=context, gone_at=None, ended_at__isnull=False).exclude(
+        state=Backup.State.FAILED
+    )
+    return made.order_by("-ended_at").values_list("ended_at", flat=True).first()
 
 
 def bad(names: Collection[str]) -> frozenset[str]:
@@ -119,7 +138,9 @@ def figures() -> list[Figures]:
     return found
 
 
-def _audit(row: Backup, action: str, detail: str, result: AuditEntry.Result) -> None:
+def _audit(
+    row: Backup, action: str, detail: str, result: AuditEntry.Result, change: Change | None = None
+) -> None:
     AuditEntry.objects.create(
         user_name=row.by,
         context=row.context,
@@ -128,4 +149,6 @@ def _audit(row: Backup, action: str, detail: str, result: AuditEntry.Result) -> 
         name=row.name[:253],
         detail=detail,
         result=result,
+        reason=change.reason if change is not None else "",
+        change=change,
     )

@@ -1,4 +1,6 @@
-"""The keys of encrypted backups: those that somebody types for one restore, and those of the installation."""
+"""The keys of encrypted backups: those that somebody types for one restore, and those of the installation, which are
+private ones to read with and public ones to encrypt to.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from django.conf import settings
 
 from dashboard.errors import BadInput
 
-from .keys import Identity, read_identities
+from .keys import Identity, Recipient, read_identities, read_recipients
 
 MAX_TYPED = 16 * 1024  # bytes; an SSH key of 4096 bits has 3.4 KiB
 
@@ -41,3 +43,10 @@ def installed_identities() -> tuple[Identity, ...]:
     """Those in the file of ``CLUSTER_UI_BACKUP_IDENTITY_FILE``, read anew each time; none where that is not set."""
     path = settings.CLUSTER_UI_BACKUP_IDENTITY_FILE
     return read_identities([path]) if path else ()
+
+
+def installed_recipients() -> tuple[Recipient, ...]:
+    """The public keys of ``CLUSTER_UI_BACKUP_RECIPIENTS``, to which backups made from a page are encrypted; none where it
+    is not set. Raises BadInput for what is no public key.
+    """
+    return read_recipients(settings.CLUSTER_UI_BACKUP_RECIPIENTS)

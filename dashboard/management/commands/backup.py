@@ -7,7 +7,7 @@ import asyncio
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -29,11 +29,13 @@ from dashboard.management import backup_restore
 from dashboard.models import Backup
 from dashboard.recovery import records
 from dashboard.recovery.archive import Summary, verify
+from dashboard.recovery.claims import snapshots_delete
 from dashboard.recovery.create import BackupRequest, Made, backup_create
 from dashboard.recovery.errors import ArchiveError, WrongKey
 from dashboard.recovery.keys import read_identities, read_recipients
 from dashboard.recovery.pruning import decide, read_rules
 from dashboard.recovery.storage import Storage, Stored, open_archive
+from dashboard.recovery.typedkeys import installed_recipients
 
 DAMAGED = FAILED = 1  # the exit code
 
@@ -59,7 +61,12 @@ class Command(BaseCommand):
         create.add_argument("--context", default="", help="which cluster (default: the current context)")
         create.add_argument("--label", default="", metavar="SELECTOR", help="only what has these labels")
         _repeatable(create, "--namespace", "NAME", "only this one (default: the whole cluster)")
-        _repeatable(create, "--recipient", "KEY", "encrypt to this public key of age (age1…) or SSH")
+        _repeatable(
+            create,
+            "--recipient",
+            "KEY",
+            "encrypt to this public key of age (age1…) or SSH (default: CLUSTER_UI_BACKUP_RECIPIENTS)",
+        )
         _repeatable(create, "--exclude", "KIND", "leave out this kind, such as jobs.batch")
         create.add_argument(
             "--without-secrets", action="store_true", help="leave Secrets out; needed without a recipient"
@@ -92,7 +99,7 @@ class Command(BaseCommand):
         wanted = BackupRequest(
             namespaces=tuple(options["namespace"]),
             labels=options["label"],
-            recipients=read_recipients(options["recipient"]),
+            recipients=read_recipients(options["recipient"]) or installed_recipients(),
             without_secrets=options["without_secrets"],
             exclude=frozenset(options["exclude"]),
             snapshots=options["snapshots"],
@@ -119,7 +126,8 @@ class Command(BaseCommand):
             raise
         if row is not None:
             with self._recorded():
-                records.ended(row, made.url, made.summary)
+                records.described(row, made.url, made.summary)
+                records.ended(row)
         said = _json(made) if options["format"] == "json" else "\n".join(_words(made))
         self.stdout.write(said)
 
@@ -188,12 +196,15 @@ class Command(BaseCommand):
             damaged={row.name for row in known.values() if row.damaged},
             incomplete={row.name for row in known.values() if row.missing},
         )
+        deleted: dict[str, set[str]] = defaultdict(set)  # by the slug of their context
         for each in decided:
             if not each.goes or options["dry_run"]:
                 continue
             with suppress(NotFound):  # somebody else was faster
                 storage.delete(each.archive.name)
             row = known.get(each.archive.url)
+            if row is None or row.snapshots:
+                deleted[each.archive.slug].add(each.archive.name)
             with self._recorded():
                 records.gone(
                     url=each.archive.url,
@@ -201,18 +212,38 @@ class Command(BaseCommand):
                     by=BY,
                     why=f"Kept are {', '.join(f'{name}={count}' for name, count in rules.items())}.",
                 )
+        snapshots = self._snapshots_deleted(deleted)
         if options["format"] == "json":
             said = [
                 {"archive": each.archive.url, "kept": not each.goes, "why": list(each.reasons)}
                 for each in decided
             ]
-            self.stdout.write(json.dumps({"dry_run": options["dry_run"], "archives": said}))
-            return
-        for each in decided:
-            deleted = "would be deleted" if options["dry_run"] else "deleted"
             self.stdout.write(
-                "\t".join([each.archive.url, deleted if each.goes else f"kept: {', '.join(each.reasons)}"])
+                json.dumps({"dry_run": options["dry_run"], "archives": said, "snapshots_deleted": snapshots})
             )
+            return
+        gone = "would be deleted" if options["dry_run"] else "deleted"
+        for each in decided:
+            self.stdout.write(
+                "\t".join([each.archive.url, gone if each.goes else f"kept: {', '.join(each.reasons)}"])
+            )
+        if snapshots:
+            self.stdout.write(f"Deleted {plural(snapshots, 'VolumeSnapshot')} taken with them.")
+
+    def _snapshots_deleted(self, archives: Mapping[str, Collection[str]]) -> int:
+        """The VolumeSnapshots of deleted archives, by the slug of their context, go as well; how many did. The archives
+        are gone in any case: what can't be deleted is said.
+        """
+        count = 0
+        for slug, names in archives.items():
+            try:
+                count += asyncio.run(_snapshots_deleted(slug, names))
+            except ClusterError as error:
+                self.stderr.write(
+                    f"VolumeSnapshots taken with backups of {slug} were not deleted: {error.message} "
+                    f"{error.next_step}".rstrip()
+                )
+        return count
 
     def _known(self, archives: list[Stored]) -> dict[str, Backup]:
         known: dict[str, Backup] = {}
@@ -251,6 +282,14 @@ async def _cluster(context: str) -> Cluster:
     if found is None:
         raise NotFound(f"No context is called {context}." if context else "There is no cluster.")
     return found
+
+
+async def _snapshots_deleted(slug: str, archives: Collection[str]) -> int:
+    transport = Transport(await _cluster(slug), user_agent=USER_AGENT)
+    try:
+        return await snapshots_delete(transport, archives)
+    finally:
+        await transport.close()
 
 
 async def _made(cluster: Cluster, storage: Storage, wanted: BackupRequest) -> Made:
