@@ -15,6 +15,7 @@ from dashboard.models import Change
 from .action import Action
 from .autoscale import AUTOSCALE, EDIT_AUTOSCALER
 from .bulk import BULK, Bulk
+from .cluster_backup import CLUSTER_BACKUP
 from .cordon import CORDON, UNCORDON
 from .create_yaml import CREATE
 from .creation import CREATE_ALL
@@ -84,6 +85,7 @@ ACTIONS: list[Action] = [
     REPOINT,
     RESTORE,
     DRILL,
+    CLUSTER_BACKUP,
 ]
 
 

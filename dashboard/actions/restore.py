@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
 
@@ -404,7 +404,7 @@ async def begin_restore(
         steps = restore_steps(len(kept))
     made = _keep(nonce)
     made.holding, made.identities = holding, order.identities
-    work = in_database(_record)
+    work = in_database(record_begun)
     return await work(action, order, nonce, targets, result, list(steps), results, holder)
 
 
@@ -425,9 +425,20 @@ def _row(restoring: Restoring, held: Held, effects: Mapping[str, str]) -> Operat
     )  # fmt: skip
 
 
-def _record(
-    action: Restore,
-    order: RestoreOrder,
+class Begun(Protocol):
+    """Who begins something about a cluster, and why."""
+
+    @property
+    def actor(self) -> Actor: ...
+    @property
+    def cluster(self) -> Any: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def record_begun(
+    action: OperationAction,
+    order: Begun,
     nonce: str,
     targets: Sequence[str],
     result: dict[str, Any],
@@ -435,6 +446,9 @@ def _record(
     results: list[OperationResult],
     holder: str,
 ) -> Change:
+    """The change, the operation and the audit of what begins without a write of its own, in one transaction. ``targets``:
+    the namespaces that it is about. Raises DatabaseUnavailable: nothing was begun then.
+    """
     actor = order.actor
     try:
         with transaction.atomic():

@@ -11,9 +11,10 @@ from dashboard.errors import ClusterError, NotFound
 from dashboard.kube.answers import read_object
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
-from dashboard.recovery.velero import BACKUPS, VeleroRow, backup_row
+from dashboard.recovery.velero import BACKUPS, SCHEDULES, VeleroRow, backup_row
 
 KEY = f"{BACKUPS.plural}.{BACKUPS.group}"
+SCHEDULES_KEY = f"{SCHEDULES.plural}.{SCHEDULES.group}"
 HOME = "velero"  # its namespace, where nobody has chosen another one
 MAX_LISTED = 500  # a list is by name, so of more the newest may be missing, which is said
 MAX_BYTES = 16 * 2**20

@@ -31,7 +31,7 @@ PRESENT_PAGES = frozenset(
     }
 )
 # What they do is done now: with a moment they refuse.
-ACTING = frozenset({"action", "bulk", "create", "create_form", "drill", "restore", "reveal"})
+ACTING = frozenset({"action", "backup", "bulk", "create", "create_form", "drill", "restore", "reveal"})
 LONGEST = 40
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 

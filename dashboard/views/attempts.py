@@ -32,7 +32,7 @@ from dashboard.loop import off_loop
 from dashboard.models import Change
 
 # The routes by which something is done: in steps, of which only the last one does it, or at once.
-IN_STEPS = frozenset({"action", "bulk", "create", "create_form", "drill", "restore", "undo"})
+IN_STEPS = frozenset({"action", "backup", "bulk", "create", "create_form", "drill", "restore", "undo"})
 AT_ONCE = {
     "allow_changes": "allow-changes",
     "forbid_changes": "make-read-only",

@@ -35,6 +35,7 @@ PAGES = [
     "/c/tests/certificates/",
     "/c/tests/resilience/?lose=zone/sandbox-a",
     "/c/tests/recovery/",
+    "/c/tests/recovery/backup/",
     "/c/tests/recovery/restore/",
     "/c/tests/recovery/drill/",
     "/c/tests/postmortem/",

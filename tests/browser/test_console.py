@@ -20,6 +20,7 @@ PAGES = [
     "/c/tests/certificates/?namespace={ns}",
     "/c/tests/resilience/?lose=zone/sandbox-a",
     "/c/tests/recovery/",
+    "/c/tests/recovery/backup/",
     "/c/tests/recovery/restore/",
     "/c/tests/recovery/drill/",
     "/c/tests/postmortem/",

@@ -61,3 +61,26 @@ def test_one_configmap_comes_back_and_the_key_goes_nowhere(
     found = cluster.api().get(f"/api/v1/namespaces/{namespace}/configmaps/settings")
     assert found["data"] == {"LEVEL": "info"}
     assert str(IDENTITY) not in server.log.read_text()
+
+
+def test_a_backup_is_made_on_the_page_and_shown(shop: tuple[Page, Server, str]) -> None:
+    page, _, namespace = shop
+    page.goto("/c/tests/recovery/")
+    page.get_by_role("link", name="Back up now").click()
+    # Nobody has configured a recipient, so Secrets stay out, and the form says how to change that.
+    expect(page.locator("#secrets-h")).to_contain_text("CLUSTER_UI_BACKUP_RECIPIENTS")
+    expect(page.get_by_label("Include Secrets")).not_to_be_checked()
+    page.locator("#namespace").fill(namespace)
+    page.get_by_label("Include Secrets").check()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#preview")).to_contain_text("Secrets need a recipient")
+    page.get_by_label("Include Secrets").uncheck()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#preview")).to_contain_text(f"Backs up {namespace}")
+    expect(page.locator("#preview")).to_contain_text("No Secrets")
+    page.get_by_role("button", name="Back up now").click()
+    expect(page.locator("#operation-progress")).to_contain_text("The backup is complete")
+    page.get_by_role("link", name="Open Recovery").click()
+    row = page.locator(".bks tr", has_text=f"tests_{namespace}_")
+    expect(row).to_contain_text("Verified")
+    expect(row).to_contain_text("Without Secrets")

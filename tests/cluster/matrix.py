@@ -163,6 +163,10 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "capacity": [get(f"{CLUSTER}/capacity/")],
     "resilience": [get(f"{CLUSTER}/resilience/")],
     "recovery": [get(f"{CLUSTER}/recovery/")],
+    "backup": [
+        get(f"{CLUSTER}/recovery/backup/"),
+        post(f"{CLUSTER}/recovery/backup/?format=json", ok=(422,), data={"step": "preview"}),
+    ],
     "restore": [
         get(f"{CLUSTER}/recovery/restore/"),
         post(

@@ -165,6 +165,7 @@ ELSEWHERE = {
     "create": "test_create",
     "create-all": "test_create",
     "repoint": "test_replace",
+    "backup": "test_cluster_backup",
     "restore": "test_restore",
     "drill": "test_restore",
 }

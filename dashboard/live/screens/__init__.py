@@ -29,7 +29,14 @@ from .map import MapScreen
 from .newobject import NewObjectScreen
 from .operation import OperationScreen
 from .overview import OverviewScreen
-from .recovery import DrillFormScreen, RecoveryFormScreen, RecoveryScreen, RestoreScreen
+from .recovery import (
+    BackupFormScreen,
+    BackupScreen,
+    DrillFormScreen,
+    RecoveryFormScreen,
+    RecoveryScreen,
+    RestoreScreen,
+)
 from .replacement import ReplacementScreen
 from .resilience import ResilienceScreen
 from .rotate import RotationScreen
@@ -46,6 +53,7 @@ OPERATIONS: dict[str, type[OperationScreen]] = {
     "replace": ReplacementScreen,
     "restore": RestoreScreen,
     "drill": RestoreScreen,
+    "backup": BackupScreen,
 }
 
 
@@ -68,6 +76,7 @@ SCREENS: dict[str, Callable[..., Screen]] = {
     "recovery": RecoveryScreen,
     "restore": RecoveryFormScreen,
     "drill": DrillFormScreen,
+    "backup": BackupFormScreen,
     "access": AccessScreen,
     "search": SearchScreen,
     "create": CreateScreen,

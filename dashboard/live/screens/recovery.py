@@ -1,5 +1,5 @@
 """Recovery (``/c/<context>/recovery/``): how old the last good backup is and what is not in it, the backups, the drills;
-and the forms of a restore and a drill beside it.
+and the forms of a backup, a restore and a drill beside it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dashboard.live.deciding import began
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
-from dashboard.live.veleros import VeleroBackups, velero_backups
+from dashboard.live.veleros import HOME, KEY, VeleroBackups, velero_backups
 from dashboard.models import Backup, Operation, OperationResult
 from dashboard.recovery import records
 from dashboard.recovery.readiness import GOAL, NEVER, WHOLE, Readiness, ago, readiness
@@ -35,9 +35,11 @@ from dashboard.recovery.storage import Stored
 from dashboard.recovery.velero import VeleroRow
 
 from .common import fresh_part, iso, not_known
+from .create import CreateScreen
 from .operation import RESULT_WORDS, OperationScreen
 
 LOOK_SECONDS = 20.0
+SOON_SECONDS = 2.0  # where something is under way
 VELERO_SECONDS = 60.0
 DISCOVERY_SECONDS = 2.0
 ROWS, DRILLS = 50, 10
@@ -73,8 +75,12 @@ class RecoveryScreen(ViewerScreen):
         await self._look()
 
     async def _look(self) -> None:
+        context = self.runtime.cluster.name
         self.shelf = await shelves.now()
-        self.drills, self.under_way = await in_database(_operations)(self.runtime.cluster.name)
+        made = await in_database(records.last_made)(context)
+        if made is not None and self.shelf.read_at is not None and self.shelf.read_at < made:
+            self.shelf = await shelves.now(fresh=True)
+        self.drills, self.under_way = await in_database(_operations)(context)
         self.known = await in_database(records.known)([each.url for each in self._shown()])
         if time.monotonic() - self._velero_at >= VELERO_SECONDS:
             self.velero = await velero_backups(self.session)
@@ -83,7 +89,7 @@ class RecoveryScreen(ViewerScreen):
     def open(self, changed: Callable[[], None]) -> None:
         async def follow() -> None:
             while True:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(SOON_SECONDS if self.under_way else LOOK_SECONDS)
                 with suppress(DatabaseError):
                     await self._look()
                     changed()
@@ -118,6 +124,8 @@ class RecoveryScreen(ViewerScreen):
     def context(self) -> Mapping[str, Any]:
         return {
             "configured": self.shelf.configured,
+            "velero": KEY in self.runtime.kinds,
+            "backup_url": self._url("backup"),
             "drill_url": self._url("drill"),
             "restore_url": self._url("restore"),
             "kubectl": "manage.py backup list",
@@ -177,11 +185,14 @@ class RecoveryScreen(ViewerScreen):
                 else ("all of them" if known else "encrypted: not known here"),
             }
         )
+        last = self.known.get(ready.last.url) if ready.last is not None else None
+        snapshots = last.snapshots if last is not None else 0
         tiles.append(
             {
-                "title": "Volumes with data", "value": "0", "of": f"of {ready.claims}",
-                "state": "warn" if ready.claims else "",
-                "note": "volume data is in no backup" if ready.claims else "there is no claim",
+                "title": "Volumes with data", "value": str(snapshots), "of": f"of {ready.claims}",
+                "state": "warn" if ready.claims > snapshots else "",
+                "note": "by VolumeSnapshots of the last good backup" if snapshots
+                else "volume data is in no backup" if ready.claims else "no claims",
             }
         )  # fmt: skip
         passed = next((each for each in self.drills if _passed(each)), None)
@@ -271,7 +282,7 @@ class RecoveryScreen(ViewerScreen):
         state, word, said = state_of(record)
         notes = ["Last good backup."] if newest else []
         notes += [said] if said else []
-        notes += ["No volume data."]
+        notes += [_volumes(record)]
         notes += ["Encrypted, with Secrets." if stored.encrypted else "Without Secrets: it is not encrypted."]
         return {
             "velero": False,
@@ -329,6 +340,13 @@ def state_of(record: Backup | None) -> tuple[str, str, str]:
         kinds = listed([str(each["what"]) for each in record.missing], "more")
         return "warn", "Partial", f"Missing: {kinds}."
     return "ok", "Verified", ""
+
+
+def _volumes(record: Backup | None) -> str:
+    """What is to be said of the volumes of an archive's claims."""
+    if record is None or not record.snapshots:
+        return "No volume data."
+    return f"VolumeSnapshots of {record.snapshots} of {plural(record.claims, 'claim')}."
 
 
 def _operations(context: str) -> tuple[list[Operation], list[Operation]]:
@@ -411,6 +429,21 @@ class DrillFormScreen(RecoveryFormScreen):
     page = "pages/drill.html"
 
 
+class BackupFormScreen(CreateScreen):
+    """The form of a backup. ``home``: the namespace of Velero, where it is installed."""
+
+    page = "pages/backup.html"
+
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session, params)
+        self.home = HOME
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.runtime.discovery.known(timeout=DISCOVERY_SECONDS)  # whether Velero is there
+        self.home = next((each.namespace for each in (await velero_backups(self.session)).rows), HOME)
+
+
 class RestoreScreen(OperationScreen):
     """A restore, or a drill, that was begun: what became of each object. Whoever began it sees it, and whoever may read
     everything in the namespaces that it writes into: its rows name objects of every kind.
@@ -475,6 +508,27 @@ class RestoreScreen(OperationScreen):
             "object": {"plural": "namespaces", "kind": "Backup", "namespace": "", "name": name, "url": url},
             "breadcrumbs": [("Recovery", url)],
         }
+
+
+class BackupScreen(RestoreScreen):
+    """A backup that was begun on the page. Its words name namespaces, so it is for whom a restore is for."""
+
+    page = "pages/backup_made.html"
+    running_words = "You can leave this page: it continues, and begins again if the dashboard restarts."
+    resume_words = "Resuming starts over: nothing is left of a backup that did not finish."
+
+    def words(self) -> tuple[str, str, str]:
+        state, headline, text = OperationScreen.words(self)
+        operation = self.operation
+        if operation is None or operation.state != Operation.State.DONE:
+            return state, headline, text
+        step = operation.steps[0]
+        if step["state"] != "done":
+            return "warn", "The backup was not made", step["text"]
+        return ("warn" if "Missing:" in step["text"] else "done"), "The backup is complete", step["text"]
+
+    def kubectl(self) -> str:
+        return "manage.py backup list"
 
 
 async def everything_required(session: Session, namespaces: Sequence[str]) -> None:

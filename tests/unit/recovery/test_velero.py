@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.recovery.velero import VeleroRow, backup_row, location_row, restore_row, schedule_row
+from dashboard.recovery.velero import (
+    VeleroRow,
+    backup_row,
+    location_row,
+    new_backup,
+    new_schedule,
+    restore_row,
+    schedule_row,
+)
 
 RUNS = {
     "": "info", "New": "info", "InProgress": "info", "WaitingForPluginOperations": "info", "Finalizing": "info",
@@ -130,3 +138,31 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 def test_whatever_somebody_wrote_into_them_makes_a_row(body: dict[str, Any]) -> None:
     for row in (backup_row, restore_row, schedule_row, location_row):
         assert row(body).word
+
+
+def test_what_is_asked_of_it_reads_as_it_was_asked() -> None:
+    asked = new_backup(
+        name="shop-1", namespace="velero", namespaces=["shop", "blog"], labels="app=web,tier in (a,b),!old",
+        secrets=False, snapshots=False, hours=48,
+    )  # fmt: skip
+    assert asked["spec"]["labelSelector"]["matchExpressions"] == [
+        {"key": "app", "operator": "In", "values": ["web"]},
+        {"key": "old", "operator": "DoesNotExist"},
+        {"key": "tier", "operator": "In", "values": ["a", "b"]},
+    ]
+    assert asked["spec"]["ttl"] == "48h0m0s"
+    row = backup_row(asked)
+    assert (row.namespace, row.name, row.word) == ("velero", "shop-1", "New")
+    assert (
+        row.holds
+        == "shop and blog, without secrets, what its label selector matches, without data of volumes"
+    )
+    nightly = new_schedule(schedule="0 2 * * *", name="nightly", namespace="velero")
+    assert nightly["kind"] == "Schedule"
+    assert schedule_row(nightly).holds == "all namespaces, at 0 2 * * *, kept for 720h0m0s"
+    assert "labelSelector" not in nightly["spec"]["template"]
+
+
+def test_a_selector_that_velero_does_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match="know no >"):
+        new_backup(name="a", namespace="velero", labels="size>3")

@@ -29,6 +29,7 @@ from dashboard.live.session import Identity
 from dashboard.models import AuditEntry, Change
 from dashboard.views import (
     actions,
+    backup,
     bulk,
     changes,
     create,
@@ -68,6 +69,7 @@ ROUTES = {name: OBJECT.format(plural=plural, action=name.split()[0]) for name, p
     "forbid_changes": "/clusters/dev~2F1/read-only/",
     "create": "/c/dev~2F1/create/",
     "create_form": "/c/dev~2F1/create/services/",
+    "backup": "/c/dev~2F1/recovery/backup/",
     "restore": "/c/dev~2F1/recovery/restore/",
     "drill": "/c/dev~2F1/recovery/drill/",
 }
@@ -79,6 +81,7 @@ APPLIES: dict[str, tuple[Any, str]] = dict.fromkeys(OFFERED, (form, "change_appl
     "replace configmaps": (replace, "configmap_replace_apply"),
     "reveal": (reveal, "secret_reveal"),
     "bulk": (bulk, "bulk_apply"),
+    "backup": (backup, "backup_begin"),
     "restore": (recovery, "restore_begin"),
     "drill": (recovery, "drill_begin"),
     "undo": (changes, "change_undo_apply"),
@@ -97,7 +100,7 @@ SHOWN = {
     "recovery", "resilience", "search", "sessions",
     "sessions_end", "timeline", "value", "values", "version",
 }  # fmt: skip
-STEPS = {*OFFERED, "bulk", "create", "create_form", "drill", "restore", "undo"}
+STEPS = {*OFFERED, "backup", "bulk", "create", "create_form", "drill", "restore", "undo"}
 TEXT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}"
 KINDS = {
     "read-only": errors.ReadOnly("canary"),
@@ -232,7 +235,10 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
         return SimpleNamespace(identities=())
 
     monkeypatch.setattr(recovery.RecoveryForm, "_order", order)
-    monkeypatch.setattr(recovery, "listing", listed)
+    monkeypatch.setattr(backup.BackupForm, "_order", order)
+    monkeypatch.setattr(backup, "BackupFormScreen", lambda *_: one)
+    for view in (backup, recovery):
+        monkeypatch.setattr(view, "listing", listed)
     for name in ("RecoveryFormScreen", "DrillFormScreen"):
         monkeypatch.setattr(recovery, name, lambda *_: one)
     for module in (actions, bulk, changes, create, newobject):
@@ -243,6 +249,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
         (changes, "change_undo_preview"), (create, "changes_required"),
         (newobject, "changes_required"), (newobject, "checked"), (bulk, "bulk_preview"), (bulk, "page"),
         (objectform, "change_read"), (recovery, "restore_preview"), (recovery, "drill_preview"),
+        (backup, "backup_preview"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, no_page)
 
@@ -273,7 +280,11 @@ async def test_a_refused_apply_is_audited(
     response = await client.post(ROUTES[action], fields(action), headers={"HX-Target": "preview"})
     assert response.status_code >= 400
     (entry,) = await entries()
-    about = ("", "") if action in ("bulk", "create", "create_form", "drill", "restore") else ("shop", "web")
+    about = (
+        ("", "")
+        if action in ("backup", "bulk", "create", "create_form", "drill", "restore")
+        else ("shop", "web")
+    )
     assert (entry.user_name, entry.context, entry.namespace, entry.name) == ("mara", "dev/1", *about)
     assert entry.action == {
         "bulk": "bulk-scale", "create_form": "create", "undo": "rotate",

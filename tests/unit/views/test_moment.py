@@ -119,6 +119,7 @@ OF_THE_PRESENT = (
 )  # fmt: skip
 THAT_ACT = (
     "deployments/shop/web/scale/", "bulk/deployments/restart/", "create/", "create/configmaps/", "recovery/drill/",
+    "recovery/backup/",
     "recovery/restore/", "secrets/shop/database/reveal/",
 )  # fmt: skip
 
