@@ -230,9 +230,9 @@ async def _end(run: Run, words: dict[str, str]) -> None:
     counts = await in_database(result_counts)(run.operation)
     text = f"{listed([f'{counts[state]} {word}' for state, word in words.items() if counts.get(state)])}."
     run.now = clock.now()
-    await run.end("done", text)
     ended = AuditEntry.Result.FAILED if counts.get("failed") else AuditEntry.Result.DONE
-    await run.audit(run.change.action, ended, f"{run.step['title']}: {text}")
+    told = run.entry(run.change.action, ended, f"{run.step['title']}: {text}")
+    await run.end("done", text, entries=[told])
 
 
 def _due(result: OperationResult, now: datetime) -> bool:

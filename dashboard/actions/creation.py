@@ -646,10 +646,8 @@ async def _make(run: Run, result: OperationResult, one: TextObject, shown: Mappi
 
 async def _failed(run: Run, result: OperationResult, text: str) -> None:
     result.state, result.text, result.ended_at = "failed", text, clock.now()
-    await run.record([result])
-    run.step["text"] = text
-    await run.fail(f"{result.kind} {result.name}: {text}")
-    await run.audit(CREATE.name, AuditEntry.Result.FAILED, text)
+    own = run.entry(CREATE.name, AuditEntry.Result.FAILED, text)
+    await run.fail(f"{result.kind} {result.name}: {text}", results=[result], entries=[own])
 
 
 async def _unserved(run: Run, one: TextObject, text: _Text) -> str:

@@ -233,8 +233,8 @@ async def compare_step(run: Run) -> None:
     run.step |= {"equal": equal, "tried": tried, "failed": failed}
     text = f"{equal} of {total} objects written and equal to the backup, {tried} tried by a dry run, {failed} failed."
     result = AuditEntry.Result.FAILED if failed else AuditEntry.Result.DONE
-    await run.audit(run.change.action, result, f"{DRILL.summary(run.change)}: {text}")
-    await run.end("done", text)
+    told = run.entry(run.change.action, result, f"{DRILL.summary(run.change)}: {text}")
+    await run.end("done", text, entries=[told])
 
 
 async def remove_step(run: Run) -> None:

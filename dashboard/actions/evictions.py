@@ -2,13 +2,14 @@
 
 What a budget refuses is tried again every five seconds, as by ``kubectl drain``. A pod is recorded as under way before
 its eviction is sent: who goes on after a kill looks at the pod, and sends it again only to one that is not terminating.
+That it was evicted is recorded with its entry in the audit (``told``), by whoever comes to know it first.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +33,6 @@ from dashboard.kinds.rows import listed, plural
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, OperationResult
 
-from ..database import in_database
 from .action import Target
 from .engine import change_read
 from .operation import Run, iso, passed
@@ -134,21 +134,23 @@ async def _watch(run: Run, rows: Sequence[OperationResult]) -> None:
     """Looks at pods whose eviction was sent. One that is not in view is gone only if the API server says so: a watch may
     be behind.
     """
-    missing, news = [], []
+    missing, news, entries = [], [], list[AuditEntry]()
     for row in rows:
         pod = run.objects.get("pods", row.namespace, row.name)
         if pod is None or pod.metadata.uid != row.data["uid"]:
             missing.append(row)
         elif pod.metadata.deletion_timestamp is not None and (text := _terminating(pod)) != row.text:
             row.text = text
+            entries += _found_evicted(run, row)
             news.append(row)
     asked = missing[:AT_ONCE]
     for row, there in zip(asked, await asyncio.gather(*(_is_there(run, row) for row in asked)), strict=True):
         if not there:
+            entries += _found_evicted(run, row)
             _gone(run, row)
             news.append(row)
     if news:
-        await run.save(news)
+        await run.save(news, entries)
 
 
 def _terminating(pod: Pod) -> str:
@@ -185,17 +187,17 @@ async def _not_cordoned(run: Run) -> str:
 
 
 async def _send(run: Run, rows: Sequence[OperationResult]) -> None:
-    before = [row.state for row in rows]
     for row in rows:
         row.state, row.began_at = "running", row.began_at or run.now
         row.data = row.data | {"sent": iso(run.now), "tries": row.data.get("tries", 0) + 1}
     await run.save(rows)
     accepted = await asyncio.gather(*(_evict(run, row) for row in rows))
-    first = [row for row, was, yes in zip(rows, before, accepted, strict=True) if yes and was != "running"]
-    try:
-        await run.record(rows)
-    finally:  # what was evicted was, whoever stopped it meanwhile
-        await _audit(run, first, AuditEntry.Result.DONE, f"Evicted to drain {run.change.name}.")
+    entries = []
+    for row, yes in zip(rows, accepted, strict=True):
+        if yes and "told" not in row.data:
+            row.data |= {"told": True}
+            entries.append(_entry(run, row, AuditEntry.Result.DONE, f"Evicted to drain {run.change.name}."))
+    await run.record(rows, entries)
 
 
 async def _evict(run: Run, row: OperationResult) -> bool:
@@ -284,11 +286,12 @@ async def _time_out(run: Run, rows: Sequence[OperationResult]) -> None:
             case _:
                 text = "Not evicted before the time-out."
         _close(run, row, "failed", text)
-    await run.save(rows)
-    await _audit(run, refused, AuditEntry.Result.REFUSED, f"Not evicted to drain {run.change.name}.")
+    not_evicted = f"Not evicted to drain {run.change.name}."
+    entries = [_entry(run, row, AuditEntry.Result.REFUSED, not_evicted) for row in refused]
     names = listed([row.name for row in rows])
     took = timedelta(seconds=run.step["timeout"])
-    await run.fail(f"The time-out of {_words(took)} passed with {plural(len(rows), 'pod')} left: {names}.")
+    text = f"The time-out of {_words(took)} passed with {plural(len(rows), 'pod')} left: {names}."
+    await run.fail(text, results=rows, entries=entries)
 
 
 async def _end(run: Run) -> None:
@@ -309,16 +312,22 @@ def _options(run: Run) -> DrainOptions:
     return DrainOptions(run.step["delete_emptydir"], run.step["force"])
 
 
-async def _audit(run: Run, rows: Collection[OperationResult], result: AuditEntry.Result, detail: str) -> None:
-    """An entry for each pod."""
+def _found_evicted(run: Run, row: OperationResult) -> list[AuditEntry]:
+    """The entry of a pod that terminates, or is gone, whose process was killed before it could tell of the eviction."""
+    if "told" in row.data:
+        return []
+    row.data |= {"told": True}
+    detail = (
+        f"An eviction was sent to drain {run.change.name}; its answer did not come, and the pod terminates."
+    )
+    return [_entry(run, row, AuditEntry.Result.DONE, detail)]
+
+
+def _entry(run: Run, row: OperationResult, result: AuditEntry.Result, detail: str) -> AuditEntry:
+    """About one pod."""
     change = run.change
-    entries = [
-        AuditEntry(
-            user_name=change.user.get_username(), context=change.context, action="evict", plural=row.plural,
-            namespace=row.namespace, name=row.name, detail=f"{detail} {row.text}".strip(), result=result,
-            reason=change.reason, change=change,
-        )
-        for row in rows
-    ]  # fmt: skip
-    if entries:
-        await in_database(AuditEntry.objects.bulk_create)(entries)
+    return AuditEntry(
+        user_name=change.user.get_username(), context=change.context, action="evict", plural=row.plural,
+        namespace=row.namespace, name=row.name, detail=f"{detail} {row.text}".strip(), result=result,
+        reason=change.reason, change=change,
+    )  # fmt: skip

@@ -145,7 +145,8 @@ class Lost(Exception):
 class Run:
     """One move of one step, by the process that has the operation. ``transport`` and ``objects`` are of who started it.
     Each method that records something raises Lost when another process has it, or a person stopped it: nothing was
-    recorded then.
+    recorded then. What is told in the audit (``entries``) is recorded with it or not at all: a process that is killed
+    in between leaves nothing untold, and whoever goes on tells nothing twice.
     """
 
     operation: Operation
@@ -166,30 +167,39 @@ class Run:
         at = self.operation.steps.index(self.step)
         return f"operation {self.operation.pk} {at} {self.step['began']}"
 
-    async def save(self, results: Sequence[OperationResult] = ()) -> None:
+    async def save(self, results: Sequence[OperationResult] = (), entries: Sequence[AuditEntry] = ()) -> None:
         """Records the step as it is, and these results."""
-        await in_database(_write)(self.operation, self.holder, results)
+        await in_database(_write)(self.operation, self.holder, results, entries)
 
-    async def record(self, results: Sequence[OperationResult]) -> None:
+    async def record(self, results: Sequence[OperationResult], entries: Sequence[AuditEntry] = ()) -> None:
         """Records what became of objects that something was sent for: also where a person stopped it meanwhile, which
         raises Lost all the same.
         """
-        await in_database(_record)(self.operation, self.holder, results)
+        await in_database(_record)(self.operation, self.holder, results, entries)
 
-    async def end(self, state: End, text: str, **kept: Any) -> None:
-        """Ends the step without ado."""
+    async def end(
+        self,
+        state: End,
+        text: str,
+        *,
+        results: Sequence[OperationResult] = (),
+        entries: Sequence[AuditEntry] = (),
+        **kept: Any,
+    ) -> None:
+        """Ends the step without ado; ``kept`` stays in it."""
         self.step |= {"state": state, "text": text, "ended": iso(self.now), **kept}
-        await self.save()
+        await self.save(results, entries)
 
-    async def fail(self, text: str) -> None:
+    async def fail(
+        self, text: str, *, results: Sequence[OperationResult] = (), entries: Sequence[AuditEntry] = ()
+    ) -> None:
         """Ends the step as one that went wrong: that stops the operation, unless the action knows better."""
         state, text = self.action.failed(self.step, text)
         self.step |= {"state": state, "text": text, "ended": iso(self.now)}
         if state == "failed":
-            await self.close(Operation.State.STOPPED)
-        else:
-            await self.save()
-        await self.audit(self.change.action, AuditEntry.Result.FAILED, f"{self.step['title']}: {text}")
+            self.operation.state, self.operation.ended_at = Operation.State.STOPPED, clock.now()
+        own = self.entry(self.change.action, AuditEntry.Result.FAILED, f"{self.step['title']}: {text}")
+        await self.save(results, (*entries, own))
 
     async def close(self, state: Operation.State) -> None:
         """Ends the operation, or stops it until a person decides."""
@@ -203,11 +213,11 @@ class Run:
             found = found.filter(state__in=states)
         return await in_database(list)(found if limit is None else found[:limit])
 
-    async def audit(self, action: str, result: AuditEntry.Result, detail: str) -> None:
-        """An entry about the step's object, or about what was changed."""
+    def entry(self, action: str, result: AuditEntry.Result, detail: str) -> AuditEntry:
+        """An entry about the step's object, or about what was changed; it is to be recorded."""
         change, step = self.change, self.step
         about = step if "plural" in step else {"plural": change.plural, "name": change.name}
-        await in_database(AuditEntry.objects.create)(
+        return AuditEntry(
             user_name=change.user.get_username(),
             context=change.context,
             action=action,
@@ -297,7 +307,9 @@ def passed(since: str, now: datetime) -> float:
     return (now - moment(since)).total_seconds() if since else 0.0
 
 
-def _write(operation: Operation, holder: str, results: Sequence[OperationResult]) -> None:
+def _write(
+    operation: Operation, holder: str, results: Sequence[OperationResult], entries: Sequence[AuditEntry]
+) -> None:
     with transaction.atomic():
         mine = Operation.objects.filter(
             pk=operation.pk, holder=holder, version=operation.version, state=Operation.State.RUNNING
@@ -310,19 +322,29 @@ def _write(operation: Operation, holder: str, results: Sequence[OperationResult]
         ):
             raise Lost
         _update(results)
+        _tell(entries)
     operation.version += 1
 
 
-def _record(operation: Operation, holder: str, results: Sequence[OperationResult]) -> None:
+def _record(
+    operation: Operation, holder: str, results: Sequence[OperationResult], entries: Sequence[AuditEntry]
+) -> None:
     with transaction.atomic():
         mine = Operation.objects.select_for_update().filter(pk=operation.pk, holder=holder).first()
         if mine is None:
             raise Lost
         _update(results)
         Operation.objects.filter(pk=operation.pk).update(version=F("version") + 1)
+        _tell(entries)
     if mine.state != Operation.State.RUNNING or mine.version != operation.version:
         raise Lost
     operation.version += 1
+
+
+def _tell(entries: Sequence[AuditEntry]) -> None:
+    """The last thing that a transaction does: others wait for the end of the chain."""
+    if entries:
+        AuditEntry.objects.bulk_create(entries)
 
 
 def _update(results: Sequence[OperationResult]) -> None:

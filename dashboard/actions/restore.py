@@ -558,11 +558,11 @@ async def write_step(run: Run) -> None:
     counts = await in_database(result_counts)(run.operation)
     text = f"{listed([f'{counts[state]} {word}' for state, word in ENDS.items() if counts.get(state)])}."
     run.now = datetime.now(UTC)
-    await run.end("done", text)
+    ended = AuditEntry.Result.FAILED if counts.get("failed") else AuditEntry.Result.DONE
+    told = run.entry(run.change.action, ended, f"{RESTORE.summary(run.change)}: {text}")
+    await run.end("done", text, entries=[told])
     if len(run.operation.steps) == 2:
         forget(run.change)
-    ended = AuditEntry.Result.FAILED if counts.get("failed") else AuditEntry.Result.DONE
-    await run.audit(run.change.action, ended, f"{RESTORE.summary(run.change)}: {text}")
 
 
 def _rank_of(held: Held) -> tuple[int, str, str]:
