@@ -1,131 +1,85 @@
-"""Runs the benchmarks, those that need one on a sandbox of their own, and prints medians and ratios."""
+"""Runs benchmarks, those that need one on a sandbox of their own, and prints medians and ranges beside a yardstick of
+the same run."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from bench import (
-    backup,
-    decode,
-    editor,
-    flood,
-    judge,
-    lists,
-    live,
-    loop,
-    memory,
-    pages,
-    relations,
-    rewind,
-    search,
-    sockets,
-    whatif,
-)
+import yaml
+
 from sandbox import Sandbox
 
-FULL: dict[str, Any] = {
-    "pods": 5000,
-    "events": 120,
-    "rounds": 9,
-    "judged": 10_000,
-    "kept": 2_000,
-    "searched": 10_000,
-    "flood": 25,
-    "hostile": 3_000,
-    "listed": (1_000, 10_000, 50_000),
-    "crowds": (10_000, 50_000),
-    "people": 1_000,
-    "backed_up": 50_000,
-}
-SHORT: dict[str, Any] = {
-    "pods": 300,
-    "events": 20,
-    "rounds": 5,
-    "judged": 2_000,
-    "kept": 200,
-    "searched": 1_000,
-    "flood": 5,
-    "hostile": 300,
-    "listed": (300, 1_000),
-    "crowds": (1_000,),
-    "people": 100,
-    "backed_up": 2_000,
-}
+from .document import DOCUMENT, provenance, written
+from .figure import Figure, Place
+from .figures import FIGURES
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "figure",
-        nargs="?",
-        choices=[
-            "backup",
-            "decode",
-            "editor",
-            "flood",
-            "judge",
-            "lists",
-            "live",
-            "loop",
-            "memory",
-            "pages",
-            "relations",
-            "rewind",
-            "search",
-            "sockets",
-            "whatif",
-        ],
-        help="one figure (default: all)",
-    )
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"{', '.join(FIGURES)} (default: all)")
     parser.add_argument("--short", action="store_true", help="small and quick, as in continuous integration")
+    parser.add_argument("--write", action="store_true", help=f"put them into docs/{DOCUMENT.name}")
+    parser.add_argument(
+        "--sandbox", type=Path, help="the folder of one that runs already, to be used instead"
+    )
     arguments = parser.parse_args()
-    size = SHORT if arguments.short else FULL
-    if arguments.figure in (None, "judge"):
-        print(judge.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in (None, "memory"):
-        print(memory.run(objects=size["kept"], pods=size["judged"] * 5, rounds=size["rounds"]), flush=True)
-    if arguments.figure in (None, "relations"):
-        print(relations.run(pods=2 * size["pods"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in (None, "lists"):
-        print(lists.run(pods=size["listed"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in (None, "search"):
-        print(search.run(pods=size["searched"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in (None, "whatif"):
-        print(whatif.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in (None, "rewind"):
-        print(rewind.run(pods=size["judged"], rounds=size["rounds"]), flush=True)
-    if arguments.figure in (None, "backup"):
-        print(backup.run(objects=size["backed_up"]), flush=True)
-    if arguments.figure in ("backup", "judge", "lists", "memory", "relations", "rewind", "search", "whatif"):
+    if unknown := [name for name in arguments.figures if name not in FIGURES]:
+        parser.error(f"no such figure: {', '.join(unknown)}; there are {', '.join(FIGURES)}")
+    if arguments.write and arguments.short:
+        parser.error("the short form is for correctness: it is not written")
+    chosen = [FIGURES[name] for name in arguments.figures or FIGURES]
+    with (
+        tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home,
+        _sandbox(chosen, Path(home), arguments.sandbox) as sandbox,
+    ):
+        if len(chosen) == 1:
+            _run(chosen[0], Place(Path(home), sandbox), arguments.short, arguments.write)
+        elif failed := [figure.name for figure in chosen if not _run_apart(figure, arguments, sandbox)]:
+            sys.exit(f"Failed: {', '.join(failed)}")
+
+
+def _run(figure: Figure, place: Place, short: bool, write: bool) -> None:
+    load = os.getloadavg()[0]
+    report = figure.run(place, **(figure.short if short else figure.full))
+    said = f"{report}\n\n{provenance(load)}"
+    print(f"{said}\n", flush=True)
+    if write:
+        DOCUMENT.write_text(written(DOCUMENT.read_text(), figure.name, said))
+
+
+def _run_apart(figure: Figure, arguments: argparse.Namespace, sandbox: Sandbox | None) -> bool:
+    """In a process of its own: what another one has left in memory is in no figure, and one that fails ends no other."""
+    words = [sys.executable, "-m", "bench", figure.name]
+    words += ["--short"] if arguments.short else []
+    words += ["--write"] if arguments.write else []
+    words += ["--sandbox", str(sandbox.folder)] if sandbox is not None and figure.sandbox else []
+    return subprocess.run(words, check=False).returncode == 0
+
+
+@contextmanager
+def _sandbox(figures: Iterable[Figure], home: Path, running: Path | None) -> Iterator[Sandbox | None]:
+    """The one that these need, gone afterwards; or the one that runs already."""
+    if not any(figure.sandbox for figure in figures):
+        yield None
         return
-    with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home:
-        if arguments.figure in (None, "flood"):
-            print(flood.run(Path(home) / "flood", seconds=size["flood"], rate=10_000), flush=True)
-        if arguments.figure in (None, "loop"):
-            print(loop.run(Path(home) / "loop", pods=size["hostile"]), flush=True)
-        if arguments.figure in (None, "pages"):
-            print(pages.run(Path(home) / "pages", pods=size["crowds"], rounds=size["rounds"]), flush=True)
-        if arguments.figure in (None, "sockets"):
-            print(sockets.run(Path(home) / "sockets", people=size["people"]), flush=True)
-        if arguments.figure in ("flood", "loop", "pages", "sockets"):
-            return
-        sandbox = Sandbox("cluster-ui-bench", home=Path(home) / "sandbox")
-        try:
-            print("Starting a sandbox…", flush=True)
-            sandbox.up(samples=False)
-            if arguments.figure in (None, "live"):
-                print(live.run(sandbox, Path(home), events=size["events"]), flush=True)
-            if arguments.figure in (None, "editor"):
-                print(editor.run(sandbox, Path(home), rounds=size["rounds"]), flush=True)
-            if arguments.figure in (None, "decode"):
-                print(f"Making {size['pods']} pods…", flush=True)
-                sandbox.scale(pods=size["pods"])
-                print(decode.run(sandbox, pods=size["pods"], rounds=size["rounds"]), flush=True)
-        finally:
-            sandbox.destroy()
+    if running is not None:
+        context = yaml.safe_load((running / "kubeconfig").read_text())["current-context"]
+        yield Sandbox(running.name, running.parent, context=context)
+        return
+    sandbox = Sandbox("cluster-ui-bench", home=home / "sandbox")
+    try:
+        print("Starting a sandbox…", flush=True)
+        sandbox.up(samples=False)
+        yield sandbox
+    finally:
+        sandbox.destroy()
 
 
 if __name__ == "__main__":

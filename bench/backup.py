@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 import resource
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ import pyrage
 import yaml
 from aiohttp import web
 
-from bench.workers import Worker
+from .figure import Figure, Place
+from .report import Report, Table
+from .workers import Worker
 
 PADDING = 1_500  # bytes of values in each
 
@@ -121,26 +122,39 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def run(*, objects: int) -> str:
+def run(place: Place, *, objects: int) -> Report:
     """``objects`` and a tenth of them, plain and encrypted: verified ones, so each is written and read."""
-    size = len(json.dumps(_object(0)))
-    lines = [
-        f"**A backup of {objects:,} ConfigMaps of {size:,} bytes**, listed, written, read back (`bench backup`):",
-        "",
-        "| objects | encrypted | CPU time | time | archive | memory at its peak (before) |",
-        "|---|---|---|---|---|---|",
-    ]
+    body = json.dumps([_object(number) for number in range(objects)]).encode()
+    began = time.process_time()
+    json.loads(body)
+    plain = f"`json.loads` of {objects:,} alone"
+    rows = [(plain, "–", f"{time.process_time() - began:.1f} s", "–", f"{len(body) / 2**20:.1f} MiB", "–")]
     for count, encrypted in ((objects // 10, False), (objects, False), (objects, True)):
         server = Worker(_serve, count)
         port = server.pipe.recv()
-        with tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as folder:
-            maker = Worker(_back_up, port, folder, encrypted)
-            made, cpu, seconds, peak, before, written = maker.pipe.recv()
-            maker.end()
+        folder = place.home / f"{count}-{encrypted}"
+        folder.mkdir()
+        maker = Worker(_back_up, port, str(folder), encrypted)
+        made, cpu, seconds, peak, before, written = maker.pipe.recv()
+        maker.end()
         server.end()
-        assert made == count
-        lines.append(
-            f"| {made:,} | {'yes' if encrypted else 'no'} | {cpu:.1f} s | {seconds:.1f} s | {written / 2**20:.1f} MiB "
-            f"| {peak:.0f} MiB ({before:.0f}) |"
+        if made != count:
+            raise RuntimeError(f"{made} of {count} objects are in the backup")
+        rows.append(
+            (
+                f"{made:,}",
+                "yes" if encrypted else "no",
+                f"{cpu:.1f} s",
+                f"{seconds:.1f} s",
+                f"{written / 2**20:.1f} MiB",
+                f"{peak:.0f} MiB ({before:.0f})",
+            )
         )
-    return "\n".join(lines)
+    columns = ("objects", "encrypted", "CPU time", "time", "archive", "memory at its peak (before)")
+    return Report(
+        f"A backup of {objects:,} ConfigMaps of {len(body) // objects:,} bytes, listed, written, read back",
+        (Table(columns=columns, rows=rows, yardstick=plain),),
+    )
+
+
+FIGURE = Figure(name="backup", run=run, full={"objects": 50_000}, short={"objects": 500})

@@ -10,6 +10,8 @@ import asyncio
 import json
 import re
 import time
+import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,16 +20,24 @@ from aiohttp import web
 
 NAMESPACES, NODES, OWNERS = 40, 100, 300
 POD_BYTES = 9_700  # of a pod of a real cluster, managed fields among it
-RESTARTED = "/bench/restarted"  # POST: so many pods (``count``) restart, one every ``every`` seconds
+# POST: so many pods (``count``) restart, one every ``every`` seconds, beginning with the change number ``first``. Answers
+# with the name of each, how often it was restarted by now, and when that was sent, in milliseconds of the wall clock.
+RESTARTED = "/bench/restarted"
+REQUESTS = (
+    "/bench/requests"  # GET: how many requests arrived since the last time, by "<verb> <plural or path>"
+)
 METRICS = "/apis/metrics.k8s.io/v1beta1/"
 _LIST = re.compile(r"/(?:api/v1|apis/[^/]+/[^/]+)(?:/namespaces/[^/]+)?/([^/]+)")
 _FIRST_VERSION = 1000
 
 
+def pod_name(number: int) -> str:
+    return f"web-{number % OWNERS}-5d4f8c7b9-x{number:05}"
+
+
 def pod(number: int, *, restarts: int = 0, version: int | None = None) -> bytes:
     """A running pod as JSON, padded by managed fields to its size."""
-    app = f"web-{number % OWNERS}"
-    name = f"{app}-5d4f8c7b9-x{number:05}"
+    app, name = f"web-{number % OWNERS}", pod_name(number)
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{app}-5d4f8c7b9", "uid": app}
     status = {"ready": True, "started": True, "restartCount": restarts, "name": "main", "image": "app:1"}
     status["state"] = {"running": {"startedAt": "2026-01-01T00:00:01Z"}}
@@ -63,14 +73,16 @@ def pod(number: int, *, restarts: int = 0, version: int | None = None) -> bytes:
         },
     }  # fmt: skip
     rest = POD_BYTES - len(json.dumps(made))
-    fields = {f"f:field-{n:04}": {"f:name": {}, "f:value": {}} for n in range(max(0, rest // 50))}
+    fields: dict[str, Any] = {
+        f"f:field-{n:04}": {"f:name": {}, "f:value": {}} for n in range(max(0, rest // 50))
+    }
     made["metadata"]["managedFields"] = [{"manager": "kubelet", "operation": "Update", "fieldsV1": fields}]
     return json.dumps(made, separators=(",", ":")).encode()
 
 
 def table_row(number: int) -> bytes:
     """A pod as a row of a Table without its object, with the cells of `kubectl get -o wide`."""
-    name = f"web-{number % OWNERS}-5d4f8c7b9-x{number:05}"
+    name = pod_name(number)
     ip = f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"
     cells = [name, "1/1", "Running", 0, "40d", ip, f"node-{number % NODES}", "<none>", "<none>"]
     return json.dumps({"cells": cells, "object": None}, separators=(",", ":")).encode()
@@ -78,8 +90,7 @@ def table_row(number: int) -> bytes:
 
 def pod_metrics(number: int, second: int) -> bytes:
     """What a pod uses, as JSON."""
-    app = f"web-{number % OWNERS}"
-    name, namespace = f"{app}-5d4f8c7b9-x{number:05}", f"team-{number % NAMESPACES}"
+    name, namespace = pod_name(number), f"team-{number % NAMESPACES}"
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
     use = f'"cpu":"{1_000_000 + (number + second) % 9_000_000}n","memory":"{20_000 + number % 9_000}Ki"'
     return (
@@ -93,15 +104,21 @@ class Crowd:
         self._pods = [pod(number) for number in range(count)]
         self._version = _FIRST_VERSION + count
         self._watches: list[asyncio.Queue[bytes]] = []
+        self._requests: Counter[str] = Counter()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.path == REQUESTS:
+            requests, self._requests = self._requests, Counter()
+            return web.json_response(requests)
+        self._requests[_asked(request)] += 1
         if request.path == "/version":
             return web.json_response({"gitVersion": "v1.36.3", "major": "1", "minor": "36"})
         if request.path.endswith("/selfsubjectaccessreviews"):
             return web.json_response({"status": {"allowed": True}}, status=201)
         if request.path == RESTARTED:
-            await self._restart(int(request.query["count"]), float(request.query["every"]))
-            return web.json_response({})
+            first = int(request.query.get("first", "0"))
+            numbers = range(first, first + int(request.query["count"]))
+            return web.json_response(await self._restart(numbers, float(request.query["every"])))
         if request.path.startswith(METRICS):
             return self._measured(request.path.removeprefix(METRICS))
         match = _LIST.fullmatch(request.path)
@@ -110,6 +127,11 @@ class Crowd:
             return web.Response(
                 body=b'{"kind":"Table","rows":[' + rows + b"]}", content_type="application/json"
             )
+        if "as=Table" in request.headers.get("Accept", "") and "watch" not in request.query:
+            columns = [{"name": "Name", "type": "string", "format": "name", "priority": 0}]
+            metadata = {"resourceVersion": str(self._version)}
+            table = {"kind": "Table", "metadata": metadata, "columnDefinitions": columns, "rows": []}
+            return web.json_response(table)
         if match is None:
             return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound"}, status=404)
         if "watch" in request.query:
@@ -155,19 +177,46 @@ class Crowd:
             if lines in self._watches:
                 self._watches.remove(lines)
 
-    async def _restart(self, count: int, every: float) -> None:
-        for number in range(count):
+    async def _restart(self, numbers: range, every: float) -> list[tuple[str, int, float]]:
+        began, sent = time.monotonic(), []
+        for number in numbers:
             self._version += 1
             at = number * 37 % len(self._pods)
             self._pods[at] = pod(at, restarts=number + 1, version=self._version)
+            sent.append((pod_name(at), number + 1, time.time() * 1e3))
             for watch in self._watches:
                 watch.put_nowait(b'{"type":"MODIFIED","object":' + self._pods[at] + b"}\n")
-            await asyncio.sleep(every)
+            # On the clock: what a busy machine made late comes at once.
+            await asyncio.sleep(max(0.0, began + len(sent) * every - time.monotonic()))
+        return sent
+
+
+def _asked(request: web.Request) -> str:
+    """The verb, and the plural; for what is about no kind the path."""
+    found = _LIST.fullmatch(request.path)
+    if found is None or request.method != "GET":
+        return f"{request.method.lower()} {request.path}"
+    verb = "watch" if "watch" in request.query else "list"
+    return f"{verb} {'metrics: ' * request.path.startswith(METRICS)}{found[1]}"
 
 
 def serve(pipe: Connection, count: int) -> None:
     """Sends its address; ends at the first word from the pipe."""
     asyncio.run(_serve(pipe, count))
+
+
+def restart(url: str, count: int, every: float, first: int = 0) -> list[tuple[str, int, float]]:
+    """See ``RESTARTED``."""
+    asked = f"{url}{RESTARTED}?count={count}&every={every}&first={first}"
+    with urllib.request.urlopen(urllib.request.Request(asked, method="POST")) as answer:  # noqa: S310 # our own server
+        return [(name, restarts, at) for name, restarts, at in json.load(answer)]
+
+
+def requests(url: str) -> dict[str, int]:
+    """See ``REQUESTS``."""
+    with urllib.request.urlopen(url + REQUESTS) as answer:  # noqa: S310 # our own server
+        found: dict[str, int] = json.load(answer)
+    return found
 
 
 async def _serve(pipe: Connection, count: int) -> None:

@@ -7,24 +7,21 @@ give the object and to answer the dry run of the same patch.
 from __future__ import annotations
 
 import json
-import os
-import statistics
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from sandbox import Sandbox
 from sandbox.api import Api
 from tools.server import Server
 
-from .live import CHROMIUM
+from .browser import CHROMIUM
+from .figure import Figure, Place
+from .report import Report, Table, spread
 
-NAMESPACE = "bench-editor"
-CONFIGMAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 KEYS = {"many": 2_500, "few": 3}
 AIM_MS, AIM_NODES, AIM_KB = 2_000, 5_000, 256
 NODES = "document.querySelectorAll('*').length"
@@ -50,11 +47,12 @@ def _ms(work: Callable[[], Any]) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
-def _round(page: Page, server: Server, name: str, number: int) -> Round:
+def _round(page: Page, at: str, number: int) -> Round:
+    """``at`` is the page of the ConfigMap."""
     sizes: list[int] = []
 
     def load() -> None:
-        answer = page.goto(f"{server.base}/c/sandbox/configmaps/{NAMESPACE}/{name}/edit/")
+        answer = page.goto(f"{at}edit/")
         page.locator("#add-key").wait_for(state="visible")  # the form's script has begun
         sizes.append(len(answer.body()) if answer is not None else 0)
 
@@ -74,19 +72,14 @@ def _round(page: Page, server: Server, name: str, number: int) -> Round:
     return Round(loaded, previewed, max(nodes, page.evaluate(NODES)), sizes[0] / 1e3)
 
 
-def _alone(api: Api, name: str) -> float:
-    return _ms(
-        lambda: (
-            api.get(f"{CONFIGMAPS}/{name}"),
-            api.patch(f"{CONFIGMAPS}/{name}?dryRun=All", {"data": {"key-0001": "changed\n"}}),
-        )
-    )
+def _alone(api: Api, path: str) -> float:
+    return _ms(lambda: (api.get(path), api.patch(f"{path}?dryRun=All", {"data": {"key-0001": "changed\n"}})))
 
 
-def _measure(api: Api, server: Server, rounds: int) -> dict[str, list[Round]]:
+def _measure(server: Server, pages: str, rounds: int) -> dict[str, list[Round]]:
     found: dict[str, list[Round]] = {name: [] for name in KEYS}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        browser = playwright.chromium.launch(**CHROMIUM)
         page = browser.new_page(base_url=server.base)
         page.context.add_cookies(server.cookies())
         page.goto("/clusters/")
@@ -95,36 +88,50 @@ def _measure(api: Api, server: Server, rounds: int) -> dict[str, list[Round]]:
             allow.wait_for(state="detached")
         for number in range(rounds + 1):
             for name, kept in found.items():
-                one = _round(page, server, name, number)
+                one = _round(page, f"{pages}{name}/", number)
                 if number:  # the first fills the browser's cache and the server's
                     kept.append(one)
         browser.close()
     return found
 
 
-def run(sandbox: Sandbox, home: Path, *, rounds: int) -> str:
-    api = sandbox.api()
-    api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+def run(place: Place, *, rounds: int) -> Report:
+    api, namespace = place.sandbox.api(), f"bench-editor-{secrets.token_hex(4)}"
+    api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    configmaps = f"/api/v1/namespaces/{namespace}/configmaps"
     for name, keys in KEYS.items():
         data = {f"key-{number:04}": f"value {number}\n" for number in range(keys)}
-        api.post(CONFIGMAPS, {"metadata": {"name": name}, "data": data})
-    bytes_kb = len(json.dumps(api.get(f"{CONFIGMAPS}/many"))) / 1e3
-    with Server(home / "editor", sandbox.kubeconfig) as server:
-        found = _measure(api, server, rounds)
-    alone = {name: statistics.median(_alone(api, name) for _ in range(rounds)) for name in KEYS}
-    lines = [
-        f"the editor of a ConfigMap of {KEYS['many']:,} keys ({bytes_kb:.0f} kB), medians of {rounds} rounds "
-        f"(load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores):"
+        api.post(configmaps, {"metadata": {"name": name}, "data": data})
+    size = len(json.dumps(api.get(f"{configmaps}/many"))) / 1e3
+    with Server(place.home / "server", place.sandbox.kubeconfig) as server:
+        pages = f"{server.base}/c/{place.sandbox.context}/configmaps/{namespace}/"
+        found = _measure(server, pages, rounds)
+    alone = {name: [_alone(api, f"{configmaps}/{name}") for _ in range(rounds)] for name in KEYS}
+    api.delete(f"/api/v1/namespaces/{namespace}")
+    yardstick = "the API server alone: read, dry run"
+    rows = [
+        (title, *(spread((getattr(one, field) for one in found[name]), "ms") for name in KEYS), aim)
+        for title, field, aim in (
+            ("load", "load", ""),
+            ("preview", "preview", ""),
+            ("together", "together", f"{AIM_MS:,} ms"),
+        )
     ]
-    for name, each in found.items():
-        loaded, previewed, together = (
-            statistics.median(getattr(one, field) for one in each)
-            for field in ("load", "preview", "together")
-        )
-        lines.append(
-            f"  {KEYS[name]:5,} keys: load {loaded:5.0f} ms, preview {previewed:5.0f} ms, together {together:5.0f} ms "
-            f"(worst {max(one.together for one in each):.0f}), {max(one.nodes for one in each):,} elements, page "
-            f"{max(one.size for one in each):.0f} kB; the API server alone {alone[name]:.0f} ms"
-        )
-    lines.append(f"  aims of {KEYS['many']:,}: {AIM_MS:,} ms, {AIM_NODES:,} elements, {AIM_KB} kB")
-    return "\n".join(lines)
+    rows += [
+        (
+            "elements of the page, at most",
+            *(f"{max(one.nodes for one in found[name]):,}" for name in KEYS),
+            f"{AIM_NODES:,}",
+        ),
+        ("page", *(f"{max(one.size for one in found[name]):.0f} kB" for name in KEYS), f"{AIM_KB} kB"),
+        (yardstick, *(spread(alone[name], "ms") for name in KEYS), ""),
+    ]
+    columns = ("", f"{KEYS['many']:,} keys ({size:.0f} kB)", f"{KEYS['few']} keys", "aim")
+    return Report(
+        f"The editor of a ConfigMap of {KEYS['many']:,} keys in a real browser, {rounds} rounds: from the request to a "
+        'form whose script runs, and from "Preview" to the diff',
+        (Table(columns=columns, rows=rows, yardstick=yardstick),),
+    )
+
+
+FIGURE = Figure(name="editor", run=run, full={"rounds": 9}, short={"rounds": 1}, sandbox=True, browser=True)

@@ -8,26 +8,26 @@ them by the clock. Beside them stand those of a quiet log.
 from __future__ import annotations
 
 import asyncio
-import json
 import multiprocessing
-import os
 import statistics
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from bench.live import CHROMIUM
 from tests.faults.scripted import Log, ScriptedServer, cluster_at
 from tools.server import Server
+
+from .browser import CHROMIUM, TRACED, longest_tasks
+from .figure import Figure, Place
+from .process import Process
+from .report import Report, Table, percentile
 
 POD, CONTAINER, NAMESPACE = "flood", "app", "shop"
 STEP_SECONDS = 0.02
 QUIET = 10  # lines a second
-FRAME_MS = 250  # the server sends so often: the longest task between two frames is what an update costs
 BAR_MS = 50
 TEXT = "request served in 17 ms, status 200, path /products/17, agent curl/8.0"
 WATCH = """() => {
@@ -107,24 +107,6 @@ class _Kubelet:
 
 
 @dataclass
-class _Process:
-    """The dashboard's process, as /proc tells of it."""
-
-    pid: int
-
-    def cpu(self) -> float:
-        """Seconds."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self) -> float:
-        """MiB that are resident."""
-        return (
-            int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-        )
-
-
-@dataclass
 class _Phase:
     """What one rate came to. ``updates``: the longest task of each quarter of a second, in ms."""
 
@@ -137,49 +119,31 @@ class _Phase:
     memory: float
 
 
-def _updates(trace: bytes) -> list[float]:
-    """The longest task of the page's main thread in each quarter of a second, in ms of its CPU time."""
-    events = json.loads(trace)["traceEvents"]
-    threads: dict[tuple[int, int], list[tuple[float, float]]] = {
-        (event["pid"], event["tid"]): []
-        for event in events
-        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
-    }
-    for event in events:
-        where = event["pid"], event["tid"]
-        if event["ph"] == "X" and event["name"].endswith(":RunTask") and where in threads:
-            threads[where].append((event["ts"] / 1000, event.get("tdur", 0) / 1000))
-    # Of the processes with such a thread the page's is the one that works most.
-    busiest = max(threads.values(), key=lambda found: sum(took for _, took in found))
-    longest: dict[int, float] = {}
-    for at, took in busiest:
-        longest[int(at // FRAME_MS)] = max(took, longest.get(int(at // FRAME_MS), 0.0))
-    return sorted(longest.values())
-
-
 async def _phase(
-    browser: Browser, page: Page, process: _Process, kubelet: _Kubelet, seconds: float, rate: int
+    browser: Browser, page: Page, process: Process, kubelet: _Kubelet, seconds: float, rate: int
 ) -> _Phase:
     await page.evaluate("() => Object.assign(window.flood, { shown: 0, told: 0, long: [] })")
-    await browser.start_tracing(page=page, categories=["toplevel", "disabled-by-default-devtools.timeline"])
+    await browser.start_tracing(page=page, categories=TRACED)
     cpu, began = process.cpu(), time.monotonic()
     written = await kubelet.write(seconds, rate)
-    used = (process.cpu() - cpu) / (time.monotonic() - began)
+    used = (process.cpu() - cpu) / 1e3 / (time.monotonic() - began)
     trace = await browser.stop_tracing()
     await page.wait_for_function(
         f"() => window.flood.shown + window.flood.told >= {written}", timeout=30_000, polling=200
     )
     seen: dict[str, Any] = await page.evaluate("window.flood")
-    return _Phase(written, seen["shown"], seen["told"], seen["long"], _updates(trace), used, process.memory())
+    return _Phase(
+        written, seen["shown"], seen["told"], seen["long"], longest_tasks(trace), used, process.memory()
+    )
 
 
 async def _measure(
     server: Server, kubelet: _Kubelet, seconds: float, rate: int
 ) -> tuple[_Phase, _Phase, float]:
     assert server.process is not None
-    process = _Process(server.process.pid)
+    process = Process(server.process.pid)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        browser = await playwright.chromium.launch(**CHROMIUM)
         page = await browser.new_page(viewport={"width": 1440, "height": 900})
         await page.context.add_cookies(await asyncio.to_thread(server.cookies))
         await page.goto(f"{server.base}/c/test/pods/{NAMESPACE}/{POD}/logs/")
@@ -195,31 +159,50 @@ async def _measure(
     return quiet, flood, before
 
 
-def _said(name: str, phase: _Phase) -> str:
-    p95 = phase.updates[min(len(phase.updates) - 1, int(len(phase.updates) * 0.95))]
+def _column(phase: _Phase) -> tuple[str, ...]:
     return (
-        f"  {name} {phase.written:8,} lines written, {phase.shown:7,} shown, {phase.told:8,} told as left out\n"
-        f"        longest task of an update: median {statistics.median(phase.updates):5.1f} ms, p95 {p95:5.1f} ms, "
-        f"worst {phase.updates[-1]:5.1f} ms of CPU time (aim {BAR_MS} ms)\n"
-        f"        tasks above 50 ms by the clock: {len(phase.long)}, the longest {max(phase.long, default=0):.0f} ms\n"
-        f"        server {phase.cpu:.0%} of a core, {phase.memory:.0f} MiB"
+        f"{phase.written:,}",
+        f"{phase.shown:,}, {phase.told:,}",
+        f"{statistics.median(phase.updates):.1f} ms ({phase.updates[0]:.1f}–{phase.updates[-1]:.1f})",
+        f"{percentile(phase.updates, 95):.1f} ms",
+        f"{len(phase.long)}, the longest {max(phase.long, default=0):.0f} ms",
+        f"{phase.cpu:.0%}",
+        f"{phase.memory:.0f} MiB",
     )
 
 
-def run(home: Path, *, seconds: float, rate: int) -> str:
-    """One page of logs, first quiet, then flooded for ``seconds``. Raises when a line is neither shown nor told."""
+def run(place: Place, *, seconds: float, rate: int) -> Report:
+    """One page of logs, first quiet, then flooded for ``seconds``."""
     with _Kubelet() as kubelet:
-        home.mkdir(parents=True, exist_ok=True)
-        cluster_at(home, kubelet.url)
-        with Server(home / "server", home / "kubeconfig") as server:
+        cluster_at(place.home, kubelet.url)
+        with Server(place.home / "server", place.home / "kubeconfig") as server:
             quiet, flood, before = asyncio.run(_measure(server, kubelet, seconds, rate))
     for phase in (quiet, flood):
         if phase.shown + phase.told != phase.written:
             raise RuntimeError(
                 f"{phase.written} lines were written, {phase.shown} shown and {phase.told} told"
             )
-    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    return (
-        f"a log of {rate:,} lines a second for {seconds:g} s in a browser ({load}; server {before:.0f} MiB before):\n"
-        f"{_said('quiet', quiet)}\n{_said('flood', flood)}"
+    titles = (
+        "lines written",
+        "shown, and told as left out",
+        "longest task of an update, CPU time",
+        f"its p95 (aim {BAR_MS} ms)",
+        "tasks above 50 ms by the clock",
+        "server, of a core",
+        f"server, memory ({before:.0f} MiB before)",
     )
+    yardstick = f"a quiet log ({QUIET} lines a second)"
+    rows = list(zip(titles, _column(quiet), _column(flood), strict=True))
+    return Report(
+        f"A log of {rate:,} lines a second, for {seconds:g} s, through the real websocket into a real browser",
+        (Table(columns=("", yardstick, "the flood"), rows=rows, yardstick=yardstick),),
+    )
+
+
+FIGURE = Figure(
+    name="flood",
+    run=run,
+    full={"seconds": 25, "rate": 10_000},
+    short={"seconds": 2, "rate": 2_000},
+    browser=True,
+)

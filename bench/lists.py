@@ -8,12 +8,15 @@ from typing import Any
 
 import msgspec
 
-from bench.search import Cache, median, pod
 from dashboard.kinds import KINDS
 from dashboard.queries.access import Visible
 from dashboard.queries.lists import ListQuery, listing
 from dashboard.queries.reader import Reader
 from dashboard.queries.seenreader import SeenReader
+
+from .figure import Figure, Place
+from .report import Report, Table, spread
+from .search import Cache, cpu_times, pod
 
 # As it comes, the other way round by a column, and with a filter that most fit.
 QUERIES = {"worst first": {}, "most restarts first": {"sort": "-restarts"}, "with a filter": {"q": "web-1"}}
@@ -42,17 +45,26 @@ class World:
         rows.sort(key=lambda row: (row.namespace, row.name))
 
 
-def run(*, pods: tuple[int, ...], rounds: int) -> str:
-    lines = [f"a page of 100 pods after a change of one, median of {rounds} rounds, CPU time:"]
+def run(_: Place, *, pods: tuple[int, ...], rounds: int) -> Report:
+    rows = []
     for count in pods:
         world = World(count)
-        everything = median(world.anew, 3)
-        for name, asked in QUERIES.items():
+        row = [f"{count:,}"]
+        for asked in QUERIES.values():
             page = partial(world.page, ListQuery("pods", **asked))  # type: ignore[arg-type]
             page()
-            took = median(page, rounds)
-            lines.append(
-                f"  {count:6} pods, {name:20} {took:6.2f} ms, all rows anew {everything:7.1f} ms,"
-                f" {everything / took:6.0f} ×"
-            )
-    return "\n".join(lines)
+            row.append(spread(cpu_times(page, rounds), "ms", 1))
+        rows.append((*row, spread(cpu_times(world.anew, min(rounds, 3)), "ms")))
+    anew = "all rows made and sorted anew"
+    return Report(
+        f"A page of 100 pods after one of them has changed (made up), CPU time, {rounds} rounds",
+        (Table(columns=("pods", *QUERIES, anew), rows=rows, yardstick=anew),),
+    )
+
+
+FIGURE = Figure(
+    name="lists",
+    run=run,
+    full={"pods": (1_000, 10_000, 50_000), "rounds": 9},
+    short={"pods": (200, 500), "rounds": 2},
+)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import statistics
+import secrets
 import time
-from pathlib import Path
 from typing import Any
 
 from playwright.async_api import async_playwright
@@ -19,14 +18,13 @@ from playwright.async_api import async_playwright
 from dashboard.kinds import KINDS
 from dashboard.kube.config import load_clusters
 from dashboard.kube.transport import Transport
-from sandbox import Sandbox
+from sandbox.api import Api
 from tools.server import Server
 
-NAMESPACE = "bench-live"
-CHROMIUM = {
-    "executable_path": "/usr/bin/chromium",
-    "args": ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
-}
+from .browser import CHROMIUM
+from .figure import Figure, Place
+from .report import Report, Table, percentile, spread
+
 OBSERVE = """() => {
   window.seen = {};
   new MutationObserver((records) => {
@@ -39,16 +37,16 @@ OBSERVE = """() => {
 }"""
 
 
-def _pod(name: str) -> bytes:
+def _pod(name: str) -> dict[str, Any]:
     spec = {"containers": [{"name": "main", "image": "example/app:1"}]}
-    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}).encode()
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
-async def _watch(transport: Transport, seen: dict[str, float], ready: asyncio.Event) -> None:
+async def _watch(transport: Transport, namespace: str, seen: dict[str, float], ready: asyncio.Event) -> None:
     """A watch with nothing behind it: the yardstick."""
     ready.set()
     async for line in transport.lines(
-        KINDS["pods"].gvr, namespace=NAMESPACE, query={"watch": "1"}, silence=120
+        KINDS["pods"].gvr, namespace=namespace, query={"watch": "1"}, silence=120
     ):
         at = time.time() * 1000
         event = json.loads(line)
@@ -56,26 +54,24 @@ async def _watch(transport: Transport, seen: dict[str, float], ready: asyncio.Ev
             seen.setdefault(event["object"]["metadata"]["name"], at)
 
 
-async def _measure(transport: Transport, server: Server, events: int) -> list[float]:
-    await transport.request(
-        "POST",
-        KINDS["namespaces"].gvr,
-        body=json.dumps({"metadata": {"name": NAMESPACE}}).encode(),
-    )
+async def _measure(
+    transport: Transport, api: Api, server: Server, namespace: str, events: int
+) -> list[float]:
+    await asyncio.to_thread(api.post, "/api/v1/namespaces", {"metadata": {"name": namespace}})
     raw: dict[str, float] = {}
     ready = asyncio.Event()
-    watch = asyncio.create_task(_watch(transport, raw, ready))
+    watch = asyncio.create_task(_watch(transport, namespace, raw, ready))
     await ready.wait()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        browser = await playwright.chromium.launch(**CHROMIUM)
         page = await browser.new_page()
         await page.context.add_cookies(await asyncio.to_thread(server.cookies))
-        await page.goto(f"{server.base}/c/sandbox/pods/?namespace={NAMESPACE}&sort=age")
+        await page.goto(f"{server.base}/c/{transport.cluster.name}/pods/?namespace={namespace}&sort=age")
         await page.wait_for_selector("[data-freshness=live]")
         await asyncio.sleep(2)
         await page.evaluate(OBSERVE)
         for number in range(events):
-            await transport.request("POST", KINDS["pods"].gvr, namespace=NAMESPACE, body=_pod(f"p{number}"))
+            await asyncio.to_thread(api.post, f"/api/v1/namespaces/{namespace}/pods", _pod(f"p{number}"))
             # Idle in between, and not in step with any timer.
             await asyncio.sleep(random.uniform(0.4, 0.9))
         await asyncio.sleep(1)
@@ -88,22 +84,32 @@ async def _measure(transport: Transport, server: Server, events: int) -> list[fl
     return sorted(dom[name] - at for name, at in raw.items())
 
 
-async def _run(sandbox: Sandbox, server: Server, events: int) -> list[float]:
-    cluster = load_clusters(environ={"KUBECONFIG": str(sandbox.kubeconfig)}, sandbox_kubeconfig=None)[0]
-    transport = Transport(cluster)
+async def _run(place: Place, server: Server, events: int) -> list[float]:
+    kubeconfig = str(place.sandbox.kubeconfig)
+    cluster = load_clusters(environ={"KUBECONFIG": kubeconfig}, sandbox_kubeconfig=None)[0]
+    api = place.sandbox.api()
+    transport, namespace = Transport(cluster), f"bench-live-{secrets.token_hex(4)}"
     try:
-        return await _measure(transport, server, events)
+        return await _measure(transport, api, server, namespace, events)
     finally:
+        await asyncio.to_thread(api.delete, f"/api/v1/namespaces/{namespace}")
         await transport.close()
 
 
-def run(sandbox: Sandbox, home: Path, *, events: int) -> str:
+def run(place: Place, *, events: int) -> Report:
     """New pods, one at a time while the cluster rests: how much later than the raw watch the row is in the document."""
-    with Server(home / "server", sandbox.kubeconfig) as server:
-        late = asyncio.run(_run(sandbox, server, events))
-    p95 = late[min(len(late) - 1, int(len(late) * 0.95))]
-    return (
-        f"event → DOM after a raw watch saw it, {len(late)} new pods, idle cluster:\n"
-        f"  median {statistics.median(late):6.0f} ms   (aim 60, best peer 120)\n"
-        f"  p95    {p95:6.0f} ms   (aim 150, best peer 181)"
+    with Server(place.home / "server", place.sandbox.kubeconfig) as server:
+        late = asyncio.run(_run(place, server, events))
+    yardstick = "after a raw watch of the same run"
+    rows = (
+        ("median and range", spread(late, "ms"), "60 ms", "120 ms"),
+        ("p95", f"{percentile(late, 95):.0f} ms", "150 ms", "181 ms"),
     )
+    return Report(
+        f"From an event, as a raw watch sees it, to the changed document of a real browser, {len(late)} new pods one at "
+        "a time while the cluster rests",
+        (Table(columns=("", yardstick, "aim", "best peer"), rows=rows, yardstick=yardstick),),
+    )
+
+
+FIGURE = Figure(name="live", run=run, full={"events": 120}, short={"events": 5}, sandbox=True, browser=True)

@@ -11,25 +11,25 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import os
 import re
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from bench.workers import Worker
 from tests.faults.scripted import ScriptedServer, cluster_at
 from tools.server import SESSION, Server
+
+from .figure import Figure, Place
+from .report import Report, Table
+from .workers import Worker
 
 _HELD = re.compile(r"the event loop was held for .* \(([\d.]+) s of CPU time\) by (.*)")  # the guard's words
 NAMESPACE = "hostile"
 AIM_MS = 100
-SETTLE_SECONDS = 1.0
 PAGE_SECONDS = 180
 _OBJECT = re.compile(r"(?:/api/v1|/apis/[^/]+/[^/]+)/namespaces/([^/]+)/([^/]+)/([^/]+)")
 Manifest = dict[str, Any]
@@ -165,46 +165,48 @@ async def _open(session: aiohttp.ClientSession, base: str, path: str) -> tuple[i
     return size, largest
 
 
-async def _measure(server: Server, pods: int) -> list[str]:
+IDLE = "nobody does anything"
+
+
+async def _measure(server: Server, settle: float) -> list[tuple[str, ...]]:
+    """A row for each page: the longest wait, its bytes, those of its largest message, and the yardstick."""
     objects = {name: json.dumps(manifest).encode() for (_, name), manifest in hostile(0).items()}
     probe = Worker(_probe, server.port)
-    said = []
+    rows: list[tuple[str, ...]] = []
     async with aiohttp.ClientSession(
         cookie_jar=aiohttp.CookieJar(unsafe=True), timeout=aiohttp.ClientTimeout(PAGE_SECONDS)
     ) as session:
         session.cookie_jar.update_cookies({SESSION: await asyncio.to_thread(server.session)})
         for path in ("", "pods/", "configmaps/", "events/", "deployments/"):  # what watches read first
             await _open(session, server.base, f"/c/test/{path}")
-        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.sleep(settle)
         probe.ask()
-        await asyncio.sleep(2 * SETTLE_SECONDS)
-        idle = probe.ask()
-        said.append(f"  {'nobody does anything':32} {idle * 1e3:8.0f} ms")
+        await asyncio.sleep(2 * settle)
+        rows.append((IDLE, f"{probe.ask() * 1e3:.0f} ms", "–", "–", "–"))
         longest = 0.0
         for title, (path, name) in PAGES.items():
-            await asyncio.sleep(SETTLE_SECONDS)
+            await asyncio.sleep(settle)
             probe.ask()
             size, largest = await _open(session, server.base, "/c/test/" + path.format(NAMESPACE))
+            if not size:
+                raise RuntimeError(f"{title}: an empty page")
             held = await asyncio.to_thread(probe.ask)
             longest = max(longest, held)
-            yardstick = f"json.loads {_loads(objects[name]) * 1e3:4.0f} ms" if name else ""
-            said.append(
-                f"  {title:32} {held * 1e3:8.0f} ms   page {size / 1e3:7.0f} kB, largest message "
-                f"{largest / 1e3:5.0f} kB   {yardstick}"
+            yardstick = f"{_loads(objects[name]) * 1e3:.0f} ms" if name else "–"
+            rows.append(
+                (title, f"{held * 1e3:.0f} ms", f"{size / 1e3:.0f} kB", f"{largest / 1e3:.0f} kB", yardstick)
             )
-        said.append(f"  {'the longest (aim 100 ms)':32} {longest * 1e3:8.0f} ms")
+        rows.append(("the longest", f"{longest * 1e3:.0f} ms", "–", "–", "–"))
     probe.end()
-    return said
+    return rows
 
 
-def _held(log: str) -> list[str]:
+def _held(log: str) -> tuple[str, list[str]]:
     """What the guard logged, by the loop's CPU time: that does not grow because other programs run too."""
     found = sorted(((float(cpu), where) for cpu, where in _HELD.findall(log)), reverse=True)
     longest = found[0][0] * 1e3 if found else 0
-    return [
-        f"  {'by the CPU time of the loop':32} {longest:8.0f} ms, over {AIM_MS} ms by the clock: {len(found)} times",
-        *(f"    {cpu * 1e3:4.0f} ms {where}" for cpu, where in found[:5]),
-    ]
+    said = f"{longest:.0f} ms, more than {AIM_MS} ms by the clock {len(found)} times"
+    return said, [f"- {cpu * 1e3:.0f} ms: {where}" for cpu, where in found[:5]]
 
 
 def _loads(body: bytes) -> float:
@@ -213,15 +215,23 @@ def _loads(body: bytes) -> float:
     return time.process_time() - began
 
 
-def run(home: Path, *, pods: int) -> str:
+def run(place: Place, *, pods: int, settle: float) -> Report:
+    """``settle``: seconds of rest between two pages."""
     cluster = Worker(_cluster, pods)
-    home.mkdir(parents=True, exist_ok=True)
-    cluster_at(home, cluster.pipe.recv())
+    cluster_at(place.home, cluster.pipe.recv())
     try:
-        with Server(home / "server", home / "kubeconfig") as server:
-            said = asyncio.run(_measure(server, pods))
-            said += _held(server.log.read_text())
+        with Server(place.home / "server", place.home / "kubeconfig") as server:
+            rows = asyncio.run(_measure(server, settle))
+            held, where = _held(server.log.read_text())
     finally:
         cluster.end()
-    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    return "\n".join([f"the longest wait for /healthz, {pods:,} pods and Events beside ({load}):", *said])
+    rows.append((f"the longest by the CPU time of the loop (aim {AIM_MS} ms)", held, "–", "–", "–"))
+    columns = ("", "longest wait for /healthz", "page", "largest message", "`json.loads` of the object")
+    return Report(
+        f"How long others wait while somebody opens hostile objects, beside {pods:,} failing pods and as many Events",
+        (Table(columns=columns, rows=rows, yardstick=IDLE),),
+        ["\n".join(("What held the loop, by its CPU time:", "", *where))] if where else (),
+    )
+
+
+FIGURE = Figure(name="loop", run=run, full={"pods": 3_000, "settle": 1.0}, short={"pods": 100, "settle": 0.1})

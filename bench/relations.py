@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dashboard.insight.relations import named
 from dashboard.insight.usedby import Users, ref_of, used_by
 from dashboard.kinds import KINDS
+
+from .figure import Figure, Place
+from .report import Report, Table, spread
+from .search import cpu_times
 
 PER_WORKLOAD = 20
 VARIABLES = 15
@@ -44,17 +46,8 @@ class Pods:
         return KINDS["pods"].decode_object(json.dumps(raw).encode())
 
 
-def _ms(work: Callable[[], object], rounds: int) -> float:
-    taken = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken) * 1000
-
-
-def run(*, pods: int, rounds: int) -> str:
-    """Medians: reading all pods into the index, one question, one status change, and the same question without it."""
+def run(_: Place, *, pods: int, rounds: int) -> Report:
+    """Reading all pods into the index, one question, one status change, and the same question without it."""
     world = Pods(pods)
     users = Users.among(world)
     target = ref_of("configmaps", world.config)
@@ -66,13 +59,21 @@ def run(*, pods: int, rounds: int) -> str:
     found = used_by(world, users, "configmaps", world.config)
     if len(found) != len(brute()):
         raise RuntimeError("the index and the search differ")
-    read = _ms(lambda: Users.among(world), rounds)
-    asked = _ms(lambda: used_by(world, users, "configmaps", world.config), rounds)
-    told = _ms(lambda: users.change("pods", world.pods[1], changed), rounds)
-    return (
-        f"what uses a ConfigMap, {pods} pods:\n"
-        f"  reading them into the index   {read:8.1f} ms, in slices, once\n"
-        f"  asking the index              {asked:8.3f} ms\n"
-        f"  a status that changes         {told:8.3f} ms\n"
-        f"  asking every pod              {_ms(brute, rounds):8.1f} ms"
+    read = cpu_times(lambda: Users.among(world), rounds)
+    asked = cpu_times(lambda: used_by(world, users, "configmaps", world.config), rounds)
+    told = cpu_times(lambda: users.change("pods", world.pods[1], changed), rounds)
+    rows = (
+        ("asking every pod", spread(cpu_times(brute, rounds), "ms")),
+        ("asking the index", spread(asked, "ms", 3)),
+        ("a pod whose status changes", spread(told, "ms", 3)),
+        ("reading the pods into the index, in slices, once", spread(read, "ms")),
     )
+    return Report(
+        f"What uses a ConfigMap, among {pods:,} pods (made up), CPU time, {rounds} rounds",
+        (Table(columns=("", "time"), rows=rows, yardstick=rows[0][0]),),
+    )
+
+
+FIGURE = Figure(
+    name="relations", run=run, full={"pods": 10_000, "rounds": 9}, short={"pods": 500, "rounds": 2}
+)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import statistics
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from bench.search import pod
 from dashboard.cache.recording import (
     PART,
     Head,
@@ -23,6 +21,10 @@ from dashboard.cache.recording import (
 )
 from dashboard.kinds import KINDS
 
+from .figure import Figure, Place
+from .report import Report, Table, spread
+from .search import pod
+
 BEGAN = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
 PODS = KINDS["pods"]
 CHANGES_A_SECOND = 5  # of 10,000 pods in a rather busy cluster; more pods, more changes
@@ -34,7 +36,7 @@ def _changed(obj: Any, number: int) -> Any:
     return msgspec.structs.replace(obj, metadata=meta)
 
 
-def run(*, pods: int, rounds: int) -> str:
+def run(_place: Place, *, pods: int, rounds: int) -> Report:
     """An hour, with a snapshot at its beginning and batches of changes; bytes, CPU seconds of this process, medians."""
     raw = json.dumps({"metadata": {}, "items": [pod(number) for number in range(pods)]}).encode()
     objects = PODS.decode_list(raw).items
@@ -65,12 +67,29 @@ def run(*, pods: int, rounds: int) -> str:
             making.take_part(each)
         moment = making.finish()
         took.append(time.process_time() - began)
-    assert moment.objects == pods
+    if moment.objects != pods:
+        raise RuntimeError(f"of {pods} pods {moment.objects} are there again")
     stored = sum(map(len, parts)), sum(map(len, batches))
-    return (
-        f"the record of an hour of {pods} pods, {number} changes, CPU time, median of {rounds} rounds:\n"
-        f"  snapshot       {stored[0] / 2**20:8.2f} MiB of {len(raw) / 2**20:.0f} MiB as lists, {snapshot:6.2f} s\n"
-        f"  changes        {stored[1] / 2**20:8.2f} MiB, {changes:6.2f} s\n"
-        f"  together       {sum(stored) / 2**20:8.2f} MiB an hour, {(snapshot + changes) / 36:6.3f} % of a processor\n"
-        f"  a moment of it {statistics.median(took):8.2f} s to be there again"
+    plain = "the same pods as lists"
+    rows = (
+        (plain, f"{len(raw) / 2**20:.1f} MiB", "–"),
+        ("a snapshot", f"{stored[0] / 2**20:.2f} MiB", f"{snapshot:.2f} s"),
+        (
+            f"{number:,} changes, in batches of {BATCH_SECONDS} s",
+            f"{stored[1] / 2**20:.2f} MiB",
+            f"{changes:.2f} s",
+        ),
+        (
+            "together, an hour",
+            f"{sum(stored) / 2**20:.2f} MiB",
+            f"{(snapshot + changes) / 36:.3f} % of a processor",
+        ),
+        ("all objects as they were at its 59th minute", "–", spread(took, "s", 2)),
     )
+    return Report(
+        f"The record of an hour of {pods:,} pods (made up), CPU time, {rounds} rounds",
+        (Table(columns=("", "stored", "time"), rows=rows, yardstick=plain),),
+    )
+
+
+FIGURE = Figure(name="rewind", run=run, full={"pods": 10_000, "rounds": 9}, short={"pods": 500, "rounds": 2})

@@ -6,6 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,9 @@ from dashboard.queries.access import Visible
 from dashboard.queries.reader import Reader
 from dashboard.queries.search import SearchQuery, search
 from dashboard.queries.seenreader import SeenReader
+
+from .figure import Figure, Place
+from .report import Report, Table, spread
 
 # Each means something else: every pod, some of them, an address, a label, an image, a pair, no hit but alike, two words.
 QUERIES = ("web", "web-1", "10.0.3.", "app=web-7", "app-3:1", "team-3/web-1", "wb5x", "running front")
@@ -59,35 +63,50 @@ def pod(number: int) -> dict[str, Any]:
     }
 
 
-def median(work: Callable[[], Any], rounds: int) -> float:
-    """CPU milliseconds of this process."""
+def cpu_times(work: Callable[[], Any], rounds: int) -> list[float]:
+    """CPU milliseconds of this process, of each round."""
     times = []
     for _ in range(rounds):
         began = time.process_time()
         work()
         times.append((time.process_time() - began) * 1000)
-    return statistics.median(times)
+    return times
 
 
-def run(*, pods: int, rounds: int) -> str:
+def run(_: Place, *, pods: int, rounds: int) -> Report:
     """A search for each query over made-up pods whose rows are made already, as they are after any page."""
     raw = json.dumps({"metadata": {}, "items": [pod(number) for number in range(pods)]}).encode()
     cache: Any = Cache(raw)
     reader = SeenReader(Reader(cache), {"pods": Visible()})
-    rows = reader.rows("pods")
+    texts = reader.rows("pods")
     where = dict.fromkeys(KINDS)
-    plain = median(lambda: json.loads(raw), rounds)
-    scan = median(lambda: [row for row in rows if "web" in row.search], rounds)
-    lines = [
-        f"search over {pods} pods, median of {rounds} rounds, CPU time:",
-        f"  json.loads of them        {plain:7.1f} ms",
-        f"  bare scan of their texts  {scan:7.1f} ms",
+    plain = cpu_times(lambda: json.loads(raw), rounds)
+    scan = cpu_times(lambda: [row for row in texts if "web" in row.search], rounds)
+    yardstick = "`json.loads` of the same pods"
+    rows = [
+        (yardstick, "–", spread(plain, "ms"), "1 ×"),
+        ("a bare scan of their texts", "–", spread(scan, "ms"), _quicker(plain, scan)),
     ]
     for q in QUERIES:
         query = SearchQuery(q)
-        took = median(
-            lambda query=query: search(reader, KINDS, query, where, reading=query.reading(KINDS)), rounds
-        )  # type: ignore[misc]
-        total = search(reader, KINDS, query, where, reading=query.reading(KINDS)).total
-        lines.append(f"  {q:16} {total:6} hits {took:7.1f} ms  {plain / took:5.1f} × quicker than json.loads")
-    return "\n".join(lines)
+        look = partial(search, reader, KINDS, query, where, reading=query.reading(KINDS))
+        total = look().total
+        if "web" in q and not total:
+            raise RuntimeError(f"nothing was found by {q!r}")
+        took = cpu_times(look, rounds)
+        rows.append((f"`{q}`", f"{total:,}", spread(took, "ms"), _quicker(plain, took)))
+    return Report(
+        f"A search over {pods:,} pods (made up, rows made already), CPU time, {rounds} rounds",
+        (
+            Table(
+                columns=("typed", "hits", "time", "quicker than `json.loads`"), rows=rows, yardstick=yardstick
+            ),
+        ),
+    )
+
+
+def _quicker(plain: list[float], took: list[float]) -> str:
+    return f"{statistics.median(plain) / max(statistics.median(took), 0.001):,.1f} ×"
+
+
+FIGURE = Figure(name="search", run=run, full={"pods": 10_000, "rounds": 9}, short={"pods": 500, "rounds": 2})

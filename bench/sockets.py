@@ -8,34 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import statistics
 import time
 from contextlib import AsyncExitStack
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from bench import crowd
-from bench.pages import Dashboard
-from bench.workers import Worker
 from tests.faults.scripted import cluster_at
 from tools.server import SESSION, Server
 
+from . import crowd
+from .figure import Figure, Place
+from .process import Process
+from .report import Report, Table, percentile, spread
+from .workers import Worker
+
 A_SESSION = 50  # sockets
 PODS = 1_000
-CHANGES, EVERY_SECONDS = 40, 0.5
-LOOK = {"t": "look", "view": 1, "path": "/c/test/pods/", "have": {}}
+EVERY_SECONDS = 0.5
+PATH = "/c/test/pods/"
 WAIT_SECONDS, SETTLE_SECONDS = 120, 5.0
+BARE = "CPU of a bare websocket server a message"
 
 
 class Person:
-    """One socket that looks at the list: when it had its first frame, and when each later message came."""
+    """One socket that looks at a page: when it had its first frame, and when each later message came, with its size."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
+        self.path = path
         self.first = asyncio.Event()
         self.began = self.first_at = 0.0
         self.messages: list[tuple[float, int]] = []
@@ -44,16 +47,16 @@ class Person:
         self.began = time.monotonic()
         url = f"{base}/ws/c/test/"
         async with session.ws_connect(url, headers={"Origin": base}, max_msg_size=0) as socket:
-            await socket.send_str(json.dumps(LOOK))
+            await socket.send_str(json.dumps({"t": "look", "view": 1, "path": self.path, "have": {}}))
             async for message in socket:
                 now = time.monotonic()
-                self.messages.append((now, len(message.data)))
+                self.messages.append((now, len(message.data.encode())))
                 if not self.first.is_set() and '"t":"frame"' in message.data[:20]:
                     self.first_at = now
                     self.first.set()
 
 
-async def _sessions(stack: AsyncExitStack, server: Server, count: int) -> list[aiohttp.ClientSession]:
+async def sessions_open(stack: AsyncExitStack, server: Server, count: int) -> list[aiohttp.ClientSession]:
     """Signed in, so many that each has no more sockets than it may."""
     made = []
     for _ in range(-(-count // A_SESSION)):
@@ -64,10 +67,11 @@ async def _sessions(stack: AsyncExitStack, server: Server, count: int) -> list[a
     return made
 
 
-async def _people(
-    stack: AsyncExitStack, sessions: list[aiohttp.ClientSession], base: str, count: int
+async def people_join(
+    stack: AsyncExitStack, sessions: list[aiohttp.ClientSession], base: str, count: int, path: str
 ) -> list[Person]:
-    people = [Person() for _ in range(count)]
+    """So many who look at a page, once each has its first frame."""
+    people = [Person(path) for _ in range(count)]
     for at, person in enumerate(people):
         task = asyncio.create_task(person.look(sessions[at // A_SESSION], base))
         stack.callback(task.cancel)
@@ -76,14 +80,16 @@ async def _people(
     return people
 
 
-async def _changes(url: str, people: list[Person]) -> list[float]:
+async def _changes(url: str, people: list[Person], changes: int) -> list[float]:
     """Milliseconds from each change, when the API server sends it, to the last person who is told of it."""
     took = []
     async with aiohttp.ClientSession() as session:
-        for _ in range(CHANGES):
+        for number in range(changes):
             before = [len(person.messages) for person in people]
             began = time.monotonic()
-            async with session.post(f"{url}{crowd.RESTARTED}?count=1&every=0"):
+            # Of the first pod, which is on the page, each time.
+            asked = f"{url}{crowd.RESTARTED}?count=1&every=0&first={number * PODS}"
+            async with session.post(asked):
                 pass
             await asyncio.sleep(EVERY_SECONDS)
             told = [
@@ -96,35 +102,35 @@ async def _changes(url: str, people: list[Person]) -> list[float]:
     return took
 
 
-async def _measure(server: Server, url: str, count: int) -> list[str]:
-    dashboard = Dashboard(server)
+async def _measure(server: Server, url: str, count: int, changes: int) -> list[tuple[str, str, str]]:
+    assert server.process is not None
+    dashboard = Process(server.process.pid)
     async with AsyncExitStack() as stack:
-        sessions = await _sessions(stack, server, count)
+        sessions = await sessions_open(stack, server, count)
         # The list is read, and somebody looks already.
-        first = await _people(stack, sessions, server.base, 1)
-        people = first + await _people(stack, sessions, server.base, count - 1)
+        first = await people_join(stack, sessions, server.base, 1, PATH)
+        people = first + await people_join(stack, sessions, server.base, count - 1, PATH)
         joining = sorted(person.first_at - person.began for person in people[1:])
         await asyncio.sleep(SETTLE_SECONDS)
         before = dashboard.cpu()
-        await asyncio.sleep(CHANGES * EVERY_SECONDS)
+        await asyncio.sleep(changes * EVERY_SECONDS)
         rest = dashboard.cpu() - before
         before, sent = dashboard.cpu(), sum(len(person.messages) for person in people)
-        took = await _changes(url, people)
+        took = await _changes(url, people, changes)
         messages = sum(len(person.messages) for person in people) - sent
         cpu = (dashboard.cpu() - before - rest) * 1e3 / messages
         size = round(statistics.median(length for _, length in people[0].messages[1:]))
     bare = await _bare(count, size, max(1, messages // count))
-    p95 = statistics.quantiles(took, n=20)[-1]
-    figures = {
-        "handshake to first frame, median": f"{statistics.median(joining):8.1f} s",
-        "handshake to first frame, worst (aim 5)": f"{joining[-1]:8.1f} s",
-        "a change to the last socket, median": f"{statistics.median(took):8.0f} ms",
-        "a change to the last socket, p95 (aim 250)": f"{p95:8.0f} ms",
-        "changes that reached all": f"{len(took):8} of {CHANGES}",
-        "CPU of the server a message (aim 40)": f"{cpu:8.0f} µs, {messages:,} of {size} letters",
-        "CPU of a bare server a message": f"{bare:8.0f} µs",
-    }
-    return [f"  {title:44} {figure}" for title, figure in figures.items()]
+    if not took:
+        raise RuntimeError("no change reached all")
+    return [
+        ("handshake to first frame", "worst 5 s", spread(joining, "s", 1)),
+        ("a change to the last socket", "", spread(took, "ms")),
+        ("a change to the last socket, p95", "250 ms", f"{percentile(took, 95):.0f} ms"),
+        ("changes that reached all within half a second", "", f"{len(took)} of {changes}"),
+        ("CPU of the server a message", "40 µs", f"{cpu:.0f} µs, {messages:,} of {size} letters"),
+        (BARE, "", f"{bare:.0f} µs"),
+    ]
 
 
 class _Bare:
@@ -195,16 +201,21 @@ async def _read(socket: Any) -> None:
         pass
 
 
-def run(home: Path, *, people: int) -> str:
-    home.mkdir(parents=True)
+def run(place: Place, *, people: int, changes: int) -> Report:
     cluster = Worker(crowd.serve, PODS)
     url = cluster.pipe.recv()
-    cluster_at(home, url)
+    cluster_at(place.home, url)
     try:
-        with Server(home / "server", home / "kubeconfig") as server:
-            load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-            return "\n".join(
-                [f"{people:,} people at one list ({load}):", *asyncio.run(_measure(server, url, people))]
-            )
+        with Server(place.home / "server", place.home / "kubeconfig") as server:
+            rows = asyncio.run(_measure(server, url, people, changes))
     finally:
         cluster.end()
+    return Report(
+        f"{people:,} people at one list, {changes} changes",
+        (Table(columns=("", "aim", "measured"), rows=rows, yardstick=BARE),),
+    )
+
+
+FIGURE = Figure(
+    name="sockets", run=run, full={"people": 1_000, "changes": 40}, short={"people": 20, "changes": 4}
+)

@@ -91,7 +91,8 @@ class Sandbox:
     `context` is the name of the kubeconfig's only context. `allow_exec` makes `kubectl exec` run real
     commands on this machine as this user; any local user who finds the simulated kubelet's port could do so
     too, so it is for tests, on a machine of one's own. `node_grace`: after how many seconds without a heartbeat a
-    node counts as lost; by default that is minutes, so that a busy machine loses none.
+    node counts as lost; by default that is minutes, so that a busy machine loses none. `etcd_quota`: bytes that etcd
+    may hold; by default 2 GiB, which is not enough for 50,000 pods of the size of real ones.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Sandbox:
         context: str = "sandbox",
         allow_exec: bool = False,
         node_grace: int | None = None,
+        etcd_quota: int | None = None,
         log: Log = print_to_stderr,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?", name):
@@ -112,6 +114,7 @@ class Sandbox:
         self.context = context
         self.allow_exec = allow_exec
         self.node_grace = node_grace
+        self.etcd_quota = etcd_quota
         self.folder = (home or data_home()).absolute() / name
         self._workdir = self.folder / "kwok" / "clusters" / name
         self._log = log
@@ -356,6 +359,8 @@ class Sandbox:
         if self.node_grace is not None:
             grace = {"node-monitor-grace-period": f"{self.node_grace}s", "node-monitor-period": "2s"}
             arguments["kube-controller-manager"] |= grace
+        if self.etcd_quota is not None:
+            arguments["etcd"] = {"quota-backend-bytes": str(self.etcd_quota)}
         patches = [
             {"name": component, "extraArgs": [{"key": key, "value": value} for key, value in extra.items()]}
             for component, extra in arguments.items()

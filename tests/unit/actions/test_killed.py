@@ -32,6 +32,7 @@ from dashboard.actions.replacing import CONSUMERS, MADE, MADE_CONTENT, MADE_UID,
 from dashboard.actions.restore import RestoreOrder, restore_begin, restore_preview
 from dashboard.actions.scale import SCALE
 from dashboard.actions.settling import change_settle, changes_unsettled
+from dashboard.actions.undo import change_undo_apply, change_undo_preview
 from dashboard.errors import Unavailable
 from dashboard.insight.references import READ
 from dashboard.kinds import KINDS
@@ -256,8 +257,8 @@ class CreationUndone(Created):
         await test_creation.move(self.cluster)
         self.cluster.writes.clear()
         asked: Any = {"transport": self.cluster, "actor": self.actor, "change_id": change.pk, "kinds": KINDS}
-        shown = await test_creation.change_undo_preview(**asked, objects=World())
-        return await test_creation.change_undo_apply(**asked, token=shown.preview.token)
+        shown = await change_undo_preview(**asked, objects=World())
+        return await change_undo_apply(**asked, token=shown.preview.token)
 
     async def check(self, change: Change, killed: bool) -> None:
         assert not any(plural == "configmaps" for plural, _, _ in self.cluster.objects)
