@@ -25,15 +25,18 @@ MAX_ENTRIES = 1_000  # on a page, and in what is exported
 MAX_READ = 5_000  # rows of each source
 NEVER = datetime.min.replace(tzinfo=UTC)
 LONGEST = timedelta(days=7)
+RESOLVED = "resolved"  # what is counted besides the sorts
 USUAL = timedelta(hours=1)
-Sort = Literal["problem", "resolved", "done", "deployment", "change", "warning", "restart"]
+Sort = Literal["problem", "done", "deployment", "change", "warning", "restart"]
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
 _RESTARTS = re.compile(r"restartCount$")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that happened; ``who`` by the name in the dashboard, where that is known."""
+    """One thing that happened; ``who`` by the name in the dashboard, where that is known. ``until``: when a problem was
+    resolved, if it was within the span.
+    """
 
     at: datetime
     sort: Sort
@@ -45,6 +48,7 @@ class Entry:
     who: str = ""
     reason: str = ""
     change: int | None = None
+    until: datetime | None = None
 
     @property
     def subject(self) -> str:
@@ -107,7 +111,7 @@ def happened(context: str, span: Span, visible: Mapping[str, Visible]) -> Happen
         len(found) > MAX_ENTRIES,
         [each for each in known(context).gaps(span.since, span.until) if each.since < now - TAIL],
         now - timeline_kept(),
-        Counter(each.sort for each in found),
+        Counter(each.sort for each in found) + Counter(RESOLVED for each in found if each.until is not None),
     )
 
 
@@ -160,16 +164,16 @@ def _of(row: TimelineEvent, sort: Sort, state: str, words: str) -> Entry:
 
 
 def _problems(context: str, span: Span, visible: Mapping[str, Visible]) -> Iterator[Entry]:
-    """When each began, and when it was resolved, within the span; those that went on all through it at its beginning."""
+    """When each began, and until when it lasted, within the span; those that went on all through it at its beginning."""
     for each in problems_read(context, span.since, span.until, visible):
         about = each.plural, each.namespace, each.name
         before = " (since before)" if each.since < span.since else ""
         words = (each.text or f"has a {'critical issue' if each.severity == 'bad' else 'warning'}") + before
-        yield Entry(max(each.since, span.since), "problem", each.severity, *about, words)
-        if each.until is not None and span.since <= each.until <= span.until:
-            yield Entry(
-                each.until, "resolved", "ok", *about, f"resolved: {each.text}" if each.text else "resolved"
-            )
+        ended = each.until is not None and each.until <= span.until
+        yield Entry(
+            max(each.since, span.since), "problem", each.severity, *about, words if ended else f"{words}, ongoing",
+            until=each.until if ended else None,
+        )  # fmt: skip
 
 
 def _done_here(context: str, span: Span, visible: Mapping[str, Visible]) -> list[Entry]:
@@ -205,7 +209,7 @@ def as_markdown(cluster: str, span: Span, found: Happened) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {each.at:%H:%M:%S} | {_text(each.subject)} | {_text(each.namespace)} | {_text(each.words)} | "
+        f"| {_when(each)} | {_text(each.subject)} | {_text(each.namespace)} | {_text(each.words)} | "
         f"{_text(each.who)} | {_text(each.reason)} |"
         for each in found.entries
     ]
@@ -215,6 +219,10 @@ def as_markdown(cluster: str, span: Span, found: Happened) -> str:
     lines += ["", "## What is not known", ""]
     lines += [f"- {words}" for words in unknown(span, found)] or ["- Nothing that the dashboard knows of."]
     return "\n".join([*lines, ""])
+
+
+def _when(each: Entry) -> str:
+    return f"{each.at:%H:%M:%S}" + (f"–{each.until:%H:%M:%S}" if each.until is not None else "")
 
 
 WORDS = {

@@ -19,11 +19,11 @@ from dashboard.queries.postmortem import Entry, Happened, happened, span_in, sum
 from .common import fresh_part, iso, object_url
 
 ICONS = {
-    "problem": "bad", "resolved": "ok", "done": "user", "deployment": "restart", "change": "file", "warning": "warn",
+    "problem": "bad", "done": "user", "deployment": "restart", "change": "file", "warning": "warn",
     "restart": "restart",
 }  # fmt: skip
 TITLES = {
-    "problem": "Problem", "resolved": "Resolved", "done": "Done here", "deployment": "Rollout", "change": "Change",
+    "problem": "Problem", "done": "Done here", "deployment": "Rollout", "change": "Change",
     "warning": "Warning", "restart": "Restart",
 }  # fmt: skip
 RANGES = ((30, "30 min"), (60, "1 h"), (360, "6 h"), (1440, "24 h"))
@@ -88,6 +88,7 @@ class PostmortemScreen(Screen):
     def _entry(self, each: Entry) -> dict[str, Any]:
         return {
             "at": iso(each.at),
+            "until": iso(each.until) if each.until is not None else "",
             "icon": ICONS[each.sort],
             "title": TITLES[each.sort],
             "state": each.state,

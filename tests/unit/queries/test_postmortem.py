@@ -87,9 +87,11 @@ def test_everything_in_its_order() -> None:
         ("restart", "web-1", "container restarted"),
         ("change", "ledger", "deleted"),
         ("done", "web", "scale"),
-        ("resolved", "web", "resolved: Deployment web has 2 of 4 pods ready"),
     ]
     found = happened("prod", SPAN, everything())
+    (problem,) = [each for each in found.entries if each.sort == "problem"]
+    assert (problem.at, problem.until) == (at(5.5), at(12)), "its end is in its row"
+    assert {"1 problem began", "1 problem was resolved"} <= set(summary(found))
     assert found.people == [("mara", 1)]
     assert "1 rollout" in summary(found)
     assert unknown(SPAN, found) == [f"Not recorded: {BEGAN:%Y-%m-%d %H:%M:%S} – {NOW:%H:%M:%S} UTC."]
@@ -107,7 +109,8 @@ def test_markdown_holds_its_table_whatever_others_wrote() -> None:
     fill()
     text = as_markdown("prod|1", SPAN, happened("prod", SPAN, everything()))
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert len(rows) == 8
+    assert len(rows) == 7
+    assert f"| {at(5.5):%H:%M:%S}–{at(12):%H:%M:%S} | Deployment web |" in text
     assert all(line.replace("\\|", "").count("|") == 7 for line in rows)
     assert "a\\|b \\`c\\` \\# d (3 times)" in text
     assert text.startswith("# Post-mortem: prod\\|1, ")
@@ -130,3 +133,19 @@ def test_what_is_no_span_is_refused(query: str, field: str) -> None:
 
 def test_without_a_span_it_is_the_last_hour() -> None:
     assert span_in(QueryDict(""), NOW) == SPAN
+
+
+def test_a_problem_that_goes_on_says_so() -> None:
+    about = {
+        "plural": "deployments",
+        "namespace": "shop",
+        "severity": "bad",
+        "text": "Deployment has no ready pod",
+    }
+    ProblemSpan.objects.create(context="prod", key="on", name="on", began_at=at(1), **about)
+    ProblemSpan.objects.create(
+        context="prod", key="long", name="long", began_at=at(-30), ended_at=at(90), **about
+    )
+    found = {each.name: each for each in happened("prod", SPAN, everything()).entries}
+    assert (found["on"].until, found["on"].words) == (None, "Deployment has no ready pod, ongoing")
+    assert found["long"].until is None and found["long"].words.endswith("(since before), ongoing")
