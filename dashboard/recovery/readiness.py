@@ -104,9 +104,13 @@ def ago(age: timedelta) -> str:
     return "less than a minute" if seconds < 60 else plural(seconds // 60, "minute")
 
 
-def backup_badge(stored: Sequence[Stored], now: datetime) -> tuple[Literal["ok", "warn"], str]:
-    """State and a few words about the archives of a context, the newest first, for other pages."""
+def backup_badge(
+    stored: Sequence[Stored], now: datetime, *, velero: bool = False
+) -> tuple[Literal["ok", "warn", "info"], str]:
+    """State and a few words about the archives of a context, the newest first, for other pages. ``velero``: whether that
+    is installed, of whose backups only the page of recovery tells, to whom may list them.
+    """
     if not stored:
-        return "warn", NEVER
+        return ("info", "Backups by Velero") if velero else ("warn", NEVER)
     age = max(now - stored[0].at, timedelta())
     return ("warn" if age > GOAL else "ok"), f"Last good backup {ago(age)} ago"

@@ -28,6 +28,7 @@ from dashboard.live.screen import Screen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.usage import ALL_NODES
+from dashboard.live.veleros import KEY as VELERO_KEY
 from dashboard.loop import off_loop
 from dashboard.queries.bounds import chosen_of
 from dashboard.queries.frozen import Frozen
@@ -223,7 +224,8 @@ class OverviewScreen(Screen):
         shelf = shelves.soon()
         if shelf.read_at is None:
             return None
-        state, words = backup_badge(shelf.good(slug), datetime.now(UTC))
+        velero = VELERO_KEY in self.runtime.kinds
+        state, words = backup_badge(shelf.good(slug), datetime.now(UTC), velero=velero)
         return {"state": state, "words": words, "url": reverse("recovery", args=[slug])}
 
     def _verdict(self, wrong: Sequence[Problem], nodes: Sequence[NodePods]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from dashboard.recovery.comparing import comparable, same, updated
 from dashboard.recovery.holding import Held, after_owners
 from dashboard.recovery.mapping import mapped, mentions, read_maps
 from dashboard.recovery.order import in_order
+from dashboard.recovery.readiness import backup_badge
 
 from .shapes import CLAIM, JOB, NAMESPACE, POD, SERVICE, Body, again, body
 
@@ -314,3 +316,9 @@ def test_what_is_owned_is_written_behind_its_owner() -> None:
     ] == ["other", "web", "state", "deep", "d"]
     circle = held("", "configmaps", "ConfigMap", "one", ("", "ConfigMap", "one"))
     assert after_owners([circle]) == [circle]
+
+
+def test_a_cluster_with_velero_is_not_called_never_backed_up() -> None:
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    assert backup_badge((), now) == ("warn", "Never backed up")
+    assert backup_badge((), now, velero=True) == ("info", "Backups by Velero")
