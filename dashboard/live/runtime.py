@@ -131,6 +131,7 @@ class ClusterRuntime:
         self._asking: asyncio.Task[None] | None = None
         self._asked_at = float("-inf")
         self.closed = False
+        self.recorded = False  # whether what happens is recorded
 
     def is_of(self, cluster: Cluster) -> bool:
         """Whether it was opened for just this context, its credentials included."""
@@ -198,6 +199,7 @@ class ClusterRuntime:
 
     def record(self) -> None:
         """From now on what happens is recorded, whether or not anybody looks; twice does no harm."""
+        self.recorded = True
         if settings.CLUSTER_UI_TIMELINE:
             self.timeline.start()
             if settings.CLUSTER_UI_REWIND:
@@ -451,8 +453,9 @@ class Runtime:
 
     def sweep(self) -> None:
         """Closes what is open of contexts that are gone or configured otherwise: nothing is watched with credentials that
-        were taken away, though nobody opens a page. While a kubeconfig cannot be read, nothing is closed; one that is
-        missing may be just being replaced, and counts as gone the second time.
+        were taken away, though nobody opens a page. What was recorded is recorded with those that took their place. While
+        a kubeconfig cannot be read, nothing is closed; one that is missing may be just being replaced, and counts as gone
+        the second time.
         """
         try:
             clusters = self._added.beside(self.configured())
@@ -479,6 +482,9 @@ class Runtime:
                 )
                 del self._open[name]
                 self._close(known)
+                if name in configured and known.recorded:  # with the new credentials, though nobody looks
+                    self._open[name] = ClusterRuntime(configured[name])
+                    self._open[name].record()
 
     async def _learn(self) -> None:
         try:

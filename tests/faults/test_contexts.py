@@ -107,6 +107,25 @@ async def test_what_is_configured_otherwise_is_closed_though_nobody_opens_a_page
 
 
 @pytest.mark.usefixtures("started")
+async def test_what_is_recorded_goes_on_with_a_new_token_though_nobody_opens_a_page(
+    server: ScriptedServer, config: Config
+) -> None:
+    """Tokens are rotated at night, and the record of that night is what people ask for."""
+    found = await watched(server, "one")
+    found.record()
+    give_another_token(config)
+    await until(lambda: found.closed, "closed", seconds=SECONDS)
+    second = "Bearer second"
+    await until(
+        lambda: any(each.headers.get("Authorization") == second for each in server.requests),
+        "asked",
+        seconds=SECONDS,
+    )
+    (again,) = [each for each in runtime.opened() if each.cluster.name == "one"]
+    assert again is not found and again.recorded
+
+
+@pytest.mark.usefixtures("started")
 async def test_what_is_configured_as_it_was_stays_open_also_while_the_file_is_being_written(
     server: ScriptedServer, config: Config
 ) -> None:
