@@ -18,7 +18,7 @@ EffectState = Literal["bad", "warn", "info", "ok"]
 @dataclass(frozen=True, slots=True)
 class Effect:
     """One thing that the change touches. ``word`` is a tag beside it ("stops"), ``icon`` a name of the sprite, ``group``
-    a heading above those that have the same one.
+    a heading above those that have the same one. ``fit``: it leads to how many more replicas of ``ref`` fit.
     """
 
     state: EffectState
@@ -28,6 +28,7 @@ class Effect:
     word: str = ""
     ref: Ref | None = None
     group: str = ""
+    fit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

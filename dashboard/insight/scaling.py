@@ -291,6 +291,11 @@ class Scaling:
             state: EffectState = "ok" if headroom.pods >= self.more else "warn"
             word = "" if state == "ok" else "refuses"
             yield Effect(state, "gauge", text, headroom.why, word, ref)
+        if room is not None:
+            text = parts(
+                bold("How many more fit"), " by all rules of the scheduler, and what stops the next one"
+            )
+            yield Effect("info", "search", text, ref=self.ref, fit=True)
 
     @cached_property
     def room(self) -> Room | None:

@@ -17,7 +17,7 @@ from dashboard.errors import BadInput, ClusterError, ReadOnly
 from dashboard.insight import Effect, Notice
 from dashboard.kinds.rows import plural
 from dashboard.live.runtime import ClusterRuntime
-from dashboard.live.screens.common import iso, ref_url
+from dashboard.live.screens.common import fit_url, iso, ref_url
 from dashboard.loop import off_loop
 from dashboard.models import Change
 
@@ -322,7 +322,9 @@ def _effect(runtime: ClusterRuntime, effect: Effect) -> dict[str, Any]:
         "note": effect.note,
         "word": effect.word,
         "group": effect.group,
-        "url": ref_url(runtime, effect.ref),
+        "url": fit_url(runtime, effect.ref.plural, effect.ref.namespace, effect.ref.name)
+        if effect.fit and effect.ref is not None
+        else ref_url(runtime, effect.ref),
     }
 
 

@@ -9,7 +9,7 @@ from dashboard.insight.words import text_of
 from dashboard.kinds.base import Ref
 from dashboard.kinds.replicasets import ReplicaSet
 
-from .world import NOW, World, endpoints, meta, pod, replicaset, service
+from .world import NOW, World, deployment, endpoints, meta, node, pod, replicaset, service
 
 RING = Ref("Ring", "shop", "ring", "", "example.com")
 SCALE = {
@@ -95,3 +95,12 @@ def test_a_replicaset_is_followed_until_it_has_its_pods() -> None:
     assert state(1, 3, 3) == ("terminates pods", 33)
     assert state(3, 3, 3) == ("rollout complete", 100)
     assert state(0, 0, 0) == ("is scaled to 0", 100)
+
+
+def test_more_replicas_lead_to_how_many_more_fit() -> None:
+    world = World(("nodes", node("a")), ("deployments", deployment()))
+    web = typed_object("deployments", deployment() | {"kind": "Deployment"})
+    ref = Ref("Deployment", "shop", "web", "deployments")
+    more, fewer = (scale_impact(world, web, replicas, NOW, ref) for replicas in (50, 0))
+    assert [each.ref for each in more.effects if each.fit] == [ref]
+    assert not any(each.fit for each in fewer.effects)
