@@ -168,10 +168,11 @@ def _problems(context: str, span: Span, visible: Mapping[str, Visible]) -> Itera
     for each in problems_read(context, span.since, span.until, visible):
         about = each.plural, each.namespace, each.name
         before = " (since before)" if each.since < span.since else ""
-        words = (each.text or f"has a {'critical issue' if each.severity == 'bad' else 'warning'}") + before
+        words = each.text or f"has a {'critical issue' if each.severity == 'bad' else 'warning'}"
         ended = each.until is not None and each.until <= span.until
+        words = f"{words.removesuffix('.')}{before}{'' if ended else ', ongoing'}"
         yield Entry(
-            max(each.since, span.since), "problem", each.severity, *about, words if ended else f"{words}, ongoing",
+            max(each.since, span.since), "problem", each.severity, *about, words,
             until=each.until if ended else None,
         )  # fmt: skip
 
