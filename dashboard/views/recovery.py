@@ -47,8 +47,10 @@ from dashboard.models import Change
 from dashboard.recovery.choice import Choice, read_choice
 from dashboard.recovery.comparing import comparable
 from dashboard.recovery.holding import Holding
+from dashboard.recovery.readiness import WHOLE
 from dashboard.recovery.restoring import Planned, counted
 from dashboard.recovery.shelf import Shelf, shelves
+from dashboard.recovery.storage import Stored
 from dashboard.recovery.typedkeys import installed_identities, typed_identities
 
 from .attempts import actor_of, consent_parts, reason_of, refusals_audited
@@ -187,7 +189,7 @@ class RecoveryForm:
         return {
             "archive": name,
             "archives": [
-                {"name": each.name, "words": f"{each.name}", "here": each.slug == cluster.slug}
+                {"name": each.name, "words": self._words(each), "here": each.slug == cluster.slug}
                 for each in own[:200]
             ],
             "encrypted": chosen is not None and chosen.encrypted,
@@ -214,6 +216,19 @@ class RecoveryForm:
             "error": None,
             **said.parts,
         }
+
+    def _words(self, stored: Stored) -> str:
+        """A backup as somebody looks for it: by its day first."""
+        header = self.shelf.headers.get(stored.name)
+        names = header.namespaces if header is not None else ()
+        of = (
+            listed(names, "more namespaces")
+            if names
+            else "whole cluster"
+            if stored.scope == WHOLE
+            else stored.scope
+        )
+        return f"{stored.at:%a %d %b %Y, %H:%M} UTC, {of}{', encrypted' if stored.encrypted else ''}"
 
 
 class RestoreForm(RecoveryForm):

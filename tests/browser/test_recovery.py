@@ -46,10 +46,16 @@ def test_one_configmap_comes_back_and_the_key_goes_nowhere(
     page, server, namespace = shop
     page.goto("/c/tests/recovery/")
     expect(page.locator("#recovery-head h2")).to_contain_text("The last good backup is")
-    page.get_by_role("link", name="Restore from").click()
-    page.get_by_label("From namespace").fill(namespace)
+    expect(page.get_by_role("link", name="Restore from")).to_be_visible()
+    page.goto(f"/c/tests/configmaps/{namespace}/settings/")
+    page.get_by_role("link", name="Restore from a backup").click()
+    expect(page.get_by_label("From namespace")).to_have_value(namespace)
+    expect(page.get_by_label("Only these")).to_have_value("configmaps/settings")
+    expect(page.get_by_label("Backup", exact=True)).to_contain_text(
+        "Sat 28 Nov 2026, 02:00 UTC, whole cluster"
+    )
+    expect(page.get_by_label("Update it")).to_be_checked()
     page.get_by_label("Key of the backup").fill(str(IDENTITY))
-    page.get_by_text("Update it").click()
     page.get_by_role("button", name="Preview").click()
     objects = page.locator(".obs")
     expect(objects).to_contain_text("settings")

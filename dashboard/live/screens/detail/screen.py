@@ -34,6 +34,7 @@ from dashboard.queries.lists import cell
 from dashboard.queries.reader import JUDGES
 from dashboard.queries.relations import owners
 
+from ..backedup import restore_url
 from . import shown
 from .piece import Tab
 from .tabs import TABS
@@ -224,11 +225,20 @@ class DetailScreen(Screen):
             "fit_url": ""
             if gone or showing.moment() is not None
             else fit_url(self.runtime, self.kind.plural, self.namespace, self.name),
+            "restore_url": "" if gone else self._restore_url(),
         }
+
+    def _restore_url(self) -> str:
+        """Where it is restored from a backup; "" for what its controller makes again, and of the past."""
+        if showing.moment() is not None or self.last.metadata.controller is not None:
+            return ""
+        return restore_url(self.runtime, self.kind, self.namespace, self.name)
 
     def _links(self) -> list[dict[str, str]]:
         """Where to go on from the object, once it is deleted."""
-        return links_after(
+        url = self._restore_url()
+        restore = [{"text": "Restore from a backup", "url": url}] if url else []
+        return restore + links_after(
             self.runtime,
             self.kind.plural,
             self.namespace,
