@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard.actions.confirmation import is_production
 from dashboard.actions.permits import Permit, changes_states, cluster_allow_changes, cluster_forbid_changes
 from dashboard.admins import is_admin
+from dashboard.clusters import looked
 from dashboard.errors import ClusterError, Forbidden, Unavailable
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.config import Cluster, slug
@@ -49,6 +50,9 @@ log = logging.getLogger(__name__)
 FIRST_SECONDS = 1.0  # for clusters that were never asked before whether they answer
 FRAME_SECONDS = 3.0  # for the frame around the page, which is of one cluster
 LOOK_SECONDS = 12.0
+AT_ONCE = 10  # clusters that are opened because another process looks at them
+
+_looks: dict[str, asyncio.Task[None]] = {}  # what is being opened because of that
 
 
 @require_safe
@@ -90,13 +94,33 @@ async def clusters(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _seen(request: HttpRequest, clusters: Sequence[Cluster]) -> list[ClusterSeen]:
-    """Each as far as this process looks at it; of those that were never asked before, an answer is awaited a moment."""
+    """Each as far as a process looks at it: what another one does, this one does too. Of those that were never asked
+    before, an answer is awaited a moment.
+    """
     opened = [known for each in clusters if (known := runtime.opened_as(each)) is not None]
     asked = {each: task for each in opened if (task := each.ask()) is not None}
     if new := [task for each, task in asked.items() if each.answered_at is None and each.trouble is None]:
         await asyncio.wait(new, timeout=FIRST_SECONDS)
-    rows = await asyncio.gather(*(_row(request, each) for each in clusters))
-    return sorted(rows, key=lambda row: row.rank)
+    seen = await asyncio.gather(*(_row(request, each) for each in clusters))
+    rows = {row.slug: row for row in seen}
+    if here := [row.slug for row in rows.values() if row.looked_at]:
+        await looked.note(here)
+    if others := await looked.noted(row.slug for row in rows.values() if row.state == "off"):
+        for slug in sorted(others.difference(_looks))[:AT_ONCE]:
+            _looks[slug] = asyncio.create_task(_look(request, slug))
+        # They go on, and the page asks again.
+        await asyncio.wait([_looks[slug] for slug in others & _looks.keys()], timeout=FIRST_SECONDS)
+        rows |= {each.slug: await _row(request, each) for each in clusters if each.slug in others}
+    return sorted(rows.values(), key=lambda row: row.rank)
+
+
+async def _look(request: HttpRequest, slug: str) -> None:
+    """As ``look``, of a cluster that another process looks at; where the person may not, it stays as it is."""
+    try:
+        with suppress(ClusterError):
+            await _open(request, slug)
+    finally:
+        del _looks[slug]
 
 
 async def _row(request: HttpRequest, cluster: Cluster) -> ClusterSeen:
@@ -121,6 +145,11 @@ async def _row(request: HttpRequest, cluster: Cluster) -> ClusterSeen:
 @clear_errors
 async def look(request: HttpRequest, context: str) -> HttpResponseBase:
     """Somebody wants to see how a cluster is: it is opened, and watched as if they had opened its overview."""
+    await _open(request, context)
+    return HttpResponseRedirect(reverse("clusters"))
+
+
+async def _open(request: HttpRequest, context: str) -> None:
     session = await session_of(request, context)
     screen = OverviewScreen(session, QueryDict())
     with suppress(TimeoutError, ClusterError), session.cluster.lease(screen.plurals):
@@ -128,7 +157,6 @@ async def look(request: HttpRequest, context: str) -> HttpResponseBase:
             if (task := session.cluster.ask()) is not None:
                 await asyncio.wait([task])
             await session.cluster.ready(screen.waits_for)
-    return HttpResponseRedirect(reverse("clusters"))
 
 
 def _problems(clusters: Sequence[Cluster]) -> list[str]:

@@ -68,10 +68,10 @@ async def serving(*servers: Server) -> AsyncIterator[list[aiohttp.ClientSession]
             for server in servers
         ]
         try:
-            for session in sessions:
-                page = await (await session.get("/clusters/", headers={"Accept": "text/html"})).text()
-                token = re.search(r'"X-CSRFToken": "([^"]+)"', page)
-                assert token
+            page = await (await sessions[0].get("/clusters/", headers={"Accept": "text/html"})).text()
+            token = re.search(r'"X-CSRFToken": "([^"]+)"', page)
+            assert token
+            for session in sessions:  # what one process made, each takes
                 session.headers["X-CSRFToken"] = token[1]
             await (await sessions[0].post("/clusters/tests/allow/")).text()
             yield sessions
@@ -170,6 +170,20 @@ async def test_whichever_process_answers(process: Make, shop: Shop) -> None:
         assert socket.close_code == 4401, message
         async with there.get("/changes/?format=json", allow_redirects=False) as response:
             assert response.status in (302, 401)
+
+
+async def test_a_cluster_that_one_process_looks_at_is_told_by_the_other(process: Make, shop: Shop) -> None:
+    async def seen_by(session: aiohttp.ClientSession) -> dict[str, Any] | None:
+        async with session.get("/clusters/?format=json") as response:
+            (found,) = [each for each in (await response.json())["clusters"] if each["slug"] == "tests"]
+        return found if found["looked_at"] and found["state"] != "unknown" else None
+
+    async with serving(process("a"), process("b")) as (here, there):
+        await (await here.post("/clusters/tests/look/")).read()
+        one, other = await until(lambda: seen_by(here)), await until(lambda: seen_by(there))
+        assert one["version"] and all(
+            one[key] == other[key] for key in ("state", "version", "account", "pods")
+        )
 
 
 async def test_what_a_killed_process_moved_is_moved_by_another(process: Make, shop: Shop) -> None:
