@@ -18,7 +18,7 @@ from dashboard.audit.origin import set_origin
 from dashboard.audit.refusals import Refusal, refused
 from dashboard.database import AWAY
 from dashboard.errors import ClusterError, Forbidden, NotFound, Unauthenticated
-from dashboard.live.acting import identity_of, vouched
+from dashboard.live.acting import identity_of, vouched, vouched_lately
 from dashboard.live.hub import Viewer
 from dashboard.live.logfeed import LogFeed, Position, read_position
 from dashboard.live.runtime import ClusterRuntime, runtime
@@ -128,7 +128,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         while True:
             await asyncio.sleep(SESSION_SECONDS)
             try:
-                identity = await self.identity()
+                identity = await self.identity(SESSION_SECONDS / 2)
             except NO_WAY as error:
                 await self.bye(error.message, NO_ACCOUNT)
                 return
@@ -196,22 +196,24 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Somebody acts as another account now: another token, another user or groups."""
         self.session = self.cluster.session(identity)
 
-    async def signed_in(self) -> tuple[str, SessionStore] | None:
-        """Whose session it is, if it still stands and who vouches for it still does. Asked of the database, as the
-        scope's copy is as old as the handshake, and of the issuer, as a page that is open asks nothing else.
+    async def signed_in(self, age: float = 0.0) -> tuple[str, SessionStore] | None:
+        """Whose session it is, if it still stands and who vouches for it still does, by a word at most ``age`` seconds
+        old. Asked of the database, as the scope's copy is as old as the handshake, and of the issuer, as a page that is
+        open asks nothing else.
         """
-        found = await vouched(self.scope["session"].session_key)
+        key = self.scope["session"].session_key
+        found = await (vouched_lately(key, age) if age else vouched(key))
         if found is None:
             return None
         user, session = found
         await socket_seen(session, user, address=address_of(self.scope), browser=browser_of(self.scope))
         return user.get_username(), session
 
-    async def identity(self) -> Identity | None:
-        """Who this is in the cluster now; None for a session that is over. Raises NotSignedIn or Forbidden for somebody
-        without an account there.
+    async def identity(self, age: float) -> Identity | None:
+        """Who this is in the cluster, as of so many seconds ago at most; None for a session that is over. Raises
+        NotSignedIn or Forbidden for somebody without an account there.
         """
-        found = await self.signed_in()
+        found = await self.signed_in(age)
         return None if found is None else await identity_of(self.cluster.cluster, *found)
 
 

@@ -6,11 +6,14 @@ session keeps. ``impersonate``: with the context's own credentials, as the user 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Collection, Hashable
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -205,3 +208,23 @@ async def vouched(session_key: str | None) -> tuple[User, SessionStore] | None:
     if found is None or not is_renewal_due(found[1]):
         return found
     return await in_database(standing)(session_key) if await session_renewed(found[1]) else None
+
+
+_words: dict[
+    str, tuple[float, asyncio.Task[tuple[User, SessionStore] | None]]
+] = {}  # when each was asked for
+
+
+async def vouched_lately(session_key: str | None, seconds: float) -> tuple[User, SessionStore] | None:
+    """As ``vouched``, by a word at most so many seconds old: the pages that are open in one session ask once for all."""
+    key, now = session_key or "", time.monotonic()
+    asked = _words.get(key)
+    if asked is None or now - asked[0] > seconds or (asked[1].done() and not _is_word(asked[1])):
+        for other in [other for other, (at, task) in _words.items() if now - at > seconds and task.done()]:
+            del _words[other]
+        asked = _words[key] = now, asyncio.create_task(vouched(session_key))
+    return await asyncio.shield(asked[1])
+
+
+def _is_word(task: asyncio.Task[Any]) -> bool:
+    return not task.cancelled() and task.exception() is None
