@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 
 from dashboard.errors import ClusterError, NotFound
 from dashboard.insight import Effect, Followed, Notice, Objects, PodSet, Rollout, workload_rollout
+from dashboard.insight.newpods import NewPods, pods_created
 from dashboard.kinds import KINDS, declared
 from dashboard.kinds.base import GVR, Kind, Ref, State
 from dashboard.kinds.meta import ObjectMeta, decode_custom
@@ -39,7 +40,7 @@ CREATED = "created"  # in a change's result: the uid of what it created beside i
 TOUCHED = frozenset(
     {
         "deployments", "replicasets", "pods", "services", "endpointslices", "ingresses", "horizontalpodautoscalers",
-        "poddisruptionbudgets", "resourcequotas", "nodes",
+        "poddisruptionbudgets", "resourcequotas", "limitranges", "nodes",
     }
 )  # fmt: skip
 # Besides, what may own, use or hold any object.
@@ -47,6 +48,7 @@ EVERYWHERE_USED = TOUCHED | {
     "statefulsets", "daemonsets", "jobs", "cronjobs", "serviceaccounts", "persistentvolumeclaims", "persistentvolumes",
     "rolebindings", "clusterrolebindings",
 }  # fmt: skip
+TEMPLATES = ("/spec/template", "/spec/jobTemplate")  # where the pod template of a kind stands
 # Nobody waits longer for a restart that began with another change (docs/adr/0007).
 FOLLOWED_FOR = timedelta(hours=1)
 ROLLOUT_STATES: dict[str, State] = {
@@ -521,6 +523,17 @@ class Action:
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
         """What is told of it, with what only the API server or the database knows."""
         return told
+
+    def new_pods(self, dry: DryRun) -> Iterable[NewPods]:
+        """The pods that are created for it, of which its preview tells what quotas say: those of the object that it
+        changes or creates, by how it was and what it becomes. Who has others created says which.
+        """
+        if self.deletes:
+            return ()
+        about = self.subject(dry.target)
+        before = dry.obj if about == dry.target else None
+        templated = any(pointer(dry.before, path) != pointer(dry.after, path) for path in TEMPLATES)
+        return pods_created(dry.objects, before, typed_object(about.plural, dry.after), templated=templated)
 
     def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
         """Both as they may be shown and compared."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 import copy
 import json
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from dashboard.errors import Invalid
 from dashboard.insight import Objects
 from dashboard.insight.deletion import asks_budgets, budgets_over, deletion_impact, replacement_of
+from dashboard.insight.newpods import NewPods, replacement_pod
 from dashboard.insight.pod_health import is_ready
 from dashboard.insight.protocols import Knows
 from dashboard.insight.survey import Survey
@@ -157,6 +158,9 @@ class Delete(Action):
             undo_words=NO_UNDO,
             button=f"{'Evict' if self.evict else 'Delete'} {name}",
         )
+
+    def new_pods(self, dry: DryRun) -> Iterable[NewPods]:
+        return replacement_pod(dry.obj)
 
     def _kubectl(self, target: Target, grace: int | None) -> str:
         if not self.evict:

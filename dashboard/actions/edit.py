@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import re
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +17,15 @@ from dashboard.errors import Invalid
 from dashboard.insight import Notice, Objects
 from dashboard.insight.configmapuse import READ, change_effects
 from dashboard.insight.keyhistory import KeyHistory
+from dashboard.insight.newpods import READ as QUOTAS_READ
+from dashboard.insight.newpods import NewPods, rollout_pods
+from dashboard.insight.restart import restart_outlook
 from dashboard.kinds.rows import listed, plural
 from dashboard.models import Change
 
 from .action import Action, Description, DryRun, Manifest, OwnedFields, Progress, Target, Wanted
 from .configmap_history import changed_keys, written_when
+from .configmap_restarts import restarts_needed
 from .configmap_values import FIELDS, Value, content_of, digest, size_words, values
 from .configmap_versions import versions_kept
 from .diff import Line
@@ -48,7 +53,7 @@ class Edit(Action):
     said: Sequence[str] = ("patch", "label", "annotate")
     kinds = frozenset({"configmaps"})
     template = "forms/edit.html"
-    reads = READ
+    reads = READ | QUOTAS_READ
     body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     typed = True
     saves = "Save"  # the verb of its button
@@ -157,6 +162,16 @@ class Edit(Action):
             button=f"{self.saves} {target.name}",
             danger=bool(broken),
         )
+
+    def new_pods(self, dry: DryRun) -> Iterable[NewPods]:
+        """Those of the restarts that can be chosen with it."""
+        was, made = values(dry.before), values(dry.after)
+        keys = [key for key in {*was, *made} if was.get(key) != made.get(key)]
+        for ref in restarts_needed(dry.objects, dry.target.namespace, dry.target.name, keys):
+            workload = dry.objects.get(ref.plural, ref.namespace, ref.name)
+            if workload is not None and restart_outlook(workload).replaces:
+                for each in rollout_pods(dry.objects, workload):
+                    yield dataclasses.replace(each, what=f" of {ref.name} if it is restarted")
 
     def digests(self, dry: DryRun) -> dict[str, str]:
         """What is wanted of each key, by its path; "" for one that goes."""

@@ -67,6 +67,7 @@ from .confirmation import check_confirmed, why_confirm
 from .diff import Line, effect_digest
 from .fieldpatch import TEST_FAILED, Operation
 from .filledin import filled_in
+from .newpods import with_quotas
 from .permits import changes_required
 from .problems import BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
 from .templatemark import template_mark
@@ -205,7 +206,7 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     )
     told = _with_others(order.action, dry, await _described(order.action, dry))
     told = await order.action.ask(order, told, dry)
-    told = await _checked_back(order, before, told)
+    told = await _checked_back(order, before, with_quotas(order.action, dry, told))
     # In a thread: comparing large texts line by line would hold everybody up.
     diff = await asyncio.to_thread(order.action.diff, *order.action.shown(before, after))
     action = order.action

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +14,8 @@ from django.conf import settings
 
 from dashboard.insight import Objects
 from dashboard.insight.managers import changes_back
+from dashboard.insight.newpods import READ as QUOTAS_READ
+from dashboard.insight.newpods import NewPods, rollout_pods
 from dashboard.insight.protocols import unlisted
 from dashboard.insight.references import READ, REPOINTED, ROLLED, Kind, User, users
 from dashboard.kinds import KINDS
@@ -84,7 +86,7 @@ class Replace(OperationAction):
     verb = "create"
     undo_verb = "delete"
     template = "forms/replace.html"
-    reads = READ | {"configmaps", "resourcequotas", "poddisruptionbudgets", "services", "endpointslices"}
+    reads = READ | QUOTAS_READ | {"configmaps", "poddisruptionbudgets", "services", "endpointslices"}
     tells_unlisted = READ
     body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     typed = True
@@ -203,6 +205,13 @@ class Replace(OperationAction):
             broken=self.broken(dry, moved),
             kubectl=" && ".join([self.create_command(dry), *_repoint_commands(target, wanted[CONSUMERS])]),
         )
+
+    def new_pods(self, dry: DryRun) -> Iterable[NewPods]:
+        """Those of the rollouts that its steps begin."""
+        for plural, name, uid in dry.wanted[CONSUMERS]:
+            found = dry.objects.get(plural, dry.target.namespace, name) if plural in ROLLED else None
+            if found is not None and found.metadata.uid == uid:
+                yield from rollout_pods(dry.objects, found)
 
     def broken(self, dry: DryRun, moved: Sequence[User]) -> Mapping[User, str]:
         """Whose new pods will not start with what the new one holds, and why."""

@@ -31,7 +31,6 @@ class SetResources(ContainerAction):
             "limits_memory": "Memory limit",
         }
     )
-    reads = ContainerAction.reads | {"limitranges"}
     same = "Its containers request and are limited to just that."
 
     def parse(self, field: str, text: str) -> str:

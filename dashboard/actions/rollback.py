@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dashboard.database import in_database
 from dashboard.errors import BadInput, ClusterError, Invalid
 from dashboard.insight import Impact, Objects, template_impact
+from dashboard.insight.newpods import NewPods, pods_created
 from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.images import short_image
 from dashboard.kinds.rows import listed, plural
@@ -112,10 +113,10 @@ class Rollback(TemplateAction):
     # ---- What is said of it
 
     def impact(self, dry: DryRun) -> Impact:
-        uid, name = dry.before["metadata"]["uid"], dry.wanted.get("name")
-        same = pods_of(dry.objects, dry.target, uid, name) if name else ()
-        stays = [pod.metadata.name for pod in same]
-        return template_impact(dry.objects, dry.obj, dry.made, dry.now, stays=stays)
+        return template_impact(dry.objects, dry.obj, dry.made, dry.now, stays=_staying(dry))
+
+    def new_pods(self, dry: DryRun) -> Iterable[NewPods]:
+        return pods_created(dry.objects, dry.obj, dry.made, templated=True, stays=_staying(dry))
 
     def kubectl(self, dry: DryRun) -> str:
         number = dry.wanted.get("to")
@@ -130,6 +131,12 @@ class Rollback(TemplateAction):
     def summary(self, change: Change) -> str:
         number = change.result.get("revision")
         return f"rolled back to revision {number}" if number else "rolled back to an earlier pod template"
+
+
+def _staying(dry: DryRun) -> list[str]:
+    """The names of the pods that were created from the revision to which it goes back."""
+    uid, name = dry.before["metadata"]["uid"], dry.wanted.get("name")
+    return [pod.metadata.name for pod in pods_of(dry.objects, dry.target, uid, name)] if name else []
 
 
 def _earlier(target: Target, found: Sequence[Revision], now: Revision | None) -> Revision:

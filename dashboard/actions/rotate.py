@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal
@@ -17,6 +17,8 @@ from typing import Any, Literal
 from dashboard.errors import BadInput, ClusterError, Forbidden, Invalid
 from dashboard.insight import Effect, Objects
 from dashboard.insight.impact import EffectState
+from dashboard.insight.newpods import READ as QUOTAS_READ
+from dashboard.insight.newpods import NewPods, rollout_pods
 from dashboard.insight.protocols import unlisted
 from dashboard.insight.secretrules import ACCOUNT_KIND, value_flaw
 from dashboard.insight.secretuse import READ, RESTARTABLE, restart_stages, secret_consumers
@@ -113,7 +115,8 @@ class Rotate(OperationAction):
         Field(name="value", label="New value", parse=lambda typed: read_value(typed, "")),
     )
     template = "forms/rotate.html"
-    reads = tells_unlisted = READ
+    reads = READ | QUOTAS_READ
+    tells_unlisted = READ
     noun = "restarts"
     alone = True
     steps = MappingProxyType({"restart": restart_step})
@@ -284,6 +287,15 @@ class Rotate(OperationAction):
             kubectl=words.kubectl(target, self.key, stages, undoing=undoing),
             undo_words=words.undo_words(keeps=self.keeps, prunes=prunes),
         )
+
+    def new_pods(self, dry: DryRun) -> Iterable[NewPods]:
+        """Those of the restarts that its steps make."""
+        found = secret_consumers(dry.objects, dry.target.namespace, dry.target.name, self.key)
+        for stage in restart_stages(dry.objects, found):
+            ref = stage.consumer.ref
+            workload = dry.objects.get(ref.plural, ref.namespace, ref.name)
+            if workload is not None and stage.outlook.replaces:
+                yield from rollout_pods(dry.objects, workload)
 
     # ---- Its steps
 

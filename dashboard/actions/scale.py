@@ -19,7 +19,7 @@ class Scale(Action):
     part = "operate"
     capability, subresource = "scales", "scale"
     contested = True
-    reads = TOUCHED | {"persistentvolumeclaims", "persistentvolumes", "limitranges"}
+    reads = TOUCHED | {"persistentvolumeclaims", "persistentvolumes"}
     owns = MappingProxyType({"replicas": REPLICAS})
     fields = (
         Field(

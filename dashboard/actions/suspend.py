@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.errors import Invalid
 from dashboard.insight import Objects
+from dashboard.insight.newpods import READ
 from dashboard.insight.suspending import coming_run, resume_impact, suspend_impact
 from dashboard.kinds.cronjobs import CronJob
 from dashboard.kinds.jobs import Job, completions, finished, status_text
@@ -21,7 +22,7 @@ class Suspend(Toggle):
     kinds = frozenset({"cronjobs", "jobs"})
     field = "suspend"
     states = ("not suspended", "suspended")
-    reads = frozenset({"cronjobs", "jobs", "pods"})
+    reads = frozenset({"cronjobs", "jobs"}) | READ
 
     def applies(self, obj: Any) -> bool:
         return super().applies(obj) and not (isinstance(obj, Job) and finished(obj))

@@ -172,12 +172,14 @@ def _unset(spec: PodSpec, hard: Amounts) -> str:
     """
     if spec.resources and (spec.resources.requests or spec.resources.limits):
         return ""
+    return next((name for name in _DEMANDED if name in hard and silent_containers(spec, name)), "")
+
+
+def silent_containers(spec: PodSpec, name: str) -> list[str]:
+    """The containers that say nothing of a resource of a quota, such as ``limits.memory``."""
+    which, _, resource = name.rpartition(".")
     every = (*(spec.containers or ()), *(spec.init_containers or ()))
-    for name in (each for each in _DEMANDED if each in hard):
-        which, _, resource = name.rpartition(".")
-        if any(resource not in _container(each, which or "requests") for each in every):
-            return name
-    return ""
+    return [each.name for each in every if resource not in _container(each, which or "requests")]
 
 
 def namespace_headroom(objects: Objects, namespace: str, spec: PodSpec) -> Headroom | None:

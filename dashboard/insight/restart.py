@@ -373,14 +373,18 @@ def _share(value: int | str | None, default: str, whole: int, *, up: bool) -> in
     return math.ceil(exact) if up else math.floor(exact)
 
 
+def waiting_pods(deployment: Deployment) -> int:
+    """How many pods of a paused Deployment are not on its newest revision."""
+    return max(deployment.status.replicas, deployment.spec.replicas) - deployment.status.updated_replicas
+
+
 class _Resume(_Restart):
     """A rollout that goes on: only the pods that are on an old revision are replaced."""
 
     @property
     def replaced(self) -> int:
         assert isinstance(self.workload, Deployment)  # noqa: S101 # only they can be paused
-        status = self.workload.status
-        return max(status.replicas, self.wanted) - status.updated_replicas
+        return waiting_pods(self.workload)
 
     def waits(self) -> Notice:
         count = f"{plural(self.replaced, 'pod')} of {self.wanted}"

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dashboard.kinds.base import Ref
 from dashboard.kinds.cronjobs import CronJob
 from dashboard.kinds.jobs import Job
 from dashboard.kinds.rows import listed, plural
 
-from .capacity import in_words, namespace_headroom, pod_amounts
+from .capacity import in_words, pod_amounts
 from .impact import Effect, Notice
+from .newpods import job_pods
 from .protocols import Objects
 from .scheduling.room import room_on_nodes
 from .suspending import unfinished_jobs
@@ -41,9 +41,7 @@ def run_impact(objects: Objects, source: CronJob | Job, job: Job) -> RunImpact:
 
 def _pods(job: Job) -> int:
     """How many it runs at once."""
-    parallelism = 1 if job.spec.parallelism is None else job.spec.parallelism
-    completions = parallelism if job.spec.completions is None else job.spec.completions
-    return 0 if job.spec.suspend else min(parallelism, completions)
+    return 0 if job.spec.suspend else job_pods(job.spec)
 
 
 def _headline(objects: Objects, source: CronJob | Job, job: Job, pods: int) -> Notice:
@@ -78,7 +76,7 @@ def _starts(job: Job, pods: int) -> Iterator[Effect]:
 
 
 def _room(objects: Objects, job: Job, pods: int) -> Iterator[Effect]:
-    spec, namespace = job.spec.template.spec, job.metadata.namespace
+    spec = job.spec.template.spec
     if not pods:
         return
     asks = (
@@ -91,12 +89,6 @@ def _room(objects: Objects, job: Job, pods: int) -> Iterator[Effect]:
         yield Effect("warn", "gauge", text, "the others stay Pending", "too big")
     else:
         yield Effect("ok", "gauge", parts(asks), "all of them fit on the nodes" if room is not None else "")
-    headroom = namespace_headroom(objects, namespace, spec)
-    if headroom is not None and headroom.pods < pods:
-        ref = Ref("ResourceQuota", namespace, headroom.quota, "resourcequotas")
-        allows = plural(headroom.pods, "more pod", "more pods")
-        text = parts(bold(f"ResourceQuota {headroom.quota}"), f" allows {allows} of this size")
-        yield Effect("warn", "gauge", text, headroom.why, "refuses", ref)
 
 
 def _beside(objects: Objects, source: CronJob | Job) -> Iterator[Effect]:

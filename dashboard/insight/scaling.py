@@ -209,17 +209,7 @@ class Scaling:
         return Notice("bad", title, text)
 
     def _too_many(self) -> Notice | None:
-        headroom, room = self.headroom, self.room
-        if headroom is not None and headroom.pods < self.more:
-            title = f"The quota of {self.namespace} stops it at {self.current + headroom.pods}"
-            refused = plural(self.more - headroom.pods, "pod")
-            return Notice(
-                "warn",
-                title,
-                f"Quota {headroom.quota} ({headroom.resource}) refuses {refused} of {self.more}."
-                if not headroom.unset
-                else f"Quota {headroom.quota} refuses pods that do not specify {headroom.resource}.",
-            )
+        room = self.room
         if room is not None and room.pods < self.more:
             waiting = plural(self.more - room.pods, "pod")
             few = f"Only {room.pods}" if room.pods else "None"
@@ -274,7 +264,7 @@ class Scaling:
             yield from self._room_effects(in_words(size, self.more))
 
     def _room_effects(self, asked: str) -> Iterator[Effect]:
-        room, headroom = self.room, self.headroom
+        room = self.room
         asks = f"{asked} more requested" if asked else "The pods request no CPU or memory"
         if room is None:
             yield Effect("info", "gauge", parts(asks))
@@ -284,13 +274,6 @@ class Scaling:
         else:
             text = parts(f"{asks}: {room.pods} of {self.more} more pods fit")
             yield Effect("warn", "gauge", text, f"the others stay Pending{_unsure(room)}", "too big")
-        if headroom is not None:
-            ref = Ref("ResourceQuota", self.namespace, headroom.quota, "resourcequotas")
-            left = plural(headroom.pods, "more pod", "more pods")
-            text = parts(bold(f"ResourceQuota {headroom.quota}"), f" allows {left} of this size")
-            state: EffectState = "ok" if headroom.pods >= self.more else "warn"
-            word = "" if state == "ok" else "refuses"
-            yield Effect(state, "gauge", text, headroom.why, word, ref)
         if room is not None:
             text = parts(
                 bold("How many more fit"), " by all rules of the scheduler, and what stops the next one"

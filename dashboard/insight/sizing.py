@@ -1,33 +1,25 @@
-"""What other requests and limits of its containers mean for a workload: whether nodes, quota and limit ranges take pods
-of that size, and whether what they use now is more than they may.
+"""What other requests and limits of its containers mean for a workload: whether nodes and limit ranges take pods of that
+size, and whether what they use now is more than they may. What quotas say of them: ``newpods``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from functools import cached_property
-
-import msgspec
 
 from dashboard.kinds.base import Ref
 from dashboard.kinds.daemonsets import DaemonSet
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import Container, PodSpec
 from dashboard.kinds.quantity import format_bytes, format_quantity
-from dashboard.kinds.resourcequotas import ResourceQuota
-from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.rows import plural
 from dashboard.kinds.usage import PodUse
 
 from .capacity import (
     amounts,
     in_words,
-    namespace_headroom,
     pod_amounts,
-    quota_amounts,
-    quota_headroom,
-    with_defaults,
 )
 from .impact import Effect, Impact, Notice
 from .protocols import Objects
@@ -35,7 +27,7 @@ from .restart import pods_wanted, rollout_limits, template_impact
 from .rollout import Workload
 from .scheduling.room import room_on_nodes
 from .survey import Survey
-from .words import bold, parts
+from .words import parts
 
 MANY = 100_000  # more pods than any cluster has
 
@@ -46,9 +38,9 @@ def sizing_impact(objects: Objects, workload: Workload, made: Workload, now: dat
     base = template_impact(objects, workload, made, now)
     return Impact(
         base.headline if base.danger else sizing.headline() or base.headline,
-        (sizing.size(), *sizing.on_nodes(), *sizing.on_quotas(), *base.effects),
+        (sizing.size(), *sizing.on_nodes(), *base.effects),
         (*sizing.notices(), *base.notices),
-        base.danger or sizing.refused,
+        base.danger or sizing.too_large,
     )
 
 
@@ -114,11 +106,6 @@ class _Sizing:
         return bool(self.nodes and self.wanted) and not self._empty(self.new) and bool(self._empty(self.old))
 
     @property
-    def refused(self) -> bool:
-        """No new pod would ever run."""
-        return self.too_large or bool(self.wanted and self.quota and not self.quota[1])
-
-    @property
     def blocked(self) -> str:
         """Why the rollout can't begin: no old pod may go first, and beside them there is no room; "" where it can."""
         missing, extra = rollout_limits(self.workload)
@@ -126,8 +113,7 @@ class _Sizing:
             return ""
         if self.nodes and not room_on_nodes(self.new, self.nodes, self.objects.all("pods"), 1).pods:
             return "the nodes have no room for one more pod"
-        headroom = namespace_headroom(self.objects, self.namespace, self.new)
-        return f"ResourceQuota {headroom.quota} allows no more pod" if headroom and not headroom.pods else ""
+        return ""
 
     def headline(self) -> Notice | None:
         if self.too_large:
@@ -135,11 +121,6 @@ class _Sizing:
             return Notice(
                 "bad", "No node is large enough", f"New pods request {largest}, and would stay Pending."
             )
-        if self.wanted and self.quota is not None and self.quota[1] < self.wanted:
-            quota, count, resource = self.quota
-            title = f"The quota of {self.namespace} allows {count} of {plural(self.wanted, 'pod')}"
-            text = f"ResourceQuota {quota} ({resource}) refuses the others."
-            return Notice("warn" if count else "bad", title, text)
         if self.nodes and self.fits < self.wanted:
             title = f"{self.fits} of {plural(self.wanted, 'pod')} can be scheduled"
             return Notice("warn", title, "The others would stay Pending until a node has capacity.")
@@ -158,26 +139,7 @@ class _Sizing:
             text = f"{self.fits} of {plural(self.wanted, 'pod')} fit on the nodes"
             yield Effect("warn", "server", parts(text), "beside what else runs there", "too big")
 
-    # Quota and limit ranges
-
-    @cached_property
-    def quota(self) -> tuple[str, int, str] | None:
-        """The tightest quota, how many of its pods it allows once the old ones are gone, and by which resource."""
-        freed = [quota_amounts(pod.spec) for pod in self.own]
-        quotas = [_without(quota, freed) for quota in self.survey.all("resourcequotas")]
-        # That a pod is refused since it does not say what it takes is told as a notice, with the containers.
-        found = quota_headroom(with_defaults(self.new, self.survey.all("limitranges")), quotas, None)
-        return None if found is None else (found.quota, found.pods, found.resource)
-
-    def on_quotas(self) -> Iterator[Effect]:
-        if self.quota is None or not self.wanted:
-            return
-        name, count, resource = self.quota
-        ref = Ref("ResourceQuota", self.namespace, name, "resourcequotas")
-        text = parts(bold(f"ResourceQuota {name}"), f" allows {plural(count, 'pod')} of this size")
-        enough = count >= self.wanted
-        note = f"the {resource} quota is reached first"
-        yield Effect("ok" if enough else "warn", "gauge", text, note, "" if enough else "refuses", ref)
+    # Limit ranges
 
     def notices(self) -> Iterator[Notice]:
         for limits in self.survey.all("limitranges"):
@@ -186,30 +148,6 @@ class _Sizing:
                     continue
                 for one in self.new.containers or ():
                     yield from _outside(limits.metadata.name, one, limit.min, limit.max)
-        yield from self._unsaid()
-
-    def _unsaid(self) -> Iterator[Notice]:
-        """A quota of a resource refuses pods whose containers do not say how much of it they take."""
-        new = with_defaults(self.new, self.survey.all("limitranges"))
-        for quota in self.survey.all("resourcequotas"):
-            hard = {} if quota.spec.counts_only else quota.spec.hard or {}
-            for which in ("requests", "limits"):
-                for resource in ("cpu", "memory"):
-                    names = {f"{which}.{resource}"} | ({resource} if which == "requests" else set())
-                    silent = [one.name for one in new.containers or () if not _says(one, which, resource)]
-                    if names & hard.keys() and silent:
-                        what = f"{resource} {which.removesuffix('s')}"
-                        title = f"ResourceQuota {quota.metadata.name} refuses pods without a {what}"
-                        have = "has" if len(silent) == 1 else "have"
-                        yield Notice("bad", title, f"{listed(silent)} {have} none.")
-
-
-def _says(container: Container, which: str, resource: str) -> bool:
-    found = container.resources
-    if found is None:
-        return False
-    limited = resource in (found.limits or {})
-    return limited or (which == "requests" and resource in (found.requests or {}))
 
 
 def _outside(
@@ -230,14 +168,3 @@ def _outside(
                 asked = format_bytes(int(amount)) if resource == "memory" else format_quantity(amount)
                 text = f"{one.name} may have {word} {asked} {resource}."
                 yield Notice("bad", title, text)
-
-
-def _without(quota: ResourceQuota, freed: list[dict[str, Decimal]]) -> ResourceQuota:
-    """The quota without what these pods take of it."""
-    used = amounts(quota.status.used)
-    for size in freed:
-        for name, amount in size.items():
-            if name in used:
-                used[name] -= amount
-    left = {name: format_quantity(max(Decimal(0), amount)) for name, amount in used.items()}
-    return msgspec.structs.replace(quota, status=msgspec.structs.replace(quota.status, used=left))

@@ -17,6 +17,7 @@ from dashboard.kinds.rows import plural
 from dashboard.kinds.schedules import next_run, schedule_words
 
 from .impact import Effect, Notice
+from .newpods import pods_left
 from .protocols import Objects
 from .words import bold, parts
 
@@ -159,13 +160,13 @@ def _stopped(objects: Objects, job: Job) -> Iterator[Effect]:
 
 
 def _job_starts(job: Job) -> Notice:
-    name, count = job.metadata.name, _pods(job)
+    name, count = job.metadata.name, pods_left(job)
     title = f"{name} creates {plural(count, 'pod')}"
     return Notice("info", title, f"{completions(job)} completions are done so far.")
 
 
 def _started(job: Job) -> Iterator[Effect]:
-    count = _pods(job)
+    count = pods_left(job)
     yield Effect(
         "ok",
         "plus",
@@ -176,11 +177,3 @@ def _started(job: Job) -> Iterator[Effect]:
         seconds = job.spec.active_deadline_seconds
         text = parts(f"It has {plural(seconds, 'second')} from then")
         yield Effect("info", "wait", text, "activeDeadlineSeconds counts from the resumption")
-
-
-def _pods(job: Job) -> int:
-    """How many pods it runs at once now: its parallelism, or what is left of its completions."""
-    parallelism = 1 if job.spec.parallelism is None else job.spec.parallelism
-    if job.spec.completions is None:
-        return parallelism
-    return max(0, min(parallelism, job.spec.completions - job.status.succeeded))

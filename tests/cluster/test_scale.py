@@ -294,7 +294,7 @@ async def test_what_stands_around_it_is_told(place: Web, mara: Actor) -> None:
     ]
     up = await place.preview(mara, "10")
     assert up.told.headline is not None
-    assert up.told.headline.title == f"The quota of {place.namespace} stops it at 8"
+    assert up.told.headline.title == f"The quota of {place.namespace} allows 8 of 10 pods"
     objects = await place.objects()
     form = await acting.form(
         SCALE, transport=place.transport, namespace=place.namespace, name="web", objects=objects

@@ -12,8 +12,9 @@ from dashboard.actions.fields import replicas
 from dashboard.actions.keysources import keys_of
 from dashboard.errors import BadInput
 from dashboard.insight import Effect
-from dashboard.insight.capacity import in_words, namespace_headroom, pod_amounts
+from dashboard.insight.capacity import in_words, pod_amounts
 from dashboard.insight.impact import selector_of
+from dashboard.insight.newpods import NewPods, quota_words
 from dashboard.insight.scheduling.room import room_on_nodes
 from dashboard.insight.selecting import matching_pods
 from dashboard.insight.words import bold, parts
@@ -354,16 +355,9 @@ def _room(look: Look, form: NewDeployment) -> Iterator[Effect]:
     count = look.values["replicas"] or 0
     if not count:
         return
-    headroom = namespace_headroom(look.objects, look.namespace, spec) if look.namespace else None
-    if headroom is not None:
-        ref = Ref("ResourceQuota", look.namespace, headroom.quota, "resourcequotas")
-        enough = headroom.pods >= count
-        text = parts(
-            bold(f"ResourceQuota {headroom.quota}"),
-            f" allows {plural(headroom.pods, 'more pod')} of this size",
-        )
-        note = headroom.why
-        yield Effect("ok" if enough else "warn", "gauge", text, note, "" if enough else "refuses", ref)
+    made = NewPods(maker=look.values.get("name") or "", namespace=look.namespace, spec=spec, count=count)
+    if look.namespace and (said := quota_words(look.objects, made)) is not None:
+        yield said.effect
     if not look.whole or not look.objects.reads("nodes") or not look.objects.reads("pods"):
         return
     room = room_on_nodes(spec, look.objects.all("nodes"), look.objects.all("pods"), count)

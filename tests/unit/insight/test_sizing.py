@@ -1,4 +1,4 @@
-"""Whether pods of another size find room: on the nodes, in quotas and limit ranges, beside what they use now."""
+"""Whether pods of another size find room: on the nodes and in limit ranges, beside what they use now."""
 
 from __future__ import annotations
 
@@ -46,10 +46,6 @@ def title(impact: Any) -> str:
     return impact.headline.title if impact.headline else ""
 
 
-def quota(hard: dict[str, str], used: dict[str, str]) -> dict[str, Any]:
-    return {"metadata": meta("most"), "spec": {"hard": hard}, "status": {"hard": hard, "used": used}}
-
-
 def test_the_size_of_a_pod_is_told_with_what_it_was() -> None:
     impact = told(world(), requests={"cpu": "1", "memory": "1Gi"})
     assert text_of(impact.effects[0].text) == "Each pod requests 1 CPU and 1 GiB memory"
@@ -90,33 +86,6 @@ def test_a_rollout_that_finds_no_room_beside_the_old_pods_cant_begin() -> None:
     impact = told(crowded, replicas=1, requests={"cpu": "2500m"})
     assert title(impact) == "The rollout of web can't start"
     assert "no room for one more pod" in impact.headline.text
-
-
-@pytest.mark.parametrize(
-    ("hard", "used", "said"),
-    [
-        ({"requests.cpu": "2"}, {"requests.cpu": "1"}, ""),
-        ({"requests.cpu": "1500m"}, {"requests.cpu": "1"}, "The quota of shop allows 1 of 2 pods"),
-        ({"cpu": "1500m"}, {"cpu": "1"}, "The quota of shop allows 1 of 2 pods"),
-        ({"requests.cpu": "900m"}, {"requests.cpu": "1"}, "The quota of shop allows 0 of 2 pods"),
-    ],
-)
-def test_a_quota_counts_without_the_old_pods(hard: dict[str, str], used: dict[str, str], said: str) -> None:
-    made = world()
-    made.add("resourcequotas", quota(hard, used))
-    strategy = {"rollingUpdate": {"maxUnavailable": 1}}
-    impact = told(made, strategy=strategy, requests={"cpu": "1"})
-    assert title(impact) == said
-    assert impact.danger is ("0 of" in said)
-
-
-def test_a_quota_refuses_containers_that_do_not_say_what_they_take() -> None:
-    made = world()
-    made.add("resourcequotas", quota({"limits.memory": "8Gi", "requests.cpu": "8"}, {}))
-    titles = [notice.title for notice in told(made, requests={"cpu": "1"}).notices]
-    assert titles[:1] == ["ResourceQuota most refuses pods without a memory limit"]
-    titles = [notice.title for notice in told(made, limits={"cpu": "1", "memory": "1Gi"}).notices]
-    assert not any("refuses pods" in each for each in titles)
 
 
 def test_a_limit_range_refuses_what_is_outside_of_it() -> None:

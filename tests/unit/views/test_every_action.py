@@ -138,7 +138,7 @@ TRIED = {
     ),
     "env": Tried("deployments", WEB, {"env.app": "LOG=debug"}, ({"env.app": "LOG"}, "env.app")),
     "pause": Tried("deployments", WEB),
-    "resume": Tried("deployments", deployment("web", paused=True)),
+    "resume": Tried("deployments", deployment("web", paused=True, updated=0)),
     "pause horizontalpodautoscalers": Tried("horizontalpodautoscalers", AUTOSCALER),
     "resume horizontalpodautoscalers": Tried("horizontalpodautoscalers", PAUSED_AUTOSCALER),
     "expand": Tried(
@@ -280,7 +280,15 @@ def tried(case: str) -> Tried:
 
 
 @pytest.fixture
-def api(tried: Tried, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Server]:
+def world() -> World:
+    """What the views see beside the object."""
+    made = World()
+    made.reads = lambda *_: True  # type: ignore[method-assign]
+    return made
+
+
+@pytest.fixture
+def api(tried: Tried, world: World, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Server]:
     """A cluster with that object alone, at hand for the views."""
     settings.CLUSTER_UI_DEBUG_IMAGES = ["busybox:1.37"]
     own = tried.manifest["metadata"]
@@ -294,11 +302,8 @@ def api(tried: Tried, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterato
         )
     server = Server(tried.plural, manifest)
     server.lists = tried.lists
-    world = World()
     if tried.plural != "secrets":  # which the cache reads as a Table
         world.put(tried.plural, manifest)
-    world.reads = lambda *_: True  # type: ignore[method-assign]
-
     open_forms(monkeypatch, server, world)
     yield server
 
@@ -551,3 +556,81 @@ async def test_what_takes_long_in_a_large_cluster_is_worked_out_in_a_thread_of_o
     monkeypatch.setattr(Drain, "describe", noted)
     await script.preview()
     assert seen == [(False, Frozen)]
+
+
+# ---- Quotas of pods
+
+READER = {
+    "containers": [
+        {"name": "app", "envFrom": [{"configMapRef": {"name": "web"}}, {"secretRef": {"name": "web"}}]}
+    ]
+}
+# What makes pods: what is typed for that where it is not what TRIED types, and what has to be there for it.
+MAKES_PODS: dict[str, tuple[dict[str, str], list[tuple[str, dict[str, Any]]]]] = {
+    "scale": ({}, []),
+    "scale statefulsets": ({"replicas": "9"}, []),
+    "scale replicasets": ({"replicas": "9"}, []),
+    "autoscale": ({}, []),
+    "autoscale horizontalpodautoscalers": ({}, [("deployments", WEB)]),
+    "resume horizontalpodautoscalers": ({}, [("deployments", deployment("web", replicas=1))]),
+    "restart": ({}, []),
+    "rollback": ({}, []),
+    "image": ({}, []),
+    "resources": ({}, []),
+    "env": ({}, []),
+    "resume": ({}, []),
+    "run": ({}, []),
+    "run jobs": ({}, []),
+    "resume cronjobs": ({}, []),
+    "edit deployments": ({}, []),
+    "form deployments": ({}, []),
+    "edit": ({}, [("deployments", deployment("web", template=READER))]),
+    "versions": ({}, [("deployments", deployment("web", template=READER))]),
+    "replace": ({}, [("deployments", deployment("web", template=READER))]),
+    "replace secrets": ({}, [("deployments", deployment("web", template=READER))]),
+    "rotate": ({}, [("deployments", deployment("web", template=READER))]),
+}
+# Why the others make none.
+ENDS = "It ends pods, or makes fewer."
+OTHER = "Pods do not follow from it."
+NO_PODS = {
+    "pause": "What is paused creates no pods.",
+    "pause horizontalpodautoscalers": "What is paused creates no pods.",
+    "suspend": "What is suspended creates no pods.",
+    "debug": "A container in a pod that is there: quotas count no ephemeral containers.",
+    "delete": "Nothing creates this one again. Of one that has a controller, tests/unit/insight/test_newpods.py.",
+    "delete deployments": ENDS,
+    "delete secrets": OTHER,
+    "edit secrets": OTHER,
+    "expand": OTHER,
+    "form services": OTHER,
+    "form ingresses": OTHER,
+    "form poddisruptionbudgets": OTHER,
+    "form namespaces": OTHER,
+    "cordon": OTHER,
+    "uncordon": OTHER,
+    "drain": "The pods that it evicts leave what those that come for them take.",
+}
+
+
+def test_of_every_action_it_is_said_whether_it_makes_pods() -> None:
+    assert MAKES_PODS.keys() | NO_PODS.keys() == TRIED.keys() and not MAKES_PODS.keys() & NO_PODS.keys()
+
+
+async def test_a_full_quota_of_pods_is_told_by_the_preview_of_every_action_that_makes_pods(
+    script: Script, world: World, case: str
+) -> None:
+    typed, beside = MAKES_PODS.get(case, ({}, []))
+    for plural, manifest in beside:
+        world.add(plural, manifest)
+    script.typed |= typed
+    full = {"hard": {"pods": "0"}, "used": {"pods": "0"}}
+
+    async def told() -> int:
+        shown = await script.preview()
+        titles = [shown["headline"] or "", *(each["title"] for each in shown["notices"])]
+        return sum("The quota of shop allows 0 of" in title for title in titles)
+
+    assert await told() == 0, "there is no quota"
+    world.add("resourcequotas", {"metadata": {"name": "none", "namespace": "shop"}, "status": full})
+    assert await told() == (case in MAKES_PODS)
