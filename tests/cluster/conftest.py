@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +11,8 @@ from dashboard.actions.action import Actor
 from dashboard.kube.config import Cluster, load_clusters
 from dashboard.kube.transport import Transport
 from sandbox import Sandbox
+
+from .stopping import stopped_user
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +44,10 @@ def mara() -> Actor:
 @pytest.fixture
 def jon() -> Actor:
     return Actor(user=User.objects.create(username="jon"), name="jon")
+
+
+@pytest.fixture(scope="module")
+def stopped(cluster: Sandbox) -> Iterator[str]:
+    """The name of somebody whose every write a policy refuses."""
+    with stopped_user(cluster.api()) as name:
+        yield name

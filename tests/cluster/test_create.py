@@ -25,6 +25,7 @@ from sandbox.api import ApiError
 from tests.formed import Script, carried_on, open_creation
 
 from .place import Place, until
+from .stopping import STOPPED, stopped_way
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -321,6 +322,46 @@ async def test_a_quota_refuses_before_anything_is_made(
 
     await until(refused)  # the controller counts first
     assert not here.has("configmaps")
+
+
+async def test_a_policy_refuses_before_anything_is_made(
+    here: Here, async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch, stopped: str
+) -> None:
+    script = await here.script(async_client, monkeypatch, APP)
+    token = (await script.preview())["token"]
+    async with stopped_way(here.transport, here.namespace, stopped) as refused:
+        script = await here.script(async_client, monkeypatch, APP, refused)
+        for fields in ({"step": "preview"}, {"step": "apply", "token": token}):
+            status, answer = await script.post(**fields)
+            assert (status, STOPPED in answer["error"]["text"]) == (422, True), answer
+    assert not any(map(here.has, ORDER))
+    assert not await Change.objects.aexists()
+    assert [each.result async for each in AuditEntry.objects.all()] == ["refused"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_what_was_there_and_is_deleted_or_recreated_meanwhile_is_not_overwritten(
+    here: Here, async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    path, other = f"{here.path('configmaps')}/other", SETTINGS.replace("name: web", "name: other")
+    theirs = {"metadata": {"name": "other"}, "data": {"LOG": "info"}}
+    here.api.post(here.path("configmaps"), theirs)
+    script = await here.script(async_client, monkeypatch, f"{SETTINGS}---\n{other.replace('LOG', 'LEVEL')}")
+    token = (await script.preview())["token"]
+    here.api.delete(path)
+    if again:
+        here.api.post(here.path("configmaps"), theirs)
+    await script.apply(token)
+    operation = await Operation.objects.aget()
+    results = {each.name: each async for each in operation.results.all()}
+    assert (results["web"].state, results["other"].state, operation.state) == ("done", "failed", "stopped")
+    words = "deleted and recreated since" if again else "deleted since"
+    assert words in results["other"].text
+    if again:
+        assert here.api.get(path)["data"] == theirs["data"]
+    else:
+        with pytest.raises(ApiError):
+            here.api.get(path)
 
 
 async def test_it_stops_at_what_is_refused_says_so_and_goes_on_when_resumed(

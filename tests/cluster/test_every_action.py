@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from dashboard.actions.configmap_versions import version_found
 from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.actions.revisions import REVISION
 from dashboard.actions.undo import change_follow
-from dashboard.errors import Invalid
 from dashboard.insight.secretuse import READ
 from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
@@ -32,8 +30,9 @@ from sandbox import Sandbox
 from sandbox.api import ApiError
 from tests.formed import Script, open_forms
 
-from .place import ADMISSION, Place, rule, until
+from .place import Place, rule, until
 from .roles import account_with, taken_by
+from .stopping import STOPPED, stopped_way
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -67,6 +66,10 @@ CLAIM = {
     "resources": {"requests": {"storage": "1Gi"}},
 }
 NAMED = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
+BUDGET = {
+    "metadata": {"name": "web"},
+    "spec": {"minAvailable": 0, "selector": {"matchLabels": LABELS}},
+}
 EDITED = as_yaml(NAMED | deployment(replicas=2))
 SERVICE = {
     "type": "NodePort",
@@ -115,6 +118,12 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "rotate": ("secrets", {"stringData": {"password": "old"}}, {"key": "password", "value": "new"}, True),
     "debug": ("pods", {"spec": POD}, {"target": "-"}, False),
     "delete": ("pods", {"spec": POD}, {"confirm": "web"}, False),
+    "evict": (
+        "pods",
+        {"metadata": {"name": "web", "labels": LABELS}, "spec": POD},
+        {"confirm": "web"},
+        False,
+    ),
     "pause horizontalpodautoscalers": ("horizontalpodautoscalers", {"spec": AUTOSCALER}, {}, True),
     "resume horizontalpodautoscalers": (
         "horizontalpodautoscalers",
@@ -157,17 +166,82 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
     "uncordon": ("nodes", {"spec": {"unschedulable": True}}, {}, True),
     "drain": ("nodes", {}, {}, True),
 }
+# What is asked for at the address of another action, which decides that it is this one.
+AT = {"evict": "delete"}
 
 
-# What no object's page offers, by the tests that try it.
-ELSEWHERE = {
-    "evict": "test_restart",
-    "create": "test_create",
-    "create-all": "test_create",
-    "repoint": "test_replace",
-    "backup": "test_cluster_backup",
-    "restore": "test_restore",
-    "drill": "test_restore",
+class Because(str):
+    """Why an action has no test of something."""
+
+
+NO_OBJECT = Because("No object is there before it.")
+READS = Because("It writes nothing to the cluster.")
+NO_OBJECTS = Because("It makes namespaces of its own, and takes them away.")
+# What no object's page offers: by which test of this folder it meets each of these, or why it does not.
+MEETS = ("made", "changed", "deleted", "recreated", "rights", "policy", "quota", "undone")
+ELSEWHERE: dict[str, dict[str, str]] = {
+    "create": {
+        "made": "test_newobjects.test_previewed_applied_and_undone",
+        "changed": "test_newobjects.test_a_name_that_is_taken_meanwhile_changes_nothing",
+        "deleted": NO_OBJECT,
+        "recreated": NO_OBJECT,
+        "rights": "test_newobjects.test_who_may_not_create_is_told_which_right_is_missing",
+        "policy": "test_newobjects.test_what_comes_between_preview_and_apply_makes_nothing",
+        "quota": "test_newobjects.test_what_comes_between_preview_and_apply_makes_nothing",
+        "undone": "test_newobjects.test_previewed_applied_and_undone",
+    },
+    "create-all": {
+        "made": "test_create.test_an_application_is_created_in_the_order_that_it_needs",
+        "changed": "test_create.test_it_stops_at_what_is_refused_says_so_and_goes_on_when_resumed",
+        "deleted": "test_create.test_what_was_there_and_is_deleted_or_recreated_meanwhile_is_not_overwritten",
+        "recreated": "test_create.test_what_was_there_and_is_deleted_or_recreated_meanwhile_is_not_overwritten",
+        "rights": "test_create.test_what_an_account_may_not_do_is_told_for_each_object",
+        "policy": "test_create.test_a_policy_refuses_before_anything_is_made",
+        "quota": "test_create.test_a_quota_refuses_before_anything_is_made",
+        "undone": "test_create.test_all_are_undone_together_but_what_was_changed_since",
+    },
+    "repoint": {
+        "made": "test_replace.test_all_who_use_it_are_pointed_to_the_new_one_and_back",
+        "changed": "test_replace.test_what_changes_meanwhile_is_left_and_told",
+        "deleted": "test_replace.test_what_changes_meanwhile_is_left_and_told",
+        "recreated": "test_replace.test_one_that_is_recreated_after_its_write_is_told_by_what_it_names",
+        "rights": "test_replace.test_refusals_by_rights_policy_and_quota_are_told_before_anything_is_written",
+        "policy": "test_replace.test_refusals_by_rights_policy_and_quota_are_told_before_anything_is_written",
+        "quota": Because(
+            "Its write makes no pod: a controller does, later. Its preview tells what quotas say."
+        ),
+        "undone": "test_replace.test_all_who_use_it_are_pointed_to_the_new_one_and_back",
+    },
+    "backup": {
+        "made": "test_cluster_backup.test_it_is_made_once_recorded_and_audited",
+        "changed": READS,
+        "deleted": READS,
+        "recreated": READS,
+        "rights": "test_cluster_backup.test_what_an_account_may_not_list_is_told_before",
+        "policy": READS,
+        "quota": READS,
+        "undone": Because("It changes nothing in the cluster, and says so."),
+    },
+    "restore": {
+        "made": "test_restore.test_a_namespace_that_was_deleted_comes_back_as_it_was",
+        "changed": "test_restore.test_what_changed_after_the_preview_stops_it_before_any_write",
+        "deleted": "test_restore.test_what_was_deleted_or_recreated_after_the_preview_stops_it",
+        "recreated": "test_restore.test_what_was_deleted_or_recreated_after_the_preview_stops_it",
+        "rights": "test_restore.test_what_rights_policy_and_quota_refuse_is_told_by_the_preview",
+        "policy": "test_restore.test_what_rights_policy_and_quota_refuse_is_told_by_the_preview",
+        "quota": "test_restore.test_what_rights_policy_and_quota_refuse_is_told_by_the_preview",
+        "undone": Because("It has no undo, and says so: what it created is in its results."),
+    },
+    "drill": {
+        "made": "test_restore.test_a_drill_restores_compares_and_takes_all_of_it_away",
+        "changed": NO_OBJECTS,
+        "deleted": NO_OBJECTS,
+        "recreated": NO_OBJECTS,
+        "rights": "test_restore.test_a_drill_tells_which_right_is_missing_and_what_a_policy_refuses",
+        "policy": "test_restore.test_a_drill_tells_which_right_is_missing_and_what_a_policy_refuses",
+        "quota": NO_OBJECTS,
+        "undone": "test_restore.test_a_drill_restores_compares_and_takes_all_of_it_away",
+    },
 }
 
 
@@ -214,6 +288,7 @@ QUOTAS: dict[str, Counted | str] = {
     "rotate": Counted("count/secrets"),  # the old value is kept in one
     "debug": CONTAINERS,
     "delete": LESS,
+    "evict": LESS,
     "pause horizontalpodautoscalers": SAME,
     "resume horizontalpodautoscalers": PODS,
     "expand": Counted("requests.storage"),
@@ -240,11 +315,21 @@ QUOTAS: dict[str, Counted | str] = {
 
 def test_every_action_is_tried() -> None:
     offered = {action for action in ACTIONS if any(map(action.fits, KINDS.values()))}
-    assert offered == {action_named(case.split()[0], plural) for case, (plural, *_) in TRIED.items()}
-    assert {action.name for action in ACTIONS if action not in offered} == ELSEWHERE.keys()
-    here = Path(__file__).parent
-    assert all((here / f"{module}.py").is_file() for module in ELSEWHERE.values())
+    tried = {action_named(case.split()[0], plural) for case, (plural, *_) in TRIED.items()}
+    assert offered <= tried
+    assert {action.name for action in ACTIONS if action not in tried} == ELSEWHERE.keys()
     assert QUOTAS.keys() == TRIED.keys(), "which quota counts it, or why none does"
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_is_tried_elsewhere_meets_the_same(name: str) -> None:
+    tests = ELSEWHERE[name]
+    assert tuple(tests) == MEETS
+    for test in tests.values():
+        if not isinstance(test, Because):
+            module, _, function = test.partition(".")
+            text = (Path(__file__).parent / f"{module}.py").read_text()
+            assert f"async def {function}(" in text, test
 
 
 class Here(Place):
@@ -264,6 +349,10 @@ class Here(Place):
         path = gvr.path(self.namespace if gvr.namespaced else None)
         return self.make(path, {"metadata": {"name": self.name}} | self.manifest)
 
+    def url(self, name: str) -> str:
+        """Where an action on it is asked for."""
+        return f"/c/sandbox/{self.where}/{AT.get(name, name)}/"
+
     async def made(self, case: str) -> None:
         """Makes it, with what the action needs besides."""
         found = self.anew()
@@ -272,6 +361,10 @@ class Here(Place):
         if self.plural == "persistentvolumeclaims":
             self.bind()
             await until(self.bound)
+        await until(self.placed)
+        if case == "evict":
+            self.make("/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets", BUDGET)
+            await until(self.lets_go)
         if case in CHANGED:
             self.api.patch(self.path, CHANGED[case])
             await until(self.has_revisions)
@@ -332,6 +425,15 @@ class Here(Place):
     async def bound(self) -> bool:
         found = self.api.get(KINDS[self.plural].gvr.path(self.namespace, self.name))
         return bool(found["status"].get("capacity"))
+
+    async def placed(self) -> bool:
+        """Whether the scheduler has written its part of it: of a pod alone."""
+        return self.plural != "pods" or bool(self.api.get(self.path)["spec"].get("nodeName"))
+
+    async def lets_go(self) -> bool:
+        """Whether the budget allows an eviction of the pod, which is up."""
+        budgets = KINDS["poddisruptionbudgets"].gvr.path(self.namespace, self.name)
+        return bool(self.api.get(budgets).get("status", {}).get("disruptionsAllowed"))
 
     def expand(self) -> None:
         """Gives it the size that it asks for, as the driver would."""
@@ -407,7 +509,7 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
     _, _, typed, undone = TRIED[case]
     before = here.written()
     cluster = open_forms(monkeypatch, here.transport, await here.objects())
-    script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
+    script = Script(client, here.url(name), typed)
 
     late, shown = (await script.preview())["token"], await script.preview()
     assert shown["token"] and shown["kubectl"] and shown["diff"]
@@ -461,7 +563,7 @@ async def test_the_rights_that_it_declares_are_enough_and_none_is_for_nothing(
     async with account_with(here.api, here.transport, where, ability.rights) as account:
         taken = taken_by(monkeypatch, account)
         cluster = open_forms(monkeypatch, account, await here.objects())
-        script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
+        script = Script(client, here.url(name), typed)
         made = await script.apply((await script.preview())["token"])
         change = await Change.objects.select_related("user").aget()
         if name == "expand":
@@ -488,10 +590,10 @@ async def test_who_may_only_read_is_refused_and_told_which_right_is_missing(
     within = f" in namespace {here.namespace}" if KINDS[plural].gvr.namespaced else ""
     async with here.restricted(rule(KINDS[plural].gvr.group, plural, "get")) as reader:
         open_forms(monkeypatch, reader, await here.objects())
-        script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
+        script = Script(client, here.url(name), typed)
         status, answer = await script.post(step="preview")
     assert status == 403
-    action = action_named(name, plural)
+    action = action_named(AT.get(name, name), plural)
     verb, subresource = action.rights[0]
     written = action.subject(Target.of("sandbox", KINDS[plural], here.namespace, here.name)).plural
     resource = f"{written}/{subresource}" if subresource else written
@@ -507,7 +609,7 @@ async def test_a_read_only_context_is_refused_by_every_action(
         here.transport, "cluster", dataclasses.replace(here.transport.cluster, is_sandbox=False)
     )
     open_forms(monkeypatch, here.transport, await here.objects())
-    script = Script(client, f"/c/sandbox/{here.where}/{name}/", typed)
+    script = Script(client, here.url(name), typed)
     status, answer = await script.post(step="preview")
     assert (status, answer["error"]["title"]) == (403, "Read-only")
 
@@ -528,59 +630,6 @@ def written_by(monkeypatch: pytest.MonkeyPatch, transport: Transport) -> list[st
     return written
 
 
-STOPPED = "Nothing changes during the sale."
-
-
-@pytest.fixture(scope="module")
-def stopped(cluster: Sandbox) -> Iterator[str]:
-    """Somebody whose every write an admission policy refuses: whoever acts as them meets a policy that was not there at
-    the preview.
-    """
-    api, name = cluster.api(), f"stopped-{secrets.token_hex(4)}"
-    everything = {
-        "apiGroups": ["*"],
-        "apiVersions": ["*"],
-        "operations": ["CREATE", "UPDATE", "DELETE"],
-        "resources": ["*/*"],
-    }
-    spec = {
-        "matchConstraints": {"resourceRules": [everything]},
-        "matchConditions": [{"name": "stopped", "expression": f"request.userInfo.username == '{name}'"}],
-        "validations": [{"expression": "false", "message": STOPPED}],
-    }
-    binding = {"policyName": name, "validationActions": ["Deny"]}
-    for plural, made in (("policies", spec), ("policybindings", binding)):
-        api.post(f"{ADMISSION}/validatingadmission{plural}", {"metadata": {"name": name}, "spec": made})
-    yield name
-    for plural in ("policybindings", "policies"):
-        api.delete(f"{ADMISSION}/validatingadmission{plural}/{name}")
-
-
-@asynccontextmanager
-async def stopped_way(here: Here, stopped: str) -> AsyncIterator[Transport]:
-    """The way in of somebody who may do everything, once the policy refuses it."""
-    owner = here.transport.cluster
-    user = {**owner.connection.user, "as": stopped, "as-groups": ["system:masters"]}
-    connection = dataclasses.replace(owner.connection, user=user)
-    transport = Transport(dataclasses.replace(owner, connection=connection))
-
-    async def in_force() -> bool:
-        try:
-            await transport.request(
-                "POST", KINDS["configmaps"].gvr, namespace=here.namespace, query={"dryRun": "All"},
-                body=b'{"metadata": {"name": "probe"}}', content_type="application/json",
-            )  # fmt: skip
-        except Invalid:
-            return True
-        return False
-
-    try:
-        await until(in_force)
-        yield transport
-    finally:
-        await transport.close()
-
-
 async def refusal(script: Script, token: str, written: list[str]) -> tuple[int, str]:
     """Of an apply: its status, and its words, which the audit has too. Nothing was written, nor is anything to undo."""
     before = await AuditEntry.objects.acount()
@@ -597,11 +646,11 @@ async def test_what_comes_between_preview_and_apply_is_told_and_nothing_is_writt
     here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, case: str, name: str, stopped: str
 ) -> None:
     session = open_forms(monkeypatch, here.transport, await here.objects())
-    script = Script(client, f"/c/sandbox/{here.where}/{name}/", TRIED[case][2])
+    script = Script(client, here.url(name), TRIED[case][2])
     token = (await script.preview())["token"]
     before = here.written()
 
-    async with stopped_way(here, stopped) as session.transport:
+    async with stopped_way(here.transport, here.namespace, stopped) as session.transport:
         written = written_by(monkeypatch, session.transport)
         status, said = await refusal(script, token, written)
         assert (status, STOPPED in said) == (422, True), said
@@ -617,6 +666,7 @@ async def test_what_comes_between_preview_and_apply_is_told_and_nothing_is_writt
     assert here.found() is None
 
     here.anew()
+    await until(here.placed)
     before = here.written()
     status, said = await refusal(script, token, written)
     assert (status, "was deleted and recreated since the preview" in said) == (409, True), said
@@ -636,7 +686,7 @@ async def test_a_full_quota_refuses_before_anything_is_written(
     await here.made(case)
     before = here.written()
     open_forms(monkeypatch, transport, await here.objects())
-    script = Script(client, f"/c/sandbox/{here.where}/{name}/", counted.typed or typed)
+    script = Script(client, here.url(name), counted.typed or typed)
     token = (await script.preview())["token"]
     written = written_by(monkeypatch, transport)
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {counted.what: "0"}}}

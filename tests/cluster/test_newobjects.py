@@ -24,6 +24,7 @@ from sandbox.api import ApiError
 from tests.formed import Script, open_creation
 
 from .place import Place, on, rule, until
+from .stopping import STOPPED, stopped_way
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -209,6 +210,36 @@ async def test_what_a_quota_refuses_stands_at_the_input_that_it_counts(
     status, answer = await script.post(step="preview")
     assert status == 403 and "exceeded quota: small" in answer["error"]["text"]
     assert answer["error"]["field"] == "name"
+
+
+async def test_what_comes_between_preview_and_apply_makes_nothing(
+    here: Here, monkeypatch: pytest.MonkeyPatch, stopped: str
+) -> None:
+    """A policy, and a quota that counts it."""
+    script = await here.script(monkeypatch)
+    token = (await script.preview())["token"]
+    async with stopped_way(here.transport, here.namespace, stopped) as refused:
+        other = await here.script(monkeypatch, refused)
+        status, answer = await other.post(step="apply", token=token)
+    assert (status, STOPPED in answer["error"]["text"]) == (422, True), answer
+    assert here.found() is None
+    if here.kind.gvr.namespaced:
+        group = here.kind.gvr.group
+        counted = f"count/{here.plural}.{group}" if group else f"count/{here.plural}"
+        quota = {"metadata": {"name": "none"}, "spec": {"hard": {counted: "0"}}}
+        here.make("/api/v1/namespaces/{ns}/resourcequotas", quota)
+        script = await here.script(monkeypatch)
+
+        async def told() -> bool:
+            _, answer = await script.post(step="preview")
+            return "exceeded quota: none" in str(answer)
+
+        await until(told)
+        status, answer = await script.post(step="apply", token=token)
+        assert (status, "exceeded quota: none" in answer["error"]["text"]) == (403, True), answer
+        assert here.found() is None
+    assert not await Change.objects.aexists()
+    assert {entry.result async for entry in AuditEntry.objects.all()} == {"refused"}
 
 
 async def test_a_deployment_and_its_service_are_made_and_undone_together(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ from sandbox.api import Api, ApiError
 
 from .applications import CANARIES, CANARIES_ENCODED, definition, install, present
 from .archives import IDENTITY, KINDS, cluster_entry, objects_of, write_archive
-from .place import until
+from .place import Place, rule, until
+from .stopping import STOPPED, stopped_way
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db(transaction=True)]
 
@@ -319,6 +321,52 @@ async def test_what_changed_after_the_preview_stops_it_before_any_write(full: Sh
     assert full.api.get(f"{config}/web-settings")["data"]["LOG_LEVEL"] == "trace"
 
 
+@pytest.mark.parametrize("again", [False, True])
+async def test_what_was_deleted_or_recreated_after_the_preview_stops_it(
+    full: Shop, mara: Actor, again: bool
+) -> None:
+    config = f"/api/v1/namespaces/{full.namespace}/configmaps"
+    full.api.patch(f"{config}/web-settings", {"data": {"LOG_LEVEL": "debug"}})
+    full.api.delete(f"{config}/report")
+    change = await full.begin(mara, only=["configmaps"], conflict="update")
+    full.api.delete(f"{config}/web-settings")
+    if again:
+        full.api.post(config, {"metadata": {"name": "web-settings"}, "data": {"LOG_LEVEL": "trace"}})
+    await full.ended(change)
+    operation = await Operation.objects.aget(change=change)
+    assert operation.state == Operation.State.STOPPED
+    assert "not as in the preview any more" in operation.steps[0]["text"]
+    assert present(full.api, f"{config}/report") is None
+    assert (present(full.api, f"{config}/web-settings") is not None) is again
+
+
+async def test_what_rights_policy_and_quota_refuse_is_told_by_the_preview(
+    full: Shop, cluster: Sandbox, mara: Actor, stopped: str
+) -> None:
+    full.api.delete(f"/api/v1/namespaces/{full.namespace}/configmaps/report")
+    only = {"only": ["configmaps"]}
+
+    async def refused(transport: Transport) -> dict[str, str]:
+        order = replace(full.order(mara, **only), transport=transport)
+        shown = await restore_preview(order)
+        return {each.placed.name: each.text for each in shown.plans if each.does == "refused"}
+
+    place = Place(cluster, full.transport, full.namespace)
+    async with place.restricted(rule("", "configmaps", "get")) as reader:
+        said = await refused(reader)
+        assert "allow: create configmaps in namespace" in said["report"], said
+    async with stopped_way(full.transport, full.namespace, stopped) as transport:
+        assert STOPPED in (await refused(transport))["report"]
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/configmaps": "0"}}}
+    full.api.post(f"/api/v1/namespaces/{full.namespace}/resourcequotas", quota)
+
+    async def counted() -> bool:
+        return "exceeded quota: none" in (await refused(full.transport)).get("report", "")
+
+    await until(counted)
+    assert present(full.api, f"/api/v1/namespaces/{full.namespace}/configmaps/report") is None
+
+
 async def test_a_kill_at_every_step_of_the_journal(
     full: Shop, mara: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -510,6 +558,29 @@ async def test_a_drill_restores_compares_and_takes_all_of_it_away(full: Shop, ma
     }
     said = [each.detail async for each in AuditEntry.objects.filter(action="drill").order_by("pk")]
     assert "equal to the backup" in said[-1]
+
+
+async def test_a_drill_tells_which_right_is_missing_and_what_a_policy_refuses(
+    full: Shop, cluster: Sandbox, mara: Actor, stopped: str
+) -> None:
+    owner, place = full.transport, Place(cluster, full.transport, full.namespace)
+
+    async def said(transport: Transport) -> str:
+        full.transport = transport
+        order = full.order(mara, namespaces=[full.namespace])
+        change = await drill_begin(order, (await drill_preview(order)).token)
+        await full.ended(change)
+        full.transport = owner
+        assert all(
+            present(full.api, f"/api/v1/namespaces/{name}") is None
+            for name in change.result["drill"].values()
+        )
+        return str((await Operation.objects.aget(change=change)).steps[0]["text"])
+
+    async with place.restricted(rule("", "configmaps", "get", "create")) as reader:
+        assert 'cannot create resource "namespaces"' in await said(reader)
+    async with stopped_way(owner, full.namespace, stopped) as transport:
+        assert STOPPED in await said(transport)
 
 
 async def test_a_drill_that_fails_leaves_nothing(full: Shop, mara: Actor) -> None:
