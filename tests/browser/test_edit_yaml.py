@@ -5,11 +5,14 @@ was typed stays, preview, apply, undo.
 from __future__ import annotations
 
 import re
+from contextlib import closing
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from .conftest import Objects
+from tools.server import Server
+
+from .conftest import WIDE, Objects
 
 pytestmark = pytest.mark.usefixtures("changes_allowed")
 
@@ -200,3 +203,57 @@ def test_a_selection_that_the_editor_has_not_heard_of_is_typed_over_without_inli
     assert "\nkxetadata:\n" in value(form)
     form.keyboard.type("y")
     assert "\nkxyetadata:\n" in value(form)
+
+
+def test_of_two_people_at_once_the_second_save_is_refused_and_loses_nothing_that_was_typed(
+    page: Page, browser: Browser, server: Server, objects: Objects, namespace: str
+) -> None:
+    objects.deployment("web", 1)
+    url = f"/c/tests/deployments/{namespace}/web/edit/"
+
+    def typed(on: Page, image: str) -> str:
+        line = on.locator(".cm-line", has_text="image: example/app")
+        line.click()
+        on.keyboard.press("End")
+        for _ in "1":
+            on.keyboard.press("Backspace")
+        on.keyboard.type(image)
+        return value(on)
+
+    page.goto(url)
+    expect(page.locator(".cm-content")).to_be_visible()
+    mine = typed(page, "mara")
+    page.locator("button[value=preview]").first.click()
+    expect(page.locator("[data-apply]")).to_be_visible()
+    page.locator("#reason").fill("a new build")
+    with closing(browser.new_context(base_url=server.base, viewport=WIDE)) as context:
+        context.add_cookies(server.cookies("jon"))
+        other = context.new_page()
+        other.goto(url)
+        expect(other.locator(".cm-content")).to_be_visible()
+        typed(other, "jon")
+        other.locator("button[value=preview]").first.click()
+        other.locator("[data-apply]").click()
+        expect(other).to_have_url(re.compile(r"/changes/\d+/"))
+
+    page.locator("[data-apply]").click()
+    preview = page.locator("#preview")
+    expect(preview).to_contain_text("It changed meanwhile")
+    expect(preview).to_contain_text("example/app:jon")
+    expect(preview).to_contain_text("jon changed it")
+    expect(preview).to_contain_text("What you typed is kept.")
+    assert value(page) == mine
+    assert "image: example/app:mara" in page.locator(".cm-content").inner_text()
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/web"
+    (container,) = objects.api.get(path)["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "example/app:jon", "nothing was overwritten"
+
+    page.locator("button[value=preview]").first.click()
+    expect(preview).to_contain_text("It changed meanwhile")
+    expect(preview.locator(".diff .del")).to_contain_text("example/app:jon")
+    expect(preview.locator(".diff .ins")).to_contain_text("example/app:mara")
+    expect(page.locator("#reason")).to_have_value("a new build")
+    page.locator("[data-apply]").click()
+    expect(page).to_have_url(re.compile(r"/changes/\d+/"))
+    (container,) = objects.api.get(path)["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "example/app:mara"

@@ -46,7 +46,8 @@ class Here(Place):
     async def script(
         self, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, plural: str, **typed: str
     ) -> Script:
-        await client.aforce_login((await User.objects.aget_or_create(username="mara"))[0])
+        who = typed.pop("who", "mara")
+        await client.aforce_login((await User.objects.aget_or_create(username=who))[0])
         open_forms(monkeypatch, self.transport, await self.objects())
         return Script(client, f"/c/tests/{plural}/{self.namespace}/web/edit/", typed)
 
@@ -129,6 +130,37 @@ async def test_the_same_field_written_meanwhile_is_a_conflict_that_names_the_wri
     page = await async_client.post(script.url, script.typed | {"step": "preview"}, headers=HTMX)
     html = page.content.decode()
     assert "It changed meanwhile" in html and "side:theirs" in html and "side:2" in html
+
+
+async def test_of_two_people_at_once_the_second_save_of_a_field_is_refused_and_names_the_first(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both opened the editor on the same version; fields that one of them alone changed are merged."""
+    here.api.post(here.path("deployments"), WEB)
+    before = here.get("deployments")
+    text, base = editable_text(before), packed(before)
+    first = text.replace("image: side:1", "image: side:jon")
+    second = text.replace("image: side:1", "image: side:mara").replace("image: web:1", "image: web:mara")
+    jon = await here.script(AsyncClient(), monkeypatch, "deployments", yaml=first, base=base, who="jon")
+    mara = await here.script(AsyncClient(), monkeypatch, "deployments", yaml=second, base=base, who="mara")
+    token = (await mara.preview())["token"]
+    await jon.apply((await jon.preview())["token"])
+
+    status, answer = await mara.post(step="apply", token=token)
+    said = answer["error"]["text"]
+    assert status == 409 and "changed by jon" in said and "side:jon" in said
+    after = here.get("deployments")["spec"]["template"]["spec"]["containers"]
+    assert [each["image"] for each in after] == ["web:1", "side:jon"], "nothing of it was written"
+    results = [(each.user_name, each.result) async for each in AuditEntry.objects.order_by("pk")]
+    assert results == [("jon", "done"), ("mara", "refused")]
+
+    # What was typed is sent once more, knowingly: the preview says whose value it replaces.
+    page = await mara.client.post(mara.url, mara.typed | {"step": "preview"}, headers=HTMX)
+    html = page.content.decode()
+    assert "It changed meanwhile" in html and "jon" in html and "side:jon" in html and "side:mara" in html
+    await mara.apply((await mara.preview())["token"])
+    after = here.get("deployments")["spec"]["template"]["spec"]["containers"]
+    assert [each["image"] for each in after] == ["web:mara", "side:mara"]
 
 
 @pytest.mark.parametrize(
