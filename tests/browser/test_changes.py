@@ -118,9 +118,9 @@ def test_the_field_that_has_the_focus_is_not_under_the_dock(
     page: Page, objects: Objects, height: int
 ) -> None:
     page.set_viewport_size({"width": 390, "height": height})
-    page.goto(f"/c/tests/namespaces/_/{objects.namespace}/delete/")
+    page.goto(f"/c/tests/namespaces/-/{objects.namespace}/delete/")
     expect(page.locator(".decide [data-apply]")).to_be_attached()
-    for name in ("#reason", "#confirm"):
+    for name in ("[name=propagation]", "#reason", "#confirm"):
         page.evaluate("scrollTo(0, 0)")
         page.locator(name).evaluate("field => field.focus()")
         covered = page.evaluate(
@@ -130,3 +130,40 @@ def test_the_field_that_has_the_focus_is_not_under_the_dock(
             name,
         )
         assert not covered, name
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_what_is_typed_for_the_apply_stays_beside_its_button(
+    page: Page, objects: Objects, width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    for number in range(12):
+        objects.pod(f"pod-{number}")
+    page.goto(f"/c/tests/namespaces/-/{objects.namespace}/delete/")
+    reason, confirm = page.locator("#reason"), page.locator("#confirm")
+    apply = page.locator("[data-apply]")
+    for at in ("0", "document.documentElement.scrollHeight"):
+        expect(apply).to_be_visible()
+        page.evaluate(
+            f"(document.querySelector('main') ?? document.documentElement).scrollTo(0, {at}); scrollTo(0, {at})"
+        )
+        for each in (reason, confirm, apply):
+            expect(each).to_be_in_viewport(ratio=1)
+
+    # Neither another preview nor a refusal takes it away.
+    reason.fill("no longer needed")
+    confirm.fill("wrong")
+    made = page.locator("[name=token]").input_value()
+    page.get_by_label("What it owns").select_option("Foreground")
+    page.locator(".fields").get_by_role("button", name="Preview").click()
+    expect(page.locator("[name=token]")).not_to_have_value(made)
+    expect(reason).to_have_value("no longer needed")
+    apply.click()
+    expect(confirm).to_have_attribute("aria-invalid", "true")
+    expect(confirm).to_be_focused()
+    expect(reason).to_have_value("no longer needed")
+    confirm.fill(objects.namespace)
+    expect(page.locator("#consent")).to_have_count(1)
+    apply.click()
+    expect(page).to_have_url(re.compile(r"/changes/\d+/"))
+    expect(page.locator("main")).to_contain_text("no longer needed")

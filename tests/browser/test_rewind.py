@@ -126,4 +126,4 @@ def test_pages_without_a_past_say_so_and_a_time_to_come_is_refused_in_words(page
     assert moment(page) == datetime.fromisoformat(past)
     page.goto(f"/c/tests/namespaces/_/default/delete/?at={quote(past)}")
     page.get_by_role("link", name="As it is now").click()
-    expect(page.locator("#confirm")).to_be_visible()
+    expect(page.locator("#change")).to_be_visible()

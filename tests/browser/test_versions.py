@@ -21,8 +21,8 @@ def config(objects: Objects) -> Settings:
 def edit(page: Page, config: Settings, key: str, text: str, reason: str) -> None:
     page.goto(f"{config.url}edit/")
     text_of(page, key).fill(text)
-    page.get_by_label(re.compile("Reason")).fill(reason)
     press(page, "Preview")
+    page.get_by_label(re.compile("Reason")).fill(reason)
     apply(page)
 
 

@@ -45,9 +45,7 @@ def rights_of(action: Action) -> str:
 
 
 def tried_as(action: Action) -> str:
-    cases = [
-        case for case, (plural, *_) in TRIED.items() if action_named(case.split()[0], plural) is action
-    ]
+    cases = [case for case, (plural, *_) in TRIED.items() if action_named(case.split()[0], plural) is action]
     modules = {
         test.partition(".")[0] for test in ELSEWHERE.get(action.name, {}).values() if test.startswith("test_")
     }
