@@ -16,6 +16,7 @@ MANY = 12  # kinds that are named one by one
 NEEDS = {
     "create": "`get`, `patch`, `create`, `delete` what the text holds",
     "create-all": "`get`, `patch`, `create`, `delete` what the text holds",
+    "backup": "`list` what it holds",
     "restore": "`get`, `create`, `patch` what the backup holds",
     "drill": "`create` and `delete` namespaces, `create` resourcequotas, and what the backup holds",
 }
@@ -54,7 +55,7 @@ def tried_as(action: Action) -> str:
 
 def rows() -> list[list[str]]:
     text = PAGE.read_text().partition("<!-- actions -->")[2].partition("<!-- /actions -->")[0]
-    lines = [line for line in text.strip().splitlines()[2:]]
+    lines = text.strip().splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
