@@ -20,7 +20,6 @@ from dashboard.kinds.base import GVR
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
-from dashboard.loop import off_loop
 from dashboard.models import AuditEntry, Change
 from dashboard.recovery.choice import Choice
 from dashboard.recovery.holding import Holding
@@ -43,7 +42,7 @@ from .restore import (
     forget,
     order_facts,
     planned_all,
-    read_held,
+    read_order,
     restoring_in,
     short_name,
     targets_of,
@@ -101,9 +100,9 @@ class Drill(Restore):
 
 
 async def drill_preview(order: RestoreOrder) -> DrillPreview:
-    """What a drill would do. Raises ReadOnly, ArchiveErrors, StorageErrors and BadInput."""
+    """What a drill would do. Raises as ``restore_preview``."""
     await changes_required(order.cluster)
-    holding = await off_loop(read_held, order.archive, order.choice, order.identities)
+    holding = await read_order(order)
     shown = ArchiveShown(**order_facts(order), sha256=holding.sha256, nonce=tokens.new_nonce())
     kept = [each for each in holding.objects if not each.skipped and each.namespace]
     homes = tuple(targets_of(replace(order.choice, maps={}), kept))[:MAX_NAMESPACES]
@@ -123,7 +122,7 @@ async def drill_begin(order: RestoreOrder, token: str, *, holder: str = "") -> C
     if why and order.confirm.strip() != order.cluster.name:
         raise Unconfirmed(f"Type {order.cluster.name}: {why}.", field="confirm")
     require_reason(order.cluster.name, order.reason)
-    whole = await off_loop(read_held, order.archive, order.choice, order.identities)
+    whole = await read_order(order)
     if whole.sha256 != shown.sha256:
         raise tokens.not_shown()
     kept = [each for each in whole.objects if each.namespace and not each.skipped]

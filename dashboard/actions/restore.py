@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -68,9 +68,15 @@ STATES = {"same": "done", "tried": "done", "refused": "failed"}  # of what is no
 S = TypeVar("S", bound="ArchiveShown")
 
 
+async def _anybody(holding: Holding) -> None:
+    """Of whoever has the archive itself, as on the command line, nothing is asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreOrder:
-    """What somebody wants restored: ``archive`` is its address, ``identities`` are the keys that were typed."""
+    """What somebody wants restored: ``archive`` is its address, ``identities`` are the keys that were typed. ``allowed``
+    raises for whoever may not read what is in it: it is asked before anything is tried, shown or begun.
+    """
 
     transport: Transport
     actor: Actor
@@ -79,6 +85,7 @@ class RestoreOrder:
     identities: Sequence[Identity] = field(default=(), repr=False)
     reason: str = ""
     confirm: str = ""
+    allowed: Callable[[Holding], Awaitable[None]] = field(default=_anybody, repr=False)
 
     @property
     def cluster(self) -> Any:
@@ -241,6 +248,13 @@ def read_held(archive: str, choice: Choice, identities: Sequence[Identity]) -> H
         return hold(file, choice, identities or installed_identities())
 
 
+async def read_order(order: RestoreOrder) -> Holding:
+    """The same for an order, and for whoever may read what is in it: raises what its ``allowed`` does."""
+    holding = await off_loop(read_held, order.archive, order.choice, order.identities)
+    await order.allowed(holding)
+    return holding
+
+
 def forget(change: Change) -> None:
     """What was held for it, key and all."""
     _kept.pop(change.nonce, None)
@@ -309,9 +323,11 @@ async def with_present(restoring: Restoring) -> Restoring:
 
 
 async def restore_preview(order: RestoreOrder) -> RestorePreview:
-    """What would be done. Nothing is written. Raises ReadOnly, ArchiveErrors, StorageErrors, BadInput."""
+    """What would be done. Nothing is written. Raises ReadOnly, ArchiveErrors, StorageErrors, BadInput, and what the
+    order's ``allowed`` raises.
+    """
     await changes_required(order.cluster)
-    holding = await off_loop(read_held, order.archive, order.choice, order.identities)
+    holding = await read_order(order)
     restoring = restoring_of(order.transport, order.choice, holding)
     kept = [each for each in holding.objects if not each.skipped]
     out = [
@@ -360,13 +376,13 @@ def to_confirm(targets: Sequence[str], context: str) -> str:
 
 async def restore_begin(order: RestoreOrder, token: str, *, holder: str = "") -> Change:
     """Begins what a preview showed; the same token begins it once. Raises ReadOnly, BadInput (``token``) for a token of
-    something else, Unconfirmed, and what reading the archive raises.
+    something else, Unconfirmed, and what the preview raises.
     """
     shown = archive_shown(Shown, order, token, SALT)
     if (earlier := await in_database(records.found)(shown.nonce)) is not None:
         return earlier
     await changes_required(order.cluster)
-    holding = await off_loop(read_held, order.archive, order.choice, order.identities)
+    holding = await read_order(order)
     if holding.sha256 != shown.sha256:
         raise tokens.not_shown()
     targets = targets_of(order.choice, [each for each in holding.objects if not each.skipped])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
@@ -31,15 +32,20 @@ from dashboard.actions.restore import (
     to_confirm,
 )
 from dashboard.edge import KIB, body_limit
-from dashboard.errors import BadInput, ClusterError
+from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
 from dashboard.kinds.rows import listed, plural
-from dashboard.live.acting import own_accounts
+from dashboard.kube.config import slug, unslug
+from dashboard.live.acting import identity_of, own_accounts
 from dashboard.live.operations import operations
+from dashboard.live.runtime import runtime
 from dashboard.live.screens.recovery import (
+    EVERYTHING,
     DrillFormScreen,
     RecoveryFormScreen,
     RecoveryScreen,
+    archives_told,
     everything_required,
+    sees_namespaces,
 )
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
@@ -91,7 +97,7 @@ class RecoveryForm:
         self.request, self.session = request, session
         self.sent: Mapping[str, Any] = request.POST if request.method == "POST" else request.GET
         self.shelf = Shelf(configured=False)
-        self.order: RestoreOrder
+        self.told: Sequence[Stored] = ()  # the backups that they may know of, the newest first
 
     # ---- Of the subclass
 
@@ -109,6 +115,7 @@ class RecoveryForm:
 
     async def answer(self) -> HttpResponseBase:
         self.shelf = await shelves.now()
+        self.told = await self._told()
         if asks_json(self.request):
             return JsonResponse(await self._json())
         said = await self._step() if self.request.method == "POST" else _Answer()
@@ -135,17 +142,39 @@ class RecoveryForm:
             identities=keys,
             reason=await off_loop(reason_of, self.request),
             confirm=str(self.request.POST.get("confirm", "")),
+            allowed=partial(self._allowed, choice=choice),
         )
 
     async def _allowed(self, holding: Holding, choice: Choice) -> None:
-        """Whoever acts with an account of their own sees of a backup only what they may see of the cluster."""
-        if not own_accounts(self.session.cluster.cluster.slug):
+        """Whoever acts with an account of their own sees of a backup only what they may see of the cluster that it is of,
+        whichever cluster it is restored into.
+        """
+        context = holding.header.cluster.context
+        session = await self._session_in(slug(context))
+        if session is None or await session.decide("list", EVERYTHING):
             return
-        homes = targets_of(Choice(namespaces=choice.namespaces), holding.objects)
+        homes = targets_of(Choice(), holding.objects)
         if len(homes) > MAX_NAMESPACES:
             raise BadInput(f"Choose at most {MAX_NAMESPACES} namespaces.", field="namespace")
         beyond = any(not each.namespace and each.plural != "namespaces" for each in holding.objects)
-        await everything_required(self.session, ["", *homes] if beyond else homes)
+        await everything_required(session, ["", *homes] if beyond else homes, named=choice.namespaces)
+
+    async def _session_in(self, context: str) -> Session | None:
+        """Theirs in a context, by its slug; None where everybody acts with one account. Raises Forbidden for one that is
+        not there any more, so that nobody can be asked.
+        """
+        here = self.session.cluster.cluster.slug
+        try:
+            session = self.session if context == here else await session_of(self.request, context)
+        except NotFound:
+            if not (own_accounts(context) or own_accounts(here)):
+                return None
+            raise Forbidden(
+                f"This backup is of {unslug(context)}, which is no context of this dashboard: no API server can say "
+                "whether you may read it.",
+                next_step="Ask whoever runs the dashboard to restore it with manage.py backup restore.",
+            ) from None
+        return session if own_accounts(context) else None
 
     async def _step(self) -> _Answer:
         said = _Answer()
@@ -180,21 +209,38 @@ class RecoveryForm:
 
     # ---- The page
 
+    async def _told(self) -> list[Stored]:
+        """The backups of this cluster that they may know of, and those of others in which they have an account: where it
+        is their own, of the whole cluster only, whose names tell nothing of it.
+        """
+        here, user = self.session.cluster.cluster.slug, await self.request.auser()
+        await self.session.review({"namespaces"})
+        told = await archives_told(self.session, self.shelf)
+        for context in {each.slug for each in self.shelf.stored} - {here}:
+            try:
+                await identity_of(runtime.named(context), user.get_username(), self.request.session)
+            except NotFound:
+                if own_accounts(context) or own_accounts(here):
+                    continue
+            except ClusterError:
+                continue
+            of = self.shelf.of(context)
+            told += [each for each in of if each.scope == WHOLE] if own_accounts(context) else of
+        return sorted(told, key=lambda each: (each.at, each.name), reverse=True)
+
     def _context(self, said: _Answer) -> dict[str, Any]:
         cluster = self.session.cluster.cluster
-        own = self.shelf.stored
         name = str(self.sent.get("archive", ""))
-        chosen = next((each for each in own if each.name == name), None)
-        header = self.shelf.headers.get(name)
+        chosen = next((each for each in self.told if each.name == name), None)
         return {
             "archive": name,
             "archives": [
                 {"name": each.name, "words": self._words(each), "here": each.slug == cluster.slug}
-                for each in own[:200]
+                for each in self.told[:200]
             ],
             "encrypted": chosen is not None and chosen.encrypted,
             "key_here": bool(installed_identities()) if chosen is not None and chosen.encrypted else False,
-            "namespaces": list(header.namespaces) if header is not None else [],
+            "namespaces": list(self._namespaces(chosen)) if chosen is not None else [],
             "recovery_url": reverse("recovery", args=[cluster.slug]),
             "drill_url": reverse("drill", args=[cluster.slug]),
             "action_url": self.request.path,
@@ -220,15 +266,26 @@ class RecoveryForm:
     def _words(self, stored: Stored) -> str:
         """A backup as somebody looks for it: by its day first."""
         header = self.shelf.headers.get(stored.name)
-        names = header.namespaces if header is not None else ()
+        names = self._namespaces(stored)
         of = (
             listed(names, "more namespaces")
             if names
+            else plural(len(header.namespaces), "namespace")
+            if header is not None and header.namespaces
             else "whole cluster"
             if stored.scope == WHOLE
             else stored.scope
         )
         return f"{stored.at:%a %d %b %Y, %H:%M} UTC, {of}{', encrypted' if stored.encrypted else ''}"
+
+    def _namespaces(self, stored: Stored) -> Sequence[str]:
+        """Those of a backup, as far as they are known here and may be named."""
+        header = self.shelf.headers.get(stored.name)
+        names = header.namespaces if header is not None else ()
+        of_here = stored.slug == self.session.cluster.cluster.slug
+        if not own_accounts(stored.slug) or (of_here and (sees_namespaces(self.session) or len(names) == 1)):
+            return names
+        return ()
 
 
 class RestoreForm(RecoveryForm):
@@ -269,7 +326,6 @@ class RestoreForm(RecoveryForm):
 
     async def preview(self, order: RestoreOrder) -> dict[str, Any]:
         found = await restore_preview(order)
-        await self._allowed(found.holding, order.choice)
         return {
             "preview": await off_loop(restore_context, found, order),
             "to_confirm": to_confirm(found.targets, order.cluster.name),
@@ -397,7 +453,6 @@ class DrillForm(RecoveryForm):
 
     async def preview(self, order: RestoreOrder) -> dict[str, Any]:
         found = await drill_preview(order)
-        await self._allowed(found.holding, order.choice)
         return {"preview": drill_context(found), "to_confirm": order.cluster.name}
 
 

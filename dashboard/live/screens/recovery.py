@@ -5,8 +5,9 @@ and the forms of a backup, a restore and a drill beside it.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.live.veleros import HOME, KEY, VeleroBackups, velero_backups
 from dashboard.models import Backup, Operation, OperationResult
 from dashboard.recovery import records
+from dashboard.recovery.archive import Header
 from dashboard.recovery.readiness import GOAL, NEVER, WHOLE, Readiness, ago, readiness
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored
@@ -44,6 +46,10 @@ VELERO_SECONDS = 60.0
 DISCOVERY_SECONDS = 2.0
 ROWS, DRILLS = 50, 10
 READ = frozenset({"namespaces", "persistentvolumeclaims"})
+EVERYTHING = GVR("*", "*", "*")
+MAX_ASKED = 50  # namespaces of which it is asked whether somebody may read everything there
+_HASHED = re.compile(r"-[0-9a-f]{6}$")  # after the scope of what was chosen by labels as well
+_OF_SEVERAL = re.compile(rf"({WHOLE}|[0-9]+-namespaces)-[0-9a-f]{{6}}")
 
 
 class RecoveryScreen(ViewerScreen):
@@ -54,6 +60,9 @@ class RecoveryScreen(ViewerScreen):
         super().__init__(session)
         self.all = params.get("all") == "yes"
         self.shelf = Shelf(configured=False)
+        self.own: Sequence[
+            Stored
+        ] = ()  # the archives of this cluster that the viewer may know of, the newest first
         self.drills: Sequence[Operation] = ()
         self.under_way: Sequence[Operation] = ()
         self.known: Mapping[str, Backup] = {}
@@ -80,6 +89,7 @@ class RecoveryScreen(ViewerScreen):
         made = await in_database(records.last_made)(context)
         if made is not None and self.shelf.read_at is not None and self.shelf.read_at < made:
             self.shelf = await shelves.now(fresh=True)
+        self.own = await archives_told(self.session, self.shelf)
         self.drills, self.under_way = await in_database(_operations)(context)
         self.known = await in_database(records.known)([each.url for each in self._shown()])
         if time.monotonic() - self._velero_at >= VELERO_SECONDS:
@@ -103,8 +113,7 @@ class RecoveryScreen(ViewerScreen):
     @property
     def sees_all(self) -> bool:
         """Whether the viewer may know the names of all namespaces, as a backup tells them."""
-        seen = self.visible["namespaces"]
-        return seen.denied is None and seen.unknown is None and seen.namespaces is None
+        return sees_namespaces(self.session)
 
     @property
     def ready(self) -> Readiness:
@@ -210,19 +219,18 @@ class RecoveryScreen(ViewerScreen):
     # ---- The backups
 
     def _shown(self) -> list[Stored]:
-        own = self.shelf.of(self.runtime.cluster.slug)
-        return own if self.all else own[:ROWS]
+        return list(self.own if self.all else self.own[:ROWS])
 
     def _backups(self) -> dict[str, Any]:
-        own = self.shelf.of(self.runtime.cluster.slug)
-        good = next(iter(self.shelf.good(self.runtime.cluster.slug)), None)
+        slug = self.runtime.cluster.slug
+        good = next(iter(self.shelf.good(slug)), None)
         shown = self._shown()
-        others = len(self.shelf.stored) - len(own)
+        others = len(self.shelf.stored) - len(self.shelf.of(slug))
         rows = [(each.at, self._row(each, newest=each is good)) for each in shown]
         of_velero = self.velero.rows if self.all else self.velero.rows[:ROWS]
         rows += [(each.at or datetime.now(UTC), self._velero_row(each)) for each in of_velero]
         rows.sort(key=lambda pair: pair[0], reverse=True)
-        total = len(own) + len(self.velero.rows)
+        total = len(self.own) + len(self.velero.rows)
         failure = self.velero.failure
         return {
             "configured": self.shelf.configured,
@@ -305,6 +313,8 @@ class RecoveryScreen(ViewerScreen):
         for each in self.drills[:DRILLS]:
             state, words = drill_words(each)
             name = str(each.change.result.get("archive", "")).rpartition("/")[2]
+            if not self._may_name(name):  # nor what went wrong with what is in it
+                name, words = "a backup", "" if state == "bad" else words
             rows.append(
                 {
                     "state": state,
@@ -316,6 +326,50 @@ class RecoveryScreen(ViewerScreen):
                 }
             )
         return {"rows": rows, "configured": self.shelf.configured, "drill_url": self._url("drill")}
+
+    def _may_name(self, archive: str) -> bool:
+        """Whether the viewer may know of an archive, which may have gone since."""
+        slug = self.runtime.cluster.slug
+        return (
+            not own_accounts(slug)
+            or any(each.name == archive for each in self.own)
+            or (self.sees_all and archive.startswith(f"{slug}_"))
+        )
+
+
+def sees_namespaces(session: Session) -> bool:
+    """Whether somebody may know the names of all namespaces; asked of a session that has reviewed them."""
+    seen = session.visible["namespaces"]
+    return seen.denied is None and seen.unknown is None and seen.namespaces is None
+
+
+async def archives_told(session: Session, shelf: Shelf) -> list[Stored]:
+    """The archives of a session's cluster that somebody may know of, the newest first: the name of one of a single
+    namespace has its name in it. Namespaces were reviewed.
+    """
+    own = shelf.of(session.cluster.cluster.slug)
+    if not own_accounts(session.cluster.cluster.slug) or sees_namespaces(session):
+        return own
+    asked: dict[str, bool] = {}
+    told = []
+    for each in own:
+        names = _namespaces_told(each, shelf.headers.get(each.name))
+        for name in names:
+            if name not in asked:
+                asked[name] = len(asked) < MAX_ASKED and await session.may("list", EVERYTHING, namespace=name)
+        if not names or any(asked[name] for name in names):
+            told.append(each)
+    return told
+
+
+def _namespaces_told(stored: Stored, header: Header | None) -> Sequence[str]:
+    """Which namespace the name of an archive may tell: of one that can't be read here, there are two that it could be."""
+    if header is not None:
+        return header.namespaces if len(header.namespaces) == 1 else ()
+    scope = stored.scope
+    if scope == WHOLE or _OF_SEVERAL.fullmatch(scope):
+        return ()
+    return tuple({scope, _HASHED.sub("", scope)})
 
 
 def readiness_of(session: Session, shelf: Shelf, now: datetime) -> Readiness:
@@ -531,16 +585,26 @@ class BackupScreen(RestoreScreen):
         return "manage.py backup list"
 
 
-async def everything_required(session: Session, namespaces: Sequence[str]) -> None:
-    """Raises Forbidden for whoever may not list everything in these namespaces: a backup tells all of it."""
-    everything = GVR("*", "*", "*")
+async def everything_required(
+    session: Session, namespaces: Sequence[str], *, named: Collection[str] = ()
+) -> None:
+    """Raises Forbidden for whoever may not list everything in these namespaces: a backup tells all of it. The error names
+    one of those that they ``named`` themselves, and no other.
+    """
     for namespace in namespaces or ("",):
-        if not await session.decide("list", everything, namespace=namespace or None):
-            where = f"in namespace {namespace}" if namespace else "in the whole cluster"
+        if not await session.decide("list", EVERYTHING, namespace=namespace or None):
+            told = namespace if namespace in named else ""
+            where = (
+                f"in namespace {told}"
+                if told
+                else "in its namespaces"
+                if namespace
+                else "in the whole cluster"
+            )
             raise Forbidden(
                 f"You may not list everything {where}, and a backup holds all of it.",
                 next_step="Choose namespaces in which you may, or ask an administrator.",
                 verb="list",
                 resource="*",
-                namespace=namespace,
+                namespace=told,
             )
