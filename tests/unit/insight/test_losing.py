@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dashboard.insight.losing import Consequences, LossError, consequences, read_loss
+from dashboard.insight.losing.marks import MARKS, node_loss
 
 from .world import NOW, World, deployment, endpoints, meta, node, pod, replicaset, service
 
@@ -508,3 +509,28 @@ def test_the_node_is_taken_where_no_budget_is_broken_and_the_least_matters() -> 
     assert "middling" in fates(lost(world, "node/node-1"))
     world.remove("poddisruptionbudgets", "shop", "tight")
     assert "guarded" in fates(lost(world, "node/node-1"))
+
+
+def test_each_pod_of_a_lost_node_has_the_worst_mark_that_applies() -> None:
+    world = cluster(
+        *web("node-1", "node-2"),
+        ("deployments", deployment("alone", replicas=1)), ("replicasets", replicaset("alone-1", "alone")),
+        ("pods", pod("alone-x", owner=("ReplicaSet", "alone-1"), node="node-1")),
+        *database("node-1"), *claimed(0, "node-1"),
+        ("pods", pod("waits-0", owner=("StatefulSet", "waits"), node="node-1")),
+        ("pods", pod("shell", owner=None, node="node-1")),
+        ("pods", pod("agent", owner=("DaemonSet", "agent"), node="node-1")),
+        ("pods", with_spec(pod("elsewhere", node="node-2"), volumes=[{"name": "cache", "emptyDir": {}}])),
+    )  # fmt: skip
+    found = node_loss(world, "node-1", NOW)
+    assert {each.fate.pod.metadata.name: each.mark.name for each in found.pods} == {
+        "web-0": "moves", "alone-x": "only", "db-0": "data", "waits-0": "down", "shell": "lost", "agent": "own",
+    }  # fmt: skip
+    assert [each.mark.name for each in found.pods] == [mark.name for mark in MARKS], "the worst first"
+    assert len({mark.icon for mark in MARKS}) == len({mark.word for mark in MARKS}) == len(MARKS)
+
+
+def test_scratch_space_is_no_loss_of_data() -> None:
+    scratch = with_spec(pod("web-9", node="node-1"), volumes=[{"name": "cache", "emptyDir": {}}])
+    world = cluster(*web("node-2"), ("pods", scratch))
+    assert [each.mark.name for each in node_loss(world, "node-1", NOW).pods] == ["moves"]

@@ -509,3 +509,22 @@ def test_a_count_of_nodes_leads_to_a_list_of_just_these(hosts: dict[str, str], t
         sees(screen, everything())
         assert screen.listing().total == 2
         assert f'href="/c/tests/nodes/{query}">on 2 nodes</a>' in html(shown(found)).replace("&amp;", "&")
+
+
+async def test_what_the_loss_of_a_node_does_is_told_by_words_and_with_a_legend() -> None:
+    found = small()
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"cpu": "4", "pods": "110"}}
+    found.cache.put("nodes", *({"metadata": {"name": f"node-{at}"}, "status": ready} for at in range(3)))
+    screen = MapScreen(session(found), QueryDict("lose=node-0"))
+    sees(screen, everything())
+    await screen._tell()
+    snapshot = screen.snapshot()
+    head = flat(snapshot.regions["map-head"].html)
+    assert "If node node-0 is lost" in head and "Only copy 1" in text(head) and "Moves 1" in text(head)
+    assert "lose=node/node-0" in head, "all that follows is a click away"
+    drawn, rows = html(snapshot), html(snapshot, "map-rows")
+    for told in (drawn, rows):
+        assert len(re.findall(r'class="st warn".*?</svg>\s*Only copy 1', told)) == 1
+        assert len(re.findall(r'class="st info".*?</svg>\s*Moves 1', told)) == 1
+    assert re.search(r'class="box bad small tiny"[^>]*data-k="nodes/-/node-0"', drawn)
+    assert "lose=node-0" in screen._url(view="list") and "lose" not in screen._url(lose="")

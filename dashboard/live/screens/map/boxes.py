@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.insight.losing.marks import MARKS, Mark
 from dashboard.insight.topology import CONFIGURATION, App, Workload
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref, Row, State
@@ -62,6 +63,8 @@ class Boxes:
         self.focus = focus
         self.spare = spare
         self.hits: Set[Ref] = frozenset()  # what the filter asks for
+        self.lost = ""  # a node that is lost, and how its pods are marked then, by uid
+        self.marks: Mapping[str, Mark] = {}
         self._states: dict[App, State] = {}
         self._rows: dict[Ref, Row | None] = {}
 
@@ -191,11 +194,16 @@ class Boxes:
 
     def _node(self, ref: Ref, app: App) -> Box:
         count = sum(one.nodes[ref.name] for one in app.workloads)
-        return self._box(ref) | {
-            "form": "small tiny",
-            "pods": plural(count, "pod"),
-            "pods_url": self.pods_on(app.workloads, ref.name),
-        }
+        lost = {"note": "lost", "state": "bad"} if ref.name == self.lost else {}
+        return (
+            self._box(ref)
+            | lost
+            | {
+                "form": "small tiny",
+                "pods": plural(count, "pod"),
+                "pods_url": self.pods_on(app.workloads, ref.name),
+            }
+        )
 
     def _workload(self, workload: Workload) -> Box:
         rows = [self.seen.row("pods", pod) for pod in workload.pods]
@@ -217,7 +225,25 @@ class Boxes:
             else [],
             "named": [self._pod(row) for row in named],
             "unnamed": len(rows) - len(named) if named else 0,
+            "marks": self.marks_of(workload),
         }
+
+    def marks_of(self, workload: Workload) -> list[dict[str, Any]]:
+        """How many of its pods have each mark of a lost node."""
+        counts = Counter(
+            self.marks[pod.metadata.uid] for pod in workload.pods if pod.metadata.uid in self.marks
+        )
+        return [
+            {
+                "state": each.state,
+                "icon": each.icon,
+                "word": each.word,
+                "text": each.text,
+                "count": counts[each],
+            }
+            for each in MARKS
+            if counts[each]
+        ]
 
     def _pod(self, row: Row) -> dict[str, Any]:
         _, tail = name_parts("pods", row.name)

@@ -10,9 +10,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.urls import reverse
 
-from dashboard import render
+from dashboard import render, showing
 from dashboard.errors import BadInput
+from dashboard.insight.losing.effects import PLURALS
+from dashboard.insight.losing.marks import MARKS, Mark, NodeLoss, node_loss
 from dashboard.insight.relations import uses
 from dashboard.insight.topology import READ, App, Area, areas
 from dashboard.kinds import KINDS
@@ -31,15 +34,19 @@ from dashboard.live.screens.common import (
 from dashboard.live.screens.listing import CHIP_STATES, CHIP_WORDS
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
+from dashboard.loop import off_loop
 from dashboard.queries.bounds import chosen_of
+from dashboard.queries.frozen import Frozen
 from dashboard.queries.lists import RANK, STATES
 from dashboard.queries.reader import JUDGED_BY
 from dashboard.queries.relations import owners
 
+from ..detail.piece import Rereading
 from .boxes import CAPTIONS, CLOSE, TIGHT, WIDE, Boxes, Limits, key_of, readers, size, to_spare
 from .filter import MapFilter, kinds
 from .table import table_rows, unused_row
 
+MAX_NAME, MAX_NODES = 253, 400  # letters; nodes to choose from
 MOST = 200  # boxes on the page, and rows of the table (rule 2 of the design)
 UNUSED = 6
 VIEWS = ("map", "list")
@@ -59,19 +66,40 @@ class MapScreen(Screen):
             raise BadInput(f"view is {self.view!r}: use map or list.", field="view")
         self.focus = _focus(params.get("focus", ""))
         self.filter = MapFilter.read(params)
+        self.lose = params.get("lose", "")[:MAX_NAME]  # a node: what becomes of its pods if it is lost
+        self.changed: Callable[[], None] | None = None
+        self._loss: NodeLoss | None = None
+        self._told_at = 0.0
+        self._telling = Rereading(self, self._tell, lambda: self._loss)
 
     @property
     def shows(self) -> Hashable:
-        return (self.chosen, self.view, self.focus, self.filter)
+        return (self.chosen, self.view, self.focus, self.filter, self.lose)
 
     @property
     def plurals(self) -> frozenset[str]:
-        return READ | JUDGED_BY["ingresses"] | {"namespaces"} | ({self.focus.plural} if self.focus else set())
+        read = READ | JUDGED_BY["ingresses"] | {"namespaces"} | ({self.focus.plural} if self.focus else set())
+        return read | (set(PLURALS) if self.lose else set())
 
     async def prepare(self) -> None:
         await self.session.review(self.plurals)
         if self.focus is not None:
             await self.session.reader.know_users()
+        if self.lose:
+            await self._tell()
+
+    def open(self, changed: Callable[[], None]) -> None:
+        self.changed = changed
+
+    def close(self) -> None:
+        self.changed = None
+        self._telling.stop()
+
+    async def _tell(self) -> None:
+        """What becomes of each pod of the node, in a thread."""
+        self._told_at = self.session.reader.changed_at(self.plurals)
+        objects = Frozen(self.session.reader, self.visible)
+        self._loss = await off_loop(node_loss, objects, self.lose, showing.now())
 
     def snapshot(self) -> Snapshot:
         seen = self.session.reader
@@ -80,6 +108,8 @@ class MapScreen(Screen):
         every = [app for area in found for app in area.apps]
         whole = [app for app in every if wanted is None or not wanted.isdisjoint(app.refs)]
         boxes = Boxes(self.session, readers(every), CLOSE, self.focus, to_spare(every))
+        if self.lose:
+            boxes.lost, boxes.marks = self.lose, self._marks()
         apps, states = self._filtered(boxes, whole)
         boxes.limits = self._limits(apps)
         drawn = _fitting(boxes, apps, boxes.columns, _boxes_of) if self.view == "map" else {}
@@ -101,6 +131,13 @@ class MapScreen(Screen):
                 "map-rows": {row["id"]: render.partial("map_row", {"row": row}) for row in rows},
             },
         )
+
+    def _marks(self) -> dict[str, Mark]:
+        """How each pod on the lost node is marked, by uid."""
+        if self.session.reader.changed_at(self.plurals) != self._told_at:
+            self._telling.soon()
+        pods = self._loss.pods if self._loss is not None else ()
+        return {each.fate.pod.metadata.uid: each.mark for each in pods}
 
     def _filtered(self, boxes: Boxes, apps: Sequence[App]) -> tuple[list[App], Counter[State]]:
         """The applications that the filter asks for, and, but for the state, how many there are of each state."""
@@ -214,6 +251,32 @@ class MapScreen(Screen):
                 if chip == "all" or count or self.filter.state == chip
             ],
             "focus": self._focus_words(),
+            "loss": self._legend() if self.lose else None,
+        }
+
+    def _legend(self) -> dict[str, Any]:
+        """The marks of the pods of the lost node, with how many have each."""
+        loss, counts = (
+            self._loss,
+            Counter(each.mark for each in self._loss.pods) if self._loss is not None else {},
+        )
+        return {
+            "node": self.lose,
+            "there": self.session.reader.get("nodes", "", self.lose) is not None,
+            "known": loss is not None and loss.known,
+            "marks": [
+                {
+                    "state": each.state,
+                    "icon": each.icon,
+                    "word": each.word,
+                    "text": each.text,
+                    "count": counts[each],
+                }
+                for each in MARKS
+                if counts.get(each)
+            ],
+            "url": f"{reverse('resilience', args=[self.runtime.cluster.slug])}?lose=node/{self.lose}",
+            "back": self._url(lose=""),
         }
 
     @property
@@ -228,6 +291,7 @@ class MapScreen(Screen):
         if self.focus is not None:
             pairs.append(("focus", key_of(self.focus)))
         pairs += [("view", view)] if view != "map" else []
+        pairs += [("lose", lose)] if (lose := changes.get("lose", self.lose)) else []
         pairs += filter_.pairs
         return map_url(self.runtime, query=f"?{urlencode(pairs, safe='/')}" if pairs else "")
 
@@ -317,6 +381,8 @@ class MapScreen(Screen):
             "kind": self.filter.kind,
             "kinds": kinds(),
             "app": self.filter.app,
+            "lose": self.lose,
+            "nodes": sorted(each.metadata.name for each in self.session.reader.all("nodes"))[:MAX_NODES],
         }
 
 

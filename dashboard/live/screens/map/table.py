@@ -58,6 +58,7 @@ def _row(boxes: Boxes, app: App, ref: Ref, ways: list[Ref], workload: Workload |
         "entries": [_link(boxes, way) for way in ways],
         "workload": _link(boxes, ref) if workload else None,
         "pods": _pods(boxes, workload) if workload else [],
+        "marks": boxes.marks_of(workload) if workload else [],
         "reads": [_link(boxes, read) for read in dict.fromkeys(reads)],
         "nodes": [
             _link(boxes, node_ref(name))
@@ -88,6 +89,7 @@ def _frame(boxes: Boxes, namespace: str, key: str) -> dict[str, Any]:
         "entries": [],
         "workload": None,
         "pods": [],
+        "marks": [],
         "reads": [],
         "more_reads": 0,
         "nodes": [],

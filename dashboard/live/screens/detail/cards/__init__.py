@@ -17,6 +17,7 @@ from .durability import DurabilityCard
 from .events import EventsCard
 from .facts import FactsCard
 from .keys import KeysCard
+from .nodeloss import NodeLossCard
 from .pods import PodsCard
 from .problems import ProblemsCard
 from .protection import ProtectionCard
@@ -44,6 +45,7 @@ CARDS: tuple[type[Card], ...] = (
     NodeUsageCard,
     NamespaceUsageCard,
     QuotasCard,
+    NodeLossCard,
     PodsCard,
     ContainersCard,
     PodUsageCard,
