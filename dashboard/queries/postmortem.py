@@ -99,11 +99,12 @@ def _moment(params: QueryDict, key: str, now: datetime) -> datetime | None:
     return found
 
 
-def happened(context: str, span: Span, visible: Mapping[str, Visible]) -> Happened:
-    """Of what may be seen; call it through ``in_database``."""
+def happened(context: str, span: Span, visible: Mapping[str, Visible], *, done_after: datetime) -> Happened:
+    """Of what may be seen; call it through ``in_database``. What was done here is told from a moment on."""
     now = datetime.now(UTC)
     found = [
-        *_recorded(context, span, visible), *_done_here(context, span, visible), *_problems(context, span, visible),
+        *_recorded(context, span, visible), *_done_here(context, span, visible, done_after),
+        *_problems(context, span, visible),
     ]  # fmt: skip
     found.sort(key=lambda each: each.at)
     return Happened(
@@ -177,9 +178,9 @@ def _problems(context: str, span: Span, visible: Mapping[str, Visible]) -> Itera
         )  # fmt: skip
 
 
-def _done_here(context: str, span: Span, visible: Mapping[str, Visible]) -> list[Entry]:
+def _done_here(context: str, span: Span, visible: Mapping[str, Visible], after: datetime) -> list[Entry]:
     rows = AuditEntry.objects.select_related("change").filter(
-        context=context, at__gte=span.since, at__lte=span.until
+        context=context, at__gte=span.since, at__lte=span.until, at__gt=after
     )
     rows = rows.exclude(action__in=NO_CHANGE).filter(of_kinds(visible)).order_by("at")
     states = {"done": "ok", "refused": "warn", "failed": "bad", "unknown": "warn"}

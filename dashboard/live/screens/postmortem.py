@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from dashboard.database import in_database
 from dashboard.kinds import KINDS
+from dashboard.live.acting import own_past
 from dashboard.live.screen import Screen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
@@ -53,7 +54,10 @@ class PostmortemScreen(Screen):
 
     async def prepare(self) -> None:
         await self.session.review(KINDS)
-        self.found = await in_database(happened)(self.runtime.cluster.name, self.span, self.visible)
+        context = self.runtime.cluster.name
+        self.found = await in_database(happened)(
+            context, self.span, self.visible, done_after=own_past(context)
+        )
 
     def snapshot(self) -> Snapshot:
         return Snapshot(regions={"fresh": fresh_part(self.session, KINDS)})

@@ -22,7 +22,7 @@ from dashboard.database import in_database
 from dashboard.errors import Forbidden
 from dashboard.kinds.base import GVR
 from dashboard.kinds.rows import listed, plural
-from dashboard.live.acting import own_accounts
+from dashboard.live.acting import own_accounts, own_past
 from dashboard.live.deciding import began
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
@@ -404,7 +404,11 @@ def _volumes(record: Backup | None) -> str:
 
 
 def _operations(context: str) -> tuple[list[Operation], list[Operation]]:
-    found = Operation.objects.select_related("change").filter(change__context=context).order_by("-pk")
+    """Its drills, and what is under way: where all act as one now, nothing from when they did not."""
+    found = Operation.objects.select_related("change").filter(
+        change__context=context, change__created_at__gt=own_past(context)
+    )
+    found = found.order_by("-pk")
     drills = list(found.filter(change__action="drill")[:DRILLS])
     running = found.filter(change__action__in=("restore", "drill", "backup"), state=Operation.State.RUNNING)
     return drills, list(running[:5])

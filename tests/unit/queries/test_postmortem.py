@@ -11,7 +11,7 @@ from django.http import QueryDict
 from dashboard.errors import BadInput
 from dashboard.models import AuditEntry, ProblemSpan, TimelineEvent
 from dashboard.queries.access import Visible
-from dashboard.queries.postmortem import as_markdown, happened, span_in, summary, unknown
+from dashboard.queries.postmortem import NEVER, as_markdown, happened, span_in, summary, unknown
 from dashboard.queries.recordings import Span
 
 from ..live.seen import everything, nothing
@@ -74,7 +74,7 @@ def fill() -> None:
 
 
 def told(visible: dict[str, Visible] | None = None) -> list[tuple[str, str, str]]:
-    found = happened("prod", SPAN, visible or everything())
+    found = happened("prod", SPAN, visible or everything(), done_after=NEVER)
     return [(each.sort, each.name, each.words) for each in found.entries]
 
 
@@ -88,7 +88,7 @@ def test_everything_in_its_order() -> None:
         ("change", "ledger", "deleted"),
         ("done", "web", "scale"),
     ]
-    found = happened("prod", SPAN, everything())
+    found = happened("prod", SPAN, everything(), done_after=NEVER)
     (problem,) = [each for each in found.entries if each.sort == "problem"]
     assert (problem.at, problem.until) == (at(5.5), at(12)), "its end is in its row"
     assert {"1 problem began", "1 problem was resolved"} <= set(summary(found))
@@ -107,7 +107,7 @@ def test_somebody_sees_what_they_may_see() -> None:
 
 def test_markdown_holds_its_table_whatever_others_wrote() -> None:
     fill()
-    text = as_markdown("prod|1", SPAN, happened("prod", SPAN, everything()))
+    text = as_markdown("prod|1", SPAN, happened("prod", SPAN, everything(), done_after=NEVER))
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) == 7
     assert f"| {at(5.5):%H:%M:%S}–{at(12):%H:%M:%S} | Deployment web |" in text
@@ -146,6 +146,6 @@ def test_a_problem_that_goes_on_says_so() -> None:
     ProblemSpan.objects.create(
         context="prod", key="long", name="long", began_at=at(-30), ended_at=at(90), **about
     )
-    found = {each.name: each for each in happened("prod", SPAN, everything()).entries}
+    found = {each.name: each for each in happened("prod", SPAN, everything(), done_after=NEVER).entries}
     assert (found["on"].until, found["on"].words) == (None, "Deployment has no ready pod, ongoing")
     assert found["long"].until is None and found["long"].words.endswith("(since before), ongoing")

@@ -12,6 +12,7 @@ import pytest_asyncio
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.http import QueryDict
 from django.test import AsyncClient
 from django.utils import timezone
 
@@ -25,9 +26,12 @@ from dashboard.kube.kubeconfig_text import MAX_BYTES, cluster_of, read_kubeconfi
 from dashboard.live.acting import mode_of, own_past
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.change import change_of
+from dashboard.live.screens.postmortem import PostmortemScreen
+from dashboard.live.screens.recovery import _operations
 from dashboard.live.session import Identity, Session
-from dashboard.models import AddedCluster, AuditEntry, Change
+from dashboard.models import AddedCluster, AuditEntry, Change, Operation
 from dashboard.queries.access import Visible
+from dashboard.queries.recordings import Span
 from dashboard.queries.timeline import TimelineQuery, timeline_read
 from dashboard.views import chrome
 from dashboard.views.changelist import told_to
@@ -282,7 +286,16 @@ async def test_what_people_did_as_themselves_is_told_to_nobody_else_whatever_is_
         )  # fmt: skip
         return made
 
+    async def drilled(ago: timedelta) -> Change:
+        made = await Change.objects.acreate(
+            user=carol, context="prod", action="drill", plural="namespaces", kind="Namespace", nonce=f"drill {ago}",
+            created_at=timezone.now() + ago, result={"archive": "prod_hr"},
+        )  # fmt: skip
+        await Operation.objects.acreate(change=made)
+        return made
+
     change = await done("salaries", timedelta())
+    await drilled(timedelta())
     await runtime.refresh()
     if later == "changed":
         await in_database(cluster_rules_change)(by="anna", name="prod", rules=Rules("installation"))
@@ -296,11 +309,14 @@ async def test_what_people_did_as_themselves_is_told_to_nobody_else_whatever_is_
     await runtime.refresh()
     sessions = {} if later == "nothing" else {"prod": runtime.open("prod").session(Identity("bob"))}
 
-    async def everything(*_: Any) -> Any:
-        return {"deployments": Visible()}
+    async def everything(session: Any = None, *_: Any) -> Any:
+        seen = {"deployments": Visible()}
+        if session is not None:
+            session.reader.visible = seen
+        return seen
 
     monkeypatch.setattr(Session, "review", everything)
-    afterwards = await done("web", timedelta(hours=1))
+    afterwards, drill = await done("web", timedelta(hours=1)), await drilled(timedelta(hours=1))
     for user, told in (("bob", {"web"}), ("carol", {"web", "salaries"})):
         found = AuditEntry.objects.filter(await told_to(user, sessions, False), change__isnull=False)
         assert {each.name async for each in found} == told
@@ -308,6 +324,13 @@ async def test_what_people_did_as_themselves_is_told_to_nobody_else_whatever_is_
         "prod", TimelineQuery(type="here"), await everything(), done_after=own_past("prod")
     )
     assert [each.name for each in moments.moments] == ["web"]
+    for mine in sessions.values():
+        screen = PostmortemScreen(mine, QueryDict())
+        screen.span = Span(change.created_at - timedelta(hours=1), timezone.now() + timedelta(hours=2))
+        await screen.prepare()
+        assert [each.name for each in screen.found.entries] == ["web"]
+    drills, under_way = await in_database(_operations)("prod")
+    assert {each.change_id for each in (*drills, *under_way)} == {drill.pk}
     with pytest.raises(Forbidden, match="when people acted as themselves in prod") as told:
         await change_of(change.pk)
     assert "audit" in told.value.next_step and "salaries" not in told.value.message
