@@ -6,6 +6,7 @@ PORT ?= 8000
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
+S3 := .venv-s3/.made
 
 .PHONY: run stop clean test check unit cluster browser image faults bench lock vendor help
 
@@ -20,10 +21,10 @@ stop: ## stop the sandbox cluster; its objects are kept
 
 clean: ## stop and delete the sandbox with its objects, the environment, the database and collected files
 	@if [ -f var/sandbox ]; then $(BIN)/python -c "from sandbox import Sandbox; Sandbox(open('var/sandbox').read()).destroy()"; fi
-	rm -rf .venv var staticfiles test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-s3 var staticfiles test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@echo "The sandbox's programs stay in ~/.cache/cluster-ui (6 minutes to build again): delete it if you want."
 
-test: $(DEV) ## install what the tests need and run all of them
+test: $(DEV) $(S3) ## install what the tests need and run all of them
 	@$(BIN)/python -m tools.test
 
 check: $(DEV) ## linters, types, layers, deployment and migration checks
@@ -51,6 +52,8 @@ lock: $(DEV) ## compile requirements*.in into requirements*.txt, with hashes
 	@for name in requirements requirements-dev; do \
 		$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header \
 			-o $$name.txt $$name.in; done
+	@echo 'python-dateutil~=2.9.0' | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-find-links \
+		--no-header --override /dev/stdin -o requirements-s3.txt requirements-s3.in
 
 vendor: $(DEV) ## fetch the front-end files anew from npm, as static/vendor says
 	@$(BIN)/python tools/vendor.py --update
@@ -68,3 +71,10 @@ $(DEV): requirements-dev.txt requirements.txt | .venv/bin/python
 	@echo "Installing what the tests need (about 60 s)…"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $(RUNTIME) $@
+
+# Without looking at what the packages ask of each other: one of them is older than the client of Kubernetes says.
+$(S3): requirements-s3.txt
+	@echo "Installing what the tests of S3 need (about 60 s)…"
+	@$(PYTHON) -m venv .venv-s3
+	@.venv-s3/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-s3.txt
+	@touch $@
