@@ -101,7 +101,7 @@ def cell_value(cell: Cell, now: datetime) -> str:
     return cell.text if cell.form == "ago" else f"{cell.since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One object in a list: its cells, what they mean, and keys to filter and sort by (one a column).
 
     ``search``: what it is found by, in lower case, one text a line, its namespace first. ``codes``: its uid and the

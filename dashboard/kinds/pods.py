@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 
 from .base import GVR, Cell, Condition, ContainerFact, Detail, Fact, Found, Kind, Role, Row, State
@@ -18,6 +20,8 @@ from .rows import (
     age_key,
     col,
     columns,
+    common,
+    common_key,
     make_row,
     natural,
     or_none,
@@ -56,28 +60,28 @@ def row(pod: Pod) -> Row:
     restarts = str(summary.restarts)
     last = summary.last_restart
     ip = or_none(status.pod_ips[0].ip if status.pod_ips else None)
-    node, nominated = or_none(spec.node_name), or_none(status.nominated_node_name)
+    node, nominated = common(spec.node_name or "<none>"), common(status.nominated_node_name or "<none>")
     gates = readiness_gates(spec, status)
     cells = (
         Cell(meta.name),
-        Cell(f"{summary.ready}/{summary.total}"),
-        Cell(summary.status),
-        Cell(restarts) if last is None else Cell(restarts, last, "ago"),
+        common(f"{summary.ready}/{summary.total}"),
+        common(summary.status),
+        common(restarts) if last is None else Cell(restarts, last, "ago"),
         age(meta.creation_timestamp),
         ip,
         node,
         nominated,
-        Cell(gates),
+        common(gates),
     )
     sort = (
         natural(meta.name),
         ratio_key(summary.ready, summary.total),
-        summary.status.lower(),
+        sys.intern(summary.status.lower()),
         (summary.restarts, last.timestamp() if last else 0.0),
         age_key(meta.creation_timestamp),
         natural(ip.text),
-        natural(node.text),
-        natural(nominated.text),
+        common_key(node.text),
+        common_key(nominated.text),
         gates,
     )
     return make_row(meta, cells, sort, state, reason, found_by=found_by(pod))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -51,6 +52,15 @@ def created_at(moment: datetime | None) -> Cell:
     return Cell(f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else "0001-01-01T00:00:00Z")
 
 
+COMMON = 4096  # texts that are kept
+
+
+@lru_cache(maxsize=COMMON)
+def common(text: str) -> Cell:
+    """The cell of a text that many rows have, such as a status or the name of a node: kept once in memory."""
+    return Cell(text)
+
+
 def or_none(text: str | None) -> Cell:
     """The text, or ``<none>`` when there is none."""
     return Cell(text) if text else NONE
@@ -65,12 +75,16 @@ def natural(text: str) -> str:
     return _DIGITS.sub(_digits, text[:SORTED_LETTERS].lower())
 
 
+common_key = lru_cache(maxsize=COMMON)(natural)  # of a text that many rows have: kept once in memory
+
+
 def _digits(run: re.Match[str]) -> str:
     # The count of digits before the digits puts longer (greater) numbers later and still below any letter.
     number = run[0].lstrip("0") or "0"
     return f"{len(number):03}{number}"
 
 
+@lru_cache(maxsize=COMMON)
 def ratio_key(part: int, whole: int) -> SortKey:
     """Orders ``1/3`` before ``3/3`` before ``5/5``; nothing wanted counts as complete."""
     return (part / whole if whole else 1.0, whole)

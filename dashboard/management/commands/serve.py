@@ -10,6 +10,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from dashboard.allocator import memory_give_back
 from dashboard.kube.addresses import OWN_PORTS
 from dashboard.protocols import PING_SECONDS, PONG_SECONDS, BoundedHttp, BoundedWebSocket
 
@@ -29,6 +30,7 @@ class Command(BaseCommand):
         if not 0 < options["port"] < 65536:
             raise CommandError(f"--port is {options['port']}: use a number from 1 to 65535.")
         OWN_PORTS.add(options["port"])
+        memory_give_back()
         proxies = settings.CLUSTER_UI_TRUSTED_PROXIES
         if settings.HTTPS and not proxies:
             log.warning(
