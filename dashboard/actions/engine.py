@@ -11,6 +11,7 @@ import asyncio
 import dataclasses
 import random
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -69,7 +70,7 @@ from .fieldpatch import TEST_FAILED, Operation
 from .filledin import filled_in
 from .newpods import with_quotas
 from .permits import changes_required
-from .problems import BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
+from .problems import AlreadyThere, BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
 from .templatemark import template_mark
 from .writers import created_by, last_manager
 from .writing import MANAGER, change_write, write_operations
@@ -459,7 +460,10 @@ async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Mani
         found = await _read(order)
         await action.free(target, found, order.undoes)
         await _unchanged(order, shown, found)
-        before, after = await _dry_run(order, found)
+        try:
+            before, after = await _dry_run(order, found)
+        except AlreadyThere as error:
+            raise await _created_since(order) from error
         if before is not found:
             await _unchanged(order, shown, before)
         check_confirmed(order, before)
@@ -476,11 +480,26 @@ async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Mani
             # Where the version was the condition there is this write between these two, and nothing else; where fields
             # were, somebody else's writes may be too, and what was tried tells which part is this one's.
             return before, made, action.widened(*(tried if by_fields else (before, made)))
+        except AlreadyThere as error:
+            raise await _created_since(order) from error
         except Unavailable as error:
             raise _Lost(before, after, error) from error
         except _Overtaken:
             await _pause()
     raise _busy(target, before)
+
+
+async def _created_since(order: Order) -> StaleView:
+    """What was to be created was not there at the preview, and is now: by whom, as far as that is known."""
+    written, who, when = order.action.subject(order.target), "", None
+    with suppress(ClusterError):
+        found = await change_read(transport=order.transport, target=written)
+        who, when = last_manager(found, "")
+        if who == MANAGER:
+            who = await in_database(records.creator)(written, _uid(found))
+    by = f" by {who}" if who else ""
+    message = f"{written} was created{by} since the preview."
+    return StaleView(message, was=f"no {written}", now=str(written), who=who, when=when)
 
 
 async def _unchanged(order: Order, shown: tokens.Shown, manifest: Manifest) -> None:
@@ -595,7 +614,7 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool, by_fields: bo
             raise
         except Conflict as error:
             if write.creates and not is_absent(manifest):  # beside the object, one of that name exists
-                raise
+                raise AlreadyThere(f"{action.subject(order.target)}{order.target.where}") from error
             raise _Overtaken from error
         except Invalid as error:
             if by_fields and error.message == TEST_FAILED:

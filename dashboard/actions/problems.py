@@ -26,6 +26,13 @@ class StaleView(Conflict):
         self.when = when
 
 
+class AlreadyThere(Conflict):
+    """An object of the name that a new one was to get is there."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is already a {what}.", next_step="Look at it, or choose another name.")
+
+
 class Unconfirmed(BadInput):
     """The object's name has to be typed, and was not."""
 

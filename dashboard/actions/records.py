@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Q
 
 from dashboard import clock
 from dashboard.database import database_unavailable
 from dashboard.errors import ClusterError
 from dashboard.models import AuditEntry, Change
 
-from .action import Action, Actor, Manifest, Order, OwnedFields, Target
+from .action import CREATED, Action, Actor, Manifest, Order, OwnedFields, Target
 from .attempts import attempt_audited
 from .problems import NoWayBack
 
@@ -221,6 +222,15 @@ def last_writer(target: Target, uid: str, path: str) -> tuple[str, datetime] | N
     )
     last = changes.select_related("user").order_by("-created_at").first()
     return (last.user.get_username(), last.created_at) if last is not None else None
+
+
+def creator(target: Target, uid: str) -> str:
+    """Who created an object through this dashboard, beside another one or by itself; "" where nobody did."""
+    made = Change.objects.filter(context=target.context, state=Change.State.DONE).filter(
+        Q(uid=uid, action__in=("create", "create-all")) | Q(**{f"result__{CREATED}": uid})
+    )
+    first = made.select_related("user").order_by("created_at").first()
+    return first.user.get_username() if first is not None else ""
 
 
 def entry_words(change: Change, words: str) -> str:

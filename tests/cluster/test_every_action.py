@@ -493,7 +493,7 @@ AGAIN = {"run", "run jobs"}
 CHANGED_SINCE = "since you looked"
 UNDER_WAY = "is being pointed to web-2 already"
 LATE = {
-    "autoscale": "already exists",
+    "autoscale": "HorizontalPodAutoscaler web was created by mara since the preview",
     "replace": UNDER_WAY,
     "replace secrets": UNDER_WAY,
     "debug": "would now be different",
