@@ -216,7 +216,7 @@ class Preview:
     """A change, shown. Without a ``token`` there is nothing to apply: the object is already so.
 
     ``checked_at`` is when the API server accepted the dry run, of ``before``: the object as it was read, once.
-    ``filled`` is what the API server made besides what was asked for.
+    ``filled`` is what the API server made besides what was asked for, ``pods`` what is created that a quota may count.
     """
 
     before: Manifest = field(repr=False)
@@ -226,6 +226,7 @@ class Preview:
     checked_at: datetime
     token: str
     filled: Sequence[FilledIn] = field(default=(), repr=False)
+    pods: Sequence[NewPods] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 from dashboard.errors import BadInput, ClusterError, Conflict, Unavailable
 from dashboard.insight import Effect, Notice, Objects
 from dashboard.insight.impact import EffectState
+from dashboard.insight.newpods import quotas_together
 from dashboard.insight.words import bold, parts, text_of
 from dashboard.kinds.base import Kind
 from dashboard.kinds.rows import listed, plural
@@ -153,7 +154,7 @@ async def bulk_preview(*, order: BulkOrder, objects: Objects) -> BulkPreview:
         each = await previewed(
             order.targets, lambda at: _one(_order_of(order, order.targets[at], wanted), objects)
         )
-    return summed(_begun(order, wanted), CHANGED, each)
+    return summed(_begun(order, wanted), CHANGED, each, objects)
 
 
 async def previewed(
@@ -231,7 +232,7 @@ CHANGED = Summing(
 )
 
 
-def summed(begun: Begun, words: Summing, each: tuple[ObjectPreview, ...]) -> BulkPreview:
+def summed(begun: Begun, words: Summing, each: tuple[ObjectPreview, ...], objects: Objects) -> BulkPreview:
     """The preview of all, and its token."""
     changed = [one for one in each if one.shown]
     confirm = next((one.confirm for one in changed if one.confirm), "")
@@ -239,12 +240,14 @@ def summed(begun: Begun, words: Summing, each: tuple[ObjectPreview, ...]) -> Bul
     undo = dict.fromkeys(one.undo_words for one in told)
     ranked = sorted(each, key=lambda one: (one.refusal is None, one.shown is None, _WORST[one.worst]))
     title = bulk_title(begun.bulk.of, begun.kind, begun.kinds, len(changed))
+    pods = [made for one in changed if one.preview for made in one.preview.pods]
+    together = tuple(quotas_together(objects, pods))
     return BulkPreview(
         each=each,
         ranked=tuple(ranked),
-        headline=_headline(begun, words, each),
+        headline=_headline(begun, words, each, together),
         effects=tuple(_effects(ranked))[:MAX_TOLD],
-        notices=tuple(_notices(each))[:MAX_TOLD],
+        notices=(*together, *_notices(each))[:MAX_TOLD],
         button=title if begun.undoes is None else f"Undo: {title[:1].lower()}{title[1:]}",
         undo_words=next(iter(undo)) if len(undo) == 1 else words.undo,
         danger=any(one.danger for one in told),
@@ -268,7 +271,9 @@ def _kept(each: Sequence[ObjectPreview]) -> list[list[Any]]:
     ]
 
 
-def _headline(begun: Begun, words: Summing, each: Sequence[ObjectPreview]) -> Notice:
+def _headline(
+    begun: Begun, words: Summing, each: Sequence[ObjectPreview], together: Sequence[Notice]
+) -> Notice:
     """How many of them are changed, and what becomes of the others."""
     states = [one.state for one in each]
     changed, refused, same = (states.count(state) for state in ("change", "refused", "same"))
@@ -280,7 +285,7 @@ def _headline(begun: Begun, words: Summing, each: Sequence[ObjectPreview]) -> No
         f"{plural(refused, 'object')} {words.refused}." if refused else "",
         f"{plural(same, 'object')} {'is' if same == 1 else 'are'} like that already." if same else "",
     ]
-    state: EffectState = "warn" if worst or refused else "info"
+    state: EffectState = "warn" if worst or refused or together else "info"
     if any(one.worst == "bad" for one in worst) or refused == len(each):
         state = "bad"
     title = f"{of} {noun} {words.done}" if changed else f"No {begun.kind} {words.none}"

@@ -65,7 +65,7 @@ async def bulk_undo_preview(*, undo: BulkUndo, objects: Objects) -> BulkPreview:
     targets = [_target(undo.change, row) for row, _ in made]
     with asked_once():
         each = await previewed(targets, lambda at: _one(undo, targets[at], made[at][1], objects), BY_ITSELF)
-    return summed(_begun(undo), UNDONE, each)
+    return summed(_begun(undo), UNDONE, each, objects)
 
 
 async def bulk_undo_apply(

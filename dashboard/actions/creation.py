@@ -23,6 +23,7 @@ from django.utils.crypto import salted_hmac
 from dashboard import clock
 from dashboard.errors import ClusterError, FieldConflict, NotFound, TooManyRequests, Unavailable
 from dashboard.insight import Effect, Notice, Objects
+from dashboard.insight.newpods import quotas_together
 from dashboard.insight.words import bold, parts
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed, plural
@@ -352,10 +353,13 @@ async def _whole(transport: Transport, actor: Actor, tried: Sequence[Tried], rea
     token = (
         _sign(at or 0, first.token, [_as_shown(transport, actor, each) for each in tried]) if first else ""
     )
+    pods = [made for each in tried if each.preview is not None for made in each.preview.pods]
     return Preview(
         before={},
         told=_told(
-            tried, dangerous=any(each.preview is not None and each.preview.told.danger for each in tried)
+            tried,
+            tuple(quotas_together(reader, pods)),
+            dangerous=any(each.preview is not None and each.preview.told.danger for each in tried),
         ),
         diff=tuple(line for each in tried for line in _diff(each)),
         diff_words=plural(len(tried), "object"),
@@ -384,7 +388,7 @@ def _as_shown(transport: Transport, actor: Actor, tried: Tried) -> dict[str, Any
     }  # fmt: skip
 
 
-def _told(tried: Sequence[Tried], *, dangerous: bool) -> Description:
+def _told(tried: Sequence[Tried], together: Sequence[Notice] = (), *, dangerous: bool) -> Description:
     counts = {state: sum(each.state == state for each in tried) for state in WORDS}
     made, changed = counts["new"] + counts["untried"], counts["changed"]
     verbs = [f"create {plural(made, 'object')}"] if made else []
@@ -401,10 +405,13 @@ def _told(tried: Sequence[Tried], *, dangerous: bool) -> Description:
     return Description(
         headline=None,
         effects=tuple(effect for each in tried for effect in _effects(each)),
-        notices=tuple(
-            Notice(one.state, f"{each.one.target}: {one.title}", one.text, one.ref, one.link)
-            for each, said in told
-            for one in (*([said.headline] if said.headline else []), *said.notices)
+        notices=(
+            *together,
+            *(
+                Notice(one.state, f"{each.one.target}: {one.title}", one.text, one.ref, one.link)
+                for each, said in told
+                for one in (*([said.headline] if said.headline else []), *said.notices)
+            ),
         ),
         kubectl=next(iter(placed or told))[1].kubectl,
         undo_words=undo,

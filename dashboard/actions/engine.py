@@ -68,7 +68,7 @@ from .confirmation import check_confirmed, why_confirm
 from .diff import Line, effect_digest
 from .fieldpatch import TEST_FAILED, Operation
 from .filledin import filled_in
-from .newpods import with_quotas
+from .newpods import counted_pods, with_quotas
 from .permits import changes_required
 from .problems import AlreadyThere, BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
 from .templatemark import template_mark
@@ -207,7 +207,8 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     )
     told = _with_others(order.action, dry, await _described(order.action, dry))
     told = await order.action.ask(order, told, dry)
-    told = await _checked_back(order, before, with_quotas(order.action, dry, told))
+    pods = counted_pods(order.action, dry)
+    told = await _checked_back(order, before, with_quotas(objects, pods, told))
     # In a thread: comparing large texts line by line would hold everybody up.
     diff = await asyncio.to_thread(order.action.diff, *order.action.shown(before, after))
     action = order.action
@@ -224,6 +225,7 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
         checked_at=now,
         token=token,
         filled=(filled,) if filled else (),
+        pods=pods,
     )
 
 

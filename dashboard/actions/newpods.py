@@ -1,27 +1,34 @@
-"""What quotas say of the pods that a change has created, told with its preview, whichever action makes it."""
+"""What quotas say of the pods that a change has created, told with its preview, whichever action makes it; and of those
+of many changes together.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dashboard.insight.impact import EffectState
-from dashboard.insight.newpods import quota_words
+from dashboard.insight.newpods import NewPods, quota_words
+from dashboard.insight.protocols import Objects
 
 from .action import Action, Description, DryRun
 
 _RANK: Mapping[EffectState, int] = {"bad": 0, "warn": 1, "info": 2, "ok": 3}
 
 
-def with_quotas(action: Action, dry: DryRun, told: Description) -> Description:
+def counted_pods(action: Action, dry: DryRun) -> tuple[NewPods, ...]:
+    """The pods that are created for a change; none where no quota could count them."""
+    quotas = dry.objects.all("resourcequotas", dry.target.namespace)
+    return tuple(action.new_pods(dry)) if quotas else ()
+
+
+def with_quotas(objects: Objects, pods: Iterable[NewPods], told: Description) -> Description:
     """What is told of a change, with what quotas say of its pods. That some are refused comes first, unless something
     that is as bad does.
     """
-    if not dry.objects.all("resourcequotas", dry.target.namespace):
-        return told
     headline, effects, notices, danger = told.headline, list(told.effects), list(told.notices), told.danger
-    for made in action.new_pods(dry):
-        if (said := quota_words(dry.objects, made)) is None:
+    for made in pods:
+        if (said := quota_words(objects, made)) is None:
             continue
         if said.effect not in effects:
             effects.append(said.effect)

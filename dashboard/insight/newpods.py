@@ -6,6 +6,7 @@ may miss no pod creates the first one beside the old ones: pkg/controller/deploy
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,7 +22,7 @@ from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.jobs import Job, JobSpec
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import PodSpec
-from dashboard.kinds.quantity import format_quantity
+from dashboard.kinds.quantity import format_bytes, format_quantity
 from dashboard.kinds.references import meant
 from dashboard.kinds.replicasets import ReplicaSet
 from dashboard.kinds.resourcequotas import ResourceQuota
@@ -272,6 +273,44 @@ def quota_words(objects: Objects, made: NewPods) -> QuotaWords | None:
     if now is not None and not now.pods:
         return QuotaWords(effect, _cant_start(made, now, ref))
     return QuotaWords(effect, None if enough else _refused(objects, made, headroom, ref))
+
+
+def quotas_together(objects: Objects, every: Sequence[NewPods]) -> Iterator[Notice]:
+    """What a quota does not have for the pods of several makers together, the scarcest of each quota."""
+    for namespace in dict.fromkeys(made.namespace for made in every):
+        makers = [made for made in every if made.namespace == namespace]
+        ranges = objects.all("limitranges", namespace)
+        need: Amounts = defaultdict(Decimal)
+        for made in makers:
+            sizes = [quota_amounts(spec) for spec in made.gone]
+            for name, amount in quota_amounts(with_defaults(made.spec, ranges)).items():
+                freed = sum((size.get(name, Decimal(0)) for size in sizes), Decimal(0))
+                need[name] += max(Decimal(0), amount * made.count - freed)
+        for quota in objects.all("resourcequotas", namespace) if len(makers) > 1 else ():
+            if not quota.spec.counts_only and (said := _short_of(quota, need, makers)) is not None:
+                yield said
+
+
+def _short_of(quota: ResourceQuota, need: Amounts, makers: Sequence[NewPods]) -> Notice | None:
+    hard, used = amounts(quota.status.hard or quota.spec.hard), amounts(quota.status.used)
+    left = {name: max(Decimal(0), amount - used.get(name, Decimal(0))) for name, amount in hard.items()}
+    short = [name for name, amount in need.items() if name in left and amount > left[name]]
+    if not short:
+        return None
+    name = min(short, key=lambda each: left[each] / need[each])
+    meta, count = quota.metadata, sum(made.count for made in makers)
+    title = f"The quota of {meta.namespace} does not allow all of them together"
+    text = (
+        f"{plural(len(makers), 'object')} create {plural(count, 'pod')}, which need {_amount(name, need[name])} of "
+        f"{name}; ResourceQuota {meta.name} has {_amount(name, left[name])} left."
+    )
+    ref = Ref("ResourceQuota", meta.namespace, meta.name, "resourcequotas")
+    return Notice("warn", title, text, ref, "Look at the quota")
+
+
+def _amount(name: str, amount: Decimal) -> str:
+    sized = name.endswith(("memory", "ephemeral-storage"))
+    return format_bytes(int(amount)) if sized else format_quantity(amount)
 
 
 def _cant_start(made: NewPods, now: Headroom, ref: Ref) -> Notice:

@@ -176,6 +176,22 @@ async def test_a_preview_shows_each_and_writes_nothing(mara: Somebody, cluster: 
     assert shown.token and cluster.writes == []
 
 
+async def test_a_quota_that_has_room_for_each_but_not_for_all_is_told(
+    mara: Somebody, cluster: Cluster
+) -> None:
+    amounts = {"hard": {"pods": "9"}, "used": {"pods": "5"}}
+    cluster.world.add(
+        "resourcequotas", {"metadata": {"name": "small", "namespace": "shop"}, "status": amounts}
+    )
+    shown = await mara.preview()
+    assert all(one.preview and one.preview.told.headline is None for one in shown.each), "each has room"
+    assert shown.headline.state == "warn"
+    assert shown.notices[0].title == "The quota of shop does not allow all of them together"
+    del mara.names[1:]
+    alone = await mara.preview()
+    assert alone.headline.state == "info" and not alone.notices
+
+
 async def test_where_no_object_would_be_changed_there_is_nothing_to_apply(
     mara: Somebody, cluster: Cluster
 ) -> None:

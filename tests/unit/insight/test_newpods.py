@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from dashboard.insight.newpods import NewPods, pods_created, quota_words, replacement_pod, rollout_pods
+from dashboard.insight.newpods import (
+    NewPods,
+    pods_created,
+    quota_words,
+    quotas_together,
+    replacement_pod,
+    rollout_pods,
+)
 from dashboard.insight.words import text_of
 
 from .test_restart import RS, daemonset, statefulset
@@ -209,3 +216,21 @@ def test_a_quota_refuses_containers_that_do_not_say_what_they_take() -> None:
     limit = {"type": "Container", "default": {"memory": "1Gi"}}
     found.add("limitranges", {"metadata": meta("usual"), "spec": {"limits": [limit]}})
     assert said(found, became(found, replicas=5))[1] == ""
+
+
+def test_what_each_alone_has_room_for_may_be_too_much_together() -> None:
+    hard, used = {"pods": "5", "requests.memory": "10Gi"}, {"pods": "3", "requests.memory": "3Gi"}
+    found = world(quota(hard, used))
+    (more,) = became(found, replicas=4)
+    assert list(quotas_together(found, [more])) == [] == list(quotas_together(found, [more, more]))
+    (one,) = quotas_together(found, [more] * 3)
+    assert one.title == "The quota of shop does not allow all of them together"
+    assert one.text == "3 objects create 3 pods, which need 3 of pods; ResourceQuota most has 2 left."
+    (restarted,) = rollout_pods(found, web(found))
+    assert list(quotas_together(found, [restarted] * 2)) == [], "their old pods leave what they take"
+    large = world(quota({"requests.memory": "4Gi"}, {"requests.memory": "3Gi"}))
+    (one,) = quotas_together(large, became(large, replicas=4) * 2)
+    assert (
+        one.text
+        == "2 objects create 2 pods, which need 2 GiB of requests.memory; ResourceQuota most has 1 GiB left."
+    )
