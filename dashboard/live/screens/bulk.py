@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
-from dashboard.actions.action import Action
+from dashboard.actions.action import Action, Progress
 from dashboard.actions.bulk import Bulk, asked_words, at_a_time, typed_again
 from dashboard.actions.registry import action_for
 from dashboard.database import in_database
 from dashboard.errors import NotFound
+from dashboard.kinds.base import State
 from dashboard.kube.shell import shell_line
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
@@ -80,6 +81,11 @@ class BulkUndoScreen(BulkFormScreen):
                 self.session.must_see(self.change.plural, namespace)
 
 
+# What is said of an object that was changed, and whose rollout, or the like, has not ended.
+GOES_ON: Mapping[State, str] = {"bad": "not progressing", "warn": "waits", "info": "in progress"}
+LOOK = "What was asked for was written; see below what stops it."
+
+
 class BulkScreen(OperationScreen):
     """How far it has come. Each object has a change of its own, and goes on to be followed when that was made."""
 
@@ -89,6 +95,7 @@ class BulkScreen(OperationScreen):
         super().__init__(session, params, change)
         self.changes: dict[int, Change] = {}  # those of the window
         self.again = ""  # the address of another preview of what was not changed
+        self._followed: dict[int, Progress] = {}  # by the change
 
     @property
     def result_words(self) -> Mapping[str, str]:  # type: ignore[override]
@@ -152,9 +159,31 @@ class BulkScreen(OperationScreen):
             return super().words()
         done, total = self.counts.get("done", 0), sum(self.counts.values())
         word = "undone" if self.change.undoes_id else "done"
-        if done == total:
-            return "done", f"All {total} are {word}", ""
-        return "warn", f"{done} of {total} are {word}", ""
+        if done < total:
+            return "warn", f"{done} of {total} are {word}", ""
+        if len(self.window) == total:  # what becomes of more than a page shows is not followed here
+            found = [self.followed(change) for row in self.window if (change := self._change_of(row))]
+            if stuck := sum(each.state == "bad" for each in found):
+                verb = "is" if stuck == 1 else "are"
+                return "bad", f"All {total} are changed, {stuck} {verb} not progressing", LOOK
+            if going := sum(not each.done for each in found):
+                verb = "is" if going == 1 else "are"
+                return "info", f"All {total} are changed, {going} {verb} in progress", ""
+        return "done", f"All {total} are {word}", ""
+
+    def followed(self, change: Change) -> Progress:
+        """How far the change of one object has come, looked at once for what is shown now."""
+        if change.pk not in self._followed:
+            action = cast(Bulk, self.action).named(change.action, change.plural)
+            self._followed[change.pk] = action.follow(change, self.session.reader, datetime.now(UTC))
+        return self._followed[change.pk]
+
+    def _change_of(self, result: OperationResult) -> Change | None:
+        return self.changes.get(result.data.get("change", 0))
+
+    def snapshot(self) -> Snapshot:
+        self._followed.clear()
+        return super().snapshot()
 
     def _results(self) -> dict[str, Any]:
         return super()._results() | {"changes": bool(self.changes)}
@@ -164,12 +193,10 @@ class BulkScreen(OperationScreen):
         if not self.running and result.state in ("running", "retrying"):
             # Nobody here asks any more; of what was sent the answer did not come.
             row |= {"state": "warn", "word": "not known" if result.state == "running" else "not changed"}
-        change = self.changes.get(result.data.get("change", 0))
+        change = self._change_of(result)
         if change is None:
             return row | self._undone_by_itself(result)
-        bulk = cast(Bulk, self.action)
-        action = bulk.named(change.action, change.plural)
-        progress = action.follow(change, self.session.reader, datetime.now(UTC))
+        progress = self.followed(change)
         state = "done" if progress.done and progress.state == "ok" else progress.state
         said = [result.text, progress.headline, progress.text]
         word = row["word"]
@@ -177,6 +204,8 @@ class BulkScreen(OperationScreen):
             state, said = "bad", [result.text, f"Now: {progress.headline}"]
         elif result.state == "running":
             word = "in progress" if self.running else "changed"
+        elif result.state == "done" and not progress.done:  # it was written, and goes on by itself
+            word = GOES_ON.get(progress.state, "in progress")
         text = " ".join(f"{each.rstrip('.')}." for each in said if each)
         url = reverse("change", args=[change.pk])
         made = {"state": state, "word": word, "text": text, "change": url, "undo": bool(change.inverse)}
@@ -191,6 +220,7 @@ class BulkScreen(OperationScreen):
 
     async def told(self) -> dict[str, Any]:
         """Each result with its change, which has a page and an undo of its own."""
+        self._followed.clear()
         told = await super().told()
         if self.operation is not None:
             made = self.operation.results.order_by("position").values_list("data", flat=True)

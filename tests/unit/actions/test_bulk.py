@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from django.http import QueryDict
 
 from dashboard.actions import bulk as machine
 from dashboard.actions import bulk_preview as previews
@@ -34,11 +36,14 @@ from dashboard.actions.problems import Uncounted, Unreasoned
 from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.actions.restart import RESTART
 from dashboard.actions.scale import SCALE
+from dashboard.actions.undo import UndoState
 from dashboard.errors import BadInput, ClusterError, Forbidden, ReadOnly, TooManyRequests, Unavailable
 from dashboard.kinds import KINDS
+from dashboard.live.screens.bulk import BulkScreen
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
 
-from ..insight.world import NOW, World, deployment
+from ..insight.world import NOW, World, condition, deployment
+from ..live.seen import everything, sees, session
 from ..views.test_every_action import TRIED, Tried
 from .server import Server
 
@@ -428,6 +433,44 @@ async def test_of_two_people_at_once_the_second_one_is_told_what_the_first_one_d
 
 def many() -> list[str]:
     return [case for case, tried in TRIED.items() if action_named(case.split()[0], tried.plural).many]
+
+
+async def test_what_was_written_and_does_not_come_up_is_not_called_done(
+    mara: Somebody, cluster: Cluster
+) -> None:
+    begun = await mara.begun()
+    for _ in range(4):
+        await mara.move()
+    change = await Change.objects.select_related("user").aget(pk=begun.pk)
+    here: Any = SimpleNamespace(
+        cluster=SimpleNamespace(name="dev", slug="dev", server=""), reader=cluster.world
+    )
+    page = BulkScreen(session(here), QueryDict(""), change.pk)
+    sees(page, everything())
+    page.change, page.undo = change, UndoState(possible=False, words="")
+    await sync_to_async(page.read_operation)()
+    cluster.world.hides = lambda *_: ()  # type: ignore[attr-defined]
+    page.session.reader = cluster.world  # type: ignore[misc, assignment]
+    refused = [condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: small")]
+
+    def told(*conditions: list[dict[str, str]], up: int = 3) -> tuple[str, str, list[str]]:
+        for at in range(5):
+            failing = conditions[at] if at < len(conditions) else []
+            there = up if not failing else 1
+            web = deployment(
+                f"web-{at}", replicas=3, available=there, updated=there, current=there, generation=2, observed=2,
+                conditions=failing,
+            )  # fmt: skip
+            cluster.world.put("deployments", _whole("deployments", web))
+        page._followed.clear()
+        state, headline, _ = page.words()
+        return state, headline, [each["word"] for each in page._results()["rows"]]
+
+    assert told() == ("done", "All 5 are done", ["done"] * 5)
+    assert told(up=2) == ("info", "All 5 are changed, 5 are in progress", ["in progress"] * 5)
+    state, headline, words = told(refused)
+    assert (state, headline) == ("bad", "All 5 are changed, 1 is not progressing")
+    assert words == ["not progressing", *["done"] * 4]
 
 
 def test_actions_whose_form_depends_on_the_object_are_for_one_at_a_time() -> None:
