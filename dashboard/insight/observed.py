@@ -184,6 +184,15 @@ class Observed(ABC):
                 found[event.metadata.namespace].append(event)
         return _latest_first(found)
 
+    @cached_property
+    def killings(self) -> dict[str, list[Event]]:
+        """By a pod's UID, the Events of containers that the kubelet stopped, the latest first."""
+        found: dict[str, list[Event]] = defaultdict(list)
+        for event in self.all("events"):
+            if event.reason == "Killing":
+                found[event.involved_object.uid].append(event)
+        return _latest_first(found)
+
     def events(self, uid: str, *reasons: str) -> list[Event]:
         """Warnings about an object (of claims, other Events too), the latest first; with reasons, only those."""
         every = self._events.get(uid, [])

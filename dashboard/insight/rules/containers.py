@@ -6,6 +6,7 @@ The words are those of the kubelet of Kubernetes 1.36 (pkg/kubelet/kuberuntime) 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from dashboard.insight.finding import Evidence, Severity, Trouble, reported, stands
@@ -25,6 +26,7 @@ OFTEN = 5
 INITIALIZING = timedelta(minutes=10)
 
 _STOPPED = (137, 143)  # how a container ends that the kubelet stops
+_FAILED_PROBE = re.compile(r"failed (?:liveness|startup) probe")
 _START = frozenset(
     {"RunContainerError", "CreateContainerError", "StartError", "ContainerCannotRun", "PostStartHookError"}
 )
@@ -126,8 +128,8 @@ def init_stuck(case: Case) -> Trouble | None:
 def fails_liveness(case: Case) -> Trouble | None:
     """It is stopped and started again because its liveness probe fails."""
     for status, must_end in case.containers():
-        ended = None if must_end else (_crash(case, status) or _often(case, status))
-        if ended is None or ended.exit_code not in _STOPPED:
+        ended = None if must_end else (_crash(case, status) or _often(case, status) or _again(case, status))
+        if ended is None or not _stopped(case, status, ended):
             continue
         event = probe_failed(case, status, "Liveness") or probe_failed(case, status, "Startup")
         if event is None:
@@ -146,17 +148,41 @@ def fails_liveness(case: Case) -> Trouble | None:
     return None
 
 
+def _stopped(case: Case, status: ContainerStatus, ended: Terminated) -> bool:
+    """Whether the kubelet stopped it: by how it ended, or, as a program that is told to stop may end in order, by the
+    kubelet's own word (computePodActions), given while it ran.
+    """
+    if ended.exit_code in _STOPPED:
+        return True
+    stops = _about(case, status, case.survey.killings.get(case.pod.metadata.uid, ()))
+    killing = next((event for event in stops if _FAILED_PROBE.search(event.message)), None)
+    if killing is None or killing.last_seen is None or ended.started_at is None:
+        return False
+    return killing.last_seen >= ended.started_at
+
+
+def _again(case: Case, status: ContainerStatus) -> Terminated | None:
+    """How it ended last, when that was a short while ago and not the first time; it may run and be ready just now."""
+    last = status.last_state.terminated
+    if status.restart_count < 2 or last is None or case.older(last.finished_at, RECOVERED):
+        return None
+    return last
+
+
 def probe_failed(case: Case, status: ContainerStatus, probe: str) -> Event | None:
     """The latest Event that says that this probe of the container failed."""
+    failed = case.survey.events(case.pod.metadata.uid, "Unhealthy", "ProbeError")
+    return next((event for event in _about(case, status, failed) if event.message.startswith(probe)), None)
+
+
+def _about(case: Case, status: ContainerStatus, events: Iterable[Event]) -> Iterator[Event]:
+    """Those of the pod's Events that are about this container."""
     path = f"{{{status.name}}}"
     single = len(case.pod.spec.containers or ()) == 1
-    for event in case.survey.events(case.pod.metadata.uid, "Unhealthy", "ProbeError"):
-        mine = event.involved_object.field_path.endswith(path) or (
-            single and not event.involved_object.field_path
-        )
-        if mine and event.message.startswith(probe):
-            return event
-    return None
+    for event in events:
+        field = event.involved_object.field_path
+        if field.endswith(path) or (single and not field):
+            yield event
 
 
 def keeps_crashing(case: Case) -> Trouble | None:

@@ -184,6 +184,33 @@ def test_killed_container_blames_its_liveness_probe_only_when_that_failed() -> N
     assert (found := trouble(killed, other)) is not None and found.rule == "pod-crash-loop"
 
 
+@pytest.mark.parametrize(
+    ("state", "severity"),
+    [(waiting("CrashLoopBackOff"), "bad"), ({"running": {"startedAt": ago(seconds=2)}}, "warn")],
+)
+def test_program_that_ends_in_order_is_known_by_what_the_kubelet_said(
+    state: dict[str, Any], severity: str
+) -> None:
+    """As a kubelet of 1.36 reports a program that heeds SIGTERM: Completed, exit code 0."""
+    path = "spec.containers{app}"
+    last = ended(0, "Completed", seconds=20)
+    last["terminated"]["startedAt"] = ago(seconds=60)
+    stopped = pod(ready=severity == "warn", state=state, last=last, restarts=3)
+    failed = event("pods-web-1", "Unhealthy", "Liveness probe failed: ", path=path)
+    said = "Container app failed liveness probe, will be restarted"
+    found = trouble(
+        stopped, failed, event("pods-web-1", "Killing", said, path=path, type_="Normal", seconds=22)
+    )
+    assert found is not None and (found.rule, found.severity) == ("pod-liveness-failing", severity)
+    # Said of an earlier run, or of another end: this time it ended by itself.
+    for other in (
+        event("pods-web-1", "Killing", said, path=path, type_="Normal", minutes=5),
+        event("pods-web-1", "Killing", "Stopping container app", path=path, type_="Normal", seconds=22),
+    ):
+        found = trouble(stopped, failed, other)
+        assert found is None or found.rule != "pod-liveness-failing"
+
+
 def test_pod_without_a_node_gives_the_schedulers_reason_and_what_it_asks_for() -> None:
     manifest = _unplaced(minutes=2)
     manifest["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "8", "memory": "1Gi"}}
