@@ -1,4 +1,4 @@
-"""`python -m sandbox up|down|status|reset|scale`."""
+"""`python -m sandbox up|down|status|reset|scale|image`."""
 
 import argparse
 import sys

@@ -38,7 +38,7 @@ def build(folder: Path, work: Path, log: Callable[[str], None]) -> None:
     log("Compiling etcd, the four Kubernetes programs, kwok, kwokctl and metrics-server …")
     progress = _Progress(log, folder, len(packages))
     with progress:
-        command = [go, "install", "-v", "-trimpath", "-ldflags", _ldflags(), "tool"]
+        command = [go, "install", "-v", "-trimpath", "-ldflags", kubernetes_ldflags(), "tool"]
         with subprocess.Popen(command, cwd=HERE, env=env, text=True, stderr=subprocess.PIPE) as process:
             last: list[str] = []
             for line in process.stderr or ():
@@ -74,7 +74,7 @@ def _environment(folder: Path, work: Path) -> dict[str, str]:
     }
 
 
-def _ldflags() -> str:
+def kubernetes_ldflags() -> str:
     """Without these the API server would call itself v0.0.0-master."""
     version = pinned()["kubernetes"]
     major, minor, _ = version.removeprefix("v").split(".")

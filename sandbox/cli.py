@@ -15,7 +15,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser, *, name: str = DEFAULT_NAME) -> None:
     """Declare the actions and their options; ``name`` is the sandbox meant when none is named."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="up|down|status|reset|scale")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="up|down|status|reset|scale|image")
     up = actions.add_parser(
         "up", help="start it, the first time with sample applications; nothing to do if it runs"
     )
@@ -23,12 +23,22 @@ def add_arguments(parser: argparse.ArgumentParser, *, name: str = DEFAULT_NAME) 
     status = actions.add_parser("status", help="tell whether it runs (exit code 0) or not (1)")
     reset = actions.add_parser("reset", help="start over: all objects are deleted")
     scale = actions.add_parser("scale", help="add nodes and load pods, for trying large clusters")
+    image = actions.add_parser(
+        "image", help="load an archive of images, as `docker save` writes it, onto the real node"
+    )
+    image.add_argument("archive", type=Path)
     for starts in (up, reset):
         starts.add_argument("--no-samples", action="store_true", help="leave out the sample applications")
         starts.add_argument(
             "--allow-exec",
             action="store_true",
             help="let `kubectl exec` run real commands, on this machine and as you; never where others log in",
+        )
+        starts.add_argument(
+            "--real-node",
+            action=argparse.BooleanOptionalAction,
+            default=None,
+            help="a node that really runs containers, beside the simulated ones (Linux, root; kept until --no-real-node)",
         )
     scale.add_argument("--nodes", type=_count, metavar="N", help="nodes in all, with the sandbox's own five")
     scale.add_argument(
@@ -37,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, name: str = DEFAULT_NAME) 
         metavar="N",
         help="load pods, in the namespace `load`; nodes for them are added by need",
     )
-    for action in (up, down, status, reset, scale):
+    for action in (up, down, status, reset, scale, image):
         action.add_argument("--name", default=name, help="which sandbox (default: %(default)s)")
         action.add_argument(
             "--home", type=Path, help="where sandboxes keep their state (default: the user's data)"
@@ -46,7 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser, *, name: str = DEFAULT_NAME) 
 
 def run(options: argparse.Namespace, *, say: Callable[[str], None], log: Callable[[str], None]) -> int:
     """Do what the options ask for; `say` the path, `log` the rest; return the exit code. Raises SandboxError."""
-    sandbox = Sandbox(options.name, options.home, allow_exec=getattr(options, "allow_exec", False), log=log)
+    sandbox = Sandbox(
+        options.name,
+        options.home,
+        allow_exec=getattr(options, "allow_exec", False),
+        real_node=getattr(options, "real_node", None),
+        log=log,
+    )
     code = 0
     if options.action == "up":
         sandbox.up(samples=not options.no_samples)
@@ -54,6 +70,8 @@ def run(options: argparse.Namespace, *, say: Callable[[str], None], log: Callabl
         sandbox.reset(samples=not options.no_samples)
     elif options.action == "down":
         sandbox.down()
+    elif options.action == "image":
+        sandbox.image_load(options.archive)
     elif options.action == "scale":
         if options.nodes is None and options.pods is None:
             raise SandboxError("Say how many: --nodes N, --pods N or both.")

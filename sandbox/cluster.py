@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,9 @@ from sandbox import binaries, processes, shapes
 from sandbox.api import Api, ApiError
 from sandbox.binaries import Binaries, Log
 from sandbox.errors import SandboxError
+from sandbox.node import machine, objects
+from sandbox.node import programs as node_programs
+from sandbox.node.machine import LOGS, PID_FILE
 from sandbox.versions import HERE, pinned
 
 DEFAULT_NAME = "cluster-ui"
@@ -92,7 +96,9 @@ class Sandbox:
     commands on this machine as this user; any local user who finds the simulated kubelet's port could do so
     too, so it is for tests, on a machine of one's own. `node_grace`: after how many seconds without a heartbeat a
     node counts as lost; by default that is minutes, so that a busy machine loses none. `etcd_quota`: bytes that etcd
-    may hold; by default 2 GiB, which is not enough for 50,000 pods of the size of real ones.
+    may hold; by default 2 GiB, which is not enough for 50,000 pods of the size of real ones. `real_node`: whether
+    there is a node that really runs containers beside the simulated ones, which takes Linux and root; None is as the
+    last time.
     """
 
     def __init__(
@@ -104,6 +110,7 @@ class Sandbox:
         allow_exec: bool = False,
         node_grace: int | None = None,
         etcd_quota: int | None = None,
+        real_node: bool | None = None,
         log: Log = print_to_stderr,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?", name):
@@ -115,6 +122,7 @@ class Sandbox:
         self.allow_exec = allow_exec
         self.node_grace = node_grace
         self.etcd_quota = etcd_quota
+        self._real_node = real_node
         self.folder = (home or data_home()).absolute() / name
         self._workdir = self.folder / "kwok" / "clusters" / name
         self._log = log
@@ -145,6 +153,11 @@ class Sandbox:
         """The path of a kubectl of the cluster's own version."""
         return binaries.ensure(self._log).path("kubectl")
 
+    @property
+    def real_node(self) -> bool:
+        """Whether it has a node that really runs containers, or will have from the next `up` on."""
+        return bool(self._state().get("real_node")) if self._real_node is None else self._real_node
+
     def api(self) -> Api:
         """The API server, as its administrator."""
         ports = self._state().get("ports")
@@ -158,9 +171,11 @@ class Sandbox:
         The objects of an earlier run are kept. `samples` puts the sample applications in, once: what a user
         then changes or deletes stays so.
         """
+        if self.real_node and (why_not := machine.impossible()):
+            raise SandboxError(why_not)
         with self._alone():
             found = binaries.ensure(self._log)
-            state = self._state()
+            state = self._state() | {"real_node": self.real_node}
             if not self._is_up(state, found):
                 state = self._start(state, found)
             if samples and not state.get("samples"):
@@ -183,10 +198,10 @@ class Sandbox:
 
     def reset(self, *, samples: bool = True) -> Path:
         """Start over with an empty cluster (the ports stay, where free); return the kubeconfig's path."""
-        ports = self._state().get("ports")
+        former = self._state()
         self.destroy()
-        if ports is not None:
-            self._save({"ports": ports})
+        if "ports" in former:
+            self._save({name: former[name] for name in ("ports", "real_node") if name in former})
         return self.up(samples=samples)
 
     def status(self) -> Status:
@@ -231,23 +246,52 @@ class Sandbox:
             if nodes is not None:
                 self._remove_load_nodes(api, nodes - own, pods)
 
+    def image_load(self, archive: Path) -> None:
+        """Load the images of an archive (of `docker save`, or `buildah push … docker-archive:`) onto the real node."""
+        pid = processes.running(self.folder / PID_FILE, self._mark)
+        if pid is None:
+            raise SandboxError(
+                f"The sandbox {self.name} has no real node that runs; start it: up --real-node."
+            )
+        programs = node_programs.ensure(self._log)
+        command = [
+            *machine.enter(pid),
+            str(programs.debian("usr/bin/ctr")),
+            "-n",
+            "k8s.io",
+            "images",
+            "import",
+            "-",
+        ]
+        try:
+            with archive.open("rb") as content:
+                done = subprocess.run(
+                    command, stdin=content, capture_output=True, text=True, env=programs.environment()
+                )
+        except OSError as error:
+            raise SandboxError(f"{archive} can't be read: {error}") from error
+        if done.returncode:
+            raise SandboxError(f"containerd does not take {archive}:\n{done.stderr[-1000:]}")
+
     # --- starting ---------------------------------------------------------------------------------
 
     def _is_up(self, state: dict[str, Any], found: Binaries) -> bool:
         if not state.get("fingerprint") or not all(self.pids().values()):
             return False
-        return bool(state["fingerprint"] == self._fingerprint(state["ports"], found)) and self.api().ready()
+        return bool(state["fingerprint"] == self._fingerprint(state, found)) and self.api().ready()
 
     def _start(self, state: dict[str, Any], found: Binaries) -> dict[str, Any]:
         """Start the processes that don't run, or all of them anew when the configuration has changed."""
         started = time.monotonic()
         self._log(f"Starting the sandbox cluster {self.name} (Kubernetes {pinned()['kubernetes']}) …")
         processes.stop([self._pid_files()["agent"]], self._mark)  # it knows the former port
-        if "ports" in state and state.get("fingerprint") != self._fingerprint(state["ports"], found):
+        if self.real_node:
+            state = state | {"network": machine.place(self.folder, state.get("network")).network}
+        if "ports" in state and state.get("fingerprint") != self._fingerprint(state, found):
             self._stop()
         if not any(self.pids().values()):
             state = state | {"ports": _free_ports(state.get("ports", {}))}
-        state = state | {"fingerprint": self._fingerprint(state["ports"], found)}
+        state = state | {"fingerprint": self._fingerprint(state, found)}
         self._save(state)
         for pid_file in self._pid_files().values():
             if processes.running(pid_file, self._mark) is None:
@@ -255,7 +299,7 @@ class Sandbox:
                     missing_ok=True
                 )  # else kwokctl would take whoever has that pid now for its own
         try:
-            self._create(state["ports"], found)
+            self._create(state, found)
             self._write_kubeconfig(state["ports"])
             self._wait(lambda: self.api().ready(), "The API server did not become ready.")
             for path, content in shapes.plumbing(state["ports"]["metricsServerPort"]).items():
@@ -264,6 +308,7 @@ class Sandbox:
             account = "/api/v1/namespaces/default/serviceaccounts/default"
             self._wait(lambda: self._has(account), "The controllers do not work: no default service account.")
             self._start_agent()
+            self._start_node(state)
             self._wait(self._works, f"Some of it does not run: {self.pids()}.")
         except BaseException:
             self._stop()
@@ -271,7 +316,7 @@ class Sandbox:
         self._log(f"The sandbox cluster {self.name} is up ({time.monotonic() - started:.0f} s).")
         return state
 
-    def _create(self, ports: dict[str, int], found: Binaries) -> None:
+    def _create(self, state: dict[str, Any], found: Binaries) -> None:
         """Let kwokctl start the control plane, on the data of the last time if there is any.
 
         kwokctl's own record is removed first: with it, kwokctl would keep the former ports and configuration.
@@ -298,7 +343,7 @@ class Sandbox:
         )
         (self.folder / "exec").mkdir(exist_ok=True)
         config = self.folder / "kwok-config.yaml"
-        config.write_text(self._config(ports, found))
+        config.write_text(self._config(state, found))
         command = [
             str(found.path("kwokctl")),
             "create",
@@ -327,8 +372,9 @@ class Sandbox:
                 f"kwokctl could not start the control plane (see {self._workdir / 'logs'}):\n{tail}"
             )
 
-    def _config(self, ports: dict[str, int], found: Binaries) -> str:
+    def _config(self, state: dict[str, Any], found: Binaries) -> str:
         """What kwokctl and kwok are told: programs, ports, stages, metrics."""
+        ports: dict[str, int] = state["ports"]
         options: dict[str, Any] = {
             "runtime": "binary",
             "bindAddress": "127.0.0.1",
@@ -356,6 +402,17 @@ class Sandbox:
             "kube-controller-manager": {"leader-elect": "false"},
             "kube-scheduler": {"leader-elect": "false"},
         }
+        if self.real_node:
+            options["kubeApiserverCertSANs"] = [objects.API]
+            arguments["kwok-controller"] |= {
+                "manage-all-nodes": "false",
+                "manage-nodes-with-annotation-selector": "kwok.x-k8s.io/node=fake",
+            }
+            arguments["kube-apiserver"] |= {
+                "advertise-address": machine.place(self.folder, state["network"]).address,
+                "kubelet-client-certificate": str(self._workdir / "pki" / "admin.crt"),
+                "kubelet-client-key": str(self._workdir / "pki" / "admin.key"),
+            }
         if self.node_grace is not None:
             grace = {"node-monitor-grace-period": f"{self.node_grace}s", "node-monitor-period": "2s"}
             arguments["kube-controller-manager"] |= grace
@@ -377,9 +434,12 @@ class Sandbox:
             documents.append(yaml.safe_dump(shapes.exec_here(str(self.folder / "exec"))))
         return "\n---\n".join(documents)
 
-    def _fingerprint(self, ports: dict[str, int], found: Binaries) -> str:
+    def _fingerprint(self, state: dict[str, Any], found: Binaries) -> str:
         agent = b"".join((HERE / name).read_bytes() for name in ("agent.py", "api.py"))
-        return hashlib.sha256(self._config(ports, found).encode() + agent).hexdigest()
+        if self.real_node:
+            agent += node_programs.key().encode()
+            agent += b"".join(path.read_bytes() for path in sorted((HERE / "node").glob("*.py")))
+        return hashlib.sha256(self._config(state, found).encode() + agent).hexdigest()
 
     def _write_kubeconfig(self, ports: dict[str, int]) -> None:
         pki = self._workdir / "pki"
@@ -432,30 +492,55 @@ class Sandbox:
         pid_file = self._pid_files()["agent"]
         if processes.running(pid_file, self._mark) is not None:
             return
-        arguments = [
-            sys.executable,
-            "-m",
-            "sandbox.agent",
-            self._mark,
-            str(self.api().port),
-            str(self.api().pki),
-        ]
-        log = str(self.folder / "agent.log")
-        pid = os.posix_spawn(  # not subprocess, which complains of a child that outlives it
-            sys.executable,
-            arguments,
-            os.environ | {"PYTHONPATH": str(HERE.parent)},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setpgroup=0,
-        )
+        log = self.folder / "agent.log"
+        pid = _spawn(["sandbox.agent", self._mark, str(self.api().port), str(self.api().pki)], log)
         pid_file.write_text(str(pid))
         self._wait(
             lambda: processes.running(pid_file, self._mark) == pid, f"The node agent fails, see {log}."
         )
+
+    def _start_node(self, state: dict[str, Any]) -> None:
+        """Start the real node where there is to be one; forget it where there was one."""
+        api = self.api()
+        if not self.real_node:
+            if self._has(f"/api/v1/nodes/{objects.NODE}"):
+                api.delete(f"/api/v1/nodes/{objects.NODE}")
+            return
+        programs = node_programs.ensure(self._log)
+        place = machine.place(self.folder, state["network"])
+        for path, content in objects.plumbing(place.address).items():
+            api.apply(path, content)
+        pid_file = self.folder / PID_FILE
+        if processes.running(pid_file, self._mark) is not None:
+            return
+        pid_file.unlink(missing_ok=True)
+        settings = {"programs": str(programs.folder), "network": place.network, "api_port": api.port}
+        (self.folder / LOGS).mkdir(parents=True, exist_ok=True)
+        _write_private(
+            self.folder / "node" / "settings.json", json.dumps(settings | {"name": place.name}, indent=2)
+        )
+        log = self.folder / LOGS / "node.log"
+        pid = _spawn(["sandbox.node.supervisor", self._mark], log)
+        began = _now()
+
+        def works() -> bool:
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                raise SandboxError(f"The real node did not start:\n{log.read_text()[-2000:]}")
+            return self._node_reports(since=began)
+
+        self._wait(works, f"The real node does not become ready; see also {log.parent}.")
+        role = {"node-role.kubernetes.io/worker": ""}  # which a kubelet may not say of itself
+        api.patch(f"/api/v1/nodes/{objects.NODE}", {"metadata": {"labels": role}})
+
+    def _node_reports(self, since: str) -> bool:
+        """Whether the real node's kubelet has said since then that it is ready."""
+        try:
+            node = self.api().get(f"/api/v1/nodes/{objects.NODE}")
+        except ApiError:
+            return False
+        conditions = {each["type"]: each for each in node["status"].get("conditions", [])}
+        ready = conditions.get("Ready", {})
+        return bool(ready.get("status") == "True" and ready["lastHeartbeatTime"] >= since)
 
     def _add_samples(self, found: Binaries) -> None:
         self._log("Adding the sample applications …")
@@ -524,10 +609,14 @@ class Sandbox:
 
     def _pid_files(self) -> dict[str, Path]:
         files = {"agent": self.folder / "agent.pid"}
+        if self.real_node:
+            files["node"] = self.folder / PID_FILE
         return files | {program: self._workdir / "pids" / f"{program}.pid" for program in _PROGRAMS}
 
     def _stop(self) -> None:
-        processes.stop(list(self._pid_files().values()), self._mark)
+        processes.stop([self.folder / PID_FILE, *self._pid_files().values()], self._mark)
+        if (self.folder / "node").is_dir():
+            machine.traces_remove(self.folder)
 
     def _count(self, path: str) -> int:
         """How many objects a list has, without fetching them."""
@@ -574,6 +663,26 @@ class Sandbox:
         with (self.folder.parent / f".{self.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _spawn(module: list[str], log: Path) -> int:
+    """Start a module of ours as a process that outlives this one. (subprocess would complain of that.)"""
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", *module],
+        os.environ | {"PYTHONPATH": str(HERE.parent)},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setpgroup=0,
+    )
+
+
+def _now() -> str:
+    """As the API server writes times."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _add_node(api: Api, node: shapes.Object) -> None:

@@ -1,0 +1,126 @@
+"""The real node, as far as it can be told without one."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox import Sandbox, SandboxError
+from sandbox.binaries import Binaries
+from sandbox.node import images, machine, programs
+from sandbox.node.programs import Programs
+from sandbox.versions import HERE, pinned
+
+PORTS = dict.fromkeys(
+    (
+        "etcdPort", "etcdPeerPort", "kubeApiserverPort", "kubeControllerManagerPort", "kubeSchedulerPort",
+        "kwokControllerPort", "metricsServerPort",
+    ),
+    1,
+)  # fmt: skip
+
+
+def arguments(sandbox: Sandbox) -> dict[str, dict[str, str]]:
+    """What the programs are told besides kwokctl's own arguments."""
+    state = {"ports": PORTS, "network": "10.200.1.0"}
+    config = next(yaml.safe_load_all(sandbox._config(state, Binaries(Path("/programs")))))
+    patches = config["componentsPatches"]
+    return {each["name"]: {one["key"]: one["value"] for one in each["extraArgs"]} for each in patches}
+
+
+def test_a_sandbox_without_one_is_told_nothing_of_it(tmp_path: Path) -> None:
+    told = arguments(Sandbox("a", tmp_path))
+    assert told["kube-apiserver"] == {"kubelet-preferred-address-types": "InternalIP"}
+    assert not [key for key in told["kwok-controller"] if key.startswith("manage")]
+
+
+def test_kwok_keeps_to_its_own_nodes_beside_one(tmp_path: Path) -> None:
+    told = arguments(Sandbox("a", tmp_path, real_node=True))
+    assert told["kwok-controller"]["manage-all-nodes"] == "false"
+    assert told["kwok-controller"]["manage-nodes-with-annotation-selector"] == "kwok.x-k8s.io/node=fake"
+    assert told["kube-apiserver"]["advertise-address"] == "10.200.1.254"
+
+
+def test_it_stays_until_it_is_given_up(tmp_path: Path) -> None:
+    sandbox = Sandbox("a", tmp_path, real_node=True)
+    sandbox._save({"real_node": sandbox.real_node})
+    assert Sandbox("a", tmp_path).real_node
+    assert not Sandbox("a", tmp_path, real_node=False).real_node
+    assert not Sandbox("b", tmp_path).real_node
+
+
+def test_where_it_cannot_be_it_says_why_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(SandboxError, match="needs Linux"):
+        Sandbox("a", tmp_path, real_node=True).up()
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(SandboxError, match="needs root"):
+        Sandbox("a", tmp_path, real_node=True).up()
+    assert not any(tmp_path.iterdir())
+
+
+def test_it_takes_a_network_that_no_route_leads_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_routes", lambda: [])
+    free = machine.place(tmp_path, None)
+    assert ipaddress.ip_address(free.address) in ipaddress.ip_network("10.192.0.0/10")
+    assert ipaddress.ip_address(free.address) not in ipaddress.ip_network(free.pods)
+    taken = [ipaddress.IPv4Network(f"{free.network}/20", strict=False)]
+    monkeypatch.setattr(machine, "_routes", lambda: taken)
+    other = machine.place(tmp_path, None)
+    assert ipaddress.ip_address(other.network) not in taken[0]
+    assert machine.place(tmp_path, free.network) == free, "where it was it stays"
+    assert len(free.link) <= 15
+    monkeypatch.setattr(machine, "_routes", lambda: [ipaddress.IPv4Network("10.0.0.0/8")])
+    with pytest.raises(SandboxError, match="none left"):
+        machine.place(tmp_path, None)
+
+
+def test_two_sandboxes_have_names_of_their_own() -> None:
+    assert machine.identity(Path("/a/x")) != machine.identity(Path("/b/x"))
+
+
+def test_its_versions_are_pinned_and_fit_the_control_plane() -> None:
+    found = programs.versions()
+    assert found["kubernetes"] == pinned()["kubernetes"]
+    readme = (HERE / "README.md").read_text()
+    assert all(version in readme for version in found.values())
+
+
+def test_other_modules_are_kept_apart_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = programs.key()
+    monkeypatch.setattr(programs, "PACKAGES", (*programs.PACKAGES, "another"))
+    assert programs.key() != before
+
+
+def test_the_images_are_an_archive_that_containerd_reads(tmp_path: Path) -> None:
+    root = tmp_path / "image"
+    busybox = root / "bin" / "busybox"
+    busybox.parent.mkdir(parents=True)
+    library = root / "lib" / "x86_64-linux-gnu" / "libc.so.6"
+    library.parent.mkdir(parents=True)
+    library.write_bytes(b"the C library")
+    busybox.write_text("#!/bin/sh\nprintf 'busybox\\nsh\\nls\\n'\n")
+    busybox.chmod(0o755)
+    images.write(Programs(tmp_path), tmp_path / "images.tar")
+    with tarfile.open(tmp_path / "images.tar") as archive:
+        names = archive.getnames()
+        manifest = json.load(archive.extractfile("manifest.json") or pytest.fail("no manifest"))
+        layers = {layer for each in manifest for layer in each["Layers"]}
+        assert {each["Config"] for each in manifest} | layers < set(names)
+        assert [each["RepoTags"] for each in manifest] == [[images.BUSYBOX], [images.PAUSE]]
+        layer = archive.extractfile(layers.pop())
+        assert layer is not None
+        with tarfile.open(fileobj=layer) as files:
+            assert files.getmember("bin/sh").linkname == "busybox"
+            assert files.getmember("tmp").mode == 0o1777
+            assert files.getmember("lib/x86_64-linux-gnu/libc.so.6").size == len(b"the C library")
