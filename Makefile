@@ -8,7 +8,7 @@ RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 S3 := .venv-s3/.made
 
-.PHONY: run stop clean test check unit cluster browser image faults bench lock vendor help
+.PHONY: run stop clean test check unit cluster browser image real faults bench lock vendor help
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -41,6 +41,9 @@ browser: $(DEV) ## tests in a real browser
 
 image: $(DEV) ## build the container image and try it (Debian, root)
 	@$(BIN)/python -m tools.test --only image
+
+real: $(DEV) ## tests in which containers really run, on a node of their own (Debian, root)
+	@$(BIN)/python -m tools.test --only real
 
 faults: $(DEV) ## the tests of faults, many times each
 	@$(BIN)/python -m tools.test --only faults

@@ -19,12 +19,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
+from sandbox.binaries import cache_home
+from sandbox.node import machine
+from sandbox.node import programs as node_programs
 from tools import image
 from tools.debian import packages_install
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PROGRAMS = "from sandbox.binaries import ensure; from sandbox.cluster import print_to_stderr; ensure(print_to_stderr)"
+NODE_PROGRAMS = PROGRAMS.replace("sandbox.binaries", "sandbox.node.programs")
 PARTS = ("checks", "unit", "cluster", "browser", "image")
 CACHE = "pytest-cache"
 TESTS_FAILED = 1  # pytest's exit code, when it ran to its end
@@ -41,7 +45,7 @@ CLUSTER_VARIABLES = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=(*PARTS, "faults"), help="run one part")
+    parser.add_argument("--only", choices=(*PARTS, "real", "faults"), help="run one part")
     only = parser.parse_args().only
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="cluster-ui-tests-") as home:
@@ -51,6 +55,8 @@ def main() -> int:
         failed = [name for name, run in steps.items() if not _step(name, run, environment)]
         if only != "checks":
             failed += [] if _step("tests", lambda env: _pytest(only, env), environment) else ["tests"]
+        if only is None:
+            failed += [] if _step("a pod on a real node", _one_pod, environment) else ["a pod on a real node"]
     print(f"\nAll of it took {time.monotonic() - started:.0f} s.", flush=True)
     if failed:
         print(f"Failed: {', '.join(failed)}", flush=True)
@@ -131,9 +137,19 @@ def _containers(environment: dict[str, str]) -> int:
     return image.programs_install()
 
 
+def _real_node(environment: dict[str, str]) -> int:
+    """The real node's programs, where one can run; elsewhere its tests are skipped, and say why too."""
+    why_not = machine.impossible()
+    if why_not:
+        print(f"No containers are run: {why_not}", flush=True)
+        return 0
+    return _command(sys.executable, "-c", NODE_PROGRAMS)(environment)
+
+
 MARKS = {
-    "unit": "not cluster and not browser and not image",
+    "unit": "not cluster and not browser and not image and not real",
     "cluster": "cluster and not browser",
+    "real": "real",
     "image": "image",
     "browser": "browser",
 }
@@ -149,12 +165,23 @@ def _pytest(only: str | None, environment: dict[str, str]) -> int:
         return _twice(home / only, environment, "-m", MARKS[only])
     with (home / "browser.log").open("w+") as log, ThreadPoolExecutor(1) as pool:
         beside = pool.submit(_tests, home / "browser", environment, "-m", MARKS["browser"], log=log)
-        code = _tests(home / "rest", environment, "-m", "not browser")
+        code = _tests(home / "rest", environment, "-m", "not browser and not real")
         print("\n=== browser tests, which run beside these", flush=True)
         code_beside = beside.result()
         log.seek(0)
         print(log.read(), flush=True)
     return _again(home / "rest", environment, code) or _again(home / "browser", environment, code_beside)
+
+
+def _one_pod(environment: dict[str, str]) -> int:
+    """The short form of `make real`, where a real node can run and its programs are there: they take long to build."""
+    why_not = machine.impossible()
+    if not why_not and not node_programs.there(cache_home()):
+        why_not = "The real node's programs are not built here yet; `make real` builds them, once."
+    if why_not:
+        print(f"SKIPPED: {why_not}", flush=True)
+        return 0
+    return _tests(Path(environment["CLUSTER_UI_HOME"]) / "one-pod", environment, "tests/real/test_one_pod.py")
 
 
 def _twice(home: Path, environment: dict[str, str], *which: str) -> int:
@@ -212,6 +239,7 @@ STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
     "cluster": [STATIC, SANDBOX, ("databases", _databases), HELM],
     "browser": [STATIC, SANDBOX, ("chromium", _chromium)],
     "image": [SANDBOX, ("container programs", _containers)],
+    "real": [STATIC, SANDBOX, ("the real node's programs", _real_node)],
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""What the dashboard says of data, and what becomes of it."""
+
+from __future__ import annotations
+
+from dashboard.insight.durability import durability
+from dashboard.queries.volumes import volume_fills
+from sandbox.node.objects import STORAGE_CLASS
+from tests.cluster.place import until
+
+from .pods import Pods
+
+CLAIM = {
+    "accessModes": ["ReadWriteOnce"],
+    "storageClassName": STORAGE_CLASS,
+    "resources": {"requests": {"storage": "64Mi"}},
+}
+
+
+class Permitted:
+    """Somebody who may ask kubelets."""
+
+    def __init__(self, pods: Pods) -> None:
+        self._transport = pods.transport
+
+    async def permitted(self, *_: object, **__: object) -> object:
+        return self._transport
+
+
+async def test_data_outlives_its_pod_with_a_claim_and_is_lost_without(pods: Pods) -> None:
+    pods.make("/api/v1/namespaces/{ns}/persistentvolumeclaims", {"metadata": {"name": "data"}, "spec": CLAIM})
+    pods.deployment(
+        "exec sleep 600",
+        volumeMounts=[{"name": "data", "mountPath": "/data"}, {"name": "scratch", "mountPath": "/scratch"}],
+        volumes=[
+            {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "scratch", "emptyDir": {}},
+        ],
+    )
+    first = await pods.only()
+    name = first["metadata"]["name"]
+    await pods.run(name, "sh", "-c", "for at in /data /scratch /tmp; do echo kept > $at/note; done")
+    show = "for at in /data /scratch /tmp; do echo $at $(cat $at/note 2>/dev/null).; done"
+    await pods.prints(name, show, "/data kept.\n/scratch kept.\n/tmp kept.")
+    pods.api.delete(pods.path("pods", name))
+    second = await pods.only(besides=first["metadata"]["uid"])
+    await pods.prints(second["metadata"]["name"], show, "/data kept.\n/scratch .\n/tmp .")
+
+    objects = await pods.objects()
+    said = durability(objects, "pods", objects.get("pods", pods.namespace, second["metadata"]["name"]))
+    assert said is not None
+    fates = {each.volume: each.lasting for each in said.keepings if each.volume in ("data", "scratch", "")}
+    assert fates == {"data": True, "scratch": False, "": False}
+
+
+async def test_how_full_a_volume_is(pods: Pods) -> None:
+    pods.make("/api/v1/namespaces/{ns}/persistentvolumeclaims", {"metadata": {"name": "data"}, "spec": CLAIM})
+    pods.pod(
+        "web",
+        "exec sleep 600",
+        volumeMounts=[{"name": "data", "mountPath": "/data"}],
+        volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+    )
+    await pods.ready("web")
+    place = (pods.namespace, "web", "data")
+
+    async def told() -> object:
+        fills = await volume_fills(Permitted(pods), ["real"])  # type: ignore[arg-type]
+        assert not fills.trouble
+        return fills.of.get(place)
+
+    fill = await until(told, 150.0)
+    assert 0 < fill.used <= fill.capacity
+    assert 0 < fill.share < 1
