@@ -8,12 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg
+from django.conf import settings
 
 from dashboard.management.commands.migrate import LOCK
 from tests.databases import Postgres
 from tools.server import ROOT, Server
 
 SECONDS = 300.0
+WAITS_SECONDS = settings.DATABASE_SECONDS + 1  # longer than any other question waits for a lock
 
 
 def migrating(server: Server) -> subprocess.Popen[str]:
@@ -35,6 +37,7 @@ def test_the_replicas_of_an_empty_database_migrate_it_one_after_the_other(
         waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         while connection.execute(waiting).fetchone() != (len(processes),):
             assert all(process.poll() is None for process in processes), "it waits for nobody"
+        connection.execute("SELECT pg_sleep(%s)", [WAITS_SECONDS])
     said = [process.communicate(timeout=SECONDS)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], said
     assert sorted("No migrations to apply." in each for each in said) == [False, True, True], said
