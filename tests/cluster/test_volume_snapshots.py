@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,18 @@ def crd(plural: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def without_kinds(api: Api) -> None:
+    """Deletes them, and waits: a definition stays until its objects are gone, and other tests list all kinds."""
+    paths = [f"{CRDS}/{plural}.snapshot.storage.k8s.io" for plural in KINDS]
+    until_gone = time.monotonic() + 120
+    for path in paths:
+        if present(api, path) is not None:
+            api.delete(path)
+    while any(present(api, path) is not None for path in paths):
+        assert time.monotonic() < until_gone, "the kinds are still there"
+        time.sleep(0.2)
+
+
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
     return Storage(str(tmp_path / "store"))
@@ -70,19 +83,20 @@ def storage(tmp_path: Path) -> Storage:
 @pytest.fixture
 def classes(cluster: Sandbox, namespace: str) -> Iterator[Api]:
     """The kinds, and StorageClasses of two drivers, of which one has VolumeSnapshotClasses: ``fast`` and its default."""
-    api = cluster.api()
-    for plural in KINDS:
-        api.post(CRDS, crd(plural))
-    made = []
-    for name, driver in (("snapped", "csi.one.example"), ("plain", "csi.two.example")):
-        body = {"metadata": {"name": f"{namespace}-{name}"}, "provisioner": driver}
-        made.append(f"{CLASSES}/{namespace}-{name}")
-        api.post(CLASSES, body)
-    yield api
-    for path in made:
-        api.delete(path)
-    for plural in KINDS:
-        api.delete(f"{CRDS}/{plural}.snapshot.storage.k8s.io")
+    api, made = cluster.api(), []
+    without_kinds(api)
+    try:
+        for plural in KINDS:
+            api.post(CRDS, crd(plural))
+        for name, driver in (("snapped", "csi.one.example"), ("plain", "csi.two.example")):
+            body = {"metadata": {"name": f"{namespace}-{name}"}, "provisioner": driver}
+            made.append(f"{CLASSES}/{namespace}-{name}")
+            api.post(CLASSES, body)
+        yield api
+    finally:
+        for path in made:
+            api.delete(path)
+        without_kinds(api)
 
 
 @pytest.fixture
@@ -182,7 +196,7 @@ async def test_each_claim_says_which_snapshot_it_has_or_why_none(
     assert "was not ready within" in found["slow"].why and "was not ready within" in found["failing"].why
     assert found["slow"].snapshot is not None and not found["slow"].snapshot.ready
     assert (found["unbound"].snapshot, found["unbound"].why) == (None, claims.NO_VOLUME)
-    assert "No VolumeSnapshotClass is for csi.two.example" in found["other-driver"].why
+    assert "No VolumeSnapshotClass for csi.two.example" in found["other-driver"].why
     for each in snapshots(served, namespace).values():
         metadata = each["metadata"]
         assert metadata["labels"][LABEL] == made.summary.header.id
