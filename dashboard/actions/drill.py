@@ -96,7 +96,7 @@ class Drill(Restore):
         )
 
     def way_back(self, change: Change) -> str:
-        return "A drill takes away what it made."
+        return "A drill deletes what it created."
 
 
 async def drill_preview(order: RestoreOrder) -> DrillPreview:
@@ -141,7 +141,7 @@ async def drill_begin(order: RestoreOrder, token: str, *, holder: str = "") -> C
     steps = [
         operation_step("make", f"Create {plural(len(homes), 'namespace')} for the drill"),
         operation_step("check", f"Check {plural(len(kept), 'object')} by a dry run"),
-        operation_step("write", "Write them in their order, with nothing that runs"),
+        operation_step("write", "Write them in order, without starting anything"),
         operation_step("compare", "Compare them with the backup"),
         operation_step("remove", "Delete the namespaces of the drill"),
     ]
@@ -170,7 +170,7 @@ async def make_step(run: Run) -> None:
             await _create(run.transport, NAMESPACES, "", body)
         except Conflict:
             if not await _mine(run, name):
-                await run.fail(f"Namespace {name} is there, and is not this drill's.")
+                await run.fail(f"Namespace {name} exists already, and is not part of this drill.")
                 return
         quota = {
             "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": QUOTA, "labels": _labels(run.change)},
@@ -221,7 +221,7 @@ async def compare_step(run: Run) -> None:
         plans += found
         for row, plan in zip(part, found, strict=True):
             if plan.does != "same":
-                row.state, row.text = "failed", "It is not the same after the restore."
+                row.state, row.text = "failed", "It differs from the backup after the restore."
                 differing.append(row)
     await run.save(differing)
     every = await run.results()
@@ -251,7 +251,7 @@ async def remove_step(run: Run) -> None:
             )
     if not left:
         forget(run.change)
-        await run.end("done", "All of it is gone.")
+        await run.end("done", "All of it is deleted.")
     elif passed(run.step["began"], run.now) > REMOVED_WITHIN.total_seconds():
         forget(run.change)
         await run.end(

@@ -57,8 +57,8 @@ MAX_KEPT = 3  # archives that a process holds for restores under way
 KEPT_SECONDS = 24 * 3600.0
 _NOTHING = "Nothing was written."
 KEY_GONE = (
-    "The backup is encrypted, and its key was only in the memory of a process that has ended. Begin the restore again: "
-    "it changes nothing of what is done."
+    "The backup is encrypted, and its key was only in the memory of a process that has ended. Start the restore again: "
+    "what was restored stays as it is."
 )
 ENDS = {"done": "written or equal", "failed": "failed", "left": "left as they are"}
 WORDS = {"same": "no changes", "leave": "left", "skipped": "skipped", "refused": "refused", "tried": "tried"}
@@ -238,7 +238,7 @@ async def held_of(change: Change) -> Holding:
         kept.holding = await off_loop(read_held, change.result["archive"], choice, kept.identities)
     if kept.holding.sha256 != change.result["sha256"]:
         kept.holding = None
-        raise BadInput("The backup is another file than the one that was previewed.")
+        raise BadInput("The backup file changed since the preview.")
     return kept.holding
 
 
@@ -428,7 +428,7 @@ def restore_steps(count: int) -> list[Step]:
     """A check of that many objects, then their writes."""
     return [
         operation_step("check", f"Check {plural(count, 'object')} by a dry run"),
-        operation_step("write", "Write them in their order"),
+        operation_step("write", "Write them in order"),
     ]
 
 
@@ -523,13 +523,11 @@ async def check_step(run: Run) -> None:
     if refusing:
         names = listed([f"{each.kind} {each.name}" for each in refusing])
         await run.fail(
-            f"{names} exist and differ, and this restore was to be refused then. Nothing was written."
+            f"{names} exist and differ, so the restore was refused, as requested. Nothing was written."
         )
     elif overtaken:
         names = listed([f"{each.kind} {each.name}" for each in overtaken])
-        await run.fail(
-            f"{names}: not as in the preview any more. Nothing was written; look at a new preview."
-        )
+        await run.fail(f"{names}: changed since the preview. Nothing was written; preview it again.")
     else:
         writes = sum(each.state == "waiting" for each in every)
         await run.end("done", f"{plural(writes, 'object')} to write.")
@@ -624,7 +622,7 @@ async def _write_one(
         _end(row, STATES.get(plan.does, "left"), plan.text)
         return
     if plan.does == "update" and row.data.get("does") == "update" and plan.effect != row.data["effect"]:
-        _end(row, "failed", "It was changed since it was checked: it was left as it is.")
+        _end(row, "failed", "It changed after the check, and was left unchanged.")
         return
     try:
         written, uid = await restoring.write(plan, held)
@@ -637,7 +635,7 @@ async def _write_one(
         )
         since = row.data.setdefault("since", iso(datetime.now(UTC)))
         if waits and passed(since, datetime.now(UTC)) < SERVED_SECONDS:
-            _again(row, "What it needs was just written, and is not ready yet.")
+            _again(row, "It waits for an object that was just created.")
         else:
             _end(row, "failed", words)
     else:

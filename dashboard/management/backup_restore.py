@@ -192,7 +192,7 @@ async def _restore(order: RestoreOrder, holder: str, *, dry: bool) -> Outcome | 
         text = f"Refused: {plural(len(refusing), 'object')} would be changed. Nothing was written."
         return _outcome(order, "refused", text, lines)
     if not shown.token:
-        some = "Everything is there already" if shown.plans else "Nothing in this backup matches"
+        some = "Everything exists already" if shown.plans else "Nothing in this backup matches"
         return _outcome(order, "nothing", f"{some}: nothing is written.", lines)
     if dry:
         text = f"{plural(shown.writes, 'object')} would be written; nothing was."
@@ -239,7 +239,7 @@ def _ended(order: RestoreOrder, operation: Operation) -> Outcome:
     elif failed:
         state, text = "failed", f"{plural(failed, 'object')} of {len(results)} failed."
     elif operation.state != Operation.State.DONE or any(each["state"] != "done" for each in steps):
-        state, text = "failed", "It did not come to its end."
+        state, text = "failed", "It did not finish."
     else:
         state, text = "done", f"Done: {plural(len(results), 'object')}."
     return Outcome(

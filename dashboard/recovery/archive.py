@@ -107,7 +107,7 @@ class ArchiveWriter:
         _bounded(path, len(raw), MAX_OBJECT_BYTES)
         entry_of(path, raw)
         if self.objects >= MAX_OBJECTS or self._total + len(raw) + 2 * MAX_RECORD_BYTES > MAX_TOTAL_BYTES:
-            raise Hostile("the archive holds as much as one may.", member=path)
+            raise Hostile("the archive has reached its maximum size.", member=path)
         self._kinds[entry.group, entry.version, entry.plural][0].add(path, raw)
         self.objects += 1
         self._member(path, raw)
@@ -191,11 +191,7 @@ class ArchiveReader:
         try:
             path, size = self._next() or ("", 0)
             if path != HEADER:
-                raise (
-                    Hostile("a backup begins with its header.", member=path)
-                    if path
-                    else Truncated("It is empty.")
-                )
+                raise (Hostile("the header is missing.", member=path) if path else Truncated("It is empty."))
             self.header = _record(path, self._content(path, size, MAX_RECORD_BYTES), Header)
         except BaseException:
             self.close()
@@ -213,7 +209,7 @@ class ArchiveReader:
             yield self._entry(path, size)
         if self.manifest is None:
             raise Truncated(
-                "It has no manifest: making it was interrupted, or a part of the file is missing.",
+                "It has no manifest: the backup was interrupted, or part of the file is missing.",
                 next_step="Use another backup; this one can't be completed.",
             )
 
@@ -245,14 +241,14 @@ class ArchiveReader:
         if len(self._seen) >= MAX_OBJECTS:
             raise Hostile(f"there are more than {MAX_OBJECTS:,} objects.", member=path)
         if hash(path) in self._seen:
-            raise Hostile("it is there twice.", member=path)
+            raise Hostile("duplicate entry.", member=path)
         self._seen.add(hash(path))
         raw = self._content(path, size, MAX_OBJECT_BYTES)
         entry = entry_of(path, raw)
         if entry.is_secret and not (self.encrypted and self.header.secrets):
-            raise Hostile("a Secret is where none may be.", member=path)
+            raise Hostile("unexpected Secret in an archive without Secrets.", member=path)
         if entry.namespace and self.header.namespaces and entry.namespace not in self.header.namespaces:
-            raise Hostile("it is of a namespace that the header does not name.", member=path)
+            raise Hostile("its namespace isn't listed in the header.", member=path)
         resource = (entry.group, entry.version, entry.plural)
         found = self._sums.get(resource)
         if found is None:
@@ -261,7 +257,8 @@ class ArchiveReader:
             found = self._sums[resource] = _Sum(entry.kind, bool(entry.namespace))
         if (entry.kind, bool(entry.namespace)) != (found.kind, found.namespaced):
             raise Hostile(
-                f"it is of another kind than the others of {entry.plural}, {found.kind}.", member=path
+                f"its kind differs from that of the other objects of {entry.plural}, {found.kind}.",
+                member=path,
             )
         found.add(path, raw)
         return entry
@@ -280,7 +277,7 @@ class ArchiveReader:
             ):  # fmt: skip
                 raise Corrupt(f"{record.key} are not what was written.", member=MANIFEST)
         if manifest.objects != sum(each.objects for each in self._sums.values()):
-            raise Corrupt("there are not as many objects as were written.", member=MANIFEST)
+            raise Corrupt("the number of objects doesn't match the manifest.", member=MANIFEST)
 
     def _next(self) -> tuple[str, int] | None:
         """The next member's name and size in bytes, or None at the end."""
@@ -293,7 +290,7 @@ class ArchiveReader:
             name = _long_name(self._read(_padded(header.size))[: header.size])
             header = self._head(name)
         if header is None or header.type != tarfile.REGTYPE:
-            raise Hostile("it is no plain file; a backup holds nothing else.", member=name)
+            raise Hostile("not a regular file: a backup has nothing else.", member=name)
         if len(name.encode()) > MAX_PATH_BYTES:
             raise Hostile(f"its name is longer than {MAX_PATH_BYTES:,} bytes.", member=name)
         return name, header.size
@@ -311,9 +308,9 @@ class ArchiveReader:
     def _end(self) -> None:
         """Two empty blocks end a tar; what comes after them is only ever the end of the file."""
         if self._packed.read(BLOCK) != bytes(BLOCK):
-            raise Truncated("It ends in the middle: a part of the file is missing.")
+            raise Truncated("The file is truncated.")
         if self._packed.read(1):
-            raise Hostile("something comes after its end.")
+            raise Hostile("unexpected data after its end.")
 
     def _content(self, path: str, size: int, largest: int) -> bytes:
         _bounded(path, size, largest)
@@ -325,7 +322,7 @@ class ArchiveReader:
             raise Hostile(f"it unpacks to more than {MAX_TOTAL_BYTES // 2**30} GiB.", member=path)
         data = self._packed.read(size)
         if len(data) < size:
-            raise Truncated("It ends in the middle: a part of the file is missing.", member=path)
+            raise Truncated("The file is truncated.", member=path)
         if self._total > max(RATIO_FROM_BYTES, MAX_RATIO * self._packed.compressed.bytes):
             raise Hostile(f"it unpacks to more than {MAX_RATIO:,} times its size.", member=path)
         return data
@@ -370,11 +367,11 @@ def _record(path: str, raw: bytes, form: type[Record]) -> Record:
         if version > FORMAT:
             raise TooNew(
                 f"Its format is {version}, and this program reads formats up to {FORMAT}.",
-                next_step="Use a later version of this program.",
+                next_step="Use a newer version of Cluster UI.",
             )
         return msgspec.json.decode(raw, type=form)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Corrupt("it does not say what it has to.", member=path) from error
+        raise Corrupt("required fields are missing or invalid.", member=path) from error
 
 
 class _Version(msgspec.Struct):
@@ -385,8 +382,8 @@ def _long_name(raw: bytes) -> str:
     """The path in an extended header, which holds nothing else: ``<length> path=<name>\\n``."""
     length, _, rest = raw.partition(b" ")
     if not rest.startswith(b"path=") or not rest.endswith(b"\n") or length != str(len(raw)).encode():
-        raise Hostile("an extended header says something else than a long name.")
+        raise Hostile("unexpected extended header.")
     try:
         return rest[len(b"path=") : -1].decode()
     except UnicodeError as error:
-        raise Hostile("a name is no UTF-8.") from error
+        raise Hostile("a name is not valid UTF-8.") from error

@@ -91,9 +91,7 @@ def read_choice(
     wanted = tuple(dict.fromkeys(text for each_text in only for text in each_text.replace(",", " ").split()))
     for text in wanted:
         if not _ONLY.fullmatch(text):
-            raise BadInput(
-                f"{text[:130]!r} is no kind, and no KIND/NAME such as configmaps/web.", field="only"
-            )
+            raise BadInput(f"{text[:130]!r} is not a kind or KIND/NAME such as configmaps/web.", field="only")
     if len(wanted) > MAX_ONLY:
         raise BadInput(f"More than {MAX_ONLY} kinds and names: use a label selector.", field="only")
     try:
@@ -161,7 +159,7 @@ class Chosen:
                 return "It belongs to the cluster itself."
             return ""
         if not one.namespace and not {one.plural, key} & {*choice.cluster_kinds}:
-            return f"It is of the whole cluster: choose {key} to write such objects."
+            return f"It is cluster-scoped: choose {key} to write such objects."
         if one.namespace in SYSTEM and one.namespace not in choice.namespaces:
             return f"{one.namespace} belongs to the cluster itself: choose that namespace to write into it."
         return ""

@@ -39,9 +39,9 @@ CLASSES = GVR(GROUP, "v1", "volumesnapshotclasses", False)
 STORAGECLASSES = GVR("storage.k8s.io", "v1", "storageclasses", False)
 _DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
 
-NOT_ASKED = "No snapshot was asked for."
-NO_SNAPSHOTS = "The cluster has no VolumeSnapshots."
-NO_VOLUME = "It has no volume yet."
+NOT_ASKED = "No snapshot was requested."
+NO_SNAPSHOTS = "The VolumeSnapshot CRDs are not installed."
+NO_VOLUME = "It is not bound to a volume yet."
 
 _Key = tuple[str, str]
 
@@ -136,7 +136,7 @@ class Claims:
             elif not snapshot_class:
                 self._note(
                     key,
-                    why=f"No VolumeSnapshotClass is for {provisioner or 'a volume without a StorageClass'}.",
+                    why=f"No VolumeSnapshotClass for {provisioner or 'a volume without a StorageClass'}.",
                 )
             elif len(self._taken) >= MAX_SNAPSHOTS:
                 self._note(key, why=f"At most {MAX_SNAPSHOTS} snapshots are taken with a backup.")

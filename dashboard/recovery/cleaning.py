@@ -71,23 +71,23 @@ def left_out(group: str, plural: str, body: Mapping[str, Any]) -> str:
     """Why an object is not written again, as a sentence; "" for one that is."""
     meta = body.get("metadata") or {}
     if (group, plural) in _TRANSIENT:
-        return "It says how the cluster was at that time: it is created again by itself."
+        return "It is runtime state, which the cluster recreates."
     if (group, plural) == ("", "configmaps") and meta.get("name") == ROOT_CA:
-        return "The cluster puts it into each namespace."
+        return "The cluster creates it in every namespace."
     labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
     keeper = labels.get("endpointslice.kubernetes.io/managed-by") or labels.get(
         "endpoints.kubernetes.io/managed-by"
     )
     if keeper in _KEEPERS or _TRIGGERED in notes:
-        return "Its Service makes it."
+        return "Its Service recreates it."
     owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
     if owner is not None and (group, plural) in _MADE:
         return f"{owner.get('kind')} {owner.get('name')} makes it."
     if (group, plural) == ("batch", "jobs") and _finished(body):
-        return "It had finished before the backup: written again, it would run once more."
+        return "It had completed before the backup: if restored, it would run again."
     phase = (body.get("status") or {}).get("phase")
     if (group, plural) == ("", "pods") and phase in ("Succeeded", "Failed"):
-        return "It had finished before the backup."
+        return "It had completed before the backup."
     return ""
 
 
@@ -213,12 +213,12 @@ def allocated(group: str, plural: str, manifest: Manifest) -> list[tuple[str, Ma
     ports, addresses = _without_ports(manifest), _without_addresses(manifest)
     tries = [("", manifest)]
     if ports != manifest:
-        tries.append(("Its node ports are in use, and it gets others.", ports))
+        tries.append(("Its node ports are in use: new ones are allocated.", ports))
     if addresses != manifest:
-        tries.append(("Its cluster IP is in use, and it gets another one.", addresses))
+        tries.append(("Its cluster IP is in use: a new one is allocated.", addresses))
     if ports != manifest and addresses != manifest:
         tries.append(
-            ("Its cluster IP and node ports are in use, and it gets others.", _without_addresses(ports))
+            ("Its cluster IP and node ports are in use: new ones are allocated.", _without_addresses(ports))
         )
     return tries
 

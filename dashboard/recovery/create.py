@@ -71,10 +71,8 @@ MAX_NAMED = 20  # objects that are left out and told by name, of a kind
 PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 30.0
 
 NAMESPACES = GVR("", "v1", "namespaces", False)
-VOLUME_DATA = "An archive holds definitions. What is on volumes is not in it."
-MANAGED_FIELDS = (
-    "Which field manager wrote which field is of this cluster alone; whoever restores writes the fields."
-)
+VOLUME_DATA = "Archives contain object definitions, not data on volumes."
+MANAGED_FIELDS = "Field ownership belongs to this cluster: whoever restores becomes the field manager."
 NOT_ENCRYPTED = "The archive is not encrypted: Secrets need a recipient."
 CLUSTER_SCOPED = (
     "Of these, only the Namespaces, volumes and definitions of custom kinds are in it that belong to what is."
@@ -203,7 +201,7 @@ def _verified(pending: Pending, identities: Sequence[Identity], writer: ArchiveW
     with pending.reading() as file:
         summary = verify(file, identities)
     if summary.sha256 != writer.sha256:
-        raise Corrupt("The storage gives back something else than was written.")
+        raise Corrupt("What was read back from the storage differs from what was written.")
     return summary
 
 
@@ -345,7 +343,7 @@ class _Making:
     async def _patiently(self, resource: Resource) -> _Listed:
         """Lists again what is busy or away, and what expired in the middle. Raises _NotRead for one kind that does not
         come, and Unavailable where nothing answers any more."""
-        trouble = "Its list was always too old before it was read."
+        trouble = "Its list expired each time before it was read to the end."
         for attempt in range(ATTEMPTS):
             listed = _Listed()
             try:
@@ -472,4 +470,4 @@ class _Making:
         self._left_out.append(LeftOut(what="volume data", why=VOLUME_DATA))
         self._left_out.append(LeftOut(what="metadata.managedFields", why=MANAGED_FIELDS))
         if self._wanted.namespaces:
-            self._left_out.append(LeftOut(what="objects in no namespace", why=CLUSTER_SCOPED))
+            self._left_out.append(LeftOut(what="cluster-scoped objects", why=CLUSTER_SCOPED))

@@ -183,7 +183,7 @@ def entry_of(path: str, raw: bytes) -> Entry:
     Corrupt for a body that is no object."""
     found = _PATH.fullmatch(path)
     if found is None or not _NAME.fullmatch(found["name"]) or found["name"] in (".", ".."):
-        raise Hostile("no entry of a backup has such a name.", member=path)
+        raise Hostile("invalid path for an entry of a backup.", member=path)
     group = "" if found["group"] == CORE else found["group"]
     namespace = "" if found["namespace"] == CLUSTER else found["namespace"]
     body = _decode(path, raw)
@@ -197,10 +197,10 @@ def entry_of(path: str, raw: bytes) -> Entry:
     )
     metadata = body.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(body.get("kind"), str) or not body["kind"]:
-        raise Corrupt("this is no object: it has no kind or no metadata.", member=path)
+        raise Corrupt("not a Kubernetes object: kind or metadata is missing.", member=path)
     said = (body.get("apiVersion"), metadata.get("namespace", ""), metadata.get("name"))
     if said != (entry.gvr.api_version, namespace, entry.name):
-        raise Hostile("its name is not that of the object in it.", member=path)
+        raise Hostile("its path doesn't match the object in it.", member=path)
     return entry
 
 
@@ -208,7 +208,7 @@ def _decode(path: str, raw: bytes) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(raw, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise Corrupt("this is no object in JSON.", member=path) from error
+        raise Corrupt("not a JSON object.", member=path) from error
     except RecursionError as error:
         raise _too_deep(path) from error
     # Brackets in strings count too here, which costs only the closer look.

@@ -39,8 +39,8 @@ def _recipient(text: str) -> Recipient:
         )
     except pyrage.RecipientError as error:
         raise BadInput(
-            f"{text[:80]!r} is no public key of age: {error}.",
-            next_step="It begins with age1, or is a line of an SSH public key.",
+            f"{text[:80]!r} is not an age public key: {error}.",
+            next_step="Use a key that begins with age1, or an SSH public key.",
             field="recipient",
         ) from None
 
@@ -70,7 +70,7 @@ def _identities(path: Path) -> list[Identity]:
         found = []
     if not found or len(raw) > MAX_FILE_BYTES:
         raise BadInput(
-            f"{path} holds no identity of age.",
+            f"{path} contains no age identity.",
             next_step=f"It has a line {_PRIVATE}…, as of age-keygen, or is an SSH key without a passphrase.",
             field="identity",
         )

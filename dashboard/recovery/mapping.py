@@ -29,7 +29,7 @@ def read_maps(texts: Iterable[str]) -> dict[str, str]:
     for text in filter(None, (text.strip() for text in texts)):
         old, equals, new = text.partition("=")
         if not equals or not _NAMESPACE.fullmatch(old) or not _NAMESPACE.fullmatch(new):
-            raise BadInput(f"{text[:130]} maps no namespace: write old=new.", field="map")
+            raise BadInput(f"{text[:130]} is not a mapping: write old=new.", field="map")
         if maps.get(old, new) != new:
             raise BadInput(f"{old} is mapped twice.", field="map")
         maps[old] = new

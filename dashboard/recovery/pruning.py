@@ -53,14 +53,14 @@ def read_rules(texts: Iterable[str]) -> dict[str, int]:
             or not 0 < int(count[:9]) <= MAX_COUNT
         ):
             raise BadInput(
-                f"{part!r} is no rule.",
+                f"{part!r} is not a valid rule.",
                 next_step=f"Rules are such as last=7,daily=7,weekly=4; known are {', '.join(PERIODS)}.",
                 field="keep",
             )
         rules[name] = int(count)
     if not rules:
         raise BadInput(
-            "No rule says what to keep.", next_step="Give --keep, such as last=7,daily=7.", field="keep"
+            "No retention rule was given.", next_step="Give --keep, such as last=7,daily=7.", field="keep"
         )
     return rules
 

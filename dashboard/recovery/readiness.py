@@ -52,7 +52,7 @@ def readiness(
         return Readiness(
             state="warn",
             headline=NEVER,
-            text="If this cluster is lost, nothing here can bring its objects back.",
+            text="If this cluster is lost, there is nothing to restore it from.",
             uncovered=tuple(own),
             covered=0,
             namespaces=len(own),
@@ -76,9 +76,9 @@ def readiness(
     if uncovered:
         texts.append(f"In no backup: {listed(uncovered, 'more namespaces')}.")
     if uncovered is None:
-        texts.append("What it covers is not known here: it is encrypted, and there is no key here.")
+        texts.append("What it covers is unknown: it is encrypted, and no key is configured here.")
     if claims:
-        texts.append("A backup holds definitions of claims, and none of the data on their volumes.")
+        texts.append("Backups contain claims, but not the data on their volumes.")
     state: Literal["ok", "warn", "bad", "info"] = (
         "bad" if age > STALE else "warn" if old or uncovered else "info"
     )

@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 INTERRUPTED_AFTER = timedelta(hours=24)
-INTERRUPTED = "It was interrupted: nobody knows of it any more."
+INTERRUPTED = "It was interrupted."
 CREATE = "backup create"  # in the audit: by the command
 MAX_MISSING = 100  # of what should have been in it
 

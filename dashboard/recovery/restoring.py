@@ -178,7 +178,7 @@ class Restoring:
         """What somebody should know of an object that is created."""
         notes = []
         if (held.group, held.plural) == ("", "persistentvolumeclaims"):
-            notes.append("It gets a new, empty volume: this backup holds no volume data.")
+            notes.append("A new, empty volume is provisioned: backups contain no volume data.")
         if (held.group, held.plural) == ("", "secrets") and "data" not in wanted:
             notes.append("The cluster fills in a new token.")
         if named := mentions(wanted, self.choice.maps) if not held.is_secret else []:
@@ -203,7 +203,7 @@ class Restoring:
             if found is not None:
                 kept.append({**owner, "uid": found["metadata"]["uid"]})
             else:
-                notes.append(f"{owner.get('kind')} {owner.get('name')}, which owned it, is not there.")
+                notes.append(f"{owner.get('kind')} {owner.get('name')}, which owned it, does not exist.")
         made["metadata"].pop("ownerReferences")
         if kept:
             made["metadata"]["ownerReferences"] = kept
@@ -308,9 +308,7 @@ _OUTSIDE = (
 
 
 _CLAIMS_AND_MORE = frozenset({("", "persistentvolumeclaims"), ("networking.k8s.io", "ingresses")})
-ONLY_TRIED = (
-    "Tried by a dry run only: a real one would get a volume, traffic, or what its operator makes of it."
-)
+ONLY_TRIED = "Dry run only: a real one would get a volume, traffic, or whatever its operator does."
 
 
 def only_tried(group: str, plural: str) -> bool:
@@ -325,7 +323,7 @@ def left_out_of_drills(group: str, plural: str) -> str:
     if (group, plural) == ("", "namespaces"):
         return "A drill has namespaces of its own."
     if (group, plural) == ("", "pods"):
-        return "It would run: a drill starts nothing."
+        return "It would start running: a drill starts nothing."
     return ""
 
 

@@ -17,39 +17,39 @@ SECRETS_KEY = "secrets"
 
 # Kinds by their key, "<plural>.<group>", of which nothing is ever in a backup.
 DERIVED: Mapping[str, str] = {
-    "events": "Events tell of the past, and go after an hour.",
-    "events.events.k8s.io": "Events tell of the past, and go after an hour.",
-    "leases.coordination.k8s.io": "Leases say who leads and which node is alive right now.",
-    "leasecandidates.coordination.k8s.io": "Leases say who leads and which node is alive right now.",
+    "events": "Events are history, and expire after an hour.",
+    "events.events.k8s.io": "Events are history, and expire after an hour.",
+    "leases.coordination.k8s.io": "Leases hold current leaders and node heartbeats.",
+    "leasecandidates.coordination.k8s.io": "Leases hold current leaders and node heartbeats.",
     "csinodes.storage.k8s.io": "Kubelets write them.",
     "csistoragecapacities.storage.k8s.io": "Storage drivers write them.",
-    "volumeattachments.storage.k8s.io": "They say which volume is attached to which node right now.",
+    "volumeattachments.storage.k8s.io": "They record which volume is attached to which node now.",
     "resourceslices.resource.k8s.io": "Device drivers write them.",
-    "ipaddresses.networking.k8s.io": "The API server makes them of the cluster IPs of Services.",
-    "certificatesigningrequests.certificates.k8s.io": "They are requests of the past, signed or refused.",
-    "podcertificaterequests.certificates.k8s.io": "They are requests of the past, signed or refused.",
+    "ipaddresses.networking.k8s.io": "The API server creates them for Services.",
+    "certificatesigningrequests.certificates.k8s.io": "They are past requests.",
+    "podcertificaterequests.certificates.k8s.io": "They are past requests.",
     "storageversions.internal.apiserver.k8s.io": "API servers write them.",
-    "storageversionmigrations.storagemigration.k8s.io": "They are work on just this cluster's storage.",
+    "storageversionmigrations.storagemigration.k8s.io": "They are tasks of this cluster's storage.",
     # Velero's own records of its work; it reads them from its storage again.
     "backups.velero.io": "Velero keeps them in its own storage.",
     "restores.velero.io": "Velero keeps them in its own storage.",
-    "backuprepositories.velero.io": "Velero makes them again.",
-    "deletebackuprequests.velero.io": "They are requests of the past.",
-    "downloadrequests.velero.io": "They are requests of the past.",
-    "serverstatusrequests.velero.io": "They are requests of the past.",
+    "backuprepositories.velero.io": "Velero recreates them.",
+    "deletebackuprequests.velero.io": "They are past requests.",
+    "downloadrequests.velero.io": "They are past requests.",
+    "serverstatusrequests.velero.io": "They are past requests.",
     "podvolumebackups.velero.io": "Velero keeps them in its own storage.",
-    "podvolumerestores.velero.io": "They are work of the past.",
-    "datauploads.velero.io": "They are work of the past.",
-    "datadownloads.velero.io": "They are work of the past.",
+    "podvolumerestores.velero.io": "They are past tasks.",
+    "datauploads.velero.io": "They are past tasks.",
+    "datadownloads.velero.io": "They are past tasks.",
 }
 
 # What a controller makes again: kind → the kinds of controllers whose objects count ("*": any), and what is said.
 _OWNED: Mapping[str, tuple[frozenset[str], str]] = {
-    "pods": (frozenset("*"), "made again by their controllers"),
-    "replicasets.apps": (frozenset({"Deployment"}), "made again by their Deployments"),
+    "pods": (frozenset("*"), "recreated by their controllers"),
+    "replicasets.apps": (frozenset({"Deployment"}), "recreated by their Deployments"),
     "jobs.batch": (frozenset({"CronJob"}), "runs of CronJobs"),
-    "controllerrevisions.apps": (frozenset("*"), "made again by their workloads"),
-    "resourceclaims.resource.k8s.io": (frozenset({"Pod"}), "made again for their pods"),
+    "controllerrevisions.apps": (frozenset("*"), "recreated by their workloads"),
+    "resourceclaims.resource.k8s.io": (frozenset({"Pod"}), "recreated for their pods"),
 }
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 _PUBLISHED = frozenset(
@@ -67,7 +67,7 @@ def is_secrets(resource: Resource) -> bool:
 
 
 def derived(key: str, body: Mapping[str, Any]) -> str:
-    """Why this object is not in a backup, such as "made again by their controllers"; "" where it is."""
+    """Why this object is not in a backup, such as "recreated by their controllers"; "" where it is."""
     metadata = body["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     if key in _OWNED:
@@ -77,7 +77,7 @@ def derived(key: str, body: Mapping[str, Any]) -> str:
         return why if controller is not None and (controller in kinds or "*" in kinds) else ""
     if key == "endpointslices.discovery.k8s.io":
         made = str(labels.get(_MANAGED_BY, "")).endswith(".k8s.io") or metadata.get("name") == "kubernetes"
-        return "made again from Services and pods" if made else ""
+        return "recreated from Services and pods" if made else ""
     if key == "endpoints":
         marks = {
             "endpoints.kubernetes.io/last-change-trigger-time",
@@ -85,12 +85,12 @@ def derived(key: str, body: Mapping[str, Any]) -> str:
         }
         made = "endpoints.kubernetes.io/managed-by" in labels or not marks.isdisjoint(annotations)
         made = made or "endpointslice.kubernetes.io/skip-mirror" in labels
-        return "made again from Services and pods" if made else ""
+        return "recreated from Services and pods" if made else ""
     if key == "configmaps":
         return "published by the cluster in every namespace" if metadata.get("name") in _PUBLISHED else ""
     if key == "apiservices.apiregistration.k8s.io":
-        return "made again by the API server" if "kube-aggregator.kubernetes.io/automanaged" in labels else ""
+        return "recreated by the API server" if "kube-aggregator.kubernetes.io/automanaged" in labels else ""
     if key.endswith(".flowcontrol.apiserver.k8s.io"):
         own = annotations.get("apf.kubernetes.io/autoupdate-spec") == "true"
-        return "made again by the API server" if own else ""
+        return "recreated by the API server" if own else ""
     return ""

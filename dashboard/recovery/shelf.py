@@ -59,8 +59,8 @@ class Shelf:
         found = next((each for each in self.stored if each.name == name), None)
         if found is None:
             raise NotFound(
-                "There is no backup of that name in the storage.",
-                next_step="Look at the list of backups: it may have been removed by the rules that keep them.",
+                "The storage has no backup of that name.",
+                next_step="See the list of backups: it may have been pruned.",
             )
         return found
 

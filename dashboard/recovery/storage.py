@@ -67,7 +67,7 @@ class Storage:
             self._fs, self._root = fsspec.core.url_to_fs(self.url)
         except (ImportError, ValueError) as error:
             raise BadInput(
-                f"Nothing here can write to {legible(self.url)}: {legible(str(error))}",
+                f"No installed back end can write to {legible(self.url)}: {legible(str(error))}",
                 next_step="Install the package of fsspec's back end for it, such as s3fs for s3://, or use a folder.",
                 field="to",
             ) from None
@@ -114,7 +114,7 @@ class Storage:
     def delete(self, name: str) -> None:
         """Raises NotFound for one that has gone already."""
         if _NAME.fullmatch(name) is None:
-            raise BadInput(f"{legible(name)} is no name of a backup.")
+            raise BadInput(f"{legible(name)} is not the name of a backup.")
         with _found(self.url), _explained(self.url):
             self._fs.rm_file(self._path(name))
 
@@ -158,7 +158,7 @@ class Storage:
         with _explained(self.url):
             target = self._path(name)
             if self._fs.exists(target):
-                raise StorageError(f"{legible(name)} is there already, and is left as it is.")
+                raise StorageError(f"{legible(name)} already exists, and was left unchanged.")
             if self._local:
                 Path(path).rename(target)
                 _sync_folder(self._root)
@@ -269,7 +269,7 @@ def _error(url: str, error: Exception) -> StorageError:
     number = error.errno if isinstance(error, OSError) else None
     if number in _FULL or "NoSpace" in type(error).__name__ or "QuotaExceeded" in str(error):
         return StorageFull(
-            f"There is no room left in {place}. Nothing half-written was left there.",
+            f"No space left in {place}. The partial file was removed.",
             next_step="Make room, keep fewer backups (manage.py backup prune), or use another storage.",
         )
     if isinstance(error, PermissionError):
@@ -292,12 +292,12 @@ def _checked(url: str) -> str:
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise BadInput(
-            "The address of a storage takes no name or password: it stands in logs and lists.",
-            next_step="Give the credentials as its back end reads them from its environment or files.",
+            "A storage URL must not contain credentials: it appears in logs and lists.",
+            next_step="Provide them by the environment variables or files of its fsspec back end.",
             field="to",
         )
     if not url or "::" in url:
-        raise BadInput("The address of a storage is a folder, or one such as s3://bucket/folder.", field="to")
+        raise BadInput("Enter a folder, or a URL such as s3://bucket/folder.", field="to")
     return url
 
 

@@ -165,11 +165,11 @@ class _Decrypting:
             return self._source.error
         if isinstance(error, pyrage.DecryptError) and "matching keys" in str(error):
             return WrongKey(
-                "It is encrypted to other keys than those at hand.",
+                "None of the identities can decrypt it.",
                 next_step="Name the identity file of one of its recipients with --identity.",
             )
         if isinstance(error, pyrage.DecryptError | OSError):
-            return Corrupt("Its encrypted bytes are damaged, or the end of them is missing.")
+            return Corrupt("The encrypted data is damaged or truncated.")
         return error
 
     def close(self) -> None:
@@ -223,11 +223,9 @@ class PackedReader:
                 )
             self._decrypting = _Decrypting(self.source, identities)
         elif begin.startswith(_AGE_ARMOR):
-            raise NotAnArchive("It is encrypted as text; this program writes and reads age's binary form.")
+            raise NotAnArchive("It is ASCII-armored: only the binary format of age is supported.")
         elif not begin.startswith(_ZSTD):
-            raise NotAnArchive(
-                "It is empty." if not begin else "It does not begin as a backup of this program does."
-            )
+            raise NotAnArchive("It is empty." if not begin else "It is not a backup of Cluster UI.")
         self.compressed = Counted(self._decrypting) if self._decrypting else self.source  # type: ignore[arg-type]
         self._zstd = zstd.ZstdFile(
             self.compressed,
@@ -243,9 +241,9 @@ class PackedReader:
                 pieces.append(piece)
                 size -= len(piece)
         except EOFError as error:
-            raise Truncated("It ends in the middle: a part of the file is missing.") from error
+            raise Truncated("The file is truncated.") from error
         except zstd.ZstdError as error:
-            raise Corrupt("Its compressed bytes are damaged.") from error
+            raise Corrupt("The compressed data is damaged.") from error
         return b"".join(pieces)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ def typed_identities(text: str) -> tuple[Identity, ...]:
     it is in the BadInput (``identity``) that is raised for what is none.
     """
     wrong = BadInput(
-        "That is no identity of age.",
+        "This is not an age identity.",
         next_step="Paste the line that begins with AGE-SECRET-KEY-, or an SSH private key without a passphrase.",
         field="identity",
     )

@@ -35,21 +35,21 @@ _MATCHES: Mapping[Operator, str] = {
 
 # A phase: how that is, the word for it, and what it means where the word does not say it.
 _PHASES: Mapping[str, tuple[State, str, str]] = {
-    "": ("info", "New", "Velero has not looked at it yet."),
-    "New": ("info", "New", "Velero has not looked at it yet."),
-    "Queued": ("info", "Queued", "It waits for its turn."),
+    "": ("info", "New", "Velero has not processed it yet."),
+    "New": ("info", "New", "Velero has not processed it yet."),
+    "Queued": ("info", "Queued", "It is waiting in the queue."),
     "ReadyToStart": ("info", "Queued", "It is about to start."),
     "InProgress": ("info", "In progress", ""),
-    "WaitingForPluginOperations": ("info", "In progress", "Data of volumes is still being moved."),
+    "WaitingForPluginOperations": ("info", "In progress", "Volume data is still being transferred."),
     "WaitingForPluginOperationsPartiallyFailed": (
-        "warn", "In progress", "Data of volumes is still being moved, and something failed already.",
+        "warn", "In progress", "Volume data is still being transferred; some of it failed.",
     ),
-    "Finalizing": ("info", "In progress", "It is being completed."),
-    "FinalizingPartiallyFailed": ("warn", "In progress", "It is being completed, and something failed already."),
+    "Finalizing": ("info", "In progress", "It is finalizing."),
+    "FinalizingPartiallyFailed": ("warn", "In progress", "It is finalizing; something failed."),
     "Completed": ("ok", "Completed", ""),
     "PartiallyFailed": ("warn", "Partial", ""),
     "Failed": ("bad", "Failed", ""),
-    "FailedValidation": ("bad", "Failed", "Velero rejected what was asked for."),
+    "FailedValidation": ("bad", "Failed", "Velero's validation rejected it."),
     "Deleting": ("info", "Deleting", "It is being deleted with its data."),
     # Of schedules and storage locations.
     "Enabled": ("ok", "Enabled", ""),
@@ -95,7 +95,7 @@ def backup_row(body: Mapping[str, Any]) -> VeleroRow:
     if attempted:
         holds += f", and snapshots of {completed} of {plural(attempted, 'volume')}"
     elif spec.get("snapshotVolumes") is False:
-        holds += ", without data of volumes"
+        holds += ", without volume data"
     progress = _part(status, "progress")
     return _row(
         body,
@@ -192,7 +192,7 @@ def _new_spec(
     rules = []
     for key, operator, values in parse(labels).requirements:
         if operator not in _MATCHES:
-            raise ValueError(f"Velero's selectors know no {operator}")
+            raise ValueError(f"Velero doesn't support the operator {operator}")
         rules.append(
             {"key": key, "operator": _MATCHES[operator], **({"values": list(values)} if values else {})}
         )
@@ -216,7 +216,7 @@ def _row(body: Mapping[str, Any], **more: Any) -> VeleroRow:
     said += [_sentence(text) for key in ("failureReason", "message") if (text := _text(status, key))]
     counted = [plural(count, noun) for count, noun in ((errors, "error"), (warnings, "warning")) if count]
     if counted:
-        said.append(f"{' and '.join(counted)}; Velero's log of it says which.")
+        said.append(f"{' and '.join(counted)}; see Velero's log.")
     if state == "ok" and errors:
         state = "warn"
     return VeleroRow(

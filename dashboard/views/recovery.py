@@ -346,7 +346,7 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
     elif not found.plans and not found.skipped:
         state, headline = "warn", "Nothing in this backup matches"
     elif not said:
-        state, headline = "info", "Everything is there already: nothing is written"
+        state, headline = "info", "Everything exists already: nothing is written"
     else:
         text = listed(said)
         state, headline = "info", f"{text[:1].upper()}{text[1:]} in {where}"

@@ -127,7 +127,7 @@ async def test_a_namespace_is_as_a_fresh_list(transport: Transport, place: Place
     )
     assert not manifest.incomplete
     assert {(claim.namespace, claim.name, claim.why) for claim in manifest.claims} == {
-        (place.namespace, "web", "No snapshot was asked for.")
+        (place.namespace, "web", "No snapshot was requested.")
     }
     assert {"volume data", "pods", "events"} <= {each.what for each in manifest.left_out}
     uid = json.loads((await transport.request("GET", "/api/v1/namespaces/kube-system")).body)["metadata"][

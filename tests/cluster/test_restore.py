@@ -316,7 +316,7 @@ async def test_what_changed_after_the_preview_stops_it_before_any_write(full: Sh
     await full.ended(change)
     operation = await Operation.objects.aget(change=change)
     assert operation.state == Operation.State.STOPPED
-    assert "not as in the preview any more" in operation.steps[0]["text"]
+    assert "changed since the preview" in operation.steps[0]["text"]
     assert present(full.api, f"{config}/report") is None
     assert full.api.get(f"{config}/web-settings")["data"]["LOG_LEVEL"] == "trace"
 
@@ -335,7 +335,7 @@ async def test_what_was_deleted_or_recreated_after_the_preview_stops_it(
     await full.ended(change)
     operation = await Operation.objects.aget(change=change)
     assert operation.state == Operation.State.STOPPED
-    assert "not as in the preview any more" in operation.steps[0]["text"]
+    assert "changed since the preview" in operation.steps[0]["text"]
     assert present(full.api, f"{config}/report") is None
     assert (present(full.api, f"{config}/web-settings") is not None) is again
 
@@ -438,7 +438,7 @@ async def test_a_key_that_was_typed_ends_with_its_process(full: Shop, mara: Acto
     await full.ended(change)
     operation = await Operation.objects.aget(change=change)
     assert (
-        operation.state == Operation.State.STOPPED and "Begin the restore again" in operation.steps[0]["text"]
+        operation.state == Operation.State.STOPPED and "Start the restore again" in operation.steps[0]["text"]
     )
     assert str(IDENTITY) not in str(operation.steps) + str(change.result)
 

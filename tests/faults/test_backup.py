@@ -149,7 +149,7 @@ async def test_a_kind_whose_list_always_expires_is_named_as_missing(
     entries, manifest = read(made.url)
     assert names(entries) == []
     assert [(each.what, each.why) for each in manifest.incomplete] == [
-        ("things", "Its list was always too old before it was read.")
+        ("things", "Its list expired each time before it was read to the end.")
     ]
 
 

@@ -150,7 +150,7 @@ class RecoveryScreen(ViewerScreen):
         if not self.shelf.configured:
             return {
                 "state": "info",
-                "headline": "No storage for backups is set",
+                "headline": "No storage for backups is configured",
                 "text": "Set CLUSTER_UI_BACKUP_TO to a folder or an object store, such as s3://backups/production, and "
                 "start the dashboard again. Backups, restores and drills are then here.",
                 "tiles": [],
@@ -159,8 +159,8 @@ class RecoveryScreen(ViewerScreen):
         state, headline, text = ready.state, ready.headline, ready.text
         if ready.last is None and self.shelf.of(self.runtime.cluster.slug):
             headline, text = (
-                "There is no whole backup",
-                "In each of them something is missing or damaged: see below.",
+                "No complete backup",
+                "Each backup is incomplete or damaged: see below.",
             )
         if self.shelf.failure is not None:
             state, text = "bad", f"{self.shelf.failure.message} {self.shelf.failure.next_step}".strip()
@@ -168,7 +168,7 @@ class RecoveryScreen(ViewerScreen):
         if (good := self.velero.good) is not None and good.at is not None:
             age = ago(max(datetime.now(UTC) - good.at, timedelta()))
             if headline == NEVER:
-                headline, text = "Backed up by Velero alone", "What it holds was not read or verified here."
+                headline, text = "Backed up by Velero only", "Its content was not verified here."
             text = f"{text} Velero's last completed backup began {age} ago, and is not counted here.".strip()
         return {"state": state, "headline": headline, "text": text, "tiles": self._tiles(ready)}
 
@@ -277,7 +277,7 @@ class RecoveryScreen(ViewerScreen):
         if stored.scope == WHOLE:
             holds = "the whole cluster"
         elif header is None:
-            holds = "not known here: it is encrypted" if stored.encrypted else "not known"
+            holds = "unknown: it is encrypted" if stored.encrypted else "not known"
         elif not header.namespaces:
             holds = "the whole cluster"
         elif self.sees_all:
@@ -389,7 +389,7 @@ def state_of(record: Backup | None) -> tuple[str, str, str]:
     if record is None:
         return "ok", "Verified", ""
     if record.damaged:
-        return "bad", "Damaged", "It was not whole when it was read last."
+        return "bad", "Damaged", "It was damaged when it was last read."
     if record.state == Backup.State.PARTIAL:
         kinds = listed([str(each["what"]) for each in record.missing], "more")
         return "warn", "Partial", f"Missing: {kinds}."
@@ -432,7 +432,7 @@ def drill_words(operation: Operation) -> tuple[str, str]:
     if compared is not None:
         return ("bad" if compared.get("failed") else "ok"), str(compared["text"])
     if operation.state == Operation.State.RUNNING:
-        return "warn", "It is under way."
+        return "warn", "It is in progress."
     wrong = next(
         (each for each in operation.steps if each["state"] in ("failed", "left") and each["text"]), None
     )

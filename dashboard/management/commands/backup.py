@@ -147,7 +147,7 @@ class Command(BaseCommand):
             said += [plural(row.objects_count, "object"), _state(row)] if row is not None else []
             self.stdout.write("\t".join([each.url, *said]))
         if not found:
-            self.stderr.write("There is no backup.")
+            self.stderr.write("No backups found.")
 
     def _verify(self, options: dict[str, Any]) -> None:
         identities = read_identities(options["identity"])
@@ -269,7 +269,9 @@ def _repeatable(parser: argparse.ArgumentParser, option: str, value: str, words:
 def _storage(options: dict[str, Any]) -> Storage:
     if not options["to"]:
         raise BadInput(
-            "Nothing says where backups are.", next_step="Give --to, or set CLUSTER_UI_BACKUP_TO.", field="to"
+            "No storage for backups was given.",
+            next_step="Give --to, or set CLUSTER_UI_BACKUP_TO.",
+            field="to",
         )
     return Storage(options["to"])
 
@@ -280,7 +282,7 @@ async def _cluster(context: str) -> Cluster:
     clusters = runtime.clusters()
     found = next((each for each in clusters if not context or context in (each.name, each.slug)), None)
     if found is None:
-        raise NotFound(f"No context is called {context}." if context else "There is no cluster.")
+        raise NotFound(f"No context is called {context}." if context else "No cluster is configured.")
     return found
 
 

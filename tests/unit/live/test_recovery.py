@@ -161,7 +161,7 @@ async def test_a_cluster_that_velero_alone_backs_up_was_not_never_backed_up(
     settings.CLUSTER_UI_BACKUP_TO = str(tmp_path)
     done = VELERO | {"status": {"phase": "Completed", "startTimestamp": "2026-11-28T12:00:00Z"}}
     for answers, headline in (
-        (Answers(done), "Backed up by Velero alone"),
+        (Answers(done), "Backed up by Velero only"),
         (Answers(VELERO), "Never backed up"),
     ):
         screen = with_velero(answers)

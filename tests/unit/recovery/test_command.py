@@ -120,7 +120,7 @@ def test_a_failure_is_remembered_with_its_reason(makes, folder: str) -> None:
 def test_secrets_need_a_recipient_before_anything_is_asked(folder: str) -> None:
     with pytest.raises(CommandError, match="Secrets need a recipient"):
         run("create", "--to", folder)
-    with pytest.raises(CommandError, match="Nothing says where backups are"):
+    with pytest.raises(CommandError, match="No storage for backups was given"):
         run("create", "--without-secrets")
     assert not Row.objects.exists()
 

@@ -20,7 +20,7 @@ def test_a_file_as_age_keygen_writes_it(tmp_path):
 def test_other_files_are_refused_and_not_repeated(tmp_path, text):
     path = tmp_path / "key"
     path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(BadInput, match="holds no identity") as caught:
+    with pytest.raises(BadInput, match="contains no age identity") as caught:
         read_identities([path])
     assert str(KEY) not in str(caught.value) + caught.value.next_step
     with pytest.raises(BadInput, match="can't be read: No such file"):
@@ -29,7 +29,7 @@ def test_other_files_are_refused_and_not_repeated(tmp_path, text):
 
 def test_recipients():
     assert [str(each) for each in read_recipients([f" {KEY.to_public()}\n"])] == [str(KEY.to_public())]
-    with pytest.raises(BadInput, match="is no public key"):
+    with pytest.raises(BadInput, match="is not an age public key"):
         read_recipients(["age1hello"])
 
 

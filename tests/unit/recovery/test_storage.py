@@ -98,7 +98,7 @@ def test_one_that_is_there_is_never_replaced(url):
     storage = Storage(url)
     name = archive_name("a", "all", NOW, encrypted=False)
     put(storage, name, b"first")
-    with pytest.raises(StorageError, match="is there already"):
+    with pytest.raises(StorageError, match="already exists"):
         put(storage, name, b"second")
     with open_archive(storage.url_of(name)) as file:
         assert file.read() == b"first"
@@ -146,7 +146,7 @@ def test_what_a_killed_program_left_goes_when_it_is_old(url):
 def test_full(url, monkeypatch, number):
     storage = Storage(url)
     new = storage.writing(archive_name("a", "all", NOW, encrypted=False))
-    with pytest.raises(StorageFull, match="no room left"), new as pending:
+    with pytest.raises(StorageFull, match="No space left"), new as pending:
         monkeypatch.setattr(pending.file, "_file", Broken(OSError(number, "No space left on device")))
         pending.file.write(b"x")
     assert files(url) == []
@@ -182,10 +182,10 @@ def test_other_errors_are_sentences(url, monkeypatch, error, words):
 
 def test_addresses_that_are_none(tmp_path):
     for address, words in (
-        ("s3://key:secret@bucket", "takes no name or password"),
-        ("nosuch://bucket", "Nothing here can write to"),
-        ("simplecache::s3://bucket", "is a folder, or one such as"),
-        ("", "is a folder"),
+        ("s3://key:secret@bucket", "must not contain credentials"),
+        ("nosuch://bucket", "No installed back end can write to"),
+        ("simplecache::s3://bucket", "Enter a folder, or a URL such as"),
+        ("", "Enter a folder"),
     ):
         with pytest.raises(BadInput, match=words) as caught:
             Storage(address)
