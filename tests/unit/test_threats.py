@@ -11,7 +11,7 @@ PAGE = (ROOT / "docs/threats.md").read_text()
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
-def tests_in(path: Path) -> set[str]:
+def functions_of(path: Path) -> set[str]:
     """The tests that pytest finds in a file."""
     return {
         node.name
@@ -24,7 +24,7 @@ def test_every_test_that_is_named_is_there() -> None:
     named = NAMED.findall(PAGE)
     assert len(named) > 30
     for path, test in named:
-        assert test in tests_in(ROOT / path), f"{path}::{test}"
+        assert test in functions_of(ROOT / path), f"{path}::{test}"
 
 
 def test_every_promise_has_a_test() -> None:
