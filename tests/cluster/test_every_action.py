@@ -496,6 +496,8 @@ LATE = {
     "autoscale": "HorizontalPodAutoscaler web was created by mara since the preview",
     "replace": UNDER_WAY,
     "replace secrets": UNDER_WAY,
+    "rotate": "what reads it is still being restarted",
+    "drain": "is being drained already, by mara",
     "debug": "would now be different",
     "delete deployments": "There is no Deployment web",
     "delete services": "There is no Service web",
