@@ -266,12 +266,19 @@ def quota_words(objects: Objects, made: NewPods) -> QuotaWords | None:
         return None
     enough = headroom.pods >= made.count
     now = quota_headroom(made.spec, quotas, ranges) if made.beside and enough else None
-    size = plural(headroom.pods, "pod") if made.gone else plural(headroom.pods, "more pod", "more pods")
-    text = parts(bold(f"ResourceQuota {headroom.quota}"), f" allows {size} of this size")
-    ref = Ref("ResourceQuota", made.namespace, headroom.quota, "resourcequotas")
-    effect = Effect("ok" if enough else "warn", "gauge", text, headroom.why, "" if enough else "refuses", ref)
-    if now is not None and not now.pods:
-        return QuotaWords(effect, _cant_start(made, now, ref))
+    blocked = now if now is not None and not now.pods else None  # beside the old ones
+    tightest = blocked or headroom
+    left = (
+        plural(tightest.pods, "pod")
+        if made.gone and not blocked
+        else plural(tightest.pods, "more pod", "more pods")
+    )
+    text = parts(bold(f"ResourceQuota {tightest.quota}"), f" allows {left} of this size")
+    ref = Ref("ResourceQuota", made.namespace, tightest.quota, "resourcequotas")
+    fits = enough and not blocked
+    effect = Effect("ok" if fits else "warn", "gauge", text, tightest.why, "" if fits else "refuses", ref)
+    if blocked is not None:
+        return QuotaWords(effect, _cant_start(made, blocked, ref))
     return QuotaWords(effect, None if enough else _refused(objects, made, headroom, ref))
 
 

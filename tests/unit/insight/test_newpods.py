@@ -102,6 +102,8 @@ def test_a_rollout_needs_room_beside_the_old_pods_unless_one_may_go_first(
     found = world(quota({"pods": hard}, {"pods": "3"}), **strategy)
     assert said(found, became(found, templated=True, **strategy))[1] == title
     assert said(found, list(rollout_pods(found, web(found))))[1] == title, "of a restart too"
+    words = quota_words(found, next(rollout_pods(found, web(found))))
+    assert words is not None and (words.effect.state == "warn") == bool(title), "both say the same"
 
 
 def test_larger_pods_take_what_the_old_ones_leave() -> None:
