@@ -36,6 +36,11 @@ class VeleroBackups:
         """The newest that is complete."""
         return next((each for each in self.rows if each.state == "ok" and each.at is not None), None)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether Velero is at work on one, or is to be."""
+        return any(each.ended_at is None and each.state == "info" for each in self.rows)
+
 
 async def velero_backups(session: Session) -> VeleroBackups:
     """As they are now; none where Velero is not there, or where the viewer may list them nowhere."""

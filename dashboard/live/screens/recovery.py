@@ -43,6 +43,7 @@ from .operation import RESULT_WORDS, OperationScreen
 LOOK_SECONDS = 20.0
 SOON_SECONDS = 2.0  # where something is under way
 VELERO_SECONDS = 60.0
+VELERO_SOON_SECONDS = 10.0  # where Velero has not finished one
 DISCOVERY_SECONDS = 2.0
 ROWS, DRILLS = 50, 10
 READ = frozenset({"namespaces", "persistentvolumeclaims"})
@@ -92,14 +93,17 @@ class RecoveryScreen(ViewerScreen):
         self.own = await archives_told(self.session, self.shelf)
         self.drills, self.under_way = await in_database(_operations)(context)
         self.known = await in_database(records.known)([each.url for each in self._shown()])
-        if time.monotonic() - self._velero_at >= VELERO_SECONDS:
+        if time.monotonic() - self._velero_at >= (
+            VELERO_SOON_SECONDS if self.velero.unfinished else VELERO_SECONDS
+        ):
             self.velero = await velero_backups(self.session)
             self._velero_at = time.monotonic()
 
     def open(self, changed: Callable[[], None]) -> None:
         async def follow() -> None:
             while True:
-                await asyncio.sleep(SOON_SECONDS if self.under_way else LOOK_SECONDS)
+                slow = VELERO_SOON_SECONDS if self.velero.unfinished else LOOK_SECONDS
+                await asyncio.sleep(SOON_SECONDS if self.under_way else slow)
                 with suppress(DatabaseError):
                     await self._look()
                     changed()

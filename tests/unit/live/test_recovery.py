@@ -171,3 +171,15 @@ async def test_a_cluster_that_velero_alone_backs_up_was_not_never_backed_up(
 
 def html_of(screen: RecoveryScreen) -> str:
     return unescape(render.region("recovery_backups", screen._backups()).html)
+
+
+@pytest.mark.parametrize(("item", "again"), [({"metadata": {"name": "new"}}, 2), (VELERO, 1)])
+async def test_what_velero_has_not_finished_is_looked_at_sooner(
+    storage: Storage, item: dict[str, Any], again: int
+) -> None:
+    answers = Answers(item)
+    screen = with_velero(answers)
+    await rows(screen)
+    screen._velero_at -= 30  # as half a minute later
+    await screen._look()
+    assert len(answers.asked) == again
