@@ -88,6 +88,43 @@ async def test_what_somebody_looks_at_is_listed_before_what_has_happened(
     assert listed.index("events") > last_thing, listed
 
 
+async def test_fifteen_thousand_events_hold_nobody_up_and_are_read_once(
+    server: ScriptedServer, make: Make
+) -> None:
+    chunk, events = 500, 15_000
+    for n in range(events):
+        server.put(f"e{n}", plural="events", told=False)
+    server.put("first")
+    server.put("node", "", plural="nodes")
+
+    def listed(plural: str) -> list[int]:
+        """Where among the requests its lists are."""
+        return [
+            at
+            for at, each in enumerate(server.requests)
+            if each.path.endswith(f"/{plural}") and "watch" not in each.query
+        ]
+
+    cache = make(timing=replace(FAST, chunk=chunk))
+    with cache.lease(["things", "events"], beside=True):
+        await until(lambda: len(listed("events")) > 3, "the Events are being read", seconds=60)
+        assert max(listed("things")) < min(listed("events")), "whatever else is asked for comes first"
+        # In the middle of them somebody looks at another kind, and something changes.
+        begun = len(listed("events"))
+        with cache.lease(["nodes"]):
+            await cache.synced(["nodes"], 60)
+            assert len(cache.store("nodes")) == 1
+        server.put("second")
+        await until(lambda: len(cache.store("things")) == 2, "the change is known", seconds=60)
+        meanwhile = len(listed("events"))
+        assert begun < events // chunk and meanwhile < events // chunk, "they are still being read"
+        assert len(cache.store("events")) < events
+        await until(lambda: len(cache.store("events")) == events, "all Events are there", seconds=60)
+        await until(lambda: cache.status("events").state == "live", "they are watched", seconds=60)
+    assert len(listed("events")) == events // chunk, "each chunk once"
+    assert len(listed("things")) == len(listed("nodes")) == 1
+
+
 async def test_a_reflector_outlives_its_last_lease_for_a_while(server: ScriptedServer, make: Make) -> None:
     cache = make(idle=0.1)
     server.put("a")
