@@ -2,7 +2,7 @@
 // An element is looked at again only when its words can have changed: every second while it counts seconds, else
 // every minute, hour or day. One timer, and none of it while the page is hidden.
 
-const due = new WeakMap(); // element → when its words may change (ms)
+let due = new WeakMap(); // element → when its words may change (ms)
 let ahead = 0; // the server's clock minus ours, ms
 
 const pair = (big, bigUnit, small, smallUnit) => big + bigUnit + (small ? small + smallUnit : "");
@@ -30,10 +30,14 @@ const shownAt = () => Date.parse(document.body.dataset.at ?? "");
 export const now = () => shownAt() || Date.now() + ahead;
 export const inUtc = () => localStorage.getItem("zone") === "utc";
 
-// Frames carry the server's time. A small difference is the way here, not a wrong clock.
+// Frames carry the server's time. A small difference is the way here, not a wrong clock. What another time was told by
+// is told anew: it may not be due for as long as the clocks are apart.
 export function serverTime(seconds) {
   const difference = seconds * 1000 - Date.now();
-  if (Math.abs(difference - ahead) > 1500) ahead = Math.abs(difference) > 1500 ? difference : 0;
+  if (Math.abs(difference - ahead) <= 1500) return;
+  ahead = Math.abs(difference) > 1500 ? difference : 0;
+  due = new WeakMap();
+  refresh();
 }
 
 function step(seconds) {
@@ -90,7 +94,12 @@ export function refresh(root = document) {
 // A changed datetime on an element that stays (see morph.js) makes it due at once.
 export const forget = (time) => due.delete(time);
 
+// A page says when it was made, so that ages are right before the first frame, and where none comes.
+const WRONG_MS = 60_000; // less may be its way here
+
 export function startTimes() {
+  const made = Date.parse(document.querySelector(".printed time")?.dateTime);
+  if (Math.abs(made - Date.now()) > WRONG_MS) serverTime(made / 1000);
   refresh();
   setInterval(() => document.hidden || refresh(), 1000);
   document.addEventListener("visibilitychange", () => document.hidden || refresh());

@@ -6,7 +6,9 @@ import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from playwright.sync_api import Error, Page, WebSocketRoute, expect
 
 from tools.server import Server
@@ -46,6 +48,23 @@ def test_a_pod_comes_changes_and_goes_without_any_request(
 
     assert page.evaluate("window.sameDocument") is True
     assert urls == []
+
+
+@pytest.mark.parametrize("told_by", ["page", "messages"])
+@pytest.mark.parametrize("apart", [timedelta(hours=1), timedelta(hours=-1)], ids=["ahead", "behind"])
+def test_ages_are_right_in_a_browser_whose_clock_is_an_hour_apart(
+    page: Page, objects: Objects, namespace: str, apart: timedelta, told_by: str
+) -> None:
+    if told_by == "page":  # where no message comes
+        page.route_web_socket(re.compile("/ws/"), lambda socket: None)
+    else:
+        gone = "document.addEventListener('readystatechange', () => document.querySelector('.printed')?.remove())"
+        page.add_init_script(gone)
+    objects.pod("one")
+    page.clock.install(time=datetime.now(UTC) + apart)
+    page.goto(pods(namespace))
+    age = page.locator(row(page, "one")).locator("[data-col=age]")
+    expect(age).to_have_text(re.compile(r"^(\d+s|[2-9]m(\d+s)?)$"))
 
 
 def test_relative_times_tick_without_a_frame(page: Page, objects: Objects, namespace: str) -> None:
