@@ -115,16 +115,18 @@ class RecoveryForm:
 
     async def answer(self) -> HttpResponseBase:
         self.shelf = await shelves.now()
-        self.told = await self._told()
         if asks_json(self.request):
             return JsonResponse(await self._json())
         said = await self._step() if self.request.method == "POST" else _Answer()
         if said.done is not None:
             url = reverse("change", args=[said.done.pk])
             return HttpResponseRedirect(url)
+        if (
+            self.request.headers.get("HX-Target") == "preview"
+        ):  # without the form, so without the backups to choose
+            return render(self.request, self.template, {"s": self._context(said)}, status=said.status)
+        self.told = await self._told()
         context = self._context(said)
-        if self.request.headers.get("HX-Target") == "preview":
-            return render(self.request, self.template, {"s": context}, status=said.status)
         screen = self.screen_class(self.session, self.request.GET)
         response = await page(self.request, self.session.cluster, screen, title=self.title, more=context)
         response.status_code = said.status
