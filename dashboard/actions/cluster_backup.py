@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 
 from dashboard import clock
-from dashboard.errors import BadInput, ClusterError
+from dashboard.errors import BadInput, ClusterError, TooManyRequests
 from dashboard.insight import Objects
 from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.quantity import format_bytes
@@ -27,7 +27,7 @@ from dashboard.kinds.tablekinds import Resource
 from dashboard.kube.access import allowed
 from dashboard.kube.discovery import discover
 from dashboard.kube.transport import Transport
-from dashboard.models import Backup, Change
+from dashboard.models import Backup, Change, Operation
 from dashboard.recovery import records as backups
 from dashboard.recovery.claims import SNAPSHOTS_KEY, snapshots_delete
 from dashboard.recovery.create import (
@@ -48,14 +48,23 @@ from .action import Actor
 from .confirmation import require_reason, why_in
 from .operation import OperationAction, Plan, Run, operation_step
 from .permits import changes_required
-from .problems import Unconfirmed
+from .problems import Unconfirmed, UnderWay
 from .restore import record_begun
 
 SALT = "dashboard.actions.backup"
 LOOK_SECONDS = 1.0  # how often the step says how far it is, and hears that it was stopped
+MAX_AT_ONCE = 3  # of one cluster, each by somebody else
 MAX_REVIEWED = 10  # namespaces of which it is asked what may be listed there
 INTERRUPTED = "It was interrupted: the process that made it has ended."
 STOPPED = "It was stopped."
+
+
+class BackupUnderWay(UnderWay):
+    title = "A backup is under way"
+    what = "backup"
+
+    def __init__(self, context: str, change: int) -> None:
+        super().__init__(f"You are backing up {context} already.", change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +249,8 @@ async def _missing(
 
 async def backup_begin(order: BackupOrder, token: str, *, holder: str = "") -> Change:
     """Begins what a preview showed; the same token begins it once. Raises BadInput (``token``) for a token of something
-    else, Unconfirmed and Unreasoned in a production context, and as the preview does.
+    else, Unconfirmed and Unreasoned in a production context, UnderWay while one of theirs is made, TooManyRequests while
+    several of others are, and as the preview does.
     """
     try:
         shown = Shown(**tokens.unsign(token, SALT))
@@ -253,6 +263,7 @@ async def backup_begin(order: BackupOrder, token: str, *, holder: str = "") -> C
     order.asked.request()
     if order.asked.snapshots:
         await changes_required(order.cluster)
+    await in_database(_room_required)(order)
     why = why_in(order.cluster.name)
     if why and order.confirm.strip() != order.cluster.name:
         raise Unconfirmed(f"Type {order.cluster.name}: {why}.", field="confirm")
@@ -262,6 +273,20 @@ async def backup_begin(order: BackupOrder, token: str, *, holder: str = "") -> C
     steps = [operation_step("make", f"Back up {order.asked.words}")]
     work = in_database(record_begun)
     return await work(CLUSTER_BACKUP, order, shown.nonce, namespaces, result, steps, [], holder)
+
+
+def _room_required(order: BackupOrder) -> None:
+    """Whoever may read anything may back it up, and each reads a whole cluster and fills the storage."""
+    running = Operation.objects.filter(
+        state=Operation.State.RUNNING, change__context=order.cluster.name, change__action=CLUSTER_BACKUP.name
+    )
+    if (own := running.filter(change__user=order.actor.user).first()) is not None:
+        raise BackupUnderWay(order.cluster.name, own.change_id)
+    if running.count() >= MAX_AT_ONCE:
+        raise TooManyRequests(
+            f"{MAX_AT_ONCE} backups of {order.cluster.name} are under way.",
+            next_step="Wait until one of them has finished.",
+        )
 
 
 # ---- Its step
