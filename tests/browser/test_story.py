@@ -1,0 +1,91 @@
+"""The whole way without a terminal: deployed from YAML, exposed, configured, secured, scaled, changed, rolled back."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import Objects
+
+pytestmark = pytest.mark.usefixtures("changes_allowed")
+
+CANARY = "canary-7719-value"
+SHOP = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec: {containers: [{name: web, image: 'shop/web:1'}]}
+"""
+
+
+def preview(page: Page) -> None:
+    page.get_by_role("button", name="Preview", exact=True).last.click()
+
+
+def apply(page: Page, said: str) -> None:
+    """Applies what is previewed, and follows it to its end."""
+    button = page.locator("[data-apply]")
+    expect(button).to_be_enabled()
+    button.click()
+    expect(page).to_have_url(re.compile(r"/changes/\d+/"))
+    expect(page.locator("#change-progress h2")).to_contain_text(said)
+
+
+def test_an_application_is_deployed_changed_and_repaired_without_a_terminal(
+    page: Page, objects: Objects, namespace: str
+) -> None:
+    page.route("**/vendor/codemirror/**", lambda route: route.abort())  # the text area takes the text at once
+    here, new = f"/c/tests/deployments/{namespace}/shop/", f"?namespace={namespace}"
+    page.goto(f"/c/tests/create/{new}")
+    page.get_by_label("YAML").fill(SHOP)
+    preview(page)
+    apply(page, "rollout complete")
+
+    page.goto(here)
+    page.get_by_role("link", name=re.compile("Expose by a Service")).click()
+    page.locator("#change [name='ports.port']").first.fill("80")
+    preview(page)
+    apply(page, "shop was created")
+    for plural, key, value in (("configmaps", "LOG", "info"), ("secrets", "password", CANARY)):
+        page.goto(f"/c/tests/create/{plural}/{new}")
+        page.locator("#change [name=name]").fill("shop")
+        page.locator("#change [name='data.key']").first.fill(key)
+        page.locator("#change [name='data.value']").first.fill(value)
+        preview(page)
+        apply(page, "shop was created")
+
+    page.goto(f"{here}env/")
+    page.locator("#change textarea").first.fill("MODE=fast")
+    preview(page)
+    apply(page, "rollout complete")
+    page.goto(f"{here}scale/")
+    page.locator("input[name=replicas]").fill("3")
+    apply(page, "rollout complete")
+    page.goto(f"{here}image/")
+    page.locator("input[name='image.web']").fill("shop/web:2")
+    preview(page)
+    apply(page, "rollout complete")
+    page.goto(f"{here}rollback/")
+    preview(page)
+    apply(page, "rollout complete")
+    assert image(objects) == ("shop/web:1", 3)
+
+    page.goto("/changes/")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    assert CANARY not in page.content()
+    page.locator("tbody tr").first.get_by_role("link", name=re.compile("^Undo")).click()
+    apply(page, "rollout complete")
+    assert image(objects) == ("shop/web:2", 3)
+    found = objects.api.get(f"/api/v1/namespaces/{namespace}/services/shop")
+    assert found["spec"]["selector"] == {"app": "shop"}
+
+
+def image(objects: Objects) -> tuple[str, int]:
+    found = objects.api.get(f"/apis/apps/v1/namespaces/{objects.namespace}/deployments/shop")["spec"]
+    return found["template"]["spec"]["containers"][0]["image"], found["replicas"]
