@@ -7,11 +7,13 @@ benchmarks. It never reads or writes KUBECONFIG or ~/.kube.
 import base64
 import fcntl
 import hashlib
+import ipaddress
 import json
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -329,6 +331,8 @@ class Sandbox:
                 "logs",
             ):  # copies of the programs, maybe of a former version, and ever-growing logs
                 shutil.rmtree(self._workdir / kept, ignore_errors=True)
+            if self.real_node and not self._certified_for(objects.API):
+                shutil.rmtree(self._workdir / "pki", ignore_errors=True)  # kwokctl makes it anew
         data = self.folder / "etcd"
         data.mkdir(mode=0o700, exist_ok=True)
         if not (self._workdir / "etcd").is_symlink():
@@ -371,6 +375,15 @@ class Sandbox:
             raise SandboxError(
                 f"kwokctl could not start the control plane (see {self._workdir / 'logs'}):\n{tail}"
             )
+
+    def _certified_for(self, address: str) -> bool:
+        """Whether the API server's certificate, if there is one, holds this IPv4 address, as pods verify it."""
+        try:
+            text = (self._workdir / "pki" / "admin.crt").read_text()
+        except OSError:
+            return True
+        name = b"\x87\x04" + ipaddress.IPv4Address(address).packed  # RFC 5280: GeneralName, iPAddress
+        return name in ssl.PEM_cert_to_DER_cert(text)
 
     def _config(self, state: dict[str, Any], found: Binaries) -> str:
         """What kwokctl and kwok are told: programs, ports, stages, metrics."""

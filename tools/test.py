@@ -149,7 +149,6 @@ def _real_node(environment: dict[str, str]) -> int:
 MARKS = {
     "unit": "not cluster and not browser and not image and not real",
     "cluster": "cluster and not browser",
-    "real": "real",
     "image": "image",
     "browser": "browser",
 }
@@ -161,6 +160,8 @@ def _pytest(only: str | None, environment: dict[str, str]) -> int:
     home = Path(environment["CLUSTER_UI_HOME"])
     if only == "faults":
         return _tests(home / "faults", environment, "tests/faults", "tests/services", f"--runs={FAULT_RUNS}")
+    if only == "real":
+        return _twice(home / only, environment, "tests/real")
     if only is not None:
         return _twice(home / only, environment, "-m", MARKS[only])
     with (home / "browser.log").open("w+") as log, ThreadPoolExecutor(1) as pool:

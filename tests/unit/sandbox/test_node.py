@@ -17,6 +17,7 @@ from sandbox.binaries import Binaries
 from sandbox.node import images, machine, programs
 from sandbox.node.programs import Programs
 from sandbox.versions import HERE, pinned
+from tests.kubeconfigs import issued
 
 PORTS = dict.fromkeys(
     (
@@ -46,6 +47,17 @@ def test_kwok_keeps_to_its_own_nodes_beside_one(tmp_path: Path) -> None:
     assert told["kwok-controller"]["manage-all-nodes"] == "false"
     assert told["kwok-controller"]["manage-nodes-with-annotation-selector"] == "kwok.x-k8s.io/node=fake"
     assert told["kube-apiserver"]["advertise-address"] == "10.200.1.254"
+
+
+def test_a_certificate_from_before_it_is_made_anew(tmp_path: Path) -> None:
+    """Pods verify the API server by the address of its Service; a sandbox that had no pods that run lacks it."""
+    sandbox = Sandbox("a", tmp_path, real_node=True)
+    assert sandbox._certified_for("10.0.0.1"), "there is none yet, and the first will have it"
+    pki = sandbox._workdir / "pki"
+    pki.mkdir(parents=True)
+    (pki / "admin.crt").write_bytes(issued("kwok-admin").certificate)
+    assert sandbox._certified_for("127.0.0.1")
+    assert not sandbox._certified_for("10.0.0.1")
 
 
 def test_it_stays_until_it_is_given_up(tmp_path: Path) -> None:
