@@ -7,6 +7,7 @@ import msgspec
 from .base import GVR, Cell, Detail, Fact, Found, Kind, Row, State
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, condition_true, find_condition
+from .quantity import format_bytes, parse
 from .rows import AGE_HELP, NAME_HELP, UNKNOWN, age, col, columns, listed, make_row, or_none, sort_keys
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
@@ -78,6 +79,8 @@ COLUMNS = columns(
     col("Kernel-Version", "Its kernel and processor type.", wide=True),
     col("Container-Runtime", "Its container runtime.", wide=True),
 )
+
+_IN_BYTES = ("memory", "ephemeral-storage")
 
 # Condition types that mean trouble when True, in plain words.
 _TROUBLE = {
@@ -163,6 +166,13 @@ def found_by(node: Node) -> list[Found]:
     return [(one.type, one.address) for one in node.status.addresses or ()]
 
 
+def _amount(amounts: dict[str, str], name: str) -> str:
+    """As people read it: a kubelet reports bytes, or all of its memory in Ki."""
+    if name not in amounts:
+        return "?"
+    return format_bytes(int(parse(amounts[name]))) if name in _IN_BYTES else amounts[name]
+
+
 def detail(node: Node) -> Detail:
     """The facts of the Node's page."""
     meta, spec, status = node.metadata, node.spec, node.status
@@ -178,9 +188,8 @@ def detail(node: Node) -> Detail:
         ("ephemeral-storage", "Disk"),
     ):
         if name in status.allocatable:
-            facts.append(
-                Fact(label, status.allocatable[name], f"of {status.capacity.get(name, '?')} for pods")
-            )
+            there = f"of {_amount(status.capacity, name)} for pods"
+            facts.append(Fact(label, _amount(status.allocatable, name), there))
     for taint in spec.taints or ():
         value = f"={taint.value}" if taint.value else ""
         facts.append(Fact("Taint", f"{taint.key}{value}:{taint.effect}", _EFFECTS.get(taint.effect, "")))

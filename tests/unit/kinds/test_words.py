@@ -251,3 +251,16 @@ def test_a_headless_service_is_called_so() -> None:
 
     assert "ClusterIP (headless)" in type_of("None")[0]
     assert "headless" not in type_of("10.0.0.7")[0]
+
+
+def test_a_nodes_memory_and_disk_are_told_in_units_that_people_read() -> None:
+    """As a kubelet reports them: memory in Ki, what pods may have of the disk in bytes."""
+    amounts = {"memory": "24632884Ki", "ephemeral-storage": "267847642337", "pods": "100"}
+    status = {
+        "allocatable": amounts,
+        "capacity": {"memory": "24684084Ki", "ephemeral-storage": "264212084Ki"},
+    }
+    told = KINDS["nodes"].detail(decoded("nodes", thing("v1", "Node", "n", spec={}, status=status)))
+    assert fact(told, "Memory") == ["23.5 GiB: of 23.5 GiB for pods"]
+    assert fact(told, "Disk") == ["249 GiB: of 252 GiB for pods"]
+    assert fact(told, "Pods") == ["100: of ? for pods"]
