@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,8 @@ def main() -> None:
         parser.error(f"no such figure: {', '.join(unknown)}; there are {', '.join(FIGURES)}")
     if arguments.write and arguments.short:
         parser.error("the short form is for correctness: it is not written")
+    # One that is terminated ends what it has started, as one that fails does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = [FIGURES[name] for name in arguments.figures or FIGURES]
     with (
         tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home,

@@ -42,10 +42,17 @@ def test_a_figure_measures_something_in_its_short_form(name: str, request: pytes
     words = [sys.executable, "-m", "bench", name, "--short"]
     if FIGURES[name].sandbox:
         words += ["--sandbox", str(request.getfixturevalue("cluster").folder)]
-    done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True, timeout=SECONDS)
-    assert done.returncode == 0, done.stderr[-3000:]
-    tables = _tables(done.stdout)
-    assert tables and all(tables), done.stdout
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            said, errors = process.communicate(timeout=SECONDS)
+        except BaseException:
+            process.terminate()  # not killed: it ends what it has started
+            raise
+    assert process.returncode == 0, errors[-3000:]
+    tables = _tables(said)
+    assert tables and all(tables), said
     for row in (row for table in tables for row in table):
         assert len(row) > 1 and any(re.search(r"\d", cell) for cell in row[1:]), row
         assert not any("nan" in cell for cell in row), row
