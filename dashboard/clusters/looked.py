@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core.cache import caches
 from redis.exceptions import RedisError
 
@@ -15,7 +16,9 @@ KEPT_SECONDS = 600  # after the last look at the overview, or at the cluster
 
 
 async def note(slugs: Iterable[str]) -> None:
-    """That this process looks at these. Where Redis is away each process knows of itself."""
+    """That this process looks at these. Without Redis each process knows of itself."""
+    if not settings.REDIS_URL:
+        return
     try:
         await sync_to_async(caches["default"].set_many)(dict.fromkeys(map(_key, slugs), True), KEPT_SECONDS)
     except RedisError as error:
@@ -25,7 +28,9 @@ async def note(slugs: Iterable[str]) -> None:
 
 
 async def noted(slugs: Iterable[str]) -> frozenset[str]:
-    """Those of them that a process looked at lately; none where Redis is away."""
+    """Those of them that a process looked at lately; none without Redis."""
+    if not settings.REDIS_URL:
+        return frozenset()
     keys = {_key(each): each for each in slugs}
     try:
         found = await sync_to_async(caches["default"].get_many)(keys)
