@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -152,11 +153,14 @@ MARKS = {
     "image": "image",
     "browser": "browser",
 }
+BESIDE = ("unit", "browser")  # each in a process beside the rest
+REST = f"not browser and not real and not ({MARKS['unit']})"
 
 
 def _pytest(only: str | None, environment: dict[str, str]) -> int:
-    """Runs the tests of one part, or all of them in two processes, each with a home and a sandbox of its own: most of
-    their time is spent waiting for a cluster or a browser."""
+    """Runs the tests of one part, or all of them in three processes, each with a home and a sandbox of its own: most of
+    their time is spent waiting for a cluster or a browser.
+    """
     home = Path(environment["CLUSTER_UI_HOME"])
     if only == "faults":
         return _tests(home / "faults", environment, "tests/faults", "tests/services", f"--runs={FAULT_RUNS}")
@@ -164,14 +168,22 @@ def _pytest(only: str | None, environment: dict[str, str]) -> int:
         return _twice(home / only, environment, "tests/real")
     if only is not None:
         return _twice(home / only, environment, "-m", MARKS[only])
-    with (home / "browser.log").open("w+") as log, ThreadPoolExecutor(1) as pool:
-        beside = pool.submit(_tests, home / "browser", environment, "-m", MARKS["browser"], log=log)
-        code = _tests(home / "rest", environment, "-m", "not browser and not real")
-        print("\n=== browser tests, which run beside these", flush=True)
-        code_beside = beside.result()
-        log.seek(0)
-        print(log.read(), flush=True)
-    return _again(home / "rest", environment, code) or _again(home / "browser", environment, code_beside)
+    codes: dict[str, int] = {}
+    with ThreadPoolExecutor() as pool, ExitStack() as stack:
+        beside = []
+        for part in BESIDE:
+            log = stack.enter_context((home / f"{part}.log").open("w+"))
+            beside.append(
+                (part, log, pool.submit(_tests, home / part, environment, "-m", MARKS[part], log=log))
+            )
+        codes["rest"] = _tests(home / "rest", environment, "-m", REST)
+        for part, log, running in beside:
+            print(f"\n=== {part} tests, which run beside these", flush=True)
+            codes[part] = running.result()
+            log.seek(0)
+            print(log.read(), flush=True)
+    ends = [_again(home / part, environment, code) for part, code in codes.items()]
+    return next(filter(None, ends), 0)
 
 
 def _one_pod(environment: dict[str, str]) -> int:
