@@ -308,7 +308,7 @@ async def test_a_conflict_of_the_old_one_or_of_the_name_writes_nothing(shop: Sho
     token = (await shop.preview())["token"]
     shop.api.post(shop.maps, {"metadata": {"name": "settings-2"}})
     status, answer = await shop.script().post(step="apply", token=token)
-    assert status == 409 and "already" in answer["error"]["text"]
+    assert status == 409 and "ConfigMap settings-2 was created" in answer["error"]["text"]
     status, answer = await shop.script(new_name="settings-2").post(step="preview")
     assert (status, answer["error"]["field"]) == (400, "new_name")
     status, answer = await shop.script(new_name="No Name").post(step="preview")
