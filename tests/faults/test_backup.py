@@ -73,7 +73,7 @@ async def test_in_pages_at_one_version(
     assert things.resource_version == str(server.revision)
     queries = [each.query for each in server.requests if each.path == "/api/v1/things"]
     assert [query.get("limit") for query in queries] == ["3", "3", "3"]
-    assert "Events tell of the past" in next(each.why for each in manifest.left_out if each.what == "events")
+    assert "Events are history" in next(each.why for each in manifest.left_out if each.what == "events")
     assert not any(each.path == "/api/v1/events" for each in server.requests)
 
 
