@@ -87,9 +87,12 @@ class _Shelves:
 
     def soon(self) -> Shelf:
         """As it was seen last; it is looked at again beside, where that was a while ago."""
-        if settings.CLUSTER_UI_BACKUP_TO and time.monotonic() - self._at >= KEEP_SECONDS:
-            self._begin(settings.CLUSTER_UI_BACKUP_TO)
-        return self.last
+        url = settings.CLUSTER_UI_BACKUP_TO
+        if not url:
+            return Shelf(configured=False)
+        if url != self._of or time.monotonic() - self._at >= KEEP_SECONDS:
+            self._begin(url)
+        return self.last if url == self._of else Shelf(configured=True)
 
     def _begin(self, url: str) -> asyncio.Task[Shelf]:
         loop = asyncio.get_running_loop()
