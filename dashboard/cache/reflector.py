@@ -132,6 +132,8 @@ class Reflector(Generic[T]):
         # Of the present attempt
         self._opened_at: float | None = None
         self._answered = False
+        self._asked_for = 0.0  # seconds that the watch was to last
+        self._cut = False  # whether the last watch ended before its time: the API server may have ended
         self._resync_at = float("inf")
         self._grace: asyncio.TimerHandle | None = None
         self._served = asyncio.Event()
@@ -212,6 +214,7 @@ class Reflector(Generic[T]):
         self._store.replace(items, version, self.namespace)
         self._version = version
         self._listed_at = self._clock()
+        self._cut = False
         self._plan_resync()
         self.listed = True
 
@@ -252,12 +255,13 @@ class Reflector(Generic[T]):
             chunk["continue"] = page.continue_
 
     async def _watch(self) -> None:
+        self._asked_for = self._between(*self._timing.watch)
         query = {
             **self._kind.query,
             "watch": "1",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version or "",
-            "timeoutSeconds": str(int(self._between(*self._timing.watch))),
+            "timeoutSeconds": str(int(self._asked_for)),
         }
         async with self._transport.stream(
             self._kind.gvr,
@@ -286,6 +290,15 @@ class Reflector(Generic[T]):
                 event = self._kind.decode_event(line)
                 if event.type == "ERROR":
                     raise self._on_watch_error(event.status or Status())
+                if (
+                    event.type == "BOOKMARK"
+                    and self._version
+                    and is_older(event.resource_version, self._version)
+                ):
+                    self._version = (
+                        None  # another history: what comes is silent about all that is older there
+                    )
+                    return
                 events.append(event)
                 # An older event, sent again, does not move the place to go on from.
                 if self._version is not None and not is_older(event.resource_version, self._version):
@@ -322,7 +335,10 @@ class Reflector(Generic[T]):
     def _ended(self) -> float:
         """The server ended the watch, as it does when its time is over; at once only when something is wrong."""
         lasted = self._clock() - (self._opened_at or self._clock())
+        self._cut = lasted < 0.9 * self._asked_for
         if lasted < 1.0:
+            # As client-go: listed again. A server that ends takes one more watch, and may be another one after that.
+            self._version = None
             return self._failed(Unavailable("The API server ended the watch as soon as it began."))
         self._backoff.reset()
         self._quietly("The API server ended the watch.")
@@ -337,7 +353,11 @@ class Reflector(Generic[T]):
 
     def _failed(self, error: ClusterError) -> float:
         opened = self._opened_at
-        if opened is None and not isinstance(error, TooManyRequests):
+        if opened is not None:
+            self._cut = True
+        # As client-go: a server that is busy is not listed again. But one that ends, or begins, says that it is busy
+        # too, and its etcd may be another one, or an older one, by then.
+        if opened is None and (self._cut or not isinstance(error, TooManyRequests)):
             self._version = None
         elif opened is not None and self._clock() - opened >= self._timing.settled:
             self._backoff.reset()

@@ -222,6 +222,33 @@ async def test_a_server_that_came_back_with_another_history_is_noticed(
     await copy.exact()
 
 
+@pytest.mark.parametrize("how", ["cut", "end_watches"])
+async def test_a_server_that_says_that_it_is_busy_while_it_ends_may_come_back_with_another_history(
+    server: ScriptedServer, reflecting: Start, how: str
+) -> None:
+    """What kube-apiserver answers while it shuts down; its etcd is an older one when it is back."""
+    server.put("ghost")
+    copy = reflecting()
+    await copy.live()
+    server.watch_answers.append(failure(429, "TooManyRequests"))
+    server.restore(revision=server.revision - 1)
+    server.put("new", told=False)
+    getattr(server, how)()
+    await copy.exact()
+
+
+async def test_a_bookmark_that_is_older_tells_of_another_history(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("ghost")
+    copy = reflecting()
+    await copy.live()
+    server.restore(revision=server.revision - 2)
+    server.put("new", told=False)
+    server.bookmark()
+    await copy.exact()
+
+
 async def test_an_expired_continue_token_leads_to_a_full_list(
     server: ScriptedServer, reflecting: Start
 ) -> None:
