@@ -30,7 +30,7 @@ from dashboard.errors import (
 )
 from dashboard.insight import Notice, Objects
 from dashboard.insight.managers import changes_back, creates_again
-from dashboard.insight.protocols import unlisted
+from dashboard.insight.protocols import unlisted, unread
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed
 from dashboard.kube.access import allowed
@@ -378,15 +378,19 @@ def _with_others(action: Action, dry: DryRun, told: Description) -> Description:
 
 
 def _unlisted(action: Action, dry: DryRun) -> Iterator[Notice]:
-    """That a preview tells nothing of kinds that the account may not list."""
-    read = action.reads - action.tells_unlisted - {dry.target.plural}
-    if hidden := unlisted(dry.objects, read, dry.target.namespace):
-        titles = listed([KINDS[plural].title for plural in hidden if plural in KINDS], "more kinds")
-        where = " here" if dry.target.namespace else " in all namespaces"
-        text = (
-            f"Your account may not list {titles}{where}: what it does to them, and they to it, is not shown."
-        )
-        yield Notice("info", "Not all of its impact is known", text)
+    """That a preview tells nothing of kinds that the account may not list, or that could not be read."""
+    read, namespace = action.reads - {dry.target.plural}, dry.target.namespace
+    denied = unlisted(dry.objects, read, namespace)
+    away = set(unread(dry.objects, read, namespace)).difference(denied)
+    for kinds, why, more in (
+        (sorted(set(denied) - action.tells_unlisted), "Your account may not list {}{}", ""),
+        (sorted(away), "{}{} could not be read", " Look at it again in a moment."),
+    ):
+        if kinds:
+            titles = listed([KINDS[plural].title for plural in kinds if plural in KINDS], "more kinds")
+            said = why.format(titles, " here" if namespace else " in all namespaces")
+            text = f"{said}: what it does to them, and they to it, is not shown.{more}"
+            yield Notice("info", "Not all of its impact is known", text)
 
 
 async def _checked_back(order: Order, before: Manifest, told: Description) -> Description:

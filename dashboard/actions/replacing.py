@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from dashboard.errors import NotFound
-from dashboard.insight.protocols import unlisted
+from dashboard.insight.protocols import unlisted, unread
 from dashboard.insight.references import INGRESSES, READ, READ_OF, ROLLED, Kind, names, still_running, users
 from dashboard.insight.restart import restart_outlook
 from dashboard.kinds import KINDS
@@ -195,6 +195,8 @@ async def remove_step(run: Run) -> None:
         text = f"Your account may not list {listed(unknown)} here: whether something uses it is not known."
         await run.end("left", f"{text} It was not deleted.")
         return
+    if unread(run.objects, READ_OF[kind_of(change)], change.namespace):
+        return  # what may use it is not read yet, or again: asked when it is
     if used := users_of(run.objects, change.namespace, kind_of(change), step["name"]):
         await run.end("left", f"It is still used by {listed(used)}: it was not deleted.")
         return

@@ -54,3 +54,12 @@ def unlisted(objects: Objects, plurals: Iterable[str], namespace: str) -> tuple[
     if not isinstance(objects, Knows):
         return ()
     return tuple(sorted(plural for plural in plurals if objects.knows(plural, namespace) is None))
+
+
+def unread(objects: Objects, plurals: Iterable[str], namespace: str) -> tuple[str, ...]:
+    """The kinds of which it is not known what there is in a namespace, in order: that may not be listed, or have not
+    been read yet. That nothing is there is said of none of them.
+    """
+    if not isinstance(objects, Knows):
+        return ()
+    return tuple(sorted(plural for plural in plurals if objects.knows(plural, namespace) is not True))

@@ -8,7 +8,7 @@ from typing import Any
 from dashboard import render
 from dashboard.actions.delete_any import DELETE_ANY
 from dashboard.actions.replacing import kind_of, names_of, users_of
-from dashboard.insight.protocols import unlisted
+from dashboard.insight.protocols import unlisted, unread
 from dashboard.insight.references import READ_OF, ROLLED
 from dashboard.kube.shell import shell_line
 from dashboard.models import Operation
@@ -48,6 +48,7 @@ class ReplacementScreen(OperationScreen):
         reader, namespace = self.session.reader, self.change.namespace
         return {
             "hidden": list(unlisted(reader, READ_OF[kind_of(self.change)], namespace)),
+            "read": not unread(reader, READ_OF[kind_of(self.change)], namespace),
             "kind": kind_of(self.change),
             "both": [self._one(name, deletes=name == old and not self.running) for name in (new, old)],
         }
@@ -58,7 +59,7 @@ class ReplacementScreen(OperationScreen):
         there = reader.get(plural, namespace, name) is not None
         found = users_of(reader, namespace, kind, name)
         url = object_url(self.runtime, plural, namespace, name) if there else ""
-        known = not unlisted(reader, READ_OF[kind], namespace)
+        known = not unread(reader, READ_OF[kind], namespace)
         return {
             "name": name,
             "url": url,

@@ -94,6 +94,13 @@ async def test_a_preview_says_which_kinds_it_could_not_look_at(api: Any, mara: A
         "Your account may not list Nodes and PodDisruptionBudgets here: what it does to them, and they to it, is not "
         "shown.",
     )
+    world.knows = lambda plural, _: plural not in hidden  # not read yet, or not any more
+    shown = await acting.preview(SCALE, transport=api, actor=mara, replicas="5", objects=world, **WEB)
+    assert (shown.told.notices[-1].title, shown.told.notices[-1].text) == (
+        "Not all of its impact is known",
+        "Nodes and PodDisruptionBudgets here could not be read: what it does to them, and they to it, is not shown. "
+        "Look at it again in a moment.",
+    )
     hidden.clear()
     shown = await acting.preview(SCALE, transport=api, actor=mara, replicas="5", objects=world, **WEB)
     assert "Not all of its impact is known" not in [each.title for each in shown.told.notices]
