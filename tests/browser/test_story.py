@@ -61,8 +61,7 @@ def test_an_application_is_deployed_changed_and_repaired_without_a_terminal(
         apply(page, "shop was created")
 
     page.goto(f"{here}env/")
-    page.locator("#change textarea").first.fill("MODE=fast")
-    preview(page)
+    page.locator("#change textarea").first.fill("MODE=fast")  # previewed by itself
     apply(page, "rollout complete")
     page.goto(f"{here}scale/")
     page.locator("input[name=replicas]").fill("3")

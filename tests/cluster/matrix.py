@@ -165,7 +165,7 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "recovery": [get(f"{CLUSTER}/recovery/")],
     "backup": [
         get(f"{CLUSTER}/recovery/backup/"),
-        post(f"{CLUSTER}/recovery/backup/?format=json", ok=(422,), data={"step": "preview"}),
+        post(f"{CLUSTER}/recovery/backup/?format=json", ok=(400,), data={"step": "preview"}),
     ],
     "restore": [
         get(f"{CLUSTER}/recovery/restore/"),

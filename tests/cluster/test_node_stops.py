@@ -92,6 +92,15 @@ async def test_pods_services_and_budgets_fare_as_foretold(
     others = [make_node(api, namespace) for _ in range(2)]
     for place, name in enumerate((lost, *others)):
         api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": {ZONE: "ab"[min(place, 1)]}}})
+
+    async def ready() -> bool:
+        """Whether the scheduler may use all of them: a new node is tainted until it is Ready."""
+        taints = [
+            each for name in (lost, *others) for each in api.get(f"/api/v1/nodes/{name}")["spec"]["taints"]
+        ]
+        return not any(each["key"].startswith("node.kubernetes.io/") for each in taints)
+
+    await until(ready)
     there: dict[str, Any] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{
         "weight": 100, "preference": {"matchExpressions": [
             {"key": "kubernetes.io/hostname", "operator": "In", "values": [lost]},

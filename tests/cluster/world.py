@@ -20,7 +20,7 @@ from tests.nodes import make_node, spec_for
 from .matrixroles import ROLES
 from .people import GROUP
 from .place import RBAC, SETTLE_SECONDS
-from .test_every_action import CHANGED, POD, TRIED
+from .test_every_action import AT, CHANGED, POD, TRIED
 
 # What is changed before anything is asked: a Deployment is scaled, a Secret rotated.
 FOLLOWED, RENEWED = "followed", "renewed"
@@ -84,7 +84,8 @@ class World:
     def _make(self, plural: str, word: str, manifest: dict[str, Any]) -> dict[str, Any]:
         gvr = KINDS[plural].gvr
         path = gvr.path(self.here if gvr.namespaced else None)
-        return self.api.post(path, {"metadata": {"name": self.name(word)}} | manifest)
+        named = {"metadata": {**manifest.get("metadata", {}), "name": self.name(word)}}
+        return self.api.post(path, manifest | named)
 
     def _tried(self, case: str) -> Tried:
         plural, manifest, typed, _ = TRIED[case]
@@ -92,6 +93,10 @@ class World:
         name = self.name(word)
         if plural == "jobs":  # none may complete meanwhile
             manifest = {"spec": manifest["spec"] | {"template": {"spec": NOWHERE}}}
+        if (
+            plural == "pods"
+        ):  # without labels, or a ReplicaSet takes it for its own, and deletes what it has too many
+            manifest = {"spec": manifest["spec"]}
         made = self._make(plural, word, manifest)
         if case in CHANGED:
             if plural == "deployments":
@@ -105,7 +110,8 @@ class World:
         if "confirm" in given:
             given["confirm"] = name
         target = Target.of("tests", KINDS[plural], self.here, name)
-        return Tried(action_named(case.split()[0], plural), target, given)
+        word = case.split()[0]
+        return Tried(action_named(AT.get(word, word), plural), target, given)
 
     def _revision(self, name: str) -> str:
         found = self.api.get(KINDS["deployments"].gvr.path(self.here, name))
