@@ -1,10 +1,10 @@
 """Keeps one store equal to what the API server has: list, watch, and again after every kind of failure.
 
 The semantics are client-go's (tools/cache/reflector.go), with these differences. The list is read in chunks
-of the most recent state. A server that could not be reached in between is listed again even where its watch
-would resume: it may have come back with another history (a restored etcd, a new sandbox), in which the old
-resourceVersion means nothing and a watch stays silent for ever. And every 5 to 9 minutes a second list,
-beside the watch, corrects what a watch has lost without a word.
+of the most recent state. A server that could not be reached in between, or did not answer for as long as one takes to
+begin anew, is listed again even where its watch would resume: it may have come back with another history (a restored
+etcd, a new sandbox), in which the old resourceVersion means nothing and a watch stays silent for ever. And every 5 to
+9 minutes a second list, beside the watch, corrects what a watch has lost without a word.
 
 Silence. The API server sends bookmarks about once a minute, except to watches of a resource that has not
 changed since they began: those hear nothing, and are healthy. So a silent watch is quietly opened again
@@ -82,6 +82,9 @@ class Timing:
     grace: float = 1.0
     # A watch that lasted this long was a success: the next failure is the first again.
     settled: float = 5.0
+    # A watch that broke goes on where it was when it is answered within this time: no API server begins in less. Above
+    # the first wait after a failure.
+    resumes: float = 1.0
     backoff: tuple[float, float] = (0.8, 30.0)
     refused: tuple[float, float] = (5.0, 60.0)
     watch: tuple[float, float] = (300.0, 600.0)
@@ -134,6 +137,7 @@ class Reflector(Generic[T]):
         self._answered = False
         self._asked_for = 0.0  # seconds that the watch was to last
         self._cut = False  # whether the last watch ended before its time: the API server may have ended
+        self._left_at = 0.0  # when the last watch ended
         self._resync_at = float("inf")
         self._grace: asyncio.TimerHandle | None = None
         self._served = asyncio.Event()
@@ -187,6 +191,7 @@ class Reflector(Generic[T]):
                 await self._list()
             await self._watch()
         except Silence as error:
+            self._cut = False
             self._quietly(error.message)
             return 0.0
         except Gone as error:
@@ -271,6 +276,8 @@ class Reflector(Generic[T]):
             silence=self._timing.silence,
         ) as batches:
             self._opened_at = self._clock()
+            if self._cut and self._opened_at - self._left_at > self._timing.resumes:
+                raise Gone("The API server may have started again since it was heard last.")
             self._live()
             resync = asyncio.create_task(self._resync(), name=f"resync {self._kind.gvr.plural}")
             try:
@@ -279,6 +286,7 @@ class Reflector(Generic[T]):
                     if self._version is None:
                         return
             finally:
+                self._left_at = self._clock()
                 resync.cancel()
                 await asyncio.gather(resync, return_exceptions=True)
 

@@ -114,12 +114,15 @@ class Store(Generic[T]):
     def reconcile(
         self, items: Iterable[T], resource_version: str, scope: str | None = None
     ) -> list[Delta[T]]:
-        """As ``replace``, with a list that was read while a watch went on: what is newer here than there stays."""
+        """As ``replace``, with a list that was read while a watch went on: what is newer here than the list stays.
+
+        What is newer than the list's object, but not than the list, is of a history that is no more.
+        """
         deltas: list[Delta[T]] = []
         listed: set[Key] = set()
         for item in items:
             listed.add(_key(item))
-            if not self._is_late(item):
+            if not is_older(resource_version, self._known_version(_key(item))):
                 self._put(item, deltas)
         for obj in self._unlisted(listed, scope):
             if not is_older(resource_version, obj.metadata.resource_version):
@@ -167,8 +170,12 @@ class Store(Generic[T]):
             if (namespace, name) not in listed
         ]
 
+    def _known_version(self, key: Key) -> str:
+        known = self.get(*key)
+        return self._deleted.get(key, "") if known is None else known.metadata.resource_version
+
     def _is_late(self, obj: T) -> bool:
-        """Whether the event or list that brought it is older than what is known; the same again is not."""
+        """Whether the event that brought it is older than what is known; the same again is not."""
         key = _key(obj)
         version = obj.metadata.resource_version
         known = self.get(*key)

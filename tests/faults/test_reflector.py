@@ -237,6 +237,35 @@ async def test_a_server_that_says_that_it_is_busy_while_it_ends_may_come_back_wi
     await copy.exact()
 
 
+async def test_a_server_that_was_another_one_before_it_was_asked_again_is_noticed(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    """It was never seen to be away: the wait before the next attempt was longer."""
+    server.put("ghost")
+    copy = reflecting(backoff=(0.4, 0.4), resumes=0.1)
+    await copy.live()
+    server.restore(revision=server.revision - 1)
+    server.put("new", told=False)
+    server.cut()
+    await copy.exact()
+
+
+async def test_another_history_with_higher_numbers_is_corrected_by_the_second_list(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("stays")
+    first = server.revision
+    server.put("stays")
+    server.put("since")
+    copy = reflecting(resync=(0.1, 0.1))
+    await copy.live()
+    server.restore(revision=first - 1)
+    server.put("stays", told=False)
+    for _ in range(5):
+        server.put("other", told=False)
+    await copy.exact()
+
+
 async def test_a_bookmark_that_is_older_tells_of_another_history(
     server: ScriptedServer, reflecting: Start
 ) -> None:
