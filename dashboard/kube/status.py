@@ -61,6 +61,10 @@ class _Status(msgspec.Struct, frozen=True):
 
 _DECODER = msgspec.json.Decoder(_Status)
 
+# A message names every field that is wrong, and there may be thousands.
+MAX_CHARACTERS = 4000
+MAX_CAUSES = 100
+
 # Validation quotes the value at fault, and decoders quote a piece of the body; both may be a Secret's.
 _QUOTED_VALUE = re.compile(r'(Invalid value|Unsupported value|Duplicate value): (?:"(?:[^"\\]|\\.)*"|\S+)')
 _MANAGER = re.compile(r'conflict with "([^"]*)"')
@@ -127,7 +131,8 @@ def _error(status: int, decoded: _Status, asked: Asked, retry_after: float | Non
             return Gone(message)
         case 422:
             causes = tuple(
-                FieldCause(cause.field, _clean(cause.message, asked)) for cause in details.causes or ()
+                FieldCause(cause.field, _clean(cause.message, asked))
+                for cause in (details.causes or ())[:MAX_CAUSES]
             )
             return Invalid(message, causes=causes)
         case 429 if budget := " ".join(
@@ -168,7 +173,9 @@ def _owners(details: _Details) -> tuple[FieldCause, ...]:
 
 
 def _clean(message: str, asked: Asked) -> str:
-    if asked.resource.split("/")[0].split(".")[0] != "secrets":
-        return message
-    message = _QUOTED_VALUE.sub(r"\1: (not shown)", message)
-    return _QUOTED_BODY.sub("(the rest is not shown)", message)
+    if asked.resource.split("/")[0].split(".")[0] == "secrets":
+        message = _QUOTED_VALUE.sub(r"\1: (not shown)", message)
+        message = _QUOTED_BODY.sub("(the rest is not shown)", message)
+    if len(message) > MAX_CHARACTERS:  # only now: half of a quoted value would not be seen to be one
+        return f"{message[:MAX_CHARACTERS]}… (of {len(message):,} characters)"
+    return message

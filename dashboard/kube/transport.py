@@ -16,7 +16,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -56,8 +56,9 @@ CONNECT_SECONDS = 5.0
 # A watch's answer starts at once; a proxy may hold it back for a while.
 OPEN_SECONDS = 30.0
 CLOSE_SECONDS = 2.0  # for the other side of a websocket to say goodbye too
-# An error's body is a Status of a few hundred bytes; a proxy's page may be anything.
-ERROR_BYTES = 64 * 1024
+# An error's body is a Status: of a few hundred bytes, or as many as an object has that is wrong everywhere. A proxy's
+# page may be anything.
+ERROR_BYTES = 1024 * 1024
 LARGE_BYTES = 256 * 1024
 
 # Questions that are asked by POST, and change nothing.
@@ -375,9 +376,13 @@ class Transport:
                 f"{self.cluster.name} no longer accepts your token: it has expired or was revoked.",
                 next_step="Sign in to the cluster again, then go on.",
             )
-        body = await response.content.read(ERROR_BYTES)
+        body = bytearray()
+        # The answer is known by its status, also where its connection breaks before all was said.
+        with suppress(aiohttp.ClientError, TimeoutError, OSError):
+            while len(body) < ERROR_BYTES and (piece := await response.content.readany()):
+                body += piece
         return error_from_response(
-            response.status, body, asked, _seconds(response.headers.get("Retry-After", ""))
+            response.status, bytes(body), asked, _seconds(response.headers.get("Retry-After", ""))
         )
 
     async def _batches(

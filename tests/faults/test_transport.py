@@ -21,7 +21,7 @@ from dashboard.kube.config import Cluster
 from dashboard.kube.failures import Silence
 from dashboard.kube.transport import Method, Transport
 
-from .scripted import THING, ScriptedServer, cluster_at, failure, until
+from .scripted import THING, ScriptedServer, cluster_at, failure, status_body, until
 
 PODS = GVR("", "v1", "pods")
 NODES = GVR("", "v1", "nodes", namespaced=False)
@@ -120,6 +120,35 @@ async def test_retry_after_is_passed_on(server: ScriptedServer, transport: Trans
     with pytest.raises(errors.TooManyRequests) as caught:
         await transport.request("GET", PODS)
     assert caught.value.retry_after == 12
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_an_error_is_read_whole_however_it_was_cut(
+    server: ScriptedServer, transport: Transport, breaks: bool
+) -> None:
+    """Its first bytes alone are no Status, and it would name neither what is wrong nor where."""
+    causes = [{"field": f"data[{number}]", "message": "x" * 80} for number in range(1000)]
+    body = json.dumps(status_body(422, "Invalid", "This is wrong.", causes=causes)).encode()
+
+    async def pieces(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(status=422, headers={"Content-Type": "application/json"})
+        await answer.prepare(request)
+        for start in range(0, len(body), 30_000):
+            await answer.write(body[start : start + 30_000])
+            await asyncio.sleep(0)
+            if breaks:
+                assert request.transport
+                request.transport.abort()
+                break
+        return answer
+
+    server.list_answers.append(pieces)
+    with pytest.raises(errors.Invalid) as caught:
+        await transport.request("GET", PODS)
+    assert caught.value.message == (
+        "The API server answered 422 to list pods." if breaks else "This is wrong."
+    )
+    assert [cause.field for cause in caught.value.causes[:2]] == ([] if breaks else ["data[0]", "data[1]"])
 
 
 async def test_a_redirect_is_not_followed(server: ScriptedServer, transport: Transport) -> None:

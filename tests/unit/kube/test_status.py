@@ -149,3 +149,15 @@ def test_a_blocked_eviction_names_the_budget_and_what_to_do() -> None:
     assert isinstance(error, errors.Protected)
     assert error.message == f"{message} {numbers}."
     assert "scale the workload up" in error.next_step
+
+
+def test_a_long_message_is_told_by_its_beginning_without_a_part_of_a_value() -> None:
+    said = f'{"x" * 3900} Invalid value: "{"a canary " * 1000}" and so on'
+    causes = [{"field": f"data[{number}]", "message": "wrong"} for number in range(1000)]
+    error = error_from_response(
+        422, body(said * 2, details={"causes": causes}), Asked("create", "secrets", "default")
+    )
+    assert isinstance(error, errors.Invalid)
+    assert len(error.message) < 4100
+    assert "canary" not in error.message
+    assert len(error.causes) == 100
