@@ -16,10 +16,13 @@ RUN python3 -m venv /pip \
     && python3 -m venv --without-pip .venv \
     && /pip/bin/pip --python .venv/bin/python install --no-compile --require-hashes -r requirements.txt
 # Half of what was installed is never read: the client's generated models and calls (a test says that nothing loads
-# them), and what Django's own pages say in other languages.
+# them), what Django's own pages say in other languages and what it knows of maps, packages' own tests, and the sources
+# of what is compiled.
 RUN cd .venv/lib/python3*/site-packages \
     && find kubernetes -path '*/client/*' \( -path '*/models/*' -o -path '*/api/*' \) -type f ! -name __init__.py -delete \
-    && find django -path '*/locale/*' -type f ! -path '*/locale/en/*' ! -path '*/locale/__init__.py' -delete
+    && find django -path '*/locale/*' -type f ! -path '*/locale/en/*' ! -path '*/locale/__init__.py' -delete \
+    && rm -r django/contrib/gis websocket/tests fsspec/tests csp/tests \
+    && find . -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' \) -delete
 COPY manage.py ./
 COPY cluster_ui ./cluster_ui
 COPY dashboard ./dashboard
