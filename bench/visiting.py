@@ -18,7 +18,9 @@ from tools.server import Cookie, Server
 
 from .browser import CHROMIUM
 
-READY = "document.querySelector('#fresh')?.dataset.freshness === 'live' && document.querySelectorAll('#rows tr').length"
+# A function: an expression would be evaluated anew at each look, which the policy of our pages forbids.
+READY = """() => document.querySelector("#fresh")?.dataset.freshness === "live"
+  && document.querySelectorAll("#rows tr").length"""
 WAIT_MS = 300_000
 FIRST_ROW = """new MutationObserver((_, observer) => {
   if (!document.querySelector("#rows tr")) return;

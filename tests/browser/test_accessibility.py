@@ -191,7 +191,7 @@ def too_wide(page: Page) -> int:
 def visit(page: Page, path: str) -> None:
     page.goto(path)
     page.locator("#page").wait_for()
-    page.wait_for_function("document.querySelector('#fresh, .says, .head, h1') !== null")
+    page.wait_for_function("() => document.querySelector('#fresh, .says, .head, h1') !== null")
     if page.locator("[data-editor]").count():
         expect(page.locator(".cm-content")).to_be_visible()
 

@@ -91,7 +91,7 @@ def test_a_sample_moves_the_chart_and_is_no_news_of_any_row(page: Page, objects:
     expect(page.locator("[data-quiet] [data-changed], [data-quiet] .ch")).to_have_count(0)
     # The same on a narrow screen: only tables scroll sideways, each in its box.
     page.set_viewport_size({"width": 320, "height": 800})
-    page.wait_for_function("document.documentElement.scrollWidth <= 320", timeout=SOON)
+    page.wait_for_function("() => document.documentElement.scrollWidth <= 320", timeout=SOON)
 
 
 def test_a_list_shows_what_pods_use_without_marking_their_rows(
