@@ -1,16 +1,22 @@
-"""A CronJob's schedule in words (``0 6 31 12 *`` runs "on 31 December at 06:00"), and when it is next."""
+"""A CronJob's schedule in words (``0 6 31 12 *`` runs "on 31 December at 06:00"), and when it is next.
+
+Fields are read as robfig/cron v3 reads them, with which the CronJob controller does.
+"""
 
 from __future__ import annotations
 
 import calendar
 import re
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cron_descriptor import ExpressionDescriptor, FormatError, MissingFieldError, Options, WrongArgumentError
 
-# The descriptors of robfig/cron, which the CronJob controller reads schedules with.
+# The descriptors of robfig/cron.
 _NAMED = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -22,15 +28,41 @@ _NAMED = {
 }
 _ZONE = re.compile(r"(?:CRON_)?TZ=(\S+)\s+")
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-_FIELD = re.compile(r"[0-9A-Za-z*/,-]+")
+_NUMBER = re.compile(r"\+?[0-9]+")
 LONGEST = 100  # characters of a schedule that is put into words
+LISTED_DAYS = 6  # days of the month that are told one by one
 _MONTHS = {name.lower(): at for at, name in enumerate(calendar.month_abbr) if name}
 _WEEKDAYS = {name[:3].lower(): at for at, name in enumerate(_DAYS)}
+YEARS_SEARCHED = 5  # after this one, as robfig/cron does
+
+
+class _Field(NamedTuple):
+    """The numbers that a field means, and whether it holds a star, which a step of more than 1 takes from it."""
+
+    values: frozenset[int]
+    star: bool
+    full: bool
+
+
+class _Schedule(NamedTuple):
+    minute: _Field
+    hour: _Field
+    day: _Field
+    month: _Field
+    weekday: _Field
+
+    def on(self, day: int, weekday: int) -> bool:
+        """Whether it runs on such a day. Where both kinds of days are given, one of them is enough."""
+        of_month, of_week = day in self.day.values, weekday in self.weekday.values
+        if self.day.star or self.weekday.star:
+            return of_month and of_week
+        return of_month or of_week
+
+
 # minute, hour, day of the month, month, day of the week: least, most, names
 _BOUNDS: tuple[tuple[int, int, dict[str, int]], ...] = (
     (0, 59, {}), (0, 23, {}), (1, 31, {}), (1, 12, _MONTHS), (0, 6, _WEEKDAYS),
 )  # fmt: skip
-_SEARCHED = timedelta(days=366 * 5)  # as far as robfig/cron looks
 
 
 @lru_cache(maxsize=1024)
@@ -45,33 +77,80 @@ def schedule_words(schedule: str) -> str:
 def _words(text: str) -> str:
     if text.startswith("@every "):
         return f"every {text.removeprefix('@every ')}"
-    fields = _NAMED.get(text, text).replace("?", "*").split(" ")
-    if len(fields) != 5 or len(text) > LONGEST or not all(map(_FIELD.fullmatch, fields)):
+    if len(text) > LONGEST:
         return ""
-    return _at_one_time(*fields) or _described(" ".join(fields))
+    fields = _NAMED.get(text, text).split(" ")
+    try:
+        schedule = _read(fields)
+    except ValueError:
+        return ""
+    minute, hour = ("*" if field.star else words for field, words in zip(schedule, fields[:2], strict=False))
+    at = _described(f"{minute} {hour} * * *")
+    return at and (_on_one_day(schedule, at) or at + "".join(f", {words}" for words in _on_days(schedule)))
 
 
-def _at_one_time(minute: str, hour: str, day: str, month: str, weekday: str) -> str:
+def _on_one_day(schedule: _Schedule, at: str) -> str:
     """The usual schedules, which run once on a day; "" for others."""
-    if not (_within(minute, 0, 59) and _within(hour, 0, 23)):
+    if len(schedule.minute.values) != 1 or len(schedule.hour.values) != 1:
         return ""
-    at = f"at {int(hour):02}:{int(minute):02}"
-    match day, month, weekday:
-        case "*", "*", "*":
-            return f"every day {at}"
-        case "*", "*", "1-5":
-            return f"Monday to Friday {at}"
-        case "*", "*", _ if _within(weekday, 0, 6):
-            return f"every {_DAYS[int(weekday)]} {at}"
-        case _, "*", "*" if _within(day, 1, 31):
-            return f"on day {int(day)} of every month {at}"
-        case _, _, "*" if _within(day, 1, 31) and _within(month, 1, 12):
-            return f"on {int(day)} {calendar.month_name[int(month)]} {at}"
+    _, _, day, month, weekday = schedule
+    either = not (day.star or weekday.star)
+    if month.full and ((day.full and weekday.full) or (either and (day.full or weekday.full))):
+        return f"every day {at}"
+    if month.full and day.star and len(weekday.values) == 1:
+        return f"every {_DAYS[min(weekday.values)]} {at}"
+    if month.full and day.star and weekday.values == frozenset(range(1, 6)):
+        return f"Monday to Friday {at}"
+    if weekday.star and len(day.values) == 1:
+        if month.full:
+            return f"on day {min(day.values)} of every month {at}"
+        if len(month.values) == 1:
+            return f"on {min(day.values)} {calendar.month_name[min(month.values)]} {at}"
     return ""
 
 
-def _within(field: str, least: int, most: int) -> bool:
-    return field.isascii() and field.isdigit() and len(field) <= 2 and least <= int(field) <= most
+def _on_days(schedule: _Schedule) -> Iterator[str]:
+    """Which days it runs on, unless on all."""
+    _, _, day, month, weekday = schedule
+    if day.star or weekday.star:
+        if not day.full:
+            yield _month_days(day.values)
+        if not weekday.full:
+            yield _spans(weekday.values, _DAYS, "only on", "")
+    elif not (day.full or weekday.full):
+        yield _month_days(day.values)
+        yield _spans(weekday.values, _DAYS, "or on", "or ")
+    if not month.full:
+        yield _spans(month.values, calendar.month_name, "only in", "only ")
+
+
+def _month_days(days: frozenset[int]) -> str:
+    """``on day 13 of the month``, ``on every 2nd day of the month from day 1``."""
+    every = sorted(days)
+    if len(every) == 1:
+        return f"on day {every[0]} of the month"
+    steps = {later - one for one, later in pairwise(every)}
+    if steps == {1}:
+        return f"from day {every[0]} to day {every[-1]} of the month"
+    if len(every) > LISTED_DAYS and len(steps) == 1:
+        step = steps.pop()
+        end = "" if every[-1] + step > 31 else f" to day {every[-1]}"
+        ordinal = {2: "2nd", 3: "3rd"}.get(step, f"{step}th")
+        return f"on every {ordinal} day of the month from day {every[0]}{end}"
+    return f"on days {_joined(map(str, every))} of the month"
+
+
+def _spans(values: frozenset[int], names: Sequence[str], single: str, span: str) -> str:
+    """``only on Monday and Friday``, ``only in May``, or ``Monday to Friday`` for three or more in a row."""
+    every = sorted(values)
+    if len(every) > 2 and every[-1] - every[0] == len(every) - 1:
+        return f"{span}from {names[every[0]]} to {names[every[-1]]}"
+    return f"{single} {_joined(names[one] for one in every)}"
+
+
+def _joined(words: Iterable[str]) -> str:
+    *rest, last = words
+    return f"{', '.join(rest)} and {last}" if rest else last
 
 
 def _described(text: str) -> str:
@@ -80,7 +159,7 @@ def _described(text: str) -> str:
     try:
         words = str(ExpressionDescriptor(text, options).get_description())
     except (FormatError, MissingFieldError, WrongArgumentError, ValueError, IndexError, KeyError):
-        return ""  # the API server has refused it, or reads more than the library
+        return ""  # robfig/cron reads more than the library
     return words[:1].lower() + words[1:]
 
 
@@ -92,50 +171,62 @@ def next_run(schedule: str, zone: str | None, after: datetime) -> datetime | Non
     """
     prefix = _ZONE.match(schedule)
     text = schedule[prefix.end() :] if prefix else schedule
-    fields = _NAMED.get(" ".join(text.split()), text).split()
     try:
         tz = ZoneInfo((prefix[1] if prefix else zone) or "UTC")
-        minutes, hours, days, months, weekdays = (
-            _values(field, *bounds) for field, bounds in zip(fields, _BOUNDS, strict=True)
-        )
-    except (ValueError, KeyError, ZoneInfoNotFoundError):
+        found = _read(_NAMED.get(" ".join(text.split()), text).split())
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         return None
-    either = not (_any(fields[2]) or _any(fields[4]))  # both are restricted: one of them is enough
-    begin = after.astimezone(tz)
-    day = begin.date()
-    while day <= (begin + _SEARCHED).date():
-        in_month, on_weekday = day.day in days, (day.isoweekday() % 7) in weekdays
-        if day.month in months and (in_month or on_weekday if either else in_month and on_weekday):
-            for hour in sorted(hours):
-                for minute in sorted(minutes):
-                    found = datetime.combine(day, time(hour, minute), tz).astimezone(UTC)
-                    if found > after:
-                        return found
+    day = after.astimezone(tz).date()
+    last = day.year + YEARS_SEARCHED
+    while day.year <= last:
+        if day.month in found.month.values and found.on(day.day, day.isoweekday() % 7):
+            moments = _moments(day, found, tz)
+            if coming := [each for each in moments if each > after]:
+                return min(coming)
         day += timedelta(days=1)
     return None
 
 
-def _any(field: str) -> bool:
-    return field.startswith(("*", "?"))
+def _moments(day: date, schedule: _Schedule, tz: ZoneInfo) -> Iterator[datetime]:
+    """When it runs on a day. Hours that the clock leaves out have none, and those that it repeats have two."""
+    for hour in schedule.hour.values:
+        for minute in schedule.minute.values:
+            for fold in (0, 1):
+                local = datetime.combine(day, time(hour, minute, fold=fold), tz)
+                moment = local.astimezone(UTC)
+                if moment.astimezone(tz).replace(tzinfo=None) == local.replace(tzinfo=None):
+                    yield moment
 
 
-def _values(field: str, least: int, most: int, names: dict[str, int]) -> frozenset[int]:
-    """The numbers that a field means. Raises ValueError or KeyError for what it cannot mean."""
+def _read(fields: Sequence[str]) -> _Schedule:
+    """The five fields of a schedule. Raises ValueError for what the controller refuses."""
+    pairs = zip(fields, _BOUNDS, strict=True)
+    return _Schedule(*(_field(text, *bounds) for text, bounds in pairs))
+
+
+def _field(field: str, least: int, most: int, names: dict[str, int]) -> _Field:
     found: set[int] = set()
-    for part in field.lower().split(","):
-        span, slash, step = part.partition("/")
+    star = False
+    for part in filter(None, field.lower().split(",")):
+        span, slash, stepped = part.partition("/")
+        step = _number(stepped, {}) if slash else 1
         first, dash, last = span.partition("-")
         if first in ("*", "?"):
             start, end = least, most
+            star = star or step == 1
         else:
             start = _number(first, names)
             end = _number(last, names) if dash else most if slash else start
         # Sunday is 0, and 7 in crontabs that robfig/cron refuses.
-        if not least <= start <= end <= most or (slash and int(step) < 1):
+        if not least <= start <= end <= most or step < 1:
             raise ValueError(field)
-        found.update(range(start, end + 1, int(step) if slash else 1))
-    return frozenset(found)
+        found.update(range(start, end + 1, step))
+    return _Field(frozenset(found), star, len(found) == most - least + 1)
 
 
 def _number(text: str, names: dict[str, int]) -> int:
-    return names[text] if text in names else int(text)
+    if text in names:
+        return names[text]
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return int(text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -24,6 +25,17 @@ from dashboard.kinds.schedules import next_run, schedule_words
         ("0 0 1 * *", "on day 1 of every month at 00:00"),
         ("0 6 31 12 *", "on 31 December at 06:00"),
         ("0 0 13 * 5", "at 00:00, on day 13 of the month, or on Friday"),
+        ("0 0 1 * 1-5", "at 00:00, on day 1 of the month, or from Monday to Friday"),
+        ("0 0 */2 * 1", "at 00:00, on every 2nd day of the month from day 1, or on Monday"),
+        ("0 0 */1 * 1", "every Monday at 00:00"),
+        ("0 0 1-31 * 1", "every day at 00:00"),
+        ("0 0 1,15 3-5 *", "at 00:00, on days 1 and 15 of the month, only from March to May"),
+        ("0 0 * * 5/2", "every Friday at 00:00"),
+        ("0 0 * * 1,3/2", "at 00:00, only on Monday, Wednesday and Friday"),
+        (
+            "*/5 * 1-20/3 */6 *",
+            "every 5 minutes, on every 3rd day of the month from day 1 to day 19, only in January and July",
+        ),
         ("@hourly", "every hour"),
         ("@every 90m", "every 90m"),
         ("CRON_TZ=Europe/Berlin 0 3 * * *", "every day at 03:00 (Europe/Berlin time)"),
@@ -34,7 +46,8 @@ def test_a_schedule_is_told_in_words(schedule: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "schedule", ["", "soon", "a b c d e", "@sometimes", "1 " * 60, "TZ=UTC", "{} * * * *"]
+    "schedule",
+    ["", "soon", "a b c d e", "@sometimes", "1 " * 60, "TZ=UTC", "{} * * * *", "0 0 * * 7", "1_0 * * * *"],
 )
 def test_what_is_no_schedule_is_not_put_into_words(schedule: str) -> None:
     assert schedule_words(schedule) == ""
@@ -69,7 +82,8 @@ def test_a_cronjobs_page_says_when_it_runs_and_its_list_keeps_kubectls_word() ->
         ("30 2 * * mon-FRI", None, "2026-03-02T02:30"),
         ("10-30/10 6,18 * * ?", None, "2026-03-01T18:10"),
         ("0 0 13 * 5", None, "2026-03-06T00:00"),
-        ("0 0 */2 * 1", None, "2026-03-09T00:00"),
+        ("0 0 */2 * 1", None, "2026-03-02T00:00"),
+        ("0 0 */1 * 3", None, "2026-03-04T00:00"),
         ("0 6 31 dec *", None, "2026-12-31T06:00"),
         ("0 0 29 2 *", None, "2028-02-29T00:00"),
         ("@monthly", None, "2026-04-01T00:00"),
@@ -79,7 +93,7 @@ def test_a_cronjobs_page_says_when_it_runs_and_its_list_keeps_kubectls_word() ->
 def test_when_a_schedule_is_next_by_the_rules_of_the_controller(
     schedule: str, zone: str | None, coming: str
 ) -> None:
-    """With a day of the month and one of the week, one is enough, unless either begins with a star."""
+    """With a day of the month and one of the week, one is enough, unless either holds a star without a step."""
     found = next_run(schedule, zone, datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC))
     assert found is not None and found.isoformat() == f"{coming}:00+00:00"
 
@@ -93,3 +107,87 @@ def test_when_a_schedule_is_next_by_the_rules_of_the_controller(
 )  # fmt: skip
 def test_what_has_no_next_time(schedule: str, zone: str | None) -> None:
     assert next_run(schedule, zone, datetime(2026, 3, 1, tzinfo=UTC)) is None
+
+
+STAR = 1 << 63
+MONTH_DAYS = (
+    "*",
+    "?",
+    "*/1",
+    "*/2",
+    "*/10",
+    "1-31",
+    "13",
+    "1,15",
+    "1-7",
+    "31",
+    "1,*",
+    "*/2,*",
+    "5/9",
+    "*-3",
+    "2-20/4",
+)
+WEEK_DAYS = ("*", "?", "*/1", "*/2", "0-6", "1", "fri", "1-5", "1,3/2", "mon,*", "5/2", "sun,sat")
+
+
+def bits(field: str, least: int, most: int, names: tuple[str, ...] = ()) -> int:
+    """A field as robfig/cron v3 keeps it: a bit for each number, and the highest for a star that no step takes away."""
+    kept = 0
+    for part in field.split(","):
+        span, *step = part.split("/")
+        ends = [names.index(end) if end in names else end for end in span.split("-")]
+        if ends[0] in ("*", "?"):
+            low, high, star = least, most, STAR
+        else:
+            low = int(ends[0])
+            high, star = int(ends[1]) if ends[1:] else most if step else low, 0
+        width = int(step[0]) if step else 1
+        kept |= sum(1 << number for number in range(low, high + 1, width)) | (star if width == 1 else 0)
+    return kept
+
+
+def on(day: date, month_day: int, week_day: int) -> bool:
+    fits = bool(month_day >> day.day & 1), bool(week_day >> day.isoweekday() % 7 & 1)
+    return all(fits) if (month_day | week_day) & STAR else any(fits)
+
+
+@pytest.mark.parametrize("week", WEEK_DAYS)
+@pytest.mark.parametrize("month", MONTH_DAYS)
+def test_days_are_those_of_the_controller_in_time_and_in_words(month: str, week: str) -> None:
+    of_month = bits(month, 1, 31)
+    of_week = bits(week, 0, 6, ("sun", "mon", "tue", "wed", "thu", "fri", "sat"))
+    days = [date(2026, 1, 1) + timedelta(days=at) for at in range(400)]
+    expected = [day for day in days if on(day, of_month, of_week)]
+    schedule, at, found = f"0 0 {month} * {week}", datetime(2025, 12, 31, 12, tzinfo=UTC), []
+    while (coming := next_run(schedule, None, at)) is not None and coming.date() <= days[-1]:
+        found.append(coming.date())
+        at = coming
+    assert found == expected
+    words = schedule_words(schedule)
+    assert words.startswith("every day") == (expected == days)
+    either = any(not (of_month >> day.day & 1 and of_week >> day.isoweekday() % 7 & 1) for day in expected)
+    assert (", or " in words) == (either and expected != days)
+
+
+@pytest.mark.parametrize("schedule", ["30 2 * * *", "*/20 * * * *", "0 */3 * * *", "15 1-3 * * *"])
+@pytest.mark.parametrize("begin", [datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 10, 24, tzinfo=UTC)])
+def test_hours_that_the_clock_leaves_out_or_repeats(schedule: str, begin: datetime) -> None:
+    minutes, hours = (
+        bits(field, 0, most) for field, most in zip(schedule.split()[:2], (59, 23), strict=True)
+    )
+    every = (begin + timedelta(minutes=at) for at in range(1, 3 * 24 * 60))
+    local = [(one, one.astimezone(ZoneInfo("Europe/Berlin"))) for one in every]
+    expected = [one for one, there in local if minutes >> there.minute & 1 and hours >> there.hour & 1]
+    found, at = [], begin
+    while (coming := next_run(schedule, "Europe/Berlin", at)) is not None and coming < begin + timedelta(
+        days=3
+    ):
+        found.append(coming)
+        at = coming
+    assert found == expected
+
+
+def test_it_is_looked_for_as_far_ahead_as_by_the_controller() -> None:
+    leap = "0 0 29 2 *"
+    assert next_run(leap, None, datetime(2097, 3, 1, tzinfo=UTC)) is None
+    assert next_run(leap, None, datetime(2099, 3, 1, tzinfo=UTC)) == datetime(2104, 2, 29, tzinfo=UTC)
