@@ -68,6 +68,13 @@ class PodIP(Struct, frozen=True, gc=False):
     ip: str = ""
 
 
+class ResourceClaimStatus(Struct, frozen=True, gc=False):
+    """That a pod's ResourceClaim was created from its template, or was found to be unnecessary (without a name)."""
+
+    name: str = ""
+    resource_claim_name: str | None = None
+
+
 class PodStatus(Struct, frozen=True, gc=False):
     """status of a pod."""
 
@@ -78,6 +85,7 @@ class PodStatus(Struct, frozen=True, gc=False):
     init_container_statuses: tuple[ContainerStatus, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None
     ephemeral_container_statuses: tuple[ContainerStatus, ...] | None = None
+    resource_claim_statuses: tuple[ResourceClaimStatus, ...] | None = None
     pod_ips: tuple[PodIP, ...] | None = msgspec.field(name="podIPs", default=None)
     host_ip: Word = msgspec.field(name="hostIP", default="")
     nominated_node_name: Word = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from dashboard.insight.capacity import in_words, pod_amounts
@@ -11,6 +12,7 @@ from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.events import Event
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
+from dashboard.kinds.podspec import PodResourceClaim
 from dashboard.kinds.podwords import UNSCHEDULABLE, unschedulable
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.storageclasses import StorageClass
@@ -39,6 +41,8 @@ def cannot_be_scheduled(case: Case) -> Trouble | None:
         return _gated(case)
     if not case.older(since, PLACING):
         return None
+    if claims := _claims_told_missing(case):
+        return _no_resource_claim(case, claims)
     return _no_claim(case) or _unbound(case) or _no_volume(case) or _preempting(case) or _no_room(case)
 
 
@@ -48,8 +52,8 @@ def _unseen(case: Case) -> Trouble | None:
     created = pod.metadata.creation_timestamp
     if pod.status.phase != "Pending" or pod.spec.node_name or not case.older(created, UNSEEN):
         return None
-    if pod.spec.resource_claims:
-        return _no_resource_claim(case)
+    if claims := (*_not_created(case), *_named(case)):
+        return _no_resource_claim(case, claims)
     # Once it has chosen a node, the scheduler waits up to ten minutes for volumes there, and says nothing of it.
     if waiting := [name for name, claim in _pending(case) if _provisioned_for_pod(case, claim)]:
         return _waits_for_claims(case, waiting, (), created)
@@ -63,9 +67,35 @@ def _unseen(case: Case) -> Trouble | None:
     )  # fmt: skip
 
 
-def _no_resource_claim(case: Case) -> Trouble:
+def _not_created(case: Case) -> list[PodResourceClaim]:
+    """The ResourceClaims that are to be created from a template and have not been."""
+    created = {one.name for one in case.pod.status.resource_claim_statuses or ()}
+    claims = case.pod.spec.resource_claims or ()
+    return [one for one in claims if one.resource_claim_template_name and one.name not in created]
+
+
+def _named(case: Case) -> list[PodResourceClaim]:
+    return [one for one in case.pod.spec.resource_claims or () if one.resource_claim_name]
+
+
+def _claims_told_missing(case: Case) -> list[PodResourceClaim]:
+    """The ResourceClaims without which the scheduler does not look at nodes, whatever it said of them before: those it
+    says are missing, and those that should have been created long ago.
+    """
+    scheduled = case.condition("PodScheduled")
+    said = scheduled.message if scheduled else ""
+    missing = [
+        one
+        for one in _named(case)
+        if any(f'"{where}{one.resource_claim_name}"' in said for where in ("", f"{case.namespace}/"))
+        and ("not found" in said or "could not find" in said)
+    ]
+    return missing or _not_created(case)
+
+
+def _no_resource_claim(case: Case, claims: Sequence[PodResourceClaim]) -> Trouble:
     """The scheduler takes up a pod when all its ResourceClaims exist (PreEnqueue of its plug-in dynamicresources)."""
-    event, claims = case.event("FailedResourceClaimCreation"), case.pod.spec.resource_claims or ()
+    event = case.event("FailedResourceClaimCreation")
     said = event.message if event is not None else ""
     failed = [one for one in claims if f"PodResourceClaim {one.name}:" in said]
     one, *_ = failed or [each for each in claims if each.resource_claim_name] or claims
@@ -81,12 +111,14 @@ def _no_resource_claim(case: Case) -> Trouble:
         where = f"in {case.namespace}, or correct resourceClaims in its pod template."
         step = case.look(f"Create {kind} {name} {where}")
     asks = ", ".join(
-        f"{each.name}: {each.resource_claim_name or each.resource_claim_template_name}" for each in claims
+        f"{each.name}: {each.resource_claim_name or each.resource_claim_template_name}"
+        for each in case.pod.spec.resource_claims or ()
     )
-    evidence = (*reported(event), *stands("spec.resourceClaims", asks))
+    because = because_of(case.condition("PodScheduled"))
+    evidence = (*because, *reported(event), *stands("spec.resourceClaims", asks))
     return Trouble(
         "pod-resource-claim-missing", "bad", 61, "can't be scheduled", "can't be scheduled", rest, step, evidence,
-        case.pod.metadata.creation_timestamp, shared=f"{kind}:{case.namespace}/{name}",
+        case.since("PodScheduled"), shared=f"{kind}:{case.namespace}/{name}",
     )  # fmt: skip
 
 
@@ -208,7 +240,7 @@ def _preempted(case: Case) -> Event | None:
     alike = (
         event
         for event in case.survey.preemptions.get(case.namespace, ())
-        if event.involved_object.name.startswith(f"{owner.name}-")
+        if event.involved_object.name.rpartition("-")[0] == owner.name
     )
     return next(alike, None)
 

@@ -65,9 +65,9 @@ def test_a_claim_that_asks_for_a_volume_by_name_says_why_it_does_not_get_it(
     assert text == f"PersistentVolumeClaim data in shop asks for PersistentVolume mine by name, which {why}."
 
 
-def waiting_for(*claims: dict[str, str], said: str = "") -> World:
+def waiting_for(*claims: dict[str, str], said: str = "", **status: Any) -> World:
     made = {"metadata": meta("web-1"), "spec": {"containers": [], "resourceClaims": list(claims)},
-            "status": {"phase": "Pending"}}  # fmt: skip
+            "status": {"phase": "Pending", **status}}  # fmt: skip
     world = World(("pods", made))
     if said:
         world.add("events", event("pods-web-1", "FailedResourceClaimCreation", said))
@@ -82,6 +82,46 @@ def test_a_pod_waits_for_the_resource_claim_that_is_missing() -> None:
     assert "it uses ResourceClaim gone, which does not exist" in text
     ((_, _, text),) = told(waiting_for(template, direct, said="PodResourceClaim a: admission refuses it"))
     assert "has not been created from ResourceClaimTemplate there" in text
+
+
+NO_TEMPLATE = 'PodResourceClaim a: resource claim template "there": resourceclaimtemplate "there" not found'
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "said", "which"),
+    [
+        ('pod "shop/web-1": ResourceClaim not created yet', NO_TEMPLATE, "ResourceClaimTemplate there"),
+        ("2 Insufficient cpu", NO_TEMPLATE, "ResourceClaimTemplate there"),
+        ('resourceclaim.resource.k8s.io "gone" not found', "", "ResourceClaim gone"),
+        ('could not find ResourceClaim "shop/gone"', "", "ResourceClaim gone"),
+    ],
+)
+def test_the_missing_resource_claim_is_told_and_not_what_the_scheduler_said_before(
+    scheduler: str, said: str, which: str
+) -> None:
+    refused = condition("PodScheduled", "False", "Unschedulable", f"0/2 nodes are available: {scheduler}.")
+    template = {"name": "a", "resourceClaimTemplateName": "there"}
+    direct = {"name": "b", "resourceClaimName": "gone"}
+    created = [] if said else [{"name": "a", "resourceClaimName": "web-1-a"}]
+    world = waiting_for(template, direct, said=said, conditions=[refused], resourceClaimStatuses=created)
+    ((severity, rule, text),) = told(world)
+    assert (severity, rule) == ("bad", "pod-resource-claim-missing")
+    assert text == f"Pod web-1 in shop can't be scheduled: it uses {which}, which does not exist."
+
+
+def test_resource_claims_that_exist_are_not_the_cause() -> None:
+    template = {"name": "a", "resourceClaimTemplateName": "there"}
+    created = [{"name": "a", "resourceClaimName": "web-1-a"}]
+    ((_, rule, _),) = told(waiting_for(template, resourceClaimStatuses=created))
+    assert rule == "pod-no-scheduler"
+    refused = condition(
+        "PodScheduled", "False", "Unschedulable", "0/2 nodes are available: 2 cannot allocate all claims."
+    )
+    world = waiting_for(
+        template, said="PodResourceClaim a: a conflict", conditions=[refused], resourceClaimStatuses=created
+    )
+    ((_, rule, text),) = told(world)
+    assert rule == "pod-unschedulable" and "cannot allocate all claims" in text
 
 
 @pytest.mark.parametrize(
