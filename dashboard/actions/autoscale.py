@@ -22,7 +22,7 @@ from dashboard.insight.autoscaling import (
 )
 from dashboard.insight.impact import Impact
 from dashboard.kinds.horizontalpodautoscalers import HORIZONTALPODAUTOSCALERS, HorizontalPodAutoscaler, judge
-from dashboard.kinds.references import meant
+from dashboard.kinds.references import manifest_meant, meant, title
 from dashboard.kinds.rows import plural
 from dashboard.kube.metrics import MetricsServer
 from dashboard.models import Change
@@ -125,9 +125,10 @@ class Autoscale(Create):
         meta = manifest["metadata"]
         owner = next((each for each in meta.get("ownerReferences") or () if each.get("controller")), None)
         if owner is not None:
+            keeper = title(manifest_meant(owner, meta["namespace"]))
             raise Invalid(
-                f"{owner['kind']} {owner['name']} keeps the number of replicas of {meta['name']}.",
-                next_step=f"Autoscale {owner['kind']} {owner['name']} instead.",
+                f"{keeper} keeps the number of replicas of {meta['name']}.",
+                next_step=f"Autoscale {keeper} instead.",
             )
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:

@@ -16,6 +16,7 @@ from dashboard.errors import BadInput
 from dashboard.insight import Notice, Objects
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
+from dashboard.kinds.references import group_of, reference
 from dashboard.kube.access import allowed
 from dashboard.kube.shell import shell_line
 from dashboard.models import Change
@@ -181,8 +182,8 @@ class CreateYaml(EditAny):
 
     def flaw(self, before: Manifest) -> str:
         """An undo reads the object in the version that is known of its kind."""
-        known = next((kind for kind in KINDS.values() if kind.kind == before.get("kind")), None)
-        version = before.get("apiVersion")
+        version, name = str(before.get("apiVersion", "")), str(before.get("kind", ""))
+        known = KINDS.get(reference(name, "", "", group_of(version)).plural)
         if known is not None and not known.discovered and version != known.gvr.api_version:
             return f"its fields are those of {version}, and it is undone as {known.gvr.api_version}."
         return super().flaw(before)

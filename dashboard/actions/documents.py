@@ -20,7 +20,7 @@ from dashboard.kinds.references import group_of
 from dashboard.queries.objects import LAST_APPLIED
 
 from .action import Manifest, Target
-from .edit_any import encoded
+from .edit_any import encoded, is_secret
 from .fieldwrites import writable
 from .manifesttext import MAX_DOCUMENTS, BadYaml, Document, Problem, read_manifests
 
@@ -91,11 +91,6 @@ class TextObject:
     def words(self) -> str:
         """``Deployment web in namespace shop``."""
         return f"{self.target}{self.target.where}"
-
-
-def is_secret(manifest: Mapping[str, Any]) -> bool:
-    """Whether it is one of Kubernetes' own, in whatever version: ``/v1`` is read as ``v1``."""
-    return manifest.get("kind") == "Secret" and not group_of(str(manifest.get("apiVersion")))
 
 
 def secret_values(text: str, but: Collection[str] = ()) -> list[str]:

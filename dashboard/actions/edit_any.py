@@ -21,6 +21,7 @@ from dashboard.insight.words import bold, parts
 from dashboard.kinds.base import Kind
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.references import group_of
 from dashboard.models import Change
 from dashboard.queries.objects import LAST_APPLIED
 from dashboard.queries.yamltext import as_yaml
@@ -67,7 +68,7 @@ class EditAny(FieldsAction):
     def read(self, typed: Mapping[str, str]) -> Wanted:
         """``yaml``, and ``base`` as ``packed`` gave it."""
         manifest = read_manifest(typed.get("yaml", "")).manifest
-        secret = manifest.get("kind") == "Secret" and manifest.get("apiVersion") == "v1"
+        secret = is_secret(manifest)
         if secret:
             manifest = encoded(manifest)
         return {"yaml": manifest, "base": unpacked(typed.get("base", "")), "secret": secret}
@@ -226,7 +227,7 @@ def editable(manifest: Manifest) -> Manifest:
     notes = {
         key: value for key, value in (meta.pop("annotations", None) or {}).items() if key != LAST_APPLIED
     }
-    if manifest.get("kind") == "Secret":
+    if is_secret(manifest):
         if "data" in made:
             made["data"] = dict.fromkeys(made["data"] or {}, KEPT)
     elif notes:
@@ -236,6 +237,11 @@ def editable(manifest: Manifest) -> Manifest:
 
 
 def editable_text(manifest: Manifest) -> str:
+def is_secret(manifest: Mapping[str, Any]) -> bool:
+    """Whether it is one of Kubernetes' own, in whatever version: ``/v1`` is read as ``v1``."""
+    return manifest.get("kind") == "Secret" and not group_of(str(manifest.get("apiVersion")))
+
+
     """The same as YAML."""
     return as_yaml(editable(manifest))
 

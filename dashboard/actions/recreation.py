@@ -6,6 +6,8 @@ import copy
 
 import msgspec
 
+from dashboard.kinds.references import manifest_meant, title
+
 from .action import Manifest
 
 MAX_BYTES = 256 * 1024  # of an object that is kept for an undo
@@ -65,7 +67,7 @@ def recreation_flaw(manifest: Manifest) -> str:
     (group, kind), meta = _group_kind(manifest), manifest["metadata"]
     owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
     if owner is not None:
-        return f"{owner['kind']} {owner['name']} creates it, not you."
+        return f"{title(manifest_meant(owner, meta.get('namespace', '')))} creates it, not you."
     if not is_recreatable(group, kind):
         return _WHY.get((group, kind), f"A new {kind} is not the same as the old one.")
     if _reaches_out(manifest):

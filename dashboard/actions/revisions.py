@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 from dashboard.errors import Forbidden
 from dashboard.insight import Objects
+from dashboard.insight.ownership import controller
 from dashboard.insight.pod_health import is_ready
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import GVR, State
+from dashboard.kinds.base import GVR, Ref, State
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import plural
 from dashboard.kinds.selectors import format_label_selector
@@ -92,7 +93,8 @@ def pods_of(objects: Objects, target: Target, uid: str, name: str) -> list[Pod]:
     """The pods of a workload (``uid``) that were created from the revision of this name, but for those that terminate."""
     kept = [pod for pod in objects.all("pods", target.namespace) if pod.metadata.deletion_timestamp is None]
     if target.plural == "deployments":
-        return [pod for pod in kept if (owner := pod.metadata.controller) and owner.name == name]
+        replica_set = Ref("ReplicaSet", target.namespace, name, "replicasets")
+        return [pod for pod in kept if controller(objects, pod)[0] == replica_set]
     marks = (name, name.removeprefix(f"{target.name}-"))  # a DaemonSet's pods carry the hash alone
     return [
         pod

@@ -10,6 +10,7 @@ from typing import Any
 from dashboard.insight import Objects
 from dashboard.insight.running import run_impact
 from dashboard.kinds.jobs import JOBS, Job, completions, finished, judge, status_text
+from dashboard.kinds.references import manifest_meant
 from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
 from dashboard.models import Change
@@ -61,7 +62,8 @@ class Run(Create):
                 "ownerReferences": [owner],
             }
             return {"metadata": made, "spec": template.get("spec", {})}
-        owners = [each for each in meta.get("ownerReferences") or () if each.get("kind") == "CronJob"]
+        every = meta.get("ownerReferences") or ()
+        owners = [each for each in every if manifest_meant(each, "").plural == "cronjobs"]
         made = {
             "labels": _general(meta.get("labels")),
             "annotations": (_MANUAL if owners else {}) | _general(meta.get("annotations")),

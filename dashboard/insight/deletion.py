@@ -9,7 +9,7 @@ from datetime import datetime
 from dashboard.kinds.base import Ref
 from dashboard.kinds.poddisruptionbudgets import PodDisruptionBudget
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.references import meant, title
+from dashboard.kinds.references import kind_title, meant, title
 from dashboard.kinds.rows import listed, plural
 
 from .impact import Effect, Notice, reach, selector_of
@@ -140,7 +140,7 @@ class _Deletion:
         elif not self.keeper:
             text = parts(bold(title(owner)), " decides whether there is a new one")
             yield Effect(
-                "info", "restart", text, f"{controller.kind} is not one of Kubernetes' own kinds", "", owner
+                "info", "restart", text, f"{kind_title(owner)} is not one of Kubernetes' own kinds", "", owner
             )
         else:
             text = parts(bold(title(owner)), " creates a new one")

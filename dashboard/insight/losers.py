@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dashboard.kinds.base import Ref
 from dashboard.kinds.jobs import finished
+from dashboard.kinds.references import title
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.uses import mentions
 
@@ -100,7 +101,7 @@ class Losers:
         for ref in every[:MAX_USERS]:
             ways = self.users[ref]
             how = "; ".join(filter(None, (words(ref.kind, way, of_user=True) for way in ways)))
-            who = bold(f"{ref.kind} {ref.name}")
+            who = bold(title(ref))
             if why := self._why(ref):
                 yield Effect("bad", "bad", parts(who, ": new pods can't start"), f"it {how}: {why}", "", ref)
             elif "imagePullSecret" in ways:
@@ -140,7 +141,7 @@ class Losers:
         """What a person must not miss."""
         if not (broken := self.broken):
             return None
-        named = [f"{ref.kind} {ref.name}" for ref in broken]
+        named = [title(ref) for ref in broken]
         return (
             f"New pods of {listed(named)} can't start",
             "Those that run go on until they are replaced: by a rollout, a restart, a node drain or an eviction.",

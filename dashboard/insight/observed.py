@@ -19,7 +19,7 @@ from dashboard.kinds.nodes import Node
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.references import reference
+from dashboard.kinds.references import meant, reference
 from dashboard.kinds.selectors import Selector, from_labels
 from dashboard.kinds.services import Service
 from dashboard.kinds.uses import pod_spec_uses
@@ -180,7 +180,8 @@ class Observed(ABC):
         """By namespace, the Events of pods that made way for others, the latest first."""
         found: dict[str, list[Event]] = defaultdict(list)
         for event in self.all("events"):
-            if event.reason == "Preempted" and event.involved_object.kind == "Pod":
+            about = event.involved_object
+            if event.reason == "Preempted" and meant(about, about.namespace).plural == "pods":
                 found[event.metadata.namespace].append(event)
         return _latest_first(found)
 
@@ -263,12 +264,8 @@ class Observed(ABC):
         """The names of the pods that a Service sends traffic to now; by its pods where it has no EndpointSlice (yet)."""
         slices = self.slices.get((service.metadata.namespace, service.metadata.name))
         if slices:
-            return frozenset(
-                target.name
-                for one in slices
-                for endpoint in one.endpoints or ()
-                if endpoint.ready and (target := endpoint.target_ref) is not None
-            )
+            ready = (end for one in slices for end in one.endpoints or () if end.ready)
+            return frozenset(name for end in ready if (name := end.pod_in(service.metadata.namespace)))
         return frozenset(pod.metadata.name for pod in self.selected(service) if is_ready(pod))
 
     def answers(self, service: Service) -> bool:

@@ -14,6 +14,7 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.rows import plural
 
+from .autoscaling import autoscaler_of
 from .impact import Effect, Notice
 from .protocols import Objects
 from .words import bold, parts
@@ -50,14 +51,7 @@ def _effects(objects: Objects, deployment: Deployment) -> Iterator[Effect]:
     if count := deployment.status.replicas:
         text = parts(f"{plural(count, 'pod')} {'keeps' if count == 1 else 'keep'} running")
         yield Effect("ok", "ok", text, "One that fails or is deleted is still replaced")
-    scaler = next(
-        (
-            each
-            for each in objects.all("horizontalpodautoscalers", namespace)
-            if (each.spec.scale_target_ref.kind, each.spec.scale_target_ref.name) == ("Deployment", name)
-        ),
-        None,
-    )
+    scaler = autoscaler_of(objects, Ref("Deployment", namespace, name, "deployments"))
     if scaler is None:
         yield Effect(
             "ok", "scale", parts("Scaling still works"), "New pods are of the revisions that run now"

@@ -14,12 +14,14 @@ from typing import Any, Literal
 
 from dashboard.kinds.base import Ref
 from dashboard.kinds.deletion import deletion_waits
+from dashboard.kinds.references import manifest_meant, title
 from dashboard.kinds.rows import listed, plural
-from dashboard.kinds.selectors import NOTHING, from_labels
+from dashboard.kinds.selectors import NOTHING, Selector, from_labels
 
 from .deletion import DeletionImpact
 from .impact import Effect, Notice, reach, selector_of
 from .losers import Losers
+from .ownership import controllers
 from .protocols import Objects
 from .relations import Relations
 from .words import bold, parts, text_of
@@ -99,8 +101,8 @@ class _Removal:
         self.finalizers: Sequence[str] = meta.get("finalizers") or ()
         self.owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
         self.orphans = removal.propagation == "Orphan"
-        ref = Ref(self.kind, self.namespace, self.name, self.plural)
-        self.losers = Losers(self.objects, ref, removal.used_by)
+        self.ref = Ref(self.kind, self.namespace, self.name, self.plural)
+        self.losers = Losers(self.objects, self.ref, removal.used_by)
 
     def headline(self, data: Sequence[Effect], traffic: Sequence[Effect]) -> Notice | None:
         inside = self.removal.depends.inside
@@ -123,8 +125,8 @@ class _Removal:
             return Notice("bad", *broken)
         if traffic:
             many = f"{len(traffic)} Services have no ready endpoints then"
-            title = many if len(traffic) > 1 else text_of(traffic[0].text)
-            return Notice("bad", title, "Requests to it fail until other pods have its labels.")
+            silent = many if len(traffic) > 1 else text_of(traffic[0].text)
+            return Notice("bad", silent, "Requests to it fail until other pods have its labels.")
         if going := self._going:
             word = "stop, and nothing" if len(going) > 1 else "stops, and nothing"
             return Notice("warn", f"{plural(len(going), 'pod')} {word} recreates {_them(len(going))}", "")
@@ -137,13 +139,21 @@ class _Removal:
 
     @cached_property
     def _going(self) -> list[Any]:
-        """The pods that go with a workload, by its selector."""
+        """The pods that go with a workload: those that it made, or its ReplicaSets."""
         if self.plural not in WORKLOADS or self.orphans or self.owner is not None:
             return []
         found = self.objects.get(self.plural, self.namespace, self.name)
         selector = selector_of(found.spec.selector) if found is not None else NOTHING
-        pods = self.objects.all("pods", self.namespace)
-        return [pod for pod in pods if pod.metadata.controller and selector.matches(pod.metadata.labels)]
+        return [pod for pod in self.objects.all("pods", self.namespace) if self._made(pod, selector)]
+
+    def _made(self, pod: Any, selector: Selector) -> bool:
+        """By its selector where the ReplicaSet between them can't be read."""
+        above = controllers(self.objects, pod)
+        if self.ref in above:
+            return True
+        between = self.plural == "deployments" and bool(above) and above[-1].plural == "replicasets"
+        unknown = between and self.objects.get("replicasets", self.namespace, above[-1].name) is None
+        return unknown and selector.matches(pod.metadata.labels)
 
     def on_traffic(self) -> Iterator[Effect]:
         """Services all of whose pods go."""
@@ -282,15 +292,14 @@ class _Removal:
     def notices(self) -> Iterator[Notice]:
         if self.owner is not None:
             text = "Change or delete that one instead."
-            yield Notice("warn", f"{self.owner['kind']} {self.owner['name']} will recreate it", text)
+            keeper = title(manifest_meant(self.owner, self.namespace))
+            yield Notice("warn", f"{keeper} will recreate it", text)
         if self.orphans and self.removal.depends.owned:
-            title = "What it owns stays, without an owner"
-            yield Notice(
-                "info", title, "It keeps running until it is deleted by hand, or adopted by its selector."
-            )
+            text = "It keeps running until it is deleted by hand, or adopted by its selector."
+            yield Notice("info", "What it owns stays, without an owner", text)
         if self.finalizers:
-            title = f"It may stay for a while: {plural(len(self.finalizers), 'finalizer')}"
-            yield Notice("info", title, deletion_waits(self.finalizers))
+            stays = f"It may stay for a while: {plural(len(self.finalizers), 'finalizer')}"
+            yield Notice("info", stays, deletion_waits(self.finalizers))
         if self.plural == "services" and self.spec.get("type") == "LoadBalancer":
             text = "A new one usually gets another address: DNS records that name it have to be changed."
             yield Notice("warn", "Its external IP is released", text)

@@ -18,6 +18,7 @@ from dashboard.kinds.schedules import next_run, schedule_words
 
 from .impact import Effect, Notice
 from .newpods import pods_left
+from .ownership import controller
 from .protocols import Objects
 from .words import bold, parts
 
@@ -148,14 +149,12 @@ def _stopped(objects: Objects, job: Job) -> Iterator[Effect]:
     if job.spec.active_deadline_seconds is not None:
         text = parts("Its activeDeadlineSeconds starts over when it is resumed")
         yield Effect("info", "wait", text)
-    owner = job.metadata.controller
-    if owner is not None and owner.kind == "CronJob":
-        ref = Ref("CronJob", job.metadata.namespace, owner.name, "cronjobs")
-        found = objects.get("cronjobs", ref.namespace, ref.name)
+    ref, found = controller(objects, job)
+    if ref is not None and ref.plural == "cronjobs":
         runs = (found.status.active or ()) if found is not None else ()
         forbids = found is not None and found.spec.concurrency_policy == "Forbid"
         if forbids and any(one.uid == job.metadata.uid for one in runs):
-            text = parts(bold(f"CronJob {owner.name}"), " skips its runs until this Job is finished")
+            text = parts(bold(f"CronJob {ref.name}"), " skips its runs until this Job is finished")
             yield Effect("warn", "wait", text, "its concurrencyPolicy is Forbid", "skipped", ref)
 
 

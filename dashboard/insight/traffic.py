@@ -95,8 +95,7 @@ def service_ends(objects: Objects, service: Service) -> ServiceEnds:
     ready: dict[str, bool] = {}
     for one in slices:
         for endpoint in one.endpoints or ():
-            if endpoint.target_ref is not None and endpoint.target_ref.kind == "Pod":
-                name = endpoint.target_ref.name
+            if name := endpoint.pod_in(meta.namespace):
                 ready[name] = ready.get(name, False) or endpoint.ready
     pods = _selected(objects, service)
     for name in ready:

@@ -37,6 +37,11 @@ class Endpoint(Struct, frozen=True, gc=False):
         """Whether it gets traffic."""
         return self.conditions.ready is not False
 
+    def pod_in(self, namespace: str) -> str:
+        """The name of the pod of a namespace that answers here; "" where something else does."""
+        ref = meant(self.target_ref, self.target_ref.namespace or namespace) if self.target_ref else None
+        return ref.name if ref is not None and ref.plural == "pods" and ref.namespace == namespace else ""
+
 
 class EndpointPort(Struct, frozen=True, gc=False):
     """A port that all endpoints of the slice listen on; no number stands for all ports."""

@@ -4,7 +4,8 @@ Kubernetes' own. Every reference is read here.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from .base import Ref
 
@@ -93,6 +94,11 @@ class Typed(Protocol):
 def meant(by: Typed, namespace: str) -> Ref:
     """Which object is meant by a reference that says its apiVersion, from an object of a namespace."""
     return reference(by.kind, namespace, by.name, group_of(by.api_version))
+
+
+def manifest_meant(by: Mapping[str, Any], namespace: str) -> Ref:
+    """The same of a reference as it stands in a manifest."""
+    return reference(by.get("kind", ""), namespace, by.get("name", ""), group_of(by.get("apiVersion") or ""))
 
 
 def kind_title(ref: Ref) -> str:

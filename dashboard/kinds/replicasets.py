@@ -7,6 +7,7 @@ from .deployments import RolloutMeta
 from .facts import conditions, page
 from .meta import Object, ObjectCondition, Struct, find_condition
 from .podspec import PodTemplate
+from .references import meant, title
 from .rows import AGE_HELP, NAME_HELP, age, col, columns, make_row, shorten, sort_keys
 from .selectors import LabelSelector, format_label_selector
 from .templates import (
@@ -96,7 +97,7 @@ def detail(replica_set: ReplicaSet) -> Detail:
     meta, spec, status = replica_set.metadata, replica_set.spec, replica_set.status
     reason = judge(replica_set)[1]
     owner = meta.controller
-    what = f"One revision of {owner.kind} {owner.name}" if owner else "A set of identical pods"
+    what = f"One revision of {title(meant(owner, meta.namespace))}" if owner else "A set of identical pods"
     ready = f"{status.ready_replicas} of {spec.replicas} ready"
     sentence = f"{what}: {ready}" if spec.replicas else f"{what}: it runs no pods now"
     facts = [

@@ -18,6 +18,7 @@ import msgspec
 from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound
 from dashboard.kinds.base import GVR
 from dashboard.kinds.catalogue import BUILT_IN
+from dashboard.kinds.references import manifest_meant, title
 from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
 
@@ -203,7 +204,9 @@ class Restoring:
             if found is not None:
                 kept.append({**owner, "uid": found["metadata"]["uid"]})
             else:
-                notes.append(f"{owner.get('kind')} {owner.get('name')}, which owned it, does not exist.")
+                notes.append(
+                    f"{title(manifest_meant(owner, placed.namespace))}, which owned it, does not exist."
+                )
         made["metadata"].pop("ownerReferences")
         if kept:
             made["metadata"]["ownerReferences"] = kept

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dashboard.kinds.references import manifest_meant
 from dashboard.kinds.tablekinds import Resource
 
 __all__ = ["DERIVED", "FILTERED", "SECRETS_KEY", "derived", "is_secrets"]
@@ -43,13 +44,13 @@ DERIVED: Mapping[str, str] = {
     "datadownloads.velero.io": "They are past tasks.",
 }
 
-# What a controller makes again: kind → the kinds of controllers whose objects count ("*": any), and what is said.
-_OWNED: Mapping[str, tuple[frozenset[str], str]] = {
-    "pods": (frozenset("*"), "recreated by their controllers"),
-    "replicasets.apps": (frozenset({"Deployment"}), "recreated by their Deployments"),
-    "jobs.batch": (frozenset({"CronJob"}), "runs of CronJobs"),
-    "controllerrevisions.apps": (frozenset("*"), "recreated by their workloads"),
-    "resourceclaims.resource.k8s.io": (frozenset({"Pod"}), "recreated for their pods"),
+# What a controller makes again: kind → the kind of the controller whose objects count ("": any), and what is said.
+_OWNED: Mapping[str, tuple[str, str]] = {
+    "pods": ("", "recreated by their controllers"),
+    "replicasets.apps": ("deployments", "recreated by their Deployments"),
+    "jobs.batch": ("cronjobs", "runs of CronJobs"),
+    "controllerrevisions.apps": ("", "recreated by their workloads"),
+    "resourceclaims.resource.k8s.io": ("pods", "recreated for their pods"),
 }
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 _PUBLISHED = frozenset(
@@ -71,10 +72,11 @@ def derived(key: str, body: Mapping[str, Any]) -> str:
     metadata = body["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     if key in _OWNED:
-        kinds, why = _OWNED[key]
+        plural, why = _OWNED[key]
         owners = metadata.get("ownerReferences") or ()
-        controller = next((each.get("kind") for each in owners if each.get("controller")), None)
-        return why if controller is not None and (controller in kinds or "*" in kinds) else ""
+        controller = next((each for each in owners if each.get("controller")), None)
+        counts = controller is not None and plural in ("", manifest_meant(controller, "").plural)
+        return why if counts else ""
     if key == "endpointslices.discovery.k8s.io":
         made = str(labels.get(_MANAGED_BY, "")).endswith(".k8s.io") or metadata.get("name") == "kubernetes"
         return "recreated from Services and pods" if made else ""

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 from dashboard.insight.draining import ENDED, MIRROR
+from dashboard.insight.ownership import controller
 from dashboard.insight.protocols import Objects
 from dashboard.insight.restart import pods_wanted, restart_outlook, rollout_limits
 from dashboard.insight.rollout import Workload
@@ -24,7 +25,7 @@ from dashboard.kinds.meta import condition_true
 from dashboard.kinds.nodes import Node, Taint
 from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.references import meant
+from dashboard.kinds.references import meant, title
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.statefulsets import StatefulSet
 
@@ -222,12 +223,11 @@ class Fates:
         }
 
     def _last_try(self, pod: Pod) -> bool:
-        owner = pod.metadata.controller
-        job = (
-            self.survey.objects.get("jobs", pod.metadata.namespace, owner.name) if owner is not None else None
-        )
+        owner, job = controller(self.survey.objects, pod)
         return (
             job is not None
+            and owner is not None
+            and owner.plural == "jobs"
             and job.spec.backoff_limit is not None
             and job.status.failed >= job.spec.backoff_limit
         )
@@ -282,7 +282,7 @@ class Fates:
         owner = self.survey.owner(pod)
         workload: Workload | None = self.survey.objects.get(owner.plural, owner.namespace, owner.name)
         if workload is None:
-            return PodFate(pod, "stays", f"{owner.kind} {owner.name} is not there.", "update", ends=False)
+            return PodFate(pod, "stays", f"{title(owner)} is not there.", "update", ends=False)
         outlook = restart_outlook(workload)
         if not outlook.replaces:
             return PodFate(pod, "stays", outlook.held, "update", ends=False)

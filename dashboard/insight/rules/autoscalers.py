@@ -24,7 +24,7 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.meta import ObjectCondition, find_condition
 from dashboard.kinds.metrics import name_of, unread
-from dashboard.kinds.references import meant, title
+from dashboard.kinds.references import kind_title, meant, title
 from dashboard.kinds.rows import listed
 
 from .apiservices import ref_of as apiservice
@@ -97,7 +97,9 @@ def _no_target(survey: Observed, one: HorizontalPodAutoscaler, ref: Ref) -> Find
     target = target_of(one)
     if not target.plural or not survey.lacks(target.plural, target.namespace, target.name):
         return None
-    text = parts(*subject(ref), f" targets {target.kind} ", code(target.name), ", which does not exist.")
+    text = parts(
+        *subject(ref), f" targets {kind_title(target)} ", code(target.name), ", which does not exist."
+    )
     step = Step(f"Create {title(target)}, or correct scaleTargetRef.", ref, "yaml")
     evidence = (
         *stands("spec.scaleTargetRef", title(target)),

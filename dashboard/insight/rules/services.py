@@ -130,16 +130,12 @@ def _selects_nothing(survey: Observed, known: Known, service: Service, ref: Ref)
         Step("Correct its selector, or start the pods that it should select.", ref, "yaml"),
     )
     if near := nearest(survey, ref.namespace, service.spec.selector or {}):
-        text = parts(
-            *text, f" The nearest is {near.ref.kind} {near.ref.name}: ", *_differences(near.differences), "."
-        )
+        text = parts(*text, f" The nearest is {title(near.ref)}: ", *_differences(near.differences), ".")
         evidence = (
             *evidence,
-            Evidence(f"Pods of {near.ref.kind} {near.ref.name}", format_labels(near.labels), near.ref),
+            Evidence(f"Pods of {title(near.ref)}", format_labels(near.labels), near.ref),
         )
-        step = Step(
-            f"Change its selector to match the labels of {near.ref.kind} {near.ref.name}.", ref, "yaml"
-        )
+        step = Step(f"Change its selector to match the labels of {title(near.ref)}.", ref, "yaml")
     since = service.metadata.creation_timestamp
     # It may be meant for a workload that is scaled to 0 and that may not be seen.
     severity: Severity = "warn" if knows_templates(survey, ref.namespace) else "note"
@@ -160,9 +156,9 @@ def _rests(service: Service, ref: Ref, owner: Ref) -> Finding:
         if owner.plural in ("deployments", "statefulsets", "replicasets")
         else "runs no pods now"
     )
-    text = parts(*subject(ref), f" has no ready endpoints: {owner.kind} {owner.name} behind it {rests}.")
+    text = parts(*subject(ref), f" has no ready endpoints: {title(owner)} behind it {rests}.")
     page: Page = "scale" if owner.plural == "deployments" else ""
-    step = Step(f"Scale {owner.kind} {owner.name} up when it is needed again.", owner, page)
+    step = Step(f"Scale {title(owner)} up when it is needed again.", owner, page)
     if rests != "is scaled to 0":
         step = Step("Nothing, if that is intended.", owner)
     evidence = stands("spec.selector", format_labels(service.spec.selector))

@@ -18,6 +18,7 @@ from dashboard.insight.losing.loss import UPDATED
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref
 from dashboard.kinds.catalogue import kind_in
+from dashboard.kinds.references import title
 from dashboard.kinds.rows import listed as enumerated
 from dashboard.kinds.rows import plural as counted
 from dashboard.kube.shell import shell_line
@@ -161,7 +162,7 @@ def links_after(
     links = []
     if replacement is not None:
         links.append((f"Replaced by {replacement.name}", ref_url(runtime, replacement)))
-    links += [(f"{owner.kind} {owner.name}", ref_url(runtime, owner)) for owner in owners]
+    links += [(title(owner), ref_url(runtime, owner)) for owner in owners]
     in_words = f" in {namespace}" if namespace else ""
     query = f"?{urlencode(where)}" if where else ""
     links.append((f"{kind.title}{in_words}", list_url(runtime, plural, query)))

@@ -11,10 +11,10 @@ from dashboard.actions.documents import (
     BadDocuments,
     TextObject,
     UnknownKind,
-    is_secret,
     read_objects,
     secret_values,
 )
+from dashboard.actions.edit_any import editable, is_secret
 from dashboard.actions.manifesttext import MAX_DOCUMENTS, BadYaml, problems_of
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
@@ -230,4 +230,6 @@ def test_what_is_no_api_version_is_refused_and_a_secret_stays_one(version: str, 
 
 def test_a_secret_is_one_by_its_group() -> None:
     assert is_secret({"apiVersion": "/v1", "kind": "Secret"})
-    assert not is_secret({"apiVersion": "example.com/v1", "kind": "Secret"})
+    other = {"apiVersion": "example.com/v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"a": "b"}}
+    assert not is_secret(other)
+    assert editable(other)["data"] == {"a": "b"}

@@ -34,6 +34,11 @@ def test_these_can(api_version: str, kind: str) -> None:
     assert recreation_flaw(manifest(api_version, kind)) == ""
 
 
+def test_what_was_created_of_a_custom_kind_with_a_name_of_kubernetes_own_is_undone_as_that() -> None:
+    assert not CREATE.flaw(manifest("clones.example.com/v1beta1", "StatefulSet"))
+    assert "undone as apps/v1" in CREATE.flaw(manifest("apps/v1beta2", "StatefulSet"))
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [

@@ -413,6 +413,12 @@ def test_a_job_without_a_further_try_fails_with_its_node() -> None:
     assert fates(lost(world, "node/node-1")) == {"import-1": "moves"}
 
 
+def test_a_job_of_the_name_of_a_pods_controller_does_not_end_its_tries() -> None:
+    job = {"metadata": meta("import"), "spec": {"backoffLimit": 0}, "status": {"active": 1}}
+    world = cluster(("jobs", job), ("pods", pod("import-1", owner=("ReplicaSet", "import"))))
+    assert fates(lost(world, "node/node-1")) == {"import-1": "moves"}
+
+
 def test_what_is_being_deleted_already_is_not_lost_again() -> None:
     going = pod("web-0")
     going["metadata"]["deletionTimestamp"] = "2026-03-01T11:59:00Z"

@@ -6,20 +6,29 @@ from typing import Any
 
 import pytest
 
+from dashboard.actions.action import Target
+from dashboard.actions.autoscale import Autoscale
+from dashboard.actions.recreation import recreation_flaw
+from dashboard.actions.revisions import pods_of
+from dashboard.errors import Invalid
 from dashboard.insight import findings, findings_for, scale_impact
 from dashboard.insight.configmapuse import consumers
 from dashboard.insight.deletion import deletion_impact
 from dashboard.insight.ownership import controllers, pod_owner
+from dashboard.insight.pausing import pause_impact
+from dashboard.insight.removal import Removal, removal_impact
 from dashboard.insight.secretuse import secret_consumers
 from dashboard.insight.survey import Survey
+from dashboard.insight.suspending import suspend_impact
 from dashboard.insight.topology import areas
+from dashboard.insight.traffic import service_ends
 from dashboard.insight.usage import topmost
 from dashboard.insight.words import text_of
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.queries.relations import owners
 
-from .world import NOW, World, condition, deployment, meta, pod
+from .world import NOW, World, condition, deployment, endpoints, meta, pod, replicaset, service
 
 CLONES = "clones.example.com/v1beta1"
 CLONE = Ref("StatefulSet", "shop", "ring", group="clones.example.com")
@@ -160,3 +169,79 @@ def test_what_an_operator_made_speaks_for_itself() -> None:
     }
     made["metadata"]["ownerReferences"] = [owner]
     assert [one.rule for one in findings(World(("replicasets", made)), NOW)] == ["workload-quota"]
+
+
+def clone(kind: str, name: str) -> dict[str, Any]:
+    return {"apiVersion": "clones.example.com/v1", "kind": kind, "name": name, "uid": "c", "controller": True}
+
+
+def test_an_autoscaler_of_a_custom_deployment_does_not_go_on_scaling_a_paused_one() -> None:
+    scaler = {
+        "metadata": meta("web"),
+        "spec": {"scaleTargetRef": clone("Deployment", "web"), "maxReplicas": 4},
+    }
+    world = World(("horizontalpodautoscalers", scaler))
+    impact = pause_impact(world, world.add("deployments", deployment()), NOW)
+    assert "Scaling still works" in [text_of(each.text) for each in impact.effects]
+
+
+def test_the_pods_of_a_revision_are_those_of_its_replicaset() -> None:
+    world = World(("pods", pod("web-1")), ("pods", owned("web-2", "ReplicaSet", "web-5d4f", CLONES)))
+    world.add("pods", owned("web-3", "ReplicaSet", "web-5d4f", "apps/v1", uid="before"))
+    world.add("replicasets", replicaset("web-5d4f"))
+    target = Target.of("dev", KINDS["deployments"], "shop", "web")
+    assert [one.metadata.name for one in pods_of(world, target, "deployments-web", "web-5d4f")] == ["web-1"]
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_deletion_takes_the_pods_of_the_workload_and_not_all_that_have_its_labels(seen: bool) -> None:
+    world = World(("deployments", deployment()), ("pods", pod("web-1", labels={"app": "web"})))
+    if seen:
+        world.add("replicasets", replicaset("web-5d4f"))
+    world.add("pods", owned("ring-0", "StatefulSet", "ring", CLONES, labels={"app": "web"}))
+    world.add("pods", owned("web-2", "Deployment", "web", CLONES, labels={"app": "web"}))
+    gone = {"kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}}
+    impact = removal_impact(
+        Removal(plural="deployments", manifest=gone, propagation="Background", objects=world)
+    )
+    assert impact.headline is not None and impact.headline.title.startswith("1 pod stops")
+
+
+def test_the_owner_that_recreates_or_scales_an_object_is_named_with_its_group() -> None:
+    owner = clone("Deployment", "web")
+    meta_ = {"name": "web-1", "namespace": "shop", "ownerReferences": [owner]}
+    manifest = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta_}
+    removal = Removal(plural="replicasets", manifest=manifest, propagation="Background", objects=World())
+    titles = [each.title for each in removal_impact(removal).notices]
+    assert "Deployment.clones.example.com web will recreate it" in titles
+    assert recreation_flaw(manifest) == "Deployment.clones.example.com web creates it, not you."
+    with pytest.raises(Invalid) as refused:
+        Autoscale().check(manifest, {})
+    assert "Deployment.clones.example.com web keeps the number of replicas" in refused.value.message
+    made = World().add("replicasets", {**replicaset("web-1"), "metadata": meta_})
+    assert (
+        KINDS["replicasets"]
+        .detail(made)
+        .sentence.startswith("One revision of Deployment.clones.example.com web")
+    )
+    made = World().add("pods", owned("x", "StatefulSet", "ring", CLONES))
+    effects = deletion_impact(World(), made, NOW, evict=False, grace=None).effects
+    assert "StatefulSet.clones.example.com is not one of Kubernetes' own kinds" in [e.note for e in effects]
+
+
+def test_a_job_of_a_custom_cronjob_does_not_keep_kubernetes_own_from_running() -> None:
+    active = {"active": [{"kind": "Job", "name": "nightly-1", "uid": "jobs-nightly-1"}]}
+    spec = {"schedule": "0 3 * * *", "concurrencyPolicy": "Forbid"}
+    world = World(("cronjobs", {"metadata": meta("nightly"), "spec": spec, "status": active}))
+    made = {"metadata": {**meta("nightly-1"), "ownerReferences": [clone("CronJob", "nightly")]}, "spec": {}}
+    impact = suspend_impact(world, world.add("jobs", made | {"status": {"active": 1}}), NOW)
+    assert not [each for each in impact.effects if "skips its runs" in text_of(each.text)]
+
+
+def test_an_endpoint_of_another_kind_is_no_pod() -> None:
+    slice_ = endpoints("web", ("web-1", True))
+    slice_["endpoints"][0]["targetRef"] |= {"apiVersion": "clones.example.com/v1"}
+    world = World(("services", service()), ("endpointslices", slice_), ("pods", pod("web-1")))
+    made = world.all("services")[0]
+    assert not Survey(world, NOW).endpoints(made)
+    assert not [each for each in service_ends(world, made).pods if each.ready]

@@ -7,8 +7,9 @@ import pytest
 from dashboard.recovery.selection import derived
 
 
-def owned(kind: str, controller: bool = True):
-    return {"name": "x", "ownerReferences": [{"kind": kind, "name": "y", "controller": controller}]}
+def owned(kind: str, controller: bool = True, version: str = ""):
+    owner = {"apiVersion": version, "kind": kind, "name": "y", "controller": controller}
+    return {"name": "x", "ownerReferences": [owner]}
 
 
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
@@ -26,8 +27,11 @@ LEVELS = "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"
         ("pods", owned("SomeOperatorsKind"), True),
         ("pods", owned("ConfigMap", controller=False), False),
         ("replicasets.apps", owned("Deployment"), True),
+        ("replicasets.apps", owned("Deployment", version="apps/v1"), True),
+        ("replicasets.apps", owned("Deployment", version="clones.example.com/v1"), False),
         ("replicasets.apps", owned("Rollout"), False),
         ("jobs.batch", owned("CronJob"), True),
+        ("jobs.batch", owned("CronJob", version="clones.example.com/v1"), False),
         ("jobs.batch", {"name": "x"}, False),
         ("controllerrevisions.apps", owned("StatefulSet"), True),
         ("secrets", owned("Cluster"), False),

@@ -17,6 +17,7 @@ from dashboard.insight.usage import (
 )
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.pods import Pod
+from dashboard.kinds.references import title
 from dashboard.kinds.usage import PodUse
 from dashboard.live.rings import Point
 from dashboard.live.screens.usage import (
@@ -164,7 +165,7 @@ class UsageCard(Card):
     def empty(self, obj: Any) -> str:
         owner, _ = controller(self.screen.session.reader, obj)
         if owner is not None and owner.plural in OWNERS:
-            return f"The history is kept for the {owner.kind} {owner.name}, which it belongs to."
+            return f"The history is kept for the {title(owner)}, which it belongs to."
         return NOT_BEGUN
 
     def _pods(self, obj: Any) -> Sequence[Pod]:
