@@ -43,6 +43,7 @@ from .diff import Line, readable, yaml_lines
 from .edit_any import KEPT, EditAny, fill_kept
 from .fieldwrites import NO_WAY_BACK, writable, written_fields
 from .recreation import holds_more
+from .value_impact import broken_headline, value_effects
 from .writing import MANAGER
 
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -156,14 +157,17 @@ class CreateYaml(EditAny):
         kubectl = shell_line(["kubectl", "apply", *options, "-f", "objects.yaml"])
         if not self.fresh:
             return dataclasses.replace(super().describe(dry), kubectl=kubectl)
+        target = dry.target
+        broken = value_effects(dry.objects, target.plural, target.namespace, target.name, None, dry.after)
+        headline = broken_headline(broken)
         return Description(
-            headline=None,
-            effects=(),
+            headline=headline,
+            effects=broken,
             notices=(),
             kubectl=kubectl,
             undo_words="Undo deletes it.",
-            button=f"Create {dry.target.name}",
-            danger=False,
+            button=f"Create {target.name}",
+            danger=headline is not None,
         )
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:

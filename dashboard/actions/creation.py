@@ -68,6 +68,7 @@ from .filledin import bounded
 from .operation import OperationAction, Plan, Run, Step, operation_step
 from .problems import TextsFull
 from .recreation import HOLDING
+from .value_impact import HOLDERS, Coming, broken_headline, value_effects
 from .writing import MANAGER
 
 SALT = "dashboard.actions.creation"
@@ -208,13 +209,14 @@ CREATE_ALL = CreateAll()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """What a dry run said of one object: its ``preview``, or why it was refused (``error``), or what it waits for
-    (``needs``, words for an object of the same text).
+    (``needs``, words for an object of the same text). ``breaks``: what one that was not tried does to those who read it.
     """
 
     one: TextObject
     preview: Preview | None = None
     error: ClusterError | None = None
     needs: str = ""
+    breaks: tuple[Effect, ...] = ()
 
     @property
     def fresh(self) -> bool:
@@ -229,6 +231,12 @@ class Tried:
         if not self.preview.token:
             return "same"
         return "new" if self.fresh else "changed"
+
+    @property
+    def dangerous(self) -> bool:
+        if self.preview is not None:
+            return self.preview.told.danger
+        return broken_headline(self.breaks) is not None
 
     @property
     def taken_back(self) -> bool:
@@ -269,19 +277,30 @@ async def creation_preview(
     first = [one for one in objects if one.defines or one.target.plural == "namespaces"]
     gate = asyncio.Semaphore(DRY_RUNS)
 
+    # Who reads a ConfigMap or Secret may be in the same text.
+    together = Coming(reader, [(one.target.plural, _placed(one)) for one in objects])
+
     async def attempt(one: TextObject) -> Tried:
         async with gate:
-            return await _try(transport, actor, one, tried, reader)
+            return await _try(
+                transport, actor, one, tried, together if one.target.plural in HOLDERS else reader
+            )
 
     tried += await asyncio.gather(*map(attempt, first))
     rest = await asyncio.gather(*(attempt(one) for one in objects if one not in first))
     found = {each.one.number: each for each in (*tried, *rest)}
     # What is not there yet may be what another one was refused for.
     fresh = [each.one for each in found.values() if each.state in ("new", "untried")]
-    told = [_excused(found[one.number], fresh) for one in objects]
+    told = [_weighed(_excused(found[one.number], fresh), together) for one in objects]
     if any(each.error for each in told):
         return Creation(tried=told)
     return Creation(tried=told, preview=await _whole(transport, actor, told, reader))
+
+
+def _placed(one: TextObject) -> Manifest:
+    """Its manifest with the namespace that it goes into."""
+    where = {"namespace": one.target.namespace} if one.target.namespace else {}
+    return {**one.manifest, "metadata": {**one.manifest["metadata"], **where}}
 
 
 async def _try(
@@ -326,6 +345,18 @@ def _excused(tried: Tried, fresh: Iterable[TextObject]) -> Tried:
     return tried
 
 
+def _weighed(tried: Tried, together: Objects) -> Tried:
+    """A ConfigMap or Secret that can't be tried yet, with what it does to those who read it."""
+    target, manifest = tried.one.target, tried.one.manifest
+    if tried.state != "untried" or target.plural not in HOLDERS:
+        return tried
+    try:
+        breaks = value_effects(together, target.plural, target.namespace, target.name, None, manifest)
+    except (AttributeError, TypeError, ValueError):  # the API server will refuse it
+        return tried
+    return replace(tried, breaks=breaks)
+
+
 def _explained(one: TextObject, error: NotFound) -> NotFound:
     target = one.target
     if "namespaces" in error.message:
@@ -359,7 +390,7 @@ async def _whole(transport: Transport, actor: Actor, tried: Sequence[Tried], rea
         told=_told(
             tried,
             tuple(quotas_together(reader, pods)),
-            dangerous=any(each.preview is not None and each.preview.told.danger for each in tried),
+            dangerous=any(each.dangerous for each in tried),
         ),
         diff=tuple(line for each in tried for line in _diff(each)),
         diff_words=plural(len(tried), "object"),
@@ -409,8 +440,8 @@ def _told(tried: Sequence[Tried], together: Sequence[Notice] = (), *, dangerous:
             *together,
             *(
                 Notice(one.state, f"{each.one.target}: {one.title}", one.text, one.ref, one.link)
-                for each, said in told
-                for one in (*([said.headline] if said.headline else []), *said.notices)
+                for each in tried
+                for one in _notices(each)
             ),
         ),
         kubectl=next(iter(placed or told))[1].kubectl,
@@ -418,6 +449,12 @@ def _told(tried: Sequence[Tried], together: Sequence[Notice] = (), *, dangerous:
         button=f"{button[:1].upper()}{button[1:]}",
         danger=dangerous,
     )
+
+
+def _notices(tried: Tried) -> list[Notice]:
+    told = tried.preview.told if tried.preview is not None else None
+    headline = told.headline if told is not None else broken_headline(tried.breaks)
+    return [*([headline] if headline else []), *(told.notices if told is not None else ())]
 
 
 def _effects(tried: Tried) -> list[Effect]:
@@ -428,7 +465,7 @@ def _effects(tried: Tried) -> list[Effect]:
     text = parts(f"{target.kind} ", bold(target.name), f" {WORDS[state]}" if state != "same" else "")
     icon = {"new": "plus", "changed": "code", "untried": "wait"}.get(state, "done")
     own = Effect("warn" if state == "untried" else "info", icon, text, note, TAGS[state])
-    more = tried.preview.told.effects if tried.preview is not None else ()
+    more = tried.preview.told.effects if tried.preview is not None else tried.breaks
     return [own, *more]
 
 

@@ -17,22 +17,36 @@ import msgspec
 
 from dashboard.errors import BadInput, ClusterError, Conflict
 from dashboard.insight import Effect, Notice, Workload, restart_impact, scale_impact
+from dashboard.insight.configmapuse import READ as USED
 from dashboard.insight.words import bold, parts
 from dashboard.kinds.base import Kind
 from dashboard.kinds.deployments import Deployment
-from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.references import group_of
+from dashboard.kinds.rows import listed, plural
 from dashboard.models import Change
 from dashboard.queries.objects import LAST_APPLIED
 from dashboard.queries.yamltext import as_yaml
 
-from .action import Action, Description, DryRun, Manifest, Order, OwnedFields, Target, Wanted, Write, pointer
+from .action import (
+    TOUCHED,
+    Action,
+    Description,
+    DryRun,
+    Manifest,
+    Order,
+    OwnedFields,
+    Target,
+    Wanted,
+    Write,
+    pointer,
+)
 from .backups import METADATA_ONLY, mark
 from .changedfields import MISSING, changed_fields, field_words, value_at, with_values
 from .configmap_versions import versions_kept
 from .fieldwrites import FieldsAction, some, writable, written_fields
 from .hiding import hide_values
 from .manifesttext import MAX_BYTES, read_manifest
+from .value_impact import HOLDERS, broken_headline, value_effects
 
 KEPT = "<kept>"  # stands for a value of a Secret, and keeps it
 HIDDEN = "(hidden)"
@@ -52,10 +66,13 @@ class EditAny(FieldsAction):
     body_bytes = 8 * 2**20  # a text of 1 MiB, in which every byte may take three, and what it was filled with
     typed = True
     contested = True
+    reads = TOUCHED | USED
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         super().__init__(wanted)
         self.confidential = bool(self.wanted.get("secret"))
+        if self.wanted.get("yaml", {}).get("kind") not in (None, *HOLDERS.values()):
+            self.reads = TOUCHED
 
     def fits(self, kind: Kind[Any]) -> bool:
         return kind.plural != "configmaps"
@@ -184,11 +201,13 @@ class EditAny(FieldsAction):
         names = [field_words(path) for path in written_fields(before, after)]
         verb = "changes" if len(names) == 1 else "change"
         effect = Effect("info", "code", parts(bold(plural(len(names), "field")), f" {verb}"), some(names))
+        broken = value_effects(dry.objects, target.plural, target.namespace, target.name, before, after)
+        headline = broken_headline(broken)
         return Description(
-            headline=None,
-            effects=(effect,) if names else (),
+            headline=headline,
+            effects=(*broken, effect) if names else broken,
             notices=self._notices(dry),
-            danger=False,
+            danger=headline is not None,
             **common,
         )
 
@@ -218,6 +237,11 @@ class EditAny(FieldsAction):
 EDIT_ANY = EditAny()
 
 
+def is_secret(manifest: Mapping[str, Any]) -> bool:
+    """Whether it is one of Kubernetes' own, in whatever version: ``/v1`` is read as ``v1``."""
+    return manifest.get("kind") == "Secret" and not group_of(str(manifest.get("apiVersion")))
+
+
 def editable(manifest: Manifest) -> Manifest:
     """The object as its form shows it: a Secret without annotations, which may repeat its values, and with KEPT for each
     value.
@@ -237,11 +261,6 @@ def editable(manifest: Manifest) -> Manifest:
 
 
 def editable_text(manifest: Manifest) -> str:
-def is_secret(manifest: Mapping[str, Any]) -> bool:
-    """Whether it is one of Kubernetes' own, in whatever version: ``/v1`` is read as ``v1``."""
-    return manifest.get("kind") == "Secret" and not group_of(str(manifest.get("apiVersion")))
-
-
     """The same as YAML."""
     return as_yaml(editable(manifest))
 

@@ -46,6 +46,7 @@ from .confirmation import require_reason, why_in
 from .operation import OperationAction, Plan, Run, Step, iso, operation_step, passed, result_counts
 from .permits import changes_required
 from .problems import Unconfirmed
+from .restore_values import with_breaks
 
 SALT = "dashboard.actions.restore"
 MAX_TRIED = 200  # objects that a preview tries; the check tries all of them
@@ -335,7 +336,7 @@ async def restore_preview(order: RestoreOrder) -> RestorePreview:
         for each in holding.objects
         if each.skipped
     ]
-    plans = await planned_all(restoring, kept[:MAX_TRIED])
+    plans = await with_breaks(restoring, await planned_all(restoring, kept[:MAX_TRIED]), kept)
     targets = targets_of(order.choice, kept)
     shown = Shown(
         **order_facts(order),

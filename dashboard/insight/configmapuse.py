@@ -25,9 +25,10 @@ from .keyhistory import SECOND, KeyHistory, Spans, between
 from .ownership import belongs, pod_owner
 from .protocols import Objects
 from .relations import pod_spec
-from .words import bold, parts
+from .words import Part, bold, parts
 
 Way = Literal["env", "envFrom", "volume", "subPath"]
+Holder = Literal["ConfigMap", "Secret"]
 
 # What is read to tell who uses it.
 READ = frozenset({"pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs"})
@@ -82,12 +83,14 @@ class Consumer:
         return any(use.way != "volume" for use in self.touched(keys))
 
 
-def spec_uses(spec: PodSpec, name: str) -> tuple[Use, ...]:
-    """How a pod spec uses the ConfigMap of this name."""
-    return tuple(dict.fromkeys(_uses(spec, name)))
+def spec_uses(spec: PodSpec, name: str, kind: Holder = "ConfigMap") -> tuple[Use, ...]:
+    """How a pod spec uses the ConfigMap, or Secret, of this name."""
+    return tuple(dict.fromkeys(_uses(spec, name, kind)))
 
 
-def consumers(objects: Objects, namespace: str, name: str) -> tuple[Consumer, ...]:
+def consumers(
+    objects: Objects, namespace: str, name: str, kind: Holder = "ConfigMap"
+) -> tuple[Consumer, ...]:
     """Everything in the namespace whose pods use it; what a controller makes is told by the topmost one."""
     found = []
     for kind_plural, kind_name in _KINDS.items():
@@ -95,7 +98,7 @@ def consumers(objects: Objects, namespace: str, name: str) -> tuple[Consumer, ..
             if belongs(each):
                 continue
             spec = pod_spec(kind_plural, each)
-            if spec is not None and (uses := spec_uses(spec, name)):
+            if spec is not None and (uses := spec_uses(spec, name, kind)):
                 ref = Ref(kind_name, namespace, each.metadata.name, kind_plural)
                 found.append(Consumer(ref, uses))
     return tuple(found)
@@ -250,6 +253,37 @@ def flaws(consumer: Consumer, after: Content | None, removed: Collection[str] = 
     return dict(sorted(found.items()))
 
 
+def breaking_effects(
+    objects: Objects,
+    kind: Holder,
+    namespace: str,
+    name: str,
+    *,
+    was: Content,
+    made: Content,
+    changed: Collection[str],
+) -> tuple[Effect, ...]:
+    """Whose new pods do not start, or start without a variable, by what a write of these keys makes of a ConfigMap or
+    Secret; nothing of what was so before.
+    """
+    removed = {key for key in changed if key not in made.text | made.binary}
+    found = []
+    for consumer in consumers(objects, namespace, name, kind):
+        before = flaws(consumer, was)
+        broken = {
+            key: flaw
+            for key, flaw in flaws(consumer, made, removed).items()
+            if key in changed or before.get(key) != flaw
+        }
+        if broken:
+            found.append(_breaks(consumer.ref, broken))
+        elif lost := _lost(consumer, [key for key in changed if key in was.text], made):
+            text = parts(*_who(consumer.ref), f" loses the variable of {listed(lost)}")
+            note = "Its containers start without: only text in data is a variable."
+            found.append(Effect("warn", "warn", text, note, "lost", consumer.ref))
+    return tuple(sorted(found, key=lambda effect: effect.state != "bad"))
+
+
 def broken_consumers(
     objects: Objects, namespace: str, name: str, after: Content | None
 ) -> dict[Ref, dict[str, str]]:
@@ -270,13 +304,10 @@ def _lost(consumer: Consumer, keys: Collection[str], after: Content | None) -> l
 def _effect(
     consumer: Consumer, keys: Collection[str], broken: Mapping[str, str], lost: Collection[str]
 ) -> Effect:
-    ref = consumer.ref
-    who = (f"{ref.kind} ", bold(ref.name))
+    ref, who = consumer.ref, _who(consumer.ref)
     touched = consumer.touched(keys)
     if broken:
-        text = parts(*who, _broken(broken))
-        note = "Running containers are not affected; its next pod will not start."
-        return Effect("bad", "bad", text, note=note, word="breaks", ref=ref)
+        return _breaks(ref, broken)
     if not touched:
         return Effect("ok", "ok", parts(*who, " uses other keys only"), word="not touched", ref=ref)
     ways = {use.way for use in touched}
@@ -299,6 +330,15 @@ def _effect(
     return Effect(
         "info", "wait", parts(*who, _reads(touched, keys)), note=" ".join(notes), word="soon", ref=ref
     )
+
+
+def _who(ref: Ref) -> tuple[str, Part]:
+    return f"{ref.kind} ", bold(ref.name)
+
+
+def _breaks(ref: Ref, why: Mapping[str, str]) -> Effect:
+    note = "Running containers are not affected; its next pod will not start."
+    return Effect("bad", "bad", parts(*_who(ref), _broken(why)), note=note, word="breaks", ref=ref)
 
 
 def _broken(why: Mapping[str, str]) -> str:
@@ -327,9 +367,9 @@ def _reads(touched: tuple[Use, ...], keys: Collection[str]) -> str:
     return f" uses {listed(named)}" if len(named) < 4 else f" uses {plural(len(named), 'changed key')}"
 
 
-def _uses(spec: PodSpec, name: str) -> Iterator[Use]:
+def _uses(spec: PodSpec, name: str, kind: Holder) -> Iterator[Use]:
     for mention in mentions(spec):
-        if (mention.kind, mention.name) != ("ConfigMap", name):
+        if (mention.kind, mention.name) != (kind, name) or mention.at_mount:
             continue
         needed = (mention.keys or frozenset()) if mention.needed else frozenset()
         if mention.how in ("env", "envFrom"):

@@ -30,7 +30,7 @@ from dashboard.actions.restore import (
 from dashboard.actions.running import new_holder, operation_run
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, NotFound
-from dashboard.kinds.rows import plural
+from dashboard.kinds.rows import listed, plural
 from dashboard.kube.config import Cluster
 from dashboard.kube.transport import Transport
 from dashboard.live.runtime import USER_AGENT
@@ -198,6 +198,8 @@ async def _restore(order: RestoreOrder, holder: str, *, dry: bool) -> Outcome | 
         text = f"{plural(shown.writes, 'object')} would be written; nothing was."
         if shown.more:
             text += f" {plural(shown.more, 'more object')} are tried before anything is written."
+        if broken := sorted({name for each in shown.plans for name in each.breaks}):
+            text += f" New pods of {listed(broken)} would not start."
         return _outcome(order, "previewed", text, lines)
     return await restore_begin(order, shown.token, holder=holder)
 

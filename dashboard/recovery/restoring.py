@@ -53,6 +53,7 @@ class Placed:
 class Planned:
     """What is done with an object, and why (``notes``, sentences). ``live`` is what is there, ``made`` what is sent.
     ``tried``: the API server took a dry run of it; one in a namespace that does not exist yet can't be tried.
+    ``breaks``: whose new pods do not start with it.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Planned:
     notes: tuple[str, ...] = ()
     tried: bool = False
     secret: bool = False
+    breaks: tuple[str, ...] = ()
     live: Manifest | None = field(default=None, repr=False)
     made: Manifest | None = field(default=None, repr=False)
 

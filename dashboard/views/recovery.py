@@ -353,6 +353,10 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
         text = listed(said)
         state, headline = "info", f"{text[:1].upper()}{text[1:]} in {where}"
     texts = []
+    broken = sorted({name for each in found.plans for name in each.breaks})
+    if broken and state == "info":
+        state = "bad"
+        texts.append(f"New pods of {listed(broken)} will not start: see why below.")
     if same := counts.get("same", 0):
         equal = f"{plural(same, 'object')} {'equals' if same == 1 else 'equal'} the backup"
         texts.append(f"{equal} and {_is(same)} not written.")
@@ -383,6 +387,7 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
         "diff": [],
         "kubectl": "",
         "button": button,
+        "danger": bool(broken),
         "into": where,
         "objects": [_object(each, order) for each in found.plans],
         "more": found.more,

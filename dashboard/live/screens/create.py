@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from dashboard import render
-from dashboard.actions.action import TOUCHED
+from dashboard.actions.create_yaml import CREATE
 from dashboard.actions.creation import REST
 from dashboard.actions.operation import Step
 from dashboard.database import in_database
@@ -46,7 +46,7 @@ class CreateScreen(ViewerScreen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        return TOUCHED | {"namespaces"}
+        return CREATE.reads | {"namespaces"}
 
     @property
     def waits_for(self) -> frozenset[str]:

@@ -51,7 +51,7 @@ class Server:
         sent = json.loads(body) if body else {}
         name = name or sent.get("metadata", {}).get("name")
         if method == "GET" and name is None:
-            return _answer({"items": self.lists.get(target.plural, [])})
+            return _answer({"metadata": {}, "items": self.lists.get(target.plural, [])})
         key = (target.plural, namespace or "", str(name))
         if method == "POST" and subresource is None:
             return self._create(key, sent, query or {})
