@@ -10,6 +10,8 @@ from typing import Any
 from dashboard.errors import NotFound
 from dashboard.insight import Objects
 from dashboard.insight.keyhistory import KeyHistory
+from dashboard.insight.protocols import unread
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
@@ -54,6 +56,13 @@ def change_follow(
 ) -> Progress:
     """How far an applied change has come; ``history`` of an edit's keys: see ``edit_history``."""
     action = action_of(change)
+    there = objects.get(change.plural, change.namespace, change.name) is not None
+    if not there and change.plural in KINDS and unread(objects, {change.plural}, change.namespace):
+        title = KINDS[change.plural].title
+        text = f"{title} could not be read, or are still being read: whether {change.name} is there is not known."
+        return Progress(
+            state="info", headline=f"How far {change.name} is is not known", text=text, percent=None
+        )
     if isinstance(action, Edit):
         return action.follow(change, objects, now, history)
     return action.follow(change, objects, now)

@@ -69,6 +69,8 @@ def _alias(service: Service) -> Reach:
 def _sentences(objects: Objects, service: Service) -> Iterator[str]:
     ready, all_ = _addresses(objects, service)
     now = f"now {plural(len(ready), 'ready address', 'ready addresses')}"
+    if not ready and not objects.reads("endpointslices", service.metadata.namespace):
+        now = "how many of them are ready is not known"
     if len(all_) > len(ready):
         now += (
             f" and {len(all_) - len(ready)} that {'is' if len(all_) - len(ready) == 1 else 'are'} not ready"

@@ -32,30 +32,30 @@ class Readiness:
     age: timedelta | None = None
     uncovered: tuple[str, ...] | None = None
     covered: int | None = None
-    namespaces: int = 0
-    claims: int = 0
+    namespaces: int | None = 0
+    claims: int | None = 0
 
 
 def readiness(
     stored: Sequence[Stored],
     headers: Mapping[str, Header],
     *,
-    namespaces: Collection[str],
-    claims: int,
+    namespaces: Collection[str] | None,
+    claims: int | None,
     now: datetime,
 ) -> Readiness:
     """Of one context: its archives, the newest first, those of their ``headers`` that could be read, its namespaces, and
-    how many claims it has.
+    how many claims it has; None for what is not known.
     """
-    own = sorted(set(namespaces) - SYSTEM)
+    own = None if namespaces is None else sorted(set(namespaces) - SYSTEM)
     if not stored:
         return Readiness(
             state="warn",
             headline=NEVER,
             text="If this cluster is lost, there is nothing to restore it from.",
-            uncovered=tuple(own),
-            covered=0,
-            namespaces=len(own),
+            uncovered=None if own is None else tuple(own),
+            covered=None if own is None else 0,
+            namespaces=None if own is None else len(own),
             claims=claims,
         )
     last = stored[0]
@@ -63,7 +63,7 @@ def readiness(
     known = [headers[each.name] for each in stored if each.name in headers]
     whole = any(each.scope == WHOLE for each in stored) or any(not each.namespaces for each in known)
     uncovered: tuple[str, ...] | None = None
-    if known or whole:
+    if own is not None and (known or whole):
         held = {name for each in known for name in each.namespaces}
         uncovered = () if whole else tuple(name for name in own if name not in held)
     gaps = [plural(len(uncovered), "namespace")] if uncovered else []
@@ -75,9 +75,15 @@ def readiness(
     texts = [f"It was read back and verified when it was made, on {last.at:%Y-%m-%d at %H:%M} UTC."]
     if uncovered:
         texts.append(f"In no backup: {listed(uncovered, 'more namespaces')}.")
-    if uncovered is None:
+    if own is None:
+        texts.append("Whether it covers all namespaces is not known.")
+    elif uncovered is None:
         texts.append("What it covers is unknown: it is encrypted, and no key is configured here.")
-    if claims:
+    if claims is None:
+        texts.append(
+            "How many claims there are is not known. Backups do not contain the data on their volumes."
+        )
+    elif claims:
         texts.append("Backups contain claims, but not the data on their volumes.")
     state: Literal["ok", "warn", "bad", "info"] = (
         "bad" if age > STALE else "warn" if old or uncovered else "info"
@@ -89,8 +95,8 @@ def readiness(
         last=last,
         age=age,
         uncovered=uncovered,
-        covered=len(own) - len(uncovered) if uncovered is not None else None,
-        namespaces=len(own),
+        covered=len(own) - len(uncovered) if own is not None and uncovered is not None else None,
+        namespaces=None if own is None else len(own),
         claims=claims,
     )
 

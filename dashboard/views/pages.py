@@ -348,6 +348,9 @@ async def _detail_json(session: Session, screen: DetailScreen) -> HttpResponseBa
             for each in cluster.kinds
             if each in read_for(screen.kind.plural) and (visible[each].denied or not listed(session, each))
         ]
+        unread = [
+            each for each in KINDS if each in read and (visible[each].denied or not listed(session, each))
+        ]
         await session.reader.know_users()
         connected = related(session.reader, screen.kind.plural, screen.last)
         if screen.kind.discovered:
@@ -358,6 +361,7 @@ async def _detail_json(session: Session, screen: DetailScreen) -> HttpResponseBa
         "object": found,
         "uses": _relations(connected.uses),
         "used_by": _relations(connected.used_by),
+        "not_read": unread,
         "not_evaluated": unevaluated,
         "findings": [
             {

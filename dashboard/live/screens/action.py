@@ -18,7 +18,7 @@ from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.lists import cell
 
-from .common import fresh_part, kind_of
+from .common import fresh_part, kind_of, listed
 
 
 class ActionScreen(ViewerScreen):
@@ -74,6 +74,8 @@ class ActionScreen(ViewerScreen):
         if found is None:
             if not self.expects_it:
                 return {"gone": False, "state": "done", "word": "deleted", "sentence": "", "value": ""}
+            if not listed(self.session, plural):
+                return {"gone": False, "state": "unknown", "word": "not known", "sentence": "", "value": ""}
             gone = f"This {self.kind.kind} was deleted."
             return {"gone": True, "state": "done", "word": gone, "sentence": "", "value": ""}
         row = reader.row(plural, found)

@@ -42,7 +42,7 @@ from dashboard.loop import off_loop
 from dashboard.queries.frozen import Frozen
 from dashboard.queries.usage import UsageRights
 
-from .common import fit_url, not_known, object_url, span_words
+from .common import fit_url, not_known, not_told, object_url, span_words
 from .detail.piece import Rereading
 from .usage import WORDS, sum_meters
 
@@ -343,7 +343,7 @@ class Ahead(Watched):
         slug = self.runtime.cluster.slug
         lose = [("lose", f"node/{name}") for name in spare.nodes] if spare is not None else []
         return {
-            "unknown": self._unknown("nodes", "pods"),
+            "unknown": self._unknown(*pieces.PLURALS),
             "seen": spare is not None,
             "size": found.size if found else "",
             "on_paper": found.on_paper if found else 0,
@@ -378,7 +378,7 @@ class Ahead(Watched):
     def _requests(self) -> dict[str, Any]:
         rows = self.sized
         return {
-            "unknown": self._unknown("pods"),
+            "unknown": self._unknown("pods", *SIZED) or ("" if rows else not_told(self.session, SIZED)),
             "rows": [self._sized_row(each) for each in rows[:ROWS]],
             "more": max(0, len(rows) - ROWS),
             "measured": self.runtime.usage.ticks.since is not None,
@@ -456,6 +456,10 @@ class Ahead(Watched):
             "then": words(one.then),
             "used": f"half of the time {words(used.half)}, 90 % of it {words(used.most)}, peak {words(used.peak)}",
         }
+
+    def knows(self, *plurals: str) -> bool:
+        """Whether what there is of these kinds is known, as far as it may be seen."""
+        return not not_told(self.session, plurals)
 
     @property
     def told(self) -> Told | None:

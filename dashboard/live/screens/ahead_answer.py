@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboard.insight.ahead import pieces
 from dashboard.insight.usage import NodeTally
 
-from .ahead import Ahead, Limited
+from .ahead import SIZED, Ahead, Limited
 
 
 def ahead_answer(ahead: Ahead) -> dict[str, Any]:
@@ -37,14 +38,16 @@ def ahead_answer(ahead: Ahead) -> dict[str, Any]:
             },
             "unsure": fitting.unsure,
         },
-        "zones": [
+        "zones": None
+        if not ahead.knows("nodes", "pods")
+        else [
             {"name": zone, "nodes": [_node(name, tally) for name, tally in nodes]}
             for zone, nodes in ahead.zones().items()
         ],
-        "quotas": [_limited(each) for each in quotas],
-        "volumes": [_limited(each) for each in volumes],
+        "quotas": [_limited(each) for each in quotas] if ahead.knows("resourcequotas") else None,
+        "volumes": [_limited(each) for each in volumes] if ahead.knows("persistentvolumeclaims") else None,
         "fragmentation": None
-        if found is None
+        if found is None or not ahead.knows("nodes", "pods")
         else {
             "usual_pod": found.size,
             "on_paper": found.on_paper,
@@ -52,7 +55,7 @@ def ahead_answer(ahead: Ahead) -> dict[str, Any]:
             "largest": found.largest,
         },
         "spare_nodes": None
-        if spare is None
+        if spare is None or not ahead.knows(*pieces.PLURALS)
         else {
             "nodes": list(spare.nodes),
             "pods_that_move": spare.moves,
@@ -61,7 +64,9 @@ def ahead_answer(ahead: Ahead) -> dict[str, Any]:
             "stay": [{"name": name, "why": why} for name, why in spare.kept],
             "tried": spare.tried,
         },
-        "requests": [
+        "requests": None
+        if not ahead.knows("pods", *SIZED)
+        else [
             {
                 "plural": each.workload[0],
                 "namespace": each.workload[1],

@@ -27,7 +27,7 @@ from dashboard.queries.usage import UsageRights, usage_rights
 
 from .ahead import Ahead
 from .ahead_answer import ahead_answer
-from .common import fresh_part, list_url, none_part, not_known, object_url
+from .common import fresh_part, list_url, none_part, not_known, not_told, object_url
 from .usage import TITLES, WORDS, Meter, PastUsage, bars_chart, meters_part, state_part, sum_meters, why_empty
 
 FIRST_SECONDS = 3.0
@@ -158,7 +158,7 @@ class CapacityScreen(Screen):
 
     def _none(self) -> dict[str, render.Part]:
         """What stands under the lists when they are empty."""
-        nodes, pods = (not_known(self.session, (each,)) for each in ("nodes", "pods"))
+        nodes, pods = (not_told(self.session, (each,)) for each in ("nodes", "pods"))
         measured = (
             self.runtime.usage.pods.state in ("ok", "late", "stale") and self.rights.pods.denied is None
         )

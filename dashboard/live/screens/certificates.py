@@ -25,7 +25,8 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.queries.bounds import chosen_of
 from dashboard.queries.secretages import TLS, Age, Ages, secret_ages
 
-from .common import fresh_part, iso, not_known, object_url
+from .common import fresh_part, iso, not_told, object_url
+from .common import listed as known
 
 READ_AGAIN_SECONDS = 60.0
 MAX_NAMESPACES = 50  # that are asked one after the other, for who may not list all
@@ -112,7 +113,7 @@ class CertificatesScreen(ViewerScreen):
             )
         if self._ages.cut:
             return "There are more Secrets than are read here. Choose some namespaces."
-        return not_known(self.session, self.plurals)
+        return not_told(self.session, sorted(self.plurals))
 
     # ---- Certificates
 
@@ -173,8 +174,11 @@ class CertificatesScreen(ViewerScreen):
             }
             for each, kind in every[:MAX_ROWS]
         ]
-        left_out = self._left_out(len(every))
-        return {"rows": rows, "total": len(every), "read": iso(self._as_of), "left_out": left_out}
+        # Of which type each is, the cache knows.
+        typed = known(self.session, "secrets")
+        read = iso(self._as_of) if typed else ""
+        left_out = self._left_out(len(every)) if typed else ""
+        return {"rows": rows, "total": len(every), "read": read, "left_out": left_out}
 
     def _rotatable(self) -> Iterator[tuple[Age, str]]:
         """What people rotate, each with its type; one that came or went since the cache heard of it is left out."""

@@ -242,6 +242,15 @@ def not_read(sight: Sight, plurals: Iterable[str]) -> str:
     return not_known(sight, [plural for plural in plurals if unreachable(sight, plural)])
 
 
+def not_told(sight: Sight, plurals: Iterable[str]) -> str:
+    """The same, or that some of the kinds may not be listed: why a page can't say that there is none of them."""
+    wanted = list(plurals)
+    if missing := not_known(sight, wanted):
+        return missing
+    refused = [KINDS[plural].title for plural in wanted if not sight.reader.may_see(plural)]
+    return f"You may not list {enumerated(refused, 'more kinds')}." if refused else ""
+
+
 def none_part(key: str, text: str, *, known: bool = True, icon: str = "empty") -> render.Part:
     """What stands under a list that is empty: that there are none, or that this is not known."""
     return render.region("none", {"id": key, "text": text, "icon": icon if known else "plug"})

@@ -18,7 +18,7 @@ from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 
 from .action import ActionScreen
-from .common import fresh_part, iso
+from .common import fresh_part, iso, listed
 from .editform import EditFormScreen
 
 
@@ -52,7 +52,7 @@ class EditScreen(ActionScreen):
                 "edit-now": render.region(
                     "edit_now",
                     {
-                        "gone": found is None,
+                        "gone": found is None and listed(self.session, "configmaps"),
                         "version": self.version,
                         "who": self.writer.who,
                         "when": iso(self.writer.when and self.writer.when.replace(microsecond=0)),

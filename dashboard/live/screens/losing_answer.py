@@ -10,9 +10,9 @@ from dashboard.insight.losing.report import Preparedness
 
 
 def losing_answer(
-    losses: Sequence[Loss], told: Consequences, prepared: Sequence[Preparedness]
+    losses: Sequence[Loss], told: Consequences, prepared: Sequence[Preparedness] | None
 ) -> dict[str, Any]:
-    """As the public contract has it, with what is not known named."""
+    """As the public contract has it, with what is not known named; ``prepared`` None: it is not known."""
     return {
         "lose": [str(loss) for loss in losses],
         "unknown": [str(loss) for loss in told.unknown],
@@ -74,7 +74,9 @@ def losing_answer(
             }
             for each in told.data
         ],
-        "report": [
+        "report": None
+        if prepared is None
+        else [
             {
                 "kind": each.ref.kind,
                 "namespace": each.ref.namespace,

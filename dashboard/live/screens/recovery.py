@@ -36,7 +36,7 @@ from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored
 from dashboard.recovery.velero import VeleroRow
 
-from .common import fresh_part, iso, not_known
+from .common import fresh_part, iso, not_known, not_told
 from .create import CreateScreen
 from .operation import RESULT_WORDS, OperationScreen
 
@@ -195,16 +195,22 @@ class RecoveryScreen(ViewerScreen):
                 "state": "warn" if uncovered else "",
                 "note": (f"not {uncovered[0]}" if len(uncovered) == 1 else f"not {len(uncovered)} of them")
                 if uncovered
-                else ("all of them" if known else "encrypted: not known here"),
+                else "all of them"
+                if known
+                else "encrypted: not known here"
+                if ready.namespaces is not None
+                else not_told(self.session, ("namespaces",)),
             }
         )
         last = self.known.get(ready.last.url) if ready.last is not None else None
         snapshots = last.snapshots if last is not None else 0
         tiles.append(
             {
-                "title": "Volumes with data", "value": str(snapshots), "of": f"of {ready.claims}",
-                "state": "warn" if ready.claims > snapshots else "",
-                "note": "by VolumeSnapshots of the last good backup" if snapshots
+                "title": "Volumes with data", "value": "–" if ready.claims is None else str(snapshots),
+                "of": "" if ready.claims is None else f"of {ready.claims}",
+                "state": "warn" if (ready.claims or 0) > snapshots else "",
+                "note": not_told(self.session, ("persistentvolumeclaims",)) if ready.claims is None
+                else "by VolumeSnapshots of the last good backup" if snapshots
                 else "volume data is in no backup" if ready.claims else "no claims",
             }
         )  # fmt: skip
@@ -238,6 +244,7 @@ class RecoveryScreen(ViewerScreen):
         failure = self.velero.failure
         return {
             "configured": self.shelf.configured,
+            "read": self.shelf.failure is None,
             "total": total,
             "more": total - len(rows),
             "velero_more": self.velero.more,
@@ -379,8 +386,13 @@ def _namespaces_told(stored: Stored, header: Header | None) -> Sequence[str]:
 def readiness_of(session: Session, shelf: Shelf, now: datetime) -> Readiness:
     """Of the session's cluster, as far as its viewer sees the namespaces."""
     reader = session.reader
-    names = [each.metadata.name for each in reader.all("namespaces")]
-    claims = len(reader.all("persistentvolumeclaims"))
+    names = (
+        None
+        if not_told(session, ("namespaces",))
+        else [one.metadata.name for one in reader.all("namespaces")]
+    )
+    counted = not not_told(session, ("persistentvolumeclaims",))
+    claims = len(reader.all("persistentvolumeclaims")) if counted else None
     return readiness(
         shelf.good(session.cluster.cluster.slug), shelf.headers, namespaces=names, claims=claims, now=now
     )

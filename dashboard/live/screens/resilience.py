@@ -33,7 +33,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.loop import off_loop
 from dashboard.queries.frozen import Frozen
 
-from .common import fresh_part, iso, not_known, object_url, ref_url, span_words
+from .common import fresh_part, iso, not_known, not_told, object_url, ref_url, span_words, unlisted
 from .detail.piece import Rereading
 from .losing_answer import losing_answer
 
@@ -42,6 +42,11 @@ ROWS, SQUARES, OFFERED = 60, 110, 400  # told one by one; drawn on a node (a kub
 DOTS, REMEDIES, MATCHES = 12, 3, 8
 WIDTH, HEIGHT, MAX_POINTS, DAYS = 160, 24, 200, 14  # of the line of scores, and the days told beside it
 MAX_FIND = 400  # letters: a namespace and a name
+PREPARED = (
+    "deployments",
+    "statefulsets",
+    "pods",
+)  # without which nothing is said of how workloads are prepared
 GROUPS = {
     "lost": "Lost for good",
     "pending": "Do not run again by themselves",
@@ -185,13 +190,15 @@ class ResilienceScreen(Screen):
         if self._told is None or not self.losses:
             return {"asked": False}
         told, _ = self._told
-        shown = told.pods[:ROWS]
+        shown, away = told.pods[:ROWS], unlisted(self.session, self.plurals)
         return {
             "asked": True,
             "unknown": [
                 f"{_first_upper(loss.title)} is not there, or you may not see it." for loss in told.unknown
             ],
-            "unread": enumerated([KINDS[each].title for each in told.unread], "more kinds"),
+            "unread": enumerated(
+                [KINDS[each].title for each in told.unread if each not in away], "more kinds"
+            ),
             "state": told.headline.state,
             "known": told.known,
             "headline": told.headline.title,
@@ -339,9 +346,14 @@ class ResilienceScreen(Screen):
             "weak": sum(each.state != "ok" for each in every),
             "average": round(sum(each.score for each in every) / len(every)) if every else 0,
             "more": len(every) - ROWS if len(every) > ROWS else 0,
+            "unknown": self._unprepared(),
             "json_url": f"{self._url(self.losses)}&format=json",
             "trend": self._trend(),
         }
+
+    def _unprepared(self) -> str:
+        """Why there may be more workloads than are told, or others, "" where there are not."""
+        return not_told(self.session, PREPARED)
 
     def _trend(self) -> dict[str, Any] | None:
         """The average score over time, of the namespaces that may be seen; None before there are two figures."""
@@ -400,7 +412,10 @@ class ResilienceScreen(Screen):
     # ---- For scripts
 
     def told(self) -> dict[str, Any]:
-        return losing_answer(self.losses, *self._told) if self._told is not None else {}
+        if self._told is None:
+            return {}
+        told, prepared = self._told
+        return losing_answer(self.losses, told, None if self._unprepared() else prepared)
 
 
 def _read(params: QueryDict) -> tuple[Loss, ...]:

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from django.http import QueryDict, StreamingHttpResponse
 
+from dashboard.actions.undo import change_follow
 from dashboard.cache.reflector import ReflectorStatus
 from dashboard.errors import ClusterError, Forbidden
 from dashboard.insight.usage import Tally
 from dashboard.kinds import KINDS
 from dashboard.kube.failures import Unreachable
 from dashboard.live.rings import Clock, Rings
+from dashboard.live.screens import SCREENS
+from dashboard.live.screens.access import AccessScreen
+from dashboard.live.screens.action import ActionScreen
 from dashboard.live.screens.capacity import CapacityScreen
+from dashboard.live.screens.certificates import CertificatesScreen
 from dashboard.live.screens.chrome import ChromeScreen
+from dashboard.live.screens.detail import DetailScreen
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
+from dashboard.live.screens.recovery import RecoveryScreen
+from dashboard.live.screens.resilience import ResilienceScreen
 from dashboard.live.screens.search import SearchScreen
+from dashboard.live.screens.timeline import TimelineScreen
 from dashboard.live.usage import Reading
+from dashboard.models import Change
 from dashboard.queries.access import Visible
 from dashboard.queries.lists import Listing
+from dashboard.queries.secretages import Age, Ages
 from dashboard.queries.usage import UsageRights
+from dashboard.recovery.shelf import Shelf
 from dashboard.views.exports import export
 
 from .seen import everything, nothing, runtime, sees, session
@@ -33,7 +47,14 @@ from .seen import everything, nothing, runtime, sees, session
 AWAY = Unreachable("Connection refused at 127.0.0.1:6443.")
 CALM = (
     "Nothing", "No issues", "Healthy", "is healthy", "0 of", "of 0", ">0<", "No Pods", "No Services", "No events",
-    "No nodes", "No workload", "0 pods", "0 applications",
+    "No nodes", "No workload", "0 pods", "0 applications", "No Deployment", "No Secret", "No binding lets",
+    "No binding that you may", "No backup of", "no claims", "all of them", "No quota", "0 workloads",
+    "suits what they used",
+)  # fmt: skip
+# Of an object that is known, on whose page the others are not.
+NONE_OF_OTHERS = (
+    "Nothing.", "Nothing uses", "No Pods", "No pods", "No Services", "No events", "No ResourceQuota",
+    "No LimitRange:", "No NetworkPolicy:", "No binding that you may", "0 ready addresses", "None, of what",
 )  # fmt: skip
 
 
@@ -45,7 +66,9 @@ def cluster(error: ClusterError | None = AWAY, live: frozenset[str] = frozenset(
     cache.status = lambda plural: ReflectorStatus("live") if plural in live else other
     cache.knows = lambda plural, namespace: plural in live
     found.version = ""
-    found.history = SimpleNamespace(total=lambda namespaces: [])
+    found.history = SimpleNamespace(total=lambda namespaces: [], of=lambda *_: [])
+    found.restarts = SimpleNamespace(of=lambda *_: [], since=None)
+    found.versions = SimpleNamespace(left_out=lambda *_: "")
     ticks = Clock()
     reader = found.reader
     found.usage = SimpleNamespace(
@@ -111,30 +134,199 @@ def chrome(found: Any) -> Any:
     return screen
 
 
+async def resilience(found: Any, seen: dict[str, Visible] | None = None) -> Any:
+    screen = ResilienceScreen(session(found), QueryDict(""))
+    sees(screen, seen or everything())
+    await screen._tell()
+    return screen
+
+
+def certificates(found: Any, seen: dict[str, Visible] | None = None) -> Any:
+    screen = CertificatesScreen(session(found), QueryDict(""))
+    sees(screen, seen or everything())
+    return screen
+
+
+def recovery(found: Any, seen: dict[str, Visible] | None = None) -> Any:
+    found.cluster.name = "tests"
+    screen = RecoveryScreen(session(found), QueryDict(""))
+    sees(screen, seen or everything())
+    screen.shelf = Shelf(configured=True, failure=AWAY)
+    return screen
+
+
+async def access(found: Any, seen: dict[str, Visible] | None = None) -> Any:
+    found.cluster.name = "tests"
+    screen = AccessScreen(session(found), QueryDict("verb=get&resource=secrets"))
+    sees(screen, seen or everything())
+
+    async def away(_: object) -> None:
+        raise AWAY
+
+    screen.session._account.subject_reviews = SimpleNamespace(decide=away)  # type: ignore[assignment]
+    await screen._look_up()
+    return screen
+
+
+def timeline(found: Any) -> Any:
+    screen = TimelineScreen(session(found), QueryDict(""))
+    sees(screen, everything())
+    return screen
+
+
+def action(found: Any) -> Any:
+    screen = ActionScreen(session(found), QueryDict(""), "deployments", "shop", "web", "scale")
+    sees(screen, everything())
+    return screen
+
+
+# By the registry's name of the page, and more where it is shown twice.
 PAGES = {
     "overview": lambda found: overview(found, trouble=AWAY),
     "capacity": capacity,
     "map": map_,
-    "pods": lambda found: list_(found, "pods"),
-    "services": lambda found: list_(found, "services"),
+    "list pods": lambda found: list_(found, "pods"),
+    "list services": lambda found: list_(found, "services"),
     "search": search,
+    "certificates": certificates,
+    "resilience": resilience,
+    "recovery": recovery,
+    "access": access,
+    "timeline": timeline,
+    "action": action,
+}
+# Which say why by themselves, where something is not known.
+WORDLESS = {"action", "access", "timeline"}
+ELSEWHERE = {
+    "detail": "test_no_page_of_an_object_says_none_of_what_was_never_read",
+    "values": "a tab of the page of an object, which is read by itself",
+    "plugin": "what a plugin says",
+    "change": "test_what_became_of_a_change_is_not_known_where_its_object_is_not",
+    "operation": "what is recorded of its objects",
+    "restore": "a form without anything of the cluster",
+    "drill": "a form without anything of the cluster",
+    "backup": "a form without anything of the cluster",
+    "bulk": "a form without anything of the cluster",
+    "create": "a form without anything of the cluster",
+    "create_form": "a form, whose checks say what they could not read",
 }
 
 
+def test_every_page_is_shown_for_a_cluster_that_never_answered() -> None:
+    assert {name.partition(" ")[0] for name in PAGES} | ELSEWHERE.keys() == SCREENS.keys()
+
+
+async def made_by(name: str, found: Any) -> Any:
+    screen: Any = PAGES[name](found)
+    return await screen if inspect.isawaitable(screen) else screen
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_no_page_of_a_cluster_that_never_answered_says_that_there_is_none(name: str) -> None:
-    shown = html(PAGES[name](cluster()))
+async def test_no_page_of_a_cluster_that_never_answered_says_that_there_is_none(name: str) -> None:
+    shown = html(await made_by(name, cluster()))
     assert not [words for words in CALM if words in shown], shown
-    assert "Connection refused" in shown
+    assert "Connection refused" in shown or name in WORDLESS - {"timeline"}
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_what_is_still_being_read_is_not_said_to_be_none(name: str) -> None:
-    made = PAGES[name](cluster(None))
+@pytest.mark.parametrize("name", sorted(PAGES.keys() - {"timeline"}))  # that comes out of the database
+async def test_what_is_still_being_read_is_not_said_to_be_none(name: str) -> None:
+    made = await made_by(name, cluster(None))
     made.trouble = None
     shown = html(made)
     assert not [words for words in CALM if words in shown], shown
-    assert any(words in shown for words in ("Reading", "still being read", "are being listed"))
+    assert name in WORDLESS or any(
+        words in shown for words in ("Reading", "still being read", "are being listed")
+    )
+
+
+@pytest.mark.parametrize("plural", KINDS)
+@pytest.mark.parametrize("tab", ["overview", "events"])
+@pytest.mark.parametrize("error", [AWAY, None])
+async def test_no_page_of_an_object_says_none_of_what_was_never_read(
+    plural: str, tab: str, error: ClusterError | None
+) -> None:
+    found = cluster(error, frozenset({plural}))
+    if plural == "events":
+        return  # its own are known then
+    kind = KINDS[plural]
+    found.cache.put(plural, {"metadata": {"name": "web"}, "spec": {}, "status": {}})
+    screen = DetailScreen(
+        session(found), QueryDict(""), plural, "shop" if kind.gvr.namespaced else "-", "web", tab
+    )
+    sees(screen, everything())
+    screen.last = screen._present()
+    assert screen.last is not None
+    shown = html(screen)
+    assert not [words for words in NONE_OF_OTHERS if words in shown], shown
+
+
+async def test_events_that_may_not_be_listed_are_not_none() -> None:
+    found = cluster(live=frozenset(KINDS))
+    found.cache.put("pods", {"metadata": {"name": "web"}, "spec": {}, "status": {}})
+    for tab in ("overview", "events"):
+        screen = DetailScreen(session(found), QueryDict(""), "pods", "shop", "web", tab)
+        sees(screen, everything(events=nothing("events")))
+        screen.last = screen._present()
+        shown = html(screen)
+        assert "You may not list Events." in shown and "No events" not in shown
+
+
+async def test_what_may_not_be_listed_is_not_none_on_the_pages_of_many_kinds() -> None:
+    found = cluster(live=frozenset(KINDS))
+    seen = everything(deployments=nothing("deployments"), statefulsets=nothing("statefulsets"))
+    shown = html(await resilience(found, seen))
+    assert "You may not list Deployments and StatefulSets." in shown and "No Deployment" not in shown
+    screen = await resilience(found, seen)
+    assert screen.told()["report"] is None
+    assert (await resilience(found)).told()["report"] == []
+    shown = html(recovery(found, everything(persistentvolumeclaims=nothing("persistentvolumeclaims"))))
+    assert "no claims" not in shown and "You may not list PersistentVolumeClaims." in shown
+    shown = html(certificates(found, everything(ingresses=nothing("ingresses"))))
+    assert "You may not list Ingresses." in shown
+    screen = capacity(found)
+    sees(screen, everything(pods=nothing("pods")))
+    assert "No pods." not in html(screen)
+
+
+async def test_what_capacity_cannot_tell_a_script_is_null() -> None:
+    screen = capacity(cluster())
+    await screen.ahead.tell()
+    told = screen.told()
+    assert [
+        told[key] for key in ("zones", "quotas", "volumes", "fragmentation", "spare_nodes", "requests")
+    ] == [None] * 6
+    screen = capacity(cluster(live=frozenset(KINDS)))
+    await screen.ahead.tell()
+    assert screen.told()["quotas"] == [] and screen.told()["requests"] == []
+
+
+def test_secrets_whose_types_are_not_known_are_not_none() -> None:
+    screen = certificates(cluster(live=frozenset({"ingresses"})))
+    screen._as_of = datetime.now(UTC)
+    age = Age(namespace="shop", name="a", labels=frozenset(), created=screen._as_of, written=screen._as_of)
+    screen._ages = Ages(secrets=(age,), certificates={}, cut=False)
+    shown = screen.snapshot().regions
+    assert "No Secret of type" in shown["certificates"].html, "these were read"
+    assert "No Secret" not in shown["secret-ages"].html and ">0" not in shown["secret-ages"].html
+
+
+def test_a_storage_that_can_t_be_read_is_not_empty() -> None:
+    shown = html(recovery(cluster(live=frozenset(KINDS))))
+    assert "No backup of this cluster" not in shown and "is not known: it can't be read" in shown
+
+
+@pytest.mark.parametrize("name", ["restart", "delete"])
+def test_what_became_of_a_change_is_not_known_where_its_object_is_not(name: str) -> None:
+    plural = "deployments" if name == "restart" else "pods"
+    change = Change(action=name, plural=plural, kind=KINDS[plural].kind, namespace="shop", name="web", uid="u",
+                    result={}, created_at=datetime.now(UTC))  # fmt: skip
+    away = session(cluster())
+    sees(SimpleNamespace(session=away), everything())
+    told = change_follow(change=change, objects=away.reader, now=datetime.now(UTC))
+    assert not told.done and "is not known" in told.text and "gone" not in told.headline
+    known = session(cluster(live=frozenset(KINDS)))
+    sees(SimpleNamespace(session=known), everything())
+    assert change_follow(change=change, objects=known.reader, now=datetime.now(UTC)).done
 
 
 @pytest.mark.parametrize("error", [AWAY, None])

@@ -10,7 +10,7 @@ from dashboard import render
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.references import reference
 from dashboard.kube.shell import shell_line
-from dashboard.live.screens.common import list_url, object_url
+from dashboard.live.screens.common import list_url, none_part, not_told, object_url
 from dashboard.live.screens.events import event_rows
 from dashboard.live.snapshot import Snapshot
 from dashboard.queries.events import EventGroup
@@ -54,17 +54,19 @@ class EventsTab(Tab):
         rows = event_rows(self.screen.runtime, found[:EVENTS])
         return Snapshot(
             regions={
-                "events-head": render.region("events_head", {"chips": chips, "more": len(found) > EVENTS})
+                "events-head": render.region("events_head", {"chips": chips, "more": len(found) > EVENTS}),
+                "events-none": no_events(self.screen),
             },
             lists={"events": rows},
         )
 
     def _chips(self, found: Sequence[EventGroup]) -> list[dict[str, Any]]:
         warnings = sum(group.latest.type == "Warning" for group in found)
+        known = not not_told(self.screen.session, ("events",))
         return [
             {
                 "word": word,
-                "count": count,
+                "count": count if known or count else None,
                 "url": self._url(warnings=only),
                 "current": self.warnings == only,
                 "state": "warn" if only else "",
@@ -104,6 +106,13 @@ class EventsTab(Tab):
             for plural, each in list(made_by(self.screen, obj))[: COMMANDS - 1]:
                 commands.append([*self.kubectl()[:2], f"{plural}/{each.metadata.name}", *self.kubectl()[3:]])
         return "; ".join(shell_line(["kubectl", *words]) for words in commands)
+
+
+def no_events(screen: DetailScreen) -> render.Part:
+    """What stands where there is no Event."""
+    unknown = not_told(screen.session, ("events",))
+    text = unknown or "No events: Kubernetes keeps them for about an hour."
+    return none_part("events-none", text, known=not unknown)
 
 
 def makes_of(plural: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from dashboard import render
 from dashboard.kinds.base import Detail, Kind
+from dashboard.live.screens.common import not_read
 from dashboard.live.screens.timeline_entries import TimelineReader
 from dashboard.live.snapshot import Snapshot
 from dashboard.live.timeline import RECORDED
@@ -65,9 +66,8 @@ class TimelineTab(Tab):
         self._reader.close()
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        state = self._reader.state(
-            {"events", self.screen.kind.plural, *makes_of(self.screen.kind.plural)} & RECORDED
-        )
+        state = self._reader.state(self._wanted)
+        state["unknown"] = not_read(self.screen.session, self._wanted)
         state["older_url"] = self._url(before=state["older"]) if state["older"] else ""
         if not self._type:
             state["everything_url"] = self._url(type="all")
@@ -75,6 +75,12 @@ class TimelineTab(Tab):
             regions={"moments-state": render.region("moments_state", state)},
             lists={"moments": self._reader.rows()},
         )
+
+    @property
+    def _wanted(self) -> frozenset[str]:
+        """The kinds that it tells of."""
+        plural = self.screen.kind.plural
+        return frozenset({"events", plural, *makes_of(plural)}) & RECORDED
 
     def context(self) -> Mapping[str, Any]:
         return {

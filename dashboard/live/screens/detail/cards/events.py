@@ -8,7 +8,7 @@ from dashboard.kinds.base import Detail, Kind
 from dashboard.live.screens.events import event_rows
 from dashboard.live.snapshot import Snapshot
 
-from ..events import events_about, makes_of
+from ..events import events_about, makes_of, no_events
 from ..piece import Card
 
 EVENTS = 8
@@ -24,4 +24,7 @@ class EventsCard(Card):
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         found = events_about(self.screen, obj, EVENTS, made=True)
-        return Snapshot(lists={"events": event_rows(self.screen.runtime, found)})
+        return Snapshot(
+            regions={"events-none": no_events(self.screen)},
+            lists={"events": event_rows(self.screen.runtime, found)},
+        )

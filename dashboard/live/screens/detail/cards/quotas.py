@@ -9,7 +9,7 @@ from dashboard import render
 from dashboard.kinds.base import Detail, Kind
 from dashboard.kinds.quantity import QuantityError, parse
 from dashboard.kinds.units import percent
-from dashboard.live.screens.common import object_url
+from dashboard.live.screens.common import not_told, object_url
 from dashboard.live.snapshot import Snapshot
 
 from ..piece import Card
@@ -26,7 +26,10 @@ class QuotasCard(Card):
         return kind.plural == "namespaces"
 
     def show(self, obj: Any, detail: Detail) -> Snapshot:
-        return Snapshot(regions={"quotas": render.region("quotas", {"rows": list(self._rows())})})
+        return Snapshot(regions={"quotas": render.region("quotas", self._facts())})
+
+    def _facts(self) -> dict[str, Any]:
+        return {"rows": list(self._rows()), "unknown": not_told(self.screen.session, ("resourcequotas",))}
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         screen = self.screen
