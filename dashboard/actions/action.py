@@ -534,7 +534,8 @@ class Action:
         about = self.subject(dry.target)
         before = dry.obj if about == dry.target else None
         templated = any(pointer(dry.before, path) != pointer(dry.after, path) for path in TEMPLATES)
-        return pods_created(dry.objects, before, typed_object(about.plural, dry.after), templated=templated)
+        after, revised = typed_object(about.plural, dry.after), "restore" not in dry.wanted
+        return pods_created(dry.objects, before, after, templated=templated, revised=revised)
 
     def shown(self, before: Manifest, after: Manifest) -> tuple[Manifest, Manifest]:
         """Both as they may be shown and compared."""

@@ -116,7 +116,9 @@ class Rollback(TemplateAction):
         return template_impact(dry.objects, dry.obj, dry.made, dry.now, stays=_staying(dry))
 
     def new_pods(self, dry: DryRun) -> Iterable[NewPods]:
-        return pods_created(dry.objects, dry.obj, dry.made, templated=True, stays=_staying(dry))
+        return pods_created(
+            dry.objects, dry.obj, dry.made, templated=True, stays=_staying(dry), revised=False
+        )
 
     def kubectl(self, dry: DryRun) -> str:
         number = dry.wanted.get("to")

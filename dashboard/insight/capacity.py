@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from dashboard.insight.protocols import Objects
+from dashboard.insight.quotascopes import counts, default_class
 from dashboard.kinds.limitranges import LimitRange
 from dashboard.kinds.podspec import Container, PodSpec, Resources
 from dashboard.kinds.quantity import QuantityError, parse
@@ -187,22 +188,24 @@ def namespace_headroom(objects: Objects, namespace: str, spec: PodSpec) -> Headr
     quota limits them.
     """
     ranges = objects.all("limitranges", namespace) if objects.reads("limitranges", namespace) else None
-    return quota_headroom(spec, objects.all("resourcequotas", namespace), ranges)
+    return quota_headroom(spec, objects.all("resourcequotas", namespace), ranges, default_class(objects))
 
 
 def quota_headroom(
-    spec: PodSpec, quotas: Iterable[ResourceQuota], ranges: Iterable[LimitRange] | None
+    spec: PodSpec,
+    quotas: Iterable[ResourceQuota],
+    ranges: Iterable[LimitRange] | None,
+    default: str | None,
 ) -> Headroom | None:
     """The tightest quota for more pods like this one; None when no quota limits them. ``ranges``: the LimitRanges of the
     namespace; None where they are not known, and then no pod is taken for refused since it does not set something.
-
-    Quotas with scopes are left out: they count only some pods.
+    ``default``: the PriorityClass of pods without one (``default_class``).
     """
     spec = with_defaults(spec, ranges or ())
     each = quota_amounts(spec)
     tightest: Headroom | None = None
     for quota in quotas:
-        if quota.spec.counts_only:
+        if not counts(quota, spec, default):
             continue
         hard, used = amounts(quota.status.hard or quota.spec.hard), amounts(quota.status.used)
         if ranges is not None and (unset := _unset(spec, hard)):

@@ -7,9 +7,10 @@ may miss no pod creates the first one beside the old ones: pkg/controller/deploy
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from dashboard.kinds.daemonsets import DaemonSet
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.jobs import Job, JobSpec
+from dashboard.kinds.limitranges import LimitRange
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.quantity import format_bytes, format_quantity
@@ -41,6 +43,7 @@ from .capacity import (
 from .impact import Effect, Notice
 from .ownership import controllers
 from .protocols import Objects
+from .quotascopes import counts, default_class
 from .restart import pods_wanted, rollout_limits, waiting_pods
 from .rollout import Workload
 from .scheduling.nodes import takes
@@ -50,13 +53,23 @@ from .words import bold, parts
 READ = frozenset({"pods", "resourcequotas", "limitranges"})
 _ENDED = ("Succeeded", "Failed")
 _SCALED = ("deployments", "statefulsets", "replicasets")
+# What is created for a template that a workload did not have yet, as quotas count it (``count/…``).
+REVISIONS: Mapping[type, str] = {
+    Deployment: "replicasets.apps", StatefulSet: "controllerrevisions.apps", DaemonSet: "controllerrevisions.apps",
+}  # fmt: skip
+_NOUNS = {
+    "replicasets.apps": ("ReplicaSet", "ReplicaSets"),
+    "controllerrevisions.apps": ("ControllerRevision", "ControllerRevisions"),
+    "jobs.batch": ("Job", "Jobs"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPods:
     """``count`` pods of one size that are created for ``maker``, a name. ``gone`` are those that end for them, so that
     their share of a quota is free by then, ``stay`` how many it has besides; ``beside``: none of the old ones ends before
-    a new one is ready. ``what`` ends "3 pods", where they are not created at once.
+    a new one is ready. ``what`` ends "3 pods", where they are not created at once. ``first``: the kind of the object
+    that a controller creates before any of them, as a quota counts it ("replicasets.apps"); "" for none.
     """
 
     maker: str
@@ -67,6 +80,7 @@ class NewPods:
     stay: int = 0
     beside: bool = False
     what: str = ""
+    first: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +101,17 @@ def pods_created(
     *,
     templated: bool,
     stays: Collection[str] = (),
+    revised: bool = True,
 ) -> Iterator[NewPods]:
     """The pods that are created when ``before`` becomes ``after``, both typed; None stands for what is not there.
-    ``templated``: its pod template changes. ``stays``: the names of pods that were created from the new one.
+    ``templated``: its pod template changes. ``stays``: the names of pods that were created from the new one. ``revised``:
+    that it is no earlier one, of which there is a revision.
     """
     match after:
         case Deployment() | StatefulSet() | DaemonSet():
-            yield from _workload(objects, before, after, templated, stays)
+            for made in _workload(objects, before, after, templated, stays):
+                new = before is None or (templated and revised)
+                yield made if new or not made.first else replace(made, first="")
         case ReplicaSet():
             more = after.spec.replicas - (before.spec.replicas if before is not None else 0)
             yield from _grown(objects, after, after.spec.replicas, more)
@@ -128,6 +146,7 @@ def rollout_pods(
         gone=old[:count] if first else old,
         stay=wanted - count,
         beside=bool(old) and not missing and extra > 0,
+        first=REVISIONS[type(made)],
     )
 
 
@@ -155,7 +174,8 @@ def _workload(
 ) -> Iterator[NewPods]:
     if before is None:
         wanted = _on_nodes(objects, after) if isinstance(after, DaemonSet) else pods_wanted(after)
-        yield from _grown(objects, after, wanted, wanted)
+        for each in _grown(objects, after, wanted, wanted):
+            yield replace(each, first=REVISIONS[type(after)])
         return
     resumed = isinstance(after, Deployment) and bool(before.spec.paused) and not after.spec.paused
     if resumed and not templated and (waiting := waiting_pods(before)) > 0:
@@ -231,8 +251,9 @@ def _cronjob(before: CronJob | None, after: CronJob, templated: bool) -> Iterato
     if starts and not job.suspend and (count := job_pods(job)) > 0:
         meta, what = after.metadata, " of its next Job"
         yield NewPods(
-            maker=meta.name, namespace=meta.namespace, spec=job.template.spec, count=count, what=what
-        )
+            maker=meta.name, namespace=meta.namespace, spec=job.template.spec, count=count, what=what,
+            first="jobs.batch",
+        )  # fmt: skip
 
 
 def _autoscaler(
@@ -260,20 +281,23 @@ def quota_words(objects: Objects, made: NewPods) -> QuotaWords | None:
     ranges = (
         objects.all("limitranges", made.namespace) if objects.reads("limitranges", made.namespace) else None
     )
-    freed = [quota_amounts(spec) for spec in made.gone]
-    headroom = quota_headroom(made.spec, [_without(quota, freed) for quota in quotas], ranges)
+    if (refused := _first_refused(made, quotas)) is not None:
+        return refused
+    default = default_class(objects)
+    left = [_without(quota, [spec for spec in made.gone if counts(quota, spec, default)]) for quota in quotas]
+    headroom = quota_headroom(made.spec, left, ranges, default)
     if headroom is None:
         return None
     enough = headroom.pods >= made.count
-    now = quota_headroom(made.spec, quotas, ranges) if made.beside and enough else None
+    now = quota_headroom(made.spec, quotas, ranges, default) if made.beside and enough else None
     blocked = now if now is not None and not now.pods else None  # beside the old ones
     tightest = blocked or headroom
-    left = (
+    more = (
         plural(tightest.pods, "pod")
         if made.gone and not blocked
         else plural(tightest.pods, "more pod", "more pods")
     )
-    text = parts(bold(f"ResourceQuota {tightest.quota}"), f" allows {left} of this size")
+    text = parts(bold(f"ResourceQuota {tightest.quota}"), f" allows {more} of this size")
     ref = Ref("ResourceQuota", made.namespace, tightest.quota, "resourcequotas")
     fits = enough and not blocked
     effect = Effect("ok" if fits else "warn", "gauge", text, tightest.why, "" if fits else "refuses", ref)
@@ -282,20 +306,59 @@ def quota_words(objects: Objects, made: NewPods) -> QuotaWords | None:
     return QuotaWords(effect, None if enough else _refused(objects, made, headroom, ref))
 
 
+def _first_refused(made: NewPods, quotas: Sequence[ResourceQuota]) -> QuotaWords | None:
+    """That no pod comes, since a quota does not allow the object that comes before them; a quota with scopes counts no
+    such object (pkg/quota/v1/generic, ``MatchesNoScopeFunc``).
+    """
+    key = f"count/{made.first}"
+    for quota in quotas if made.first else ():
+        hard, used = amounts(quota.status.hard or quota.spec.hard), amounts(quota.status.used)
+        if quota.spec.required or key not in hard or hard[key] - used.get(key, Decimal(0)) >= 1:
+            continue
+        one, many = _NOUNS[made.first]
+        name, ref = (
+            quota.metadata.name,
+            Ref("ResourceQuota", made.namespace, quota.metadata.name, "resourcequotas"),
+        )
+        text = parts(bold(f"ResourceQuota {name}"), f" allows no more {many}")
+        title = f"The quota of {made.namespace} allows no more {many}"
+        said = (
+            f"ResourceQuota {name} ({key}) refuses the {one} that {made.maker} needs: no new pod is created."
+        )
+        effect = Effect("bad", "gauge", text, f"the {key} quota is reached", "refuses", ref)
+        return QuotaWords(effect, Notice("bad", title, said, ref, "Look at the quota"))
+    return None
+
+
 def quotas_together(objects: Objects, every: Sequence[NewPods]) -> Iterator[Notice]:
     """What a quota does not have for the pods of several makers together, the scarcest of each quota."""
     for namespace in dict.fromkeys(made.namespace for made in every):
         makers = [made for made in every if made.namespace == namespace]
-        ranges = objects.all("limitranges", namespace)
-        need: Amounts = defaultdict(Decimal)
-        for made in makers:
-            sizes = [quota_amounts(spec) for spec in made.gone]
-            for name, amount in quota_amounts(with_defaults(made.spec, ranges)).items():
-                freed = sum((size.get(name, Decimal(0)) for size in sizes), Decimal(0))
-                need[name] += max(Decimal(0), amount * made.count - freed)
+        ranges, default = objects.all("limitranges", namespace), default_class(objects)
         for quota in objects.all("resourcequotas", namespace) if len(makers) > 1 else ():
-            if not quota.spec.counts_only and (said := _short_of(quota, need, makers)) is not None:
+            counted = [made for made in makers if counts(quota, with_defaults(made.spec, ranges), default)]
+            if len(counted) < 2:
+                continue
+            need = _needed(counted, ranges, partial(counts, quota, default=default))
+            if (said := _short_of(quota, need, counted)) is not None:
                 yield said
+
+
+def _needed(
+    makers: Sequence[NewPods], ranges: Sequence[LimitRange], frees: Callable[[PodSpec], bool]
+) -> Amounts:
+    """What the pods of several makers take together, by the names that quotas have for it; ``frees``: whether the end of
+    a pod gives something back.
+    """
+    need: Amounts = defaultdict(Decimal)
+    for made in makers:
+        sizes = [quota_amounts(spec) for spec in made.gone if frees(spec)]
+        for name, amount in quota_amounts(with_defaults(made.spec, ranges)).items():
+            freed = sum((size.get(name, Decimal(0)) for size in sizes), Decimal(0))
+            need[name] += max(Decimal(0), amount * made.count - freed)
+        if made.first:
+            need[f"count/{made.first}"] += 1
+    return need
 
 
 def _short_of(quota: ResourceQuota, need: Amounts, makers: Sequence[NewPods]) -> Notice | None:
@@ -344,11 +407,11 @@ def _refused(objects: Objects, made: NewPods, headroom: Headroom, ref: Ref) -> N
     return Notice("warn" if headroom.pods else "bad", title, text, ref, link)
 
 
-def _without(quota: ResourceQuota, freed: Sequence[Amounts]) -> ResourceQuota:
+def _without(quota: ResourceQuota, freed: Sequence[PodSpec]) -> ResourceQuota:
     """The quota without what these pods take of it."""
     used = amounts(quota.status.used)
-    for size in freed:
-        for name, amount in size.items():
+    for spec in freed:
+        for name, amount in quota_amounts(spec).items():
             if name in used:
                 used[name] -= amount
     left = {name: format_quantity(max(Decimal(0), amount)) for name, amount in used.items()}

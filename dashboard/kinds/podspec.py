@@ -309,6 +309,9 @@ class PodAffinity(Struct, frozen=True, gc=False):
     required: tuple[AffinityTerm, ...] | None = msgspec.field(
         name="requiredDuringSchedulingIgnoredDuringExecution", default=None
     )
+    preferred: tuple[WeightedAffinityTerm, ...] | None = msgspec.field(
+        name="preferredDuringSchedulingIgnoredDuringExecution", default=None
+    )
 
 
 class PodAntiAffinity(Struct, frozen=True, gc=False):
@@ -443,6 +446,7 @@ class PodSpec(Struct, frozen=True, gc=False):
     priority: int | None = None
     preemption_policy: Word = ""
     termination_grace_period_seconds: int | None = None
+    active_deadline_seconds: int | None = None
     host_network: bool = False
 
     def __post_init__(self) -> None:

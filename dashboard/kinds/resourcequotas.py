@@ -37,6 +37,12 @@ class QuotaSpec(Struct, frozen=True, gc=False):
     scope_selector: ScopeSelector | None = None
 
     @property
+    def required(self) -> tuple[Scope, ...]:
+        """What a pod must match to be counted, all of it."""
+        chosen = self.scope_selector.match_expressions or () if self.scope_selector else ()
+        return (*(Scope(scope_name=each, operator="Exists") for each in self.scopes or ()), *chosen)
+
+    @property
     def counts_only(self) -> tuple[str, ...]:
         """The scopes of the pods that it counts, in words; none: it counts all."""
         chosen = self.scope_selector.match_expressions or () if self.scope_selector else ()

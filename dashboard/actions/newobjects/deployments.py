@@ -14,12 +14,13 @@ from dashboard.errors import BadInput
 from dashboard.insight import Effect
 from dashboard.insight.capacity import in_words, pod_amounts
 from dashboard.insight.impact import selector_of
-from dashboard.insight.newpods import NewPods, quota_words
+from dashboard.insight.newpods import REVISIONS, NewPods, quota_words
 from dashboard.insight.scheduling.room import room_on_nodes
 from dashboard.insight.selecting import matching_pods
 from dashboard.insight.words import bold, parts
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
+from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.images import ImageError, parse_image
 from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.quantity import parse
@@ -355,7 +356,10 @@ def _room(look: Look, form: NewDeployment) -> Iterator[Effect]:
     count = look.values["replicas"] or 0
     if not count:
         return
-    made = NewPods(maker=look.values.get("name") or "", namespace=look.namespace, spec=spec, count=count)
+    made = NewPods(
+        maker=look.values.get("name") or "its Deployment", namespace=look.namespace, spec=spec, count=count,
+        first=REVISIONS[Deployment],
+    )  # fmt: skip
     if look.namespace and (said := quota_words(look.objects, made)) is not None:
         yield said.effect
     if not look.whole or not look.objects.reads("nodes") or not look.objects.reads("pods"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -236,3 +237,150 @@ def test_what_each_alone_has_room_for_may_be_too_much_together() -> None:
         one.text
         == "2 objects create 2 pods, which need 2 GiB of requests.memory; ResourceQuota most has 1 GiB left."
     )
+
+
+# ---- Quotas that count some pods only
+
+
+def of(spec: dict[str, Any]) -> NewPods:
+    made = World().add("pods", pod("new") | {"spec": {"containers": [{"name": "app"}]} | spec})
+    return NewPods(maker="web", namespace="shop", spec=made.spec, count=1)
+
+
+def scope(name: str, operator: str = "Exists", *values: str) -> dict[str, Any]:
+    chosen = {"scopeName": name, "operator": operator, **({"values": list(values)} if values else {})}
+    return {"scopeSelector": {"matchExpressions": [chosen]}}
+
+
+FAR = {"topologyKey": "zone", "namespaces": ["other"]}
+NEAR = {"topologyKey": "zone", "labelSelector": {}}
+SELECTS = {"topologyKey": "zone", "namespaceSelector": {}}
+SAYS = {"containers": [{"name": "app", "resources": SIZE}]}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "spec", "counted"),
+    [
+        ({"scopes": ["Terminating"]}, {"activeDeadlineSeconds": 60}, True),
+        ({"scopes": ["Terminating"]}, {}, False),
+        ({"scopes": ["NotTerminating"]}, {}, True),
+        ({"scopes": ["NotTerminating"]}, {"activeDeadlineSeconds": 0}, False),
+        ({"scopes": ["BestEffort"]}, {}, True),
+        ({"scopes": ["BestEffort"]}, SAYS, False),
+        ({"scopes": ["BestEffort"]}, {"resources": SIZE}, False),  # of the pod as a whole
+        (
+            {"scopes": ["BestEffort"]},
+            {"containers": [{"name": "a", "resources": {"requests": {"cpu": "0"}}}]},
+            True,
+        ),
+        ({"scopes": ["NotBestEffort"]}, {"initContainers": SAYS["containers"]}, True),
+        ({"scopes": ["NotBestEffort", "Terminating"]}, SAYS, False),  # all of them
+        (scope("BestEffort"), {}, True),
+        (scope("PriorityClass"), {"priorityClassName": "high"}, True),
+        (scope("PriorityClass", "In", "high", "low"), {"priorityClassName": "high"}, True),
+        (scope("PriorityClass", "In", "low"), {"priorityClassName": "high"}, False),
+        (scope("PriorityClass", "NotIn", "low"), {"priorityClassName": "high"}, True),
+        (scope("PriorityClass", "NotIn", "high"), {"priorityClassName": "high"}, False),
+        (scope("PriorityClass", "DoesNotExist"), {"priorityClassName": "high"}, False),
+        (scope("CrossNamespacePodAffinity"), {}, False),
+        *(
+            (scope("CrossNamespacePodAffinity"), {"affinity": {kind: {rule: [term]}}}, counted)
+            for kind in ("podAffinity", "podAntiAffinity")
+            for rule, wrap in (
+                ("requiredDuringSchedulingIgnoredDuringExecution", False),
+                ("preferredDuringSchedulingIgnoredDuringExecution", True),
+            )
+            for one, counted in ((FAR, True), (SELECTS, True), (NEAR, False))
+            for term in ({"weight": 1, "podAffinityTerm": one} if wrap else one,)
+        ),
+        (scope("VolumeAttributesClass"), {}, False),
+        (scope("SomethingNew"), {}, False),
+    ],
+)
+def test_a_quota_with_scopes_counts_the_pods_that_match_all_of_them(
+    scopes: dict[str, Any], spec: dict[str, Any], counted: bool
+) -> None:
+    found = World(quota({"pods": "0"}, {"pods": "0"}, **scopes)).reading("limitranges")
+    title = said(found, [of(spec)])[1]
+    assert title == ("The quota of shop allows 0 of 1 pod" if counted else "")
+
+
+@pytest.mark.parametrize(
+    ("read", "default", "counted"),
+    [(False, "", {}), (True, "", {"DoesNotExist", "NotIn"}), (True, "high", {"Exists", "In", "NotIn"})],
+)
+def test_of_a_pod_without_a_class_nothing_is_said_unless_the_default_is_known(
+    read: bool, default: str, counted: set[str]
+) -> None:
+    for operator, values in (("Exists", ()), ("DoesNotExist", ()), ("In", ("high",)), ("NotIn", ("low",))):
+        found = World(quota({"pods": "0"}, {"pods": "0"}, **scope("PriorityClass", operator, *values)))
+        found.reading("limitranges", *(["priorityclasses"] if read else []))
+        if default:
+            found.add("priorityclasses", {"metadata": {"name": default}, "value": 1, "globalDefault": True})
+        assert bool(said(found, [of({})])[1]) is (operator in counted), operator
+
+
+def test_pods_that_end_give_back_only_what_the_quota_counted() -> None:
+    found = world(quota({"pods": "3"}, {"pods": "3"}, scopes=["Terminating"]))
+    (made,) = rollout_pods(found, web(found))
+    ends = {"containers": TEMPLATE["containers"], "activeDeadlineSeconds": 60}
+    spec = World().add("deployments", deployment(template=ends)).spec.template.spec
+    assert "allows 0 of 3 pods" in said(found, [dataclasses.replace(made, spec=spec)])[1]
+
+
+def test_defaults_decide_of_which_quality_a_pod_is() -> None:
+    found = World(quota({"pods": "0"}, {"pods": "0"}, scopes=["NotBestEffort"])).reading("limitranges")
+    assert said(found, [of({})])[1] == ""
+    limit = {"type": "Container", "defaultRequest": {"cpu": "100m"}}
+    found.add("limitranges", {"metadata": meta("sizes"), "spec": {"limits": [limit]}})
+    assert said(found, [of({})])[1] == "The quota of shop allows 0 of 1 pod"
+
+
+# ---- What comes before pods
+
+
+def test_a_template_that_is_new_needs_a_replicaset() -> None:
+    full = {"count/replicasets.apps": "1"}
+    found = world(quota(full, full))
+    title, text = "The quota of shop allows no more ReplicaSets", "refuses the ReplicaSet that web needs"
+    assert said(found, became(found, templated=True))[1] == title
+    words = said(found, list(rollout_pods(found, web(found))))
+    assert (
+        words[0] == "ResourceQuota most allows no more ReplicaSets" and words[1] == title and text in words[2]
+    )
+    empty = world(quota(full, full), pods=0)
+    assert said(empty, list(pods_created(empty, None, web(empty), templated=True)))[1] == title
+    # An earlier template has one, as has one that only gets more replicas.
+    assert said(found, list(pods_created(found, web(found), web(found), templated=True, revised=False))) == (
+        "",
+        "",
+        "",
+    )
+    assert said(found, became(found, replicas=5)) == ("", "", "")
+    for hard, used, more in (("2", "1", {}), ("1", "1", {"scopes": ["BestEffort"]})):
+        room = world(quota({"count/replicasets.apps": hard}, {"count/replicasets.apps": used}, **more))
+        assert said(room, became(room, templated=True)) == ("", "", "")
+
+
+def test_a_run_of_a_cronjob_needs_a_job_and_others_a_controllerrevision() -> None:
+    full = {"count/jobs.batch": "3", "count/controllerrevisions.apps": "1"}
+    found = world(quota(full, full))
+    spec = {"template": {"spec": {"containers": [{"name": "a"}]}}}
+    cron = World().add(
+        "cronjobs",
+        {"metadata": meta("nightly"), "spec": {"schedule": "0 2 * * *", "jobTemplate": {"spec": spec}}},
+    )
+    assert (
+        said(found, list(pods_created(found, None, cron, templated=True)))[1]
+        == "The quota of shop allows no more Jobs"
+    )
+    made = found.add("statefulsets", statefulset())
+    words = said(found, list(pods_created(found, None, made, templated=True)))
+    assert words[1] == "The quota of shop allows no more ControllerRevisions"
+
+
+def test_together_several_may_need_more_replicasets_than_there_may_be() -> None:
+    found = world(quota({"count/replicasets.apps": "2"}, {"count/replicasets.apps": "1"}))
+    (made,) = rollout_pods(found, web(found))
+    (notice,) = quotas_together(found, [made, dataclasses.replace(made, maker="api")])
+    assert "need 2 of count/replicasets.apps" in notice.text and "has 1 left" in notice.text
