@@ -82,6 +82,14 @@ def _group(what: str) -> Q:
     return Q(action__in=_NO_CHANGE[what])
 
 
+def of_changes() -> Q:
+    """What somebody reads of what others did, and each page of a cluster tells of all: entries that belong to a change.
+    What was refused before anything was begun, a shell, a revealed value and a sign-in are told to who did it and to
+    administrators, in the list of changes and in the audit.
+    """
+    return Q(change__isnull=False)
+
+
 def in_group(what: str, action: str, result: str) -> bool:
     """The same of one entry; every entry is in the group ""."""
     if what == "changes":

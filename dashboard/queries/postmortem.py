@@ -11,6 +11,7 @@ from typing import Literal
 
 from django.http import QueryDict
 
+from dashboard.audit.selecting import of_changes
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, TimelineEvent
@@ -19,7 +20,7 @@ from .access import Visible
 from .marks import TAIL, WITH_TEMPLATES, by_controllers, change_words
 from .problemspans import problems_read
 from .recordings import Span, known
-from .timeline import NO_CHANGE, asked_for, may_see, of_kinds, timeline_kept
+from .timeline import asked_for, may_see, of_kinds, timeline_kept
 
 MAX_ENTRIES = 1_000  # on a page, and in what is exported
 MAX_READ = 5_000  # rows of each source
@@ -182,7 +183,7 @@ def _done_here(context: str, span: Span, visible: Mapping[str, Visible], after: 
     rows = AuditEntry.objects.select_related("change").filter(
         context=context, at__gte=span.since, at__lte=span.until, at__gt=after
     )
-    rows = rows.exclude(action__in=NO_CHANGE).filter(of_kinds(visible)).order_by("at")
+    rows = rows.filter(of_changes()).filter(of_kinds(visible)).order_by("at")
     states = {"done": "ok", "refused": "warn", "failed": "bad", "unknown": "warn"}
     return [
         Entry(

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.http import QueryDict
 
+from dashboard.audit.selecting import of_changes
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, TimelineEvent
@@ -34,8 +35,6 @@ _ASSIGNED = frozenset({"spec.nodeName", "spec.volumeName"})
 # And of an object that a controller manages, what that controller writes.
 DELETION = frozenset({"metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds"})
 _MANAGED = DELETION | {"spec.replicas"}
-# Actions that are no change of an object: they belong into the audit alone.
-NO_CHANGE = ("reveal",)
 
 
 @dataclass(frozen=True)
@@ -283,7 +282,7 @@ def _done_here(
     if query.type in ("event", "object", "spec"):
         return [], None
     rows = AuditEntry.objects.select_related("change").filter(context=context, at__gt=after)
-    rows = rows.exclude(action__in=NO_CHANGE).filter(of_kinds(visible)).filter(_asked(query))
+    rows = rows.filter(of_changes()).filter(of_kinds(visible)).filter(_asked(query))
     if query.plural:
         rows = rows.filter(plural=query.plural)
     if query.name:

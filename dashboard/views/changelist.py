@@ -20,6 +20,7 @@ from dashboard.actions.bulk import BULK
 from dashboard.actions.records import entry_words
 from dashboard.actions.registry import change_title, name_words
 from dashboard.admins import is_admin
+from dashboard.audit.selecting import of_changes
 from dashboard.clusters.rules import past_of_contexts
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, NotSignedIn
@@ -96,10 +97,10 @@ async def _sessions(request: HttpRequest) -> dict[str, Session]:
 
 async def told_to(user: str, sessions: Mapping[str, Session], admin: bool) -> Q:
     """Which entries somebody may read: what they did themselves, and which changes were made to objects that they may
-    list now. What others did besides, such as sign in or reveal a value, administrators alone read, here as in the audit.
+    list now. What others did besides administrators alone read, here as in the audit.
     """
     others = await _of_others(user, sessions, admin)
-    return Q(user_name=user) | (others if admin else others & Q(change__isnull=False))
+    return Q(user_name=user) | (others if admin else others & of_changes())
 
 
 async def _of_others(user: str, sessions: Mapping[str, Session], admin: bool) -> Q:

@@ -12,9 +12,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.urls import resolve
 
@@ -29,7 +31,7 @@ from dashboard.live.screens.detail.tabs import TABS
 from dashboard.live.screens.postmortem import PostmortemScreen
 from dashboard.live.screens.search import SearchScreen
 from dashboard.live.session import Identity
-from dashboard.models import AuditEntry, ProblemSpan, TimelineEvent
+from dashboard.models import AuditEntry, Change, ProblemSpan, TimelineEvent
 from dashboard.queries.recordings import Span
 from dashboard.views.search import _answer as palette
 
@@ -275,6 +277,7 @@ async def cluster(monkeypatch: pytest.MonkeyPatch, settings: Any) -> AsyncIterat
         ClusterRuntime, "_transport_of", lambda _, identity: Lister(Sees.of(identity.account))
     )
     made = await opened(Sees(EVERY))
+    jon = await User.objects.acreate(username="jon")
     for plural, room, one in OBJECTS:
         name = one["metadata"]["name"]
         await TimelineEvent.objects.acreate(
@@ -282,7 +285,11 @@ async def cluster(monkeypatch: pytest.MonkeyPatch, settings: Any) -> AsyncIterat
             plural=plural, namespace=room, name=name, uid=f"{plural}-{name}", notable=True, what={},
         )  # fmt: skip
         about = {"context": "dev", "plural": plural, "namespace": room, "name": name}
-        await AuditEntry.objects.acreate(user_name="jon", action="scale", result="done", at=LATER, **about)
+        change = await Change.objects.acreate(
+            nonce=uuid4().hex, user=jon, action="scale", uid="u", state="done", **about
+        )
+        entry = {"user_name": "jon", "action": "scale", "result": "done", "change": change, "at": LATER}
+        await AuditEntry.objects.acreate(**entry, **about)
         await ProblemSpan.objects.acreate(
             key=f"{plural}{name}", severity="bad", text=f"{name} is wrong", began_at=LATER, **about
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from dashboard.cache.store import Delta
@@ -20,7 +21,7 @@ from dashboard.kinds.tablekinds import Resource, TableKind
 from dashboard.live import timeline as module
 from dashboard.live.screens.timeline_entries import barred, gaps, moment_row
 from dashboard.live.timeline import Timeline
-from dashboard.models import AuditEntry, TimelineEvent
+from dashboard.models import AuditEntry, Change, TimelineEvent
 from dashboard.queries import timeline as queries
 from dashboard.queries.access import Visible
 from dashboard.queries.timeline import READ, TimelineQuery, Watched, timeline_read
@@ -258,6 +259,14 @@ async def test_nobody_reads_of_what_may_not_be_listed(cluster: tuple[Cluster, Ti
     assert await read(visible={"deployments": Visible(frozenset({"other"}))}) == []
 
 
+async def changed() -> Change:
+    """A change that somebody made to a Deployment."""
+    ann = await User.objects.acreate(username="ann")
+    return await Change.objects.acreate(
+        nonce="n", user=ann, context="prod", action="scale", plural="deployments", uid="u", state="done"
+    )
+
+
 async def test_what_was_done_through_the_dashboard_is_among_it_for_those_who_may_see_the_object() -> None:
     entry = {
         "user_name": "ann",
@@ -266,11 +275,16 @@ async def test_what_was_done_through_the_dashboard_is_among_it_for_those_who_may
         "namespace": "shop",
         "name": "web",
     }
-    await sync_to_async(AuditEntry.objects.create)(action="scale", result="refused", detail="no", **entry)
-    await sync_to_async(AuditEntry.objects.create)(action="reveal", result="done", **entry)
+    create = sync_to_async(AuditEntry.objects.create)
+    change = await changed()
+    await create(action="scale", result="failed", detail="no", change=change, **entry)
+    for action, result in (("scale", "refused"), ("scale", "failed"), ("reveal", "done"), ("shell", "done")):
+        await create(
+            action=action, result=result, **entry
+        )  # no change: who did it and administrators read it
     (moment,) = await read()
-    assert (moment.type, moment.title, moment.words) == ("done", "ann: scale, refused", "no")
-    assert await read(visible={"pods": Visible()}) == []
+    assert (moment.type, moment.title, moment.words) == ("done", "ann: scale, failed", "no")
+    assert (moment.change, await read(visible={"pods": Visible()})) == (change.pk, [])
 
 
 async def test_filters_by_namespace_kind_name_and_type(cluster: tuple[Cluster, Timeline]) -> None:
@@ -337,6 +351,7 @@ async def test_it_begins_with_what_was_asked_for_what_warns_and_what_was_done_he
         name="web",
         action="scale",
         result="done",
+        change=await changed(),
     )
     await timeline._write()
     found = sorted(await read(TimelineQuery()), key=lambda each: (each.plural, each.type))

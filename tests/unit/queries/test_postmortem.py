@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from dashboard.errors import BadInput
-from dashboard.models import AuditEntry, ProblemSpan, TimelineEvent
+from dashboard.models import AuditEntry, Change, ProblemSpan, TimelineEvent
 from dashboard.queries.access import Visible
 from dashboard.queries.postmortem import NEVER, as_markdown, happened, span_in, summary, unknown
 from dashboard.queries.recordings import Span
@@ -60,10 +61,19 @@ def fill() -> None:
     event(8.5, "changed", "pods", "web-2", **MANAGED, what={"fields": [["metadata.labels[a]", "1", "2"]]})
     event(9, "deleted", "configmaps", "ledger", namespace="bank")
     event(-5, "deleted", "configmaps", "before")
-    AuditEntry.objects.create(
-        at=at(10), user_name="mara", context="prod", action="scale", plural="deployments", namespace="shop", name="web",
-        result="done", reason="500s after 2.14",
-    )  # fmt: skip
+    mara = User.objects.create(username="mara")
+    about = {
+        "context": "prod",
+        "action": "scale",
+        "plural": "deployments",
+        "namespace": "shop",
+        "name": "web",
+    }
+    change = Change.objects.create(nonce="n", user=mara, uid="u", state="done", **about)
+    entry = about | {"user_name": "mara", "reason": "500s after 2.14"}
+    AuditEntry.objects.create(at=at(10), result="done", change=change, **entry)
+    # What was refused before anything was begun is for who tried and for administrators, in the list of changes.
+    AuditEntry.objects.create(at=at(10), result="refused", **entry)
     AuditEntry.objects.create(
         at=at(11), user_name="jon", context="prod", action="reveal", plural="secrets", result="done"
     )
