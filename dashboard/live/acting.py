@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.crypto import constant_time_compare
 
 from dashboard.admins import GROUPS, NO_NAMES
@@ -108,6 +108,19 @@ async def identity_of(cluster: Cluster, user_name: str, session: SessionBase) ->
     return await in_database(identity_in)(cluster, user_name, session)
 
 
+def contexts_named(clusters: Sequence[Cluster], user_name: str, session: SessionBase) -> list[Cluster]:
+    """Those of which somebody may know that they are there: in which they act, or would once they had signed in. One
+    question to the database, however many contexts there are: call it in a thread.
+    """
+    mapped = set[str]()
+    if any(mode_of(each.slug) == "impersonate" for each in clusters):
+        mapped = set(_mappings(user_name, session).values_list("context", flat=True))
+    modes = {each.slug: mode_of(each.slug) for each in clusters}
+    shared = not user_name.startswith(OF_A_CLUSTER)
+    known = {"user": True, SHARED: shared}
+    return [each for each in clusters if known.get(modes[each.slug], "" in mapped or each.slug in mapped)]
+
+
 def _with_own_token(cluster: Cluster, user_name: str, session: SessionBase) -> Identity:
     found = load(session, cluster.slug)
     if found is not None and found.server not in ("", cluster.server):
@@ -120,12 +133,7 @@ def _with_own_token(cluster: Cluster, user_name: str, session: SessionBase) -> I
 
 def _impersonated(cluster: Cluster, user_name: str, session: SessionBase) -> Identity:
     """What is said of the person counts before what is said of their groups, that of the context before that of all."""
-    told = session.get(GROUPS, [])
-    every = AccountMapping.objects.filter(
-        Q(subject=AccountMapping.Subject.USER, name=user_name)
-        | Q(subject=AccountMapping.Subject.GROUP, name__in=told),
-        context__in=("", cluster.slug),
-    )
+    every = _mappings(user_name, session).filter(context__in=("", cluster.slug))
     ranked = defaultdict[tuple[bool, bool], list[AccountMapping]](list)
     for each in every:
         ranked[each.subject != AccountMapping.Subject.USER, not each.context].append(each)
@@ -153,6 +161,14 @@ def _impersonated(cluster: Cluster, user_name: str, session: SessionBase) -> Ide
             next_step=f"Ask {whom_to_ask()} to map you to one.",
         ) from wrong
     return _identity(user_name, session, acting, acting.user, acting)
+
+
+def _mappings(user_name: str, session: SessionBase) -> QuerySet[AccountMapping]:
+    """What is said of the person and of their groups, in whichever context."""
+    return AccountMapping.objects.filter(
+        Q(subject=AccountMapping.Subject.USER, name=user_name)
+        | Q(subject=AccountMapping.Subject.GROUP, name__in=session.get(GROUPS, []))
+    )
 
 
 def whom_to_ask() -> str:

@@ -19,7 +19,7 @@ from dashboard.database import in_database
 from dashboard.errors import ClusterError
 from dashboard.kube.config import Cluster
 from dashboard.live.past import PastCluster
-from dashboard.live.runtime import ClusterRuntime, runtime
+from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens import chrome_screens
 from dashboard.live.screens.chrome import ChromeScreen
 from dashboard.live.screens.declared import PAGES
@@ -31,7 +31,7 @@ from dashboard.queries.problemspans import problems_read
 from dashboard.render import chart_json
 
 from .asked import PAST_PAGES, present_only
-from .viewer import first_cluster, session_of
+from .viewer import contexts_told, first_cluster, session_of
 
 # In the past nothing can be changed, whoever may now.
 UNCHANGEABLE = {"state": "off", "words": "", "url": ""}
@@ -100,7 +100,7 @@ async def page_chrome(
                 "source": each.source,
                 "current": each.slug == slug,
             }
-            for each in runtime.clusters()
+            for each in await contexts_told(request)
         ],
         "changes": await _changes(cluster.cluster) if cluster.shown_at is None else UNCHANGEABLE,
         "forms": [

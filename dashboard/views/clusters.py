@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from dashboard.clusters import looked
 from dashboard.errors import ClusterError, Forbidden, Unavailable
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.config import Cluster, slug
-from dashboard.live.acting import OF_A_CLUSTER, SHARED, mode_of, own_accounts, unknown_contexts
+from dashboard.live.acting import OF_A_CLUSTER, SHARED, identity_of, mode_of, own_accounts, unknown_contexts
 from dashboard.live.added import Added
 from dashboard.live.runtime import runtime
 from dashboard.live.screens.clusters import (
@@ -43,7 +43,7 @@ from .addedclusters import MODES
 from .attempts import actor_of
 from .chrome import page_chrome, source_words
 from .errors import asks_json, clear_errors
-from .viewer import known_somewhere, session_in, session_of
+from .viewer import contexts_told, known_somewhere, session_in, session_of
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +58,13 @@ _looks: dict[str, asyncio.Task[None]] = {}  # what is being opened because of th
 @require_safe
 @clear_errors
 async def clusters(request: HttpRequest) -> HttpResponseBase:
-    """Every context with how it is; ``part=overview``: only that, as the page asks for it every few seconds."""
+    """Every context that they may know of with how it is; ``part=overview``: only that, as the page asks for it every few
+    seconds.
+    """
     await known_somewhere(request)
-    clusters = runtime.clusters()
-    rows = await _seen(request, clusters)
+    clusters, admin = await contexts_told(request), await is_admin(request)
+    barred = await _barred(request, clusters)
+    rows = await _seen(request, clusters, barred, admin=admin)
     facts = {
         "rows": rows,
         "tiles": tiles(rows),
@@ -73,36 +76,56 @@ async def clusters(request: HttpRequest) -> HttpResponseBase:
         return JsonResponse({"clusters": [asdict(each) for each in rows], "verdict": facts["verdict"]})
     if request.GET.get("part") == "overview":
         return render(request, "partials/clusters_overview.html", {"s": facts})
-    permits = await changes_states(clusters)
+    shown = [each for each in clusters if admin or each.slug not in barred]
+    permits = await changes_states(shown)
     added = {slug(each.name): each for each in runtime.added}
-    usable = {each.slug for each in clusters if each.source == "added"}
-    admin = await is_admin(request)
-    whole = admin or not any(own_accounts(each.slug) for each in clusters)
+    every = runtime.clusters()
+    usable = {each.slug for each in every if each.source == "added"}
+    whole = admin or not any(own_accounts(each.slug) for each in every)
     try:
         async with asyncio.timeout(FRAME_SECONDS):
             chrome = await page_chrome(request, request.GET.get("from", ""), title="Clusters")
     except TimeoutError:  # its cluster hangs: those that don't are told of all the same
         chrome = await page_chrome(request, title="Clusters", framed=False)
     context = facts | {
-        "clusters": [_entry(each, permits[each.slug], added.get(each.slug), admin) for each in clusters],
+        "clusters": [_entry(each, permits[each.slug], added.get(each.slug), admin) for each in shown],
         "unusable": [_unusable(each) for key, each in added.items() if key not in usable],
         "admin": admin,
         "plugins": [_plugin(each, whole=whole) for each in PLUGINS],
-        "problems": _problems(clusters),
+        "problems": _problems(every) if whole else [],
     }
     return render(request, "pages/clusters.html", {"s": context, **chrome})
 
 
-async def _seen(request: HttpRequest, clusters: Sequence[Cluster]) -> list[ClusterSeen]:
+async def _barred(request: HttpRequest, clusters: Sequence[Cluster]) -> dict[str, ClusterError]:
+    """The contexts in which somebody does not act, by slug, and why."""
+    found, name = {}, (await request.auser()).get_username()
+    for each in clusters:
+        try:
+            await identity_of(each, name, request.session)
+        except ClusterError as error:
+            found[each.slug] = error
+    return found
+
+
+async def _seen(
+    request: HttpRequest, clusters: Sequence[Cluster], barred: Mapping[str, ClusterError], *, admin: bool
+) -> list[ClusterSeen]:
     """Each as far as a process looks at it: what another one does, this one does too. Of those that were never asked
-    before, an answer is awaited a moment.
+    before, an answer is awaited a moment. Those in which the person does not act (``barred``) are asked nothing.
     """
+    rows = {
+        each.slug: without_account(each, barred[each.slug], admin=admin)
+        for each in clusters
+        if each.slug in barred
+    }
+    clusters = [each for each in clusters if each.slug not in barred]
     opened = [known for each in clusters if (known := runtime.opened_as(each)) is not None]
     asked = {each: task for each in opened if (task := each.ask()) is not None}
     if new := [task for each, task in asked.items() if each.answered_at is None and each.trouble is None]:
         await asyncio.wait(new, timeout=FIRST_SECONDS)
     seen = await asyncio.gather(*(_row(request, each) for each in clusters))
-    rows = {row.slug: row for row in seen}
+    rows |= {row.slug: row for row in seen}
     if here := [row.slug for row in rows.values() if row.looked_at]:
         await looked.note(here)
     if others := await looked.noted(row.slug for row in rows.values() if row.state == "off"):

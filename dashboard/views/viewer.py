@@ -8,9 +8,10 @@ from django.http import HttpRequest
 
 from dashboard import showing
 from dashboard.admins import is_admin
+from dashboard.database import in_database
 from dashboard.errors import ClusterError, NoAccount
 from dashboard.kube.config import Cluster
-from dashboard.live.acting import identity_of
+from dashboard.live.acting import OF_A_CLUSTER, contexts_named, identity_of, own_accounts, whom_to_ask
 from dashboard.live.runtime import ClusterRuntime, runtime
 from dashboard.live.session import Session
 
@@ -37,8 +38,10 @@ async def present_session(request: HttpRequest, cluster: ClusterRuntime) -> Sess
 
 
 async def first_cluster(request: HttpRequest) -> Cluster | None:
-    """The first context in which the person has an account; where they have none, the first one, which says why."""
-    clusters, name = runtime.clusters(), (await request.auser()).get_username()
+    """The first context in which the person has an account; where they have none, the first one that they may know of,
+    which says why.
+    """
+    clusters, name = await contexts_told(request), (await request.auser()).get_username()
     for cluster in clusters:
         with suppress(ClusterError):
             await identity_of(cluster, name, request.session)
@@ -46,9 +49,22 @@ async def first_cluster(request: HttpRequest) -> Cluster | None:
     return clusters[0] if clusters else None
 
 
+async def contexts_told(request: HttpRequest) -> list[Cluster]:
+    """The contexts of which somebody may know that they are there, wherever contexts are named: all for administrators of
+    the dashboard, for others those in which they act, or would once they had signed in to them. Of these last ones the
+    name is all that they are told (docs/threats.md).
+    """
+    clusters = runtime.clusters()
+    user = await request.auser()
+    shared = not any(own_accounts(each.slug) for each in clusters)
+    if (shared and not user.get_username().startswith(OF_A_CLUSTER)) or await is_admin(request):
+        return list(clusters)
+    return await in_database(contexts_named)(clusters, user.get_username(), request.session)
+
+
 async def known_somewhere(request: HttpRequest) -> None:
     """Raises NoAccount for somebody of whom nobody has said as whom they act, in any context: they see whom to ask, and
-    nothing else. An administrator may look all the same.
+    nothing else, no name of a context either. An administrator may look all the same.
     """
     refusals, name = list[NoAccount](), (await request.auser()).get_username()
     for cluster in runtime.clusters():
@@ -61,4 +77,6 @@ async def known_somewhere(request: HttpRequest) -> None:
         else:
             return
     if refusals and not await is_admin(request):
-        raise refusals[0]
+        raise NoAccount(
+            f"You ({name}) are not mapped to a user of any cluster.", next_step=f"Ask {whom_to_ask()}."
+        )

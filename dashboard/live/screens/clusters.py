@@ -68,7 +68,7 @@ class Expiry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSeen:
     """One row. ``state``: ``off`` for one that nobody looked at, ``unknown`` for one of which something is missing. What
-    is not known is None or "".
+    is not known, or not told, is None or "".
     """
 
     name: str
@@ -133,13 +133,15 @@ def _named(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def without_account(cluster: Cluster, error: ClusterError) -> ClusterSeen:
-    """A cluster in which the person has no account, or has yet to sign in: nothing of it is told."""
+def without_account(cluster: Cluster, error: ClusterError, *, admin: bool = False) -> ClusterSeen:
+    """A cluster in which the person has no account, or has yet to sign in: but its name nothing of it is told, to whom
+    that is told; to an administrator of the dashboard how it is configured.
+    """
     sign_in = isinstance(error, NotSignedIn)
     words = "Sign in to see it" if sign_in else "No account" if isinstance(error, Forbidden) else "Not known"
+    named = _named(cluster) | ({} if admin else {"server": ""})
     return ClusterSeen(
-        **_named(cluster), state="unknown", words=words, sign_in=sign_in,
-        trouble=f"{error.message} {error.next_step}".strip(),
+        **named, state="unknown", words=words, sign_in=sign_in, trouble=f"{error.message} {error.next_step}".strip()
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from dashboard.live import runtime as runtime_module
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.screens import clusters as screen
 from dashboard.live.screens.clusters import ClusterSeen, Expiry, cluster_seen, tiles, verdict
+from dashboard.models import AccountMapping
 from dashboard.plugins.host import Plugin
 from dashboard.views import chrome, health, viewer
 from dashboard.views import clusters as module
@@ -235,6 +236,102 @@ async def test_fifty_contexts_that_nobody_opened_cost_no_question(
     await client.aforce_login(await User.objects.acreate(username="mara"))
     told = (await client.get("/clusters/?format=json")).json()
     assert len(told["clusters"]) == 50 and {each["words"] for each in told["clusters"]} == {"Not looked at"}
+
+
+MODES = {
+    "": "impersonate", "ctx-mine": "impersonate", "ctx-barred": "impersonate", "ctx-token": "user",
+    "ctx-shared": "installation",
+}  # fmt: skip
+
+
+@pytest.fixture
+def contexts(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
+    """In one of each kind people act otherwise; none is open."""
+
+    async def nowhere(*_: Any) -> None:
+        return None
+
+    settings.CLUSTER_UI_ACT_AS = MODES
+    many = [
+        SimpleNamespace(**vars(CLUSTER) | {"name": name, "slug": name, "server": f"https://{name}.example"})
+        for name in filter(None, MODES)
+    ]
+    runtime = SimpleNamespace(
+        clusters=lambda: many, opened=lambda: (), opened_as=lambda _: None, added=(), configured=lambda: many
+    )
+    for each in (module, viewer):
+        monkeypatch.setattr(each, "runtime", runtime)
+    monkeypatch.setattr(module, "source_words", lambda _: "")
+    monkeypatch.setattr(chrome, "_session", nowhere)
+    return runtime
+
+
+async def person(name: str) -> AsyncClient:
+    client = AsyncClient()
+    await client.aforce_login(await User.objects.acreate(username=name))
+    return client
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_of_contexts_in_which_somebody_does_not_act_the_name_is_told_or_nothing(
+    contexts: Any, settings: Any
+) -> None:
+    settings.CLUSTER_UI_ADMINS = ["jon"]
+    await AccountMapping.objects.acreate(
+        subject="user", name="mara", context="ctx-mine", cluster_user="m", by="jon"
+    )
+    mara, jon, cluster = await person("mara"), await person("jon"), await person("token:ctx-token/ann")
+    addresses = [
+        ("/clusters/?format=json", {"ctx-mine", "ctx-shared"}),
+        ("/clusters/?part=overview", {"ctx-mine", "ctx-shared"}),
+        ("/clusters/", {"ctx-mine", "ctx-shared"}),
+    ]
+    for path, told in addresses:
+        text = (await mara.get(path)).content.decode()
+        assert {name for name in MODES if name and f"{name}.example" in text} == told, path
+        assert "ctx-barred" not in text and "ctx-token" in text, path
+        text = (await jon.get(path)).content.decode()
+        assert all(f"{name}.example" in text for name in filter(None, MODES)), path
+        text = (await cluster.get(path)).content.decode()
+        assert "example" not in text and "ctx-token" in text, path
+        assert not any(name in text for name in ("ctx-barred", "ctx-mine", "ctx-shared")), path
+    rows = (await mara.get("/clusters/?format=json")).json()["clusters"]
+    (row,) = [each for each in rows if each["name"] == "ctx-token"]
+    assert (row["server"], row["sign_in"], row["account"]) == ("", True, "")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/clusters/", "/clusters/?format=json", "/clusters/?part=overview", "/"])
+async def test_somebody_without_an_account_anywhere_is_told_whom_to_ask(
+    contexts: Any, settings: Any, path: str
+) -> None:
+    settings.CLUSTER_UI_ACT_AS, settings.CLUSTER_UI_ADMINS = {"": "impersonate"}, ["jon"]
+    response = await (await person("mara")).get(path, follow=True)
+    text = response.content.decode()
+    assert response.status_code == 403 and "jon" in text
+    assert not any(name in text for name in filter(None, MODES))
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_another_process_looks_at_is_told_to_nobody_who_does_not_act_there(
+    contexts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, looked_at = list[str](), list[str]()
+
+    async def noted(slugs: Any) -> set[str]:
+        asked.extend(slugs)
+        return set(asked)
+
+    async def look(_: Any, slug: str) -> None:
+        looked_at.append(slug)
+        del module._looks[slug]
+
+    monkeypatch.setattr(module.looked, "noted", noted)
+    monkeypatch.setattr(module, "_look", look)
+    mara = await person("mara")
+    for path in ("/clusters/?part=overview", "/clusters/?format=json"):
+        assert "ctx-barred" not in (await mara.get(path)).content.decode()
+    assert set(asked) == set(looked_at) == {"ctx-shared"}
 
 
 def test_credentials_that_are_renewed_by_themselves_raise_no_alarm() -> None:
