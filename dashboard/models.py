@@ -141,7 +141,8 @@ class Operation(models.Model):
 
     ``steps`` are plain JSON in their order, each with its state; a step about many objects has ``results`` besides. No
     value of a Secret is here. One process at a time moves an operation on: it holds it until ``held_until`` and writes
-    only as long as ``version`` is the one that it read. ``waits``: why it can't be moved just now.
+    only as long as ``version`` is the one that it read. ``waits``: why it can't be moved just now. ``sole`` and ``place``
+    name what only one may have of those that are under way, as where so many may be under way at once.
     """
 
     class State(models.TextChoices):
@@ -159,8 +160,19 @@ class Operation(models.Model):
     held_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # None and not "": of what is unique, as many as there are may have none.
+    sole = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
+    place = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
 
     results: models.Manager[OperationResult]
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=[key], condition=models.Q(state="running"), name=f"one_{key}_under_way"
+            )
+            for key in ("sole", "place")
+        ]
 
     def __str__(self) -> str:
         return f"operation of {self.change}: {self.state}"

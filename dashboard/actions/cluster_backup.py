@@ -9,6 +9,7 @@ in the cluster.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
+from django.db import IntegrityError
 
 from dashboard import clock
 from dashboard.errors import BadInput, ClusterError, TooManyRequests
@@ -46,7 +48,7 @@ from . import records
 from . import token as tokens
 from .action import Actor
 from .confirmation import require_reason, why_in
-from .operation import OperationAction, Plan, Run, operation_step
+from .operation import OperationAction, Plan, Run, Step, operation_step
 from .permits import changes_required
 from .problems import Unconfirmed, UnderWay
 from .restore import record_begun
@@ -54,6 +56,7 @@ from .restore import record_begun
 SALT = "dashboard.actions.backup"
 LOOK_SECONDS = 1.0  # how often the step says how far it is, and hears that it was stopped
 MAX_AT_ONCE = 3  # of one cluster, each by somebody else
+MAX_TRIES = 2 * MAX_AT_ONCE  # to take a place that was free
 MAX_REVIEWED = 10  # namespaces of which it is asked what may be listed there
 INTERRUPTED = "It was interrupted: the process that made it has ended."
 STOPPED = "It was stopped."
@@ -193,6 +196,11 @@ class ClusterBackup(OperationAction):
     def after_words(self, change: Change) -> str:
         return f"of {Asked.from_json(change.result['asked']).words}"
 
+    def resuming(self, operation: Operation) -> None:
+        context, user = operation.change.context, operation.change.user_id
+        bounds = _bounds(context, user, _room_required(context, user))
+        operation.sole, operation.place = bounds["sole"], bounds["place"]
+
     def way_back(self, change: Change) -> str:
         return "A backup changes nothing in the cluster. Old ones are deleted by manage.py backup prune."
 
@@ -263,7 +271,7 @@ async def backup_begin(order: BackupOrder, token: str, *, holder: str = "") -> C
     order.asked.request()
     if order.asked.snapshots:
         await changes_required(order.cluster)
-    await in_database(_room_required)(order)
+    await in_database(_room_required)(order.cluster.name, order.actor.user.pk)
     why = why_in(order.cluster.name)
     if why and order.confirm.strip() != order.cluster.name:
         raise Unconfirmed(f"Type {order.cluster.name}: {why}.", field="confirm")
@@ -271,22 +279,58 @@ async def backup_begin(order: BackupOrder, token: str, *, holder: str = "") -> C
     namespaces = list(order.asked.namespaces)
     result = {"asked": asdict(order.asked), "namespaces": namespaces}
     steps = [operation_step("make", f"Back up {order.asked.words}")]
-    work = in_database(record_begun)
-    return await work(CLUSTER_BACKUP, order, shown.nonce, namespaces, result, steps, [], holder)
+    return await in_database(_record)(order, shown.nonce, namespaces, result, steps, holder)
 
 
-def _room_required(order: BackupOrder) -> None:
-    """Whoever may read anything may back it up, and each reads a whole cluster and fills the storage."""
+def _record(
+    order: BackupOrder,
+    nonce: str,
+    namespaces: list[str],
+    result: dict[str, Any],
+    steps: list[Step],
+    holder: str,
+) -> Change:
+    """As ``record_begun``, in a place that nobody else has: what was free when it was looked for, another one may have
+    taken since, which the database says.
+    """
+    context, user = order.cluster.name, order.actor.user.pk
+    for _ in range(MAX_TRIES):
+        bounds = _bounds(context, user, _room_required(context, user))
+        with suppress(IntegrityError):
+            return record_begun(CLUSTER_BACKUP, order, nonce, namespaces, result, steps, [], holder, bounds)
+    raise _full(context)
+
+
+def _room_required(context: str, user: int) -> int:
+    """The number of a place that is free: whoever may read anything may back it up, and each reads a whole cluster and
+    fills the storage. Raises BackupUnderWay and TooManyRequests.
+    """
     running = Operation.objects.filter(
         state=Operation.State.RUNNING, change__context=order.cluster.name, change__action=CLUSTER_BACKUP.name
     )
-    if (own := running.filter(change__user=order.actor.user).first()) is not None:
-        raise BackupUnderWay(order.cluster.name, own.change_id)
-    if running.count() >= MAX_AT_ONCE:
-        raise TooManyRequests(
-            f"{MAX_AT_ONCE} backups of {order.cluster.name} are under way.",
-            next_step="Wait until one of them has finished.",
-        )
+    if (own := running.filter(change__user=user).first()) is not None:
+        raise BackupUnderWay(context, own.change_id)
+    places = set(running.values_list("place", flat=True))
+    free = [at for at in range(MAX_AT_ONCE) if _bounds(context, user, at)["place"] not in places]
+    if not free or len(running) >= MAX_AT_ONCE:
+        raise _full(context)
+    return free[0]
+
+
+def _full(context: str) -> TooManyRequests:
+    return TooManyRequests(
+        f"{MAX_AT_ONCE} backups of {context} are under way.", next_step="Wait until one of them has finished."
+    )
+
+
+def _bounds(context: str, user: int, place: int) -> dict[str, str]:
+    """What an operation has alone while it is under way: a backup of that cluster by that person, and its place there. As
+    digests: a context may be called anything.
+    """
+    named = {"sole": f"user {user}", "place": f"place {place}"}
+    return {
+        key: hashlib.sha256(f"backup {context}\0{name}".encode()).hexdigest() for key, name in named.items()
+    }
 
 
 # ---- Its step

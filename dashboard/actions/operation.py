@@ -114,6 +114,11 @@ class OperationAction(Action):
         """Whether an operation that was stopped may go on; reads the database."""
         return not Change.objects.filter(undoes=change.pk).exists()
 
+    def resuming(self, operation: Operation) -> None:
+        """Called before it is kept that it goes on, in the same transaction: what it has alone (``sole``, ``place``) it
+        takes again. Raises where it can't.
+        """
+
     def resumed(self, change: Change) -> None:
         """Called in the transaction that resumes it."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
@@ -171,8 +171,8 @@ async def operation_stop(*, actor: Actor, change: Change) -> None:
 async def operation_resume(*, transport: Transport, actor: Actor, change: Change) -> None:
     """Goes on where it stopped: a step that failed is looked at again first.
 
-    Raises ReadOnly, Forbidden for one that acts with an account of somebody else, and Conflict when nothing is stopped or
-    something else has taken its place.
+    Raises ReadOnly, Forbidden for one that acts with an account of somebody else, Conflict when nothing is stopped or
+    something else has taken its place, and what its action's ``resuming`` does.
     """
     if change.sign_in and actor.user != change.user:
         who = change.user.get_username()
@@ -180,7 +180,10 @@ async def operation_resume(*, transport: Transport, actor: Actor, change: Change
             f"It acts as {who}, who started it.", next_step=f"Ask {who} to resume it, or leave it as it is."
         )
     await changes_required(transport.cluster)
-    await in_database(_resume)(change, actor)
+    try:
+        await in_database(_resume)(change, actor)
+    except IntegrityError:  # another one took its place at the same moment
+        raise Conflict("Another one began meanwhile.", next_step="Try again.") from None
 
 
 async def operation_leave(*, actor: Actor, change: Change) -> None:
@@ -224,6 +227,7 @@ def _resume(change: Change, actor: Actor) -> None:
                 next_step=_LOOK,
             )
         action = required_action(operation)
+        action.resuming(operation)
         operation.steps = [action.again(step) for step in operation.steps]
         operation.results.filter(state="failed").update(state="waiting", text="", ended_at=None)
         operation.state, operation.ended_at, operation.waits = Operation.State.RUNNING, None, ""

@@ -462,9 +462,11 @@ def record_begun(
     steps: list[Step],
     results: list[OperationResult],
     holder: str,
+    bounds: Mapping[str, str] = MappingProxyType({}),
 ) -> Change:
     """The change, the operation and the audit of what begins without a write of its own, in one transaction. ``targets``:
-    the namespaces that it is about. Raises DatabaseUnavailable: nothing was begun then.
+    the namespaces that it is about; ``bounds``: the ``sole`` and ``place`` that it takes. Raises DatabaseUnavailable, and
+    IntegrityError where another one has these: nothing was begun then.
     """
     actor = order.actor
     try:
@@ -476,7 +478,7 @@ def record_begun(
             )  # fmt: skip
             held_until = datetime.now(UTC) + timedelta(seconds=15) if holder else None
             operation = Operation.objects.create(
-                change=change, steps=steps, holder=holder, held_until=held_until
+                change=change, steps=steps, holder=holder, held_until=held_until, **bounds
             )
             for position, each in enumerate(results):
                 each.operation, each.position = operation, position
