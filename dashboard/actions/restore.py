@@ -30,10 +30,12 @@ from dashboard.kinds.rows import listed, plural
 from dashboard.kube.transport import Transport
 from dashboard.loop import off_loop
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
-from dashboard.recovery.choice import Choice, kind_key
+from dashboard.recovery.choice import Choice, kind_key, named
+from dashboard.recovery.errors import Corrupt, Hostile
 from dashboard.recovery.holding import Held, Holding, hold
 from dashboard.recovery.keys import Identity
 from dashboard.recovery.order import rank
+from dashboard.recovery.readings import readings
 from dashboard.recovery.restoring import Planned, Restoring, refusal_words
 from dashboard.recovery.storage import open_archive
 from dashboard.recovery.typedkeys import installed_identities
@@ -57,6 +59,7 @@ SERVED_SECONDS = 90.0  # until a kind, a namespace or a quota that was just writ
 MAX_KEPT = 3  # archives that a process holds for restores under way
 KEPT_SECONDS = 24 * 3600.0
 _NOTHING = "Nothing was written."
+CHANGED = "The backup file changed since the preview."
 KEY_GONE = (
     "The backup is encrypted, and its key was only in the memory of a process that has ended. Start the restore again: "
     "what was restored stays as it is."
@@ -76,7 +79,8 @@ async def _anybody(holding: Holding) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreOrder:
     """What somebody wants restored: ``archive`` is its address, ``identities`` are the keys that were typed. ``allowed``
-    raises for whoever may not read what is in it: it is asked before anything is tried, shown or begun.
+    raises for whoever may not read what is in it: it is asked before anything is tried, shown or begun. ``partly``: they
+    may not read all of it, so what is wrong with an archive is told without the name of a part.
     """
 
     transport: Transport
@@ -87,6 +91,7 @@ class RestoreOrder:
     reason: str = ""
     confirm: str = ""
     allowed: Callable[[Holding], Awaitable[None]] = field(default=_anybody, repr=False)
+    partly: bool = False
 
     @property
     def cluster(self) -> Any:
@@ -236,10 +241,16 @@ async def held_of(change: Change) -> Holding:
         if change.result["typed_key"] and not kept.identities:
             raise BadInput(KEY_GONE)
         choice = Choice.from_json(change.result["choice"])
-        kept.holding = await off_loop(read_held, change.result["archive"], choice, kept.identities)
+        try:
+            kept.holding = await off_loop(read_held, change.result["archive"], choice, kept.identities)
+        except (
+            Corrupt,
+            Hostile,
+        ):  # it was whole when it was previewed; whoever follows need not know its parts
+            raise BadInput(CHANGED) from None
     if kept.holding.sha256 != change.result["sha256"]:
         kept.holding = None
-        raise BadInput("The backup file changed since the preview.")
+        raise BadInput(CHANGED)
     return kept.holding
 
 
@@ -250,8 +261,16 @@ def read_held(archive: str, choice: Choice, identities: Sequence[Identity]) -> H
 
 
 async def read_order(order: RestoreOrder) -> Holding:
-    """The same for an order, and for whoever may read what is in it: raises what its ``allowed`` does."""
-    holding = await off_loop(read_held, order.archive, order.choice, order.identities)
+    """The same for an order, and for whoever may read what is in it: raises what its ``allowed`` does, and
+    TooManyRequests where too many are being read.
+    """
+    given = order.archive, order.choice, order.identities
+    try:
+        holding = await readings.read(order.actor.user.pk, read_held, *given)
+    except (Corrupt, Hostile) as error:
+        if not order.partly:
+            raise
+        raise type(error)("Part of it is damaged or invalid.", next_step="Use another backup.") from None
     await order.allowed(holding)
     return holding
 

@@ -25,7 +25,7 @@ from dashboard.errors import BadInput, ClusterError, NotFound
 
 from .errors import StorageError, StorageFull, legible
 
-__all__ = ["Pending", "Storage", "Stored", "archive_name", "open_archive"]
+__all__ = ["Pending", "Storage", "Stored", "archive_name", "open_archive", "slug_in"]
 
 SUFFIX, SUFFIX_ENCRYPTED = ".tar.zst", ".tar.zst.age"
 BLOCK_BYTES = 16 * 2**20  # of an upload or download at a time; object stores take 10,000 of them
@@ -55,6 +55,12 @@ def archive_name(slug: str, scope: str, at: datetime, *, encrypted: bool) -> str
     """A new name, such as ``sandbox_all_20261128T131200Z_1f0c9a7e.tar.zst.age``."""
     suffix = SUFFIX_ENCRYPTED if encrypted else SUFFIX
     return f"{slug}_{scope}_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}_{secrets.token_hex(4)}{suffix}"
+
+
+def slug_in(name: str) -> str:
+    """The slug of the context that an archive of this name would be of; "" for what is no such name."""
+    found = _NAME.fullmatch(name)
+    return found["slug"] if found is not None else ""
 
 
 class Storage:

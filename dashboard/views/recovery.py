@@ -45,6 +45,7 @@ from dashboard.live.screens.recovery import (
     RecoveryScreen,
     archives_told,
     everything_required,
+    not_everything,
     sees_namespaces,
 )
 from dashboard.live.session import Session
@@ -56,7 +57,7 @@ from dashboard.recovery.holding import Holding
 from dashboard.recovery.readiness import WHOLE
 from dashboard.recovery.restoring import Planned, counted
 from dashboard.recovery.shelf import Shelf, shelves
-from dashboard.recovery.storage import Stored
+from dashboard.recovery.storage import Stored, slug_in
 from dashboard.recovery.typedkeys import installed_identities, typed_identities
 
 from .attempts import actor_of, consent_parts, reason_of, refusals_audited
@@ -133,8 +134,9 @@ class RecoveryForm:
         return response
 
     async def _order(self) -> RestoreOrder:
-        stored = self.shelf.named(str(self.sent.get("archive", "")))
-        choice = self.asked()
+        name, choice = str(self.sent.get("archive", "")), self.asked()
+        partly = await self._required_ahead(name, choice)
+        stored = self.shelf.named(name)
         keys = typed_identities(str(self.request.POST.get("identity", "")))
         return RestoreOrder(
             transport=self.session.transport,
@@ -145,7 +147,28 @@ class RecoveryForm:
             reason=await off_loop(reason_of, self.request),
             confirm=str(self.request.POST.get("confirm", "")),
             allowed=partial(self._allowed, choice=choice),
+            partly=partly,
         )
+
+    async def _required_ahead(self, name: str, choice: Choice) -> bool:
+        """Whether they may read a part of a backup only. Raises Forbidden for whoever may not read what they ask for, as
+        far as that is known before it is read: by its name and by the namespaces that were chosen, or those of its
+        header. It is the same whether or not there is such a backup: that is said to those alone who may know of it.
+        """
+        of = slug_in(name)
+        session = await self._session_in(of) if of else None
+        if session is None or await session.decide("list", EVERYTHING):
+            return False
+        header = self.shelf.headers.get(name)
+        namespaces = choice.namespaces or (header.namespaces if header is not None else ())
+        if choice.cluster_kinds:
+            raise not_everything("in the whole cluster")
+        if not namespaces:
+            raise not_everything("in its namespaces")
+        if len(namespaces) > MAX_NAMESPACES:
+            raise BadInput(f"Choose at most {MAX_NAMESPACES} namespaces.", field="namespace")
+        await everything_required(session, namespaces, named=choice.namespaces)
+        return True
 
     async def _allowed(self, holding: Holding, choice: Choice) -> None:
         """Whoever acts with an account of their own sees of a backup only what they may see of the cluster that it is of,

@@ -621,10 +621,15 @@ async def everything_required(
                 if namespace
                 else "in the whole cluster"
             )
-            raise Forbidden(
-                f"You may not list everything {where}, and a backup holds all of it.",
-                next_step="Choose namespaces in which you may, or ask an administrator.",
-                verb="list",
-                resource="*",
-                namespace=told,
-            )
+            raise not_everything(where, told)
+
+
+def not_everything(where: str, namespace: str = "") -> Forbidden:
+    """What is said to whoever may not list everything there; ``namespace``: the one that they named."""
+    return Forbidden(
+        f"You may not list everything {where}, and a backup holds all of it.",
+        next_step="Choose namespaces in which you may, or ask an administrator.",
+        verb="list",
+        resource="*",
+        namespace=namespace,
+    )

@@ -24,6 +24,7 @@ from dashboard.live.session import Session
 from dashboard.models import Change, Operation
 from dashboard.queries.access import Visible
 from dashboard.recovery.archive import ClusterRecord, Header
+from dashboard.recovery.errors import Corrupt
 from dashboard.recovery.shelf import shelves
 from dashboard.recovery.storage import Storage, archive_name
 from dashboard.views import recovery
@@ -192,7 +193,55 @@ async def test_rights_are_asked_in_the_cluster_that_the_backup_is_of(
                 await (await form(of, mine, monkeypatch, others, archive=name))._json()
     with pytest.raises(Reached):
         others = {ELSEWHERE: session_in(ELSEWHERE, "shop", "pay")}
-        await (await form(RestoreForm, mine, monkeypatch, others, archive=name))._json()
+        typed = {"archive": name, "namespace": "shop,pay"}
+        await (await form(RestoreForm, mine, monkeypatch, others, **typed))._json()
+
+
+@pytest.mark.parametrize("of", [RestoreForm, DrillForm])
+async def test_nothing_is_read_for_who_may_not_read_it_and_it_is_not_said_whether_it_is_there(
+    store: Storage, monkeypatch: pytest.MonkeyPatch, of: type[Any]
+) -> None:
+    mine, read = session_in(HERE, "shop"), list[str]()
+
+    def read_held(archive: str, *_: Any) -> None:
+        read.append(archive)
+        raise Reached
+
+    monkeypatch.setattr(restore, "read_held", read_held)
+    whole, hidden = keep(store, HERE, "all"), keep(store, HERE, "pay", "pay")
+    for context in (ELSEWHERE, GONE):
+        keep(store, context, "all")
+    typed = [{}, {"namespace": "pay"}, {"namespace": "shop,pay"}]
+    typed += [{"namespace": "shop", "cluster_kinds": "clusterroles"}] if of is RestoreForm else []
+    for name in (whole, hidden, keep(store, ELSEWHERE, "all"), keep(store, GONE, "all")):
+        missing = f"{name.partition('.')[0][:-8]}00000000.tar.zst"
+        for more in typed:
+            told = []
+            for archive in (name, missing):
+                with pytest.raises(Forbidden) as refused:
+                    await (await form(of, mine, monkeypatch, archive=archive, **more))._json()
+                told.append((refused.value.message, refused.value.next_step))
+            assert told[0] == told[1]
+    assert not read
+    for archive in (whole, hidden):  # a name that they may read is looked for
+        with pytest.raises(Reached):
+            await (await form(of, mine, monkeypatch, archive=archive, namespace="shop"))._json()
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_what_is_wrong_with_a_backup_names_no_part_that_its_reader_may_not_read(
+    store: Storage, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    name, mine = keep(store, HERE, "all"), session_in(HERE, "shop", whole=whole)
+
+    def read_held(*_: Any) -> None:
+        raise Corrupt("it is not valid JSON.", member="objects/core/v1/configmaps/pay/web.json")
+
+    monkeypatch.setattr(restore, "read_held", read_held)
+    with pytest.raises(Corrupt) as wrong:
+        await (await form(RestoreForm, mine, monkeypatch, archive=name, namespace="shop"))._json()
+    assert ("pay" in str(vars(wrong.value)) + str(wrong.value)) is whole
 
 
 async def test_of_a_context_that_is_gone_nobody_can_be_asked(
