@@ -31,6 +31,7 @@ from dashboard.kube.discovery import discover
 from dashboard.kube.transport import Transport
 from dashboard.models import Backup, Change, Operation
 from dashboard.recovery import records as backups
+from dashboard.recovery.choice import named
 from dashboard.recovery.claims import SNAPSHOTS_KEY, snapshots_delete
 from dashboard.recovery.create import (
     BackupRequest,
@@ -102,7 +103,7 @@ class Asked:
     @property
     def words(self) -> str:
         """What is backed up, for the middle of a sentence."""
-        of = listed(self.namespaces, "more namespaces") if self.namespaces else "the whole cluster"
+        of = listed(named(self.namespaces), "more namespaces") if self.namespaces else "the whole cluster"
         return f"{of}, only what has {self.labels}" if self.labels else of
 
 
@@ -306,7 +307,7 @@ def _room_required(context: str, user: int) -> int:
     fills the storage. Raises BackupUnderWay and TooManyRequests.
     """
     running = Operation.objects.filter(
-        state=Operation.State.RUNNING, change__context=order.cluster.name, change__action=CLUSTER_BACKUP.name
+        state=Operation.State.RUNNING, change__context=context, change__action=CLUSTER_BACKUP.name
     )
     if (own := running.filter(change__user=user).first()) is not None:
         raise BackupUnderWay(context, own.change_id)

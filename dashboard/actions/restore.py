@@ -190,7 +190,7 @@ class Restore(OperationAction):
 
     def summary(self, change: Change) -> str:
         kept = change.result
-        where = listed(kept["namespaces"], "more namespaces") or "the cluster"
+        where = listed(named(kept["namespaces"]), "more namespaces") or "the cluster"
         return f"{plural(kept['count'], 'object')} of {short_name(kept['archive'])} into {where}"
 
     def written(self, change: Change) -> str:

@@ -115,6 +115,15 @@ def read_choice(
     )
 
 
+# Names of namespaces that would be read as a word of the sentence that they stand in.
+_WORDS = frozenset({"all", "any", "cluster", "everything", "new", "none"})
+
+
+def named(namespaces: Iterable[str]) -> list[str]:
+    """Namespaces for a sentence: "shop", but "namespace all"."""
+    return [f"namespace {each}" if each in _WORDS else each for each in namespaces]
+
+
 def kind_key(group: str, plural: str) -> str:
     """``deployments.apps``, or the plural in the core group."""
     return f"{plural}.{group}" if group else plural

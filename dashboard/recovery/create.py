@@ -7,6 +7,7 @@ verified as well: besides its recipients it is encrypted to a key that is made f
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -54,7 +55,7 @@ from .errors import ArchiveError, Corrupt, SecretsNeedRecipient
 from .keys import Identity, Recipient
 from .selection import DERIVED, FILTERED, SECRETS_KEY, derived
 from .spool import Spool
-from .storage import Pending, Storage, archive_name
+from .storage import WHOLE, Pending, Storage, archive_name
 
 __all__ = ["BackupRequest", "Made", "backup_create", "backup_name", "namespaces_required"]
 
@@ -126,11 +127,18 @@ class Made:
 Progress = Callable[[str, int], None]  # the kind that is being read, and how many objects there are so far
 
 
+# Names of namespaces that would be read as the cluster or as several.
+_SCOPES = re.compile(rf"({WHOLE}|[0-9]+-namespaces)(-[0-9a-f]{{6}})?")
+
+
 def scope_of(wanted: BackupRequest) -> str:
-    """What is in a backup, as a part of its name; equal ones are kept and pruned together."""
+    """What is in a backup, as a part of its name; equal ones are kept and pruned together. A namespace that is called as
+    the scope of others would be is counted, as several are.
+    """
     names, labels = sorted(set(wanted.namespaces)), wanted.labels
-    scope = names[0] if len(names) == 1 else f"{len(names)}-namespaces" if names else "all"
-    if labels or len(names) > 1:
+    own = len(names) == 1 and not _SCOPES.fullmatch(names[0])
+    scope = names[0] if own else f"{len(names)}-namespaces" if names else WHOLE
+    if labels or (names and not own):
         scope += "-" + uuid.uuid5(uuid.NAMESPACE_URL, msgspec.json.encode([names, labels]).decode()).hex[:6]
     return scope
 

@@ -11,12 +11,11 @@ from dashboard.kinds.rows import listed, plural
 
 from .archive import Header
 from .choice import SYSTEM
-from .storage import Stored
+from .storage import WHOLE, Stored
 
 NEVER = "Never backed up"  # the headline
 GOAL = timedelta(hours=24)  # an older backup is said to be one
 STALE = timedelta(days=8)
-WHOLE = "all"  # the scope of an archive of the whole cluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,7 @@ def readiness(
     last = stored[0]
     age = max(now - last.at, timedelta())
     known = [headers[each.name] for each in stored if each.name in headers]
-    whole = any(each.scope == WHOLE for each in stored) or any(not each.namespaces for each in known)
+    whole = any(is_whole(each, headers.get(each.name)) for each in stored)
     uncovered: tuple[str, ...] | None = None
     if own is not None and (known or whole):
         held = {name for each in known for name in each.namespaces}
@@ -99,6 +98,13 @@ def readiness(
         namespaces=None if own is None else len(own),
         claims=claims,
     )
+
+
+def is_whole(stored: Stored, header: Header | None) -> bool:
+    """Whether an archive is of the whole cluster: by its header, and by its name where that can't be read. (Once a
+    namespace that is called "all" had the cluster's scope.)
+    """
+    return stored.scope == WHOLE if header is None else not header.namespaces
 
 
 def ago(age: timedelta) -> str:

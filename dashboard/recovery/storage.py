@@ -29,6 +29,7 @@ __all__ = ["Pending", "Storage", "Stored", "archive_name", "open_archive", "slug
 
 SUFFIX, SUFFIX_ENCRYPTED = ".tar.zst", ".tar.zst.age"
 BLOCK_BYTES = 16 * 2**20  # of an upload or download at a time; object stores take 10,000 of them
+WHOLE = "all"  # the scope of an archive of the whole cluster
 PARTIAL = ".partial"  # after the name of what is not an archive yet
 ABANDONED = timedelta(days=2)  # older ones are of a program that was killed
 _NAME = re.compile(

@@ -15,6 +15,7 @@ from dashboard.kinds.base import GVR, State
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.selectors import Operator, parse
 
+from .choice import named
 from .errors import legible
 
 __all__ = [
@@ -239,9 +240,9 @@ def _selection(spec: Mapping[str, Any]) -> str:
     """Which objects, such as "shop and blog, without Secrets, with app=web"."""
     included = [each for each in _texts(spec, "includedNamespaces") if each != "*"]
     excluded = _texts(spec, "excludedNamespaces")
-    text = listed(included) if included else "all namespaces"
+    text = listed(named(included)) if included else "all namespaces"
     if excluded:
-        text += f" but {listed(excluded)}"
+        text += f" but {listed(named(excluded))}"
     kinds = [
         each
         for key in ("includedResources", "includedNamespaceScopedResources", "includedClusterScopedResources")

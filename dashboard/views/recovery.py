@@ -51,10 +51,10 @@ from dashboard.live.screens.recovery import (
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
 from dashboard.models import Change
-from dashboard.recovery.choice import Choice, read_choice
+from dashboard.recovery.choice import Choice, named, read_choice
 from dashboard.recovery.comparing import comparable
 from dashboard.recovery.holding import Holding
-from dashboard.recovery.readiness import WHOLE
+from dashboard.recovery.readiness import is_whole
 from dashboard.recovery.restoring import Planned, counted
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored, slug_in
@@ -250,7 +250,8 @@ class RecoveryForm:
             except ClusterError:
                 continue
             of = self.shelf.of(context)
-            told += [each for each in of if each.scope == WHOLE] if own_accounts(context) else of
+            whole = [each for each in of if is_whole(each, self.shelf.headers.get(each.name))]
+            told += whole if own_accounts(context) else of
         return sorted(told, key=lambda each: (each.at, each.name), reverse=True)
 
     def _context(self, said: _Answer) -> dict[str, Any]:
@@ -293,12 +294,12 @@ class RecoveryForm:
         header = self.shelf.headers.get(stored.name)
         names = self._namespaces(stored)
         of = (
-            listed(names, "more namespaces")
+            listed(named(names), "more namespaces")
             if names
             else plural(len(header.namespaces), "namespace")
             if header is not None and header.namespaces
             else "whole cluster"
-            if stored.scope == WHOLE
+            if is_whole(stored, header)
             else stored.scope
         )
         return f"{stored.at:%a %d %b %Y, %H:%M} UTC, {of}{', encrypted' if stored.encrypted else ''}"
@@ -362,7 +363,7 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
     counts = counted(found.plans)
     refusing = stops(found.plans, order.choice)
     creates, updates = counts.get("create", 0), counts.get("update", 0)
-    where = listed(found.targets, "more namespaces") or "the cluster"
+    where = listed(named(found.targets), "more namespaces") or "the cluster"
     said = [f"creates {plural(creates, 'object')}"] if creates else []
     said += [f"updates {updates}" if creates else f"updates {plural(updates, 'object')}"] if updates else []
     if refusing:

@@ -10,10 +10,9 @@ from django.urls import reverse
 from dashboard.kinds.base import Kind
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.recovery.choice import kind_key
-from dashboard.recovery.readiness import WHOLE
 from dashboard.recovery.selection import DERIVED, SECRETS_KEY
 from dashboard.recovery.shelf import Shelf, shelves
-from dashboard.recovery.storage import Stored
+from dashboard.recovery.storage import WHOLE, Stored
 
 
 def restore_url(runtime: ClusterRuntime, kind: Kind[Any], namespace: str, name: str) -> str:

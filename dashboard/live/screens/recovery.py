@@ -31,9 +31,10 @@ from dashboard.live.veleros import HOME, KEY, VeleroBackups, velero_backups
 from dashboard.models import Backup, Operation, OperationResult
 from dashboard.recovery import records
 from dashboard.recovery.archive import Header
-from dashboard.recovery.readiness import GOAL, NEVER, WHOLE, Readiness, ago, readiness
+from dashboard.recovery.choice import named
+from dashboard.recovery.readiness import GOAL, NEVER, Readiness, ago, is_whole, readiness
 from dashboard.recovery.shelf import Shelf, shelves
-from dashboard.recovery.storage import Stored
+from dashboard.recovery.storage import WHOLE, Stored
 from dashboard.recovery.velero import VeleroRow
 
 from .common import fresh_part, iso, not_known, not_told
@@ -285,14 +286,12 @@ class RecoveryScreen(ViewerScreen):
 
     def _row(self, stored: Stored, *, newest: bool) -> dict[str, Any]:
         header = self.shelf.headers.get(stored.name)
-        if stored.scope == WHOLE:
+        if is_whole(stored, header):
             holds = "the whole cluster"
         elif header is None:
             holds = "unknown: it is encrypted" if stored.encrypted else "not known"
-        elif not header.namespaces:
-            holds = "the whole cluster"
         elif self.sees_all:
-            holds = listed(header.namespaces, "more namespaces")
+            holds = listed(named(header.namespaces), "more namespaces")
         else:
             holds = plural(len(header.namespaces), "namespace")
         if header is not None and header.labels:

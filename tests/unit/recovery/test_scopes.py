@@ -1,0 +1,62 @@
+"""A namespace may be called like a word that names of backups, pages and sentences give a meaning of their own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from dashboard.actions.cluster_backup import Asked
+from dashboard.live.screens.recovery import _namespaces_told
+from dashboard.recovery.archive import ClusterRecord, Header
+from dashboard.recovery.choice import named
+from dashboard.recovery.create import BackupRequest, scope_of
+from dashboard.recovery.readiness import is_whole, readiness
+from dashboard.recovery.storage import Stored
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+def stored(scope: str) -> Stored:
+    return Stored(name=scope, url="", slug="prod", scope=scope, at=NOW, encrypted=False, size_bytes=1)
+
+
+def header(*namespaces: str) -> Header:
+    return Header(cluster=ClusterRecord(context="prod"), at="", id="1", namespaces=namespaces)
+
+
+def scope(*namespaces: str, labels: str = "") -> str:
+    return scope_of(BackupRequest(namespaces=namespaces, labels=labels))
+
+
+@pytest.mark.parametrize(
+    "name", ["all", "2-namespaces", "12-namespaces-012345", "all-abcdef", "shop", "new", "none", "cluster"]
+)
+def test_the_scope_of_one_namespace_is_never_that_of_others(name: str) -> None:
+    of = scope(name)
+    assert of != scope() and of != scope("a", "b") and of != scope(labels="a=b")
+    assert not is_whole(stored(of), None) and not is_whole(stored(of), header(name))
+    # Where no header can be read, its name tells either nothing of it, or the namespace.
+    assert _namespaces_told(stored(of), None) in ((), (of,), (of, of))
+    assert len({scope(each) for each in ("all", "2-namespaces", name)}) == (
+        2 if name in ("all", "2-namespaces") else 3
+    )
+
+
+def test_others_are_called_as_before() -> None:
+    assert (scope(), scope("shop")) == ("all", "shop")
+    assert scope("a", "b").startswith("2-namespaces-") and scope(labels="a=b").startswith("all-")
+
+
+def test_an_older_backup_of_a_namespace_all_is_none_of_the_cluster() -> None:
+    old = stored("all")
+    assert is_whole(old, None) and is_whole(old, header()) and not is_whole(old, header("all"))
+    found = readiness([old], {"all": header("all")}, namespaces=["all", "shop"], claims=0, now=NOW)
+    assert (found.covered, found.uncovered) == (1, ("shop",))
+    assert readiness([old], {}, namespaces=["all", "shop"], claims=0, now=NOW).uncovered == ()
+
+
+def test_in_a_sentence_it_is_said_to_be_a_namespace() -> None:
+    assert named(["all", "shop"]) == ["namespace all", "shop"]
+    assert Asked(namespaces=("all",)).words == "namespace all"
+    assert Asked().words == "the whole cluster"
