@@ -49,6 +49,7 @@ from .operation import OperationAction, Plan, Run, Step, iso, operation_step, pa
 from .permits import changes_required
 from .problems import Unconfirmed
 from .restore_values import with_breaks
+from .restored_pods import RestoredPods, restored_pods
 
 SALT = "dashboard.actions.restore"
 MAX_TRIED = 200  # objects that a preview tries; the check tries all of them
@@ -102,6 +103,7 @@ class RestoreOrder:
 class RestorePreview:
     """``plans`` are the objects that were tried, in the order of writing; ``more`` follow them and are tried before
     anything is written. ``skipped`` are not written, with why. ``confirm``: why the name has to be typed, or "".
+    ``pods``: those that come with the workloads that were tried.
     """
 
     holding: Holding = field(repr=False)
@@ -111,6 +113,7 @@ class RestorePreview:
     targets: Sequence[str]
     confirm: str
     token: str
+    pods: RestoredPods = field(default=RestoredPods(), repr=False)
 
     @property
     def writes(self) -> int:
@@ -368,6 +371,7 @@ async def restore_preview(order: RestoreOrder) -> RestorePreview:
     return RestorePreview(
         holding=holding, plans=plans, skipped=out, more=more, targets=targets, confirm=why_in(order.cluster.name),
         token="" if nothing or stops(plans, order.choice) else tokens.sign(shown, SALT),
+        pods=await restored_pods(order.transport, plans),
     )  # fmt: skip
 
 

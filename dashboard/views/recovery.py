@@ -400,6 +400,9 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
         )
     if found.more:
         texts.append(f"{plural(found.more, 'more object')} are tried before anything is written.")
+    if found.pods.text:
+        texts.append(found.pods.text)
+    notices = [{"state": each.state, "title": each.title, "text": each.text} for each in found.pods.notices]
     button = f"Restore {plural(found.writes + found.more, 'object')}" if found.token else ""
     return {
         "token": found.token,
@@ -407,7 +410,7 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
         "headline": headline,
         "text": " ".join(texts),
         "effects": [],
-        "notices": [],
+        "notices": notices,
         "diff": [],
         "kubectl": "",
         "button": button,

@@ -1,0 +1,114 @@
+"""Which pods a restore brings, and what the quotas of their namespaces say of them."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dashboard.actions.restored_pods import MAX_ASKED, RestoredPods, restored_pods
+from dashboard.errors import Forbidden
+from dashboard.kinds import KINDS
+from dashboard.recovery.restoring import Placed, Planned
+
+SIZE = {"requests": {"cpu": "500m"}}
+SPEC = {"containers": [{"name": "app", "resources": SIZE}]}
+
+
+class Cluster:
+    """Has these quotas, by namespace; others may not be listed."""
+
+    def __init__(self, **hard: dict[str, str]) -> None:
+        self.hard = hard
+        self.asked = list[str]()
+
+    async def request(self, method: str, gvr: Any, *, namespace: str, **_: Any) -> Any:
+        assert method == "GET"
+        self.asked.append(namespace)
+        if namespace not in self.hard:
+            raise Forbidden("no", verb="list", resource=gvr.plural)
+        hard = self.hard[namespace]
+        quota = {
+            "metadata": {"name": "most", "namespace": namespace}, "spec": {"hard": hard},
+            "status": {"hard": hard, "used": dict.fromkeys(hard, "0")},
+        }  # fmt: skip
+        items = [quota] if gvr.plural == "resourcequotas" and hard else []
+        return SimpleNamespace(body=json.dumps({"metadata": {}, "items": items}).encode())
+
+
+def plan(plural: str, name: str, spec: dict[str, Any], *, does: Any = "create", **more: Any) -> Planned:
+    namespace = more.pop("namespace", "shop")
+    kind = KINDS[plural]
+    made = {"apiVersion": kind.gvr.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": spec}
+    placed = Placed(gvr=kind.gvr, kind=kind.kind, namespace=namespace, name=name)
+    return Planned(key=f"{plural}/{namespace}/{name}", placed=placed, does=does, made=made, **more)
+
+
+def workload(replicas: int) -> dict[str, Any]:
+    return {"replicas": replicas, "selector": {"matchLabels": {"a": "b"}}, "template": {"spec": SPEC}}
+
+
+async def found(cluster: Cluster, *plans: Planned) -> RestoredPods:
+    transport: Any = cluster
+    return await restored_pods(transport, plans)
+
+
+async def test_workloads_bring_pods_and_what_runs_later_or_is_left_none() -> None:
+    cron = {"schedule": "0 2 * * *", "jobTemplate": {"spec": {"template": {"spec": SPEC}}}}
+    job = {"parallelism": 2, "completions": 5, "template": {"spec": SPEC}}
+    told = await found(
+        Cluster(shop={}),
+        plan("deployments", "web", workload(3)), plan("statefulsets", "db", workload(2) | {"serviceName": "db"}),
+        plan("pods", "one", SPEC), plan("jobs", "once", job), plan("cronjobs", "nightly", cron),
+        plan("jobs", "waits", job | {"suspend": True}), plan("daemonsets", "agent", workload(1)),
+        plan("deployments", "left", workload(9), does="leave"), plan("configmaps", "plain", {}),
+    )  # fmt: skip
+    assert (told.pods, told.daemonsets, told.notices, told.unread) == (3 + 2 + 1 + 2, 1, (), ())
+    assert told.text == "Its workloads create 8 pods and one pod for each node of 1 DaemonSet."
+    assert (await found(Cluster(shop={}), plan("configmaps", "plain", {}))).text == ""
+
+
+async def test_of_an_update_only_what_is_more_counts() -> None:
+    live = {"metadata": {"name": "web", "namespace": "shop"}, "spec": workload(2)}
+    told = await found(Cluster(shop={}), plan("deployments", "web", workload(3), does="update", live=live))
+    assert told.pods == 1
+
+
+async def test_quotas_say_what_is_refused_those_that_come_from_the_backup_too() -> None:
+    told = await found(Cluster(shop={"pods": "2"}), plan("deployments", "web", workload(3)))
+    (notice,) = told.notices
+    assert notice.title == "The quota of shop allows 2 of 3 pods"
+    restored = plan("resourcequotas", "own", {"hard": {"requests.cpu": "1"}})
+    told = await found(Cluster(shop={}), restored, plan("deployments", "web", workload(3)))
+    assert [each.title for each in told.notices] == ["The quota of shop allows 2 of 3 pods"]
+    told = await found(
+        Cluster(shop={"pods": "4"}),
+        plan("deployments", "a", workload(3)),
+        plan("deployments", "b", workload(3)),
+    )
+    assert [each.title for each in told.notices] == ["The quota of shop does not allow all of them together"]
+    full = {"count/replicasets.apps": "0"}
+    told = await found(Cluster(shop=full), plan("deployments", "web", workload(3)))
+    assert [each.title for each in told.notices] == ["The quota of shop allows no more ReplicaSets"]
+
+
+async def test_what_can_t_be_read_is_said_to_be_unknown() -> None:
+    told = await found(Cluster(), plan("deployments", "web", workload(1)))
+    assert told.unread == ("shop",) and "you may not list those of shop" in told.text
+    many = [plan("pods", "a", SPEC, namespace=f"n{at:02}") for at in range(MAX_ASKED + 1)]
+    cluster = Cluster(**{f"n{at:02}": {} for at in range(MAX_ASKED + 1)})
+    told = await found(cluster, *many)
+    assert told.unread == (f"n{MAX_ASKED}",) and len(set(cluster.asked)) == MAX_ASKED
+
+
+@pytest.mark.parametrize("body", [{"spec": {"replicas": 3}}, {"spec": {"replicas": None}}, {}])
+async def test_an_object_of_another_kind_by_the_same_plural_is_none_of_these(body: dict[str, Any]) -> None:
+    other = plan("deployments", "web", body.get("spec") or {})
+    placed = Placed(
+        gvr=other.placed.gvr.__class__("other.io", "v1", "deployments"), kind="x", namespace="a", name="b"
+    )
+    assert (
+        await found(Cluster(), Planned(key="k", placed=placed, does="create", made=other.made))
+    ).text == ""
