@@ -1,17 +1,31 @@
-"""Velero's backups of a cluster, for one viewer: where the cluster has Velero, and the viewer may list them."""
+"""Velero's backups, schedules, restores and storage locations of a cluster, for one viewer: where the cluster has Velero,
+and the viewer may list them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from dashboard.errors import ClusterError, NotFound
+from dashboard.kinds.base import GVR
 from dashboard.kube.answers import read_object
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
-from dashboard.recovery.velero import BACKUPS, SCHEDULES, VeleroRow, backup_row
+from dashboard.recovery.velero import (
+    BACKUPS,
+    LOCATIONS,
+    RESTORES,
+    SCHEDULES,
+    VeleroRow,
+    backup_row,
+    location_row,
+    restore_row,
+    schedule_row,
+)
 
 KEY = f"{BACKUPS.plural}.{BACKUPS.group}"
 SCHEDULES_KEY = f"{SCHEDULES.plural}.{SCHEDULES.group}"
@@ -22,7 +36,7 @@ SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VeleroBackups:
+class VeleroRows:
     """``rows``, the newest first, those that have not begun before them. ``more``: there are more than are listed.
     ``failure``: why they can't be told.
     """
@@ -30,6 +44,10 @@ class VeleroBackups:
     rows: Sequence[VeleroRow] = ()
     more: bool = False
     failure: ClusterError | None = None
+
+
+class VeleroBackups(VeleroRows):
+    """Its backups."""
 
     @property
     def good(self) -> VeleroRow | None:
@@ -42,29 +60,54 @@ class VeleroBackups:
         return any(each.ended_at is None and each.state == "info" for each in self.rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VeleroOthers:
+    """What it has besides: when it makes backups by itself, what it has restored, and where its backups lie."""
+
+    schedules: VeleroRows = VeleroRows()
+    restores: VeleroRows = VeleroRows()
+    locations: VeleroRows = VeleroRows()
+
+
 async def velero_backups(session: Session) -> VeleroBackups:
     """As they are now; none where Velero is not there, or where the viewer may list them nowhere."""
-    kind = session.cluster.kinds.get(KEY)
-    if kind is None or kind.gvr != BACKUPS:
-        return VeleroBackups()
+    found = await _listed(session, BACKUPS, backup_row)
+    return VeleroBackups(rows=found.rows, more=found.more, failure=found.failure)
+
+
+async def velero_others(session: Session) -> VeleroOthers:
+    """The same of the others."""
+    schedules, restores, locations = await asyncio.gather(
+        _listed(session, SCHEDULES, schedule_row),
+        _listed(session, RESTORES, restore_row),
+        _listed(session, LOCATIONS, location_row),
+    )
+    by_name = sorted(schedules.rows, key=lambda row: row.name)
+    return VeleroOthers(schedules=replace(schedules, rows=by_name), restores=restores, locations=locations)
+
+
+async def _listed(session: Session, gvr: GVR, row: Callable[[Mapping[str, Any]], VeleroRow]) -> VeleroRows:
+    kind = session.cluster.kinds.get(f"{gvr.plural}.{gvr.group}")
+    if kind is None or kind.gvr != gvr:
+        return VeleroRows()
     try:
         for namespace in (None, HOME):
-            if await session.decide("list", BACKUPS, namespace=namespace):
+            if await session.decide("list", gvr, namespace=namespace):
                 break
         else:
-            return VeleroBackups()
+            return VeleroRows()
         answer = await session.transport.request(
-            "GET", BACKUPS, namespace=namespace, query={"limit": str(MAX_LISTED)}, timeout=SECONDS, largest=MAX_BYTES
+            "GET", gvr, namespace=namespace, query={"limit": str(MAX_LISTED)}, timeout=SECONDS, largest=MAX_BYTES
         )  # fmt: skip
-        return await off_loop(_read, answer.body)
+        return await off_loop(_read, answer.body, row)
     except NotFound:  # it was taken away
-        return VeleroBackups()
+        return VeleroRows()
     except ClusterError as error:
-        return VeleroBackups(failure=error.to_keep())
+        return VeleroRows(failure=error.to_keep())
 
 
-def _read(body: bytes) -> VeleroBackups:
+def _read(body: bytes, row: Callable[[Mapping[str, Any]], VeleroRow]) -> VeleroRows:
     found: dict[str, Any] = read_object(body)
     latest = datetime.max.replace(tzinfo=UTC)
-    rows = sorted(map(backup_row, found.get("items") or ()), key=lambda row: row.at or latest, reverse=True)
-    return VeleroBackups(rows=rows, more=bool(found["metadata"].get("continue")))
+    rows = sorted(map(row, found.get("items") or ()), key=lambda row: row.at or latest, reverse=True)
+    return VeleroRows(rows=rows, more=bool(found["metadata"].get("continue")))

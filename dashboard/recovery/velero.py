@@ -5,6 +5,7 @@ Schedule that ask it for one. Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ import msgspec
 
 from dashboard.kinds.base import GVR, State
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.schedules import schedule_words
 from dashboard.kinds.selectors import Operator, parse
 
 from .choice import named
@@ -28,6 +30,7 @@ RESTORES = GVR("velero.io", "v1", "restores")
 SCHEDULES = GVR("velero.io", "v1", "schedules")
 LOCATIONS = GVR("velero.io", "v1", "backupstoragelocations")
 
+_HOURS = re.compile(r"([0-9]{1,6})h(0m)?(0s)?")
 HOURS_KEPT = 720  # where nobody says how long: 30 days, as Velero itself has it
 # How a LabelSelector of a spec writes what kubectl's -l does.
 _MATCHES: Mapping[Operator, str] = {
@@ -63,7 +66,8 @@ class VeleroRow(msgspec.Struct, frozen=True, kw_only=True):
     """One of its objects: how it is (``state``, ``word``), what there is to say of that, and what it ``holds`` or does.
 
     ``at``: when it began, or was checked last; ``expires``: when Velero deletes it; ``done`` of ``total`` objects so far,
-    None where Velero does not say. ``location`` is the storage location that it needs, ``schedule`` what made it.
+    None where Velero does not say. ``location`` is the storage location that it needs, ``schedule`` what made it, of a
+    schedule its fields of cron.
     """
 
     namespace: str
@@ -127,20 +131,31 @@ def restore_row(body: Mapping[str, Any]) -> VeleroRow:
 
 
 def schedule_row(body: Mapping[str, Any]) -> VeleroRow:
-    """Of a Schedule; ``at`` is when it made its last backup."""
+    """Of a Schedule; ``at`` is when it made its last backup, ``expires`` is not known of one that is to come."""
     spec, status = _part(body, "spec"), _part(body, "status")
-    template = _part(spec, "template")
-    holds = f"{_selection(template)}, at {_text(spec, 'schedule')}"
+    template, cron = _part(spec, "template"), _text(spec, "schedule")
+    words = schedule_words(cron)
+    holds = f"{_selection(template)}, {f'{words} ({cron})' if words else f'at {cron}'}"
     if keeps := _text(template, "ttl"):
-        holds += f", kept for {keeps}"
+        holds += f", kept for {_long(keeps)}"
     row = _row(
-        body, holds=holds, at=_moment(status, "lastBackup"), location=_text(template, "storageLocation")
-    )
+        body, holds=holds, at=_moment(status, "lastBackup"), location=_text(template, "storageLocation"),
+        schedule=cron,
+    )  # fmt: skip
     if spec.get("paused") is True and row.state != "bad":
         return msgspec.structs.replace(
             row, state="warn", word="Paused", text="It makes no backups until it is resumed."
         )
     return row
+
+
+def _long(duration: str) -> str:
+    """``720h0m0s`` as "30 days"; as it is where it is no number of hours."""
+    found = _HOURS.fullmatch(duration)
+    if found is None:
+        return duration
+    hours = int(found[1])
+    return plural(hours // 24, "day") if hours and hours % 24 == 0 else plural(hours, "hour")
 
 
 def location_row(body: Mapping[str, Any]) -> VeleroRow:

@@ -22,12 +22,21 @@ from dashboard.database import in_database
 from dashboard.errors import Forbidden
 from dashboard.kinds.base import GVR
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.schedules import next_run
 from dashboard.live.acting import own_accounts, own_past
 from dashboard.live.deciding import began
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
-from dashboard.live.veleros import HOME, KEY, VeleroBackups, velero_backups
+from dashboard.live.veleros import (
+    HOME,
+    KEY,
+    VeleroBackups,
+    VeleroOthers,
+    VeleroRows,
+    velero_backups,
+    velero_others,
+)
 from dashboard.models import Backup, Operation, OperationResult
 from dashboard.recovery import records
 from dashboard.recovery.archive import Header
@@ -69,6 +78,7 @@ class RecoveryScreen(ViewerScreen):
         self.under_way: Sequence[Operation] = ()
         self.known: Mapping[str, Backup] = {}
         self.velero = VeleroBackups()
+        self.velero_others = VeleroOthers()
         self._velero_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
@@ -97,7 +107,9 @@ class RecoveryScreen(ViewerScreen):
         if time.monotonic() - self._velero_at >= (
             VELERO_SOON_SECONDS if self.velero.unfinished else VELERO_SECONDS
         ):
-            self.velero = await velero_backups(self.session)
+            self.velero, self.velero_others = await asyncio.gather(
+                velero_backups(self.session), velero_others(self.session)
+            )
             self._velero_at = time.monotonic()
 
     def open(self, changed: Callable[[], None]) -> None:
@@ -129,6 +141,7 @@ class RecoveryScreen(ViewerScreen):
             regions={
                 "recovery-head": render.region("recovery_head", self._head()),
                 "recovery-backups": render.region("recovery_backups", self._backups()),
+                "recovery-velero": render.region("recovery_velero", self._velero()),
                 "recovery-drills": render.region("recovery_drills", self._drills()),
                 "not-known": render.region("not_known", {"text": not_known(self.session, self.plurals)}),
                 "fresh": fresh_part(self.session, self.plurals),
@@ -242,14 +255,13 @@ class RecoveryScreen(ViewerScreen):
         rows += [(each.at or datetime.now(UTC), self._velero_row(each)) for each in of_velero]
         rows.sort(key=lambda pair: pair[0], reverse=True)
         total = len(self.own) + len(self.velero.rows)
-        failure = self.velero.failure
         return {
             "configured": self.shelf.configured,
             "read": self.shelf.failure is None,
             "total": total,
             "more": total - len(rows),
             "velero_more": self.velero.more,
-            "velero_failure": f"{failure.message} {failure.next_step}".strip() if failure is not None else "",
+            "velero_failure": _failure(self.velero),
             "all_url": f"{self._url('recovery')}?all=yes",
             "others": others if self.sees_all else 0,
             "under_way": [
@@ -283,6 +295,23 @@ class RecoveryScreen(ViewerScreen):
             "note": " ".join(notes),
             "size": "",
         }
+
+    def _velero(self) -> dict[str, Any]:
+        """What it has besides backups, each kind as a table; none of what it has nothing of."""
+        others, now = self.velero_others, datetime.now(UTC)
+        tables = [
+            ("Schedules", "Last backup", others.schedules, [_schedule(each, now) for each in others.schedules.rows]),
+            ("Restores", "Began", others.restores, [_of_velero(each) for each in others.restores.rows]),
+            ("Storage locations", "Checked", others.locations, [_of_velero(each) for each in others.locations.rows]),
+        ]  # fmt: skip
+        return {
+            "tables": [
+                {"title": title, "at": at, "rows": rows[:ROWS], "more": found.more or len(rows) > ROWS,
+                 "failure": _failure(found)}
+                for title, at, found, rows in tables
+                if rows or found.failure is not None
+            ]
+        }  # fmt: skip
 
     def _row(self, stored: Stored, *, newest: bool) -> dict[str, Any]:
         header = self.shelf.headers.get(stored.name)
@@ -345,6 +374,28 @@ class RecoveryScreen(ViewerScreen):
             or any(each.name == archive for each in self.own)
             or (self.sees_all and archive.startswith(f"{slug}_"))
         )
+
+
+def _failure(found: VeleroRows) -> str:
+    """Why Velero's objects can't be told; "" where they are."""
+    failure = found.failure
+    return f"{failure.message} {failure.next_step}".strip() if failure is not None else ""
+
+
+def _of_velero(row: VeleroRow, *notes: str) -> dict[str, Any]:
+    said = [*filter(None, (row.text, *notes))]
+    if row.location:
+        said.append(f"In storage location {row.location}.")
+    return {
+        "name": row.name, "namespace": row.namespace, "state": row.state, "word": row.word, "holds": row.holds,
+        "note": " ".join(said), "at": iso(row.at) if row.at is not None else "",
+    }  # fmt: skip
+
+
+def _schedule(row: VeleroRow, now: datetime) -> dict[str, Any]:
+    """With when it makes the next backup, where it makes any."""
+    at = next_run(row.schedule, None, now) if row.state == "ok" else None
+    return _of_velero(row, f"The next backup begins on {at:%Y-%m-%d at %H:%M} UTC." if at is not None else "")
 
 
 def sees_namespaces(session: Session) -> bool:

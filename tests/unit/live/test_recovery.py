@@ -19,7 +19,7 @@ from dashboard.live.screens.recovery import RecoveryScreen
 from dashboard.models import Backup
 from dashboard.recovery.shelf import shelves
 from dashboard.recovery.storage import Storage, archive_name
-from dashboard.recovery.velero import BACKUPS
+from dashboard.recovery.velero import BACKUPS, LOCATIONS, RESTORES, SCHEDULES
 
 from .seen import everything, runtime, sees, session
 
@@ -153,6 +153,56 @@ async def test_why_velero_can_t_be_told_is_said(storage: Storage) -> None:
     screen = with_velero(Answers(VELERO, more="next"))
     await rows(screen)
     assert "more backups than are listed" in html_of(screen)
+
+
+class ByKind:
+    """An API server with these objects of each kind."""
+
+    def __init__(self, **items: list[dict[str, Any]]) -> None:
+        self.items = items
+
+    async def request(self, method: str, gvr: Any, *, namespace: str | None, **_: Any) -> Any:
+        found = self.items.get(gvr.plural, [])
+        return SimpleNamespace(body=json.dumps({"metadata": {}, "items": found}).encode())
+
+
+async def test_schedules_restores_and_storage_locations_are_listed_in_plain_words(storage: Storage) -> None:
+    def made(name: str, spec: dict[str, Any], **status: Any) -> dict[str, Any]:
+        return {"metadata": {"namespace": "velero", "name": name}, "spec": spec, "status": status}
+
+    template = {"includedNamespaces": ["shop"], "ttl": "720h0m0s", "storageLocation": "default"}
+    nightly = {"schedule": "0 2 * * *", "template": template}
+    answers = ByKind(
+        schedules=[
+            made("weekly", nightly | {"paused": True}, phase="Enabled"),
+            made("nightly", nightly, phase="Enabled", lastBackup="2026-11-28T02:00:00Z"),
+            made("wrong", {"schedule": "x"}, phase="FailedValidation", validationErrors=["invalid schedule"]),
+        ],
+        restores=[made("back", {"backupName": "nightly-1"}, phase="PartiallyFailed", errors=2)],
+        backupstoragelocations=[made("default", {"provider": "aws"}, phase="Unavailable", message="403")],
+    )
+    screen = with_velero(answers)  # type: ignore[arg-type]
+    kinds = {
+        f"{gvr.plural}.{gvr.group}": SimpleNamespace(gvr=gvr) for gvr in (SCHEDULES, RESTORES, LOCATIONS)
+    }
+    screen.runtime.kinds = {**screen.runtime.kinds, **kinds}  # type: ignore[misc]
+    await rows(screen)
+    schedules, restores, locations = screen._velero()["tables"]
+    nightly_row, weekly, wrong = schedules["rows"]
+    assert (nightly_row["state"], nightly_row["word"]) == ("ok", "Enabled")
+    assert nightly_row["holds"] == "shop, every day at 02:00 (0 2 * * *), kept for 30 days"
+    assert (
+        "The next backup begins on " in nightly_row["note"]
+        and "storage location default" in nightly_row["note"]
+    )
+    assert nightly_row["at"] == "2026-11-28T02:00:00Z"
+    assert (weekly["word"], weekly["at"]) == ("Paused", "") and "next backup" not in weekly["note"]
+    assert wrong["state"] == "bad" and "invalid schedule" in wrong["note"]
+    assert "2 errors" in restores["rows"][0]["note"] and "from nightly-1" in restores["rows"][0]["holds"]
+    assert locations["rows"][0]["word"] == "Unavailable" and "403" in locations["rows"][0]["note"]
+    html = unescape(render.region("recovery_velero", screen._velero()).html)
+    assert "Schedules" in html and "every day at 02:00" in html
+    assert "<table" not in render.region("recovery_velero", with_velero(Answers())._velero()).html
 
 
 async def test_a_cluster_that_velero_alone_backs_up_was_not_never_backed_up(

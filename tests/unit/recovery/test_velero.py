@@ -117,9 +117,20 @@ def test_restores_and_schedules() -> None:
     assert (row.state, row.word, row.holds) == (
         "warn",
         "Paused",
-        "all namespaces, at 0 7 * * *, kept for 720h0m0s",
+        "all namespaces, every day at 07:00 (0 7 * * *), kept for 30 days",
     )
     assert row.at == datetime(2026, 11, 28, 7, tzinfo=UTC)
+
+
+def test_a_schedule_that_has_no_words_and_a_time_that_is_no_number_of_days() -> None:
+    for ttl, kept in (("36h0m0s", "36 hours"), ("24h", "1 day"), ("90m0s", "90m0s"), ("0h0m0s", "0 hours")):
+        row = schedule_row(made({"schedule": "@every 3h", "template": {"ttl": ttl}}))
+        assert row.holds.endswith(f", kept for {kept}")
+
+
+def test_a_namespace_that_is_called_like_a_word_is_said_to_be_one() -> None:
+    row = backup_row(made({"includedNamespaces": ["all"], "excludedNamespaces": ["none"]}))
+    assert row.holds == "namespace all but namespace none"
 
 
 KEYS = st.sampled_from([
@@ -156,7 +167,7 @@ def test_what_is_asked_of_it_reads_as_it_was_asked() -> None:
     assert row.holds == "shop and blog, without secrets, what its label selector matches, without volume data"
     nightly = new_schedule(schedule="0 2 * * *", name="nightly", namespace="velero")
     assert nightly["kind"] == "Schedule"
-    assert schedule_row(nightly).holds == "all namespaces, at 0 2 * * *, kept for 720h0m0s"
+    assert schedule_row(nightly).holds == "all namespaces, every day at 02:00 (0 2 * * *), kept for 30 days"
     assert "labelSelector" not in nightly["spec"]["template"]
 
 
