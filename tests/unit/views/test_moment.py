@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.urls import resolve
 
@@ -17,6 +19,7 @@ from dashboard.loop import off_loop
 from dashboard.views.asked import ACTING, PRESENT_PAGES, moment_in, present_only, refuse_the_past
 from dashboard.views.errors import error_response
 from dashboard.views.moment import with_moment
+from dashboard.views.pages import _known
 
 NOW = datetime(2026, 11, 28, 13, 0, tzinfo=UTC)
 KEEP = [("at", "2026-11-28T09:42:00Z")]
@@ -158,3 +161,21 @@ async def test_a_script_is_told_the_nearest_moments() -> None:
     assert json.loads(answer.content)["next_step"] == (
         "The nearest that are known: at=2026-11-28T13:00:00Z and at=2026-11-28T14:00:00Z."
     )
+
+
+async def test_what_is_not_known_of_the_past_is_said_of_custom_kinds_too() -> None:
+    past = {"snapshot_at": "2026-11-28T09:00:00Z", "changes": 2, "kept_since": "2026-11-27T00:00:00Z"}
+    text = " ".join(render_to_string("partials/rewind_known.html", {"past": past}).split())
+    for each in ("usage", "logs", "custom kinds", "any value of a Secret"):
+        assert each in text
+
+    async def knows(_: str) -> None:
+        return None
+
+    cluster = SimpleNamespace(
+        knows=knows, shown_at=NOW, kinds={"widgets.x.io": SimpleNamespace(title="Widgets")}
+    )
+    with pytest.raises(NotKept, match="Widgets are not recorded"):
+        await _known(cluster, "widgets.x.io")  # type: ignore[arg-type]
+    cluster.shown_at = None
+    await _known(cluster, "widgets.x.io")  # type: ignore[arg-type]
