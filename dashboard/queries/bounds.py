@@ -32,9 +32,12 @@ def chosen_of(params: QueryDict, field: str) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def words_of(params: Mapping[str, str], field: str) -> str:
-    """Words that must all be there, with one space between them. Raises BadInput for more than can be meant."""
+def words_of(params: Mapping[str, str], field: str, looked_for: int | None = None) -> str:
+    """Words that must all be there, with one space between them; ``looked_for``: so many, where that is not all of them.
+    Raises BadInput for more than can be meant.
+    """
     words = text_of(params, field).split()
-    if len(words) > MAX_WORDS:
-        raise BadInput(f"{field} has {len(words)} words: enter at most {MAX_WORDS}.", field=field)
+    count = len(words) if looked_for is None else looked_for
+    if count > MAX_WORDS:
+        raise BadInput(f"{field} has {count} words: enter at most {MAX_WORDS}.", field=field)
     return " ".join(words)

@@ -11,12 +11,27 @@ from typing import Any
 
 from dashboard.kinds.base import Kind
 
+from .kubectl import Command, taken_apart
+
 Kinds = Mapping[str, Kind[Any]]
 
-VERBS = frozenset({"get", "describe", "top"})
-# Flags of kubectl whose value says nothing that could be looked for.
-_WITH_VALUE = frozenset({"-o", "--output", "-c", "--container", "--context", "--sort-by", "--field-selector"})
-_ALONE = frozenset({"-A", "--all-namespaces", "-w", "--watch", "--show-labels"})
+VERBS = frozenset({"get", "describe", "top"})  # they only look
+# What else kubectl does with objects; read as that where kubectl itself is typed before it.
+_DOING = frozenset(
+    {
+        "annotate", "attach", "autoscale", "cordon", "cp", "debug", "delete", "drain", "edit", "exec", "expose", "label",
+        "logs", "patch", "port-forward", "restart", "scale", "taint", "uncordon", "wait",
+    }
+)  # fmt: skip
+_DOING_WITH = frozenset({"rollout", "set"})  # and the word after it
+# kubectl's category "all".
+_ALL = frozenset(
+    {
+        "pods", "replicationcontrollers", "services", "daemonsets", "deployments", "replicasets", "statefulsets",
+        "horizontalpodautoscalers", "cronjobs", "jobs",
+    }
+)  # fmt: skip
+MIN_SLIP = 4  # letters of a word that may be misspelt: of a shorter one, too little is left
 # What people call objects that are not healthy, at the end of what they type.
 _TROUBLE = re.compile(
     r"(?:^|\s)(?:in trouble|(?:with|having) (?:problems?|issues?|errors?|trouble)|(?:that )?need(?:ing)? attention"
@@ -30,13 +45,17 @@ _TROUBLE_WORDS = frozenset({"unhealthy", "failing", "broken"})
 class Reading:
     """Words that must all be there (in lower case), of these kinds and namespaces only; empty ones: of all.
 
-    ``trouble``: only what is not healthy.
+    ``either``: one of them is enough. ``trouble``: only what is not healthy. ``everywhere``: whichever namespaces are
+    chosen. ``guessed``: a kind or a namespace is not what was typed, but like it.
     """
 
     words: tuple[str, ...] = ()
     plurals: frozenset[str] = frozenset()
     namespaces: tuple[str, ...] = ()
     trouble: bool = False
+    everywhere: bool = False
+    guessed: bool = False
+    either: bool = False
 
     @property
     def asks(self) -> bool:
@@ -48,24 +67,49 @@ def plain(q: str) -> Reading:
     return Reading(tuple(dict.fromkeys(q.lower().split())))
 
 
-def read(q: str, kinds: Kinds) -> Reading:
-    """As kubectl would read it, as far as it is kubectl's; else every word for itself."""
-    words, namespaces = _flags(q.split())
-    words = _without_verb(words)
+def read(q: str, kinds: Kinds, *, guess: bool = False) -> Reading:
+    """As kubectl would read it, as far as it is kubectl's; else every word for itself. ``guess``: with kinds that are
+    misspelt.
+    """
+    command = taken_apart(q)
+    namespaces = [*command.namespaces]
+    words, asked = _without_verb(command)
     words, trouble = _without_trouble(words)
     words = [word for at, word in enumerate(words) if not (word == "namespace" and words[at - 1] == "in")]
     if len(words) > 2 and words[-2].lower() == "in":
         namespaces, words = [*namespaces, words[-1].lower()], words[:-2]
         words, worse = _without_trouble(words)
         trouble = trouble or worse
-    plurals = _named(words[0], kinds) if words else frozenset()
     # A kind by itself is a place to go to, and a word that objects have.
-    if plurals and (len(words) > 1 or namespaces or trouble):
-        words = words[1:]
+    if asked or namespaces or trouble or command.labels or command.everywhere or len(words) > 1:
+        plurals, names = _of_kinds(words, kinds, asked=asked, guess=guess)
     else:
-        plurals = frozenset()
-    lower = tuple(dict.fromkeys(word.lower() for word in words))
-    return Reading(lower, plurals, tuple(sorted(set(namespaces))), trouble)
+        plurals, names = frozenset(), words
+    found = Reading(
+        tuple(dict.fromkeys(word.lower() for word in (*names, *command.labels))),
+        plurals,
+        tuple(sorted(set(namespaces))),
+        trouble,
+        command.everywhere,
+        guess,
+        either=asked and bool(plurals) and not command.labels,
+    )
+    return found if found.asks else plain(q)
+
+
+def _of_kinds(
+    words: list[str], kinds: Kinds, *, asked: bool, guess: bool
+) -> tuple[frozenset[str], list[str]]:
+    """The kinds that are named, and the words of objects: ``po web``, ``po/web svc/web``. One such pair by itself may as
+    well be a namespace and a name.
+    """
+    pairs = [word.partition("/") for word in words]
+    if pairs and (asked or len(pairs) > 1) and all(slash for _, slash, _ in pairs):
+        named = [_named(kind, kinds, guess=guess) for kind, _, _ in pairs]
+        if all(named):
+            return frozenset().union(*named), [name for _, _, name in pairs if name]
+    plurals = _named(words[0], kinds, guess=guess) if words else frozenset()
+    return plurals, words[1:] if plurals else words
 
 
 def _without_trouble(words: list[str]) -> tuple[list[str], bool]:
@@ -80,37 +124,27 @@ def _without_trouble(words: list[str]) -> tuple[list[str], bool]:
     return words, False
 
 
-def _flags(words: list[str]) -> tuple[list[str], list[str]]:
-    """The words without kubectl's flags, and the namespaces that those name. A label selector is its labels."""
-    kept: list[str] = []
-    namespaces: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
-        if name in _ALONE:
-            continue
-        if name in ("-n", "--namespace", "-l", "--selector") or name in _WITH_VALUE:
-            value = value if equals else next(rest, "")
-            if name in ("-n", "--namespace") and value:
-                namespaces.append(value.lower())
-            elif name in ("-l", "--selector"):
-                kept += [label for label in value.replace("==", "=").split(",") if label]
-        else:
-            kept.append(word)
-    return kept, namespaces
+def _without_verb(command: Command) -> tuple[list[str], bool]:
+    """The words without a verb, and whether there was one; a verb alone is a word like others."""
+    words = [*command.words]
+    first = words[0].lower() if len(words) > 1 else ""
+    if first in VERBS or (command.called and first in _DOING):
+        return words[1:], True
+    if command.called and first in _DOING_WITH and len(words) > 2:
+        return words[2:], True
+    return words, False
 
 
-def _without_verb(words: list[str]) -> list[str]:
-    """Without "kubectl" and a verb that only looks; a verb alone is a word like others."""
-    begun = words[1:] if len(words) > 1 and words[0].lower() in ("kubectl", "k") else words
-    return begun[1:] if len(begun) > 1 and begun[0].lower() in VERBS else begun
-
-
-def _named(word: str, kinds: Kinds) -> frozenset[str]:
+def _named(word: str, kinds: Kinds, *, guess: bool) -> frozenset[str]:
     """The kinds that a word names, as ``po,svc`` names two; none when a part of it names none."""
     found: set[str] = set()
     for name in word.lower().split(","):
+        if name == "all":
+            found |= _ALL & kinds.keys()
+            continue
         plural = next((each.plural for each in kinds.values() if name in names_of(each)), None)
+        if plural is None and guess:
+            plural = next((each.plural for each in kinds.values() if misspelt(names_of(each), name)), None)
         if plural is None:
             return frozenset()
         found.add(plural)
@@ -118,10 +152,11 @@ def _named(word: str, kinds: Kinds) -> frozenset[str]:
 
 
 def names_of(kind: Kind[Any]) -> frozenset[str]:
-    """What kubectl calls a kind: ``deployments``, ``deployment``, ``deploy``, ``deployment.apps``."""
+    """What kubectl calls a kind: ``deployments``, ``deploy``, ``deployment.apps``, ``deployment.v1.apps``."""
     names = {kind.gvr.plural, kind.kind.lower(), *filter(None, kind.short_names)}
-    if kind.gvr.group:
-        names |= {f"{name}.{kind.gvr.group}" for name in (kind.gvr.plural, kind.kind.lower())}
+    if group := kind.gvr.group:
+        both = (kind.gvr.plural, kind.kind.lower())
+        names |= {f"{name}.{end}" for name in both for end in (group, f"{kind.gvr.version}.{group}")}
     return frozenset(names)
 
 
@@ -158,5 +193,18 @@ class Misspelling:
 
 def misspelt(names: Iterable[str], word: str) -> bool:
     """Whether a word is one of the names but for one slip."""
-    slip = Misspelling(word)
-    return any(len(slip.places(name)) == len(name) for name in names)
+    return len(word) >= MIN_SLIP and any(_one_slip(name, word) for name in names)
+
+
+def _one_slip(name: str, word: str) -> bool:
+    """Whether two letters changed places, or one is wrong, missing or too many. As above, only letters."""
+    at = next(
+        (place for place, (right, typed) in enumerate(zip(name, word, strict=False)) if right != typed),
+        min(len(name), len(word)),
+    )
+    right, typed = name[at:], word[at:]
+    if right[1:] == typed[1:] or (right[2:] == typed[2:] and right[:2] == typed[1::-1]):
+        return right[:1].isalpha() and typed[:1].isalpha()
+    return (at > 0 and right[1:] == typed and right[:1].isalpha()) or (
+        right == typed[1:] and typed[:1].isalpha()
+    )

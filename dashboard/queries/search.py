@@ -19,7 +19,8 @@ from dashboard.kinds.base import Found, Kind, Row
 from dashboard.kinds.rows import natural
 
 from .access import Visible
-from .bounds import chosen_of, words_of
+from .bounds import MAX_WORDS, chosen_of, text_of, words_of
+from .kubectl import taken_apart
 from .lists import RANK, STATES, TROUBLE, finding
 from .reader import Namespaces
 from .reading import Misspelling, Reading, misspelt, names_of, plain, read
@@ -65,8 +66,10 @@ class SearchQuery:
     @classmethod
     def read(cls, params: QueryDict) -> SearchQuery:
         """From an address. Raises BadInput for more than can be meant."""
+        command = taken_apart(text_of(params, "q"))
+        looked_for = len(command.words) + len(command.labels)  # most flags are not
         return cls(
-            q=words_of(params, "q"),
+            q=words_of(params, "q", looked_for or None),
             namespaces=chosen_of(params, "namespace"),
             plural=params.get("kind", ""),
         )
@@ -80,14 +83,15 @@ class SearchQuery:
         return read(self.q, kinds)
 
     def chosen(self, reading: Reading) -> Namespaces:
-        """Where to look: everywhere when the words name a namespace themselves."""
-        return None if reading.namespaces else frozenset(self.namespaces) or None
+        """Where to look: everywhere when the words say themselves where."""
+        return None if reading.namespaces or reading.everywhere else frozenset(self.namespaces) or None
 
     def list_query(self, kind: Kind[Any], reading: Reading | None = None) -> str:
         """The query string of the list of a kind with all that was found of it; ``reading``: how the words were read."""
         read = plain(self.q) if reading is None else reading
         words = [part for word in read.words for part in _list_words(word, kind)]
-        spaces = (read.namespaces or self.namespaces) if kind.gvr.namespaced else ()
+        here = () if read.everywhere else self.namespaces
+        spaces = (read.namespaces or here) if kind.gvr.namespaced else ()
         pairs = [("namespace", each) for each in spaces]
         pairs += [("q", " ".join(words))] if words else []
         pairs += [("state", TROUBLE)] if read.trouble else []
@@ -182,13 +186,24 @@ def _best(
     limit: int,
 ) -> Answer:
     ranks = {plural: place for place, plural in enumerate(dict.fromkeys((*FIRST, *kinds)))}
+    found: Answer | None = None
+    for each in _readings(kinds, query, reading):
+        answer = _answer(reader, kinds, rows, ranks, each, limit)
+        if answer.hits and not answer.like:
+            return answer
+        found = found if found and (found.hits or not answer.hits) else answer
+    return found or Answer()
+
+
+def _readings(kinds: Mapping[str, Kind[Any]], query: SearchQuery, reading: Reading) -> Iterator[Reading]:
+    """How the words can be read, the likeliest first; a later one counts where those before it find nothing."""
+    yield reading
     single = plain(query.q)
-    answer = _answer(reader, kinds, rows, ranks, reading, limit)
-    if reading != single and (answer.like or not answer.hits):
-        worded = _answer(reader, kinds, rows, ranks, single, limit)
-        if worded.hits and not (worded.like and answer.hits):
-            return worded
-    return answer
+    if single != reading and len(single.words) <= MAX_WORDS:
+        yield single
+    guess = read(query.q, kinds, guess=True)
+    if guess.plurals != reading.plurals:
+        yield guess
 
 
 def _answer(
@@ -204,11 +219,11 @@ def _answer(
     found: list[_Found] = []
     counts = {}
     for plural, each in rows.items():
-        some = _fitting(kinds[plural], each, words, ranks[plural])
+        some = _fitting_any(kinds[plural], each, reading, ranks[plural])
         if some:
             counts[plural] = len(some)
             found += some
-    like = not found
+    like = not found or reading.guessed
     if len(found) < FUZZY:
         found += _alike(rows, words, ranks, {id(each[1]) for each in found}, FUZZY - len(found))
     best = heapq.nsmallest(limit, found, key=lambda each: each[0])
@@ -221,7 +236,7 @@ def _read(
     rows: Mapping[str, list[Row]], kinds: Mapping[str, Kind[Any]], reading: Reading
 ) -> tuple[dict[str, list[Row]], Reading]:
     """The rows among which a reading asks for its words; and the reading with the namespaces that there are: those whose
-    names begin so, where none is called so (yet, as it is being typed).
+    names begin so, where none is called so (yet, as it is being typed), or those that are called almost so.
     """
     some = {plural: each for plural, each in rows.items() if not reading.plurals or plural in reading.plurals}
     if reading.namespaces:
@@ -230,6 +245,9 @@ def _read(
         meant = known.intersection(reading.namespaces) or {
             name for name in known if name.startswith(reading.namespaces)
         }
+        if not meant:
+            meant = {name for name in known for typed in reading.namespaces if misspelt((name,), typed)}
+            reading = replace(reading, guessed=reading.guessed or bool(meant))
         some = {plural: [row for row in each if row.namespace in meant] for plural, each in some.items()}
         if meant:
             reading = replace(reading, namespaces=tuple(sorted(meant)))
@@ -240,6 +258,17 @@ def _read(
 
 
 _Found = tuple[tuple[Any, ...], Row, str]  # its rank, itself, its kind
+
+
+def _fitting_any(kind: Kind[Any], rows: list[Row], reading: Reading, rank: int) -> list[_Found]:
+    """Those that fit all the words, or, where each is a name, one of them."""
+    if not reading.either or len(reading.words) < 2:
+        return _fitting(kind, rows, reading.words, rank)
+    found: dict[int, _Found] = {}
+    for word in reading.words:
+        for each in _fitting(kind, rows, (word,), rank):
+            found[id(each[1])] = min(found.get(id(each[1]), each), each, key=lambda one: one[0])
+    return list(found.values())
 
 
 def _fitting(kind: Kind[Any], rows: list[Row], words: tuple[str, ...], rank: int) -> list[_Found]:
@@ -262,6 +291,13 @@ def _fitting(kind: Kind[Any], rows: list[Row], words: tuple[str, ...], rank: int
     ]
 
 
+def kinds_meant(kinds: Iterable[Kind[Any]], reading: Reading) -> list[Kind[Any]]:
+    """The kinds themselves that were asked for, as ``get po -n shop`` asks for one."""
+    if not reading.plurals:
+        return kinds_named(kinds, reading.words)
+    return [] if reading.words else [kind for kind in kinds if kind.plural in reading.plurals][:KINDS_FOUND]
+
+
 def kinds_named(kinds: Iterable[Kind[Any]], words: tuple[str, ...]) -> list[Kind[Any]]:
     """The kinds that the one word names, or begins to name, by any of kubectl's words for them, whole names first; or
     that it names but for a slip of the finger.
@@ -271,7 +307,7 @@ def kinds_named(kinds: Iterable[Kind[Any]], words: tuple[str, ...]) -> list[Kind
     word = words[0]
     named = [(names_of(kind), kind) for kind in kinds]
     fits = [(word not in names, kind) for names, kind in named if any(_begins(name, word) for name in names)]
-    if not fits and len(word) > FUZZY_LETTERS:
+    if not fits:
         fits = [(True, kind) for names, kind in named if misspelt(names, word)]
     return [kind for _, kind in sorted(fits, key=lambda each: each[0])[:KINDS_FOUND]]
 

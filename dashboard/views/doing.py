@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
 from typing import Any
 
 from dashboard.actions.newobjects.form import NewObject
@@ -16,59 +15,52 @@ from dashboard.actions.registry import ACTIONS
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
 from dashboard.live.screens.detail.tabs import TABS
+from dashboard.queries.kubectl import taken_apart
 from dashboard.queries.reading import names_of
 
 YAML = "yaml"  # names the form that takes any YAML, among those of new objects
-OBJECTS = ("-n", "--namespace", "-l", "--selector", "-c", "--container")  # flags that a search understands
-# Flags of kubectl whose value is no object, where it does not follow a "=".
-_VALUED = frozenset(
-    {
-        "--filename", "-p", "--patch", "--replicas", "--image", "--to-revision", "--port", "--target-port",
-        "--type", "--name", "--min", "--max", "--cpu-percent", "--grace-period", "--timeout", "--tail", "--since",
-        "--cert", "--key", "--from", "--schedule", "--limits", "--requests",
-    }
-)  # fmt: skip
-_FILES = frozenset(
-    {"create", "apply", "delete", "replace", "patch"}
-)  # whose "-f" is a file; of logs it is alone
 _SETS = frozenset({"set", "label", "annotate", "taint"})  # after which key=value is no label to look for
 
 
 @dataclass(frozen=True, slots=True)
 class Doing:
     """``ids``: the actions, tabs and forms (see ``offers``) that the words mean, ``rest`` what they are to be done with.
-    ``whole``: the words are all there, as opposed to the beginning of some.
+    ``whole``: the words are all there, as opposed to the beginning of some. ``verb``: the first of them.
     """
 
     ids: frozenset[str] = frozenset()
     rest: str = ""
     whole: bool = False
+    verb: str = ""
 
 
 def doing_of(q: str) -> Doing:
     """What is to be done by what was typed, and with what."""
-    tokens = _tokens(q)
-    ids, taken, whole = _meant(tokens, phrases())
-    if not whole and _meant(tokens, _creations())[1] > taken:
-        return Doing(rest=" ".join(tokens))  # something is to be created, which is not there yet
-    rest = tokens[taken:]
-    if taken and tokens[0].lower() in _SETS:
-        rest = [token for token in rest if "=" not in token]
-    return Doing(ids, " ".join(rest), whole)
+    command = taken_apart(q)
+    words = command.words
+    ids, taken, whole = _meant(words, phrases())
+    if not whole and _meant(words, _creations())[1] > taken:
+        return Doing(
+            rest=" ".join((*words, *command.scope))
+        )  # something is to be created, which is not there yet
+    rest = words[taken:]
+    if taken and words[0].lower() in _SETS:
+        rest = tuple(word for word in rest if "=" not in word and not word.endswith("-"))
+    return Doing(ids, " ".join((*rest, *command.scope)), whole, words[0].lower() if taken else "")
 
 
 def creating(q: str) -> tuple[list[str], str]:
     """The forms of new objects that are meant, by ``form_id``, and the name that is typed after them; none where nothing
     is to be created.
     """
-    tokens = _tokens(q)
-    if not tokens or tokens[0].lower() not in ("create", "apply"):
+    words = taken_apart(q).words
+    if not words or words[0].lower() not in ("create", "apply"):
         return [], ""
-    ids, taken, whole = _meant(tokens, _creations())
+    ids, taken, whole = _meant(words, _creations())
     every = (*map(form_id, all_forms()), YAML)
-    if tokens == ["create"]:
+    if words == ("create",):
         return list(every), ""
-    name = tokens[taken] if whole and taken < len(tokens) else ""
+    name = words[taken] if whole and taken < len(words) else ""
     return [each for each in every if each in ids], name
 
 
@@ -122,22 +114,7 @@ def _creations() -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def _tokens(q: str) -> list[str]:
-    """The words, without kubectl itself, its flags that say nothing of objects, and what is run in a container."""
-    tokens = list(takewhile(lambda word: word != "--", q.split()))
-    if len(tokens) > 1 and tokens[0].lower() in ("kubectl", "k"):
-        tokens = tokens[1:]
-    valued = _VALUED | ({"-f"} if tokens and tokens[0].lower() in _FILES else frozenset())
-    kept, rest = [], iter(tokens)
-    for word in rest:
-        if word in valued:
-            next(rest, None)
-        elif not word.startswith("-") or word.partition("=")[0] in OBJECTS:
-            kept.append(word)
-    return kept
-
-
-def _meant(tokens: list[str], known: Mapping[str, Iterable[str]]) -> tuple[frozenset[str], int, bool]:
+def _meant(tokens: Sequence[str], known: Mapping[str, Iterable[str]]) -> tuple[frozenset[str], int, bool]:
     """What the first words mean, as many of them as can be: the ids, how many words that are, and whether they are all
     there. Words that are there are meant rather than those that only begin so.
     """
@@ -152,7 +129,7 @@ def _meant(tokens: list[str], known: Mapping[str, Iterable[str]]) -> tuple[froze
     return frozenset(ids), *best
 
 
-def _fit(tokens: list[str], phrase: list[str]) -> tuple[int, bool]:
+def _fit(tokens: Sequence[str], phrase: Sequence[str]) -> tuple[int, bool]:
     """How many words begin a phrase, and whether they are all of it. Only the last may be the beginning of a word."""
     for at, word in enumerate(phrase):
         token = tokens[at].lower() if at < len(tokens) else ""

@@ -16,6 +16,7 @@ from dashboard.kinds.base import Kind
 from dashboard.live.screens.common import kind_of
 from dashboard.live.screens.search import PATIENCE_SECONDS, SearchScreen
 from dashboard.live.session import Session, Sight
+from dashboard.queries.kubectl import taken_apart
 from dashboard.queries.reading import VERBS
 from dashboard.queries.search import LIMIT, Hit
 
@@ -26,6 +27,7 @@ from .pages import page
 from .viewer import session_of
 
 PENDING_SECONDS = 3.0  # for kinds that must be listed first, once the rest is told
+OF_PODS = frozenset({"logs", "exec", "attach", "debug"})  # what kubectl does to a pod where no kind is named
 DOING = 6  # objects whose actions are asked for at once: each right is a question to the API server
 
 
@@ -77,11 +79,14 @@ async def _typed(session: Session, asked: QueryDict) -> dict[str, Any]:
     """
     meant = doing_of(asked.get("q", ""))
     found: dict[str, Any] = {"doing": []}
-    first = asked.get("q", "").removeprefix("kubectl ").split(" ")[0].lower()
-    if meant.whole and meant.rest and first not in VERBS and not asked.get("kind"):
+    if meant.whole and meant.rest and meant.verb not in VERBS and not asked.get("kind"):
         screen = SearchScreen(session, _about(asked, meant.rest), _doers(meant.ids), limit=DOING)
         told = await _answer(screen, meant.ids)
-        found = {"doing": [] if told["like"] else [hit for hit in told["results"] if hit["actions"]]}
+        hits = [] if told["like"] else [hit for hit in told["results"] if hit["actions"]]
+        if meant.verb in OF_PODS:
+            name = meant.rest.split()[0].lower()
+            hits.sort(key=lambda hit: (hit["plural"], hit["name"]) != ("pods", name))
+        found = {"doing": hits}
     return found | await _created(session, asked)
 
 
@@ -90,10 +95,11 @@ async def _created(session: Session, asked: QueryDict) -> dict[str, Any]:
     ids, name = creating(asked.get("q", ""))
     if not ids:
         return {"creates": []}
+    chosen = taken_apart(asked.get("q", "")).namespaces or asked.getlist("namespace")
     with session.cluster.lease({"namespaces"}):
         await session.cluster.ready({"namespaces"})
         await session.review({"namespaces"})
-        return {"creates": await create_offers(session, ids, name, asked.getlist("namespace"))}
+        return {"creates": await create_offers(session, ids, name, chosen)}
 
 
 async def _answer(screen: SearchScreen, doing: frozenset[str] | None) -> dict[str, Any]:

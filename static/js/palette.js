@@ -67,7 +67,7 @@ function sections() {
 const titled = ({ kind, name, namespace }) => `${kind} ${name}${namespace ? ` in ${namespace}` : ""}`;
 
 // "can i", "who can delete pods in shop": questions that the page about access answers.
-const CAN_I = /^(?:what )?(?:can|may) i\b\s*(?:do\s+)?(\S*)/i;
+const CAN_I = /^(?:(?:what )?(?:can|may) i\b|(?:(?:kubectl|k|oc) )?auth can-i\b)/i;
 const WHO_CAN = /^who (?:can|may)\b\s*(\S*)\s*(\S*)(?:\s+in\s+(\S*))?/i;
 
 function questions() {
@@ -79,8 +79,7 @@ function questions() {
     const params = new URLSearchParams(Object.entries({ verb, resource, in: within ?? "" }).filter(([, text]) => text));
     return [{ text: `Who can ${[verb || "…", resource, within && `in ${within}`].filter(Boolean).join(" ")}?`, what: "permissions", url: `${link.pathname}?${params}` }];
   }
-  const mine = typed().match(CAN_I);
-  return mine ? [{ text: "What may I do here?", what: "permissions", url: link.pathname + link.search }] : [];
+  return CAN_I.test(typed()) ? [{ text: "What may I do here?", what: "permissions", url: link.pathname + link.search }] : [];
 }
 
 function search(here) {
@@ -91,11 +90,12 @@ function search(here) {
   const weak = all.filter(({ score }) => score < 1).slice(0, strong.length || fair.length ? 0 : WEAK);
   const actions = fitting(here.items, typed()).filter(({ score }) => score >= 1);
   const hits = objects();
+  const asked = / /.test(typed()) || answers()?.like || !hits.length ? kindsAsked(all) : [];
   const before = hits.some(begins) ? [] : fair;
   return [
     { title: "Permissions", items: questions() },
     ...doings(),
-    { title: "Go to", items: [...strong, ...before] },
+    { title: "Go to", items: [...asked, ...strong, ...before] },
     { ...here, items: actions },
     { title: answers()?.like ? "Objects with a name like it" : "Objects", items: hits },
     { title: "More", items: [...(before.length ? [] : fair), ...weak, ...more()].map(later) },
@@ -106,6 +106,15 @@ function search(here) {
 const begins = ({ name }) => name.toLowerCase().startsWith(typed().toLowerCase());
 // What the server finds may be better: Enter waits for it.
 const later = (item) => ({ ...item, last: true });
+
+// Lists that the server reads out of several words ("get po -n shop"), or of one that is misspelt; not those that are
+// places anyway.
+function kindsAsked(places) {
+  const there = new Set(places.map(({ link }) => link?.pathname));
+  return (answers()?.kinds ?? [])
+    .filter(({ url }) => !there.has(url.split("?")[0]))
+    .map(({ title, where, group, url }) => ({ text: where ? `${title} in ${where}` : title, what: group ? `kind · ${group}` : "kind", url }));
+}
 
 function objects() {
   return (answer?.results ?? []).map((each) => ({ ...each, object: each, stale: !answers() }));

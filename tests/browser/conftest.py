@@ -212,6 +212,15 @@ def requests_of() -> Callable[[Page], list[str]]:
     return start
 
 
+def until(page: Page, done: Callable[[], Any], what: str = "") -> Any:
+    """What ``done`` gives, as soon as it gives something. The page goes on meanwhile."""
+    for _ in range(1200):
+        if found := done():
+            return found
+        page.wait_for_timeout(100)
+    raise TimeoutError(what or done)
+
+
 def frames_of(page: Page) -> list[dict[str, Any]]:
     """Starts to note every frame that a page's websockets receive."""
     frames: list[dict[str, Any]] = []

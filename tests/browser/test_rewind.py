@@ -11,9 +11,8 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tools.server import Server
 
-from .conftest import Objects
+from .conftest import Objects, until
 from .test_accessibility import serious, signed_in, too_wide
-from .test_search import until
 
 
 def moment(page: Page) -> datetime:

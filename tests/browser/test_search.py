@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tools.server import Server
 
-from .conftest import Objects
+from .conftest import Objects, until
 
 SLUG = "tests"
 
@@ -24,15 +23,6 @@ def ask(page: Page, words: str) -> None:
     page.keyboard.press("Control+k")
     expect(page.locator("#palette input")).to_be_focused()
     page.keyboard.type(words)
-
-
-def until(page: Page, done: Callable[[], Any]) -> Any:
-    """What ``done`` gives, as soon as it gives something."""
-    for _ in range(200):
-        if found := done():
-            return found
-        page.wait_for_timeout(100)
-    raise TimeoutError(done)
 
 
 def address(page: Page, objects: Objects) -> str:
@@ -134,6 +124,29 @@ def test_kubectls_words_lead_to_the_object_and_its_namespace_is_told(
     expect(page).to_have_title(re.compile(f"shop-till · {namespace} · Deployment"))
 
 
+@pytest.mark.parametrize(
+    ("typed", "text", "address"),
+    [
+        ("kubectl get pods -n {ns}", "Pods in {ns}", r"/pods/\?namespace={ns}$"),
+        ("deploy -A", "Deployments", "/deployments/$"),
+        ("get depolyments -n{ns}", "Deployments in {ns}", r"/deployments/\?namespace={ns}$"),
+        ("kubectl logs shop-desk -n {ns}", "Logs shop-desk", "/pods/{ns}/shop-desk/logs/$"),
+    ],
+)
+def test_a_line_for_kubectl_leads_to_what_it_would_show(
+    page: Page, objects: Objects, namespace: str, typed: str, text: str, address: str
+) -> None:
+    objects.deployment("shop-desk", 1)
+    objects.pod("shop-desk")
+    page.goto(f"/c/{SLUG}/?namespace={namespace}")
+    ask(page, typed.format(ns=namespace))
+    first = page.locator("#palette [role=option]").first
+    expect(first).to_contain_text(text.format(ns=namespace))
+    expect(first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(address.format(ns=namespace)))
+
+
 def test_a_kind_and_a_namespace_after_a_colon(page: Page, namespace: str) -> None:
     page.goto(f"/c/{SLUG}/")
     expect(page.locator("[data-freshness=live]")).to_be_visible()
@@ -233,11 +246,13 @@ def test_the_page_of_a_search_works_without_scripts(
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("#f-deployments")).to_have_text("Deployments")
     found = page.locator(f"#found a[href$='/deployments/{namespace}/found-me/']")
-    for _ in range(60):
-        if found.count():
-            break
-        page.wait_for_timeout(500)  # nothing comes by itself without scripts
+
+    def there() -> bool:
+        """Nothing comes by itself without scripts."""
         page.reload()
+        return found.count() > 0
+
+    until(page, there)
     found.click()
     expect(page).to_have_url(re.compile(f"/{namespace}/found-me/$"))
     plain.close()

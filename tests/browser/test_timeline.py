@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from .conftest import Objects
-from .test_search import until
+from .conftest import Objects, until
 
 
 def test_a_change_appears_with_its_field_while_somebody_looks(page: Page, objects: Objects) -> None:

@@ -7,6 +7,7 @@ is found of them follows; what was not searched is said.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.http import QueryDict
@@ -22,7 +23,7 @@ from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
 from dashboard.loop import off_loop
 from dashboard.queries.reader import JUDGES, Namespaces
-from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, kinds_named, scopes, searching
+from dashboard.queries.search import LIMIT, Answer, Hit, SearchQuery, kinds_meant, scopes, searching
 
 from .common import (
     fresh_part,
@@ -37,7 +38,7 @@ from .detail.screen import STATE_WORDS, WORDS
 
 SLOW = frozenset({"events"})  # they may be many, and nobody waits for them
 PATIENCE_SECONDS = 0.25  # for kinds that must be listed first: most answer in that time
-NAMED = 6  # kinds in a sentence
+NAMED = 6  # kinds or namespaces in a sentence
 
 
 class SearchScreen(ViewerScreen):
@@ -271,15 +272,19 @@ class SearchScreen(ViewerScreen):
         ]
 
     def named(self) -> list[dict[str, str]]:
-        """The kinds themselves that the words name."""
+        """The lists of the kinds themselves that the words name, in the namespaces that they name."""
         offered = (*KINDS.values(), *self.runtime.kinds.served) if self._every else ()
+        place = replace(self.found.reading, words=())
+        spaces = place.namespaces
+        where = ", ".join(spaces) if len(spaces) <= NAMED else f"{len(spaces)} namespaces"
         return [
             {
                 "title": kind.title,
+                "where": where if kind.gvr.namespaced else "",
                 "group": kind.gvr.group if kind.discovered else "",
-                "url": list_url(self.runtime, kind.plural),
+                "url": list_url(self.runtime, kind.plural, self.query.list_query(kind, place)),
             }
-            for kind in kinds_named(offered, self.query.words)
+            for kind in kinds_meant(offered, self.found.reading)
         ]
 
     def pending(self) -> list[str]:

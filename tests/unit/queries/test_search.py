@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +18,16 @@ from dashboard.kinds.tablekinds import Resource, TableKind
 from dashboard.queries.access import Visible
 from dashboard.queries.lists import ListQuery
 from dashboard.queries.reader import JUDGES, Reader, judgeable
-from dashboard.queries.search import Answer, SearchQuery, kinds_named, like, parts, scopes, search
+from dashboard.queries.search import (
+    Answer,
+    SearchQuery,
+    kinds_meant,
+    kinds_named,
+    like,
+    parts,
+    scopes,
+    search,
+)
 from dashboard.queries.seenreader import SeenReader
 
 from ..insight.world import World, pod
@@ -244,9 +254,63 @@ TOWN = reader(
 )  # fmt: skip
 
 
+CONFIG_OF_BLOG = ["blog configmaps/web-config"]
+PODS = ["shop pods/bad-1", "blog pods/bad-2", "shop pods/web-1"]
+
+
 @pytest.mark.parametrize(
     ("q", "expected"),
     [
+        ("get pods", PODS),
+        ("kubectl get pods", PODS),
+        ("k get po -A", PODS),
+        ("pods -A", PODS),
+        ("get pods --all-namespaces -o wide", PODS),
+        ("get pods -Ao wide", PODS),
+        ("get pods -Aowide", PODS),
+        ("$ kubectl -n shop get po -w", ["shop pods/bad-1", "shop pods/web-1"]),
+        ("watch -n 2 kubectl get pods -n blog", ["blog pods/bad-2"]),
+        ("oc get pods -n blog --sort-by .metadata.name", ["blog pods/bad-2"]),
+        ("kubectl get pods -A | grep web-1", ["shop pods/web-1"]),
+        ("kubectl get pods -A | grep -i WEB-1 | head -1", ["shop pods/web-1"]),
+        ("get deploy", ["shop deployments/web"]),
+        ("get deployments.v1.apps", ["shop deployments/web"]),
+        ("get Deployment", ["shop deployments/web"]),
+        ("cm -A", ["blog configmaps/web-config", "shop configmaps/web-config"]),
+        ("cm -nblog", CONFIG_OF_BLOG),
+        ("cm -n=blog", CONFIG_OF_BLOG),
+        ("cm --namespace=blog", CONFIG_OF_BLOG),
+        ("cm --namespace blog", CONFIG_OF_BLOG),
+        ("cm -n 'blog'", CONFIG_OF_BLOG),
+        ("-nblog cm", CONFIG_OF_BLOG),
+        ("cm -n shpo", ["shop configmaps/web-config"]),
+        ("cm -n blgo", CONFIG_OF_BLOG),
+        ("cm web-config in blgo", CONFIG_OF_BLOG),
+        ("get pod/web-1", ["shop pods/web-1"]),
+        ("get pods/web-1", ["shop pods/web-1"]),
+        ("get po/web-1 svc/service", ["shop pods/web-1", "shop services/service-account-proxy"]),
+        ("kubectl get pods bad-1 web-1", ["shop pods/bad-1", "shop pods/web-1"]),
+        ("deploy/web", ["shop deployments/web"]),
+        ("deploy/web -n shop", ["shop deployments/web"]),
+        ("deploy/web -n blog", []),
+        ("kubectl describe pod web-1", ["shop pods/web-1"]),
+        ("kubectl describe pod/web-1 -n shop", ["shop pods/web-1"]),
+        ("kubectl logs web-1 -n shop", ["shop pods/web-1"]),
+        ("kubectl logs -f web-1 -c app --tail 20", ["shop pods/web-1"]),
+        ("kubectl logs -fnshop web-1", ["shop pods/web-1"]),
+        ("kubectl exec -it web-1 -n shop -- sh -c ls", ["shop pods/web-1"]),
+        ("kubectl rollout restart deploy/web", ["shop deployments/web"]),
+        ("kubectl rollout status deployment web --timeout 1m", ["shop deployments/web"]),
+        ("kubectl delete -f web.yaml pod web-1", ["shop pods/web-1"]),
+        ("kubectl get pods -lapp=web", ["shop pods/web-1"]),
+        ("kubectl get pods -l=app==web --field-selector status.phase!=Failed", ["shop pods/web-1"]),
+        ("top pod -n blog", ["blog pods/bad-2"]),
+        ("get all -n blog", ["blog pods/bad-2"]),
+        ("depolyments -n shop", ["shop deployments/web"]),
+        ("get depolyments", ["shop deployments/web"]),
+        ("get deployment", ["shop deployments/web"]),
+        ("deploments -A", ["shop deployments/web"]),
+        ("depoly/web svc/web", ["shop deployments/web"]),
         ("cm web-config", ["blog configmaps/web-config", "shop configmaps/web-config"]),
         ("configmap web-config -n blog", ["blog configmaps/web-config"]),
         ("get cm -n blog", ["blog configmaps/web-config"]),
@@ -268,6 +332,56 @@ TOWN = reader(
 def test_kubectls_words_and_peoples_are_understood(q: str, expected: list[str]) -> None:
     answer = found(TOWN, urlencode({"q": q}))
     assert [f"{hit.row.namespace} {hit.kind.plural}/{hit.row.name}" for hit in answer.hits] == expected
+
+
+@pytest.mark.parametrize(
+    ("q", "lists"),
+    [
+        ("pods", ["pods?namespace=shop"]),
+        ("get pods", ["pods?namespace=shop"]),
+        ("kubectl get pods -A", ["pods"]),
+        ("-n blog pods", ["pods?namespace=blog"]),
+        ("po,svc -nblog", ["pods?namespace=blog", "services?namespace=blog"]),
+        ("get nodes -A", ["nodes"]),
+        ("deploy -n shpo", ["deployments?namespace=shop"]),
+        ("depolyments -n shop", ["deployments?namespace=shop"]),
+        ("get depolyments -A", ["deployments"]),
+        ("get dep -A", ["deployments"]),
+        ("get pods -n nowhere", ["pods?namespace=nowhere"]),
+        ("pods in trouble", ["pods?namespace=shop&state=trouble"]),
+        ("pods web", []),
+        ("web -n shop", []),
+    ],
+)
+def test_a_kind_that_is_asked_for_leads_to_its_list_in_the_namespace_that_is_said(
+    q: str, lists: list[str]
+) -> None:
+    query = SearchQuery.read(QueryDict(urlencode({"q": q, "namespace": "shop"})))
+    answer = search(TOWN, KINDS, query, EVERYWHERE, reading=query.reading(KINDS))
+    offered = [KINDS[plural] for plural in ("pods", "services", "nodes", "deployments")]
+    place = replace(answer.reading, words=())
+    found = [f"{kind.plural}{query.list_query(kind, place)}" for kind in kinds_meant(offered, answer.reading)]
+    assert found == lists
+
+
+@pytest.mark.parametrize("q", ["cm -n shpo", "depolyments -n shop", "get depolyments"])
+def test_what_was_only_meant_so_is_said_to_be_like_it(q: str) -> None:
+    assert found(TOWN, urlencode({"q": q})).like
+    assert not found(TOWN, urlencode({"q": "cm -n shop"})).like
+
+
+def test_a_guess_counts_only_where_nothing_is_found_by_the_letter() -> None:
+    world = reader(("deployments", app("notes-web", "x:1")), ("nodes", {"metadata": {"name": "web-node"}}))
+    assert names(found(world, "q=notes+web")) == ["deployments/notes-web"]
+
+
+def test_a_line_for_kubectl_may_have_more_words_than_are_looked_for() -> None:
+    line = "kubectl exec -it web-1 -n shop -c app --request-timeout 1m -v 6 -- sh -c echo a b c d e"
+    assert names(found(TOWN, urlencode({"q": line}))) == ["pods/web-1"]
+    letters = "abcdefghijk"
+    for q in (" ".join(letters), f"-l {','.join(letters)}", " ".join(f"-{each}" for each in letters)):
+        with pytest.raises(BadInput):
+            SearchQuery.read(QueryDict(urlencode({"q": q})))
 
 
 def test_words_that_only_look_like_kubectls_are_words() -> None:

@@ -168,6 +168,33 @@ def test_with_a_verb_before_it_only_what_knows_the_verb_is_found_with_that_actio
     assert ("pods", "/c/dev/pods/shop/web-1/logs/") in [(e["plural"], e["actions"][0]["url"]) for e in logs]
 
 
+def test_a_log_is_of_the_pod_that_is_named_so(signed_in: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Deployment comes first otherwise; kubectl takes a bare name for a pod's."""
+    cluster = Runtime(*WORLD, ("pods", pod("web")))
+    monkeypatch.setattr("dashboard.views.viewer.runtime.open", lambda _: cluster)
+    may(monkeypatch)
+    for q in ("kubectl logs web -n shop", "k logs -f -nshop web --tail 20", "kubectl -n=shop logs web"):
+        first, *rest = ask(signed_in, q=q)["doing"]
+        assert first["actions"][0]["url"] == "/c/dev/pods/shop/web/logs/", q
+        assert [each["plural"] for each in rest if each["name"] == "web"] == ["deployments"]
+    assert ask(signed_in, q="kubectl logs web -n elsewhere")["doing"] == []
+    assert ask(signed_in, q="kubectl delete pod web -n shpo")["doing"] == [], "no guess is acted on"
+
+
+def test_a_list_that_is_asked_for_as_of_kubectl_is_offered_with_its_namespace(
+    signed_in: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may(monkeypatch)
+    for q, where, url in (
+        ("kubectl get pods", "", "/c/dev/pods/"),
+        ("get po -A", "", "/c/dev/pods/"),
+        ("pods -nshop", "shop", "/c/dev/pods/?namespace=shop"),
+        ("depolyments -n shop", "shop", "/c/dev/deployments/?namespace=shop"),
+    ):
+        (kind,) = ask(signed_in, q=q)["kinds"]
+        assert (kind["where"], kind["url"]) == (where, url), q
+
+
 def test_an_action_that_is_not_permitted_says_why(signed_in: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     may(monkeypatch, ("list", "deployments"))
     (one,) = ask(signed_in, q="scale web", do="1")["results"]
