@@ -18,6 +18,9 @@ import yaml
 
 from dashboard.errors import BadInput, ClusterError, Invalid
 
+from .linetext import normal
+from .yamlevents import Lines, events, line_of_letter
+
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 100
 MAX_NODES = 200_000
@@ -27,7 +30,6 @@ MAX_PROBLEMS = 20
 Path = tuple[str | int, ...]
 Manifest = dict[str, Any]
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER: Any = yaml.resolver.Resolver()
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset({"!", f"{_TAG}str", f"{_TAG}map", f"{_TAG}seq"})
@@ -90,14 +92,13 @@ def read_manifests(text: str) -> list[Document]:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise BadYaml(f"It is larger than the {MAX_BYTES // 1024:,} KiB that fit into one request.")
     try:
-        found = list(_documents(text.replace("\r\n", "\n")))
+        text = normal(text).removeprefix("\ufeff")
+        found = list(_documents(text))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 0
+        line = Lines(text).of(error.problem_mark or error.context_mark)
         raise BadYaml(_said(text, line, error), line=line) from None
     except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1 if isinstance(error.position, int) else 0
-        raise BadYaml("A character is not allowed in YAML.", line=line) from None
+        raise BadYaml("A character is not allowed in YAML.", line=line_of_letter(text, error)) from None
     except (yaml.YAMLError, UnicodeError):
         raise BadYaml("It can't be read as YAML.") from None
     if not found:
@@ -179,8 +180,9 @@ def _documents(text: str) -> Iterator[Document]:
     lines: dict[Path, int] = {}
     root: Any = None
     first = nodes = documents = 0
-    for event in yaml.parse(text, Loader=_LOADER):
-        line = int(event.start_mark.line) + 1  # type: ignore[union-attr]
+    place = Lines(text)
+    for event in events(text):
+        line = place.of(event.start_mark)
         match event:
             case yaml.DocumentStartEvent():
                 stack, lines, root, first = [], {}, None, 0

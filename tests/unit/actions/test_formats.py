@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dashboard.actions import formats
 from dashboard.actions.formats import Format, flaw, format_of
@@ -36,10 +42,25 @@ def test_the_name_of_a_key_says_its_format(key: str, form: Format | None) -> Non
         ("a.yaml", "a: 1\nb: \x01", 2),
         ("a.yml", "a: [1\n", 2),
         ("a.yaml", "a:\n  b: |\n    \tx\n- c\n", 4),
+        ("a.yaml", "a: |\n  \tx\nb:\n  \t- c\n", 4),
+        ("a.yaml", "a: |\n  x\n \ty\n", 3),
+        ("a.yaml", "a: |2\n \tx\n", 2),
+        ("a.yaml", "a:\n  b: |\n \tx\n", 3),
+        ("a.yaml", "- a: |\n \tx\n", 2),
+        ("a.yaml", "a: 1\rb: \u2028x\r\nc: [", 3),
+        ("a.yaml", "\ufeffa: 1\nb: ]", 2),
+        ("a.yaml", "a: éé\u2028\nb: \x01", 2),
+        ("a.json", '{"a": "NaN",\n"b": -Infinity}', 2),
+        ("a.json", '{"a": 1,\r"b": 2,\r"c"}', 3),
+        ("a.json", '{"a": 1, // one\n"b": 2}', 1),
+        ("a.json", "\ufeff{}", 1),
+        ("appsettings.json", '{/* one\n */ "a": 1,\n"b"}', 3),
+        ("appsettings.json", '{"a": 1}\n/* ' + "/*" * 100_000, 2),
+        ("a.yaml", b"a: 1\rb: 2\r\n\xff", 3),
     ],
 )
-def test_broken_json_and_yaml_are_told_with_their_line(key: str, text: str, line: int) -> None:
-    found = flaw(key, text.encode())
+def test_broken_json_and_yaml_are_told_with_their_line(key: str, text: str | bytes, line: int) -> None:
+    found = flaw(key, text if isinstance(text, bytes) else text.encode())
     assert found is not None and found.broken
     assert (found.key, found.line) == (key, line)
 
@@ -52,6 +73,10 @@ def test_broken_json_and_yaml_are_told_with_their_line(key: str, text: str, line
         (".env", "A=1\nB C\n", 2, "NAME=value"),
         (".env", "A=1\nexport A=2", 2, "again"),
         (".env", "A=1\nB='x\ny\n", 2, "quote"),
+        (".env", "set -a # for programs\nexport A # note\nB C\n", 3, "NAME=value"),
+        (".env", "A=1\runset B\r\nA=2", 3, "again"),
+        (".env", 'A="two\nlines"\nB C', 3, "NAME=value"),
+        ("a.properties", "a=1\n#---\na=2\nb=3\nb=4", 5, "again"),
     ],
 )
 def test_doubts_about_settings_do_not_stop_anybody(key: str, text: str, line: int, word: str) -> None:
@@ -74,12 +99,95 @@ def test_doubts_about_settings_do_not_stop_anybody(key: str, text: str, line: in
         ("a.yaml", "script: |\n  \tmake\n  all\nmore: >-\n  \tx\n"),
         ("a.yaml", "%YAML 1.2\n---\na: |\n  100%\n  %TAG\n"),
         (".env", "export A\nexport B C\nunset A B\nHOME\n  PATH  \n"),
+        (
+            ".env",
+            "export A # note\nunset -v A\nexport -n A\nset -a\nset +o allexport\ndeclare -x B=1\nHOME # of the user",
+        ),
+        (".env", "A=1\nunset A\nA=2\nA=$A:3\nA=${A}4\nA+=5\n"),
+        (".env", "A: 1\n1B=2\nC-D.e=3\n"),
+        (".env", ". ./common.env\n: ${A:=1}\nsource more; echo done\n"),
+        (".env", "if [ -f x ]; then\n  A=1\nelse\n  A=2\nfi\n"),
+        (".env", "A=x'two more\nlines here'\nexport B=1 C='and\nmore of them'\nD=one \\\n  and more\n"),
+        (".env", "A=$(cat <<END\nwords of a text\nEND\n)\n"),
+        (".env", "A=it's\n"),
+        ("a.properties", "a=1\n#---\na=2\n!---\na=3\n"),
+        ("a.yaml", "--- |\n\tx\n"),
+        (
+            "a.yaml",
+            "a: |-\n\n  \tx\n \n  y\nb:\n- !!str >+ # c\n  \ty\n- c: &d |\n   \tz\n? |\n  \tk\n: |\n  \tv\n",
+        ),
+        ("a.yaml", "- |\n  \tx\n" * 90),
+        ("a.yaml", "\ufeffa: 1\n"),
+        (
+            "appsettings.Production.json",
+            '\ufeff{// one, [two\n"a": "//x", /* two */ "b": [1, 2,], "c": ",]",\n}\n',
+        ),
         (".env", 'A="ends in a backslash\\\\"\nB=1\n'),
         (".env", 'A="says \\"hi\\" and \\\\"\nB=1\n'),
     ],
 )
 def test_what_is_right_is_left_alone(key: str, text: str) -> None:
     assert flaw(key, text.encode()) is None
+
+
+# Lines of YAML, in part wrong; in block scalars a ~ is a tab or, for comparison, a letter.
+LINES = st.lists(
+    st.sampled_from(
+        [
+            "a: |\n  ~x", "- |\n\n ~~x\n   y", "b:\n- c: >- # d\n    ~x\n    ~y", "e: !!str |+\n      ~",
+            "? |\n  ~k\n: |\n  ~v",
+            "f: 1", "g: 'h", "i'", "j: [1", "]", "k:\n\t- l", "\tm", "---", "# n: |",
+            "é: \u2028", "o: |\n  p", "r: |2\n \ts",
+        ]
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(LINES)
+def test_a_tab_in_a_block_scalar_is_a_letter_and_what_is_wrong_after_it_is_told(lines: list[str]) -> None:
+    text = "\n".join(lines) + "\n"
+    told = flaw("a.yaml", text.replace("~", "\t").encode())
+    assert told == flaw("a.yaml", text.replace("~", "x").encode())
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.sampled_from(["a: |", "  b: >-", "- |", "x", "  x", "    x", "  \tx", "\tx", " \t", "", "  "])
+    )
+)
+def test_yaml_that_the_strictest_reader_takes_is_taken(lines: list[str]) -> None:
+    """PyYAML's own one, in Python."""
+    text = "\n".join(lines) + "\n"
+    with suppress(yaml.YAMLError):
+        list(yaml.parse(text, Loader=yaml.SafeLoader))
+        assert flaw("a.yaml", text.encode()) is None
+
+
+BASH = str(shutil.which("bash"))
+SHELL = st.lists(
+    st.sampled_from(
+        [
+            "A=1", "B='two", "lines'", 'C="x', 'y"', "D=it\\'s", "export A # note", "unset -v A", "export -n B",
+            "set -a", "set +a", "# don't", "E=a\\", "F=$A", "  G=1 H='2 3'", "export I=1 J='k", "l'", 'M="n"\'o', "p'",
+            "readonly Q", "declare -x R=1", "", ": ${S:=1}", "T=$(echo u", ")", "V='w' # x'",
+        ]
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(SHELL)
+def test_settings_that_a_shell_takes_are_settings(lines: list[str]) -> None:
+    text = "\n".join(lines) + "\n"
+    shell = [BASH, "--norc", "--noprofile", "-c", text]
+    told = subprocess.run(shell, capture_output=True, env={"PATH": ""}, check=False)
+    found = flaw(".env", text.encode())
+    if told.returncode == 0 and not told.stderr:
+        assert found is None or "again" in found.message
 
 
 def test_an_alias_for_a_billion_values_costs_nothing() -> None:

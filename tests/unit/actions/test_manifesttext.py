@@ -67,6 +67,10 @@ def test_a_scalar_means_what_kubectl_makes_of_it(text: str, value: Any) -> None:
         ("{a: " * 150 + "1" + "}" * 150, 1, "levels"),
         ("# nothing\n", 0, "no manifest"),
         ("a: \x07\n", 1, "not allowed"),
+        ("a: éé\nb: \x07\n", 2, "not allowed"),
+        ("a: \u2028\rb: x\nb: x\n", 3, "twice"),
+        ("\ufeffa: 1\nb: ]\n", 2, ""),
+        ("a: |\n  \tx\n\tb: 2\n", 3, "tab"),
         (f"a: {'x' * MAX_BYTES}\n", 0, "larger"),
     ],
 )
@@ -149,6 +153,12 @@ def test_what_is_shown_is_read_as_it_was() -> None:
         "c": {"d.e/f": ""},
     }
     assert read_manifest(as_yaml(manifest)).manifest == manifest == pyyaml.safe_load(as_yaml(manifest))
+
+
+def test_a_text_that_begins_with_a_tab_is_read_as_it_is_shown() -> None:
+    manifest = {"data": {"run": "\tmake\nall\n", "more": ["\tx\n\ty\n"]}}
+    assert "|" in as_yaml(manifest)
+    assert read_manifest(as_yaml(manifest)).manifest == manifest
 
 
 def test_a_list_is_as_long_as_a_text_may_be_and_read_in_one_pass() -> None:
