@@ -287,13 +287,15 @@ def told(
         shared=worst.shared, pod=speaks_of,
     )  # fmt: skip
     if obj is not None and owner.plural == "statefulsets":
-        finding = _in_order(finding, obj, pod)
+        finding = _in_order(finding, obj, pod, len(group))
     return finding.following(*_causes(known, group))
 
 
-def _in_order(finding: Finding, stateful: StatefulSet, pod: Pod) -> Finding:
-    """A StatefulSet makes and replaces its pods one after the other: one that does not come up holds back the rest."""
-    held = stateful.spec.replicas - stateful.status.replicas
+def _in_order(finding: Finding, stateful: StatefulSet, pod: Pod, there: int) -> Finding:
+    """A StatefulSet makes and replaces its pods one after the other: one that does not come up holds back the rest. At
+    least so many pods are ``there``, which its status may not tell yet.
+    """
+    held = stateful.spec.replicas - max(stateful.status.replicas, there)
     if stateful.spec.pod_management_policy != "OrderedReady":
         return finding
     evidence, text, step = finding.evidence, finding.text, finding.step

@@ -65,6 +65,22 @@ def test_a_claim_that_asks_for_a_volume_by_name_says_why_it_does_not_get_it(
     assert text == f"PersistentVolumeClaim data in shop asks for PersistentVolume mine by name, which {why}."
 
 
+@pytest.mark.parametrize("counted", [0, 1])
+def test_pods_that_wait_for_the_first_are_counted_without_it_before_the_status_does(counted: int) -> None:
+    refused = condition(
+        "PodScheduled", "False", "Unschedulable", "0/2 nodes are available: 2 Insufficient cpu."
+    )
+    first = pod("db-0", owner=("StatefulSet", "db"), phase="Pending", node="", conditions=[refused])
+    first["status"].pop("containerStatuses")
+    stateful = {
+        "metadata": meta("db"),
+        "spec": {"replicas": 3, "podManagementPolicy": "OrderedReady", "template": {"metadata": {}}},
+        "status": {"replicas": counted},
+    }
+    ((_, _, text),) = told(World(("statefulsets", stateful), ("pods", first)))
+    assert "2 pods wait for db-0 and are not created before" in text
+
+
 def waiting_for(*claims: dict[str, str], said: str = "", **status: Any) -> World:
     made = {"metadata": meta("web-1"), "spec": {"containers": [], "resourceClaims": list(claims)},
             "status": {"phase": "Pending", **status}}  # fmt: skip
