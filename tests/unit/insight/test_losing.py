@@ -413,9 +413,13 @@ def test_a_job_without_a_further_try_fails_with_its_node() -> None:
     assert fates(lost(world, "node/node-1")) == {"import-1": "moves"}
 
 
-def test_a_job_of_the_name_of_a_pods_controller_does_not_end_its_tries() -> None:
-    job = {"metadata": meta("import"), "spec": {"backoffLimit": 0}, "status": {"active": 1}}
-    world = cluster(("jobs", job), ("pods", pod("import-1", owner=("ReplicaSet", "import"))))
+def test_the_tries_of_a_job_that_was_recreated_are_not_those_of_the_one_before() -> None:
+    job = {
+        "metadata": {**meta("import"), "uid": "after"},
+        "spec": {"backoffLimit": 0},
+        "status": {"active": 1},
+    }
+    world = cluster(("jobs", job), ("pods", pod("import-1", owner=("Job", "import"))))
     assert fates(lost(world, "node/node-1")) == {"import-1": "moves"}
 
 
