@@ -30,7 +30,7 @@ from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
 from dashboard.kube.answers import read_answer
 from dashboard.kube.transport import Transport
-from dashboard.models import Change
+from dashboard.models import Change, Operation
 
 from ..database import in_database
 from . import rotate_words as words
@@ -64,6 +64,7 @@ from .operation import End, OperationAction, Plan, Step
 from .problems import RotationUnderWay, UnderWay
 from .rollout_steps import FOLLOWED, rollout_again, rollout_failed
 from .rotation import key_of, restart_step, restarted_with, rotation_plan
+from .rotation_hook import HOOK, hook_again, hook_required, hook_step, hook_steps, read_hook
 from .standing import GONE, SUPERSEDED, kept_standing
 
 # The API server refuses a larger Secret (k8s.io/api/core/v1 MaxSecretSize: all values together, decoded).
@@ -106,20 +107,23 @@ class ImmutableSecret(Invalid):
 
 
 class Rotate(OperationAction):
-    """Writes one key of a Secret. ``key`` is "" in the one that stands for all; ``keeps``: a backup is kept."""
+    """Writes one key of a Secret. ``key`` is "" in the one that stands for all; ``keeps``: a backup is kept; ``job``: the
+    CronJob of which a Job runs before the restarts.
+    """
 
     name, title, icon = "rotate", "Rotate", "restart"
     kinds = frozenset({"secrets"})
     fields = (
         Field(name="key", label="Key", parse=read_key),
         Field(name="value", label="New value", parse=lambda typed: read_value(typed, "")),
+        Field(name="job", label="Run before the restarts", parse=read_hook, required=False),
     )
     template = "forms/rotate.html"
     reads = READ | QUOTAS_READ
     tells_unlisted = READ
     noun = "restarts"
     alone = True
-    steps = MappingProxyType({"restart": restart_step})
+    steps = MappingProxyType({HOOK: hook_step, "restart": restart_step})
     planned_from = READ
     must_know = frozenset(RESTARTABLE)
     follows = FOLLOWED
@@ -128,8 +132,8 @@ class Rotate(OperationAction):
     body_bytes = 4 * 2**20  # a value of 1 MiB at most, of which every byte may take three
     confidential = True
 
-    def __init__(self, key: str = "", *, keeps: bool = True) -> None:
-        self.key, self.keeps = key, keeps
+    def __init__(self, key: str = "", *, keeps: bool = True, job: str = "") -> None:
+        self.key, self.keeps, self.job = key, keeps, job
 
     def besides(self, kind: Kind[Any]) -> Sequence[tuple[str, GVR, str]]:
         """The old value is kept in a Secret of its own, for the undo; the oldest of those are deleted."""
@@ -138,7 +142,9 @@ class Rotate(OperationAction):
     def read(self, typed: Mapping[str, str]) -> Wanted:
         """Besides the fields, ``encoding`` says how the value was sent."""
         value = read_value(typed.get("value", ""), typed.get("encoding", ""))
-        return {"key": read_key(typed.get("key", "")), "value": base64.b64encode(value).decode()}
+        wanted = {"key": read_key(typed.get("key", "")), "value": base64.b64encode(value).decode()}
+        job = read_hook(typed.get("job", ""))
+        return wanted | ({"job": job} if job else {})
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
         _changeable(manifest)
@@ -162,10 +168,12 @@ class Rotate(OperationAction):
         value_fits(manifest, self.key, base64.b64decode(wanted["value"]))
 
     def on(self, wanted: Wanted) -> Rotate:
-        return Rotate(wanted["key"], keeps=wanted.get("keeps", True))
+        return Rotate(wanted["key"], keeps=wanted.get("keeps", True), job=wanted.get("job", ""))
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         """Whether the old value is kept: the preview tries it, and the apply does what was shown."""
+        if self.job and "value" in order.wanted:
+            await hook_required(order.transport, order.target, self.job)
         refusal = await backup_refusal(order, manifest, self.key)
         return {"keeps": not refusal, "no_backup": refusal}
 
@@ -223,7 +231,12 @@ class Rotate(OperationAction):
         ((_, fact),) = self.touched(before).items()
         if fact is None or not self.keeps:
             return None
-        return {"key": self.key, "mark": fact["mark"], "keeps": True}
+        return {"key": self.key, "mark": fact["mark"], "keeps": True} | (
+            {"job": self.job} if self.job else {}
+        )
+
+    def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
+        return {HOOK: self.job} if self.job else {}
 
     def words(self, touched: OwnedFields) -> str:
         ((path, fact),) = touched.items()
@@ -274,17 +287,22 @@ class Rotate(OperationAction):
         note = "New pods of this account use the new value"
         accounts = await service_accounts(order.transport, target.namespace, target.name, note)
         prunes = (await allowed(order.transport, "delete", SECRETS.gvr, namespace=target.namespace)).allowed
+        first = [words.hook_effect(target.namespace, self.job)] if self.job else []
         return dataclasses.replace(
             told,
             headline=told.headline or words.headline(stages, held, undoing=undoing),
-            effects=(*words.effects(consumers, stages, outlooks, words.flaw(order.wanted)), *accounts),
+            effects=(
+                *first,
+                *words.effects(consumers, stages, outlooks, words.flaw(order.wanted)),
+                *accounts,
+            ),
             notices=(
                 *told.notices,
                 *words.unknown(unlisted(objects, READ, target.namespace), target.namespace),
                 *(words.held(ref, outlooks[ref]) for ref in held),
                 *map(words.kept_back, refused),
             ),
-            kubectl=words.kubectl(target, self.key, stages, undoing=undoing),
+            kubectl=words.kubectl(target, self.key, stages, self.job, undoing=undoing),
             undo_words=words.undo_words(keeps=self.keeps, prunes=prunes),
         )
 
@@ -300,7 +318,8 @@ class Rotate(OperationAction):
     # ---- Its steps
 
     async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
-        return await rotation_plan(change, transport, objects)
+        restarts = await rotation_plan(change, transport, objects)
+        return Plan(steps=[*await hook_steps(change), *restarts.steps])
 
     async def begun(self, change: Change, transport: Transport) -> None:
         await backups_prune(change=change, transport=transport)
@@ -315,7 +334,13 @@ class Rotate(OperationAction):
         """A restart that was made is looked at before it is made anew."""
         if step["state"] != "failed":
             return super().again(step)
+        if step["do"] == HOOK:
+            return super().again(step) | hook_again()
         return rollout_again(step) | {"stamp": step["stamp"] if step["generation"] else ""}
+
+    def must_follow(self, operation: Operation) -> set[str]:
+        """Its Job is asked for by its step."""
+        return super().must_follow(operation) - {"cronjobs"}
 
     def resumable(self, change: Change) -> bool:
         """Unless the Secret is gone, or was rotated again since."""

@@ -85,6 +85,13 @@ def effects(
         yield Effect("info", "info", parts(f"{plural(more, 'further object')} read it."))
 
 
+def hook_effect(namespace: str, job: str) -> Effect:
+    """What runs before the restarts."""
+    text = parts("A Job of ", bold(f"CronJob {job}"), " runs first")
+    note = "Nothing is restarted before it is complete; where it fails, nothing is, and going back is a click away"
+    return Effect("info", "play", text, note, "first", Ref("CronJob", namespace, job, "cronjobs"))
+
+
 def _effect(each: Consumer, stage: int, outlook: Outlook, flaw: str) -> Effect:
     said = parts(bold(f"{each.ref.kind} {each.ref.name}"), " reads it as ", *_ways(each.uses))
     if flaw:
@@ -207,9 +214,17 @@ def undo_words(*, keeps: bool, prunes: bool = True) -> str:
     return f"The old value is kept as an immutable Secret beside this one ({rest}); going back is one click away."
 
 
-def kubectl(target: Target, key: str, stages: Sequence[Consumer], *, undoing: bool) -> str:
-    """The same by hand: the write, then each restart with its end awaited."""
+def kubectl(target: Target, key: str, stages: Sequence[Consumer], job: str, *, undoing: bool) -> str:
+    """The same by hand: the write, what runs before the restarts, then each of them, with its end awaited."""
     commands = [rotate_command(target.namespace, target.name, key, "old-value" if undoing else "new-value")]
+    if job:
+        where = ["-n", target.namespace]
+        commands += [
+            shell_line(["kubectl", "create", "job", "new-value", f"--from=cronjob/{job}", *where]),
+            shell_line(
+                ["kubectl", "wait", "--for=condition=Complete", "job/new-value", "--timeout=1h", *where]
+            ),
+        ]
     for each in stages:
         where = [f"{each.ref.kind.lower()}/{each.ref.name}", "-n", target.namespace]
         commands += [shell_line(["kubectl", "rollout", verb, *where]) for verb in ("restart", "status")]

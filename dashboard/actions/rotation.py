@@ -85,7 +85,7 @@ async def _send(run: Run) -> None:
     if standing.how != "same":
         # Nothing was sent, as far as is known: what comes of it is told by the pods.
         step |= {"state": "waiting", "stamp": "", "began": ""}
-        await _supersede(run, standing)
+        await supersede(run, standing)
         return
     if standing.flaw and step["variable"]:
         text = f"It was not restarted, since its new pods would not start: {key_of(change)} {standing.flaw}."
@@ -107,7 +107,7 @@ async def _follow(run: Run) -> None:
     elif (standing := await secret_standing(change=change, transport=run.transport)).how != "same":
         text = f"{verdict.text} Which value its new pods have is not known."
         step |= {"state": verdict.state, "text": text, "ended": iso(now)}
-        await _supersede(run, standing)
+        await supersede(run, standing)
     elif verdict.state == "failed":
         await run.fail(verdict.text)
     else:
@@ -178,7 +178,7 @@ async def _restart(run: Run) -> tuple[int, str]:
     return int(made.result["generation"]), made.uid
 
 
-async def _supersede(run: Run, standing: Standing) -> None:
+async def supersede(run: Run, standing: Standing) -> None:
     """Ends the rotation, since its Secret does not hold its value any more: whoever did that decides what follows."""
     await run.close(Operation.State.STOPPED)
     await in_database(_keep_standing)(run.operation, standing)

@@ -41,7 +41,7 @@ class Run(Create):
         self.title, self.kinds = title, frozenset({kind})
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
-        return {"created": f"{order.target.name[:_LONGEST].rstrip('-.')}-manual-{random_ending()}"}
+        return {"created": new_name(order.target.name)}
 
     def build(self, manifest: Manifest, wanted: Wanted) -> Manifest:
         meta = manifest["metadata"]
@@ -108,6 +108,11 @@ class Run(Create):
             percent=100 if word == "Complete" else percent,
             done=done,
         )
+
+
+def new_name(template: str) -> str:
+    """A name for a Job that is made of a template."""
+    return f"{template[:_LONGEST].rstrip('-.')}-manual-{random_ending()}"
 
 
 def _general(notes: dict[str, str] | None) -> dict[str, str]:

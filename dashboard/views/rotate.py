@@ -10,6 +10,7 @@ from django.shortcuts import render
 from dashboard.actions.engine import Form
 from dashboard.actions.replace_secret import REPLACE_SECRET
 from dashboard.actions.rotate import ImmutableSecret, secret_sizes
+from dashboard.actions.rotation_hook import hooks
 from dashboard.errors import ClusterError, Invalid
 from dashboard.queries.keys import KeyWindow
 
@@ -33,7 +34,14 @@ class RotateForm(ActionForm):
         return await super().step()
 
     async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
-        return {"type": form.manifest.get("type", "Opaque"), **self.keys(form)}
+        asked = self.request.POST if self.request.method == "POST" else self.request.GET
+        jobs = hooks(self.session.reader, self.target.namespace)
+        chosen = asked.get("job", "")
+        return {
+            "type": form.manifest.get("type", "Opaque"),
+            "jobs": [{"name": name, "chosen": name == chosen} for name in jobs],
+            **self.keys(form),
+        }
 
     def keys(self, form: Form) -> dict[str, Any]:
         """The keys that are shown to choose from, as ``forms/rotate_keys.html`` wants them."""

@@ -221,7 +221,7 @@ export function startSecrets() {
   }, { capture: true });
   document.addEventListener("input", ({ target }) => {
     const box = target.closest("[data-rotate]");
-    if (box && target.matches("[data-value], [name=key]")) preview(box);
+    if (box && target.matches("[data-value], [name=key], [data-hook]")) preview(box);
     if (box && target.matches("[name=q]")) findKeysLater(box);
   });
   document.addEventListener("change", ({ target }) => {

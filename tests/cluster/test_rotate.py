@@ -177,6 +177,103 @@ def place(cluster: Sandbox, transport: Transport, namespace: str) -> Database:
     return here
 
 
+def hook(place: Database, **annotations: str) -> None:
+    """The CronJob "set-password", suspended, whose pods behave as simulated pods are told to."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": "psql", "image": "psql:1"}]}
+    template = {"metadata": {"annotations": annotations}, "spec": pod}
+    spec = {
+        "schedule": "0 0 1 1 *",
+        "suspend": True,
+        "jobTemplate": {"spec": {"backoffLimit": 0, "template": template}},
+    }
+    path = f"/apis/batch/v1/namespaces/{place.namespace}/cronjobs"
+    place.api.post(path, {"metadata": {"name": "set-password"}, "spec": spec})
+
+
+async def rotate_with_job(place: Database, who: Actor, name: str = "set-password") -> Change:
+    typed = {"transport": place.transport, "actor": who, "namespace": place.namespace, "name": "database"}
+    typed |= {"key": "password", "value": NEW, "job": name}
+    shown = await acting.preview(ROTATE, **typed, objects=await place.objects())
+    assert f"A Job of CronJob {name} runs first" in [text_of(each.text) for each in shown.told.effects]
+    assert f"--from=cronjob/{name}" in shown.told.kubectl
+    change = await acting.apply(ROTATE, **typed, token=shown.token)
+    await place.begin(change)
+    return change
+
+
+def jobs_of(place: Database) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = place.api.get(f"/apis/batch/v1/namespaces/{place.namespace}/jobs")["items"]
+    return found
+
+
+async def test_a_job_is_complete_before_anything_is_restarted_and_runs_again_on_the_way_back(
+    place: Database, mara: Actor
+) -> None:
+    hook(place)
+    place.workload("web")
+    await place.up("web")
+    change = await rotate_with_job(place, mara)
+    while not jobs_of(place):
+        await place.move()
+    assert place.restarted("web")[1] == 1, "nothing is restarted while it runs"
+    ended = await place.follow(change)
+    assert ended.state == "done", ended.steps
+    assert [step["title"] for step in ended.steps] == ["Run CronJob set-password", "Restart Deployment web"]
+    (job,) = jobs_of(place)
+    assert job["status"]["succeeded"] == 1 and place.restarted("web")[1] == 2
+
+    shown = await change_undo_preview(
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, objects=await place.objects()
+    )
+    back = await change_undo_apply(
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, token=shown.preview.token
+    )
+    await place.begin(back)
+    assert (await place.follow(back)).state == "done"
+    assert place.value() == OLD and len(jobs_of(place)) == 2
+
+
+async def test_a_job_that_fails_stops_everything_and_is_made_anew_when_somebody_resumes(
+    place: Database, mara: Actor
+) -> None:
+    hook(place, **{"sandbox.cluster-ui.dev/behaviour": "crash-loop"})
+    place.workload("web")
+    await place.up("web")
+    change = await rotate_with_job(place, mara)
+    stopped = await place.follow(change)
+    assert stopped.state == "stopped"
+    assert [step["state"] for step in stopped.steps] == ["failed", "waiting"]
+    assert "failed" in stopped.steps[0]["text"] and place.restarted("web")[1] == 1
+    assert ROTATE.again(stopped.steps[0])["job"] == ""
+    assert await AuditEntry.objects.filter(change=change, result="failed").acount() == 1
+
+
+async def test_a_job_that_was_begun_is_not_begun_again_by_another_process(
+    place: Database, mara: Actor
+) -> None:
+    """Also where the first one was killed before it had recorded that it had created it."""
+    hook(place)
+    change = await rotate_with_job(place, mara)
+    while not jobs_of(place):
+        await place.move("a")
+    killed = await Operation.objects.aget(change=change)
+    killed.steps[0] |= {"uid": "", "text": ""}
+    await killed.asave(update_fields=["steps"])
+    await place.move("b", datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1))
+    assert (await place.follow(change, "b")).state == "done"
+    assert len(jobs_of(place)) == 1
+
+
+async def test_a_cronjob_that_is_not_there_or_may_not_be_run_is_refused_at_once(
+    place: Database, mara: Actor
+) -> None:
+    with pytest.raises(BadInput, match="no CronJob nothing"):
+        await rotate_with_job(place, mara, "nothing")
+    with pytest.raises(BadInput):
+        await rotate_with_job(place, mara, "../secrets")
+    assert place.value() == OLD
+
+
 async def test_preview_names_who_reads_it_and_how_and_shows_only_sizes(place: Database, mara: Actor) -> None:
     place.workload("web")
     place.workload("queue", 2, "statefulsets")

@@ -14,6 +14,7 @@ from dashboard.actions.backups import backup_of
 from dashboard.actions.operation import Step
 from dashboard.actions.rollout_steps import judge
 from dashboard.actions.rotation import OLD, key_of, next_written
+from dashboard.actions.rotation_hook import is_hook
 from dashboard.actions.standing import GONE, Standing, kept_standing, secret_standing
 from dashboard.actions.undo import UndoState
 from dashboard.errors import ClusterError
@@ -149,10 +150,13 @@ class RotationScreen(OperationScreen):
             return "wait", f"{self.change.name} is written; its restarts wait", text
         if self.operation is not None and self.operation.waits:
             return "warn", f"{self.change.name} is written; its restarts wait", self.operation.waits
-        done = sum(step["state"] == "done" for step in steps)
+        done = sum(step["state"] == "done" and not is_hook(step) for step in steps)
         current = next((step for step in steps if step["state"] in ("running", "waiting")), None)
+        if current and is_hook(current):
+            return "info", f"Running {named(current)} before the restarts", current["text"]
         where = f"Restarting {named(current)}" if current else "The last restart is complete"
-        return "info", where, f"{done} of {plural(len(steps), 'restart')} done."
+        restarts = sum(not is_hook(step) for step in steps)
+        return "info", where, f"{done} of {plural(restarts, 'restart')} done."
 
     def _done(self, steps: list[Step]) -> tuple[str, str, str]:
         name = self.change.name
@@ -198,12 +202,19 @@ class RotationScreen(OperationScreen):
             return "warn", "The restarts came to a halt: resume them, or leave it as it is", text
         if failed is None:
             return "warn", "The restarts were stopped", f"{self.stopped}{rest}".strip()
+        if is_hook(failed):
+            return "bad", f"{named(failed)} failed before the restarts", f"{failed['text']}{rest}"
         if not failed["generation"]:
             return "bad", f"{named(failed)} could not be restarted", f"The rotation has stopped.{rest}"
         return "bad", f"{named(failed)} does not come up with this value", f"The rotation has stopped.{rest}"
 
     def stage(self, at: int, step: Step, now: datetime) -> dict[str, Any]:
         text = step["text"]
+        if is_hook(step):
+            job = step["job"] and step["name"]
+            url = object_url(self.runtime, "jobs", self.change.namespace, step["job"]) if job else ""
+            made = super().stage(at, step, now)
+            return made | {"url": url or made["url"]}
         if step["state"] == "running" and step["generation"] and self._workload(step) is not None:
             text = judge(step, self.session.reader, self.change.namespace, now, old=OLD).text
         return super().stage(at, step, now) | {"text": text}
@@ -215,6 +226,8 @@ class RotationScreen(OperationScreen):
         return workload_rollout(self.session.reader, found, now, step["generation"]).percent
 
     def _workload(self, step: Step) -> Any:
+        if is_hook(step):
+            return None
         return self.session.reader.get(step["plural"], self.change.namespace, step["name"])
 
     def _pods(self) -> dict[str, Any]:
@@ -224,6 +237,8 @@ class RotationScreen(OperationScreen):
         reader = self.session.reader
         found: list[tuple[str, Row]] = []
         for step in self.steps:
+            if is_hook(step):
+                continue
             obj = reader.get(step["plural"], self.change.namespace, step["name"])
             if obj is None:
                 continue
@@ -272,7 +287,7 @@ class RotationScreen(OperationScreen):
                 step["kind"], namespace, step["name"], reader.get(step["plural"], namespace, step["name"])
             )
             for step in self.steps
-            if step["name"]
+            if step["name"] and not is_hook(step)
         ]
         read = ["kubectl", "get", "secret", self.change.name, "-n", self.change.namespace]
         return " && ".join(filter(None, words)) or shell_line(read)
