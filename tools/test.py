@@ -234,6 +234,14 @@ STATIC = ("static files", _static)
 # Built on first use, for minutes: here, where it can say so, not inside a test that is silent.
 SANDBOX = ("sandbox programs", _command(sys.executable, "-c", PROGRAMS))
 HELM = ("Helm", _command(sys.executable, "-c", "from tools.helm import helm_ensure; helm_ensure(print)"))
+REAL = [
+    STATIC,
+    SANDBOX,
+    ("the real node's programs", _real_node),
+    ("container programs", _containers),
+    ("chromium", _chromium),
+    HELM,
+]
 STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
     "checks": [
         ("ruff check", _command(BIN / "ruff", "check", ".")),
@@ -252,7 +260,7 @@ STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
     "cluster": [STATIC, SANDBOX, ("databases", _databases), HELM],
     "browser": [STATIC, SANDBOX, ("chromium", _chromium)],
     "image": [SANDBOX, ("container programs", _containers)],
-    "real": [STATIC, SANDBOX, ("the real node's programs", _real_node)],
+    "real": REAL,
 }
 
 if __name__ == "__main__":

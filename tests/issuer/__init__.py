@@ -30,19 +30,27 @@ CLIENT, SECRET, PASSWORD = "cluster-ui", "canary-client-secret-of-the-issuer", "
 
 
 class RealIssuer:
-    """``people`` have all the same password; ``lifetime`` is that of ID tokens, in seconds. Use as a context manager."""
+    """``people`` have all the same password; ``lifetime`` is that of ID tokens, in seconds; ``address`` is where it
+    listens, by default as localhost. Use as a context manager.
+    """
 
     def __init__(
-        self, home: Path, redirect_uris: Sequence[str], people: dict[str, list[str]], lifetime: int = 3600
+        self,
+        home: Path,
+        redirect_uris: Sequence[str],
+        people: dict[str, list[str]],
+        lifetime: int = 3600,
+        address: str = "",
     ) -> None:
         self.home = home
+        self.address = address or "127.0.0.1"
         self.port = free_port()
-        self.url = f"https://localhost:{self.port}/o"
+        self.url = f"https://{address or 'localhost'}:{self.port}/o"
         self.authority = home / "authority.pem"
         self.log = home / "issuer.log"
         self._facts = {
             "home": str(home), "port": self.port, "url": self.url, "redirect_uris": list(redirect_uris), "client": CLIENT,
-            "secret": SECRET, "password": PASSWORD, "people": people, "lifetime": lifetime,
+            "secret": SECRET, "password": PASSWORD, "people": people, "lifetime": lifetime, "address": self.address,
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -84,7 +92,7 @@ class RealIssuer:
 
     def __enter__(self) -> RealIssuer:
         self.home.mkdir(parents=True, exist_ok=True)
-        certify(self.home)
+        certify(self.home, self.address)
         self.start()
         return self
 
@@ -100,8 +108,10 @@ def _without_settings() -> dict[str, str]:
     }
 
 
-def certify(home: Path) -> None:
-    """``authority.pem``, and ``server.pem`` with a certificate of it for this machine; ``signing.pem`` for ID tokens."""
+def certify(home: Path, address: str) -> None:
+    """``authority.pem``, and ``server.pem`` with a certificate of it for localhost and an address; ``signing.pem`` for ID
+    tokens.
+    """
     now = datetime.datetime.now(datetime.UTC)
 
     def certificate(
@@ -134,7 +144,7 @@ def certify(home: Path) -> None:
         "tests", root, "tests", root, (x509.BasicConstraints(ca=True, path_length=None), True)
     )
     names = x509.SubjectAlternativeName(
-        [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))]
     )
     own = certificate("localhost", server, "tests", root, (names, False))
     (home / "authority.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM))

@@ -18,7 +18,7 @@ HOME = Path(FACTS["home"])
 
 settings.configure(
     SECRET_KEY="tests",
-    ALLOWED_HOSTS=["localhost", "127.0.0.1"],
+    ALLOWED_HOSTS=["localhost", FACTS["address"]],
     ROOT_URLCONF=__name__,
     SECURE_PROXY_SSL_HEADER=("HTTP_X_TLS", "on"),
     INSTALLED_APPS=[
@@ -116,7 +116,7 @@ def main() -> None:
             algorithm="RS256",
         )
     server = make_server(
-        "127.0.0.1", FACTS["port"], get_wsgi_application(), server_class=Server, handler_class=Quiet
+        FACTS["address"], FACTS["port"], get_wsgi_application(), server_class=Server, handler_class=Quiet
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(HOME / "server.pem")

@@ -1,0 +1,419 @@
+"""The dashboard as ``deploy/`` runs it inside a cluster: several replicas, their rights, their updates, their end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from sandbox import Sandbox
+from sandbox.node.images import BUSYBOX
+from sandbox.node.objects import NODE, RUNTIME_CLASS, STORAGE_CLASS
+from tests.browser.conftest import CHROMIUM, FLAGS, WIDE
+from tests.issuer import CLIENT, PASSWORD, SECRET, RealIssuer
+from tools.chart import DEPLOY
+
+from .installation import (
+    BASE,
+    BESIDE,
+    HERE,
+    HOST,
+    NAME,
+    Installation,
+    Object,
+    Visitor,
+    asked_all_the_time,
+    image_load,
+    on_the_node,
+    services_load,
+    wait_for,
+)
+
+# One after the other, in one installation: what needs a browser would otherwise come last, after it is gone.
+pytestmark = pytest.mark.usefixtures("browser")
+
+COUNT = "SELECT count(*) FROM dashboard_auditentry"
+# Run in a container: what it may do there.
+LOOK = """
+import json, os, pathlib
+status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
+def writable(path):
+    try:
+        (pathlib.Path(path) / "x").write_text("")
+    except OSError:
+        return False
+    return True
+print(json.dumps({
+    "user": os.getuid(), "group": os.getgid(),
+    "capabilities": int(status["CapEff"], 16) + int(status["CapBnd"], 16),
+    "no new privileges": int(status["NoNewPrivs"]), "seccomp": int(status["Seccomp"]),
+    "written": [path for path in ("/", "/app", "/etc", "/data", "/tmp") if writable(path)],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: Sandbox) -> Iterator[Installation]:
+    """Two replicas of this checkout's image, of which the owner has said that they may change things."""
+    kept = os.environ.get("CLUSTER_UI_KEEP_TEST_SANDBOX") == "1"
+    image_load(cluster, build=not kept)
+    services_load(cluster)
+    made = Installation(cluster)
+    made.clear()
+    made.prepare()
+    made.upgrade()
+    assert made.visitor().post("/clusters/in-cluster/allow/")[0] == 302
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def other(installed: Installation) -> Iterator[Installation]:
+    """The same, for tests that give it other values: afterwards it has the former ones."""
+    yield installed
+    installed.upgrade()
+
+
+@pytest.fixture(scope="module")
+def browser(installed: Installation) -> Iterator[Browser]:
+    """Chromium that finds the dashboard's name at the node, as a DNS would have it."""
+    flags = [
+        *FLAGS,
+        f"--host-resolver-rules=MAP {HOST} {installed.place.address}",
+        "--disable-features=HttpsUpgrades",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser, installed: Installation) -> Iterator[BrowserContext]:
+    """The owner's browser, signed in by a link of kubectl exec."""
+    with closing(browser.new_context(base_url=BASE, viewport=WIDE)) as context:
+        page = context.new_page()
+        page.goto(installed.link())
+        page.get_by_role("button", name="Sign in as owner").click()
+        expect(page).not_to_have_url(re.compile("/login/"))
+        page.close()
+        yield context
+
+
+def deployment(name: str, container: Object, replicas: int = 1) -> Object:
+    labels = {"app": name}
+    main = {"name": "app", "image": BUSYBOX, "command": ["sleep", "9999"]} | container
+    spec = {
+        "replicas": replicas,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": on_the_node({"containers": [main]})},
+    }
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+def test_two_replicas_run_without_rights_on_their_node(installed: Installation) -> None:
+    pods = installed.pods()
+    assert len(pods) == 2
+    for pod in pods:
+        assert pod["spec"]["nodeName"] == NODE
+        (init,) = pod["status"]["initContainerStatuses"]
+        assert init["state"]["terminated"]["exitCode"] == 0, "it migrates before it serves"
+        name = pod["metadata"]["name"]
+        seen = json.loads(
+            installed.kubectl("exec", "-n", NAME, name, "-c", "dashboard", "--", "python", "-c", LOOK)
+        )
+        assert seen == {
+            "user": 10001,
+            "group": 10001,
+            "capabilities": 0,
+            "no new privileges": 1,
+            "seccomp": 2,  # filtered
+            "written": ["/data", "/tmp"],  # noqa: S108 # in the container
+        }
+    budget = f"/apis/policy/v1/namespaces/{NAME}/poddisruptionbudgets/{NAME}"
+    wait_for(lambda: installed.api.get(budget)["status"].get("disruptionsAllowed") == 1, "its budget")
+    installed.api.get(f"/apis/networking.k8s.io/v1/namespaces/{NAME}/networkpolicies/{NAME}")
+    for _ in range(2):  # either replica knows whom the other has let in, and what was allowed
+        visitor = installed.visitor()
+        names = {pod["metadata"]["name"] for pod in installed.pods()}
+        wait_for(lambda: names <= visitor.rows("pods"), "its own pods in the list")  # noqa: B023
+    entries = installed.kubectl(
+        "exec", "-n", BESIDE, "postgres-0", "--", "psql", "-U", "cluster_ui", "-At", "-c", COUNT
+    )  # fmt: skip
+    assert int(entries) > 0
+
+
+def test_the_network_of_a_sandbox_enforces_no_policy(installed: Installation, namespace: str) -> None:
+    """So what deploy/'s policy lets through was not tried here: this fails where that changes."""
+    pod = on_the_node({"containers": [{"name": "c", "image": BUSYBOX, "command": ["sleep", "9999"]}]})
+    installed.api.post(
+        f"/api/v1/namespaces/{namespace}/pods", {"metadata": {"name": "stranger"}, "spec": pod}
+    )
+    installed.kubectl("wait", "-n", namespace, "pod/stranger", "--for=condition=Ready", "--timeout=120s")
+    ask = f"wget -qO- http://{NAME}.{NAME}/healthz --header 'Host: localhost'"
+    assert installed.kubectl("exec", "-n", namespace, "stranger", "--", "sh", "-c", ask)
+
+
+def place(installed: Installation, namespace: str) -> None:
+    """What somebody might do something with."""
+    api = installed.api
+    api.post(f"/apis/apps/v1/namespaces/{namespace}/deployments", deployment("web", {}))
+    api.post(
+        f"/api/v1/namespaces/{namespace}/configmaps", {"metadata": {"name": "settings"}, "data": {"a": "b"}}
+    )
+    api.post(
+        f"/api/v1/namespaces/{namespace}/secrets",
+        {"metadata": {"name": "database"}, "stringData": {"password": "old-password-1234"}},
+    )
+
+
+def abilities(visitor: Visitor, namespace: str) -> set[str]:
+    """Which of some actions, one of each role, get as far as a preview."""
+    wait_for(lambda: "web" in visitor.rows("deployments"), "the Deployment in the list")
+    tried = {
+        "scale": visitor.may(f"/deployments/{namespace}/web/scale/", replicas="2"),
+        "edit": visitor.may(f"/deployments/{namespace}/web/env/", **{"env.app": "A=1"}),
+        "rotate": visitor.may(
+            f"/secrets/{namespace}/database/rotate/", key="password", value="new-password-1234"
+        ),
+        "delete": visitor.may(f"/deployments/{namespace}/web/delete/"),
+        "quota": visitor.may(f"/namespaces/-/{namespace}/delete/"),
+        "cordon": visitor.may("/nodes/-/worker-a1/cordon/"),
+    }
+    return {name for name, able in tried.items() if able}
+
+
+def test_its_own_account_may_what_its_roles_say(other: Installation, namespace: str) -> None:
+    place(other, namespace)
+    visitor = other.visitor()
+    changes = {"scale", "edit", "cordon"}
+    for rbac, able in (
+        ({}, set()),
+        ({"change": True}, changes),
+        ({"change": True, "secrets": True}, changes | {"rotate"}),
+        ({"change": True, "secrets": True, "objects": True}, changes | {"rotate", "delete"}),
+    ):
+        other.upgrade(rbac=rbac)
+        # Each replica asks anew after half a minute at most.
+        wait_for(lambda: abilities(visitor, namespace) == able, f"{able} with {rbac}")  # noqa: B023
+        wait_for(lambda: bool(visitor.rows("secrets")) == ("secrets" in rbac), f"Secrets with {rbac}")  # noqa: B023
+
+
+def test_people_act_as_themselves_with_each_of_the_four_roles(other: Installation, namespace: str) -> None:
+    place(other, namespace)
+    other.upgrade(
+        actAs="user",
+        rbac={"secrets": True},
+        roles={"create": True},
+        settings={"CLUSTER_UI_SIGN_IN": "link,token"},
+    )
+    seen = {}
+    for role in ("viewer", "operator", "configurator", "administrator"):
+        other.kubectl("create", "serviceaccount", role, "-n", namespace)
+        bind = ("create", "clusterrolebinding", f"{namespace}-{role}", f"--clusterrole={NAME}-{role}")
+        other.kubectl(*bind, f"--serviceaccount={namespace}:{role}")
+        token = other.kubectl("create", "token", role, "-n", namespace).strip()
+        visitor = Visitor(other.place.address)
+        visitor.sign_in_by_token(token)
+        seen[role] = abilities(visitor, namespace)
+    assert seen["viewer"] == set()
+    assert seen["operator"] == {"scale", "cordon", "edit"}, "restarting is patching"
+    assert seen["configurator"] == seen["operator"] | {"rotate", "delete"}
+    assert seen["administrator"] == seen["configurator"] | {"quota"}
+
+
+def test_somebody_of_an_issuer_signs_in_and_acts_as_whom_they_are_mapped_to(
+    other: Installation, namespace: str, browser: Browser, tmp_path: Path
+) -> None:
+    place(other, namespace)
+    gateway = other.place.gateway
+    back = f"{BASE}/login/oidc/callback/"
+    with RealIssuer(tmp_path / "issuer", [back], {"anna": ["dev"]}, address=gateway) as issuer:
+        files = {"client-secret": SECRET, "authority": issuer.authority.read_text()}
+        secret = f"/api/v1/namespaces/{NAME}/secrets"
+        other.api.post(secret, {"metadata": {"name": "oidc"}, "stringData": files})
+        other.upgrade(
+            actAs="impersonate",
+            rbac={"secrets": True, "impersonate": {"groups": ["team-operators"], "users": ["oidc-anna"]}},
+            roles={"create": True},
+            settings={
+                "CLUSTER_UI_SIGN_IN": "oidc,link",
+                "CLUSTER_UI_OIDC_ISSUER": issuer.url,
+                "CLUSTER_UI_OIDC_CLIENT_ID": CLIENT,
+                "CLUSTER_UI_OIDC_CLIENT_SECRET_FILE": "/oidc/client-secret",
+                "CLUSTER_UI_OIDC_CA_FILE": "/oidc/authority",
+            },
+            extraVolumes=[{"name": "oidc", "secret": {"secretName": "oidc"}}],
+            extraVolumeMounts=[{"name": "oidc", "mountPath": "/oidc", "readOnly": True}],
+            networkPolicy={"extraPorts": [issuer.port]},
+        )
+        owner = other.visitor()
+        status, text = owner.post(
+            "/people/",
+            subject="group",
+            name="dev",
+            context="in-cluster",
+            user="oidc-anna",
+            groups="team-operators",
+        )
+        assert status == 302, text[:500]
+        bind = ("create", "clusterrolebinding", f"{namespace}-team", f"--clusterrole={NAME}-operator")
+        other.kubectl(*bind, "--group=team-operators")
+        with closing(browser.new_context(base_url=BASE, viewport=WIDE, ignore_https_errors=True)) as anna:
+            page = anna.new_page()
+            page.goto(f"{HERE}/deployments/?namespace={namespace}")
+            page.locator("a[href^='/login/oidc/']").click()
+            page.get_by_label("User").fill("anna")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Sign in there").click()
+            expect(page.locator("#rows")).to_contain_text("web")
+            page.goto(f"{HERE}/deployments/{namespace}/web/scale/")
+            page.locator("input[name=replicas]").fill("2")
+            page.locator("[data-apply]").click()
+            expect(page.locator("#change-progress h2")).to_contain_text("rollout complete")
+            page.goto(f"{HERE}/secrets/?namespace={namespace}")
+            expect(page.locator("#page")).not_to_contain_text("database")
+
+
+def test_a_form_a_rollout_and_a_rotation_survive_an_update_of_the_dashboard(
+    installed: Installation, namespace: str, context: BrowserContext
+) -> None:
+    api = installed.api
+    place(installed, namespace)
+    slow = {"readinessProbe": {"exec": {"command": ["true"]}, "initialDelaySeconds": 15, "periodSeconds": 1}}
+    source = {"secretKeyRef": {"name": "database", "key": "password"}}
+    reads = {"env": [{"name": "PASSWORD", "valueFrom": source}]} | slow
+    apps = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    for name, container in (("queue", slow), ("mail", reads), ("shop", reads)):
+        api.post(apps, deployment(name, container, 2))
+    installed.kubectl(
+        "wait", "-n", namespace, "deployment", "--all", "--for=condition=Available", "--timeout=240s"
+    )
+
+    def page() -> Page:
+        made = context.new_page()
+        made.route(
+            "**/vendor/codemirror/**", lambda route: route.abort()
+        )  # the text area takes the text at once
+        return made
+
+    form, rollout, rotation = page(), page(), page()
+    form.goto(f"{HERE}/configmaps/{namespace}/settings/edit/")
+    text = form.get_by_label("Text of a", exact=True)
+    text.fill("typed before")
+    rotation.goto(f"{HERE}/secrets/{namespace}/database/rotate/?key=password")
+    rotation.locator("[name=value]").fill("new-password-1234")
+    rotation.locator("[data-apply]").click()
+    progress = rotation.locator("#operation-progress")
+    expect(progress).to_contain_text("Restarting mail")
+    rollout.goto(f"{HERE}/deployments/{namespace}/queue/restart/")
+    rollout.locator("[data-apply]").click()
+    expect(rollout).to_have_url(re.compile(r"/changes/\d+/"))
+    before = {pod["metadata"]["uid"] for pod in installed.pods()}
+
+    with asked_all_the_time(installed.place.address) as wrong:
+        installed.upgrade(podAnnotations={"update": namespace})
+        assert not before & {pod["metadata"]["uid"] for pod in installed.pods()}
+        text.press_sequentially(", and after")
+        expect(rollout.locator("#change-progress h2")).to_contain_text("rollout complete")
+        expect(progress.locator("h2")).to_contain_text("database is rotated", timeout=180_000)
+    assert wrong == []
+    for name in ("mail", "shop"):
+        assert api.get(f"{apps}/{name}")["metadata"]["generation"] == 2, "restarted once"
+    expect(text).to_have_value("typed before, and after")
+    form.get_by_role("button", name="Preview", exact=True).click()
+    form.locator("[data-apply]").click()
+    expect(form).to_have_url(re.compile(r"/changes/\d+/"))
+    assert (
+        api.get(f"/api/v1/namespaces/{namespace}/configmaps/settings")["data"]["a"]
+        == "typed before, and after"
+    )
+    for each in (form, rollout, rotation):
+        expect(each.locator("#fresh")).to_contain_text(re.compile("live", re.IGNORECASE))
+
+
+def test_a_drain_of_its_node_leaves_one_replica_that_answers(
+    installed: Installation, context: BrowserContext
+) -> None:
+    """The only node that it may run on, so its budget is what keeps the last one."""
+    page = context.new_page()
+    page.goto(f"{HERE}/pods/?namespace={NAME}")
+    expect(page.locator("#rows tr")).to_have_count(2)
+    words = (
+        "drain",
+        NODE,
+        f"--pod-selector=app.kubernetes.io/name={NAME}",
+        "--delete-emptydir-data",
+        "--timeout=30s",
+    )
+    with asked_all_the_time(installed.place.address) as wrong:
+        with pytest.raises(AssertionError, match="disruption budget"):
+            installed.kubectl(*words)
+        phases = sorted(pod["status"]["phase"] for pod in installed.pods())
+        assert phases == ["Pending", "Running"]
+        expect(page.locator("#rows")).to_contain_text("Pending")
+        page.goto(f"{HERE}/nodes/-/{NODE}/")
+        expect(page.locator("#page")).to_contain_text("SchedulingDisabled")
+        page.get_by_role("link", name="Uncordon").first.click()
+        page.locator("[data-apply]").click()
+        expect(page).to_have_url(re.compile(r"/changes/\d+/"))
+        wait = ("rollout", "status", "-n", NAME, f"deployment/{NAME}", "--timeout=180s")
+        installed.kubectl(*wait)
+    assert wrong == []
+
+
+def test_an_autoscaler_measures_it_and_is_read(other: Installation) -> None:
+    path = f"/apis/autoscaling/v2/namespaces/{NAME}/horizontalpodautoscalers/{NAME}"
+    with asked_all_the_time(other.place.address) as wrong:
+        other.upgrade(autoscaling={"enabled": True, "minReplicas": 2, "maxReplicas": 3, "targetCPU": 80})
+
+        def measured() -> Any:
+            (metric, *_) = other.api.get(path)["status"].get("currentMetrics") or [{}]
+            return metric.get("resource", {}).get("current", {}).get("averageUtilization")
+
+        share = wait_for(measured, "the autoscaler's measurement")
+        assert share > 0
+        status, text = other.visitor().get(f"{HERE}/horizontalpodautoscalers/{NAME}/{NAME}/")
+        assert status == 200 and "80" in text
+    assert wrong == []
+
+
+def test_kustomize_installs_one_pod_with_its_database_on_a_volume(
+    installed: Installation, tmp_path: Path
+) -> None:
+    """And the nightly backup beside it: a run of its CronJob, with the rights of its own account."""
+    installed.clear()
+    claim = [{"op": "add", "path": "/spec/storageClassName", "value": STORAGE_CLASS}]
+    pod = [{"op": "add", "path": "/spec/template/spec/runtimeClassName", "value": RUNTIME_CLASS}]
+    job = [
+        {"op": "add", "path": "/spec/jobTemplate/spec/template/spec/runtimeClassName", "value": RUNTIME_CLASS}
+    ]
+    patches = [
+        {"target": {"kind": kind}, "patch": json.dumps(patch)}
+        for kind, patch in (("PersistentVolumeClaim", claim), ("Deployment", pod), ("CronJob", job))
+    ]
+    deploy = os.path.relpath(DEPLOY, tmp_path)
+    overlay = {"resources": [deploy, f"{deploy}/backup.yaml"], "patches": patches}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    built = installed.kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", str(tmp_path))
+    installed.kubectl("apply", "-f", "-", given=built)
+    try:
+        installed.kubectl("rollout", "status", "-n", NAME, f"deployment/{NAME}", "--timeout=240s")
+        link = installed.kubectl(
+            "exec", "-n", NAME, f"deployment/{NAME}", "--", "python", "manage.py", "signin_link"
+        )
+        assert "/login/?token=" in link
+        installed.kubectl("create", "job", "-n", NAME, "now", f"--from=cronjob/{NAME}-backup")
+        installed.kubectl("wait", "-n", NAME, "job/now", "--for=condition=Complete", "--timeout=240s")
+        said = installed.kubectl("logs", "-n", NAME, "job/now", "-c", "create")
+        assert "verified" in said.lower(), said
+    finally:
+        installed.kubectl("delete", "-f", "-", "--ignore-not-found", "--wait=true", given=built)
