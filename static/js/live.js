@@ -14,6 +14,7 @@ import { refresh, serverTime } from "./times.js";
 const SILENCE_MS = 12_000; // the server beats every 5 s
 const DOUBT_MS = 6_000; // back from sleep or a hidden tab after so long: do not trust an open socket
 const RETRY_MS = 10_000;
+const READ_MS = 3_000; // what was told of the dashboard's silence can be read, although the next beat is there at once
 const SHOW_LOSS_MS = 1_000; // a quick reconnect is nobody's business; a longer one is shown within 2 s
 const SIGNED_OUT = 4401;
 const GONE = 4410;
@@ -129,7 +130,7 @@ function receive(message) {
     lost = tries = 0;
     if (!paused) uncover();
   }
-  if (!lost) document.querySelectorAll("[data-away]").forEach((told) => told.remove());
+  if (!lost) document.querySelectorAll("[data-away]").forEach((told) => Date.now() - told.dataset.away > READ_MS && told.remove());
   if (message.at) serverTime(message.at);
   if (message.t === "beat" && !paused && !lost) {
     if (message.late > 2) cover("behind", "Behind", "changes wait to be shown", "wait");

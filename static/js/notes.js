@@ -17,7 +17,7 @@ export function say(text) {
 }
 
 // A note in the page about something that failed, with its way out. One at a time. "away": only because the dashboard
-// could not be reached, which is over when it is (see live.js).
+// could not be reached, which is over soon after it is (see live.js).
 export function note({ title, text, icon: sign = "warn", retry, again = "Try again", link, away = false }) {
   const box = document.querySelector("#page .notes") ?? document.getElementById("main");
   const shown = parse(`<div class="callout ${sign}" data-note role="alert">${icon(sign)}<h2></h2><p></p><div class="btns"></div></div>`);
@@ -41,7 +41,7 @@ export function note({ title, text, icon: sign = "warn", retry, again = "Try aga
     buttons.append(made);
   }
   button("Dismiss", () => {});
-  shown.toggleAttribute("data-away", away);
+  if (away) shown.dataset.away = Date.now();
   document.querySelectorAll("[data-note]").forEach((old) => old.remove());
   box.prepend(shown);
 }

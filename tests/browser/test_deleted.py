@@ -111,6 +111,18 @@ def test_what_did_not_answer_is_told_no_longer_than_that(
     expect(page.locator("[data-note]")).to_have_count(0)
 
 
+# What notes said, and for how long they stood there.
+TOLD = """() => {
+  window.told = [];
+  const stood = new Map();
+  new MutationObserver(() => {
+    for (const note of document.querySelectorAll("[data-note]"))
+      if (!stood.has(note)) stood.set(note, { at: Date.now(), told: told[told.push({ text: note.textContent }) - 1] });
+    for (const [note, { at, told }] of stood) if (!note.isConnected) told.ms ??= Date.now() - at;
+  }).observe(document.body, { childList: true, subtree: true });
+}"""
+
+
 def test_what_failed_once_while_the_rest_went_on_is_not_told_for_ever(
     page: Page, objects: Objects, namespace: str
 ) -> None:
@@ -118,12 +130,16 @@ def test_what_failed_once_while_the_rest_went_on_is_not_told_for_ever(
     objects.pod("one")
     page.goto(f"/c/{SLUG}/pods/?namespace={namespace}")
     expect(page.locator("#rows tr")).to_have_count(1)
+    page.evaluate(TOLD)
     page.route("**/*sort=*", lambda route: route.abort())
     page.locator("#sort-age").click()
-    expect(page.locator("[data-note]")).to_contain_text("does not answer")
+    page.wait_for_function("() => told.length")
+    assert "does not answer" in page.evaluate("told[0].text")
     objects.pod("two")
     expect(page.locator("#rows tr")).to_have_count(2)
     expect(page.locator("[data-note]")).to_have_count(0)
+    page.wait_for_function("() => told[0].ms")
+    assert page.evaluate("told[0].ms") >= 3000, "nobody could read it"
 
 
 def test_a_page_that_could_not_be_had_ends_in_what_there_is(
