@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,8 @@ def masked(text: str) -> bytes:
     return b"\x81" + size + bytes(4) + payload
 
 
-async def test_a_browser_that_does_not_read_is_cut_within_half_a_minute(server: Server) -> None:
+async def test_a_browser_that_does_not_read_is_cut(server: Server) -> None:
+    """How soon, tells ``test_protocols.py``, by a clock of its own."""
     async with signed_in(server) as session:
         cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in session.cookie_jar)
     # Nothing is read after the handshake: all buffers between here and the server fill.
@@ -166,11 +167,10 @@ async def test_a_browser_that_does_not_read_is_cut_within_half_a_minute(server: 
     ]
     writer.write("\r\n".join([*head, "", ""]).encode())
     assert b"101" in await reader.readline()
-    began = time.monotonic()
     with pytest.raises(ConnectionError):
-        for view in range(100_000):
-            assert time.monotonic() - began < 75, "it is still open"
-            writer.write(masked(look(view, "/c/tests/events/")))
-            await asyncio.wait_for(writer.drain(), 60)
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(300):
+            for view in count():
+                writer.write(masked(look(view, "/c/tests/events/")))
+                await writer.drain()
+                await asyncio.sleep(0.02)
     writer.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -112,7 +111,6 @@ async def test_postgresql_gone_is_told_in_words_and_its_return_needs_no_restart(
             postgres.stop()
             try:
                 for path in ("/changes/", link.removeprefix(server.base), "/clusters/"):
-                    began = time.monotonic()
                     async with session.get(path, allow_redirects=False) as response:
                         text = await response.text()
                         assert response.status == 503, (path, text)
@@ -122,7 +120,6 @@ async def test_postgresql_gone_is_told_in_words_and_its_return_needs_no_restart(
                         and "cluster is not affected" in text
                     )
                     assert "cluster cannot be reached" not in text
-                    assert time.monotonic() - began < 60, "it was not waited for a little, but long"
                 async with session.get("/changes/?format=json") as response:
                     assert response.status == 503
                     assert (await response.json())["title"] == "The dashboard's database does not answer"
