@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from sandbox import Sandbox
 from tools.server import Server
 
-from .conftest import Objects, frames_of
+from .conftest import Objects, frames_of, until
 
 SLUG = "tests"
 JSON = '{"level":"warn","path":"/cart"}'
@@ -289,11 +289,8 @@ def flooded(page: Page, objects: Objects, namespace: str, cluster: Sandbox) -> P
         out.writelines(
             f"2099-01-01T00:00:00.{number:09}Z stdout F flood {number}\n" for number in range(12_000)
         )
-    for _ in range(240):
-        if any("flood 11999" in json.dumps(frame) for frame in frames):
-            return page
-        page.wait_for_timeout(250)
-    raise AssertionError("the last line was never sent")
+    until(page, lambda: any("flood 11999" in json.dumps(frame) for frame in frames), "the last line is sent")
+    return page
 
 
 def test_a_long_log_is_downloaded_to_its_last_line(flooded: Page) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tools.server import Server
 
-from .conftest import Objects
+from .conftest import Objects, until
 
 pytestmark = pytest.mark.usefixtures("changes_allowed")
 
@@ -40,10 +40,8 @@ def test_a_revision_is_chosen_previewed_followed_and_undone(
     for number in (2, 3):
         release(objects, f"registry.example/app:{number}", f"release {number}")
         expect(revision).to_have_text(re.compile(rf"Revision\s*{number}\s*release {number}"))
-    for _ in range(120):
-        if images(objects) == {"registry.example/app:3"}:
-            break
-        page.wait_for_timeout(500)  # until then pods of revision 1 are kept, not replaced
+    # Until then pods of revision 1 are kept, not replaced.
+    until(page, lambda: images(objects) == {"registry.example/app:3"}, "the third release is rolled out")
     page.locator("#act-rollback").click()
     compare = page.locator("#compare")
     expect(compare.get_by_label("from")).to_have_value("3")

@@ -6,7 +6,6 @@ import base64
 import re
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tools.server import Server
 
-from .conftest import Objects, faulty
+from .conftest import Objects, faulty, until
 
 pytestmark = pytest.mark.usefixtures("changes_allowed")
 
@@ -223,19 +222,11 @@ def test_a_server_that_dies_before_it_records_the_write_finds_it_and_begins_the_
         page.reload()
         return entry.filter(has_text="Found in the cluster").count() > 0
 
-    wait(page, settled)
+    until(page, settled, "it is found out")
     entry.filter(has_text="Found in the cluster").get_by_role("link", name="Rotate", exact=True).click()
     expect(page.locator("#operation-progress h2")).to_contain_text("database is rotated", timeout=60_000)
     assert shop.generation("web") == 2
     expect(page.locator("#act-back")).to_be_visible()
-
-
-def wait(page: Page, check: Callable[[], bool], tries: int = 60) -> None:
-    for _ in range(tries):
-        if check():
-            return
-        page.wait_for_timeout(1000)
-    raise AssertionError("it did not come to that")
 
 
 MANY = {f"key-{number:04}": base64.b64encode(b"value").decode() for number in range(2500)}

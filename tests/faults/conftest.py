@@ -61,7 +61,7 @@ class Copy:
     async def live(self) -> None:
         await until(lambda: self.state == "live" and self.server.watchers > 0, "live")
 
-    async def exact(self, seconds: float = 5.0) -> None:
+    async def exact(self, seconds: float = 60.0) -> None:
         """Waits until the copy is the server's state."""
         await until(
             lambda: copied(self.store.values()) == self.server.state() and self.state == "live",

@@ -438,7 +438,7 @@ def copied(objects: Iterable[Object]) -> dict[tuple[str, str], str]:
     }
 
 
-async def until(condition: Callable[[], bool], what: str = "", *, seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], what: str = "", *, seconds: float = 60.0) -> None:
     """Waits for a condition."""
     try:
         async with asyncio.timeout(seconds):

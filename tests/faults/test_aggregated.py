@@ -96,7 +96,7 @@ async def test_who_looks_at_other_kinds_notices_nothing(
             server.paths[address] = AWAY
             for watcher in [each for each in server._watchers if each.plural == "gadgets"]:
                 watcher.lines.put_nowait(None)
-            await until(lambda: "unable to handle" in cache.status("gadgets").reason, "told", seconds=10)
+            await until(lambda: "unable to handle" in cache.status("gadgets").reason, "told")
             assert cache.status("gadgets").state == "reconnecting"
             assert copied(cache.store("gadgets").values()) == server.state("gadgets"), "as it was last known"
             server.delete("goes", plural="gadgets")
