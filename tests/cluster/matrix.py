@@ -6,7 +6,7 @@ has what is needed, the API server itself is asked; nothing here is taken from w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -21,7 +21,7 @@ Where = Literal["here", "there", "everywhere", "somewhere"]
 @dataclass(frozen=True, slots=True)
 class Right:
     """What the API server is asked: ``where`` is a namespace of the world, and of no importance for a kind without any.
-    ``name`` may be a name of the world.
+    ``name`` may be a name of the world. ``plural`` may be ``*``, for objects of every kind.
     """
 
     verb: str
@@ -86,6 +86,9 @@ DEPLOYMENT = f"{CLUSTER}/deployments/{{here}}/{{deployment}}/"
 CONFIGMAP = f"{CLUSTER}/configmaps/{{here}}/{{configmap}}/"
 SECRET = f"{CLUSTER}/secrets/{{here}}/{{secret}}/"
 POD = f"{CLUSTER}/pods/{{here}}/{{pod}}/"
+# A backup tells all that is in it; one that is not there tells nobody else that it is not.
+ALL_HERE, ALL = Right("list", "*"), Right("list", "*", "everywhere")
+MISSING = "tests_all_20200101T000000Z_00000000.tar.zst"
 LIST_DEPLOYMENTS = Right("list", "deployments")
 GET_DEPLOYMENT = Right("get", "deployments", name="deployment")
 LIST_CONFIGMAPS, GET_CONFIGMAP = Right("list", "configmaps"), Right("get", "configmaps", name="configmap")
@@ -96,6 +99,21 @@ SEES_ROTATED = AnyOf((Right("list", "secrets"), Right("get", "secrets", name=REN
 LOG = (200, 404, 500, 502, 503)
 NEW = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: new, namespace: {here}}}"
 CREATES = (Right("create", "configmaps"), Right("patch", "configmaps"))
+
+
+def _of_backups(what: str) -> Iterator[Case]:
+    """Previews of a restore or a drill: of a backup of a namespace, one of the cluster, and one that is not there."""
+    for archive, namespace, need, ok in (
+        ("{archive}", "", ALL, 200),  # the volumes of its claims are in it, too
+        ("{archive}", "{here}", ALL_HERE, 200),
+        ("{whole}", "{here}", ALL_HERE, 200),
+        ("{whole}", "", ALL, 200),
+        (MISSING, "{here}", ALL_HERE, 404),
+        (MISSING, "", ALL, 404),
+    ):
+        data = {"step": "preview", "archive": archive, "namespace": namespace}
+        yield post(f"{CLUSTER}/recovery/{what}/?format=json", need, ok=(ok,), data=data)
+
 
 ROUTES: Mapping[str, Sequence[Case]] = {
     # Whoever asks is answered, and told of no cluster.
@@ -165,16 +183,21 @@ ROUTES: Mapping[str, Sequence[Case]] = {
     "recovery": [get(f"{CLUSTER}/recovery/")],
     "backup": [
         get(f"{CLUSTER}/recovery/backup/"),
-        post(f"{CLUSTER}/recovery/backup/?format=json", ok=(400,), data={"step": "preview"}),
+        # Everybody may back up what they may read: what is missing is said.
+        post(f"{CLUSTER}/recovery/backup/?format=json", data={"step": "preview"}),
     ],
     "restore": [
         get(f"{CLUSTER}/recovery/restore/"),
+        get(f"{CLUSTER}/recovery/restore/?archive={{archive}}"),
+        *_of_backups("restore"),
         post(
             f"{CLUSTER}/recovery/restore/?format=json", ok=(404,), data={"step": "preview", "archive": "none"}
         ),
     ],
     "drill": [
         get(f"{CLUSTER}/recovery/drill/"),
+        get(f"{CLUSTER}/recovery/drill/?archive={{archive}}"),
+        *_of_backups("drill"),
         post(
             f"{CLUSTER}/recovery/drill/?format=json", ok=(404,), data={"step": "preview", "archive": "none"}
         ),

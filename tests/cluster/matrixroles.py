@@ -1,4 +1,4 @@
-"""The roles that people have where every route is asked: those of deploy/roles.yaml, and one as narrow as can be."""
+"""The roles that people have where every route is asked: those of deploy/roles.yaml, and two others."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ ROLES: Mapping[str, list[dict[str, Any]]] = {
     for each in yaml.safe_load_all(_FILE.read_text())
     if each["kind"] == "ClusterRole"
 } | {
+    # Somebody who may read all of it, and so backups too; nothing is written as them.
+    "reader": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}],
     # Somebody who may read one kind alone: whatever else is told to them is too much.
     "narrow": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}],
 }

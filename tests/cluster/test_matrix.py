@@ -19,6 +19,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR
 from sandbox import Sandbox
 from tools.server import Server
 
@@ -72,7 +73,10 @@ class Oracle:
     async def _may_in(self, who: Someone, right: Right, where: str) -> bool:
         key = (who.name, right, where)
         if key not in self._told:
-            gvr, names = KINDS[right.plural].gvr, self.world.names
+            gvr, names = (
+                GVR("*", "*", "*") if right.plural == "*" else KINDS[right.plural].gvr,
+                self.world.names,
+            )
             attributes = {
                 "verb": right.verb, "group": gvr.group, "resource": gvr.plural, "subresource": right.subresource,
                 "namespace": names[where] if gvr.namespaced and where in names else "",
@@ -124,6 +128,7 @@ class Stage:
     async def open(self) -> None:
         """Signs everybody in, and lets the administrator make changes."""
         links = await asyncio.to_thread(self._links)
+        self.names |= await asyncio.to_thread(self._backups)
         persons = {each.name: Person(self.server) for each in (*self.people, self.strangers[1])}
         try:
             await self._sign_in(persons, links)
@@ -145,6 +150,14 @@ class Stage:
         code = f"from dashboard.signin import link_create\nfor name in {users!r}: print(link_create(user_name=name))"
         found = re.findall(r"^/login/\S+$", self.server.manage("shell", "-c", code), re.MULTILINE)
         return dict(zip(users, found, strict=True))
+
+    def _backups(self) -> dict[str, str]:
+        """The names of two backups, of the namespace and of the cluster."""
+        found = {}
+        for name, chosen in (("archive", ("--namespace", self.world.here)), ("whole", ())):
+            made = self.server.manage("backup", "create", "--without-secrets", "--format", "json", *chosen)
+            found[name] = json.loads(made)["archive"].rpartition("/")[2]
+        return found
 
     async def _sign_in(self, persons: dict[str, Person], links: dict[str, str]) -> None:
         owner = persons["administrator"]
@@ -275,7 +288,10 @@ def stage(
         "CLUSTER_UI_ACT_AS": request.param, "CLUSTER_UI_SIGN_IN": "link,token",
         "CLUSTER_UI_DEBUG_IMAGES": "busybox:1.37", "CLUSTER_UI_ACCESS_CONTACT": "the platform team",
     }  # fmt: skip
-    with Server(tmp_path_factory.mktemp("matrix") / "home", cluster.kubeconfig, **settings) as server:
+    folder = tmp_path_factory.mktemp("matrix")
+    with Server(
+        folder / "home", cluster.kubeconfig, **settings, CLUSTER_UI_BACKUP_TO=str(folder / "store")
+    ) as server:
         made = Stage(world, server, request.param)
         with asyncio.Runner() as runner:
             runner.run(made.open())

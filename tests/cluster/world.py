@@ -31,6 +31,8 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "configurator": ("configurator", "here"),
     "narrow": ("narrow", "here"),
     "elsewhere": ("configurator", "there"),
+    "keeper": ("reader", "here"),
+    "reader": ("reader", ""),
     "administrator": ("administrator", ""),
 }
 PEOPLE = tuple(PLACES)
