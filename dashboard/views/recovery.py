@@ -230,7 +230,7 @@ class RecoveryForm:
         if self.request.method == "POST" and asked_step(self.request) == "apply":
             change = await self._applied()
             return {"change": change.pk, "url": reverse("change", args=[change.pk])}
-        return dict((await self.preview(await self._order()))["preview"])
+        return plain((await self.preview(await self._order()))["preview"])
 
     # ---- The page
 
@@ -312,6 +312,20 @@ class RecoveryForm:
         if not own_accounts(stored.slug) or (of_here and (sees_namespaces(self.session) or len(names) == 1)):
             return names
         return ()
+
+
+def plain(preview: Mapping[str, Any]) -> dict[str, Any]:
+    """A preview for scripts: the lines of each object as those of every other diff."""
+    told = dict(preview)
+    if "objects" in told:
+        told["objects"] = [
+            {
+                **each,
+                "lines": [{"line": one.n, "sign": one.sign, "text": one.text} for one in each["lines"]],
+            }
+            for each in told["objects"]
+        ]
+    return told
 
 
 class RestoreForm(RecoveryForm):
