@@ -322,6 +322,48 @@ def test_those_who_see_it_only_after_a_restart_are_restarted_when_chosen(
     expect(page.locator("h1")).to_contain_text("Restart Deployment web")
 
 
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_short_values_take_a_line_apply_stays_in_view_and_the_history_tells_values(
+    page: Page, config: Settings, width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    data = {"CURRENCY": "EUR", "LIMIT": "10", "long": "a line\n" * 300}
+    config.api.post(config.path, {"metadata": {"name": "settings"}, "data": data})
+    page.goto(config.url)
+    # Values, not sizes; of a large one its beginning, and then its size.
+    rows = page.locator("#keys .keyed > div")
+    expect(rows.filter(has_text="CURRENCY").locator(".beginning")).to_have_text("EUR")
+    expect(rows.filter(has_text="long")).to_contain_text("the beginning of")
+    expect(rows.filter(has_text="CURRENCY").get_by_text("bytes")).to_be_hidden()
+    page.goto(f"{config.url}edit/")
+    for key in ("CURRENCY", "LIMIT"):
+        name, text = page.get_by_label(f"Name of the key {key}", exact=True), text_of(page, key)
+        lines = text.evaluate("each => each.clientHeight / parseFloat(getComputedStyle(each).lineHeight)")
+        assert lines < 2, "its field is one line high"
+        ones, others = name.bounding_box(), text.bounding_box()
+        assert ones and others and abs(ones["y"] - others["y"]) < 8, "beside its name"
+        assert ones["x"] < others["x"]
+    text_of(page, "CURRENCY").fill("USD")
+    press(page, "Preview")
+    button = page.locator("[data-apply]")
+    expect(button).to_be_visible()
+    for at in ("0", "document.documentElement.scrollHeight"):
+        page.evaluate(
+            f"(document.querySelector('main') ?? document.documentElement).scrollTo(0, {at}); scrollTo(0, {at})"
+        )
+        expect(button).to_be_in_viewport(ratio=1)
+    apply(page)
+    namespace = config.url.split("/")[-3]
+    page.goto("/changes/")
+    entry = page.locator("tr", has_text=namespace)
+    expect(entry.first).to_contain_text("EUR → USD")
+    entry.get_by_role("link", name=re.compile("Undo")).first.click()
+    apply(page)
+    page.goto("/changes/")
+    expect(entry.first).to_contain_text("Undo of change")
+    expect(entry.first).to_contain_text("USD → EUR")
+
+
 def test_values_are_read_when_somebody_asks(page: Page, config: Settings) -> None:
     config.make()
     page.goto(config.url)
@@ -440,6 +482,8 @@ def test_thousands_of_keys_are_found_and_opened_one_at_a_time(page: Page, config
 @pytest.mark.parametrize("where", ["", "yaml/", "values/"])
 def test_no_page_of_thousands_of_keys_is_large(page: Page, config: Settings, where: str) -> None:
     config.api.post(config.path, {"metadata": {"name": "settings"}, "data": MANY})
+    page.goto(f"/c/{SLUG}/configmaps/?namespace={config.url.split('/')[-3]}")
+    expect(page.locator("#rows tr[data-name=settings]")).to_be_visible()  # the dashboard has heard of it
     page.goto(config.url + where)
     expect(page.locator("main")).to_contain_text("key-0001")
     assert page.evaluate("document.querySelectorAll('*').length") <= 5000
