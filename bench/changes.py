@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -55,14 +56,15 @@ class Phase:
     shown: list[float]
     messages: list[int]  # of each socket
     largest: int  # bytes
+    written: list[int]  # bytes, to each socket
     cpu: float
     tasks: list[float]  # the longest of each quarter of a second, CPU time
     rows: int
     settled: float  # from the last change until every copy was exact
 
 
-async def _watch(url: str, heard: dict[str, float]) -> None:
-    """A raw watch: when it heard last of each pod."""
+async def _watch(url: str, heard: dict[str, list[float]]) -> None:
+    """A raw watch: when it heard of each pod, each time."""
     timeout = aiohttp.ClientTimeout(total=None)
     async with (
         aiohttp.ClientSession(timeout=timeout, read_bufsize=2**20) as session,
@@ -71,7 +73,7 @@ async def _watch(url: str, heard: dict[str, float]) -> None:
         async for line in answer.content:
             at = time.time() * 1e3
             if found := _NAME.search(line):
-                heard[found[1].decode()] = at
+                heard[found[1].decode()].append(at)
 
 
 async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> float:
@@ -110,7 +112,7 @@ class Looking:
         self.done = 0  # changes
 
     async def phase(self, browser: Browser, rate: int, seconds: float) -> Phase:
-        heard: dict[str, float] = {}
+        heard: dict[str, list[float]] = defaultdict(list)
         watch = asyncio.create_task(_watch(self.url, heard))
         await self.page.evaluate(OBSERVE)
         await asyncio.sleep(SETTLE_SECONDS)
@@ -133,9 +135,10 @@ class Looking:
             rate=rate,
             seconds=took,
             changes=count,
-            raw=[heard[name] - at for name, _, at in sent if name in heard],
+            raw=[hears.pop(0) - at for name, _, at in sent if (hears := heard[name])],
             shown=[dom[name] - at for name, _, at in sent if name in dom],
             messages=[len(each) for each in received],
+            written=[sum(size for _, size in each) for each in received],
             largest=max((size for each in received for _, size in each), default=0),
             cpu=used,
             tasks=tasks,
@@ -188,6 +191,7 @@ def _column(phase: Phase) -> dict[str, str]:
         else "–",
         "messages to each socket": spread(each, "a second", 1),
         "the largest message": f"{phase.largest / 1e3:.1f} kB",
+        "kB to each socket": spread((size / 1e3 / phase.seconds for size in phase.written), "a second"),
         "longest task of the browser, CPU time": spread(phase.tasks, "ms", 1),
         "rows in the document": f"{phase.rows}",
         "CPU of the server, of a core": f"{phase.cpu:.0%}",
@@ -200,6 +204,7 @@ AIMS = {
     "event → DOM, p95; p99": "250 ms; 500 ms",
     "messages to each socket": "4 a second",
     "the largest message": "64 kB",
+    "kB to each socket": "4 × 64 a second",
     "longest task of the browser, CPU time": "worst 50 ms",
     "rows in the document": "200",
 }

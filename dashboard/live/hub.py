@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 REVIEW_SECONDS = 15.0
 BREATH_SECONDS = 0.05
 SAME_MOMENT_SECONDS = 0.1
+LARGE = 64 * 1024  # characters of a showing; one that is larger counts as so many of them
 FRAMES = 64  # differences to the present that are kept for whoever needs the same one
 # After these a screen cannot be shown any more; anything else (an API server that is away) passes.
 FINAL = (Forbidden, NotFound, Unauthenticated)
@@ -126,8 +127,8 @@ class Group:
         self._timer = self.hub.later(self._wait(), self.flush)
 
     def _wait(self) -> float:
-        """Seconds until the next showing: one a ``pace`` in the long run, after a rest a second's worth of them at
-        once, so that a change need not wait for the one just before it (a token bucket)."""
+        """Seconds until the next showing: one a ``pace`` in the long run, fewer where they are large, after a rest a
+        second's worth of them at once, so that a change need not wait for the one just before it (a token bucket)."""
         pace = self.screen.pace
         at_once = max(1, round(1 / pace)) - 1
         next_free = max(self._flushed_at + min(BREATH_SECONDS, pace), self._spent_until - at_once * pace)
@@ -166,7 +167,7 @@ class Group:
 
     def _show(self) -> None:
         self._flushed_at = self.hub.clock()
-        self._spent_until = max(self._spent_until, self._flushed_at) + self.screen.pace
+        self._spent_until = max(self._spent_until, self._flushed_at) + self.screen.pace * self._worth()
         if self.screen.key != self.key:
             # Something else was decided since: what would be made of it now is not for all who look here.
             self.dismiss("")
@@ -195,6 +196,11 @@ class Group:
         self._messages.clear()
         for viewer in self.viewers:
             viewer.wake()
+
+    def _worth(self) -> float:
+        """How many showings the last one counts as, by what it took to bring those who look to it."""
+        sent = (sum(map(len, bodies)) for version, bodies in self._frames.items() if isinstance(version, int))
+        return max(1.0, max(sent, default=0) / LARGE)
 
     def past(self, version: int) -> Snapshot:
         """The snapshot of a version that a viewer has."""

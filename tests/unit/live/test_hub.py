@@ -134,6 +134,32 @@ async def test_the_first_change_is_sent_at_once_and_a_burst_after_it_together(
     assert shown(viewer.take()) == "49"
 
 
+@pytest.mark.parametrize(("letters", "made"), [(1, 20), (3 * hub_module.LARGE, 7)])
+async def test_what_is_large_is_shown_less_often(
+    world: tuple[FakeRuntime, Hub],
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    letters: int,
+    made: int,
+) -> None:
+    """A burst that changes all of a page is as much for whoever is far away as a page that changes a little."""
+    runtime, hub = world
+    screen = Counter(runtime)
+    monkeypatch.setattr(screen, "_make", lambda: f"<b>{screen.value:0{letters}}</b>")
+    viewer, woken, _ = look(hub, screen)
+    viewer.take()
+    await clock.advance(10.0)  # what it may show at once is used up first
+    for _ in range(4):
+        for _ in range(100):
+            screen.value += 1
+            runtime.change()
+            await clock.advance(screen.pace / 5)
+            while viewer.take():
+                pass
+        before, woken[:] = len(woken), []
+    assert before == pytest.approx(made, abs=1)
+
+
 async def test_equal_screens_share_one_rendering(world: tuple[FakeRuntime, Hub], clock: FakeClock) -> None:
     runtime, hub = world
     first, _, _ = look(hub, screen := Counter(runtime))
