@@ -324,19 +324,23 @@ class Reflector(Generic[T]):
 
     async def _resync(self) -> None:
         """A list beside the watch when it is due. Its failure says nothing about the watch; it is tried again later."""
-        while True:
+        while self._version is not None:
             await self._sleep(max(0.0, self._resync_at - self._clock()))
-            began = self._version or ""
             try:
-                items, version = await self._read_list()
+                await self._reconcile()
             except Exception as error:
                 logger.warning("the second list of %s failed: %s", self._kind.gvr.plural, error)
-            else:
-                if is_older(version, began):
-                    self._version = None  # another history; the watch ends with its next bytes or silence
-                    return
-                self._store.reconcile(items, version, self.namespace)
             self._plan_resync()
+
+    async def _reconcile(self) -> None:
+        """The second list, corrected in the store. By itself, so that nothing holds the list until the next one."""
+        began = self._version or ""
+        items, version = await self._read_list()
+        if is_older(version, began):
+            self._store.replace(items, version, self.namespace)
+            self._version = None  # another history: after its next bytes, or silence, the watch is begun from a list
+        else:
+            self._store.reconcile(items, version, self.namespace)
 
     # What each outcome means
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from dashboard.cache import reflector
-from dashboard.kube.transport import Transport
+from dashboard.cache.reflector import Reflector, Timing
+from dashboard.kube.transport import CONNECT_SECONDS, Transport
 
 from .conftest import Copy
 from .scripted import THING, ScriptedServer, copied, failure, until
@@ -264,6 +266,86 @@ async def test_another_history_with_higher_numbers_is_corrected_by_the_second_li
     for _ in range(5):
         server.put("other", told=False)
     await copy.exact()
+
+
+async def test_the_second_list_notices_another_history_under_a_watch_that_goes_on(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("ghost")
+    server.put("ghost")
+    copy = reflecting(resync=(0.1, 0.1))
+    await copy.live()
+    server.restore(revision=server.revision - 2)
+    server.put("new", told=False)
+    await copy.exact()
+    assert server.counted(watch=False) == 2
+    server.send_object("MODIFIED", "new", "1")  # whatever the watch says next
+    await until(lambda: server.counted(watch=False) == 3, "a list from which another watch begins")
+    server.put("later")
+    await copy.exact()
+
+
+async def test_nothing_of_the_second_list_is_kept(
+    server: ScriptedServer, reflecting: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be a second copy of everything, until the next one minutes later."""
+    lists: list[list[Any]] = []
+    read = Reflector._read_list
+
+    async def noted(self: Reflector[Any], *given: Any) -> Any:
+        found = await read(self, *given)
+        lists.append(found[0])
+        return found
+
+    monkeypatch.setattr(Reflector, "_read_list", noted)
+    server.put("a")
+    copy = reflecting(resync=(0.05, 60.0), options={"rng": lambda: 0.0 if len(lists) < 2 else 1.0})
+    await copy.live()
+    await until(lambda: len(lists) == 2, "the second list")
+    await until(lambda: getrefcount(lists[1]) == 2, "it is held here, and nowhere else")
+
+
+def test_what_is_promised_of_outages_stands_in_the_timing() -> None:
+    """The bounds of docs/faults.md, in seconds: the other tests bring faster ones."""
+    timing = Timing()
+    assert timing.silence + timing.grace + CONNECT_SECONDS <= 75, "a half-open connection is told"
+    assert timing.resync[1] <= 600, "what a watch has lost is corrected"
+    assert timing.backoff[1] <= 35, "a server that is back is asked"
+    assert timing.backoff[0] < timing.resumes, "a connection that breaks for a moment is not listed again"
+
+
+async def test_a_watch_that_lasted_makes_the_next_failure_the_first_again(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    waits: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        if seconds < 1:  # not until the second list
+            waits.append(seconds)
+        await asyncio.sleep(seconds)
+
+    copy = reflecting(settled=0.3, backoff=(0.01, 0.5), options={"rng": lambda: 1.0, "sleep": noted})
+    await copy.live()
+    for seen in (1, 2, 3):
+        server.cut()
+        await until(lambda seen=seen: len(waits) == seen and copy.state == "live", "live again")  # type: ignore[misc]
+    await asyncio.sleep(0.35)
+    server.cut()
+    await until(lambda: len(waits) == 4, "one more wait")
+    assert waits == [0.01, 0.02, 0.04, 0.01]
+
+
+async def test_a_watch_that_is_told_to_wait_is_not_listed_again(
+    server: ScriptedServer, reflecting: Start
+) -> None:
+    server.put("a")
+    copy = reflecting()
+    await copy.live()
+    server.send_error(429, "TooManyRequests")
+    await until(lambda: server.counted(watch=True) == 2, "the watch is opened again")
+    server.put("b")
+    await copy.exact()
+    assert server.counted(watch=False) == 1
 
 
 async def test_a_bookmark_that_is_older_tells_of_another_history(
