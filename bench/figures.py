@@ -14,6 +14,7 @@ NAMES = (
     "search",
     "whatif",
     "rewind",
+    "timeline",
     "backup",
     "flood",
     "loop",

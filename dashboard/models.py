@@ -505,6 +505,11 @@ class TimelineEvent(models.Model):
             models.Index(
                 fields=["context", "owner_plural", "namespace", "owner_name", "at"], name="happening_owner"
             ),
+            models.Index(
+                fields=["context", "plural", "at"],
+                name="happening_marks",
+                condition=models.Q(type="watching"),
+            ),
         ]
 
     def __str__(self) -> str:

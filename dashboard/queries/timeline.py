@@ -21,6 +21,7 @@ from .bounds import chosen_of, text_of
 
 PAGE = 100
 READ = 3 * PAGE  # rows for a page: several may be one moment, or none
+LOOKED = 20_000  # rows that a page looks through for what fits a filter
 CHANGE_WORDS = {
     "": "Changes and warnings",
     "all": "Everything",
@@ -160,14 +161,14 @@ def _happenings(
         type=TimelineEvent.Type.WATCHING
     )
     rows = rows.filter(may_see(visible)).filter(_asked(query))
-    notable = Q(notable=True)
+    notable, parts = Q(notable=True), [Q()]
     if query.name:
         own = Q(plural=query.plural, name=query.name)
-        if query.uid:
-            own |= Q(uid=query.uid)
-        rows = rows.filter(own | Q(owner_plural=query.plural, owner_name=query.name))
         # On its own page it matters when an object came and went, whoever made it.
         notable |= own & Q(type__in=(TimelineEvent.Type.ADDED, TimelineEvent.Type.DELETED))
+        parts = [own, Q(owner_plural=query.plural, owner_name=query.name)]
+        if query.uid:
+            parts.append(Q(plural="", name=query.name, uid=query.uid))
     elif query.plural:
         rows = rows.filter(plural=query.plural)
     match query.type:
@@ -177,9 +178,24 @@ def _happenings(
             rows = rows.filter(type=TimelineEvent.Type.EVENT)
         case "object" | "spec":
             rows = rows.exclude(type=TimelineEvent.Type.EVENT)
-    found = list(rows.order_by("-at", "-id")[:READ])
-    edge = found[-1].at if len(found) == READ else None
+    looked_to = None if query.name else _looked_to(context, query, oldest)
+    if looked_to is not None:
+        rows = rows.filter(at__gte=looked_to)
+    # Each part by an index of its own: a database looks through everything for what is one or the other.
+    read = {row.pk: row for part in parts for row in rows.filter(part).order_by("-at", "-id")[:READ]}
+    found = sorted(read.values(), key=lambda row: (row.at, row.pk), reverse=True)[:READ]
+    edge = found[-1].at if len(found) == READ else looked_to
     return _grouped(found, asked=query.type in ("", "spec")), edge
+
+
+def _looked_to(context: str, query: TimelineQuery, oldest: datetime) -> datetime | None:
+    """The moment before which a page does not look, where so much was kept: of very much, a filter may fit to nothing."""
+    rows = TimelineEvent.objects.filter(context=context, at__gt=oldest)
+    if query.type == "":
+        rows = rows.filter(notable=True)  # they have an index of their own
+    if query.before:
+        rows = rows.filter(at__lt=query.before)
+    return next(iter(rows.order_by("-at").values_list("at", flat=True)[LOOKED : LOOKED + 1]), None)
 
 
 def asked_for(path: str, before: str, *, managed: bool = False) -> bool:

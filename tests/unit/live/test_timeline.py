@@ -425,6 +425,27 @@ async def test_a_page_of_which_nothing_is_left_leads_on(
     assert [each.name for each in later.moments] == ["web"]
 
 
+async def test_a_filter_looks_through_so_much_at_a_time_and_leads_on(
+    cluster: tuple[Cluster, Timeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page costs the same however much is kept, also where a word fits to the oldest alone."""
+    monkeypatch.setattr(queries, "LOOKED", 10)
+    made, timeline = cluster
+    names = ["oldest", *(f"p{n}" for n in range(24))]
+    made.tell["pods"]([Delta("ADDED", "shop", name, None, decoded("pods", name=name)) for name in names])
+    await timeline._write()
+    query, pages = TimelineQuery(type="all", q="oldest"), 0
+    while True:
+        found = await sync_to_async(timeline_read)("prod", query, EVERYTHING)
+        pages += 1
+        if found.older is None:
+            break
+        assert found.moments == ()
+        query = TimelineQuery(type="all", q="oldest", before=found.older)
+    assert [each.name for each in found.moments] == ["oldest"]
+    assert pages == 3
+
+
 async def test_an_event_may_say_anything(cluster: tuple[Cluster, Timeline]) -> None:
     made, timeline = cluster
     about = {"kind": "Pod", "namespace": "shop", "name": "n" * 400, "uid": "u" * 100}
