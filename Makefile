@@ -8,7 +8,7 @@ RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 S3 := .venv-s3/.made
 
-.PHONY: run stop clean test check unit cluster browser image real faults bench lock vendor help
+.PHONY: run stop clean test check unit cluster browser image real tour faults bench lock vendor help
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -44,6 +44,9 @@ image: $(DEV) ## build the container image and try it (Debian, root)
 
 real: $(DEV) ## tests in which containers really run, on a node of their own (Debian, root)
 	@$(BIN)/python -m tools.test --only real
+
+tour: $(DEV) ## one of those tests, which makes the pictures of docs/tour.md
+	@$(BIN)/python -m tools.test --only tour
 
 faults: $(DEV) ## the tests of faults, many times each
 	@$(BIN)/python -m tools.test --only faults

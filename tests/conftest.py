@@ -146,6 +146,7 @@ BaseDatabaseOperations.execute_sql_flush = _flush  # type: ignore[method-assign]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runs", type=int, default=1, help="how often each test runs (what goes wrong seldom)")
+    parser.addoption("--tour", action="store_true", help="write the pictures of docs/tour.md")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

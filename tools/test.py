@@ -46,7 +46,7 @@ CLUSTER_VARIABLES = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=(*PARTS, "real", "faults"), help="run one part")
+    parser.add_argument("--only", choices=(*PARTS, "real", "tour", "faults"), help="run one part")
     only = parser.parse_args().only
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="cluster-ui-tests-") as home:
@@ -164,6 +164,8 @@ def _pytest(only: str | None, environment: dict[str, str]) -> int:
     home = Path(environment["CLUSTER_UI_HOME"])
     if only == "faults":
         return _tests(home / "faults", environment, "tests/faults", "tests/services", f"--runs={FAULT_RUNS}")
+    if only == "tour":
+        return _tests(home / only, environment, "tests/real/test_story.py", "--tour")
     if only == "real":
         return _twice(home / only, environment, "tests/real")
     if only is not None:
@@ -261,6 +263,7 @@ STEPS: dict[str, list[tuple[str, Callable[[dict[str, str]], int]]]] = {
     "browser": [STATIC, SANDBOX, ("chromium", _chromium)],
     "image": [SANDBOX, ("container programs", _containers)],
     "real": REAL,
+    "tour": REAL,
 }
 
 if __name__ == "__main__":
