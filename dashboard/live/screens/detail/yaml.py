@@ -18,7 +18,9 @@ from .piece import Rereading, Tab, ViewerPiece
 if TYPE_CHECKING:
     from .screen import DetailScreen
 
-MAX_LINES = 900  # on one page: five elements each, of the 5,000 that a page may have
+MAX_LINES = (
+    800  # on one page: five elements each; of the 5,000 that a page may have, 1,000 are left to its frame
+)
 
 
 class YamlTab(Tab, ViewerPiece):
