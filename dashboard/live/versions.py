@@ -38,6 +38,13 @@ AGAIN_SECONDS = 6 * 3600.0  # retention may have taken away what is still there
 MAX_OBJECTS = 10_000  # whose writers are counted
 
 
+def _unread_words(error: ClusterError) -> str:
+    """Why what is written elsewhere is not kept, or not yet."""
+    if isinstance(error, Forbidden):
+        return "Changes made elsewhere are not recorded: the dashboard's own account may not get it."
+    return "Changes made elsewhere are recorded once the dashboard can read it: it just failed to."
+
+
 class VersionRecorder:
     """One cluster's, in one process. ``start`` it on the event loop."""
 
@@ -51,12 +58,13 @@ class VersionRecorder:
         self._wake = asyncio.Event()
         self._writes: dict[str, deque[tuple[datetime, str]]] = {}  # by uid: who wrote it within an hour
         self._leaders: set[str] = set()
+        self._unread: dict[str, ClusterError] = {}  # by uid: why it could not be read
         self._undo: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to record, where the setting says so; twice does no harm."""
-        if self._task is None and settings.CLUSTER_UI_CONFIGMAP_VERSIONS:
+        if self._task is None and self.records:
             cache = self._runtime.installation.cache
             lease = cache.lease({"configmaps"}, beside=True)
             self._undo = [lease.release, cache.store("configmaps").subscribe(self._hear)]
@@ -69,9 +77,14 @@ class VersionRecorder:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def left_out(self, uid: str, name: str) -> str:
+    @property
+    def records(self) -> bool:
+        """Whether what is written elsewhere is kept as it happens."""
+        return bool(settings.CLUSTER_UI_CONFIGMAP_VERSIONS)
+
+    def left_out(self, uid: str, namespace: str, name: str) -> str:
         """Why no versions are kept of what is written elsewhere, as a sentence; "" where they are."""
-        if not settings.CLUSTER_UI_CONFIGMAP_VERSIONS:
+        if not self.records:
             return "Changes made elsewhere are found only with the next one made here."
         if name == ROOT_CA:
             return "Changes made elsewhere are not recorded: Kubernetes copies the same certificate into every namespace."
@@ -80,6 +93,10 @@ class VersionRecorder:
         if who := self._frequent(uid):
             most = settings.CLUSTER_UI_CONFIGMAP_VERSIONS_HOURLY
             return f"Changes made elsewhere are not recorded: {who} wrote it more than {most} times within an hour."
+        if (error := self._unread.get(uid)) is not None:
+            return _unread_words(error)
+        if self._runtime.installation.reader.knows("configmaps", namespace) is None:
+            return "Changes made elsewhere are not recorded: the dashboard's own account can't list ConfigMaps here."
         return ""
 
     # ---- What the watch tells
@@ -89,6 +106,7 @@ class VersionRecorder:
             old, new = delta.old, delta.new
             if new is None:
                 self._waiting.pop(old.metadata.uid, None)
+                self._unread.pop(old.metadata.uid, None)
             elif old is None or (old.data, old.binary_data) != (new.data, new.binary_data):
                 self._take(new, written=old is not None)
 
@@ -166,14 +184,26 @@ class VersionRecorder:
                 self._take(found, written=False)
 
     async def _read(self, found: ConfigMap, *, written: bool) -> None:
-        """Reads a ConfigMap as the installation, and keeps what it holds. What may not be read is left out."""
+        """Reads a ConfigMap as the installation, and keeps what it holds. What may not be read is left out. Raises what
+        may be over soon.
+        """
         meta = found.metadata
         try:
             answer = await self._runtime.installation.transport.request(
                 "GET", CONFIGMAPS.gvr, namespace=meta.namespace, name=meta.name
             )
-        except (Forbidden, NotFound):
+        except NotFound:
+            self._unread.pop(meta.uid, None)
             return
+        except ClusterError as error:
+            self._unread[meta.uid] = error.to_keep()
+            if isinstance(error, Forbidden):
+                return
+            self._waiting[meta.uid] = self._waiting.pop(
+                meta.uid, found
+            )  # the others are read before it is again
+            raise
+        self._unread.pop(meta.uid, None)
         manifest = read_object(answer.body)
         if LEADER in (manifest["metadata"].get("annotations") or {}):
             self._leaders.add(meta.uid)

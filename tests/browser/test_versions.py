@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from dashboard.live.versions import LEADER, ROOT_CA
+from tools.server import Server
 
 from .conftest import Objects
 from .test_configmap import Settings, apply, press, text_of
@@ -65,3 +69,34 @@ def test_a_version_that_another_page_made_appears_in_the_list(page: Page, config
     other = page.context.new_page()
     edit(other, config, "notes", "first", "")
     expect(page.locator("#versions tbody tr")).to_have_count(2)
+
+
+@pytest.fixture
+def recorded(server: Server) -> Iterator[None]:
+    """The dashboard also keeps the versions that are written elsewhere."""
+    setting = "CLUSTER_UI_CONFIGMAP_VERSIONS"
+    server.stop()
+    server.environment[setting] = "1"
+    try:
+        server.start()
+        yield
+    finally:
+        server.stop()
+        del server.environment[setting]
+        server.start()
+
+
+@pytest.mark.usefixtures("recorded")
+def test_what_is_left_out_is_said_where_no_version_is_kept(page: Page, config: Settings) -> None:
+    config.make(metadata={"name": "settings", "annotations": {LEADER: "{}"}})
+    versions = page.locator("#versions")
+    for url, words in (
+        (config.url.replace("settings", ROOT_CA), "copies the same certificate into every namespace"),
+        (config.url, "it holds a leader election lock"),
+    ):
+        page.goto(url)
+        expect(page.locator("#keys")).to_be_visible()
+        expect(versions).to_be_visible()
+        expect(versions).to_contain_text("0 kept")
+        expect(versions).to_contain_text(words)
+        expect(versions.locator("table")).to_have_count(0)

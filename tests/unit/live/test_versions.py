@@ -35,7 +35,10 @@ class Cluster:
         cache = SimpleNamespace(
             store=lambda _: store, lease=lambda *_, **__: SimpleNamespace(release=lambda: None)
         )
-        reader = SimpleNamespace(all=lambda _: [self.typed(name) for name in self.objects])
+        self.listed: bool | None = True
+        reader = SimpleNamespace(
+            all=lambda _: [self.typed(name) for name in self.objects], knows=lambda *_: self.listed
+        )
         self.installation = SimpleNamespace(cache=cache, reader=reader, transport=self)
 
     def _subscribe(self, hear: Any) -> Any:
@@ -115,7 +118,7 @@ async def test_what_is_there_and_what_changes_elsewhere_is_kept(
     cluster.write(LOG="debug")
     await settled(recorder)
     assert await kept() == [("kubectl-edit", ""), ("kubectl-edit", "LOG")]
-    assert recorder.left_out("u-settings", "settings") == ""
+    assert recorder.left_out("u-settings", "shop", "settings") == ""
     cluster.write(LOG="debug", note="touched")
     await settled(recorder)
     assert cluster.read == ["settings"] * 2, "no value is another one"
@@ -147,8 +150,8 @@ async def test_root_certificates_and_leader_locks_are_left_out(
     await settled(recorder)
     assert cluster.read == ["lock"]
     assert await kept(ROOT_CA) == await kept("lock") == []
-    assert "certificate" in recorder.left_out(f"u-{ROOT_CA}", ROOT_CA)
-    assert "leader" in recorder.left_out("u-lock", "lock")
+    assert "certificate" in recorder.left_out(f"u-{ROOT_CA}", "shop", ROOT_CA)
+    assert "leader" in recorder.left_out("u-lock", "shop", "lock")
 
 
 async def test_who_writes_too_often_is_left_out_until_an_hour_has_passed(
@@ -158,9 +161,9 @@ async def test_who_writes_too_often_is_left_out_until_an_hour_has_passed(
         cluster.write(by="autoscaler", status=str(number))
         await settled(recorder)
     assert len(await kept()) == 5, "the first, and one more than there may be"
-    assert "autoscaler wrote it more than 3 times" in recorder.left_out("u-settings", "settings")
+    assert "autoscaler wrote it more than 3 times" in recorder.left_out("u-settings", "shop", "settings")
     clock.at += timedelta(hours=1, seconds=1)
-    assert recorder.left_out("u-settings", "settings") == ""
+    assert recorder.left_out("u-settings", "shop", "settings") == ""
     cluster.write(by="autoscaler", status="last")
     await settled(recorder)
     assert len(await kept()) == 6
@@ -178,10 +181,53 @@ async def test_what_may_not_be_read_is_left_out_and_what_failed_is_read_again(
     assert cluster.read == ["secret", "settings", "settings"]
 
 
+async def test_what_may_not_be_read_is_said_until_it_may(cluster: Cluster, recorder: VersionRecorder) -> None:
+    cluster.errors = [Forbidden("no"), Forbidden("no")]
+    cluster.write(A="1")
+    await settled(recorder)
+    assert "account may not get it" in recorder.left_out("u-settings", "shop", "settings")
+    assert recorder.left_out("u-other", "shop", "other") == ""
+    cluster.write(A="2")
+    await settled(recorder)
+    assert "account may not get it" in recorder.left_out("u-settings", "shop", "settings")
+    cluster.write(A="3")
+    await settled(recorder)
+    assert recorder.left_out("u-settings", "shop", "settings") == "" and len(await kept()) == 1
+
+
+async def test_what_fails_to_be_read_is_said_and_holds_up_no_other(
+    cluster: Cluster, recorder: VersionRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.write("large", A="1")
+    cluster.write(LOG="info")
+    read = cluster.request
+
+    async def request(*given: Any, name: str, **where: Any) -> Any:
+        if name == "large":
+            raise Unavailable("away")
+        return await read(*given, name=name, **where)
+
+    monkeypatch.setattr(cluster, "request", request)
+    for _ in range(3000):
+        if await kept() and recorder.left_out("u-large", "shop", "large"):
+            break
+        await asyncio.sleep(0.01)
+    assert "it just failed to" in recorder.left_out("u-large", "shop", "large")
+    assert len(await kept()) == 1
+    monkeypatch.undo()
+    await settled(recorder)
+    assert recorder.left_out("u-large", "shop", "large") == ""
+
+
+async def test_that_configmaps_may_not_be_listed_is_said(cluster: Cluster, recorder: VersionRecorder) -> None:
+    cluster.listed = None
+    assert "account can't list ConfigMaps" in recorder.left_out("u-settings", "shop", "settings")
+
+
 async def test_without_the_setting_nothing_is_read(cluster: Cluster, settings: Any) -> None:
     settings.CLUSTER_UI_CONFIGMAP_VERSIONS = False
     recorder = VersionRecorder(cluster)  # type: ignore[arg-type]
     recorder.start()
     assert cluster.hear is None
-    assert "only with the next one made here" in recorder.left_out("u", "settings")
+    assert "only with the next one made here" in recorder.left_out("u", "shop", "settings")
     await recorder.close()

@@ -99,7 +99,10 @@ class VersionsCard(Card, ViewerPiece):
             }
             for one in self._rows
         ]
-        left_out = self.screen.runtime.versions.left_out(obj.metadata.uid, obj.metadata.name)
+        meta, recorder = obj.metadata, self.screen.runtime.versions
+        # Where nothing is kept but of changes made here, a page of an object without any has nothing to say of it.
+        said = bool(rows) or recorder.records
+        left_out = recorder.left_out(meta.uid, meta.namespace, meta.name) if said else ""
         shown = {"rows": rows, "left_out": left_out, "runs": self._runs()}
         return Snapshot(regions={"versions": render.region("versions", shown)})
 
