@@ -43,10 +43,12 @@ async def test_sockets_are_told_and_come_back_elsewhere(nowhere: Path, tmp_path:
                             pass
                 # Where the three seconds of the end do not suffice on a busy machine the rest is cut, and comes back too.
                 codes = {socket.close_code for socket in sockets}
-                assert 1012 in codes and codes <= {1012, 1006}, "another server takes over: come back"
+                assert codes <= {1012, 1006}, "another server takes over: come back"
+                told = sum(socket.close_code == 1012 for socket in sockets)
+                assert told >= len(sockets) / 2, "cut is the exception"
                 assert await asked in (200, None), "answered, or not taken any more; never cut in two"
                 assert await asyncio.to_thread(running.wait, 30) is not None
-                assert await under_way(session, f"{ending.base}/readyz") is None
+                assert await under_way(session, f"{other.base}/readyz") == 200, "the balancer has where to go"
                 async with session.ws_connect(other.base + path, headers={"Origin": other.base}) as socket:
                     await socket.send_json(LOOK)
                     assert (await socket.receive_json(timeout=60))["t"] in ("frame", "beat")

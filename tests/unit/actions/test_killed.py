@@ -168,6 +168,9 @@ class Many(Played):
         assert self.cluster.replicas() == {"web-0": 3, "web-1": 3}
         assert sorted(key[2] for _, key in self.cluster.writes) == ["web-0", "web-1"]
         assert await self.told("scale") == 2
+        assert await self.rows(change) == [("web-0", "done"), ("web-1", "done")], (
+            "also where it was sent already"
+        )
 
 
 class Rotation(Played):

@@ -14,7 +14,7 @@ from dashboard.errors import Forbidden
 from dashboard.live import hub as hub_module
 from dashboard.live.hub import REVIEW_SECONDS, Hub, Viewer
 from dashboard.live.screen import Screen
-from dashboard.live.snapshot import Have, Snapshot
+from dashboard.live.snapshot import MAX_BODY, Have, Snapshot
 from dashboard.render import Part
 
 from .clock import FakeClock
@@ -158,6 +158,30 @@ async def test_what_is_large_is_shown_less_often(
                 pass
         before, woken[:] = len(woken), []
     assert before == pytest.approx(made, abs=1)
+
+
+async def test_what_is_left_of_a_difference_comes_before_the_next_one(
+    world: tuple[FakeRuntime, Hub], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that takes several frames is not whole when something changes: nothing of it may be left out."""
+    runtime, hub = world
+    screen = Counter(runtime)
+    large = {each: Part(each, lambda: "b" * (MAX_BODY * 2 // 3)) for each in ("one", "two")}
+    monkeypatch.setattr(
+        screen,
+        "snapshot",
+        lambda: Snapshot(regions={"n": Part(str(screen.value), screen._make), **large}),
+    )
+    viewer, _, _ = look(hub, screen)
+    first = viewer.take()
+    assert first and '"one"' in first and '"two"' not in first
+    await clock.advance(1.0)
+    screen.value = 1
+    runtime.change()
+    await clock.advance(1.0)
+    assert '"two"' in (viewer.take() or "")
+    assert shown(viewer.take()) == "1"
+    assert viewer.take() is None
 
 
 async def test_equal_screens_share_one_rendering(world: tuple[FakeRuntime, Hub], clock: FakeClock) -> None:
