@@ -191,7 +191,9 @@ class Description:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """What a change would do: the object before and after it, and the objects around it, at a moment."""
+    """What a change would do: the object before and after it, and the objects around it, at a moment. ``warnings`` are
+    the API server's, in its own words.
+    """
 
     target: Target
     before: Manifest = field(repr=False)
@@ -199,6 +201,7 @@ class DryRun:
     wanted: Wanted = field(repr=False)
     objects: Objects
     now: datetime
+    warnings: Sequence[str] = ()
 
     @property
     def obj(self) -> Any:
@@ -498,7 +501,7 @@ class Action:
         return self.on(change.inverse["input"])
 
     def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
-        """Takes values that nobody may see, old and new, out of what the cluster said."""
+        """Takes values that nobody may see, old and new, out of what the cluster said: of refusals and of warnings."""
 
     def intended(self) -> dict[str, Any]:
         """What is kept in the change's result from before anything is sent: what follows it even if its end is found out

@@ -20,13 +20,13 @@ from dashboard.kinds.rows import shorten
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
 from dashboard.kube.answers import read_object
+from dashboard.kube.hiding import hide_values
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change
 
 from ..database import in_database
 from .action import Manifest, Order, Target
 from .engine import change_read
-from .hiding import hide_values
 from .writing import MANAGER
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"

@@ -15,6 +15,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.catalogue import DEFINITIONS
 from dashboard.kinds.deletion import deletion_waits
+from dashboard.kube.hiding import hide_values
 from dashboard.models import Change
 from dashboard.queries.dependents import defined_by, inside, owned_by
 from dashboard.queries.objects import shown as showable
@@ -39,7 +40,6 @@ from .action import (
 from .configmap_versions import versions_kept
 from .delete import DELETED
 from .fields import one_of
-from .hiding import hide_values
 from .recreation import is_recreatable, recreated, recreation_flaw, without_addresses
 
 NO_WAY_BACK = "no_way_back"  # in a change's result: why it can't be undone

@@ -23,6 +23,7 @@ from dashboard.kinds.base import Kind
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.references import group_of
 from dashboard.kinds.rows import listed, plural
+from dashboard.kube.hiding import hide_values
 from dashboard.models import Change
 from dashboard.queries.objects import LAST_APPLIED
 from dashboard.queries.yamltext import as_yaml
@@ -44,7 +45,6 @@ from .backups import METADATA_ONLY, mark
 from .changedfields import MISSING, changed_fields, field_words, value_at, with_values
 from .configmap_versions import versions_kept
 from .fieldwrites import FieldsAction, some, writable, written_fields
-from .hiding import hide_values
 from .manifesttext import MAX_BYTES, read_manifest
 from .value_impact import HOLDERS, broken_headline, value_effects
 

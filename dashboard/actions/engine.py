@@ -14,7 +14,8 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import DatabaseError
 
@@ -36,6 +37,7 @@ from dashboard.kinds.rows import listed
 from dashboard.kube.access import allowed
 from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
+from dashboard.kube.warnings import warnings_of
 from dashboard.loop import off_loop
 from dashboard.models import AuditEntry, Change
 from dashboard.queries.frozen import Frozen
@@ -200,10 +202,16 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     order = order_with(order, decided)
     if order.action.rights != asked.action.rights:
         await change_access(transport=order.transport, target=order.target, action=order.action)
-    before, after = await _dry_run(order, manifest)
+    before, after, warnings = await _dry_run(order, manifest)
     now = datetime.now(UTC)
     dry = DryRun(
-        target=order.target, before=before, after=after, wanted=order.wanted, objects=objects, now=now
+        target=order.target,
+        before=before,
+        after=after,
+        wanted=order.wanted,
+        objects=objects,
+        now=now,
+        warnings=warnings,
     )
     told = _with_others(order.action, dry, await _described(order.action, dry))
     told = await order.action.ask(order, told, dry)
@@ -260,7 +268,7 @@ async def change_make(*, order: Order, nonce: str, as_shown: Mapping[str, Any] |
     earlier = await in_database(records.found)(nonce)
     if earlier is not None and earlier.state == Change.State.DONE:
         return earlier
-    before, after = await _dry_run(order)
+    before, after, _ = await _dry_run(order)
     shown = tokens.facts(order, before, _effect(order.action, before, after), nonce)
     if as_shown is not None:
         shown = dataclasses.replace(shown, **as_shown)
@@ -359,13 +367,14 @@ async def _described(action: Action, dry: DryRun) -> Description:
 
 
 def _with_others(action: Action, dry: DryRun, told: Description) -> Description:
-    """With who else has a say: an admission policy makes something else of the fields that the action owns, or somebody
-    will write them again.
+    """With who else has a say: an admission policy makes something else of the fields that the action owns, the API
+    server warns of it, or somebody will write them again.
     """
     notices, made = [], action.touched(dry.after)
     if any(made.get(path) != dry.wanted[name] for name, path in action.owns.items() if name in dry.wanted):
         title = f"An admission policy changed this to {action.words(made)}"
         notices.append(Notice("warn", title, "A mutating webhook or policy changes the request."))
+    notices += (Notice("warn", "The API server warns", text) for text in dry.warnings)
     target = dry.target
     known = None
     if dry.before.get("kind") == "Scale":  # which has no owner
@@ -467,7 +476,7 @@ async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Mani
         await action.free(target, found, order.undoes)
         await _unchanged(order, shown, found)
         try:
-            before, after = await _dry_run(order, found)
+            before, after, _ = await _dry_run(order, found)
         except AlreadyThere as error:
             raise await _created_since(order) from error
         if before is not found:
@@ -521,7 +530,15 @@ async def _unchanged(order: Order, shown: tokens.Shown, manifest: Manifest) -> N
         raise await change_stale(target=target, action=action, was=shown.touched, manifest=manifest)
 
 
-async def _dry_run(order: Order, manifest: Manifest | None = None) -> tuple[Manifest, Manifest]:
+class _Tried(NamedTuple):
+    """What the dry run of a change said: ``warnings`` without what nobody may see."""
+
+    before: Manifest
+    after: Manifest
+    warnings: tuple[str, ...]
+
+
+async def _dry_run(order: Order, manifest: Manifest | None = None) -> _Tried:
     """The object as it is, and as it would be: both of one version, so that they differ by this change alone.
     ``manifest`` is the object where it was just read.
     """
@@ -533,13 +550,13 @@ async def _dry_run(order: Order, manifest: Manifest | None = None) -> tuple[Mani
         try:
             if attempt and await _says_fields(order, before):
                 return await _tried_beside(order, before)
-            return before, (await _request(order, before, dry=True)).on(order.action, before)
+            return (await _request(order, before, dry=True)).tried(order.action, before)
         except _Overtaken:
             await _pause()
     raise _busy(order.target, before)
 
 
-async def _tried_beside(order: Order, manifest: Manifest) -> tuple[Manifest, Manifest]:
+async def _tried_beside(order: Order, manifest: Manifest) -> _Tried:
     """The same of whatever version is there now. To read a version and then to try it may take longer than it lasts;
     done at the same moment, both mostly meet the same one. Raises _Overtaken when they do not.
     """
@@ -547,7 +564,7 @@ async def _tried_beside(order: Order, manifest: Manifest) -> tuple[Manifest, Man
     for before in (manifest, now):
         same = before["metadata"]["resourceVersion"] == answer.body["metadata"]["resourceVersion"]
         if same and _operations(order, before) == _operations(order, manifest):
-            return before, answer.on(order.action, before)
+            return answer.tried(order.action, before)
     raise _Overtaken
 
 
@@ -594,6 +611,10 @@ class _Answer:
 
     wanted: Wanted = field(repr=False)
     body: Manifest = field(repr=False)
+    warnings: tuple[str, ...]
+
+    def tried(self, action: Action, before: Manifest) -> _Tried:
+        return _Tried(before, self.on(action, before), self.warnings)
 
     def on(self, action: Action, before: Manifest) -> Manifest:
         """The object ``before`` as it is by that."""
@@ -629,7 +650,15 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool, by_fields: bo
     except ClusterError as error:
         action.scrub(error, manifest, wanted)
         raise
-    return _Answer(wanted, answer)
+    headers = answer.response.headers
+    return _Answer(wanted, answer.body, warnings_of(headers, partial(_scrubbed, action, manifest, wanted)))
+
+
+def _scrubbed(action: Action, manifest: Manifest, wanted: Wanted, said: str) -> str:
+    """What a rule of the cluster says that does not refuse: it may quote the same values as a refusal."""
+    error = ClusterError(said)
+    action.scrub(error, manifest, wanted)
+    return error.message
 
 
 def _effect(action: Action, before: Manifest, after: Manifest) -> str:

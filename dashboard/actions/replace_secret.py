@@ -15,13 +15,13 @@ from dashboard.insight.environment import variable_flaw
 from dashboard.insight.references import READ_OF, REPOINTED, User
 from dashboard.insight.secretrules import ACCOUNT_KIND
 from dashboard.insight.secretuse import secret_consumers
+from dashboard.kube.hiding import hide_values
 from dashboard.kube.shell import shell_line
 from dashboard.models import Change
 
 from .action import Action, Description, DryRun, Manifest, Order, Target, Wanted
 from .backups import METADATA_ONLY, mark
 from .diff import Line, diff_lines
-from .hiding import hide_values
 from .problems import StaleView
 from .replace import PutBack, Replace
 from .replace_editing import read_name

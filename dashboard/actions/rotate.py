@@ -29,6 +29,7 @@ from dashboard.kinds.rows import plural
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
 from dashboard.kube.answers import read_answer
+from dashboard.kube.hiding import hide_values
 from dashboard.kube.transport import Transport
 from dashboard.models import Change, Operation
 
@@ -59,7 +60,6 @@ from .backups import (
     backups_prune,
     mark,
 )
-from .hiding import hide_values
 from .operation import End, OperationAction, Plan, Step
 from .problems import RotationUnderWay, UnderWay
 from .rollout_steps import FOLLOWED, rollout_again, rollout_failed

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from dashboard.kube.answers import read_answer
-from dashboard.kube.transport import Transport
+from dashboard.kube.transport import Response, Transport
 
 from .action import MERGE_PATCH, Manifest, Target, Write, is_absent, pointer
 from .fieldpatch import JSON_PATCH, MAX_OPERATIONS, Operation, field_operations, merged
 
 MANAGER = "cluster-ui"
+
+
+class Answer(NamedTuple):
+    """The object, and all that came with it: what the API server warns of may quote what nobody may see."""
+
+    body: Manifest
+    response: Response
 
 
 def write_operations(write: Write, manifest: Manifest) -> list[Operation] | None:
@@ -40,7 +47,7 @@ async def change_write(
     manifest: Manifest,
     dry: bool = False,
     by_fields: bool = False,
-) -> Manifest:
+) -> Answer:
     """The answer to one request. Raises Conflict when the object is not as in ``manifest`` any more; ``by_fields``, where
     the write can be said so: Invalid with ``TEST_FAILED`` when the fields that it changes are not.
     """
@@ -60,7 +67,7 @@ async def change_write(
         content_type=write.content_type if operations is None else JSON_PATCH,
         accept=write.accept,
     )
-    return read_answer(response.body, dict[str, Any])
+    return Answer(read_answer(response.body, dict[str, Any]), response)
 
 
 def _scale(manifest: Manifest) -> Manifest:

@@ -20,7 +20,9 @@ from dashboard.kinds.base import GVR
 from dashboard.kinds.catalogue import BUILT_IN
 from dashboard.kinds.references import manifest_meant, title
 from dashboard.kube.answers import read_object
-from dashboard.kube.transport import Transport
+from dashboard.kube.hiding import hider
+from dashboard.kube.transport import Response, Transport
+from dashboard.kube.warnings import warnings_of
 
 from .choice import Choice
 from .cleaning import Manifest, allocated, cleaned
@@ -53,7 +55,7 @@ class Placed:
 class Planned:
     """What is done with an object, and why (``notes``, sentences). ``live`` is what is there, ``made`` what is sent.
     ``tried``: the API server took a dry run of it; one in a namespace that does not exist yet can't be tried.
-    ``breaks``: whose new pods do not start with it.
+    ``breaks``: whose new pods do not start with it. ``warnings`` are the API server's, of the dry run.
     """
 
     key: str
@@ -63,12 +65,13 @@ class Planned:
     tried: bool = False
     secret: bool = False
     breaks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     live: Manifest | None = field(default=None, repr=False)
     made: Manifest | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:
-        return " ".join(self.notes)
+        return " ".join([*self.notes, *(f"The API server warns: {each}" for each in self.warnings)])
 
     @property
     def writes(self) -> bool:
@@ -149,9 +152,8 @@ class Restoring:
                 return replace(base, does="leave", notes=("It exists and differs: it is left as it is.",))
             case "refuse":
                 return replace(base, does="refused", notes=("It exists and differs.",))
-        if dry:
-            await self._put(base, dry=True)
-        return replace(base, does="update", tried=dry)
+        base = replace(base, does="update")
+        return _tried(base, await self._send(base, dry=True)) if dry else base
 
     async def _creation(self, base: Planned, held: Held, wanted: Manifest, dry: bool) -> Planned:
         made, notes = await self._linked(base.placed, wanted)
@@ -167,14 +169,12 @@ class Restoring:
         """With the addresses that are free, of a Service. Raises what the last try raised."""
         tries = allocated(held.group, held.plural, base.made or {})
         for words, made in tries:
-            tried = replace(base, made=made, notes=(*base.notes, words) if words else base.notes, tried=True)
+            tried = replace(base, made=made, notes=(*base.notes, words) if words else base.notes)
             try:
-                await self._post(tried, dry=True)
+                return _tried(tried, await self._send(tried, dry=True))
             except Invalid:
                 if made is tries[-1][1]:
                     raise
-            else:
-                return tried
         raise AssertionError("unreachable")
 
     def _said(self, held: Held, wanted: Manifest) -> list[str]:
@@ -219,12 +219,12 @@ class Restoring:
     async def write(self, planned: Planned, held: Held) -> tuple[Planned, str]:
         """Writes what was planned without a dry run, and gives the uid that the object has. Raises a ClusterError."""
         if planned.does == "update":
-            return planned, await self._put(planned, dry=False)
+            return planned, _uid(await self._send(planned, dry=False))
         tries = allocated(held.group, held.plural, planned.made or {})
         for words, made in tries:
             tried = replace(planned, made=made, notes=(*planned.notes, words) if words else planned.notes)
             try:
-                return tried, await self._post(tried, dry=False)
+                return tried, _uid(await self._send(tried, dry=False))
             except Invalid:
                 if made is tries[-1][1]:
                     raise
@@ -239,25 +239,33 @@ class Restoring:
             return None
         return read_object(response.body)
 
-    async def _post(self, planned: Planned, *, dry: bool) -> str:
-        return await self._send("POST", planned, None, dry)
-
-    async def _put(self, planned: Planned, *, dry: bool) -> str:
-        return await self._send("PUT", planned, planned.placed.name, dry)
-
-    async def _send(
-        self, method: Literal["POST", "PUT"], planned: Planned, name: str | None, dry: bool
-    ) -> str:
-        placed = planned.placed
-        response = await self.transport.request(
-            method,
+    async def _send(self, planned: Planned, *, dry: bool) -> Response:
+        placed, updates = planned.placed, planned.live is not None
+        return await self.transport.request(
+            "PUT" if updates else "POST",
             placed.gvr,
             namespace=placed.namespace or None,
-            name=name,
+            name=placed.name if updates else None,
             query={"fieldManager": MANAGER, **({"dryRun": "All"} if dry else {})},
             body=msgspec.json.encode(planned.made),
         )
-        return str(read_object(response.body)["metadata"].get("uid", ""))
+
+
+def _uid(response: Response) -> str:
+    return str(read_object(response.body)["metadata"].get("uid", ""))
+
+
+def _tried(planned: Planned, response: Response) -> Planned:
+    """What the API server took, with its warnings: of a Secret without values, old and new."""
+    read_object(response.body)
+    clean = hider(_values(planned)) if planned.secret else str
+    return replace(planned, tried=True, warnings=warnings_of(response.headers, clean))
+
+
+def _values(planned: Planned) -> list[str]:
+    """In base64, as a Secret has them."""
+    sides = (planned.live or {}, planned.made or {})
+    return [value for side in sides for value in (side.get("data") or {}).values()]
 
 
 def refusal_words(error: ClusterError, *, secret: bool) -> str:

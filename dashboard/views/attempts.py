@@ -18,7 +18,6 @@ from dashboard.actions.bulk import BULK
 from dashboard.actions.confirmation import read_reason, why_in
 from dashboard.actions.create_yaml import CREATE
 from dashboard.actions.documents import secret_values
-from dashboard.actions.hiding import hide_values
 from dashboard.actions.newobjects.configmaps import lines_of
 from dashboard.actions.newobjects.registry import known_names, secret_names
 from dashboard.actions.operations import LEAVE, RESUME, STOP, operation_action
@@ -27,6 +26,7 @@ from dashboard.database import in_database
 from dashboard.errors import BadInput, ClusterError
 from dashboard.insight.secretrules import KNOWN_KEYS
 from dashboard.kube.config import unslug
+from dashboard.kube.hiding import hide_values
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
 from dashboard.models import Change

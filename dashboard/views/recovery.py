@@ -33,6 +33,7 @@ from dashboard.actions.restore import (
 )
 from dashboard.edge import KIB, body_limit
 from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
+from dashboard.insight import Notice
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.config import slug, unslug
 from dashboard.live.acting import identity_of, own_accounts
@@ -68,6 +69,7 @@ from .steps import asked_step, told_error
 from .viewer import session_of
 
 BODY = 256 * KIB  # the token knows each object that was tried
+MAX_WARNED = 8  # warnings of the API server; each object has its own besides
 MAX_NAMESPACES = 50  # of a backup whose rights are asked for
 WORDS = {
     "create": "will be created", "update": "will be updated", "same": "no changes", "leave": "left as it is",
@@ -416,7 +418,10 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
         texts.append(f"{plural(found.more, 'more object')} are tried before anything is written.")
     if found.pods.text:
         texts.append(found.pods.text)
-    notices = [{"state": each.state, "title": each.title, "text": each.text} for each in found.pods.notices]
+    notices = [
+        {"state": each.state, "title": each.title, "text": each.text}
+        for each in (*found.pods.notices, *_warned(found.plans))
+    ]
     button = f"Restore {plural(found.writes + found.more, 'object')}" if found.token else ""
     return {
         "token": found.token,
@@ -438,6 +443,18 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
         ],
         "skipped_count": len(found.skipped),
     }
+
+
+def _warned(plans: Sequence[Planned]) -> list[Notice]:
+    """What the API server warns of, each once with the objects that it is about."""
+    about: dict[str, list[str]] = {}
+    for plan in plans:
+        for text in plan.warnings:
+            about.setdefault(text, []).append(plan.placed.where)
+    return [
+        Notice("warn", "The API server warns", f"{listed(of, 'more objects')}: {text}")
+        for text, of in list(about.items())[:MAX_WARNED]
+    ]
 
 
 def _is(count: int) -> str:

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from dashboard.actions.hiding import MAX_PARTS, hide_values
 from dashboard.errors import Invalid
+from dashboard.kube.hiding import MAX_PARTS, hide_values
 
 ACCOUNT = {"username": "mara", "password": 'p"ä ss&1', "auth": "bWFyYTpwYXNz"}
 CONFIG = {"auths": {"registry.example.com": ACCOUNT}, "more": [{"token": "t0k3n"}, 7, None, "abc"]}

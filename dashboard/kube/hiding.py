@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from itertools import islice
 from urllib.parse import quote, quote_plus
@@ -16,17 +16,12 @@ HIDDEN = "(hidden)"
 SHORTEST = 4  # a shorter value is in any text by chance
 SHORTEST_LINE = 12  # the same of one line among several
 MAX_PARTS = 1000  # strings of one value that is JSON
+CUT_AT = 256  # characters: what is longer the API server may have cut off, in the middle of a value too
 
 
 def hide_values(error: ClusterError, values: Iterable[str]) -> None:
     """Takes values, given in base64, out of an error and out of those that led to it: a traceback prints them all."""
-    hide = sorted({text for value in values for text in _spellings(value)}, key=len, reverse=True)
-
-    def clean(said: str) -> str:
-        for text in hide:
-            said = said.replace(text, HIDDEN)
-        return said
-
+    clean = hider(values)
     for each in _chain(error):
         each.message = clean(each.message)
         each.args = (each.message,)
@@ -34,6 +29,27 @@ def hide_values(error: ClusterError, values: Iterable[str]) -> None:
             each.causes = tuple(
                 dataclasses.replace(cause, message=clean(cause.message)) for cause in each.causes
             )
+
+
+def hider(values: Iterable[str]) -> Callable[[str], str]:
+    """What takes values, given in base64, out of a text."""
+    hide = sorted({text for value in values for text in _spellings(value)}, key=len, reverse=True)
+
+    def clean(said: str) -> str:
+        for text in hide:
+            said = said.replace(text, HIDDEN)
+        return _without_beginning(said, hide) if len(said) >= CUT_AT else said
+
+    return clean
+
+
+def _without_beginning(said: str, hide: Iterable[str]) -> str:
+    """Without the beginning of one of them at the end of what was said."""
+    for text in hide:
+        for length in range(min(len(text), len(said)) - 1, SHORTEST - 1, -1):
+            if said.endswith(text[:length]):
+                return said[:-length] + HIDDEN
+    return said
 
 
 def _chain(error: BaseException | None) -> Iterator[ClusterError]:
