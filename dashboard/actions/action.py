@@ -219,7 +219,8 @@ class Preview:
     """A change, shown. Without a ``token`` there is nothing to apply: the object is already so.
 
     ``checked_at`` is when the API server accepted the dry run, of ``before``: the object as it was read, once.
-    ``filled`` is what the API server made besides what was asked for, ``pods`` what is created that a quota may count.
+    ``confirm`` is why the object's name has to be typed ("": it need not be), ``filled`` what the API server made besides
+    what was asked for, ``pods`` what is created that a quota may count.
     """
 
     before: Manifest = field(repr=False)
@@ -228,6 +229,7 @@ class Preview:
     diff_words: str
     checked_at: datetime
     token: str
+    confirm: str = ""
     filled: Sequence[FilledIn] = field(default=(), repr=False)
     pods: Sequence[NewPods] = field(default=(), repr=False)
 
@@ -344,6 +346,7 @@ class Action:
     )  # those that its own words miss, where they may not be listed
     body_bytes: int = 0  # of its form at most; 0: as of every form
     weighs: bool = False  # its impact takes long in a large cluster: a thread works it out, of one moment
+    confirms_by_wanted: bool = False  # whether its name has to be typed may depend on what is wanted
     contested: bool = False  # others may write the same fields: a preview says who will change it back
     undone_by: str = ""  # the name of the action that takes it back; "": itself
     deletes: bool = False  # its object goes: it may be on its way out already

@@ -28,7 +28,7 @@ from .action import Action, Actor, Order, Preview, Target, Wanted
 from .bulk import Bulk, bulk_title, kept_of
 from .bulk_begin import Begun, begun_record, begun_shown, begun_token, counted
 from .bulk_pace import USUAL, Pace
-from .confirmation import require_reason, why_confirm
+from .confirmation import require_reason
 from .engine import change_preview
 from .permits import changes_required
 from .registry import action_named
@@ -202,7 +202,7 @@ async def _one(order: Order, objects: Objects) -> ObjectPreview:
         target=target,
         preview=preview,
         shown=tokens.read(preview.token, order) if preview.token else None,
-        confirm=why_confirm(action, target.context, preview.before),
+        confirm=preview.confirm,
     )
 
 

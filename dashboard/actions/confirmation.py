@@ -13,6 +13,7 @@ from .action import Action, Manifest, Order
 from .problems import BadReason, Unconfirmed, Uncounted, Unreasoned
 
 MAX_REASON = 500  # characters
+CANT_UNDO = "this can't be undone"
 
 
 def is_production(context: str) -> bool:
@@ -44,7 +45,7 @@ def require_reason(context: str, reason: str) -> None:
 
 def why_confirm(action: Action, context: str, manifest: Manifest) -> str:
     """Why the object's name has to be typed, as the end of a sentence; "" where it need not be."""
-    return "this can't be undone" if action.confirmed(manifest) else why_in(context)
+    return CANT_UNDO if action.confirmed(manifest) else why_in(context)
 
 
 def why_in(context: str) -> str:

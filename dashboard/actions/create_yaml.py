@@ -42,7 +42,7 @@ from .delete_any import DELETE_ANY, DeleteAny
 from .diff import Line, readable, yaml_lines
 from .edit_any import KEPT, EditAny, fill_kept
 from .fieldwrites import NO_WAY_BACK, writable, written_fields
-from .recreation import holds_more
+from .recreation import holds_more, scales_claims_away
 from .value_impact import broken_headline, value_effects
 from .writing import MANAGER
 
@@ -124,6 +124,12 @@ class CreateYaml(EditAny):
         }
         merged = {**manifest, **answer, "apiVersion": "v1", "kind": "Secret", "data": {**kept, **sent}}
         return merged
+
+    def confirmed(self, manifest: Manifest) -> bool:
+        typed = self.wanted.get("yaml")
+        if not typed or is_absent(manifest):
+            return False
+        return scales_claims_away(manifest, overlaid(manifest, typed))
 
     def widened(self, before: Manifest, after: Manifest) -> EditAny:
         if self.fresh:

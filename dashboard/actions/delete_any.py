@@ -10,11 +10,12 @@ from typing import Any
 
 from dashboard.errors import Conflict
 from dashboard.insight import Notice, Objects
-from dashboard.insight.removal import Dependents, Removal, removal_impact
+from dashboard.insight.removal import Dependents, Removal, claims_owned, removal_impact
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR, Kind
 from dashboard.kinds.catalogue import DEFINITIONS
 from dashboard.kinds.deletion import deletion_waits
+from dashboard.kinds.rows import listed
 from dashboard.kube.hiding import hide_values
 from dashboard.models import Change
 from dashboard.queries.dependents import defined_by, inside, owned_by
@@ -40,7 +41,14 @@ from .action import (
 from .configmap_versions import versions_kept
 from .delete import DELETED
 from .fields import one_of
-from .recreation import is_recreatable, recreated, recreation_flaw, without_addresses
+from .recreation import (
+    deletes_claims,
+    holds_more,
+    is_recreatable,
+    recreated,
+    recreation_flaw,
+    without_addresses,
+)
 
 NO_WAY_BACK = "no_way_back"  # in a change's result: why it can't be undone
 CHOICES = (
@@ -52,7 +60,9 @@ _CASCADE = {"Background": "background", "Foreground": "foreground", "Orphan": "o
 
 
 class DeleteAny(Action):
-    """Deletes the object. ``wanted``: ``propagation``; of an undo ``manifest``, the object to create again."""
+    """Deletes the object. ``wanted``: ``propagation``, then ``claims``: the names of those that go with it; of an undo
+    ``manifest``, the object to create again.
+    """
 
     name, title, icon = "delete", "Delete", "x"
     verb = "delete"
@@ -60,6 +70,7 @@ class DeleteAny(Action):
     deletes = True
     contested = True
     tries_back = False  # it can't be created as long as it is there
+    confirms_by_wanted = True
     reads = EVERYWHERE_USED
     fields: Sequence[Field] = (
         Field(
@@ -72,6 +83,9 @@ class DeleteAny(Action):
         ),
     )
 
+    def __init__(self, wanted: Wanted | None = None) -> None:
+        self.wanted = wanted or {}
+
     def fits(self, kind: Kind[Any]) -> bool:
         return kind.plural != "pods"
 
@@ -80,12 +94,39 @@ class DeleteAny(Action):
         return (("create", kind.gvr, ""),) if is_recreatable(kind.gvr.group, kind.kind) else ()
 
     def confirmed(self, manifest: Manifest) -> bool:
-        """Nothing recreates it, and it can't be undone."""
+        """Nothing recreates it, or not what is lost with it, and it can't be undone."""
         owners = manifest["metadata"].get("ownerReferences") or ()
-        return bool(recreation_flaw(manifest)) and not any(owner.get("controller") for owner in owners)
+        if any(owner.get("controller") for owner in owners):
+            return bool(self._loss(manifest))
+        return bool(self.flaw(manifest))
+
+    def flaw(self, manifest: Manifest) -> str:
+        """Why it can't be created again, as a sentence; "" where it can."""
+        return self._loss(manifest) or recreation_flaw(manifest, self._propagation)
+
+    def _loss(self, manifest: Manifest) -> str:
+        """The same for what its controller can't make again either."""
+        if claims := self.wanted.get("claims"):
+            one = len(claims) == 1
+            verb, new = ("is", "a new one doesn't") if one else ("are", "new ones don't")
+            return f"{'Claim' if one else 'Claims'} {listed(claims)} {verb} deleted with it, and {new} have the data."
+        if not holds_more(manifest) or (self._propagation == "Orphan" and deletes_claims(manifest)):
+            return ""
+        return recreation_flaw({**manifest, "metadata": {**manifest["metadata"], "ownerReferences": []}})
+
+    @property
+    def _propagation(self) -> str:
+        return str(self.wanted.get("propagation", "Background"))
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
+        """Which claims go with it: their data can't be brought back."""
+        if self._propagation == "Orphan":
+            return {}
+        claims = claims_owned(objects, manifest["metadata"]["uid"], order.target.namespace)
+        return {"claims": claims} if claims else {}
 
     def on(self, wanted: Wanted) -> Action:
-        return Recreate(wanted) if "manifest" in wanted else self
+        return Recreate(wanted) if "manifest" in wanted else type(self)(wanted)
 
     def touched(self, manifest: Manifest) -> OwnedFields:
         return {DELETED: is_absent(manifest) or bool(manifest["metadata"].get("deletionTimestamp"))}
@@ -113,7 +154,7 @@ class DeleteAny(Action):
         return "deleted" if touched[DELETED] else "there"
 
     def describe(self, dry: DryRun) -> Description:
-        flaw, propagation = recreation_flaw(dry.before), dry.wanted["propagation"]
+        flaw, propagation = self.flaw(dry.before), dry.wanted["propagation"]
         undo = (
             f"It can't be undone: {flaw[:1].lower()}{flaw[1:]}"
             if flaw
@@ -155,10 +196,10 @@ class DeleteAny(Action):
         )
 
     def back(self, before: Manifest) -> Wanted | None:
-        return None if is_absent(before) or recreation_flaw(before) else {"manifest": recreated(before)}
+        return None if is_absent(before) or self.flaw(before) else {"manifest": recreated(before)}
 
     def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
-        flaw = recreation_flaw(before)
+        flaw = self.flaw(before)
         return {NO_WAY_BACK: flaw} if flaw else {}
 
     def summary(self, change: Change) -> str:
@@ -205,11 +246,11 @@ class Recreate(DeleteAny):
     creates = True
     fields = ()
 
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
-
     def on(self, wanted: Wanted) -> Action:
         return Recreate(wanted)
+
+    def confirmed(self, manifest: Manifest) -> bool:
+        return False
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
         if not is_absent(manifest):

@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from dashboard.kinds.base import Kind
 from dashboard.kinds.deployments import Deployment
 from dashboard.kinds.references import group_of
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.statefulsets import StatefulSet
 from dashboard.kube.hiding import hide_values
 from dashboard.models import Change
 from dashboard.queries.objects import LAST_APPLIED
@@ -46,6 +47,8 @@ from .changedfields import MISSING, changed_fields, field_words, value_at, with_
 from .configmap_versions import versions_kept
 from .fieldwrites import FieldsAction, some, writable, written_fields
 from .manifesttext import MAX_BYTES, read_manifest
+from .recreation import new_claim_deletions, scales_claims_away
+from .scale import EMPTY
 from .value_impact import HOLDERS, broken_headline, value_effects
 
 KEPT = "<kept>"  # stands for a value of a Secret, and keeps it
@@ -66,6 +69,7 @@ class EditAny(FieldsAction):
     body_bytes = 8 * 2**20  # a text of 1 MiB, in which every byte may take three, and what it was filled with
     typed = True
     contested = True
+    confirms_by_wanted = True
     reads = TOUCHED | USED
 
     def __init__(self, wanted: Wanted | None = None) -> None:
@@ -79,6 +83,10 @@ class EditAny(FieldsAction):
 
     def command(self, target: Target, manifest: Manifest) -> str:
         return target.kubectl("edit")
+
+    def confirmed(self, manifest: Manifest) -> bool:
+        """The claims of pods that go are deleted."""
+        return scales_claims_away(manifest, with_values(manifest, self.values)) if self.wanted else False
 
     # ---- What is typed
 
@@ -190,12 +198,15 @@ class EditAny(FieldsAction):
             "undo_words": self.undo_words(before),
             "button": f"Update {target.name}",
         }
+        if scales_claims_away(before, after):
+            common["undo_words"] = f"{common['undo_words']} Deleted claims can't be restored: {EMPTY}"
         obj = dry.obj
         if isinstance(obj, Workload) and pointer(before, "/spec/template") != pointer(
             after, "/spec/template"
         ):
             return Description.of(restart_impact(dry.objects, obj, dry.now), *self._notices(dry), **common)
-        if isinstance(obj, Deployment) and obj.spec.replicas != (made := pointer(after, "/spec/replicas")):
+        made = pointer(after, "/spec/replicas")
+        if isinstance(obj, Deployment | StatefulSet) and obj.spec.replicas != made:
             impact = scale_impact(dry.objects, obj, int(made or 0), dry.now)
             return Description.of(impact, *self._notices(dry), **common)
         names = [field_words(path) for path in written_fields(before, after)]
@@ -216,12 +227,13 @@ class EditAny(FieldsAction):
             field_words(path) for path, value in self.values
             if not self.confidential and _bare(value_at(dry.after, path)) != _bare(value)
         ]  # fmt: skip
+        found = tuple(_on_claims(dry.before, dry.after))
         if not other:
-            return ()
+            return found
         text = (
             f"The API server or an admission policy made something else of {listed(other[:6])}: see the diff."
         )
-        return (Notice("info", "Not just as typed", text),)
+        return (*found, Notice("info", "Not just as typed", text))
 
     # ---- The way back
 
@@ -235,6 +247,17 @@ class EditAny(FieldsAction):
 
 
 EDIT_ANY = EditAny()
+
+
+def _on_claims(before: Manifest, after: Manifest) -> Iterator[Notice]:
+    """What an edit of a StatefulSet does to claims, now and from now on."""
+    if scales_claims_away(before, after):
+        text = "whenScaled is Delete: scaled up again, the pods start with empty volumes."
+        yield Notice("bad", "The claims of the pods that go are deleted", text)
+    for when in new_claim_deletions(before, after):
+        what = "it is deleted" if when == "whenDeleted" else "it is scaled down"
+        text = f"{when} becomes Delete: until now they were kept, with their data."
+        yield Notice("warn", f"From now on its claims are deleted when {what}", text)
 
 
 def is_secret(manifest: Mapping[str, Any]) -> bool:

@@ -232,6 +232,7 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
         diff_words=words,
         checked_at=now,
         token=token,
+        confirm=why_confirm(action, order.target.context, before),
         filled=(filled,) if filled else (),
         pods=pods,
     )

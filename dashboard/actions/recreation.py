@@ -62,8 +62,10 @@ def is_recreatable(group: str, kind: str) -> bool:
     return (group, kind) in _SAFE or _is_custom(group)
 
 
-def recreation_flaw(manifest: Manifest) -> str:
-    """Why an object can't be created again as it is, as a sentence; "" where it can."""
+def recreation_flaw(manifest: Manifest, propagation: str = "Background") -> str:
+    """Why an object that is deleted like this can't be created again as it is, as a sentence; "" where it can."""
+    if propagation != "Orphan" and deletes_claims(manifest):
+        return "Its claims are deleted with it (whenDeleted: Delete), and new ones don't have their data."
     (group, kind), meta = _group_kind(manifest), manifest["metadata"]
     owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
     if owner is not None:
@@ -79,7 +81,41 @@ def recreation_flaw(manifest: Manifest) -> str:
 
 def holds_more(manifest: Manifest) -> bool:
     """Whether more is lost with an object than its own YAML brings back."""
-    return _group_kind(manifest) in _HOLDING or _reaches_out(manifest)
+    return _group_kind(manifest) in _HOLDING or _reaches_out(manifest) or deletes_claims(manifest)
+
+
+def deletes_claims(manifest: Manifest) -> bool:
+    """Whether a StatefulSet takes the claims of its pods with it, unless what it owns stays."""
+    return _claims_policy(manifest, "whenDeleted") == "Delete"
+
+
+def scales_claims_away(before: Manifest, after: Manifest) -> bool:
+    """Whether a StatefulSet gets fewer pods, and the claims of those that go are deleted after them."""
+    was, made = (_replicas(side) for side in (before, after))
+    return made < was and _claims_policy(after, "whenScaled") == "Delete"
+
+
+def new_claim_deletions(before: Manifest, after: Manifest) -> list[str]:
+    """Which parts of a StatefulSet's policy delete claims that were kept before."""
+    return [
+        when
+        for when in ("whenDeleted", "whenScaled")
+        if _claims_policy(after, when) == "Delete" != _claims_policy(before, when)
+    ]
+
+
+def _claims_policy(manifest: Manifest, when: str) -> str:
+    """What becomes of a StatefulSet's claims; "" where it has none."""
+    spec = manifest.get("spec")
+    if _group_kind(manifest) != ("apps", "StatefulSet") or not isinstance(spec, dict):
+        return ""
+    policy = spec.get("persistentVolumeClaimRetentionPolicy") or {}
+    return str(policy.get(when, "Retain")) if spec.get("volumeClaimTemplates") else ""
+
+
+def _replicas(manifest: Manifest) -> int:
+    found = (manifest.get("spec") or {}).get("replicas")
+    return found if isinstance(found, int) else 1
 
 
 def _group_kind(manifest: Manifest) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from dashboard.models import Change
 from ..database import in_database
 from . import records
 from .action import CREATED, Actor, Order, Preview, Progress, change_target
-from .confirmation import confirmation, why_confirm
+from .confirmation import confirmation
 from .edit import Edit
 from .engine import change_apply, change_preview, change_read, change_stale
 from .problems import NoWayBack, StaleView
@@ -128,9 +128,13 @@ async def change_undo_preview(
 
 
 def _previewed(order: Order, change: Change, preview: Preview, conflict: StaleView | None) -> UndoPreview:
-    why = why_confirm(order.action, order.target.context, preview.before)
     return UndoPreview(
-        change=change, order=order, preview=preview, conflict=conflict, why=why, confirm=confirmation(order)
+        change=change,
+        order=order,
+        preview=preview,
+        conflict=conflict,
+        why=preview.confirm,
+        confirm=confirmation(order),
     )
 
 

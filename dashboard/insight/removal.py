@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from dashboard.kinds.base import Ref
 from dashboard.kinds.deletion import deletion_waits
-from dashboard.kinds.references import manifest_meant, title
+from dashboard.kinds.meta import ObjectMeta
+from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
+from dashboard.kinds.references import manifest_meant, meant, title
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.selectors import NOTHING, Selector, from_labels
 
@@ -29,6 +31,7 @@ from .words import bold, parts, text_of
 Propagation = Literal["Background", "Foreground", "Orphan"]
 MAX_KINDS = 12  # told one by one
 MAX_NAMES = 3
+MAX_OWNERS = 4  # between a claim and what is deleted
 WORKLOADS = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets"})
 
 
@@ -76,6 +79,32 @@ class Removal:
     objects: Objects
     depends: Dependents = NOTHING_DEPENDS
     used_by: Relations = field(default_factory=dict)
+
+
+def claims_owned(objects: Objects, uid: str, namespace: str) -> list[str]:
+    """The claims that are deleted with an object, as nothing else owns them or what does. One of a pod's own volume is no
+    more than the pod.
+    """
+    claims: Sequence[PersistentVolumeClaim] = objects.all("persistentvolumeclaims", namespace)
+    return sorted(
+        claim.metadata.name
+        for claim in claims
+        if not any(owner.kind == "Pod" for owner in claim.metadata.owner_references or ())
+        and _goes_with(objects, uid, claim.metadata, MAX_OWNERS)
+    )
+
+
+def _goes_with(objects: Objects, uid: str, meta: ObjectMeta, above: int) -> bool:
+    owners = meta.owner_references or ()
+    for owner in owners:
+        if owner.uid == uid:
+            continue
+        found = objects.get(meant(owner, meta.namespace).plural, meta.namespace, owner.name)
+        if not above or found is None or found.metadata.uid != owner.uid:
+            return False
+        if not _goes_with(objects, uid, found.metadata, above - 1):
+            return False
+    return bool(owners)
 
 
 def removal_impact(removal: Removal) -> DeletionImpact:

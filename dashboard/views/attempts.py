@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from dashboard.actions.action import Actor
 from dashboard.actions.attempts import Attempt, attempt_refused, attempting, current_attempt
 from dashboard.actions.bulk import BULK
-from dashboard.actions.confirmation import read_reason, why_in
+from dashboard.actions.confirmation import CANT_UNDO, read_reason, why_in
 from dashboard.actions.create_yaml import CREATE
 from dashboard.actions.documents import secret_values
 from dashboard.actions.newobjects.configmaps import lines_of
@@ -94,10 +94,15 @@ async def _attempt(request: HttpRequest) -> Attempt | None:
     )
 
 
-def consent_parts(context: str, sent: Mapping[str, Any], *, why: str, name: str) -> dict[str, str]:
-    """What forms/consent.html wants: ``why`` and what is to be typed to confirm, and what was typed so far."""
+def consent_parts(
+    context: str, sent: Mapping[str, Any], *, why: str, name: str, spare: bool = False
+) -> dict[str, Any]:
+    """What forms/consent.html wants: ``why`` and what is to be typed to confirm, and what was typed so far. ``spare``:
+    where it need not be, a preview may ask for it yet.
+    """
     return {
-        "why": why,
+        "why": why or (CANT_UNDO if spare else ""),
+        "spare": spare and not why,
         "name": name,
         "confirm": str(sent.get("confirm", "")),
         "reason": str(sent.get("reason", "")),

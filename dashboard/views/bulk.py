@@ -199,7 +199,13 @@ class ManyForm:
                 "orders": ORDERS,
                 "order": sent.get(ORDER_FIELD, "") or self.pace or TOGETHER,
                 "timeout": sent.get(TIMEOUT_FIELD, ""),
-                "consent": consent_parts(self.cluster.cluster.name, sent, why=why, name=str(self.count)),
+                "consent": consent_parts(
+                    self.cluster.cluster.name,
+                    sent,
+                    why=why,
+                    name=str(self.count),
+                    spare=self.action.confirms_by_wanted,
+                ),
                 "fields": self._fields(sent, said.wrong),
             },
             **self._beside(said),
@@ -231,6 +237,7 @@ class ManyForm:
             "undo_words": found.undo_words if found.token else "There is nothing to apply.",
             "button": {"text": found.button, "danger": found.danger} if found.token else None,
             "token": found.token,
+            "asks": found.confirm,
         }
 
     def _row(self, one: ObjectPreview) -> dict[str, str]:

@@ -225,6 +225,7 @@ class CreateForm:
                 self.request.POST,
                 why=why_in(context),
                 name="the object's name, or the number of several objects,",
+                spare=True,
             ),
         }
 

@@ -256,7 +256,11 @@ class ActionForm:
                     "action_url": self.request.path,
                     "errors": said.wrong,
                     "consent": consent_parts(
-                        self.cluster.cluster.name, self.request.POST, why=form.confirm, name=self.to_confirm
+                        self.cluster.cluster.name,
+                        self.request.POST,
+                        why=form.confirm,
+                        name=self.to_confirm,
+                        spare=self.action.confirms_by_wanted,
                     ),
                     **await self.fields(form, said),
                 },

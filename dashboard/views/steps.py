@@ -223,6 +223,7 @@ def preview_context(runtime: ClusterRuntime, preview: Preview, start: int = 0) -
         else "Nothing would change: there is nothing to apply.",
         "button": {"text": told.button, "danger": told.danger} if preview.token else None,
         "token": preview.token,
+        "asks": preview.confirm,
     }
 
 

@@ -65,6 +65,9 @@ CLAIM = {
     "storageClassName": "standard",
     "resources": {"requests": {"storage": "1Gi"}},
 }
+# A StatefulSet whose claims go with it, and with its pods.
+KEEPER = deployment(replicas=2, volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": CLAIM}])
+TAKING = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"}}
 NAMED = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
 BUDGET = {
     "metadata": {"name": "web"},
@@ -160,6 +163,12 @@ TRIED: dict[str, tuple[str, dict[str, Any], dict[str, str], bool]] = {
         True,
     ),
     "delete deployments": ("deployments", deployment(), {}, True),
+    "delete statefulsets": (
+        "statefulsets",
+        KEEPER | {"spec": KEEPER["spec"] | TAKING},
+        {"confirm": "web"},
+        False,
+    ),
     "delete services": ("services", {"spec": {"ports": [{"port": 80}], "type": "NodePort"}}, {}, True),
     "delete secrets": ("secrets", {"stringData": {"password": "old"}}, {"confirm": "web"}, False),
     "cordon": ("nodes", {}, {}, True),
@@ -305,6 +314,7 @@ QUOTAS: dict[str, Counted | str] = {
     "form poddisruptionbudgets": SAME,
     "form namespaces": NODES,
     "delete deployments": LESS,
+    "delete statefulsets": LESS,
     "delete services": LESS,
     "delete secrets": LESS,
     "cordon": NODES,
