@@ -56,7 +56,7 @@ class Settings:
 
     @property
     def options(self) -> DrainOptions:
-        return DrainOptions(self.delete_emptydir, self.force)
+        return DrainOptions(self.delete_emptydir, self.force, self.grace)
 
     @property
     def flags(self) -> list[str]:
@@ -85,6 +85,7 @@ class Drain(OperationAction):
     owns = MappingProxyType({"unschedulable": UNSCHEDULABLE})
     undone_by = "uncordon"
     acts_unchanged = True
+    confirms_by_wanted = True
     weighs = True
     intro = (
         "It is cordoned first. PodDisruptionBudgets are always respected: an eviction that is refused is tried again "
@@ -156,6 +157,10 @@ class Drain(OperationAction):
 
     def on(self, wanted: Wanted) -> Drain:
         return Drain(Settings(**{key: value for key, value in wanted.items() if key != "unschedulable"}))
+
+    def confirmed(self, manifest: Manifest) -> bool:
+        """What either option lets go comes back from nowhere."""
+        return self.settings.delete_emptydir or self.settings.force
 
     def under_way(self, target: Target, earlier: Change) -> UnderWay:
         return DrainUnderWay(target.name, earlier.user.get_username(), earlier.pk)

@@ -77,7 +77,7 @@ class _Deletion:
         self.over = pod.status.phase in ("Succeeded", "Failed")
         self.controller = pod.metadata.controller
         self.naked = self.controller is None
-        self.keeper = meant(self.controller, self.namespace).plural if self.controller is not None else ""
+        self.keeper = _keeper(pod)
         self.services = [
             service
             for service in self.survey.all("services")
@@ -207,17 +207,33 @@ class _Deletion:
         if not budgets and not self.evict and not self.over:
             text = "It is deleted directly: no PodDisruptionBudget covers it, so no budget is checked."
             yield Notice("info", "No budget covers it", text)
-        if self.grace == 0 and self.keeper == "statefulsets":
-            text = "A second pod of the same name may start while the first still writes to the same volume."
-            yield Notice("bad", "Two at once can damage its data", text)
-        elif self.grace == 0:
-            text = "Only for a pod whose node is gone or unresponsive. Its work is not finished."
-            yield Notice("warn", "Without a grace period", text)
+        if self.grace == 0:
+            yield from no_grace([self.pod])
 
     def _why_not_asked(self) -> str:
         if self.pod.metadata.deletion_timestamp is not None:
             return "it is being deleted already"
         return "it has ended" if self.over else "it does not run yet, so it is not among those that must stay"
+
+
+def _keeper(pod: Pod) -> str:
+    """The kind of the pod's controller, by its plural; "" for none."""
+    owner = pod.metadata.controller
+    return meant(owner, pod.metadata.namespace).plural if owner is not None else ""
+
+
+def no_grace(pods: Sequence[Pod]) -> Iterator[Notice]:
+    """What a grace period of 0 may do to pods that run; one alone is named by what it is about."""
+    stable = [pod.metadata.name for pod in pods if _keeper(pod) == "statefulsets"]
+    rest = [pod.metadata.name for pod in pods if _keeper(pod) != "statefulsets"]
+    many = len(pods) > 1
+    if stable:
+        text = "A second pod of the same name may start while the first still writes to the same volume."
+        whose = f"the data of {listed(stable)}" if many else "its data"
+        yield Notice("bad", f"Two at once can damage {whose}", text)
+    if rest:
+        text = "Only for a pod whose node is gone or unresponsive. Its work is not finished."
+        yield Notice("warn", f"Without a grace period{f': {listed(rest)}' if many else ''}", text)
 
 
 def replacement_of(objects: Objects, namespace: str, controller: str, since: datetime) -> Pod | None:

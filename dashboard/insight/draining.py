@@ -24,7 +24,7 @@ from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.selectors import Selector
 from dashboard.kinds.services import Service
 
-from .deletion import asks_budgets, budget_lets_go
+from .deletion import asks_budgets, budget_lets_go, no_grace
 from .impact import Effect, EffectState, Notice, selector_of
 from .pod_health import is_ready
 from .protocols import Objects, unlisted
@@ -40,10 +40,13 @@ MAX_PODS, MAX_NODES = 250, 12
 
 @dataclass(frozen=True, slots=True)
 class DrainOptions:
-    """What somebody decided: that data in emptyDir volumes, and pods that nothing recreates, may be lost."""
+    """What somebody decided: that data in emptyDir volumes, and pods that nothing recreates, may be lost, and the grace
+    period of each pod in seconds (None: its own).
+    """
 
     delete_emptydir: bool = False
     force: bool = False
+    grace: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,7 @@ class _Drain:
             headline=self._headline(),
             effects=tuple(effects),
             notices=tuple(self._notices()),
-            danger=not self.refused and (lost or bool(self.silent)),
+            danger=not self.refused and (lost or bool(self.silent) or bool(self._at_once)),
             evicted=len(self.going),
             refused=len(self.refused),
         )
@@ -410,7 +413,13 @@ class _Drain:
             text += f" {word} {listed(services)} {verb} no ready endpoints meanwhile."
         return text.strip()
 
+    @property
+    def _at_once(self) -> list[Pod]:
+        """The pods that get no grace period."""
+        return [pod for pod in self.going if _runs(pod)] if self.options.grace == 0 else []
+
     def _notices(self) -> Iterator[Notice]:
+        yield from no_grace(self._at_once)
         if self.survey.reads("poddisruptionbudgets") or not unlisted(
             self.objects, ["poddisruptionbudgets"], ""
         ):

@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.actions.confirmation import MAX_REASON, is_production, read_reason, require_reason, why_confirm
 from dashboard.actions.delete import DELETE
+from dashboard.actions.drain import DRAIN
 from dashboard.actions.problems import BadReason, Unreasoned
 from dashboard.actions.scale import SCALE
 
@@ -58,3 +59,9 @@ def test_a_reason_is_asked_for_in_production_alone(settings: Any) -> None:
     with pytest.raises(Unreasoned, match="prod is a production context") as error:
         require_reason("prod", read_reason(" \n"))
     assert (error.value.status, error.value.field) == (422, "reason")
+
+
+def test_a_drain_that_may_lose_something_asks_for_the_name() -> None:
+    for option in ("delete_emptydir", "force"):
+        assert DRAIN.on(DRAIN.read({option: "true"})).confirmed(LONE)
+    assert not DRAIN.on(DRAIN.read({"grace": "0"})).confirmed(LONE)

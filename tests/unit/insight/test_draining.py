@@ -288,3 +288,19 @@ def test_of_pods_that_are_alike_one_is_asked_whether_it_keeps_others_apart(
         found.append((asked, told(impact)))
         assert taken == 1, "the placed pods are looked through once a drain"
     assert found[0] == found[1]
+
+
+def test_without_a_grace_period_says_what_that_may_damage() -> None:
+    world = cluster(node("node-2"))
+    world.add("pods", pod("db-0", owner=("StatefulSet", "db"), node="node-1"))
+    world.add("pods", pod("web-1", node="node-1"))
+    world.add("pods", pod("web-2", node="node-1"))
+    impact = drained(world, DrainOptions(grace=0))
+    said = {notice.title: notice.state for notice in impact.notices}
+    assert said == {
+        "Two at once can damage the data of db-0": "bad",
+        "Without a grace period: web-1 and web-2": "warn",
+    }
+    assert impact.danger
+    for own in (DrainOptions(), DrainOptions(grace=30)):
+        assert not drained(world, own).notices and not drained(world, own).danger

@@ -255,7 +255,12 @@ TRIED = {
         undone=False,
     ),
     "uncordon": Tried("nodes", node(unschedulable=True)),
-    "drain": Tried("nodes", node(), {"force": "true", "timeout": "5m"}, ({"grace": "soon"}, "grace")),
+    "drain": Tried(
+        "nodes",
+        node(),
+        {"force": "true", "timeout": "5m", "confirm": node()["metadata"]["name"]},
+        ({"grace": "soon"}, "grace"),
+    ),
 }
 
 
