@@ -226,7 +226,8 @@ function scrollerOf(box) {
 function firstShown(list, box, scroller, moved) {
   const head = box.querySelector("thead")?.getBoundingClientRect().bottom ?? 0;
   const edge = Math.max(head, scroller === document.scrollingElement ? 0 : scroller.getBoundingClientRect().top);
-  if (list.getBoundingClientRect().top >= edge) return undefined;
+  // Rows and head may share a border.
+  if (list.getBoundingClientRect().top >= edge - 2) return undefined;
   return [...list.children].find((row) => !moved.has(row) && row.getBoundingClientRect().bottom > edge);
 }
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,28 @@ class Objects:
                 "kind": "Pod",
                 "metadata": {"name": name, "labels": labels},
                 "spec": {"containers": [{"name": "main", "image": "example/app:1"}]},
+            },
+        )
+
+    def event(self, name: str) -> None:
+        """An Event that says which one it is."""
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        self.api.post(
+            f"/api/v1/namespaces/{self.namespace}/events",
+            {
+                "metadata": {"name": name},
+                "involvedObject": {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    "name": "web",
+                    "namespace": self.namespace,
+                },
+                "type": "Warning",
+                "reason": "Told",
+                "message": f"told by {name}",
+                "count": 1,
+                "firstTimestamp": now,
+                "lastTimestamp": now,
             },
         )
 

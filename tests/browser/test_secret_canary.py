@@ -34,8 +34,8 @@ from sandbox import Sandbox
 from sandbox.api import ApiError
 from tools.server import Server
 
-from .conftest import Objects, faulty, sign_in
-from .test_rotate import SLUG, Shop, wait
+from .conftest import Objects, faulty, sign_in, until
+from .test_rotate import SLUG, Shop
 
 HX = {"HX-Request": "true", "HX-Target": "preview"}
 
@@ -90,7 +90,7 @@ class Aviary:
     def hear(self, page: Page, what: str = "beat") -> None:
         """Waits for the next message of that kind."""
         sign, before = f'"t":"{what}"'.encode(), len(self.heard)
-        wait(page, lambda: any(sign in body for place, body in self.heard[before:] if place == "frame"))
+        until(page, lambda: any(sign in body for place, body in self.heard[before:] if place == "frame"))
 
     def visit(self, page: Page, path: str) -> None:
         """Opens a page and hears the first frame of its view, if it is one that is kept up to date."""
@@ -305,7 +305,7 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     assert shop.value() == lost
     assert "nobody foresaw this" in server.log.read_text()
     page.goto("/changes/")
-    wait(page, lambda: bool(page.reload()) and page.locator("text=Found in the cluster").count() > 0)
+    until(page, lambda: bool(page.reload()) and page.locator("text=Found in the cluster").count() > 0)
     page.locator("tr", has_text="Found in the cluster").get_by_role("link", name="Rotate", exact=True).click()
     expect(page.locator("#operation-progress h2")).to_contain_text("is rotated", timeout=60_000)
     page.locator("#act-back").click()
@@ -332,7 +332,7 @@ def test_no_value_of_a_secret_is_found_anywhere_but_in_the_one_reveal(
     # write itself.
     with quoting(shop, "CREATE", "string(object.data.password)"):
         in_force = "You won't be able to undo this"
-        wait(
+        until(
             page,
             lambda: in_force in unescape(post(rotate, key="password", value=last, step="preview").text()),
         )

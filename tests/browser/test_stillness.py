@@ -74,6 +74,17 @@ def test_a_row_below_the_pointer_comes_and_goes_at_once(page: Page, objects: Obj
     expect(page.locator(".waiting")).to_have_count(0)
 
 
+def test_a_list_further_down_the_page_moves_nothing(page: Page, objects: Objects, namespace: str) -> None:
+    """The latest Events stand at the end of the overview: nobody who reads its beginning is at them."""
+    page.goto(f"/c/{SLUG}/?namespace={namespace}")
+    expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live")
+    events = page.locator("#events tr")
+    for name in ("first", "second", "third"):
+        objects.event(name)
+        expect(events.filter(has_text=f"told by {name}")).to_have_count(1)
+        assert page.evaluate("[main.scrollTop, document.scrollingElement.scrollTop]") == [0, 0]
+
+
 def test_what_waits_is_no_news_to_a_look_anew(page: Page, objects: Objects, namespace: str) -> None:
     """A reconnection while an order waits: the server is told the true one, and the rows end in it."""
     by_rank(page, objects, namespace)
