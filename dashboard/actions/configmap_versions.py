@@ -12,7 +12,7 @@ import json
 import logging
 import zlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,23 +49,35 @@ class Writing:
     change: Change | None = None
 
 
-async def versions_kept(change: Change, before: Manifest | None, after: Manifest) -> None:
-    """What each action that writes values of ConfigMaps keeps; of other kinds nothing is kept."""
-    if change.plural != "configmaps":
+async def versions_kept(
+    change: Change,
+    before: Manifest | None,
+    after: Manifest,
+    *,
+    plural: str = "",
+    at: datetime | None = None,
+) -> None:
+    """What each action that writes values of ConfigMaps keeps; of other kinds nothing is kept. ``plural`` and ``at``: the
+    kind of the object, and when it was written, where a change is of many.
+    """
+    if (plural or change.plural) != "configmaps":
         return
     try:
-        await in_database(versions_keep)(change, before, after)
+        await in_database(versions_keep)(change, before, after, at)
     except DatabaseError:
         log.exception("the versions of %s were not kept", change)
 
 
-def versions_keep(change: Change, before: Manifest | None, after: Manifest) -> None:
+def versions_keep(
+    change: Change, before: Manifest | None, after: Manifest, at: datetime | None = None
+) -> None:
     """The version that a change made, and the one that it found, unless that is known."""
     if before is not None and not is_absent(before):
         version_found(change.context, before, by_other_than=change)
         if values(before) == values(after):
             return  # it is not the one that wrote these values
-    _keep(change.context, after, _writing(change))
+    who = _writing(change)
+    _keep(change.context, after, who if at is None else replace(who, at=at))
 
 
 def version_found(context: str, manifest: Manifest, by_other_than: Change | None = None) -> str:
@@ -173,7 +185,7 @@ def _keep(context: str, manifest: Manifest, who: Writing) -> None:
 
 def _again(row: ConfigMapVersion, version: str, who: Writing) -> None:
     """The same content in a later version, or told again by the change that made it."""
-    if who.change is not None and row.change_id is None:
+    if who.change is not None and (row.change_id is None or row.resource_version == version):
         row.by, row.at, row.reason, row.change = who.by[:253], who.at, who.reason, who.change
     if _later(version, row):
         row.resource_version = version

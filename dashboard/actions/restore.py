@@ -43,7 +43,8 @@ from dashboard.recovery.typedkeys import installed_identities
 from ..database import in_database
 from . import records
 from . import token as tokens
-from .action import Actor
+from .action import Actor, Manifest
+from .configmap_versions import versions_kept
 from .confirmation import require_reason, why_in
 from .operation import OperationAction, Plan, Run, Step, iso, operation_step, passed, result_counts
 from .permits import changes_required
@@ -627,7 +628,7 @@ async def _write_some(
             }  # before it is sent: whoever comes after a kill finds it
     await run.save(rows)
     work = (
-        _write_one(restoring, row, plan, held[row.data["key"]], again=before[row.pk] != "waiting")
+        _write_one(run.change, restoring, row, plan, held[row.data["key"]], again=before[row.pk] != "waiting")
         for row, plan in zip(rows, plans, strict=True)
     )
     answers = await asyncio.gather(*work, return_exceptions=True)
@@ -638,12 +639,14 @@ async def _write_some(
 
 
 async def _write_one(
-    restoring: Restoring, row: OperationResult, plan: Planned, held: Held, *, again: bool
+    change: Change, restoring: Restoring, row: OperationResult, plan: Planned, held: Held, *, again: bool
 ) -> None:
     """Gives the row its end, or leaves it to be tried again. Raises what is no answer of the cluster."""
     plan = _of_the_cluster(plan, held, restoring)
     if not plan.writes:
         made = plan.does == "same" and again and "sent" in row.data
+        if made and plan.live is not None:
+            await _versions_kept(change, restoring, row, None, plan.live)
         row.data |= {"uid": plan.uid, "word": _word(row.data["sent"])} if made else {"word": WORDS[plan.does]}
         _end(row, STATES.get(plan.does, "left"), plan.text)
         return
@@ -651,7 +654,7 @@ async def _write_one(
         _end(row, "failed", "It changed after the check, and was left unchanged.")
         return
     try:
-        written, uid = await restoring.write(plan, held)
+        written, after = await restoring.write(plan, held)
     except (Unavailable, TooManyRequests) as error:
         _again(row, error.message)
     except ClusterError as error:
@@ -665,8 +668,17 @@ async def _write_one(
         else:
             _end(row, "failed", words)
     else:
-        row.data |= {"uid": uid, "word": _word(plan.does)}
+        row.data |= {"uid": after["metadata"].get("uid", ""), "word": _word(plan.does)}
         _end(row, "done", written.text)
+        await _versions_kept(change, restoring, row, plan.live, after)
+
+
+async def _versions_kept(
+    change: Change, restoring: Restoring, row: OperationResult, before: Manifest | None, after: Manifest
+) -> None:
+    """As of every change made here; what a drill makes goes with its namespaces."""
+    if not restoring.scratch:
+        await versions_kept(change, before, after, plural=row.plural, at=row.began_at)
 
 
 def _of_the_cluster(plan: Planned, held: Held, restoring: Restoring) -> Planned:

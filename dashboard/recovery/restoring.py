@@ -216,15 +216,15 @@ class Restoring:
 
     # ---- Writing
 
-    async def write(self, planned: Planned, held: Held) -> tuple[Planned, str]:
-        """Writes what was planned without a dry run, and gives the uid that the object has. Raises a ClusterError."""
+    async def write(self, planned: Planned, held: Held) -> tuple[Planned, Manifest]:
+        """Writes what was planned without a dry run, and gives the object as it is then. Raises a ClusterError."""
         if planned.does == "update":
-            return planned, _uid(await self._send(planned, dry=False))
+            return planned, read_object((await self._send(planned, dry=False)).body)
         tries = allocated(held.group, held.plural, planned.made or {})
         for words, made in tries:
             tried = replace(planned, made=made, notes=(*planned.notes, words) if words else planned.notes)
             try:
-                return tried, _uid(await self._send(tried, dry=False))
+                return tried, read_object((await self._send(tried, dry=False)).body)
             except Invalid:
                 if made is tries[-1][1]:
                     raise
@@ -249,10 +249,6 @@ class Restoring:
             query={"fieldManager": MANAGER, **({"dryRun": "All"} if dry else {})},
             body=msgspec.json.encode(planned.made),
         )
-
-
-def _uid(response: Response) -> str:
-    return str(read_object(response.body)["metadata"].get("uid", ""))
 
 
 def _tried(planned: Planned, response: Response) -> Planned:

@@ -17,6 +17,7 @@ from asgiref.sync import sync_to_async
 
 from dashboard.actions import restore as machine
 from dashboard.actions.action import Actor
+from dashboard.actions.configmap_versions import versions_of
 from dashboard.actions.drill import drill_begin, drill_preview
 from dashboard.actions.operation import Lost, operation_advance
 from dashboard.actions.operations import LEASE_SECONDS, operations_claim
@@ -24,7 +25,7 @@ from dashboard.actions.registry import action_of
 from dashboard.actions.restore import RestoreOrder, restore_begin, restore_preview
 from dashboard.errors import BadInput
 from dashboard.kube.transport import Transport
-from dashboard.models import AuditEntry, Change, Operation
+from dashboard.models import AuditEntry, Change, ConfigMapVersion, Operation
 from dashboard.recovery.archive import Entry
 from dashboard.recovery.choice import read_choice
 from dashboard.recovery.cleaning import left_out
@@ -262,6 +263,12 @@ async def test_into_another_namespace_beside_the_first(full: Shop, mara: Actor) 
     assert f"still name {full.namespace}" in settings.text
 
 
+async def versions(shop: Shop, name: str) -> list[ConfigMapVersion]:
+    """Those that are kept of a ConfigMap, the newest first."""
+    uid = shop.api.get(f"/api/v1/namespaces/{shop.namespace}/configmaps/{name}")["metadata"]["uid"]
+    return await sync_to_async(versions_of)(shop.transport.cluster.name, uid)
+
+
 async def test_one_configmap_as_it_was(full: Shop, mara: Actor) -> None:
     path = f"/api/v1/namespaces/{full.namespace}/configmaps/web-settings"
     full.api.patch(path, {"data": {"LOG_LEVEL": "debug", "NEW": "1"}})
@@ -276,6 +283,11 @@ async def test_one_configmap_as_it_was(full: Shop, mara: Actor) -> None:
     }
     report = full.api.get(f"/api/v1/namespaces/{full.namespace}/configmaps/report")
     assert report["data"] == {"query.sql": "select 2"}
+    made, found = await versions(full, "web-settings")
+    change = await Change.objects.aget(action="restore")
+    assert (made.by, made.change_id, found.change_id) == ("mara", change.pk, None)
+    assert made.keys["changed"] == [["LOG_LEVEL", "changed"], ["NEW", "removed"]]
+    assert made.at >= change.created_at
 
 
 async def test_what_differs_is_left_updated_or_refuses_the_restore(full: Shop, mara: Actor) -> None:
@@ -295,6 +307,9 @@ async def test_what_differs_is_left_updated_or_refuses_the_restore(full: Shop, m
         ("left", "left"),
         ("done", "created"),
     )
+    (first,) = await versions(full, "report")
+    assert (first.by, first.number) == ("mara", 1), "another object begins anew"
+    assert await versions(full, "web-settings") == [], "what is left is not read for it"
     assert full.api.get(f"{config}/web-settings")["data"]["LOG_LEVEL"] == "debug"
 
     full.api.patch(f"{config}/report", {"data": {"query.sql": "select 2"}})

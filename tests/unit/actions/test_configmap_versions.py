@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import random
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
+import dashboard
 from dashboard.actions.configmap_history import EDITS
 from dashboard.actions.configmap_values import values
 from dashboard.actions.configmap_versions import (
@@ -29,6 +32,17 @@ from dashboard.models import Change, ConfigMapContent, ConfigMapVersion
 from ..insight.world import World, pod
 
 pytestmark = pytest.mark.django_db
+
+# Whatever sends writes that last, and who keeps the versions of the ConfigMaps among them.
+WRITERS = {
+    "actions/writing.py": "each action, in its `keep`",
+    "recovery/restoring.py": "the restore; a drill's go with its namespaces",
+    "actions/backups.py": "nobody: they are Secrets",
+    "actions/drill.py": "nobody: they are namespaces and quotas",
+    "actions/evictions.py": "nobody: they are evictions",
+    "recovery/claims.py": "nobody: they are VolumeSnapshots",
+}
+QUESTIONS = {"kube/access.py", "kube/subjectreviews.py", "kube/whoami.py", "kube/transport.py"}
 
 
 def config(version: int, manager: str = "", **data: str) -> dict[str, Any]:
@@ -52,6 +66,23 @@ def kept() -> list[ConfigMapVersion]:
     return versions_of("dev", "u1")
 
 
+def sends(module: Path) -> bool:
+    """Whether it asks for more than reading and deleting."""
+    calls = (each for each in ast.walk(ast.parse(module.read_text())) if isinstance(each, ast.Call))
+    methods = (
+        ast.unparse(each.args[0])
+        for each in calls
+        if isinstance(each.func, ast.Attribute) and each.func.attr == "request" and each.args
+    )
+    return any(method not in ("'GET'", "'DELETE'") for method in methods)
+
+
+def test_of_all_that_writes_it_is_known_who_keeps_the_versions_of_configmaps() -> None:
+    root = Path(dashboard.__file__).parent
+    found = {str(each.relative_to(root)) for each in root.rglob("*.py") if sends(each)}
+    assert found == WRITERS.keys() | QUESTIONS
+
+
 def test_a_change_keeps_what_it_found_and_what_it_made() -> None:
     versions_keep(change(reason="sale"), config(10, "helm", LOG="info"), config(11, LOG="debug", A="1"))
     made, found = kept()
@@ -63,6 +94,23 @@ def test_a_change_keeps_what_it_found_and_what_it_made() -> None:
     assert (written_words(found), written_words(made)) == ("helm, elsewhere", "mara: sale")
     assert version_contents(made) == values(config(0, LOG="debug", A="1"))
     assert found.replaced_at is not None and made.replaced_at is None
+
+
+def test_one_change_of_many_objects_is_dated_by_the_write_of_each() -> None:
+    many = change(action="restore", plural="namespaces", uid="", reason="lost")
+    at = many.created_at + timedelta(minutes=5)
+    versions_keep(many, None, config(10, LOG="info"), at)
+    (made,) = kept()
+    assert (made.by, made.reason, made.at, made.change_id) == ("mara", "lost", at, many.pk)
+
+
+def test_the_change_that_wrote_a_version_is_told_of_it_whoever_else_it_was_taken_for() -> None:
+    earlier, later = change(), change()
+    ConfigMapVersion.objects.all().delete()
+    versions_keep(earlier, None, config(11, LOG="debug"))
+    versions_keep(later, None, config(11, LOG="debug"))
+    (made,) = kept()
+    assert made.change_id == later.pk
 
 
 def test_what_is_known_is_not_kept_again_and_equal_content_is_there_once() -> None:
