@@ -192,16 +192,19 @@ class Rack(Place):
         await until(so)
         return (await self.results(change))[name][1]
 
-    async def kubectl(self, node: str, *flags: str) -> tuple[set[str], set[str]]:
-        """``kubectl drain``: the pods that it evicts, and those that it refuses."""
+    async def kubectl(self, node: str, *flags: str, within: str = "60s") -> tuple[set[str], set[str]]:
+        """``kubectl drain``: the pods that it evicts, and those that it, or the API server until the end, refuses."""
         command = [
             str(self.cluster.kubectl), "--kubeconfig", str(self.cluster.kubeconfig), "drain", node,
-            "--ignore-daemonsets", "--timeout=60s", *flags,
+            "--ignore-daemonsets", f"--timeout={within}", *flags,
         ]  # fmt: skip
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=120)
         evicted = set(re.findall(rf"evicting pod {self.namespace}/(\S+)", done.stdout))
         errors = "\n".join(line for line in done.stderr.splitlines() if "due to error" in line)
-        return evicted, set(re.findall(rf"{self.namespace}/([a-z0-9.-]+)", errors))
+        filtered = set(re.findall(rf"{self.namespace}/([a-z0-9.-]+)", errors))
+        tried = set(re.findall(rf'pods/"(\S+)" -n "{self.namespace}"', done.stderr))
+        refused = tried & set(self.pods(node))
+        return evicted - refused, filtered | refused
 
 
 @pytest.fixture
@@ -252,6 +255,34 @@ async def test_it_evicts_and_refuses_the_pods_that_kubectl_does(
     assert operation.state == ("stopped" if refused else "done")
     assert rack.cordoned(nodes["one"]) and rack.cordoned(nodes["two"])
     assert alike(set(rack.pods(nodes["one"]))) == alike(set(rack.pods(nodes["two"])))
+
+
+async def test_it_leaves_the_pods_that_a_budget_keeps_as_kubectl_does(rack: Rack, mara: Actor) -> None:
+    nodes = {"one": rack.node(), "two": rack.node()}
+    for suffix, node in nodes.items():
+        for app, count, least in (("web", 2, 2), ("half", 2, 1), ("mail", 1, 0)):
+            rack.workload("deployments", f"{app}-{suffix}", node, count)
+            rack.budget(f"{app}-{suffix}", least)
+        await rack.run(node, 5)
+        for app, allowed in (("web", 0), ("half", 1), ("mail", 1)):
+            await rack.protected(f"{app}-{suffix}", allowed)
+    before = {suffix: set(rack.pods(node)) for suffix, node in nodes.items()}
+    evicted, refused = await rack.kubectl(nodes["two"], within="10s")
+    assert alike(refused) == {"web", "half"} and len(refused) == 3
+
+    change = await rack.drain(mara, nodes["one"], timeout="10s")
+    operation = await rack.follow(change)
+    assert operation.state == "stopped"
+    results = await rack.results(change)
+    ours = {
+        state: {name for name, (is_, _) in results.items() if is_ == state} for state in ("done", "failed")
+    }
+    for found, theirs in ((ours["done"], evicted), (ours["failed"], refused)):
+        assert (alike(found), len(found)) == (alike(theirs), len(theirs))
+    for suffix, node in nodes.items():
+        left = before[suffix] & set(rack.pods(node))
+        assert left == (refused if suffix == "two" else ours["failed"]), "never deleted"
+        assert rack.cordoned(node)
 
 
 async def test_a_budget_that_refuses_is_tried_again_until_it_is_lifted(rack: Rack, mara: Actor) -> None:
