@@ -17,14 +17,15 @@ from django.test import AsyncClient
 
 from dashboard.actions.abilities import abilities
 from dashboard.actions.action import Target
-from dashboard.actions.configmap_versions import version_found
+from dashboard.actions.configmap_values import values
+from dashboard.actions.configmap_versions import version_contents, version_found
 from dashboard.actions.registry import ACTIONS, action_named
 from dashboard.actions.revisions import REVISION
 from dashboard.actions.undo import change_follow
 from dashboard.insight.secretuse import READ
 from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
-from dashboard.models import AuditEntry, Change
+from dashboard.models import AuditEntry, Change, ConfigMapVersion
 from dashboard.queries.yamltext import as_yaml
 from sandbox import Sandbox
 from sandbox.api import ApiError
@@ -342,6 +343,10 @@ def test_what_is_tried_elsewhere_meets_the_same(name: str) -> None:
             assert f"async def {function}(" in text, test
 
 
+# Of an object's metadata, what the API server writes.
+OF_THE_SERVER = ("uid", "resourceVersion", "generation", "managedFields", "creationTimestamp", "selfLink")
+
+
 class Here(Place):
     """A namespace with the object that an action is tried with, or the whole cluster with it."""
 
@@ -357,7 +362,11 @@ class Here(Place):
         """Makes the object."""
         gvr = KINDS[self.plural].gvr
         path = gvr.path(self.namespace if gvr.namespaced else None)
-        return self.make(path, {"metadata": {"name": self.name}} | self.manifest)
+        # What no action writes is there too: an undo that makes the object anew must bring it back.
+        meta = {"name": self.name, "annotations": {"example.com/note": "kept"}} | self.manifest.get(
+            "metadata", {}
+        )
+        return self.make(path, self.manifest | {"metadata": meta})
 
     def url(self, name: str) -> str:
         """Where an action on it is asked for."""
@@ -405,12 +414,23 @@ class Here(Place):
         return f"{self.plural}/{namespace}/{self.name}"
 
     def written(self) -> dict[str, Any]:
-        """What people write of the object; a node's taints are the node controller's."""
-        namespace = self.namespace if KINDS[self.plural].gvr.namespaced else None
-        found = self.api.get(KINDS[self.plural].gvr.path(namespace, self.name))
-        found.get("spec", {}).pop("taints", None)
-        labels = found["metadata"].get("labels")
-        return {"labels": labels, **{key: found.get(key) for key in ("spec", "data")}}
+        """All of the object but what the control plane writes."""
+        found = self.api.get(self.path)
+        meta = found["metadata"]
+        for name in OF_THE_SERVER:
+            meta.pop(name, None)
+        annotations = meta.pop("annotations", {})
+        annotations.pop(REVISION, None)
+        found.pop("status", None)
+        if self.plural == "nodes":
+            found.get("spec", {}).pop("taints", None)  # the node controller's
+        return {**found, "metadata": {**meta, "annotations": annotations}}
+
+    async def versions_kept(self, change: int) -> None:
+        """Whether a change kept the ConfigMap as it left it, as its own."""
+        kept = await ConfigMapVersion.objects.select_related("content").aget(change=change)
+        found = self.api.get(KINDS["configmaps"].gvr.path(self.namespace, kept.name))
+        assert version_contents(kept) == values(found)
 
     @property
     def volume(self) -> str:
@@ -529,6 +549,8 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
     assert await script.apply(shown["token"]) == made, "one token, one change"
     change = await Change.objects.select_related("user").aget()
     assert (change.state, change.action) == ("done", name)
+    if here.plural == "configmaps":
+        await here.versions_kept(change.pk)
     if case not in AGAIN:
         status, answer = await script.post(step="apply", token=late)
         assert status == (404 if case.startswith("delete ") else 409)
@@ -552,6 +574,8 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
         back = await undo.apply(answer["token"])
         assert back["change"] != made["change"]
         assert here.written() == before
+        if here.plural == "configmaps" and name != "replace":  # its undo writes no ConfigMap
+            await here.versions_kept(back["change"])
     results = [entry.result async for entry in AuditEntry.objects.order_by("pk")]
     assert results == ["done", *([] if case in AGAIN else ["refused"]), *(["done"] if undone else [])]
 
