@@ -1,8 +1,11 @@
-"""The whole way without a terminal: deployed from YAML, exposed, configured, secured, scaled, changed, rolled back."""
+"""The whole way without a terminal: deployed from YAML, exposed, configured, secured, scaled, changed, broken by an
+image, found out, repaired, rolled back, and edited as YAML.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,6 +15,7 @@ from .conftest import Objects
 pytestmark = pytest.mark.usefixtures("changes_allowed")
 
 CANARY = "canary-7719-value"
+NOWHERE = "registry.invalid/shop/web:2"  # a registry that nobody has
 SHOP = """apiVersion: apps/v1
 kind: Deployment
 metadata: {name: shop}
@@ -61,19 +65,44 @@ def test_an_application_is_deployed_changed_and_repaired_without_a_terminal(
         apply(page, "shop was created")
 
     page.goto(f"{here}env/")
-    page.locator("#change textarea").first.fill("MODE=fast")  # previewed by itself
+    page.locator("textarea[name='env.web']").fill("MODE=fast")
+    page.locator("textarea[name='keys.web']").fill(
+        "LOG=configmap/shop/LOG\nPASSWORD=secret/shop/password"
+    )  # previewed by itself
+    expect(page.locator("#preview")).to_contain_text("from key password of Secret shop")
     apply(page, "rollout complete")
+    assert variables(objects) == {"MODE", "LOG", "PASSWORD"}
+    page.goto(f"/c/tests/configmaps/{namespace}/shop/")
+    expect(page.locator("#page")).to_contain_text("Deployment shop")
     page.goto(f"{here}scale/")
     page.locator("input[name=replicas]").fill("3")
     apply(page, "rollout complete")
     page.goto(f"{here}image/")
+    page.locator("input[name='image.web']").fill(NOWHERE)
+    preview(page)
+    button = page.locator("[data-apply]")
+    expect(button).to_be_enabled()
+    button.click()
+    expect(page).to_have_url(re.compile(r"/changes/\d+/"))
+    expect(page.locator("#change-progress")).to_contain_text("image")
+    page.goto(here)
+    problem = page.locator("#problems > li").filter(has_text="registry.invalid")
+    expect(problem.first).to_be_visible()
+    problem.locator(f"a[href*='{here}image/']").first.click()
     page.locator("input[name='image.web']").fill("shop/web:2")
     preview(page)
     apply(page, "rollout complete")
+    page.goto(here)
+    expect(page.locator("#facts, h1").first).to_be_visible()
+    expect(page.locator("#problems > li").filter(has_text="registry.invalid")).to_have_count(0)
+
     page.goto(f"{here}rollback/")
+    revisions = page.get_by_role("radiogroup", name="Revision")
+    revisions.get_by_role("radio", name=re.compile("Revision 2")).check()
     preview(page)
     apply(page, "rollout complete")
     assert image(objects) == ("shop/web:1", 3)
+    assert variables(objects) == {"MODE", "LOG", "PASSWORD"}
 
     page.goto("/changes/")
     expect(page.locator("tbody tr").first).to_be_visible()
@@ -81,10 +110,36 @@ def test_an_application_is_deployed_changed_and_repaired_without_a_terminal(
     page.locator("tbody tr").first.get_by_role("link", name=re.compile("^Undo")).click()
     apply(page, "rollout complete")
     assert image(objects) == ("shop/web:2", 3)
+
+    page.unroute("**/vendor/codemirror/**")
+    page.goto(f"{here}edit/")
+    expect(page.locator(".cm-content")).to_be_visible()
+    page.locator(".cm-line", has_text="replicas:").click()
+    page.keyboard.press("End")
+    page.keyboard.press("Backspace")
+    page.keyboard.type("4")
+    preview(page)
+    apply(page, "rollout complete")
+    assert image(objects) == ("shop/web:2", 4)
     found = objects.api.get(f"/api/v1/namespaces/{namespace}/services/shop")
     assert found["spec"]["selector"] == {"app": "shop"}
 
 
+def spec(objects: Objects) -> dict[str, Any]:
+    path = f"/apis/apps/v1/namespaces/{objects.namespace}/deployments/shop"
+    found: dict[str, Any] = objects.api.get(path)["spec"]
+    return found
+
+
+def template(objects: Objects) -> dict[str, Any]:
+    """The container that its pods are made with."""
+    found: dict[str, Any] = spec(objects)["template"]["spec"]["containers"][0]
+    return found
+
+
+def variables(objects: Objects) -> set[str]:
+    return {each["name"] for each in template(objects)["env"]}
+
+
 def image(objects: Objects) -> tuple[str, int]:
-    found = objects.api.get(f"/apis/apps/v1/namespaces/{objects.namespace}/deployments/shop")["spec"]
-    return found["template"]["spec"]["containers"][0]["image"], found["replicas"]
+    return template(objects)["image"], spec(objects)["replicas"]
