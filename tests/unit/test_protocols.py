@@ -61,6 +61,16 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest_asyncio.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """For connections that nothing but what they send may end, however slow the machine is."""
+    monkeypatch.setattr(protocols, "HEAD_SECONDS", 600)
+    monkeypatch.setattr(protocols, "STALLED_SECONDS", 600)
+    async with serving(ws_ping_interval=600, ws_ping_timeout=600, timeout_keep_alive=1) as port:
+        yield port
+
+
+@pytest_asyncio.fixture
+async def impatient_port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """For connections that end because the time is up."""
     monkeypatch.setattr(protocols, "HEAD_SECONDS", 0.3)
     monkeypatch.setattr(protocols, "STALLED_SECONDS", 0.3)
     async with serving(ws_ping_interval=0.2, ws_ping_timeout=0.3, timeout_keep_alive=1) as port:
@@ -109,8 +119,8 @@ async def the_end(reader: asyncio.StreamReader) -> bytes:
 @pytest.mark.parametrize(
     "head", ["", "GET / HTTP/1.1\r\nHost: x\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /"]
 )
-async def test_a_connection_on_which_no_request_comes_ends(port: int, head: str) -> None:
-    reader, writer = await opened(port, head)
+async def test_a_connection_on_which_no_request_comes_ends(impatient_port: int, head: str) -> None:
+    reader, writer = await opened(impatient_port, head)
     answer = await the_end(reader)
     assert (b"done" in answer) is ("\r\n\r\n" in head)
     writer.close()
@@ -136,7 +146,6 @@ async def test_one_connection_too_many_is_closed_until_another_has_gone(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocols, "CONNECTIONS", 2)
-    monkeypatch.setattr(protocols, "HEAD_SECONDS", 60)
     (_, first), (_, second) = await opened(port), await opened(port)
     head = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     reader, writer = await opened(port, head)
@@ -150,8 +159,8 @@ async def test_one_connection_too_many_is_closed_until_another_has_gone(
     second.close()
 
 
-async def test_headers_that_trickle_end_too(port: int) -> None:
-    reader, writer = await opened(port, "GET / HTTP/1.1\r\n")
+async def test_headers_that_trickle_end_too(impatient_port: int) -> None:
+    reader, writer = await opened(impatient_port, "GET / HTTP/1.1\r\n")
     ended = asyncio.create_task(the_end(reader))
     async with asyncio.timeout(60):
         while not ended.done():
@@ -162,30 +171,33 @@ async def test_headers_that_trickle_end_too(port: int) -> None:
 
 
 @pytest.mark.parametrize("part", [b"x: y\r\n", b"x"])
-async def test_headers_without_end_are_refused_with_words(
-    port: int, monkeypatch: pytest.MonkeyPatch, part: bytes
-) -> None:
-    monkeypatch.setattr(protocols, "HEAD_SECONDS", 60)
+async def test_headers_without_end_are_refused_with_words(port: int, part: bytes) -> None:
     reader, writer = await opened(port, "GET / HTTP/1.1\r\nname: ")
     writer.write(part * (protocols.HEAD_BYTES // len(part)))
     assert b"headers of a request" in await the_end(reader)
     writer.close()
 
 
-async def test_one_connection_serves_many_requests(port: int) -> None:
-    reader, writer = await opened(port)
-    for _ in range(5):
-        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
-        assert b"200" in await reader.readuntil(b"\r\n\r\n")
-        assert b"done" in await reader.readuntil(b"0\r\n\r\n")
-        await asyncio.sleep(0.1)  # together longer than a request may take to begin
-    writer.close()
+async def test_one_connection_serves_many_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on only when it is told to: together, longer than a request may take to begin."""
+    loop = asyncio.get_running_loop()
+    async with serving(timeout_keep_alive=60) as port:
+        reader, writer = await opened(port)
+        now = loop.time()
+        with monkeypatch.context() as clock:
+            clock.setattr(loop, "time", lambda: now)
+            for _ in range(5):
+                writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+                assert b"200" in await reader.readuntil(b"\r\n\r\n")
+                assert b"done" in await reader.readuntil(b"0\r\n\r\n")
+                now += protocols.HEAD_SECONDS / 2
+        writer.close()
 
 
 @pytest.mark.parametrize("how", ["page", "socket", "idle socket"])
-async def test_a_browser_that_stops_reading_is_cut(port: int, how: str) -> None:
+async def test_a_browser_that_stops_reading_is_cut(impatient_port: int, how: str) -> None:
     head = HANDSHAKE if "socket" in how else GET_MUCH
-    reader, writer = await opened(port, head)
+    reader, writer = await opened(impatient_port, head)
     assert b"HTTP/1.1" in await reader.readuntil(b"\r\n\r\n")
     if how == "socket":
         writer.write(frame(TEXT, b"flood"))

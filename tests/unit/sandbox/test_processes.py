@@ -42,7 +42,7 @@ def test_stop_ends_our_own(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> 
     pid_file = tmp_path / "x.pid"
     pid_file.write_text(str(sleeper.pid))
     processes.stop([pid_file], "/somewhere/of-ours/")
-    assert sleeper.wait(timeout=5) != 0
+    assert sleeper.wait(timeout=60) != 0
 
 
 @pytest.mark.parametrize("content", ["", "no number", "999999999"])
