@@ -38,6 +38,7 @@ from .engine import change_read
 from .operation import Run, iso, passed
 
 RETRY_SECONDS = 5.0  # as kubectl
+AGAIN = f"; tried again every {RETRY_SECONDS:.0f} s"
 SENT_AGAIN_SECONDS = 10.0  # to a pod that was evicted as far as is known, and does not terminate
 AT_ONCE = 50
 OPEN = ("waiting", "running", "retrying")
@@ -262,7 +263,12 @@ async def _is_there(run: Run, row: OperationResult) -> bool:
 
 def _retry(row: OperationResult, why: str) -> None:
     row.state = "retrying"
-    row.text = f"{why} Attempt {row.data['tries']}; tried again every {RETRY_SECONDS:.0f} s."
+    row.text = f"{why} Attempt {row.data['tries']}{AGAIN}."
+
+
+def untried(text: str) -> str:
+    """What is said of a refused eviction while nobody tries it again: of a drain that is stopped, or has ended."""
+    return text.replace(f"{AGAIN}.", ".")
 
 
 def _gone(run: Run, row: OperationResult) -> None:

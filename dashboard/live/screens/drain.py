@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from dashboard.actions.drain import settings_of
+from dashboard.actions.evictions import untried
 from dashboard.actions.operation import moment
 from dashboard.kinds.rows import plural
 from dashboard.kube.shell import shell_line
@@ -75,6 +76,9 @@ class DrainScreen(OperationScreen):
 
     def rest(self) -> str:
         return ""  # told by the counts
+
+    def result_text(self, result: OperationResult) -> str:
+        return super().result_text(result) if self.running else untried(super().result_text(result))
 
     def _row(self, result: OperationResult) -> dict[str, Any]:
         row = super()._row(result)

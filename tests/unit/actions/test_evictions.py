@@ -15,7 +15,7 @@ from django.http import QueryDict
 
 from dashboard.actions.action import Actor, Target
 from dashboard.actions.drain import DRAIN, SETTINGS, Settings, settings_of
-from dashboard.actions.evictions import RETRY_SECONDS
+from dashboard.actions.evictions import RETRY_SECONDS, untried
 from dashboard.actions.operation import Lost, operation_advance
 from dashboard.actions.operations import operation_begin, operation_resume, operation_stop, operations_claim
 from dashboard.actions.undo import UndoState, change_undo_state
@@ -239,6 +239,7 @@ async def test_what_may_pass_is_tried_again_every_five_seconds(error: ClusterErr
     state_, text = (await rows(change))["web-1"]
     assert state_ == "retrying"
     assert text == f"{error.message} Attempt 1; tried again every 5 s."
+    assert untried(text) == f"{error.message} Attempt 1."
     await move(api, RETRY_SECONDS - 1)
     assert len(api.sent) == 1
     await move(api, RETRY_SECONDS)

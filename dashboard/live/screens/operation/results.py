@@ -62,6 +62,10 @@ class OperationResults(OperationState):
             at += width
         return parts
 
+    def result_text(self, result: OperationResult) -> str:
+        """What is said of one object, to whoever may know it."""
+        return result.text if self.tells_all else ""
+
     def _row(self, result: OperationResult) -> dict[str, Any]:
         head, tail = name_parts(result.plural, result.name)
         took = passed(iso(result.began_at), result.ended_at) if result.began_at and result.ended_at else None
@@ -73,7 +77,7 @@ class OperationResults(OperationState):
             "url": object_url(self.runtime, result.plural, result.namespace, result.name),
             "state": BADGES[result.state],
             "word": result.data.get("word") or self.result_words[result.state],
-            "text": result.text if self.tells_all else "",
+            "text": self.result_text(result),
             "began": iso(result.began_at) if result.began_at else "",
             "took": None if took is None else f"{took:.0f} s",
         }

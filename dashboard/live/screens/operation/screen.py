@@ -51,7 +51,7 @@ class OperationScreen(OperationSteps, OperationResults):
                 {
                     "object": f"{row.kind} {'/'.join(filter(None, (row.namespace, row.name)))}",
                     "state": row.state,
-                    "text": row.text if self.tells_all else "",
+                    "text": self.result_text(row),
                 }
                 for row in await in_database(list)(rows.only("kind", "namespace", "name", "state", "text"))
             ]
