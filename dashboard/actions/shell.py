@@ -48,6 +48,8 @@ KILLED = 137
 MAX_MESSAGE = 500  # characters of what a container runtime says
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _NO_SHELL = re.compile(r"no such file or directory|executable file not found", re.IGNORECASE)
+_NO_EXEC = re.compile(r"no exec found", re.IGNORECASE)  # as kwok says it
+_WRAPPED = re.compile(r"^(?:Internal error occurred: )+", re.IGNORECASE)  # by whoever passed it on
 _NOT_RUNNING = re.compile(
     r"container not found|not running|container_exited|is not created or running|stopped (?:state|container)",
     re.IGNORECASE,
@@ -244,6 +246,12 @@ def told(ending: Ending, place: Place, *, touched: bool, gone: bool) -> Told:
         return Told(
             f"{place} is not running", "Start again once it runs. Its logs say how the last run ended."
         )
+    if _NO_EXEC.search(message):
+        return Told(
+            "the node of this pod runs no programs in containers",
+            "A simulated node has no real ones. The sandbox runs them only when it was started with --allow-exec.",
+        )
     if message:
+        message = _WRAPPED.sub("", message)
         return Told(f"it could not be started: {message[:MAX_MESSAGE].rstrip('.')}")
     return Told("the connection to the container was lost", "Start again, if the container still runs.")

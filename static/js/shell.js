@@ -75,6 +75,7 @@ class Session {
     this.asked = asked; // {socket, pod, container, confirm, reason}
     this.state = "connecting";
     this.told = "";
+    this.noted = false; // what is told is about the last input
     this.fresh = false; // it printed while another one was on screen
     this.drawn = 0;
     this.screen = document.createElement("div");
@@ -140,7 +141,8 @@ class Session {
 
   type(bytes) {
     if (this.over) return;
-    if (bytes.length > PASTE_BYTES) return this.say(`Nothing was pasted: it has more than ${PASTE_BYTES / 1024} KiB. Bring large files in another way.`);
+    if (bytes.length > PASTE_BYTES) return this.note(`Nothing was pasted: it has more than ${PASTE_BYTES / 1024} KiB. Bring large files in another way.`);
+    if (this.noted) this.say("");
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) this.send(bytes.subarray(at, at + PIECE_BYTES));
   }
 
@@ -178,7 +180,7 @@ class Session {
       this.state = "open";
       this.told = "";
     } else if (message.t === "waiting") return this.say(message.text);
-    else if (message.t === "full") return this.say("The program reads no input now: the last of it was not sent.");
+    else if (message.t === "full") return this.note("The program reads no input now: the last of it was not sent.");
     else if (message.t === "ended") return this.end(message.text, message.next);
     else if (message.t === "bye") return this.end(message.why === "signed-out" ? "you are signed out" : message.why === "gone" ? "this context was removed from the configuration" : message.why);
     else if (message.t === "refused") return this.refused(message);
@@ -194,7 +196,14 @@ class Session {
 
   say(text) {
     this.told = text;
+    this.noted = false;
     show();
+  }
+
+  // Until something is typed.
+  note(text) {
+    this.say(text);
+    this.noted = true;
   }
 
   end(text, next = "") {

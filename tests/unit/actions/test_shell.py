@@ -53,3 +53,18 @@ def test_the_rest() -> None:
     assert words(Exit(None, "the node is on fire.")) == "it could not be started: the node is on fire"
     assert words(Exit(None), why="signed out", gone=True) == "signed out"
     assert "SIGKILL" in told(Ending(Exit(137)), PLACE, touched=True, gone=False).next_step
+
+
+def test_a_node_that_runs_no_programs_is_told_in_words() -> None:
+    wrapped = "Internal error occurred: Internal error occurred: "
+    ended = told(
+        Ending(Exit(None, f"{wrapped}error executing command: no exec found"), ""),
+        PLACE,
+        touched=False,
+        gone=False,
+    )
+    assert (
+        ended.text == "the node of this pod runs no programs in containers"
+        and "--allow-exec" in ended.next_step
+    )
+    assert words(Exit(None, f"{wrapped}no room.")) == "it could not be started: no room"
