@@ -9,23 +9,23 @@ from dashboard.kinds.quantity import QuantityError, parse_quantity
 from dashboard.kinds.rows import listed
 
 
-def whole_number(field: str, what: str, most: int, *, why: str = "") -> Callable[[str], int]:
+def whole_number(field: str, what: str, most: int, *, why: str = "", said: str = "") -> Callable[[str], int]:
     """Reads a number from 0 to ``most`` of ``what``: plain digits, with spaces around them. ``why`` ends the sentence
-    that refuses a larger one.
+    that refuses a larger one; ``said`` is what refuses every other number, where what it is can't be counted.
     """
 
     def read(typed: str) -> int:
         text = typed.strip()
         if not text:
-            raise BadInput(f"Enter a number of {what}.", field=field)
+            raise BadInput(said or f"Enter a number of {what}.", field=field)
         if text.startswith("-") and text[1:].isascii() and text[1:].isdigit():
-            raise BadInput(f"There can't be fewer than 0 {what}.", field=field)
+            raise BadInput(said or f"There can't be fewer than 0 {what}.", field=field)
         if not (text.isascii() and text.isdigit()):
             raise BadInput(f"“{text[:20]}” is not a whole number: enter digits only.", field=field)
         # Compared by length first: turning a million digits into a number takes minutes.
         digits = text.lstrip("0") or "0"
         if len(digits) > len(str(most)) or int(digits) > most:
-            raise BadInput(f"At most {most:,} {what} can be set here{why}.", field=field)
+            raise BadInput(said or f"At most {most:,} {what} can be set here{why}.", field=field)
         return int(digits)
 
     return read

@@ -70,20 +70,22 @@ def label_value(typed: str) -> str:
     return text
 
 
-def number(what: str, least: int, most: int) -> Callable[[str], int]:
-    """Reads a whole number from ``least`` to ``most``; ``what`` it is begins the sentence that refuses another one."""
-    digits = whole_number("", what, most)
+def number(what: str, least: int, most: int, said: str = "") -> Callable[[str], int]:
+    """Reads a whole number from ``least`` to ``most``; ``what`` it is begins the sentence that refuses another one, or
+    ``said`` does.
+    """
+    digits = whole_number("", what, most, said=said)
 
     def read(typed: str) -> int:
         found = digits(typed)
         if found < least:
-            raise BadInput(f"{what[:1].upper()}{what[1:]} are numbers from {least} to {most:,}.")
+            raise BadInput(said or f"{what[:1].upper()}{what[1:]} are numbers from {least} to {most:,}.")
         return found
 
     return read
 
 
-port = number("ports", 1, MAX_PORT)
+port = number("ports", 1, MAX_PORT, said=f"A port is a number from 1 to {MAX_PORT}.")
 
 
 def port_or_name(typed: str) -> int | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.actions.fields import duration, flag
+from dashboard.actions.newobjects.reading import port
 from dashboard.errors import BadInput
 
 
@@ -34,3 +35,10 @@ def test_what_is_neither_is_refused_with_its_field() -> None:
     with pytest.raises(BadInput) as error:
         flag("force")("maybe")
     assert error.value.field == "force"
+
+
+@pytest.mark.parametrize("typed", ["0", "-1", "65536", "70000", ""])
+def test_a_port_is_no_count_of_ports(typed: str) -> None:
+    with pytest.raises(BadInput) as error:
+        port(typed)
+    assert error.value.message == "A port is a number from 1 to 65535."
