@@ -29,7 +29,6 @@ from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
 from .action import (
-    NO_UNDO,
     Action,
     Description,
     DryRun,
@@ -194,7 +193,7 @@ class Debug(Action):
         return Description.of(
             debug_impact(dry.obj, self.made, wanted["image"], target),
             kubectl=_kubectl(dry.target, self.made, wanted["image"], target, wanted["profile"]),
-            undo_words=NO_UNDO,
+            undo_words="It can't be taken away again: it stays until the pod ends.",
             button=f"Add {self.made}",
         )
 

@@ -228,6 +228,10 @@ class EditAny(FieldsAction):
             if not self.confidential and _bare(value_at(dry.after, path)) != _bare(value)
         ]  # fmt: skip
         found = tuple(_on_claims(dry.before, dry.after))
+        typed = dry.wanted.get("yaml", {}).get("status")
+        if typed and typed != dry.before.get("status"):
+            text = "Its controller writes it, and would set it back: an edit leaves it as it is."
+            found = (*found, Notice("info", "status is not written", text))
         if not other:
             return found
         text = (

@@ -191,3 +191,12 @@ def test_creating_from_yaml_what_is_there_asks_as_an_edit_does() -> None:
     assert CREATE.on(wanted_of(one, secret=False)).confirmed(stateful(scaled="Delete"))
     assert not CREATE.on(wanted_of(one, secret=False)).confirmed(stateful())
     assert TakeBack().confirmed(stateful(deleted="Delete")) and not TakeBack().confirmed(stateful())
+
+
+async def test_an_edit_says_that_status_is_not_written(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(monkeypatch, stateful())
+    typed = {"yaml": as_yaml(stateful() | {"status": {"replicas": 7}})}
+    shown = await Script(client, "/c/dev/statefulsets/shop/db/edit/", typed).preview()
+    assert not shown["token"] and "status is not written" in [each["title"] for each in shown["notices"]]
