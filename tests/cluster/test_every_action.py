@@ -530,6 +530,7 @@ LATE = {
     "drain": "is being drained already, by mara",
     "debug": "would now be different",
     "delete deployments": "There is no Deployment web",
+    "delete statefulsets": "There is no StatefulSet web",
     "delete services": "There is no Service web",
     "delete secrets": "There is no Secret web",
 }
@@ -586,6 +587,7 @@ NOT_TAKEN = {
     "drain": {"create pods/eviction", "list pods"},
     "replace": {"delete configmaps"},
     "replace secrets": {"delete secrets"},
+    "delete statefulsets": {"create statefulsets.apps"},  # nothing of it is created again
     "rotate": {"delete secrets"},
 }
 
