@@ -193,7 +193,7 @@ class Debug(Action):
         return Description.of(
             debug_impact(dry.obj, self.made, wanted["image"], target),
             kubectl=_kubectl(dry.target, self.made, wanted["image"], target, wanted["profile"]),
-            undo_words="It can't be taken away again: it stays until the pod ends.",
+            undo_words="It can't be removed: it stays until the pod is terminated.",
             button=f"Add {self.made}",
         )
 
