@@ -39,8 +39,9 @@ _PROPERTY_DOCUMENT = re.compile(r"\s*[#!]---\s*")  # of Spring Boot: each has ke
 _NO_NUMBER = re.compile(r'"(?:\\.|[^"\\])*"|(-?Infinity|NaN)', re.DOTALL)
 # Files whose programs take comments, and a comma after the last value.
 _COMMENTED = re.compile(r"(?:appsettings|tsconfig|jsconfig|devcontainer)(?:\..+)?\.json", re.DOTALL)
-_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
-_LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
+# A string that nothing ends goes on to the end: looked at but once, however many quotes are in it.
+_COMMENT = re.compile(r'("(?:\\.|[^"\\])*(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*(?:"|\\?\Z))|,(?=\s*[}\]])', re.DOTALL)
 
 # A check takes time in proportion to the text, and never much: what is beyond these is not checked.
 MAX_BYTES = 2 * 1024 * 1024

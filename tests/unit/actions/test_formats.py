@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -236,6 +237,20 @@ def test_many_directives_are_not_compared_with_each_other(monkeypatch: pytest.Mo
     found = flaw("many.yaml", text.encode())
     assert found is not None and "directives" in found.message
     assert counted.taken == 0
+
+
+@pytest.mark.parametrize("end", ["", "\\", " "])
+def test_a_string_that_nothing_ends_is_looked_at_but_once(end: str) -> None:
+    text = '"' + '\\"' * 500_000 + end
+    began = time.process_time()
+    found = flaw("appsettings.json", text.encode())
+    assert time.process_time() - began < 10, "looking for its end from each quote anew took hours"
+    assert found is not None and "Unterminated string" in found.message
+
+
+def test_comments_before_a_string_that_nothing_ends_are_still_none_of_it() -> None:
+    found = flaw("appsettings.json", b'{// one\n"a": 1, /* two */\n"b //')
+    assert found is not None and (found.line, found.broken) == (3, True)
 
 
 def test_a_value_larger_than_any_configmap_is_not_checked() -> None:
