@@ -347,7 +347,7 @@ class Action:
     body_bytes: int = 0  # of its form at most; 0: as of every form
     weighs: bool = False  # its impact takes long in a large cluster: a thread works it out, of one moment
     confirms_by_wanted: bool = False  # whether its name has to be typed may depend on what is wanted
-    contested: bool = False  # others may write the same fields: a preview says who will change it back
+    uncontested: str = ""  # why nobody changes it back; "": a preview says who will
     undone_by: str = ""  # the name of the action that takes it back; "": itself
     deletes: bool = False  # its object goes: it may be on its way out already
     creates: bool = False  # its object may be absent: ``absent`` stands for it

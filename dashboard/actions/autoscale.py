@@ -16,7 +16,6 @@ from dashboard.insight.autoscaling import (
     autoscale_impact,
     autoscaler_of,
     bounds_of,
-    fixed_elsewhere,
     measured_utilization,
     reported_utilization,
 )
@@ -43,7 +42,7 @@ from .action import (
 )
 from .create import Create
 from .fields import MAX_REPLICAS, whole_number
-from .writers import last_manager
+from .writers import setting_again
 
 MIN, MAX, METRICS = "/spec/minReplicas", "/spec/maxReplicas", "/spec/metrics"
 MAX_PERCENT = 1_000  # a target above the request is allowed, as pods may use more than that
@@ -152,13 +151,13 @@ class Autoscale(Create):
         return {"spec": {"scaleTargetRef": scaled, **bounds, "metrics": [_metric(wanted["cpu"])]}}
 
     def describe(self, dry: DryRun) -> Description:
-        who, _ = last_manager(dry.before, "/spec/replicas")
-        fixed = fixed_elsewhere(who, dry.target.name)
+        instead = "Remove spec.replicas from its manifest."
+        fixed = setting_again(dry.before, ["/spec/replicas"], instead=instead, written=True)
         wanted = dry.wanted
         flags = (f"--min={wanted['min']}", f"--max={wanted['max']}", f"--cpu-percent={wanted['cpu']}")
         return Description.of(
             self._impact(dry, None),
-            *((fixed,) if fixed else ()),
+            *fixed,
             kubectl=dry.target.kubectl("autoscale", *flags),
             undo_words=f"Undo by deleting HorizontalPodAutoscaler {self.made}; the replicas stay as they are then.",
             button=f"Autoscale {dry.target.name}",
@@ -197,7 +196,6 @@ class EditAutoscaler(Action):
     name, title, icon = "autoscale", "Autoscale", "gauge"
     kinds = frozenset({"horizontalpodautoscalers"})
     part = "operate"
-    contested = True
     reads = TOUCHED | {"statefulsets"}
     owns = MappingProxyType({"min": MIN, "max": MAX, "metrics": METRICS})
     fields = _fields(

@@ -51,6 +51,7 @@ class Create(Action):
     other: Kind[Any]
     made = ""  # the name of the new object, once that is decided
     verb = "create"
+    uncontested = "The object at hand stays as it is."
     undone_by = undo_verb = "delete"
     tries_back = False  # what is not there can't be deleted
 

@@ -65,7 +65,7 @@ class CreateYaml(EditAny):
     def __init__(self, wanted: Wanted | None = None) -> None:
         super().__init__(wanted)
         self.fresh = bool(self.wanted.get("fresh"))
-        self.contested = not self.fresh
+        self.uncontested = "It is not there yet." if self.fresh else ""
 
     def fits(self, kind: Kind[Any]) -> bool:
         """It is about no object that is there: its form has an address of its own."""

@@ -80,6 +80,7 @@ class Debug(Action):
         Field(name="target", label="Target container", required=False),
         Field(name="profile", label="Profile", required=False),
     )
+    uncontested = "Nobody can take an ephemeral container away."
     made = ""  # the name of the container, once that is decided
 
     def applies(self, obj: Pod) -> bool:

@@ -68,7 +68,6 @@ class DeleteAny(Action):
     verb = "delete"
     part = "delete"
     deletes = True
-    contested = True
     tries_back = False  # it can't be created as long as it is there
     confirms_by_wanted = True
     reads = EVERYWHERE_USED

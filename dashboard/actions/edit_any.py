@@ -68,7 +68,6 @@ class EditAny(FieldsAction):
     template = "forms/yaml.html"
     body_bytes = 8 * 2**20  # a text of 1 MiB, in which every byte may take three, and what it was filled with
     typed = True
-    contested = True
     confirms_by_wanted = True
     reads = TOUCHED | USED
 

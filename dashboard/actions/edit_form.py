@@ -54,7 +54,6 @@ class EditForm(FieldsAction):
     reads = TOUCHED
     body_bytes = 8 * 2**20  # with what it was filled with, and the token, in which fields travel
     typed = True
-    contested = True
 
     def fits(self, kind: Kind[Any]) -> bool:
         return kind.plural in EDITINGS

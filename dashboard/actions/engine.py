@@ -74,7 +74,7 @@ from .newpods import counted_pods, with_quotas
 from .permits import changes_required
 from .problems import AlreadyThere, BeingDeleted, Busy, NoWayBack, StaleView, Unrecorded, Unsettled
 from .templatemark import template_mark
-from .writers import created_by, last_manager
+from .writers import created_by, last_manager, setting_again
 from .writing import MANAGER, change_write, write_operations
 
 # A busy object is written a few times a second, at worst some hundred times. The first attempt asks for the very version
@@ -382,8 +382,13 @@ def _with_others(action: Action, dry: DryRun, told: Description) -> Description:
         known = dry.objects.get(target.plural, target.namespace, target.name)
     meta = meta_of(dry.before) if known is None else known.metadata
     said = creates_again if action.deletes else changes_back
-    if action.contested and (back := said(meta)) is not None:
-        notices.append(back)
+    if not action.uncontested:
+        notices += filter(None, (said(meta),))
+        if meta.controller is None:  # whose manager is its own
+            was = action.touched(dry.before)
+            notices += setting_again(
+                dry.before, [path for path in {**was, **made} if was.get(path) != made.get(path)]
+            )
     return dataclasses.replace(told, notices=(*notices, *told.notices, *_unlisted(action, dry)))
 
 

@@ -34,7 +34,6 @@ SIZE = "/spec/resources/requests/storage"
 class Expand(Action):
     name, title, icon = "expand", "Expand", "scale"
     kinds = frozenset({"persistentvolumeclaims"})
-    contested = True
     reads = frozenset({"persistentvolumeclaims", "storageclasses", "pods", "statefulsets", "resourcequotas"})
     owns = MappingProxyType({"size": SIZE})
     fields = (

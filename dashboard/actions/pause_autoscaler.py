@@ -37,7 +37,6 @@ class PauseAutoscaler(Action):
 
     kinds = frozenset({"horizontalpodautoscalers"})
     part = "operate"
-    contested = True
     reads = TOUCHED | {"statefulsets"}
     owns = MappingProxyType({"behavior": BEHAVIOR, "note": NOTE})
 

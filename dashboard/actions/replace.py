@@ -91,6 +91,9 @@ class Replace(OperationAction):
     body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     typed = True
     weighs = True
+    uncontested = (
+        "The object stays as it is; of each that is pointed to another one it is told who points it back."
+    )
     tries_back = False
     noun = "replacement"
     alone = True

@@ -24,7 +24,6 @@ class Scale(Action):
     name, title, icon = "scale", "Scale", "scale"
     part = "operate"
     capability, subresource = "scales", "scale"
-    contested = True
     confirms_by_wanted = True
     reads = TOUCHED | {"persistentvolumeclaims", "persistentvolumes"}
     owns = MappingProxyType({"replicas": REPLICAS})

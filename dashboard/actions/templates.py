@@ -42,7 +42,6 @@ class TemplateAction(FieldsAction):
     """``wanted``: what was typed, then what ``FieldsAction`` writes; of an undo that alone."""
 
     kinds = frozenset({"deployments", "statefulsets", "daemonsets"})
-    contested = True
     reads = TOUCHED | {"configmaps", "secrets"}
     same = "It is like that already."  # what is said where nothing would change
     body_bytes = 4 * 2**20  # with the token, in which a whole template may travel

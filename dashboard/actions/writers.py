@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
+
+from dashboard.insight import Notice
+from dashboard.insight.managers import Applied, sets_again
 
 from .action import Manifest
+from .changedfields import field_words, steps_of
+from .writing import MANAGER
+
+CLIENT_SIDE = "kubectl-client-side-apply"
+MAX_MANAGERS = 3  # that are told of
+_BY_KEY = frozenset({"f:annotations", "f:binaryData", "f:data", "f:labels", "f:stringData"})
 
 
 def last_manager(manifest: Manifest, path: str) -> tuple[str, datetime | None]:
@@ -30,6 +41,41 @@ def last_manager(manifest: Manifest, path: str) -> tuple[str, datetime | None]:
         return "", None
     when, who = max(owners, key=lambda owner: owner[0].timestamp() if owner[0] else 0.0)
     return who, when
+
+
+def setting_again(
+    manifest: Manifest, paths: Iterable[str], *, instead: str = "", written: bool = False
+) -> list[Notice]:
+    """Which managers set any of these fields (JSON Pointers) again: those that applied them; ``written``: those that
+    wrote them in another way too. Not this dashboard, nor Kubernetes' own.
+    """
+    found: dict[tuple[str, Applied], list[str]] = {}
+    paths = list(paths)
+    for entry in manifest["metadata"].get("managedFields") or ():
+        who = str(entry.get("manager", ""))
+        if not who or who == MANAGER or who.startswith("kube-"):
+            continue
+        how: Applied = "server" if entry.get("operation") == "Apply" else "written"
+        if how == "written" and who == CLIENT_SIDE:
+            how = "client"
+        owned = [path for path in paths if _owns(entry.get("fieldsV1") or {}, path)]
+        if owned and (written or how != "written"):
+            found.setdefault((who, how), []).extend(map(field_words, owned))
+    return [sets_again(who, how, fields, instead) for (who, how), fields in found.items()][:MAX_MANAGERS]
+
+
+def _owns(fields: Any, path: str) -> bool:
+    """Whether a manager owns a field, by itself or in one that the API server takes as one value (``{}``): maps by key
+    are none of these.
+    """
+    whole = False
+    for each in steps_of(path):
+        step = _managed(each)
+        if step in fields:
+            fields, whole = fields[step], step not in _BY_KEY
+        else:
+            return whole and fields == {}
+    return True
 
 
 def created_by(manifest: Manifest, manager: str) -> bool:

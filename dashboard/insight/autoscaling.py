@@ -202,14 +202,3 @@ def _effects(
             parts("It never changes the number of replicas"),
             "minimum and maximum are the same",
         )
-
-
-def fixed_elsewhere(writer: str, name: str) -> Notice | None:
-    """That somebody else writes the number of replicas too; ``writer`` is the field manager that did last."""
-    if not writer or writer == "cluster-ui" or writer.startswith("kube-"):
-        return None
-    text = (
-        f"Field manager {writer} set spec.replicas of {name}. If its manifest is applied again with that field, "
-        "the number goes back to it each time: remove spec.replicas there."
-    )
-    return Notice("warn", f"The manifest of {name} may set its replicas back", text)

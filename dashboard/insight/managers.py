@@ -7,8 +7,12 @@ Kustomization or a HelmRelease applies; helm.sh, labels and annotations of a rel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from dashboard.kinds.meta import ObjectMeta
 from dashboard.kinds.references import meant, title
+from dashboard.kinds.rows import listed
 
 from .impact import Notice
 
@@ -35,6 +39,25 @@ def changes_back(meta: ObjectMeta) -> Notice | None:
         text = f"The next upgrade of release {release} writes what its chart says. Change its values instead."
         return Notice("warn", "Helm may change this back", text)
     return None
+
+
+Applied = Literal["server", "client", "written"]
+
+
+def sets_again(manager: str, how: Applied, fields: Sequence[str], instead: str = "") -> Notice:
+    """The same by who set just these fields (as people write them) last: applied by the API server or by kubectl alone,
+    or written in whatever way. ``instead`` is what to do about it.
+    """
+    said, them = listed(fields, "more fields"), "it" if len(fields) == 1 else "them"
+    instead = instead or f"Change {them} in its source."
+    if how == "server":
+        text = f"{manager} applied {said}: it sets {them} again when it applies next. {instead}"
+        return Notice("warn", f"{manager} may change this back", text)
+    if how == "client":
+        text = f"kubectl apply set {said}: it sets {them} back if that manifest is applied again as it is. {instead}"
+        return Notice("info", "A manifest may change this back", text)
+    text = f"Field manager {manager} set {said}. If it writes {them} again, that changes back each time. {instead}"
+    return Notice("warn", f"{manager} may change this back", text)
 
 
 def creates_again(meta: ObjectMeta) -> Notice | None:

@@ -106,6 +106,15 @@ async def test_a_preview_says_which_kinds_it_could_not_look_at(api: Any, mara: A
     assert "Not all of its impact is known" not in [each.title for each in shown.told.notices]
 
 
+async def test_a_preview_says_who_applied_what_it_changes(api: Any, mara: Actor) -> None:
+    api.scale(3, "terraform")
+    api.managers[0]["operation"] = "Apply"
+    titles = [each.title for each in (await preview(api, mara, "5")).told.notices]
+    assert "terraform may change this back" in titles
+    titles = [each.title for each in (await preview(api, mara, "3")).told.notices]
+    assert "terraform may change this back" not in titles, "nothing is changed"
+
+
 async def test_preview_of_the_same_number_has_nothing_to_apply(api: Any, mara: Actor) -> None:
     shown = await preview(api, mara, "3")
     assert (shown.diff, shown.token) == ((), "")

@@ -10,7 +10,6 @@ from dashboard.insight.autoscaling import (
     Bounds,
     autoscale_impact,
     autoscaler_of,
-    fixed_elsewhere,
     measured_utilization,
     paused_impact,
     resumed_impact,
@@ -133,12 +132,6 @@ def test_what_scales_a_workload_is_found_by_its_target() -> None:
     found = autoscaler_of(world, WEB)
     assert found is not None and found.metadata.name == "mine"
     assert autoscaler_of(world, Ref("Deployment", "shop", "api", "deployments")) is None
-
-
-def test_a_manifest_that_sets_replicas_is_told_and_controllers_are_not() -> None:
-    notice = fixed_elsewhere("argocd-controller", "web")
-    assert notice is not None and "remove spec.replicas" in notice.text
-    assert fixed_elsewhere("kube-controller-manager", "web") is fixed_elsewhere("", "web") is None
 
 
 def test_one_that_is_paused_keeps_the_present_number_and_resumed_it_says_what_load_does() -> None:

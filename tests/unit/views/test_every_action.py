@@ -326,6 +326,24 @@ def script(client: AsyncClient, api: Server, name: str, tried: Tried) -> Script:
     return Script(client, f"/c/dev/{tried.plural}/{namespace or '-'}/{obj}/{name}/", tried.typed)
 
 
+async def test_a_preview_says_who_changes_it_back_unless_nobody_can(
+    script: Script, api: Server, name: str, tried: Tried
+) -> None:
+    for each in api.objects.values():
+        notes = each["metadata"].get("annotations") or {}
+        each["metadata"]["annotations"] = notes | {"meta.helm.sh/release-name": "shop-1"}
+    said = [each["title"] for each in (await script.preview())["notices"]]
+    assert any(title.startswith("Helm may ") for title in said) is (
+        not action_named(name, tried.plural).uncontested
+    )
+
+
+def test_what_nobody_changes_back_says_why() -> None:
+    kept = {action.name for action in ACTIONS if action.uncontested}
+    assert kept == {"autoscale", "debug", "replace", "run"}
+    assert all(action.uncontested.endswith(".") for action in ACTIONS if action.name in kept - {"autoscale"})
+
+
 async def test_a_preview_reads_the_object_once_and_writes_nothing(script: Script, api: Server) -> None:
     shown = await script.preview()
     assert set(shown) == {"token", "headline", "effects", "notices", "diff", "kubectl"}
