@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
 from dashboard.insight import Objects
-from dashboard.insight.configmapuse import RESTARTABLE, consumers, started_with
+from dashboard.insight.configmapuse import READ, RESTARTABLE, consumers, started_with
 from dashboard.insight.keyhistory import KeyHistory
+from dashboard.insight.protocols import unlisted, unread
+from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref, State
 from dashboard.kinds.deletion import deletion_waits
+from dashboard.kinds.references import title
 from dashboard.kinds.rows import listed, plural
 from dashboard.models import Change
 
@@ -44,6 +47,7 @@ def edit_progress(change: Change, objects: Objects, now: datetime, history: KeyH
     )
     hangs = any(each.state in ("bad", "warn") and each.change is not None for each in following)
     goes_on = any(not each.done for each in following)
+    untold = _untold(change, objects)
     saved = "Undone" if change.undoes_id else "Saved"
     headline, state = saved, "ok"
     if hangs:
@@ -54,12 +58,14 @@ def edit_progress(change: Change, objects: Objects, now: datetime, history: KeyH
         headline, state = f"{saved}; a restart may be required", "warn"
     elif goes_on:
         headline, state = f"{saved}; restarting", "info"
+    elif untold:
+        state = "info"
     return Progress(
         state=cast(State, state),
         headline=headline,
-        text=_text(change, rest, unknown, goes_on, objects),
+        text=_text(change, rest, unknown, goes_on, untold, objects),
         percent=None,
-        done=not goes_on,
+        done=not goes_on and set(untold) <= set(unlisted(objects, READ, change.namespace)),
         restart=tuple(ref for ref in {**rest, **unknown} if ref.plural in RESTARTABLE),
         following=following,
     )
@@ -70,6 +76,7 @@ def _text(
     rest: Mapping[Ref, int],
     unknown: Mapping[Ref, int],
     goes_on: bool,
+    untold: Sequence[str],
     objects: Objects,
 ) -> str:
     said = []
@@ -83,10 +90,19 @@ def _text(
         return " ".join(said)
     if goes_on:
         return "New pods replace those with the old values."
+    if untold:
+        kinds = listed([KINDS[each].title for each in untold])
+        return f"{kinds} could not be read: whether pods have old values is not known."
     if not consumers(objects, change.namespace, change.name):
         return "No pod and no workload here uses it."
     return "Every pod that reads it only at its start has the present values. Files in volumes follow by themselves."
 
 
+def _untold(change: Change, objects: Objects) -> tuple[str, ...]:
+    """The kinds without which it cannot be told that no pod has old values: where somebody uses it, only the pods."""
+    used = consumers(objects, change.namespace, change.name)
+    return unread(objects, {"pods"} if used else READ, change.namespace)
+
+
 def _whose(pods: Mapping[Ref, int]) -> str:
-    return listed([f"{ref.kind} {ref.name} ({plural(count, 'pod')})" for ref, count in pods.items()])
+    return listed([f"{title(ref)} ({plural(count, 'pod')})" for ref, count in pods.items()])

@@ -23,7 +23,7 @@ from .environment import Content, name_flaw
 from .impact import Effect
 from .keyhistory import SECOND, KeyHistory, Spans, between
 from .ownership import belongs, pod_owner
-from .protocols import Objects
+from .protocols import Objects, unread
 from .relations import pod_spec
 from .words import Part, bold, parts
 
@@ -230,7 +230,13 @@ def change_effects(
         broken = flaws(consumer, after, removed)
         effects.append(_effect(consumer, keys, broken, _lost(consumer, keys, after)))
     if not effects:
-        effects = [Effect("info", "info", parts("No pod and no workload here uses this ConfigMap"))]
+        away = unread(objects, READ, namespace)
+        said = (
+            "Who uses this ConfigMap is not known"
+            if away
+            else "No pod and no workload here uses this ConfigMap"
+        )
+        effects = [Effect("info", "info", parts(said))]
     order = {"bad": 0, "warn": 1, "info": 2, "ok": 3}
     return tuple(sorted(effects, key=lambda effect: order[effect.state]))
 

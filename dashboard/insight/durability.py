@@ -135,7 +135,7 @@ def _left_behind(objects: Objects, volume: PersistentVolume) -> Durability:
         sentence = (
             "Its claim was deleted. The data stays until the volume is deleted or bound to a new claim."
         )
-    place, where = _place(objects, None, volume)
+    place, where = _place(objects, "", None, volume)
     answers = (NOT_A_CLAIM, NOT_A_CLAIM, Answer(_node_lost(place, volume).fate), NOT_A_CLAIM)
     what = f"what claim {volume.spec.claim_ref.name} left" if volume.spec.claim_ref else ""
     return Durability(sentence, (Keeping(f"Volume {volume.metadata.name}", what, place, where, answers),))
@@ -259,7 +259,7 @@ def _ephemeral(objects: Objects, plural: str, obj: Any, volume_name: str, mounts
     name = f"{obj.metadata.name}-{volume_name}"
     claim = objects.get("persistentvolumeclaims", obj.metadata.namespace, name)
     volume = _volume_of(objects, claim)
-    place, where = _place(objects, claim, volume)
+    place, where = _place(objects, obj.metadata.namespace, claim, volume)
     answers = (*answers[:3], _claim_deleted(objects, claim, volume))
     ref = reference("PersistentVolumeClaim", obj.metadata.namespace, name)
     return Keeping(title, what, place, where, answers, mounts, volume_name, ref, name)
@@ -307,7 +307,7 @@ def _claimed(
 ) -> Keeping:
     claim: PersistentVolumeClaim | None = objects.get("persistentvolumeclaims", namespace, name)
     volume = volume or _volume_of(objects, claim)
-    place, where = _place(objects, claim, volume)
+    place, where = _place(objects, namespace, claim, volume)
     size = claim.capacity or claim.requested if claim else ""
     what = f"claim {name}" + (f", {size}" if size else "")
     title = f"Volume {volume_name}" if volume_name else f"Claim {name}"
@@ -329,11 +329,15 @@ def _volume_of(objects: Objects, claim: PersistentVolumeClaim | None) -> Persist
 
 
 def _place(
-    objects: Objects, claim: PersistentVolumeClaim | None, volume: PersistentVolume | None
+    objects: Objects, namespace: str, claim: PersistentVolumeClaim | None, volume: PersistentVolume | None
 ) -> tuple[Place, str]:
     if volume is None:
         if claim is not None and claim.spec.volume_name:
-            return "unknown", "on a volume that you may not see"
+            gone = objects.reads("persistentvolumes")
+            why = "which is not there" if gone else "of which nothing is known here"
+            return "unknown", f"on volume {claim.spec.volume_name}, {why}"
+        if claim is None and not objects.reads("persistentvolumeclaims", namespace):
+            return "unknown", "whether it has a volume is not known"
         return "unknown", "no volume yet"
     nodes = volume.only_on
     if volume.local:

@@ -65,7 +65,9 @@ def _used(objects: Objects, claim: PersistentVolumeClaim, now: datetime) -> Iter
     ]
     if not pods:
         note = "" if claim.spec.volume_mode == "Block" else "Its file system is resized when a pod mounts it"
-        yield Effect("ok", "info", parts("No running pod uses it"), note)
+        known = objects.reads("pods", meta.namespace)
+        said = "No running pod uses it" if known else "Which pods use it is not known"
+        yield Effect("ok" if known else "info", "info", parts(said), note)
         return
     more = f" and {len(pods) - SHOWN_PODS} more" if len(pods) > SHOWN_PODS else ""
     verb = "keeps" if len(pods) == 1 else "keep"

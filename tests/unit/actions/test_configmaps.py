@@ -13,6 +13,7 @@ from dashboard.actions.action import Target
 from dashboard.actions.configmap_values import digest
 from dashboard.actions.edit import EDIT, Immutable, _kubectl, other_name
 from dashboard.actions.replace import REPLACE
+from dashboard.insight.configmapuse import change_effects
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.models import Change
@@ -171,6 +172,45 @@ def test_a_restart_is_not_waited_for_longer_than_an_hour() -> None:
 def test_nobody_who_uses_it_is_said_as_that() -> None:
     alone = World(("configmaps", {"metadata": meta("settings")}))
     assert EDIT.follow(edited(), alone, NOW).text == "No pod and no workload here uses it."
+
+
+class Partly(World):
+    """Of which these kinds could not be read (False), or may not be listed (None)."""
+
+    def __init__(self, *objects: tuple[str, dict[str, Any]]) -> None:
+        super().__init__(*objects)
+        self.away: dict[str, bool | None] = {}
+
+    def knows(self, plural: str, namespace: str) -> bool | None:
+        return self.away.get(plural, True)
+
+
+def test_that_nobody_uses_it_is_not_said_of_what_could_not_be_read() -> None:
+    alone = Partly(("configmaps", {"metadata": meta("settings")}))
+    preview = change_effects(alone, "shop", "settings", written=("level",), removed=())
+    assert preview[0].text[0][0] == "No pod and no workload here uses this ConfigMap"
+    assert EDIT.follow(edited(), alone, NOW).text == "No pod and no workload here uses it."
+    alone.away = {"pods": False}
+    said = EDIT.follow(edited(), alone, NOW)
+    assert (said.state, said.headline, said.done) == ("info", "Saved", False)
+    assert said.text == "Pods could not be read: whether pods have old values is not known."
+    preview = change_effects(alone, "shop", "settings", written=("level",), removed=())
+    assert preview[0].text[0][0] == "Who uses this ConfigMap is not known"
+    alone.away = {"jobs": None}
+    said = EDIT.follow(edited(), alone, NOW)
+    assert (said.state, said.done) == ("info", True), "nothing will be known later either"
+
+
+def test_that_all_pods_have_the_present_values_is_not_said_without_the_pods() -> None:
+    used = Partly(
+        ("configmaps", {"metadata": meta("settings")}),
+        ("deployments", {"metadata": meta("web"), "spec": {"template": {"spec": ENV}}}),
+    )
+    assert EDIT.follow(edited(), used, NOW).state == "ok"
+    used.away = {"jobs": False}
+    assert EDIT.follow(edited(), used, NOW).state == "ok", "who uses it is known, and which pods there are"
+    used.away = {"pods": False}
+    assert EDIT.follow(edited(), used, NOW).state == "info"
 
 
 def test_one_that_was_deleted_or_made_anew_is_gone() -> None:

@@ -135,7 +135,16 @@ def test_a_folder_of_some_node_ties_the_pod_to_none() -> None:
 
 def test_a_claim_that_may_not_be_seen_makes_no_promise() -> None:
     keeping = only_volume(World(), CLAIM)
-    assert keeping.where == "no volume yet" and keeping.answers[3].fate == "bound"
+    assert keeping.where == "whether it has a volume is not known" and keeping.answers[3].fate == "bound"
+    assert only_volume(World().reading("persistentvolumeclaims"), CLAIM).where == "no volume yet"
+
+
+def test_a_volume_that_is_not_read_is_not_called_missing() -> None:
+    manifest = {"metadata": meta("data"), "spec": {"volumeName": "pv"}, "status": {"phase": "Bound"}}
+    world = World(("persistentvolumeclaims", manifest))
+    assert only_volume(world, CLAIM).where == "on volume pv, of which nothing is known here"
+    world.reading("persistentvolumes")
+    assert only_volume(world, CLAIM).where == "on volume pv, which is not there"
 
 
 def stateful(world: World, **retention: str) -> Keeping:

@@ -91,3 +91,9 @@ def test_pods_that_use_it_keep_running_and_new_replicas_get_the_old_size() -> No
     ]
     assert effects(world, claim(world, "data-dbx-0")) == ["No running pod uses it"]
     assert effects(world, claim(world, "data-db-x")) == ["No running pod uses it"]
+
+
+def test_that_no_pod_uses_it_is_said_only_where_the_pods_are_known() -> None:
+    world = World()
+    assert effects(world, claim(world)) == ["Which pods use it is not known"]
+    assert effects(world.reading("pods"), claim(world)) == ["No running pod uses it"]

@@ -26,6 +26,8 @@ from dashboard.live.screens.capacity import CapacityScreen
 from dashboard.live.screens.certificates import CertificatesScreen
 from dashboard.live.screens.chrome import ChromeScreen
 from dashboard.live.screens.detail import DetailScreen
+from dashboard.live.screens.detail.cards.usage import UsageCard
+from dashboard.live.screens.detail.overview import OverviewTab
 from dashboard.live.screens.listing import ListScreen
 from dashboard.live.screens.map import MapScreen
 from dashboard.live.screens.overview import OverviewScreen
@@ -42,6 +44,7 @@ from dashboard.queries.usage import UsageRights
 from dashboard.recovery.shelf import Shelf
 from dashboard.views.exports import export
 
+from ..kinds.test_rows import fixture
 from .seen import everything, nothing, runtime, sees, session
 
 AWAY = Unreachable("Connection refused at 127.0.0.1:6443.")
@@ -55,6 +58,8 @@ CALM = (
 NONE_OF_OTHERS = (
     "Nothing.", "Nothing uses", "No Pods", "No pods", "No Services", "No events", "No ResourceQuota",
     "No LimitRange:", "No NetworkPolicy:", "No binding that you may", "0 ready addresses", "None, of what",
+    "There is no", "does not exist", "no pods behind", "No pod of it", "No pod runs", "No running pod",
+    "on a volume that you may not see", "and so on, no volume yet", "which is not there",
 )  # fmt: skip
 
 
@@ -68,12 +73,12 @@ def cluster(error: ClusterError | None = AWAY, live: frozenset[str] = frozenset(
     found.version = ""
     found.history = SimpleNamespace(total=lambda namespaces: [], of=lambda *_: [])
     found.restarts = SimpleNamespace(of=lambda *_: [], since=None)
-    found.versions = SimpleNamespace(left_out=lambda *_: "")
+    found.versions = SimpleNamespace(left_out=lambda *_: "", records=True)
     ticks = Clock()
     reader = found.reader
     found.usage = SimpleNamespace(
         of_nodes=Rings(ticks, 8, 10), of_namespaces=Rings(ticks, 6, 10), sees_nodes=False, tally=Tally(reader, None),  # type: ignore[arg-type]
-        of_containers=Rings(ticks, 2, 10), ticks=ticks,
+        of_containers=Rings(ticks, 2, 10), of_workloads=Rings(ticks, 6, 10), ticks=ticks,
         pods=Reading("unreachable", "metrics-server", error), nodes=Reading("unreachable", "metrics-server", error),
     )  # fmt: skip
     found.longer = None
@@ -249,15 +254,55 @@ async def test_no_page_of_an_object_says_none_of_what_was_never_read(
     if plural == "events":
         return  # its own are known then
     kind = KINDS[plural]
-    found.cache.put(plural, {"metadata": {"name": "web"}, "spec": {}, "status": {}})
-    screen = DetailScreen(
-        session(found), QueryDict(""), plural, "shop" if kind.gvr.namespaced else "-", "web", tab
-    )
-    sees(screen, everything())
-    screen.last = screen._present()
-    assert screen.last is not None
-    shown = html(screen)
-    assert not [words for words in NONE_OF_OTHERS if words in shown], shown
+    bare = {"metadata": {"name": "web"}, "spec": {}, "status": {}}
+    for manifest in (bare, *(case["object"] for case in fixture(plural)["cases"].values())):
+        meta = (manifest["rows"][0]["object"] if "rows" in manifest else manifest)["metadata"]
+        found.cache.put(plural, manifest | {"metadata": meta | {"namespace": "shop"}})
+        place = "shop" if kind.gvr.namespaced else "-"
+        screen = DetailScreen(session(found), QueryDict(""), plural, place, meta["name"], tab)
+        sees(screen, everything())
+        screen.last = screen._present()
+        assert screen.last is not None
+        shown = html(screen)
+        assert not [words for words in NONE_OF_OTHERS if words in shown], shown
+
+
+@pytest.mark.parametrize("unread", ["services", "endpointslices", "pods"])
+def test_a_route_is_not_broken_by_what_was_never_read(unread: str) -> None:
+    known = cluster(live=frozenset(KINDS))
+    route = {
+        "metadata": {"name": "web"},
+        "spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}},
+    }
+    service = {"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}
+    for found in (known, cluster(live=frozenset(KINDS) - {unread})):
+        found.cache.put("ingresses", route)
+        if unread != "services":
+            found.cache.put("services", service)
+        screen = DetailScreen(session(found), QueryDict(""), "ingresses", "shop", "web", "overview")
+        sees(screen, everything())
+        screen.last = screen._present()
+        shown = html(screen)
+        broken = "There is no Service web" in shown or "no pods behind it" in shown
+        assert broken is (found is known), shown
+
+
+@pytest.mark.parametrize(("plural", "words"), [
+    ("replicasets", "No pod of it runs now."), ("namespaces", "No pod runs in it now."),
+])  # fmt: skip
+def test_that_no_pod_runs_is_said_only_where_the_pods_are_known(plural: str, words: str) -> None:
+    for known in (True, False):
+        found = cluster(live=frozenset(KINDS) if known else frozenset(KINDS) - {"pods"})
+        found.cache.put(plural, {"metadata": {"name": "web"}, "spec": {}, "status": {}})
+        place = "shop" if KINDS[plural].gvr.namespaced else "-"
+        screen = DetailScreen(session(found), QueryDict(""), plural, place, "web", "overview")
+        sees(screen, everything())
+        for card in cast(OverviewTab, screen.tab).cards:
+            if isinstance(card, UsageCard):
+                card.rights = UsageRights(pods=Visible())
+        screen.last = screen._present()
+        shown = html(screen)
+        assert (words in shown) is known, shown
 
 
 async def test_events_that_may_not_be_listed_are_not_none() -> None:

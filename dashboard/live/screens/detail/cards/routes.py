@@ -35,8 +35,7 @@ class RoutesCard(Card):
         return Snapshot(regions={"routes": render.region("routes", region)})
 
     def _row(self, route: Route) -> dict[str, Any]:
-        known = self.screen.session.reader.sees("services", self.screen.namespace)
-        state, word, url = self._judge(route) if known else ("ok", "", "")
+        state, word, url = self._judge(route)
         return {
             "place": route.place,
             "path_type": route.path_type,
@@ -50,15 +49,17 @@ class RoutesCard(Card):
         """State, words and the Service's page. A broken link says at which joint."""
         if route.resource:
             return "ok", "not a Service: the ingress controller knows what it is", ""
+        reader = self.screen.session.reader
         if route.service is None:
+            if not reader.reads("services", self.screen.namespace):
+                return "ok", "", ""
             return "bad", f"There is no Service {route.service_name}: requests end here", ""
         url = object_url(self.screen.runtime, "services", self.screen.namespace, route.service_name)
         if route.service.spec.type == "ExternalName" and (route.port or not route.service.spec.ports):
             return "ok", f"routes to {route.service.spec.external_name}", url
         if route.port is None:
             return "bad", f"Service {route.service_name} has no port {route.port_words}", url
-        reader = self.screen.session.reader
-        if not all(reader.sees(kind, self.screen.namespace) for kind in ("pods", "endpointslices")):
+        if not all(reader.reads(kind, self.screen.namespace) for kind in ("pods", "endpointslices")):
             return "ok", "", url
         ends = service_ends(reader, route.service)
         if not ends.total:

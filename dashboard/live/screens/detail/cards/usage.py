@@ -110,6 +110,11 @@ class UsageCard(Card):
     def _namespace(self) -> str:
         return self.screen.namespace
 
+    @property
+    def _pods_known(self) -> bool:
+        """Whether a pod that is not here does not exist."""
+        return self.screen.session.reader.reads("pods", self._namespace)
+
     def show(self, obj: Any, detail: Detail) -> Snapshot:
         denied = self.denied
         points = self.points(obj) if denied is None else ()
@@ -151,7 +156,7 @@ class UsageCard(Card):
         pods = [pod for pod in self._pods(obj) if not ended(pod)]
         unmeasured = sum(self._use(pod) is None for pod in pods)
         if not pods:
-            return "No pod of it runs now."
+            return "No pod of it runs now." if self._pods_known else ""
         if self.reading.state != "ok" or not unmeasured or self.denied is not None:
             return ""
         return (
@@ -245,7 +250,7 @@ class NamespaceUsageCard(UsageCard):
     def note(self, obj: Any) -> str:
         each = self._sum()
         if not each.pods:
-            return "No pod runs in it now." if self.denied is None else ""
+            return "No pod runs in it now." if self.denied is None and self._pods_known else ""
         return f"{each.waiting} more wait for a node." if each.waiting else ""
 
     def points(self, obj: Any) -> Sequence[Point]:
