@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -32,7 +34,11 @@ def sell():
     note.write_text("x" * (len(note.read_text()) + 1 if note.exists() else 1))
     return f"sold: {sql('SELECT count(*) FROM sales')}, here: {len(note.read_text())}"
 
-PAGES = {"/": greeting, "/sell": sell, "/ready": lambda: sql("SELECT 1")}
+def slow():
+    time.sleep(0.3)
+    return socket.gethostname()
+
+PAGES = {"/": greeting, "/sell": sell, "/slow": slow, "/ready": lambda: sql("SELECT 1")}
 
 class Shop(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -49,8 +55,12 @@ class Shop(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+try:
+    sql("SELECT 1")
+except subprocess.CalledProcessError as error:
+    raise SystemExit(error.stderr)  # a shop whose database refuses it does not open
 print("open", flush=True)
-http.server.HTTPServer(("", 8000), Shop).serve_forever()
+http.server.HTTPServer(("", 8000), Shop).serve_forever()  # one customer at a time
 """
 SET_PASSWORD = """
 export PGPASSWORD="$ADMIN"
@@ -160,6 +170,14 @@ def _parts(namespace: str, password: str) -> list[list[Object]]:
     return parts
 
 
+def budget(namespace: str, name: str, available: int) -> str:
+    """How many pods of it must stay ready, as a text for the form."""
+    spec = {"minAvailable": available, "selector": {"matchLabels": {"app": name}}}
+    made = _object("policy/v1", "PodDisruptionBudget", name, spec=spec)
+    made["metadata"]["namespace"] = namespace
+    return json.dumps(made, indent=1)
+
+
 def _object(version: str, kind: str, name: str, **more: Any) -> Object:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, **more}
 
@@ -204,3 +222,20 @@ class Customer:
             assert time.monotonic() < until, f"{path} does not say {text!r}, but {said!r}"
             time.sleep(0.5)
         return said
+
+    def crowd(self, seconds: float = 6.0) -> tuple[int, set[str]]:
+        """How many slow requests of ten customers at once are answered in that time, and by which pods."""
+        by: list[str] = []
+        over = threading.Event()
+
+        def ask() -> None:
+            while not over.is_set():
+                if (said := self.get("/slow")) and not over.is_set():
+                    by.append(said)
+
+        with ThreadPoolExecutor(10) as pool:
+            for _ in range(10):
+                pool.submit(ask)
+            over.wait(seconds)
+            over.set()
+        return len(by), set(by)
