@@ -20,6 +20,7 @@ from dashboard.kinds.rows import plural
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
+from dashboard.loop import off_loop
 
 SOON_DAYS = 30  # Let's Encrypt and cert-manager renew a certificate this long before its end
 _EXPECTED = {
@@ -61,7 +62,10 @@ class SecretParts:
 
 async def secret_parts(transport: Transport, namespace: str, name: str, now: datetime) -> SecretParts:
     """Names, sizes and public parts. Raises NotFound, Forbidden and what else the API server says."""
-    found = await _read(transport, namespace, name)
+    return await off_loop(_parts, await _read(transport, namespace, name), now)
+
+
+def _parts(found: dict[str, Any], now: datetime) -> SecretParts:
     kind = str(found.get("type", "Opaque"))
     values = {key: base64.b64decode(text) for key, text in (found.get("data") or {}).items()}
     words = _WORDS.get(kind, {})
@@ -79,7 +83,8 @@ async def certificate_of(transport: Transport, namespace: str, name: str) -> Cer
     Raises NotFound, Forbidden and what else the API server says.
     """
     found = await _read(transport, namespace, name)
-    return read_certificate(base64.b64decode((found.get("data") or {}).get("tls.crt", "")))
+    pem = base64.b64decode((found.get("data") or {}).get("tls.crt", ""))
+    return await off_loop(read_certificate, pem)
 
 
 async def secret_value(transport: Transport, namespace: str, name: str, key: str) -> bytes:

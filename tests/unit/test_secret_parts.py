@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from dashboard.errors import NotFound
 from dashboard.kinds.certificates import read_certificate
 from dashboard.kube.transport import Response
-from dashboard.queries.secrets import SecretParts, secret_parts, secret_value
+from dashboard.queries import secrets as module
+from dashboard.queries.secrets import SecretParts, certificate_of, secret_parts, secret_value
 
 from .kinds.test_certificates import PEM
 
@@ -114,3 +116,16 @@ async def test_one_value_is_given_and_a_key_that_is_not_there_is_not_repeated() 
     assert await secret_value(api, "shop", "x", "a") == b"\0binary"
     with pytest.raises(NotFound):
         await secret_value(api, "shop", "x", "b")
+
+
+async def test_a_certificate_is_read_where_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def read(_pem: bytes) -> None:
+        seen.append(threading.get_ident())
+
+    monkeypatch.setattr(module, "read_certificate", read)
+    api: Any = Api("kubernetes.io/tls", {"tls.crt": PEM})
+    await secret_parts(api, "shop", "x", NOW)
+    await certificate_of(api, "shop", "x")
+    assert len(seen) == 2 and threading.get_ident() not in seen
