@@ -84,6 +84,8 @@ def _words(text: str) -> str:
         schedule = _read(fields)
     except ValueError:
         return ""
+    if not all(field.values for field in schedule):  # only a comma: it never comes
+        return ""
     minute, hour = ("*" if field.star else words for field, words in zip(schedule, fields[:2], strict=False))
     at = _described(f"{minute} {hour} * * *")
     return at and (_on_one_day(schedule, at) or at + "".join(f", {words}" for words in _on_days(schedule)))

@@ -47,7 +47,22 @@ def test_a_schedule_is_told_in_words(schedule: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     "schedule",
-    ["", "soon", "a b c d e", "@sometimes", "1 " * 60, "TZ=UTC", "{} * * * *", "0 0 * * 7", "1_0 * * * *"],
+    [
+        "",
+        "soon",
+        "a b c d e",
+        "@sometimes",
+        "1 " * 60,
+        "TZ=UTC",
+        "{} * * * *",
+        "0 0 * * 7",
+        "1_0 * * * *",
+        "0 0 , * *",
+        "0 0 * * ,",
+        ", * * * *",
+        "0 , * * *",
+        "0 0 * , *",
+    ],
 )
 def test_what_is_no_schedule_is_not_put_into_words(schedule: str) -> None:
     assert schedule_words(schedule) == ""
