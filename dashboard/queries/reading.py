@@ -160,6 +160,9 @@ def names_of(kind: Kind[Any]) -> frozenset[str]:
     return frozenset(names)
 
 
+MAX_SLIP = 63  # letters of a word that is looked for with a slip: the work grows by their cube
+
+
 class Misspelling:
     """A word with one slip of the finger: two letters changed places, or one is wrong, or too many. A letter that is
     missing needs nothing of this: those that are left stand in order (``search.like``). Only of letters: another digit is
@@ -167,7 +170,8 @@ class Misspelling:
     """
 
     def __init__(self, word: str) -> None:
-        letters = [at for at, letter in enumerate(word) if letter.isalpha()]
+        short = word if len(word) <= MAX_SLIP else ""
+        letters = [at for at, letter in enumerate(short) if letter.isalpha()]
         swapped = {
             word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in letters if at + 1 < len(word)
         }

@@ -18,6 +18,7 @@ from dashboard.kinds.tablekinds import Resource, TableKind
 from dashboard.queries.access import Visible
 from dashboard.queries.lists import ListQuery
 from dashboard.queries.reader import JUDGES, Reader, judgeable
+from dashboard.queries.reading import Misspelling
 from dashboard.queries.search import (
     Answer,
     SearchQuery,
@@ -515,3 +516,9 @@ def test_rows_of_kinds_that_nobody_watches_are_found_and_counted_alike() -> None
 def test_a_kind_is_found_by_kubectls_words_for_it(words: str, found: list[str]) -> None:
     kinds = [KINDS["poddisruptionbudgets"], KINDS["pods"], KINDS["deployments"], GIZMOS]
     assert [kind.title for kind in kinds_named(kinds, tuple(words.split()))] == found
+
+
+def test_a_long_word_is_not_looked_for_with_a_slip() -> None:
+    word = "abcdefgh" * 1000
+    assert Misspelling(word).places(word[:3] + "x" + word[4:]) == ()
+    assert Misspelling(word[:63]).places(word[:3] + "x" + word[4:63]) == tuple(range(63))
