@@ -19,7 +19,7 @@ import yaml
 from dashboard.errors import BadInput, ClusterError, Invalid
 
 from .linetext import normal
-from .yamlevents import Lines, events, line_of_letter
+from .yamlevents import Lines, allows_tab, events, line_of_letter, most_with_tabs
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 100
@@ -137,6 +137,11 @@ def problems_of(error: ClusterError, document: Document | None) -> list[Problem]
 
 
 def _said(text: str, line: int, error: yaml.MarkedYAMLError) -> str:
+    if allows_tab(text, error) and error.problem_mark is not None and error.problem_mark.column:
+        return (
+            f"More than {most_with_tabs(text)} block scalars begin with a tab: the limit for a text of this size."
+            ' Write this one in double quotes, with "\\t" for the tab.'
+        )
     lines = text.split("\n")
     there = lines[line - 1] if 0 < line <= len(lines) else ""
     if "\t" in there[: len(there) - len(there.lstrip())] or "'\\t'" in str(error.problem):

@@ -25,7 +25,7 @@ _BREAKS = "\n\x85\u2028\u2029"  # of YAML 1.1; carriage returns are line feeds b
 def events(text: str) -> Iterator[Any]:
     """The events of a text whose lines end in line feeds. Raises yaml.YAMLError."""
     stand_in = next(each for each in map(chr, range(0xE000, 0xF8FF)) if each not in text)
-    again = min(MAX_AGAIN, MAX_READ_AGAIN // max(1, len(text)))
+    again = most_with_tabs(text)
     given = 0
     while True:
         try:
@@ -41,6 +41,11 @@ def events(text: str) -> Iterator[Any]:
             again -= 1
             at = error.problem_mark.index  # type: ignore[union-attr]
             text = f"{text[:at]}{stand_in}{text[at + 1 :]}"
+
+
+def most_with_tabs(text: str) -> int:
+    """How many block scalars of a text may begin with a tab."""
+    return min(MAX_AGAIN, MAX_READ_AGAIN // max(1, len(text)))
 
 
 def allows_tab(text: str, error: yaml.MarkedYAMLError) -> bool:

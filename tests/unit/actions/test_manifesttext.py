@@ -161,6 +161,19 @@ def test_a_text_that_begins_with_a_tab_is_read_as_it_is_shown() -> None:
     assert read_manifest(as_yaml(manifest)).manifest == manifest
 
 
+@pytest.mark.parametrize(("size", "most"), [(0, 100), (1_000_000, 8)])
+def test_so_many_block_scalars_may_begin_with_a_tab_and_one_more_is_refused_with_the_limit(
+    size: int, most: int
+) -> None:
+    def text(count: int) -> str:
+        return f"# {'x' * size}\n" + "".join(f"k{n}: |\n  \tmake\n" for n in range(count))
+
+    assert read_manifest(text(most)).manifest[f"k{most - 1}"] == "\tmake\n"
+    with pytest.raises(BadYaml, match=f"More than {most} block scalars begin with a tab") as refused:
+        read_manifest(text(most + 1))
+    assert refused.value.line == 1 + 2 * (most + 1) and "double quotes" in refused.value.message
+
+
 def test_a_list_is_as_long_as_a_text_may_be_and_read_in_one_pass() -> None:
     with pytest.raises(BadYaml, match=f"Line 103: More than {MAX_DOCUMENTS} objects in a List"):
         read_manifests("kind: List\nitems:\n" + "- {}\n" * 4_000)
