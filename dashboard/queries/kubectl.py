@@ -7,23 +7,30 @@ It is not known here which kinds and objects there are: what is no flag is a wor
 from __future__ import annotations
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
 _CALLED = re.compile(
-    r"\s*(?:\$\s+)?(?:sudo\s+)?(?:watch\s+(?:-\S+\s+(?:[\d.]+\s+)?)*)?(?:kubectl|k|oc)\s+(?=\S)",
+    r"\s*(?:\$\s+)?(?:(?:sudo|(?-i:[A-Z_][A-Z0-9_]*)=\S*)\s+)*(?:watch\s+(?:-\S+\s+(?:[\d.]+\s+)?)*)?"
+    r"(?:kubectl|k|oc)(?:\.exe)?\s+(?=\S)",
     re.IGNORECASE,
 )
-# What grep looks for is a word more; what it leaves out is none, and nor is any other program.
-_LEFT_OUT = re.compile(r"\s\|\s*[ef]?grep\s+-\w*v\w*\s+\S+")
-_GREP = re.compile(r"\s\|\s*[ef]?grep(?:\s+-\w+)*(?=\s)")
-_PIPE = re.compile(r"\s\|.*", re.DOTALL)
+_KUBECONFIG = re.compile(r"\bKUBECONFIG=(\S+)")
+# What a shell takes for itself, outside quotes: another program that reads this one's output, or the end of this one.
+_SHELL = re.compile(
+    r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(?P<end>\|\||&&|;(?=\s|$)|\s[\d&]?>)|(?P<pipe>\|)""", re.DOTALL
+)
+_GREP = frozenset({"grep", "egrep", "fgrep"})
 _FLAG = re.compile(r"--?[A-Za-z]")
 
 # Flags with a value, which is the next word where none stands at the flag itself.
 _LETTERS = frozenset("nloLcfksv")
+_LONG = {"n": "namespace", "l": "selector", "A": "all-namespaces", "s": "server"}
+_NO = frozenset({"false", "f", "0"})
+_CLUSTERS = ("context", "cluster", "server", "kubeconfig")  # flags that say which cluster is meant
 _VALUED = frozenset(
     {
         "address", "annotations", "as", "as-group", "cert", "chunk-size", "cluster", "container", "context", "copy-to",
@@ -41,7 +48,8 @@ _VALUED = frozenset(
 @dataclass(frozen=True, slots=True)
 class Command:
     """``words``: the verb, kinds and names, without kubectl itself. ``labels`` are those of a selector, as ``app=web``;
-    ``everywhere``: in all namespaces; ``called``: kubectl itself was typed before it.
+    ``everywhere``: in all namespaces; ``called``: kubectl itself was typed before it. ``elsewhere``: which
+    cluster it is for, by the names of flags (``context``, ``cluster``, ``server``, ``kubeconfig``) and their values.
     """
 
     words: tuple[str, ...] = ()
@@ -49,6 +57,7 @@ class Command:
     labels: tuple[str, ...] = ()
     everywhere: bool = False
     called: bool = False
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
     @property
     def scope(self) -> tuple[str, ...]:
@@ -63,8 +72,8 @@ class Command:
 def taken_apart(q: str) -> Command:
     """A line as kubectl would read it. Flags that say nothing of objects are left out."""
     called = _CALLED.match(q)
-    line = _GREP.sub(" ", _LEFT_OUT.sub(" ", q[called.end() :] if called else q))
-    tokens = list(takewhile("--".__ne__, _PIPE.sub("", line).split()))
+    first, *piped = _programs(q[called.end() :] if called else q)
+    tokens = list(takewhile("--".__ne__, _split(first)))
     words: list[str] = []
     flags: dict[str, list[str]] = defaultdict(list)
     letters = _letters_with_value({token.lower() for token in tokens})
@@ -72,17 +81,50 @@ def taken_apart(q: str) -> Command:
     for token in rest:
         if _FLAG.match(token):
             for name, value in _flags(token, rest, letters):
-                flags[name].append(value.strip("'\""))
-        else:
+                flags[_LONG.get(name, name)].append(value.strip("'\""))
+        elif token:
             words.append(token)
-    selectors = ",".join(flags["l"] + flags["selector"]).replace("==", "=").split(",")
+    if called and (file := _KUBECONFIG.search(called[0])):
+        flags["kubeconfig"].insert(0, file[1])
+    labels = (label.strip() for label in ",".join(flags["selector"]).replace("==", "=").split(","))
     return Command(
-        words=tuple(words),
-        namespaces=tuple(name.lower() for name in flags["n"] + flags["namespace"] if name),
-        labels=tuple(label for label in selectors if label and not set("!()").intersection(label)),
-        everywhere=bool({"A", "all-namespaces"} & flags.keys()),
+        words=(*words, *_grepped(piped)),
+        namespaces=tuple(name.lower() for name in flags["namespace"][-1:] if name),  # the last one counts
+        labels=tuple(label for label in labels if label and not set("!() ").intersection(label)),
+        everywhere=any(value.lower() not in _NO for value in flags["all-namespaces"][-1:]),
         called=called is not None,
+        elsewhere=tuple((name, flags[name][-1]) for name in _CLUSTERS if any(flags[name][-1:])),
     )
+
+
+def _programs(line: str) -> list[str]:
+    """A line's first program, and those that read what it writes."""
+    found, begin = list[str](), 0
+    for part in _SHELL.finditer(line):
+        if part["end"]:
+            return [*found, line[begin : part.start()]]
+        if part["pipe"]:
+            found.append(line[begin : part.start()])
+            begin = part.end()
+    return [*found, line[begin:]]
+
+
+def _split(program: str) -> list[str]:
+    """Its words as a shell has them; a quote that is not closed is a letter like others."""
+    try:
+        return shlex.split(program)
+    except ValueError:
+        return program.split()
+
+
+def _grepped(programs: list[str]) -> Iterator[str]:
+    """What grep looks for is a word more; what it leaves out is none, and nor is any other program."""
+    for tokens in map(_split, programs):
+        if not tokens or tokens[0].lower() not in _GREP:
+            return
+        options = [token for token in tokens[1:] if token.startswith("-")]
+        if not any("v" in each and not each.startswith("--") for each in options):
+            yield from (token for token in tokens[1:] if token and not token.startswith("-"))
 
 
 def _letters_with_value(tokens: set[str]) -> frozenset[str]:
@@ -101,5 +143,8 @@ def _flags(token: str, rest: Iterator[str], letters: frozenset[str]) -> Iterator
     for at, letter in enumerate(token[1:], start=1):
         if letter in letters:
             yield letter, token[at + 1 :].removeprefix("=") or next(rest, "")
+            return
+        if token[at + 1 : at + 2] == "=":
+            yield letter, token[at + 2 :]
             return
         yield letter, ""

@@ -157,6 +157,8 @@ def names_of(kind: Kind[Any]) -> frozenset[str]:
     if group := kind.gvr.group:
         both = (kind.gvr.plural, kind.kind.lower())
         names |= {f"{name}.{end}" for name in both for end in (group, f"{kind.gvr.version}.{group}")}
+    else:
+        names |= {f"{name}.{kind.gvr.version}." for name in (kind.gvr.plural, kind.kind.lower())}
     return frozenset(names)
 
 

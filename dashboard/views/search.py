@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from dashboard.errors import BadInput, NotFound
@@ -24,7 +25,7 @@ from .doing import creating, doing_of, knows, phrases
 from .errors import clear_errors
 from .offers import OVERVIEW, create_offers, form_offers, object_offers, object_tabs
 from .pages import page
-from .viewer import session_of
+from .viewer import contexts_told, session_of
 
 PENDING_SECONDS = 3.0  # for kinds that must be listed first, once the rest is told
 OF_PODS = frozenset({"logs", "exec", "attach", "debug"})  # what kubectl does to a pod where no kind is named
@@ -47,7 +48,8 @@ async def search(request: HttpRequest, context: str) -> HttpResponseBase:
     """``q``, ``namespace`` (repeatable), ``kind``; with ``format=json`` also ``limit``, and ``do=1``: ``q`` begins with
     what to do (``restart web``), and each object comes with that action, or with all of its actions; and ``wait=1``: for
     the kinds that were ``pending`` in the answer before. Without ``do``, ``doing`` has such objects where ``q`` is whole
-    words for an action and an object; ``creates`` are the forms that ``create …`` asks for."""
+    words for an action and an object; ``creates`` are the forms that ``create …`` asks for. ``elsewhere`` says that
+    ``q`` is for another cluster (``--context prod``)."""
     session = await session_of(request, context)
     cluster = session.cluster
     if plural := request.GET.get("kind", ""):
@@ -59,6 +61,11 @@ async def search(request: HttpRequest, context: str) -> HttpResponseBase:
         return await page(request, cluster, screen, title=title)
     if form != "json":
         raise BadInput(f"format is {form!r}: use json.", field="format")
+    if (elsewhere := await _elsewhere(request, session)) is not None:
+        screen = SearchScreen(session, request.GET, None, PATIENCE_SECONDS, _limit(request.GET))
+        return JsonResponse(
+            await _answer(screen, None) | {"doing": [], "creates": [], "elsewhere": elsewhere}
+        )
     params, doing = _doing(request.GET) if "do" in request.GET else (request.GET, None)
     patience = PENDING_SECONDS if "wait" in request.GET else PATIENCE_SECONDS
     if doing is not None:
@@ -66,6 +73,29 @@ async def search(request: HttpRequest, context: str) -> HttpResponseBase:
         return JsonResponse(await _answer(screen, doing) | await _created(session, request.GET))
     answer = await _answer(SearchScreen(session, params, None, patience, _limit(request.GET)), None)
     return JsonResponse(answer | await _typed(session.again(), request.GET))
+
+
+async def _elsewhere(request: HttpRequest, session: Session) -> dict[str, str] | None:
+    """Where a line is for another cluster than the one that is shown: that in words, and the address of the other one for
+    whoever may know of it. Nothing is offered here for such a line.
+    """
+    here = session.cluster.cluster
+    named = {
+        "context": here.name,
+        "cluster": here.name,
+        "server": here.server,
+    }  # which file, nobody knows here
+    for flag, value in taken_apart(request.GET.get("q", "")).elsewhere:
+        if named.get(flag) != value:
+            what = "kubeconfig file" if flag == "kubeconfig" else flag
+            known = await contexts_told(request) if flag in ("context", "cluster") else []
+            slug = next((each.slug for each in known if each.name == value), "")
+            return {
+                "words": f"This line is for the {what} {value}; you are looking at {here.name}.",
+                "name": value,
+                "url": reverse("overview", args=[slug]) if slug else "",
+            }
+    return None
 
 
 def _doers(doing: frozenset[str]) -> frozenset[str]:

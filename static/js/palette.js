@@ -274,8 +274,11 @@ function drawTrouble() {
   if (answers()?.like) notes.push(`No objects found for “${answers().q}”; showing similar names.`);
   for (const { why, titles, rest } of answers()?.missed ?? []) notes.push(`${why}: ${titles.join(", ")}${rest.length ? ` and ${rest.length} more` : ""}.`);
   if (answers()?.freshness === "reconnecting") notes.push("The connection to the cluster is lost: objects are as they were before.");
+  const elsewhere = answers()?.elsewhere;
+  if (elsewhere) notes.unshift(elsewhere.words);
   box.replaceChildren(...notes.map((text) => element("p", { text })));
   if (answers()?.login) box.append(element("a", { class: "btn", href: answers().login, target: "_blank", text: "Sign in" }));
+  if (elsewhere?.url) box.append(element("a", { class: "btn", href: elsewhere.url, text: `Go to ${elsewhere.name}` }));
   box.hidden = !notes.length;
   box.classList.toggle("bad", Boolean(trouble));
 }

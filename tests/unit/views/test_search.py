@@ -346,3 +346,40 @@ def test_a_limit_that_cannot_be_is_named(limit: str) -> None:
     with pytest.raises(BadInput) as raised:
         _limit(QueryDict(f"limit={limit}"))
     assert raised.value.field == "limit" and len(raised.value.message) < 100
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "url"),
+    [
+        ("kubectl --context prod delete pod web-1", "context prod", "/c/prod/"),
+        ("kubectl delete pod web-1 --cluster=unknown", "cluster unknown", ""),
+        ("KUBECONFIG=prod.yaml kubectl delete pod web-1", "kubeconfig file prod.yaml", ""),
+        ("kubectl -s https://prod delete pod web-1", "server https://prod", ""),
+        ("kubectl --context prod create deployment web", "context prod", "/c/prod/"),
+    ],
+)
+@pytest.mark.parametrize("mode", [{}, {"do": "1"}])
+def test_for_a_line_that_is_for_another_cluster_nothing_is_offered_here(
+    signed_in: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    words: str,
+    url: str,
+    mode: dict[str, str],
+) -> None:
+    may(monkeypatch)
+    told = AsyncMock(return_value=[SimpleNamespace(name="prod", slug="prod")])
+    monkeypatch.setattr("dashboard.views.search.contexts_told", told)
+    answer = ask(signed_in, q=line, **mode)
+    assert not answer["doing"] and not answer["creates"]
+    assert not any(hit.get("actions") for hit in answer["results"])
+    assert answer["elsewhere"]["words"] == f"This line is for the {words}; you are looking at dev."
+    assert answer["elsewhere"]["url"] == url
+
+
+def test_a_line_that_names_the_cluster_that_is_shown_is_offered_here(
+    signed_in: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may(monkeypatch)
+    answer = ask(signed_in, q="kubectl --context dev delete pod web-1")
+    assert answer["doing"] and "elsewhere" not in answer
