@@ -77,6 +77,8 @@ def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _oid(data: bytes) -> str:
+    if len(data) > 32:  # none that is known here is as long, and one number of a million digits takes minutes
+        return ""
     numbers, value = [data[0] // 40, data[0] % 40], 0
     for byte in data[1:]:
         value = value << 7 | byte & 0x7F

@@ -50,7 +50,7 @@ def test_beginnings_without_an_end_cost_their_length_alone() -> None:
 def encoded(tag: int, *parts: bytes) -> bytes:
     body = b"".join(parts)
     size = len(body)
-    head = bytes((size,)) if size < 128 else bytes((0x82,)) + size.to_bytes(2, "big")
+    head = bytes((size,)) if size < 128 else bytes((0x83,)) + size.to_bytes(3, "big")
     return bytes((tag,)) + head + body
 
 
@@ -94,3 +94,16 @@ def test_no_cut_of_a_certificate_breaks_the_reader() -> None:
     for size in range(0, len(der), 7):
         body = base64.b64encode(der[:size])
         assert read_certificate(b"-----BEGIN CERTIFICATE-----" + body + b"-----END CERTIFICATE-----") is None
+
+
+def test_no_name_of_a_field_is_read_digit_by_digit_for_minutes() -> None:
+    """One number of two million digits; nothing that is known is as long."""
+    name = encoded(0x31, encoded(0x30, encoded(0x06, b"\x55" + b"\xff" * 900_000), encoded(0x0C, b"x")))
+    validity = encoded(0x30, encoded(0x17, b"991231235959Z"), encoded(0x17, b"491231235959Z"))
+    nothing = encoded(0x30)
+    whole = encoded(0x30, encoded(0x02, b"\1"), nothing, encoded(0x30, name), validity, nothing, nothing)
+    body = base64.b64encode(encoded(0x30, whole, nothing, encoded(0x03, b"\0")))
+    began = time.process_time()
+    found = read_certificate(b"-----BEGIN CERTIFICATE-----\n" + body + b"\n-----END CERTIFICATE-----")
+    assert found is not None and found.issuer == ""
+    assert time.process_time() - began < 10
