@@ -296,6 +296,8 @@ def _record(
     """
     context, user = order.cluster.name, order.actor.user.pk
     for _ in range(MAX_TRIES):
+        if (begun := records.found(nonce)) is not None:  # the other one of two submits
+            return begun
         bounds = _bounds(context, user, _room_required(context, user))
         with suppress(IntegrityError):
             return record_begun(CLUSTER_BACKUP, order, nonce, namespaces, result, steps, [], holder, bounds)

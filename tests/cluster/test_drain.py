@@ -146,7 +146,8 @@ class Rack(Place):
 
     async def drain(self, who: Actor, node: str, **typed: str) -> Change:
         shown = await self.preview(who, node, **typed)
-        change = await self.apply(who, node, shown.token, **typed)
+        lost = node if typed.keys() & {"force", "delete_emptydir"} else ""
+        change = await self.apply(who, node, shown.token, confirm=lost, **typed)
         await self.begin(change)
         return change
 

@@ -203,7 +203,7 @@ class Stage:
                     {"key": "password", "value": f"new-{self.mode}"}),
                 ("many", "/c/tests/bulk/deployments/scale/",
                     {"replicas": "3", "object": f"{self.world.here}/{self.names[FOLLOWED]}"}),
-                ("drained", f"/c/tests/nodes/-/{node}/drain/", {"force": "on"}),
+                ("drained", f"/c/tests/nodes/-/{node}/drain/", {"force": "on", "confirm": node}),
                 ("edited", one.format("configmaps", self.names["configmap"]) + "edit/",
                     {"row": "new", "nnew": self.mode.upper(), "tnew": "debug"}),
             )
