@@ -71,7 +71,12 @@ def schedule_words(schedule: str) -> str:
     zone = _ZONE.match(schedule)
     text = schedule[zone.end() :] if zone else schedule
     words = _words(" ".join(text.split()))
-    return f"{words} ({zone[1]} time)" if zone and words else words
+    if not zone or not words:
+        return words
+    try:
+        return f"{words} ({ZoneInfo(zone[1]).key} time)"
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return ""  # the controller refuses it
 
 
 def _words(text: str) -> str:
@@ -86,9 +91,24 @@ def _words(text: str) -> str:
         return ""
     if not all(field.values for field in schedule):  # only a comma: it never comes
         return ""
-    minute, hour = ("*" if field.star else words for field, words in zip(schedule, fields[:2], strict=False))
+    minute, hour = _plain(schedule.minute, fields[0], 60), _plain(schedule.hour, fields[1], 24)
     at = _described(f"{minute} {hour} * * *")
     return at and (_on_one_day(schedule, at) or at + "".join(f", {words}" for words in _on_days(schedule)))
+
+
+def _plain(field: _Field, text: str, size: int) -> str:
+    """The field as the library reads it rightly. It takes a step for a period, but one that does not divide the hour or
+    the day begins again with the next: ``*/45`` is at :00 and :45.
+    """
+    if field.full:
+        return "*"
+    begins, _, step = text.partition("/")
+    if not step:
+        return text
+    fits = "," not in text and size % int(step) == 0 and len(field.values) > 1
+    if fits and ("-" in begins or min(field.values) < int(step)):
+        return text
+    return ",".join(map(str, sorted(field.values)))
 
 
 def _on_one_day(schedule: _Schedule, at: str) -> str:
