@@ -654,10 +654,10 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool, by_fields: bo
                 raise _Overtaken from error
             raise
     except ClusterError as error:
-        action.scrub(error, manifest, wanted)
+        await off_loop(action.scrub, error, manifest, wanted)  # a value may be a megabyte of lines
         raise
-    headers = answer.response.headers
-    return _Answer(wanted, answer.body, warnings_of(headers, partial(_scrubbed, action, manifest, wanted)))
+    clean = partial(_scrubbed, action, manifest, wanted)
+    return _Answer(wanted, answer.body, await off_loop(warnings_of, answer.response.headers, clean))
 
 
 def _scrubbed(action: Action, manifest: Manifest, wanted: Wanted, said: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import threading
 import traceback
 from html import escape
 from types import SimpleNamespace
@@ -223,6 +224,32 @@ async def test_a_rule_that_refuses_the_backup_and_quotes_it_leaves_no_value_in_e
     audit = [row async for row in AuditEntry.objects.values()]
     assert "no copies of (hidden)" in said and audit[0]["result"] == "refused"
     assert not any(text in said + repr(audit) for text in (OLD, b64(OLD), NEW, b64(NEW)))
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_values_are_looked_for_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte of lines has a quarter of a million spellings."""
+
+    class Ruled(Api):
+        async def request(self, method: str, target: Any, **given: Any) -> Response:
+            if method == "PATCH":
+                raise Forbidden(f"no {OLD}")
+            return await super().request(method, target, **given)
+
+    here, threads = threading.current_thread(), list[threading.Thread]()
+    scrub = type(ROTATE).scrub
+
+    def noted(*given: Any) -> None:
+        threads.append(threading.current_thread())
+        scrub(*given)
+
+    monkeypatch.setattr(type(ROTATE), "scrub", noted)
+    api: Any = Ruled()
+    actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
+    what: Any = {"transport": api, "actor": actor, "namespace": "shop", "name": "database", "key": "password"}
+    with pytest.raises(Forbidden, match="hidden"):
+        await acting.preview(ROTATE, **what, value=NEW, objects=World())
+    assert threads and here not in threads
 
 
 def test_what_is_asked_for_and_what_is_answered_hold_no_value_in_their_repr() -> None:
