@@ -76,6 +76,7 @@ def test_what_blocks_is_seen_before_and_a_killed_server_goes_on_until_it_is_lift
     expect(preview).to_contain_text("PodDisruptionBudget web allows 0 disruptions")
     expect(preview).to_contain_text(f"kubectl drain {rack.node} --ignore-daemonsets --force --timeout=900s")
     page.locator("#reason").fill("Kernel update")
+    page.locator("#confirm").fill(rack.node)
     page.get_by_role("button", name=f"Drain {rack.node}: evict 2 pods").click()
     progress, results = page.locator("#operation-progress"), page.locator("#operation-results")
     expect(progress.locator("h2")).to_contain_text("1 eviction refused, retrying")
@@ -101,6 +102,7 @@ def test_what_blocks_is_seen_before_and_a_killed_server_goes_on_until_it_is_lift
 def test_it_is_stopped_and_resumed(page: Page, rack: Rack) -> None:
     page.goto(f"/c/tests/nodes/-/{rack.node}/drain/")
     page.get_by_label("Delete pods not managed by a controller").check()
+    page.locator("#confirm").fill(rack.node)
     page.get_by_role("button", name=re.compile("evict 2 pods")).click()
     head, results = page.locator("#operation-progress h2"), page.locator("#operation-results")
     expect(head).to_contain_text("1 eviction refused, retrying")

@@ -344,6 +344,7 @@ def test_what_is_tried_elsewhere_meets_the_same(name: str) -> None:
 
 
 # Of an object's metadata, what the API server writes.
+NODE_TTL = "node.alpha.kubernetes.io/ttl"  # the node controller's
 OF_THE_SERVER = ("uid", "resourceVersion", "generation", "managedFields", "creationTimestamp", "selfLink")
 
 
@@ -420,7 +421,8 @@ class Here(Place):
         for name in OF_THE_SERVER:
             meta.pop(name, None)
         annotations = meta.pop("annotations", {})
-        annotations.pop(REVISION, None)
+        for name in (REVISION, NODE_TTL):
+            annotations.pop(name, None)
         found.pop("status", None)
         if self.plural == "nodes":
             found.get("spec", {}).pop("taints", None)  # the node controller's

@@ -42,6 +42,9 @@ class Cache:
     def listed(self, plural: str) -> bool:
         return self.status(plural).state == "live" or len(self.stores[plural]) > 0
 
+    def knows(self, plural: str, namespace: str) -> bool:
+        return self.listed(plural)
+
     def denied(self, plural: str) -> None:
         return None
 
