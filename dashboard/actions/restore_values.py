@@ -6,8 +6,8 @@ value might be in trouble.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dashboard.errors import ClusterError, NotFound
@@ -15,30 +15,11 @@ from dashboard.insight.configmapuse import READ
 from dashboard.insight.words import text_of
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed
-from dashboard.kube.answers import reading_answers
-from dashboard.kube.transport import Transport
 from dashboard.recovery.holding import Held
 from dashboard.recovery.restoring import Planned, Restoring
 
+from .readbeside import ReadBeside, listed_beside
 from .value_impact import HOLDERS, Coming, may_break, value_effects
-
-MAX_READ = 500  # objects of a kind in a namespace
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What was read of some namespaces, by kind and namespace."""
-
-    found: Mapping[tuple[str, str], Sequence[Any]]
-
-    def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
-        return self.found.get((plural, namespace or ""), ())
-
-    def get(self, plural: str, namespace: str, name: str) -> Any | None:
-        return next((each for each in self.all(plural, namespace) if each.metadata.name == name), None)
-
-    def reads(self, plural: str, namespace: str = "") -> bool:
-        return (plural, namespace) in self.found
 
 
 async def with_breaks(
@@ -50,15 +31,16 @@ async def with_breaks(
     doubtful = [plan for plan in plans if plan.writes and _is_doubtful(plan)]
     if not doubtful:
         return list(plans)
-    found: dict[tuple[str, str], Sequence[Any]] = {}
+    beside = ReadBeside()
     unread: dict[str, list[str]] = {}
     for namespace in sorted({plan.placed.namespace for plan in doubtful}):
         for plural in sorted(READ):
             known = True
             try:
-                found[plural, namespace], known = await _listed(restoring.transport, plural, namespace)
+                items, known = await listed_beside(restoring.transport, plural, namespace)
+                beside.found[plural, namespace] = items
             except NotFound:  # the namespace is restored with it
-                found[plural, namespace] = ()
+                beside.found[plural, namespace] = ()
             except ClusterError:
                 known = False
             if not known:
@@ -69,7 +51,7 @@ async def with_breaks(
         for held in objects
         if held.plural in READ and held.group == KINDS[held.plural].gvr.group and held.key not in stays
     ]
-    world = Coming(_Read(found), coming)
+    world = Coming(beside, coming)
     told = {plan.key: _told(plan, world, unread.get(plan.placed.namespace, [])) for plan in doubtful}
     return [told.get(plan.key, plan) for plan in plans]
 
@@ -82,17 +64,6 @@ def _is_doubtful(plan: Planned) -> bool:
         return may_break(gvr.plural, plan.live, plan.made or {})
     except (AttributeError, TypeError, ValueError):  # the API server will refuse it
         return False
-
-
-async def _listed(transport: Transport, plural: str, namespace: str) -> tuple[Sequence[Any], bool]:
-    """The objects of a kind, and whether these are all."""
-    kind = KINDS[plural]
-    response = await transport.request(
-        "GET", kind.gvr, namespace=namespace, query={"limit": str(MAX_READ)}, accept=kind.accept
-    )
-    with reading_answers():
-        page = kind.decode_list(response.body)
-    return page.items, not page.continue_
 
 
 def _placed(restoring: Restoring, held: Held) -> dict[str, Any]:

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from dashboard.errors import ClusterError
 from dashboard.insight.impact import Notice
@@ -17,13 +15,14 @@ from dashboard.insight.newpods import NewPods, pods_created, quota_words, quotas
 from dashboard.kinds import KINDS
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import listed, plural
-from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
 from dashboard.loop import off_loop
 from dashboard.recovery.restoring import Planned
 
+from .action import typed_object
+from .readbeside import ReadBeside, listed_beside
+
 MAX_ASKED = 20  # namespaces whose quotas are read
-MAX_LISTED = 500  # of a kind in one
 MAX_BYTES = 8 * 2**20
 MAX_NOTICES = 8
 SECONDS = 10.0
@@ -58,27 +57,11 @@ class RestoredPods:
         return text
 
 
-@dataclass(slots=True)
-class _Found:
-    """Objects by kind and namespace, as the rules read them. Pods and nodes are not among them."""
-
-    kept: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
-
-    def all(self, plural: str, namespace: str | None = None) -> Sequence[Any]:
-        return self.kept.get((plural, namespace or ""), ())
-
-    def get(self, plural: str, namespace: str, name: str) -> Any | None:
-        return next((each for each in self.all(plural, namespace) if each.metadata.name == name), None)
-
-    def reads(self, plural: str, namespace: str = "") -> bool:
-        return (plural, namespace) in self.kept
-
-
 async def restored_pods(transport: Transport, plans: Sequence[Planned]) -> RestoredPods:
     """Of those objects that are created or updated."""
     made = await off_loop(_made, plans)
     namespaces = sorted({each.namespace for each in made})
-    found, unread = _Found(), []
+    found, unread = ReadBeside(), []
     for namespace, rules in zip(
         namespaces,
         await asyncio.gather(*(_rules(transport, each) for each in namespaces[:MAX_ASKED])),
@@ -87,7 +70,7 @@ async def restored_pods(transport: Transport, plans: Sequence[Planned]) -> Resto
         if rules is None:
             unread.append(namespace)
         else:
-            found.kept |= {(plural, namespace): each for plural, each in rules.items()}
+            found.found |= {(plural, namespace): each for plural, each in rules.items()}
     unread += namespaces[MAX_ASKED:]
     _with_restored(found, plans)
     notices = [said.notice for each in made if (said := quota_words(found, each)) and said.notice]
@@ -100,28 +83,24 @@ async def restored_pods(transport: Transport, plans: Sequence[Planned]) -> Resto
     )
 
 
-async def _rules(transport: Transport, namespace: str) -> dict[str, list[Any]] | None:
+async def _rules(transport: Transport, namespace: str) -> dict[str, Sequence[Any]] | None:
     """The quotas and limits of a namespace; none of one that does not exist yet; None where they can't be read."""
-    found = {}
-    for each in RULES:
-        try:
-            answer = await transport.request(
-                "GET", KINDS[each].gvr, namespace=namespace, query={"limit": str(MAX_LISTED)}, timeout=SECONDS,
-                largest=MAX_BYTES,
-            )  # fmt: skip
-        except ClusterError:
-            return None
-        items = (await off_loop(read_object, answer.body)).get("items") or ()
-        found[each] = [_typed(each, item) for item in items]
-    return found
+    try:
+        return {
+            each: (await listed_beside(transport, each, namespace, timeout=SECONDS, largest=MAX_BYTES))[0]
+            for each in RULES
+        }
+    except ClusterError:
+        return None
 
 
-def _with_restored(found: _Found, plans: Iterable[Planned]) -> None:
+def _with_restored(found: ReadBeside, plans: Iterable[Planned]) -> None:
     """With the quotas and limits that are created beside: nothing is used of such a quota."""
     for plan in plans:
         name, placed = plan.placed.gvr.plural, plan.placed
         if plan.does == "create" and name in RULES and plan.made is not None and not placed.gvr.group:
-            found.kept.setdefault((name, placed.namespace), []).append(_typed(name, plan.made))
+            there = found.all(name, placed.namespace)
+            found.found[name, placed.namespace] = (*there, typed_object(name, plan.made))
 
 
 def _made(plans: Sequence[Planned]) -> list[NewPods]:
@@ -135,18 +114,16 @@ def _of(plan: Planned) -> Iterator[NewPods]:
         return
     if gvr.plural == "pods":
         if plan.does == "create":
-            pod: Pod = _typed("pods", _placed(plan))
+            pod: Pod = typed_object("pods", _placed(plan))
             yield NewPods(maker=pod.metadata.name, namespace=plan.placed.namespace, spec=pod.spec, count=1)
     elif gvr.plural in _AT_ONCE or gvr.plural == "cronjobs":
-        before = _typed(gvr.plural, plan.live) if plan.live is not None else None
-        yield from pods_created(_Found(), before, _typed(gvr.plural, _placed(plan)), templated=False)
+        before = typed_object(gvr.plural, plan.live) if plan.live is not None else None
+        yield from pods_created(
+            ReadBeside(), before, typed_object(gvr.plural, _placed(plan)), templated=False
+        )
 
 
 def _placed(plan: Planned) -> dict[str, Any]:
     """What is sent, in the namespace that it goes into."""
     made = dict(plan.made or {})
     return made | {"metadata": {**made["metadata"], "namespace": plan.placed.namespace}}
-
-
-def _typed(plural: str, manifest: Any) -> Any:
-    return KINDS[plural].decode_object(msgspec.json.encode(manifest))
