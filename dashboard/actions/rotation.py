@@ -81,11 +81,9 @@ async def restart_step(run: Run) -> None:
 async def _send(run: Run) -> None:
     """Makes the restart, if its pods would still get the value that was written, and start with it."""
     step, change = run.step, run.change
-    standing = await secret_standing(change=change, transport=run.transport)
-    if standing.how != "same":
-        # Nothing was sent, as far as is known: what comes of it is told by the pods.
-        step |= {"state": "waiting", "stamp": "", "began": ""}
-        await supersede(run, standing)
+    # Where nothing was sent, as far as is known, what comes of it is told by the pods.
+    standing = await still_written(run, stamp="")
+    if standing is None:
         return
     if standing.flaw and step["variable"]:
         text = f"It was not restarted, since its new pods would not start: {key_of(change)} {standing.flaw}."
@@ -176,6 +174,18 @@ async def _restart(run: Run) -> tuple[int, str]:
     )
     made = await change_make(order=order, nonce=run.nonce)
     return int(made.result["generation"]), made.uid
+
+
+async def still_written(run: Run, **waits: str) -> Standing | None:
+    """The Secret with the value that was written; None where it has another one: then the step waits, with what of it
+    ``waits``, and the rotation has ended.
+    """
+    standing = await secret_standing(change=run.change, transport=run.transport)
+    if standing.how == "same":
+        return standing
+    run.step |= {"state": "waiting", "began": "", **waits}
+    await supersede(run, standing)
+    return None
 
 
 async def supersede(run: Run, standing: Standing) -> None:

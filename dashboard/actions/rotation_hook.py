@@ -25,9 +25,8 @@ from .action import CREATED, Manifest, Order, Target, actor_who_made, typed_obje
 from .engine import change_make, change_read
 from .operation import Run, Step, operation_step
 from .rollout_steps import NOT_BEGUN
-from .rotation import key_of, supersede
+from .rotation import key_of, still_written
 from .run import RUN_CRONJOB, new_name
-from .standing import secret_standing
 
 HOOK = "hook"  # in a change's result, and what such a step does
 MAX_NAME = 253
@@ -102,10 +101,7 @@ async def hook_step(run: Run) -> None:
 async def _send(run: Run) -> None:
     """Creates the Job, if its pods would read the value that was written."""
     step, change = run.step, run.change
-    standing = await secret_standing(change=change, transport=run.transport)
-    if standing.how != "same":
-        step |= {"state": "waiting", "job": "", "began": ""}
-        await supersede(run, standing)
+    if await still_written(run, job="") is None:
         return
     wanted = {"created": step["job"]}
     order = Order(
