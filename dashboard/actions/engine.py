@@ -656,8 +656,9 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool, by_fields: bo
     except ClusterError as error:
         await off_loop(action.scrub, error, manifest, wanted)  # a value may be a megabyte of lines
         raise
-    clean = partial(_scrubbed, action, manifest, wanted)
-    return _Answer(wanted, answer.body, await off_loop(warnings_of, answer.response.headers, clean))
+    headers, clean = answer.response.headers, partial(_scrubbed, action, manifest, wanted)
+    warned = await off_loop(warnings_of, headers, clean) if "Warning" in headers else ()
+    return _Answer(wanted, answer.body, warned)
 
 
 def _scrubbed(action: Action, manifest: Manifest, wanted: Wanted, said: str) -> str:
