@@ -337,10 +337,9 @@ class Reflector(Generic[T]):
         began = self._version or ""
         items, version = await self._read_list()
         if is_older(version, began):
+            # Another history: after its next bytes, or silence, the watch is begun from a list.
             self._store.replace(items, version, self.namespace)
-            self._version = (
-                None  # another history: after its next bytes, or silence, the watch is begun from a list
-            )
+            self._version = None
         else:
             self._store.reconcile(items, version, self.namespace)
 
