@@ -67,12 +67,20 @@ def faulty(server: Server, fault: str) -> Iterator[None]:
         server.start()
 
 
+@contextmanager
+def chromium(*flags: str) -> Iterator[Browser]:
+    """Debian's, with flags besides ours."""
+    with (
+        sync_playwright() as playwright,
+        closing(playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])) as browser,
+    ):
+        yield browser
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from sandbox import Sandbox
 from sandbox.node.images import BUSYBOX
 from sandbox.node.objects import NODE, RUNTIME_CLASS, STORAGE_CLASS
-from tests.browser.conftest import CHROMIUM, FLAGS, WIDE
+from tests.browser.conftest import WIDE, chromium
 from tests.issuer import CLIENT, PASSWORD, SECRET, RealIssuer
 from tools.chart import DEPLOY
 
@@ -85,15 +85,9 @@ def other(installed: Installation) -> Iterator[Installation]:
 @pytest.fixture(scope="module")
 def browser(installed: Installation) -> Iterator[Browser]:
     """Chromium that finds the dashboard's name at the node, as a DNS would have it."""
-    flags = [
-        *FLAGS,
-        f"--host-resolver-rules=MAP {HOST} {installed.place.address}",
-        "--disable-features=HttpsUpgrades",
-    ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    there = f"--host-resolver-rules=MAP {HOST} {installed.place.address}"
+    with chromium(there, "--disable-features=HttpsUpgrades") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
