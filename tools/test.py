@@ -1,7 +1,7 @@
 """Runs every check and test, each step with its time. `make test` calls this; --only runs one part.
 
-The tests start a sandbox of their own and never touch another cluster: KUBECONFIG and the like are taken out of their
-environment here.
+The tests start a sandbox of their own and never touch another cluster: what names one is taken out of their environment
+here, and tests/conftest.py shows them a kubeconfig without contexts instead of the user's.
 """
 
 from __future__ import annotations
