@@ -14,7 +14,7 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.catalogue import APISERVICES
 from dashboard.kinds.endpointslices import EndpointSlice
 from dashboard.kinds.events import Event
-from dashboard.kinds.meta import ObjectCondition, condition_true, find_condition
+from dashboard.kinds.meta import ObjectCondition, OwnerReference, condition_true, find_condition
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.persistentvolumes import PersistentVolume
@@ -29,6 +29,9 @@ from .ownership import controller
 from .pod_health import RECENT, healthy, is_ready
 from .protocols import Objects, Versioned, unwell
 from .scheduling.placed import PlacedPods
+
+DEFAULT_SCHEDULER = "default-scheduler"
+UNSEEN = timedelta(minutes=1)  # a scheduler at work looks at a new pod at once
 
 
 class Alike(NamedTuple):
@@ -165,6 +168,44 @@ class Observed(ABC):
                     found[pod.metadata.namespace, f"{pod.metadata.name}-{volume.name}"].append(pod)
         return found
 
+    def schedules(self, scheduler: str) -> bool:
+        """Whether a scheduler of that name does its work, as far as pods tell."""
+        at_work, passed_over = self._schedulers
+        return scheduler in at_work and scheduler not in passed_over
+
+    @cached_property
+    def _schedulers(self) -> tuple[set[str], set[str]]:
+        """The names of schedulers that have looked at a pod, and of those that look at none that is new."""
+        at_work, passed_over = {DEFAULT_SCHEDULER}, set[str]()
+        for pod in self.objects.all("pods"):
+            name = pod.spec.scheduler_name or DEFAULT_SCHEDULER
+            if find_condition(pod.status.conditions or (), "PodScheduled") is not None:
+                at_work.add(name)
+            elif (
+                pod.status.phase == "Pending"
+                and not pod.metadata.deletion_timestamp
+                and not _waits_unseen(pod)
+                and self.older(pod.metadata.creation_timestamp, UNSEEN)
+            ):
+                passed_over.add(name)
+        return at_work, passed_over
+
+    def name_givers(self, namespace: str, name: str) -> set[str]:
+        """The UIDs of those in a namespace that are called so and create pods, which they name after themselves."""
+        found = {each.uid for each in self._pods_owners.get((namespace, name), ())}
+        for plural in ("replicasets", "statefulsets", "daemonsets", "jobs"):
+            if (workload := self.objects.get(plural, namespace, name)) is not None:
+                found.add(workload.metadata.uid)
+        return found
+
+    @cached_property
+    def _pods_owners(self) -> dict[tuple[str, str], list[OwnerReference]]:
+        found: dict[tuple[str, str], list[OwnerReference]] = defaultdict(list)
+        for pod in self.all("pods"):
+            if (owner := pod.metadata.controller) is not None:
+                found[pod.metadata.namespace, owner.name].append(owner)
+        return found
+
     # ---- events
 
     @cached_property
@@ -284,3 +325,10 @@ def _latest_first(found: dict[str, list[Event]]) -> dict[str, list[Event]]:
 
 def _moment(event: Event) -> float:
     return event.last_seen.timestamp() if event.last_seen else 0.0
+
+
+def _waits_unseen(pod: Pod) -> bool:
+    """Whether a scheduler may say nothing of it for a while, or has nothing to do with it."""
+    spec = pod.spec
+    storage = (each.persistent_volume_claim or each.ephemeral for each in spec.volumes or ())
+    return bool(spec.node_name or spec.resource_claims or any(storage))

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from dashboard.insight.capacity import in_words, pod_amounts
 from dashboard.insight.finding import Evidence, Step, Trouble, because_of, reported, stands
+from dashboard.insight.observed import DEFAULT_SCHEDULER, UNSEEN
+from dashboard.insight.ownership import controller
 from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.events import Event
@@ -21,11 +23,11 @@ from .case import Case
 from .storage import NO_PROVISIONER, NO_VOLUME
 
 PLACING = timedelta(seconds=15)
-# Nobody has even looked at it.
-UNSEEN = timedelta(minutes=1)
 
 _NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found', re.IGNORECASE)
 _UNBOUND = "unbound immediate PersistentVolumeClaims"
+# How a StatefulSet ends the names of its pods; other controllers draw letters and digits for each.
+_NUMBERED = re.compile(r"[0-9]{1,4}")
 EXAMPLES = 3  # pods that are told by name
 
 
@@ -52,12 +54,16 @@ def _unseen(case: Case) -> Trouble | None:
     created = pod.metadata.creation_timestamp
     if pod.status.phase != "Pending" or pod.spec.node_name or not case.older(created, UNSEEN):
         return None
-    if claims := (*_not_created(case), *_named(case)):
+    name = pod.spec.scheduler_name or DEFAULT_SCHEDULER
+    claims = _not_created(case)
+    # Which of the others exist is not read: only a scheduler that does its work can be waiting for them.
+    if not claims and case.survey.schedules(name):
+        claims = _named(case)
+    if claims:
         return _no_resource_claim(case, claims)
     # Once it has chosen a node, the scheduler waits up to ten minutes for volumes there, and says nothing of it.
     if waiting := [name for name, claim in _pending(case) if _provisioned_for_pod(case, claim)]:
         return _waits_for_claims(case, waiting, (), created)
-    name = pod.spec.scheduler_name or "default-scheduler"
     rest = parts(": no scheduler ", code(name), " has looked at it")
     step = case.look("Correct schedulerName in its pod template, or check that that scheduler is running.")
     evidence = (*stands("spec.schedulerName", name), *stands("Condition PodScheduled", "not set"))
@@ -98,7 +104,7 @@ def _no_resource_claim(case: Case, claims: Sequence[PodResourceClaim]) -> Troubl
     event = case.event("FailedResourceClaimCreation")
     said = event.message if event is not None else ""
     failed = [one for one in claims if f"PodResourceClaim {one.name}:" in said]
-    one, *_ = failed or [each for each in claims if each.resource_claim_name] or claims
+    one, *others = failed or claims
     template = one.resource_claim_template_name
     kind, name = (
         ("ResourceClaimTemplate", template) if template else ("ResourceClaim", one.resource_claim_name)
@@ -106,6 +112,11 @@ def _no_resource_claim(case: Case, claims: Sequence[PodResourceClaim]) -> Troubl
     if template and "not found" not in said:
         rest = parts(": its ResourceClaim has not been created from ResourceClaimTemplate ", code(name))
         step = case.look("Look at its events: the controller says why it can't create the claim.", "events")
+    elif others and not template and case.condition("PodScheduled") is None:
+        names = listed([each.resource_claim_name for each in claims])
+        rest = parts(": at least one of its ResourceClaims does not exist: ", code(names))
+        where = f"in {case.namespace}, or correct resourceClaims in its pod template."
+        step = case.look(f"Create the ResourceClaim that is missing {where}")
     else:
         rest = parts(f": it uses {kind} ", code(name), ", which does not exist")
         where = f"in {case.namespace}, or correct resourceClaims in its pod template."
@@ -233,16 +244,24 @@ def _preempting(case: Case) -> Trouble | None:
 
 
 def _preempted(case: Case) -> Event | None:
-    """The latest Event that a pod before it made way for one of higher priority."""
-    owner = case.pod.metadata.controller
+    """The latest Event that a pod before it made way for one of higher priority. That pod is gone, and its Event names no
+    owner: its name tells, where only one owner in the namespace can have given it.
+    """
+    meta = case.pod.metadata
+    owner = meta.controller
     if owner is None:
         return None
-    alike = (
-        event
-        for event in case.survey.preemptions.get(case.namespace, ())
-        if event.involved_object.name.rpartition("-")[0] == owner.name
-    )
-    return next(alike, None)
+    above = controller(case.survey.objects, case.pod)[1]
+    since = above.metadata.creation_timestamp if above is not None else None
+    numbered = _NUMBERED.fullmatch(meta.name.removeprefix(f"{owner.name}-"))
+    for event in case.survey.preemptions.get(case.namespace, ()):
+        name = event.involved_object.name
+        before, _, ending = name.rpartition("-")
+        if before != owner.name or (since and event.last_seen and event.last_seen < since):
+            continue  # of another one, or of one of that name that is no more
+        if name == meta.name or not (numbered or _NUMBERED.fullmatch(ending)):
+            return event if case.survey.name_givers(case.namespace, owner.name) == {owner.uid} else None
+    return None
 
 
 def _waits_for_pod(case: Case, claim: PersistentVolumeClaim) -> bool:

@@ -81,8 +81,9 @@ def test_pods_that_wait_for_the_first_are_counted_without_it_before_the_status_d
     assert "2 pods wait for db-0 and are not created before" in text
 
 
-def waiting_for(*claims: dict[str, str], said: str = "", **status: Any) -> World:
-    made = {"metadata": meta("web-1"), "spec": {"containers": [], "resourceClaims": list(claims)},
+def waiting_for(*claims: dict[str, str], said: str = "", scheduler: str = "", **status: Any) -> World:
+    spec = {"containers": [], "resourceClaims": list(claims), "schedulerName": scheduler}
+    made = {"metadata": meta("web-1"), "spec": spec,
             "status": {"phase": "Pending", **status}}  # fmt: skip
     world = World(("pods", made))
     if said:
@@ -93,11 +94,29 @@ def waiting_for(*claims: dict[str, str], said: str = "", **status: Any) -> World
 def test_a_pod_waits_for_the_resource_claim_that_is_missing() -> None:
     template = {"name": "a", "resourceClaimTemplateName": "there"}
     direct = {"name": "b", "resourceClaimName": "gone"}
-    ((_, rule, text),) = told(waiting_for(template, direct))
+    ((_, rule, text),) = told(waiting_for(direct))
     assert rule == "pod-resource-claim-missing"
     assert "it uses ResourceClaim gone, which does not exist" in text
-    ((_, _, text),) = told(waiting_for(template, direct, said="PodResourceClaim a: admission refuses it"))
-    assert "has not been created from ResourceClaimTemplate there" in text
+    for said in ("", "PodResourceClaim a: admission refuses it"):
+        ((_, _, text),) = told(waiting_for(direct, template, said=said))
+        assert "has not been created from ResourceClaimTemplate there" in text
+    ((_, _, text),) = told(waiting_for(direct, {"name": "c", "resourceClaimName": "other"}))
+    assert "at least one of its ResourceClaims does not exist: gone" in text
+
+
+@pytest.mark.parametrize("other", ["", "placed", "passed over"])
+def test_a_claim_that_may_exist_is_not_blamed_where_no_scheduler_is_at_work(other: str) -> None:
+    """Whether a ResourceClaim that a pod names exists is not read."""
+    world = waiting_for({"name": "b", "resourceClaimName": "there"}, scheduler="mine")
+    if other:
+        spec = {"schedulerName": "mine", "containers": [], "nodeName": "n"}
+        status = {"phase": "Running", "conditions": [condition("PodScheduled", "True")]}
+        world.add("pods", {"metadata": meta("old"), "spec": spec, "status": status})
+    if other == "passed over":
+        world.add("pods", {"metadata": meta("new"), "spec": {"schedulerName": "mine", "containers": []},
+                           "status": {"phase": "Pending"}})  # fmt: skip
+    rules = [rule for _, rule, text in told(world) if "Pod web-1" in text or "2 pods" in text]
+    assert rules == ["pod-resource-claim-missing" if other == "placed" else "pod-no-scheduler"]
 
 
 NO_TEMPLATE = 'PodResourceClaim a: resource claim template "there": resourceclaimtemplate "there" not found'
@@ -283,6 +302,32 @@ def test_the_pod_that_takes_a_preempted_ones_place_says_so() -> None:
     other = preempted | {"involvedObject": preempted["involvedObject"] | {"name": "another-gone"}}
     ((_, _, text),) = told(World(("pods", waiting), ("events", other)))
     assert "preempted" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "gone", "blames"),
+    [("web-0", "web-0", True), ("web-0", "web-x7k2p", False), ("web-bq5zt", "web-0", False),
+     ("web-bq5zt", "web-x7k2p", True)],
+)  # fmt: skip
+def test_a_preempted_pod_of_another_owner_of_that_name_was_not_the_one_before(
+    name: str, gone: str, *, blames: bool
+) -> None:
+    message = "0/6 nodes are available: 1 Insufficient cpu."
+    scheduled = condition("PodScheduled", "False", "Unschedulable", message)
+    waiting = pod(name, owner=("Ring", "web"), phase="Pending", ready=False, node="", conditions=[scheduled])
+    waiting["metadata"]["ownerReferences"][0]["apiVersion"] = "clones.example.com/v1"
+    preempted = event("pods-gone", "Preempted", "Preempted by pod 5c7d on node faults", type_="Normal")
+    preempted["metadata"]["namespace"] = "shop"
+    preempted["involvedObject"] |= {"namespace": "shop", "name": gone}
+
+    def says(*more: tuple[str, dict[str, Any]]) -> bool:
+        found = told(World(("pods", waiting), ("events", preempted), *more))
+        return any("preempted by one" in text for _, _, text in found)
+
+    assert says() is blames
+    # Whose pod it was cannot be told where another owner of that name is there.
+    assert not says(("statefulsets", {"metadata": meta("web"), "spec": {"replicas": 0}, "status": {}}))
+    assert not says(("pods", pod("web-cx4lr", owner=("ReplicaSet", "web"))))
 
 
 def ending(message: str) -> dict[str, Any]:
