@@ -20,7 +20,7 @@ from dashboard.insight.newpods import NewPods, pods_created
 from dashboard.kinds import KINDS, declared
 from dashboard.kinds.base import GVR, Kind, Ref, State
 from dashboard.kinds.meta import ObjectMeta, decode_custom
-from dashboard.kinds.references import reference
+from dashboard.kinds.references import group_of, reference
 from dashboard.kinds.scales import Scale
 from dashboard.kube.shell import shell_line
 from dashboard.kube.transport import Transport
@@ -484,7 +484,7 @@ class Action:
         """The object as it would be, from the answer to the request, dry or not. A confidential action asks for a
         metadata answer: what was sent stands for the content in it. A Scale answers with the number alone.
         """
-        if answer.get("kind") != "Scale":
+        if not is_scale(answer):
             return answer
         replicas = pointer(answer, "/spec/replicas") or 0  # Go leaves a 0 out
         return {**manifest, "spec": {**manifest["spec"], "replicas": replicas}}
@@ -665,12 +665,20 @@ def is_absent(manifest: Manifest) -> bool:
     return bool(manifest["metadata"].get("uid") == "")
 
 
+def is_scale(manifest: Manifest) -> bool:
+    """Whether it is the Scale of an object, and no object of a custom kind that is called so."""
+    return manifest.get("kind") == "Scale" and group_of(manifest.get("apiVersion", "")) in (
+        None,
+        "autoscaling",
+    )
+
+
 def typed_object(plural: str, manifest: Manifest) -> Any:
     """The object as the rules read it, or its Scale where that was read in its place; None for a kind that is read as a
     Table (Secrets, those without a module, and a plugin's in another version of its API), and for an object that is not
     there.
     """
-    if manifest.get("kind") == "Scale":
+    if is_scale(manifest):
         return msgspec.json.Decoder(Scale, dec_hook=decode_custom).decode(msgspec.json.encode(manifest))
     kind = declared(plural)
     if kind is None or "as=Table" in kind.accept or is_absent(manifest):

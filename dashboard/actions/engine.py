@@ -62,6 +62,7 @@ from .action import (
     Write,
     absent,
     is_absent,
+    is_scale,
     meta_of,
     sides,
 )
@@ -378,7 +379,7 @@ def _with_others(action: Action, dry: DryRun, told: Description) -> Description:
     notices += (Notice("warn", "The API server warns", text) for text in dry.warnings)
     target = dry.target
     known = None
-    if dry.before.get("kind") == "Scale":  # which has no owner
+    if is_scale(dry.before):  # which has no owner
         known = dry.objects.get(target.plural, target.namespace, target.name)
     meta = meta_of(dry.before) if known is None else known.metadata
     said = creates_again if action.deletes else changes_back

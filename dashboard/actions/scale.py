@@ -9,7 +9,18 @@ from dashboard.insight import scale_hint, scale_impact
 from dashboard.kinds.rows import plural
 from dashboard.models import Change
 
-from .action import TOUCHED, Action, Description, DryRun, Field, Manifest, OwnedFields, Target, Wanted
+from .action import (
+    TOUCHED,
+    Action,
+    Description,
+    DryRun,
+    Field,
+    Manifest,
+    OwnedFields,
+    Target,
+    Wanted,
+    is_scale,
+)
 from .fields import replicas
 from .recreation import scales_claims_away
 
@@ -58,7 +69,7 @@ class Scale(Action):
         return f"Undo scales back to {change.touched[REPLICAS][0]}; {EMPTY}"
 
     def touched(self, manifest: Manifest) -> OwnedFields:
-        left_out = 0 if manifest.get("kind") == "Scale" else 1  # Go leaves a 0 out there
+        left_out = 0 if is_scale(manifest) else 1  # Go leaves a 0 out there
         return {REPLICAS: manifest["spec"].get("replicas", left_out)}
 
     def words(self, touched: OwnedFields) -> str:

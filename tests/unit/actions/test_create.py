@@ -100,6 +100,25 @@ async def test_a_job_is_run_again_without_what_its_controller_wrote(mara: Actor)
     assert job["spec"] == {"parallelism": 2, "template": POD}
 
 
+async def test_a_job_is_run_again_for_the_cronjob_above_it_and_for_nobody_else_of_that_name(
+    mara: Actor,
+) -> None:
+    """The controller of another kind that is called so would take the Job for one that it created."""
+    for api_version, kept in (("batch/v1", True), ("clones.example.com/v1", False)):
+        owner = {
+            "apiVersion": api_version,
+            "kind": "CronJob",
+            "name": "nightly",
+            "uid": "u1",
+            "controller": True,
+        }
+        api: Any = Server("jobs", JOB | {"metadata": JOB["metadata"] | {"ownerReferences": [owner]}})  # type: ignore[operator]
+        asked = what(api, mara, "jobs", "import")
+        token = (await acting.preview(RUN_JOB, **asked, objects=World())).token
+        await acting.apply(RUN_JOB, **asked, token=token)
+        assert created(api)["metadata"].get("ownerReferences") == ([owner] if kept else None)
+
+
 async def test_a_long_name_is_cut_to_what_a_label_takes(mara: Actor) -> None:
     name = "a" * 45 + "-nightly-report"
     api: Any = Server("jobs", JOB | {"metadata": JOB["metadata"] | {"name": name}})  # type: ignore[operator]

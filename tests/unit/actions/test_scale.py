@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.actions.action import merge_patch
+from dashboard.actions.action import merge_patch, typed_object
 from dashboard.actions.scale import SCALE
 from dashboard.errors import BadInput
 
@@ -65,3 +65,11 @@ def test_the_patch_follows_from_the_fields_that_are_owned() -> None:
         "spec": {"template": {"metadata": {"annotations": {"example.com/at": None}}}, "paused": True}
     }
     assert SCALE.body({}, {"replicas": 0}) == {"spec": {"replicas": 0}}
+
+
+def test_an_object_of_a_custom_kind_that_is_called_scale_is_not_read_as_one() -> None:
+    bathroom = {"apiVersion": "example.com/v1", "kind": "Scale", "metadata": {"name": "a", "uid": "u1"},
+                "spec": {"replicas": "three"}}  # fmt: skip
+    assert typed_object("scales.example.com", bathroom) is None
+    assert typed_object("deployments", bathroom | {"apiVersion": "autoscaling/v1", "spec": {"replicas": 3}})
+    assert SCALE.after({"spec": {}}, bathroom) == bathroom
