@@ -22,6 +22,7 @@ from dashboard.kube.access import allowed
 from dashboard.kube.answers import read_object
 from dashboard.kube.hiding import hide_values
 from dashboard.kube.transport import Transport
+from dashboard.loop import off_loop
 from dashboard.models import AuditEntry, Change
 
 from ..database import in_database
@@ -70,7 +71,8 @@ async def backup_refusal(order: Order, manifest: Manifest, key: str) -> str:
     try:
         await backup_keep(order, manifest, key, dry=True)
     except ClusterError as error:
-        hide_values(error, (manifest.get("data") or {}).values())  # a rule of the cluster may quote them
+        # A rule of the cluster may quote them.
+        await off_loop(hide_values, error, (manifest.get("data") or {}).values())
         if isinstance(error, (Unavailable, TooManyRequests)):
             raise
         return f"The cluster refuses it: {shorten(error.message, 300)}"

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import DatabaseError
@@ -662,11 +663,16 @@ async def _request(order: Order, manifest: Manifest, *, dry: bool, by_fields: bo
     return _Answer(wanted, answer.body, warned)
 
 
-def _scrubbed(action: Action, manifest: Manifest, wanted: Wanted, said: str) -> str:
-    """What a rule of the cluster says that does not refuse: it may quote the same values as a refusal."""
-    error = ClusterError(said)
-    action.scrub(error, manifest, wanted)
-    return error.message
+def _scrubbed(action: Action, manifest: Manifest, wanted: Wanted, said: Sequence[str]) -> list[str]:
+    """What rules of the cluster say that do not refuse: they may quote the same values as a refusal. They are scrubbed as
+    one, since the spellings of a large value take a second.
+    """
+    errors = [ClusterError(text) for text in said]
+    for error, cause in pairwise(errors):
+        error.__cause__ = cause
+    if errors:
+        action.scrub(errors[0], manifest, wanted)
+    return [error.message for error in errors]
 
 
 def _effect(action: Action, before: Manifest, after: Manifest) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from dashboard.errors import BadInput, ClusterError, Invalid
 from dashboard.insight.environment import variable_flaw
 from dashboard.insight.references import READ_OF, REPOINTED, User
-from dashboard.insight.secretrules import ACCOUNT_KIND
+from dashboard.insight.secretrules import ACCOUNT_KIND, value_flaw
 from dashboard.insight.secretuse import secret_consumers
 from dashboard.kube.hiding import hide_values
 from dashboard.kube.shell import shell_line
@@ -26,7 +26,7 @@ from .problems import StaleView
 from .replace import PutBack, Replace
 from .replace_editing import read_name
 from .replacing import FOLLOWS
-from .rotate import read_value, service_accounts, value_fits, without_values
+from .rotate import read_value, room_required, service_accounts, without_values
 
 HELD = "held"  # in what is wanted, as decided: a digest of what the old one holds
 VALUE, ENCODING = "value.", "encoding."  # begin the names of the inputs of a key
@@ -80,16 +80,16 @@ class ReplaceSecret(Replace):
         await super().ready(target, manifest, objects)
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
-        there = manifest.get("data") or {}
-        for key, value in wanted.get("values", {}).items():
+        there, values = manifest.get("data") or {}, wanted.get("values", {})
+        for key, value in values.items():
             if key not in there:
                 name = manifest["metadata"]["name"]
                 raise BadInput(f"Secret {name} has no key {key[:60]!r}.", field=f"{VALUE}{key}")
-            try:
-                value_fits({**manifest, "data": {**there, **wanted["values"]}}, key, base64.b64decode(value))
-            except BadInput as error:
-                error.field = f"{VALUE}{key}"
-                raise
+            if flaw := value_flaw(manifest.get("type", ""), key, base64.b64decode(value)):
+                raise BadInput(flaw, field=f"{VALUE}{key}")
+        if values:
+            largest = max(values, key=lambda key: len(values[key]))
+            room_required({**there, **values}, largest, f"{VALUE}{largest}")
 
     # ---- What it does
 

@@ -404,12 +404,17 @@ def value_fits(manifest: Manifest, key: str, value: bytes) -> None:
     """Raises BadInput for a value that the Secret's type rules out, or for which there is no room in it."""
     if flaw := value_flaw(manifest.get("type", ""), key, value):
         raise BadInput(flaw, field="value")
-    others = (text for name, text in manifest["data"].items() if name != key)
-    taken = sum(len(base64.b64decode(text)) for text in others)
-    if taken + len(value) > MAX_BYTES:
+    room_required(manifest["data"] | {key: base64.b64encode(value).decode()}, key, "value")
+
+
+def room_required(data: Mapping[str, str], key: str, field: str) -> None:
+    """Raises BadInput, about one of its keys, where a Secret would hold more than there is room for."""
+    sizes = {name: len(base64.b64decode(text)) for name, text in data.items()}
+    if (whole := sum(sizes.values())) > MAX_BYTES:
+        own = sizes[key]
         raise BadInput(
-            f"At most 1 MiB fits into a Secret, all keys together: this has {len(value):,} bytes, the others {taken:,}.",
-            field="value",
+            f"At most 1 MiB fits into a Secret, all keys together: this has {own:,} bytes, the others {whole - own:,}.",
+            field=field,
         )
 
 

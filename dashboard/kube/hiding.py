@@ -46,9 +46,10 @@ def hider(values: Iterable[str]) -> Callable[[str], str]:
 def _without_beginning(said: str, hide: Iterable[str]) -> str:
     """Without the beginning of one of them at the end of what was said."""
     for text in hide:
-        for length in range(min(len(text), len(said)) - 1, SHORTEST - 1, -1):
-            if said.endswith(text[:length]):
-                return said[:-length] + HIDDEN
+        at = max(len(said) - len(text), 0)
+        while (at := said.find(text[:SHORTEST], at + 1)) > 0:
+            if text.startswith(said[at:]):
+                return said[:at] + HIDDEN
     return said
 
 

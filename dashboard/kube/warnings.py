@@ -7,7 +7,7 @@ strings); kubernetes/kubernetes, staging/src/k8s.io/apimachinery/pkg/util/net/ht
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 CODE = "299"  # of all that Kubernetes sends; others are of caches on the way
 MAX_WARNINGS = 10
@@ -17,13 +17,14 @@ _WARNING = re.compile(r'[\s,]*(\d{3}) ([^\s",]+) "((?:[^"\\]|\\.)*)"(?: "[^"]*")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-def warnings_of(headers: Mapping[str, str], clean: Callable[[str], str] = str) -> tuple[str, ...]:
+def warnings_of(
+    headers: Mapping[str, str], clean: Callable[[Sequence[str]], Sequence[str]] = tuple
+) -> tuple[str, ...]:
     """The texts of the warnings of an answer, each once; of too many, the last says how many more there are. ``clean``
-    takes out of a whole text what nobody may see.
+    takes out of the whole texts what nobody may see.
     """
-    found = dict.fromkeys(
-        words for text in _texts(headers) if (words := " ".join(_printable(clean(_decoded(text))).split()))
-    )
+    said = clean([_decoded(text) for text in dict.fromkeys(_texts(headers))])
+    found = dict.fromkeys(words for text in said if (words := " ".join(_printable(text).split())))
     shown = [_cut(words) for words in found][:MAX_WARNINGS]
     if more := len(found) - len(shown):
         shown.append(f"{more} more {'warning' if more == 1 else 'warnings'}.")

@@ -23,6 +23,7 @@ from dashboard.kube.answers import read_object
 from dashboard.kube.hiding import hider
 from dashboard.kube.transport import Response, Transport
 from dashboard.kube.warnings import warnings_of
+from dashboard.loop import off_loop
 
 from .choice import Choice
 from .cleaning import Manifest, allocated, cleaned
@@ -153,7 +154,7 @@ class Restoring:
             case "refuse":
                 return replace(base, does="refused", notes=("It exists and differs.",))
         base = replace(base, does="update")
-        return _tried(base, await self._send(base, dry=True)) if dry else base
+        return await _tried(base, await self._send(base, dry=True)) if dry else base
 
     async def _creation(self, base: Planned, held: Held, wanted: Manifest, dry: bool) -> Planned:
         made, notes = await self._linked(base.placed, wanted)
@@ -171,7 +172,7 @@ class Restoring:
         for words, made in tries:
             tried = replace(base, made=made, notes=(*base.notes, words) if words else base.notes)
             try:
-                return _tried(tried, await self._send(tried, dry=True))
+                return await _tried(tried, await self._send(tried, dry=True))
             except Invalid:
                 if made is tries[-1][1]:
                     raise
@@ -251,11 +252,17 @@ class Restoring:
         )
 
 
-def _tried(planned: Planned, response: Response) -> Planned:
-    """What the API server took, with its warnings: of a Secret without values, old and new."""
+async def _tried(planned: Planned, response: Response) -> Planned:
+    """What the API server took, with its warnings."""
     read_object(response.body)
+    warned = await off_loop(_warnings, planned, response.headers) if "Warning" in response.headers else ()
+    return replace(planned, tried=True, warnings=warned)
+
+
+def _warnings(planned: Planned, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Of a Secret without values, old and new."""
     clean = hider(_values(planned)) if planned.secret else str
-    return replace(planned, tried=True, warnings=warnings_of(response.headers, clean))
+    return warnings_of(headers, lambda texts: [clean(text) for text in texts])
 
 
 def _values(planned: Planned) -> list[str]:

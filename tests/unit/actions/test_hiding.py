@@ -8,7 +8,7 @@ import json
 import pytest
 
 from dashboard.errors import Invalid
-from dashboard.kube.hiding import MAX_PARTS, hide_values
+from dashboard.kube.hiding import CUT_AT, MAX_PARTS, hide_values
 
 ACCOUNT = {"username": "mara", "password": 'p"ä ss&1', "auth": "bWFyYTpwYXNz"}
 CONFIG = {"auths": {"registry.example.com": ACCOUNT}, "more": [{"token": "t0k3n"}, 7, None, "abc"]}
@@ -47,3 +47,11 @@ def test_the_strings_of_a_large_value_are_bounded() -> None:
     value = json.dumps({str(at): f"word-{at:05}" for at in range(3 * MAX_PARTS)})
     found = said(value, " ".join(f"word-{at:05}" for at in range(3 * MAX_PARTS)))
     assert found.count("(hidden)") == MAX_PARTS
+
+
+@pytest.mark.parametrize("shown", [3, 4, 9, 29, 30])
+def test_the_beginning_of_a_value_at_the_end_of_what_was_cut_off_is_hidden(shown: int) -> None:
+    value = "swordfish-swordfish-swordfish!"
+    before = "sword swordfish-swordfish-sword " + "x" * CUT_AT
+    found = said(value, before + value[:shown])
+    assert found == before + ("(hidden)" if shown > 3 else value[:shown])

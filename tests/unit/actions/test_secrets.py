@@ -15,12 +15,15 @@ from urllib.parse import quote
 import pytest
 from django.contrib.auth.models import User
 from django.core import signing
+from multidict import CIMultiDict
 
 from dashboard.actions.action import Actor, Order
 from dashboard.actions.backups import METADATA_ONLY, backup_name, mark
+from dashboard.actions.replace_secret import REPLACE_SECRET
 from dashboard.actions.rotate import ROTATE, Rotate, read_value
 from dashboard.actions.token import SALT
 from dashboard.errors import BadInput, FieldCause, Forbidden, Invalid
+from dashboard.kube import hiding
 from dashboard.kube.transport import Response
 from dashboard.models import AuditEntry, Change
 from tests import acting
@@ -250,6 +253,45 @@ async def test_values_are_looked_for_beside_the_event_loop(monkeypatch: pytest.M
     with pytest.raises(Forbidden, match="hidden"):
         await acting.preview(ROTATE, **what, value=NEW, objects=World())
     assert threads and here not in threads
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_spellings_of_values_are_made_once_for_all_warnings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Warning_(Api):
+        async def request(self, method: str, target: Any, **given: Any) -> Response:
+            answer = await super().request(method, target, **given)
+            said = [("Warning", f'299 - "no {at} {OLD}"') for at in range(5)]
+            return Response(answer.status, answer.body, CIMultiDict(said)) if method == "PATCH" else answer
+
+    spelled, spellings = list[str](), hiding._spellings
+    monkeypatch.setattr(hiding, "_spellings", lambda value: spelled.append(value) or spellings(value))
+    api: Any = Warning_()
+    actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
+    what: Any = {"transport": api, "actor": actor, "namespace": "shop", "name": "database", "key": "password"}
+    told = (await acting.preview(ROTATE, **what, value=NEW, objects=World())).told
+    warned = [notice.text for notice in told.notices if "API server warns" in notice.title]
+    assert warned == [f"no {at} (hidden)" for at in range(5)]
+    assert len(spelled) == len(set(spelled))
+
+
+def test_a_secret_of_many_keys_is_checked_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work was that of the keys there times the keys that were typed."""
+    data = {f"key-{at}": b64(OLD) for at in range(3000)}
+    calls, decode = list[str](), base64.b64decode
+
+    def counted(text: str, *more: Any, **given: Any) -> bytes:
+        calls.append(text)
+        return decode(text, *more, **given)
+
+    monkeypatch.setattr(base64, "b64decode", counted)
+    manifest = {"metadata": {"name": "many"}, "type": "Opaque", "data": data}
+    REPLACE_SECRET.check(manifest, {"values": dict.fromkeys(data, b64(NEW))})
+    assert len(calls) <= 3 * len(data)
+    with pytest.raises(BadInput, match="At most 1 MiB") as error:
+        REPLACE_SECRET.check(manifest, {"values": {"key-1": b64(NEW), "key-2": b64("x" * 2**20)}})
+    assert error.value.field == "value.key-2"
 
 
 def test_what_is_asked_for_and_what_is_answered_hold_no_value_in_their_repr() -> None:

@@ -31,14 +31,15 @@ def test_each_warning_is_read_once(sent: list[str], read: tuple[str, ...]) -> No
 def test_they_are_bounded_in_number_and_length() -> None:
     many = CIMultiDict([("Warning", f'299 - "{"long " * 300}{at}"') for at in range(MAX_WARNINGS + 3)])
     many.add("Warning", '299 - "short"')
-    found = warnings_of(many, lambda text: f"{text[-2:]}{text}")
+    found = warnings_of(many, lambda texts: [f"{text[-2:]}{text}" for text in texts])
     assert len(found) == MAX_WARNINGS + 1 and found[-1] == "4 more warnings."
     assert {len(each) for each in found[:-1]} == {MAX_CHARACTERS} and found[0].endswith("…")
 
 
 def test_what_nobody_may_see_is_taken_out_of_the_whole_text() -> None:
     text = f"{'x' * (MAX_CHARACTERS - 3)}hunter2"
-    (found,) = warnings_of({"Warning": f'299 - "{text}"'}, lambda said: said.replace("hunter2", "(hidden)"))
+    header = {"Warning": f'299 - "{text}"'}
+    (found,) = warnings_of(header, lambda texts: [said.replace("hunter2", "(hidden)") for said in texts])
     assert "hu" not in found
 
 
