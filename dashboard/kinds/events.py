@@ -6,7 +6,7 @@ from datetime import datetime
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import page
-from .meta import Object, ObjectReference, Struct
+from .meta import Message, Object, ObjectReference, Struct
 from .references import meant, title
 from .rows import NAME_HELP, age, age_key, col, columns, make_row, natural, shorten
 
@@ -34,7 +34,7 @@ class Event(Object, frozen=True, gc=False):
     involved_object: ObjectReference = ObjectReference()
     type: str = ""
     reason: str = ""
-    message: str = ""
+    message: Message = ""
     count: int = 0
     first_timestamp: datetime | None = None
     last_timestamp: datetime | None = None

@@ -39,8 +39,13 @@ def _shared_dict(items: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     return dict(items)
 
 
+# Characters of a message: more than kubelet and controllers write. Whoever may write Events or a status may write a
+# megabyte, which would be kept, and read by every rule that looks for a cause, for whoever looks.
+MAX_MESSAGE = 4096
+
 if TYPE_CHECKING:
     Word = str
+    Message = str
     SharedDict = dict[str, str]
     Annotations = dict[str, str | TextSize]
 else:
@@ -54,6 +59,13 @@ else:
         """A str that many objects have alike (names of nodes, images, reasons): kept once in memory."""
 
         from_json = staticmethod(intern)
+
+    class Message(metaclass=_Anything):
+        """What somebody says of an object, for people: without the rest of what is very long."""
+
+        @staticmethod
+        def from_json(value: str) -> str:
+            return value if len(value) <= MAX_MESSAGE else f"{value[: MAX_MESSAGE - 1]}…"
 
     class SharedDict(metaclass=_Anything):
         """Text by text, as many objects have it alike (labels): kept once in memory; never to be changed."""
@@ -147,7 +159,7 @@ class ObjectCondition(Struct, frozen=True, gc=False):
     type: Word = ""
     status: Word = ""
     reason: Word = ""
-    message: str = ""
+    message: Message = ""
     last_transition_time: datetime | None = None
 
 

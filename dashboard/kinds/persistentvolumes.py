@@ -8,7 +8,7 @@ import msgspec
 
 from .base import GVR, Cell, Detail, Fact, Kind, Row, State
 from .facts import page
-from .meta import Object, ObjectReference, Struct
+from .meta import Message, Object, ObjectReference, Struct
 from .podspec import NodeSelector, Present
 from .references import reference
 from .rows import AGE_HELP, NAME_HELP, UNSET, age, col, columns, make_row, shorten, sort_keys
@@ -72,7 +72,7 @@ class VolumeStatus(Struct, frozen=True, gc=False):
 
     phase: str = ""
     reason: str = ""
-    message: str = ""
+    message: Message = ""
 
 
 class PersistentVolume(Object, frozen=True, gc=False):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from .meta import ObjectCondition, Struct, Word, condition_true
+from .meta import Message, ObjectCondition, Struct, Word, condition_true
 from .podspec import PodSpec
 
 NODE_LOST = "NodeLost"
@@ -17,7 +17,7 @@ class Waiting(Struct, frozen=True, gc=False):
     """A container that is not running yet, or waits to be started again."""
 
     reason: Word = ""
-    message: str = ""
+    message: Message = ""
 
 
 class Running(Struct, frozen=True, gc=False):
@@ -32,7 +32,7 @@ class Terminated(Struct, frozen=True, gc=False):
     exit_code: int = 0
     signal: int = 0
     reason: Word = ""
-    message: str = ""
+    message: Message = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -80,7 +80,7 @@ class PodStatus(Struct, frozen=True, gc=False):
 
     phase: Word = ""
     reason: Word = ""
-    message: str = ""
+    message: Message = ""
     conditions: tuple[ObjectCondition, ...] | None = None
     init_container_statuses: tuple[ContainerStatus, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None

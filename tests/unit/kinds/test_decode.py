@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import tracemalloc
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
+from dashboard.kinds.meta import MAX_MESSAGE
 
 from .shapes import READY, condition, container, pod_spec, running
 
@@ -270,3 +272,23 @@ def test_paths() -> None:
         GVR("rbac.test", "v1", "roles", False).path(name="system:a/b")
         == "/apis/rbac.test/v1/roles/system%3Aa%2Fb"
     )
+
+
+@pytest.mark.parametrize("plural", ["events", "pods", "deployments", "persistentvolumes"])
+def test_of_a_message_of_a_megabyte_the_beginning_is_kept(plural: str) -> None:
+    """Each rule that looks for a cause reads it, some of them in the time of its length squared."""
+    said = 'volume "' * 120_000
+    state = {
+        "name": "app",
+        "state": {"waiting": {"message": said}},
+        "lastState": {"terminated": {"message": said}},
+    }
+    status = {
+        "message": said,
+        "conditions": [{"type": "Ready", "message": said}],
+        "containerStatuses": [state],
+    }
+    manifest = {"metadata": {"name": "a"}, "spec": {}, "message": said, "status": status}
+    obj = KINDS[plural].decode_object(msgspec.json.encode(manifest))
+    kept = [text for text in re.findall(r"message='([^']*)'", repr(obj)) if text]
+    assert kept and {len(text) for text in kept} == {MAX_MESSAGE} and kept[0].endswith("…")
