@@ -19,6 +19,9 @@ AGE_HELP = "How long ago it was created."
 CREATED_HELP = "When it was created."
 NAME_HELP = "The name, unique within its kind and namespace."
 
+# Names of objects that a form offers to choose from, where any other can be typed: a cluster may have any number.
+OFFERED = 400
+
 _DIGITS = re.compile("[0-9]+")
 _KEY = re.compile("[^a-z0-9]+")
 _DIGEST = re.compile("@([a-z0-9]+:[0-9a-f]{32,})")

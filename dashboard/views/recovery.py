@@ -34,7 +34,7 @@ from dashboard.actions.restore import (
 from dashboard.edge import KIB, body_limit
 from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
 from dashboard.insight import Notice
-from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.rows import OFFERED, listed, plural
 from dashboard.kube.config import slug, unslug
 from dashboard.live.acting import identity_of, own_accounts
 from dashboard.live.operations import operations
@@ -268,7 +268,7 @@ class RecoveryForm:
             ],
             "encrypted": chosen is not None and chosen.encrypted,
             "key_here": bool(installed_identities()) if chosen is not None and chosen.encrypted else False,
-            "namespaces": list(self._namespaces(chosen)) if chosen is not None else [],
+            "namespaces": list(self._namespaces(chosen))[:OFFERED] if chosen is not None else [],
             "recovery_url": reverse("recovery", args=[cluster.slug]),
             "drill_url": reverse("drill", args=[cluster.slug]),
             "action_url": self.request.path,

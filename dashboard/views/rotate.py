@@ -12,6 +12,7 @@ from dashboard.actions.replace_secret import REPLACE_SECRET
 from dashboard.actions.rotate import ImmutableSecret, secret_sizes
 from dashboard.actions.rotation_hook import hooks
 from dashboard.errors import ClusterError, Invalid
+from dashboard.kinds.rows import OFFERED
 from dashboard.queries.keys import KeyWindow
 
 from .form import ActionForm
@@ -37,9 +38,12 @@ class RotateForm(ActionForm):
         asked = self.request.POST if self.request.method == "POST" else self.request.GET
         jobs = hooks(self.session.reader, self.target.namespace)
         chosen = asked.get("job", "")
+        # One that is chosen by the address of the page is offered too.
+        offered = sorted({*jobs[:OFFERED], *({chosen} & {*jobs})})
         return {
             "type": form.manifest.get("type", "Opaque"),
-            "jobs": [{"name": name, "chosen": name == chosen} for name in jobs],
+            "jobs": [{"name": name, "chosen": name == chosen} for name in offered],
+            "more_jobs": len(jobs) - len(offered),
             **self.keys(form),
         }
 

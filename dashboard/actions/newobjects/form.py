@@ -20,7 +20,7 @@ from dashboard.insight.protocols import unlisted
 from dashboard.insight.selecting import label_choices
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind, Ref
-from dashboard.kinds.rows import listed
+from dashboard.kinds.rows import OFFERED, listed
 from dashboard.kube.transport import Transport
 
 from .reading import label_name, subdomain
@@ -267,7 +267,7 @@ def name_input(parse: Callable[[str], str] = subdomain, hint: str = "") -> Input
 
 
 def _namespaces(look: Look) -> Iterable[str]:
-    return sorted(each.metadata.name for each in look.objects.all("namespaces"))
+    return sorted(each.metadata.name for each in look.objects.all("namespaces"))[:OFFERED]
 
 
 NAMESPACE = Input(

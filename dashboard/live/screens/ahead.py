@@ -33,6 +33,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.references import reference
+from dashboard.kinds.rows import OFFERED
 from dashboard.kinds.rows import plural as counted
 from dashboard.kinds.units import percent
 from dashboard.live.hourly import Series
@@ -49,7 +50,7 @@ from .usage import WORDS, sum_meters
 PLURALS = frozenset({*pieces.PLURALS, *replicas.PLURALS, "horizontalpodautoscalers", "daemonsets"})
 EVERY_SECONDS, SIZED_SECONDS = 10.0, 60.0
 AT_ONCE = 50  # containers looked at before the loop is given back
-ROWS, OFFERED, MATCHES, KEPT = 40, 400, 8, 6  # told one by one; to choose from
+ROWS, MATCHES, KEPT = 40, 8, 6  # told one by one
 MAX_FIND = 400  # letters: a kind, a namespace and a name
 WORTH_TELLING, FULLEST = (
     0.5,

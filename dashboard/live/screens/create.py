@@ -15,7 +15,7 @@ from dashboard.actions.creation import REST
 from dashboard.actions.operation import Step
 from dashboard.database import in_database
 from dashboard.kinds.base import Ref
-from dashboard.kinds.rows import plural
+from dashboard.kinds.rows import OFFERED, plural
 from dashboard.kube.shell import shell_line
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
@@ -57,8 +57,8 @@ class CreateScreen(ViewerScreen):
 
     @property
     def namespaces(self) -> list[str]:
-        """Those that may be seen, by name."""
-        return sorted(each.metadata.name for each in self.session.reader.all("namespaces"))
+        """Those that may be seen, by name, as many as are offered."""
+        return sorted(each.metadata.name for each in self.session.reader.all("namespaces"))[:OFFERED]
 
     def context(self) -> Mapping[str, Any]:
         return {}

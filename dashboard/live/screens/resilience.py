@@ -25,6 +25,7 @@ from dashboard.insight.protocols import Objects
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Ref
 from dashboard.kinds.nodes import Node
+from dashboard.kinds.rows import OFFERED
 from dashboard.kinds.rows import listed as enumerated
 from dashboard.kinds.rows import plural as counted
 from dashboard.live.screen import Screen
@@ -38,7 +39,7 @@ from .detail.piece import Rereading
 from .losing_answer import losing_answer
 
 MAX_LOSSES = 12  # at once; docs/limits.md
-ROWS, SQUARES, OFFERED = 60, 110, 400  # told one by one; drawn on a node (a kubelet's pods); to choose from
+ROWS, SQUARES = 60, 110  # told one by one; drawn on a node (a kubelet's pods)
 DOTS, REMEDIES, MATCHES = 12, 3, 8
 WIDTH, HEIGHT, MAX_POINTS, DAYS = 160, 24, 200, 14  # of the line of scores, and the days told beside it
 MAX_FIND = 400  # letters: a namespace and a name

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from django.http import QueryDict
 
 from dashboard.actions.create_yaml import CREATE
 from dashboard.actions.edit_form import EDIT_FORM
 from dashboard.actions.editforms.registry import EDITINGS
+from dashboard.actions.newobjects.form import NAMESPACE
 from dashboard.actions.newobjects.registry import NEW_OBJECTS
+from dashboard.kinds.rows import OFFERED
+from dashboard.live.screens.create import CreateScreen
 from dashboard.live.screens.editform import EditFormScreen
 from dashboard.live.screens.newobject import NewObjectScreen
+from dashboard.views.rotate import RotateForm
 
+from ..insight.world import World, meta
 from .seen import runtime, session
 
 
@@ -27,3 +35,30 @@ def test_a_new_object_asks_for_all_that_its_preview_tells_of(form: object) -> No
     screen = NewObjectScreen(session(runtime()), QueryDict(), plural)
     assert screen.plurals >= CREATE.reads | screen.form.reads
     assert screen.waits_for >= screen.form.reads, "its checks wait for these alone"
+
+
+def test_the_names_that_a_form_offers_are_bounded() -> None:
+    """A cluster may have any number of namespaces, and a namespace of CronJobs."""
+    world = World()
+    for at in range(OFFERED + 7):
+        world.add("namespaces", {"metadata": {"name": f"team-{at:04}"}})
+        world.add("cronjobs", {"metadata": meta(f"job-{at:04}"), "spec": {}})
+    screen: Any = SimpleNamespace(session=SimpleNamespace(reader=world))
+    for names in (CreateScreen.namespaces.fget(screen), [*NAMESPACE.suggest(SimpleNamespace(objects=world))]):  # type: ignore[attr-defined, arg-type]
+        assert names == [f"team-{at:04}" for at in range(OFFERED)]
+
+
+async def test_the_cronjob_of_the_address_is_offered_for_a_rotation_among_ever_so_many() -> None:
+    world = World()
+    for at in range(OFFERED + 7):
+        world.add("cronjobs", {"metadata": meta(f"job-{at:04}"), "spec": {}})
+    for asked, count in (("", OFFERED), ("job-0405", OFFERED + 1), ("gone", OFFERED)):
+        form: Any = SimpleNamespace(
+            request=SimpleNamespace(method="GET", GET={"job": asked}),
+            session=SimpleNamespace(reader=world),
+            target=SimpleNamespace(namespace="shop"),
+            keys=lambda form: {},
+        )
+        told = await RotateForm.fields(form, SimpleNamespace(manifest={}), SimpleNamespace())  # type: ignore[arg-type]
+        assert (len(told["jobs"]), told["more_jobs"]) == (count, OFFERED + 7 - count)
+        assert [each["name"] for each in told["jobs"] if each["chosen"]] == [asked] * (count > OFFERED)
