@@ -617,4 +617,8 @@ def _amount(resource: str) -> Callable[[float], str]:
     last = resource.rpartition(".")[2]
     if last in ("cpu", "memory"):
         return WORDS[last]
-    return WORDS["memory"] if "storage" in last else lambda amount: f"{amount:g}"
+    return WORDS["memory"] if "storage" in last else _count
+
+
+def _count(amount: float) -> str:
+    return f"{amount:,.1f}".removesuffix(".0")

@@ -15,7 +15,7 @@ from dashboard import render
 from dashboard.errors import BadInput, Forbidden, NotFound
 from dashboard.insight.usage import Tally
 from dashboard.live.rings import Clock, Rings
-from dashboard.live.screens.ahead import Ahead
+from dashboard.live.screens.ahead import Ahead, _amount
 from dashboard.live.screens.ahead_answer import ahead_answer
 from dashboard.live.screens.capacity import HEAT, CapacityScreen, heat_chart
 from dashboard.queries.access import Visible
@@ -156,3 +156,14 @@ async def test_what_is_no_workload_is_refused(text: str) -> None:
 async def test_a_workload_is_found_by_what_was_typed(text: str) -> None:
     assert (await ahead(f"find={text}")).matches == (("deployments", "shop", "web"),)
     assert (await ahead(f"find=x{text}x")).matches == ()
+
+
+def test_large_counts_of_a_quota_are_written_out() -> None:
+    words = _amount("count/configmaps")
+    assert [words(amount) for amount in (0.0, 3.0, 2.5, 999.96, 2_000_000.0)] == [
+        "0",
+        "3",
+        "2.5",
+        "1,000",
+        "2,000,000",
+    ]
