@@ -188,10 +188,15 @@ def cluster_rules_change(*, by: str, name: str, rules: Rules, reason: str = "") 
     return made
 
 
-def refusal_keep(*, by: str, action: str, name: str, error: ClusterError) -> None:
-    """What somebody tried to add or remove, and why that was refused, in the audit. No error here quotes a credential."""
+def refusal_keep(*, by: str, action: str, context: str = "", name: str = "", error: ClusterError) -> None:
+    """What an administrator tried, and why that was refused, in the audit. No error here quotes a credential."""
     AuditEntry.objects.create(
-        user_name=by, context=name, action=action, detail=error.message, result=AuditEntry.Result.REFUSED
+        user_name=by,
+        context=context,
+        action=action,
+        name=name,
+        detail=error.message,
+        result=AuditEntry.Result.REFUSED,
     )
 
 

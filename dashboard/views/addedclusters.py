@@ -6,8 +6,7 @@ A kubeconfig is never sent back: its form stays in the browser beside the previe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,7 +28,6 @@ from dashboard.clusters.keeping import (
     cluster_remove,
     cluster_rules_change,
     clusters_add,
-    refusal_keep,
 )
 from dashboard.clusters.looking import Look, look_at_all
 from dashboard.clusters.rules import Rules
@@ -44,7 +42,7 @@ from dashboard.live.runtime import runtime
 from dashboard.live.screens.clusters import Expiry
 from dashboard.live.screens.common import iso
 
-from .administrators import administrator_required
+from .administrators import administrator_required, refusals_kept
 from .chrome import page_chrome
 from .errors import asks_json, clear_errors
 
@@ -93,7 +91,7 @@ async def add(request: HttpRequest) -> HttpResponseBase:
     """
     applies = request.POST.get("step") == "apply"
     by = await _administrator(request, ADD)
-    async with _refusals_kept(request, ADD if applies else ""):
+    async with refusals_kept(request, ADD if applies else ""):
         text = _text(request)
         taken = {each.name for each in runtime.configured()} | {each.name for each in runtime.added}
         looks = await look_at_all(text, taken, ask=not applies)
@@ -101,7 +99,7 @@ async def add(request: HttpRequest) -> HttpResponseBase:
     error: ClusterError | None = None
     if applies:
         try:
-            async with _refusals_kept(request, ADD):
+            async with refusals_kept(request, ADD):
                 if not constant_time_compare(request.POST.get("token", ""), token):
                     raise Conflict(
                         "The kubeconfig is not the one that was previewed.", next_step="Check it again."
@@ -139,7 +137,7 @@ async def remove(request: HttpRequest, context: str) -> HttpResponseBase:
     """Forgets a context whose name was typed (``confirm``): within half a minute no process watches it any more."""
     name = unslug(context)
     by = await _administrator(request, REMOVE, name)
-    async with _refusals_kept(request, REMOVE, name):
+    async with refusals_kept(request, REMOVE, context=name):
         if request.POST.get("confirm", "").strip() != name:
             raise Unconfirmed(
                 f"Type the context's name, {name}: its credentials are forgotten, and this can't be undone.",
@@ -158,7 +156,7 @@ async def change_rules(request: HttpRequest, context: str) -> HttpResponseBase:
     """
     name = unslug(context)
     by = await _administrator(request, RULES, name)
-    async with _refusals_kept(request, RULES, name):
+    async with refusals_kept(request, RULES, context=name):
         reason = read_reason(request.POST.get("reason", ""))
         said = request.POST
         rules = Rules(said.get("act_as", ""), "production" in said, "read_only" in said)
@@ -169,18 +167,6 @@ async def change_rules(request: HttpRequest, context: str) -> HttpResponseBase:
         await in_database(cluster_rules_change)(by=by, name=name, rules=rules, reason=reason)
     await runtime.refresh()
     return _done(request, f"The rules of {name} are changed.", changed=name)
-
-
-@asynccontextmanager
-async def _refusals_kept(request: HttpRequest, action: str, name: str = "") -> AsyncIterator[None]:
-    """What is refused of an action ("": of a preview, by which nothing is tried) is in the audit."""
-    try:
-        yield
-    except ClusterError as error:
-        if action:
-            by = (await request.auser()).get_username()
-            await in_database(refusal_keep)(by=by, action=action, name=name, error=error)
-        raise
 
 
 async def _administrator(request: HttpRequest, action: str, name: str = "") -> str:

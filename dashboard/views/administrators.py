@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from django.http import HttpRequest
 
 from dashboard.admins import is_admin
 from dashboard.audit.refusals import Refusal, refused
-from dashboard.errors import Forbidden
+from dashboard.clusters.keeping import refusal_keep
+from dashboard.database import in_database
+from dashboard.errors import ClusterError, Forbidden
 from dashboard.live.acting import whom_to_ask
 
-__all__ = ["administrator_required"]
+__all__ = ["administrator_required", "refusals_kept"]
 
 
 async def administrator_required(
@@ -24,3 +29,17 @@ async def administrator_required(
         await refused(Refusal(action=action, detail=words, user_name=who, context=context, name=name))
         raise Forbidden(words, next_step=f"Ask {whom_to_ask()}.")
     return who
+
+
+@asynccontextmanager
+async def refusals_kept(
+    request: HttpRequest, action: str, *, context: str = "", name: str = ""
+) -> AsyncIterator[None]:
+    """What is refused of an administrator's action ("": of a preview, by which nothing is tried) is in the audit."""
+    try:
+        yield
+    except ClusterError as error:
+        if action:
+            by = (await request.auser()).get_username()
+            await in_database(refusal_keep)(by=by, action=action, context=context, name=name, error=error)
+        raise

@@ -18,7 +18,7 @@ from dashboard.live.runtime import runtime
 from dashboard.mappings import MAP, UNMAP, mapping_remove, mapping_set
 from dashboard.models import AccountMapping
 
-from .administrators import administrator_required
+from .administrators import administrator_required, refusals_kept
 from .chrome import page_chrome
 from .errors import asks_json, clear_errors
 
@@ -38,7 +38,8 @@ async def people(request: HttpRequest) -> HttpResponseBase:
     by, error = await _administrator(request, MAP), None
     if request.method == "POST":
         try:
-            made = await in_database(mapping_set)(by=by, **_given(request.POST))
+            async with refusals_kept(request, MAP, name=request.POST.get("name", "")):
+                made = await in_database(mapping_set)(by=by, **_given(request.POST))
         except BadInput as wrong:
             if asks_json(request):
                 raise
@@ -68,7 +69,9 @@ async def people(request: HttpRequest) -> HttpResponseBase:
 @clear_errors
 async def remove(request: HttpRequest, mapping: int) -> HttpResponseBase:
     """From now on this is said of nobody: whoever acted so is told whom to ask, within half a minute."""
-    gone = await in_database(mapping_remove)(by=await _administrator(request, UNMAP), number=mapping)
+    by = await _administrator(request, UNMAP)
+    async with refusals_kept(request, UNMAP):
+        gone = await in_database(mapping_remove)(by=by, number=mapping)
     if asks_json(request):
         return JsonResponse({"id": mapping})
     messages.success(request, f"{gone.name} is no longer mapped to {gone.cluster_user}.")
