@@ -87,10 +87,15 @@ class Outcome:
             )  # fmt: skip
             return
         for line in self.lines:
-            yield "\t".join(filter(None, (line.into, line.word, line.text)))
+            yield "\t".join(filter(None, (line.into, line.word, _one_line(line.text))))
         for step in self.steps:
-            yield f"{step['title']}: {step['state']}. {step['text']}".rstrip()
+            yield f"{step['title']}: {step['state']}. {_one_line(step['text'])}".rstrip()
         yield self.text
+
+
+def _one_line(text: str) -> str:
+    """What a cluster says may have lines, which would look like those of other objects."""
+    return " ".join(text.split())
 
 
 def add_arguments(restore: argparse.ArgumentParser, drill: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from dashboard.audit.chain import moment
 from dashboard.audit.exporting import COLUMNS, entry_slices
@@ -16,12 +16,13 @@ from dashboard.audit.selecting import ASKED, entries_matching, read_moment
 from dashboard.audit.verifying import Chain, verify
 from dashboard.errors import BadInput
 from dashboard.kinds.rows import plural
+from dashboard.management.terminal import TerminalCommand
 from dashboard.views.exports import table_lines
 
 BROKEN = 1  # the exit code
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Verify the audit's hash chain, or export its entries."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from dashboard.accounts import BY
@@ -26,6 +26,7 @@ from dashboard.kube.config import Cluster
 from dashboard.kube.transport import Transport
 from dashboard.live.runtime import USER_AGENT, runtime
 from dashboard.management import backup_restore
+from dashboard.management.terminal import TerminalCommand
 from dashboard.models import Backup
 from dashboard.recovery import records
 from dashboard.recovery.archive import Summary, verify
@@ -40,7 +41,7 @@ from dashboard.recovery.typedkeys import installed_recipients
 DAMAGED = FAILED = 1  # the exit code
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "Back up what a cluster's API server holds into a folder or an object store."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from dashboard.accounts import BY
 from dashboard.actions.confirmation import read_reason
@@ -24,10 +24,11 @@ from dashboard.clusters.looking import Look, look_at_all
 from dashboard.clusters.rules import Rules
 from dashboard.errors import ClusterError
 from dashboard.live.runtime import runtime
+from dashboard.management.terminal import TerminalCommand
 from dashboard.models import AddedCluster
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "List, add, remove, newly encrypt or change the rules of the contexts that were added to this dashboard."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

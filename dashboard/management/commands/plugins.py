@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from dashboard.kinds.rows import listed, plural
+from dashboard.management.terminal import TerminalCommand
 from dashboard.plugins.host import PLUGINS, STATE_WORDS
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = "List the installed plugins with version and state."
 
     def handle(self, *args: Any, **options: Any) -> None:

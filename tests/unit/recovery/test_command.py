@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from dashboard.errors import Unavailable
+from dashboard.management.backup_restore import Line, Outcome
 from dashboard.management.commands import backup
 from dashboard.models import AuditEntry
 from dashboard.models import Backup as Row
@@ -115,6 +116,18 @@ def test_a_failure_is_remembered_with_its_reason(makes, folder: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         run("create", "--to", folder, "--without-secrets")
     assert Row.objects.filter(error="It was interrupted.").count() == 1
+
+
+def test_what_a_cluster_says_neither_moves_the_cursor_nor_looks_like_another_line(
+    makes, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    makes(Unavailable("no room\x1b[2J\rin it"))
+    with pytest.raises(SystemExit):
+        backup.Command().run_from_argv(["manage.py", "backup", "create", "--to", folder, "--without-secrets"])
+    assert "no room⟨U+001B⟩[2J in it" in capsys.readouterr().err
+    webhook = Line(object="a", into="Pod a", state="failed", word="failed", text="denied\nPod b\tcreated")
+    outcome = Outcome(archive="a", context="test", state="failed", text="1 object failed.", lines=(webhook,))
+    assert [*outcome.told("text")] == ["Pod a\tfailed\tdenied Pod b created", "1 object failed."]
 
 
 def test_secrets_need_a_recipient_before_anything_is_asked(folder: str) -> None:
