@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from django.utils.crypto import salted_hmac
 
 from dashboard.queries import yamltext
 
@@ -110,11 +111,13 @@ def _mark(line: str, other: str) -> str:
 
 
 def effect_digest(before: Manifest, after: Manifest) -> str:
-    """A digest of what differs between two objects, and of nothing else: equal for the same effect on a busy one."""
+    """A digest of what differs between two objects, and of nothing else: equal for the same effect on a busy one. It is
+    kept with steps of operations, and keyed: a variable may hold a password, which nobody is to try against it.
+    """
     old, new = readable(before), readable(after)
     changes = [
         (path, *("" if value is MISSING else json.dumps(value, sort_keys=True) for value in both))
         for path in changed_fields(old, new)
         for both in ((value_at(old, path), value_at(new, path)),)
     ]
-    return hashlib.sha256(json.dumps(sorted(changes)).encode()).hexdigest()
+    return salted_hmac("dashboard.actions.diff", json.dumps(sorted(changes)), algorithm="sha256").hexdigest()

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import msgspec
+from django.utils.crypto import salted_hmac
 
 from dashboard.kinds.rows import listed, plural
 from dashboard.models import Change
@@ -53,12 +54,17 @@ class FieldsAction(Action):
         return {path: self.fact(manifest, path) for path, _ in self.values}
 
     def fact(self, manifest: Manifest, path: str) -> Any:
-        """A field's value as it is compared and kept: of a long one, and of one that may be secret, a digest."""
+        """A field's value as it is compared and kept: of a long one a digest, and of one that may be secret a keyed one,
+        by which nobody who reads the database can try what it is.
+        """
         value = value_at(manifest, path)
         if value is MISSING:
             return None
         text = json.dumps(value, sort_keys=True)
-        if len(text) > MAX_VALUE or _TYPED_SECRETS.search(path) or _TYPED_SECRETS.search(text):
+        if _TYPED_SECRETS.search(path) or _TYPED_SECRETS.search(text):
+            keyed = salted_hmac("dashboard.actions.fieldwrites", text, algorithm="sha256").hexdigest()
+            return {"digest": keyed[:40], "characters": len(text)}
+        if len(text) > MAX_VALUE:
             return {"digest": hashlib.sha256(text.encode()).hexdigest()[:40], "characters": len(text)}
         return value
 

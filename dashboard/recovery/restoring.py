@@ -8,12 +8,12 @@ are in no text and no error.
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
+from django.utils.crypto import salted_hmac
 
 from dashboard.errors import BadInput, ClusterError, Conflict, Forbidden, Invalid, NotFound
 from dashboard.kinds.base import GVR
@@ -84,10 +84,13 @@ class Planned:
 
     @property
     def effect(self) -> str:
-        """Equal for the same thing done to an object that is as it was."""
+        """Equal for the same thing done to an object that is as it was. It is kept with the restore, and keyed: of a
+        Secret it would tell whoever reads the database whether a guess of its values is right.
+        """
         was = comparable(self.placed.gvr.group, self.placed.gvr.plural, self.live) if self.live else None
         told = [self.key, self.placed.where, self.does, self.uid if self.writes else "", was]
-        return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()[:16]
+        text = msgspec.json.encode(told, order="sorted")
+        return salted_hmac("dashboard.recovery.restoring", text, algorithm="sha256").hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,12 @@ def test_effect_is_alike_when_only_other_parts_of_the_object_changed() -> None:
     assert effect_digest(scaled(2), scaled(0)) != effect_digest(DEPLOYMENT, scaled(0))
 
 
+def test_whoever_lacks_the_key_can_try_no_value_against_the_digest_of_an_effect(settings: Any) -> None:
+    kept = effect_digest(DEPLOYMENT, scaled(0))
+    settings.SECRET_KEY += "another"
+    assert effect_digest(DEPLOYMENT, scaled(0)) != kept
+
+
 def test_a_difference_of_any_size_shows_its_first_lines() -> None:
     before = {"kind": "Widget", "spec": {"env": [f"OLD_{n}" for n in range(10_000)]}}
     after = {"kind": "Widget", "spec": {"env": [f"NEW_{n}" for n in range(10_000)], "long": "x" * 900_000}}

@@ -54,12 +54,16 @@ def workload(**spec: Any) -> Manifest:
         ("livenessProbe", {"livenessProbe": {"exec": {"command": ["check", "secret-1"]}}}),
     ],
 )
-def test_of_what_may_be_a_password_a_digest_is_kept(path: str, container: dict[str, Any]) -> None:
+def test_of_what_may_be_a_password_a_keyed_digest_is_kept(
+    path: str, container: dict[str, Any], settings: Any
+) -> None:
     manifest = workload(container={"name": "app", "image": "web:1", **container})
     within = "/spec/template/spec/containers/[name=app]"
     for each in (f"{within}/{path}", "/spec/template"):
         fact = FieldsAction().fact(manifest, each)
         assert fact["digest"] and "secret-1" not in repr(fact)
+        settings.SECRET_KEY += "another"
+        assert FieldsAction().fact(manifest, each) != fact, "whoever lacks the key can guess nothing"
     assert FieldsAction().fact(manifest, f"{within}/image") == "web:1"
 
 

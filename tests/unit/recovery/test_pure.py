@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import copy
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from dashboard.errors import BadInput
+from dashboard.kinds import KINDS
 from dashboard.recovery.cleaning import TOKEN, allocated, cleaned, left_out
 from dashboard.recovery.comparing import comparable, same, updated
 from dashboard.recovery.holding import Held, after_owners
 from dashboard.recovery.mapping import mapped, mentions, read_maps
 from dashboard.recovery.order import in_order
 from dashboard.recovery.readiness import backup_badge
+from dashboard.recovery.restoring import Placed, Planned
 
 from .shapes import CLAIM, JOB, NAMESPACE, POD, SERVICE, Body, again, body
 
@@ -322,3 +324,21 @@ def test_a_cluster_with_velero_is_not_called_never_backed_up() -> None:
     now = datetime(2026, 11, 29, tzinfo=UTC)
     assert backup_badge((), now) == ("warn", "Never backed up")
     assert backup_badge((), now, velero=True) == ("info", "Backups by Velero")
+
+
+def test_what_is_kept_of_an_object_does_not_tell_whether_a_guess_of_its_values_is_right(
+    settings: Any,
+) -> None:
+    placed = Placed(gvr=KINDS["secrets"].gvr, kind="Secret", namespace="shop", name="pin")
+    live = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "pin", "uid": "u1"},
+        "data": {"pin": "MTIzNA=="},
+    }
+    plan = Planned(key="secrets/shop/pin", placed=placed, does="update", secret=True, live=live)
+    kept = plan.effect
+    assert kept == plan.effect
+    assert kept != replace(plan, live=live | {"data": {"pin": "NTY3OA=="}}).effect
+    settings.SECRET_KEY += "another"
+    assert kept != plan.effect
