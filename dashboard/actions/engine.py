@@ -199,7 +199,7 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     if manifest is None:
         manifest = await _read(order)
     _check_alive(order.target, order.action, manifest)
-    order.action.check(manifest, order.wanted)
+    await _check(order, manifest)
     asked, decided = order, await order.action.decide(order, manifest, objects)
     order = order_with(order, decided)
     if order.action.rights != asked.action.rights:
@@ -554,7 +554,7 @@ async def _dry_run(order: Order, manifest: Manifest | None = None) -> _Tried:
         before = manifest or await _read(order)
         manifest = None
         _check_alive(order.target, order.action, before)
-        order.action.check(before, order.wanted)
+        await _check(order, before)
         try:
             if attempt and await _says_fields(order, before):
                 return await _tried_beside(order, before)
@@ -562,6 +562,14 @@ async def _dry_run(order: Order, manifest: Manifest | None = None) -> _Tried:
         except _Overtaken:
             await _pause()
     raise _busy(order.target, before)
+
+
+async def _check(order: Order, manifest: Manifest) -> None:
+    """Raises what is wrong with what is wanted. Of values beside the event loop: one may be a megabyte to be parsed."""
+    if order.action.confidential:
+        await off_loop(order.action.check, manifest, order.wanted)
+    else:
+        order.action.check(manifest, order.wanted)
 
 
 async def _tried_beside(order: Order, manifest: Manifest) -> _Tried:

@@ -17,6 +17,7 @@ from django.contrib.auth.models import User
 from django.core import signing
 from multidict import CIMultiDict
 
+from dashboard.actions import rotate
 from dashboard.actions.action import Actor, Order
 from dashboard.actions.backups import METADATA_ONLY, backup_name, mark
 from dashboard.actions.replace_secret import REPLACE_SECRET
@@ -251,6 +252,26 @@ async def test_values_are_looked_for_beside_the_event_loop(monkeypatch: pytest.M
     actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
     what: Any = {"transport": api, "actor": actor, "namespace": "shop", "name": "database", "key": "password"}
     with pytest.raises(Forbidden, match="hidden"):
+        await acting.preview(ROTATE, **what, value=NEW, objects=World())
+    assert threads and here not in threads
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_value_is_checked_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a certificate it may be a megabyte of names."""
+    here, threads = threading.current_thread(), list[threading.Thread]()
+    monkeypatch.setattr(
+        rotate, "value_flaw", lambda *_: threads.append(threading.current_thread()) or "It is nothing."
+    )
+    actor = Actor(user=await User.objects.acreate(username="mara"), name="mara")
+    what: Any = {
+        "transport": Api(),
+        "actor": actor,
+        "namespace": "shop",
+        "name": "database",
+        "key": "password",
+    }
+    with pytest.raises(BadInput, match="It is nothing"):
         await acting.preview(ROTATE, **what, value=NEW, objects=World())
     assert threads and here not in threads
 
