@@ -19,6 +19,7 @@ from dashboard.insight import Effect, Followed, Notice, Objects, PodSet, Rollout
 from dashboard.insight.newpods import NewPods, pods_created
 from dashboard.kinds import KINDS, declared
 from dashboard.kinds.base import GVR, Kind, Ref, State
+from dashboard.kinds.deletion import deletion_waits
 from dashboard.kinds.meta import ObjectMeta, decode_custom
 from dashboard.kinds.references import group_of, reference
 from dashboard.kinds.scales import Scale
@@ -577,6 +578,8 @@ class Action:
         found = objects.get(change.plural, change.namespace, change.name)
         if found is None or found.metadata.uid != change.uid:
             return gone_progress(change, found)
+        if found.metadata.deletion_timestamp and not isinstance(found, Followed):
+            return leaving_progress(change.name, found)
         return self.progress(change, found, objects, now)
 
     def progress(self, change: Change, found: Any, objects: Objects, now: datetime) -> Progress:
@@ -638,6 +641,12 @@ def gone_progress(change: Change, found: Any) -> Progress:
     """Of an object that was deleted; ``found`` is what has its name now."""
     text = f"It was deleted{'' if found is None else ' and recreated'}."
     return Progress(state="done", headline=f"{change.name} is gone", text=text, percent=None, done=True)
+
+
+def leaving_progress(name: str, found: Any) -> Progress:
+    """Of an object that is on its way out: nothing more comes of what was changed on it. A rollout tells so itself."""
+    text = deletion_waits(found.metadata.finalizers)
+    return Progress(state="warn", headline=f"{name} is being deleted", text=text, percent=None, done=True)
 
 
 def sides(change: Change) -> tuple[OwnedFields, OwnedFields]:

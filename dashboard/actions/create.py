@@ -30,6 +30,7 @@ from .action import (
     Target,
     Wanted,
     Write,
+    leaving_progress,
 )
 from .delete import DELETED
 from .diff import Line, readable, yaml_lines
@@ -123,6 +124,8 @@ class Create(Action):
         ref = self.creation(change)
         found = objects.get(ref.plural, ref.namespace, ref.name)
         if found is not None and found.metadata.uid == change.result.get(CREATED, found.metadata.uid):
+            if found.metadata.deletion_timestamp:
+                return dataclasses.replace(leaving_progress(ref.name, found), created=ref)
             return dataclasses.replace(self.started(change, found, objects, now), created=ref)
         if found is None and now - change.created_at < SHOWN_AFTER:
             text = "The API server has taken the request; it shows in a moment."

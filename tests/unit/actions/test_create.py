@@ -221,5 +221,9 @@ async def test_it_is_followed_by_the_new_job(mara: Actor) -> None:
         ("jobs", created(api) | {"status": {"conditions": [{"type": "Complete", "status": "True"}]}})
     )
     assert change_follow(change=change, objects=world, now=now).done
+    leaving = {"deletionTimestamp": "2026-03-01T12:00:00Z", "finalizers": ["foregroundDeletion"]}
+    leaves = created(api) | {"metadata": created(api)["metadata"] | leaving, "status": {"active": 2}}
+    seen = change_follow(change=change, objects=World(("jobs", leaves)), now=now)
+    assert (seen.headline, seen.done) == (f"{job.metadata.name} is being deleted", True)
     gone = change_follow(change=change, objects=World(), now=now + timedelta(minutes=1))
     assert gone.done and gone.headline.endswith(" is gone")

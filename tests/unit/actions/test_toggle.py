@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.actions.action import Action
 from dashboard.actions.cordon import CORDON, UNCORDON
+from dashboard.actions.expand import EXPAND, SIZE
 from dashboard.actions.suspend import RESUME_JOBS, SUSPEND
 from dashboard.errors import Invalid
 from dashboard.models import Change
@@ -49,6 +50,21 @@ def test_where_there_is_a_generation_it_tells_what_came_later() -> None:
     assert headline(change, SUSPEND, manifest, 60) == ("nightly is about to be suspended", False)
     manifest["metadata"]["generation"] = 5
     assert headline(change, SUSPEND, manifest) == ("nightly was changed again", True)
+
+
+def test_what_is_on_its_way_out_is_not_followed_as_if_it_lived() -> None:
+    """A claim waits for the pods that use it, and nobody expands it any more."""
+    leaving = {"deletionTimestamp": "2026-03-01T11:59:00Z", "finalizers": ["kubernetes.io/pvc-protection"]}
+    change = made(SUSPEND, "cronjobs", "nightly", True, generation=4)
+    manifest = {"metadata": meta("nightly") | leaving, "spec": {"schedule": "0 3 * * *"}}
+    assert headline(change, SUSPEND, manifest) == ("nightly is being deleted", True)
+    change = Change(
+        action="expand", plural="persistentvolumeclaims", namespace="shop", name="data", created_at=NOW,
+        uid="persistentvolumeclaims-data", touched={SIZE: ["1Gi", "2Gi"]}, result={},
+    )  # fmt: skip
+    claim = {"metadata": meta("data") | leaving, "status": {"capacity": {"storage": "1Gi"}}}
+    assert headline(change, EXPAND, claim) == ("data is being deleted", True)
+    assert headline(change, EXPAND, claim | {"metadata": meta("data")}) == ("data is being expanded", False)
 
 
 @pytest.mark.parametrize(
