@@ -21,6 +21,7 @@ from dashboard.actions.shell import Place, may_go_on, pod_gone, shell_start, tol
 from dashboard.consumers import GONE, LATER, NO_ACCOUNT, RESTARTED, SIGNED_OUT, SessionConsumer
 from dashboard.database import AWAY
 from dashboard.errors import ClusterError, ReadOnly, TooManyRequests
+from dashboard.kinds.legible import legible
 from dashboard.live.session import Identity
 from dashboard.live.terminal import Terminal
 from dashboard.rates import SHELLS
@@ -153,7 +154,8 @@ class ShellConsumer(SessionConsumer):
         await self.send(bytes_data=data)
 
     async def tell(self, what: str, **facts: str) -> None:
-        await self.say(json.dumps({"t": what, **facts}))
+        """What an API server or a container runtime says is among it."""
+        await self.say(json.dumps({"t": what, **{key: legible(text) for key, text in facts.items()}}))
 
     def stop(self, why: str) -> None:
         self.why = self.why or why

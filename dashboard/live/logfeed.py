@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dashboard.errors import ClusterError
+from dashboard.kinds.legible import legible
 from dashboard.kube.transport import Transport
 from dashboard.queries.logs import (
     Backlog,
@@ -354,7 +355,7 @@ class LogFeed:
     def _item(self, item: Line | Mark) -> object:
         if isinstance(item, Mark):
             at = datetime.fromtimestamp(item.order / 1e9, UTC).isoformat(timespec="milliseconds")
-            return {"k": item.kind, "t": item.text, "n": item.count, "at": at}
+            return {"k": item.kind, "t": legible(item.text), "n": item.count, "at": at}
         source = self._by_id[item.source]
         if item.at:
             source.sent = (item.at, source.sent[1] + 1 if source.sent[0] == item.at else 1)
@@ -372,7 +373,7 @@ class LogFeed:
                     "container": each.target.container,
                     "label": named[key],
                     "state": each.trouble.state,
-                    "text": each.trouble.text,
+                    "text": legible(each.trouble.text),
                     "url": self._url_of(each.target),
                 }
                 for key, each in self._sources.items()
@@ -391,7 +392,11 @@ class LogFeed:
             return "There are no pods now. Lines appear when one starts."
         if len(self._sources) == 1 and not self._left_out:
             (only,) = self._sources.values()
-            return only.trouble.text if only.trouble.state in ("none", "forbidden", "unreachable") else ""
+            return (
+                legible(only.trouble.text)
+                if only.trouble.state in ("none", "forbidden", "unreachable")
+                else ""
+            )
         waiting = sum(each.trouble.state == "slot" for each in self._sources.values())
         if self._left_out or waiting:
             total = len(self._sources) + self._left_out

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from dashboard.errors import BadInput, NotFound
 from dashboard.kinds.catalogue import kind_in
 from dashboard.kinds.fieldschema import MAX_DESCRIPTION, Explained, FieldRow, NoField, steps_of
+from dashboard.kinds.legible import legible
 from dashboard.kinds.references import group_of
 from dashboard.kube.shell import shell_line
 from dashboard.live.runtime import ClusterRuntime
@@ -136,14 +137,14 @@ def _field(found: Explained, rows: tuple[FieldRow, ...], most: int) -> dict[str,
         "values": found.shape.values,
         "default": found.default,
         "format": found.format,
-        "description": found.description,
+        "description": legible(found.description),
         "left_out": found.left_out + len(found.rows) - len(rows),
         "fields": [
             {
                 "name": row.name,
                 "type": row.shape.type,
                 "required": row.shape.required,
-                "description": row.description[:most],
+                "description": legible(row.description[:most]),
             }
             for row in rows
         ],
