@@ -175,6 +175,10 @@ def test_a_value_that_fails_stops_it_and_the_old_one_brings_it_back(page: Page, 
     progress = page.locator("#operation-progress")
     expect(progress.locator("h2")).to_contain_text("mail does not come up with this value", timeout=90_000)
     expect(progress).to_contain_text("1 further restart not started")
+    expect(page.locator("#rotation-pods")).to_contain_text("CrashLoopBackOff")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    table = page.locator("#rotation-pods .scroll-x")
+    assert table.evaluate("box => box.scrollWidth <= box.clientWidth"), "every column is in sight"
     page.reload()
     expect(progress.locator("h2")).to_contain_text("mail does not come up")
     page.locator("#act-back").click()
