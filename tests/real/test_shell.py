@@ -51,6 +51,12 @@ async def test_what_is_typed_is_run_in_the_container(here: Here) -> None:
         await shell.tell({"t": "size", "columns": 77, "rows": 11})
         await shell.type(b"stty size\n")
         await shell.until(lambda printed: b"11 77" in printed)
+        await shell.type(b"sleep 600\n")
+        await shell.until(lambda printed: b"sleep 600\r\n" in printed)
+        await shell.type(b"\x03")  # Ctrl-C
+        await shell.until(lambda printed: b"^C" in printed)
+        await shell.type(b"echo stopped $?\n")
+        await shell.until(lambda printed: b"stopped 130" in printed)
         await shell.type(b"exit 3\n")
         assert await shell.heard() == {"t": "ended", "text": "exit code 3", "next": ""}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.insight.durability import durability
-from dashboard.queries.volumes import volume_fills
+from dashboard.queries.volumes import Fill, volume_fills
 from sandbox.node.objects import STORAGE_CLASS
 from tests.cluster.place import until
 
@@ -56,18 +56,23 @@ async def test_how_full_a_volume_is(pods: Pods) -> None:
     pods.make("/api/v1/namespaces/{ns}/persistentvolumeclaims", {"metadata": {"name": "data"}, "spec": CLAIM})
     pods.pod(
         "web",
-        "exec sleep 600",
-        volumeMounts=[{"name": "data", "mountPath": "/data"}],
-        volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+        "dd if=/dev/zero of=/memory/file bs=1M count=6 2>/dev/null; exec sleep 600",
+        volumeMounts=[{"name": "data", "mountPath": "/data"}, {"name": "memory", "mountPath": "/memory"}],
+        volumes=[
+            {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+            {"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}},
+        ],
     )
     await pods.ready("web")
-    place = (pods.namespace, "web", "data")
 
-    async def told() -> object:
+    async def told() -> list[Fill] | None:
         fills = await volume_fills(Permitted(pods), ["real"])  # type: ignore[arg-type]
         assert not fills.trouble
-        return fills.of.get(place)
+        both = [fills.of.get((pods.namespace, "web", volume)) for volume in ("data", "memory")]
+        return [one for one in both if one] if all(one and one.used for one in both) else None
 
-    fill = await until(told, 150.0)
-    assert 0 < fill.used <= fill.capacity
-    assert 0 < fill.share < 1
+    disk, memory = await until(told, 150.0)
+    assert 0 < disk.used <= disk.capacity
+    assert 0 < disk.share < 1
+    assert (memory.used, memory.capacity) == (6 * 2**20, 8 * 2**20)
+    assert memory.share == 0.75

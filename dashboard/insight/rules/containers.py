@@ -27,12 +27,12 @@ INITIALIZING = timedelta(minutes=10)
 
 _STOPPED = (137, 143)  # how a container ends that the kubelet stops
 _FAILED_PROBE = re.compile(r"failed (?:liveness|startup) probe")
-_START = frozenset(
-    {"RunContainerError", "CreateContainerError", "StartError", "ContainerCannotRun", "PostStartHookError"}
-)
+_START = frozenset({"RunContainerError", "CreateContainerError", "StartError", "ContainerCannotRun"})
+_HOOK = "PostStartHookError"
+_KILLED_AT_START = "container init was OOM-killed"  # by runc: even that was too much
 _NO_COMMAND = re.compile(
     r'exec: \\?"([^"\\]+)\\?": (?:executable file not found|stat|permission denied|no such file)'
-    r"|executable file not found|no such file or directory|no command specified",
+    r"|executable file (?:\S+ )?not found|no command specified",
     re.IGNORECASE,
 )
 
@@ -45,6 +45,8 @@ def cannot_start(case: Case) -> Trouble | None:
         if waiting is not None and (waiting.reason in _START or (refused and not status.ready)):
             message = waiting.message if waiting.reason in _START else ended.message if ended else ""
             reason = waiting.reason if waiting.reason in _START else ended.reason if ended else ""
+            if _KILLED_AT_START in message:
+                continue
             return _refused(case, status, reason, message)
     return None
 
@@ -54,10 +56,11 @@ def _refused(case: Case, status: ContainerStatus, reason: str, message: str) -> 
     since = case.since("PodScheduled")
     if found := _NO_COMMAND.search(message):
         command = parts(" ", code(found[1])) if found[1] else ()
-        rest = parts(
-            ": container ", code(status.name), "'s command", *command, " cannot be found in its image"
-        )
-        step = case.image_step("Correct command and args in its pod template, or the image.")
+        there = "permission denied" in message
+        why = " cannot be executed" if there else " cannot be found in its image"
+        rest = parts(": container ", code(status.name), "'s command", *command, why)
+        mend = "Correct command and args in its pod template, or the image"
+        step = case.image_step(f"{mend}: the file is not executable." if there else f"{mend}.")
         verb = "cannot start"
         return Trouble("pod-command-missing", "bad", 63, verb, verb, rest, step, evidence, since)
     rest = parts(": the container runtime can't start container ", code(status.name), f" ({reason})")
@@ -69,7 +72,7 @@ def out_of_memory(case: Case) -> Trouble | None:
     """A container was killed for using more memory than its limit (OOMKilled)."""
     for status, _ in case.containers():
         ended = status.state.terminated or status.last_state.terminated
-        if ended is None or ended.reason != "OOMKilled":
+        if ended is None or (ended.reason != "OOMKilled" and _KILLED_AT_START not in ended.message):
             continue
         if status.ready and case.older(ended.finished_at, RECENT):
             continue
@@ -148,6 +151,38 @@ def fails_liveness(case: Case) -> Trouble | None:
     return None
 
 
+def hook_fails(case: Case) -> Trouble | None:
+    """It is stopped and started again because its postStart hook fails; it waits in between as after any other end."""
+    for status, must_end in case.containers():
+        if status.ready:
+            continue
+        waiting = status.state.waiting
+        known = waiting is not None and waiting.reason == _HOOK
+        ended = None if must_end else (_crash(case, status) or status.last_state.terminated)
+        failed = case.survey.events(case.pod.metadata.uid, "FailedPostStartHook")
+        event = next(_about(case, status, failed), None)
+        if not known and (ended is None or event is None or not _while_it_ran(event, ended)):
+            continue
+        ended = ended or Terminated()
+        rest = parts(": container ", code(status.name), "'s postStart hook fails, so the kubelet stops it")
+        step = case.log_step(
+            "Correct lifecycle.postStart in its pod template: what the hook prints is in no log.", status
+        )
+        evidence = (*(reported(event) if event else waiting_as(status)), *ended_as(status, ended))
+        return Trouble(
+            "pod-hook-failing", "bad", 67, "keeps being restarted", "keep being restarted", rest, step, evidence,
+            case.trouble_since(status, ended), case.log(status),
+        )  # fmt: skip
+    return None
+
+
+def _while_it_ran(event: Event, ended: Terminated) -> bool:
+    """Whether an Event is of the run that ended so; all of them tell whole seconds."""
+    return (
+        event.last_seen is not None and ended.started_at is not None and event.last_seen >= ended.started_at
+    )
+
+
 def _stopped(case: Case, status: ContainerStatus, ended: Terminated) -> bool:
     """Whether the kubelet stopped it: by how it ended, or, as a program that is told to stop may end in order, by the
     kubelet's own word (computePodActions), given while it ran.
@@ -156,9 +191,7 @@ def _stopped(case: Case, status: ContainerStatus, ended: Terminated) -> bool:
         return True
     stops = _about(case, status, case.survey.killings.get(case.pod.metadata.uid, ()))
     killing = next((event for event in stops if _FAILED_PROBE.search(event.message)), None)
-    if killing is None or killing.last_seen is None or ended.started_at is None:
-        return False
-    return killing.last_seen >= ended.started_at
+    return killing is not None and _while_it_ran(killing, ended)
 
 
 def _again(case: Case, status: ContainerStatus) -> Terminated | None:

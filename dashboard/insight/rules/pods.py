@@ -18,6 +18,7 @@ CONTAINER_RULES: tuple[Rule, ...] = (
     containers.out_of_memory,
     containers.init_fails,
     containers.fails_liveness,
+    containers.hook_fails,
     containers.keeps_crashing,
 )
 

@@ -18,6 +18,7 @@ SETTLING = timedelta(minutes=1)
 STARTING = timedelta(minutes=3)
 
 _VOLUME = re.compile(r'volume "([^"]+)"')
+_HOST_PATH = re.compile(r"hostPath type check failed: (\S+) is not (.+)")
 _HOLDER = re.compile(r"already used by pod\(s\) (\S+)")
 _NO_ADDRESS = re.compile(r"no IP addresses available|failed to assign an IP|address pool", re.IGNORECASE)
 
@@ -79,6 +80,9 @@ def _mount(case: Case) -> Trouble | None:
         return None
     rest: Parts = parts(": volume ", _volume(event), " cannot be mounted")
     step = case.look("Check whether its node can reach the storage backend.", "events")
+    if found := _HOST_PATH.search(event.message):
+        rest = parts(*rest, ": on its node ", code(found[1]), f" is not {found[2].strip()}")
+        step = case.look("Correct hostPath in its pod template, or create it on the node.", "events")
     return _told(case, "pod-volume-mount", rest, step, event)
 
 

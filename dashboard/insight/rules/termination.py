@@ -35,6 +35,11 @@ _REJECTED = {
     "PodFeatureUnsupported": "its node does not support what it requires",
     "Terminated": "its node was shut down",
     "NodeShutdown": "its node was shut down",
+    "SysctlForbidden": "its node does not allow a sysctl that it sets",
+    "AppArmor": "its node can't enforce its AppArmor profile",
+    "TaintToleration": "its node has a taint that it does not tolerate",
+    "PodOSNotSupported": "it is made for another operating system than its node's",
+    "PodOSSelectorNodeLabelDoesNotMatch": "it is made for another operating system than its node's",
     "TopologyAffinityError": "its node can't align its CPUs and memory (Topology Manager)",
 }
 

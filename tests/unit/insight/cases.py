@@ -99,6 +99,7 @@ CRASHING: dict[str, Any] = {
     "state": waiting("CrashLoopBackOff", "back-off 5m"),
     "restarts": 7,
 }
+HOOKED = {"terminated": ended(137)["terminated"] | {"startedAt": ago(minutes=3)}}
 PROBE = {"httpGet": {"port": 80, "path": "/ready"}}
 
 PODS: dict[str, Example] = {
@@ -316,6 +317,13 @@ PODS: dict[str, Example] = {
             path="spec.containers{app}"))), POD, "bad",
         "Pod web-1 in shop keeps being restarted: container app fails its liveness probe, so the kubelet stops it.",
         "Read its log; if it only needs more time, raise the probe's thresholds.", "Event Unhealthy: Liveness probe failed",
+    ),
+    "pod-hook-failing": Example(
+        _pod(pod(**CRASHING, last=HOOKED), ("events", event(
+            "pods-web-1", "FailedPostStartHook", "PostStartHook failed", path="spec.containers{app}"))), POD, "bad",
+        "Pod web-1 in shop keeps being restarted: container app's postStart hook fails, so the kubelet stops it.",
+        "Correct lifecycle.postStart in its pod template: what the hook prints is in no log.",
+        "Event FailedPostStartHook: PostStartHook failed",
     ),
     "pod-crash-loop": Example(
         _pod(pod(**CRASHING, last=ended(127))), POD, "bad",

@@ -211,6 +211,100 @@ def test_program_that_ends_in_order_is_known_by_what_the_kubelet_said(
         assert found is None or found.rule != "pod-liveness-failing"
 
 
+@pytest.mark.parametrize(
+    ("state", "last", "seconds", "rule"),
+    [
+        (waiting("PostStartHookError", "Exec lifecycle hook failed"), {}, 600, "pod-hook-failing"),
+        (waiting("CrashLoopBackOff"), ended(137, seconds=20), 30, "pod-hook-failing"),
+        # Of an earlier run: this one ended by itself.
+        (waiting("CrashLoopBackOff"), ended(1, seconds=20), 90, "pod-crash-loop"),
+    ],
+)
+def test_a_hook_that_fails_is_told_from_a_program_that_does(
+    state: dict[str, Any], last: dict[str, Any], seconds: int, rule: str
+) -> None:
+    if last:
+        last["terminated"]["startedAt"] = ago(seconds=60)
+    failed = event(
+        "pods-web-1",
+        "FailedPostStartHook",
+        "PostStartHook failed",
+        path="spec.containers{app}",
+        seconds=seconds,
+    )
+    found = trouble(pod(ready=False, state=state, last=last or None, restarts=3), failed)
+    assert found is not None and found.rule == rule
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            'MountVolume.SetUp failed for volume "data" : hostPath type check failed: /srv/data is not a directory',
+            "does not start: volume data cannot be mounted: on its node /srv/data is not a directory",
+        ),
+        (
+            'MountVolume.SetUp failed for volume "data" : mount.nfs: Connection timed out',
+            "does not start: volume data cannot be mounted",
+        ),
+    ],
+)
+def test_a_host_path_that_is_not_there_is_no_matter_of_storage(message: str, said: str) -> None:
+    creating = pod(state=waiting("ContainerCreating"), conditions=PLACED, **PENDING)
+    found = trouble(creating, event("pods-web-1", "FailedMount", message))
+    assert sentence(found) == said
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        ('exec: "/start": permission denied: unknown', "cannot be executed"),
+        ('exec: "/start": stat /start: no such file or directory', "cannot be found in its image"),
+    ],
+)
+def test_a_command_that_may_not_be_executed_is_there(message: str, why: str) -> None:
+    found = trouble(pod(ready=False, state=waiting("RunContainerError", message)))
+    assert sentence(found) == f"cannot start: container app's command /start {why}"
+
+
+@pytest.mark.parametrize(
+    ("message", "rule"),
+    [
+        (
+            'cannot load seccomp profile "/a.json": open /a.json: no such file or directory',
+            "pod-cannot-start",
+        ),
+        ('chdir to cwd ("/gone") set in config.json failed: no such file or directory', "pod-cannot-start"),
+        ("executable file `serve` not found in $PATH: No such file or directory", "pod-command-missing"),
+    ],
+)
+def test_a_file_that_is_missing_is_not_always_the_command(message: str, rule: str) -> None:
+    found = trouble(pod(state=waiting("CreateContainerError", message), **PENDING))
+    assert found is not None and found.rule == rule
+
+
+def test_too_little_memory_to_begin_with_is_out_of_memory() -> None:
+    """What a container wrote into memory, by an emptyDir, is still there when it is started again."""
+    message = (
+        "unable to start container process: container init was OOM-killed (memory limit too low?): unknown"
+    )
+    last = ended(128, "StartError")
+    last["terminated"]["message"] = message
+    limits = {"resources": {"limits": {"memory": "16Mi"}}}
+    for state in (waiting("RunContainerError", message), waiting("CrashLoopBackOff")):
+        found = trouble(pod(ready=False, state=state, last=last, restarts=3, container=limits))
+        assert sentence(found) == "was killed: container app used more memory than its limit of 16Mi"
+
+
+@pytest.mark.parametrize(
+    "reason", ["SysctlForbidden", "AppArmor", "TaintToleration", "PodOSNotSupported", "NodePorts"]
+)
+def test_what_a_kubelet_would_not_run_says_why(reason: str) -> None:
+    found = trouble(pod(phase="Failed", ready=False, reason=reason, message="as it said"))
+    assert found is not None and found.rule == "pod-rejected"
+    assert sentence(found).startswith("was rejected by the kubelet: ")
+
+
 def test_pod_without_a_node_gives_the_schedulers_reason_and_what_it_asks_for() -> None:
     manifest = _unplaced(minutes=2)
     manifest["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "8", "memory": "1Gi"}}
