@@ -21,6 +21,7 @@ from .errors import SignedOut
 from .metrics import REQUEST_SECONDS
 from .sessions import is_renewal_due, session_renewed, session_seen
 from .views.errors import bare_error, wants_json
+from .views.metrics import has_token
 from .views.refusals import body_refused
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -71,12 +72,15 @@ def timed(get_response: Handler) -> Handler:
 @async_only_middleware
 def without_session(get_response: Handler) -> Handler:
     """Probes and scrapes have no session even where a browser sends its cookie: reading it would need the database, and
-    whether the process is there does not depend on that.
+    whether the process is there does not depend on that. Prometheus asks each pod by its address, which is no name of
+    ours, and can give no other: whoever has the token need not know one.
     """
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path in WITHOUT_SESSION:
             request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        if request.path == "/metrics" and has_token(request):
+            request.META["HTTP_HOST"] = "localhost"
         return await get_response(request)
 
     return middleware

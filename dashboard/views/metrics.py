@@ -37,7 +37,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         request.get_host()  # a page elsewhere may have its own name lead to 127.0.0.1
     except DisallowedHost:
         return HttpResponse("This is not a name of this server.\n", status=400, content_type="text/plain")
-    if not (_has_token(request) or _from_here(request)):
+    if not (has_token(request) or _from_here(request)):
         response = HttpResponse(
             "Send the token of CLUSTER_UI_METRICS_TOKEN_FILE as Authorization: Bearer <token>. Without one, only a "
             "program on this machine is answered, and only without headers that a proxy may have added.\n",
@@ -69,7 +69,7 @@ async def _backups() -> None:
             BACKUP_BYTES.labels(each.context).set(each.last.size_bytes)
 
 
-def _has_token(request: HttpRequest) -> bool:
+def has_token(request: HttpRequest) -> bool:
     """The file is read each time: a token that is replaced counts at once."""
     path = settings.CLUSTER_UI_METRICS_TOKEN_FILE
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")

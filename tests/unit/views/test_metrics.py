@@ -122,6 +122,24 @@ async def test_behind_tls_this_machine_needs_it_too(settings: Any) -> None:
     assert await status(HERE) == 401
 
 
+async def test_prometheus_asks_a_pod_by_its_address(settings: Any, tmp_path: Path) -> None:
+    """A ServiceMonitor, or the pods of docs/monitoring.md; it can't be told to send another name."""
+    file = tmp_path / "token"
+    file.write_text("s3cret\n")
+    settings.CLUSTER_UI_METRICS_TOKEN_FILE = str(file)
+    client, address = AsyncClient(), {"Host": "10.244.0.7:8000"}
+    assert (
+        await client.get("/metrics", headers=address | {"Authorization": "Bearer s3cret"})
+    ).status_code == 200
+    assert (
+        await client.get("/metrics", headers=address | {"Authorization": "Bearer wrong"})
+    ).status_code == 400
+    assert (await client.get("/metrics", headers=address)).status_code == 400
+    assert (
+        await client.get("/login/", headers=address | {"Authorization": "Bearer s3cret"})
+    ).status_code == 400
+
+
 async def test_another_name_for_this_machine_is_refused() -> None:
     request = AsyncRequestFactory().get("/metrics", headers={"Host": "rebound.example"})
     assert (await metrics(request)).status_code == 400
