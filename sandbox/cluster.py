@@ -33,6 +33,7 @@ from sandbox.binaries import Binaries, Log
 from sandbox.errors import SandboxError
 from sandbox.node import machine, objects
 from sandbox.node import programs as node_programs
+from sandbox.node.config import containerds
 from sandbox.node.machine import LOGS, PID_FILE
 from sandbox.versions import HERE, pinned
 
@@ -249,31 +250,25 @@ class Sandbox:
                 self._remove_load_nodes(api, nodes - own, pods)
 
     def image_load(self, archive: Path) -> None:
-        """Load the images of an archive (of `docker save`, or `buildah push … docker-archive:`) onto the real node."""
+        """Load the images of an archive (of `docker save`, or `buildah push … docker-archive:`) onto the real nodes."""
         pid = processes.running(self.folder / PID_FILE, self._mark)
         if pid is None:
             raise SandboxError(
                 f"The sandbox {self.name} has no real node that runs; start it: up --real-node."
             )
         programs = node_programs.ensure(self._log)
-        command = [
-            *machine.enter(pid),
-            str(programs.debian("usr/bin/ctr")),
-            "-n",
-            "k8s.io",
-            "images",
-            "import",
-            "-",
-        ]
-        try:
-            with archive.open("rb") as content:
-                done = subprocess.run(
-                    command, stdin=content, capture_output=True, text=True, env=programs.environment()
-                )
-        except OSError as error:
-            raise SandboxError(f"{archive} can't be read: {error}") from error
-        if done.returncode:
-            raise SandboxError(f"containerd does not take {archive}:\n{done.stderr[-1000:]}")
+        ctr = [*machine.enter(pid), str(programs.debian("usr/bin/ctr")), "-n", "k8s.io"]
+        for each in containerds().values():
+            command = [*ctr, "-a", each.socket, "images", "import", "-"]
+            try:
+                with archive.open("rb") as content:
+                    done = subprocess.run(
+                        command, stdin=content, capture_output=True, text=True, env=programs.environment()
+                    )
+            except OSError as error:
+                raise SandboxError(f"{archive} can't be read: {error}") from error
+            if done.returncode:
+                raise SandboxError(f"containerd does not take {archive}:\n{done.stderr[-1000:]}")
 
     # --- starting ---------------------------------------------------------------------------------
 
@@ -516,8 +511,9 @@ class Sandbox:
         """Start the real node where there is to be one; forget it where there was one."""
         api = self.api()
         if not self.real_node:
-            if self._has(f"/api/v1/nodes/{objects.NODE}"):
-                api.delete(f"/api/v1/nodes/{objects.NODE}")
+            for name in objects.NODES:
+                if self._has(f"/api/v1/nodes/{name}"):
+                    api.delete(f"/api/v1/nodes/{name}")
             return
         programs = node_programs.ensure(self._log)
         place = machine.place(self.folder, state["network"])
@@ -539,16 +535,17 @@ class Sandbox:
         def works() -> bool:
             if os.waitpid(pid, os.WNOHANG)[0]:
                 raise SandboxError(f"The real node did not start:\n{log.read_text()[-2000:]}")
-            return self._node_reports(since=began)
+            return all(self._node_reports(name, since=began) for name in objects.NODES)
 
         self._wait(works, f"The real node does not become ready; see also {log.parent}.")
         role = {"node-role.kubernetes.io/worker": ""}  # which a kubelet may not say of itself
-        api.patch(f"/api/v1/nodes/{objects.NODE}", {"metadata": {"labels": role}})
+        for name in objects.NODES:
+            api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": role}})
 
-    def _node_reports(self, since: str) -> bool:
-        """Whether the real node's kubelet has said since then that it is ready."""
+    def _node_reports(self, name: str, since: str) -> bool:
+        """Whether a real node's kubelet has said since then that it is ready."""
         try:
-            node = self.api().get(f"/api/v1/nodes/{objects.NODE}")
+            node = self.api().get(f"/api/v1/nodes/{name}")
         except ApiError:
             return False
         conditions = {each["type"]: each for each in node["status"].get("conditions", [])}

@@ -3,6 +3,7 @@
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +11,82 @@ import yaml
 
 from sandbox.node import images
 from sandbox.node.machine import Place
-from sandbox.node.objects import DNS, LABEL, NODE, TAINT, VOLUMES_CONFIG, VOLUMES_NAMESPACE
+from sandbox.node.objects import (
+    DNS,
+    EITHER_LABEL,
+    LABEL,
+    NODE,
+    NODES,
+    VOLUMES_CONFIG,
+    VOLUMES_NAMESPACE,
+    taint,
+)
 from sandbox.node.programs import Programs
 from sandbox.shapes import REGION, ZONES
 
 HERE = Path("/run/sandbox")
-_CONTAINERD = "/run/containerd/containerd.sock"
 _CAP_SYS_RESOURCE = 24
 
 
+@dataclass(frozen=True)
+class Kubelet:
+    """One of two with a containerd each: what would be one another's has another place or port. All else they share, the
+    network too, so a pod's address does not tell on which of them it runs.
+    """
+
+    node: str
+
+    @property
+    def suffix(self) -> str:
+        """Of names and folders that Kubernetes gives, for the second."""
+        return "" if self.node == NODE else "-2"
+
+    @property
+    def socket(self) -> str:
+        return f"/run/containerd{self.suffix}/containerd.sock"
+
+    @property
+    def root(self) -> str:
+        return f"/var/lib/kubelet{self.suffix}"
+
+    def cgroup(self, place: Place) -> str:
+        return place.cgroup if self.node == NODE else place.second_cgroup
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Kubernetes' own for the first."""
+        first = {"port": 10250, "healthzPort": 10248}
+        return first if self.node == NODE else {name: port + 100 for name, port in first.items()}
+
+
+KUBELETS = tuple(Kubelet(node) for node in NODES)
+
+
 def commands(programs: Programs, folder: Path, place: Place) -> dict[str, list[str]]:
-    """The programs that run all the time, by name; containerd has to be first."""
+    """The programs that run all the time, by name; those that are ``containerds`` have to be first."""
     kubeconfig = str(folder / "kubeconfig")
     return {
-        "containerd": [str(programs.debian("usr/bin/containerd")), "--config", str(HERE / "containerd.toml")],
-        "kubelet": [
-            programs.built("kubelet"),
-            f"--config={HERE / 'kubelet.yaml'}",
-            f"--kubeconfig={kubeconfig}",
-            f"--hostname-override={NODE}",
-            f"--node-ip={place.address}",
-            f"--node-labels={LABEL}={NODE},topology.kubernetes.io/zone={ZONES[0]},topology.kubernetes.io/region={REGION}",
-        ],
+        **{
+            name: [
+                str(programs.debian("usr/bin/containerd")),
+                "--config",
+                str(HERE / f"containerd{each.suffix}.toml"),
+            ]
+            for name, each in containerds().items()
+        },
+        **{
+            f"kubelet{each.suffix}": [
+                programs.built("kubelet"),
+                f"--config={HERE / f'kubelet{each.suffix}.yaml'}",
+                f"--kubeconfig={kubeconfig}",
+                f"--hostname-override={each.node}",
+                f"--node-ip={place.address}",
+                f"--root-dir={each.root}",
+                f"--cert-dir={each.root}/pki",
+                f"--node-labels={_labels(each)}",
+            ]
+            for each in KUBELETS
+        },
         "kube-proxy": [programs.built("kube-proxy"), f"--config={HERE / 'kube-proxy.yaml'}"],
         "coredns": [programs.built("coredns"), "-conf", str(HERE / "Corefile")],
         "local-path-provisioner": [
@@ -48,6 +103,8 @@ def commands(programs: Programs, folder: Path, place: Place) -> dict[str, list[s
         "traefik": [
             programs.built("traefik"),
             "--entrypoints.web.address=:80",
+            "--entrypoints.websecure.address=:443",
+            "--entrypoints.websecure.http.tls=true",
             "--providers.kubernetesingress=true",
             f"--providers.kubernetesingress.ingressendpoint.ip={place.address}",
             "--global.checknewversion=false",
@@ -57,12 +114,28 @@ def commands(programs: Programs, folder: Path, place: Place) -> dict[str, list[s
     }
 
 
+def containerds() -> dict[str, Kubelet]:
+    """Whose each containerd is, by its name among the programs."""
+    return {f"containerd{each.suffix}": each for each in KUBELETS}
+
+
+def _labels(kubelet: Kubelet) -> str:
+    zone = ZONES[NODES.index(kubelet.node)]
+    labels = {
+        LABEL: kubelet.node,
+        EITHER_LABEL: "true",
+        "topology.kubernetes.io/zone": zone,
+        "topology.kubernetes.io/region": REGION,
+    }
+    return ",".join(f"{name}={value}" for name, value in labels.items())
+
+
 def files(programs: Programs, folder: Path, place: Place) -> dict[str, str]:
     """Configurations by name, for the folder HERE."""
     return {
-        "containerd.toml": _containerd(programs),
+        **{f"{name}.toml": _containerd(programs, each) for name, each in containerds().items()},
         "cni/10-pods.conflist": json.dumps(_pod_network(place)),
-        "kubelet.yaml": yaml.safe_dump(_kubelet(folder, place)),
+        **{f"kubelet{each.suffix}.yaml": yaml.safe_dump(_kubelet(folder, place, each)) for each in KUBELETS},
         "kube-proxy.yaml": yaml.safe_dump(_proxy(folder, place)),
         "Corefile": _corefile(folder, place),
         "resolv.conf": f"nameserver {place.address}\n",
@@ -71,7 +144,7 @@ def files(programs: Programs, folder: Path, place: Place) -> dict[str, str]:
     }
 
 
-def _containerd(programs: Programs) -> str:
+def _containerd(programs: Programs, kubelet: Kubelet) -> str:
     """containerd's own format. The native snapshotter copies where the kernel has no overlay.
 
     Without CAP_SYS_RESOURCE nobody may lower an OOM score, and runc would fail at it.
@@ -85,10 +158,10 @@ def _containerd(programs: Programs) -> str:
     may_lower = bool(capabilities >> _CAP_SYS_RESOURCE & 1)
     return f"""\
 version = 2
-root = "/var/lib/containerd"
-state = "/run/containerd"
+root = "/var/lib/containerd{kubelet.suffix}"
+state = "/run/containerd{kubelet.suffix}"
 [grpc]
-address = "{_CONTAINERD}"
+address = "{kubelet.socket}"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{images.PAUSE}"
 restrict_oom_score_adj = {str(not may_lower).lower()}
@@ -122,28 +195,30 @@ def _pod_network(place: Place) -> dict[str, Any]:
     }
 
 
-def _kubelet(folder: Path, place: Place) -> dict[str, Any]:
+def _kubelet(folder: Path, place: Place, kubelet: Kubelet) -> dict[str, Any]:
     pki = next(folder.glob("kwok/clusters/*/pki"))
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "address": place.address,
+        **kubelet.ports,
         "authentication": {
             "anonymous": {"enabled": False},
             "webhook": {"enabled": True},
             "x509": {"clientCAFile": str(pki / "ca.crt")},
         },
         "authorization": {"mode": "Webhook"},
-        "containerRuntimeEndpoint": f"unix://{_CONTAINERD}",
+        "containerRuntimeEndpoint": f"unix://{kubelet.socket}",
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{place.cgroup}",
+        "cgroupRoot": f"/{kubelet.cgroup(place)}",
+        "podLogsDir": f"/var/log/pods{kubelet.suffix}",
         "enforceNodeAllocatable": [],
         "failCgroupV1": False,
         "failSwapOn": False,
         "clusterDNS": [DNS],
         "clusterDomain": "cluster.local",
         "resolvConf": str(HERE / "resolv.conf"),
-        "registerWithTaints": [TAINT],
+        "registerWithTaints": [taint(kubelet.node)],
         "maxPods": 100,
         # The disk is the machine's own: what fills it are seldom the pods. Images can't be pulled again.
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
@@ -195,7 +270,7 @@ def _volumes() -> dict[str, Any]:
     return {
         "nodePathMap": [
             {"node": "DEFAULT_PATH_FOR_NON_LISTED_NODES", "paths": []},
-            {"node": NODE, "paths": ["/var/lib/local-path-provisioner"]},
+            *({"node": node, "paths": ["/var/lib/local-path-provisioner"]} for node in NODES),
         ]
     }
 

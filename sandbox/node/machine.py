@@ -42,6 +42,11 @@ class Place:
         return f"cluster-ui-{self.name}"
 
     @property
+    def second_cgroup(self) -> str:
+        """In it, that of the pods of the second kubelet: each removes the cgroups of pods that it does not know."""
+        return f"{self.cgroup}/second"
+
+    @property
     def pods(self) -> str:
         return f"{self.network}/25"
 

@@ -5,15 +5,22 @@ from typing import Any
 Object = dict[str, Any]
 
 NODE = "real"
+SECOND = "real-2"  # for what goes from one to the other, as pods do in a drain
+NODES = (NODE, SECOND)
 LABEL = "sandbox.cluster-ui.dev/node"
-TAINT: Object = {"key": LABEL, "value": NODE, "effect": "NoSchedule"}
 DNS = "10.0.0.10"
 API = "10.0.0.1"  # the Service `kubernetes`, of the API server's default range
 RUNTIME_CLASS = "real"
+EITHER = "real-either"  # the RuntimeClass of pods that may run on either
+EITHER_LABEL = "sandbox.cluster-ui.dev/real"
 STORAGE_CLASS = "local-path"
 INGRESS_CLASS = "traefik"
 VOLUMES_NAMESPACE = "local-path-storage"
 VOLUMES_CONFIG = "local-path-config"
+
+
+def taint(node: str) -> Object:
+    return {"key": LABEL, "value": node, "effect": "NoSchedule"}
 
 
 def plumbing(address: str) -> dict[str, Object]:
@@ -26,7 +33,17 @@ def plumbing(address: str) -> dict[str, Object]:
             "handler": "runc",
             "scheduling": {
                 "nodeSelector": {LABEL: NODE},
-                "tolerations": [{"key": LABEL, "operator": "Equal", "value": NODE, "effect": "NoSchedule"}],
+                "tolerations": [taint(NODE) | {"operator": "Equal"}],
+            },
+        },
+        f"/apis/node.k8s.io/v1/runtimeclasses/{EITHER}": {
+            "apiVersion": "node.k8s.io/v1",
+            "kind": "RuntimeClass",
+            "metadata": {"name": EITHER},
+            "handler": "runc",
+            "scheduling": {
+                "nodeSelector": {EITHER_LABEL: "true"},
+                "tolerations": [{"key": LABEL, "operator": "Exists", "effect": "NoSchedule"}],
             },
         },
         "/api/v1/namespaces/kube-system/services/kube-dns": {

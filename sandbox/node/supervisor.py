@@ -70,6 +70,7 @@ class Node:
         """Run until SIGTERM, or until the node ends."""
         traces_remove(self.folder)
         cgroups_make(self.place.cgroup)
+        cgroups_make(self.place.second_cgroup)
         ours = os.open("/proc/self/ns/net", os.O_RDONLY)
         _unshare(_CLONE_NEWNET)
         inner = os.open("/proc/self/ns/net", os.O_RDONLY)
@@ -188,9 +189,11 @@ class Init:
         if resolver.exists():
             _mount(str(config.HERE / "resolv.conf"), str(resolver), flags=_MS_BIND)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-        self._start("containerd")
-        self._import()
-        for name in self._commands.keys() - {"containerd"}:
+        containerds = config.containerds()
+        for name in containerds:
+            self._start(name)
+        self._import([each.socket for each in containerds.values()])
+        for name in self._commands.keys() - containerds.keys():
             self._start(name)
         while True:
             signal.sigtimedwait({signal.SIGCHLD}, AGAIN_SECONDS)
@@ -224,19 +227,18 @@ class Init:
             "none", "/", flags=_MS_REC | _MS_SHARED
         )  # as a kubelet wants it, for volumes that are mounted later
 
-    def _import(self) -> None:
-        """The images into containerd, which keeps them over a restart: again does no harm."""
+    def _import(self, sockets: Sequence[str]) -> None:
+        """The images into each containerd, which keeps them over a restart: again does no harm."""
         archive = config.HERE / "images.tar"
         images.write(self._node.programs, archive)
         command = [str(self._node.programs.debian("usr/bin/ctr")), "--namespace", "k8s.io"]
         until = time.monotonic() + READY_SECONDS
-        while True:
-            pid = self._spawn([*command, "images", "import", str(archive)], "images")
-            if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0:
-                break
-            if time.monotonic() > until:
-                raise RuntimeError("containerd does not take images; see its log")
-            time.sleep(0.2)
+        for socket_path in sockets:
+            words = [*command, "--address", socket_path, "images", "import", str(archive)]
+            while os.waitstatus_to_exitcode(os.waitpid(self._spawn(words, "images"), 0)[1]):
+                if time.monotonic() > until:
+                    raise RuntimeError("containerd does not take images; see its log")
+                time.sleep(0.2)
         archive.unlink()
 
     def _start(self, name: str) -> None:

@@ -23,7 +23,7 @@ from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, ProxyHandle
 from sandbox import Sandbox
 from sandbox.cluster import print_to_stderr
 from sandbox.node.machine import Place
-from sandbox.node.objects import INGRESS_CLASS, LABEL, NODE, RUNTIME_CLASS, STORAGE_CLASS, TAINT
+from sandbox.node.objects import INGRESS_CLASS, LABEL, NODE, RUNTIME_CLASS, STORAGE_CLASS
 from tools.chart import CHART, DEPLOY
 from tools.compose.__main__ import SERVICES, services_ensure
 from tools.helm import helm_ensure
@@ -98,7 +98,7 @@ class Installation:
             },
             # The real node, among simulated ones.
             "nodeSelector": {LABEL: NODE},
-            "tolerations": [{"key": TAINT["key"], "operator": "Exists", "effect": TAINT["effect"]}],
+            "tolerations": [{"key": LABEL, "operator": "Exists", "effect": "NoSchedule"}],
         }
 
     def prepare(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 from dashboard.kube.transport import Transport
 from dashboard.live.runtime import ClusterRuntime
 from sandbox import Sandbox
+from sandbox.node.objects import NODES
 from tests.cluster.test_logs import Place, Shown
 
 from .pods import Pods
@@ -42,6 +43,7 @@ async def test_simulated_nodes_stay_simulated(cluster: Sandbox, pods: Pods) -> N
         for node in pods.api.get("/api/v1/nodes")["items"]
     }
     runtimes = {name: info["containerRuntimeVersion"].partition(":")[0] for name, info in nodes.items()}
-    assert len(runtimes) == 6
-    assert runtimes.pop("real") == "containerd", "kwok has taken it over"
+    assert len(runtimes) == 5 + len(NODES)
+    for node in NODES:
+        assert runtimes.pop(node) == "containerd", "kwok has taken it over"
     assert set(runtimes.values()) == {"kwok"}
