@@ -127,8 +127,8 @@ class Made:
 Progress = Callable[[str, int], None]  # the kind that is being read, and how many objects there are so far
 
 
-# Names of namespaces that would be read as the cluster or as several.
-_SCOPES = re.compile(rf"({WHOLE}|[0-9]+-namespaces)(-[0-9a-f]{{6}})?")
+# Names of namespaces that would be read as the cluster, as several, or as another one of which only some is chosen.
+_SCOPES = re.compile(rf"{WHOLE}|[0-9]+-namespaces|.*-[0-9a-f]{{6}}")
 
 
 def scope_of(wanted: BackupRequest) -> str:

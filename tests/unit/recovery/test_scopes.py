@@ -30,8 +30,12 @@ def scope(*namespaces: str, labels: str = "") -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["all", "2-namespaces", "12-namespaces-012345", "all-abcdef", "shop", "new", "none", "cluster"]
-)
+    "name",
+    [
+        "all", "2-namespaces", "12-namespaces-012345", "all-abcdef", "shop", "new", "none", "cluster", "pr-123456",
+        "shop-1a2b3c",
+    ],
+)  # fmt: skip
 def test_the_scope_of_one_namespace_is_never_that_of_others(name: str) -> None:
     of = scope(name)
     assert of != scope() and of != scope("a", "b") and of != scope(labels="a=b")
@@ -40,6 +44,16 @@ def test_the_scope_of_one_namespace_is_never_that_of_others(name: str) -> None:
     assert _namespaces_told(stored(of), None) in ((), (of,), (of, of))
     assert len({scope(each) for each in ("all", "2-namespaces", name)}) == (
         2 if name in ("all", "2-namespaces") else 3
+    )
+
+
+def test_a_namespace_is_never_taken_for_another_one_with_labels() -> None:
+    """They would be pruned together: by chance, or as somebody may call a namespace as they like."""
+    of_labels = scope("shop", labels="app=web")
+    assert of_labels.startswith("shop-") and scope(of_labels) != of_labels
+    assert scope(of_labels) not in (of_labels, scope(of_labels, labels="app=web"))
+    assert _namespaces_told(stored(of_labels), None)[-1:] and "shop" in _namespaces_told(
+        stored(of_labels), None
     )
 
 
