@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from dashboard.errors import ClusterError, Conflict, NotFound, TooManyRequests, Unavailable
 from dashboard.kinds.rows import shorten
-from dashboard.kinds.secrets import SECRETS
+from dashboard.kinds.secrets import BACKUP_OF, SECRETS
 from dashboard.kube.access import allowed
 from dashboard.kube.answers import read_object
 from dashboard.kube.hiding import hide_values
@@ -32,7 +32,6 @@ from .writing import MANAGER
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 SALT = "dashboard.actions.secrets"
-BACKUP_OF = "cluster-ui.dev/backup-of"  # label: the uid of the Secret whose old value a backup keeps
 KEPT = 5  # old values of one Secret; an older one can no longer be brought back
 PRUNED = "pruned"  # in a change's result: its backup was removed since
 

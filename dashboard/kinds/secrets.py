@@ -13,6 +13,9 @@ from .meta import Object
 from .rows import AGE_HELP, NAME_HELP, age, age_key, col, columns, deleted_state, make_row, natural, plural
 from .table import METADATA, TABLE, TableRow, read_table, single_row
 
+# A label: the uid of the Secret whose old value this one keeps, for the undo of a rotation.
+BACKUP_OF = "cluster-ui.dev/backup-of"
+
 
 class Secret(Object, frozen=True, gc=False):
     """What the Table tells of a v1 Secret: its type and how many keys it has."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.kinds.references import manifest_meant
+from dashboard.kinds.secrets import BACKUP_OF
 from dashboard.kinds.tablekinds import Resource
 
 __all__ = ["DERIVED", "FILTERED", "SECRETS_KEY", "derived", "is_secrets"]
@@ -88,6 +89,8 @@ def derived(key: str, body: Mapping[str, Any]) -> str:
         made = "endpoints.kubernetes.io/managed-by" in labels or not marks.isdisjoint(annotations)
         made = made or "endpointslice.kubernetes.io/skip-mirror" in labels
         return "recreated from Services and pods" if made else ""
+    if key == SECRETS_KEY:
+        return "old values that rotations keep for their undo" if BACKUP_OF in labels else ""
     if key == "configmaps":
         return "published by the cluster in every namespace" if metadata.get("name") in _PUBLISHED else ""
     if key == "apiservices.apiregistration.k8s.io":

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from django.http import QueryDict
 
 from dashboard import render
-from dashboard.actions.backups import BACKUP_OF
 from dashboard.errors import ClusterError
 from dashboard.insight.rules.certificates import certificate_findings
 from dashboard.insight.secretrules import ACCOUNT_KIND, BOOTSTRAP, HELM
@@ -19,6 +18,7 @@ from dashboard.kinds.base import Ref
 from dashboard.kinds.certificates import Certificate
 from dashboard.kinds.ingresses import Ingress
 from dashboard.kinds.rows import listed, plural
+from dashboard.kinds.secrets import BACKUP_OF
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot

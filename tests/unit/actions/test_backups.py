@@ -10,9 +10,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
-from dashboard.actions.backups import BACKUP_OF, KEPT, backup_of, backups_prune
+from dashboard.actions.backups import KEPT, backup_of, backups_prune
 from dashboard.actions.rotate import ROTATE
 from dashboard.errors import ClusterError, Forbidden, NotFound, Unavailable
+from dashboard.kinds.secrets import BACKUP_OF
 from dashboard.kube.transport import Response
 from dashboard.models import AuditEntry, Change
 

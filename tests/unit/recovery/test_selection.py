@@ -35,6 +35,7 @@ LEVELS = "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"
         ("jobs.batch", {"name": "x"}, False),
         ("controllerrevisions.apps", owned("StatefulSet"), True),
         ("secrets", owned("Cluster"), False),
+        ("secrets", owned("Secret", controller=False) | {"labels": {"cluster-ui.dev/backup-of": "u1"}}, True),
         ("persistentvolumeclaims", owned("StatefulSet"), False),
         (SLICES, {"name": "x", "labels": {MANAGED_BY: "endpointslice-controller.k8s.io"}}, True),
         (SLICES, {"name": "x", "labels": {MANAGED_BY: "us"}}, False),
