@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -27,10 +27,12 @@ from dashboard.actions.restore import (
     restore_preview,
     stops,
 )
+from dashboard.actions.restore_words import restore_words
 from dashboard.actions.running import new_holder, operation_run
 from dashboard.database import in_database
 from dashboard.errors import ClusterError, NotFound
-from dashboard.kinds.rows import listed, plural
+from dashboard.insight import Notice
+from dashboard.kinds.rows import plural
 from dashboard.kube.config import Cluster
 from dashboard.kube.transport import Transport
 from dashboard.live.runtime import USER_AGENT
@@ -65,6 +67,7 @@ class Outcome:
     state: str
     text: str
     lines: tuple[Line, ...]
+    notices: tuple[Notice, ...] = ()
     steps: tuple[dict[str, str], ...] = ()
     change: int | None = None
 
@@ -79,15 +82,19 @@ class Outcome:
                 {key: getattr(each, key) for key in ("object", "into", "state", "word", "text")}
                 for each in self.lines
             ]
+            notices = [{"state": each.state, "title": each.title, "text": each.text} for each in self.notices]
             yield json.dumps(
                 {
                     "archive": self.archive, "context": self.context, "change": self.change, "state": self.state,
-                    "text": self.text, "steps": list(self.steps), "results": lines,
+                    "text": self.text, "notices": notices,
+                    "steps": list(self.steps), "results": lines,
                 }
             )  # fmt: skip
             return
         for line in self.lines:
             yield "\t".join(filter(None, (line.into, line.word, _one_line(line.text))))
+        for notice in self.notices:
+            yield f"{notice.title}: {_one_line(notice.text)}"
         for step in self.steps:
             yield f"{step['title']}: {step['state']}. {_one_line(step['text'])}".rstrip()
         yield self.text
@@ -200,12 +207,9 @@ async def _restore(order: RestoreOrder, holder: str, *, dry: bool) -> Outcome | 
         some = "Everything exists already" if shown.plans else "Nothing in this backup matches"
         return _outcome(order, "nothing", f"{some}: nothing is written.", lines)
     if dry:
-        text = f"{plural(shown.writes, 'object')} would be written; nothing was."
-        if shown.more:
-            text += f" {plural(shown.more, 'more object')} are tried before anything is written."
-        if broken := sorted({name for each in shown.plans for name in each.breaks}):
-            text += f" New pods of {listed(broken)} would not start."
-        return _outcome(order, "previewed", text, lines)
+        told = restore_words(shown, order.choice)
+        text = f"Dry run: {told.headline[:1].lower()}{told.headline[1:]}. {told.text} Nothing was written."
+        return replace(_outcome(order, "previewed", text, lines), notices=told.notices)
     return await restore_begin(order, shown.token, holder=holder)
 
 

@@ -27,13 +27,12 @@ from dashboard.actions.restore import (
     RestorePreview,
     restore_begin,
     restore_preview,
-    stops,
     targets_of,
     to_confirm,
 )
+from dashboard.actions.restore_words import restore_words
 from dashboard.edge import KIB, body_limit
 from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
-from dashboard.insight import Notice
 from dashboard.kinds.rows import OFFERED, listed, plural
 from dashboard.kube.config import slug, unslug
 from dashboard.live.acting import identity_of, own_accounts
@@ -56,7 +55,7 @@ from dashboard.recovery.choice import Choice, named, read_choice
 from dashboard.recovery.comparing import comparable
 from dashboard.recovery.holding import Holding
 from dashboard.recovery.readiness import is_whole
-from dashboard.recovery.restoring import Planned, counted
+from dashboard.recovery.restoring import Planned
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored, slug_in
 from dashboard.recovery.typedkeys import installed_identities, typed_identities
@@ -69,7 +68,6 @@ from .steps import asked_step, told_error
 from .viewer import session_of
 
 BODY = 256 * KIB  # the token knows each object that was tried
-MAX_WARNED = 8  # warnings of the API server; each object has its own besides
 MAX_NAMESPACES = 50  # of a backup whose rights are asked for
 WORDS = {
     "create": "will be created", "update": "will be updated", "same": "no changes", "leave": "left as it is",
@@ -376,65 +374,21 @@ class RestoreForm(RecoveryForm):
 
 def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any]:
     """A preview for its template and for scripts; the diffs of many objects are compared here, so not on the loop."""
-    counts = counted(found.plans)
-    refusing = stops(found.plans, order.choice)
-    creates, updates = counts.get("create", 0), counts.get("update", 0)
-    where = listed(named(found.targets), "more namespaces") or "the cluster"
-    said = [f"creates {plural(creates, 'object')}"] if creates else []
-    said += [f"updates {updates}" if creates else f"updates {plural(updates, 'object')}"] if updates else []
-    if refusing:
-        exist = f"{plural(len(refusing), 'object')} {_exist(len(refusing))}"
-        state, headline = "bad", f"Refused: {exist} and would be changed"
-    elif not found.plans and not found.skipped:
-        state, headline = "warn", "Nothing in this backup matches"
-    elif not said:
-        state, headline = "info", "Everything exists already: nothing is written"
-    else:
-        text = listed(said)
-        state, headline = "info", f"{text[:1].upper()}{text[1:]} in {where}"
-    texts = []
-    broken = sorted({name for each in found.plans for name in each.breaks})
-    if broken and state == "info":
-        state = "bad"
-        texts.append(f"New pods of {listed(broken)} will not start: see why below.")
-    if same := counts.get("same", 0):
-        equal = f"{plural(same, 'object')} {'equals' if same == 1 else 'equal'} the backup"
-        texts.append(f"{equal} and {_is(same)} not written.")
-    if left := counts.get("leave", 0):
-        texts.append(f"{plural(left, 'object')} {'differs and is' if left == 1 else 'differ and are'} left.")
-    refused = counts.get("refused", 0) - len(refusing)
-    if refused > 0:
-        texts.append(
-            f"{plural(refused, 'object')} would be refused and {_is(refused)} not written: see why below."
-        )
-    tried = sum(each.tried for each in found.plans if each.writes)
-    if tried:
-        texts.append(f"The API server accepted a dry run of {tried} of {found.writes} writes.")
-    if found.writes > tried:
-        texts.append(
-            "What needs a namespace or a kind that is created with it is tried right before it is written."
-        )
-    if found.more:
-        texts.append(f"{plural(found.more, 'more object')} are tried before anything is written.")
-    if found.pods.text:
-        texts.append(found.pods.text)
-    notices = [
-        {"state": each.state, "title": each.title, "text": each.text}
-        for each in (*found.pods.notices, *_warned(found.plans))
-    ]
+    told = restore_words(found, order.choice)
+    notices = [{"state": each.state, "title": each.title, "text": each.text} for each in told.notices]
     button = f"Restore {plural(found.writes + found.more, 'object')}" if found.token else ""
     return {
         "token": found.token,
-        "state": state,
-        "headline": headline,
-        "text": " ".join(texts),
+        "state": told.state,
+        "headline": told.headline,
+        "text": told.text,
         "effects": [],
         "notices": notices,
         "diff": [],
         "kubectl": "",
         "button": button,
-        "danger": bool(broken),
-        "into": where,
+        "danger": bool(told.broken),
+        "into": told.where,
         "objects": [_object(each, order) for each in found.plans],
         "more": found.more,
         "skipped": [
@@ -443,26 +397,6 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
         ],
         "skipped_count": len(found.skipped),
     }
-
-
-def _warned(plans: Sequence[Planned]) -> list[Notice]:
-    """What the API server warns of, each once with the objects that it is about."""
-    about: dict[str, list[str]] = {}
-    for plan in plans:
-        for text in plan.warnings:
-            about.setdefault(text, []).append(plan.placed.where)
-    return [
-        Notice("warn", "The API server warns", f"{listed(of, 'more objects')}: {text}")
-        for text, of in list(about.items())[:MAX_WARNED]
-    ]
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _exist(count: int) -> str:
-    return "exists" if count == 1 else "exist"
 
 
 def _object(plan: Planned, order: RestoreOrder) -> dict[str, Any]:

@@ -122,6 +122,29 @@ def test_what_differs_is_left_updated_or_refuses_all_of_it(
     assert api.get(path)["data"] == {"a": "1"}
 
 
+def test_a_dry_run_tells_which_pods_come_and_which_quota_stands_in_the_way(
+    api: Api, archive: str, namespace: str, elsewhere: str, key: str, tmp_path: Path
+) -> None:
+    template = {
+        "metadata": {"labels": {"a": "b"}},
+        "spec": {"containers": [{"name": "web", "image": "web:1"}]},
+    }
+    spec = {"replicas": 3, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    api.post(f"/apis/apps/v1/namespaces/{namespace}/deployments", {"metadata": {"name": "web"}, "spec": spec})
+    kinds = (*KINDS, ("apps", "v1", "deployments", "Deployment"))
+    archive = write_archive(tmp_path, objects_of(api, namespace, kinds))
+    api.post("/api/v1/namespaces", {"metadata": {"name": elsewhere}})
+    quota = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "1"}}}
+    api.post(f"/api/v1/namespaces/{elsewhere}/resourcequotas", quota)
+    asked = ("restore", archive, "--identity", key, "--map", f"{namespace}={elsewhere}", "--dry-run")
+    said = run(*asked)
+    assert "create 3 pods" in said["text"] and said["text"].endswith("Nothing was written.")
+    assert [each["title"] for each in said["notices"]] == [f"The quota of {elsewhere} allows 1 of 3 pods"]
+    out = io.StringIO()
+    call_command("backup", *asked, stdout=out, stderr=io.StringIO())
+    assert f"The quota of {elsewhere} allows 1 of 3 pods: " in out.getvalue()
+
+
 def test_an_object_that_is_refused_ends_with_1(
     api: Api, archive: str, namespace: str, elsewhere: str, key: str
 ) -> None:

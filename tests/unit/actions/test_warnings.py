@@ -17,13 +17,13 @@ from dashboard.actions.bulk_preview import BulkOrder, bulk_preview, bulk_targets
 from dashboard.actions.creation import creation_preview
 from dashboard.actions.delete_any import DELETE_ANY
 from dashboard.actions.edit_any import EDIT_ANY, editable_text
+from dashboard.actions.restore_words import _warned
 from dashboard.actions.scale import SCALE
 from dashboard.insight import Notice
 from dashboard.kinds import KINDS
 from dashboard.recovery.choice import Choice
 from dashboard.recovery.holding import Held
 from dashboard.recovery.restoring import Restoring
-from dashboard.views.recovery import _warned
 from tests import acting
 
 from ..insight.world import World
