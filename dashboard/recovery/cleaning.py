@@ -12,6 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
+from dashboard.kinds.secrets import BACKUP_OF
+
 Manifest = dict[str, Any]
 
 # What the API server keeps of every object.
@@ -27,8 +31,8 @@ _KEEPERS = frozenset(
 # What controllers note on objects: what they bound, counted or chose.
 _ANNOTATIONS = frozenset(
     {
-        "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision",
-        "deployment.kubernetes.io/desired-replicas", "deployment.kubernetes.io/max-replicas",
+        "deployment.kubernetes.io/revision", "deployment.kubernetes.io/desired-replicas",
+        "deployment.kubernetes.io/max-replicas",
         "deprecated.daemonset.template.generation", "pv.kubernetes.io/bind-completed",
         "pv.kubernetes.io/bound-by-controller", "pv.kubernetes.io/provisioned-by",
         "volume.beta.kubernetes.io/storage-provisioner", "volume.kubernetes.io/storage-provisioner",
@@ -37,6 +41,8 @@ _ANNOTATIONS = frozenset(
         "autoscaling.alpha.kubernetes.io/current-metrics",
     }
 )  # fmt: skip
+# What ``kubectl apply`` was given last: without it the next one would take away nothing that its file has no more.
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # Labels that tie an object, or a pod template, to the uid or the revision of what made it.
 _JOB_LABELS = frozenset(
     {"controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"}
@@ -75,6 +81,10 @@ def left_out(group: str, plural: str, body: Mapping[str, Any]) -> str:
     if (group, plural) == ("", "configmaps") and meta.get("name") == ROOT_CA:
         return "The cluster creates it in every namespace."
     labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
+    if (group, plural) == ("", "secrets") and BACKUP_OF in labels:
+        return (
+            "It keeps an old value for the undo of a rotation, which ends with the Secret that was rotated."
+        )
     keeper = labels.get("endpointslice.kubernetes.io/managed-by") or labels.get(
         "endpoints.kubernetes.io/managed-by"
     )
@@ -106,14 +116,29 @@ def cleaned(group: str, plural: str, body: Mapping[str, Any]) -> Manifest:
     }
     # Whoever needs a finalizer sets it again; one whose controller is not here would hold the object for ever.
     meta.pop("finalizers", None)
-    _drop(meta, "annotations", lambda key: key in _ANNOTATIONS)
+    own = last_applied(body) is not None and (group, plural) != ("", "secrets")
+    _drop(meta, "annotations", lambda key: key in _ANNOTATIONS or (key == LAST_APPLIED and not own))
     for owner in meta.get("ownerReferences") or ():
         owner.pop("uid", None)
     if not meta.get("ownerReferences"):
         meta.pop("ownerReferences", None)
-    if (own := _OWN.get((group, plural))) is not None:
-        own(made)
+    if (clean := _OWN.get((group, plural))) is not None:
+        clean(made)
     return made
+
+
+def last_applied(body: Mapping[str, Any]) -> Manifest | None:
+    """What ``kubectl apply`` noted on an object, where it is of this very object: anything else may be a Secret's text,
+    whoever put it there.
+    """
+    meta = body.get("metadata") or {}
+    try:
+        found = msgspec.json.decode((meta.get("annotations") or {}).get(LAST_APPLIED, ""), type=Manifest)
+    except (msgspec.DecodeError, RecursionError, TypeError):
+        return None
+    noted = found.get("metadata")
+    of = (found.get("kind"), noted.get("name") if isinstance(noted, dict) else None)
+    return found if of == (body.get("kind"), meta.get("name")) else None
 
 
 def _drop(within: Manifest, name: str, which: Callable[[str], bool]) -> None:

@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from dashboard.errors import BadInput
 
-from .cleaning import Manifest
+from .cleaning import LAST_APPLIED, Manifest, last_applied
 
 Maps = Mapping[str, str]  # namespace in the backup → namespace to write into
 
@@ -43,6 +45,9 @@ def mapped(group: str, plural: str, manifest: Manifest, maps: Maps) -> Manifest:
     if not maps:
         return manifest
     meta = manifest["metadata"]
+    if (noted := last_applied(manifest)) is not None and _named(plural, noted["metadata"], maps):
+        text = msgspec.json.encode(noted, order="sorted").decode()
+        meta["annotations"][LAST_APPLIED] = f"{text}\n"  # as kubectl writes it
     if (group, plural) == ("", "namespaces"):
         meta["name"] = maps.get(meta["name"], meta["name"])
     if "namespace" in meta:
@@ -60,6 +65,18 @@ def mapped(group: str, plural: str, manifest: Manifest, maps: Maps) -> Manifest:
         for reference in _references(manifest.get("spec")):
             reference["namespace"] = maps.get(reference["namespace"], reference["namespace"])
     return manifest
+
+
+def _named(plural: str, noted: Manifest, maps: Maps) -> bool:
+    """Names the namespace that it goes into in what ``kubectl apply`` noted; False where that names none of them. The
+    rest stays: what the next apply takes away is worked out by keys.
+    """
+    key = "name" if plural == "namespaces" else "namespace"
+    old = noted.get(key)
+    if not isinstance(old, str) or old not in maps:
+        return False
+    noted[key] = maps[old]
+    return True
 
 
 def _subject(subject: Manifest, maps: Maps) -> None:

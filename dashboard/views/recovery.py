@@ -74,6 +74,9 @@ WORDS = {
     "refused": "refused",
 }  # fmt: skip
 
+# The one thing that a diff for people leaves out, and a restore writes.
+NOTED = "Only what kubectl apply noted last differs."
+
 recovery = whole_cluster(RecoveryScreen, "Recovery")
 
 
@@ -404,6 +407,7 @@ def _object(plan: Planned, order: RestoreOrder) -> dict[str, Any]:
     changed = max(sum(each.sign == "+" for each in lines), sum(each.sign == "-" for each in lines))
     differs = plan.does in ("update", "leave") or (plan.does == "refused" and plan.made is not None)
     word = WORDS[plan.does]
+    noted = differs and not lines and not plan.secret and plan.live is not None
     if plan.does in ("update", "leave") and changed:
         word = f"{changed} {'line differs' if changed == 1 else 'lines differ'}"
     if plan.placed.kind == "PersistentVolumeClaim" and plan.does == "create":
@@ -419,7 +423,7 @@ def _object(plan: Planned, order: RestoreOrder) -> dict[str, Any]:
         ),
         "icon": "lock" if plan.secret else "file",
         "word": word,
-        "text": plan.text if plan.does != "leave" else "",
+        "text": NOTED if noted else plan.text if plan.does != "leave" else "",
         "secret": plan.secret,
         "lines": lines,
         "choice": order.choice.conflict_of(plan.key) if differs and order.choice.conflict != "refuse" else "",

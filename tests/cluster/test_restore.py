@@ -5,7 +5,9 @@ kill at every step, and out of an archive that wants more than it may.
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -288,6 +290,33 @@ async def test_one_configmap_as_it_was(full: Shop, mara: Actor) -> None:
     assert (made.by, made.change_id, found.change_id) == ("mara", change.pk, None)
     assert made.keys["changed"] == [["LOG_LEVEL", "changed"], ["NEW", "removed"]]
     assert made.at >= change.created_at
+
+
+async def test_what_kubectl_applied_is_taken_away_by_it_after_a_restore_too(
+    full: Shop, mara: Actor, cluster: Sandbox
+) -> None:
+    def apply(**data: str) -> None:
+        settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": data}
+        command = [
+            cluster.kubectl,
+            "--kubeconfig",
+            cluster.kubeconfig,
+            "-n",
+            full.namespace,
+            "apply",
+            "-f",
+            "-",
+        ]
+        subprocess.run(command, input=json.dumps(settings), text=True, check=True, capture_output=True)
+
+    path = f"/api/v1/namespaces/{full.namespace}/configmaps/applied"
+    apply(kept="1", dropped="2")
+    full.backed_up()
+    full.api.delete(path)
+    rows = await full.restored(mara, only=["configmaps/applied"])
+    assert rows == {"configmaps/applied": ("done", "created")}
+    apply(kept="1")
+    assert full.api.get(path)["data"] == {"kept": "1"}
 
 
 async def test_what_differs_is_left_updated_or_refuses_the_restore(full: Shop, mara: Actor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import pytest
 
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
-from dashboard.recovery.cleaning import TOKEN, allocated, cleaned, left_out
+from dashboard.recovery.cleaning import LAST_APPLIED, TOKEN, allocated, cleaned, left_out
 from dashboard.recovery.comparing import comparable, same, updated
 from dashboard.recovery.holding import Held, after_owners
 from dashboard.recovery.mapping import mapped, mentions, read_maps
@@ -88,8 +89,10 @@ def test_velero_and_this_order_agree_on_what_velero_says() -> None:
             "labels": {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}})),
         ("batch", "jobs", JOB | {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}),
         ("", "pods", POD | {"status": {"phase": "Succeeded"}}),
+        ("", "secrets", body("v1", "Secret", "database-backup-0123456789ab", metadata={
+            "labels": {"cluster-ui.dev/backup-of": "uid-of-database"}})),
     ],
-    ids=["root-ca", "event", "lease", "owned-replicaset", "slice", "finished-job", "finished-pod"],
+    ids=["root-ca", "event", "lease", "owned-replicaset", "slice", "finished-job", "finished-pod", "old-value"],
 )  # fmt: skip
 def test_what_the_cluster_makes_itself_is_left_out(group: str, plural: str, of: Body) -> None:
     assert left_out(group, plural, of)
@@ -154,6 +157,51 @@ def test_a_token_is_filled_in_by_the_cluster() -> None:
     assert made["metadata"]["annotations"] == {"kubernetes.io/service-account.name": "ci"}
     other = body("v1", "Secret", "password", type="Opaque", data={"password": "eA=="})
     assert cleaned("", "secrets", other)["data"] == {"password": "eA=="}
+
+
+def applied(of: Body, **changes: Any) -> Body:
+    """As ``kubectl apply`` leaves it, by what it was given."""
+    noted = {"apiVersion": of["apiVersion"], "kind": of["kind"], "metadata": {"name": of["metadata"]["name"],
+             "namespace": "shop"}, "data": {"a": "1", "b": "2"}} | changes  # fmt: skip
+    made = copy.deepcopy(of)
+    made["metadata"]["annotations"] = {LAST_APPLIED: json.dumps(noted, separators=(",", ":")) + "\n"}
+    return made
+
+
+def test_what_kubectl_apply_noted_stays_so_that_the_next_one_takes_keys_away() -> None:
+    settings = applied(body("v1", "ConfigMap", "web", data={"a": "1", "b": "2"}))
+    made = mapped("", "configmaps", cleaned("", "configmaps", settings), {})
+    assert made["metadata"]["annotations"] == settings["metadata"]["annotations"]
+    made = mapped("", "configmaps", cleaned("", "configmaps", settings), {"shop": "copy"})
+    noted = json.loads(made["metadata"]["annotations"][LAST_APPLIED])
+    assert (noted["metadata"]["namespace"], noted["data"]) == ("copy", {"a": "1", "b": "2"})
+
+    assert same("", "configmaps", settings, again(settings))
+    other = applied(settings, data={"a": "1"})
+    assert not same("", "configmaps", settings, other), "the next apply would take away another key"
+    assert (
+        updated("", "configmaps", other, settings)["metadata"]["annotations"]
+        == (settings["metadata"]["annotations"])
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"kind": "Secret", "metadata": {"name": "web"}, "data": {"p": "canary"}}', "canary", "", "[]",
+        '{"kind": "ConfigMap", "metadata": {"name": "other"}, "data": {"p": "canary"}}', '{"kind": "ConfigMap"}',
+        '{"kind": "ConfigMap", "metadata": "web"}', "[" * 100_000,
+    ],
+    ids=["a-secret", "text", "nothing", "a-list", "another-object", "no-name", "no-metadata", "deep"],
+)  # fmt: skip
+def test_what_is_noted_of_anything_else_is_left_out(text: str) -> None:
+    odd = body("v1", "ConfigMap", "web", metadata={"annotations": {LAST_APPLIED: text, "team": "shop"}})
+    assert cleaned("", "configmaps", odd)["metadata"]["annotations"] == {"team": "shop"}
+
+
+def test_a_secret_never_keeps_what_was_applied() -> None:
+    secret = applied(body("v1", "Secret", "web", type="Opaque", data={"p": "eA=="}))
+    assert "annotations" not in cleaned("", "secrets", secret)["metadata"]
 
 
 def test_owners_are_named_without_their_uids() -> None:
