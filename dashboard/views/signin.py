@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
@@ -55,8 +55,11 @@ def sign_in_page(
     reason: str = "",
     status: int = 200,
     given: Mapping[str, Any] | None = None,
+    clusters: Sequence[Cluster] = (),
 ) -> HttpResponse:
-    """The page with every way that is on. ``way``: the one that is open, why it did not work, what its form has."""
+    """The page with every way that is on. ``way``: the one that is open, why it did not work, what its form has.
+    ``clusters``: those to choose from, which no stranger is told.
+    """
     ways = [each for each in WAYS if each.name in settings.CLUSTER_UI_SIGN_IN]
     opened = way or (ways[0].name if len(ways) == 1 else "")
     facts = {
@@ -75,7 +78,8 @@ def sign_in_page(
         "way": opened,
         "reason": reason,
         "given": given or {},
-        "clusters": token_clusters(),
+        "clusters": clusters,
+        "asked": min(len(token_clusters()), 2),
         "hours": settings.SESSION_COOKIE_AGE // 3600,
     }
     return render(request, "registration/login.html", facts, status=status)

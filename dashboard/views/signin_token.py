@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from django.contrib.auth.models import User
@@ -28,6 +28,7 @@ from dashboard.errors import (
     NotSignedIn,
     TooManyRequests,
     Unauthenticated,
+    Unavailable,
 )
 from dashboard.kube.acting import Bearer
 from dashboard.kube.config import Cluster
@@ -48,6 +49,7 @@ from .signin import (
     token_clusters,
     way_is_on,
 )
+from .viewer import contexts_told
 
 NAME_LETTERS = 150  # of a user of the dashboard
 OF_ADDRESS, ADDRESS_SECONDS = 20, 60  # tokens that a cluster is asked about
@@ -61,39 +63,63 @@ _turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaph
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 async def sign_in(request: HttpRequest) -> HttpResponse:
-    """``token`` and ``context`` (its slug)."""
+    """``token`` and ``context`` (its slug or name)."""
     if (off := way_is_on(request, "token")) is not None:
         return off
+    shown = await _shown(request)
     if request.method != "POST":
-        return remembering(request, _page(request))
+        return remembering(request, _page(request, shown))
+    cluster = _cluster(request.POST.get("context", "").strip())
     try:
-        return await _signed_in(
-            request, request.POST.get("context", ""), request.POST.get("token", "").strip()
-        )
-    except ClusterError as error:
+        return await _signed_in(request, cluster, request.POST.get("token", "").strip())
+    except ClusterError as raised:
+        error = raised if shown else _for_strangers(raised)
         if isinstance(error, Unauthenticated | Forbidden | TooManyRequests):
-            await _refused(request, error)
-        return bare_error(request, error) if wants_json(request) else _page(request, error)
+            await _refused(request, error, cluster)
+        return bare_error(request, error) if wants_json(request) else _page(request, shown, error)
 
 
-async def _signed_in(request: HttpRequest, context: str, token: str) -> HttpResponse:
-    cluster = next((each for each in token_clusters() if each.slug == context), None)
-    if cluster is None:
-        raise BadInput("Choose one of the clusters that are signed in to with a token.", field="context")
+async def _shown(request: HttpRequest) -> list[Cluster]:
+    """Those to choose from: a stranger is told of none."""
+    clusters = token_clusters()
+    if not clusters or not isinstance(await request.auser(), User):
+        return []
+    told = {each.slug for each in await contexts_told(request)}
+    return [each for each in clusters if each.slug in told]
+
+
+def _cluster(asked: str) -> Cluster | None:
+    """The one that is meant, by its slug or its name: the only one there is need not be named."""
+    clusters = token_clusters()
+    if not asked and len(clusters) == 1:
+        return clusters[0]
+    return next((each for each in clusters if asked in (each.slug, each.name)), None)
+
+
+def _for_strangers(error: ClusterError) -> ClusterError:
+    """What went wrong between here and a cluster may name it, and where it is."""
+    if isinstance(error, BadInput | Unauthenticated | Forbidden | TooManyRequests):
+        return error
+    return Unavailable("The token can't be checked at the moment.", next_step="Try again in a moment.")
+
+
+async def _signed_in(request: HttpRequest, cluster: Cluster | None, token: str) -> HttpResponse:
     token_required(token)
     # Each is a question to the API server, so it is counted before it is asked: many at once are many.
     if await times(f"signin-tokens:{address_of(request)}", ADDRESS_SECONDS) > OF_ADDRESS:
         raise TooManyRequests(
             "Too many tokens came from your address.", next_step="Wait a minute, then try again."
         )
+    if (
+        cluster is None
+    ):  # in the words of a token that is refused: nobody can try out which clusters there are
+        raise _not_accepted()
+    context = cluster.slug
     try:
         async with _turn(context):
             account = await runtime.open(context).whose(Bearer(token))
     except NotSignedIn as error:
-        raise Unauthenticated(
-            f"{cluster.name} does not accept this token.",
-            next_step="It may have expired, been revoked, or be of another cluster.",
-        ) from error
+        raise _not_accepted() from error
     user = await request.auser()
     if isinstance(user, User):
         response = led_on(request)
@@ -113,6 +139,13 @@ async def _signed_in(request: HttpRequest, context: str, token: str) -> HttpResp
         detail=f"by a token of {account.username}", result=AuditEntry.Result.DONE,
     )  # fmt: skip
     return response
+
+
+def _not_accepted() -> Unauthenticated:
+    return Unauthenticated(
+        "This token was not accepted.",
+        next_step="It may have expired, been revoked, or be of another cluster: check its name too.",
+    )
 
 
 @asynccontextmanager
@@ -156,16 +189,17 @@ def user_name(context: str, account: str) -> str:
     return f"{name[: NAME_LETTERS - len(mark) - 1]}#{mark}"
 
 
-def _page(request: HttpRequest, error: ClusterError | None = None) -> HttpResponse:
+def _page(request: HttpRequest, shown: Sequence[Cluster], error: ClusterError | None = None) -> HttpResponse:
     given = {
         "context": request.POST.get("context") or request.GET.get("context", ""),
         "field": error.field if isinstance(error, BadInput) else "",
     }
     reason = f"{error.message} {error.next_step}".strip() if error is not None else ""
     status = 200 if error is None else error.status
-    return sign_in_page(request, way="token", reason=reason, status=status, given=given)
+    return sign_in_page(request, way="token", reason=reason, status=status, given=given, clusters=shown)
 
 
-async def _refused(request: HttpRequest, error: ClusterError) -> None:
+async def _refused(request: HttpRequest, error: ClusterError, cluster: Cluster | None) -> None:
     name = (await request.auser()).get_username()
-    await sign_in_refused(f"by a token: {error.message}", user_name=name or NOBODY)
+    of = f"a token for {cluster.name}" if cluster is not None else "a token"
+    await sign_in_refused(f"by {of}: {error.message}", user_name=name or NOBODY)

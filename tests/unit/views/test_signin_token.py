@@ -26,7 +26,7 @@ from dashboard.kube.expiry import token_expiry
 from dashboard.kube.whoami import UserInfo
 from dashboard.models import AuditEntry
 from dashboard.sessionstore import SessionStore
-from dashboard.views import signin, signin_token
+from dashboard.views import signin, signin_token, viewer
 from dashboard.views.signin_token import OF_ADDRESS, user_name
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,8 +60,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Cluster:
     made = Cluster()
     known = [SimpleNamespace(slug=each, name=each, server=f"https://{each}") for each in ("dev", "prod")]
     runtime = SimpleNamespace(clusters=lambda: known, open=lambda _: made)
-    monkeypatch.setattr(signin, "runtime", runtime)
-    monkeypatch.setattr(signin_token, "runtime", runtime)
+    for module in (signin, signin_token, viewer):
+        monkeypatch.setattr(module, "runtime", runtime)
     caches["throttle"].clear()
     return made
 
@@ -128,11 +128,11 @@ async def test_a_disabled_account_is_told_so(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("sent", "status", "words"),
     [
-        ({"token": "wrong"}, 401, "does not accept this token"),
+        ({"token": "wrong"}, 401, "was not accepted"),
         ({"token": " "}, 400, "Enter a token"),
         ({"token": "two words"}, 400, "without spaces"),
-        ({"context": "prod"}, 400, "Choose one of the clusters"),
-        ({"context": "nowhere"}, 400, "Choose one of the clusters"),
+        ({"context": "prod"}, 401, "was not accepted"),
+        ({"context": "nowhere"}, 401, "was not accepted"),
     ],
 )
 async def test_what_is_wrong_is_told_and_no_token_repeated(
@@ -161,9 +161,9 @@ async def test_guessing_is_slowed_down_before_the_cluster_is_asked(cluster: Clus
     assert codes == [401] * OF_ADDRESS + [429] * 3
     assert len(cluster.asked) == OF_ADDRESS
     said = [each.detail async for each in AuditEntry.objects.filter(result="refused").order_by("pk")]
-    assert len(said) == 2 and "does not accept" in said[0] and "Too many tokens" in said[1], (
-        "the rest is counted"
-    )
+    assert (
+        len(said) == 2 and "for dev: This token was not accepted" in said[0] and "Too many tokens" in said[1]
+    ), "the rest is counted"
 
 
 async def test_links_that_do_not_hold_stop_no_token(cluster: Cluster) -> None:
@@ -216,8 +216,43 @@ async def test_the_form_needs_its_own_page(cluster: Cluster) -> None:
     assert (await send(client)).status_code == 403
     page = (await client.get("/login/token/?context=dev")).content.decode()
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-    assert found and '<option value="dev" selected>' in page and "prod" not in page
+    assert found and "prod" not in page
     assert (await send(client, csrfmiddlewaretoken=found[1])).status_code == 302
+
+
+async def test_a_stranger_is_told_of_no_cluster(cluster: Cluster, settings: Any) -> None:
+    """Neither by the form, nor by what is answered to a name that was guessed, nor where a cluster is."""
+    settings.CLUSTER_UI_ACT_AS = {"": "user"}
+    page = (await AsyncClient().get("/login/token/")).content.decode()
+    assert "Name of the cluster" in page and "<select" not in page
+    assert not re.search(r"\b(dev|prod)\b", page)
+    guesses = [
+        (await send(AsyncClient(), token="wrong", context=name))
+        .content.decode()
+        .replace(f'value="{name}"', "")
+        for name in ("dev", "prod", "nowhere")
+    ]
+    assert len({re.sub(r'value="[^"]{20,}"|nonce="[^"]*"', "", each) for each in guesses}) == 1
+    assert (await send(AsyncClient())).status_code == 302
+    cluster.away = True
+    response = await send(AsyncClient())
+    assert response.status_code == 503 and "API server is away" not in response.content.decode()
+
+
+async def test_one_cluster_need_not_be_named(cluster: Cluster) -> None:
+    page = (await AsyncClient().get("/login/token/")).content.decode()
+    assert 'name="context"' not in page and not re.search(r"\bdev\b", page)
+    assert (await send(AsyncClient(), context="")).status_code == 302
+
+
+async def test_whoever_is_signed_in_chooses_among_those_that_they_may_know(
+    cluster: Cluster, settings: Any
+) -> None:
+    settings.CLUSTER_UI_ACT_AS = {"": "impersonate", "dev": "user"}
+    client = AsyncClient()
+    await client.aforce_login(await User.objects.acreate(username="jon"))
+    page = (await client.get("/login/token/?context=dev")).content.decode()
+    assert '<option value="dev" selected>' in page and "prod" not in page
 
 
 async def test_a_sign_in_leads_nowhere_else(cluster: Cluster) -> None:
