@@ -12,6 +12,7 @@ from dashboard.models import AuditEntry
 from .chain import FACTS, moment
 
 SLICE = 500
+WINDOW = 5_000  # entries that one question looks at
 COLUMNS = ("id", *FACTS, "previous", "key", "hash")
 
 
@@ -21,11 +22,22 @@ def exported(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def entry_slices(
-    entries: QuerySet[AuditEntry], *, newest_first: bool = False
+    entries: QuerySet[AuditEntry], *, newest_first: bool = False, before: int | None = None
 ) -> Iterator[list[dict[str, Any]]]:
-    """The entries by slices, each a short question of its own: nobody waits for whoever reads slowly."""
-    beyond, order = ("pk__lt", "-pk") if newest_first else ("pk__gt", "pk")
-    rows, last = entries.order_by(order), None
-    while found := list((rows if last is None else rows.filter(**{beyond: last})).values(*COLUMNS)[:SLICE]):
-        last = found[-1]["id"]
+    """The entries (``before``: older than this one) in slices, each of which is one short question: it looks at so many
+    entries, however few of them match, so nothing waits for who reads slowly, or asks for what is rare. Some are empty.
+    """
+    first, last = _end("pk"), _end("-pk") if before is None else before - 1
+    while first is not None and last is not None and first <= last:
+        low, high = (
+            (max(first, last - WINDOW + 1), last) if newest_first else (first, min(last, first + WINDOW - 1))
+        )
+        rows = entries.filter(pk__gte=low, pk__lte=high).order_by("-pk" if newest_first else "pk")
+        found = list(rows.values(*COLUMNS)[:SLICE])
+        end = found[-1]["id"] if len(found) == SLICE else low if newest_first else high
+        first, last = (first, end - 1) if newest_first else (end + 1, last)
         yield [exported(row) for row in found]
+
+
+def _end(order: str) -> int | None:
+    return AuditEntry.objects.order_by(order).values_list("pk", flat=True).first()

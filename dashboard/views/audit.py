@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.actions.registry import change_title, name_words
 from dashboard.admins import is_admin
-from dashboard.audit.exporting import COLUMNS, SLICE, exported
+from dashboard.audit.exporting import entry_slices
 from dashboard.audit.selecting import EXACT, KEPT, entries_matching, in_group, read_moment
 from dashboard.audit.verifying import Chain, verify_steps
 from dashboard.database import in_database
@@ -221,7 +221,7 @@ def _url(asked: QueryDict, **more: str) -> str:
 async def audit_export(
     request: HttpRequest, form: str, entries: QuerySet[AuditEntry], facts: Sequence[str] = FACTS
 ) -> StreamingHttpResponse:
-    """All entries that match, newest first, some hundred at a time; that somebody took them away is one of them, from
+    """All entries that match, newest first, in pieces; that somebody took them away is one of them, from
     the next time on. Raises BadInput for another format.
     """
     if form not in ("csv", "json"):
@@ -234,28 +234,32 @@ async def audit_export(
         result=AuditEntry.Result.DONE,
     )
 
-    async def slices() -> AsyncIterator[list[dict[str, Any]]]:
-        last, rows = made.pk, entries.order_by("-pk")
-        while found := await in_database(list)(rows.filter(pk__lt=last).values(*COLUMNS)[:SLICE]):
-            last = found[-1]["id"]
-            yield [_facts(exported(row), facts) for row in found]
+    pieces = _pieces(entry_slices(entries, newest_first=True, before=made.pk), form, facts)
 
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b'{"entries":[' if form == "json" else b"".join(table_lines([facts], "csv"))
-        comma = b""
-        async for piece in slices():
-            if form == "csv":
-                yield b"".join(table_lines((map(_cell, each.values()) for each in piece), "csv"))
-                continue
-            yield comma + b",".join(map(msgspec.json.encode, piece))
-            comma = b","
-        if form == "json":
-            yield b"]}"
+    async def sent() -> AsyncIterator[bytes]:
+        """Each piece is made in a thread, with a connection that goes back before it is sent."""
+        while (piece := await in_database(next)(pieces, None)) is not None:
+            if piece:
+                yield piece
 
     types = {"csv": TYPES["csv"], "json": "application/json"}
-    response = StreamingHttpResponse(pieces(), content_type=types[form])
+    response = StreamingHttpResponse(sent(), content_type=types[form])
     response["Content-Disposition"] = f'attachment; filename="audit.{form}"'
     return response
+
+
+def _pieces(slices: Iterator[list[dict[str, Any]]], form: str, facts: Sequence[str]) -> Iterator[bytes]:
+    yield b'{"entries":[' if form == "json" else b"".join(table_lines([facts], "csv"))
+    comma = b""
+    for rows in slices:
+        told = [_facts(row, facts) for row in rows]
+        if form == "csv":
+            yield b"".join(table_lines((map(_cell, each.values()) for each in told), "csv"))
+            continue
+        yield (comma if told else b"") + b",".join(map(msgspec.json.encode, told))
+        comma = comma or (b"," if told else b"")
+    if form == "json":
+        yield b"]}"
 
 
 def _facts(row: Mapping[str, Any], facts: Sequence[str]) -> dict[str, Any]:

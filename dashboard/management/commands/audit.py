@@ -65,7 +65,7 @@ class Command(TerminalCommand):
             if options["format"] == "csv":
                 made = (map(_cell, row.values()) for row in rows)
                 self.stdout.write(b"".join(table_lines(made, "csv")).decode(), ending="")
-            else:
+            elif rows:
                 self.stdout.write("\n".join(json.dumps(row, separators=(",", ":")) for row in rows))
 
 

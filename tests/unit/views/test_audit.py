@@ -17,6 +17,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from dashboard.audit import exporting
 from dashboard.audit.guards import guards_create, guards_drop
 from dashboard.models import AuditEntry
 from dashboard.views import audit
@@ -184,7 +185,7 @@ def test_a_row_says_everything_and_nothing_of_it_is_markup(owner: Client) -> Non
 def test_a_file_has_all_that_match_and_that_it_was_taken_is_an_entry(
     owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "SLICE", 2)
+    monkeypatch.setattr(exporting, "SLICE", 2)
     for number in range(5):
         entry(number, name=f"=cmd|'/C calc'!A{number}", keys=["/a", "+b"], reason="@new")
     rows = exported(owner, "user=mara")
@@ -206,6 +207,28 @@ def test_a_file_has_all_that_match_and_that_it_was_taken_is_an_entry(
     lines = list(csv.reader(io.StringIO(asyncio.run(all_of_it()).decode())))
     assert len(lines) == 7, "the head, and what there was before"
     assert not any(cell.startswith(("=", "+", "-", "@")) for line in lines for cell in line)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("who", ["mara", "rare", "nobody"])
+def test_a_file_is_read_by_questions_that_look_at_so_many_entries(
+    who: str, newest_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "SLICE", 4)
+    monkeypatch.setattr(exporting, "WINDOW", 10)
+    for number in range(45):
+        entry(number, user_name="rare" if number in (3, 40) else "mara")
+    own = AuditEntry.objects.filter(user_name=who)
+    with CaptureQueriesContext(connection) as asked:
+        slices = list(exporting.entry_slices(own, newest_first=newest_first))
+    found = [each["id"] for rows in slices for each in rows]
+    assert found == list(own.order_by("-pk" if newest_first else "pk").values_list("pk", flat=True))
+    assert max(map(len, slices)) <= 4
+    # A window that holds more than a slice is asked for again from there on.
+    assert len(asked) == 2 + len(slices) <= 2 + 5 + 45 // 4
+    plans = [own.filter(pk__gte=1, pk__lte=10).order_by(order).explain() for order in ("pk", "-pk")]
+    if connection.vendor == "sqlite":
+        assert all("PRIMARY KEY (rowid>? AND rowid<?)" in each for each in plans), plans
 
 
 def test_administrators_verify_by_a_click(owner: Client) -> None:

@@ -16,8 +16,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.actions.registry import change_title
+from dashboard.audit import exporting
 from dashboard.models import AuditEntry, Change
-from dashboard.views import audit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,7 +94,7 @@ def test_filters(signed_in: Client, query: str, found: list[str]) -> None:
 def test_a_file_has_all_that_match_with_their_reasons(
     signed_in: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "SLICE", 2)
+    monkeypatch.setattr(exporting, "SLICE", 2)
     for number in range(5):
         entry(number, detail=f"=sum({number})", reason="new, certificate", user_name="jon")
     entry(6, detail="by mara")
