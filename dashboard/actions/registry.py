@@ -44,6 +44,7 @@ from .rotate import ROTATE
 from .run import RUN_CRONJOB, RUN_JOB
 from .scale import SCALE
 from .suspend import RESUME_JOBS, SUSPEND
+from .velero_restore import VELERO_RESTORE
 from .versions import VERSIONS
 
 # In the order in which they are offered. Several of one name are for different kinds; the first of them stands for those
@@ -86,6 +87,7 @@ ACTIONS: list[Action] = [
     RESTORE,
     DRILL,
     CLUSTER_BACKUP,
+    VELERO_RESTORE,
 ]
 
 

@@ -487,18 +487,21 @@ def record_begun(
     results: list[OperationResult],
     holder: str,
     bounds: Mapping[str, str] = MappingProxyType({}),
+    about: Mapping[str, str] = MappingProxyType({}),
 ) -> Change:
     """The change, the operation and the audit of what begins without a write of its own, in one transaction. ``targets``:
-    the namespaces that it is about; ``bounds``: the ``sole`` and ``place`` that it takes. Raises DatabaseUnavailable, and
-    IntegrityError where another one has these: nothing was begun then.
+    the namespaces that it is about, or ``about``: another object; ``bounds``: the ``sole`` and ``place`` that it takes.
+    Raises DatabaseUnavailable, and IntegrityError where another one has these: nothing was begun then.
     """
     actor = order.actor
+    about = about or {
+        "plural": "namespaces", "kind": "Namespace", "name": targets[0] if len(targets) == 1 else "",
+    }  # fmt: skip
     try:
         with transaction.atomic():
             change = Change.objects.create(
                 nonce=nonce, state=Change.State.DONE, user=actor.user, context=order.cluster.name, action=action.name,
-                plural="namespaces", kind="Namespace", name=targets[0] if len(targets) == 1 else "", result=result,
-                reason=order.reason, sign_in=actor.sign_in,
+                result=result, reason=order.reason, sign_in=actor.sign_in, **about,
             )  # fmt: skip
             held_until = datetime.now(UTC) + timedelta(seconds=15) if holder else None
             operation = Operation.objects.create(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dashboard.insight import Notice
 from dashboard.kinds.rows import listed, plural
 from dashboard.recovery.choice import Choice, named
-from dashboard.recovery.restoring import Planned, counted
+from dashboard.recovery.restoring import Does, Planned, counted
 
 from .restore import RestorePreview, stops
 
@@ -44,7 +44,9 @@ def restore_words(found: RestorePreview, choice: Choice) -> RestoreWords:
     )  # fmt: skip
 
 
-def _headline(found: RestorePreview, counts: Mapping[str, int], refusing: int, where: str) -> tuple[str, str]:
+def _headline(
+    found: RestorePreview, counts: Mapping[Does, int], refusing: int, where: str
+) -> tuple[str, str]:
     creates, updates = counts.get("create", 0), counts.get("update", 0)
     said = [f"creates {plural(creates, 'object')}"] if creates else []
     said += [f"updates {updates}" if creates else f"updates {plural(updates, 'object')}"] if updates else []
@@ -59,7 +61,7 @@ def _headline(found: RestorePreview, counts: Mapping[str, int], refusing: int, w
     return "info", f"{text[:1].upper()}{text[1:]} in {where}"
 
 
-def _texts(found: RestorePreview, counts: Mapping[str, int], refusing: int) -> list[str]:
+def _texts(found: RestorePreview, counts: Mapping[Does, int], refusing: int) -> list[str]:
     texts = []
     if same := counts.get("same", 0):
         equal = f"{plural(same, 'object')} {'equals' if same == 1 else 'equal'} the backup"

@@ -28,6 +28,7 @@ from dashboard.recovery.velero import (
 )
 
 KEY = f"{BACKUPS.plural}.{BACKUPS.group}"
+RESTORES_KEY = f"{RESTORES.plural}.{RESTORES.group}"
 SCHEDULES_KEY = f"{SCHEDULES.plural}.{SCHEDULES.group}"
 HOME = "velero"  # its namespace, where nobody has chosen another one
 MAX_LISTED = 500  # a list is by name, so of more the newest may be missing, which is said

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -21,8 +22,8 @@ from .choice import named
 from .errors import legible
 
 __all__ = [
-    "BACKUPS", "LOCATIONS", "RESTORES", "SCHEDULES", "VeleroRow", "backup_row", "location_row", "new_backup",
-    "new_schedule", "restore_row", "schedule_row",
+    "BACKUPS", "LOCATIONS", "RESTORES", "SCHEDULES", "VeleroRow", "backup_row", "ended", "location_row", "new_backup",
+    "new_restore", "new_schedule", "restorable", "restore_row", "schedule_row",
 ]  # fmt: skip
 
 BACKUPS = GVR("velero.io", "v1", "backups")
@@ -199,12 +200,59 @@ def new_schedule(*, schedule: str, **of_backup: Any) -> dict[str, Any]:
     return {**backup, "kind": "Schedule", "spec": spec}
 
 
+def new_restore(
+    *,
+    name: str,
+    namespace: str,
+    backup: str,
+    namespaces: Sequence[str] = (),
+    maps: Mapping[str, str] = MappingProxyType({}),
+    labels: str = "",
+    update: bool = False,
+    volumes: bool = True,
+) -> dict[str, Any]:
+    """A Restore in Velero's ``namespace`` of one of its backups: of these ``namespaces``, of none: of all that it holds;
+    ``maps`` is namespace of the backup → the one to write into. ``update``: what exists and differs, which is left else.
+    Raises as ``new_backup``.
+    """
+    spec: dict[str, Any] = {"backupName": backup, "includedNamespaces": list(namespaces) or ["*"]}
+    if maps:
+        spec["namespaceMapping"] = dict(maps)
+    spec |= _new_selector(labels)
+    spec |= {"existingResourcePolicy": "update" if update else "none", "restorePVs": volumes}
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": RESTORES.api_version, "kind": "Restore", "metadata": metadata, "spec": spec}
+
+
+def restorable(body: Mapping[str, Any], namespaces: Sequence[str]) -> str:
+    """Why these ``namespaces`` (none: all) can't be restored of a Backup, as a sentence; "" where they can be."""
+    status, spec = _part(body, "status"), _part(body, "spec")
+    if _text(status, "phase") not in ("Completed", "PartiallyFailed"):
+        row = backup_row(body)
+        return f"{row.name} can't be restored. It is in this state: {row.word}. {row.text}".strip()
+    included, excluded = _texts(spec, "includedNamespaces"), _texts(spec, "excludedNamespaces")
+    every = not included or "*" in included
+    missing = [each for each in namespaces if each in excluded or not (every or each in included)]
+    if missing:
+        return f"{listed(named(missing))}: not in this backup. It holds {_selection(spec)}."
+    return ""
+
+
+def ended(row: VeleroRow) -> bool:
+    """Whether Velero is through with a Restore."""
+    return row.word in ("Completed", "Partial", "Failed")
+
+
 def _new_spec(
     namespaces: Sequence[str], labels: str, *, secrets: bool, snapshots: bool, hours: int
 ) -> dict[str, Any]:
     spec: dict[str, Any] = {"includedNamespaces": list(namespaces) or ["*"]}
     if not secrets:
         spec["excludedResources"] = ["secrets"]
+    return spec | _new_selector(labels) | {"snapshotVolumes": snapshots, "ttl": f"{hours}h0m0s"}
+
+
+def _new_selector(labels: str) -> dict[str, Any]:
     rules = []
     for key, operator, values in parse(labels).requirements:
         if operator not in _MATCHES:
@@ -212,9 +260,7 @@ def _new_spec(
         rules.append(
             {"key": key, "operator": _MATCHES[operator], **({"values": list(values)} if values else {})}
         )
-    if rules:
-        spec["labelSelector"] = {"matchExpressions": rules}
-    return spec | {"snapshotVolumes": snapshots, "ttl": f"{hours}h0m0s"}
+    return {"labelSelector": {"matchExpressions": rules}} if rules else {}
 
 
 def _row(body: Mapping[str, Any], **more: Any) -> VeleroRow:

@@ -64,6 +64,12 @@ class BackupForm(CreateForm):
 
     title = "Back up"
     screen: BackupFormScreen
+    intro = (
+        "What a backup holds",
+        "Definitions of every kind in the API server, custom kinds too. Not in it: data on volumes, container images, "
+        "Events, and what controllers recreate by themselves, such as the Pods of a Deployment. The preview says what "
+        "would be in this one.",
+    )
 
     def __init__(
         self, request: HttpRequest, session: Session, screen: BackupFormScreen, actor: Actor
@@ -113,10 +119,10 @@ class BackupForm(CreateForm):
         if not (days.isascii() and days.isdigit() and 0 < int(days[:6]) <= MAX_DAYS):
             raise BadInput(f"Enter a number of days from 1 to {MAX_DAYS}.", field="days")
         for name in self.namespaces:
-            _read("namespace", label_name, name)
+            read_typed("namespace", label_name, name)
         of_backup: dict[str, Any] = {
-            "name": _read("name", subdomain, self._text("name")),
-            "namespace": _read("home", label_name, self._text("home") or self.screen.home),
+            "name": read_typed("name", subdomain, self._text("name")),
+            "namespace": read_typed("home", label_name, self._text("home") or self.screen.home),
             "namespaces": self.namespaces, "labels": self._text("labels"), "secrets": self._ticked("secrets"),
             "snapshots": self._ticked("snapshots"), "hours": int(days) * 24,
         }  # fmt: skip
@@ -179,7 +185,13 @@ class BackupForm(CreateForm):
         beside = super()._beside(said)
         mine = said.preview is None and not beside["error"]  # Velero's objects are previewed as all others
         return beside | (
-            {"instead": "partials/backup_preview.html", "cancel_url": self._back} if mine else {}
+            {
+                "instead": "partials/backup_preview.html",
+                "cancel_url": self._back,
+                "intro": dict(zip(("title", "text"), self.intro, strict=True)),
+            }
+            if mine
+            else {}
         )
 
     async def _page(self, said: StepResult) -> HttpResponseBase:
@@ -225,7 +237,8 @@ class BackupForm(CreateForm):
 WAYS = {ARCHIVE: "Archive", VELERO: "Velero Backup", SCHEDULE: "Velero Schedule"}
 
 
-def _read(field: str, parse: Any, typed: str) -> str:
+def read_typed(field: str, parse: Any, typed: str) -> str:
+    """What somebody typed, read. Raises BadInput for that input."""
     try:
         return str(parse(typed))
     except BadInput as error:
@@ -275,7 +288,8 @@ def backup_context(found: BackupPreview, order: BackupOrder) -> dict[str, Any]:
             "VolumeSnapshots are all that is created in the cluster."
             if asked.snapshots
             else "Nothing in the cluster is changed."
-        ),
+        )
+        + " The archive counts once it was read back and verified.",
         "said": [{"icon": each.icon, "text": each.text, "note": each.note} for each in said],
         "effects": [],
         "notices": notices,

@@ -43,6 +43,7 @@ from dashboard.live.screens.recovery import (
     DrillFormScreen,
     RecoveryFormScreen,
     RecoveryScreen,
+    VeleroFormScreen,
     archives_told,
     everything_required,
     not_everything,
@@ -65,6 +66,7 @@ from .errors import asks_json, clear_errors
 from .form import listed as listing
 from .pages import page, whole_cluster
 from .steps import asked_step, told_error
+from .velero import VeleroRestoreForm, into_maps
 from .viewer import session_of
 
 BODY = 256 * KIB  # the token knows each object that was tried
@@ -343,14 +345,7 @@ class RestoreForm(RecoveryForm):
     def asked(self) -> Choice:
         sent = self.sent
         namespaces = str(sent.get("namespace", "")).replace(",", " ").split()
-        into = str(sent.get("into", "")).replace(",", " ").split()
-        if len(into) == 1 and "=" not in into[0]:
-            if len(namespaces) != 1:
-                raise BadInput(
-                    "Name the one namespace that goes into another one, or write old=new for each.",
-                    field="into",
-                )
-            into = [f"{namespaces[0]}={into[0]}"]
+        into = into_maps(tuple(namespaces), str(sent.get("into", "")))
         each = {key.removeprefix("each."): str(sent.get(key, "")) for key in sent if key.startswith("each.")}
         return read_choice(
             namespaces=namespaces,
@@ -480,8 +475,15 @@ def drill_context(found: DrillPreview) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @clear_errors
 async def restore(request: HttpRequest, context: str) -> HttpResponseBase:
-    """``step=preview`` shows what would be written, in its order; ``step=apply`` with its ``token`` begins it."""
+    """``step=preview`` shows what would be written, in its order; ``step=apply`` with its ``token`` begins it;
+    ``by=velero``: of a backup of Velero, by Velero.
+    """
     session = await session_of(request, context)
+    if (request.POST.get("by") or request.GET.get("by")) == "velero":
+        screen = VeleroFormScreen(session, request.GET)
+        async with listing(screen):
+            actor = actor_of(await request.auser(), session)
+            return await VeleroRestoreForm(request, session, screen, actor).answer()
     async with listing(RecoveryFormScreen(session, request.GET)):
         return await RestoreForm(request, session).answer()
 

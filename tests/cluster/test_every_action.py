@@ -242,6 +242,16 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "quota": "test_restore.test_what_rights_policy_and_quota_refuse_is_told_by_the_preview",
         "undone": Because("It has no undo, and says so: what it created is in its results."),
     },
+    "velero-restore": {
+        "made": "test_velero_forms.test_a_restore_is_previewed_made_and_followed_to_its_end",
+        "changed": "test_velero_forms.test_a_backup_that_is_another_one_by_now_is_not_restored",
+        "deleted": "test_velero_forms.test_a_backup_that_is_another_one_by_now_is_not_restored",
+        "recreated": "test_velero_forms.test_a_backup_that_is_another_one_by_now_is_not_restored",
+        "rights": "test_velero_forms.test_whoever_may_not_is_told_which_right_is_missing_and_that_is_audited",
+        "policy": "test_velero_forms.test_a_policy_refuses_in_the_preview",
+        "quota": "test_velero_forms.test_a_quota_refuses_before_anything_is_begun",
+        "undone": Because("It has no undo, and says so: what Velero creates has to be deleted."),
+    },
     "drill": {
         "made": "test_restore.test_a_drill_restores_compares_and_takes_all_of_it_away",
         "changed": NO_OBJECTS,

@@ -167,7 +167,7 @@ def words(right: tuple[str, str, str]) -> str:
 def test_every_action_is_looked_at() -> None:
     of_texts = {action.name for action, plurals in ON.items() if not plurals}
     # They are about whatever their YAML or archive holds; repoint is a step: its rights are among those asked besides.
-    assert of_texts == {"backup", "create", "create-all", "drill", "repoint", "restore"}
+    assert of_texts == {"backup", "create", "create-all", "drill", "repoint", "restore", "velero-restore"}
     assert RULES.keys() - BOUND == {OBJECTS, SHELL, DEBUGGING}
     assert RULES[SHELL] == [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": [*VERBS]}]
     assert RULES[DEBUGGING] == [

@@ -17,6 +17,7 @@ NEEDS = {
     "create": "`get`, `patch`, `create`, `delete` what the text holds",
     "create-all": "`get`, `patch`, `create`, `delete` what the text holds",
     "backup": "`list` what it holds",
+    "velero-restore": "`get` backups, `get` and `create` restores (velero.io)",
     "restore": "`get`, `create`, `patch` what the backup holds",
     "drill": "`create` and `delete` namespaces, `create` resourcequotas, and what the backup holds",
 }

@@ -36,6 +36,7 @@ from .recovery import (
     RecoveryFormScreen,
     RecoveryScreen,
     RestoreScreen,
+    VeleroRestoreScreen,
 )
 from .replacement import ReplacementScreen
 from .resilience import ResilienceScreen
@@ -54,6 +55,7 @@ OPERATIONS: dict[str, type[OperationScreen]] = {
     "restore": RestoreScreen,
     "drill": RestoreScreen,
     "backup": BackupScreen,
+    "velero-restore": VeleroRestoreScreen,
 }
 
 

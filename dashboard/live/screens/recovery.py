@@ -31,6 +31,7 @@ from dashboard.live.snapshot import Snapshot
 from dashboard.live.veleros import (
     HOME,
     KEY,
+    RESTORES_KEY,
     VeleroBackups,
     VeleroOthers,
     VeleroRows,
@@ -57,6 +58,7 @@ VELERO_SOON_SECONDS = 10.0  # where Velero has not finished one
 DISCOVERY_SECONDS = 2.0
 ROWS, DRILLS = 50, 10
 READ = frozenset({"namespaces", "persistentvolumeclaims"})
+UNDER_WAY = {"restore": "restore", "velero-restore": "restore", "drill": "drill", "backup": "backup"}
 EVERYTHING = GVR("*", "*", "*")
 MAX_ASKED = 50  # namespaces of which it is asked whether somebody may read everything there
 _HASHED = re.compile(r"-[0-9a-f]{6}$")  # after the scope of what was chosen by labels as well
@@ -267,7 +269,7 @@ class RecoveryScreen(ViewerScreen):
             "under_way": [
                 {
                     "url": reverse("change", args=[each.change_id]),
-                    "noun": each.change.action,
+                    "noun": UNDER_WAY[each.change.action],
                     "since": iso(each.created_at),
                 }
                 for each in self.under_way
@@ -294,7 +296,16 @@ class RecoveryScreen(ViewerScreen):
             "objects": f"{row.done:,}" if row.done is not None else "",
             "note": " ".join(notes),
             "size": "",
+            "restore_url": self._velero_url(row),
         }
+
+    def _velero_url(self, row: VeleroRow) -> str:
+        """Where it is restored from; "" for one that can't be."""
+        if RESTORES_KEY not in self.runtime.kinds or not can_be_restored(row):
+            return ""
+        return (
+            f"{self._url('restore')}?{urlencode({'by': 'velero', 'backup': row.name, 'home': row.namespace})}"
+        )
 
     def _velero(self) -> dict[str, Any]:
         """What it has besides backups, each kind as a table; none of what it has nothing of."""
@@ -398,6 +409,11 @@ def _schedule(row: VeleroRow, now: datetime) -> dict[str, Any]:
     return _of_velero(row, f"The next backup begins on {at:%Y-%m-%d at %H:%M} UTC." if at is not None else "")
 
 
+def can_be_restored(row: VeleroRow) -> bool:
+    """Whether a backup of Velero can be restored."""
+    return row.word in ("Completed", "Partial")
+
+
 def sees_namespaces(session: Session) -> bool:
     """Whether somebody may know the names of all namespaces; asked of a session that has reviewed them."""
     seen = session.visible["namespaces"]
@@ -476,7 +492,7 @@ def _operations(context: str) -> tuple[list[Operation], list[Operation]]:
     )
     found = found.order_by("-pk")
     drills = list(found.filter(change__action="drill")[:DRILLS])
-    running = found.filter(change__action__in=("restore", "drill", "backup"), state=Operation.State.RUNNING)
+    running = found.filter(change__action__in=UNDER_WAY, state=Operation.State.RUNNING)
     return drills, list(running[:5])
 
 
@@ -551,6 +567,23 @@ class RecoveryFormScreen(ViewerScreen):
 
 class DrillFormScreen(RecoveryFormScreen):
     page = "pages/drill.html"
+
+
+class VeleroFormScreen(RecoveryFormScreen):
+    """The form of a restore by Velero. ``backups``: those of Velero that can be restored; ``home``: its namespace."""
+
+    page = "pages/velero_restore.html"
+
+    def __init__(self, session: Session, params: QueryDict) -> None:
+        super().__init__(session, params)
+        self.home, self.backups = HOME, list[VeleroRow]()
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.runtime.discovery.known(timeout=DISCOVERY_SECONDS)  # whether Velero is there
+        found = await velero_backups(self.session)
+        self.backups = [each for each in found.rows if can_be_restored(each)]
+        self.home = next((each.namespace for each in found.rows), HOME)
 
 
 class BackupFormScreen(CreateScreen):
@@ -632,6 +665,30 @@ class RestoreScreen(OperationScreen):
             "object": {"plural": "namespaces", "kind": "Backup", "namespace": "", "name": name, "url": url},
             "breadcrumbs": [("Recovery", url)],
         }
+
+
+class VeleroRestoreScreen(OperationScreen):
+    """A restore by Velero, for whom may list Velero's restores where it is."""
+
+    running_words = "You can leave this page: it is followed, and Velero restores in any case."
+    resume_words = "Resuming looks again how far Velero is."
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return super().plurals & (self.runtime.kinds.keys() | {"pods"})
+
+    def must_see(self) -> None:
+        if self.change.plural in self.plurals:
+            super().must_see()
+        elif own_accounts(self.runtime.cluster.slug) and not began(self.session, self.change):
+            raise Forbidden("Velero's restores can't be listed in this cluster.")
+
+    def what(self) -> str:
+        return self.action.summary(self.change)
+
+    def context(self) -> Mapping[str, Any]:
+        url = reverse("recovery", args=[self.runtime.cluster.slug])
+        return {**super().context(), "breadcrumbs": [("Recovery", url)]}
 
 
 class BackupScreen(RestoreScreen):

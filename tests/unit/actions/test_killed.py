@@ -451,9 +451,13 @@ PLAYED = (
     Many, Rotation, Drained, Created, CreationUndone, Replaced, ReplacedSecret, ReplacementUndone, Restored, Drilled,
 )  # fmt: skip
 
-# A backup lists whatever a real API server serves: it is killed there, in its one step.
+# A backup lists whatever a real API server serves, and Velero restores there: they are killed there.
 ELSEWHERE = {
-    "backup": ("tests/cluster/test_cluster_backup.py", "test_after_a_kill_it_is_found_done_or_made_anew")
+    "backup": ("tests/cluster/test_cluster_backup.py", "test_after_a_kill_it_is_found_done_or_made_anew"),
+    "velero-restore": (
+        "tests/cluster/test_velero_forms.py",
+        "test_after_a_kill_the_restore_that_was_made_is_followed",
+    ),
 }
 
 

@@ -139,6 +139,16 @@ async def test_backups_of_velero_stand_among_the_others(storage: Storage) -> Non
     assert answers.asked == [None], "it is not asked again with each look"
 
 
+async def test_what_velero_has_completed_is_restored_by_it(storage: Storage) -> None:
+    unfinished = {"metadata": {"namespace": "velero", "name": "new"}, "spec": {}}
+    screen = with_velero(Answers(VELERO, unfinished))
+    screen.runtime.kinds = {**screen.runtime.kinds, "restores.velero.io": SimpleNamespace(gvr=RESTORES)}  # type: ignore[misc]
+    await rows(screen)
+    html = html_of(screen)
+    assert html.count("Restore…") == 5
+    assert "?by=velero&backup=nightly-1&home=velero" in html and "backup=new&" not in html
+
+
 async def test_velero_is_not_asked_where_it_is_not_there_or_may_not_be_listed(storage: Storage) -> None:
     for less in ({"served": False}, {"may": False}):
         answers = Answers(VELERO)

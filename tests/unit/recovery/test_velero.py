@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from dashboard.recovery.velero import (
     VeleroRow,
     backup_row,
+    ended,
     location_row,
     new_backup,
+    new_restore,
     new_schedule,
+    restorable,
     restore_row,
     schedule_row,
 )
@@ -169,6 +172,47 @@ def test_what_is_asked_of_it_reads_as_it_was_asked() -> None:
     assert nightly["kind"] == "Schedule"
     assert schedule_row(nightly).holds == "all namespaces, every day at 02:00 (0 2 * * *), kept for 30 days"
     assert "labelSelector" not in nightly["spec"]["template"]
+
+
+def test_a_restore_that_is_asked_for_reads_as_it_was_asked() -> None:
+    asked = new_restore(
+        name="back",
+        namespace="velero",
+        backup="shop-1",
+        namespaces=["shop"],
+        maps={"shop": "copy"},
+        update=True,
+    )
+    assert restore_row(asked).holds == "shop from shop-1, shop as copy"
+    assert asked["spec"]["existingResourcePolicy"] == "update" and "labelSelector" not in asked["spec"]
+    assert new_restore(name="a", namespace="velero", backup="b")["spec"]["includedNamespaces"] == ["*"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "phase", "namespaces", "said"),
+    [
+        ({"includedNamespaces": ["shop"]}, "Completed", ["shop"], ""),
+        ({"includedNamespaces": ["shop"]}, "PartiallyFailed", [], ""),
+        ({}, "Completed", ["shop"], ""),
+        ({"includedNamespaces": ["*"], "excludedNamespaces": ["shop"]}, "Completed", ["shop"], "not in this backup"),
+        ({"includedNamespaces": ["shop"]}, "Completed", ["blog"], "not in this backup"),
+        ({}, "InProgress", [], "can't be restored"),
+        ({}, "FailedValidation", [], "can't be restored"),
+        ({}, "", [], "can't be restored"),
+        ({}, "Deleting", [], "can't be restored"),
+    ],
+)  # fmt: skip
+def test_what_of_a_backup_can_be_restored(
+    spec: dict[str, Any], phase: str, namespaces: list[str], said: str
+) -> None:
+    why = restorable(made(spec, phase=phase), namespaces)
+    assert said in why and bool(why) == bool(said)
+
+
+@pytest.mark.parametrize("phase", RUNS)
+def test_a_restore_has_ended_in_four_of_its_phases(phase: str) -> None:
+    through = phase in ("Completed", "PartiallyFailed", "Failed", "FailedValidation")
+    assert ended(restore_row(made({"backupName": "b"}, phase=phase))) == through
 
 
 def test_a_selector_that_velero_does_not_know_is_refused() -> None:
