@@ -16,12 +16,12 @@ from django.urls import Resolver404, resolve
 
 from dashboard import showing
 from dashboard.errors import ClusterError
-from dashboard.live.runtime import runtime
 from dashboard.live.screens.common import iso
 from dashboard.live.screens.detail.tabs import TABS
 
 from .asked import PAST_PAGES, PRESENT_PAGES, moment_in
 from .errors import error_response
+from .viewer import session_of
 
 _TAG = re.compile(r"<(?:a|form)\b[^>]*>")
 _LINK = re.compile(r'\b(href|hx-get|action)="(/c/[^"#]*)((?:#[^"]*)?)"')
@@ -37,7 +37,9 @@ def of_the_past(view: View) -> View:
         try:
             at = moment_in(request.GET, datetime.now(UTC))
             if at is not None:
-                await runtime.open(context).past.at(at)
+                # Who has no account there is told so: the record is not read for them, nor from when until when it is.
+                session = await session_of(request, context)
+                await session.cluster.past.at(at)
         except ClusterError as error:
             return await error_response(request, error, context=context)
         if at is None:

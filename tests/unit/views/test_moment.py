@@ -6,20 +6,25 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.loader import render_to_string
-from django.test import RequestFactory
+from django.test import AsyncClient, RequestFactory
 from django.urls import resolve
 
 from dashboard import showing
 from dashboard.errors import BadInput, NotKept
+from dashboard.live.runtime import runtime
 from dashboard.loop import off_loop
 from dashboard.views.asked import ACTING, PRESENT_PAGES, moment_in, present_only, refuse_the_past
 from dashboard.views.errors import error_response
 from dashboard.views.moment import with_moment
 from dashboard.views.pages import _known
+
+from ..live.test_acting import CLUSTER
 
 NOW = datetime(2026, 11, 28, 13, 0, tzinfo=UTC)
 KEEP = [("at", "2026-11-28T09:42:00Z")]
@@ -147,6 +152,32 @@ async def test_what_acts_refuses_the_past_and_leads_to_the_present(path: str) ->
     with pytest.raises(NotKept, match="can't be changed"):
         refuse_the_past(request)
     assert present_only(request) is None
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_has_no_account_there_is_told_nothing_of_the_record(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    read = []
+
+    async def at(moment: datetime) -> None:
+        read.append(moment)
+        raise NotKept("The record goes back to 2026-11-28 09:00:00 UTC.")
+
+    cluster = SimpleNamespace(
+        cluster=CLUSTER, past=SimpleNamespace(at=at), session=lambda _: SimpleNamespace(cluster=cluster)
+    )
+    monkeypatch.setattr(runtime, "open", lambda _: cluster)
+    monkeypatch.setattr(runtime, "clusters", lambda: (CLUSTER,))
+    client = AsyncClient()
+    await client.aforce_login(await User.objects.acreate(username="mara"))
+    for mode, status in (("impersonate", 403), ("user", 401), ("installation", 404)):
+        settings.CLUSTER_UI_ACT_AS = {"": mode}
+        for path in ("/c/dev/", "/c/dev/pods/", "/c/dev/map/", "/c/dev/pods/shop/web/"):
+            answer = await client.get(f"{path}?format=json&{AT}")
+            assert answer.status_code == status, (mode, path, answer.content)
+            assert (b"record" in answer.content) == (mode == "installation")
+    assert len(read) == 4
 
 
 def test_both_lists_are_of_routes_that_there_are() -> None:
