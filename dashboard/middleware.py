@@ -4,20 +4,22 @@ fixed list."""
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from urllib.parse import quote
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, alogout
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.core.exceptions import RequestAborted
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
 from .audit.origin import SIGN_IN, Origin, coming_from, session_name
-from .database import in_database, release_connection
+from .database import AWAY, in_database, release_connection
 from .edge import REFUSED
 from .errors import SignedOut
+from .live.acting import vouched_lately
 from .metrics import REQUEST_SECONDS
 from .sessions import is_renewal_due, session_renewed, session_seen
 from .views.errors import bare_error, wants_json
@@ -26,6 +28,8 @@ from .views.refusals import body_refused
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
+STANDS_SECONDS = 15.0  # after which a file that is being sent asks again for its session
+UNCONFIRMED_SECONDS = 30.0
 # The design's fixed list. Static files are answered before this; /metrics asks for a token of its own.
 WITHOUT_SESSION = frozenset({"/healthz", "/readyz", "/metrics"})  # whoever asks
 PUBLIC = WITHOUT_SESSION | {
@@ -98,10 +102,33 @@ def session_required(get_response: Handler) -> Handler:
                 response = await get_response(request)
             if request.path not in PUBLIC:
                 response.headers.setdefault("Cache-Control", "no-store, private")
+                if isinstance(response, StreamingHttpResponse):
+                    key, pieces = request.session.session_key, response.streaming_content
+                    if isinstance(pieces, AsyncIterator):
+                        response.streaming_content = while_standing(pieces, key)
             return response
         return sign_in_first(request)
 
     return middleware
+
+
+async def while_standing(pieces: AsyncIterable[bytes], key: str | None) -> AsyncIterator[bytes]:
+    """A file that is being sent, as long as the session stands that asked for it: whoever reads slowly would read on for
+    hours. What has come by then ends without its end, so nobody takes it for the whole.
+    """
+    confirmed = time.monotonic()
+    async for piece in pieces:
+        if (since := time.monotonic() - confirmed) >= STANDS_SECONDS:
+            try:
+                found = await vouched_lately(key, STANDS_SECONDS / 2)
+            except AWAY as error:
+                if since > UNCONFIRMED_SECONDS:
+                    raise RequestAborted("Whether the session stands can't be asked.") from error
+            else:
+                if found is None:
+                    raise RequestAborted("The session has ended.")
+                confirmed = time.monotonic()
+        yield piece
 
 
 async def _origin(request: HttpRequest, signed_in: bool) -> Origin:
