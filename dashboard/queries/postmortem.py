@@ -14,6 +14,7 @@ from django.http import QueryDict
 from dashboard.audit.selecting import of_changes
 from dashboard.errors import BadInput
 from dashboard.kinds import KINDS
+from dashboard.kinds.legible import legible
 from dashboard.models import AuditEntry, TimelineEvent
 
 from .access import Visible
@@ -264,5 +265,5 @@ def _until(span: Span) -> str:
 
 
 def _text(text: str) -> str:
-    """What others wrote, as words: nothing of it is Markdown, or leaves its cell."""
-    return re.sub(r"([\\`*_{}\[\]<>|~#&])", r"\\\1", " ".join(text.split()))
+    """What others wrote, as words: nothing of it is Markdown, leaves its cell, or can't be seen."""
+    return re.sub(r"([\\`*_{}\[\]<>|~#&])", r"\\\1", legible(" ".join(text.split())))

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from dashboard.errors import BadInput
 from dashboard.models import AuditEntry, Change, ProblemSpan, TimelineEvent
 from dashboard.queries.access import Visible
-from dashboard.queries.postmortem import NEVER, as_markdown, happened, span_in, summary, unknown
+from dashboard.queries.postmortem import NEVER, Happened, as_markdown, happened, span_in, summary, unknown
 from dashboard.queries.recordings import Span
 
 from ..live.seen import everything, nothing
@@ -117,6 +117,8 @@ def test_somebody_sees_what_they_may_see() -> None:
 
 def test_markdown_holds_its_table_whatever_others_wrote() -> None:
     fill()
+    turned = as_markdown("a\u202eb\x1b[2J\udc00", SPAN, Happened())
+    assert turned.startswith("# Post-mortem: a⟨U+202E⟩b⟨U+001B⟩\\[2J⟨U+DC00⟩") and turned.encode()
     text = as_markdown("prod|1", SPAN, happened("prod", SPAN, everything(), done_after=NEVER))
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) == 7
