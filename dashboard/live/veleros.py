@@ -36,6 +36,9 @@ MAX_BYTES = 16 * 2**20
 SECONDS = 10.0
 
 
+Where = tuple[str | None] | None  # a namespace, None: everywhere; or nowhere
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VeleroRows:
     """``rows``, the newest first, those that have not begun before them. ``more``: there are more than are listed.
@@ -70,6 +73,15 @@ class VeleroOthers:
     locations: VeleroRows = VeleroRows()
 
 
+async def velero_where(session: Session) -> tuple[Where, ...]:
+    """Where each of its kinds may be listed now, nowhere where that can't be asked: what was listed elsewhere is told no
+    longer.
+    """
+    kinds = (BACKUPS, SCHEDULES, RESTORES, LOCATIONS)
+    found = await asyncio.gather(*(_where(session, gvr) for gvr in kinds), return_exceptions=True)
+    return tuple(None if isinstance(each, BaseException) else each for each in found)
+
+
 async def velero_backups(session: Session) -> VeleroBackups:
     """As they are now; none where Velero is not there, or where the viewer may list them nowhere."""
     found = await _listed(session, BACKUPS, backup_row)
@@ -92,11 +104,9 @@ async def _listed(session: Session, gvr: GVR, row: Callable[[Mapping[str, Any]],
     if kind is None or kind.gvr != gvr:
         return VeleroRows()
     try:
-        for namespace in (None, HOME):
-            if await session.decide("list", gvr, namespace=namespace):
-                break
-        else:
+        if (where := await _where(session, gvr)) is None:
             return VeleroRows()
+        (namespace,) = where
         answer = await session.transport.request(
             "GET", gvr, namespace=namespace, query={"limit": str(MAX_LISTED)}, timeout=SECONDS, largest=MAX_BYTES
         )  # fmt: skip
@@ -105,6 +115,15 @@ async def _listed(session: Session, gvr: GVR, row: Callable[[Mapping[str, Any]],
         return VeleroRows()
     except ClusterError as error:
         return VeleroRows(failure=error.to_keep())
+
+
+async def _where(session: Session, gvr: GVR) -> Where:
+    if f"{gvr.plural}.{gvr.group}" not in session.cluster.kinds:
+        return None
+    for namespace in (None, HOME):
+        if await session.decide("list", gvr, namespace=namespace):
+            return (namespace,)
+    return None
 
 
 def _read(body: bytes, row: Callable[[Mapping[str, Any]], VeleroRow]) -> VeleroRows:

@@ -37,6 +37,7 @@ from dashboard.live.veleros import (
     VeleroRows,
     velero_backups,
     velero_others,
+    velero_where,
 )
 from dashboard.models import Backup, Operation, OperationResult
 from dashboard.recovery import records
@@ -82,6 +83,7 @@ class RecoveryScreen(ViewerScreen):
         self.velero = VeleroBackups()
         self.velero_others = VeleroOthers()
         self._velero_at = float("-inf")
+        self._velero_where: object = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -106,9 +108,10 @@ class RecoveryScreen(ViewerScreen):
         self.own = await archives_told(self.session, self.shelf)
         self.drills, self.under_way = await in_database(_operations)(context)
         self.known = await in_database(records.known)([each.url for each in self._shown()])
-        if time.monotonic() - self._velero_at >= (
-            VELERO_SOON_SECONDS if self.velero.unfinished else VELERO_SECONDS
-        ):
+        kept = VELERO_SOON_SECONDS if self.velero.unfinished else VELERO_SECONDS
+        where = await velero_where(self.session)  # a right that was lost shows with this look
+        if where != self._velero_where or time.monotonic() - self._velero_at >= kept:
+            self._velero_where = where
             self.velero, self.velero_others = await asyncio.gather(
                 velero_backups(self.session), velero_others(self.session)
             )

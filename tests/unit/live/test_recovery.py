@@ -156,6 +156,20 @@ async def test_velero_is_not_asked_where_it_is_not_there_or_may_not_be_listed(st
         assert not any(each["velero"] for each in found) and answers.asked == []
 
 
+async def test_a_right_that_is_lost_takes_velero_s_backups_away_with_the_next_look(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = with_velero(Answers(VELERO))
+    assert any(each["velero"] for each in await rows(screen))
+
+    async def decide(*_: object, **__: object) -> bool:
+        return False
+
+    monkeypatch.setattr(type(screen.session), "decide", decide)
+    await screen._look()
+    assert screen.velero.rows == () and not any(each["velero"] for each in screen._backups()["rows"])
+
+
 async def test_why_velero_can_t_be_told_is_said(storage: Storage) -> None:
     screen = with_velero(Answers(error=Unavailable("It is away.")))
     assert len(await rows(screen)) == 4
