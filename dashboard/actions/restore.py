@@ -306,8 +306,10 @@ def restoring_of(
 
 
 def _defined(held: Held) -> tuple[str, str]:
-    spec = held.body.get("spec") or {}
-    return str((spec.get("names") or {}).get("plural", "")), str(spec.get("group", ""))
+    spec = held.body.get("spec")
+    spec = spec if isinstance(spec, dict) else {}
+    names = spec.get("names")
+    return str(names.get("plural", "") if isinstance(names, dict) else ""), str(spec.get("group", ""))
 
 
 async def planned_all(restoring: Restoring, objects: Sequence[Held]) -> list[Planned]:

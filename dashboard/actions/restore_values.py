@@ -7,6 +7,7 @@ value might be in trouble.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from dashboard.insight.configmapuse import READ
 from dashboard.insight.words import text_of
 from dashboard.kinds import KINDS
 from dashboard.kinds.rows import listed
+from dashboard.recovery.cleaning import MISSHAPEN
 from dashboard.recovery.holding import Held
 from dashboard.recovery.restoring import Planned, Restoring
 
@@ -46,11 +48,11 @@ async def with_breaks(
             if not known:
                 unread.setdefault(namespace, []).append(KINDS[plural].title)
     stays = {plan.key for plan in plans if not plan.writes}
-    coming = [
-        (held.plural, _placed(restoring, held))
-        for held in objects
-        if held.plural in READ and held.group == KINDS[held.plural].gvr.group and held.key not in stays
-    ]
+    coming = []
+    for held in objects:
+        if held.plural in READ and held.group == KINDS[held.plural].gvr.group and held.key not in stays:
+            with suppress(*MISSHAPEN):  # its own plan says so
+                coming.append((held.plural, _placed(restoring, held)))
     world = Coming(beside, coming)
     told = {plan.key: _told(plan, world, unread.get(plan.placed.namespace, [])) for plan in doubtful}
     return [told.get(plan.key, plan) for plan in plans]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from dashboard.kinds.pods import Pod
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.transport import Transport
 from dashboard.loop import off_loop
+from dashboard.recovery.cleaning import MISSHAPEN
 from dashboard.recovery.restoring import Planned
 
 from .action import typed_object
@@ -100,11 +102,16 @@ def _with_restored(found: ReadBeside, plans: Iterable[Planned]) -> None:
         name, placed = plan.placed.gvr.plural, plan.placed
         if plan.does == "create" and name in RULES and plan.made is not None and not placed.gvr.group:
             there = found.all(name, placed.namespace)
-            found.found[name, placed.namespace] = (*there, typed_object(name, plan.made))
+            with suppress(*MISSHAPEN):
+                found.found[name, placed.namespace] = (*there, typed_object(name, plan.made))
 
 
 def _made(plans: Sequence[Planned]) -> list[NewPods]:
-    return [made for plan in plans for made in _of(plan)]
+    found: list[NewPods] = []
+    for plan in plans:
+        with suppress(*MISSHAPEN):  # in a namespace that is created with it, nothing has tried it
+            found += _of(plan)
+    return found
 
 
 def _of(plan: Planned) -> Iterator[NewPods]:

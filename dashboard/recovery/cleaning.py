@@ -17,6 +17,8 @@ import msgspec
 from dashboard.kinds.secrets import BACKUP_OF
 
 Manifest = dict[str, Any]
+# What reading an object raises that has not the fields of its kind: no API server has it so, but anybody makes archives.
+MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 # What the API server keeps of every object.
 _SERVERS = (
@@ -95,16 +97,22 @@ def left_out(group: str, plural: str, body: Mapping[str, Any]) -> str:
         return f"{owner.get('kind')} {owner.get('name')} makes it."
     if (group, plural) == ("batch", "jobs") and _finished(body):
         return "It had completed before the backup: if restored, it would run again."
-    phase = (body.get("status") or {}).get("phase")
-    if (group, plural) == ("", "pods") and phase in ("Succeeded", "Failed"):
+    if (group, plural) == ("", "pods") and _status(body).get("phase") in ("Succeeded", "Failed"):
         return "It had completed before the backup."
     return ""
 
 
+def _status(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a custom kind it may be anything."""
+    status = body.get("status")
+    return status if isinstance(status, dict) else {}
+
+
 def _finished(job: Mapping[str, Any]) -> bool:
-    conditions = (job.get("status") or {}).get("conditions") or ()
-    return any(
-        one.get("type") in ("Complete", "Failed") and one.get("status") == "True" for one in conditions
+    conditions = _status(job).get("conditions")
+    return isinstance(conditions, list) and any(
+        isinstance(one, dict) and one.get("type") in ("Complete", "Failed") and one.get("status") == "True"
+        for one in conditions
     )
 
 

@@ -198,10 +198,22 @@ def entry_of(path: str, raw: bytes) -> Entry:
     metadata = body.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(body.get("kind"), str) or not body["kind"]:
         raise Corrupt("not a Kubernetes object: kind or metadata is missing.", member=path)
+    if not _is_shaped(metadata):
+        raise Hostile("its metadata is not that of an object.", member=path)
     said = (body.get("apiVersion"), metadata.get("namespace", ""), metadata.get("name"))
     if said != (entry.gvr.api_version, namespace, entry.name):
         raise Hostile("its path doesn't match the object in it.", member=path)
     return entry
+
+
+def _is_shaped(metadata: dict[str, Any]) -> bool:
+    """Whether what is read of each object is of its type: no API server has anything else, but anybody makes archives."""
+    for key in ("labels", "annotations"):
+        found = metadata.get(key) or {}
+        if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+            return False
+    owners = metadata.get("ownerReferences") or []
+    return isinstance(owners, list) and all(isinstance(each, dict) for each in owners)
 
 
 def _decode(path: str, raw: bytes) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from dashboard.kube.warnings import warnings_of
 from dashboard.loop import off_loop
 
 from .choice import Choice
-from .cleaning import Manifest, allocated, cleaned
+from .cleaning import MISSHAPEN, Manifest, allocated, cleaned
 from .comparing import comparable, same, updated
 from .holding import Held
 from .mapping import mapped, mentions
@@ -138,6 +138,8 @@ class Restoring:
             return await self._planned(base, held, dry)
         except (Forbidden, Invalid, BadInput, NotFound, Conflict) as error:
             return replace(base, does="refused", notes=(_refusal(error, held),))
+        except MISSHAPEN:
+            return replace(base, does="refused", notes=("Its fields are not those of its kind.",))
 
     async def _planned(self, base: Planned, held: Held, dry: bool) -> Planned:
         placed, wanted = base.placed, self.wanted(held)
