@@ -141,12 +141,15 @@ def asks_json(request: HttpRequest) -> bool:
 OF_CHANGES = frozenset(
     {
         "action",
+        "backup",
         "bulk",
         "cluster_add",
         "cluster_remove",
         "cluster_rules",
         "create",
         "create_form",
+        "drill",
+        "restore",
         "undo",
         "change",
         "operation_stop",
