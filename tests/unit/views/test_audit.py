@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -28,8 +29,11 @@ START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """Without a collected folder of static files, and without a cluster: the page must stand."""
+def plain(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    """Without a collected folder of static files, and without a cluster: the page must stand. What is signed is kept for
+    this test alone.
+    """
+    settings.CLUSTER_UI_AUDIT_SIGNED_FROM = tmp_path / "audit-signed-from"
     files = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": files}
     monkeypatch.setattr("dashboard.views.chrome._session", AsyncMock(return_value=None))
