@@ -44,7 +44,9 @@ def _pair(big: int, big_unit: str, small: int, small_unit: str) -> str:
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 365 * 86_400}
 _PART = re.compile(r"(\d+)([smhdy])")
-_WORDS = re.compile(r"(?:\d+[smhdy]){1,2}")
+# Of a number of more digits no moment is so long ago.
+_WORDS = re.compile(r"(?:\d{1,12}[smhdy]){1,2}")
+_OLDEST = 1000 * _UNITS["y"]
 
 
 def parse_duration(text: str) -> tuple[int, int] | None:
@@ -52,4 +54,5 @@ def parse_duration(text: str) -> tuple[int, int] | None:
     if _WORDS.fullmatch(text) is None:
         return None
     parts = _PART.findall(text)
-    return sum(int(number) * _UNITS[unit] for number, unit in parts), _UNITS[parts[-1][1]]
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    return (seconds, _UNITS[parts[-1][1]]) if seconds <= _OLDEST else None

@@ -27,6 +27,9 @@ from .table import METADATA, TABLE, ColumnDefinition, TableRow, read_table, sing
 from .tablestates import Judge
 
 Form = Literal["text", "number", "time"]
+# Of so many letters that each is a number that a float can hold, whatever a column is given.
+_NUMBER_LETTERS = 40
+_BEYOND_NUMBERS = 10**_NUMBER_LETTERS
 _RATIO = re.compile(r"(\d+)/(\d+)")
 _QUANTITY = re.compile(r"[+-]?\d+|[+-]?\d*\.?\d+(?:[KMGTPE]i|[numkMGTPE])")
 _OF_CREATION = re.compile(r"$|CreationTimestamp\b")
@@ -266,13 +269,15 @@ def _sort_key(form: Form, value: Any) -> SortKey:
         return (0, age_key(value)) if isinstance(value, datetime) else (1, str(value)) if value else _BEYOND
     if value is None or value == "":
         return _BEYOND
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and abs(value) < _BEYOND_NUMBERS:
         return (0, float(value))
     return _text_key(str(value))
 
 
 @lru_cache(maxsize=4096)
 def _text_key(text: str) -> SortKey:
+    if len(text) > _NUMBER_LETTERS:
+        return (1, natural(text))
     if ratio := _RATIO.fullmatch(text):
         return (0, int(ratio[1]) / (int(ratio[2]) or 1))
     # A decimal without a suffix is rather a version: 1.10 comes after 1.9.

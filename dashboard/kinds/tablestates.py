@@ -67,7 +67,7 @@ _WORDS: dict[str, State] = {
 _WEIGHT = {"bad": 0, "warn": 1, "info": 2, "ok": 3, "done": 4}
 # Where a controller says why; "status" is often a sentence beside "ready".
 _WHY = ("message", "reason", "status")
-_RATIO = re.compile(r"(\d+)/(\d+)")
+_RATIO = re.compile(r"(\d{1,18})/(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)

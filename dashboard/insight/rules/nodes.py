@@ -38,7 +38,7 @@ _PRESSURE: dict[str, tuple[ClusterRule, str, str]] = {
         "Look at the network plug-in's pod on it.",
     ),
 }  # fmt: skip
-_MINOR = re.compile(r"v?1\.(\d+)\.")
+_MINOR = re.compile(r"v?1\.(\d{1,4})\.")
 
 
 def _ref(node: Node) -> Ref:

@@ -63,3 +63,10 @@ def test_small_binary_amounts_are_written_plainly() -> None:
     assert format_quantity(Decimal(1000), "BinarySI") == "1k"
     assert format_quantity(Decimal(1025), "BinarySI") == "1025"
     assert format_quantity(Decimal(2048), "BinarySI") == "2Ki"
+
+
+@pytest.mark.parametrize("text", ["1" * 200_000, "1" * 200_000 + "x", "9" * 400, "1." + "0" * 400 + "Mi"])
+def test_what_is_longer_than_any_amount_is_none(text: str) -> None:
+    with pytest.raises(QuantityError) as error:
+        parse(text)
+    assert len(str(error.value)) < 300

@@ -271,3 +271,19 @@ def test_an_event_without_a_row_is_refused() -> None:
 
 def test_fewer_cells_than_columns_leave_blanks() -> None:
     assert [cell.text for cell in row([NAME, column("X"), column("Y")], "a").cells] == ["a", "", ""]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "9" * 400 + "/1", "1" * 5000 + "/1", "1" * 200_000 + "x", "1" * 400, "9" * 30 + "y", "9" * 5000 + "d",
+        int("9" * 400), "1/" + "9" * 5000, "1e99",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [("Ready", "string"), ("Since", "date"), ("Size", "integer")])
+def test_whatever_a_column_is_given_its_list_is_shown(kind: tuple[str, str], cell: Any) -> None:
+    """Its text was taken for a number that no float holds, or tried as one for as long as its length cubed."""
+    name, type_ = kind
+    found = row([NAME, column(name, type_)], "a", cell)
+    assert cell_text(found.cells[1], NOW) == str(cell)
+    assert sorted([*found.sort, (0, 1.0), (1, "z")])
