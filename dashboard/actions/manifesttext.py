@@ -34,7 +34,7 @@ _RESOLVER: Any = yaml.resolver.Resolver()
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset({"!", f"{_TAG}str", f"{_TAG}map", f"{_TAG}seq"})
 _EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
-_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+_STEP = re.compile(r"\[([^\[\]]*)\]|([^.\[\]]+)")
 # How the API server names the field at fault where it gives no list of causes.
 _NAMED = (
     re.compile(r'(?:unknown|duplicate) field "([^"]+)"'),

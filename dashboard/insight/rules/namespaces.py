@@ -18,7 +18,7 @@ from .apiservices import ref_of
 ENDING = timedelta(minutes=2)
 
 # As "down.example.com/v1: stale GroupVersion discovery: down.example.com/v1".
-_APIS = re.compile(r"([\w.-]+\.[\w.-]+)/(v\w+):")
+_APIS = re.compile(r"(?<![\w.-])([\w.-]++)/(v\w+):")
 # As "Some content in the namespace has finalizers remaining: example.com/keep in 1 resource instances".
 _FINALIZERS = re.compile(r"(?:remaining: |, )([^\s,]+) in \d+ resource instance")
 
@@ -58,7 +58,8 @@ def stuck(survey: Observed, known: Known) -> Iterator[Finding]:
         ref = Ref("Namespace", "", namespace.metadata.name, "namespaces")
         why, text_step = _WHY.get(reason, ("its conditions don't say why", "Look at its conditions."))
         message, step = found[reason].message if reason else "", Step(text_step, ref)
-        apis = [ref_of(f"{version}.{group}") for group, version in dict.fromkeys(_APIS.findall(message))]
+        said = dict.fromkeys(_APIS.findall(message))
+        apis = [ref_of(f"{version}.{group}") for group, version in said if "." in group]
         if reason == "NamespaceDeletionDiscoveryFailure" and apis:
             named = f"APIService {listed(api.name for api in apis)}"
             are = "is" if len(apis) == 1 else "are"

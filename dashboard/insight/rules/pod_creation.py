@@ -36,9 +36,13 @@ class Reason(NamedTuple):
 Read = Callable[[re.Match[str], Ref], Reason]
 
 
+_ASKED = "requested: "
+_ASKS = re.compile(rf"{_ASKED}([^,]+(?:,[\w.]+=[^,]+)*), used")
+
+
 def _quota(found: re.Match[str], ref: Ref) -> Reason:
     quota = Ref("ResourceQuota", ref.namespace, found[1], "resourcequotas")
-    asks = re.search(r"requested: ([^,]+(?:,[\w.]+=[^,]+)*), used", found.string)
+    asks = _ASKS.match(found.string, max(found.string.find(_ASKED), 0))
     what = f" (it needs {asks[1]})" if asks else ""
     step = "Raise the quota, lower the requests, or scale something down."
     return Reason(
@@ -126,8 +130,8 @@ def _runtime(found: re.Match[str], ref: Ref) -> Reason:
 
 # plugin/pkg/admission/limitranger/admission.go
 _LIMITS = (
-    r"(?:minimum|maximum) \S+ usage per \w+ is [^,.\]]+(?:, but [\w ]+ is [^,.\]]+)?"
-    r"|\S+ max limit to request ratio per \w+ is [^,\]]+(?:, but [\w ]+ (?:ratio is [\d.]+|is [^,\]]+))?"
+    r"(?:minimum|maximum) \S++ usage per \w+ is [^,.\]]+(?:, but [\w ]+ is [^,.\]]+)?"
+    r"|(?<!\S)\S++ max limit to request ratio per \w+ is [^,\]]+(?:, but [\w ]+ (?:ratio is [\d.]+|is [^,\]]+))?"
 )
 
 _ANSWERS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
