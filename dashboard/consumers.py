@@ -310,7 +310,7 @@ class LiveConsumer(SessionConsumer):
                 page, chrome = screen_for(self.session, path), chrome_screens(self.session, path)
                 screens: list[Screen] = [page, *chrome] if page is not None else [*chrome]
                 with self.cluster.lease(screens[0].plurals):
-                    await self.cluster.ready(screens[0].waits_for)
+                    await self.cluster.ready(screens[0].waits_for, partly=screens[0].partly)
                     await asyncio.gather(*(each.get_ready() for each in screens))
                     if self.cluster.closed:
                         self.spawn(self.leave())

@@ -100,12 +100,20 @@ class ClusterCache:
                 timer.cancel()
         return Lease(wanted, self._release, beside=beside)
 
-    async def synced(self, plurals: Iterable[str], timeout: float) -> None:  # noqa: ASYNC109 part of the promise
-        """Waits until each has been listed once, or was refused or failed; at most ``timeout`` seconds.
+    async def synced(
+        self,
+        plurals: Iterable[str],
+        timeout: float,  # noqa: ASYNC109 part of the promise
+        *,
+        partly: bool = False,
+    ) -> None:
+        """Waits until each has been listed once (``partly``: or a part of it has been), or was refused or failed; at most
+        ``timeout`` seconds.
 
         Never raises for any of that: ``status()`` and ``denied()`` tell. Hold a lease on them.
         """
-        waiting = [asyncio.create_task(self._feed(plural).settled.wait()) for plural in set(plurals)]
+        feeds = map(self._feed, set(plurals))
+        waiting = [asyncio.create_task((feed.begun if partly else feed.settled).wait()) for feed in feeds]
         if not waiting:
             return
         try:
@@ -143,9 +151,9 @@ class ClusterCache:
         feed = self._feeds.get(plural)
         return feed is not None and feed.status.state == "live"
 
-    def settled(self, plural: str) -> bool:
-        """Whether it has been listed once, or was refused or failed: before that, ``scopes()`` says nothing."""
-        return self._feed(plural).settled.is_set()
+    def begun(self, plural: str) -> bool:
+        """Whether some of it has been listed, or it was refused or failed: before that, ``scopes()`` says nothing."""
+        return self._feed(plural).begun.is_set()
 
     def listed(self, plural: str) -> bool:
         """Whether the store holds all there is of a kind where it may be read, as of its last list. An empty store

@@ -51,6 +51,8 @@ class Feed:
     ) -> None:
         self.kind = kind
         self.store: Store[Any] = Store(kind)
+        # Set while there is something to show: a part of a list, a list or a failure.
+        self.begun = asyncio.Event()
         # Set while there is a list or a failure to show, of every scope.
         self.settled = asyncio.Event()
         self.refused: Forbidden | None = None
@@ -126,6 +128,7 @@ class Feed:
         if self._task is not None:
             self._task.cancel()
             self._ending, self._task = self._task, None
+            self.begun.clear()
             self.settled.clear()
 
     async def ended(self) -> None:
@@ -160,6 +163,7 @@ class Feed:
             namespace,
             timing=self._timing,
             on_status=lambda _: self._changed(),
+            on_part=self.begun.set,
             turn=self._turn,
             raise_forbidden=self.kind.gvr.namespaced,
         )
@@ -230,6 +234,7 @@ class Feed:
     def _changed(self) -> None:
         status = self.status
         if status.state != "starting":
+            self.begun.set()
             self.settled.set()
         if (status.state, status.reason) != (self._told.state, self._told.reason):
             self._told = status

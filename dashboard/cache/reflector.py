@@ -94,8 +94,8 @@ class Timing:
 class Reflector(Generic[T]):
     """One list and watch, of one namespace or (None) of all; ``run()`` it as a task.
 
-    With ``raise_forbidden`` a refusal ends ``run()``; otherwise it is tried again slowly, so that a right
-    granted later is noticed.
+    ``on_part`` is called when a part of the first list has come that is not its last. With ``raise_forbidden`` a refusal
+    ends ``run()``; otherwise it is tried again slowly, so that a right granted later is noticed.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class Reflector(Generic[T]):
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: Callable[[], float] = random.random,
         on_status: Callable[[ReflectorStatus], None] | None = None,
+        on_part: Callable[[], None] | None = None,
         raise_forbidden: bool = False,
         turn: Turn = _at_once,
     ) -> None:
@@ -124,6 +125,7 @@ class Reflector(Generic[T]):
         self._sleep = sleep
         self._rng = rng
         self._on_status = on_status
+        self._on_part = on_part
         self._raise_forbidden = raise_forbidden
         self._turn = turn
         self._events = WATCH_EVENTS.labels(transport.cluster.name, kind.plural)
@@ -226,6 +228,8 @@ class Reflector(Generic[T]):
     def _begun(self, go_on: Callable[[], None], items: tuple[T, ...]) -> None:
         go_on()
         self._store.add(items)
+        if self._on_part is not None:
+            self._on_part()
 
     async def _read_list(
         self, progress: Callable[[tuple[T, ...]], object] | None = None

@@ -45,7 +45,13 @@ class PastCache(ClusterCache):
     def lease(self, plurals: Iterable[str], *, beside: bool = False) -> Lease:
         return Lease(frozenset(plurals), lambda *_, **__: None, beside=beside)
 
-    async def synced(self, plurals: Iterable[str], timeout: float) -> None:  # noqa: ASYNC109 as ClusterCache.synced
+    async def synced(
+        self,
+        plurals: Iterable[str],
+        timeout: float,  # noqa: ASYNC109 as ClusterCache.synced
+        *,
+        partly: bool = False,
+    ) -> None:
         """All of it is there."""
 
     def leased(self, plural: str) -> bool:
@@ -54,7 +60,7 @@ class PastCache(ClusterCache):
     def watches(self, plural: str) -> bool:
         return self._state(plural).state == "live"
 
-    def settled(self, plural: str) -> bool:
+    def begun(self, plural: str) -> bool:
         return True
 
     def listed(self, plural: str) -> bool:
@@ -154,7 +160,7 @@ class PastCluster(ClusterRuntime):
     def lease(self, plurals: Iterable[str], *, beside: bool = False) -> Lease:
         return self.installation.cache.lease(plurals, beside=beside)
 
-    async def ready(self, plurals: Iterable[str]) -> None:
+    async def ready(self, plurals: Iterable[str], *, partly: bool = False) -> None:
         for plural in frozenset(plurals) & KINDS.keys():
             await self.installation.reader.make_rows(plural)
 

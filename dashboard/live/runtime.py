@@ -183,9 +183,9 @@ class ClusterRuntime:
         """Somebody looks at these kinds: they are watched. That alone shows nobody anything."""
         return self.installation.cache.lease(plurals, beside=beside)
 
-    async def ready(self, plurals: Iterable[str]) -> None:
-        """Wait until the kinds have been listed, or refused, or have failed, for at most 10 s. Somebody looks: from
-        now on what happens is recorded."""
+    async def ready(self, plurals: Iterable[str], *, partly: bool = False) -> None:
+        """Wait until the kinds have been listed (``partly``: or some of each have been), or refused, or have failed, for
+        at most 10 s. Somebody looks: from now on what happens is recorded."""
         if self.closed:
             raise Unavailable(
                 "The connection to the cluster is being closed.", next_step="Load the page again."
@@ -193,7 +193,7 @@ class ClusterRuntime:
         wanted = frozenset(plurals)
         self.record()
         self.timeline.follow(wanted)
-        await self.installation.cache.synced(wanted, timeout=SYNC_SECONDS)
+        await self.installation.cache.synced(wanted, timeout=SYNC_SECONDS, partly=partly)
         for plural in wanted & KINDS.keys():
             await self.installation.reader.make_rows(plural)
 

@@ -26,6 +26,9 @@ class Screen(abc.ABC):
 
     page: str  # the template of its page
     beside = False  # whether it is around what somebody looks at: its kinds are then listed after those
+    partly = (
+        False  # whether it shows what has been read of a long list so far, and says that the rest follows
+    )
     pace = 0.25  # seconds between showings when changes never stop; the first ones after a rest are shown at once
 
     session: Sight

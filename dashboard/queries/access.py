@@ -55,11 +55,11 @@ async def visible(reviews: Reviews, cache: ClusterCache, plural: str) -> Visible
     """
     if (refusal := cache.denied(plural)) is not None:
         return Visible(frozenset(), refusal)
-    if not cache.settled(plural):
+    if not cache.begun(plural):
         # Whether all of it or some namespaces may be read is still being found out.
         return Visible(frozenset())
     gvr, scopes = cache.kinds[plural].gvr, cache.scopes(plural)
-    still = cache.status(plural).state != "live"
+    still = cache.status(plural).state not in ("starting", "live")
     asked: Sequence[str | None] = [None] if scopes is None else sorted(scopes)
     empty = frozenset[str]()
     answers = [await _listable(reviews, Question("list", gvr), still=still)] if scopes is None else []

@@ -74,7 +74,7 @@ async def page(
     """
     lease = cluster.lease(screen.plurals)
     try:
-        await cluster.ready(screen.waits_for)
+        await cluster.ready(screen.waits_for, partly=screen.partly)
         await screen.get_ready()
         seen = await prepared() if prepared is not None else {}
         live = cluster.shown_at is None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from dashboard.cache.cluster import ClusterCache
 from dashboard.cache.feed import Review
@@ -17,6 +18,7 @@ from dashboard.cache.reflector import ReflectorStatus
 from dashboard.errors import Forbidden
 from dashboard.kube import access
 from dashboard.kube.transport import Transport
+from dashboard.queries.access import Visible, visible
 
 from .conftest import FAST
 from .scripted import ScriptedServer, cluster_at, copied, thing_kind, until
@@ -123,6 +125,37 @@ async def test_fifteen_thousand_events_hold_nobody_up_and_are_read_once(
         await until(lambda: cache.status("events").state == "live", "they are watched", seconds=60)
     assert len(listed("events")) == events // chunk, "each chunk once"
     assert len(listed("things")) == len(listed("nodes")) == 1
+
+
+async def test_a_long_list_may_be_seen_as_far_as_it_is_read(server: ScriptedServer, make: Make) -> None:
+    for number in range(20):
+        server.put(f"node-{number:02}", "", plural="nodes")
+    let_go = asyncio.Event()
+
+    async def first(request: web.Request) -> web.StreamResponse:
+        return server._list(dict(request.query), "nodes", "")
+
+    async def second(request: web.Request) -> web.StreamResponse:
+        await let_go.wait()
+        return server._list(dict(request.query), "nodes", "")
+
+    server.list_answers.extend([first, second])
+    cache = make(timing=replace(FAST, chunk=10))
+    with cache.lease(["nodes"]):
+        assert not cache.begun("nodes")
+        assert await visible(access.reviews_of(cache.transport), cache, "nodes") == Visible(frozenset())
+        await cache.synced(["nodes"], 60, partly=True)
+        assert len(cache.store("nodes")) == 10 and not cache.listed("nodes")
+        assert await visible(access.reviews_of(cache.transport), cache, "nodes") == Visible()
+        server.refused.add(("nodes", ""))
+        seen = await visible(access.reviews_of(cache.transport), cache, "nodes")
+        assert seen.denied is not None, "a part shows nobody what the whole would not"
+        whole = asyncio.create_task(cache.synced(["nodes"], 60))
+        await asyncio.sleep(0.05)
+        assert not whole.done()
+        let_go.set()
+        await whole
+        assert len(cache.store("nodes")) == 20 and cache.listed("nodes")
 
 
 async def test_a_reflector_outlives_its_last_lease_for_a_while(server: ScriptedServer, make: Make) -> None:

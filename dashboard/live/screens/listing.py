@@ -81,6 +81,7 @@ def _names(namespaces: Iterable[str]) -> str:
 
 class ListScreen(Screen):
     page = "pages/list.html"
+    partly = True
 
     def __init__(self, session: Session, params: QueryDict, plural: str) -> None:
         super().__init__(session)
@@ -275,8 +276,10 @@ class ListScreen(Screen):
             "pages": found.pages,
             "prev_url": self._url(page=found.page - 1) if found.page > 1 else "",
             "next_url": self._url(page=found.page + 1) if found.page < found.pages else "",
-            # Of objects that cannot be judged, none is healthy.
-            "quick": chips if (len(chips) > 2 and not self._unjudged) or self.query.state else [],
+            # Of objects that cannot be judged, none is healthy; of a part of them, no count is true.
+            "quick": chips
+            if (len(chips) > 2 and self.known and not self._unjudged) or self.query.state
+            else [],
         }
 
     def _state(self, found: Listing) -> dict[str, Any]:
@@ -384,9 +387,11 @@ class ListScreen(Screen):
 
     def _not_listed(self, failure: ClusterError | None) -> dict[str, Any]:
         if failure is None:
-            so_far = self.session.reader.count(self.kind.plural)
-            text = f"{so_far} so far, the others follow." if so_far else ""
-            return {"state": "loading", "title": f"Reading {self.kind.title}…", "text": text, "next": None}
+            title = f"Reading {self.kind.title}…"
+            if so_far := self.session.reader.count(self.kind.plural):
+                text = f"{so_far:,} so far, the others follow."
+                return {"state": "partly", "title": title, "text": text, "next": None}
+            return {"state": "loading", "title": title, "text": "", "next": None}
         if self.kind.discovered and self._answers_otherwise:
             return {
                 "state": "unreachable",

@@ -126,7 +126,7 @@ class Cache(runtime_module.ClusterCache):
 
     async def synced(self, *_: Any, **__: Any) -> None: ...
 
-    def settled(self, plural: str) -> bool:
+    def begun(self, plural: str) -> bool:
         return True
 
     def listed(self, plural: str) -> bool:

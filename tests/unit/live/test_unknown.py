@@ -477,7 +477,8 @@ def test_a_first_list_that_is_read_in_part_is_no_list() -> None:
     found.cache.put("pods", {"metadata": {"name": "web"}})
     found.cache.listed = lambda plural: False
     screen = list_(found, "pods")
-    assert screen._state(screen.listing())["text"] == "1 so far, the others follow."
+    state = screen._state(screen.listing())
+    assert (state["state"], state["text"]) == ("partly", "1 so far, the others follow."), "beside its row"
     assert not screen.known
     assert found.reader.reads("pods", "shop") is False, "no rule may say that another pod is missing"
 
