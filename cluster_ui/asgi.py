@@ -19,7 +19,7 @@ from dashboard.live.operations import operations  # noqa: E402
 from dashboard.live.refusals import refusals_told  # noqa: E402
 from dashboard.live.retention import retention  # noqa: E402
 from dashboard.live.runtime import runtime  # noqa: E402
-from dashboard.loop import LoopGuard, spare_what_stays  # noqa: E402
+from dashboard.loop import LoopGuard, short_turns, spare_what_stays  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.sockets import SameOriginOnly, SessionOfHandshake  # noqa: E402
 
@@ -48,6 +48,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             spare_what_stays()
+            short_turns()
             guard.start()
             await runtime.start()
             operations.start()

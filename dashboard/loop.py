@@ -1,9 +1,9 @@
 """Work that the event loop must not wait for.
 
 One loop serves every page and every socket. What costs more than some milliseconds because of what somebody wrote runs
-here, in two threads of its own: Python gives the loop its turn every 5 ms meanwhile, and however many ask at once, two
-work. A single call into C that takes long (a regular expression that backtracks) would hold the loop from there too:
-such are bounded where they are made.
+here, in two threads of its own: the loop gets its turn after a millisecond, and however many ask at once, two work. A
+single call into C that takes long (a regular expression that backtracks) would hold the loop from there too: such are
+bounded where they are made.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+TURN_SECONDS = 0.001
+SLICE_SECONDS = 0.01
+
 _WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="off-loop")
 
 
@@ -37,6 +40,29 @@ async def off_loop(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     """
     work_here = partial(copy_context().run, work, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_WORKERS, work_here)
+
+
+class Breath:
+    """For long work on the loop: gives others their turn as soon as a slice of time is used up. That is one round of the
+    loop, or ``rest`` seconds where nobody waits for the work: what others do takes many rounds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, *, rest: float = 0.0) -> None:
+        self._clock = clock
+        self._rest = rest
+        self._began = clock()
+
+    async def take(self) -> None:
+        if self._clock() - self._began >= SLICE_SECONDS:
+            await asyncio.sleep(self._rest)
+            self._began = self._clock()
+
+
+def short_turns() -> None:
+    """Whoever waits for Python while a thread works gets it after a millisecond. By default it is five, and a page waits
+    for it some twenty times: each waiting for a socket gives it away.
+    """
+    sys.setswitchinterval(TURN_SECONDS)
 
 
 def waiting_work() -> int:

@@ -31,8 +31,11 @@ class PodUse(NamedTuple):
 
     @property
     def total(self) -> Use:
-        used = self.containers.values()
-        return Use(sum(one.cpu for one in used), sum(one.memory for one in used))
+        cpu = memory = 0.0
+        for one in self.containers.values():
+            cpu += one.cpu
+            memory += one.memory
+        return Use(cpu, memory)
 
 
 class NodeUse(NamedTuple):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 SAMPLES = 240
 KEEP_SECONDS = 3600.0
@@ -59,6 +60,11 @@ class Clock:
         return self._at[0] if self._at else None
 
 
+def _as_it_is(values: Any) -> Sequence[float]:
+    found: Sequence[float] = values
+    return found
+
+
 class Rings(Generic[K]):
     """Series of ``width`` values a sample, at most ``limit`` of them.
 
@@ -73,13 +79,15 @@ class Rings(Generic[K]):
         self._series: dict[K, _Series] = {}
         self.full = False
 
-    def put(self, samples: Mapping[K, Sequence[float]]) -> None:
-        """What belongs to the clock's latest tick; NaN for what was not measured."""
+    def put(self, samples: Mapping[K, T], values_of: Callable[[T], Sequence[float]] = _as_it_is) -> None:
+        """What belongs to the clock's latest tick; NaN for what was not measured. ``values_of`` is asked only of what is
+        kept.
+        """
         number = self._clock.count - 1
         self._make_room(samples)
         self.full = False
         most = self._clock.samples * self._width
-        for key, values in samples.items():
+        for key, sample in samples.items():
             series = self._series.get(key)
             if series is None:
                 if len(self._series) >= self._limit:
@@ -88,7 +96,7 @@ class Rings(Generic[K]):
                 series = self._series[key] = _Series(number)
             elif series.last != number - 1:
                 self._fill(series, number)
-            series.values.extend(values)
+            series.values.extend(values_of(sample))
             series.last = number
             if len(series.values) > most:
                 del series.values[:-most]
@@ -123,7 +131,7 @@ class Rings(Generic[K]):
         else:
             series.values.extend([math.nan] * (missed * self._width))
 
-    def _make_room(self, samples: Mapping[K, Sequence[float]]) -> None:
+    def _make_room(self, samples: Mapping[K, Any]) -> None:
         oldest = self._clock.first
         for key in [key for key, series in self._series.items() if series.last < oldest]:
             del self._series[key]

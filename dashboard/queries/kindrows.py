@@ -13,8 +13,9 @@ from typing import Any
 
 from dashboard.cache.store import Delta, Store
 from dashboard.kinds.base import Kind, Row
+from dashboard.loop import SLICE_SECONDS
 
-from .selections import SLICE_SECONDS, Change, Selecting, Selection, made_in_slices
+from .selections import Change, Selecting, Selection, made_in_slices
 
 Key = tuple[str, str]  # namespace, name
 

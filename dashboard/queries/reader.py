@@ -18,7 +18,7 @@ from dashboard.insight.relations import Relations
 from dashboard.insight.usedby import SOURCES, Users, used_by
 from dashboard.kinds import declared
 from dashboard.kinds.base import Ref, Row
-from dashboard.loop import off_loop
+from dashboard.loop import SLICE_SECONDS, off_loop
 
 from .access import Visible
 from .events import EventGroups
@@ -26,7 +26,7 @@ from .frozen import Frozen
 from .judgedrows import WORKLOADS, JudgedRows, Verdicts
 from .kindrows import KindRows
 from .seen import Seen
-from .selections import SLICE_SECONDS, Selecting, Selection
+from .selections import Selecting, Selection
 from .unwell import Unwell
 
 Namespaces = frozenset[str] | None  # None: every namespace

@@ -4,9 +4,7 @@ date row by row.
 
 from __future__ import annotations
 
-import asyncio
 import heapq
-import time
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -15,11 +13,11 @@ from itertools import islice
 from typing import Any
 
 from dashboard.kinds.base import Row
+from dashboard.loop import Breath
 
 Place = tuple[Any, ...]  # what a row is ordered by; different for different objects
 Change = tuple[Row | None, Row | None]  # what a row was, and is
 ROWS = 250  # filtered, sorted or merged at a time: a few milliseconds
-SLICE_SECONDS = 0.01
 
 
 class Backwards:
@@ -96,16 +94,3 @@ async def made_in_slices(selecting: Selecting, rows: Sequence[Row], changes: deq
         if changes:
             await breath.take()
     return made
-
-
-class Breath:
-    """Gives others their turn as soon as a slice of time is used up."""
-
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
-        self._began = clock()
-
-    async def take(self) -> None:
-        if self._clock() - self._began >= SLICE_SECONDS:
-            await asyncio.sleep(0)
-            self._began = self._clock()

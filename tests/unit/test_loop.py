@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
+import subprocess
+import sys
 import threading
 import time
 import weakref
 
 import pytest
 
-from dashboard.loop import LoopGuard, off_loop, spare_what_stays
+from dashboard.loop import SLICE_SECONDS, Breath, LoopGuard, off_loop, spare_what_stays
 from dashboard.metrics import LOOP_HELD, LOOP_LAG, LOOP_LONGEST
 
 
@@ -24,6 +27,64 @@ async def test_work_beside_the_loop_leaves_it_free() -> None:
     assert not task.done()
     may_end.set()
     assert await task is True
+
+
+async def test_long_work_on_the_loop_stops_at_each_slice_and_rests_where_nobody_waits() -> None:
+    now, others = 0.0, 0
+
+    async def other() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    breath = Breath(lambda: now)
+    for _ in range(40):
+        now += SLICE_SECONDS / 4
+        await breath.take()
+    assert 9 <= others <= 11, "once a slice, not at each look at the clock"
+    breath = Breath(lambda: now, rest=0.05)
+    now += 2 * SLICE_SECONDS
+    before = others
+    await breath.take()
+    assert others - before > 10, "others have many rounds"
+    task.cancel()
+
+
+def test_a_thread_gives_the_loop_its_turn_soon() -> None:
+    """In a process of its own, as the server starts it: it is set for the whole process."""
+    program = """
+import asyncio, sys, django
+django.setup()
+from cluster_ui.asgi import application
+
+async def main():
+    told = iter([{"type": "lifespan.startup"}])
+    begun = asyncio.Event()
+    async def receive():
+        for each in told:
+            return each
+        await asyncio.Event().wait()
+    async def send(message):
+        begun.set()
+    task = asyncio.create_task(application({"type": "lifespan"}, receive, send))
+    await asyncio.wait_for(begun.wait(), 60)
+    print(sys.getswitchinterval())
+    task.cancel()
+
+asyncio.run(main())
+"""
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "cluster_ui.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=environment,
+    )
+    assert done.stdout.split() == ["0.001"], done.stderr
 
 
 async def test_an_error_beside_the_loop_comes_back() -> None:

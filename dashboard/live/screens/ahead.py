@@ -6,7 +6,6 @@ measures of the last hour suggest is worked out in slices, at most once a minute
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +38,7 @@ from dashboard.kinds.units import percent
 from dashboard.live.hourly import Series
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.live.session import Sight
-from dashboard.loop import off_loop
+from dashboard.loop import Breath, off_loop
 from dashboard.queries.frozen import Frozen
 from dashboard.queries.usage import UsageRights
 
@@ -49,7 +48,6 @@ from .usage import WORDS, sum_meters
 
 PLURALS = frozenset({*pieces.PLURALS, *replicas.PLURALS, "horizontalpodautoscalers", "daemonsets"})
 EVERY_SECONDS, SIZED_SECONDS = 10.0, 60.0
-AT_ONCE = 50  # containers looked at before the loop is given back
 ROWS, MATCHES, KEPT = 40, 8, 6  # told one by one
 MAX_FIND = 400  # letters: a kind, a namespace and a name
 WORTH_TELLING, FULLEST = (
@@ -393,9 +391,9 @@ class Ahead(Watched):
             each: sum(node.of.get(each, 0.0) for node in usage.tally.nodes.values()) for each in RESOURCES
         }
         found: list[tuple[float, Sized]] = []
-        for place, key in enumerate(usage.of_containers.keys(), start=1):
-            if place % AT_ONCE == 0:
-                await asyncio.sleep(0)
+        breath, keys = Breath(), usage.of_containers.keys()
+        for key in keys:
+            await breath.take()
             workload, name = key
             if workload[0] not in SIZED or not self.rights.sees_pods_in(workload[1]):
                 continue

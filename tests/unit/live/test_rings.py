@@ -34,6 +34,21 @@ def test_what_was_not_measured_is_a_gap_not_a_nought() -> None:
     assert rings.points("a") == [(0, (1, 1)), (15, (None, None)), (30, (3, None))]
 
 
+def test_values_are_asked_only_of_what_is_kept() -> None:
+    """Of ten thousands of pods most are not: what they use would be added up for nothing at each sample."""
+    clock, rings = filled(limit=3)
+    asked: list[str] = []
+
+    def values(name: str) -> tuple[float, float]:
+        asked.append(name)
+        return (1.0, 1.0)
+
+    for _ in range(2):
+        clock.tick(0.0)
+        rings.put({name: name for name in "abcdefgh"}, values)
+    assert asked == ["a", "b", "c"] * 2 and rings.full
+
+
 def test_a_series_that_begins_late_has_no_points_before() -> None:
     clock, rings = filled()
     put(clock, rings, a=(1.0, 1.0))

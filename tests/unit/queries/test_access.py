@@ -64,7 +64,7 @@ class Cache:
 
     def denied(self, _: str) -> None: ...
 
-    def settled(self, _: str) -> bool:
+    def begun(self, _: str) -> bool:
         return True
 
     def scopes(self, _: str) -> None: ...

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from dashboard import loop
 from dashboard.cache.store import Store
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import WatchEvent
-from dashboard.queries import kindrows, selections
+from dashboard.queries import kindrows
 from dashboard.queries.kindrows import KindRows
 from dashboard.queries.lists import sort_key
 from dashboard.queries.selections import ROWS, Selecting
@@ -62,7 +63,7 @@ def plain(store: Store[Any], sort: str) -> list[str]:
 @pytest.fixture
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each piece uses its slice up."""
-    for module in (selections, kindrows):
+    for module in (loop, kindrows):
         monkeypatch.setattr(module, "SLICE_SECONDS", 0.0)
 
 
