@@ -14,6 +14,7 @@ import { refresh, serverTime } from "./times.js";
 const SILENCE_MS = 12_000; // the server beats every 5 s
 const DOUBT_MS = 6_000; // back from sleep or a hidden tab after so long: do not trust an open socket
 const RETRY_MS = 10_000;
+const LONGEST_MS = 4_500; // between two attempts: a server that is back is found within 5 s
 const READ_MS = 3_000; // what was told of the dashboard's silence can be read, although the next beat is there at once
 const SHOW_LOSS_MS = 1_000; // a quick reconnect is nobody's business; a longer one is shown within 2 s
 const SIGNED_OUT = 4401;
@@ -73,10 +74,10 @@ function drop() {
   old.close();
 }
 
-// Half a second, doubling to ten, each with jitter: a restarted server is not met by everybody at once.
+// Half a second, doubling, each with jitter: a restarted server is not met by everybody at once.
 function later(spread = 0) {
   clearTimeout(timer);
-  const wait = Math.min(500 * 2 ** tries++, 10_000) * (0.5 + Math.random() / 2);
+  const wait = Math.min(500 * 2 ** tries++, LONGEST_MS) * (0.5 + Math.random() / 2);
   timer = setTimeout(connect, wait + spread * Math.random());
 }
 

@@ -133,7 +133,7 @@ WAITS = """(() => {
   window.waits = [];
   window.setTimeout = (call, wait, ...rest) => {
     if (call.name === "connect") window.waits.push(wait);
-    return set(call, wait, ...rest);
+    return set(call, window.hurried ? 0 : wait, ...rest);
   };
 })()"""
 
@@ -153,6 +153,9 @@ def test_pages_of_a_server_that_ends_in_order_come_back_spread_over_seconds(
         waits = until(page, lambda: len(found := page.evaluate("waits")) > 1 and found, "it tries again")
         assert 2_400 < waits[0] < 2_500
         assert waits[1] <= 1_000, "nobody is there yet: the usual back-off"
+        page.evaluate("window.hurried = true")
+        waits = until(page, lambda: len(found := page.evaluate("waits")) > 9 and found, "it goes on trying")
+        assert 4_000 < waits[-1] <= 4_500, "whoever is away for long is found within 5 s of coming back"
     finally:
         server.start()
     expect(page.locator("#fresh")).to_have_attribute("data-freshness", "live", timeout=60_000)
