@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from tests.databases import Redis
-from tools.server import Server
+from tools.server import SESSION, Server
 
 
 @pytest.fixture
@@ -42,7 +42,15 @@ async def test_two_processes_throttle_together_and_without_redis_each_for_itself
     redis.stop()
     try:
         assert {await wrong(servers[0]) for _ in range(3)} <= {403, 429}
-        assert await asyncio.to_thread(servers[0].session), "a link that holds always signs in"
+        cookie = await asyncio.to_thread(servers[0].session)
+        assert cookie, "a link that holds always signs in"
+        async with (
+            aiohttp.ClientSession(
+                cookies={SESSION: cookie}, cookie_jar=aiohttp.CookieJar(unsafe=True)
+            ) as session,
+            session.get(f"{servers[0].base}/clusters/", headers={"Accept": "text/html"}) as response,
+        ):
+            assert response.status == 200, "each process knows of the clusters that are looked at in it"
     finally:
         redis.start()
     assert "Redis does not answer" in servers[0].log.read_text()

@@ -121,6 +121,22 @@ TOLD |= {"answers": answers, "used": used, "kept": load(found).refresh_token,
     "others": sum(f"of {which}" in found for which in range(THREADS))}
 print(json.dumps(TOLD))
 """
+# A link preview, a second click and the reader themselves press the button at once.
+REDEEMS = """
+from dashboard.models import AuditEntry
+from dashboard.signin import link_create, link_redeem
+TOLD["signed in"] = []
+for number in range(ROUNDS):
+    token = link_create().partition("token=")[2]
+    met, answers = threading.Barrier(THREADS), []
+    def request():
+        met.wait()
+        answers.append(patient(lambda: link_redeem(token=token)))
+    at_once(*(request for _ in range(THREADS)))
+    TOLD["signed in"].append(sum(each is not None for each in answers))
+TOLD["audited"] = AuditEntry.objects.filter(action="sign in").count()
+print(json.dumps(TOLD))
+"""
 
 
 def told(server: Server, program: str) -> dict[str, Any]:
@@ -140,3 +156,8 @@ def test_what_requests_save_at_once_is_all_there_and_no_session_comes_back(made:
 def test_a_refresh_token_is_used_once_by_all_who_ask_at_once(made: Server) -> None:
     found = told(made, RENEWS)
     assert found == {"answers": [True] * 6, "used": ["refresh-0"], "kept": "refresh-1", "others": 6}
+
+
+def test_a_link_signs_one_of_those_in_who_use_it_at_once(made: Server) -> None:
+    found = told(made, REDEEMS)
+    assert found == {"signed in": [1] * 12, "audited": 12}
