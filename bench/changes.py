@@ -2,13 +2,16 @@
 
 The API server is ``crowd``, in a process of its own. One of those who look is a real browser; the others are plain
 websockets at the same list, sorted so that what has changed last stands first. Each phase ends when every copy of the
-list equals what the API server has. Yardstick of the same run: a raw watch, which does nothing with what it hears.
+list equals what the API server has. The first phase is repeated beside browsers that read nothing of what they are
+sent. Yardstick of the same run: a raw watch, which does nothing with what it hears.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -31,6 +34,7 @@ from .workers import Worker
 
 PATH = "/c/test/pods/?sort=-restarts"
 WAIT_SECONDS, SETTLE_SECONDS = 120.0, 2.0
+UNREAD_BYTES = 4_096  # that the system of somebody who reads nothing takes for them
 FAST = 100  # changes a second from which on a row may be gone again from the page before it is shown
 RAW = "event → a raw watch"
 OBSERVE = """() => {
@@ -50,6 +54,7 @@ class Phase:
     """Some seconds of so many changes each. Times in ms."""
 
     rate: int
+    stalled: int  # who read nothing
     seconds: float
     changes: int
     raw: list[float]
@@ -61,6 +66,8 @@ class Phase:
     tasks: list[float]  # the longest of each quarter of a second, CPU time
     rows: int
     settled: float  # from the last change until every copy was exact
+    memory: tuple[float, float]  # MiB of the server, before and at most
+    cut: int  # of those who read nothing
 
 
 async def _watch(url: str, heard: dict[str, list[float]]) -> None:
@@ -89,7 +96,7 @@ async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> float:
 async def _restarts(session: aiohttp.ClientSession, url: str) -> dict[str, int]:
     """Of every pod, as the API server has it."""
     async with session.get(f"{url}/api/v1/pods") as answer:
-        items = (await answer.json())["items"]
+        items = (await asyncio.to_thread(json.loads, await answer.read()))["items"]
     return {
         each["metadata"]["name"]: each["status"]["containerStatuses"][0]["restartCount"] for each in items
     }
@@ -98,8 +105,30 @@ async def _restarts(session: aiohttp.ClientSession, url: str) -> dict[str, int]:
 async def _copied(session: aiohttp.ClientSession, base: str) -> dict[str, int]:
     """The same, as the dashboard has it."""
     async with session.get(f"{base}/c/test/pods/?format=json") as answer:
-        rows = (await answer.json())["rows"]
+        rows = (await asyncio.to_thread(json.loads, await answer.read()))["rows"]
     return {each["name"]: int(each["restarts"].split()[0]) for each in rows}
+
+
+async def _read_nothing(stack: AsyncExitStack, server: Server, cookie: str) -> None:
+    """A browser that looks at the list and reads nothing of what it is sent, as one that hangs."""
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES)
+    await asyncio.to_thread(slow.connect, ("127.0.0.1", server.port))
+    _, writer = await asyncio.open_connection(sock=slow, limit=UNREAD_BYTES // 2)
+    stack.callback(writer.close)
+    head = (
+        "GET /ws/c/test/ HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
+        f"Origin: {server.base}",
+        f"Cookie: {SESSION}={cookie}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )
+    look = json.dumps({"t": "look", "view": 1, "path": PATH, "have": {}}).encode()
+    # A text frame of fewer than 126 bytes, masked with zeros (RFC 6455, 5.2).
+    writer.write("\r\n".join((*head, "", "")).encode() + bytes((0x81, 0x80 | len(look), 0, 0, 0, 0)) + look)
 
 
 class Looking:
@@ -111,11 +140,24 @@ class Looking:
         self.process = Process(server.process.pid)
         self.done = 0  # changes
 
-    async def phase(self, browser: Browser, rate: int, seconds: float) -> Phase:
+    async def phase(self, browser: Browser, rate: int, seconds: float, *, stalled: int = 0) -> Phase:
+        async with AsyncExitStack() as stack:
+            before = self.process.sockets(), self.process.memory()
+            cookie = await asyncio.to_thread(self.server.session)
+            for _ in range(stalled):
+                await _read_nothing(stack, self.server, cookie)
+            return await self._phase(browser, rate, seconds, stalled, before)
+
+    async def _phase(
+        self, browser: Browser, rate: int, seconds: float, stalled: int, held: tuple[int, float]
+    ) -> Phase:
+        """``held``: how many connections, and how many MiB, the server had before anybody came who reads nothing."""
         heard: dict[str, list[float]] = defaultdict(list)
         watch = asyncio.create_task(_watch(self.url, heard))
         await self.page.evaluate(OBSERVE)
         await asyncio.sleep(SETTLE_SECONDS)
+        memory = [held[1]]
+        weighing = asyncio.create_task(self._weigh(memory))
         before = [len(person.messages) for person in self.people]
         await browser.start_tracing(page=self.page, categories=TRACED)
         cpu, began = self.process.cpu(), time.monotonic()
@@ -125,14 +167,20 @@ class Looking:
         took = time.monotonic() - began
         used = (self.process.cpu() - cpu) / 1e3 / took
         received = [person.messages[at:] for person, at in zip(self.people, before, strict=True)]
+        left = self.process.sockets()
+        weighing.cancel()
         settled = await self._exact(sent[-1][0])
-        tasks = longest_tasks(await browser.stop_tracing())
+        # Beside the loop: who reads nothing for half a minute is cut.
+        tasks = await asyncio.to_thread(longest_tasks, await browser.stop_tracing())
         dom: dict[str, float] = await self.page.evaluate("window.seen")
         watch.cancel()
+        if not all(received):
+            raise RuntimeError("somebody was told nothing: were they cut?")
         if rate < FAST and (lost := [name for name, *_ in sent if name not in dom]):
             raise RuntimeError(f"{len(lost)} of {count} changes never reached the document: {lost[:5]}")
         return Phase(
             rate=rate,
+            stalled=stalled,
             seconds=took,
             changes=count,
             raw=[hears.pop(0) - at for name, _, at in sent if (hears := heard[name])],
@@ -144,7 +192,14 @@ class Looking:
             tasks=tasks,
             rows=await self.page.evaluate("document.querySelectorAll('#rows tr').length"),
             settled=settled,
+            memory=(held[1], max(memory)),
+            cut=min(stalled, max(0, held[0] + stalled - left)),
         )
+
+    async def _weigh(self, memory: list[float]) -> None:
+        while True:
+            memory.append(self.process.memory())
+            await asyncio.sleep(1.0)
 
     async def _exact(self, last: str) -> float:
         """Seconds until the page's first row is the last change, and the whole list is the API server's."""
@@ -163,7 +218,7 @@ class Looking:
 
 
 async def _measure(
-    server: Server, url: str, sockets: int, rates: tuple[int, ...], seconds: float
+    server: Server, url: str, sockets: int, rates: tuple[int, ...], seconds: float, stalled: int
 ) -> list[Phase]:
     async with AsyncExitStack() as stack, async_playwright() as playwright:
         browser = await playwright.chromium.launch(**CHROMIUM)
@@ -174,7 +229,11 @@ async def _measure(
         sessions = await sessions_open(stack, server, sockets - 1)
         people = await people_join(stack, sessions, server.base, sockets - 1, PATH)
         looking = Looking(server, url, page, people)
-        phases = [await looking.phase(browser, rate, seconds) for rate in rates]
+        phases = [
+            await looking.phase(browser, rates[0], seconds),
+            await looking.phase(browser, rates[0], seconds, stalled=stalled),
+        ]
+        phases += [await looking.phase(browser, rate, seconds) for rate in rates[1:]]
         await browser.close()
     return phases
 
@@ -195,6 +254,8 @@ def _column(phase: Phase) -> dict[str, str]:
         "longest task of the browser, CPU time": spread(phase.tasks, "ms", 1),
         "rows in the document": f"{phase.rows}",
         "CPU of the server, of a core": f"{phase.cpu:.0%}",
+        "memory of the server, before; at most": f"{phase.memory[0]:.0f} MiB; {phase.memory[1]:.0f} MiB",
+        "cut, of those who read nothing": f"{phase.cut} of {phase.stalled}" if phase.stalled else "–",
         "every copy exact, after the last change": f"{phase.settled:.1f} s",
     }
 
@@ -210,16 +271,23 @@ AIMS = {
 }
 
 
-def run(place: Place, *, pods: int, sockets: int, rates: tuple[int, ...], seconds: float) -> Report:
+def run(
+    place: Place, *, pods: int, sockets: int, rates: tuple[int, ...], seconds: float, stalled: int
+) -> Report:
+    """``stalled``: how many browsers read nothing in the second phase."""
     cluster = Worker(crowd.serve, pods)
     url = cluster.pipe.recv()
     cluster_at(place.home, url)
     try:
         with Server(place.home / "server", place.home / "kubeconfig") as server:
-            phases = asyncio.run(_measure(server, url, sockets, rates, seconds))
+            phases = asyncio.run(_measure(server, url, sockets, rates, seconds, stalled))
     finally:
         cluster.end()
-    columns = {f"{phase.rate:,} changes a second": _column(phase) for phase in phases}
+    columns = {
+        f"{phase.rate:,} changes a second"
+        + (f", beside {phase.stalled} who read nothing" if phase.stalled else ""): _column(phase)
+        for phase in phases
+    }
     rows = [
         (title, AIMS.get(title, ""), *(cells[title] for cells in columns.values()))
         for title in next(iter(columns.values()))
@@ -234,7 +302,7 @@ def run(place: Place, *, pods: int, sockets: int, rates: tuple[int, ...], second
 FIGURE = Figure(
     name="changes",
     run=run,
-    full={"pods": 10_000, "sockets": 100, "rates": (20, 1_000), "seconds": 30.0},
-    short={"pods": 500, "sockets": 5, "rates": (20, 200), "seconds": 2.0},
+    full={"pods": 10_000, "sockets": 100, "rates": (20, 1_000), "seconds": 30.0, "stalled": 10},
+    short={"pods": 500, "sockets": 5, "rates": (20, 200), "seconds": 2.0, "stalled": 2},
     browser=True,
 )

@@ -6,10 +6,14 @@ dashboard must read too, fetched and parsed by ``json.loads``, and its Table for
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import statistics
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
+
+import aiohttp
 
 from tests.faults.scripted import cluster_at
 from tools.server import Server
@@ -17,14 +21,19 @@ from tools.server import Server
 from . import crowd
 from .figure import Figure, Place
 from .process import Process
-from .report import Report, Table, spread
-from .visiting import browsing, elements, filter_by, raw_list, visit
+from .report import Report, Table, percentile, spread
+from .sockets import sessions_open
+from .visiting import browsing, elements, filter_by, heap, raw_list, visit
 from .workers import Worker
 
 PODS = "/c/test/pods/"
 OPENED = 10
+SORTED = f"{PODS}?q=web-1&sort=-age"
+USERS, EVERY_SECONDS = 10, 1.0  # between two pages of one of them
 TOGETHER, SETTLE_SECONDS = 4_000, 1.0
 FEW, MANY, FOR_SECONDS = 40, 840, 16.0  # changes, over a time in which the metrics of all pods are read once
+ASKED = "asked of the API server by the warm pages: lists and watches; reviews and metrics"
+FEW_USERS = f"an answer with a filter and an order, {USERS} users, one a second each: median; p95; p99"
 RAW = "the raw list that every dashboard must read: fetched; `json.loads`"
 
 
@@ -55,6 +64,37 @@ def _change(dashboard: Process, url: str, seconds: float) -> float:
     return (used[1] - used[0]) / (MANY - FEW)
 
 
+async def _read(session: aiohttp.ClientSession, base: str, pages: int, late: float) -> list[float]:
+    """Milliseconds of each answer. Raises ClientResponseError for one that is none."""
+    took = []
+    await asyncio.sleep(late)
+    for _ in range(pages):
+        began = time.monotonic()
+        async with session.get(base + SORTED) as answer:
+            answer.raise_for_status()
+            await answer.read()
+        took.append((time.monotonic() - began) * 1e3)
+        await asyncio.sleep(max(0.0, began + EVERY_SECONDS - time.monotonic()))
+    return took
+
+
+async def _users(server: Server, pages: int) -> list[float]:
+    """Of all answers to users who each read a page with a filter and an order a second."""
+    async with AsyncExitStack() as stack:
+        (session,) = await sessions_open(stack, server, 1)
+        await _read(session, server.base, 1, 0.0)
+        late = EVERY_SECONDS / USERS
+        each = (_read(session, server.base, pages, late * number) for number in range(USERS))
+        return [took for found in await asyncio.gather(*each) for took in found]
+
+
+def _asked(requests: dict[str, int]) -> str:
+    """Of what the API server was asked: lists and watches of the cache, and all else."""
+    reads = sum(count for words, count in requests.items() if words.startswith(("list ", "watch ")))
+    metrics = sum(count for words, count in requests.items() if words.startswith("list metrics"))
+    return f"{reads - metrics}; {sum(requests.values()) - reads + metrics}"
+
+
 def _measure(
     server: Server, url: str, rounds: int, seconds: float, samples: Path
 ) -> tuple[dict[str, str], list[str]]:
@@ -69,12 +109,15 @@ def _measure(
         cold_cpu = dashboard.cpu() - before
         nodes = elements(page)
         warm, cpus = [], []
+        crowd.requests(url)
         for _ in range(rounds):
             before = dashboard.cpu()
             warm.append(visit(page, PODS))
             cpus.append(dashboard.cpu() - before)
+        asked = _asked(crowd.requests(url))
         filters = [filter_by(page, f"web-{number}") for number in range(rounds)]
         visit(page, PODS)
+        heaped = heap(page)
         tries = range(min(rounds, 3))
         changes = [_change(dashboard, url, seconds) for _ in tries]
         page.goto("about:blank")
@@ -89,6 +132,7 @@ def _measure(
         crowd.restart(url, MANY, seconds / MANY)
         dashboard.signal(signal.SIGUSR2)
         visit(page, PODS)  # by then they are written
+    users = asyncio.run(_users(server, rounds * 3))
     usable = statistics.median(each.usable for each in warm)
     if not nodes or any(row.first_row > row.usable for row in warm):
         raise RuntimeError(f"rows after the page was live, or none: {warm}")
@@ -103,10 +147,13 @@ def _measure(
         f"{usable / (raw + parsed):.2f} × the raw list",
         "warm page, bytes": spread((each.kilobytes for each in warm), "kB"),
         "warm page, CPU of the server": spread(cpus, "ms"),
+        ASKED: asked,
+        FEW_USERS: f"{percentile(users, 50):.0f}; {percentile(users, 95):.0f}; {percentile(users, 99):.0f} ms",
         "a filter, from the key to its rows": spread(filters, "ms"),
         "one change more, CPU of the server": spread(changes, "ms", 2),
         "each of many at once while nobody looks": spread(together, "ms", 2),
         "elements of the page": f"{nodes:,}",
+        "heap of the page in the browser": f"{heaped:.1f} MiB",
         f"memory of the server with {OPENED} pages open": f"{memory:.0f} MiB",
     }
     return cells, samples.read_text().splitlines()
@@ -114,6 +161,10 @@ def _measure(
 
 AIMS = {
     "warm page, CPU of the server": "60 ms",
+    "warm page, bytes": "50 kB",
+    ASKED: "0 lists",
+    FEW_USERS: "p95 100; p99 200 ms",
+    "heap of the page in the browser": "10 MiB",
     "one change more, CPU of the server": "0.2 ms",
     "each of many at once while nobody looks": "0.2 ms",
     "elements of the page": "5,000",

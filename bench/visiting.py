@@ -89,6 +89,15 @@ def elements(page: Page) -> int:
     return page.evaluate("document.querySelectorAll('*').length")
 
 
+def heap(page: Page) -> float:
+    """MiB that the page's scripts hold, once their garbage is collected."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    used: float = session.send("Runtime.getHeapUsage")["usedSize"]
+    session.detach()
+    return used / 2**20
+
+
 def raw_list(url: str) -> tuple[float, float]:
     """Milliseconds to fetch all pods as one list, and to parse it: what every dashboard without a window has to do."""
     began = time.monotonic()
