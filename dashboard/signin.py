@@ -46,13 +46,15 @@ def link_find(*, token: str) -> SigninLink | None:
 def link_redeem(*, token: str) -> User | None:
     """Use a link up. None when it is unknown, used or older than 10 minutes; nothing is written then.
 
-    One UPDATE decides, so of two requests with the same token only one signs in.
+    One UPDATE decides, so of two requests with the same token only one signs in. It is of the link's row alone: what else
+    makes a link usable is in another table, and PostgreSQL, which waits for the row, looks at that again but not at what
+    a subquery has found (https://www.postgresql.org/docs/current/transaction-iso.html, Read Committed).
     """
     link = link_find(token=token)
     if link is None:
         return None
     with transaction.atomic():
-        if not _usable(token).update(used_at=timezone.now()):
+        if not SigninLink.objects.filter(pk=link.pk, used_at=None).update(used_at=timezone.now()):
             return None
         AuditEntry.objects.create(
             user_name=link.user.get_username(),
