@@ -24,7 +24,7 @@ from dashboard.kinds.base import GVR
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.schedules import next_run
 from dashboard.live.acting import own_accounts, own_past
-from dashboard.live.deciding import began
+from dashboard.live.deciding import began, hidden
 from dashboard.live.screen import ViewerScreen
 from dashboard.live.session import Session
 from dashboard.live.snapshot import Snapshot
@@ -46,7 +46,7 @@ from dashboard.recovery.choice import named
 from dashboard.recovery.readiness import GOAL, NEVER, Readiness, ago, is_whole, readiness
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import WHOLE, Stored
-from dashboard.recovery.velero import VeleroRow
+from dashboard.recovery.velero import RESTORES, VeleroRow
 
 from .common import fresh_part, iso, not_known, not_told
 from .create import CreateScreen
@@ -678,13 +678,17 @@ class VeleroRestoreScreen(OperationScreen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        return super().plurals & (self.runtime.kinds.keys() | {"pods"})
+        return frozenset({"namespaces"})
 
     def must_see(self) -> None:
-        if self.change.plural in self.plurals:
-            super().must_see()
-        elif own_accounts(self.runtime.cluster.slug) and not began(self.session, self.change):
-            raise Forbidden("Velero's restores can't be listed in this cluster.")
+        """Asked in ``prepare``: nothing watches Velero's kinds."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        if not began(self.session, self.change) and not await self.session.decide(
+            "list", RESTORES, namespace=self.change.namespace
+        ):
+            raise hidden(self.change)
 
     def what(self) -> str:
         return self.action.summary(self.change)

@@ -10,13 +10,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from dashboard import render
-from dashboard.errors import ClusterError, Unavailable
+from dashboard.actions.operation import operation_step
+from dashboard.errors import ClusterError, Forbidden, Unavailable
 from dashboard.kinds import KINDS
-from dashboard.live.screens.recovery import RecoveryScreen
-from dashboard.models import Backup
+from dashboard.live.screens.recovery import RecoveryScreen, VeleroRestoreScreen
+from dashboard.live.session import Session
+from dashboard.models import Backup, Change, Operation
 from dashboard.recovery.shelf import shelves
 from dashboard.recovery.storage import Storage, archive_name
 from dashboard.recovery.velero import BACKUPS, LOCATIONS, RESTORES, SCHEDULES
@@ -147,6 +150,38 @@ async def test_what_velero_has_completed_is_restored_by_it(storage: Storage) -> 
     html = html_of(screen)
     assert html.count("Restore…") == 5
     assert "?by=velero&backup=nightly-1&home=velero" in html and "backup=new&" not in html
+
+
+@pytest.mark.parametrize("may", [True, False])
+async def test_a_restore_by_velero_is_told_to_whoever_began_it_and_who_may_list_restores(
+    may: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def review(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(Session, "review", review)
+    found = runtime()
+    found.cluster.name = "tests"
+    found.kinds = {**KINDS, "restores.velero.io": SimpleNamespace(gvr=RESTORES)}
+    for by in ("mara", "jon"):
+        change = await Change.objects.acreate(
+            user=(await User.objects.aget_or_create(username=by))[0], context="tests", action="velero-restore",
+            plural="restores.velero.io", kind="Restore", namespace="velero", name="back", nonce=by, state="done",
+            result={"backup": "nightly-1", "namespaces": ["shop"], "manifest": {}},
+        )  # fmt: skip
+        steps = [
+            operation_step("make", "Create Restore back"),
+            operation_step("follow", "Velero restores it"),
+        ]
+        await Operation.objects.acreate(change=change, steps=steps)
+        screen = VeleroRestoreScreen(session(found, may=may), QueryDict(""), change.pk)
+        if may or screen.session.identity.user == by:
+            await screen.prepare()
+            assert "nightly-1 into shop" in screen.what()
+        else:
+            with pytest.raises(Forbidden) as refused:
+                await screen.prepare()
+            assert "nightly" not in refused.value.message
 
 
 async def test_velero_is_not_asked_where_it_is_not_there_or_may_not_be_listed(storage: Storage) -> None:
