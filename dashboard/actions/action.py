@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from dashboard.kinds.deletion import deletion_waits
 from dashboard.kinds.meta import ObjectMeta, decode_custom
 from dashboard.kinds.references import group_of, reference
 from dashboard.kinds.scales import Scale
-from dashboard.kube.shell import shell_line
+from dashboard.kube.shell import json_word, shell_line
 from dashboard.kube.transport import Transport
 
 from .diff import Line, diff_lines
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from .filledin import FilledIn
 
 MERGE_PATCH = "application/merge-patch+json"
+MAX_COMMAND = 4000  # bytes: a terminal takes a line of 4,096 at most
+VALUES_STAY = "No command: a Secret's values would stand in it, and stay in the history of the shell."
 NO_UNDO = "This cannot be undone."
 WAS = "was."  # begins the name of the input that holds what a field was filled with
 CREATED = "created"  # in a change's result: the uid of what it created beside its object
@@ -126,7 +127,7 @@ class Target:
 
     def kubectl_patch(self, body: Manifest) -> str:
         """The command that sends this merge patch."""
-        return self.kubectl("patch", "--type=merge", "-p", json.dumps(body, separators=(",", ":")))
+        return self.kubectl("patch", "--type=merge", "-p", json_word(body))
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -166,7 +167,9 @@ class Impact(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What an action says about itself before it is done."""
+    """What an action says about itself before it is done. ``kubectl`` can be pasted as it is and does the same;
+    ``kubectl_note`` is what it needs besides, or, of none (""), why.
+    """
 
     headline: Notice | None
     effects: tuple[Effect, ...]
@@ -175,9 +178,26 @@ class Description:
     undo_words: str
     button: str
     danger: bool
+    kubectl_note: str = ""
+
+    def pasteable(self) -> Description:
+        """Without a command that no terminal takes."""
+        size = len(self.kubectl.encode())
+        if size <= MAX_COMMAND:
+            return self
+        note = f"No command: it would have {size:,} bytes, which is more than a terminal takes in one line."
+        return dataclasses.replace(self, kubectl="", kubectl_note=note)
 
     @classmethod
-    def of(cls, impact: Impact, *notices: Notice, kubectl: str, undo_words: str, button: str) -> Description:
+    def of(
+        cls,
+        impact: Impact,
+        *notices: Notice,
+        kubectl: str,
+        undo_words: str,
+        button: str,
+        kubectl_note: str = "",
+    ) -> Description:
         """An impact, with ``notices`` before its own."""
         return cls(
             headline=impact.headline,
@@ -187,6 +207,7 @@ class Description:
             undo_words=undo_words,
             button=button,
             danger=impact.danger,
+            kubectl_note=kubectl_note,
         )
 
 

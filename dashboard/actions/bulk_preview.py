@@ -101,7 +101,14 @@ class BulkPreview:
     @property
     def kubectl(self) -> str:
         """A command a line."""
-        return "\n".join(one.preview.told.kubectl for one in self.each if one.preview and one.shown)
+        told = [one.preview.told for one in self.each if one.preview and one.shown]
+        return "\n".join(each.kubectl for each in told if each.kubectl)
+
+    @property
+    def kubectl_note(self) -> str:
+        """What the commands need, or why some objects have none; each once."""
+        told = [one.preview.told for one in self.each if one.preview and one.shown]
+        return " ".join(dict.fromkeys(each.kubectl_note for each in told if each.kubectl_note))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

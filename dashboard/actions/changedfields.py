@@ -96,6 +96,16 @@ def with_values(manifest: Mapping[str, Any], values: Iterable[tuple[str, Any]]) 
     return made
 
 
+def merge_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch (RFC 7386) that makes ``new`` of ``old``."""
+    patch: dict[str, Any] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        if key not in old or old[key] != value:
+            both = isinstance(value, Mapping) and isinstance(old.get(key), Mapping)
+            patch[key] = merge_between(old[key], value) if both else value
+    return patch
+
+
 def _entry(values: Any, step: str) -> Any:
     if not isinstance(values, list) or (named := _NAMED.fullmatch(step)) is None:
         return MISSING

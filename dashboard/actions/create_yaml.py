@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +40,7 @@ from .changedfields import MISSING, changed_fields, names_of, value_at
 from .delete import DELETED
 from .delete_any import DELETE_ANY, DeleteAny
 from .diff import Line, readable, yaml_lines
-from .edit_any import KEPT, EditAny, fill_kept
+from .edit_any import KEPT, EditAny, fill_kept, is_secret
 from .fieldwrites import NO_WAY_BACK, writable, written_fields
 from .recreation import holds_more, scales_claims_away
 from .value_impact import broken_headline, value_effects
@@ -74,7 +74,7 @@ class CreateYaml(EditAny):
     def on(self, wanted: Wanted) -> Action:
         if "restore" in wanted:
             return PutBack(wanted)
-        return TakeBack() if "propagation" in wanted else type(self)(wanted)
+        return TakeBack(wanted) if "propagation" in wanted else type(self)(wanted)
 
     # ---- What it does
 
@@ -159,11 +159,10 @@ class CreateYaml(EditAny):
         return f"{'Deleted' if sides(change)[1][DELETED] else 'Created'} the {change.kind}"
 
     def describe(self, dry: DryRun) -> Description:
-        options = ["--server-side", f"--field-manager={MANAGER}", *dry.target.flags]
-        kubectl = shell_line(["kubectl", "apply", *options, "-f", "objects.yaml"])
-        if not self.fresh:
-            return dataclasses.replace(super().describe(dry), kubectl=kubectl)
         target = dry.target
+        kubectl, note = apply_command([(target.namespace, self.wanted["yaml"])])
+        if not self.fresh:
+            return dataclasses.replace(super().describe(dry), kubectl=kubectl, kubectl_note=note)
         broken = value_effects(dry.objects, target.plural, target.namespace, target.name, None, dry.after)
         headline = broken_headline(broken)
         return Description(
@@ -171,6 +170,7 @@ class CreateYaml(EditAny):
             effects=broken,
             notices=(),
             kubectl=kubectl,
+            kubectl_note=note,
             undo_words="Undo deletes it.",
             button=f"Create {target.name}",
             danger=headline is not None,
@@ -241,10 +241,10 @@ class TakeBack(DeleteAny):
 
     def confirmed(self, manifest: Manifest) -> bool:
         """Its YAML is where it came from, but not what was put into it since."""
-        return holds_more(manifest)
+        return holds_more(manifest) or bool(self.wanted.get("claims"))
 
     def on(self, wanted: Wanted) -> Action:
-        return self
+        return TakeBack(wanted)
 
     def words(self, touched: OwnedFields) -> str:
         return CREATE.words(touched)
@@ -262,6 +262,26 @@ CREATE = CreateYaml()
 def wanted_of(manifest: Manifest, *, secret: bool) -> Wanted:
     """What is wanted of one manifest, before anything is known of the object."""
     return {"yaml": manifest, "secret": secret}
+
+
+def apply_command(objects: Sequence[tuple[str, Manifest]]) -> tuple[str, str]:
+    """The same by kubectl of objects, each with the namespace that it goes into, or "", and what it needs, or why there
+    is none.
+    """
+    if any(is_secret(each) and KEPT in (each.get("data") or {}).values() for _, each in objects):
+        return "", f"No command: kubectl does not know the values that {KEPT} stands for."
+    namespaces = {where for where, _ in objects if where}
+    unsaid = any(where and not each["metadata"].get("namespace") for where, each in objects)
+    if len(namespaces) > 1 and unsaid:
+        return (
+            "",
+            "No command: kubectl takes objects of several namespaces only where each of them names its own.",
+        )
+    flags = ["-n", *namespaces] if unsaid else []
+    options = ["--server-side", f"--field-manager={MANAGER}", *flags]
+    return shell_line(
+        ["kubectl", "apply", *options, "-f", "objects.yaml"]
+    ), "objects.yaml is a file with this text."
 
 
 def settled(wanted: Wanted, manifest: Manifest) -> Wanted:

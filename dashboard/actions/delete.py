@@ -6,8 +6,6 @@ Rules: kubernetes/kubernetes, pkg/registry/core/pod/storage/eviction.go.
 from __future__ import annotations
 
 import copy
-import json
-import shlex
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -22,7 +20,7 @@ from dashboard.insight.words import text_of
 from dashboard.kinds.base import Ref
 from dashboard.kinds.pods import Pod, row
 from dashboard.kinds.references import group_of, reference, title
-from dashboard.kube.shell import shell_line
+from dashboard.kube.shell import piped, shell_line
 from dashboard.models import Change
 
 from .action import (
@@ -176,8 +174,7 @@ class Delete(Action):
             **({} if grace is None else {"deleteOptions": {"gracePeriodSeconds": grace}}),
         }  # fmt: skip
         path = target.gvr.path(target.namespace, target.name, "eviction")
-        text = shlex.quote(json.dumps(eviction, separators=(",", ":")))
-        return f"echo {text} | kubectl create --raw {shlex.quote(path)} -f -"
+        return piped(eviction, ["kubectl", "create", "--raw", path, "-f", "-"])
 
     def follow(self, change: Change, objects: Objects, now: datetime) -> Progress:
         found = objects.get("pods", change.namespace, change.name)

@@ -17,6 +17,7 @@ from dashboard.kinds.catalogue import DEFINITIONS
 from dashboard.kinds.deletion import deletion_waits
 from dashboard.kinds.rows import listed
 from dashboard.kube.hiding import hide_values
+from dashboard.kube.shell import piped
 from dashboard.models import Change
 from dashboard.queries.dependents import defined_by, inside, owned_by
 from dashboard.queries.objects import shown as showable
@@ -281,7 +282,7 @@ class Recreate(DeleteAny):
             headline=None,
             effects=(),
             notices=tuple(notices),
-            kubectl=f"kubectl create -f {target.kind.lower()}.yaml",
+            kubectl=piped(self.write(dry.before, dry.wanted).body, ["kubectl", "create", "-f", "-"]),
             undo_words="To undo this, delete it again.",
             button=f"Create {target.name} again",
             danger=False,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
-import re
-import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -32,9 +29,6 @@ from .diff import Line
 from .edit_following import edit_progress
 from .shortvalues import ShortValues, short_values
 from .valuediff import value_lines
-
-# A command longer than this is no help: some shells and every reader give up.
-MAX_COMMAND = 2000
 
 
 class Immutable(Invalid):
@@ -156,7 +150,7 @@ class Edit(Action):
             headline=headline,
             effects=effects,
             notices=_surprises(self.touched(dry.after), self.digests(dry), {*written, *removed}),
-            kubectl=_kubectl(target, self.patch(dry)),
+            kubectl=target.kubectl_patch(self.patch(dry)),
             undo_words=f"Undo restores the old values of {plural(len({*written, *removed}), 'key')}; it stays one "
             "click away under Changes made here.",
             button=f"{self.saves} {target.name}",
@@ -261,12 +255,3 @@ def other_name(name: str) -> str:
     """A name for the one that takes an immutable one's place: ``settings-2`` after ``settings``."""
     stem, dash, number = name.rpartition("-")
     return f"{stem}-{int(number) + 1}" if dash and number.isdecimal() and len(number) < 4 else f"{name}-2"
-
-
-def _kubectl(target: Target, body: Manifest) -> str:
-    where = f"configmap/{target.name} -n {target.namespace}"
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    # JSON writes them as they are, and a terminal would act on them while the command is pasted.
-    text = re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
-    command = f"kubectl patch {where} --type=merge -p {shlex.quote(text)}"
-    return command if len(command) <= MAX_COMMAND else f"kubectl edit {where}"

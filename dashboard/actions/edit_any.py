@@ -31,6 +31,7 @@ from dashboard.queries.yamltext import as_yaml
 
 from .action import (
     TOUCHED,
+    VALUES_STAY,
     Action,
     Description,
     DryRun,
@@ -43,7 +44,7 @@ from .action import (
     pointer,
 )
 from .backups import METADATA_ONLY, mark
-from .changedfields import MISSING, changed_fields, field_words, value_at, with_values
+from .changedfields import MISSING, changed_fields, field_words, merge_between, value_at, with_values
 from .configmap_versions import versions_kept
 from .fieldwrites import FieldsAction, some, writable, written_fields
 from .manifesttext import MAX_BYTES, read_manifest
@@ -193,7 +194,7 @@ class EditAny(FieldsAction):
     def describe(self, dry: DryRun) -> Description:
         before, after, target = dry.before, dry.after, dry.target
         common = {
-            "kubectl": target.kubectl("edit"),
+            **self._command(dry),
             "undo_words": self.undo_words(before),
             "button": f"Update {target.name}",
         }
@@ -220,6 +221,13 @@ class EditAny(FieldsAction):
             danger=headline is not None,
             **common,
         )
+
+    def _command(self, dry: DryRun) -> dict[str, str]:
+        """The same by kubectl, or why there is none."""
+        if self.confidential and any(path.startswith(_VALUES) for path, _ in self.values):
+            return {"kubectl": "", "kubectl_note": VALUES_STAY}
+        patch = merge_between(dry.before, with_values(dry.before, self.values))
+        return {"kubectl": dry.target.kubectl_patch(patch) if patch else "", "kubectl_note": ""}
 
     def _notices(self, dry: DryRun) -> tuple[Notice, ...]:
         other = [

@@ -27,14 +27,11 @@ from .action import (
     Wanted,
     Write,
 )
-from .changedfields import value_at, with_values
+from .changedfields import merge_between, value_at, with_values
 from .edit_any import unpacked
 from .editforms.editing import ObjectForm
 from .editforms.registry import EDITINGS
 from .fieldwrites import FieldsAction, written, written_fields
-from .templates import merge_between
-
-MAX_COMMAND = 2000  # of a longer one nobody makes sense
 
 
 class NotByForm(Invalid):
@@ -114,14 +111,10 @@ class EditForm(FieldsAction):
             return Description.of(said, kubectl="", undo_words="", button=button)
         return Description.of(
             EDITINGS[dry.target.plural].impact(dry),
-            kubectl=self._kubectl(dry),
+            kubectl=dry.target.kubectl_patch(self.write(dry.before, dry.wanted).body),
             undo_words=self.undo_words(dry.before),
             button=button,
         )
-
-    def _kubectl(self, dry: DryRun) -> str:
-        command = dry.target.kubectl_patch(self.write(dry.before, dry.wanted).body)
-        return command if len(command) <= MAX_COMMAND else dry.target.kubectl("edit")
 
 
 EDIT_FORM = EditForm()

@@ -218,7 +218,7 @@ async def change_preview(*, order: Order, objects: Objects, manifest: Manifest |
     told = _with_others(order.action, dry, await _described(order.action, dry))
     told = await order.action.ask(order, told, dry)
     pods = counted_pods(order.action, dry)
-    told = await _checked_back(order, before, with_quotas(objects, pods, told))
+    told = (await _checked_back(order, before, with_quotas(objects, pods, told))).pasteable()
     # In a thread: comparing large texts line by line would hold everybody up.
     diff = await asyncio.to_thread(order.action.diff, *order.action.shown(before, after))
     action = order.action

@@ -20,6 +20,7 @@ from dashboard.insight import Effect, Notice, Objects
 from dashboard.insight.words import bold, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.rows import listed
+from dashboard.kube.shell import holds_control
 from dashboard.models import Change
 
 from .action import Description, DryRun, Field, Manifest, Order, Wanted
@@ -206,6 +207,8 @@ class SetEnv(ContainerAction):
             self.put(tried, "env", asked)
             if _plain(tried) != _plain(made):
                 return ""
+            if any(holds_control(str(value)) for value in asked["set"].values()):
+                return ""  # a patch can say it
             words = [
                 *(f"{each}={value}" for each, value in asked["set"].items()),
                 *(f"{each}-" for each in asked["unset"]),

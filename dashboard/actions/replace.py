@@ -22,7 +22,7 @@ from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR
 from dashboard.kinds.base import Kind as AnyKind
 from dashboard.kube.access import allowed
-from dashboard.kube.shell import shell_line
+from dashboard.kube.shell import piped, shell_line
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
 
@@ -47,7 +47,7 @@ from .diff import Line
 from .edit import other_name
 from .operation import End, OperationAction, Plan, Step, operation_step
 from .problems import UnderWay
-from .replace_tries import check_free, key_of, refused_users, without_right
+from .replace_tries import Tried, check_free, key_of, tried_users, without_right
 from .replacing import (
     CONSUMERS,
     FOLLOWS,
@@ -105,8 +105,11 @@ class Replace(OperationAction):
     accept = "application/json"
     left_text = "it keeps what it uses"
 
-    def __init__(self, wanted: Wanted | None = None) -> None:
-        self.wanted = wanted or {}
+    def __init__(
+        self, wanted: Wanted | None = None, tried: Mapping[str, Tried] = MappingProxyType({})
+    ) -> None:
+        """``tried``: of a preview, what was said of each that is pointed to the new one."""
+        self.wanted, self.tried = wanted or {}, tried
 
     @property
     def made(self) -> str:
@@ -121,13 +124,10 @@ class Replace(OperationAction):
         return bool(obj.metadata.name != _KUBE_ROOT)
 
     def on(self, wanted: Wanted) -> Action:
-        return PutBack(wanted) if "back" in wanted else Replace(wanted)
+        return PutBack(wanted) if "back" in wanted else Replace(wanted, self.tried)
 
     def subject(self, target: Target) -> Target:
         return dataclasses.replace(target, name=self.made)
-
-    def command(self, target: Target, manifest: Manifest) -> str:
-        return _create_command(target, self.made or other_name(target.name), values(manifest))
 
     def under_way(self, target: Target, earlier: Change) -> UnderWay:
         return ReplacementUnderWay(target.name, earlier.result.get(MADE, "another one"), earlier.pk)
@@ -138,7 +138,8 @@ class Replace(OperationAction):
         await check_free(order.transport, dataclasses.replace(target, name=made))
         found = users(objects, target.namespace, self.kind, target.name)
         free = [each for each in found if not each.stays]
-        refused = await refused_users(order, free, self.kind, made)
+        self.tried = await tried_users(order, free, self.kind, made)
+        refused = {key: each.refusal for key, each in self.tried.items() if each.refusal}
         moved = [each for each in free if key_of(each) not in refused]
         return {
             MADE: made,
@@ -199,15 +200,19 @@ class Replace(OperationAction):
         target, wanted = dry.target, dry.wanted
         found = users(dry.objects, target.namespace, self.kind, target.name)
         moved = _in_order(found, wanted[CONSUMERS])
-        return words.description(
+        told = words.description(
             dry,
             moved=moved,
             stays=[each for each in found if each.stays],
             refused={each: why for each in found if (why := wanted["refused"].get(key_of(each)))},
             made=self.made,
             broken=self.broken(dry, moved),
-            kubectl=" && ".join([self.create_command(dry), *_repoint_commands(target, wanted[CONSUMERS])]),
+            warned={
+                each.ref: self.tried[key].warnings for each in moved if (key := key_of(each)) in self.tried
+            },
         )
+        kubectl, note = self.by_kubectl(dry, moved)
+        return dataclasses.replace(told, kubectl=kubectl, kubectl_note=note)
 
     def new_pods(self, dry: DryRun) -> Iterable[NewPods]:
         """Those of the rollouts that its steps begin."""
@@ -220,9 +225,22 @@ class Replace(OperationAction):
         """Whose new pods will not start with what the new one holds, and why."""
         return words.flaws_of(dry.objects, moved, dry.target.name, content_of(values(dry.after)))
 
-    def create_command(self, dry: DryRun) -> str:
-        """The new one by kubectl."""
-        return _create_command(dry.target, self.made, values(dry.after))
+    def by_kubectl(self, dry: DryRun, moved: Sequence[User]) -> tuple[str, str]:
+        """The same command, or "" and why there is none."""
+        body = self.write(dry.before, dry.wanted).body
+        commands = [piped(body, ["kubectl", "create", "-f", "-"])]
+        for each in moved:
+            tried = self.tried.get(key_of(each))
+            if tried is None or not tried.kubectl:
+                note = (
+                    f"No command: {each.ref.kind} {each.ref.name} was changed at this moment. Preview again."
+                )
+                return "", note
+            commands.append(tried.kubectl)
+            if each.rolls and each.outlook.replaces:
+                word = f"{each.ref.kind.lower()}/{each.ref.name}"
+                commands.append(shell_line(["kubectl", "rollout", "status", word, *dry.target.flags]))
+        return " && ".join(commands), ""
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
         target = order.target
@@ -374,20 +392,3 @@ def _in_order(found: Collection[User], kept: Collection[Sequence[str]]) -> list[
     """Those that are kept, as they are now."""
     by_key = {key_of(each): each for each in found}
     return [by_key[key] for plural, name, _ in kept if (key := f"{plural}/{name}") in by_key]
-
-
-def _create_command(target: Target, made: str, contents: Mapping[str, Any]) -> str:
-    """From files with their keys' names."""
-    files = [f"--from-file={key}" for key in contents]
-    return shell_line(["kubectl", "create", "configmap", made, *target.flags, *files])
-
-
-def _repoint_commands(target: Target, moved: Collection[Sequence[str]]) -> list[str]:
-    """Each of those that use it by hand."""
-    commands = []
-    for plural, name, _ in moved:
-        word = f"{KINDS[plural].kind.lower()}/{name}"
-        commands.append(shell_line(["kubectl", "edit", word, *target.flags]))
-        if plural in ROLLED:
-            commands.append(shell_line(["kubectl", "rollout", "status", word, *target.flags]))
-    return commands

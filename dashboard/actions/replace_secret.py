@@ -16,10 +16,9 @@ from dashboard.insight.references import READ_OF, REPOINTED, User
 from dashboard.insight.secretrules import ACCOUNT_KIND, value_flaw
 from dashboard.insight.secretuse import secret_consumers
 from dashboard.kube.hiding import hide_values
-from dashboard.kube.shell import shell_line
 from dashboard.models import Change
 
-from .action import Action, Description, DryRun, Manifest, Order, Target, Wanted
+from .action import VALUES_STAY, Action, Description, DryRun, Manifest, Order, Target, Wanted
 from .backups import METADATA_ONLY, mark
 from .diff import Line, diff_lines
 from .problems import StaleView
@@ -52,7 +51,7 @@ class ReplaceSecret(Replace):
         return True  # what rules one out is said by the form
 
     def on(self, wanted: Wanted) -> Action:
-        return PutSecretBack(wanted) if "back" in wanted else ReplaceSecret(wanted)
+        return PutSecretBack(wanted) if "back" in wanted else ReplaceSecret(wanted, self.tried)
 
     def read(self, typed: Mapping[str, str]) -> Wanted:
         """A value a key: ``value.<key>``, with ``encoding.<key>`` as a rotation has it; an empty one is none."""
@@ -67,9 +66,6 @@ class ReplaceSecret(Replace):
                 key: _read(key, text, typed.get(f"{ENCODING}{key}", "")) for key, text in values.items()
             },
         }
-
-    def command(self, target: Target, manifest: Manifest) -> str:
-        return ""
 
     async def ready(self, target: Target, manifest: Manifest, objects: Any) -> None:
         if manifest.get("type") == ACCOUNT_KIND:
@@ -145,13 +141,8 @@ class ReplaceSecret(Replace):
                     found[user] = f"{key} {flaw}"
         return found
 
-    def create_command(self, dry: DryRun) -> str:
-        """From files with their keys' names: no value stands in a command."""
-        files = [f"--from-file={key}" for key in dry.after.get("data") or ()]
-        kind = f"--type={dry.after.get('type', 'Opaque')}"
-        return shell_line(
-            ["kubectl", "create", "secret", "generic", self.made, *dry.target.flags, kind, *files]
-        )
+    def by_kubectl(self, dry: DryRun, moved: Sequence[User]) -> tuple[str, str]:
+        return "", VALUES_STAY
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
         """Besides: the ServiceAccounts that name it, which go on with the old one."""

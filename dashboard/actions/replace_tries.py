@@ -1,16 +1,18 @@
 """What the preview of a replacement tries: whether the new name is free, and whether each that uses the old one can be
-pointed to the new one.
+pointed to the new one, what the API server warns of then, and what that is by kubectl.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from dashboard.errors import BadInput, Conflict, Forbidden, Invalid, NotFound
 from dashboard.insight.references import Kind, User
 from dashboard.kinds import KINDS
 from dashboard.kube.transport import Transport
+from dashboard.kube.warnings import warnings_of
 
 from .action import Order, Target
 from .backups import METADATA_ONLY
@@ -19,6 +21,17 @@ from .repoint import REPOINT, repointed
 from .writing import change_write
 
 TRIED_AT_ONCE = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What the dry run of one said: why it can't be pointed to the new one ("": it can), and ``warnings`` of the API
+    server. ``kubectl`` is the same command; "" where there was nothing to try.
+    """
+
+    refusal: str = ""
+    warnings: tuple[str, ...] = ()
+    kubectl: str = ""
 
 
 def key_of(user: User) -> str:
@@ -41,16 +54,16 @@ async def check_free(transport: Transport, target: Target) -> None:
     )
 
 
-async def refused_users(order: Order, found: Collection[User], kind: Kind, made: str) -> dict[str, str]:
-    """Who can't be pointed to the new one, and why: each is tried by a dry run."""
+async def tried_users(order: Order, found: Collection[User], kind: Kind, made: str) -> dict[str, Tried]:
+    """What becomes of each when it is pointed to the new one: tried by a dry run."""
     gate = asyncio.Semaphore(TRIED_AT_ONCE)
 
-    async def why(user: User) -> str:
+    async def tried(user: User) -> Tried:
         async with gate:
             return await _tried(order, user, kind, made)
 
-    answers = await asyncio.gather(*map(why, found))
-    return {key_of(user): answer for user, answer in zip(found, answers, strict=True) if answer}
+    answers = await asyncio.gather(*map(tried, found))
+    return {key_of(user): answer for user, answer in zip(found, answers, strict=True)}
 
 
 async def without_right(
@@ -67,19 +80,20 @@ async def without_right(
     return refused
 
 
-async def _tried(order: Order, user: User, kind: Kind, made: str) -> str:
+async def _tried(order: Order, user: User, kind: Kind, made: str) -> Tried:
     target = Target.of(order.target.context, KINDS[user.ref.plural], user.ref.namespace, user.ref.name)
     try:
         await change_access(transport=order.transport, target=target, action=REPOINT)
         manifest = await change_read(transport=order.transport, target=target)
         wanted = repointed(manifest, kind, order.target.name, made)
-        if wanted is not None:
-            write = REPOINT.on(wanted).write(manifest, wanted)
-            await change_write(
-                transport=order.transport, target=target, write=write, manifest=manifest, dry=True
-            )
+        if wanted is None:
+            return Tried()
+        write = REPOINT.on(wanted).write(manifest, wanted)
+        answer = await change_write(
+            transport=order.transport, target=target, write=write, manifest=manifest, dry=True
+        )
     except (Forbidden, Invalid) as error:
-        return f"{error.message} {error.next_step}".strip()
+        return Tried(refusal=f"{error.message} {error.next_step}".strip())
     except (NotFound, Conflict):
-        return ""  # it changed this very moment: its step looks again
-    return ""
+        return Tried()  # it changed this very moment: its step looks again
+    return Tried(warnings=warnings_of(answer.response.headers), kubectl=target.kubectl_patch(write.body))

@@ -13,11 +13,18 @@ from dashboard.insight.references import INGRESSES, ROLLED, Kind, User, names, q
 from dashboard.insight.relations import pod_spec
 from dashboard.insight.words import bold, parts
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import Ref
 from dashboard.kinds.rows import listed, plural
 
 from .action import NO_UNDO, Description, DryRun, Target
 
 MAX_EFFECTS = 60  # of each group; more are counted
+MAX_WARNINGS = 10
+
+
+_EACH_BACK = (
+    "No command: each object is looked at again before it is pointed back, and followed before the next one."
+)
 
 
 def summary(kind: Kind, made: str, count: int) -> str:
@@ -34,10 +41,10 @@ def description(
     refused: Mapping[User, str],
     made: str,
     broken: Mapping[User, str],
-    kubectl: str,
+    warned: Mapping[Ref, Sequence[str]],
 ) -> Description:
     """``moved`` are pointed to the new one in their order; ``stays`` and ``refused`` are not. ``broken``: why new pods of
-    one will not start, as the end of a sentence.
+    one will not start, as the end of a sentence. ``warned``: what the API server warns of when one is changed.
     """
     old, kind = dry.target.name, dry.target.kind
     stopped = [each for each in moved if each.rolls and _stops(dry, each) is not None]
@@ -52,8 +59,8 @@ def description(
     return Description(
         headline=_headline(old, made, moved, broken),
         effects=tuple(effects),
-        notices=tuple(_notices(dry, refused, stopped)),
-        kubectl=kubectl,
+        notices=(*_notices(dry, refused, stopped), *_warned(warned)),
+        kubectl="",
         undo_words=(
             f"Undo points them back to {old}, one after the other, then deletes {made} if nothing uses it and nobody "
             "has changed it."
@@ -186,6 +193,19 @@ def _notices(dry: DryRun, refused: Mapping[User, str], stopped: Collection[User]
         )
 
 
+def _warned(warned: Mapping[Ref, Sequence[str]]) -> Iterator[Notice]:
+    """What the API server warns of, once for all that it says the same of."""
+    about: dict[str, list[Ref]] = {}
+    for ref, texts in warned.items():
+        for text in texts:
+            about.setdefault(text, []).append(ref)
+    for text, refs in list(about.items())[:MAX_WARNINGS]:
+        who = listed([f"{ref.kind} {ref.name}" for ref in refs], "more objects")
+        yield Notice("warn", f"The API server warns of {who}", text, refs[0])
+    if (more := len(about) - MAX_WARNINGS) > 0:
+        yield Notice("warn", f"The API server warns of {more} more things", "")
+
+
 def asked(hidden: Sequence[str], target: Target, *, undo: bool, removes: bool) -> Iterator[Notice]:
     """What only reviews of the account's rights tell."""
     plural_, namespace = target.plural, target.namespace
@@ -234,6 +254,7 @@ def back_description(
         effects=(*effects[:MAX_EFFECTS], last),
         notices=(),
         kubectl="",
+        kubectl_note=_EACH_BACK,
         undo_words=NO_UNDO if not moved else f"To undo this, replace {target.name} again.",
         button=f"Point back to {target.name}" if moved else f"Delete {made}",
         danger=False,

@@ -155,7 +155,7 @@ class Rotate(OperationAction):
 
     def command(self, target: Target, manifest: Manifest) -> str:
         keys = list(manifest.get("data") or {})
-        return words.rotate_command(target.namespace, target.name, keys[0] if len(keys) == 1 else "KEY")
+        return words.rotate_command(target.namespace, target.name, keys[0]) if len(keys) == 1 else ""
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
         """Of a value that is brought back only the backup tells what it is."""
@@ -303,6 +303,7 @@ class Rotate(OperationAction):
                 *map(words.kept_back, refused),
             ),
             kubectl=words.kubectl(target, self.key, stages, self.job, undoing=undoing),
+            kubectl_note=words.kubectl_note(undoing=undoing),
             undo_words=words.undo_words(keeps=self.keeps, prunes=prunes),
         )
 

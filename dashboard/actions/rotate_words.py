@@ -20,6 +20,7 @@ from .action import Target, Wanted
 from .backups import KEPT
 from .rotation import EMPTY, KEEPS
 
+_NEW, _OLD = "new-value", "old-value"  # the files that a command reads
 MAX_EFFECTS = 60  # of a key that more read, the rest is counted
 
 
@@ -216,7 +217,7 @@ def undo_words(*, keeps: bool, prunes: bool = True) -> str:
 
 def kubectl(target: Target, key: str, stages: Sequence[Consumer], job: str, *, undoing: bool) -> str:
     """The same by hand: the write, what runs before the restarts, then each of them, with its end awaited."""
-    commands = [rotate_command(target.namespace, target.name, key, "old-value" if undoing else "new-value")]
+    commands = [rotate_command(target.namespace, target.name, key, _OLD if undoing else _NEW)]
     if job:
         where = ["-n", target.namespace]
         commands += [
@@ -231,7 +232,13 @@ def kubectl(target: Target, key: str, stages: Sequence[Consumer], job: str, *, u
     return " && ".join(commands)
 
 
-def rotate_command(namespace: str, name: str, key: str, file: str = "new-value") -> str:
+def kubectl_note(*, undoing: bool) -> str:
+    """Which file it reads."""
+    return f"It reads a file {_OLD if undoing else _NEW} with just the {'old' if undoing else 'new'} value."
+
+
+def rotate_command(namespace: str, name: str, key: str, file: str = _NEW) -> str:
     """The write with kubectl; the value comes from a file, so that no shell keeps it in its history."""
-    patch = f'"{{\\"data\\":{{\\"{key}\\":\\"$(base64 -w0 < {file})\\"}}}}"'
+    value = f"$(base64 < {file} | tr -d '\\n')"
+    patch = f'"{{\\"data\\":{{\\"{key}\\":\\"{value}\\"}}}}"'
     return f"kubectl patch secret {name} -n {namespace} --type=merge -p {patch}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +10,7 @@ from dashboard.insight.running import run_impact
 from dashboard.kinds.jobs import JOBS, Job, completions, finished, judge, status_text
 from dashboard.kinds.references import manifest_meant
 from dashboard.kinds.rows import plural
-from dashboard.kube.shell import shell_line
+from dashboard.kube.shell import piped, shell_line
 from dashboard.models import Change
 
 from .action import Description, DryRun, Manifest, Order, Progress, Wanted, typed_object
@@ -90,8 +88,7 @@ class Run(Create):
         if dry.target.plural == "cronjobs":
             source = f"--from=cronjob/{dry.target.name}"
             return shell_line(["kubectl", "create", "job", self.made, source, *dry.target.flags])
-        text = shlex.quote(json.dumps(self.write(dry.before, dry.wanted).body, separators=(",", ":")))
-        return f"echo {text} | kubectl create -f -"
+        return piped(self.write(dry.before, dry.wanted).body, ["kubectl", "create", "-f", "-"])
 
     def started(self, change: Change, found: Job, objects: Objects, now: datetime) -> Progress:
         word, name = status_text(found), found.metadata.name

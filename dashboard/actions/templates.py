@@ -32,7 +32,7 @@ from .action import (
     Write,
     sides,
 )
-from .changedfields import field_words, value_at, with_values
+from .changedfields import field_words, merge_between, value_at, with_values
 from .fieldwrites import FieldsAction, value_words, written, written_fields
 
 SPEC = "/spec/template/spec"
@@ -223,16 +223,6 @@ def changed_containers(dry: DryRun) -> Iterator[tuple[Manifest, Manifest]]:
     for path, one in containers(dry.after):
         if path in before and before[path] != one:
             yield before[path], one
-
-
-def merge_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> Manifest:
-    """The merge patch (RFC 7386) that makes ``new`` of ``old``."""
-    patch: Manifest = {key: None for key in old if key not in new}
-    for key, value in new.items():
-        if key not in old or old[key] != value:
-            both = isinstance(value, Mapping) and isinstance(old.get(key), Mapping)
-            patch[key] = merge_between(old[key], value) if both else value
-    return patch
 
 
 def containers(manifest: Manifest) -> Iterator[tuple[str, Manifest]]:

@@ -175,6 +175,7 @@ class ManyForm:
             **told_json(found),
             "diff": [],
             "kubectl": found.kubectl,
+            **({"kubectl_note": found.kubectl_note} if found.kubectl_note else {}),
             "count": len(each),
             "objects": each,
         }
@@ -231,6 +232,7 @@ class ManyForm:
             **told_context(self.cluster, found),
             "effects": [],  # they stand with their objects
             "kubectl": found.kubectl,
+            "kubectl_note": found.kubectl_note,
             "kubectl_lines": lines[:COMMANDS],
             "kubectl_more": len(lines[COMMANDS:]),
             "checked_at": iso(found.checked_at.replace(microsecond=0)),

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from dashboard.actions.action import Actor
+from dashboard.actions.action import VALUES_STAY, Actor
 from dashboard.actions.creation import creation_preview
 from dashboard.actions.documents import TextObject
 from dashboard.actions.newobjects.checks import checked, name_taken
@@ -26,7 +26,7 @@ from dashboard.actions.newobjects.typed import Reading, read_form, start
 from dashboard.actions.permits import changes_required
 from dashboard.edge import BODY_BYTES, body_limit
 from dashboard.errors import ClusterError
-from dashboard.kube.shell import shell_line
+from dashboard.kube.shell import piped, shell_line
 from dashboard.live.screens.common import list_url, namespace_crumbs
 from dashboard.live.screens.create import CreateScreen
 from dashboard.live.screens.newobject import NewObjectScreen
@@ -136,19 +136,30 @@ class NewObjectForm(CreateForm):
             error.field = "name"
             raise error
         told = found.preview.told
-        command = self.form.command(self.reading.values)
+        command, note = self._command()
         told = dataclasses.replace(
             told,
             headline=checks.headline or told.headline,
             effects=(*checks.effects, *(told.effects if len(found.tried) > 1 else ())),
             notices=(*checks.notices, *told.notices),
-            kubectl=shell_line(command) if command else told.kubectl,
-        )
+            kubectl=command,
+            kubectl_note=note,
+        ).pasteable()
         preview = dataclasses.replace(found.preview, told=told)
         return Shown(
             preview=preview,
             parts={"preview": preview_context(self.cluster, preview, first_line(self.request))},
         )
+
+    def _command(self) -> tuple[str, str]:
+        """The same by kubectl, and what it needs, or why there is none."""
+        if words := self.form.command(self.reading.values):
+            return shell_line(words), self.form.command_note
+        if self.form.secret_names:
+            return "", VALUES_STAY
+        made = self.form.manifests(self.reading.draft)
+        whole = made[0] if len(made) == 1 else {"apiVersion": "v1", "kind": "List", "items": made}
+        return piped(whole, ["kubectl", "create", "-f", "-"]), ""
 
     def failed(self, error: ClusterError) -> Parts:
         return {"error": told_error(error)}

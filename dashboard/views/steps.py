@@ -216,6 +216,7 @@ def preview_context(runtime: ClusterRuntime, preview: Preview, start: int = 0) -
         "diff_part": part,
         "diff_words": preview.diff_words,
         "kubectl": told.kubectl,
+        "kubectl_note": told.kubectl_note,
         "filled": filled_context(preview),
         "checked_at": iso(preview.checked_at.replace(microsecond=0)),
         "undo_words": told.undo_words
@@ -229,7 +230,7 @@ def preview_context(runtime: ClusterRuntime, preview: Preview, start: int = 0) -
 
 def preview_json(preview: Preview | None) -> Parts:
     """A preview for a script; without a token there is nothing to do. ``filled`` is there where the API server makes
-    more than a typed text asks for."""
+    more than a typed text asks for, ``kubectl_note`` where the command needs something, or there is none."""
     if preview is None:
         return {
             "token": "",
@@ -245,6 +246,7 @@ def preview_json(preview: Preview | None) -> Parts:
         "diff": [{"line": line.n, "sign": line.sign, "text": line.text} for line in preview.diff],
         **({"filled": _filled_json(preview)} if preview.filled else {}),
         "kubectl": preview.told.kubectl,
+        **({"kubectl_note": preview.told.kubectl_note} if preview.told.kubectl_note else {}),
     }
 
 

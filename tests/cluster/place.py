@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import secrets
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, ClassVar
 
 from dashboard.errors import Forbidden, Invalid
@@ -64,13 +67,23 @@ class Place:
     reads: ClassVar[Collection[str]] = ()
 
     def __init__(self, cluster: Sandbox, transport: Transport, namespace: str) -> None:
-        self.api = cluster.api()
+        self.sandbox, self.api = cluster, cluster.api()
         self.transport = transport
         self.namespace = namespace
 
     def make(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Creates an object; ``{ns}`` in the path is the namespace."""
         return self.api.post(path.format(ns=self.namespace), manifest)
+
+    async def by_hand(self, command: str, folder: Path) -> None:
+        """Pastes a command into a shell."""
+        path = f"{self.sandbox.kubectl.parent}:{os.environ['PATH']}"
+        environment = os.environ | {"PATH": path, "KUBECONFIG": str(self.sandbox.kubeconfig)}
+        run = await asyncio.create_subprocess_exec(
+            "sh", "-c", command, env=environment, cwd=folder, stdout=PIPE, stderr=STDOUT, stdin=DEVNULL
+        )
+        said, _ = await asyncio.wait_for(run.communicate(), 60)
+        assert run.returncode == 0, f"{command}: {said.decode()}"
 
     async def objects(self) -> Listed:
         return await Listed.now(self.transport, self.namespace, self.reads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -489,6 +490,38 @@ class Here(Place):
         listed = self.api.get(KINDS["replicasets"].gvr.path(self.namespace))["items"]
         return len([one for one in listed if REVISION in one["metadata"].get("annotations", {})]) > 1
 
+    def left(self) -> set[tuple[str, str]]:
+        """What is there of the kinds that actions create beside the object."""
+        kinds = ("horizontalpodautoscalers", "jobs", "configmaps")
+        return {
+            (plural, each["metadata"]["name"])
+            for plural in kinds
+            for each in self.api.get(KINDS[plural].gvr.path(self.namespace))["items"]
+        }
+
+    async def outcome(self, before: set[tuple[str, str]]) -> tuple[Any, list[Any]]:
+        """The object, or that it goes, and what was created beside it, without its name."""
+
+        async def steady() -> bool:
+            found = self.found()
+            return found is None or "deletionTimestamp" not in found["metadata"]
+
+        await until(steady)
+        made = []
+        for plural, each in sorted(self.left() - before):
+            found = self.api.get(KINDS[plural].gvr.path(self.namespace, each))
+            made.append([plural, found.get("spec", {}).get("minReplicas"), found.get("data")])
+        there = self.found()
+        if there is None:
+            return None, made
+        # Without what each object of that name has of its own.
+        found = json.loads(json.dumps(self.written()).replace(there["metadata"]["uid"], "its-uid"))
+        for name in ("clusterIP", "clusterIPs"):
+            found.get("spec", {}).pop(name, None)
+        template = found.get("spec", {}).get("template", {}).get("metadata", {})
+        template.get("annotations", {}).pop(AT_THIS_MOMENT, None)
+        return found, made
+
     reads = READ | {
         "services", "endpointslices", "ingresses", "horizontalpodautoscalers", "poddisruptionbudgets",
         "resourcequotas", "nodes", "configmaps", "jobs", "cronjobs", "persistentvolumeclaims", "storageclasses",
@@ -557,7 +590,8 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
     script = Script(client, here.url(name), typed)
 
     late, shown = (await script.preview())["token"], await script.preview()
-    assert shown["token"] and shown["kubectl"] and shown["diff"]
+    assert shown["token"] and shown["diff"]
+    assert bool(shown["kubectl"]) is (case not in NO_COMMAND)
     made = await script.apply(shown["token"])
     assert await script.apply(shown["token"]) == made, "one token, one change"
     change = await Change.objects.select_related("user").aget()
@@ -591,6 +625,41 @@ async def test_previewed_applied_followed_and_undone_by_a_script(
             await here.versions_kept(back["change"])
     results = [entry.result async for entry in AuditEntry.objects.order_by("pk")]
     assert results == ["done", *([] if case in AGAIN else ["refused"]), *(["done"] if undone else [])]
+
+
+# Those without a command, and what the preview says then.
+NO_COMMAND = {"replace secrets": "No command: a Secret's values would stand in it"}
+INTERACTIVE = {"debug"}  # a shell
+AT_THIS_MOMENT = "kubectl.kubernetes.io/restartedAt"
+
+
+async def test_its_kubectl_command_can_be_pasted_and_does_the_same(
+    here: Here, client: AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: str, name: str
+) -> None:
+    _, _, typed, _ = TRIED[case]
+    session = open_forms(monkeypatch, here.transport, await here.objects())
+    script = Script(client, here.url(name), typed)
+    shown = await script.preview()
+    if case in NO_COMMAND:
+        assert shown["kubectl_note"].startswith(NO_COMMAND[case])
+        return
+    if case in INTERACTIVE:
+        return
+    before = here.left()
+    (tmp_path / "new-value").write_text("new")
+    await here.by_hand(shown["kubectl"], tmp_path)
+    by_hand = await here.outcome(before)
+    for plural, made in here.left() - before:
+        here.api.delete(f"{KINDS[plural].gvr.path(here.namespace, made)}?propagationPolicy=Background")
+    if here.found() is not None:
+        await here.gone()
+    if case == "evict":
+        here.api.delete(f"{KINDS['poddisruptionbudgets'].gvr.path(here.namespace)}/web")
+    await here.made(case)
+    session.reader = await here.objects()
+    before = here.left()
+    await script.apply((await script.preview())["token"])
+    assert await here.outcome(before) == by_hand
 
 
 # What an action is granted and this run does not take: what steps do, which have tests of their own (those of a drain

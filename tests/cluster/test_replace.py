@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -322,6 +323,43 @@ async def test_a_conflict_of_the_old_one_or_of_the_name_writes_nothing(shop: Sho
     status, _ = await shop.script(new_name="settings-3").post(step="apply", token=token)
     assert status == 404
     assert shop.configmaps() == {"settings-2"}
+
+
+async def test_what_the_api_server_warns_of_a_consumer_is_told_once(shop: Shop) -> None:
+    for name in ("web", "api"):
+        shop.workload(name, replicas=0)
+    shop.cronjob("nightly")
+    labels = {"pod-security.kubernetes.io/warn": "restricted"}
+    shop.api.patch(f"/api/v1/namespaces/{shop.namespace}", {"metadata": {"labels": labels}})
+
+    async def warned() -> list[dict[str, str]]:
+        shown = await shop.preview()
+        return [each for each in shown["notices"] if each["title"].startswith("The API server warns of ")]
+
+    said = await until(warned)  # the label may be new to one of its caches
+    titles = " ".join(each["title"] for each in said)
+    assert {"Deployment web", "Deployment api", "CronJob nightly"} == {
+        name for name in ("Deployment web", "Deployment api", "CronJob nightly") if name in titles
+    }
+    assert all("would violate PodSecurity" in each["text"] for each in said)
+    assert len({each["text"] for each in said}) == len(said)
+
+
+async def test_its_kubectl_command_makes_the_same_and_points_all_to_it(shop: Shop, tmp_path: Path) -> None:
+    shop.workload("web")
+    shop.workload("db", plural="statefulsets")
+    shop.cronjob("nightly")
+    await shop.up("web")
+    await shop.up("db", plural="statefulsets")
+    shown = await shop.preview()
+    assert "kubectl edit" not in shown["kubectl"], shown
+    await shop.by_hand(shown["kubectl"], tmp_path)
+    made = shop.api.get(f"{shop.maps}/settings-2")
+    assert made["data"]["LEVEL"] == "1" and made["immutable"]
+    assert shop.uses("web") == shop.uses("db", "statefulsets") == "settings-2"
+    jobs = shop.api.get(f"/apis/batch/v1/namespaces/{shop.namespace}/cronjobs/nightly")["spec"]["jobTemplate"]
+    (variable,) = jobs["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert variable["valueFrom"]["configMapKeyRef"]["name"] == "settings-2"
 
 
 async def test_refusals_by_rights_policy_and_quota_are_told_before_anything_is_written(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from dashboard.actions.action import Manifest
 from dashboard.errors import BadInput
 from dashboard.insight.awaiting import NAMING, awaited_by
 from dashboard.kinds.references import reference
+from dashboard.kube.shell import holds_control
 
 from .form import NAMESPACE, Checks, Input, Look, NewObject, Section, name_input
 
@@ -95,7 +96,7 @@ class NewConfigMap(NewObject):
 
     def command(self, values: Mapping[str, Any]) -> Sequence[str]:
         rows = [row for row in values["data"] if row["key"]]
-        if values["immutable"] or any("\n" in (row["value"] or "") for row in rows):
+        if values["immutable"] or any(holds_control(row["value"] or "") for row in rows):
             return ()
         where = ("-n", values["namespace"])
         literals = (f"--from-literal={row['key']}={row['value'] or ''}" for row in rows)

@@ -178,6 +178,7 @@ class NewObject:
     reads: frozenset[str] = frozenset()  # the kinds that its checks read, beside its own
     offered_on: Mapping[str, str] = MappingProxyType({})  # kinds whose pages lead here → the words for it
     said: Sequence[str] = ()  # what kubectl calls it where it is offered on another object: "expose"
+    command_note: str = ""  # what its ``command`` needs
     created: Sequence[str] = ()  # what it is called after "kubectl create"; none: as its kind
     body_bytes = 0  # of what is sent at most; 0: as of every form
 

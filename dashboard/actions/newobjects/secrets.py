@@ -141,6 +141,8 @@ class NewTls(NewSecret):
         ),
     )
 
+    command_note = "tls.crt and tls.key are files with the certificate and the key."
+
     def command(self, values: Mapping[str, Any]) -> Sequence[str]:
         files = ("--cert=tls.crt", "--key=tls.key")
         return ("kubectl", "create", "secret", "tls", values["name"], "-n", values["namespace"], *files)

@@ -307,6 +307,9 @@ def _kubectl(change: Change, present: Any = None) -> str:
         follow := rollout_command(change.kind, change.namespace, change.name, present)
     ):
         return follow
+    if present is None:  # of its name alone kubectl says that there is none, and ends
+        named = f"--field-selector=metadata.name={change.name}"
+        return shell_line(["kubectl", "get", change.plural, *where, named, "--watch"])
     return shell_line(["kubectl", "get", change.plural, change.name, *where, "--watch"])
 
 

@@ -173,8 +173,12 @@ def links_after(
 
 
 def rollout_command(kind: str, namespace: str, name: str, present: Any) -> str:
-    """The command that follows a workload's rollout; "" where kubectl refuses to, as its pods wait to be deleted."""
-    strategy = getattr(present.spec, "update_strategy", None) if present is not None else None
+    """The command that follows a workload's rollout; "" where kubectl refuses to: its pods wait to be deleted, or it is
+    not there.
+    """
+    if present is None:
+        return ""
+    strategy = getattr(present.spec, "update_strategy", None)
     if strategy is not None and strategy.type == "OnDelete":
         return ""
     return shell_line(["kubectl", "rollout", "status", f"{kind.lower()}/{name}", "-n", namespace])

@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.actions.action import Target
 from dashboard.actions.configmap_values import digest
-from dashboard.actions.edit import EDIT, Immutable, _kubectl, other_name
+from dashboard.actions.edit import EDIT, Immutable, other_name
 from dashboard.actions.replace import REPLACE
 from dashboard.insight.configmapuse import change_effects
 from dashboard.kinds import KINDS
@@ -249,15 +249,13 @@ def test_another_name_counts_on(name: str, other: str) -> None:
     assert other_name(name) == other
 
 
-def test_the_command_of_an_edit_and_of_a_replacement() -> None:
+def test_the_command_of_an_edit_and_of_a_replacement_before_a_preview() -> None:
     target, kept = (
         Target.of("c", KINDS["configmaps"], "shop", "settings"),
         manifest({"a": "1"}, {"b.bin": "/w=="}),
     )
     assert EDIT.command(target, kept) == "kubectl edit configmap/settings -n shop"
-    assert REPLACE.command(target, kept | {"immutable": True}) == (
-        "kubectl create configmap settings-2 -n shop --from-file=a --from-file=b.bin"
-    )
+    assert REPLACE.command(target, kept | {"immutable": True}) == ""
 
 
 def test_when_it_was_saved_counts_not_when_it_is_looked_at() -> None:
@@ -272,6 +270,6 @@ def test_when_it_was_saved_counts_not_when_it_is_looked_at() -> None:
 def test_a_patch_to_copy_has_no_character_that_a_terminal_acts_on() -> None:
     target = Target.of("c", KINDS["configmaps"], "shop", "settings")
     body = {"data": {"a": "x\x1b[201~\x7f\x9b'é\n"}}
-    command = _kubectl(target, body)
+    command = target.kubectl_patch(body)
     assert command.isprintable()
     assert json.loads(shlex.split(command)[-1]) == body

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dashboard.actions.action import Manifest, Target
+from dashboard.actions.changedfields import merge_between
 from dashboard.actions.fieldwrites import FieldsAction, written_fields
 from dashboard.actions.revisions import current_revision, revisions_of
-from dashboard.actions.templates import merge_between
 from dashboard.kinds import KINDS
 
 from .server import Server, _merge

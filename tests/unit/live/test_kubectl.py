@@ -147,7 +147,10 @@ def test_every_tab_has_one(tab: str, name: str) -> None:
 )
 def test_following_a_change(plural: str, kind: str, command: str) -> None:
     made = Change(plural=plural, kind=kind, namespace="shop", name="web")
-    assert follow_command(made) == command
+    there = KINDS[plural].decode_object(b'{"metadata": {"name": "web"}, "spec": {}}')
+    assert follow_command(made, there) == command
+    gone = f"kubectl get {plural} -n shop --field-selector=metadata.name=web --watch"
+    assert follow_command(made, None) == gone, "of what was deleted there is no rollout"
 
 
 @pytest.mark.parametrize("plural", ["statefulsets", "daemonsets"])
