@@ -51,7 +51,8 @@ from .action import (
     sides,
 )
 from .attempts import REFUSALS
-from .create_yaml import CREATE, CreateYaml, PutBack, TakeBack, settled, wanted_of
+from .confirmation import CANT_UNDO
+from .create_yaml import CREATE, CreateYaml, PutBack, TakeBack, apply_command, settled, wanted_of
 from .delete import DELETED
 from .diff import Line
 from .documents import TextObject
@@ -67,11 +68,11 @@ from .engine import (
 from .filledin import bounded
 from .operation import OperationAction, Plan, Run, Step, operation_step
 from .problems import TextsFull
-from .recreation import HOLDING
 from .value_impact import HOLDERS, Coming, broken_headline, value_effects
 from .writing import MANAGER
 
 SALT = "dashboard.actions.creation"
+LOSING = "losing"  # in what is wanted, as decided: with which objects data is lost
 REST = "rest"  # in a change's result: what is created after it
 DRY_RUNS = 8  # at once
 SERVED_SECONDS = 60.0  # until a new kind is served
@@ -94,7 +95,7 @@ TAGS: Mapping[State, str] = {
 
 class CreateAll(CreateYaml, OperationAction):
     """Several objects: the first one is its write. ``wanted`` has the others besides: ``rest`` (plural, kind, namespace,
-    name and what becomes of each) and ``text``, a digest of all.
+    name and what becomes of each), ``loses``, whether one of all loses what nothing restores, and ``text``, a digest.
     """
 
     name, title = "create-all", "Create several objects"
@@ -112,11 +113,14 @@ class CreateAll(CreateYaml, OperationAction):
     def on(self, wanted: Wanted) -> Action:
         if "restore" in wanted:
             return PutAllBack(wanted)
-        return TakeAllBack() if "propagation" in wanted else CreateAll(wanted)
+        return TakeAllBack(wanted) if "propagation" in wanted else CreateAll(wanted)
 
     @property
     def count(self) -> int:
         return len(self.wanted.get("rest", ())) + 1
+
+    def confirmed(self, manifest: Manifest) -> bool:
+        return bool(self.wanted.get("loses"))
 
     def intended(self) -> dict[str, Any]:
         return {REST: self.wanted["rest"]}
@@ -126,6 +130,10 @@ class CreateAll(CreateYaml, OperationAction):
 
     def must_follow(self, operation: Operation) -> set[str]:
         return set()
+
+    def to_confirm(self, operation: Operation) -> str:
+        count = operation.results.count()
+        return str(count) if count > 1 else operation.change.name
 
     def written(self, change: Change) -> str:
         return CREATE.summary(change).replace(f"the {change.kind}", f"{change.kind} {change.name}")
@@ -172,11 +180,26 @@ class _All(Action):
     """The undo of several objects, with the changes of the ``others`` that were begun to be made."""
 
     name = CreateAll.name
+    wanted: Wanted
     others: Sequence[Change] = ()
+    losing: Sequence[
+        str
+    ] = ()  # those of the others with which more is lost than an undo brings back, in words
 
     async def undoing(self, change: Change) -> Action:
         made = copy.copy(self)
         made.others = [each for _, each in await _begun_with(change) if each is not None]
+        return made
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
+        """Besides: what is lost with the others."""
+        found = [each for each in self.others if await _loses(order, each, objects)]
+        more = {LOSING: [f"{each.kind} {each.name}" for each in found]} if found else {}
+        return await super().decide(order, manifest, objects) | more
+
+    def on(self, wanted: Wanted) -> Action:
+        made = copy.copy(self)
+        made.wanted, made.losing = wanted, wanted.get(LOSING, ())
         return made
 
     @property
@@ -184,12 +207,14 @@ class _All(Action):
         return len(self.others) + 1
 
     def confirmed(self, manifest: Manifest) -> bool:
-        return super().confirmed(manifest) or any(
-            each.plural in HOLDING and bool(each.inverse) and DELETED in each.touched for each in self.others
-        )
+        return super().confirmed(manifest) or bool(self.losing)
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
-        return _with_others(await super().ask(order, told, dry), self.others)
+        told = _with_others(await super().ask(order, told, dry), self.others)
+        if not self.losing:
+            return told
+        text = f"What is lost with {listed(self.losing, 'more objects')} can't be restored."
+        return replace(told, notices=(Notice("bad", "Data is deleted", text), *told.notices), danger=True)
 
 
 class PutAllBack(_All, PutBack):
@@ -231,6 +256,11 @@ class Tried:
         if not self.preview.token:
             return "same"
         return "new" if self.fresh else "changed"
+
+    @property
+    def loses(self) -> bool:
+        """Whether something is lost that nothing restores."""
+        return self.preview is not None and self.preview.confirm == CANT_UNDO
 
     @property
     def dangerous(self) -> bool:
@@ -377,13 +407,12 @@ async def _whole(transport: Transport, actor: Actor, tried: Sequence[Tried], rea
     if len(tried) == 1 and (single := tried[0].preview) is not None:
         token = _sign(0, single.token, []) if single.token else ""
         return replace(single, token=token)
-    first = None
+    first, shown = None, []
     if at is not None:
-        order = _first(transport, actor, [each.one for each in tried], at, [each.state for each in tried])
+        shown = [_as_shown(transport, actor, each) for each in tried]
+        order = _first(transport, actor, [each.one for each in tried], at, shown)
         first = await change_preview(order=order, objects=reader)
-    token = (
-        _sign(at or 0, first.token, [_as_shown(transport, actor, each) for each in tried]) if first else ""
-    )
+    token = _sign(at or 0, first.token, shown) if first else ""
     pods = [made for each in tried if each.preview is not None for made in each.preview.pods]
     return Preview(
         before={},
@@ -396,6 +425,7 @@ async def _whole(transport: Transport, actor: Actor, tried: Sequence[Tried], rea
         diff_words=plural(len(tried), "object"),
         checked_at=clock.now(),
         token=token,
+        confirm=first.confirm if first else "",
         filled=bounded(
             [
                 replace(filled, words=str(each.one.target))
@@ -412,10 +442,10 @@ def _as_shown(transport: Transport, actor: Actor, tried: Tried) -> dict[str, Any
     value of a Secret.
     """
     if tried.preview is None or not tried.preview.token:
-        return {"state": tried.state, "uid": "", "effect": UNTRIED}
+        return {"state": tried.state, "uid": "", "effect": UNTRIED, "loses": False}
     shown = tokens.read(tried.preview.token, _order(transport, actor, tried.one))
     return {
-        "state": tried.state, "uid": shown.uid, "effect": shown.effect, "touched": shown.touched,
+        "state": tried.state, "uid": shown.uid, "effect": shown.effect, "touched": shown.touched, "loses": tried.loses,
     }  # fmt: skip
 
 
@@ -425,8 +455,9 @@ def _told(tried: Sequence[Tried], together: Sequence[Notice] = (), *, dangerous:
     verbs = [f"create {plural(made, 'object')}"] if made else []
     verbs += [f"change {changed}" if made else f"change {plural(changed, 'object')}"] if changed else []
     button = " and ".join(verbs)
-    told = [(each, each.preview.told) for each in tried if each.preview is not None]
-    placed = [(each, said) for each, said in told if each.one.target.namespace]
+    kubectl, note = apply_command([(each.one.target.namespace, each.one.manifest) for each in tried])
+    if kubectl and any(each.needs for each in tried):
+        note += " Where kubectl says that a kind or a namespace is not there yet, run it once more."
     flawed = [str(each.one.target) for each in tried if not each.taken_back]
     undo = "You can undo all of it, or each object on its own."
     if flawed:
@@ -444,7 +475,8 @@ def _told(tried: Sequence[Tried], together: Sequence[Notice] = (), *, dangerous:
                 for one in _notices(each)
             ),
         ),
-        kubectl=next(iter(placed or told))[1].kubectl,
+        kubectl=kubectl,
+        kubectl_note=note,
         undo_words=undo,
         button=f"{button[:1].upper()}{button[1:]}",
         danger=dangerous,
@@ -501,15 +533,15 @@ def _first(
     actor: Actor,
     objects: Sequence[TextObject],
     at: int,
-    states: Sequence[str],
+    shown: Sequence[Mapping[str, Any]],
     *,
     confirm: str = "",
     reason: str = "",
 ) -> Order:
-    """The order of the object with which several begin: it stands for all of them."""
+    """The order of the object with which several begin: it stands for all of them, as they were ``shown``."""
     rest = [
-        [one.target.plural, one.target.kind, one.target.namespace, one.target.name, state]
-        for n, (one, state) in enumerate(zip(objects, states, strict=True))
+        [one.target.plural, one.target.kind, one.target.namespace, one.target.name, each["state"]]
+        for n, (one, each) in enumerate(zip(objects, shown, strict=True))
         if n != at
     ]
     text = msgspec.json.encode([one.manifest for one in objects], order="sorted")
@@ -522,6 +554,7 @@ def _first(
         confirm=confirm,
         reason=reason,
         rest=rest,
+        loses=any(each.get("loses") for each in shown),
         text=digest,
     )
 
@@ -563,9 +596,7 @@ async def creation_apply(
     if len(shown) != len(objects):
         order = _order(transport, actor, objects[0], confirm=confirm, reason=reason)
         return await change_apply(order=order, token=kept["token"])
-    order = _first(
-        transport, actor, objects, at, [each["state"] for each in shown], confirm=confirm, reason=reason
-    )
+    order = _first(transport, actor, objects, at, shown, confirm=confirm, reason=reason)
     nonce = tokens.read(kept["token"], order).nonce
     if await in_database(Change.objects.filter(nonce=nonce).exists)():  # sent twice
         return await change_apply(order=order, token=kept["token"])
@@ -731,6 +762,24 @@ async def _begun_with(change: Change) -> list[tuple[OperationResult, Change | No
     return [(row, made.get(nonce)) for nonce, row in named.items() if nonce in made or row.state == "running"]
 
 
+async def _loses(order: Order, change: Change, objects: Objects) -> bool:
+    """Whether more is lost with the undo of one of the others than its own undo brings back."""
+    kinds = objects.kinds if isinstance(objects, SeenReader) else KINDS
+    if change.state != Change.State.DONE or not change.inverse or change.plural not in kinds:
+        return False
+    target = Target.of(change.context, kinds[change.plural], change.namespace, change.name)
+    try:
+        found = await change_read(transport=order.transport, target=target)
+    except NotFound:
+        return False
+    if found["metadata"]["uid"] != change.uid:
+        return False  # it stays
+    wanted = change.inverse["input"]
+    own = replace(order, target=target, wanted=wanted, action=CREATE.on(wanted))
+    decided = await own.action.decide(own, found, objects)
+    return own.action.on(wanted | decided).confirmed(found)
+
+
 def _with_others(told: Description, others: Sequence[Change]) -> Description:
     """With what the undo of the other objects does."""
     effects = []
@@ -745,8 +794,15 @@ def _with_others(told: Description, others: Sequence[Change]) -> Description:
         where = f"in namespace {change.namespace}" if change.namespace else "cluster-scoped"
         state: Literal["info", "warn"] = "info" if change.inverse else "warn"
         effects.append(Effect(state, "undo", parts(f"{change.kind} ", bold(change.name), does), where))
-    button = f"Undo {plural(len(others) + 1, 'object')}" if others else told.button
-    return replace(told, effects=(*effects, *told.effects), button=button)
+    if not others:
+        return told
+    return replace(
+        told,
+        effects=(*effects, *told.effects),
+        button=f"Undo {plural(len(others) + 1, 'object')}",
+        kubectl="",
+        kubectl_note="No command: each object is looked at again before it is undone.",
+    )
 
 
 async def _undo_plan(change: Change) -> Plan:

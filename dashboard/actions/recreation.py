@@ -40,13 +40,14 @@ _WHY: dict[tuple[str, str], str] = {
     ("apiextensions.k8s.io", "CustomResourceDefinition"): "The objects of its kind can't be recreated.",
 }
 # What was put into one of these goes with it, and its own YAML does not bring that back.
-_HOLDING = {
-    ("", "Namespace"): "namespaces",
-    ("", "PersistentVolumeClaim"): "persistentvolumeclaims",
-    ("", "PersistentVolume"): "persistentvolumes",
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): "customresourcedefinitions.apiextensions.k8s.io",
-}
-HOLDING = frozenset(_HOLDING.values())  # the same by their plurals
+_HOLDING = frozenset(
+    {
+        ("", "Namespace"),
+        ("", "PersistentVolumeClaim"),
+        ("", "PersistentVolume"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    }
+)
 # What the API server or a controller writes; it would be refused, or mean the old object.
 _SERVERS = (
     "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "deletionTimestamp",

@@ -45,12 +45,12 @@ from . import records
 from . import token as tokens
 from .action import Actor, Manifest
 from .configmap_versions import versions_kept
-from .confirmation import require_reason, why_in
+from .confirmation import CANT_UNDO, require_reason, why_in
 from .operation import OperationAction, Plan, Run, Step, iso, operation_step, passed, result_counts
 from .permits import changes_required
 from .problems import Unconfirmed
 from .restore_values import with_breaks
-from .restored_pods import RestoredPods, restored_pods
+from .restored_pods import RestoredPods, lost_claims, restored_pods
 
 SALT = "dashboard.actions.restore"
 MAX_TRIED = 200  # objects that a preview tries; the check tries all of them
@@ -137,9 +137,10 @@ class ArchiveShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown(ArchiveShown):
-    """``effects`` are those of the objects that were tried."""
+    """``effects`` are those of the objects that were tried; ``loses``: whether one of them loses claims."""
 
     effects: dict[str, str]
+    loses: bool
 
 
 def order_facts(order: RestoreOrder) -> dict[str, Any]:
@@ -196,6 +197,10 @@ class Restore(OperationAction):
         kept = change.result
         where = listed(named(kept["namespaces"]), "more namespaces") or "the cluster"
         return f"{plural(kept['count'], 'object')} of {short_name(kept['archive'])} into {where}"
+
+    def to_confirm(self, operation: Operation) -> str:
+        change = operation.change
+        return to_confirm(change.result["namespaces"], change.context)
 
     def written(self, change: Change) -> str:
         return "Preview confirmed"
@@ -368,11 +373,12 @@ async def restore_preview(order: RestoreOrder) -> RestorePreview:
         sha256=holding.sha256,
         nonce=tokens.new_nonce(),
         effects={each.key: each.effect for each in plans},
+        loses=bool(lost_claims(plans)),
     )
     more = len(kept) - len(plans)
     nothing = not more and not any(each.writes for each in plans)
     return RestorePreview(
-        holding=holding, plans=plans, skipped=out, more=more, targets=targets, confirm=why_in(order.cluster.name),
+        holding=holding, plans=plans, skipped=out, more=more, targets=targets, confirm=_why(order, shown),
         token="" if nothing or stops(plans, order.choice) else tokens.sign(shown, SALT),
         pods=await restored_pods(order.transport, plans),
     )  # fmt: skip
@@ -398,6 +404,11 @@ def to_confirm(targets: Sequence[str], context: str) -> str:
     return targets[0] if len(targets) == 1 else context
 
 
+def _why(order: RestoreOrder, shown: Shown) -> str:
+    """Why the name has to be typed, or ""."""
+    return CANT_UNDO if shown.loses else why_in(order.cluster.name)
+
+
 # ---- The apply
 
 
@@ -413,7 +424,7 @@ async def restore_begin(order: RestoreOrder, token: str, *, holder: str = "") ->
     if holding.sha256 != shown.sha256:
         raise tokens.not_shown()
     targets = targets_of(order.choice, [each for each in holding.objects if not each.skipped])
-    why = why_in(order.cluster.name)
+    why = _why(order, shown)
     if why and order.confirm.strip() != to_confirm(targets, order.cluster.name):
         raise Unconfirmed(f"Type {to_confirm(targets, order.cluster.name)}: {why}.", field="confirm")
     require_reason(order.cluster.name, order.reason)

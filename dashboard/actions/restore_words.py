@@ -11,6 +11,7 @@ from dashboard.recovery.choice import Choice, named
 from dashboard.recovery.restoring import Does, Planned, counted
 
 from .restore import RestorePreview, stops
+from .restored_pods import lowered_notices
 
 MAX_WARNED = 8  # warnings of the API server; each object has its own besides
 
@@ -40,7 +41,7 @@ def restore_words(found: RestorePreview, choice: Choice) -> RestoreWords:
         texts.append(f"New pods of {listed(broken)} will not start: each says why.")
     return RestoreWords(
         state=state, headline=headline, text=" ".join([*texts, *_texts(found, counts, refusing)]),
-        notices=(*found.pods.notices, *_warned(found.plans)), broken=broken, where=where,
+        notices=(*lowered_notices(found.plans), *found.pods.notices, *_warned(found.plans)), broken=broken, where=where,
     )  # fmt: skip
 
 

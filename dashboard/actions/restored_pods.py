@@ -21,8 +21,9 @@ from dashboard.loop import off_loop
 from dashboard.recovery.cleaning import MISSHAPEN
 from dashboard.recovery.restoring import Planned
 
-from .action import typed_object
+from .action import pointer, typed_object
 from .readbeside import ReadBeside, listed_beside
+from .recreation import scales_claims_away
 
 MAX_ASKED = 20  # namespaces whose quotas are read
 MAX_BYTES = 8 * 2**20
@@ -83,6 +84,39 @@ async def restored_pods(transport: Transport, plans: Sequence[Planned]) -> Resto
         notices=tuple(dict.fromkeys(notices))[:MAX_NOTICES],
         unread=tuple(unread),
     )
+
+
+def lowered_notices(plans: Sequence[Planned]) -> Iterator[Notice]:
+    """Which objects get fewer replicas than they have, and whose claims go then."""
+    fewer = [(each, *counts) for each in plans if (counts := _replicas(each)) and counts[1] < counts[0]]
+    if lost := lost_claims(plans):
+        text = f"{_named(lost)}: whenScaled is Delete, so the data of the pods that go is lost."
+        yield Notice("bad", "Claims are deleted", text)
+    if fewer:
+        said = listed([f"{plan.placed.where} from {was} to {made}" for plan, was, made in fewer])
+        none = any(made == 0 for _, _, made in fewer)
+        yield Notice("bad" if none else "warn", "It lowers the number of replicas", f"{said}.")
+
+
+def lost_claims(plans: Sequence[Planned]) -> list[Planned]:
+    """The StatefulSets whose update deletes claims."""
+    return [
+        each
+        for each in plans
+        if each.does == "update" and each.live and each.made and scales_claims_away(each.live, each.made)
+    ]
+
+
+def _replicas(plan: Planned) -> tuple[int, int] | None:
+    """How many there are, and are to be; None of what has none, or is not updated."""
+    if plan.does != "update" or plan.live is None or plan.made is None:
+        return None
+    was, made = (pointer(side, "/spec/replicas") for side in (plan.live, plan.made))
+    return (was, made) if isinstance(was, int) and isinstance(made, int) else None
+
+
+def _named(plans: Sequence[Planned]) -> str:
+    return listed([each.placed.where for each in plans], "more objects")
 
 
 async def _rules(transport: Transport, namespace: str) -> dict[str, Sequence[Any]] | None:

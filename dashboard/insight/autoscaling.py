@@ -109,7 +109,23 @@ def autoscale_impact(
     )
     if workload is not None:
         headline = _now(workload, bounds, utilization)
-    return Impact(headline, tuple(_effects(ref, workload, bounds, utilization, others)), (), False)
+    lost = _lost_claims(workload, bounds) if isinstance(workload, StatefulSet) else None
+    effects = tuple(_effects(ref, workload, bounds, utilization, others))
+    return Impact(headline, effects, (lost,) if lost else (), lost is not None and lost.state == "bad")
+
+
+def _lost_claims(workload: StatefulSet, bounds: Bounds) -> Notice | None:
+    """What a scale-down takes along; None where it keeps the claims, or can't come."""
+    spec = workload.spec
+    kept = spec.persistent_volume_claim_retention_policy.when_scaled != "Delete"
+    if kept or not spec.volume_claim_templates or not spec.replicas:
+        return None
+    text = "whenScaled is Delete: the claims of the pods that go are deleted with their data, and no undo restores it."
+    if spec.replicas > bounds.most:
+        return Notice("bad", f"It scales {workload.metadata.name} down at once, and claims are deleted", text)
+    if bounds.least == bounds.most:
+        return None
+    return Notice("warn", "Each time it scales down, claims are deleted", text)
 
 
 def paused_impact(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> Impact:

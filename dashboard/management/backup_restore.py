@@ -128,7 +128,7 @@ def add_arguments(restore: argparse.ArgumentParser, drill: argparse.ArgumentPars
         part.add_argument("--dry-run", action="store_true", help="only say what would be done")
         part.add_argument("--reason", default="", help="why; needed in production")
         part.add_argument("--confirm", default="", metavar="NAME",
-                          help="what the page asks to be typed in production: the namespace, or the context")  # fmt: skip
+                          help="the namespace or context, where the page asks for it")  # fmt: skip
 
 
 def choice_of(options: dict[str, Any]) -> Choice:

@@ -28,9 +28,9 @@ from dashboard.actions.restore import (
     restore_begin,
     restore_preview,
     targets_of,
-    to_confirm,
 )
 from dashboard.actions.restore_words import restore_words
+from dashboard.actions.restored_pods import lost_claims
 from dashboard.edge import KIB, body_limit
 from dashboard.errors import BadInput, ClusterError, Forbidden, NotFound
 from dashboard.kinds.rows import OFFERED, listed, plural
@@ -98,6 +98,12 @@ class RecoveryForm:
     title: str
     template: str  # of the preview, alone
     screen_class: type[RecoveryFormScreen]
+    spare = False  # whether a preview may ask for a name
+
+    @property
+    def to_confirm(self) -> str:
+        """What is typed where a name has to be, in words."""
+        return self.session.cluster.cluster.name
 
     def __init__(self, request: HttpRequest, session: Session) -> None:
         self.request, self.session = request, session
@@ -286,7 +292,8 @@ class RecoveryForm:
                     cluster.name,
                     self.sent,
                     why=why_in(cluster.name),
-                    name=said.parts.get("to_confirm", cluster.name),
+                    name=self.to_confirm,
+                    spare=self.spare,
                 ),
             },
             "preview": None,
@@ -341,6 +348,11 @@ class RestoreForm(RecoveryForm):
     title = "Restore"
     template = "partials/restore_preview.html"
     screen_class = RecoveryFormScreen
+    spare = True
+
+    @property
+    def to_confirm(self) -> str:
+        return f"the namespace, or {self.session.cluster.cluster.name} for several,"
 
     def asked(self) -> Choice:
         sent = self.sent
@@ -364,10 +376,7 @@ class RestoreForm(RecoveryForm):
 
     async def preview(self, order: RestoreOrder) -> dict[str, Any]:
         found = await restore_preview(order)
-        return {
-            "preview": await off_loop(restore_context, found, order),
-            "to_confirm": to_confirm(found.targets, order.cluster.name),
-        }
+        return {"preview": await off_loop(restore_context, found, order)}
 
 
 def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any]:
@@ -385,7 +394,8 @@ def restore_context(found: RestorePreview, order: RestoreOrder) -> dict[str, Any
         "diff": [],
         "kubectl": "",
         "button": button,
-        "danger": bool(told.broken),
+        "danger": bool(told.broken) or bool(lost_claims(found.plans)),
+        "asks": found.confirm,
         "into": told.where,
         "objects": [_object(each, order) for each in found.plans],
         "more": found.more,
@@ -451,7 +461,7 @@ class DrillForm(RecoveryForm):
 
     async def preview(self, order: RestoreOrder) -> dict[str, Any]:
         found = await drill_preview(order)
-        return {"preview": drill_context(found), "to_confirm": order.cluster.name}
+        return {"preview": drill_context(found)}
 
 
 def drill_context(found: DrillPreview) -> dict[str, Any]:

@@ -20,11 +20,14 @@ from asgiref.sync import sync_to_async
 from dashboard.actions import restore as machine
 from dashboard.actions.action import Actor
 from dashboard.actions.configmap_versions import versions_of
+from dashboard.actions.confirmation import CANT_UNDO
 from dashboard.actions.drill import drill_begin, drill_preview
 from dashboard.actions.operation import Lost, operation_advance
 from dashboard.actions.operations import LEASE_SECONDS, operations_claim
+from dashboard.actions.problems import Unconfirmed
 from dashboard.actions.registry import action_of
 from dashboard.actions.restore import RestoreOrder, restore_begin, restore_preview
+from dashboard.actions.restored_pods import lowered_notices
 from dashboard.errors import BadInput
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, ConfigMapVersion, Operation
@@ -349,6 +352,30 @@ async def test_what_differs_is_left_updated_or_refuses_the_restore(full: Shop, m
         ("left", "left"),
     )
     assert full.api.get(f"{config}/web-settings")["data"]["LOG_LEVEL"] == "info"
+
+
+async def test_claims_that_go_with_fewer_replicas_are_told_and_ask_for_the_namespace(
+    full: Shop, mara: Actor
+) -> None:
+    database = f"/apis/apps/v1/namespaces/{full.namespace}/statefulsets/database"
+    kept = {"persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"}}
+    was = full.api.patch(database, {"spec": kept})["spec"]["replicas"]
+    full.backed_up()
+    full.api.patch(database, {"spec": {"replicas": was + 1}})
+    order = full.order(mara, only=["statefulsets"], conflict="update")
+    shown = await restore_preview(order)
+    assert shown.confirm == CANT_UNDO
+    assert [each.title for each in lowered_notices(shown.plans)] == [
+        "Claims are deleted",
+        "It lowers the number of replicas",
+    ]
+    for confirm in ("", order.cluster.name):
+        with pytest.raises(Unconfirmed, match=f"Type {full.namespace}: this can't be undone"):
+            await restore_begin(replace(order, confirm=confirm), shown.token)
+    assert full.api.get(database)["spec"]["replicas"] == was + 1
+    change = await restore_begin(replace(order, confirm=full.namespace), shown.token)
+    assert (await full.ended(change))["statefulsets/database"] == ("done", "updated")
+    assert full.api.get(database)["spec"]["replicas"] == was
 
 
 async def test_what_changed_after_the_preview_stops_it_before_any_write(full: Shop, mara: Actor) -> None:

@@ -17,6 +17,7 @@ from dashboard.actions import creation as machine
 from dashboard.actions import records
 from dashboard.actions import token as tokens
 from dashboard.actions.action import NO_UNDO, Actor, Description, Preview, Target
+from dashboard.actions.confirmation import CANT_UNDO
 from dashboard.actions.creation import CREATE_ALL, Tried, _told, creation_apply, creation_preview
 from dashboard.actions.documents import TextObject, read_objects
 from dashboard.actions.manifesttext import Document
@@ -173,6 +174,76 @@ async def settle(api: Any, change_nonce: str) -> Change:
     later = timezone.now() + timedelta(hours=1)
     await change_settle(transport=api, change=change, now=later, kinds=KINDS)
     return await Change.objects.aget(nonce=change_nonce)
+
+
+# ---- What is lost with it
+
+
+def stateful(name: str, replicas: int, deleted: str = "Retain") -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+            "persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete", "whenDeleted": deleted},
+        },
+    }
+
+
+async def test_what_is_lost_with_any_object_of_a_text_is_told_and_confirmed(mara: Actor) -> None:
+    api: Any = Cluster(stateful("one", 3), stateful("two", 3))
+    text = (settings("new"), stateful("one", 1), stateful("two", 2))
+    shown = await creation_preview(transport=api, actor=mara, objects=objects(*text), reader=World())
+    assert shown.preview is not None and shown.preview.confirm == CANT_UNDO and shown.preview.told.danger
+    titles = [each.title for each in shown.preview.told.notices]
+    for name in ("one", "two"):
+        assert f"StatefulSet {name}: The claims of the pods that go are deleted" in titles
+    asked: Any = {"transport": api, "actor": mara, "objects": objects(*text), "token": shown.preview.token}
+    for confirm in ("", "new", "2"):
+        with pytest.raises(Uncounted, match="Type the number of objects, 3: this can't be undone"):
+            await creation_apply(**asked, confirm=confirm)
+    assert not api.has("new")
+    change = await creation_apply(**asked, confirm="3")
+    await begin(api, change)
+    assert [state for _, state in await rows(await move(api))] == ["done"] * 3
+
+
+async def test_a_text_without_a_loss_asks_for_nothing(mara: Actor) -> None:
+    api: Any = Cluster(stateful("one", 3), stateful("two", 3))
+    text = (settings("new"), stateful("one", 4))
+    shown = await creation_preview(transport=api, actor=mara, objects=objects(*text), reader=World())
+    assert shown.preview is not None and shown.preview.confirm == ""
+    await apply(api, mara, shown.preview.token, *text)
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "lost"),
+    [
+        ([stateful("zdb", 1)], stateful("zdb", 3), True),
+        ([], stateful("zdb", 3, "Delete"), True),
+        ([stateful("zdb", 3)], stateful("zdb", 3) | {"data": {}}, False),
+        ([], stateful("zdb", 3), False),
+    ],
+)
+async def test_what_is_lost_with_the_undo_of_any_object_is_told_and_confirmed(
+    mara: Actor, there: list[dict[str, Any]], wanted: dict[str, Any], lost: bool
+) -> None:
+    api: Any = Cluster(*there)
+    change = await created(api, mara, settings("new"), wanted)
+    await begin(api, change)
+    await move(api)
+    asked: Any = {"transport": api, "actor": mara, "change_id": change.pk, "kinds": KINDS}
+    shown = await change_undo_preview(**asked, objects=World())
+    told = [each.text for each in shown.preview.told.notices if each.title == "Data is deleted"]
+    assert told == (["What is lost with StatefulSet zdb can't be restored."] if lost else [])
+    assert (shown.why == CANT_UNDO) is lost
+    if lost:
+        with pytest.raises(Uncounted):
+            await change_undo_apply(**asked, token=shown.preview.token)
+    undone = await change_undo_apply(**asked, token=shown.preview.token, confirm="2" if lost else "")
+    assert undone.undoes_id == change.pk
 
 
 # ---- A lost answer
@@ -458,7 +529,7 @@ def test_what_can_not_be_undone_is_said_of_each(undos: tuple[str, ...], said: st
         before = {"metadata": {"uid": ""}}
         preview = Preview(before=before, told=told, diff=(), diff_words="", checked_at=NOW, token="t")
         target = Target.of("dev", KINDS["configmaps"], "shop", name)
-        one = TextObject(number=1, document=Document({}, 1, {}), target=target, manifest={})
+        one = TextObject(number=1, document=Document({}, 1, {}), target=target, manifest={"metadata": {}})
         tried.append(Tried(one=one, preview=preview))
     assert _told(tried, dangerous=False).undo_words == said
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.actions.restored_pods import MAX_ASKED, RestoredPods, restored_pods
+from dashboard.actions.restored_pods import MAX_ASKED, RestoredPods, lowered_notices, restored_pods
 from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
 from dashboard.recovery.restoring import Placed, Planned
@@ -74,6 +74,29 @@ async def test_of_an_update_only_what_is_more_counts() -> None:
     live = {"metadata": {"name": "web", "namespace": "shop"}, "spec": workload(2)}
     told = await found(Cluster(shop={}), plan("deployments", "web", workload(3), does="update", live=live))
     assert told.pods == 1
+
+
+def updated(plural: str, name: str, was: int, made: int, **spec: Any) -> Planned:
+    live = {"metadata": {"name": name, "namespace": "shop"}, "spec": workload(was) | spec}
+    return plan(plural, name, workload(made) | spec, does="update", live=live)
+
+
+def test_fewer_replicas_are_told_and_the_claims_that_go_with_them() -> None:
+    claims = {
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+        "persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"},
+    }
+    lowered = updated("statefulsets", "db", 3, 1, **claims)
+    raised, kept = updated("statefulsets", "up", 1, 3, **claims), updated("deployments", "web", 2, 2)
+    assert list(lowered_notices([raised, kept, plan("deployments", "new", workload(1))])) == []
+    lost, fewer = lowered_notices([lowered, raised, updated("deployments", "web", 5, 2)])
+    assert (lost.state, lost.title) == ("bad", "Claims are deleted") and "StatefulSet shop/db:" in lost.text
+    assert (fewer.state, fewer.title) == ("warn", "It lowers the number of replicas")
+    assert fewer.text == "StatefulSet shop/db from 3 to 1 and Deployment shop/web from 5 to 2."
+    (none,) = lowered_notices([updated("deployments", "web", 5, 0)])
+    assert none.state == "bad"
+    many = [updated("deployments", f"web-{at}", 5, 2) for at in range(9)]
+    assert next(iter(lowered_notices(many))).text.endswith("and 7 more.")
 
 
 async def test_quotas_say_what_is_refused_those_that_come_from_the_backup_too() -> None:

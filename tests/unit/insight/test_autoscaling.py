@@ -151,3 +151,31 @@ def test_one_that_is_paused_keeps_the_present_number_and_resumed_it_says_what_lo
     assert paused.headline is not None and paused.headline.title == "Deployment web stays at 2 replicas"
     assert paused.effects[0].note == "between 1 and 4 replicas"
     assert resumed.headline is not None and resumed.headline.title == "web is scaled from 2 to 4"
+
+
+def stateful(world: World, replicas: int = 3, scaled: str = "Delete", **spec: Any) -> Any:
+    manifest = deployment("web", replicas=replicas)
+    kept = {"whenScaled": scaled, "whenDeleted": "Retain"}
+    claims = [{"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}]
+    manifest["spec"] |= {"volumeClaimTemplates": claims, "persistentVolumeClaimRetentionPolicy": kept} | spec
+    return world.add("statefulsets", manifest)
+
+
+@pytest.mark.parametrize(
+    ("found", "most", "said"),
+    [
+        (stateful(World()), 5, ["warn"]),
+        (stateful(World(), replicas=9), 5, ["bad"]),
+        (stateful(World()), 2, ["bad"]),  # to its only number
+        (stateful(World(), replicas=2), 2, []),  # it has one number, and has it
+        (stateful(World(), scaled="Retain"), 5, []),
+        (stateful(World(), volumeClaimTemplates=[]), 5, []),
+        (stateful(World(), replicas=0), 5, []),
+    ],
+)
+def test_claims_that_go_with_a_scale_down_are_told(found: Any, most: int, said: list[str]) -> None:
+    ref = Ref("StatefulSet", "shop", "web", "statefulsets")
+    impact = autoscale_impact(ref, found, Bounds(least=2, most=most, cpu=None), None)
+    assert [each.state for each in impact.notices] == said
+    assert all("claims" in each.title for each in impact.notices)
+    assert impact.danger is ("bad" in said)
