@@ -84,6 +84,9 @@ class Bulk(OperationAction):
             super().too_long(step) if step["do"] == "apply" else f"It took too long. {step['text']}".strip()
         )
 
+    def to_confirm(self, operation: Operation) -> str:
+        return str(operation.change.result["count"])
+
     def summary(self, change: Change) -> str:
         """ "Scale 20 Deployments, replicas: 3, one at a time"."""
         wanted = asked_words(self.of, change.result["wanted"])

@@ -191,6 +191,9 @@ class ClusterBackup(OperationAction):
     def summary(self, change: Change) -> str:
         return f"Back up {Asked.from_json(change.result['asked']).words}"
 
+    def to_confirm(self, operation: Operation) -> str:
+        return operation.change.context
+
     def written(self, change: Change) -> str:
         return "Preview confirmed"
 

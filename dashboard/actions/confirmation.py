@@ -43,6 +43,15 @@ def require_reason(context: str, reason: str) -> None:
         raise Unreasoned(f"Enter a reason: {why}.", field="reason")
 
 
+def check_resumed(context: str, named: str, confirm: str, reason: str) -> None:
+    """Raises Unconfirmed and Unreasoned where a stopped operation is to go on, which writes again: a production context
+    asks what it asks of every write; ``named`` is what has to be typed. Elsewhere it was asked when it began.
+    """
+    if (why := why_in(context)) and confirm.strip() != named:
+        raise Unconfirmed(f"Type {named}: {why}.", field="confirm")
+    require_reason(context, reason)
+
+
 def why_confirm(action: Action, context: str, manifest: Manifest) -> str:
     """Why the object's name has to be typed, as the end of a sentence; "" where it need not be."""
     return CANT_UNDO if action.confirmed(manifest) else why_in(context)

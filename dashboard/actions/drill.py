@@ -20,7 +20,7 @@ from dashboard.kinds.base import GVR
 from dashboard.kinds.rows import listed, plural
 from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
-from dashboard.models import AuditEntry, Change
+from dashboard.models import AuditEntry, Change, Operation
 from dashboard.recovery.choice import Choice
 from dashboard.recovery.holding import Holding
 from dashboard.recovery.restoring import DRILL_LABEL, MANAGER, counted
@@ -89,6 +89,9 @@ class Drill(Restore):
     def failed(self, step: Step, text: str) -> tuple[End, str]:
         """Whatever goes wrong, what it made is taken away."""
         return ("failed" if step["do"] == "remove" else "left"), text
+
+    def to_confirm(self, operation: Operation) -> str:
+        return operation.change.context
 
     def summary(self, change: Change) -> str:
         return (

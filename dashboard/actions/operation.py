@@ -114,6 +114,10 @@ class OperationAction(Action):
         """Whether an operation that was stopped may go on; reads the database."""
         return not Change.objects.filter(undoes=change.pk).exists()
 
+    def to_confirm(self, operation: Operation) -> str:
+        """What is typed in a production context before it goes on; reads the database."""
+        return operation.change.name
+
     def resuming(self, operation: Operation) -> None:
         """Called before it is kept that it goes on, in the same transaction: what it has alone (``sole``, ``place``) it
         takes again. Raises where it can't.

@@ -23,6 +23,7 @@ from dashboard.models import AuditEntry, Change, Operation, OperationResult
 
 from ..database import in_database
 from .action import Actor
+from .confirmation import check_resumed
 from .operation import OperationAction, Plan
 from .permits import changes_required
 from .records import audit_step
@@ -168,11 +169,14 @@ async def operation_stop(*, actor: Actor, change: Change) -> None:
     await in_database(_stop)(change, actor)
 
 
-async def operation_resume(*, transport: Transport, actor: Actor, change: Change) -> None:
-    """Goes on where it stopped: a step that failed is looked at again first.
+async def operation_resume(
+    *, transport: Transport, actor: Actor, change: Change, confirm: str = "", reason: str = ""
+) -> None:
+    """Goes on where it stopped: a step that failed is looked at again first. It writes, so in a production context it
+    takes what every write takes there.
 
-    Raises ReadOnly, Forbidden for one that acts with an account of somebody else, Conflict when nothing is stopped or
-    something else has taken its place, and what its action's ``resuming`` does.
+    Raises ReadOnly, Unconfirmed, Unreasoned, Forbidden for one that acts with an account of somebody else, Conflict when
+    nothing is stopped or something else has taken its place, and what its action's ``resuming`` does.
     """
     if change.sign_in and actor.user != change.user:
         who = change.user.get_username()
@@ -181,7 +185,7 @@ async def operation_resume(*, transport: Transport, actor: Actor, change: Change
         )
     await changes_required(transport.cluster)
     try:
-        await in_database(_resume)(change, actor)
+        await in_database(_resume)(change, actor, confirm, reason)
     except IntegrityError:  # another one took its place at the same moment
         raise Conflict("Another one began meanwhile.", next_step="Try again.") from None
 
@@ -216,7 +220,14 @@ def _stop(change: Change, actor: Actor) -> None:
         audit_step(change, actor.name, f"{STOP} {action.noun}", f"{detail.strip()}.")
 
 
-def _resume(change: Change, actor: Actor) -> None:
+def resume_name(change: Change) -> str:
+    """What is typed to resume it, in a production context; "" for what is no operation here."""
+    operation = Operation.objects.filter(change=change).select_related("change").first()
+    action = operation_action(change)
+    return "" if operation is None or action is None else action.to_confirm(operation)
+
+
+def _resume(change: Change, actor: Actor, confirm: str, reason: str) -> None:
     with transaction.atomic():
         operation = (
             Operation.objects.select_for_update().select_related("change").filter(change=change).first()
@@ -227,6 +238,7 @@ def _resume(change: Change, actor: Actor) -> None:
                 next_step=_LOOK,
             )
         action = required_action(operation)
+        check_resumed(change.context, action.to_confirm(operation), confirm, reason)
         action.resuming(operation)
         operation.steps = [action.again(step) for step in operation.steps]
         operation.results.filter(state="failed").update(state="waiting", text="", ended_at=None)
@@ -242,7 +254,7 @@ def _resume(change: Change, actor: Actor) -> None:
             Change.objects.filter(pk=change.pk).update(sign_in=actor.sign_in)
         action.resumed(operation.change)
         detail = f"The {action.noun} {action.after_words(change)}".strip()
-        audit_step(change, actor.name, f"{RESUME} {action.noun}", f"{detail}: resumed.")
+        audit_step(change, actor.name, f"{RESUME} {action.noun}", f"{detail}: resumed.", reason)
 
 
 def _leave(change: Change, actor: Actor) -> None:

@@ -243,10 +243,12 @@ def undo_words(change: Change, title: str) -> str:
     return f"Undo: {title[:1].lower()}{title[1:]}" if change.undoes_id else title
 
 
-def audit_step(change: Change, who: str, action: str, detail: str) -> None:
-    """Something that somebody, or the dashboard itself, did about a change that takes its time."""
+def audit_step(change: Change, who: str, action: str, detail: str, reason: str = "") -> None:
+    """Something that somebody, or the dashboard itself, did about a change that takes its time; ``reason``: why, if that
+    is another one than the change's.
+    """
     AuditEntry.objects.create(
-        **(_about(change) | {"action": action}),
+        **(_about(change) | {"action": action, "reason": reason or change.reason}),
         user_name=who,
         detail=detail,
         result=AuditEntry.Result.DONE,

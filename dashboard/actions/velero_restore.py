@@ -21,7 +21,7 @@ from dashboard.kinds.base import Kind
 from dashboard.kinds.rows import listed
 from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
-from dashboard.models import AuditEntry, Change
+from dashboard.models import AuditEntry, Change, Operation
 from dashboard.recovery.choice import kind_key, named
 from dashboard.recovery.velero import (
     BACKUPS,
@@ -159,6 +159,10 @@ class VeleroRestore(OperationAction):
     def summary(self, change: Change) -> str:
         where = listed(named(change.result["namespaces"]), "more namespaces") or "the cluster"
         return f"Velero's backup {change.result['backup']} into {where}"
+
+    def to_confirm(self, operation: Operation) -> str:
+        change = operation.change
+        return to_confirm(change.result["namespaces"], change.context)
 
     def written(self, change: Change) -> str:
         return "Preview confirmed"

@@ -24,7 +24,7 @@ from dashboard.actions.operations import (
     operations_missing,
 )
 from dashboard.actions.undo import UndoState
-from dashboard.errors import Forbidden, NotFound, Unavailable
+from dashboard.errors import BadInput, Forbidden, NotFound, Unavailable
 from dashboard.live.screens import operation_screen
 from dashboard.live.screens.operation import RESULTS, OperationScreen
 from dashboard.models import AuditEntry, Change, Operation, OperationResult
@@ -150,6 +150,35 @@ async def test_a_step_that_went_wrong_stops_it_and_a_person_resumes_it(sweep: Sw
     for seconds in range(2, 7):
         await move(sweep, seconds)
     assert (await states(change))[0] == "done"
+
+
+async def test_in_production_it_goes_on_only_with_the_name_and_a_reason(
+    sweep: Sweep, change: Change, settings: Any
+) -> None:
+    await begin(sweep, change)
+    api: Any = Api()
+    actor = Actor(user=change.user, name="mara")
+
+    async def refused(**typed: str) -> tuple[str, int]:
+        with pytest.raises(BadInput) as error:
+            await operation_resume(transport=api, actor=actor, change=change, **typed)
+        assert (await states(change))[0] == "stopped"
+        return error.value.field, error.value.status
+
+    settings.CLUSTER_UI_PRODUCTION = [change.context]
+    await operation_stop(actor=actor, change=change)  # writes nothing: it asks for nothing
+    assert await refused() == await refused(confirm="other", reason="why") == ("confirm", 422)
+    assert await refused(confirm=change.name) == ("reason", 422)
+    await operation_resume(
+        transport=api, actor=actor, change=change, confirm=f" {change.name}\n", reason="it is safe now"
+    )
+    assert (await states(change))[0] == "running"
+    entry = await AuditEntry.objects.order_by("-pk").afirst()
+    assert entry is not None and (entry.action, entry.reason) == ("resume sweep", "it is safe now")
+    await operation_stop(actor=actor, change=change)
+    settings.CLUSTER_UI_PRODUCTION = []
+    await operation_resume(transport=api, actor=actor, change=change)
+    assert (await states(change))[0] == "running"
 
 
 async def test_a_stop_in_the_middle_of_a_move_lets_nothing_more_be_recorded(
