@@ -106,6 +106,20 @@ def test_the_exit_code_is_told_and_it_can_start_again(page: Page, shell: str) ->
     expect(page.get_by_text("Session ended: the user ended it.")).to_be_visible()
 
 
+def test_ctrl_c_ends_what_runs_and_ctrl_d_the_shell(page: Page, shell: str) -> None:
+    start(page, shell)
+    # The sandbox gives a shell no terminal of its own, as a container runtime does: without one nothing gets signals.
+    page.keyboard.type("exec setsid --ctty --wait bash --norc -i\n")
+    page.keyboard.type("sleep 600; echo slept=$?\n")
+    expect(page.locator(".xterm-rows")).to_contain_text("sleep 600")
+    page.keyboard.press("Control+c")
+    page.keyboard.type("echo after-$((1 + 1))\n")
+    expect(page.locator(".xterm-rows")).to_contain_text("after-2", timeout=15_000)
+    expect(page.locator(".xterm-rows")).not_to_contain_text("slept=0")
+    page.keyboard.press("Control+d")
+    expect(page.get_by_role("status").filter(has_text="Session ended")).to_be_visible()
+
+
 def test_shells_outlive_other_pages_and_are_told_apart(page: Page, shell: str) -> None:
     start(page, shell)
     page.keyboard.type("echo first-$((1 + 1))\n")
