@@ -93,6 +93,7 @@ const colours = (tags) => [
 
 // What the field is for those who do not see it, errors included: its marks come and go (see changes.js).
 const attributes = (field) => ({
+  tabindex: "0", // what is editable can have the focus anyway; axe knows that of its scroller by this alone
   "aria-labelledby": "yaml-label",
   "aria-describedby": `${field.getAttribute("aria-describedby")} yaml-keys`,
   "aria-required": "true",
