@@ -23,12 +23,14 @@ from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
 from dashboard.models import AuditEntry, Change, Operation
 from dashboard.recovery.choice import kind_key, named
+from dashboard.recovery.mapping import collisions
 from dashboard.recovery.velero import (
     BACKUPS,
     RESTORES,
     VeleroRow,
     backup_row,
     ended,
+    included,
     new_restore,
     restorable,
     restore_row,
@@ -207,6 +209,12 @@ async def _backup(order: VeleroOrder) -> Manifest:
         raise BadInput(f"{listed(unmapped)}: mapped, but not chosen.", field="into")
     if why := restorable(backup, [*asked.namespaces, *asked.maps]):
         raise BadInput(why, field="namespace")
+    held = asked.namespaces or included(backup) or asked.maps
+    if together := collisions(held, asked.maps):
+        raise BadInput(
+            f"{listed(together)}: two namespaces would go there. Objects of one name would collide.",
+            field="into",
+        )
     return backup
 
 

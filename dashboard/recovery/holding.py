@@ -15,11 +15,13 @@ import msgspec
 
 from dashboard.errors import BadInput
 from dashboard.kinds.base import GVR
+from dashboard.kinds.rows import listed
 
 from .archive import ArchiveReader, Header, Manifest
 from .choice import Choice, Chosen, key_of
 from .cleaning import left_out
 from .keys import Identity
+from .mapping import collisions
 from .order import in_order
 
 MAX_HELD = 100_000  # objects of one restore
@@ -85,6 +87,13 @@ def hold(file: BinaryIO, choice: Choice, identities: Sequence[Identity] = ()) ->
     with ArchiveReader(file, identities) as reader:
         objects = list(_taken(reader, chosen))
         assert reader.manifest is not None  # noqa: S101 without one, iterating has raised
+        homes = {each.namespace for each in objects if each.namespace and not each.skipped}
+        if together := collisions(homes, choice.maps):
+            raise BadInput(
+                f"{listed(together)}: two namespaces of this backup would go there. Objects of one name would collide.",
+                next_step="Choose one of the two, or another namespace for it.",
+                field="into",
+            )
         return Holding(
             header=reader.header,
             manifest=reader.manifest,

@@ -6,6 +6,7 @@ A text that may mean a namespace (a DNS name in a variable, say) is never change
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -38,6 +39,12 @@ def read_maps(texts: Iterable[str]) -> dict[str, str]:
     if len(set(maps.values())) < len(maps):
         raise BadInput("Two namespaces are mapped into one: objects of one name would collide.", field="map")
     return maps
+
+
+def collisions(homes: Iterable[str], maps: Maps) -> list[str]:
+    """The namespaces into which several of these would go: objects of one name would take each other's place."""
+    counts = Counter(maps.get(home, home) for home in set(homes))
+    return sorted(into for into, count in counts.items() if count > 1)
 
 
 def mapped(group: str, plural: str, manifest: Manifest, maps: Maps) -> Manifest:

@@ -22,7 +22,8 @@ from .choice import named
 from .errors import legible
 
 __all__ = [
-    "BACKUPS", "LOCATIONS", "RESTORES", "SCHEDULES", "VeleroRow", "backup_row", "ended", "location_row", "new_backup",
+    "BACKUPS", "LOCATIONS", "RESTORES", "SCHEDULES", "VeleroRow", "backup_row", "ended", "included", "location_row",
+    "new_backup",
     "new_restore", "new_schedule", "restorable", "restore_row", "schedule_row",
 ]  # fmt: skip
 
@@ -236,6 +237,12 @@ def restorable(body: Mapping[str, Any], namespaces: Sequence[str]) -> str:
     if missing:
         return f"{listed(named(missing))}: not in this backup. It holds {_selection(spec)}."
     return ""
+
+
+def included(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The namespaces that a Backup names; none where it holds all there were."""
+    names = _texts(_part(body, "spec"), "includedNamespaces")
+    return () if "*" in names else tuple(names)
 
 
 def ended(row: VeleroRow) -> bool:

@@ -281,6 +281,9 @@ async def test_what_can_not_be_restored_is_refused_in_words(velero: Velero, mara
         await velero_preview(velero.order(mara, namespaces=("other",)))
     with pytest.raises(BadInput, match="not chosen"):
         await velero_preview(velero.order(mara, namespaces=("shop",), maps={"blog": "blog-two"}))
+    for chosen in ((), ("shop", "blog")):
+        with pytest.raises(BadInput, match="would collide"):
+            await velero_preview(velero.order(mara, namespaces=chosen, maps={"shop": "blog"}))
     with pytest.raises(BadInput, match="label selector"):
         await velero_preview(velero.order(mara, labels="size>3"))
     velero.backup("partly", "PartiallyFailed", errors=1)
