@@ -40,6 +40,7 @@ WRITERS = {
     "actions/backups.py": "nobody: they are Secrets",
     "actions/drill.py": "nobody: they are namespaces and quotas",
     "actions/evictions.py": "nobody: they are evictions",
+    "actions/velero_restore.py": "nobody: it is a Restore, and what comes of it Velero writes itself",
     "recovery/claims.py": "nobody: they are VolumeSnapshots",
 }
 QUESTIONS = {"kube/access.py", "kube/subjectreviews.py", "kube/whoami.py", "kube/transport.py"}
