@@ -207,6 +207,20 @@ def test_paper_says_whose_page_it_is(page: Page, objects: Objects, namespace: st
             expect(page.locator(control)).to_be_hidden()
 
 
+def test_on_a_phone_all_that_can_be_done_takes_one_row(page: Page, objects: Objects, namespace: str) -> None:
+    """What is wrong stands on the first screen, below the name; every button is reached by the keyboard."""
+    objects.deployment("web", replicas=0)
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(f"/c/{SLUG}/deployments/{namespace}/web/")
+    offered = page.locator(".head .btns a")
+    expect(offered.first).to_be_in_viewport()
+    tops = offered.evaluate_all("all => all.map(each => each.getBoundingClientRect().top)")
+    assert len(tops) > 8 and len(set(tops)) == 1
+    expect(offered.last).not_to_be_in_viewport()
+    offered.last.focus()
+    expect(offered.last).to_be_in_viewport(ratio=1)
+
+
 @pytest.mark.parametrize("side", [320, 1440])
 def test_a_context_of_a_long_name_stays_in_its_card(page: Page, side: int) -> None:
     page.set_viewport_size({"width": side, "height": 900})
