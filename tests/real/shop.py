@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-from sandbox.node.objects import INGRESS_CLASS, RUNTIME_CLASS, STORAGE_CLASS
+from sandbox.node.objects import EITHER, INGRESS_CLASS, RUNTIME_CLASS, STORAGE_CLASS
 from tools.compose.__main__ import SERVICES
 
 HOST = "shop.example"
@@ -152,10 +152,16 @@ def _parts(namespace: str, password: str) -> list[list[Object]]:
         ],
     }
     volumes = [{"name": name, "configMap": {"name": name}} for name in ("program", "settings")]
+    everywhere = _workload("Deployment", "web", web, volumes)
+    spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+    everywhere["spec"]["template"]["spec"] |= {
+        "runtimeClassName": EITHER,
+        "topologySpreadConstraints": [spread | {"labelSelector": {"matchLabels": {"app": "web"}}}],
+    }
     backend = {"service": {"name": "web", "port": {"number": 80}}}
     rule = {"host": HOST, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
     front = [
-        _workload("Deployment", "web", web, volumes),
+        everywhere,
         _service("web", 80, 8000),
         _object(
             "networking.k8s.io/v1",

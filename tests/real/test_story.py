@@ -17,8 +17,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from sandbox import Sandbox
+from sandbox.node.objects import NODE, SECOND
 from tests.browser.conftest import chromium
 from tests.cluster.archives import IDENTITY
+from tools.pictures import png_small
 from tools.server import ROOT, Server
 
 from .installation import asked_all_the_time, place_of, services_load, wait_for
@@ -83,7 +85,8 @@ def shot(page: Page, request: pytest.FixtureRequest) -> Shot:
         if wanted:
             page.evaluate("document.activeElement?.blur()")
             page.mouse.move(0, 0)
-            page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
+            picture = page.screenshot(animations="disabled")
+            (PICTURES / f"{name}.png").write_bytes(png_small(picture))
 
     return take
 
@@ -305,6 +308,28 @@ def test_pods_are_evicted_one_after_the_other_and_nobody_is_sent_away(
             wait_for(partial(replaced, name), f"a pod instead of {name}")
     assert wrong == []
     assert before.isdisjoint(pod["metadata"]["name"] for pod in shop.pods("web"))
+
+
+def test_a_node_is_drained_and_nobody_is_sent_away(page: Page, shot: Shot, shop: Shop) -> None:
+    """The one without the database: what holds its data can't leave its node."""
+    shop.scale(3)
+
+    def on(node: str) -> int:
+        return sum(pod["spec"]["nodeName"] == node for pod in shop.all_ready("web", 3))
+
+    # Those that were evicted came where there was room; a restart spreads them over both.
+    page.goto(at("deployments", "web", "restart/"))
+    apply(page, "rollout complete")
+    wait_for(lambda: on(SECOND), f"a pod of web on {SECOND}")
+    with asked_all_the_time(shop.address, HOST, "/ready") as wrong:
+        page.goto(f"{HERE}/nodes/-/{SECOND}/drain/")
+        expect(page.locator("#preview")).to_contain_text("web")
+        apply(page, f"{SECOND} is drained")
+        shot("drain")
+        wait_for(lambda: on(NODE) == 3, f"three pods of web on {NODE}")
+    assert wrong == []
+    page.goto(f"{HERE}/nodes/-/{SECOND}/uncordon/")
+    apply(page)
 
 
 def test_a_namespace_that_was_deleted_sells_again(page: Page, shot: Shot, shop: Shop) -> None:
