@@ -265,23 +265,19 @@ def wanted_of(manifest: Manifest, *, secret: bool) -> Wanted:
 
 
 def apply_command(objects: Sequence[tuple[str, Manifest]]) -> tuple[str, str]:
-    """The same by kubectl of objects, each with the namespace that it goes into, or "", and what it needs, or why there
-    is none.
+    """The same by kubectl of objects, each with the namespace that it goes into, or "", and as it was typed; and what it
+    needs, or why there is none.
     """
     if any(is_secret(each) and KEPT in (each.get("data") or {}).values() for _, each in objects):
         return "", f"No command: kubectl does not know the values that {KEPT} stands for."
     namespaces = {where for where, _ in objects if where}
     unsaid = any(where and not each["metadata"].get("namespace") for where, each in objects)
     if len(namespaces) > 1 and unsaid:
-        return (
-            "",
-            "No command: kubectl takes objects of several namespaces only where each of them names its own.",
-        )
-    flags = ["-n", *namespaces] if unsaid else []
+        return "", "No command: of several namespaces kubectl takes only objects that each name their own."
+    flags = ["-n", *namespaces] if len(namespaces) == 1 else []
     options = ["--server-side", f"--field-manager={MANAGER}", *flags]
-    return shell_line(
-        ["kubectl", "apply", *options, "-f", "objects.yaml"]
-    ), "objects.yaml is a file with this text."
+    command = shell_line(["kubectl", "apply", *options, "-f", "objects.yaml"])
+    return command, "objects.yaml is a file with this text."
 
 
 def settled(wanted: Wanted, manifest: Manifest) -> Wanted:

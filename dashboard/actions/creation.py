@@ -455,7 +455,7 @@ def _told(tried: Sequence[Tried], together: Sequence[Notice] = (), *, dangerous:
     verbs = [f"create {plural(made, 'object')}"] if made else []
     verbs += [f"change {changed}" if made else f"change {plural(changed, 'object')}"] if changed else []
     button = " and ".join(verbs)
-    kubectl, note = apply_command([(each.one.target.namespace, each.one.manifest) for each in tried])
+    kubectl, note = apply_command([(each.one.target.namespace, each.one.document.manifest) for each in tried])
     if kubectl and any(each.needs for each in tried):
         note += " Where kubectl says that a kind or a namespace is not there yet, run it once more."
     flawed = [str(each.one.target) for each in tried if not each.taken_back]

@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,6 +173,20 @@ async def test_an_application_is_created_in_the_order_that_it_needs(
     undo = Script(async_client, f"/changes/{changes[3].pk}/undo/", {})
     await undo.apply((await undo.preview())["token"])
     assert not here.has("deployments") and here.has("configmaps")
+
+
+async def test_its_kubectl_command_makes_all_of_it(
+    here: Here, async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = await here.script(async_client, monkeypatch, APP)
+    shown = await script.preview()
+    assert shown["kubectl_note"] == "objects.yaml is a file with this text."
+    (tmp_path / "objects.yaml").write_text(APP)
+    await here.by_hand(shown["kubectl"], tmp_path)
+    assert all(map(here.has, ORDER))
+    script = await here.script(async_client, monkeypatch, APP)
+    again = await script.preview()
+    assert [state for _, state in states(again)] == ["same"] * 5 and not again["token"]
 
 
 async def test_all_are_undone_together_but_what_was_changed_since(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,7 +106,8 @@ def here(request: pytest.FixtureRequest, cluster: Sandbox, transport: Transport,
 async def test_previewed_applied_and_undone(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     script = await here.script(monkeypatch)
     shown = await script.preview()
-    assert shown["token"] and shown["kubectl"] and shown["diff"]
+    assert shown["token"] and shown["diff"]
+    assert bool(shown["kubectl"]) is (here.plural != "secrets"), "no value stands in a command"
     assert here.found() is None, "a preview creates nothing"
     made = await script.apply(shown["token"])
     assert await script.apply(shown["token"]) == made, "one token, one change"
@@ -127,6 +129,33 @@ async def test_previewed_applied_and_undone(here: Here, monkeypatch: pytest.Monk
 
     assert await until(gone)
     assert [entry.result async for entry in AuditEntry.objects.order_by("pk")] == ["done", "done"]
+
+
+async def test_its_kubectl_command_can_be_pasted_and_creates_the_same(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = await here.script(monkeypatch)
+    shown = await script.preview()
+    if here.plural == "secrets":
+        assert shown["kubectl_note"].startswith("No command: a Secret's values")
+        return
+
+    def made() -> str:
+        found = here.found() or {}
+        for name in ("clusterIP", "clusterIPs", "finalizers"):
+            (found.get("spec") or {}).pop(name, None)
+        return json.dumps({**found, "metadata": found["metadata"]["labels"]}, sort_keys=True)
+
+    await here.by_hand(shown["kubectl"], tmp_path)
+    by_hand = made()
+    here.api.delete(f"{here.path}/{here.name}?gracePeriodSeconds=0")
+
+    async def gone() -> bool:
+        return here.found() is None
+
+    await until(gone, 120)
+    await script.apply((await script.preview())["token"])
+    assert made() == by_hand
 
 
 async def test_a_name_that_is_taken_meanwhile_changes_nothing(

@@ -102,9 +102,11 @@ def test_objects_from_yaml_are_applied_from_a_file_where_kubectl_would_put_them_
 
     rest = "kubectl apply --server-side --field-manager=cluster-ui"
     assert apply_command([("shop", one())])[0] == f"{rest} -n shop -f objects.yaml"
-    assert apply_command([("shop", one("shop")), ("", one())])[0] == f"{rest} -f objects.yaml"
+    assert apply_command([("shop", one("shop")), ("", one())])[0] == f"{rest} -n shop -f objects.yaml"
     assert apply_command([("shop", one("shop")), ("blog", one("blog"))])[0] == f"{rest} -f objects.yaml"
-    assert apply_command([("shop", one()), ("blog", one("blog"))])[1].startswith("No command: kubectl takes")
+    assert apply_command([("shop", one()), ("blog", one("blog"))])[1].startswith(
+        "No command: of several namespaces"
+    )
     kept = one("shop", data={"a": KEPT}) | {"kind": "Secret"}
     assert apply_command([("shop", kept)])[1].startswith("No command: kubectl does not know")
 

@@ -529,7 +529,7 @@ def test_what_can_not_be_undone_is_said_of_each(undos: tuple[str, ...], said: st
         before = {"metadata": {"uid": ""}}
         preview = Preview(before=before, told=told, diff=(), diff_words="", checked_at=NOW, token="t")
         target = Target.of("dev", KINDS["configmaps"], "shop", name)
-        one = TextObject(number=1, document=Document({}, 1, {}), target=target, manifest={"metadata": {}})
+        one = TextObject(number=1, document=Document({"metadata": {}}, 1, {}), target=target, manifest={})
         tried.append(Tried(one=one, preview=preview))
     assert _told(tried, dangerous=False).undo_words == said
 
