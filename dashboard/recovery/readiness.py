@@ -101,8 +101,13 @@ def readiness(
 
 
 def is_whole(stored: Stored, header: Header | None) -> bool:
-    """Whether an archive is of the whole cluster: by its header, and by its name where that can't be read. (Once a
-    namespace that is called "all" had the cluster's scope.)
+    """Whether all of the cluster is in an archive: of no namespaces alone, and not only what has some labels."""
+    return of_cluster(stored, header) and (header is None or not header.labels)
+
+
+def of_cluster(stored: Stored, header: Header | None) -> bool:
+    """Whether an archive is of the cluster, if only of what has some labels: by its header, and by its name where that
+    can't be read. (Once a namespace that is called "all" had the cluster's scope.)
     """
     return stored.scope == WHOLE if header is None else not header.namespaces
 

@@ -107,8 +107,10 @@ def last_made(context: str) -> datetime | None:
 
 
 def bad(names: Collection[str]) -> frozenset[str]:
-    """The names of those archives that were damaged when they were read last, or in which something is missing."""
-    rows = Backup.objects.filter(~Q(damaged="") | Q(state=Backup.State.PARTIAL), gone_at=None)
+    """The names of those archives that were damaged when they were read last, or in which something is missing: also what
+    has not the labels that were asked for.
+    """
+    rows = Backup.objects.filter(~Q(damaged="") | Q(state=Backup.State.PARTIAL) | ~Q(labels=""), gone_at=None)
     return frozenset(rows.values_list("name", flat=True)) & frozenset(names)
 
 

@@ -7,6 +7,7 @@ holds is read from its header, once for each, where it is not encrypted or the i
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,12 +25,13 @@ from dashboard.loop import off_loop
 from . import records
 from .archive import ArchiveReader, Header
 from .errors import ArchiveError
-from .storage import Storage, Stored
+from .storage import WHOLE, Storage, Stored
 from .typedkeys import installed_identities
 
 KEEP_SECONDS = 60.0
 MAX_HEADERS = 60  # that are read of one context: of the newest
 MAX_KNOWN = 1_000  # headers that are kept
+_CHOSEN = re.compile(rf"{WHOLE}-[0-9a-f]{{6}}")  # the scope of what was chosen in the cluster by labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,14 @@ class Shelf:
         return [each for each in self.stored if each.slug == slug]
 
     def good(self, slug: str) -> list[Stored]:
-        """Those of them that are whole, as far as is known."""
-        return [each for each in self.of(slug) if each.name not in self.bad]
+        """Those of them that are whole, as far as is known: one that holds only what has some labels brings no namespace
+        back.
+        """
+        return [each for each in self.of(slug) if each.name not in self.bad and not self._is_chosen(each)]
+
+    def _is_chosen(self, stored: Stored) -> bool:
+        header = self.headers.get(stored.name)
+        return bool(header.labels) if header is not None else bool(_CHOSEN.fullmatch(stored.scope))
 
     def named(self, name: str) -> Stored:
         """An archive by its name. Raises NotFound."""

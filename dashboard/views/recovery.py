@@ -55,7 +55,7 @@ from dashboard.models import Change
 from dashboard.recovery.choice import Choice, named, read_choice
 from dashboard.recovery.comparing import comparable
 from dashboard.recovery.holding import Holding
-from dashboard.recovery.readiness import is_whole
+from dashboard.recovery.readiness import of_cluster
 from dashboard.recovery.restoring import Planned
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import Stored, slug_in
@@ -261,7 +261,7 @@ class RecoveryForm:
             except ClusterError:
                 continue
             of = self.shelf.of(context)
-            whole = [each for each in of if is_whole(each, self.shelf.headers.get(each.name))]
+            whole = [each for each in of if of_cluster(each, self.shelf.headers.get(each.name))]
             told += whole if own_accounts(context) else of
         return sorted(told, key=lambda each: (each.at, each.name), reverse=True)
 
@@ -311,7 +311,7 @@ class RecoveryForm:
             else plural(len(header.namespaces), "namespace")
             if header is not None and header.namespaces
             else "whole cluster"
-            if is_whole(stored, header)
+            if of_cluster(stored, header)
             else stored.scope
         )
         return f"{stored.at:%a %d %b %Y, %H:%M} UTC, {of}{', encrypted' if stored.encrypted else ''}"

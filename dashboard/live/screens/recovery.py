@@ -43,7 +43,7 @@ from dashboard.models import Backup, Operation, OperationResult
 from dashboard.recovery import records
 from dashboard.recovery.archive import Header
 from dashboard.recovery.choice import named
-from dashboard.recovery.readiness import GOAL, NEVER, Readiness, ago, is_whole, readiness
+from dashboard.recovery.readiness import GOAL, NEVER, Readiness, ago, of_cluster, readiness
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import WHOLE, Stored
 from dashboard.recovery.velero import RESTORES, VeleroRow
@@ -183,7 +183,7 @@ class RecoveryScreen(ViewerScreen):
         if ready.last is None and self.shelf.of(self.runtime.cluster.slug):
             headline, text = (
                 "No complete backup",
-                "Each backup is incomplete or damaged: see below.",
+                "Each backup is incomplete, damaged, or limited by labels: see below.",
             )
         if self.shelf.failure is not None:
             state, text = "bad", f"{self.shelf.failure.message} {self.shelf.failure.next_step}".strip()
@@ -329,7 +329,7 @@ class RecoveryScreen(ViewerScreen):
 
     def _row(self, stored: Stored, *, newest: bool) -> dict[str, Any]:
         header = self.shelf.headers.get(stored.name)
-        if is_whole(stored, header):
+        if of_cluster(stored, header):
             holds = "the whole cluster"
         elif header is None:
             holds = "unknown: it is encrypted" if stored.encrypted else "not known"

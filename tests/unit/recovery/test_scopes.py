@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from dashboard.actions.cluster_backup import Asked
@@ -12,6 +13,7 @@ from dashboard.recovery.archive import ClusterRecord, Header
 from dashboard.recovery.choice import named
 from dashboard.recovery.create import BackupRequest, scope_of
 from dashboard.recovery.readiness import is_whole, readiness
+from dashboard.recovery.shelf import Shelf
 from dashboard.recovery.storage import Stored
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -68,6 +70,25 @@ def test_an_older_backup_of_a_namespace_all_is_none_of_the_cluster() -> None:
     found = readiness([old], {"all": header("all")}, namespaces=["all", "shop"], claims=0, now=NOW)
     assert (found.covered, found.uncovered) == (1, ("shop",))
     assert readiness([old], {}, namespaces=["all", "shop"], claims=0, now=NOW).uncovered == ()
+
+
+def test_a_backup_of_what_has_some_labels_is_no_good_backup_of_anything() -> None:
+    names = {name: scope(*of, labels=labels) for name, of, labels in (
+        ("all", (), ""), ("some", (), "app=web"), ("shop", ("shop",), ""), ("some-shop", ("shop",), "app=web"),
+    )}  # fmt: skip
+    archives = [stored(each) for each in names.values()]
+    headers = {
+        names["all"]: header(), names["shop"]: header("shop"),
+        names["some"]: msgspec.structs.replace(header(), labels="app=web"),
+        names["some-shop"]: msgspec.structs.replace(header("shop"), labels="app=web"),
+    }  # fmt: skip
+    shelf = Shelf(configured=True, stored=archives, headers=headers)
+    assert [each.name for each in shelf.good("prod")] == [names["all"], names["shop"]]
+    assert [is_whole(each, headers[each.name]) for each in archives] == [True, False, False, False]
+    unread = Shelf(configured=True, stored=archives)
+    assert names["some"] not in [each.name for each in unread.good("prod")]
+    chosen = readiness([archives[1]], headers, namespaces=["shop"], claims=0, now=NOW)
+    assert chosen.uncovered == ("shop",)
 
 
 def test_in_a_sentence_it_is_said_to_be_a_namespace() -> None:
