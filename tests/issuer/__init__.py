@@ -108,8 +108,8 @@ def _without_settings() -> dict[str, str]:
     }
 
 
-def certify(home: Path, address: str) -> None:
-    """``authority.pem``, and ``server.pem`` with a certificate of it for localhost and an address; ``signing.pem`` for ID
+def certify(home: Path, address: str, name: str = "localhost") -> None:
+    """``authority.pem``, and ``server.pem`` with a certificate of it for a name and an address; ``signing.pem`` for ID
     tokens.
     """
     now = datetime.datetime.now(datetime.UTC)
@@ -143,10 +143,8 @@ def certify(home: Path, address: str) -> None:
     authority = certificate(
         "tests", root, "tests", root, (x509.BasicConstraints(ca=True, path_length=None), True)
     )
-    names = x509.SubjectAlternativeName(
-        [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))]
-    )
-    own = certificate("localhost", server, "tests", root, (names, False))
+    names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(address))])
+    own = certificate(name, server, "tests", root, (names, False))
     (home / "authority.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     (home / "server.pem").write_bytes(pem(server) + own.public_bytes(serialization.Encoding.PEM))
     (home / "signing.pem").write_bytes(pem(rsa.generate_private_key(65537, 2048)))

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from http.client import HTTPConnection, HTTPException
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -23,7 +24,7 @@ from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, ProxyHandle
 from sandbox import Sandbox
 from sandbox.cluster import print_to_stderr
 from sandbox.node.machine import Place
-from sandbox.node.objects import INGRESS_CLASS, LABEL, NODE, RUNTIME_CLASS, STORAGE_CLASS
+from sandbox.node.objects import EITHER_LABEL, INGRESS_CLASS, LABEL, RUNTIME_CLASS, STORAGE_CLASS
 from tools.chart import CHART, DEPLOY
 from tools.compose.__main__ import SERVICES, services_ensure
 from tools.helm import helm_ensure
@@ -48,8 +49,9 @@ def image_load(cluster: Sandbox, *, build: bool) -> None:
     _load(cluster, engine, TAG, f"docker.io/library/{TAG}")
 
 
+@cache  # of several that want it in one run the first loads it
 def services_load(cluster: Sandbox) -> None:
-    """The image of Debian's PostgreSQL and Redis, with Python, onto the node."""
+    """The image of Debian's PostgreSQL and Redis, with Python, onto the nodes."""
     engine = Engine()
     services_ensure(engine)
     _load(cluster, engine, f"{SERVICES}:sandbox", f"{SERVICES}:sandbox")
@@ -96,8 +98,8 @@ class Installation:
                 "host": HOST,
                 "trustedProxies": self.place.pods,
             },
-            # The real node, among simulated ones.
-            "nodeSelector": {LABEL: NODE},
+            # The real nodes, among simulated ones.
+            "nodeSelector": {EITHER_LABEL: "true"},
             "tolerations": [{"key": LABEL, "operator": "Exists", "effect": "NoSchedule"}],
         }
 

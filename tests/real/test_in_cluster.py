@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
+import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +20,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from sandbox import Sandbox
 from sandbox.node.images import BUSYBOX
-from sandbox.node.objects import NODE, RUNTIME_CLASS, STORAGE_CLASS
+from sandbox.node.objects import NODE, NODES, RUNTIME_CLASS, SECOND, STORAGE_CLASS
 from tests.browser.conftest import WIDE, chromium
-from tests.issuer import CLIENT, PASSWORD, SECRET, RealIssuer
+from tests.issuer import CLIENT, PASSWORD, SECRET, RealIssuer, certify
 from tools.chart import DEPLOY
 
 from .installation import (
@@ -36,6 +40,7 @@ from .installation import (
     services_load,
     wait_for,
 )
+from .pods import is_ready
 
 # One after the other, in one installation: what needs a browser would otherwise come last, after it is gone.
 pytestmark = pytest.mark.usefixtures("browser")
@@ -57,6 +62,18 @@ print(json.dumps({
     "no new privileges": int(status["NoNewPrivs"]), "seccomp": int(status["Seccomp"]),
     "written": [path for path in ("/", "/app", "/etc", "/data", "/tmp") if writable(path)],
 }))
+"""
+
+
+# The same: how often it is answered within a minute.
+LOAD = """
+import time, urllib.request
+until, answered = time.monotonic() + 60, 0
+while time.monotonic() < until:
+    request = urllib.request.Request("http://127.0.0.1:8000/login/", headers={"Host": "localhost"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        answered += answer.status == 200
+print(answered)
 """
 
 
@@ -117,7 +134,7 @@ def test_two_replicas_run_without_rights_on_their_node(installed: Installation) 
     pods = installed.pods()
     assert len(pods) == 2
     for pod in pods:
-        assert pod["spec"]["nodeName"] == NODE
+        assert pod["spec"]["nodeName"] in NODES
         (init,) = pod["status"]["initContainerStatuses"]
         assert init["state"]["terminated"]["exitCode"] == 0, "it migrates before it serves"
         name = pod["metadata"]["name"]
@@ -334,38 +351,45 @@ def test_a_form_a_rollout_and_a_rotation_survive_an_update_of_the_dashboard(
         expect(each.locator("#fresh")).to_contain_text(re.compile("live", re.IGNORECASE))
 
 
-def test_a_drain_of_its_node_leaves_one_replica_that_answers(
+def test_a_drain_of_its_nodes_leaves_one_replica_that_answers(
     installed: Installation, context: BrowserContext
 ) -> None:
-    """The only node that it may run on, so its budget is what keeps the last one."""
+    """From the first node all go to the second; in that one's drain the budget is what keeps the last one."""
     page = context.new_page()
     page.goto(f"{HERE}/pods/?namespace={NAME}")
     expect(page.locator("#rows tr")).to_have_count(2)
-    words = (
-        "drain",
-        NODE,
-        f"--pod-selector=app.kubernetes.io/name={NAME}",
-        "--delete-emptydir-data",
-        "--timeout=30s",
-    )
+
+    def drain(node: str, seconds: int) -> None:
+        which = f"--pod-selector=app.kubernetes.io/name={NAME}"
+        installed.kubectl("drain", node, which, "--delete-emptydir-data", f"--timeout={seconds}s")
+
+    def on(node: str) -> int:
+        return sum(pod["spec"].get("nodeName") == node for pod in installed.pods() if is_ready(pod))
+
     with asked_all_the_time(installed.place.address) as wrong:
+        first, last = (SECOND, NODE) if on(SECOND) else (NODE, SECOND)
+        drain(first, 180)
+        wait_for(lambda: on(last) == 2, f"both on {last}")
         with pytest.raises(AssertionError, match="disruption budget"):
-            installed.kubectl(*words)
+            drain(last, 30)
         phases = sorted(pod["status"]["phase"] for pod in installed.pods())
         assert phases == ["Pending", "Running"]
         expect(page.locator("#rows")).to_contain_text("Pending")
-        page.goto(f"{HERE}/nodes/-/{NODE}/")
-        expect(page.locator("#page")).to_contain_text("SchedulingDisabled")
-        page.get_by_role("link", name="Uncordon").first.click()
-        page.locator("[data-apply]").click()
-        expect(page).to_have_url(re.compile(r"/changes/\d+/"))
+        for node in NODES:
+            page.goto(f"{HERE}/nodes/-/{node}/")
+            expect(page.locator("#page")).to_contain_text("SchedulingDisabled")
+            page.get_by_role("link", name="Uncordon").first.click()
+            page.locator("[data-apply]").click()
+            expect(page).to_have_url(re.compile(r"/changes/\d+/"))
         wait = ("rollout", "status", "-n", NAME, f"deployment/{NAME}", "--timeout=180s")
         installed.kubectl(*wait)
     assert wrong == []
 
 
-def test_an_autoscaler_measures_it_and_is_read(other: Installation) -> None:
+def test_an_autoscaler_measures_it_and_adds_a_pod_under_load(other: Installation) -> None:
+    """Each pod is asked by a process of its own container, which ends by itself."""
     path = f"/apis/autoscaling/v2/namespaces/{NAME}/horizontalpodautoscalers/{NAME}"
+    page = f"{HERE}/horizontalpodautoscalers/{NAME}/{NAME}/"
     with asked_all_the_time(other.place.address) as wrong:
         other.upgrade(autoscaling={"enabled": True, "minReplicas": 2, "maxReplicas": 3, "targetCPU": 80})
 
@@ -373,11 +397,107 @@ def test_an_autoscaler_measures_it_and_is_read(other: Installation) -> None:
             (metric, *_) = other.api.get(path)["status"].get("currentMetrics") or [{}]
             return metric.get("resource", {}).get("current", {}).get("averageUtilization")
 
-        share = wait_for(measured, "the autoscaler's measurement")
-        assert share > 0
-        status, text = other.visitor().get(f"{HERE}/horizontalpodautoscalers/{NAME}/{NAME}/")
+        assert wait_for(measured, "the autoscaler's measurement") > 0
+        visitor = other.visitor()
+        status, text = visitor.get(page)
         assert status == 200 and "80" in text
+
+        def rules() -> list[str]:
+            found = json.loads(visitor.get(f"{page}?format=json")[1])["findings"]
+            return [each["rule"] for each in found]
+
+        names = [pod["metadata"]["name"] for pod in other.pods()]
+        with ThreadPoolExecutor(len(names)) as pool:
+            loads = [
+                pool.submit(
+                    other.kubectl, "exec", "-n", NAME, name, "-c", "dashboard", "--", "python", "-c", LOAD
+                )
+                for name in names
+            ]
+            wait_for(lambda: other.api.get(path)["status"].get("desiredReplicas") == 3, "a third pod")
+            assert measured() > 80
+            wait_for(lambda: rules() == ["autoscaler-at-maximum"], "that it needs more than its maximum")
+            for load in loads:
+                assert int(load.result()) > 0, "it was asked"
+        wait_for(
+            lambda: len([pod for pod in other.pods() if is_ready(pod)]) == 3, "a third pod that is ready"
+        )
     assert wrong == []
+
+
+def test_prometheus_would_scrape_each_pod_by_its_address(other: Installation) -> None:
+    made = {"metadata": {"name": "metrics"}, "stringData": {"token": "token-of-the-tests"}}
+    other.api.post(f"/api/v1/namespaces/{NAME}/secrets", made)
+    other.upgrade(metrics={"secretName": "metrics"})
+    for pod in other.pods():
+        connection = HTTPConnection(pod["status"]["podIP"], 8000, timeout=30)
+        with closing(connection):
+            for token, status in (("token-of-the-tests", 200), ("another", 400)):
+                connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+                answer = connection.getresponse()
+                text = answer.read().decode()
+                assert answer.status == status
+                assert ("\ncluster_ui_" in text) == (status == 200)
+
+
+class Secure(HTTPSConnection):
+    """By the dashboard's name at the node's address, as a DNS would lead there; whom it trusts is its context."""
+
+    def __init__(self, address: str, trusted: ssl.SSLContext) -> None:
+        super().__init__(HOST, context=trusted, timeout=30)
+        self._there, self._trusted = address, trusted
+
+    def connect(self) -> None:
+        self.sock = self._trusted.wrap_socket(
+            socket.create_connection((self._there, 443), self.timeout), server_hostname=HOST
+        )
+
+
+def test_tls_ends_at_the_ingress(other: Installation, browser: Browser, tmp_path: Path) -> None:
+    """With a certificate out of a Secret, which only those trust who know its authority."""
+    address = other.place.address
+    certify(tmp_path, address, HOST)
+    key, certificate = re.findall(
+        r"-----BEGIN.*?-----END [^\n]*\n", (tmp_path / "server.pem").read_text(), re.DOTALL
+    )
+    made = {"metadata": {"name": "tls"}, "type": "kubernetes.io/tls"}
+    made["stringData"] = {"tls.key": key, "tls.crt": certificate}
+    other.api.post(f"/api/v1/namespaces/{NAME}/secrets", made)
+    other.upgrade(ingress=other.values["ingress"] | {"tlsSecretName": "tls"})
+    trusted = ssl.create_default_context(cafile=str(tmp_path / "authority.pem"))
+
+    def asked() -> HTTPResponse | None:
+        connection = Secure(address, trusted)
+        try:
+            connection.request("GET", "/login/")
+            answer = connection.getresponse()
+            answer.read()
+            return answer
+        except ssl.SSLCertVerificationError:
+            return None  # the controller's own, until it has read the Secret
+        finally:
+            connection.close()
+
+    answer = wait_for(asked, "the certificate of the Secret")
+    assert answer.status == 200
+    assert "max-age" in answer.headers["Strict-Transport-Security"]
+    with pytest.raises(ssl.SSLCertVerificationError):
+        Secure(address, ssl.create_default_context()).connect()
+    plain = HTTPConnection(address, timeout=30)
+    with closing(plain):
+        plain.request("GET", "/login/", headers={"Host": HOST})
+        led = plain.getresponse()
+        assert (led.status, led.headers["Location"]) == (301, f"https://{HOST}/login/")
+    base = BASE.replace("http:", "https:")
+    with closing(browser.new_context(base_url=base, viewport=WIDE, ignore_https_errors=True)) as context:
+        page = context.new_page()
+        page.goto(other.link().replace(BASE, base))
+        page.get_by_role("button", name="Sign in as owner").click()
+        expect(page.locator("#fresh")).to_contain_text(re.compile("live", re.IGNORECASE))
+        cookies = context.cookies()
+        assert cookies and all(each["secure"] for each in cookies)
+        page.goto(f"{HERE}/secrets/{NAME}/tls/")
+        expect(page.locator("#page")).to_contain_text(HOST)
 
 
 def test_kustomize_installs_one_pod_with_its_database_on_a_volume(
