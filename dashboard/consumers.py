@@ -7,12 +7,14 @@ import json
 import logging
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.core.exceptions import SuspiciousOperation
+from uvicorn.protocols.utils import ClientDisconnected
 
 from dashboard.audit.origin import set_origin
 from dashboard.audit.refusals import Refusal, refused
@@ -182,6 +184,11 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def say(self, text: str) -> None:
         await self.send(text_data=text)
+
+    async def send(self, *given: Any, **named: Any) -> None:
+        """A browser that has gone meanwhile is no fault: the end of its socket is told by itself."""
+        with suppress(ClientDisconnected):
+            await super().send(*given, **named)
 
     async def refused(self, why: str, action: str = SOCKET) -> None:
         """In the audit; bounded, as whoever is refused comes again."""

@@ -12,14 +12,16 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.cache import caches
 from django.test import AsyncClient
+from uvicorn.protocols.utils import ClientDisconnected
 
 from cluster_ui.asgi import application
 from dashboard import sessions
-from dashboard.consumers import GONE, SIGNED_OUT
+from dashboard.consumers import GONE, SIGNED_OUT, LiveConsumer
 from dashboard.credentials import ClusterCredential, store
 from dashboard.live.runtime import runtime
 from dashboard.models import SignedIn
 from dashboard.oidc import SignInRefused
+from dashboard.shellconsumer import ShellConsumer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,3 +104,13 @@ async def test_a_session_that_opens_sockets_alone_is_among_its_owners(client: As
     kept = await SignedIn.objects.select_related("user").aget()
     assert (kept.user.username, kept.address, kept.browser) == ("oidc:mara", "192.0.2.7", "Firefox")
     assert kept.session_id == (await client.asession()).session_key
+
+
+async def test_a_browser_that_went_while_it_was_told_something_is_no_fault() -> None:
+    async def gone(message: dict[str, Any]) -> None:
+        raise ClientDisconnected
+
+    for made in (LiveConsumer(), ShellConsumer()):
+        made.base_send = gone
+        await made.say('{"t": "beat"}')
+        await made.send(bytes_data=b"output")
