@@ -1,6 +1,6 @@
-"""The old values of a Secret, each kept as an immutable Secret of its own beside it.
+"""The old values of a Secret: those that a rotation replaces are kept as an immutable Secret of their own beside it.
 
-A backup is owned by its Secret, so it goes with it, and its name holds part of a keyed digest: the same value is kept
+A backup is owned by its Secret, so it goes with it, and its name holds part of a keyed digest: the same values are kept
 once, and undo can tell whether the backup is still the one that it made. The newest KEPT are kept.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -42,6 +43,27 @@ def mark(uid: str, key: str, value: bytes) -> str:
     return salted_hmac(SALT, text, algorithm="sha256").hexdigest()[:40]
 
 
+def marks_of(manifest: Manifest, keys: Iterable[str]) -> dict[str, str]:
+    """The digests of the values that a Secret has of these keys."""
+    data, uid = manifest.get("data") or {}, manifest["metadata"]["uid"]
+    return {key: mark(uid, key, base64.b64decode(data[key])) for key in keys if key in data}
+
+
+def kept_marks(wanted: Mapping[str, Any]) -> dict[str, str]:
+    """What an undo brings back: the digest of each key's value. Changes that were recorded when one key could be rotated
+    at a time have ``key`` and ``mark``.
+    """
+    return wanted["marks"] if "marks" in wanted else {wanted["key"]: wanted["mark"]}
+
+
+def _digest(uid: str, marks: Mapping[str, str]) -> str:
+    """What a backup is named by: the digest of its value, or of those of all its keys."""
+    if len(marks) == 1:
+        return next(iter(marks.values()))
+    keys = sorted(marks)
+    return mark(uid, "\0".join(keys), "".join(marks[key] for key in keys).encode())
+
+
 def backup_name(name: str, digest: str) -> str:
     """The name of the Secret that keeps an old value: the same for the same value, so that it is made once."""
     return f"{name[:200].rstrip('.-')}-backup-{digest[:12]}"
@@ -49,7 +71,9 @@ def backup_name(name: str, digest: str) -> str:
 
 def backup_of(change: Change) -> str:
     """The name of the backup that a rotation kept, "" for none."""
-    return backup_name(change.name, change.inverse["input"]["mark"]) if change.inverse else ""
+    if not change.inverse:
+        return ""
+    return backup_name(change.name, _digest(change.uid, kept_marks(change.inverse["input"])))
 
 
 async def backups_allowed(transport: Transport, namespace: str) -> bool:
@@ -60,15 +84,15 @@ async def backups_allowed(transport: Transport, namespace: str) -> bool:
     return True
 
 
-async def backup_refusal(order: Order, manifest: Manifest, key: str) -> str:
-    """Why no backup of the value that is there can be kept, as a sentence; "" when a dry run made one. Raises what may
+async def backup_refusal(order: Order, manifest: Manifest, keys: Sequence[str]) -> str:
+    """Why no backup of the values that are there can be kept, as a sentence; "" when a dry run made one. Raises what may
     pass, such as Unavailable.
     """
     namespace = order.target.namespace
     if not await backups_allowed(order.transport, namespace):
         return f"Your account may not create and get Secrets in namespace {namespace}."
     try:
-        await backup_keep(order, manifest, key, dry=True)
+        await backup_keep(order, manifest, keys, dry=True)
     except ClusterError as error:
         # A rule of the cluster may quote them.
         await off_loop(hide_values, error, (manifest.get("data") or {}).values())
@@ -78,9 +102,10 @@ async def backup_refusal(order: Order, manifest: Manifest, key: str) -> str:
     return ""
 
 
-async def backup_value(order: Order, manifest: Manifest, key: str, digest: str) -> str:
-    """The old value, in base64. Raises NotFound when its backup is gone, and Conflict when it holds another one."""
-    kept = _target(order.target, digest)
+async def backup_values(order: Order, manifest: Manifest, marks: Mapping[str, str]) -> dict[str, str]:
+    """The old values, by key, in base64. Raises NotFound when their backup is gone, and Conflict when it holds others."""
+    uid = manifest["metadata"]["uid"]
+    kept = _target(order.target, _digest(uid, marks))
     try:
         backup = await change_read(transport=order.transport, target=kept)
     except NotFound as error:
@@ -88,38 +113,37 @@ async def backup_value(order: Order, manifest: Manifest, key: str, digest: str) 
             f"The backup {kept.name} with the old value is gone.",
             next_step="Rotate the key to the old value by hand, if you have it.",
         ) from error
-    value = str((backup.get("data") or {}).get(key, ""))
-    found = mark(manifest["metadata"]["uid"], key, base64.b64decode(value))
-    if not constant_time_compare(found, digest):
-        raise Conflict(
-            f"The backup {kept.name} doesn't contain the value that was replaced.",
-            next_step="It was recreated, or this installation's secret key was changed: set the value by hand.",
-        )
-    return value
+    values = {key: str((backup.get("data") or {}).get(key, "")) for key in marks}
+    for key, value in values.items():
+        if not constant_time_compare(mark(uid, key, base64.b64decode(value)), marks[key]):
+            raise Conflict(
+                f"The backup {kept.name} doesn't contain the value that was replaced.",
+                next_step="It was recreated, or this installation's secret key was changed: set the value by hand.",
+            )
+    return values
 
 
-async def backup_keep(order: Order, manifest: Manifest, key: str, *, dry: bool = False) -> None:
-    """Keeps the value that is there, if there is one, and reads it again: undo rests on what is really kept. Raises
+async def backup_keep(order: Order, manifest: Manifest, keys: Sequence[str], *, dry: bool = False) -> None:
+    """Keeps the values that are there, if there are any, and reads them again: undo rests on what is really kept. Raises
     Forbidden or Invalid when it is refused, such as by a quota or a policy, and nothing may be written then. ``dry``: as
     far as the API server goes without keeping it.
     """
-    value = (manifest.get("data") or {}).get(key)
-    if value is None:
+    marks = marks_of(manifest, keys)
+    if not marks:
         return
-    digest = mark(manifest["metadata"]["uid"], key, base64.b64decode(value))
-    kept = _target(order.target, digest)
-    with suppress(Conflict):  # kept before: the same value has the same name
+    kept = _target(order.target, _digest(manifest["metadata"]["uid"], marks))
+    with suppress(Conflict):  # kept before: the same values have the same name
         await order.transport.request(
             "POST",
             kept.gvr,
             namespace=kept.namespace,
             query={"fieldManager": MANAGER} | ({"dryRun": "All"} if dry else {}),
-            body=msgspec.json.encode(_body(kept, manifest, key, value)),
+            body=msgspec.json.encode(_body(kept, manifest, {key: manifest["data"][key] for key in marks})),
             accept=METADATA_ONLY,
         )
         if dry:
             return
-    await backup_value(order, manifest, key, digest)
+    await backup_values(order, manifest, marks)
 
 
 async def backups_prune(*, change: Change, transport: Transport) -> None:
@@ -138,7 +162,7 @@ def _target(target: Target, digest: str) -> Target:
     return dataclasses.replace(target, name=backup_name(target.name, digest))
 
 
-def _body(kept: Target, manifest: Manifest, key: str, value: str) -> Manifest:
+def _body(kept: Target, manifest: Manifest, data: Mapping[str, str]) -> Manifest:
     meta = manifest["metadata"]
     owner = {"apiVersion": "v1", "kind": "Secret", "name": meta["name"], "uid": meta["uid"]}
     return {
@@ -151,7 +175,7 @@ def _body(kept: Target, manifest: Manifest, key: str, value: str) -> Manifest:
         },
         "type": "Opaque",
         "immutable": True,
-        "data": {key: value},
+        "data": data,
     }
 
 

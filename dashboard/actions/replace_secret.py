@@ -25,10 +25,9 @@ from .problems import StaleView
 from .replace import PutBack, Replace
 from .replace_editing import read_name
 from .replacing import FOLLOWS
-from .rotate import read_value, room_required, service_accounts, without_values
+from .rotate import VALUE, read_values, room_required, service_accounts, without_values
 
 HELD = "held"  # in what is wanted, as decided: a digest of what the old one holds
-VALUE, ENCODING = "value.", "encoding."  # begin the names of the inputs of a key
 
 
 class ReplaceSecret(Replace):
@@ -55,17 +54,10 @@ class ReplaceSecret(Replace):
 
     def read(self, typed: Mapping[str, str]) -> Wanted:
         """A value a key: ``value.<key>``, with ``encoding.<key>`` as a rotation has it; an empty one is none."""
-        values = {
-            name.removeprefix(VALUE): text for name, text in typed.items() if name.startswith(VALUE) and text
-        }
+        values = read_values(typed)
         if not values:
             raise BadInput("Enter a new value for at least one key.", field="value")
-        return {
-            "name": read_name(typed.get("new_name", "")),
-            "values": {
-                key: _read(key, text, typed.get(f"{ENCODING}{key}", "")) for key, text in values.items()
-            },
-        }
+        return {"name": read_name(typed.get("new_name", "")), "values": values}
 
     async def ready(self, target: Target, manifest: Manifest, objects: Any) -> None:
         if manifest.get("type") == ACCOUNT_KIND:
@@ -137,7 +129,7 @@ class ReplaceSecret(Replace):
                 continue
             for each in secret_consumers(dry.objects, dry.target.namespace, dry.target.name, key):
                 user = by_ref.get((each.ref.plural, each.ref.name))
-                if user is not None and each.variable:
+                if user is not None and each.variables:
                     found[user] = f"{key} {flaw}"
         return found
 
@@ -169,11 +161,3 @@ REPLACE_SECRET = ReplaceSecret()
 
 def _mark(manifest: Manifest) -> str:
     return mark("", "", json.dumps(manifest.get("data") or {}, sort_keys=True).encode())
-
-
-def _read(key: str, text: str, encoding: str) -> str:
-    try:
-        return base64.b64encode(read_value(text, encoding)).decode()
-    except BadInput as error:
-        error.field = f"{VALUE}{key}"
-        raise

@@ -1,4 +1,5 @@
-"""What can be done with a Secret: rotate one of its keys.
+"""What can be done with a Secret: rotate some of its keys, in one write, so that a pair such as a user and a password, or
+a certificate and its key, changes at once.
 
 A value passes through memory as the user, and nowhere else: what is signed, recorded and shown are sizes and keyed
 digests, which tell nothing to whoever does not have this installation's key.
@@ -25,7 +26,8 @@ from dashboard.insight.secretuse import READ, RESTARTABLE, restart_stages, secre
 from dashboard.insight.words import bold, parts
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import GVR, Kind, Ref
-from dashboard.kinds.rows import plural
+from dashboard.kinds.keypairs import key_flaw
+from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.access import allowed
 from dashboard.kube.answers import read_answer
@@ -56,19 +58,22 @@ from .backups import (
     backup_keep,
     backup_of,
     backup_refusal,
-    backup_value,
+    backup_values,
     backups_prune,
-    mark,
+    kept_marks,
+    marks_of,
 )
 from .operation import End, OperationAction, Plan, Step
 from .problems import RotationUnderWay, UnderWay
 from .rollout_steps import FOLLOWED, rollout_again, rollout_failed
-from .rotation import key_of, restart_step, restarted_with, rotation_plan
+from .rotation import restart_step, restarted_with, rotation_plan
 from .rotation_hook import HOOK, hook_again, hook_required, hook_step, hook_steps, read_hook
-from .standing import GONE, SUPERSEDED, kept_standing
+from .standing import GONE, SUPERSEDED, kept_standing, keys_in_words, keys_of
 
 # The API server refuses a larger Secret (k8s.io/api/core/v1 MaxSecretSize: all values together, decoded).
 MAX_BYTES = 1024 * 1024
+TLS = "kubernetes.io/tls"
+VALUE, ENCODING = "value.", "encoding."  # begin the names of the inputs of a key, where there are several
 SERVICE_ACCOUNTS = GVR("", "v1", "serviceaccounts")
 
 Encoding = Literal["", "text", "base64"]
@@ -95,6 +100,23 @@ def read_value(typed: str, encoding: str) -> bytes:
     return value
 
 
+def read_values(typed: Mapping[str, str]) -> dict[str, str]:
+    """Several values, as base64: ``value.<key>``, each with ``encoding.<key>``; an empty one is none. Raises BadInput
+    with the name of the input.
+    """
+    found = {}
+    for name, text in typed.items():
+        if not (name.startswith(VALUE) and text):
+            continue
+        key = name.removeprefix(VALUE)
+        try:
+            found[key] = base64.b64encode(read_value(text, typed.get(f"{ENCODING}{key}", ""))).decode()
+        except BadInput as error:
+            error.field = name
+            raise
+    return found
+
+
 def read_key(typed: str) -> str:
     """The key that was chosen. Raises BadInput for none."""
     if not typed:
@@ -107,8 +129,10 @@ class ImmutableSecret(Invalid):
 
 
 class Rotate(OperationAction):
-    """Writes one key of a Secret. ``key`` is "" in the one that stands for all; ``keeps``: a backup is kept; ``job``: the
+    """Writes some keys of a Secret; none in the one that stands for all. ``keeps``: a backup is kept; ``job``: the
     CronJob of which a Job runs before the restarts.
+
+    ``wanted`` has ``values`` (base64, by key) or, to undo, ``marks``: the digests of those that are brought back.
     """
 
     name, title, icon = "rotate", "Rotate", "restart"
@@ -132,19 +156,21 @@ class Rotate(OperationAction):
     body_bytes = 4 * 2**20  # a value of 1 MiB at most, of which every byte may take three
     confidential = True
 
-    def __init__(self, key: str = "", *, keeps: bool = True, job: str = "") -> None:
-        self.key, self.keeps, self.job = key, keeps, job
+    def __init__(self, *keys: str, keeps: bool = True, job: str = "") -> None:
+        self.keys, self.keeps, self.job = keys, keeps, job
 
     def besides(self, kind: Kind[Any]) -> Sequence[tuple[str, GVR, str]]:
         """The old value is kept in a Secret of its own, for the undo; the oldest of those are deleted."""
         return ("create", SECRETS.gvr, ""), ("delete", SECRETS.gvr, "")
 
     def read(self, typed: Mapping[str, str]) -> Wanted:
-        """Besides the fields, ``encoding`` says how the value was sent."""
-        value = read_value(typed.get("value", ""), typed.get("encoding", ""))
-        wanted = {"key": read_key(typed.get("key", "")), "value": base64.b64encode(value).decode()}
+        """Besides the fields, ``encoding`` says how the value was sent. Several keys: ``value.<key>``."""
+        values = read_values(typed)
+        if not values or typed.get("value"):
+            value = read_value(typed.get("value", ""), typed.get("encoding", ""))
+            values[read_key(typed.get("key", ""))] = base64.b64encode(value).decode()
         job = read_hook(typed.get("job", ""))
-        return wanted | ({"job": job} if job else {})
+        return {"values": values} | ({"job": job} if job else {})
 
     async def ready(self, target: Target, manifest: Manifest, objects: Objects) -> None:
         _changeable(manifest)
@@ -155,66 +181,69 @@ class Rotate(OperationAction):
 
     def command(self, target: Target, manifest: Manifest) -> str:
         keys = list(manifest.get("data") or {})
-        return words.rotate_command(target.namespace, target.name, keys[0]) if len(keys) == 1 else ""
+        return words.rotate_command(target.namespace, target.name, keys) if len(keys) == 1 else ""
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
         """Of a value that is brought back only the backup tells what it is."""
-        if "value" not in wanted:
+        if "values" not in wanted:
             return
-        if self.key not in (manifest.get("data") or {}):
-            raise BadInput(
-                f"Secret {manifest['metadata']['name']} has no key {self.key[:60]!r}.", field="key"
-            )
-        value_fits(manifest, self.key, base64.b64decode(wanted["value"]))
+        values, several = wanted["values"], len(wanted["values"]) > 1
+        for key in values:
+            if key not in (manifest.get("data") or {}):
+                raise BadInput(
+                    f"Secret {manifest['metadata']['name']} has no key {key[:60]!r}.",
+                    field=f"{VALUE}{key}" if several else "key",
+                )
+        values_fit(manifest, values)
 
     def on(self, wanted: Wanted) -> Rotate:
-        return Rotate(wanted["key"], keeps=wanted.get("keeps", True), job=wanted.get("job", ""))
+        keys = wanted["values"] if "values" in wanted else kept_marks(wanted)
+        return Rotate(*keys, keeps=wanted.get("keeps", True), job=wanted.get("job", ""))
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         """Whether the old value is kept: the preview tries it, and the apply does what was shown."""
-        if self.job and "value" in order.wanted:
+        if self.job and "values" in order.wanted:
             await hook_required(order.transport, order.target, self.job)
-        refusal = await backup_refusal(order, manifest, self.key)
+        refusal = await backup_refusal(order, manifest, self.keys)
         return {"keeps": not refusal, "no_backup": refusal}
 
     def touched(self, manifest: Manifest) -> OwnedFields:
-        return {f"/data/{self.key}": self._fact(manifest, self.key)}
-
-    def _fact(self, manifest: Manifest, key: str) -> dict[str, Any] | None:
-        value = (manifest.get("data") or {}).get(key)
-        if value is None:
-            return None
-        raw = base64.b64decode(value)
-        return {"bytes": len(raw), "mark": mark(manifest["metadata"]["uid"], key, raw)}
+        marks, data = marks_of(manifest, self.keys), manifest.get("data") or {}
+        return {
+            f"/data/{key}": {"bytes": len(base64.b64decode(data[key])), "mark": marks[key]}
+            if key in marks
+            else None
+            for key in self.keys
+        }
 
     async def supply(self, order: Order, manifest: Manifest, *, dry: bool) -> Wanted:
-        """What to write in full: the typed value or, to undo, the backup's. Before a real write, the value that is
-        there is kept.
+        """What to write in full: the typed values or, to undo, the backup's. Before a real write, those that are there
+        are kept.
         """
         _changeable(manifest)
         wanted = await super().supply(order, manifest, dry=dry)
-        if "value" not in wanted:
-            wanted = wanted | {"value": await backup_value(order, manifest, self.key, wanted["mark"])}
+        if "values" not in wanted:
+            wanted = wanted | {"values": await backup_values(order, manifest, kept_marks(wanted))}
         if self.keeps and not dry:
             try:
-                await backup_keep(order, manifest, self.key)
+                await backup_keep(order, manifest, self.keys)
             except (Forbidden, Invalid) as error:
                 error.message = f"The old value could not be kept, so nothing was written: {error.message}"
                 raise
         return wanted
 
     def recorded(self, change: Change) -> Rotate:
-        return Rotate(key_of(change))
+        return Rotate(*keys_of(change))
 
     def scrub(self, error: ClusterError, manifest: Manifest, wanted: Wanted) -> None:
-        hide_values(error, {*(manifest.get("data") or {}).values(), wanted.get("value", "")})
+        hide_values(error, {*(manifest.get("data") or {}).values(), *wanted.get("values", {}).values()})
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
         return Write(
             method="PATCH",
             content_type=MERGE_PATCH,
             subresource="",
-            body={"data": {self.key: wanted.get("value", "")}},
+            body={"data": {key: wanted.get("values", {}).get(key, "") for key in self.keys}},
             accept=METADATA_ONLY,
         )
 
@@ -228,20 +257,20 @@ class Rotate(OperationAction):
         return without_values(before, after)
 
     def back(self, before: Manifest) -> Wanted | None:
-        ((_, fact),) = self.touched(before).items()
-        if fact is None or not self.keeps:
+        marks = marks_of(before, self.keys)
+        if len(marks) < len(self.keys) or not self.keeps:
             return None
-        return {"key": self.key, "mark": fact["mark"], "keeps": True} | (
-            {"job": self.job} if self.job else {}
-        )
+        return {"marks": marks, "keeps": True} | ({"job": self.job} if self.job else {})
 
     def remember(self, before: Manifest, after: Manifest) -> dict[str, Any]:
         return {HOOK: self.job} if self.job else {}
 
     def words(self, touched: OwnedFields) -> str:
-        ((path, fact),) = touched.items()
-        key = path.removeprefix("/data/")
-        return f"{key} of {plural(fact['bytes'], 'byte')}" if fact else f"no {key}"
+        said = [
+            f"{key} of {plural(fact['bytes'], 'byte')}" if fact else f"no {key}"
+            for key, fact in ((path.removeprefix("/data/"), fact) for path, fact in touched.items())
+        ]
+        return listed(said, "more keys")
 
     def way_back(self, change: Change) -> str:
         if change.result.get(PRUNED):
@@ -255,16 +284,17 @@ class Rotate(OperationAction):
 
     def describe(self, dry: DryRun) -> Description:
         wanted, target = dry.wanted, dry.target
-        consumers = secret_consumers(dry.objects, target.namespace, target.name, self.key)
-        undoing = "value" not in wanted
-        broken = words.broken(consumers, self.key, words.flaw(wanted))
+        consumers = secret_consumers(dry.objects, target.namespace, target.name, *self.keys)
+        undoing = "values" not in wanted
+        broken = words.broken(consumers, words.flaws_of(wanted))
+        what = self.keys[0] if len(self.keys) == 1 else f"{len(self.keys)} keys"
         return Description(
             headline=broken,
             effects=(),
-            notices=tuple(words.notices(dry.before.get("type", ""), wanted, keeps=self.keeps)),
+            notices=tuple(words.notices(dry.before.get("type", ""), wanted, self.keys, keeps=self.keeps)),
             kubectl="",
             undo_words="",
-            button=f"Restore {self.key}" if undoing else f"Rotate {self.key}",
+            button=f"Restore {what}" if undoing else f"Rotate {what}",
             danger=not self.keeps or broken is not None,
         )
 
@@ -272,8 +302,8 @@ class Rotate(OperationAction):
         """Besides: who is restarted (of a value that is taken back, those that it had been given to), the right to each
         restart, who may not be listed, ServiceAccounts, and whether old backups can be removed.
         """
-        target, undoing, objects = order.target, "value" not in order.wanted, dry.objects
-        consumers = secret_consumers(objects, target.namespace, target.name, self.key)
+        target, undoing, objects = order.target, "values" not in order.wanted, dry.objects
+        consumers = secret_consumers(objects, target.namespace, target.name, *self.keys)
         begun = await in_database(_restarted_with)(order.undoes)
         every = [
             stage
@@ -290,10 +320,10 @@ class Rotate(OperationAction):
         first = [words.hook_effect(target.namespace, self.job)] if self.job else []
         return dataclasses.replace(
             told,
-            headline=told.headline or words.headline(stages, held, undoing=undoing),
+            headline=told.headline or words.headline(stages, held, self.keys, undoing=undoing),
             effects=(
                 *first,
-                *words.effects(consumers, stages, outlooks, words.flaw(order.wanted)),
+                *words.effects(consumers, stages, outlooks, words.flaws_of(order.wanted)),
                 *accounts,
             ),
             notices=(
@@ -302,14 +332,14 @@ class Rotate(OperationAction):
                 *(words.held(ref, outlooks[ref]) for ref in held),
                 *map(words.kept_back, refused),
             ),
-            kubectl=words.kubectl(target, self.key, stages, self.job, undoing=undoing),
-            kubectl_note=words.kubectl_note(undoing=undoing),
+            kubectl=words.kubectl(target, self.keys, stages, self.job, undoing=undoing),
+            kubectl_note=words.kubectl_note(self.keys, undoing=undoing),
             undo_words=words.undo_words(keeps=self.keeps, prunes=prunes),
         )
 
     def new_pods(self, dry: DryRun) -> Iterable[NewPods]:
         """Those of the restarts that its steps make."""
-        found = secret_consumers(dry.objects, dry.target.namespace, dry.target.name, self.key)
+        found = secret_consumers(dry.objects, dry.target.namespace, dry.target.name, *self.keys)
         for stage in restart_stages(dry.objects, found):
             ref = stage.consumer.ref
             workload = dry.objects.get(ref.plural, ref.namespace, ref.name)
@@ -361,12 +391,12 @@ class Rotate(OperationAction):
         return f"Write the {'old' if change.undoes_id else 'new'} value"
 
     def after_words(self, change: Change) -> str:
-        return f"after the new value of {key_of(change)}"
+        return f"after the new value of {keys_in_words(change)}"
 
     def follow(self, change: Change, objects: Objects, now: datetime) -> Progress:
         return Progress(
             state="done",
-            headline=f"{change.name} has the new value",
+            headline=f"{change.name} has what was written",
             text="Its restarts have a page of their own.",
             percent=None,
             done=True,
@@ -401,11 +431,22 @@ def _changeable(manifest: Manifest) -> None:
         )
 
 
-def value_fits(manifest: Manifest, key: str, value: bytes) -> None:
-    """Raises BadInput for a value that the Secret's type rules out, or for which there is no room in it."""
-    if flaw := value_flaw(manifest.get("type", ""), key, value):
-        raise BadInput(flaw, field="value")
-    room_required(manifest["data"] | {key: base64.b64encode(value).decode()}, key, "value")
+def values_fit(manifest: Manifest, values: Mapping[str, str]) -> None:
+    """Raises BadInput for a value (in base64) that the Secret's type rules out, for a certificate and a key that do not
+    belong together, and where there is no room for them. Of several it names the input of the one at fault.
+    """
+    kind, several = manifest.get("type", ""), len(values) > 1
+    for key, value in values.items():
+        if flaw := value_flaw(kind, key, base64.b64decode(value)):
+            raise BadInput(flaw, field=f"{VALUE}{key}" if several else "value")
+    if kind == TLS and values.keys() >= words.PAIR:
+        chain, key = (
+            base64.b64decode(values[each]).decode(errors="replace") for each in ("tls.crt", "tls.key")
+        )
+        if flaw := key_flaw(key, chain):
+            raise BadInput(flaw, field=f"{VALUE}tls.key")
+    largest = max(values, key=lambda each: len(values[each]))
+    room_required(manifest["data"] | values, largest, f"{VALUE}{largest}" if several else "value")
 
 
 def room_required(data: Mapping[str, str], key: str, field: str) -> None:

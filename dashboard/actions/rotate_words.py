@@ -20,13 +20,17 @@ from .action import Target, Wanted
 from .backups import KEPT
 from .rotation import EMPTY, KEEPS
 
+PAIR = frozenset({"tls.crt", "tls.key"})  # that belong together
 _NEW, _OLD = "new-value", "old-value"  # the files that a command reads
 MAX_EFFECTS = 60  # of a key that more read, the rest is counted
 
 
-def headline(stages: Sequence[Consumer], held: Sequence[Ref], *, undoing: bool) -> Notice:
+def headline(
+    stages: Sequence[Consumer], held: Sequence[Ref], keys: Sequence[str], *, undoing: bool
+) -> Notice:
     """What happens, in a sentence. ``held`` need a restart that would replace no pod."""
-    what = "The old value is written again" if undoing else "The new value is written"
+    what = "values are" if len(keys) > 1 else "value is"
+    what = f"The old {what} written again" if undoing else f"The new {what} written"
     if held and not stages:
         who = listed([ref.name for ref in held])
         title = f"{what}, and {who} {'keeps' if len(held) == 1 else 'keep'} the value before"
@@ -48,18 +52,25 @@ _PROPAGATES = {"soon": "by itself, in about a minute", "next": "with its next ru
 _PULLS = "It is used whenever an image is pulled: with the next pod"
 
 
-def flaw(wanted: Wanted) -> str:
-    """Why no container can be given the typed value as a variable, "" when it can or none was typed."""
-    return variable_flaw(base64.b64decode(wanted.get("value", "")))
+def flaws_of(wanted: Wanted) -> dict[str, str]:
+    """Of which keys no container can be given the typed value as a variable, and why."""
+    found = {key: variable_flaw(base64.b64decode(value)) for key, value in wanted.get("values", {}).items()}
+    return {key: flaw for key, flaw in found.items() if flaw}
 
 
-def broken(consumers: Sequence[Consumer], key: str, flaw: str) -> Notice | None:
-    """That new pods of some will not start with the value, for its ``flaw``."""
-    who = [each.ref.name for each in consumers if each.variable]
-    if not flaw or not who:
+def broken(consumers: Sequence[Consumer], flaws: Mapping[str, str]) -> Notice | None:
+    """That new pods of some will not start with a value, for its flaw."""
+    read = {key for each in consumers for key in each.variables}
+    why = [
+        f"They read {key} as an environment variable, and this value {flaw}."
+        for key, flaw in flaws.items()
+        if key in read
+    ]
+    if not why:
         return None
+    who = [each.ref.name for each in consumers if flaws.keys() & each.variables]
     text = (
-        f"They read {key} as an environment variable, and this value {flaw}. They are not restarted, and the "
+        f"{' '.join(why)} They are not restarted, and the "
         "restarts stop there; a pod that starts for another reason does not come up."
     )
     return Notice("bad", f"New pods of {listed(who)} will not start", text)
@@ -69,19 +80,18 @@ def effects(
     consumers: Sequence[Consumer],
     stages: Sequence[Consumer],
     outlooks: Mapping[Ref, Outlook],
-    flaw: str,
+    flaws: Mapping[str, str],
 ) -> Iterator[Effect]:
-    """Who reads the key, how, and when the value reaches it. ``stages`` are those that are restarted, in their order;
+    """Who reads the keys, how, and when the values reach it. ``stages`` are those that are restarted, in their order;
     ``outlooks`` what a restart comes to.
     """
     if not consumers:
-        yield Effect(
-            "info", "info", parts("Nothing in this namespace reads this key, as far as its objects say.")
-        )
+        yield Effect("info", "info", parts("Nothing in this namespace reads it, as far as its objects say."))
     ordered = [*stages, *(each for each in consumers if each not in stages)]
     for at, each in enumerate(ordered[:MAX_EFFECTS], start=1):
         outlook = outlooks.get(each.ref, Outlook())
-        yield _effect(each, at if at <= len(stages) else 0, outlook, flaw if each.variable else "")
+        flaw = next((flaws[key] for key in each.variables if key in flaws), "")
+        yield _effect(each, at if at <= len(stages) else 0, outlook, flaw)
     if (more := len(consumers) - MAX_EFFECTS) > 0:
         yield Effect("info", "info", parts(f"{plural(more, 'further object')} read it."))
 
@@ -147,15 +157,21 @@ _HOW = {
 }
 
 
-def notices(kind: str, wanted: Wanted, *, keeps: bool) -> Iterator[Notice]:
+def notices(kind: str, wanted: Wanted, keys: Sequence[str], *, keeps: bool) -> Iterator[Notice]:
     """What to mind, by the Secret's type and by what was typed."""
     if not keeps:
         text = f"Undo needs a backup of the old value, and none can be kept. {wanted.get('no_backup', '')}"
         yield Notice("warn", "You won't be able to undo this", text.strip())
-    if blank := unintended_end(base64.b64decode(wanted.get("value", ""))):
-        text = "Whoever reads the value gets that too, and most programs take it as a part of the password."
-        yield Notice("warn", blank, text)
+    values = wanted.get("values", {})
+    for key, value in values.items():
+        if blank := unintended_end(base64.b64decode(value)):
+            text = (
+                "Whoever reads the value gets that too, and most programs take it as a part of the password."
+            )
+            yield Notice("warn", f"{key}: {blank[0].lower()}{blank[1:]}" if len(values) > 1 else blank, text)
     match kind:
+        case "kubernetes.io/tls" if PAIR.issubset(keys):
+            return
         case "kubernetes.io/tls":
             yield Notice(
                 "warn",
@@ -215,9 +231,11 @@ def undo_words(*, keeps: bool, prunes: bool = True) -> str:
     return f"The old value is kept as an immutable Secret beside this one ({rest}); going back is one click away."
 
 
-def kubectl(target: Target, key: str, stages: Sequence[Consumer], job: str, *, undoing: bool) -> str:
+def kubectl(
+    target: Target, keys: Sequence[str], stages: Sequence[Consumer], job: str, *, undoing: bool
+) -> str:
     """The same by hand: the write, what runs before the restarts, then each of them, with its end awaited."""
-    commands = [rotate_command(target.namespace, target.name, key, _OLD if undoing else _NEW)]
+    commands = [rotate_command(target.namespace, target.name, keys, _OLD if undoing else _NEW)]
     if job:
         where = ["-n", target.namespace]
         commands += [
@@ -232,13 +250,20 @@ def kubectl(target: Target, key: str, stages: Sequence[Consumer], job: str, *, u
     return " && ".join(commands)
 
 
-def kubectl_note(*, undoing: bool) -> str:
-    """Which file it reads."""
-    return f"It reads a file {_OLD if undoing else _NEW} with just the {'old' if undoing else 'new'} value."
+def kubectl_note(keys: Sequence[str], *, undoing: bool) -> str:
+    """Which files it reads."""
+    age, file = ("old", _OLD) if undoing else ("new", _NEW)
+    if len(keys) == 1:
+        return f"It reads a file {file} with just the {age} value."
+    files = listed([f"{file}.{key}" for key in keys])
+    return f"It reads the files {files}, each with just the {age} value of its key."
 
 
-def rotate_command(namespace: str, name: str, key: str, file: str = _NEW) -> str:
-    """The write with kubectl; the value comes from a file, so that no shell keeps it in its history."""
-    value = f"$(base64 < {file} | tr -d '\\n')"
-    patch = f'"{{\\"data\\":{{\\"{key}\\":\\"{value}\\"}}}}"'
+def rotate_command(namespace: str, name: str, keys: Sequence[str], file: str = _NEW) -> str:
+    """The write with kubectl; the values come from files, so that no shell keeps them in its history."""
+    data = [
+        f'\\"{key}\\":\\"$(base64 < {file if len(keys) == 1 else f"{file}.{key}"} | tr -d \'\\n\')\\"'
+        for key in keys
+    ]
+    patch = f'"{{\\"data\\":{{{",".join(data)}}}}}"'
     return f"kubectl patch secret {name} -n {namespace} --type=merge -p {patch}"

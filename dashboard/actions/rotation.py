@@ -29,7 +29,7 @@ from .engine import change_make, change_read
 from .operation import End, Plan, Run, Step, iso, moment, operation_step
 from .restart import RESTART, RESTARTED_AT
 from .rollout_steps import NOT_BEGUN, rollout_look, step_target
-from .standing import SUPERSEDED, Standing, secret_standing
+from .standing import SUPERSEDED, Standing, keys_of, secret_standing
 
 OLD, NEW = "the old value", "the new value"
 KEEPS = "It keeps the old value until then."
@@ -37,10 +37,10 @@ EMPTY = "It has no pods: those that come start with the new value."
 
 
 async def rotation_plan(change: Change, transport: Transport, objects: Objects) -> Plan:
-    """What is restarted is what reads the key now and is told only by a restart. Taking a value back restarts only what
+    """What is restarted is what reads the keys now and is told only by a restart. Taking a value back restarts only what
     had been restarted with it: the rest never saw it.
     """
-    consumers = secret_consumers(objects, change.namespace, change.name, key_of(change))
+    consumers = secret_consumers(objects, change.namespace, change.name, *keys_of(change))
     stages = restart_stages(objects, consumers)
     begun = await in_database(lambda: restarted_with(change.undoes))()
     steps = [
@@ -80,14 +80,17 @@ async def restart_step(run: Run) -> None:
 
 async def _send(run: Run) -> None:
     """Makes the restart, if its pods would still get the value that was written, and start with it."""
-    step, change = run.step, run.change
+    step = run.step
     # Where nothing was sent, as far as is known, what comes of it is told by the pods.
     standing = await still_written(run, stamp="")
     if standing is None:
         return
-    if standing.flaw and step["variable"]:
-        text = f"It was not restarted, since its new pods would not start: {key_of(change)} {standing.flaw}."
-        await run.fail(text)
+    reads = step[
+        "variable"
+    ]  # keys; True for all, in what was planned when one key could be rotated at a time
+    if flawed := [key for key in standing.flaws if reads is True or (reads and key in reads)]:
+        why = f"{flawed[0]} {standing.flaws[flawed[0]]}"
+        await run.fail(f"It was not restarted, since its new pods would not start: {why}.")
         return
     step["generation"], step["uid"] = await _restart(run)
     step["text"] = ""
@@ -113,19 +116,12 @@ async def _follow(run: Run) -> None:
 
 
 def next_written(change: Change) -> datetime | None:
-    """When the same key of the Secret got another value through the dashboard after this change, if it did."""
-    (path,) = change.touched or ("",)
+    """When one of its keys of the Secret got another value through the dashboard after this change, if it did."""
     later = Change.objects.filter(
         action="rotate", state=Change.State.DONE, context=change.context, uid=change.uid, pk__gt=change.pk,
-        touched__has_key=path,
+        touched__has_any_keys=list(change.touched),
     )  # fmt: skip
     return later.order_by("pk").values_list("created_at", flat=True).first()
-
-
-def key_of(change: Change) -> str:
-    """The key of the Secret that a rotation wrote."""
-    (path,) = change.touched
-    return str(path).removeprefix("/data/")
 
 
 def _step(plural: str, kind: str, name: str) -> Step:
@@ -137,7 +133,7 @@ def _step(plural: str, kind: str, name: str) -> Step:
 
 def _step_of(stage: Stage) -> Step:
     ref = stage.consumer.ref
-    made = _step(ref.plural, ref.kind, ref.name) | {"variable": stage.consumer.variable}
+    made = _step(ref.plural, ref.kind, ref.name) | {"variable": list(stage.consumer.variables)}
     if stage.outlook.replaces:
         return made
     state, text = _unneeded(stage.outlook)
@@ -199,7 +195,7 @@ def _keep_standing(operation: Operation, standing: Standing) -> None:
         change = Change.objects.select_for_update().get(pk=operation.change_id)
         change.result = change.result | {SUPERSEDED: standing.kept()}
         change.save(update_fields=["result"])
-        words = standing.words(change.name, key_of(change))
+        words = standing.words(change.name)
         AuditEntry.objects.create(
             user_name=operation.change.user.get_username(),
             context=change.context,

@@ -25,8 +25,9 @@ from .action import CREATED, Manifest, Order, Target, actor_who_made, typed_obje
 from .engine import change_make, change_read
 from .operation import Run, Step, operation_step
 from .rollout_steps import NOT_BEGUN
-from .rotation import key_of, still_written
+from .rotation import still_written
 from .run import RUN_CRONJOB, new_name
+from .standing import keys_in_words
 
 HOOK = "hook"  # in a change's result, and what such a step does
 MAX_NAME = 253
@@ -125,7 +126,10 @@ async def _look(run: Run, job: Job) -> None:
         await run.end("done", f"Job {name} is complete.")
     elif finished(job):
         reason = f": {why}" if why else ""
-        held = f"{key_of(run.change)} has the value that was written, and nothing was restarted with it."
+        held = (
+            f"Secret {run.change.name} holds what was written as {keys_in_words(run.change)}, and nothing was restarted "
+            "with it."
+        )
         text = f"Job {name} failed{reason}; its log says more. {held}"
         await run.fail(text)
     elif (text := f"Job {name}: {why or plural(job.status.active, 'active pod')}.") != step["text"]:

@@ -7,12 +7,14 @@ Pods that start after that have another value, or do not start at all (docs/adr/
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from dashboard.errors import NotFound
 from dashboard.insight.environment import variable_flaw
+from dashboard.kinds.rows import listed
 from dashboard.kinds.secrets import SECRETS
 from dashboard.kube.transport import Transport
 from dashboard.models import Change
@@ -33,17 +35,19 @@ SUPERSEDED = "superseded"  # in a change's result: what became of its value befo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What became of a value. ``who`` changed it and ``when``, as far as the object tells; ``flaw``: why no container can
-    be given it as a variable.
+    """What became of the values. ``who`` changed ``key`` and ``when``, as far as the object tells; ``flaws``: of which
+    keys no container can be given the value as a variable, and why.
     """
 
     how: How
     who: str = ""
     when: datetime | None = None
-    flaw: str = ""
+    key: str = ""
+    flaws: Mapping[str, str] = field(default_factory=dict)
 
-    def words(self, name: str, key: str) -> str:
-        """What became of it, as a sentence."""
+    def words(self, name: str) -> str:
+        """What became of them, as a sentence."""
+        key = self.key
         by = f" by {self.who}" if self.who else ""
         at = f" on {self.when.astimezone(UTC):%Y-%m-%d at %H:%M} UTC" if self.when else ""
         match self.how:
@@ -66,7 +70,18 @@ class Standing:
 
     def kept(self) -> dict[str, Any]:
         """For a change's result."""
-        return {"how": self.how, "who": self.who, "when": self.when.isoformat() if self.when else ""}
+        when = self.when.isoformat() if self.when else ""
+        return {"how": self.how, "who": self.who, "when": when, "key": self.key}
+
+
+def keys_of(change: Change) -> tuple[str, ...]:
+    """The keys of the Secret that a rotation wrote."""
+    return tuple(str(path).removeprefix("/data/") for path in change.touched)
+
+
+def keys_in_words(change: Change) -> str:
+    """The same in a sentence."""
+    return listed(keys_of(change), "more keys")
 
 
 def kept_standing(change: Change) -> Standing | None:
@@ -75,7 +90,9 @@ def kept_standing(change: Change) -> Standing | None:
     if not kept:
         return None
     when = datetime.fromisoformat(kept["when"]) if kept["when"] else None
-    return Standing(how=kept["how"], who=kept["who"], when=when)
+    # Without its name it was recorded when one key could be rotated at a time.
+    key = kept.get("key") or keys_in_words(change)
+    return Standing(how=kept["how"], who=kept["who"], when=when, key=key)
 
 
 async def secret_standing(*, change: Change, transport: Transport) -> Standing:
@@ -90,14 +107,18 @@ async def secret_standing(*, change: Change, transport: Transport) -> Standing:
         return Standing(how="recreated")
     if found["metadata"].get("deletionTimestamp"):
         return Standing(how="deleting")
-    ((path, (_, made)),) = change.touched.items()
-    key = str(path).removeprefix("/data/")
-    encoded = (found.get("data") or {}).get(key)
-    value = None if encoded is None else base64.b64decode(encoded)
-    if value is not None and made is not None and mark(uid, key, value) == made["mark"]:
-        return Standing(how="same", flaw=variable_flaw(value))
-    # Of a field that nobody owns any more, nothing tells who removed it.
-    who, when = last_manager(found, path)
-    if who == MANAGER and (person := await in_database(records.last_writer)(target, uid, path)):
-        who, when = person
-    return Standing(how="removed" if value is None else "changed", who=who, when=when)
+    flaws = {}
+    for path, (_, made) in change.touched.items():
+        key = str(path).removeprefix("/data/")
+        encoded = (found.get("data") or {}).get(key)
+        value = None if encoded is None else base64.b64decode(encoded)
+        if value is not None and made is not None and mark(uid, key, value) == made["mark"]:
+            if flaw := variable_flaw(value):
+                flaws[key] = flaw
+            continue
+        # Of a field that nobody owns any more, nothing tells who removed it.
+        who, when = last_manager(found, path)
+        if who == MANAGER and (person := await in_database(records.last_writer)(target, uid, path)):
+            who, when = person
+        return Standing(how="removed" if value is None else "changed", who=who, when=when, key=key)
+    return Standing(how="same", flaws=flaws)

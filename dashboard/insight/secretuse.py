@@ -1,4 +1,4 @@
-"""Who reads one key of a Secret, how, and when a new value reaches it.
+"""Who reads keys of a Secret, how, and when a new value reaches it.
 
 Rules: a variable of the environment is set when a container starts; the kubelet refreshes the files of a mounted
 Secret, but never one mounted by subPath (kubernetes.io/docs/concepts/configuration/secret).
@@ -39,12 +39,13 @@ READ = frozenset(
     }
 )
 RESTARTABLE = ("deployments", "statefulsets", "daemonsets")
+_VARIABLE = frozenset({"env", "envFrom"})
 _ANEW = frozenset({"env", "envFrom", "subPath", "csi"})
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One way in which a pod spec reads the key; ``detail`` is the variable or the file."""
+    """One way in which a pod spec reads a key; ``detail`` is the variable or the file."""
 
     how: How
     detail: str
@@ -53,7 +54,7 @@ class Use:
 @dataclass(frozen=True, slots=True)
 class Consumer:
     """An object whose own spec names the Secret. ``restartable``: a new value reaches it by restarting it; ``pods`` is
-    how many it has, as far as its status says.
+    how many it has, as far as its status says; ``variables`` are the keys that a container is given as variables.
     """
 
     ref: Ref
@@ -61,11 +62,7 @@ class Consumer:
     propagation: Propagation
     restartable: bool = False
     pods: int = 0
-
-    @property
-    def variable(self) -> bool:
-        """Whether a container is given the key as a variable."""
-        return any(use.how in ("env", "envFrom") for use in self.uses)
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +73,11 @@ class Stage:
     outlook: Outlook
 
 
-def secret_consumers(objects: Objects, namespace: str, name: str, key: str) -> tuple[Consumer, ...]:
-    """Who reads the key: workloads (their pods are not told again), then Ingresses. Those to restart come first, the
-    smallest before the others: what is wrong with a value then shows where it hurts least.
+def secret_consumers(objects: Objects, namespace: str, name: str, *keys: str) -> tuple[Consumer, ...]:
+    """Who reads one of the keys: workloads (their pods are not told again), then Ingresses. Those to restart come first,
+    the smallest before the others: what is wrong with a value then shows where it hurts least.
     """
-    found = [*_workloads(objects, namespace, name, key), *_ingresses(objects, namespace, name)]
+    found = [*_workloads(objects, namespace, name, keys), *_ingresses(objects, namespace, name)]
     return tuple(
         sorted(found, key=lambda each: (not each.restartable, each.pods, each.ref.kind, each.ref.name))
     )
@@ -104,12 +101,12 @@ def restart_stages(objects: Objects, consumers: Iterable[Consumer]) -> tuple[Sta
     )
 
 
-def secret_uses(spec: PodSpec, name: str, key: str) -> tuple[Use, ...]:
-    """How a pod spec reads the key, each way once."""
-    return tuple(dict.fromkeys(_uses(spec, name, key)))
+def secret_uses(spec: PodSpec, name: str, *keys: str) -> tuple[Use, ...]:
+    """How a pod spec reads the keys, each way once."""
+    return tuple(dict.fromkeys(use for key in keys for use in _uses(spec, name, key)))
 
 
-def _workloads(objects: Objects, namespace: str, name: str, key: str) -> Iterator[Consumer]:
+def _workloads(objects: Objects, namespace: str, name: str, keys: tuple[str, ...]) -> Iterator[Consumer]:
     for plural, kind in (
         ("deployments", "Deployment"),
         ("statefulsets", "StatefulSet"),
@@ -118,15 +115,15 @@ def _workloads(objects: Objects, namespace: str, name: str, key: str) -> Iterato
         for one in objects.all(plural, namespace):
             status = one.status
             pods = status.current_number_scheduled if plural == "daemonsets" else status.replicas
-            yield from _consumer(kind, plural, one, one.spec.template.spec, name, key, pods)
+            yield from _consumer(kind, plural, one, one.spec.template.spec, name, keys, pods)
     for one in objects.all("cronjobs", namespace):
-        yield from _consumer("CronJob", "cronjobs", one, one.spec.job_template.spec.template.spec, name, key)
+        yield from _consumer("CronJob", "cronjobs", one, one.spec.job_template.spec.template.spec, name, keys)
     for plural, kind in (("replicasets", "ReplicaSet"), ("jobs", "Job"), ("pods", "Pod")):
         for one in objects.all(plural, namespace):
             if belongs(one) or _ended(plural, one):
                 continue
             spec = one.spec if plural == "pods" else one.spec.template.spec
-            yield from _consumer(kind, plural, one, spec, name, key)
+            yield from _consumer(kind, plural, one, spec, name, keys)
 
 
 def _ended(plural: str, one: Any) -> bool:
@@ -136,18 +133,19 @@ def _ended(plural: str, one: Any) -> bool:
 
 
 def _consumer(
-    kind: str, plural: str, one: Any, spec: PodSpec, name: str, key: str, pods: int = 0
+    kind: str, plural: str, one: Any, spec: PodSpec, name: str, keys: tuple[str, ...], pods: int = 0
 ) -> Iterator[Consumer]:
-    uses = secret_uses(spec, name, key)
+    uses = secret_uses(spec, name, *keys)
     if not uses:
         return
+    variables = tuple(key for key in keys if any(use.how in _VARIABLE for use in _uses(spec, name, key)))
     ref = Ref(kind, one.metadata.namespace, one.metadata.name, plural)
     anew = any(use.how in _ANEW for use in uses)
     if plural == "cronjobs" or not (anew or any(use.how in ("volume", "projected") for use in uses)):
-        yield Consumer(ref, uses, "next", pods=pods)
+        yield Consumer(ref, uses, "next", pods=pods, variables=variables)
     else:
         restartable = anew and plural in RESTARTABLE
-        yield Consumer(ref, uses, "restart" if anew else "soon", restartable, pods)
+        yield Consumer(ref, uses, "restart" if anew else "soon", restartable, pods, variables)
 
 
 def _ingresses(objects: Objects, namespace: str, name: str) -> Iterator[Consumer]:

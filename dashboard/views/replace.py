@@ -7,16 +7,14 @@ from typing import Any
 from dashboard.actions.engine import Form
 from dashboard.actions.replace import free_name
 from dashboard.actions.replace_editing import configmap_replace_apply, configmap_replace_preview
-from dashboard.actions.rotate import secret_sizes
 from dashboard.models import Change
 
 from .draft import kept_decisions
 from .editor import ConfigMapForm, merged_words
 from .form import ActionForm
 from .operations import begun
+from .rotate import several_keys
 from .steps import Parts, Shown, StepResult, first_line, preview_context
-
-MAX_KEYS = 50  # that are shown; the others keep their values
 
 
 class ReplaceForm(ConfigMapForm):
@@ -69,17 +67,11 @@ class ReplaceSecretForm(ActionForm):
     """A new value for some of its keys, each in an input of its own. No answer holds one."""
 
     async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
-        sizes = secret_sizes(form.manifest)
         proposed = free_name(self.session.reader, self.target)
-        keys = [
-            {"name": key, "bytes": size, "id": f"value-{at}", "error": said.wrong.get(f"value.{key}", "")}
-            for at, (key, size) in enumerate(list(sizes.items())[:MAX_KEYS])
-        ]
         return {
             "new_name": self.request.POST.get("new_name", proposed),
             "new_name_error": said.wrong.get("new_name", ""),
             "immutable": bool(form.manifest.get("immutable")),
             "old_name": self.target.name,
-            "keys": keys,
-            "more": max(0, len(sizes) - MAX_KEYS),
+            **several_keys(form, said),
         }

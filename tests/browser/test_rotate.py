@@ -127,6 +127,26 @@ def test_rotate_preview_apply_follow_undo_by_keyboard_alone(page: Page, shop: Sh
     assert shop.generation("web") == 3
 
 
+def test_several_keys_are_rotated_at_once(page: Page, shop: Shop) -> None:
+    shop.workload("web")
+    page.goto(f"{shop.page}rotate/")
+    page.get_by_role("link", name="Rotate several keys at once").click()
+    password, username = (page.locator(f"[name='value.{key}']") for key in ("password", "username"))
+    page.get_by_role("button", name="Generate a value of password").click()
+    made = password.input_value()
+    apply = page.locator("[data-apply]")
+    expect(apply).to_have_text("Rotate password")
+    username.fill("shop-2")
+    expect(apply).to_have_text("Rotate 2 keys")
+    expect(page.locator("#preview")).to_contain_text("web restarts")
+    assert password.input_value() == made and made not in page.locator("#preview").inner_html()
+    apply.click()
+    expect(page.locator("#act-head, main")).to_contain_text(
+        "Wrote new values of password and username", timeout=60_000
+    )
+    assert (shop.value(), shop.value("username")) == (made, "shop-2")
+
+
 def test_what_is_typed_stays_through_preview_and_conflict(page: Page, shop: Shop) -> None:
     page.goto(f"{shop.page}rotate/?key=password")
     field = page.locator("[name=value]")

@@ -346,6 +346,49 @@ async def test_apply_keeps_the_old_value_apart_and_restarts_one_after_the_other(
     assert kept[0] == "password of 17 bytes → password of 17 bytes"
 
 
+async def test_several_keys_are_written_at_once_and_come_back_together(place: Database, mara: Actor) -> None:
+    place.workload("web")
+    await place.up("web")
+    what: Any = {
+        "transport": place.transport, "actor": mara, "namespace": place.namespace, "name": "database",
+        "value.password": NEW, "value.username": "shop-2",
+    }  # fmt: skip
+    shown = await acting.preview(ROTATE, **what, objects=await place.objects())
+    assert shown.told.button == "Rotate 2 keys" and shown.told.headline is not None
+    assert shown.told.headline.title == "The new values are written, then web restarts"
+    assert NEW not in repr(shown) and "shop-2" not in repr(shown)
+    change = await acting.apply(ROTATE, **what, token=shown.token)
+    await place.begin(change)
+    versions = place.api.get(f"{place.secrets}/database")["metadata"]["resourceVersion"]
+    assert (place.value(), place.value(key="username")) == (NEW, "shop-2")
+    kept = place.api.get(f"{place.secrets}/{backup_of(change)}")["data"]
+    assert {key: base64.b64decode(value).decode() for key, value in kept.items()} == {
+        "password": OLD,
+        "username": "shop",
+    }
+    rotation = await place.follow(change)
+    assert [(step["name"], step["state"]) for step in rotation.steps] == [("web", "done")]
+    assert place.api.get(f"{place.secrets}/database")["metadata"]["resourceVersion"] == versions, "one write"
+
+    async def undo_preview() -> Any:
+        return await change_undo_preview(
+            kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk,
+            objects=await place.objects(),
+        )  # fmt: skip
+
+    place.api.patch(f"{place.secrets}/database", {"stringData": {"username": "by-kubectl"}})
+    assert (await undo_preview()).conflict is not None, "one of them was given another value meanwhile"
+    place.api.patch(f"{place.secrets}/database", {"stringData": {"username": "shop-2"}})
+    back = await undo_preview()
+    assert back.conflict is None and back.preview.told.button == "Restore 2 keys"
+    undone = await change_undo_apply(
+        kinds=KINDS, transport=place.transport, actor=mara, change_id=change.pk, token=back.preview.token
+    )
+    await place.begin(undone)
+    assert (place.value(), place.value(key="username")) == (OLD, "shop")
+    assert (await place.follow(undone)).state == "done"
+
+
 async def test_a_value_that_fails_stops_at_the_first_stage_and_the_old_one_brings_it_back(
     place: Database, mara: Actor
 ) -> None:

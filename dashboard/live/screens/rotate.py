@@ -13,9 +13,16 @@ from dashboard import render
 from dashboard.actions.backups import backup_of
 from dashboard.actions.operation import Step
 from dashboard.actions.rollout_steps import judge
-from dashboard.actions.rotation import OLD, key_of, next_written
+from dashboard.actions.rotation import OLD, next_written
 from dashboard.actions.rotation_hook import is_hook
-from dashboard.actions.standing import GONE, Standing, kept_standing, secret_standing
+from dashboard.actions.standing import (
+    GONE,
+    Standing,
+    kept_standing,
+    keys_in_words,
+    keys_of,
+    secret_standing,
+)
 from dashboard.actions.undo import UndoState
 from dashboard.errors import ClusterError
 from dashboard.insight import workload_rollout
@@ -93,7 +100,7 @@ class RotationScreen(OperationScreen):
             self._next_look = now + LOOKS_SECONDS
 
     def _standing_words(self) -> str:
-        return self.standing.words(self.change.name, key_of(self.change))
+        return self.standing.words(self.change.name)
 
     @property
     def back(self) -> UndoState:
@@ -106,19 +113,21 @@ class RotationScreen(OperationScreen):
         return "Rotate" if self.change.undoes_id is None else "Restore"
 
     def what(self) -> str:
-        return f"Key {key_of(self.change)}" if self.change.touched else ""
+        keys = keys_of(self.change)
+        return f"Key{'s' if len(keys) > 1 else ''} {keys_in_words(self.change)}" if keys else ""
 
     def first(self) -> dict[str, Any]:
         change, backup = self.change, backup_of(self.change)
         if change.state != Change.State.DONE:
             return super().first()
-        key = key_of(change)
+        keys = keys_in_words(change)
+        one = len(keys_of(change)) == 1
         url = object_url(self.runtime, "secrets", change.namespace, backup) if backup else ""
         return {
-            "title": f"Wrote the old value of {key} again"
+            "title": f"Wrote the old {'value' if one else 'values'} of {keys} again"
             if change.undoes_id
-            else f"Wrote a new value of {key}",
-            "text": "The previous value is kept in" if backup else "",
+            else f"Wrote {'a new value' if one else 'new values'} of {keys}",
+            "text": f"The previous {'value is' if one else 'values are'} kept in" if backup else "",
             "url": url,
             "link": backup,
         }
@@ -187,7 +196,7 @@ class RotationScreen(OperationScreen):
         waiting = sum(step["state"] == "waiting" for step in steps)
         rest = f" {plural(waiting, 'further restart')} not started." if waiting else ""
         if (standing := kept_standing(self.change)) is not None:
-            words = standing.words(self.change.name, key_of(self.change))
+            words = standing.words(self.change.name)
             if self.standing.how == "same":
                 text = f"{words} It holds this value again.{rest}"
                 return "warn", "The restarts stopped while the Secret held another value", text

@@ -30,7 +30,7 @@ from dashboard.actions.operations import (
 )
 from dashboard.actions.rollout_steps import HANGS_SECONDS, SETTLES_SECONDS, judge
 from dashboard.actions.rotate import ROTATE
-from dashboard.actions.standing import kept_standing
+from dashboard.actions.standing import kept_standing, keys_in_words, secret_standing
 from dashboard.errors import ClusterError, Conflict, Forbidden, NotFound, Unavailable
 from dashboard.kube.transport import Response
 from dashboard.models import AuditEntry, Change, Operation
@@ -403,6 +403,23 @@ async def test_it_does_not_go_on_once_the_secret_was_rotated_again(api: Any, cha
         await operation_resume(transport=api, actor=who(change), change=change)
 
 
+async def test_of_several_keys_each_is_looked_at_and_the_one_that_changed_is_named(
+    api: Any, change: Change
+) -> None:
+    change.touched["/data/user"] = [
+        {"bytes": 3, "mark": "b"},
+        {"bytes": 4, "mark": mark("u1", "user", b"shop")},
+    ]
+    await change.asave()
+    api.secret["data"] = {"password": b64(b"new"), "user": b64(b"a\0b")}
+    standing = await secret_standing(change=change, transport=api)
+    assert (standing.how, standing.key) == ("changed", "user")
+    assert standing.words("database").startswith("user of Secret database was given another value")
+    api.secret["data"]["user"] = b64(b"shop")
+    assert (await secret_standing(change=change, transport=api)).how == "same"
+    assert keys_in_words(change) == "password and user"
+
+
 def plain(name: str, *, ready: int = 1, **more: Any) -> tuple[str, dict[str, Any]]:
     """A Deployment with fields of its spec besides."""
     plural, manifest = deployment(name, more.pop("generation", 1), ready=ready)
@@ -450,7 +467,7 @@ async def test_before_each_restart_the_secret_is_looked_at_again(
     rotation = await Operation.objects.select_related("change").aget(change=change)
     assert "not known" in rotation.steps[0]["text"] and not rotation.steps[0]["confirmed"]
     standing = kept_standing(rotation.change)
-    assert standing is not None and said in standing.words("database", "password")
+    assert standing is not None and said in standing.words("database")
     last = await AuditEntry.objects.order_by("-pk").afirst()
     assert last is not None and said in last.detail
     for text in (b64(b"other"), b64(b"new")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import shlex
 import threading
 import traceback
 from html import escape
@@ -19,9 +20,10 @@ from multidict import CIMultiDict
 
 from dashboard.actions import rotate
 from dashboard.actions.action import Actor, Order
-from dashboard.actions.backups import METADATA_ONLY, backup_name, mark
+from dashboard.actions.backups import METADATA_ONLY, backup_name, backup_of, mark, marks_of
 from dashboard.actions.replace_secret import REPLACE_SECRET
 from dashboard.actions.rotate import ROTATE, Rotate, read_value
+from dashboard.actions.rotate_words import notices, rotate_command
 from dashboard.actions.token import SALT
 from dashboard.errors import BadInput, FieldCause, Forbidden, Invalid
 from dashboard.kube import hiding
@@ -30,6 +32,7 @@ from dashboard.models import AuditEntry, Change
 from tests import acting
 
 from ..insight.world import World, deployment
+from ..kinds.test_keypairs import certificate, key_of, pem
 
 OLD, NEW = "s3cret-old-value", 's3cret-"new"\nvalue'
 
@@ -81,6 +84,66 @@ def test_what_cannot_be_names_its_field_and_never_repeats_the_value(
     assert "hunter2" not in "".join(traceback.format_exception(error.value)).replace("typed = ", "")
 
 
+def test_several_keys_are_read_each_as_it_was_sent() -> None:
+    typed = {
+        "value.user": "shop", "value.password": "a\r\nb", "encoding.password": "text", "value.tls.crt": b64("x"),
+        "encoding.tls.crt": "base64", "value.unchanged": "", "job": "hook",
+    }  # fmt: skip
+    values = {"user": b64("shop"), "password": b64("a\nb"), "tls.crt": b64("x")}
+    assert ROTATE.read(typed) == {"values": values, "job": "hook"}
+    both = {"key": "user", "value": "shop", "value.password": "p"}
+    assert ROTATE.read(both)["values"] == {"user": b64("shop"), "password": b64("p")}
+    with pytest.raises(BadInput) as error:
+        ROTATE.read({"value.user": "shop", "value.password": "hunter2!", "encoding.password": "base64"})
+    assert error.value.field == "value.password" and "hunter2" not in str(error.value)
+
+
+def test_of_several_keys_the_one_at_fault_is_named() -> None:
+    there = secret(password=OLD, user="shop")
+    with pytest.raises(BadInput, match="no key 'gone'") as error:
+        ROTATE.check(there, {"values": {"user": b64("x"), "gone": b64("x")}})
+    assert error.value.field == "value.gone"
+    with pytest.raises(BadInput, match="At most 1 MiB") as error:
+        ROTATE.check(there, {"values": {"user": b64("x"), "password": b64("x" * 2**20)}})
+    assert error.value.field == "value.password"
+
+
+def test_a_certificate_and_its_key_are_written_at_once_if_they_belong_together() -> None:
+    there = secret(**{"tls.crt": "old", "tls.key": "old"}) | {"type": "kubernetes.io/tls"}
+    chain, key, stranger = certificate("shop"), pem(key_of("shop")), pem(key_of("other"))
+    ROTATE.check(there, {"values": {"tls.crt": b64(chain), "tls.key": b64(key)}})
+    with pytest.raises(BadInput, match="does not belong to the certificate") as error:
+        ROTATE.check(there, {"values": {"tls.crt": b64(chain), "tls.key": b64(stranger)}})
+    assert error.value.field == "value.tls.key"
+    titles = [each.title for each in notices("kubernetes.io/tls", {}, ("tls.crt", "tls.key"), keeps=True)]
+    assert not titles, "both are written"
+    assert [each.title for each in notices("kubernetes.io/tls", {}, ("tls.crt",), keeps=True)]
+
+
+def test_several_old_values_are_kept_and_known_together() -> None:
+    there = secret(password=OLD, user="shop")
+    action = Rotate("password", "user")
+    back = action.back(there)
+    assert back is not None and back["marks"] == marks_of(there, ("password", "user"))
+    assert Rotate("password", "gone").back(there) is None, "what was not there can't be brought back"
+    assert ROTATE.on(back).keys == ("password", "user")
+    earlier = {"key": "password", "mark": "a", "keeps": True}  # as recorded by an earlier version
+    assert ROTATE.on(earlier).keys == ("password",)
+    change = Change(name="database", uid="u1", inverse={"action": "rotate", "input": back})
+    one = Change(name="database", uid="u1", inverse={"action": "rotate", "input": Rotate("user").back(there)})
+    assert backup_of(change) != backup_of(one)
+    assert backup_of(one) == backup_name("database", mark("u1", "user", b"shop"))
+    assert action.words(action.touched(there)) == ("password of 16 bytes and user of 4 bytes")
+
+
+def test_the_command_for_several_keys_reads_a_file_each() -> None:
+    command = rotate_command("shop", "database", ["password", "user"])
+    line = shlex.split(
+        command.partition(" -p ")[2].replace("$(base64 < new-value.", "(").replace(" | tr -d '\\n')", ")")
+    )
+    assert json.loads(line[0]) == {"data": {"password": "(password)", "user": "(user)"}}
+
+
 def test_a_mark_tells_the_same_value_of_the_same_key_of_the_same_secret_only() -> None:
     same = mark("u1", "password", b"x")
     assert same == mark("u1", "password", b"x")
@@ -112,7 +175,7 @@ def test_what_is_shown_holds_names_and_sizes() -> None:
 
 def test_the_way_back_names_the_backup_and_there_is_none_without_one() -> None:
     back = Rotate("password").back(secret(password=OLD))
-    assert back == {"key": "password", "mark": mark("u1", "password", OLD.encode()), "keeps": True}
+    assert back == {"marks": {"password": mark("u1", "password", OLD.encode())}, "keeps": True}
     assert Rotate("password", keeps=False).back(secret(password=OLD)) is None
 
 
@@ -121,7 +184,7 @@ def test_the_way_back_names_the_backup_and_there_is_none_without_one() -> None:
 )
 def test_what_the_cluster_says_is_freed_of_old_and_new_values(quote: str) -> None:
     error = Invalid(f"You wrote {quote}, no.", causes=(FieldCause("data", f"bad {quote}"),))
-    Rotate("password").scrub(error, secret(password=OLD), {"value": b64(NEW)})
+    Rotate("password").scrub(error, secret(password=OLD), {"values": {"password": b64(NEW)}})
     assert error.message.replace('"', "") == "You wrote (hidden), no."
     assert quote not in str(error) and quote not in error.causes[0].message
 
@@ -130,7 +193,7 @@ def test_what_led_to_an_error_is_freed_as_well_and_so_is_one_line_of_a_value() -
     key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhki\n-----END PRIVATE KEY-----\n"
     error = Forbidden("no")
     error.__cause__ = Forbidden(f"webhook: {OLD}: line 2: MIIEvQIBADANBgkqhki is bad")
-    Rotate("password").scrub(error, secret(password=OLD), {"value": b64(key)})
+    Rotate("password").scrub(error, secret(password=OLD), {"values": {"password": b64(key)}})
     assert str(error.__cause__) == "webhook: (hidden): line 2: (hidden) is bad"
 
 
@@ -317,7 +380,7 @@ def test_a_secret_of_many_keys_is_checked_in_one_pass(monkeypatch: pytest.Monkey
 
 def test_what_is_asked_for_and_what_is_answered_hold_no_value_in_their_repr() -> None:
     order: Any = {"transport": None, "actor": None, "target": None, "action": Rotate("password")}
-    assert b64(NEW) not in repr(Order(**order, wanted={"value": b64(NEW)}))
+    assert b64(NEW) not in repr(Order(**order, wanted={"values": {"password": b64(NEW)}}))
     assert OLD not in repr(Response(200, OLD.encode(), {}))
 
 

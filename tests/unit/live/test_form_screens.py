@@ -13,6 +13,7 @@ from dashboard.actions.edit_form import EDIT_FORM
 from dashboard.actions.editforms.registry import EDITINGS
 from dashboard.actions.newobjects.form import NAMESPACE
 from dashboard.actions.newobjects.registry import NEW_OBJECTS
+from dashboard.actions.rotate import ROTATE
 from dashboard.kinds.rows import OFFERED
 from dashboard.live.screens.create import CreateScreen
 from dashboard.live.screens.editform import EditFormScreen
@@ -58,6 +59,8 @@ async def test_the_cronjob_of_the_address_is_offered_for_a_rotation_among_ever_s
             session=SimpleNamespace(reader=world),
             target=SimpleNamespace(namespace="shop"),
             keys=lambda form: {},
+            url="",
+            action=ROTATE,
         )
         told = await RotateForm.fields(form, SimpleNamespace(manifest={}), SimpleNamespace())  # type: ignore[arg-type]
         assert (len(told["jobs"]), told["more_jobs"]) == (count, OFFERED + 7 - count)

@@ -20,7 +20,7 @@ from dashboard.models import Change, Operation
 from ..insight.world import NOW, World
 from .seen import everything, nothing, sees, session
 
-WHO = Standing(how="changed", who="kubectl-patch")
+WHO = Standing(how="changed", who="kubectl-patch", key="password")
 STEP = {
     "plural": "deployments",
     "kind": "Deployment",
