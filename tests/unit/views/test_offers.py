@@ -176,7 +176,7 @@ async def test_a_page_offers_by_what_is_seen_once_it_is_prepared(monkeypatch: py
     async def offers() -> dict[str, Any]:
         return {"actions": list(done)}
 
-    async def ready(_: Any) -> None:
+    async def ready(_: Any, *, partly: bool = False) -> None:
         return None
 
     async def chrome(*_: Any, **__: Any) -> dict[str, Any]:
@@ -193,6 +193,7 @@ async def test_a_page_offers_by_what_is_seen_once_it_is_prepared(monkeypatch: py
         waits_for=frozenset(),
         page="",
         get_ready=prepare,
+        partly=False,
         snapshot=Snapshot,
         context=dict,
     )

@@ -58,7 +58,7 @@ class Cache:
     def listed(self, plural: str) -> bool:
         return bool(self.status(plural).state == "live")
 
-    def settled(self, _: str) -> bool:
+    def begun(self, _: str) -> bool:
         return True
 
     def scopes(self, _: str) -> None:
