@@ -27,6 +27,7 @@ class Feed:
 class Page:
     """A screen that follows logs."""
 
+    partly = False
     plurals: frozenset[str] = frozenset()
     waits_for: frozenset[str] = frozenset()
 
@@ -41,7 +42,7 @@ class Page:
         return self.feeds[-1]
 
 
-async def nothing(*_: Any) -> None:
+async def nothing(*_: Any, **__: Any) -> None:
     pass
 
 
