@@ -83,13 +83,7 @@ def begun_token(begun: Begun, objects: list[list[Any]], confirm: str) -> str:
 
 def begun_shown(begun: Begun, token: str, targets: Sequence[Target] = ()) -> Shown:
     """What a preview showed. Raises BadInput for a token of something else, be it only of other ``targets``."""
-    facts = tokens.unsign(token, SALT)
-    try:
-        shown = Shown(**facts)
-    except TypeError:  # of an earlier version of the dashboard
-        raise tokens.not_shown() from None
-    if any(getattr(shown, fact) != value for fact, value in begun.facts.items()):
-        raise tokens.not_shown()
+    shown = tokens.read_as(Shown, token, SALT, begun.facts)
     sent = {(target.namespace, target.name) for target in targets}
     if sent and sent != {(namespace, name) for namespace, name, *_ in shown.objects}:
         raise tokens.not_shown()

@@ -264,12 +264,7 @@ async def backup_begin(order: BackupOrder, token: str, *, holder: str = "") -> C
     else, Unconfirmed and Unreasoned in a production context, UnderWay while one of theirs is made, TooManyRequests while
     several of others are, and as the preview does.
     """
-    try:
-        shown = Shown(**tokens.unsign(token, SALT))
-    except TypeError:  # of another version of the dashboard
-        raise tokens.not_shown() from None
-    if any(getattr(shown, name) != value for name, value in _facts(order).items()):
-        raise tokens.not_shown()
+    shown = tokens.read_as(Shown, token, SALT, _facts(order))
     if (earlier := await in_database(records.found)(shown.nonce)) is not None:
         return earlier
     order.asked.request()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core import signing
 from django.utils.crypto import salted_hmac
@@ -13,6 +14,8 @@ from django.utils.crypto import salted_hmac
 from dashboard.errors import BadInput
 
 from .action import Manifest, Order, OwnedFields, Wanted
+
+S = TypeVar("S")
 
 SALT = "dashboard.actions.preview"
 MAX_AGE_SECONDS = 3600
@@ -75,8 +78,18 @@ def facts(
 
 def read(token: str, order: Order) -> Shown:
     """What was shown. Raises BadInput when the token is old, forged, or of another user, object or input."""
-    shown = Shown(**unsign(token, SALT))
-    if any(getattr(shown, fact) != value for fact, value in _facts(order).items()):
+    return read_as(Shown, token, SALT, _facts(order))
+
+
+def read_as(kind: type[S], token: str, salt: str, facts: Mapping[str, Any]) -> S:
+    """What a preview showed, as a ``kind`` of signed facts. Raises BadInput for a token of another version of the
+    dashboard, or of other ``facts``.
+    """
+    try:
+        shown = kind(**unsign(token, salt))
+    except TypeError:
+        raise not_shown() from None
+    if any(getattr(shown, name) != value for name, value in facts.items()):
         raise not_shown()
     return shown
 

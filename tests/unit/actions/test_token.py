@@ -72,6 +72,15 @@ def test_a_token_signed_for_something_else_is_refused() -> None:
         tokens.read(signing.dumps({"user": 1}, salt="other"), order())
 
 
+def test_a_token_of_another_version_of_the_dashboard_is_refused() -> None:
+    shown = dataclasses.asdict(tokens.read(tokens.show(order(), MANIFEST, "effect"), order()))
+    del shown["decided"], shown["effect"]
+    for facts in (shown, shown | {"effect": "effect", "later": 1}):
+        with pytest.raises(BadInput) as error:
+            tokens.read(signing.dumps(facts, salt=tokens.SALT), order())
+        assert error.value.field == "token"
+
+
 def test_an_old_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     token = tokens.show(order(), MANIFEST, "")
     monkeypatch.setattr(tokens, "MAX_AGE_SECONDS", -1)
