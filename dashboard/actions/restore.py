@@ -153,32 +153,17 @@ def order_facts(order: RestoreOrder) -> dict[str, Any]:
 
 def archive_shown(kind: type[S], order: RestoreOrder, token: str, salt: str) -> S:
     """What a preview of this order showed. Raises BadInput for a token of something else."""
-    try:
-        shown = kind(**tokens.unsign(token, salt))
-    except TypeError:  # of another version of the dashboard
-        raise tokens.not_shown() from None
-    if any(getattr(shown, name) != value for name, value in order_facts(order).items()):
-        raise tokens.not_shown()
-    return shown
+    return tokens.read_as(kind, token, salt, order_facts(order))
 
 
-class Restore(OperationAction):
-    """Its change's result has ``archive``, ``sha256``, ``choice``, ``namespaces`` (those that are written into),
-    ``encrypted`` and ``count``. Its rows keep ``key`` (the object in the archive), ``shown`` (the effect that a preview
-    showed), then ``does`` and ``effect`` as checked, ``sent`` before a write, and ``uid`` after it.
-    """
+class RestoreAction(OperationAction):
+    """What every restore says of itself, whoever writes the objects; its change's result has ``namespaces``."""
 
-    name, title, icon = "restore", "Restore", "undo"
     part = "change"
     verb = "create"
     kinds = frozenset()
     noun = "restore"
     planned_from = follows = frozenset[str]()
-    left_text = "it is not restored"
-    scratch = False
-
-    def __init__(self) -> None:
-        self.steps = MappingProxyType({"check": check_step, "write": write_step})
 
     def fits(self, kind: Kind[Any]) -> bool:
         return False  # it is offered where the backups are
@@ -186,17 +171,8 @@ class Restore(OperationAction):
     async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
         raise NotImplementedError("it is recorded with its steps")  # pragma: no cover
 
-    def max_step(self, change: Change) -> timedelta:
-        """As long as so many objects may take: a second each, and never less than an hour."""
-        return max(super().max_step(change), timedelta(seconds=change.result["count"]))
-
     def words(self, touched: Mapping[str, Any]) -> str:
         return ""
-
-    def summary(self, change: Change) -> str:
-        kept = change.result
-        where = listed(named(kept["namespaces"]), "more namespaces") or "the cluster"
-        return f"{plural(kept['count'], 'object')} of {short_name(kept['archive'])} into {where}"
 
     def to_confirm(self, operation: Operation) -> str:
         change = operation.change
@@ -207,6 +183,29 @@ class Restore(OperationAction):
 
     def after_words(self, change: Change) -> str:
         return f"of {self.summary(change)}"
+
+
+class Restore(RestoreAction):
+    """Its change's result has ``archive``, ``sha256``, ``choice``, ``namespaces`` (those that are written into),
+    ``encrypted`` and ``count``. Its rows keep ``key`` (the object in the archive), ``shown`` (the effect that a preview
+    showed), then ``does`` and ``effect`` as checked, ``sent`` before a write, and ``uid`` after it.
+    """
+
+    name, title, icon = "restore", "Restore", "undo"
+    left_text = "it is not restored"
+    scratch = False
+
+    def __init__(self) -> None:
+        self.steps = MappingProxyType({"check": check_step, "write": write_step})
+
+    def max_step(self, change: Change) -> timedelta:
+        """As long as so many objects may take: a second each, and never less than an hour."""
+        return max(super().max_step(change), timedelta(seconds=change.result["count"]))
+
+    def summary(self, change: Change) -> str:
+        kept = change.result
+        where = listed(named(kept["namespaces"]), "more namespaces") or "the cluster"
+        return f"{plural(kept['count'], 'object')} of {short_name(kept['archive'])} into {where}"
 
     def way_back(self, change: Change) -> str:
         return "A restore has no undo: what it created is in its results, and can be deleted there."

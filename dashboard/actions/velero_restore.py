@@ -16,12 +16,10 @@ from typing import Any
 import msgspec
 
 from dashboard.errors import BadInput, Conflict, NotFound
-from dashboard.insight import Objects
-from dashboard.kinds.base import Kind
 from dashboard.kinds.rows import listed
 from dashboard.kube.answers import read_object
 from dashboard.kube.transport import Transport
-from dashboard.models import AuditEntry, Change, Operation
+from dashboard.models import AuditEntry, Change
 from dashboard.recovery.choice import kind_key, named
 from dashboard.recovery.mapping import collisions
 from dashboard.recovery.velero import (
@@ -41,10 +39,10 @@ from . import records
 from . import token as tokens
 from .action import Actor, Manifest
 from .confirmation import require_reason, why_in
-from .operation import OperationAction, Plan, Run, operation_step, passed
+from .operation import Run, operation_step, passed
 from .permits import changes_required
 from .problems import Unconfirmed
-from .restore import record_begun, to_confirm
+from .restore import RestoreAction, record_begun, to_confirm
 from .writing import MANAGER
 
 SALT = "dashboard.actions.velero"
@@ -132,45 +130,21 @@ def _facts(order: VeleroOrder) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class VeleroRestore(OperationAction):
+class VeleroRestore(RestoreAction):
     """Its change is about the Restore; its result has ``manifest``, ``backup`` and ``namespaces``."""
 
     name, title, icon = "velero-restore", "Restore by Velero", "undo"
-    part = "change"
-    verb = "create"
-    kinds = frozenset()
-    noun = "restore"
-    planned_from = follows = frozenset[str]()
     left_text = "it is not followed any more"
 
     def __init__(self) -> None:
         self.steps = MappingProxyType({"make": make_step, "follow": follow_step})
 
-    def fits(self, kind: Kind[Any]) -> bool:
-        return False  # it is offered where the backups are
-
-    async def plan(self, change: Change, transport: Transport, objects: Objects) -> Plan:
-        raise NotImplementedError("it is recorded with its steps")  # pragma: no cover
-
     def max_step(self, change: Change) -> timedelta:
         return MAX_FOLLOWED
-
-    def words(self, touched: Mapping[str, Any]) -> str:
-        return ""
 
     def summary(self, change: Change) -> str:
         where = listed(named(change.result["namespaces"]), "more namespaces") or "the cluster"
         return f"Velero's backup {change.result['backup']} into {where}"
-
-    def to_confirm(self, operation: Operation) -> str:
-        change = operation.change
-        return to_confirm(change.result["namespaces"], change.context)
-
-    def written(self, change: Change) -> str:
-        return "Preview confirmed"
-
-    def after_words(self, change: Change) -> str:
-        return f"of {self.summary(change)}"
 
     def way_back(self, change: Change) -> str:
         return "A restore has no undo: what Velero created has to be deleted. Stopped here, it goes on in the cluster."
@@ -235,12 +209,7 @@ async def velero_begin(order: VeleroOrder, token: str, *, holder: str = "") -> C
     else, also where the backup is another one by now, Unconfirmed and Unreasoned in a production context, and as the
     preview does.
     """
-    try:
-        shown = Shown(**tokens.unsign(token, SALT))
-    except TypeError:  # of another version of the dashboard
-        raise tokens.not_shown() from None
-    if any(getattr(shown, name) != value for name, value in _facts(order).items()):
-        raise tokens.not_shown()
+    shown = tokens.read_as(Shown, token, SALT, _facts(order))
     if (earlier := await in_database(records.found)(shown.nonce)) is not None:
         return earlier
     await changes_required(order.cluster)

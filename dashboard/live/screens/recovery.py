@@ -604,7 +604,25 @@ class BackupFormScreen(CreateScreen):
         self.home = next((each.namespace for each in (await velero_backups(self.session)).rows), HOME)
 
 
-class RestoreScreen(OperationScreen):
+class RestoringScreen(OperationScreen):
+    """A restore that was begun, whoever writes the objects. Who may see it is asked in ``prepare``."""
+
+    @property
+    def plurals(self) -> frozenset[str]:
+        return frozenset({"namespaces"})
+
+    def must_see(self) -> None:
+        """It takes rights of its own."""
+
+    def what(self) -> str:
+        return self.action.summary(self.change)
+
+    def context(self) -> Mapping[str, Any]:
+        url = reverse("recovery", args=[self.runtime.cluster.slug])
+        return {**super().context(), "breadcrumbs": [("Recovery", url)]}
+
+
+class RestoreScreen(RestoringScreen):
     """A restore, or a drill, that was begun: what became of each object. Whoever began it sees it, and whoever may read
     everything in the namespaces that it writes into: its rows name objects of every kind.
     """
@@ -613,13 +631,6 @@ class RestoreScreen(OperationScreen):
     results_title = "Objects, in the order of writing"
     running_words = "You can leave this page: it continues, and resumes if the dashboard restarts."
     resume_words = "Resuming looks again at what failed; what is there already is not written again."
-
-    @property
-    def plurals(self) -> frozenset[str]:
-        return frozenset({"namespaces"})
-
-    def must_see(self) -> None:
-        """Asked in ``prepare``, as it takes rights of its own."""
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -652,9 +663,6 @@ class RestoreScreen(OperationScreen):
         row = super()._row(result)
         return row | {"head": f"{result.kind} {row['head']}"}
 
-    def what(self) -> str:
-        return self.action.summary(self.change)
-
     def kubectl(self) -> str:
         namespaces = self.change.result.get("namespaces", [])
         where = f"-n {namespaces[0]}" if len(namespaces) == 1 else "-A"
@@ -666,22 +674,14 @@ class RestoreScreen(OperationScreen):
         return {
             **super().context(),
             "object": {"plural": "namespaces", "kind": "Backup", "namespace": "", "name": name, "url": url},
-            "breadcrumbs": [("Recovery", url)],
         }
 
 
-class VeleroRestoreScreen(OperationScreen):
+class VeleroRestoreScreen(RestoringScreen):
     """A restore by Velero, for whom may list Velero's restores where it is."""
 
     running_words = "You can leave this page: it is followed, and Velero restores in any case."
     resume_words = "Resuming looks again how far Velero is."
-
-    @property
-    def plurals(self) -> frozenset[str]:
-        return frozenset({"namespaces"})
-
-    def must_see(self) -> None:
-        """Asked in ``prepare``: nothing watches Velero's kinds."""
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -689,13 +689,6 @@ class VeleroRestoreScreen(OperationScreen):
             "list", RESTORES, namespace=self.change.namespace
         ):
             raise hidden(self.change)
-
-    def what(self) -> str:
-        return self.action.summary(self.change)
-
-    def context(self) -> Mapping[str, Any]:
-        url = reverse("recovery", args=[self.runtime.cluster.slug])
-        return {**super().context(), "breadcrumbs": [("Recovery", url)]}
 
 
 class BackupScreen(RestoreScreen):
