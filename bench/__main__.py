@@ -38,6 +38,8 @@ def main() -> None:
     # One that is terminated ends what it has started, as one that fails does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = [FIGURES[name] for name in arguments.figures or FIGURES]
+    # In a fresh clone no page has its files yet: each would be answered with 500.
+    subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], check=True)
     with (
         tempfile.TemporaryDirectory(prefix="cluster-ui-bench-") as home,
         _sandbox(chosen, Path(home), arguments.sandbox) as sandbox,
