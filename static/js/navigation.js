@@ -102,6 +102,8 @@ function beforeSwap(event) {
   else if (requestConfig.elt.id === "filter") moved("replace", event.detail.pathInfo.finalRequestPath);
   else if (xhr.getResponseHeader("HX-Push-Url")) moved("push", xhr.getResponseHeader("HX-Push-Url"));
   if (event.detail.target.id === "main") replaced(requestConfig);
+  // htmx tells two events of each element that goes, of which a hundred rows have thousands.
+  for (const list of event.detail.target.querySelectorAll("[data-list]")) list.replaceChildren();
 }
 
 // Another page is about to be shown. What an apply sent is done with; of a text that a click left, Back is said to bring it.

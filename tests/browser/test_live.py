@@ -104,6 +104,21 @@ def test_the_filter_is_typed_answered_kept_and_part_of_the_address(
     expect(page.locator("input[name=labels]")).to_have_value("tier in (")
 
 
+def test_rows_that_a_filter_leaves_out_go_as_one(page: Page, objects: Objects, namespace: str) -> None:
+    """htmx tells of each element by itself that goes: with a hundred rows that took longer than the answer."""
+    for name in ("web-a", "web-b", "db-a"):
+        objects.pod(name)
+    page.goto(pods(namespace))
+    expect(page.locator("#rows tr")).to_have_count(3)
+    page.evaluate("""() => { window.left = [];
+      document.addEventListener("htmx:beforeCleanupElement", ({target}) => window.left.push(target.localName)); }""")
+    page.locator("input[name=q]").fill("db-a")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    left = page.evaluate("window.left")
+    assert "tbody" in left
+    assert "td" not in left
+
+
 def test_after_a_server_restart_the_page_heals_and_what_was_typed_stays(
     page: Page, objects: Objects, namespace: str, server: Server
 ) -> None:
