@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 REVIEW_SECONDS = 15.0
 BREATH_SECONDS = 0.05
 SAME_MOMENT_SECONDS = 0.1
-LARGE = 64 * 1024  # characters of a showing; one that is larger counts as so many of them
+SMALL = 16 * 1024  # characters of a showing that counts as half of one,
+QUICK_SECONDS = 0.005  # unless it took longer than this to make
 FRAMES = 64  # differences to the present that are kept for whoever needs the same one
 # After these a screen cannot be shown any more; anything else (an API server that is away) passes.
 FINAL = (Forbidden, NotFound, Unauthenticated)
@@ -110,6 +111,7 @@ class Group:
         self._catching_up: asyncio.Task[None] | None = None
         self._flushed_at = 0.0
         self._spent_until = 0.0
+        self._took = 0.0  # seconds to make the last snapshot
         self._waiting_since: float | None = None
         self._review_now = asyncio.Event()
         self._closed = False
@@ -127,8 +129,9 @@ class Group:
         self._timer = self.hub.later(self._wait(), self.flush)
 
     def _wait(self) -> float:
-        """Seconds until the next showing: one a ``pace`` in the long run, fewer where they are large, after a rest a
-        second's worth of them at once, so that a change need not wait for the one just before it (a token bucket)."""
+        """Seconds until the next showing: one a ``pace`` in the long run, twice as many where they are small, fewer
+        where they are large, after a rest a second's worth of them at once, so that a change need not wait for the one
+        just before it (a token bucket)."""
         pace = self.screen.pace
         at_once = max(1, round(1 / pace)) - 1
         next_free = max(self._flushed_at + min(BREATH_SECONDS, pace), self._spent_until - at_once * pace)
@@ -181,6 +184,7 @@ class Group:
             # Told as "behind" by late(), and tried again with the next change or review.
             logger.exception("showing %s", self.key)
             return
+        self._took = self.hub.clock() - self._flushed_at
         self._waiting_since = None
         if snapshot.have == self.snapshot.have:
             for viewer in self.viewers:
@@ -198,9 +202,12 @@ class Group:
             viewer.wake()
 
     def _worth(self) -> float:
-        """How many showings the last one counts as, by what it took to bring those who look to it."""
-        sent = (sum(map(len, bodies)) for version, bodies in self._frames.items() if isinstance(version, int))
-        return max(1.0, max(sent, default=0) / LARGE)
+        """How many showings the last one counts as: the frames that brought those who look to it; half of one where
+        that was little, and quickly made."""
+        sent = [bodies for version, bodies in self._frames.items() if isinstance(version, int)]
+        if self._took < QUICK_SECONDS and all(sum(map(len, bodies)) < SMALL for bodies in sent):
+            return 0.5
+        return max(map(len, sent), default=1)
 
     def past(self, version: int) -> Snapshot:
         """The snapshot of a version that a viewer has."""

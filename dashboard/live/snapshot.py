@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 MAX_FRAME = 256 * 1024  # bytes of a message to a browser, whatever it is
 MAX_BODY = MAX_FRAME - 4096  # with room for its head and the names of its members
+FULL = (
+    64 * 1024 - 4096
+)  # of a frame of several parts: a browser takes it in at once, and draws before the next one
 
 Hashes = Mapping[str, str]
 
@@ -119,7 +122,7 @@ class Have:
 
 def frames(have: Have, now: Snapshot) -> tuple[str, ...]:
     """The bodies of the frames that bring a browser from what it has to ``now``, in order: JSON members, none larger
-    than a frame may be; none at all when nothing differs.
+    than ``FULL`` unless it is one part by itself, nor than a frame may be; none at all when nothing differs.
 
     Of what does not fit into a frame by itself, ``http`` tells: the browser asks for the page anew. Screens show
     pieces, so that this does not happen.
@@ -170,7 +173,7 @@ class _Frames:
             TOO_LARGE.inc()
             self._open["http"] = True
             return False
-        if self._size + size > MAX_BODY:
+        if self._size + size > FULL:
             self._close()
         self._size += size
         return True

@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from dashboard.errors import Forbidden
 from dashboard.live import hub as hub_module
-from dashboard.live.hub import REVIEW_SECONDS, Hub, Viewer
+from dashboard.live.hub import QUICK_SECONDS, REVIEW_SECONDS, SMALL, Hub, Viewer
 from dashboard.live.screen import Screen
-from dashboard.live.snapshot import MAX_BODY, Have, Snapshot
+from dashboard.live.snapshot import FULL, Have, Snapshot
 from dashboard.render import Part
 
 from .clock import FakeClock
@@ -134,23 +134,39 @@ async def test_the_first_change_is_sent_at_once_and_a_burst_after_it_together(
     assert shown(viewer.take()) == "49"
 
 
-@pytest.mark.parametrize(("letters", "made"), [(1, 20), (3 * hub_module.LARGE, 7)])
+@pytest.mark.parametrize(
+    ("parts", "letters", "slow", "made"),
+    [(1, 1, 0, 40), (1, 1, 2 * QUICK_SECONDS, 20), (1, 2 * SMALL, 0, 20), (3, 3 * FULL // 5, 0, 7)],
+    ids=["little", "little, but slow to make", "a frame", "three frames"],
+)
 async def test_what_is_large_is_shown_less_often(
     world: tuple[FakeRuntime, Hub],
     clock: FakeClock,
     monkeypatch: pytest.MonkeyPatch,
+    parts: int,
     letters: int,
+    slow: float,
     made: int,
 ) -> None:
     """A burst that changes all of a page is as much for whoever is far away as a page that changes a little."""
     runtime, hub = world
     screen = Counter(runtime)
-    monkeypatch.setattr(screen, "_make", lambda: f"<b>{screen.value:0{letters}}</b>")
+    monkeypatch.setattr(screen, "pace", 0.25)
+
+    def snapshot() -> Snapshot:
+        clock.now += slow
+        value = str(screen.value)
+        return Snapshot(
+            regions={str(each): Part(value, lambda: value.zfill(letters)) for each in range(parts)}
+        )
+
+    monkeypatch.setattr(screen, "snapshot", snapshot)
     viewer, woken, _ = look(hub, screen)
     viewer.take()
     await clock.advance(10.0)  # what it may show at once is used up first
     for _ in range(4):
-        for _ in range(100):
+        began = clock()
+        while clock() < began + 20 * screen.pace:
             screen.value += 1
             runtime.change()
             await clock.advance(screen.pace / 5)
@@ -166,7 +182,7 @@ async def test_what_is_left_of_a_difference_comes_before_the_next_one(
     """One that takes several frames is not whole when something changes: nothing of it may be left out."""
     runtime, hub = world
     screen = Counter(runtime)
-    large = {each: Part(each, lambda: "b" * (MAX_BODY * 2 // 3)) for each in ("one", "two")}
+    large = {each: Part(each, lambda: "b" * (FULL * 2 // 3)) for each in ("one", "two")}
     monkeypatch.setattr(
         screen,
         "snapshot",

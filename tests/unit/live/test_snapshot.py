@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.live.snapshot import MAX_FRAME, Chart, Have, Snapshot, frames, list_steps
+from dashboard.live.snapshot import FULL, MAX_FRAME, Chart, Have, Snapshot, frames, list_steps
 from dashboard.render import Part
 
 
@@ -103,6 +103,10 @@ def test_what_is_too_much_for_a_frame_comes_in_several() -> None:
         content = applied(content, body.get("lists", {}).get("rows", {}))
     assert list(content) == list(now.lists["rows"])
     assert not any("http" in body for body in bodies)
+    assert all(
+        len(body.encode()) < FULL + 4096 or list(map(len, members.values())) == [1]
+        for body, members in zip(found, bodies, strict=True)
+    ), "only one part by itself makes a larger one"
 
 
 def test_a_part_that_fits_no_frame_is_asked_for_over_http() -> None:
