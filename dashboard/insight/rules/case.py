@@ -17,6 +17,8 @@ from dashboard.kinds.podstatus import ContainerStatus, Terminated
 
 from .earlier import ROLLED_OUT, back_step
 
+# The kubelet tries to mount a volume again within some two minutes (pkg/util/goroutinemap/exponentialbackoff).
+MOUNTS_AGAIN = timedelta(minutes=5)
 # How the kubelet's messages of reasons BackOff and Unhealthy begin that tell of a container that ends.
 _OF_ENDS = ("Back-off restarting", "Liveness", "Startup")
 
@@ -58,6 +60,15 @@ class Case(NamedTuple):
     def event(self, *reasons: str) -> Event | None:
         """The latest Warning Event about the pod with one of these reasons."""
         return self.survey.event(self.pod.metadata.uid, *reasons)
+
+    def mount_failures(self) -> list[Event]:
+        """What the kubelet says now of volumes that it can't mount: each for itself, the latest first, and then that
+        it waited for them.
+        """
+        every = self.survey.events(self.pod.metadata.uid, "FailedMount", "FailedMapVolume")
+        last = every[0].last_seen if every else None
+        now = [one for one in every if not (last and one.last_seen and last - one.last_seen > MOUNTS_AGAIN)]
+        return sorted(now, key=lambda one: one.message.startswith("Unable to attach or mount volumes"))
 
     def containers(self) -> Iterator[tuple[ContainerStatus, bool]]:
         """Each container's status, and whether it is one that must end before the others start."""

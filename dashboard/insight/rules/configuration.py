@@ -10,7 +10,7 @@ from dashboard.insight.finding import Evidence, Step, Trouble, reported
 from dashboard.insight.names import PodRule
 from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds.base import Ref
-from dashboard.kinds.podspec import Volume
+from dashboard.kinds.podspec import Projection, SecretSource, Volume
 from dashboard.kinds.podstatus import ContainerStatus
 from dashboard.kinds.rows import shorten
 
@@ -47,10 +47,10 @@ def misses_configuration(case: Case) -> Trouble | None:
             return _told(case, status, missing, waiting_as(status))
         if waiting.reason in CREATING and case.older(case.since("PodScheduled"), PATIENCE):
             # That a volume cannot be mounted is only said in an Event.
-            event = case.event("FailedMount")
-            missing_file = _missing(case, event.message) if event is not None else None
-            if missing_file is not None:
-                return _told(case, status, missing_file, reported(event))
+            for event in case.mount_failures():
+                missing_file = _missing(case, event.message)
+                if missing_file is not None:
+                    return _told(case, status, missing_file, reported(event))
     return None
 
 
@@ -68,7 +68,7 @@ def _missing(case: Case, message: str) -> Missing | None:
     if found := _NO_FILE.search(message):
         volume = next((one for one in case.pod.spec.volumes or () if one.name == found[1]), None)
         kind = "Secret" if found[2].lower() == "secret" else "ConfigMap"
-        name = _source(volume, kind) if volume is not None else ""
+        name = _source(volume, kind, found[3]) if volume is not None else ""
         return _no_key(case, found[3], kind, name) if name else None
     if found := _ABSENT.search(message):
         kind, name = _kind(found[1]), found[2].rpartition("/")[2]
@@ -88,27 +88,55 @@ def _no_key(case: Case, key: str, kind: str, name: str) -> Missing:
     return Missing("pod-key-missing", what, step, f"{kind}/{case.namespace}/{name}/{key}")
 
 
+# pkg/kubelet/kuberuntime/security_context_others.go: how it is put, why, and what to do.
+_ROOT = (
+    (
+        "image will run as root",
+        "its image runs as root",
+        "Set runAsUser in its pod template, or build the image with a non-root user.",
+    ),
+    (
+        "has non-numeric user",
+        "its image names its user instead of giving the number, so the kubelet can't tell",
+        "Set runAsUser to the number of that user in its pod template, or in the image.",
+    ),
+    (
+        "runAsUser breaks non-root policy",
+        "its runAsUser is 0",
+        "Set runAsUser to another number than 0 in its pod template.",
+    ),
+)
+
+
 def _unfit(case: Case, message: str) -> Missing:
     """What else the kubelet refuses before it makes a container."""
-    if "runAsNonRoot" in message:
-        what = parts("must not run as root (runAsNonRoot), but its image runs as root")
-        step = case.look("Set runAsUser in its pod template, or build the image with a non-root user.")
-        return Missing("pod-runs-as-root", what, step, "")
-    what = parts(f"is refused: {shorten(message)}")
-    return Missing("pod-config-error", what, case.look("Correct its pod template.", "events"), "")
+    for sign, why, text in _ROOT:
+        if sign in message:
+            what = parts(f"must not run as root (runAsNonRoot), but {why}")
+            return Missing("pod-runs-as-root", what, case.look(text), "")
+    step = case.look("Correct its pod template.", "events")
+    if "failed to sync" in message or "is forbidden: User" in message:
+        step = case.look("Wait: the kubelet tries again; if that lasts, read its log on the node.", "events")
+    elif "subPath" in message:
+        step = case.look(
+            "Correct the subPath in its pod template, or check that the volume can be written.", "events"
+        )
+    return Missing("pod-config-error", parts(f"is refused: {shorten(message)}"), step, "")
 
 
 def _kind(word: str) -> str:
     return "Secret" if word.lower() == "secret" else "ConfigMap"
 
 
-def _source(volume: Volume, kind: str) -> str:
-    """The ConfigMap or Secret behind a volume, when it is only one; else ""."""
-    projected = (volume.projected.sources or ()) if volume.projected else ()
-    if kind == "Secret":
-        names = [volume.secret.secret_name] if volume.secret else []
-        names += [one.secret.name for one in projected if one.secret]
-    else:
-        names = [volume.config_map.name] if volume.config_map else []
-        names += [one.config_map.name for one in projected if one.config_map]
-    return names[0] if len(names) == 1 else ""
+def _source(volume: Volume, kind: str, key: str) -> str:
+    """The ConfigMap or Secret behind a volume from which a key is taken, when it is only one; else ""."""
+    holders: list[Volume | Projection] = [volume]
+    holders += (volume.projected.sources or ()) if volume.projected else ()
+    sources = [
+        (one.secret_name or one.name if isinstance(one, SecretSource) else one.name, one.items or ())
+        for each in holders
+        if (one := each.secret if kind == "Secret" else each.config_map) is not None
+    ]
+    naming = {name for name, items in sources if any(item.key == key for item in items)}
+    names = naming or {name for name, _ in sources}
+    return names.pop() if len(names) == 1 else ""

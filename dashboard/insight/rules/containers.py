@@ -18,6 +18,8 @@ from dashboard.kinds.rows import plural
 
 from .case import Case, waiting_as
 from .exits import ended_as, exits
+from .probeanswers import answer, because
+from .runtimes import cause, mount_refused
 
 # Between two crashes the container runs for a moment; it has recovered when that lasts longer.
 RECOVERED = timedelta(minutes=3)
@@ -63,8 +65,18 @@ def _refused(case: Case, status: ContainerStatus, reason: str, message: str) -> 
         step = case.image_step(f"{mend}: the file is not executable." if there else f"{mend}.")
         verb = "cannot start"
         return Trouble("pod-command-missing", "bad", 63, verb, verb, rest, step, evidence, since)
-    rest = parts(": the container runtime can't start container ", code(status.name), f" ({reason})")
-    step = case.look("Check its command, mounts and securityContext in the pod template.")
+    if refusal := mount_refused(message):
+        where, why, mend = refusal
+        at = code(where), " of container ", code(status.name)
+        rest, step = parts(": a volume can't be mounted at ", *at, f": {why}"), case.look(mend)
+    else:
+        said = f": {words}" if (words := cause(message)) else ""
+        rest = parts(
+            ": the container runtime can't start container ", code(status.name), f" ({reason}){said}"
+        )
+        step = case.look("Check its command, mounts and securityContext in the pod template.")
+        if "exec format error" in message:
+            step = case.image_step("Use an image that is built for the architecture of its node.")
     return Trouble("pod-cannot-start", "bad", 62, "cannot start", "cannot start", rest, step, evidence, since)
 
 
@@ -74,7 +86,7 @@ def out_of_memory(case: Case) -> Trouble | None:
         ended = status.state.terminated or status.last_state.terminated
         if ended is None or (ended.reason != "OOMKilled" and _KILLED_AT_START not in ended.message):
             continue
-        if status.ready and case.older(ended.finished_at, RECENT):
+        if _recovered(case, status, ended):
             continue
         limit = _memory_limit(case, status)
         # Without a limit of its own it is the node that ran out of memory.
@@ -90,6 +102,16 @@ def out_of_memory(case: Case) -> Trouble | None:
             case.trouble_since(status, ended), case.log(status),
         )  # fmt: skip
     return None
+
+
+def _recovered(case: Case, status: ContainerStatus, ended: Terminated) -> bool:
+    """Whether it has run so well since an end that something else is wrong with it now, if anything."""
+    running, ready = status.state.running, case.condition("Ready")
+    if running is None:
+        return False
+    changed = ready.last_transition_time if ready is not None and not status.ready else None
+    was_ready = changed is not None and running.started_at is not None and changed > running.started_at
+    return was_ready or case.older(ended.finished_at, RECENT)
 
 
 def _memory_limit(case: Case, status: ContainerStatus) -> str:
@@ -137,11 +159,14 @@ def fails_liveness(case: Case) -> Trouble | None:
         event = probe_failed(case, status, "Liveness") or probe_failed(case, status, "Startup")
         if event is None:
             continue
-        which = event.message.partition(" ")[0].lower()
-        rest = parts(": container ", code(status.name), f" fails its {which} probe, so the kubelet stops it")
-        step = case.log_step(
-            "Read its log; if it only needs more time, raise the probe's thresholds.", status
-        )
+        which, spec = event.message.partition(" ")[0].lower(), case.spec_of(status)
+        probe = (spec.startup_probe if which == "startup" else spec.liveness_probe) if spec else None
+        found = answer(event, probe, spec)
+        rest = parts(
+            ": container ", code(status.name), f" fails its {which} probe, so the kubelet stops it", because(found)
+        )  # fmt: skip
+        text = "Read its log; if it only needs more time, raise the probe's thresholds."
+        step = case.log_step(found.mend or text, status)
         evidence = (*reported(event), *ended_as(status, ended))
         severity: Severity = "warn" if status.ready else "bad"
         return Trouble(

@@ -14,6 +14,7 @@ from dashboard.insight.names import PodRule
 from dashboard.insight.words import Parts, code, parts
 from dashboard.kinds.events import Event
 from dashboard.kinds.podstatus import ContainerStatus
+from dashboard.kinds.rows import shorten
 
 from .case import Case, waiting_as
 
@@ -23,7 +24,17 @@ PULLS = frozenset(
         "RegistryUnavailable", "SignatureValidationFailed",
     }
 )  # fmt: skip
-_EVENTS = ("Failed", "BackOff", "InspectFailed", "ErrImageNeverPull", "FailedToRetrieveImagePullSecret")
+_NAME_ENDS = re.compile(r"[:@]")
+_PIECES = re.compile(r"[/:@\"',]")  # of an image reference, or of the address where it is asked for
+_NAMED = re.compile(r"image pull secrets \(([^)]+)\)")
+# What the kubelet says of itself, before the answer or without one.
+_WORDS = "|".join((*PULLS, "Error"))
+_OWN_WORDS = re.compile(
+    rf'(?:(?:{_WORDS})(?:: |$))*(?:Back-off pulling image(?: "[^"]*")?(?:: |$))?(?:(?:{_WORDS})(?:: |$))*'
+    r"(?:Unable to retrieve some.*)?"
+)
+_NOT_RETRIEVED = "FailedToRetrieveImagePullSecret"
+_EVENTS = ("Failed", "BackOff", "InspectFailed", "ErrImageNeverPull", _NOT_RETRIEVED)
 
 
 class Refusal(NamedTuple):
@@ -61,6 +72,14 @@ _REASONS = {
 _ANSWERS = tuple(
     (re.compile(pattern, re.IGNORECASE), refusal)
     for pattern, refusal in (
+        (
+            r"SignatureValidationFailed|signature validation failed",
+            Refusal(
+                "pod-image-pull",
+                "its signature is missing or not accepted",
+                "Sign the image, or correct the signature policy of the container runtime on its node.",
+            ),
+        ),
         (
             r"no match for platform|no matching manifest|exec format",
             Refusal(
@@ -104,7 +123,7 @@ _ANSWERS = tuple(
             ),
         ),
         (
-            r"no such host|server misbehaving|timeout|timed out|refused|unreachable|i/o|x509|tls:|"
+            r"no such host|server misbehaving|timeout|timed out|deadline exceeded|refused|unreachable|i/o|x509|tls:|"
             r"HTTP response to HTTPS|connection reset|\bEOF\b|\b50[0-4]\b",
             Refusal(
                 "pod-registry-unreachable",
@@ -135,6 +154,7 @@ _PLACES = {
     "refused": "connection refused",
     "timeout": "the connection timed out",
     "timed out": "the connection timed out",
+    "deadline exceeded": "the connection timed out",
 }
 
 
@@ -154,13 +174,17 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
     image = (spec.image if spec else "") or status.image
     # While it backs off, the registry's own answer may stand in an earlier Event only.
     events = case.survey.events(case.pod.metadata.uid, *_EVENTS)
-    answers = [message, *(event.message for event in events)]
-    refusal, answer = _refusal(reason, answers)
-    evidence = (*waiting_as(status), *_pull_events(answer, message, events))
+    answers = [f"{reason}: {message}", *(event.message for event in events)]
+    refusal, answer = _refusal(reason, image, answers)
+    evidence = (*waiting_as(status), *_pull_events(answer, events))
     why, rule, page = parts(refusal.why), refusal.rule, refusal.page
+    if refusal is _UNKNOWN and (said := _last_words(answers)):
+        why = parts(said)
     step = case.image_step(refusal.step) if page == "image" else case.look(refusal.step, page)
     if rule == "pod-registry-unreachable":
-        why = parts(f"registry {registry_of(image)} cannot be reached from its node{_place(answer)}")
+        why = parts(
+            f"registry {registry_of(image)} cannot be reached from its node{_place(_unnamed(image, answer))}"
+        )
     if rule in ("pod-image-denied", "pod-image-not-found", "pod-image-pull"):
         secret = _missing_secret(case)
         if secret:
@@ -181,19 +205,30 @@ def _told(case: Case, status: ContainerStatus) -> Trouble:
     )  # fmt: skip
 
 
-def _refusal(reason: str, answers: list[str]) -> tuple[Refusal, str]:
+def _refusal(reason: str, image: str, answers: list[str]) -> tuple[Refusal, str]:
     if reason in _REASONS:
         return _REASONS[reason], ""
     for answer in answers:
+        said = _unnamed(image, answer)
         for pattern, refusal in _ANSWERS:
-            if pattern.search(answer):
+            if pattern.search(said):
                 return refusal, answer
     return _UNKNOWN, ""
 
 
-def _pull_events(answer: str, message: str, events: list[Event]) -> tuple[Evidence, ...]:
-    if not answer or answer == message:
-        return ()
+def _last_words(answers: list[str]) -> str:
+    """What was said without which image it was said of; "" where nobody said more than that it failed."""
+    every = (_OWN_WORDS.sub("", answer, count=1) for answer in answers)
+    return next((shorten(said.rpartition('": ')[2]).rstrip(".") for said in every if said), "")
+
+
+def _unnamed(image: str, answer: str) -> str:
+    """An answer without the words that hold the image's name: a name or tag (``timeouts:401``) is no reason."""
+    name = _NAME_ENDS.split(image.rpartition("/")[2])[0]
+    return " ".join(word for word in answer.split() if name not in _PIECES.split(word))
+
+
+def _pull_events(answer: str, events: list[Event]) -> tuple[Evidence, ...]:
     return reported(next((event for event in events if event.message == answer), None))
 
 
@@ -207,6 +242,10 @@ def _secrets(case: Case) -> str:
 
 
 def _missing_secret(case: Case) -> str:
-    """A pull secret of the pod that does not exist, or ""."""
+    """A pull secret of the pod that does not exist, or "". Where Secrets may not be listed, the kubelet's word counts."""
     names = [one.name for one in case.pod.spec.image_pull_secrets or ()]
-    return next((name for name in names if case.survey.lacks("secrets", case.namespace, name)), "")
+    if case.survey.reads("secrets", case.namespace):
+        return next((name for name in names if case.survey.lacks("secrets", case.namespace, name)), "")
+    event = case.event(_NOT_RETRIEVED)
+    said = _NAMED.search(event.message) if event is not None else None
+    return next((name for name in names if said and name in said[1].split(", ")), "")

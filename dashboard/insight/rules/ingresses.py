@@ -195,8 +195,15 @@ def _no_address(survey: Observed, ingress: Ingress, ref: Ref, served: frozenset[
         if others
         else f"no controller has assigned one to any Ingress {of}"
     )
-    text = parts(*subject(ref), f" has no address: {why}.")
     step = Step("Look at its events and at the log of the ingress controller.", ref, "events")
+    classes = survey.all("ingressclasses")
+    if not name and not others and classes and not any(one.is_default for one in classes):
+        # Those that set addresses for their classes are at work, and none of them takes it.
+        others = any(one.metadata.name in served for one in classes)
+        why = "it names no IngressClass, and none is the default"
+        text_step = f"Set ingressClassName to {listed(sorted(one.metadata.name for one in classes))}."
+        step = Step(text_step.replace(" and ", " or "), ref, "yaml")
+    text = parts(*subject(ref), f" has no address: {why}.")
     severity: Severity = "warn" if others else "note"
     evidence = (
         *stands(_CLASS_BY[ingress.by_annotation], name or "not set"),

@@ -75,6 +75,9 @@ def _failed(survey: Observed, job: Job, ref: Ref, because: ObjectCondition, grou
     indexes = f"indexes {job.status.failed_indexes}" if job.status.failed_indexes else "some of its indexes"
     limit = job.spec.max_failed_indexes
     why = _WHY.get(because.reason, "its pods failed").format(times=times, indexes=indexes, limit=limit)
+    if because.reason == "BackoffLimitExceeded" and job.spec.template.spec.restart_policy == "OnFailure":
+        # Its containers are restarted in their pod, which counts as one that failed (syncJob, pastBackoffLimitOnFailure).
+        why = "its containers failed again after each restart, and its backoffLimit allows no more"
     if late:
         why = f"it took longer than {job.spec.active_deadline_seconds} s"
     old = survey.older(because.last_transition_time, NEWS)
@@ -125,6 +128,8 @@ def _cron(survey: Observed, cron: CronJob, ref: Ref) -> Finding | None:
         step = Step("Correct spec.schedule and spec.timeZone.", ref, "yaml")
         evidence = (*reported(event), *schedule)
         return Finding("cronjob-invalid", "bad", 42, ref, text, step, evidence, event.first_seen)
+    if (found := refused(survey, ref, cron, "starts no Jobs", 43)) is not None:
+        return found
     event = survey.event(cron.metadata.uid, *_MISSED)
     started = cron.status.last_schedule_time
     if event is not None and (started is None or event.last_seen is None or started < event.last_seen):
@@ -134,6 +139,12 @@ def _cron(survey: Observed, cron: CronJob, ref: Ref) -> Finding | None:
         step = Step(
             f"Check whether the control plane was unavailable, or set a longer deadline{late}.", ref, "events"
         )
+        if event.reason == "TooManyMissedTimes":  # since the last start, or since startingDeadlineSeconds ago
+            step = Step(
+                "Check whether the control plane was unavailable; set startingDeadlineSeconds, or lower it.",
+                ref,
+                "yaml",
+            )
         evidence = (*reported(event), *schedule)
         return Finding("cronjob-missed", "warn", 32, ref, text, step, evidence, event.last_seen)
     return None

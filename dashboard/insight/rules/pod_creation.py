@@ -17,7 +17,7 @@ from dashboard.insight.observed import Observed
 from dashboard.insight.words import parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import condition_true, find_condition
-from dashboard.kinds.rows import listed
+from dashboard.kinds.rows import listed, shorten
 
 # An Event that was not repeated for so long is of the past: controllers try again after 15 minutes at the latest.
 FRESH = timedelta(minutes=20)
@@ -52,8 +52,10 @@ def _quota(found: re.Match[str], ref: Ref) -> Reason:
 
 def _demands(found: re.Match[str], ref: Ref) -> Reason:
     quota = Ref("ResourceQuota", ref.namespace, found[1], "resourcequotas")
-    step = f"Set {found[2].strip()} in the pod template, or a default for them in a LimitRange."
-    why = f"quota {found[1]} demands that containers set {found[2].strip()}"
+    # It says "limits.cpu for: app,web; limits.memory for: app".
+    named = listed(each.partition(" for: ")[0].strip() for each in found[2].split(";"))
+    step = f"Set {named} in the pod template, or a default for them in a LimitRange."
+    why = f"quota {found[1]} demands that containers set {named}"
     return Reason("workload-needs-limits", why, step, quota, f"{ref.namespace}/{found[1]}")
 
 
@@ -72,9 +74,9 @@ def _security(found: re.Match[str], ref: Ref) -> Reason:
 
 def _denied(found: re.Match[str], ref: Ref) -> Reason:
     name = next(group for group in found.groups() if group)
-    return Reason(
-        "workload-refused", f"{name} refuses them", "Change the pod template so that the policy admits it."
-    )
+    said = shorten(found.string.partition(" request: ")[2]).rstrip(".")
+    why = f"{name} refuses them: {said}" if said else f"{name} refuses them"
+    return Reason("workload-refused", why, "Change the pod template so that the policy admits it.")
 
 
 # Why a webhook could not be called, in the words of the API server (k8s.io/apiserver/pkg/util/webhook) and of net/http.
@@ -128,6 +130,12 @@ def _runtime(found: re.Match[str], ref: Ref) -> Reason:
     return Reason("workload-no-runtime-class", why, step, shared=found[1])
 
 
+# What passes by itself.
+_BUSY = re.compile(
+    r"etcdserver: |request did not complete|timed out|currently unable to handle|connection refused|too many requests",
+    re.IGNORECASE,
+)
+
 # plugin/pkg/admission/limitranger/admission.go
 _LIMITS = (
     r"(?:minimum|maximum) \S++ usage per \w+ is [^,.\]]+(?:, but [\w ]+ is [^,.\]]+)?"
@@ -138,7 +146,7 @@ _ANSWERS: tuple[tuple[re.Pattern[str], Read], ...] = tuple(
     (re.compile(pattern, re.DOTALL), read)
     for pattern, read in (
         (r"exceeded quota: ([^\s,]+)", _quota),
-        (r"failed quota: ([^\s:]+): must specify ([\w.,\-/ ]+?)(?: for: [^;]*)?(?:;|$)", _demands),
+        (r"failed quota: ([^\s:]+): must specify (.+)", _demands),
         (_LIMITS, _range),
         (r'violates PodSecurity "([^"]+)":? ?(.*)', _security),
         (r'failed calling webhook "([^"]+)"', _webhook),
@@ -161,7 +169,13 @@ def why_refused(message: str, ref: Ref) -> Reason:
             "an admission policy denies them",
             "Change the pod template so that the policy admits it.",
         )
-    return Reason("workload-cannot-make-pods", "the API server rejects them", "Correct the pod template.")
+    if _BUSY.search(message):
+        why = f"the API server could not take the request: {shorten(message)}".rstrip(".")
+        step = "Wait: the controller tries again; if that lasts, look at the API server and etcd."
+        return Reason("workload-cannot-make-pods", why, step)
+    said = shorten(message.partition(" is invalid: ")[2] or message).rstrip(".")
+    where = "volumeClaimTemplates" if "create Claim " in message else "the pod template"
+    return Reason("workload-cannot-make-pods", f"the API server rejects them: {said}", f"Correct {where}.")
 
 
 def refused(

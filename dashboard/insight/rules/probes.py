@@ -12,9 +12,24 @@ from dashboard.kinds.podstatus import ContainerStatus
 
 from .case import Case
 from .containers import probe_failed
+from .probeanswers import answer, because
 
 # A start takes a while.
 UNREADY = timedelta(minutes=1)
+
+
+def sidecar_unstarted(case: Case) -> Trouble | None:
+    """A sidecar has not passed its startup probe; the containers after it are not started before."""
+    for status, must_end in case.containers():
+        spec, running = case.spec_of(status), status.state.running
+        if must_end or running is None or spec is None or not spec.sidecar or spec.startup_probe is None:
+            continue
+        if not status.started and case.older(running.started_at, UNREADY):
+            rule, rest, step, proof, log = _container(case, status)
+            return Trouble(
+                rule, "warn", 47, "does not start", "do not start", rest, step, proof, running.started_at, log
+            )  # fmt: skip
+    return None
 
 
 def stays_unready(case: Case) -> Trouble | None:
@@ -54,16 +69,18 @@ def _container(
     log = LogWish(case.namespace, case.pod.metadata.name, status.name, previous=False)
     if spec is not None and spec.startup_probe is not None and not status.started:
         event = probe_failed(case, status, "Startup")
-        rest = parts(": container ", name, " has not passed its startup probe")
+        found = answer(event, spec.startup_probe, spec)
+        rest = parts(": container ", name, " has not passed its startup probe", because(found))
         text = "Read its log; if it only needs more time, raise the startup probe's failureThreshold."
         proof = (*reported(event), *stands("startupProbe", in_words(spec.startup_probe)))
-        return "pod-startup-failing", rest, _log(case, status, text), proof, log
+        return "pod-startup-failing", rest, _log(case, status, found.mend or text), proof, log
     if spec is not None and spec.readiness_probe is not None:
         event = probe_failed(case, status, "Readiness")
-        rest = parts(": container ", name, " fails its readiness probe")
+        found = answer(event, spec.readiness_probe, spec)
+        rest = parts(": container ", name, " fails its readiness probe", because(found))
         proof = (*reported(event), *stands("readinessProbe", in_words(spec.readiness_probe)))
-        text = "Read its log: it runs, but does not respond."
-        return "pod-readiness-failing", rest, _log(case, status, text), proof, log
+        text = "Read its log to see why." if found.why else "Read its log: it runs, but does not respond."
+        return "pod-readiness-failing", rest, _log(case, status, found.mend or text), proof, log
     rest = parts(": container ", name, " is not ready")
     return "pod-not-ready", rest, _log(case, status, "Read its log."), reported(case.event()), log
 

@@ -13,6 +13,7 @@ from dashboard.insight.ownership import controller
 from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
 from dashboard.kinds.events import Event
+from dashboard.kinds.nodes import Node
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
 from dashboard.kinds.podspec import PodResourceClaim
 from dashboard.kinds.podwords import UNSCHEDULABLE, unschedulable
@@ -286,6 +287,8 @@ def _claim(case: Case, name: str) -> Ref:
 
 # By the scheduler's words, what to do; the first that fits, of those that a change of the pod can mend.
 _STEPS = {
+    "no nodes available": "Add a node: the cluster has none.",
+    "waiting for ephemeral volume controller": "Check that kube-controller-manager is running: it creates the claim.",
     "Insufficient ": "Lower its requests in the pod template, scale something down, or add a node.",
     "free ports": "Use a Service instead of hostPort, or run no more of them than there are nodes with that port free.",
     "topology spread constraints (missing required label)": (
@@ -296,8 +299,19 @@ _STEPS = {
     ),
     "anti-affinity": "Run fewer of them, add a node, or make its anti-affinity preferred instead of required.",
     "pod affinity rules": "Start the pods that its affinity requires, or correct its podAffinity.",
+    "Too many pods": "Add a node, or scale something down: each node runs only as many pods as its kubelet allows.",
+    "exceed max volume count": "Add a node, or scale something down that uses volumes: a node can attach only so many.",
+    "enough free storage": "Free capacity in the storage backend, or request less of it.",
+    "allocate all claims": "Look at its ResourceClaims: no node has the devices that they request free.",
     "olume": "Look at its claims: a volume bound to one zone or node ties the pod to it.",
+    "{node.kubernetes.io/": "Look at the nodes: they are not ready, cordoned or under pressure.",
+    "were unschedulable": "Uncordon a node, or add one.",
 }
+# pkg/scheduler/framework/plugins/volumebinding: a claim that the pod can't use, and why.
+_UNUSABLE = re.compile(
+    r'persistentvolumeclaim "([^"]+)" (?:is being deleted|bound to non-existent persistentvolume)'
+)
+_SHORT = re.compile(r"Insufficient ([\w.-]+/[\w./-]*[\w-])")
 _COMPARE = "Compare its node selector, affinity and tolerations with what the nodes offer."
 
 
@@ -309,11 +323,30 @@ def _no_room(case: Case) -> Trouble:
     message = scheduled.message if scheduled else ""
     text = next((text for sign, text in _STEPS.items() if sign in message), _COMPARE)
     evidence = because_of(scheduled)
-    if "Insufficient " in message and (event := _preempted(case)) is not None:
+    claims = tuple(_claim(case, name) for name in _UNUSABLE.findall(message))
+    step = Step("Look at the claim.", claims[0]) if claims else case.look(text)
+    if absent := _not_offered(case, message):
+        step = case.look(
+            f"Install the device plugin of {absent} on a node, or correct the name: no node offers any."
+        )
+    elif "Insufficient " in message and (event := _preempted(case)) is not None:
         rest = parts(*rest, "; the pod before it was preempted by one with higher priority")
-        text = "Give it a higher priorityClassName, lower its requests, scale something down, or add a node."
+        step = case.look(
+            "Give it a higher priorityClassName, lower its requests, scale something down, or add a node."
+        )
         evidence = (*evidence, *reported(event))
     return Trouble(
-        "pod-unschedulable", "warn", 50, "can't be scheduled", "can't be scheduled", rest, case.look(text),
-        evidence, case.since("PodScheduled"), shared=f"node:{why}",
+        "pod-unschedulable", "warn", 50, "can't be scheduled", "can't be scheduled", rest, step,
+        evidence, case.since("PodScheduled"), because=claims, shared=f"node:{why}",
     )  # fmt: skip
+
+
+def _not_offered(case: Case, message: str) -> str:
+    """An extended resource (``nvidia.com/gpu``) of which the scheduler finds too little, and no node has any; or ""."""
+    nodes = case.survey.all("nodes")
+    names = _SHORT.findall(message) if nodes else []
+    return next((name for name in names if not any(_offers(node, name) for node in nodes)), "")
+
+
+def _offers(node: Node, resource: str) -> bool:
+    return node.status.allocatable.get(resource, "0") != "0"

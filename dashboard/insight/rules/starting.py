@@ -12,15 +12,44 @@ from dashboard.kinds.events import Event
 
 from .case import Case
 from .configuration import CREATING
+from .runtimes import cause
 
 # Volumes and networks are there after some tries; a rollout may wait for the old pod to let go of a volume.
 SETTLING = timedelta(minutes=1)
 STARTING = timedelta(minutes=3)
 
-_VOLUME = re.compile(r'volume "([^"]+)"')
+_VOLUME = re.compile(r'volume "([^"]+)"|unmounted volumes=\[([^\]\s]+)')
 _HOST_PATH = re.compile(r"hostPath type check failed: (\S+) is not (.+)")
 _HOLDER = re.compile(r"already used by pod\(s\) (\S+)")
-_NO_ADDRESS = re.compile(r"no IP addresses available|failed to assign an IP|address pool", re.IGNORECASE)
+# Why a pod's sandbox is not created, by the words of network plug-ins and container runtimes, and what to do.
+_SANDBOX = tuple(
+    (re.compile(pattern, re.IGNORECASE), why, text)
+    for pattern, why, text in (
+        (
+            r"no IP addresses available|failed to assign an IP|address pool",
+            "no IP address is available",
+            "Free IP addresses, or enlarge the pod network's range.",
+        ),
+        (
+            r'no runtime for "([^"]+)" is configured|RuntimeHandler "([^"]+)" not supported',
+            "its RuntimeClass's handler is not configured",
+            "Configure that handler in its node's container runtime, or correct runtimeClassName in its pod template.",
+        ),
+        (
+            r'failed to get sandbox image "([^"]+)"',
+            "the sandbox image {0} can't be pulled",
+            "Check that its node can reach that registry, or load the image onto it.",
+        ),
+        (r"no space left", "no disk space is left", "Free disk space on the node."),
+        (
+            r"network|\bcni\b|plugin type",
+            "its network could not be set up",
+            "Look at the network plug-in's pod on its node.",
+        ),
+    )
+)
+_HELPER = "helper program"  # of mount(8), which needs one for NFS and the like
+_NO_DRIVER = re.compile(r"driver name (\S+) not found in the list of registered CSI drivers")
 
 
 def does_not_start(case: Case) -> Trouble | None:
@@ -48,14 +77,14 @@ def _sandbox(case: Case) -> Trouble | None:
     event = case.event("FailedCreatePodSandBox", "FailedCreatePodSandbox", "NetworkNotReady")
     if event is None:
         return None
-    full = bool(_NO_ADDRESS.search(event.message))
-    why = "no IP address is available" if full else "its network could not be set up"
-    text = (
-        "Free IP addresses, or enlarge the pod network's range."
-        if full
-        else "Look at the network plug-in's pod on its node."
+    for pattern, why, text in _SANDBOX:
+        if found := pattern.search(event.message):
+            rest = parts(f": {why.format(*found.groups())} on its node")
+            return _told(case, "pod-sandbox", rest, Step(text, case.node), event)
+    rest = parts(f": its sandbox could not be created on its node: {cause(event.message)}")
+    return _told(
+        case, "pod-sandbox", rest, Step("Look at the container runtime on its node.", case.node), event
     )
-    return _told(case, "pod-sandbox", parts(f": {why} on its node"), Step(text, case.node), event)
 
 
 def _attach(case: Case) -> Trouble | None:
@@ -69,26 +98,53 @@ def _attach(case: Case) -> Trouble | None:
         rest = parts(": volume ", volume, " is still in use", *by, " on another node")
         text = "Wait for the other pod to terminate, or delete it: the volume can be attached to one node at a time."
     else:
-        rest = parts(": volume ", volume, " cannot be attached to its node")
+        rest = parts(": volume ", volume, f" cannot be attached to its node: {_said(event)}")
         text = "Look at the volume in the storage system, and at the CSI driver's pod on the node."
     return _told(case, "pod-volume-attach", rest, case.look(text, "events"), event)
 
 
 def _mount(case: Case) -> Trouble | None:
-    event = case.event("FailedMount", "FailedMapVolume")
+    event = next(iter(case.mount_failures()), None)
     if event is None:
         return None
-    rest: Parts = parts(": volume ", _volume(event), " cannot be mounted")
-    step = case.look("Check whether its node can reach the storage backend.", "events")
+    volume = _volume(event)
+    rest: Parts = parts(": volume ", volume, " cannot be mounted")
     if found := _HOST_PATH.search(event.message):
         rest = parts(*rest, ": on its node ", code(found[1]), f" is not {found[2].strip()}")
-        step = case.look("Correct hostPath in its pod template, or create it on the node.", "events")
-    return _told(case, "pod-volume-mount", rest, step, event)
+        text = "Correct hostPath in its pod template, or create it on the node."
+    elif found := _NO_DRIVER.search(event.message):
+        rest = parts(*rest, ": CSI driver ", code(found[1]), " is not registered on its node")
+        text = "Install that driver, or look at its pod on the node."
+    else:
+        rest = parts(*rest, f": {said}" if (said := _said(event)) else "")
+        text = "Check whether its node can reach the storage backend."
+        if _HELPER in event.message:
+            text = (
+                "Install the mount helper of that file system on its node (for NFS, nfs-common or nfs-utils)."
+            )
+        elif _of_the_api(case, volume):
+            text = "Wait: the kubelet tries again; if that lasts, read its log on the node."
+    return _told(case, "pod-volume-mount", rest, case.look(text, "events"), event)
+
+
+def _of_the_api(case: Case, volume: Part) -> bool:
+    """Whether a volume holds objects of the API server, so that no storage is asked for it."""
+    named = (one for one in case.pod.spec.volumes or () if one.name == volume[0])
+    return any(one.config_map or one.secret or one.projected or one.downward_api for one in named)
 
 
 def _volume(event: Event) -> Part:
     found = _VOLUME.search(event.message)
-    return code(found[1] if found else "of the pod")
+    return code((found[1] or found[2]) if found else "of the pod")
+
+
+def _said(event: Event) -> str:
+    """Why, without which volume it is said of; of a command, what that printed first. "" of the sum of several."""
+    if event.message.startswith("Unable to attach or mount volumes"):
+        return ""
+    said = event.message.partition(" : ")[2] or event.message
+    _, _, printed = said.partition("Output: ")
+    return cause(printed.lstrip().partition("\n")[0] or said)
 
 
 def _creating(case: Case) -> Trouble:

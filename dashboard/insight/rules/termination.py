@@ -9,7 +9,7 @@ from dashboard.insight.finding import Evidence, Severity, Step, Trouble, because
 from dashboard.insight.names import PodRule
 from dashboard.insight.pod_health import RECENT
 from dashboard.insight.words import Parts, code, parts
-from dashboard.kinds.rows import listed
+from dashboard.kinds.rows import listed, shorten
 
 from .case import Case
 from .exits import ended_as, exits
@@ -143,6 +143,10 @@ def rejected(case: Case) -> Trouble | None:
     why = _REJECTED.get(status.reason)
     if why is None and status.reason.startswith("OutOf"):
         why = f"its node did not have enough {status.reason.removeprefix('OutOf')}"
+    if status.reason == "UnexpectedAdmissionError" and (
+        said := status.message.removeprefix("Pod was rejected: ")
+    ):
+        why = f"{why}: {shorten(said).rstrip('.')}"
     if status.phase != "Failed" or why is None:
         return None
     evidence = (*stands("status.reason", status.reason), *stands("status.message", status.message))

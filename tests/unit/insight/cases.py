@@ -206,7 +206,7 @@ PODS: dict[str, Example] = {
     "pod-config-error": Example(
         _config("failed to prepare subPath for volumeMount"), POD, "bad",
         "Pod web-1 in shop cannot start: container app is refused: failed to prepare subPath for volumeMount.",
-        "Correct its pod template.", "failed to prepare subPath",
+        "Correct the subPath in its pod template, or check that the volume can be written.", "failed to prepare subPath",
     ),
     "pod-image-name": Example(
         _image('couldn\'t parse image name "Web"', "InvalidImageName"), POD, "bad",
@@ -273,7 +273,7 @@ PODS: dict[str, Example] = {
     ),
     "pod-volume-mount": Example(
         _creating("FailedMount", 'MountVolume.SetUp failed for volume "data" : mount.nfs: Connection timed out'), POD, "bad",
-        "Pod web-1 in shop does not start: volume data cannot be mounted.",
+        "Pod web-1 in shop does not start: volume data cannot be mounted: mount.nfs: Connection timed out.",
         "Check whether its node can reach the storage backend.", "Event FailedMount: MountVolume.SetUp failed",
     ),
     "pod-sandbox": Example(
@@ -293,7 +293,7 @@ PODS: dict[str, Example] = {
     ),
     "pod-cannot-start": Example(
         _pod(pod(state=waiting("CreateContainerError", "context deadline exceeded"), **PENDING)), POD, "bad",
-        "Pod web-1 in shop cannot start: the container runtime can't start container app (CreateContainerError).",
+        "Pod web-1 in shop cannot start: the container runtime can't start container app (CreateContainerError): context deadline exceeded.",
         "Check its command, mounts and securityContext in the pod template.", "context deadline exceeded",
     ),
     "pod-out-of-memory": Example(
@@ -464,7 +464,7 @@ WORKLOADS: dict[str, Example] = {
         "Change the securityContext in the pod template: unrestricted capabilities.",
     ),
     "workload-refused": _cannot(
-        'admission webhook "policy.example" refuses them', 'admission webhook "policy.example" denied the request: no', TEMPLATE
+        'admission webhook "policy.example" refuses them: no', 'admission webhook "policy.example" denied the request: no', TEMPLATE
     ),
     "workload-webhook-down": _cannot(
         "admission webhook policy.example can't be reached",
@@ -489,7 +489,7 @@ WORKLOADS: dict[str, Example] = {
         World(("daemonsets", daemon(currentNumberScheduled=1, numberReady=1, numberAvailable=1)), ("events", event(
             "daemonsets-agent", "FailedCreate", 'Error creating: Pod "agent-x" is invalid: spec.x', kind="DaemonSet"))),
         ("daemonsets", "shop", "agent"), "bad",
-        "DaemonSet agent in shop is ready on 1 of 3 nodes: no more can be created, because the API server rejects them.",
+        "DaemonSet agent in shop is ready on 1 of 3 nodes: no more can be created, because the API server rejects them: spec.x.",
         "Correct the pod template.", "Event FailedCreate: Error creating",
     ),
     "deployment-deadline-exceeded": Example(

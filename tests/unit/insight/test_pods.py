@@ -245,7 +245,7 @@ def test_a_hook_that_fails_is_told_from_a_program_that_does(
         ),
         (
             'MountVolume.SetUp failed for volume "data" : mount.nfs: Connection timed out',
-            "does not start: volume data cannot be mounted",
+            "does not start: volume data cannot be mounted: mount.nfs: Connection timed out",
         ),
     ],
 )

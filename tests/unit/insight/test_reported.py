@@ -1,0 +1,406 @@
+"""Troubles as bug reports have them, in the words of kubelets, schedulers, runtimes and registries: the sentence must hold
+the cause, and the next step must be one that mends it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.insight import findings
+from dashboard.insight.words import text_of
+
+from .world import (
+    NOW,
+    World,
+    ago,
+    condition,
+    deployment,
+    ended,
+    event,
+    ingress,
+    meta,
+    node,
+    pod,
+    replicaset,
+    waiting,
+)
+
+PLACED = [
+    condition("PodScheduled", "True", since=ago(minutes=8)),
+    condition("Ready", "False", since=ago(minutes=8)),
+]
+PATH = "spec.containers{app}"
+POD = "pods-web-1"
+
+
+def first(world: World) -> tuple[str, str, str]:
+    """The rule, the sentence after its subject, and the next step of what stands first."""
+    found = findings(world, NOW)[0]
+    said = text_of(found.text).partition(" in shop")[2]
+    return found.rule, said.lstrip(": "), found.step.text
+
+
+def alone(**more: Any) -> dict[str, Any]:
+    return pod(owner=None, **more)
+
+
+def pending(reason: str, message: str = "", **spec: Any) -> dict[str, Any]:
+    manifest = alone(state=waiting(reason, message), conditions=PLACED, phase="Pending", ready=False)
+    manifest["spec"] |= spec
+    return manifest
+
+
+def world(manifest: dict[str, Any], *events: tuple[str, str, float]) -> World:
+    """A pod with Events: reason, message, how many minutes ago."""
+    made = World(("pods", manifest))
+    for number, (reason, message, minutes) in enumerate(events):
+        one = event(POD, reason, message, path=PATH if reason == "Unhealthy" else "", minutes=minutes)
+        one["metadata"]["name"] = f"event-{number}"
+        made.add("events", one)
+    return made
+
+
+# ---- images
+
+
+@pytest.mark.parametrize(
+    ("image", "message", "why"),
+    [
+        ("shop/web:401", 'failed to resolve reference "docker.io/shop/web:401": docker.io/shop/web:401: not found', "no such image or tag"),
+        ("ghcr.io/shop/web:502", 'Back-off pulling image "ghcr.io/shop/web:502": ErrImagePull: ghcr.io/shop/web:502: not found', "no such image"),
+        ("shop/timeout-refused:1", 'failed to pull image "shop/timeout-refused:1": docker.io/shop/timeout-refused:1: not found', "no such image"),
+        ("reg.example:500/a:1", "reg.example:500/a:1: not found", "no such image"),
+        ("shop/web:404", 'pull access denied for "docker.io/shop/web:404"', "the registry denies access"),
+        ("quay.io/a/b:1", 'failed to do request: Get "https://cdn.quay.io/sha256/aa": context deadline exceeded', "quay.io cannot be reached from its node: the connection timed out"),
+        ("a/b:1", 'Back-off pulling image "a/b:1": SignatureValidationFailed: image pull failed for a/b:1', "its signature is missing or not accepted"),
+        ("a/b:1", 'failed to pull image "a/b:1": unexpected media type text/html', "unexpected media type text/html"),
+        ("a/b:1", 'Back-off pulling image "a/b:1"', "the registry returned no image"),
+    ],
+)  # fmt: skip
+def test_an_images_own_name_is_no_reason(image: str, message: str, why: str) -> None:
+    manifest = pending("ImagePullBackOff", message)
+    manifest["spec"]["containers"][0]["image"] = image
+    assert why in first(world(manifest))[1]
+
+
+def test_a_pull_secret_that_the_kubelet_misses_needs_no_right_to_read_secrets() -> None:
+    said = (
+        "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed."
+    )
+    manifest = pending("ImagePullBackOff", "pull access denied", imagePullSecrets=[{"name": "regcred"}])
+    event = ("FailedToRetrieveImagePullSecret", said, 1)
+    assert first(world(manifest, event))[0] == "pod-pull-secret-missing"
+    # Where Secrets are listed, they tell: it was created meanwhile.
+    created = world(manifest, event).with_secret("regcred", "kubernetes.io/dockerconfigjson")
+    assert first(created)[0] == "pod-image-denied"
+
+
+# ---- probes
+
+HTTP = {"httpGet": {"port": 8081, "path": "/ready"}, "timeoutSeconds": 2}
+REFUSED = (
+    'probe failed: Get "http://10.0.0.5:8081/ready": dial tcp 10.0.0.5:8081: connect: connection refused'
+)
+
+
+@pytest.mark.parametrize(
+    ("probe", "ports", "message", "why", "step"),
+    [
+        (HTTP, [8080], REFUSED, "nothing listens on port 8081", "Correct the probe's port: the container declares 8080."),
+        (HTTP, [8081], REFUSED, "nothing listens on port 8081", "Read its log to see why."),
+        (HTTP, [], REFUSED, "nothing listens on port 8081", "Read its log to see why."),
+        (HTTP, [], "probe failed: HTTP probe failed with statuscode: 404", "it answers HTTP 404", "Correct the probe's path, or see in its log what it serves."),
+        (HTTP, [], "probe failed: HTTP probe failed with statuscode: 503", "it answers HTTP 503", "Read its log to see why."),
+        (HTTP, [], 'probe failed: Get "http://10.0.0.5:8081/ready": context deadline exceeded (Client.Timeout exceeded)', "no answer within 2 s", "Read its log to see why."),
+        ({"httpGet": {"port": "http"}}, [8080], 'probe errored and resulted in unknown state: strconv.Atoi: parsing "http": invalid syntax', "no port of the container has the name http", "Correct the probe's port."),
+        ({"exec": {"command": ["curl"]}}, [], 'probe errored and resulted in unknown state: exec: "curl": executable file not found in $PATH', "its command curl is not in the image", "Correct the probe's command."),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("which", ["readiness", "liveness"])
+def test_a_failing_probe_says_what_it_met(
+    which: str, probe: dict[str, Any], ports: list[int], message: str, why: str, step: str
+) -> None:
+    container = {f"{which}Probe": probe, "ports": [{"containerPort": port} for port in ports]}
+    crashing: dict[str, Any] = {"state": waiting("CrashLoopBackOff"), "last": ended(137), "restarts": 5}
+    manifest = alone(ready=False, container=container, **(crashing if which == "liveness" else {}))
+    rule, said, next_step = first(world(manifest, ("Unhealthy", f"{which.title()} {message}", 1)))
+    assert (rule, said.endswith(f": {why}.")) == (f"pod-{which}-failing", True), said
+    if which == "readiness" or not step.startswith("Read"):
+        assert next_step == step
+
+
+def test_what_a_command_prints_is_no_word_of_the_kubelet() -> None:
+    container = {"readinessProbe": {"exec": {"command": ["check"]}}}
+    said = first(
+        world(
+            alone(ready=False, container=container),
+            ("Unhealthy", "Readiness probe failed: connection refused", 1),
+        )
+    )[1]
+    assert said == "gets no traffic: container app fails its readiness probe."
+
+
+def test_a_sidecar_that_has_not_started_holds_up_the_pod_and_not_its_volumes() -> None:
+    running = {"name": "proxy", "started": False, "state": {"running": {"startedAt": ago(minutes=6)}}}
+    manifest = pending(
+        "PodInitializing", initContainers=[{"name": "proxy", "restartPolicy": "Always", "startupProbe": HTTP}]
+    )
+    manifest["status"]["initContainerStatuses"] = [running]
+    rule, said, _ = first(world(manifest))
+    assert rule == "pod-startup-failing"
+    assert said == "does not start: container proxy has not passed its startup probe."
+
+
+@pytest.mark.parametrize(
+    ("ready_since", "oom", "rule"),
+    [
+        # It was ready since: something else is wrong now.
+        (ago(minutes=5), ended(137, "OOMKilled", minutes=50), "pod-readiness-failing"),
+        (ago(days=3), ended(137, "OOMKilled", days=3), "pod-readiness-failing"),
+        # It has not been ready since, and starts slowly.
+        (ago(minutes=51), ended(137, "OOMKilled", minutes=50), "pod-out-of-memory"),
+    ],
+)
+def test_an_earlier_end_for_memory_is_not_why_a_pod_is_unready_now(
+    ready_since: str, oom: dict[str, Any], rule: str
+) -> None:
+    manifest = alone(
+        ready=False, last=oom, restarts=1, container={"readinessProbe": HTTP},
+        state={"running": {"startedAt": ago(minutes=49) if "minutes" in rule else oom["terminated"]["finishedAt"]}},
+        conditions=[condition("PodScheduled", "True"), condition("Ready", "False", since=ready_since)],
+    )  # fmt: skip
+    assert first(world(manifest))[0] == rule
+
+
+# ---- starting
+
+SUM = "Unable to attach or mount volumes: unmounted volumes=[config], unattached volumes=[], failed to process volumes=[]: timed out"
+ABSENT = 'MountVolume.SetUp failed for volume "config" : configmap "settings" not found'
+DENIED = (
+    'MountVolume.SetUp failed for volume "nfs" : mount failed: exit status 32\nMounting command: mount\n'
+    "Output: mount.nfs: access denied by server while mounting 10.0.0.9:/exp\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "rule", "why", "step"),
+    [
+        ([("FailedMount", ABSENT, 3), ("FailedMount", SUM, 1)], "pod-config-missing", "needs ConfigMap settings", "Create ConfigMap settings"),
+        ([("FailedMount", SUM, 3), ("FailedMount", ABSENT, 30)], "pod-volume-mount", "volume config cannot be mounted.", "Wait"),
+        ([("FailedMount", DENIED, 1)], "pod-volume-mount", "mounted: mount.nfs: access denied by server while mounting 10.0.0.9:/exp.", "Check whether"),
+        ([("FailedMount", 'MountVolume.SetUp failed for volume "nfs" : Output: mount: bad option; you might need a /sbin/mount.nfs helper program.', 1)],
+         "pod-volume-mount", "bad option", "Install the mount helper"),
+        ([("FailedMount", 'MountVolume.MountDevice failed for volume "nfs" : driver name nfs.csi.k8s.io not found in the list of registered CSI drivers', 1)],
+         "pod-volume-mount", "CSI driver nfs.csi.k8s.io is not registered on its node.", "Install that driver"),
+        ([("FailedMount", 'MountVolume.SetUp failed for volume "config" : object "shop"/"settings" not registered', 1)],
+         "pod-volume-mount", "not registered", "Wait: the kubelet tries again"),
+        ([("FailedAttachVolume", 'AttachVolume.Attach failed for volume "pvc-1" : rpc error: code = NotFound desc = no such disk', 1)],
+         "pod-volume-attach", "volume pvc-1 cannot be attached to its node: no such disk.", "Look at the volume"),
+        ([("FailedCreatePodSandBox", 'failed to get sandbox runtime: no runtime for "gvisor" is configured', 1)],
+         "pod-sandbox", "its RuntimeClass's handler is not configured on its node.", "Configure that handler in its node"),
+        ([("FailedCreatePodSandBox", 'failed to get sandbox image "registry.k8s.io/pause:3.9": dial tcp: lookup: no such host', 1)],
+         "pod-sandbox", "the sandbox image registry.k8s.io/pause:3.9 can't be pulled on its node.", "Check that its node can reach"),
+        ([("FailedCreatePodSandBox", 'failed to setup network for sandbox "a": plugin type="calico" failed (add): Unauthorized', 1)],
+         "pod-sandbox", "its network could not be set up on its node.", "Look at the network plug-in"),
+        ([("FailedCreatePodSandBox", "rpc error: code = DeadlineExceeded desc = context deadline exceeded", 1)],
+         "pod-sandbox", "its sandbox could not be created on its node: context deadline exceeded.", "Look at the container runtime"),
+    ],
+)  # fmt: skip
+def test_a_pod_that_does_not_start_says_what_is_in_its_way(
+    events: list[tuple[str, str, float]], rule: str, why: str, step: str
+) -> None:
+    manifest = pending(
+        "ContainerCreating",
+        volumes=[{"name": "config", "configMap": {"name": "settings"}}, {"name": "nfs", "nfs": {}}],
+    )
+    found = first(world(manifest, *events))
+    assert (found[0], found[2].startswith(step)) == (rule, True), found
+    assert why in found[1]
+
+
+def test_a_missing_key_of_one_of_several_secrets_is_that_ones() -> None:
+    sources = [
+        {"secret": {"name": "a", "items": [{"key": "x"}]}},
+        {"secret": {"name": "b", "items": [{"key": "tls.crt"}]}},
+    ]
+    manifest = pending("ContainerCreating", volumes=[{"name": "all", "projected": {"sources": sources}}])
+    said = 'MountVolume.SetUp failed for volume "all" : references non-existent secret key: tls.crt'
+    assert "needs key tls.crt of Secret b" in first(world(manifest, ("FailedMount", said, 1)))[1]
+
+
+@pytest.mark.parametrize(
+    ("message", "rule", "why", "step"),
+    [
+        ("container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is non-root (pod: x)", "pod-runs-as-root",
+         "its image names its user", "Set runAsUser to the number"),
+        ("container's runAsUser breaks non-root policy (pod: x, container: app)", "pod-runs-as-root", "its runAsUser is 0", "Set runAsUser to another"),
+        ("failed to sync configmap cache: timed out waiting for the condition", "pod-config-error", "failed to sync", "Wait"),
+        ('failed to prepare subPath for volumeMount "data" of container "app"', "pod-config-error", "subPath", "Correct the subPath"),
+    ],
+)  # fmt: skip
+def test_a_refused_container_says_what_to_correct(message: str, rule: str, why: str, step: str) -> None:
+    found = first(world(pending("CreateContainerConfigError", message)))
+    assert (found[0], found[2].startswith(step)) == (rule, True), found
+    assert why in found[1]
+
+
+RUNC = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
+
+
+@pytest.mark.parametrize(
+    ("message", "why", "step"),
+    [
+        (f'{RUNC}error during container init: error mounting "/var/lib/x" to rootfs at "/etc/nginx/nginx.conf": mount src=/x: not a directory: unknown: Are you trying',
+         "a volume can't be mounted at /etc/nginx/nginx.conf of container app: not a directory.", "Correct mountPath and subPath"),
+        (f'{RUNC}error during container init: error mounting "/var/lib/x" to rootfs at "/data": mkdirat /data: read-only file system: unknown',
+         "a volume can't be mounted at /data of container app: read-only file system.", "Mount it where"),
+        (f"{RUNC}exec /app: exec format error: unknown", "(RunContainerError): exec /app: exec format error.", "Use an image"),
+        (f'{RUNC}chdir to cwd ("/srv") set in config.json failed: no such file or directory: unknown',
+         '(RunContainerError): chdir to cwd ("/srv") set in config.json failed: no such file or directory.', "Check its command"),
+    ],
+)  # fmt: skip
+def test_a_runtime_that_can_not_start_a_container_is_quoted(message: str, why: str, step: str) -> None:
+    found = first(world(pending("RunContainerError", message)))
+    assert (found[0], found[2].startswith(step)) == ("pod-cannot-start", True), found
+    assert found[1].endswith(why), found[1]
+
+
+# ---- scheduling
+
+
+@pytest.mark.parametrize(
+    ("message", "step"),
+    [
+        ("no nodes available to schedule pods", "Add a node"),
+        ("0/3 nodes are available: 3 Too many pods.", "Add a node, or scale something down: each"),
+        ("0/3 nodes are available: 3 node(s) exceed max volume count.", "Add a node, or scale something down that uses volumes"),
+        ("0/3 nodes are available: 3 node(s) did not have enough free storage.", "Free capacity in the storage"),
+        ("0/3 nodes are available: 3 node(s) were unschedulable.", "Uncordon a node"),
+        ("0/3 nodes are available: 3 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.", "Look at the nodes"),
+        ("0/3 nodes are available: 3 Insufficient nvidia.com/gpu.", "Install the device plugin of nvidia.com/gpu"),
+        ("0/3 nodes are available: 3 Insufficient cpu.", "Lower its requests"),
+        ('0/3 nodes are available: waiting for ephemeral volume controller to create the persistentvolumeclaim "web-1-a".', "Check that kube-controller"),
+    ],
+)  # fmt: skip
+def test_a_pod_without_a_node_is_told_what_would_give_it_one(message: str, step: str) -> None:
+    manifest = alone(
+        phase="Pending", ready=False, node="", conditions=[condition("PodScheduled", "False", "Unschedulable", message)]
+    )  # fmt: skip
+    made = World(("pods", manifest), ("nodes", node()))
+    found = next(one for one in findings(made, NOW) if one.plural == "pods")
+    assert found.step.text.startswith(step)
+
+
+def test_a_claim_that_lost_its_volume_is_told_once() -> None:
+    message = (
+        '0/3 nodes are available: persistentvolumeclaim "data" bound to non-existent persistentvolume "pv-1".'
+    )
+    manifest = alone(
+        phase="Pending", ready=False, node="", conditions=[condition("PodScheduled", "False", "Unschedulable", message)]
+    )  # fmt: skip
+    claim = {"metadata": meta("data"), "spec": {"volumeName": "pv-1"}, "status": {"phase": "Lost"}}
+    lost, follows = findings(World(("pods", manifest), ("persistentvolumeclaims", claim)), NOW)
+    assert (lost.rule, follows.rule, follows.follows) == ("claim-lost", "pod-unschedulable", lost.ref)
+
+
+# ---- pods that can't be created
+
+
+@pytest.mark.parametrize(
+    ("message", "why", "step"),
+    [
+        ('pods "web-x" is forbidden: failed quota: q: must specify limits.cpu for: app; limits.memory for: app',
+         "demands that containers set limits.cpu and limits.memory", "Set limits.cpu and limits.memory"),
+        ("pods \"web-x\" is forbidden: ValidatingAdmissionPolicy 'no-latest' with binding 'b' denied request: image tag latest is not allowed",
+         "'no-latest' refuses them: image tag latest is not allowed.", "Change the pod template"),
+        ('admission webhook "v.example" denied the request: every image needs a digest', "refuses them: every image needs a digest.", "Change"),
+        ('Pod "web-x" is invalid: spec.hostname: Invalid value: "A_b": no', 'rejects them: spec.hostname: Invalid value: "A_b": no.', "Correct the pod"),
+        ("etcdserver: request timed out", "could not take the request: etcdserver: request timed out.", "Wait"),
+    ],
+)  # fmt: skip
+def test_what_the_api_server_answers_is_in_the_sentence(message: str, why: str, step: str) -> None:
+    failed = condition("ReplicaFailure", "True", "FailedCreate", message)
+    made = World(
+        ("deployments", deployment(available=0, current=0, conditions=[failed])), ("replicasets", replicaset())
+    )  # fmt: skip
+    found = first(made)
+    assert why in found[1] and found[2].startswith(step), found
+
+
+def test_a_claim_template_that_is_refused_is_not_the_pods() -> None:
+    said = 'create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: PersistentVolumeClaim "data-db-0" is invalid: spec: no'
+    manifest = {"metadata": meta("db"), "spec": {"replicas": 1}, "status": {"replicas": 0}}
+    made = World(
+        ("statefulsets", manifest),
+        ("events", event("statefulsets-db", "FailedCreate", said, kind="StatefulSet")),
+    )
+    assert first(made)[2] == "Correct volumeClaimTemplates."
+
+
+# ---- Jobs
+
+
+def test_a_job_that_restarts_its_containers_did_not_fail_as_often_as_its_pods() -> None:
+    failed = condition(
+        "Failed", "True", "BackoffLimitExceeded", "Job has reached the specified backoff limit"
+    )
+    manifest = {
+        "metadata": meta("migrate"),
+        "spec": {"backoffLimit": 6, "template": {"spec": {"restartPolicy": "OnFailure", "containers": []}}},
+        "status": {"failed": 1, "conditions": [failed]},
+    }
+    said = first(World(("jobs", manifest)))[1]
+    assert (
+        said == "failed: its containers failed again after each restart, and its backoffLimit allows no more."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "rule", "step"),
+    [
+        ("TooManyMissedTimes", "too many missed start times: 101. Set or decrease .spec.startingDeadlineSeconds or check clock skew",
+         "cronjob-missed", "Check whether the control plane was unavailable; set startingDeadlineSeconds, or lower it."),
+        ("MissSchedule", "Missed scheduled time to start a job", "cronjob-missed",
+         "Check whether the control plane was unavailable, or set a longer deadline."),
+        ("FailedCreate", 'Error creating job: jobs.batch "a" is forbidden: exceeded quota: q, requested: count/jobs.batch=1, used: count/jobs.batch=5',
+         "workload-quota", "Raise the quota, lower the requests, or scale something down."),
+    ],
+)  # fmt: skip
+def test_a_cronjob_that_starts_nothing_says_why(reason: str, message: str, rule: str, step: str) -> None:
+    template = {"spec": {"template": {"spec": {"containers": []}}}}
+    manifest = {"metadata": meta("nightly"), "spec": {"schedule": "0 2 * * *", "jobTemplate": template}}
+    made = World(
+        ("cronjobs", manifest), ("events", event("cronjobs-nightly", reason, message, kind="CronJob"))
+    )
+    assert first(made)[::2] == (rule, step)
+
+
+# ---- Ingresses
+
+
+@pytest.mark.parametrize(
+    ("default", "others", "severity", "why"),
+    [
+        (False, True, "warn", "it names no IngressClass, and none is the default"),
+        (False, False, "note", "it names no IngressClass, and none is the default"),
+        (True, True, "note", "no controller has assigned one to any Ingress without a class"),
+    ],
+)
+def test_an_ingress_without_a_class_is_told_to_name_one(
+    default: bool, others: bool, severity: str, why: str
+) -> None:
+    notes = {"annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}} if default else {}
+    made = World(
+        ("ingresses", ingress("web", address=False)),
+        (
+            "ingressclasses",
+            {"metadata": {"name": "nginx"} | notes, "spec": {"controller": "k8s.io/ingress-nginx"}},
+        ),
+    )
+    if others:
+        made.add("ingresses", ingress("web", name="other", host="other.example", ingressClassName="nginx"))
+    found = next(one for one in findings(made, NOW) if one.rule == "ingress-no-address")
+    assert found.severity == severity and why in text_of(found.text)
+    assert default or found.step.text == "Set ingressClassName to nginx."
