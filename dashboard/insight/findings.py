@@ -179,9 +179,30 @@ def _run(survey: Survey, rules: tuple[Rule, ...]) -> list[Finding]:
             if one.ref not in known or (known[one.ref].severity == "note" and one.severity != "note"):
                 known[one.ref] = one
     known_by = Reliances(survey)
+    found = _raised(found, known)
     found = [one if one.severity == "note" else replace(one, reliance=known_by.of(one)) for one in found]
     found.sort(key=order)
     return found
+
+
+def _raised(found: list[Finding], known: Known) -> list[Finding]:
+    """A cause is as bad as the worst that follows from it: a pod that only warns stands for the Service that is down with
+    it. What follows comes after its cause.
+    """
+    harm: dict[Ref, Finding] = {}
+    raised = []
+    for one in reversed(found):
+        if known[one.ref] is one and one.severity != "note":
+            worst = min(one, harm.get(one.ref, one), key=_harm)
+            one = replace(one, severity=worst.severity, weight=worst.weight)
+        if one.follows is not None:
+            harm[one.follows] = min(one, harm.get(one.follows, one), key=_harm)
+        raised.append(one)
+    return raised
+
+
+def _harm(one: Finding) -> tuple[int, int]:
+    return RANK[one.severity], -one.weight
 
 
 def order(one: Finding) -> tuple[int, bool, int, int, int, int, str, str, str]:

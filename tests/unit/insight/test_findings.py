@@ -366,3 +366,16 @@ def test_kubelets_are_measured_by_the_api_server_where_its_version_is_known() ->
     assert told() == {"v1.32.9": "node-version-skew", "v1.33.0": "node-version-skew"}
     world.of_version("v1.36.3+k3s1")
     assert told() == {"v1.32.9": "node-version-skew", "v1.37.0-rc.1": "node-version-ahead"}
+
+
+def test_a_cause_is_as_bad_as_what_follows_from_it() -> None:
+    """An operator's pod that only warns, and the Service that is down with it."""
+    unready = pod("pg-0", owner=("Cluster", "pg"), ready=False)
+    world = World(
+        ("pods", unready), ("services", service()), ("endpointslices", endpoints("web", ("pg-0", False)))
+    )
+    cause, follows = findings(world, NOW)
+    assert (cause.rule, cause.severity) == ("pod-not-ready", "bad")
+    assert (follows.rule, follows.follows) == ("service-no-endpoint", cause.ref)
+    world.remove("services", "shop", "web")
+    assert [one.severity for one in findings(world, NOW)] == ["warn"]
