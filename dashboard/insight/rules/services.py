@@ -181,12 +181,19 @@ def _no_slice(ref: Ref, ends: PortEnds) -> Finding:
     """Of EndpointSlices that somebody else writes: each finds its Service's port by name and protocol."""
     port = ends.port
     name = f'endpoint port "{port.name}"' if port.name else "unnamed port"
-    text = parts(
-        *subject(ref), f" has no ready endpoints on port {port.port}: none of its EndpointSlices has an ",
-        f"{name} of protocol {port.protocol}.",
-    )  # fmt: skip
+    why = f"none of its EndpointSlices has an {name} of protocol {port.protocol}"
     step = Step("Give the port the same name in the Service and in its EndpointSlices.", ref, "yaml")
-    evidence = stands("spec.ports", f"{port.name or 'unnamed'} {port.port}/{port.protocol}")
+    if ends.unready:
+        why = "those that have it are not ready"
+        step = Step("Look at its EndpointSlices and at what manages them: the Service has no selector.", ref)
+    text = parts(*subject(ref), f" has no ready endpoints on port {port.port}: {why}.")
+    evidence = (
+        *stands("spec.ports", f"{port.name or 'unnamed'} {port.port}/{port.protocol}"),
+        *stands(
+            "EndpointSlices",
+            f"{len(ends.without)} ready without this port, {len(ends.unready)} not ready with it",
+        ),
+    )
     return Finding("service-port-missing", "bad", 71, ref, text, step, evidence)
 
 
@@ -194,8 +201,16 @@ def _named_port(survey: Observed, service: Service, ref: Ref, ends: PortEnds) ->
     """A targetPort by name, which not every pod has."""
     port, names, to = ends.port, sorted(ends.without), code(_target(ends.port))
     pods = [pod for name in names if (pod := pod_behind(survey, service, name)) is not None]
-    of = listed(dict.fromkeys(title(survey.owner(pod)) for pod in pods)) or "these endpoints"
+    owners = dict.fromkeys(title(survey.owner(pod)) for pod in pods)
+    having = (pod_behind(survey, service, name) for name in ends.answering | ends.unready)
+    if any(title(survey.owner(pod)) in owners for pod in having if pod):  # of two templates, as in a rollout
+        owners = dict.fromkeys(f"pod {pod.metadata.name}" for pod in pods)
+    of = listed(owners) or "these endpoints"
     step = Step("Correct targetPort, or name the port in the pod template.", ref, "yaml")
+    what = "port"
+    if any(one.name == port.target_port for pod in pods for one in declared(pod)):  # of another protocol
+        what = f"{port.protocol} port"
+        step = Step("Correct the protocol of the port, in the Service or in the pod template.", ref, "yaml")
     counts = f"{len(ends.answering)} ready with this port, {len(names)} ready without it"
     evidence = (
         *stands(f"spec.ports, port {port.port}", f"targetPort {_target(port)}"),
@@ -204,7 +219,7 @@ def _named_port(survey: Observed, service: Service, ref: Ref, ends: PortEnds) ->
     )
     if service.headless:
         text = parts(
-            *subject(ref), f" has no SRV record of port {port.port} for {of}: no container there has a port named ", to,
+            *subject(ref), f" has no SRV record of port {port.port} for {of}: no container there has a {what} named ", to,
             ". Clients that connect to the pods' own addresses are not affected.",
         )  # fmt: skip
         return Finding("service-port-missing", "note", 19, ref, text, step, evidence)
@@ -212,18 +227,18 @@ def _named_port(survey: Observed, service: Service, ref: Ref, ends: PortEnds) ->
         every = len(names) + len(ends.answering)
         text = parts(
             *subject(ref), f" sends no traffic for port {port.port} to {len(names)} of its {every} ready endpoints: ",
-            f"no container of {of} has a port named ", to, ".",
+            f"no container of {of} has a {what} named ", to, ".",
         )  # fmt: skip
         return Finding("service-port-missing", "warn", 43, ref, text, step, evidence)
     if ends.unready:
         text = parts(
-            *subject(ref), f" has no ready endpoints on port {port.port}: pods with a port named ", to,
+            *subject(ref), f" has no ready endpoints on port {port.port}: pods with a {what} named ", to,
             f" are not ready, and no container of {of} has one.",
         )  # fmt: skip
     else:
         text = parts(
             *subject(ref), f" has no ready endpoints on port {port.port}: it routes to targetPort ", to,
-            f", but no container of {of} has a port with that name.",
+            f", but no container of {of} has a {what} with that name.",
         )  # fmt: skip
     return Finding("service-port-missing", "bad", 71, ref, text, step, evidence)
 

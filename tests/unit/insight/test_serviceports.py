@@ -154,6 +154,9 @@ def test_endpointslices_that_somebody_wrote_are_matched_by_the_name_of_the_port(
     assert told(manual([port(5432, "")])) == []
     assert "has an unnamed port of protocol TCP" in told(manual([port(5432, "postgres")]))[0][2]
     assert told(manual([port(5432, "")], ready=False))[0][1] == "service-no-endpoint"
+    other = manual([port(5432, "")], ready=False)
+    other.add("endpointslices", slices("b", [port(9187, "metrics")], "x"))
+    assert told(other)[0][2].endswith("on port 5432: those that have it are not ready.")
 
 
 def test_unready_pods_that_are_published_answer() -> None:
@@ -190,3 +193,25 @@ def test_a_service_before_two_workloads_is_judged_by_both() -> None:
     )
     assert [one.rule for one in found] == ["workload-quota", "service-no-endpoint"]
     assert found[1].step.text == "Caused by Deployment b; nothing to do here."
+
+
+def test_pods_of_one_workload_that_differ_are_told_by_name() -> None:
+    """As in a rollout that renames a port."""
+    made = world(
+        ("endpointslices", slices("a", [port(8080)], "plain-1")), ("endpointslices", slices("b", [], "plain-0")),
+        ("pods", kept("plain-0", ("web", 8080))), ("pods", kept("plain-1", ("http", 8080))),
+    )  # fmt: skip
+    assert told(made)[0][2].endswith("no container of pod plain-0 has a port named http.")
+
+
+def test_a_port_of_that_name_and_another_protocol_is_there() -> None:
+    ports = [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": "dns"}]
+    made = World(
+        ("services", service(ports=ports)), ("pods", kept("a-0", ("dns", 53))),
+        ("endpointslices", slices("a", [], "a-0")),
+    )  # fmt: skip
+    ((_, rule, text),) = told(made)
+    assert rule == "service-port-missing"
+    assert text.endswith(
+        "to targetPort dns, but no container of StatefulSet a has a UDP port with that name."
+    )
