@@ -341,8 +341,9 @@ class Action:
     """One kind of change, declared: what it is called and fits, what it asks for and writes, what that does, how it is
     followed and taken back. One instance stands in the registry; ``on`` gives the one that an order is carried out with.
 
-    Everything but ``decide``, ``ready``, ``fields_of``, ``supply``, ``keep``, ``ask`` and ``undoing`` is pure. A Secret's
-    value never appears in what is returned, but for ``write``: an action on one gives digests as touched values.
+    Everything but ``decide``, ``still``, ``ready``, ``fields_of``, ``supply``, ``keep``, ``ask`` and ``undoing`` is pure.
+    A Secret's value never appears in what is returned, but for ``write``: an action on one gives digests as touched
+    values.
     """
 
     name: str  # the word in addresses and in the audit
@@ -468,6 +469,9 @@ class Action:
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         """What the preview settles for the apply, as plain JSON: signed with the preview, it joins what is wanted."""
         return {}
+
+    async def still(self, order: Order, manifest: Manifest) -> None:
+        """Asked just before the write. Raises StaleView where ``decide`` would now settle something else."""
 
     def on(self, wanted: Wanted) -> Action:
         """The action for just what is wanted, where what it touches, or its right, depends on that."""

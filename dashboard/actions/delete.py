@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 
 from dashboard.errors import Invalid
 from dashboard.insight import Objects
-from dashboard.insight.deletion import asks_budgets, budgets_over, deletion_impact, replacement_of
+from dashboard.insight.deletion import asks_budgets, budgets_over, covering, deletion_impact, replacement_of
 from dashboard.insight.newpods import NewPods, replacement_pod
 from dashboard.insight.pod_health import is_ready
 from dashboard.insight.protocols import Knows
 from dashboard.insight.survey import Survey
 from dashboard.insight.words import text_of
 from dashboard.kinds.base import Ref
+from dashboard.kinds.poddisruptionbudgets import PODDISRUPTIONBUDGETS as BUDGETS
 from dashboard.kinds.pods import Pod, row
 from dashboard.kinds.references import group_of, reference, title
 from dashboard.kube.shell import piped, shell_line
@@ -40,6 +41,7 @@ from .action import (
     typed_object,
 )
 from .fields import optional, whole_number
+from .problems import StaleView
 
 DELETED = "/metadata/deletionTimestamp"
 MAX_GRACE_SECONDS = 86_400
@@ -99,6 +101,20 @@ class Delete(Action):
         where = ("poddisruptionbudgets", order.target.namespace)
         known = not isinstance(objects, Knows) or objects.knows(*where) is True
         return {"evict": bool(over) or not known}
+
+    async def still(self, order: Order, manifest: Manifest) -> None:
+        """A budget that was created since the preview is asked too: the API server asks it about an Eviction alone."""
+        pod = typed_object("pods", manifest)
+        if self.evict or not asks_budgets(pod):
+            return
+        answer = await order.transport.request("GET", BUDGETS.gvr, namespace=order.target.namespace)
+        if over := covering(BUDGETS.decode_list(answer.body).items, pod):
+            name = over[0].metadata.name
+            raise StaleView(
+                f"PodDisruptionBudget {name} covers {order.target.name} since the preview: it has to be evicted now.",
+                was="deleted without asking a budget",
+                now=f"evicted, if PodDisruptionBudget {name} allows it",
+            )
 
     def on(self, wanted: Wanted) -> Delete:
         if "evict" not in wanted:

@@ -496,6 +496,7 @@ async def _send(order: Order, shown: tokens.Shown, change: Change) -> tuple[Mani
         # Read once more, so that on a busy object as little as possible comes between this and the write.
         tried, before = (before, after), await _read(order)
         await _unchanged(order, shown, before)
+        await action.still(order, before)
         await in_database(records.intend)(change, order, before, action.touched(after))
         by_fields = attempt > 0 and await _says_fields(order, before)
         try:

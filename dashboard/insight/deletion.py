@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,11 +33,12 @@ class DeletionImpact:
 
 def budgets_over(objects: Objects, pod: Pod) -> tuple[PodDisruptionBudget, ...]:
     """The PodDisruptionBudgets that cover a pod."""
-    return tuple(
-        budget
-        for budget in objects.all("poddisruptionbudgets", pod.metadata.namespace)
-        if selector_of(budget.spec.selector).matches(pod.metadata.labels)
-    )
+    return covering(objects.all("poddisruptionbudgets", pod.metadata.namespace), pod)
+
+
+def covering(budgets: Iterable[PodDisruptionBudget], pod: Pod) -> tuple[PodDisruptionBudget, ...]:
+    """Those of the budgets of its namespace that cover a pod."""
+    return tuple(one for one in budgets if selector_of(one.spec.selector).matches(pod.metadata.labels))
 
 
 def asks_budgets(pod: Pod) -> bool:
