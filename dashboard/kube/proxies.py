@@ -49,7 +49,7 @@ def _matches(word: str, host: str, port: str, address: _Address | None) -> bool:
     if "/" in word:
         return address is not None and _in_network(address, word)
     name, wanted_port = _split(word)
-    named = _address(name)
+    named = None if "%" in name else _address(name)  # Go reads no zones here
     if named is not None or address is not None:
         return named == address and wanted_port in ("", port)
     name = name.removeprefix("*") if name.startswith("*.") else name

@@ -61,6 +61,10 @@ def direct(no_proxy: str, url: str) -> bool:
         ("10.0.0.0/8", "https://[::ffff:10.0.0.1]", True),
         ("10.0.0.0/8", "https://api.example", False),
         ("10.1", "https://10.1.2.3", False),
+        (".2.3", "https://10.1.2.3", False),
+        ("*.2.3,2.3", "https://10.1.2.3", False),
+        ("fe80::1", "https://[fe80::1%25eth0]", True),
+        ("fe80::1%eth0", "https://[fe80::1%25eth0]", False),
         # What makes no sense stands for nothing.
         (",, ,:6443,/8,10.0.0.0/99,.", "https://api.example:6443", False),
     ],
