@@ -117,14 +117,15 @@ def _chromium(environment: dict[str, str]) -> int:
 
 
 def _databases(environment: dict[str, str]) -> int:
-    """Debian's PostgreSQL and Redis, which the tests start on free ports, in folders of their own; nginx as a proxy, and
-    another time for single processes.
+    """Debian's PostgreSQL and Redis, which the tests start on free ports, in folders of their own; nginx as a proxy,
+    another time for single processes, and what scrapes /metrics.
     """
     there = {
         "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
         "redis-server": bool(shutil.which("redis-server")),
         "nginx-light": Path("/usr/sbin/nginx").exists(),
         "faketime": bool(shutil.which("faketime")),
+        "prometheus": bool(shutil.which("prometheus")),
     }
     return packages_install("The tests", there)
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -137,7 +136,3 @@ def size_of(value: Any) -> int:
         elif isinstance(one, list | tuple | set | frozenset):
             rest += one
     return total
-
-
-figures = Figures()
-REGISTRY.register(figures)

@@ -11,14 +11,16 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from dashboard.database import AWAY, in_database
+from dashboard.live.figures import Figures
 from dashboard.metrics import BACKUP_BYTES, BACKUP_FAILED, BACKUP_LAST, BACKUP_OBJECTS
 from dashboard.recovery.records import figures
 from dashboard.recovery.shelf import shelves
 
 logger = logging.getLogger(__name__)
+REGISTRY.register(Figures())
 
 # What a program or browser on this machine says of itself. Proxies have no end of names for whom they hand on (Forwarded,
 # Via, X-Real-IP, True-Client-IP, CF-Connecting-IP…): any other header may be one, and then the peer is not who asks.
