@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
-from dashboard.errors import BadInput, ClusterError, Conflict, Invalid
+from dashboard.errors import BadInput, Conflict, Invalid
 from dashboard.insight import Objects
 from dashboard.insight.autoscaling import (
     SCALED,
@@ -16,14 +16,13 @@ from dashboard.insight.autoscaling import (
     autoscale_impact,
     autoscaler_of,
     bounds_of,
-    measured_utilization,
-    reported_utilization,
+    scaled_by,
+    written_impact,
 )
 from dashboard.insight.impact import Impact
 from dashboard.kinds.horizontalpodautoscalers import HORIZONTALPODAUTOSCALERS, HorizontalPodAutoscaler, judge
-from dashboard.kinds.references import manifest_meant, meant, title
+from dashboard.kinds.references import manifest_meant, title
 from dashboard.kinds.rows import plural
-from dashboard.kube.metrics import MetricsServer
 from dashboard.models import Change
 
 from .action import (
@@ -39,9 +38,11 @@ from .action import (
     Target,
     Wanted,
     pointer,
+    typed_object,
 )
 from .create import Create
 from .fields import MAX_REPLICAS, whole_number
+from .scaling_bounds import CLAIMS, bounds_decided, utilization, without_claims
 from .writers import setting_again
 
 MIN, MAX, METRICS = "/spec/minReplicas", "/spec/maxReplicas", "/spec/metrics"
@@ -80,6 +81,13 @@ def _fields(least: Any, most: Any, cpu: Any) -> tuple[Field, ...]:
     )
 
 
+def _typed_bounds(wanted: Wanted) -> Bounds:
+    """Those that are wanted; an undo may want the API server's own minimum (None)."""
+    return Bounds(
+        least=1 if wanted["min"] is None else wanted["min"], most=wanted["max"], cpu=wanted.get("cpu")
+    )
+
+
 def _metric(percent: int) -> Manifest:
     target = {"type": "Utilization", "averageUtilization": percent}
     return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
@@ -102,6 +110,8 @@ class Autoscale(Create):
     part = "operate"
     other = HORIZONTALPODAUTOSCALERS
     reads = TOUCHED | {"statefulsets"}
+    confirms_by_wanted = True
+    loses = False  # claims, as decided
     fields = _fields(
         lambda workload: str(max(1, workload.spec.replicas)),
         lambda workload: str(max(2, 2 * workload.spec.replicas)),
@@ -139,7 +149,16 @@ class Autoscale(Create):
                 f"HorizontalPodAutoscaler {found.metadata.name} scales {order.target} already.",
                 next_step="Look at the form again: it edits that one.",
             )
-        return {"created": order.target.name}
+        workload = typed_object(order.target.plural, manifest)
+        return {"created": order.target.name, **bounds_decided(workload, _typed_bounds(order.wanted))}
+
+    def on(self, wanted: Wanted) -> Self:
+        made = super().on(wanted)
+        made.loses = CLAIMS in wanted
+        return made
+
+    def confirmed(self, manifest: Manifest) -> bool:
+        return self.loses
 
     def build(self, manifest: Manifest, wanted: Wanted) -> Manifest:
         scaled = {
@@ -155,27 +174,24 @@ class Autoscale(Create):
         fixed = setting_again(dry.before, ["/spec/replicas"], instead=instead, written=True)
         wanted = dry.wanted
         flags = (f"--min={wanted['min']}", f"--max={wanted['max']}", f"--cpu-percent={wanted['cpu']}")
-        return Description.of(
+        told = Description.of(
             self._impact(dry, None),
             *fixed,
             kubectl=dry.target.kubectl("autoscale", *flags),
             undo_words=f"Undo by deleting HorizontalPodAutoscaler {self.made}; the replicas stay as they are then.",
             button=f"Autoscale {dry.target.name}",
         )
+        return without_claims(told, dry.wanted)
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
         """What it would do depends on the present usage."""
-        try:
-            used = await MetricsServer(order.transport).pods(frozenset({dry.target.namespace}))
-        except ClusterError:
-            used = {}
-        impact = self._impact(dry, measured_utilization(dry.objects, dry.target.ref, dry.obj, used))
+        used = await utilization(order.transport, dry.objects, dry.target.ref, dry.obj)
+        impact = self._impact(dry, used)
         told = dataclasses.replace(told, headline=impact.headline, effects=impact.effects)
         return await super().ask(order, told, dry)
 
-    def _impact(self, dry: DryRun, utilization: int | None) -> Impact:
-        bounds = Bounds(least=dry.wanted["min"], most=dry.wanted["max"], cpu=dry.wanted["cpu"])
-        return autoscale_impact(dry.target.ref, dry.obj, bounds, utilization)
+    def _impact(self, dry: DryRun, used: int | None) -> Impact:
+        return autoscale_impact(dry.target.ref, dry.obj, _typed_bounds(dry.wanted), used)
 
     def started(
         self, change: Change, found: HorizontalPodAutoscaler, objects: Objects, now: datetime
@@ -204,8 +220,23 @@ class EditAutoscaler(Action):
         lambda scaler: str(bounds_of(scaler).cpu or DEFAULT_PERCENT),
     )
 
+    confirms_by_wanted = True
+
+    def __init__(self, wanted: Wanted | None = None) -> None:
+        self.wanted = wanted or {}
+
+    def on(self, wanted: Wanted) -> EditAutoscaler:
+        return EditAutoscaler(wanted)
+
+    def confirmed(self, manifest: Manifest) -> bool:
+        return CLAIMS in self.wanted
+
     def read(self, typed: Mapping[str, str]) -> Wanted:
         return _bounds(typed, self.fields)
+
+    async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
+        _, workload, _ = scaled_by(objects, typed_object(order.target.plural, manifest))
+        return bounds_decided(workload, _typed_bounds(order.wanted))
 
     def body(self, manifest: Manifest, wanted: Wanted) -> Manifest:
         if "metrics" in wanted:  # an undo: just as they were
@@ -233,19 +264,13 @@ class EditAutoscaler(Action):
         return " ".join(said) or "no CPU target"
 
     def describe(self, dry: DryRun) -> Description:
-        scaler: HorizontalPodAutoscaler = dry.obj
-        ref = meant(scaler.spec.scale_target_ref, dry.target.namespace)
-        workload = dry.objects.get(ref.plural, ref.namespace, ref.name) if ref.plural in SCALED else None
-        made = self.touched(dry.after)
-        percent = _percent(made[METRICS])
-        bounds = Bounds(least=1 if made[MIN] is None else made[MIN], most=made[MAX], cpu=percent)
-        others = sum(pointer(each, "/resource/name") != "cpu" for each in made[METRICS] or ())
-        return Description.of(
-            autoscale_impact(ref, workload, bounds, reported_utilization(scaler), others=others),
+        told = Description.of(
+            written_impact(dry.objects, dry.made),
             kubectl=dry.target.kubectl_patch(self.body(dry.before, dry.wanted)),
             undo_words=f"Undo by setting it back to {self.words(self.touched(dry.before))}.",
             button=f"Save {dry.target.name}",
         )
+        return without_claims(told, dry.wanted)
 
     def progress(
         self, change: Change, found: HorizontalPodAutoscaler, objects: Objects, now: datetime

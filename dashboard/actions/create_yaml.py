@@ -43,6 +43,7 @@ from .diff import Line, readable, yaml_lines
 from .edit_any import KEPT, EditAny, fill_kept, is_secret
 from .fieldwrites import NO_WAY_BACK, writable, written_fields
 from .recreation import holds_more, scales_claims_away
+from .scaling_bounds import CLAIMS, claims_decided
 from .value_impact import broken_headline, value_effects
 from .writing import MANAGER
 
@@ -84,7 +85,9 @@ class CreateYaml(EditAny):
             raise BadInput(f"{KEPT} keeps a stored value, and there is none yet.", field="yaml")
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
-        return settled(order.wanted, manifest)
+        typed = order.wanted["yaml"]
+        made = typed if is_absent(manifest) else overlaid(manifest, typed)
+        return settled(order.wanted, manifest) | claims_decided(objects, order.target.plural, made)
 
     def touched(self, manifest: Manifest) -> OwnedFields:
         if self.fresh:
@@ -127,6 +130,8 @@ class CreateYaml(EditAny):
 
     def confirmed(self, manifest: Manifest) -> bool:
         typed = self.wanted.get("yaml")
+        if CLAIMS in self.wanted:
+            return True
         if not typed or is_absent(manifest):
             return False
         return scales_claims_away(manifest, overlaid(manifest, typed))
@@ -178,7 +183,7 @@ class CreateYaml(EditAny):
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
         """Whether it may be undone is a right of its own."""
-        target = order.target
+        target, told = order.target, await super().ask(order, told, dry)
         if not self.fresh:
             return told
         where = {"namespace": target.namespace or None, "name": target.name}

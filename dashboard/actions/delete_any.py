@@ -50,6 +50,7 @@ from .recreation import (
     recreation_flaw,
     without_addresses,
 )
+from .scaling_bounds import CLAIMS, claims_decided, with_autoscaling
 
 NO_WAY_BACK = "no_way_back"  # in a change's result: why it can't be undone
 CHOICES = (
@@ -250,7 +251,7 @@ class Recreate(DeleteAny):
         return Recreate(wanted)
 
     def confirmed(self, manifest: Manifest) -> bool:
-        return False
+        return CLAIMS in self.wanted
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
         if not is_absent(manifest):
@@ -259,8 +260,9 @@ class Recreate(DeleteAny):
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         """Whether its old addresses are free. A dry run does not tell: it allocates none."""
-        if order.target.plural != "services" or _addresses_free(self.wanted["manifest"], objects):
-            return {}
+        made = self.wanted["manifest"]
+        if order.target.plural != "services" or _addresses_free(made, objects):
+            return claims_decided(objects, order.target.plural, made)
         return {"new_addresses": True}
 
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
@@ -289,7 +291,7 @@ class Recreate(DeleteAny):
         )
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
-        return told
+        return await with_autoscaling(order, told, dry)
 
     def back(self, before: Manifest) -> Wanted | None:
         return None

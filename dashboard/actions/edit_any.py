@@ -17,6 +17,7 @@ import msgspec
 
 from dashboard.errors import BadInput, ClusterError, Conflict
 from dashboard.insight import Effect, Notice, Workload, restart_impact, scale_impact
+from dashboard.insight.autoscaling import SCALED
 from dashboard.insight.configmapuse import READ as USED
 from dashboard.insight.words import bold, parts
 from dashboard.kinds.base import Kind
@@ -50,6 +51,7 @@ from .fieldwrites import FieldsAction, some, writable, written_fields
 from .manifesttext import MAX_BYTES, read_manifest
 from .recreation import new_claim_deletions, scales_claims_away
 from .scale import EMPTY
+from .scaling_bounds import CLAIMS, claims_decided, with_autoscaling
 from .value_impact import HOLDERS, broken_headline, value_effects
 
 KEPT = "<kept>"  # stands for a value of a Secret, and keeps it
@@ -76,7 +78,7 @@ class EditAny(FieldsAction):
         super().__init__(wanted)
         self.confidential = bool(self.wanted.get("secret"))
         if self.wanted.get("yaml", {}).get("kind") not in (None, *HOLDERS.values()):
-            self.reads = TOUCHED
+            self.reads = TOUCHED | SCALED
 
     def fits(self, kind: Kind[Any]) -> bool:
         return kind.plural != "configmaps"
@@ -86,6 +88,8 @@ class EditAny(FieldsAction):
 
     def confirmed(self, manifest: Manifest) -> bool:
         """The claims of pods that go are deleted."""
+        if CLAIMS in self.wanted:
+            return True
         return scales_claims_away(manifest, with_values(manifest, self.values)) if self.wanted else False
 
     # ---- What is typed
@@ -126,7 +130,9 @@ class EditAny(FieldsAction):
 
     async def decide(self, order: Order, manifest: Manifest, objects: Any) -> Wanted:
         """Which fields are written: their names travel with the preview, their values with the form."""
-        return {"paths": _paths(order.wanted, manifest)} if "yaml" in order.wanted else {}
+        decided = {"paths": _paths(order.wanted, manifest)} if "yaml" in order.wanted else {}
+        made = with_values(manifest, type(self)(order.wanted | decided).values)
+        return decided | claims_decided(objects, order.target.plural, made)
 
     def overtaken(self, manifest: Manifest, wanted: Wanted) -> tuple[Action, OwnedFields] | None:
         base = wanted.get("base")
@@ -245,6 +251,9 @@ class EditAny(FieldsAction):
             f"The API server or an admission policy made something else of {listed(other[:6])}: see the diff."
         )
         return (*found, Notice("info", "Not just as typed", text))
+
+    async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
+        return await with_autoscaling(order, told, dry)
 
     # ---- The way back
 

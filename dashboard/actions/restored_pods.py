@@ -99,11 +99,12 @@ def lowered_notices(plans: Sequence[Planned]) -> Iterator[Notice]:
 
 
 def lost_claims(plans: Sequence[Planned]) -> list[Planned]:
-    """The StatefulSets whose update deletes claims."""
+    """The StatefulSets whose update deletes claims, and the autoscalers that do it to one."""
     return [
         each
         for each in plans
-        if each.does == "update" and each.live and each.made and scales_claims_away(each.live, each.made)
+        if each.loses
+        or (each.does == "update" and each.live and each.made and scales_claims_away(each.live, each.made))
     ]
 
 

@@ -7,7 +7,7 @@ Rules: kubernetes.io, Horizontal Pod Autoscaling, "Algorithm details"; kubernete
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from dashboard.kinds.base import Ref
@@ -41,11 +41,12 @@ class Bounds:
     cpu: int | None
 
 
-def autoscaler_of(objects: Objects, ref: Ref) -> HorizontalPodAutoscaler | None:
-    """What scales a workload already, as far as the objects tell."""
+def autoscaler_of(objects: Objects, ref: Ref, but: str = "") -> HorizontalPodAutoscaler | None:
+    """What scales a workload already, as far as the objects tell, ``but`` the one of that name."""
     found: HorizontalPodAutoscaler
     for found in objects.all("horizontalpodautoscalers", ref.namespace):
-        if found.metadata.deletion_timestamp is None and _scaled(found) == ref:
+        meta = found.metadata
+        if meta.deletion_timestamp is None and meta.name != but and _scaled(found) == ref:
             return found
     return None
 
@@ -111,7 +112,13 @@ def autoscale_impact(
         headline = _now(workload, bounds, utilization)
     lost = _lost_claims(workload, bounds) if isinstance(workload, StatefulSet) else None
     effects = tuple(_effects(ref, workload, bounds, utilization, others))
-    return Impact(headline, effects, (lost,) if lost else (), lost is not None and lost.state == "bad")
+    return Impact(headline, effects, (lost,) if lost else (), takes_claims(workload, bounds))
+
+
+def takes_claims(workload: Workload | None, bounds: Bounds) -> bool:
+    """Whether what it scales has more pods than it allows, and the claims of those that go are deleted after them."""
+    lost = _lost_claims(workload, bounds) if isinstance(workload, StatefulSet) else None
+    return lost is not None and lost.state == "bad"
 
 
 def _lost_claims(workload: StatefulSet, bounds: Bounds) -> Notice | None:
@@ -130,7 +137,7 @@ def _lost_claims(workload: StatefulSet, bounds: Bounds) -> Notice | None:
 
 def paused_impact(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> Impact:
     """What stops when both of its policies are disabled; its bounds are kept nevertheless."""
-    ref, workload, bounds = _of(objects, autoscaler)
+    ref, workload, bounds = scaled_by(objects, autoscaler)
     current = autoscaler.status.current_replicas if workload is None else workload.spec.replicas
     text = "Load changes nothing until it is resumed. It can be scaled by hand meanwhile."
     headline = Notice("warn", f"{title(ref)} stays at {plural(current, 'replica')}", text)
@@ -139,14 +146,37 @@ def paused_impact(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> Impa
     return Impact(headline, (effect,))
 
 
-def resumed_impact(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> Impact:
-    """What it does once its policies let it scale again."""
-    ref, workload, bounds = _of(objects, autoscaler)
+def resumed_impact(
+    objects: Objects, autoscaler: HorizontalPodAutoscaler, utilization: int | None = None
+) -> Impact:
+    """What it does once its policies let it scale again; ``utilization`` as measured, if it reports none itself."""
+    ref, workload, bounds = scaled_by(objects, autoscaler)
     others = sum(not _is_cpu(each) for each in autoscaler.spec.metrics or ())
-    return autoscale_impact(ref, workload, bounds, reported_utilization(autoscaler), others=others)
+    reported = reported_utilization(autoscaler)
+    return autoscale_impact(
+        ref, workload, bounds, utilization if reported is None else reported, others=others
+    )
 
 
-def _of(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> tuple[Ref, Workload | None, Bounds]:
+def written_impact(
+    objects: Objects, autoscaler: HorizontalPodAutoscaler, utilization: int | None = None
+) -> Impact:
+    """What one does that is written as a whole, by YAML or from a backup: with it whatever a form would have refused."""
+    ref, workload, bounds = scaled_by(objects, autoscaler)
+    within = workload is None or bounds.least <= workload.spec.replicas <= bounds.most
+    if autoscaler.spec.paused and within:
+        impact = paused_impact(objects, autoscaler)
+    else:
+        impact = resumed_impact(objects, autoscaler, utilization)
+    other = autoscaler_of(objects, ref, but=autoscaler.metadata.name)
+    if other is None:
+        return impact
+    text = "While two select the same pods, neither scales by its metrics (AmbiguousSelector). Edit that one instead."
+    title_ = f"HorizontalPodAutoscaler {other.metadata.name} scales {title(ref)} already"
+    return replace(impact, notices=(Notice("bad", title_, text), *impact.notices))
+
+
+def scaled_by(objects: Objects, autoscaler: HorizontalPodAutoscaler) -> tuple[Ref, Workload | None, Bounds]:
     """What it scales, as far as that is known, and within which bounds."""
     ref = _scaled(autoscaler)
     found = objects.get(ref.plural, ref.namespace, ref.name) if ref.plural in SCALED else None

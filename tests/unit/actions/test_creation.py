@@ -30,7 +30,7 @@ from dashboard.actions.operations import (
     operation_stop,
     operations_claim,
 )
-from dashboard.actions.problems import TextsFull, Uncounted, Unsettled
+from dashboard.actions.problems import TextsFull, Unconfirmed, Uncounted, Unsettled
 from dashboard.actions.settling import change_settle
 from dashboard.actions.undo import change_undo_apply, change_undo_preview
 from dashboard.errors import BadInput, Unavailable
@@ -208,6 +208,41 @@ async def test_what_is_lost_with_any_object_of_a_text_is_told_and_confirmed(mara
     change = await creation_apply(**asked, confirm="3")
     await begin(api, change)
     assert [state for _, state in await rows(await move(api))] == ["done"] * 3
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("there", [False, True])
+async def test_an_autoscaler_that_takes_claims_is_told_and_confirmed(
+    mara: Actor, there: bool, version: str, several: bool
+) -> None:
+    ref = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "one"}
+    scaler = {
+        "apiVersion": f"autoscaling/{version}",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "one"},
+        "spec": {"scaleTargetRef": ref, "maxReplicas": 9},
+    }
+    api: Any = Cluster(*([scaler] if there else []))
+    text = (
+        scaler | {"spec": {"scaleTargetRef": ref, "maxReplicas": 2}},
+        *([settings("new")] if several else []),
+    )
+    world = World()
+    one = stateful("one", 3)
+    world.add("statefulsets", one | {"metadata": {"name": "one", "namespace": "shop"}})
+    shown = await creation_preview(transport=api, actor=mara, objects=objects(*text), reader=world)
+    assert shown.preview is not None and shown.preview.confirm == CANT_UNDO and shown.preview.told.danger
+    titles = " ".join(each.title for each in shown.preview.told.notices)
+    assert "It scales one down at once, and claims are deleted" in titles
+    if not several:
+        said = shown.preview.told.undo_words
+        assert "Deleted claims can't be restored" in said
+        assert ("The replicas stay as they are then" in said) is not there
+    asked: Any = {"transport": api, "actor": mara, "objects": objects(*text), "token": shown.preview.token}
+    with pytest.raises(Uncounted if several else Unconfirmed):
+        await creation_apply(**asked)
+    await creation_apply(**asked, confirm="2" if several else "one")
 
 
 async def test_a_text_without_a_loss_asks_for_nothing(mara: Actor) -> None:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from dashboard.actions.restored_pods import MAX_ASKED, RestoredPods, lowered_notices, restored_pods
+from dashboard.actions.restore_scaling import with_scaling
+from dashboard.actions.restored_pods import (
+    MAX_ASKED,
+    RestoredPods,
+    lost_claims,
+    lowered_notices,
+    restored_pods,
+)
 from dashboard.errors import Forbidden
 from dashboard.kinds import KINDS
 from dashboard.recovery.restoring import Placed, Planned
@@ -135,3 +142,40 @@ async def test_an_object_of_another_kind_by_the_same_plural_is_none_of_these(bod
     assert (
         await found(Cluster(), Planned(key="k", placed=placed, does="create", made=other.made))
     ).text == ""
+
+
+async def test_an_autoscaler_that_takes_claims_is_told() -> None:
+    """Of the StatefulSet as it is, or as it is restored with it."""
+    spec = workload(5) | {
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+        "persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"},
+    }
+    live = {"metadata": {"name": "db", "namespace": "shop", "uid": "u"}, "spec": spec}
+    ref = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db"}
+
+    class Shop:
+        async def request(self, method: str, gvr: Any, *, namespace: str, **_: Any) -> Any:
+            if gvr.plural == "replicasets":
+                raise Forbidden("no", verb="list", resource=gvr.plural)
+            items = [live] if (gvr.plural, namespace) == ("statefulsets", "shop") else []
+            return SimpleNamespace(body=json.dumps({"metadata": {}, "items": items}).encode())
+
+    def scaler(most: int, **more: Any) -> Planned:
+        bounds = {"scaleTargetRef": ref, "minReplicas": 1, "maxReplicas": most}
+        return plan("horizontalpodautoscalers", "db", bounds, **more)
+
+    async def told(*plans: Planned) -> Planned:
+        transport: Any = Shop()
+        return (await with_scaling(transport, plans))[0]
+
+    lowered = await told(scaler(2))
+    assert lowered.loses and lost_claims([lowered]) == [lowered]
+    assert lowered.notes[0] == "It scales StatefulSet db from 5 to 2."
+    assert "claims are deleted. whenScaled is Delete" in lowered.notes[1]
+    (notice,) = lowered_notices([lowered])
+    assert (notice.state, notice.title) == ("bad", "Claims are deleted")
+    assert not (await told(scaler(9))).loses
+    assert (await told(scaler(2, does="same"))).notes == ()
+    assert (await told(scaler(2, namespace="copy"))).notes == ()
+    restored = updated("statefulsets", "db", 5, 2)
+    assert (await told(scaler(2), restored)).notes == (), "it lowers them itself"

@@ -15,6 +15,7 @@ from dashboard.insight.autoscaling import (
     resumed_impact,
     unrequested,
     wanted_replicas,
+    written_impact,
 )
 from dashboard.kinds.base import Ref
 from dashboard.kinds.usage import PodUse, Use
@@ -179,3 +180,47 @@ def test_claims_that_go_with_a_scale_down_are_told(found: Any, most: int, said: 
     assert [each.state for each in impact.notices] == said
     assert all("claims" in each.title for each in impact.notices)
     assert impact.danger is ("bad" in said)
+
+
+def bounded(world: World, most: int, *, paused: bool = False, name: str = "web", **spec: Any) -> Any:
+    manifest = scaler(name)
+    manifest["spec"] |= {"minReplicas": 1, "maxReplicas": most} | spec
+    if paused:
+        off = {"selectPolicy": "Disabled"}
+        manifest["spec"]["behavior"] = {"scaleUp": off, "scaleDown": off}
+    return world.add("horizontalpodautoscalers", manifest)
+
+
+@pytest.mark.parametrize(
+    ("most", "paused", "title"),
+    [
+        (4, False, "web is scaled from 5 to 4"),
+        (4, True, "web is scaled from 5 to 4"),  # its bounds hold nevertheless
+        (9, True, "Deployment web stays at 5 replicas"),
+        (9, False, "web stays at 5 replicas for now"),
+    ],
+)
+def test_one_that_is_written_as_a_whole_says_what_it_does(most: int, paused: bool, title: str) -> None:
+    world = World()
+    workload(world, "100m", replicas=5)
+    headline = written_impact(world, bounded(world, most, paused=paused)).headline
+    assert headline is not None and headline.title == title
+
+
+def test_two_for_the_same_pods_are_told() -> None:
+    world = World()
+    workload(world, "100m")
+    own = bounded(world, 4)
+    assert written_impact(world, own).notices == ()
+    bounded(world, 9, name="other")
+    (notice,) = written_impact(world, own).notices
+    assert notice.title == "HorizontalPodAutoscaler other scales Deployment web already"
+
+
+def test_usage_that_was_measured_stands_in_where_it_reports_none() -> None:
+    world = World()
+    workload(world, "100m")
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
+    own = bounded(world, 4, metrics=[{"type": "Resource", "resource": cpu}])
+    headline = written_impact(world, own, 100).headline
+    assert headline is not None and headline.title == "web is scaled from 2 to 4"

@@ -10,6 +10,7 @@ import pyrage
 import pytest
 
 from dashboard.actions.restore import restoring_of
+from dashboard.actions.restore_scaling import with_scaling
 from dashboard.actions.restore_values import with_breaks
 from dashboard.actions.restored_pods import restored_pods
 from dashboard.errors import NotFound
@@ -30,7 +31,7 @@ KINDS = {
     ("", "v1", "configmaps"): "ConfigMap", ("", "v1", "persistentvolumes"): "PersistentVolume",
     ("", "v1", "persistentvolumeclaims"): "PersistentVolumeClaim", ("", "v1", "resourcequotas"): "ResourceQuota",
     ("", "v1", "serviceaccounts"): "ServiceAccount", ("batch", "v1", "jobs"): "Job",
-    ("batch", "v1", "cronjobs"): "CronJob",
+    ("batch", "v1", "cronjobs"): "CronJob", ("autoscaling", "v2", "horizontalpodautoscalers"): "HorizontalPodAutoscaler",
     ("apps", "v1", "deployments"): "Deployment", ("apps", "v1", "daemonsets"): "DaemonSet",
     ("networking.k8s.io", "v1", "networkpolicies"): "NetworkPolicy", ("example.com", "v1", "widgets"): "Widget",
     ("rbac.authorization.k8s.io", "v1", "rolebindings"): "RoleBinding",
@@ -94,7 +95,7 @@ async def test_each_is_planned_or_refused_and_stops_no_other(scratch: bool) -> N
     assert len(kept) > 100
     plans = [await restoring.plan(each, dry=False) for each in kept]
     assert {each.does for each in plans} >= {"create", "refused"}
-    plans = await with_breaks(restoring, plans, kept)
+    plans = await with_scaling(cluster, await with_breaks(restoring, plans, kept))
     await restored_pods(cluster, plans)
     assert all(each.effect for each in plans)
 

@@ -132,6 +132,72 @@ async def test_a_policy_that_deletes_claims_from_now_on_is_told(
     assert "deleted when it is scaled down" in " ".join(each["title"] for each in shown["notices"])
 
 
+def scaler(most: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": META | {"uid": "u2"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db"},
+            "minReplicas": 1,
+            "maxReplicas": most,
+        },
+    }
+
+
+def bounds(most: int) -> dict[str, str]:
+    return {"min": "1", "max": str(most), "cpu": "60"}
+
+
+@pytest.mark.parametrize(
+    ("of", "action", "typed", "asked"),
+    [
+        ("horizontalpodautoscalers", "edit", {"yaml": as_yaml(scaler(2))}, True),
+        ("horizontalpodautoscalers", "edit", {"yaml": as_yaml(scaler(4))}, False),
+        ("horizontalpodautoscalers", "autoscale", bounds(2), True),
+        ("horizontalpodautoscalers", "autoscale", bounds(4), False),
+        ("statefulsets", "autoscale", bounds(2), True),
+        ("statefulsets", "autoscale", bounds(4), False),
+    ],
+)
+async def test_the_name_is_asked_for_where_an_autoscaler_takes_claims(
+    client: AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    of: str,
+    action: str,
+    typed: dict[str, str],
+    asked: bool,
+) -> None:
+    there = scaler(9) if of == "horizontalpodautoscalers" else stateful(scaled="Delete")
+    world = opened(monkeypatch, there, of)
+    world.put("statefulsets", stateful(scaled="Delete"))
+    script = Script(client, f"/c/dev/{of}/shop/db/{action}/", typed)
+    shown = await script.preview()
+    said = [each["title"] for each in shown["notices"]]
+    assert ("It scales db down at once, and claims are deleted" in said) is asked
+    if asked:
+        status, answer = await script.post(step="apply", token=shown["token"])
+        assert (status, answer["error"]["field"]) == (422, "confirm")
+    await Script(client, script.url, typed | ({"confirm": "db"} if asked else {})).apply(shown["token"])
+
+
+async def test_an_undo_that_makes_an_autoscaler_take_claims_asks_as_well(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(monkeypatch, scaler(2), "horizontalpodautoscalers").put("statefulsets", stateful(scaled="Delete"))
+    for action, typed in (("edit", {"yaml": as_yaml(scaler(4))}), ("autoscale", bounds(5))):
+        script = Script(client, f"/c/dev/horizontalpodautoscalers/shop/db/{action}/", typed)
+        made = await script.apply((await script.preview())["token"])
+        undo = Script(client, f"{made['url']}undo/", {})
+        shown = await undo.preview()
+        asked = action == "edit"  # the other one goes back to what the edit had made
+        assert (
+            "at once, and claims are deleted" in " ".join(each["title"] for each in shown["notices"])
+        ) is asked
+        status, answer = await undo.post(step="apply", token=shown["token"])
+        assert status == (422 if asked else 200), answer
+
+
 @pytest.mark.parametrize(("owner", "asked"), [("u9", True), ("u8", False)])
 async def test_the_claims_of_what_a_custom_object_owns_go_with_it(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch, owner: str, asked: bool
