@@ -47,7 +47,7 @@ from .diff import Line
 from .edit import other_name
 from .operation import End, OperationAction, Plan, Step, operation_step
 from .problems import UnderWay
-from .replace_tries import Tried, check_free, key_of, tried_users, without_right
+from .replace_tries import Tried, check_free, key_of, not_back, tried_users
 from .replacing import (
     CONSUMERS,
     FOLLOWS,
@@ -210,6 +210,11 @@ class Replace(OperationAction):
             warned={
                 each.ref: self.tried[key].warnings for each in moved if (key := key_of(each)) in self.tried
             },
+            stuck={
+                each: why
+                for each in moved
+                if (tried := self.tried.get(key_of(each))) is not None and (why := tried.stuck)
+            },
         )
         kubectl, note = self.by_kubectl(dry, moved)
         return dataclasses.replace(told, kubectl=kubectl, kubectl_note=note)
@@ -365,8 +370,13 @@ class PutBack(Replace):
 
     async def ask(self, order: Order, told: Description, dry: DryRun) -> Description:
         found = [(each[0], each[1]) for each in order.wanted[CONSUMERS]]
-        refused = await without_right(order.transport, order.target, found)
-        return dataclasses.replace(told, notices=(*told.notices, *map(words.no_right, refused)))
+        refused = await not_back(order, found, self.kind, self.made)
+        notices = [*told.notices, *map(words.not_back, refused)]
+        target = dataclasses.replace(order.target, name=self.made)
+        where = {"namespace": target.namespace, "name": target.name}
+        if not (await allowed(order.transport, "delete", target.gvr, **where)).allowed:
+            notices.append(words.not_removed(target, "it stays, and nothing uses it."))
+        return dataclasses.replace(told, notices=tuple(notices))
 
 
 REPLACE = Replace()

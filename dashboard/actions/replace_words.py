@@ -42,9 +42,11 @@ def description(
     made: str,
     broken: Mapping[User, str],
     warned: Mapping[Ref, Sequence[str]],
+    stuck: Mapping[User, str],
 ) -> Description:
     """``moved`` are pointed to the new one in their order; ``stays`` and ``refused`` are not. ``broken``: why new pods of
-    one will not start, as the end of a sentence. ``warned``: what the API server warns of when one is changed.
+    one will not start, as the end of a sentence. ``warned``: what the API server warns of when one is changed. ``stuck``:
+    why one can't be pointed back.
     """
     old, kind = dry.target.name, dry.target.kind
     stopped = [each for each in moved if each.rolls and _stops(dry, each) is not None]
@@ -59,14 +61,11 @@ def description(
     return Description(
         headline=_headline(old, made, moved, broken),
         effects=tuple(effects),
-        notices=(*_notices(dry, refused, stopped), *_warned(warned)),
+        notices=(*_notices(dry, refused, stopped), *_stuck(stuck), *_warned(warned)),
         kubectl="",
-        undo_words=(
-            f"Undo points them back to {old}, one after the other, then deletes {made} if nothing uses it and nobody "
-            "has changed it."
-        ),
+        undo_words=_undo(old, made, stuck),
         button=f"Replace {old}" if moved else f"Create {made}",
-        danger=bool(broken) or any(each.state == "bad" for each in effects),
+        danger=bool(broken or stuck) or any(each.state == "bad" for each in effects),
     )
 
 
@@ -193,6 +192,22 @@ def _notices(dry: DryRun, refused: Mapping[User, str], stopped: Collection[User]
         )
 
 
+def _undo(old: str, made: str, stuck: Collection[User]) -> str:
+    if stuck:
+        who = listed([f"{user.ref.kind} {user.ref.name}" for user in stuck], "more objects")
+        return f"Undo stops at {who}, which the cluster would refuse as it is now: {made} stays."
+    return (
+        f"Undo points them back to {old}, one after the other, then deletes {made} if nothing uses it and nobody has "
+        "changed it."
+    )
+
+
+def _stuck(stuck: Mapping[User, str]) -> Iterator[Notice]:
+    for user, why in list(stuck.items())[:5]:
+        title = f"You won't be able to point {user.ref.kind} {user.ref.name} back"
+        yield Notice("warn", title, f"Back to how it is now, the cluster would refuse: {why}", user.ref)
+
+
 def _warned(warned: Mapping[Ref, Sequence[str]]) -> Iterator[Notice]:
     """What the API server warns of, once for all that it says the same of."""
     about: dict[str, list[Ref]] = {}
@@ -217,11 +232,16 @@ def asked(hidden: Sequence[str], target: Target, *, undo: bool, removes: bool) -
         text = f"Your account may not patch {plural_} in namespace {namespace}, which its undo asks for."
         yield Notice("warn", "You won't be able to undo this", text)
     elif not removes:
-        text = f"Your account may not delete {plural_} in namespace {namespace}: an undo leaves the new one there."
-        yield Notice("info", f"An undo can't delete the new {target.kind}", text)
+        yield not_removed(target, "an undo leaves the new one there.")
 
 
-def no_right(refused: tuple[str, str]) -> Notice:
+def not_removed(target: Target, then: str) -> Notice:
+    """That an undo has no right to delete the new one."""
+    text = f"Your account may not delete {target.gvr.plural}{target.where}: {then}"
+    return Notice("info", f"An undo can't delete the new {target.kind}", text)
+
+
+def not_back(refused: tuple[str, str]) -> Notice:
     """That one can't be pointed back."""
     who, why = refused
     return Notice("warn", f"{who} can't be pointed back", why)

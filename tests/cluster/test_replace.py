@@ -101,6 +101,13 @@ class Shop(Place):
 
         await until(check, 120)
 
+    async def label_web(self) -> None:
+        """What an admission policy refuses once it is known."""
+        await self.session.transport.request(
+            "PATCH", KINDS["deployments"].gvr, namespace=self.namespace, name="web", query={"dryRun": "All"},
+            body=b'{"metadata":{"labels":{"a":"b"}}}', content_type="application/merge-patch+json",
+        )  # fmt: skip
+
     def script(self, name: str = "settings", **typed: str) -> Script:
         typed = {"row": "new", "nnew": "LEVEL", "tnew": "1"} | typed
         return Script(self.client, f"/c/sandbox/configmaps/{self.namespace}/{name}/replace/", typed)
@@ -388,14 +395,8 @@ async def test_refusals_by_rights_policy_and_quota_are_told_before_anything_is_w
     assert told(shown)["Deployment web: env LEVEL"]["word"] == "stays"
     assert told(shown)["CronJob nightly: env LEVEL"]["word"] == "from its next run"
 
-    async def probe() -> None:
-        await shop.session.transport.request(
-            "PATCH", KINDS["deployments"].gvr, namespace=shop.namespace, name="web", query={"dryRun": "All"},
-            body=b'{"metadata":{"labels":{"a":"b"}}}', content_type="application/merge-patch+json",
-        )  # fmt: skip
-
     frozen = on("UPDATE", "apps", "deployments")
-    async with shop.refusing(frozen, expression="false", message="frozen for the sale", probe=probe):
+    async with shop.refusing(frozen, expression="false", message="frozen for the sale", probe=shop.label_web):
         shown = await shop.preview()
         notices = {each["title"]: each["text"] for each in shown["notices"]}
         assert "frozen for the sale" in notices["Deployment web stays with settings"]
@@ -417,6 +418,32 @@ async def test_refusals_by_rights_policy_and_quota_are_told_before_anything_is_w
 
     await until(room)
     assert "ResourceQuota few has 2 of count/configmaps left" in told(await shop.preview())
+
+
+async def test_an_undo_that_the_cluster_would_refuse_is_not_promised(shop: Shop) -> None:
+    shop.workload("web", replicas=0)
+    named = "object.spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef.name"
+    new = {"expression": f"{named} != 'settings'", "message": "settings is retired", "probe": shop.label_web}
+    async with shop.refusing(on("UPDATE", "apps", "deployments"), **new):
+        shown = await shop.preview()
+        notices = {each["title"]: each["text"] for each in shown["notices"]}
+        assert "settings is retired" in notices["You won't be able to point Deployment web back"]
+        assert told(shown)["Deployment web: env LEVEL"]["word"] == "stage 1", "it is pointed to the new one"
+        change = await shop.apply(shown["token"])
+        await shop.begin(change)
+        assert (await shop.follow(change)).state == "done" and shop.uses("web") == "settings-2"
+        await shop.look()
+        shown = await Script(shop.client, f"/changes/{change.pk}/undo/", {}).preview()
+        notices = {each["title"]: each["text"] for each in shown["notices"]}
+        assert "settings is retired" in notices["Deployment web can't be pointed back"]
+    shown = await shop.preview(name="settings-2")
+    assert not any("point" in each["title"] for each in shown["notices"])
+    rights = [rule("", "configmaps", "get", "list", "patch"), rule("apps", "deployments", "get", "patch")]
+    async with shop.restricted(*rights) as transport:
+        shop.session.transport = transport
+        shown = await Script(shop.client, f"/changes/{change.pk}/undo/", {}).preview()
+    notices = {each["title"]: each["text"] for each in shown["notices"]}
+    assert "may not delete configmaps" in notices["An undo can't delete the new ConfigMap"]
 
 
 async def test_a_process_that_ends_in_the_middle_writes_nothing_twice(
