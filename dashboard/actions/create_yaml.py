@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from dashboard.errors import BadInput
 from dashboard.insight import Notice, Objects
 from dashboard.kinds import KINDS
 from dashboard.kinds.base import Kind
@@ -40,7 +39,7 @@ from .changedfields import MISSING, changed_fields, names_of, value_at
 from .delete import DELETED
 from .delete_any import DELETE_ANY, DeleteAny
 from .diff import Line, readable, yaml_lines
-from .edit_any import KEPT, EditAny, fill_kept, is_secret
+from .edit_any import KEPT, EditAny, fill_kept, is_secret, kept_required
 from .fieldwrites import NO_WAY_BACK, writable, written_fields
 from .recreation import holds_more, scales_claims_away
 from .scaling_bounds import CLAIMS, claims_decided
@@ -80,9 +79,8 @@ class CreateYaml(EditAny):
     # ---- What it does
 
     def check(self, manifest: Manifest, wanted: Wanted) -> None:
-        data = wanted["yaml"].get("data")
-        if wanted["secret"] and is_absent(manifest) and isinstance(data, dict) and KEPT in data.values():
-            raise BadInput(f"{KEPT} keeps a stored value, and there is none yet.", field="yaml")
+        if wanted["secret"]:
+            kept_required(wanted["yaml"], manifest)
 
     async def decide(self, order: Order, manifest: Manifest, objects: Objects) -> Wanted:
         typed = order.wanted["yaml"]

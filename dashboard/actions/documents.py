@@ -263,13 +263,17 @@ def _cleaned(document: Document) -> Manifest:
             "generateName is not taken, as applying needs a name: give it a metadata.name.",
             line=document.line_of("metadata.generateName"),
         )
-    if not isinstance(name, str) or not name:
+    for field_, value in (("name", name), ("namespace", namespace)):
+        if not isinstance(value, str | None):
+            at = document.line_of(f"metadata.{field_}")
+            raise BadYaml(f"metadata.{field_} is not text: quote it.", line=at)
+    if not name:
         raise BadYaml("metadata.name is missing.", line=where)
     if "/" in name or "%" in name or name in (".", "..") or len(name) > 253:
         raise BadYaml("This is not a valid name of an object.", line=document.line_of("metadata.name"))
     if namespace is None:
         meta.pop("namespace", None)
-    elif not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+    elif not _NAMESPACE.fullmatch(namespace):
         raise BadYaml(
             "A namespace has lower-case letters, digits and hyphens.",
             line=document.line_of("metadata.namespace"),

@@ -127,6 +127,8 @@ class EditAny(FieldsAction):
                 f"{manifest['kind']} {own['name']} was changed since this YAML was read: its resourceVersion is another.",
                 next_step="Read it again, or leave resourceVersion out.",
             )
+        if self.confidential:
+            kept_required(typed, wanted.get("base") or manifest)
 
     async def decide(self, order: Order, manifest: Manifest, objects: Any) -> Wanted:
         """Which fields are written: their names travel with the preview, their values with the form."""
@@ -382,10 +384,24 @@ def encoded(manifest: Manifest) -> Manifest:
     for key, value in text.items():
         if not isinstance(value, str):
             raise BadInput(f"stringData.{key[:60]} is not text: quote it.", field="yaml")
-        data = {**data, key: base64.b64encode(value.encode()).decode()}
+        data = {**data, key: KEPT if value == KEPT else base64.b64encode(value.encode()).decode()}
     if data or "data" in made:
         made["data"] = data
     return made
+
+
+def kept_required(typed: Manifest, base: Manifest) -> None:
+    """Raises BadInput for a placeholder that stands for nothing, such as under a key that was renamed: what it is thought
+    to keep would be lost.
+    """
+    there = base.get("data") or {}
+    for key, value in (typed.get("data") or {}).items():
+        if value == KEPT and key not in there:
+            raise BadInput(
+                f"{KEPT} keeps the stored value of a key, and there is none under {key[:60]}.",
+                next_step="Type its value: plain text under stringData, base64 under data.",
+                field="yaml",
+            )
 
 
 def fill_kept(typed: Manifest, base: Manifest) -> None:

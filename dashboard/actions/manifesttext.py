@@ -33,6 +33,8 @@ Manifest = dict[str, Any]
 _RESOLVER: Any = yaml.resolver.Resolver()
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset({"!", f"{_TAG}str", f"{_TAG}map", f"{_TAG}seq"})
+# Byte order marks, with which files begin that were joined to this text.
+_MARKS = re.compile(r"(?:\A|(?<=\n---\n))\ufeff|(?<=\n)\ufeff(?=---)")
 _EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 _STEP = re.compile(r"\[([^\[\]]*)\]|([^.\[\]]+)")
 # How the API server names the field at fault where it gives no list of causes.
@@ -92,7 +94,7 @@ def read_manifests(text: str) -> list[Document]:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise BadYaml(f"It is larger than the {MAX_BYTES // 1024:,} KiB that fit into one request.")
     try:
-        text = normal(text).removeprefix("\ufeff")
+        text = _MARKS.sub("", normal(text))
         found = list(_documents(text))
     except yaml.MarkedYAMLError as error:
         line = Lines(text).of(error.problem_mark or error.context_mark)
@@ -101,9 +103,10 @@ def read_manifests(text: str) -> list[Document]:
         raise BadYaml("A character is not allowed in YAML.", line=line_of_letter(text, error)) from None
     except (yaml.YAMLError, UnicodeError):
         raise BadYaml("It can't be read as YAML.") from None
-    if not found:
+    manifests = [each for one in found for each in _members(one)]
+    if not manifests:
         raise BadYaml("There is no manifest in it.", next_step="Paste or type one.")
-    return [each for one in found for each in _members(one)]
+    return manifests
 
 
 def read_manifest(text: str) -> Document:
@@ -248,6 +251,8 @@ def _documents(text: str) -> Iterator[Document]:
 def _key(event: Any, there: Mapping[str, Any], line: int) -> str:
     if not isinstance(event, yaml.ScalarEvent):
         raise BadYaml("A key is text.", line=line)
+    if event.implicit[0] and event.value[:1] == "\u00a0":  # as text has it that is copied from a web page
+        raise BadYaml("It is indented with no-break spaces: YAML needs plain ones.", line=line)
     if event.value == "<<" and event.implicit[0]:
         raise BadYaml("Merge keys (<<) are not taken: write it out.", line=line)
     if event.value in there:

@@ -162,6 +162,18 @@ metadata:
     assert "generateName" in said and "stringData" in said and "canary" not in said and "1234567" not in said
 
 
+@pytest.mark.parametrize(("field", "value"), [("name", "123"), ("name", "yes"), ("namespace", "7")])
+def test_a_name_that_yaml_takes_for_no_text_is_told_to_be_quoted(
+    field: str, value: str, kinds: Kinds
+) -> None:
+    names = {"name": "a", field: value}
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n" + "".join(f"  {k}: {v}\n" for k, v in names.items())
+    with pytest.raises(BadDocuments) as raised:
+        read(text, kinds)
+    (told,) = problems_of(raised.value, None)
+    assert (told.line, told.text) == (3 + len(names), f"metadata.{field} is not text: quote it.")
+
+
 def test_the_same_object_twice_and_too_many_are_refused(kinds: Kinds) -> None:
     with pytest.raises(BadYaml, match="Line 5: ConfigMap a is there twice: first at line 1"):
         read(f"{document('v1', 'ConfigMap')}---\n{document('v1', 'ConfigMap')}", kinds)

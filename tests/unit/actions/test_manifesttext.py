@@ -66,6 +66,8 @@ def test_a_scalar_means_what_kubectl_makes_of_it(text: str, value: Any) -> None:
         ("a: [1, 2\nb: 3\n", 0, ""),
         ("{a: " * 150 + "1" + "}" * 150, 1, "levels"),
         ("# nothing\n", 0, "no manifest"),
+        ("apiVersion: v1\nkind: List\nitems: []\n", 0, "no manifest"),
+        ("a:\n\u00a0\u00a0b: 1\n", 2, "no-break spaces"),
         ("a: \x07\n", 1, "not allowed"),
         ("a: éé\nb: \x07\n", 2, "not allowed"),
         ("a: \u2028\rb: x\nb: x\n", 3, "twice"),
@@ -79,6 +81,13 @@ def test_what_is_refused_is_told_with_its_line(text: str, line: int, says: str) 
         read_manifest(text)
     assert says in refused.value.message and refused.value.field == "yaml"
     assert not line or refused.value.line == line
+
+
+@pytest.mark.parametrize("between", ["---\n\ufeff", "\ufeff---\n"])
+def test_files_that_were_joined_keep_no_byte_order_marks(between: str) -> None:
+    found = read_manifests(f"\ufeffa: 1\n{between}b: \ufeff2\n")
+    assert [each.manifest for each in found] == [{"a": 1}, {"b": "\ufeff2"}]
+    assert found[1].line_of("b") == 3
 
 
 def test_a_text_that_doubles_by_aliases_is_refused_at_its_first_line() -> None:

@@ -1,0 +1,67 @@
+"""A Secret as YAML: a placeholder keeps the value that it stands for, and is refused where it stands for none."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from dashboard.actions import edit_any
+from dashboard.actions.action import Actor
+from dashboard.actions.creation import creation_preview
+from dashboard.actions.edit_any import EDIT_ANY, KEPT, editable_text, packed
+from dashboard.errors import BadInput
+from dashboard.queries.yamltext import as_yaml
+
+from ..insight.world import World
+from .test_creation import Cluster, objects
+
+SECRET: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "login", "namespace": "shop", "uid": "u", "resourceVersion": "7"},
+    "type": "Opaque",
+    "data": {"a": "QQ==", "b": "Qg=="},
+}
+
+
+def written(typed: str, *, form: bool) -> dict[str, str]:
+    """What an edit makes of the keys."""
+    wanted = EDIT_ANY.read({"yaml": typed, "base": packed(SECRET) if form else ""})
+    EDIT_ANY.on(wanted).check(SECRET, wanted)
+    decided = wanted | {"paths": edit_any._paths(wanted, SECRET)}
+    data: dict[str, str] = EDIT_ANY.on(decided).write(SECRET, decided).body["data"]
+    return data
+
+
+@pytest.mark.parametrize("form", [True, False])
+def test_a_key_that_is_renamed_with_its_placeholder_loses_no_value(form: bool) -> None:
+    typed = editable_text(SECRET).replace("a: <kept>", "renamed: <kept>")
+    with pytest.raises(BadInput, match="there is none under renamed") as refused:
+        written(typed, form=form)
+    assert refused.value.field == "yaml" and "stringData" in refused.value.next_step
+
+
+@pytest.mark.parametrize("form", [True, False])
+def test_a_placeholder_keeps_its_value_among_plain_text_too(form: bool) -> None:
+    made = {key: SECRET[key] for key in ("apiVersion", "kind", "type")} | {
+        "metadata": {"name": "login", "namespace": "shop"},
+        "data": {"a": KEPT},
+        "stringData": {"b": KEPT, "c": "plain"},
+    }
+    assert written(as_yaml(made), form=form) == {**SECRET["data"], "c": base64.b64encode(b"plain").decode()}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_text_that_creates_it_has_none_either(there: bool) -> None:
+    one = {key: SECRET[key] for key in ("apiVersion", "kind", "type")} | {"metadata": {"name": "login"}}
+    api: Any = Cluster(*([one | {"data": SECRET["data"]}] if there else []))
+    mara = Actor(user=await User.objects.acreate(username="mara"), name="mara")
+    text = objects(one | {"data": {"new": KEPT}})
+    found = await creation_preview(transport=api, actor=mara, objects=text, reader=World())
+    assert [str(error) for _, error in found.refused] == [
+        "<kept> keeps the stored value of a key, and there is none under new."
+    ]
