@@ -24,12 +24,12 @@ from dashboard.queries.dependents import asked_once
 from ..database import in_database
 from . import records
 from . import token as tokens
-from .action import Action, Actor, Order, Preview, Target, Wanted
+from .action import NO_UNDO, Action, Actor, Order, Preview, Target, Wanted
 from .bulk import Bulk, bulk_title, kept_of
 from .bulk_begin import Begun, begun_record, begun_shown, begun_token, counted
 from .bulk_pace import USUAL, Pace
-from .confirmation import require_reason
-from .engine import change_preview
+from .confirmation import CANT_UNDO, require_reason
+from .engine import change_preview, order_with
 from .permits import changes_required
 from .registry import action_named
 
@@ -49,6 +49,7 @@ class ObjectPreview:
     refusal: ClusterError | None = None
     shown: tokens.Shown | None = None
     confirm: str = ""  # why its name would have to be typed
+    undoable: bool = True  # whether all that it changes has a way back
     undoes: int | None = None  # the change that it takes back
 
     @property
@@ -205,11 +206,21 @@ async def _one(order: Order, objects: Objects) -> ObjectPreview:
         preview = await change_preview(order=order, objects=objects)
     except ClusterError as error:
         return ObjectPreview(target=target, refusal=error)
+    return object_preview(order, preview)
+
+
+def object_preview(order: Order, preview: Preview, *, undoes: int | None = None) -> ObjectPreview:
+    """What a preview of one object says; ``undoes`` is the change that it takes back."""
+    shown = tokens.read(preview.token, order) if preview.token else None
+    action = order_with(order, shown.decided).action if shown else order.action
+    promised = preview.told.undo_words != NO_UNDO and preview.confirm != CANT_UNDO
     return ObjectPreview(
-        target=target,
+        target=order.target,
         preview=preview,
-        shown=tokens.read(preview.token, order) if preview.token else None,
+        shown=shown,
         confirm=preview.confirm,
+        undoable=promised and action.back(preview.before) is not None,
+        undoes=undoes,
     )
 
 
@@ -244,7 +255,6 @@ def summed(begun: Begun, words: Summing, each: tuple[ObjectPreview, ...], object
     changed = [one for one in each if one.shown]
     confirm = next((one.confirm for one in changed if one.confirm), "")
     told = [one.preview.told for one in changed if one.preview]
-    undo = dict.fromkeys(one.undo_words for one in told)
     ranked = sorted(each, key=lambda one: (one.refusal is None, one.shown is None, _WORST[one.worst]))
     title = bulk_title(begun.bulk.of, begun.kind, begun.kinds, len(changed))
     pods = [made for one in changed if one.preview for made in one.preview.pods]
@@ -256,12 +266,25 @@ def summed(begun: Begun, words: Summing, each: tuple[ObjectPreview, ...], object
         effects=tuple(_effects(ranked))[:MAX_TOLD],
         notices=(*together, *_notices(each))[:MAX_TOLD],
         button=title if begun.undoes is None else f"Undo: {title[:1].lower()}{title[1:]}",
-        undo_words=next(iter(undo)) if len(undo) == 1 else words.undo,
+        undo_words=_undo_words(words, changed),
         danger=any(one.danger for one in told),
         confirm=confirm,
         checked_at=datetime.now(UTC),
         token=begun_token(begun, _kept(each), confirm) if changed else "",
     )
+
+
+def _undo_words(words: Summing, changed: Sequence[ObjectPreview]) -> str:
+    """What all say alike, or whose undo is not promised."""
+    said = {one.preview.told.undo_words for one in changed if one.preview}
+    flawed = [one.target.name for one in changed if not one.undoable]
+    if len(said) == 1:
+        return said.pop()
+    if not flawed:
+        return words.undo
+    if len(flawed) == len(changed):
+        return NO_UNDO
+    return f"What is done to {listed(flawed, 'more objects')} can't be undone; all else can."
 
 
 def _kept(each: Sequence[ObjectPreview]) -> list[list[Any]]:

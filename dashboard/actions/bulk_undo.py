@@ -24,7 +24,7 @@ from .action import Actor, Target
 from .bulk import Bulk, made_changes, nonce_of
 from .bulk_begin import Begun, begun_record, begun_shown, counted
 from .bulk_pace import USUAL, Pace
-from .bulk_preview import BulkPreview, ObjectPreview, Summing, previewed, summed
+from .bulk_preview import BulkPreview, ObjectPreview, Summing, object_preview, previewed, summed
 from .confirmation import require_reason
 from .permits import changes_required
 from .problems import NoWayBack
@@ -134,14 +134,7 @@ async def _one(undo: BulkUndo, target: Target, change: Change, objects: Objects)
             raise Conflict(found.conflict.message, next_step=BY_ITSELF)
     except ClusterError as error:
         return ObjectPreview(target=target, refusal=error, undoes=change.pk)
-    preview = found.preview
-    return ObjectPreview(
-        target=target,
-        preview=preview,
-        shown=tokens.read(preview.token, found.order) if preview.token else None,
-        confirm=found.why,
-        undoes=change.pk,
-    )
+    return object_preview(found.order, found.preview, undoes=change.pk)
 
 
 def _begun(undo: BulkUndo) -> Begun:

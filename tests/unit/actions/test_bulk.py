@@ -24,6 +24,7 @@ from dashboard.actions.bulk_preview import (
     bulk_preview,
     bulk_targets,
 )
+from dashboard.actions.delete_any import DELETE_ANY
 from dashboard.actions.operation import Lost, operation_advance
 from dashboard.actions.operations import (
     LEASE_SECONDS,
@@ -195,6 +196,16 @@ async def test_a_quota_that_has_room_for_each_but_not_for_all_is_told(
     del mara.names[1:]
     alone = await mara.preview()
     assert alone.headline.state == "info" and not alone.notices
+
+
+async def test_an_undo_that_some_have_not_is_not_promised_of_all(cluster: Cluster) -> None:
+    mara = await sync_to_async(Somebody)(cluster, DELETE_ANY, propagation="Background")
+    assert (await mara.preview()).undo_words == "Undo creates it again, as it is now."
+    owner = {"apiVersion": "example.com/v1", "kind": "App", "name": "shop", "uid": "o", "controller": True}
+    cluster.named("web-1")["metadata"]["ownerReferences"] = [owner]
+    assert (await mara.preview()).undo_words == "What is done to web-1 can't be undone; all else can."
+    mara.names = ["shop/web-1"]
+    assert "creates it, not you" in (await mara.preview()).undo_words
 
 
 async def test_where_no_object_would_be_changed_there_is_nothing_to_apply(
