@@ -162,6 +162,8 @@ class EditAny(FieldsAction):
     def write(self, manifest: Manifest, wanted: Wanted) -> Write:
         body = with_values(manifest, self.values)
         body["metadata"].pop("managedFields", None)  # left out they stay as they are
+        if self.confidential:
+            fill_kept(body, manifest)  # of very many keys, data is written as a whole
         return Write(
             method="PUT",
             content_type="application/json",
@@ -332,16 +334,16 @@ def unpacked(text: str) -> Manifest | None:
 
 
 def _paths(wanted: Wanted, manifest: Manifest) -> list[str]:
-    """The fields that are written: those that differ from what the form was filled with, or from what is there."""
-    base = writable(wanted["base"] or manifest)
+    """The fields that are written: those that differ from what the form was filled with, or would be filled with now:
+    what that does not show, stays.
+    """
+    base = writable(wanted["base"] or editable(manifest))
     typed = writable(wanted["yaml"])
     for side in (base, typed):  # left out of what is shown of a Secret, and kept
         if wanted["secret"]:
             side["metadata"].setdefault("annotations", {})
     if "namespace" in base["metadata"]:
         typed["metadata"].setdefault("namespace", base["metadata"]["namespace"])
-    if wanted["base"] is None:
-        fill_kept(typed, base)
     paths = [path for path in changed_fields(base, typed) if value_at(typed, path) != KEPT]
     return [path for path in paths if not path.startswith("/status")]
 
@@ -405,7 +407,7 @@ def kept_required(typed: Manifest, base: Manifest) -> None:
 
 
 def fill_kept(typed: Manifest, base: Manifest) -> None:
-    """Placeholders stand for the stored values where no form was filled."""
+    """Placeholders stand for the stored values."""
     data = typed.get("data")
     if isinstance(data, dict):
         there = base.get("data") or {}

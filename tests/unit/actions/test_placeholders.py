@@ -13,6 +13,7 @@ from dashboard.actions.action import Actor
 from dashboard.actions.creation import creation_preview
 from dashboard.actions.edit_any import EDIT_ANY, KEPT, editable_text, packed
 from dashboard.errors import BadInput
+from dashboard.queries.objects import LAST_APPLIED
 from dashboard.queries.yamltext import as_yaml
 
 from ..insight.world import World
@@ -27,12 +28,12 @@ SECRET: dict[str, Any] = {
 }
 
 
-def written(typed: str, *, form: bool) -> dict[str, str]:
+def written(typed: str, *, form: bool, secret: dict[str, Any] = SECRET) -> dict[str, str]:
     """What an edit makes of the keys."""
-    wanted = EDIT_ANY.read({"yaml": typed, "base": packed(SECRET) if form else ""})
-    EDIT_ANY.on(wanted).check(SECRET, wanted)
-    decided = wanted | {"paths": edit_any._paths(wanted, SECRET)}
-    data: dict[str, str] = EDIT_ANY.on(decided).write(SECRET, decided).body["data"]
+    wanted = EDIT_ANY.read({"yaml": typed, "base": packed(secret) if form else ""})
+    EDIT_ANY.on(wanted).check(secret, wanted)
+    decided = wanted | {"paths": edit_any._paths(wanted, secret)}
+    data: dict[str, str] = EDIT_ANY.on(decided).write(secret, decided).body["data"]
     return data
 
 
@@ -52,6 +53,25 @@ def test_a_placeholder_keeps_its_value_among_plain_text_too(form: bool) -> None:
         "stringData": {"b": KEPT, "c": "plain"},
     }
     assert written(as_yaml(made), form=form) == {**SECRET["data"], "c": base64.b64encode(b"plain").decode()}
+
+
+def test_many_values_are_changed_beside_some_that_are_kept() -> None:
+    """The paths of so many would not fit into the preview's token: data is one."""
+    many = SECRET | {"data": {f"k{at}": "QQ==" for at in range(300)}}
+    typed = editable_text(many)
+    for at in range(250):
+        typed = typed.replace(f"  k{at}: {KEPT}\n", f"  k{at}: Qg==\n")
+    made = written(typed, form=True, secret=many)
+    assert made == {f"k{at}": "Qg==" if at < 250 else "QQ==" for at in range(300)}
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+def test_what_is_shown_changes_nothing_where_it_is_sent_back(kind: str) -> None:
+    """By a script, without what a form was filled with: annotations that are not shown stay."""
+    notes = {LAST_APPLIED: "{}", "note": "kept by hand"}
+    there = SECRET | {"kind": kind, "metadata": SECRET["metadata"] | {"annotations": notes}}
+    wanted = EDIT_ANY.read({"yaml": editable_text(there), "base": ""})
+    assert edit_any._paths(wanted, there) == []
 
 
 @pytest.mark.django_db(transaction=True)
