@@ -59,12 +59,12 @@ class CreateYaml(EditAny):
     name, title, icon = "create", "Create", "plus"
     verb = "patch"
     creates = True
-    tries_back = False
     body_bytes = 0
 
     def __init__(self, wanted: Wanted | None = None) -> None:
         super().__init__(wanted)
         self.fresh = bool(self.wanted.get("fresh"))
+        self.tries_back = not self.fresh  # what is not there can't be deleted
         self.uncontested = "It is not there yet." if self.fresh else ""
 
     def fits(self, kind: Kind[Any]) -> bool:

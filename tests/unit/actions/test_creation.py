@@ -33,7 +33,7 @@ from dashboard.actions.operations import (
 from dashboard.actions.problems import TextsFull, Unconfirmed, Uncounted, Unsettled
 from dashboard.actions.settling import change_settle
 from dashboard.actions.undo import change_undo_apply, change_undo_preview
-from dashboard.errors import BadInput, Unavailable
+from dashboard.errors import BadInput, Invalid, Unavailable
 from dashboard.kinds import KINDS
 from dashboard.models import AuditEntry, Change, Operation
 
@@ -279,6 +279,27 @@ async def test_what_is_lost_with_the_undo_of_any_object_is_told_and_confirmed(
             await change_undo_apply(**asked, token=shown.preview.token)
     undone = await change_undo_apply(**asked, token=shown.preview.token, confirm="2" if lost else "")
     assert undone.undoes_id == change.pk
+
+
+class Retired(Cluster):
+    """A cluster whose rule takes the old value of "one" no more, though it is there."""
+
+    async def request(self, method: str, target: Any, **given: Any) -> Any:
+        if method == "PUT" and given["name"] == "one" and b"info" in given["body"]:
+            raise Invalid("info is retired")
+        return await super().request(method, target, **given)
+
+
+@pytest.mark.parametrize("several", [False, True])
+async def test_an_undo_that_the_cluster_would_refuse_is_not_promised(mara: Actor, several: bool) -> None:
+    api: Any = Retired(settings("one", "info"), settings("two", "info"))
+    text = [settings("one", "debug"), *([settings("two", "debug"), settings("new")] if several else [])]
+    found = await creation_preview(transport=api, actor=mara, objects=objects(*text), reader=World())
+    assert found.preview is not None and found.preview.told.danger
+    said = {each.title.removeprefix("ConfigMap one: "): each.text for each in found.preview.told.notices}
+    assert said["You won't be able to undo this"].endswith("would refuse: info is retired")
+    whole = "What is done to ConfigMap one can't be undone; all else can."
+    assert found.preview.told.undo_words == (whole if several else NO_UNDO)
 
 
 # ---- A lost answer
