@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -20,8 +20,9 @@ STALE = timedelta(days=8)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """``last`` is the newest archive, ``age`` its age. ``uncovered``: namespaces that no archive holds, ``covered``: how
-    many some do; None for both where archives can't be read here. ``claims``: volumes, whose data none holds.
+    """``last`` is the newest archive of the whole cluster, ``age`` its age. ``uncovered``: namespaces that no archive
+    holds, ``covered``: how many some do; None for both where archives can't be read here. ``claims``: volumes, whose data
+    none holds.
     """
 
     state: Literal["ok", "warn", "bad", "info"]
@@ -39,12 +40,12 @@ def readiness(
     stored: Sequence[Stored],
     headers: Mapping[str, Header],
     *,
-    namespaces: Collection[str] | None,
+    namespaces: Mapping[str, datetime | None] | None,
     claims: int | None,
     now: datetime,
 ) -> Readiness:
-    """Of one context: its archives, the newest first, those of their ``headers`` that could be read, its namespaces, and
-    how many claims it has; None for what is not known.
+    """Of one context: its good archives, the newest first, those of their ``headers`` that could be read, its namespaces
+    with when they were created, and how many claims it has; None for what is not known.
     """
     own = None if namespaces is None else sorted(set(namespaces) - SYSTEM)
     if not stored:
@@ -57,21 +58,35 @@ def readiness(
             namespaces=None if own is None else len(own),
             claims=claims,
         )
-    last = stored[0]
-    age = max(now - last.at, timedelta())
-    known = [headers[each.name] for each in stored if each.name in headers]
-    whole = any(is_whole(each, headers.get(each.name)) for each in stored)
+    last = newest_whole(stored, headers)
+    held: dict[str, Stored] = {}  # the newest archive of each namespace
     uncovered: tuple[str, ...] | None = None
-    if own is not None and (known or whole):
-        held = {name for each in known for name in each.namespaces}
-        uncovered = () if whole else tuple(name for name in own if name not in held)
-    gaps = [plural(len(uncovered), "namespace")] if uncovered else []
-    gaps += [f"the data of {plural(claims, 'volume')}"] if claims else []
-    old = age > GOAL
-    missing = listed(gaps)
-    are = "is" if gaps == ["1 namespace"] or gaps == ["the data of 1 volume"] else "are"
-    said = f" {missing[:1].upper()}{missing[1:]} {are} not in it." if gaps else ""
-    texts = [f"It was read back and verified when it was made, on {last.at:%Y-%m-%d at %H:%M} UTC."]
+    if namespaces is not None and own is not None and (last or any(each.name in headers for each in stored)):
+        for name in own:
+            made = namespaces[name]  # what is older is of an earlier namespace of that name, or of none
+            since = (each for each in stored if made is None or each.at >= made)
+            if newest := next((each for each in since if holds(each, headers.get(each.name), name)), None):
+                held[name] = newest
+        uncovered = tuple(name for name in own if name not in held)
+    age, texts = None, list[str]()
+    if last is None:
+        headline = "No backup of the whole cluster"
+        texts.append("Each backup is of some namespaces: the cluster's own objects are in none.")
+        alone = list(held)
+    else:
+        age = max(now - last.at, timedelta())
+        later = sum(1 for name in own or () if (made := (namespaces or {})[name]) and made > last.at)
+        gaps = [plural(later, "namespace")] if later else []
+        gaps += [f"the data of {plural(claims, 'volume')}"] if claims else []
+        are = "is" if gaps == ["1 namespace"] or gaps == ["the data of 1 volume"] else "are"
+        words = listed(gaps)
+        said = f" {words[:1].upper()}{words[1:]} {are} not in it." if gaps else ""
+        headline = f"The last good backup of the cluster is {ago(age)} old.{said}"
+        texts.append(f"It was read back and verified when it was made, on {last.at:%Y-%m-%d at %H:%M} UTC.")
+        alone = [name for name, one in held.items() if one.at > last.at]
+    if alone:
+        since_then = "Since then backed up on their own" if last is not None else "Backed up on their own"
+        texts.append(f"{since_then}: {listed(alone, 'more namespaces')}.")
     if uncovered:
         texts.append(f"In no backup: {listed(uncovered, 'more namespaces')}.")
     if own is None:
@@ -84,12 +99,12 @@ def readiness(
         )
     elif claims:
         texts.append("Backups contain claims, but not the data on their volumes.")
-    state: Literal["ok", "warn", "bad", "info"] = (
-        "bad" if age > STALE else "warn" if old or uncovered else "info"
-    )
+    state: Literal["ok", "warn", "bad", "info"] = "info"
+    if age is None or age > GOAL or uncovered:
+        state = "bad" if age is not None and age > STALE else "warn"
     return Readiness(
         state=state,
-        headline=f"The last good backup is {ago(age)} old.{said}",
+        headline=headline,
         text=" ".join(texts),
         last=last,
         age=age,
@@ -103,6 +118,21 @@ def readiness(
 def is_whole(stored: Stored, header: Header | None) -> bool:
     """Whether all of the cluster is in an archive: of no namespaces alone, and not only what has some labels."""
     return of_cluster(stored, header) and (header is None or not header.labels)
+
+
+def newest_whole(stored: Sequence[Stored], headers: Mapping[str, Header]) -> Stored | None:
+    """The first of some archives in which all of the cluster is: one of a namespace says nothing of how old the last
+    backup of the others is.
+    """
+    return next((each for each in stored if is_whole(each, headers.get(each.name))), None)
+
+
+def holds(stored: Stored, header: Header | None, namespace: str) -> bool:
+    """Whether all of a namespace is in an archive, alone or beside others."""
+    if header is not None and header.labels:
+        return False
+    names = (stored.scope,) if header is None else header.namespaces
+    return of_cluster(stored, header) or namespace in names
 
 
 def of_cluster(stored: Stored, header: Header | None) -> bool:
@@ -122,12 +152,15 @@ def ago(age: timedelta) -> str:
 
 
 def backup_badge(
-    stored: Sequence[Stored], now: datetime, *, velero: bool = False
+    stored: Sequence[Stored], headers: Mapping[str, Header], now: datetime, *, velero: bool = False
 ) -> tuple[Literal["ok", "warn", "info"], str]:
-    """State and a few words about the archives of a context, the newest first, for other pages. ``velero``: whether that
-    is installed, of whose backups only the page of recovery tells, to whom may list them.
+    """State and a few words about the good archives of a context, the newest first, for other pages. ``velero``: whether
+    that is installed, of whose backups only the page of recovery tells, to whom may list them.
     """
-    if not stored:
-        return ("info", "Backups by Velero") if velero else ("warn", NEVER)
-    age = max(now - stored[0].at, timedelta())
+    last = newest_whole(stored, headers)
+    if last is None:
+        if velero:
+            return "info", "Backups by Velero"
+        return "warn", "No backup of the whole cluster" if stored else NEVER
+    age = max(now - last.at, timedelta())
     return ("warn" if age > GOAL else "ok"), f"Last good backup {ago(age)} ago"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from dashboard.models import AuditEntry, Backup, Change
 
@@ -116,7 +116,9 @@ def bad(names: Collection[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one context: its last complete backup that is still there, and how many failed since."""
+    """Of one context: its last complete backup that is still there, and how many failed since: one that was of some
+    namespaces alone also not since one of the same was made.
+    """
 
     context: str
     last: Backup | None
@@ -136,7 +138,11 @@ def figures() -> list[Figures]:
         since = rows.filter(state=Backup.State.FAILED)
         if last is not None:
             since = since.filter(began_at__gt=last.began_at)
-        found.append(Figures(context, last, since.count()))
+        failed = since.exclude(Exists(rows.filter(
+            state=Backup.State.VERIFIED, namespaces=OuterRef("namespaces"), labels=OuterRef("labels"),
+            began_at__gt=OuterRef("began_at"),
+        )))  # fmt: skip
+        found.append(Figures(context, last, failed.count()))
     return found
 
 

@@ -45,7 +45,7 @@ def test_one_configmap_comes_back_and_the_key_goes_nowhere(
 ) -> None:
     page, server, namespace = shop
     page.goto("/c/tests/recovery/")
-    expect(page.locator("#recovery-head h2")).to_contain_text("The last good backup is")
+    expect(page.locator("#recovery-head h2")).to_contain_text("The last good backup of the cluster is")
     expect(page.get_by_role("link", name="Restore from")).to_be_visible()
     page.goto(f"/c/tests/configmaps/{namespace}/settings/")
     page.get_by_role("link", name="Restore from a backup").click()

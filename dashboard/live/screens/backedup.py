@@ -10,9 +10,10 @@ from django.urls import reverse
 from dashboard.kinds.base import Kind
 from dashboard.live.runtime import ClusterRuntime
 from dashboard.recovery.choice import kind_key
+from dashboard.recovery.readiness import holds
 from dashboard.recovery.selection import DERIVED, SECRETS_KEY
 from dashboard.recovery.shelf import Shelf, shelves
-from dashboard.recovery.storage import WHOLE, Stored
+from dashboard.recovery.storage import Stored
 
 
 def restore_url(runtime: ClusterRuntime, kind: Kind[Any], namespace: str, name: str) -> str:
@@ -40,8 +41,6 @@ def _holds(shelf: Shelf, stored: Stored, key: str, namespace: str) -> bool:
     if key == SECRETS_KEY and not stored.encrypted:
         return False
     header = shelf.headers.get(stored.name)
-    if header is None:
-        return stored.scope in (WHOLE, namespace)
-    if key == SECRETS_KEY and not header.secrets:
+    if key == SECRETS_KEY and header is not None and not header.secrets:
         return False
-    return not header.namespaces or namespace in header.namespaces
+    return holds(stored, header, namespace)

@@ -225,7 +225,7 @@ class OverviewScreen(Screen):
         if shelf.read_at is None:
             return None
         velero = VELERO_KEY in self.runtime.kinds
-        state, words = backup_badge(shelf.good(slug), datetime.now(UTC), velero=velero)
+        state, words = backup_badge(shelf.good(slug), shelf.headers, datetime.now(UTC), velero=velero)
         return {"state": state, "words": words, "url": reverse("recovery", args=[slug])}
 
     def _verdict(self, wrong: Sequence[Problem], nodes: Sequence[NodePods]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from dashboard.models import Backup, Operation, OperationResult
 from dashboard.recovery import records
 from dashboard.recovery.archive import Header
 from dashboard.recovery.choice import named
-from dashboard.recovery.readiness import GOAL, NEVER, Readiness, ago, of_cluster, readiness
+from dashboard.recovery.readiness import GOAL, NEVER, Readiness, ago, newest_whole, of_cluster, readiness
 from dashboard.recovery.shelf import Shelf, shelves
 from dashboard.recovery.storage import WHOLE, Stored
 from dashboard.recovery.velero import RESTORES, VeleroRow
@@ -107,7 +107,9 @@ class RecoveryScreen(ViewerScreen):
             self.shelf = await shelves.now(fresh=True)
         self.own = await archives_told(self.session, self.shelf)
         self.drills, self.under_way = await in_database(_operations)(context)
-        self.known = await in_database(records.known)([each.url for each in self._shown()])
+        last = newest_whole(self.shelf.good(self.runtime.cluster.slug), self.shelf.headers)
+        shown = [*self._shown(), *([last] if last is not None else [])]
+        self.known = await in_database(records.known)([each.url for each in shown])
         kept = VELERO_SOON_SECONDS if self.velero.unfinished else VELERO_SECONDS
         where = await velero_where(self.session)  # a right that was lost shows with this look
         if where != self._velero_where or time.monotonic() - self._velero_at >= kept:
@@ -180,7 +182,8 @@ class RecoveryScreen(ViewerScreen):
             }
         ready = self.ready
         state, headline, text = ready.state, ready.headline, ready.text
-        if ready.last is None and self.shelf.of(self.runtime.cluster.slug):
+        slug = self.runtime.cluster.slug
+        if self.shelf.of(slug) and not self.shelf.good(slug):
             headline, text = (
                 "No complete backup",
                 "Each backup is incomplete, damaged, or limited by labels: see below.",
@@ -192,7 +195,8 @@ class RecoveryScreen(ViewerScreen):
             age = ago(max(datetime.now(UTC) - good.at, timedelta()))
             if headline == NEVER:
                 headline, text = "Backed up by Velero only", "Its content was not verified here."
-            text = f"{text} Velero's last completed backup began {age} ago, and is not counted here.".strip()
+            of = f"Velero's last completed backup, of {good.holds}, began {age} ago"
+            text = f"{text} {of}, and is not counted here.".strip()
         return {"state": state, "headline": headline, "text": text, "tiles": self._tiles(ready)}
 
     def _tiles(self, ready: Readiness) -> list[dict[str, str]]:
@@ -201,7 +205,7 @@ class RecoveryScreen(ViewerScreen):
         tiles = [
             {
                 "title": "Last good backup", "value": value, "of": unit, "state": "warn" if late else "",
-                "note": f"goal: at most {GOAL // timedelta(hours=1)} h",
+                "note": f"of the whole cluster; goal: at most {GOAL // timedelta(hours=1)} h",
             }
         ]  # fmt: skip
         known = ready.covered is not None and ready.uncovered is not None
@@ -252,7 +256,7 @@ class RecoveryScreen(ViewerScreen):
 
     def _backups(self) -> dict[str, Any]:
         slug = self.runtime.cluster.slug
-        good = next(iter(self.shelf.good(slug)), None)
+        good = newest_whole(self.shelf.good(slug), self.shelf.headers)
         shown = self._shown()
         others = len(self.shelf.stored) - len(self.shelf.of(slug))
         rows = [(each.at, self._row(each, newest=each is good)) for each in shown]
@@ -341,7 +345,7 @@ class RecoveryScreen(ViewerScreen):
             holds += f", only {header.labels}"
         record = self.known.get(stored.url)
         state, word, said = state_of(record)
-        notes = ["Last good backup."] if newest else []
+        notes = ["Last good backup of the cluster."] if newest else []
         notes += [said] if said else []
         notes += [_volumes(record)]
         notes += ["Encrypted, with Secrets." if stored.encrypted else "Without Secrets: it is not encrypted."]
@@ -458,7 +462,7 @@ def readiness_of(session: Session, shelf: Shelf, now: datetime) -> Readiness:
     names = (
         None
         if not_told(session, ("namespaces",))
-        else [one.metadata.name for one in reader.all("namespaces")]
+        else {one.metadata.name: one.metadata.creation_timestamp for one in reader.all("namespaces")}
     )
     counted = not not_told(session, ("persistentvolumeclaims",))
     claims = len(reader.all("persistentvolumeclaims")) if counted else None

@@ -73,7 +73,7 @@ async def test_counts_and_states_are_those_of_the_records(storage: Storage) -> N
     assert [(each["state"], each["word"], each["objects"]) for each in found] == [
         ("ok", "Verified", "12,345"), ("warn", "Partial", "12,345"), ("bad", "Damaged", "12,345"), ("ok", "Verified", ""),
     ]  # fmt: skip
-    assert found[0]["note"].startswith("Last good backup.")
+    assert found[0]["note"].startswith("Last good backup of the cluster.")
     assert "Missing: roles.rbac." in found[1]["note"]
 
 
@@ -85,7 +85,9 @@ async def test_the_newest_is_not_the_last_good_one_where_something_is_missing(st
     )
     screen = opened()
     found = await rows(screen)
-    assert "Last good backup." not in found[0]["note"] and "Last good backup." in found[1]["note"]
+    assert (
+        "Last good backup" not in found[0]["note"] and "Last good backup of the cluster." in found[1]["note"]
+    )
     second = storage.archives()[1]
     assert screen.ready.last == second
     assert shelves.last.good(runtime().cluster.slug)[0].name == second.name
@@ -275,7 +277,9 @@ async def test_a_cluster_that_velero_alone_backs_up_was_not_never_backed_up(
     ):
         screen = with_velero(answers)
         await rows(screen)
-        assert screen._head()["headline"] == headline
+        head = screen._head()
+        assert head["headline"] == headline
+        assert ("backup, of shop, began" in head["text"]) is (headline != "Never backed up")
 
 
 def html_of(screen: RecoveryScreen) -> str:

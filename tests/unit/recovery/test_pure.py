@@ -370,8 +370,8 @@ def test_what_is_owned_is_written_behind_its_owner() -> None:
 
 def test_a_cluster_with_velero_is_not_called_never_backed_up() -> None:
     now = datetime(2026, 11, 29, tzinfo=UTC)
-    assert backup_badge((), now) == ("warn", "Never backed up")
-    assert backup_badge((), now, velero=True) == ("info", "Backups by Velero")
+    assert backup_badge((), {}, now) == ("warn", "Never backed up")
+    assert backup_badge((), {}, now, velero=True) == ("info", "Backups by Velero")
 
 
 def test_what_is_kept_of_an_object_does_not_tell_whether_a_guess_of_its_values_is_right(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -12,7 +12,7 @@ from dashboard.live.screens.recovery import _namespaces_told
 from dashboard.recovery.archive import ClusterRecord, Header
 from dashboard.recovery.choice import named
 from dashboard.recovery.create import BackupRequest, scope_of
-from dashboard.recovery.readiness import is_whole, readiness
+from dashboard.recovery.readiness import backup_badge, is_whole, readiness
 from dashboard.recovery.shelf import Shelf
 from dashboard.recovery.storage import Stored
 
@@ -67,9 +67,10 @@ def test_others_are_called_as_before() -> None:
 def test_an_older_backup_of_a_namespace_all_is_none_of_the_cluster() -> None:
     old = stored("all")
     assert is_whole(old, None) and is_whole(old, header()) and not is_whole(old, header("all"))
-    found = readiness([old], {"all": header("all")}, namespaces=["all", "shop"], claims=0, now=NOW)
+    names = {"all": None, "shop": None}
+    found = readiness([old], {"all": header("all")}, namespaces=names, claims=0, now=NOW)
     assert (found.covered, found.uncovered) == (1, ("shop",))
-    assert readiness([old], {}, namespaces=["all", "shop"], claims=0, now=NOW).uncovered == ()
+    assert readiness([old], {}, namespaces=names, claims=0, now=NOW).uncovered == ()
 
 
 def test_a_backup_of_what_has_some_labels_is_no_good_backup_of_anything() -> None:
@@ -87,8 +88,47 @@ def test_a_backup_of_what_has_some_labels_is_no_good_backup_of_anything() -> Non
     assert [is_whole(each, headers[each.name]) for each in archives] == [True, False, False, False]
     unread = Shelf(configured=True, stored=archives)
     assert names["some"] not in [each.name for each in unread.good("prod")]
-    chosen = readiness([archives[1]], headers, namespaces=["shop"], claims=0, now=NOW)
+    chosen = readiness([archives[1]], headers, namespaces={"shop": None}, claims=0, now=NOW)
     assert chosen.uncovered == ("shop",)
+
+
+def aged(scope: str, hours: int) -> Stored:
+    """An archive that is so old."""
+    at = NOW - timedelta(hours=hours)
+    return Stored(
+        name=f"{scope}-{hours}", url="", slug="prod", scope=scope, at=at, encrypted=False, size_bytes=1
+    )
+
+
+def test_a_backup_of_one_namespace_makes_that_of_the_cluster_no_younger() -> None:
+    shop, whole = aged("shop", 1), aged("all", 240)
+    headers = {shop.name: header("shop"), whole.name: header()}
+    names = {
+        "shop": NOW - timedelta(days=30),
+        "blog": NOW - timedelta(days=30),
+        "new": NOW - timedelta(days=1),
+    }
+    found = readiness([shop, whole], headers, namespaces=names, claims=0, now=NOW)
+    assert (found.last, found.age, found.state) == (whole, timedelta(days=10), "bad")
+    assert found.headline == "The last good backup of the cluster is 10 days old. 1 namespace is not in it."
+    assert "Since then backed up on their own: shop." in found.text and "In no backup: new." in found.text
+    assert (found.covered, found.uncovered) == (2, ("new",))
+    assert backup_badge([shop, whole], headers, NOW) == ("warn", "Last good backup 10 days ago")
+    # Nothing but that of the namespace: also where no header can be read.
+    for known in (headers, {}):
+        assert backup_badge([shop], known, NOW) == ("warn", "No backup of the whole cluster")
+        alone = readiness([shop], known, namespaces=names, claims=0, now=NOW)
+        assert (alone.last, alone.age, alone.state) == (None, None, "warn")
+        assert alone.headline == "No backup of the whole cluster"
+    assert readiness([shop], headers, namespaces=names, claims=0, now=NOW).uncovered == ("blog", "new")
+
+
+def test_a_namespace_that_was_created_again_is_in_no_backup_of_the_former_one() -> None:
+    whole = aged("all", 5)
+    for made, uncovered in ((6, ()), (4, ("shop",))):
+        names = {"shop": NOW - timedelta(hours=made)}
+        found = readiness([whole], {whole.name: header()}, namespaces=names, claims=0, now=NOW)
+        assert found.uncovered == uncovered
 
 
 def test_in_a_sentence_it_is_said_to_be_a_namespace() -> None:

@@ -56,6 +56,9 @@ async def test_the_last_good_backup_of_each_cluster_and_what_failed_since() -> N
                 ("prod", "partial", {"objects_count": 3}),
                 ("prod", "verified", {"objects_count": 2, "namespaces": ["shop"]}),
                 ("prod", "failed", {}),
+                ("prod", "failed", {"namespaces": ["shop"]}),
+                ("prod", "failed", {"namespaces": ["shop"], "labels": "app=web"}),
+                ("prod", "verified", {"objects_count": 2, "namespaces": ["shop"]}),
                 ("dev", "failed", {}),
             )
         ):
@@ -69,7 +72,7 @@ async def test_the_last_good_backup_of_each_cluster_and_what_failed_since() -> N
     assert 'cluster_ui_backup_last_good_objects{context="prod"} 7.0' in said
     last = said.partition('cluster_ui_backup_last_good_timestamp_seconds{context="prod"} ')[2].split()[0]
     assert float(last) == NOW.timestamp()
-    assert 'cluster_ui_backup_failed{context="prod"} 1.0' in said
+    assert 'cluster_ui_backup_failed{context="prod"} 2.0' in said
     assert 'cluster_ui_backup_failed{context="dev"} 1.0' in said
     assert 'cluster_ui_backup_last_good_objects{context="dev"}' not in said
 
