@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from dashboard.database import in_database
@@ -27,11 +28,13 @@ NO_NAMES = (GROUP_PREFIX, SUBJECT_PREFIX, OF_ISSUER)
 async def is_admin(request: HttpRequest) -> bool:
     """Whether who asks administers the dashboard."""
     user = await request.auser()
-    return user.is_authenticated and administers(
-        user.get_username(),
-        await groups_of(request.session),
-        await in_database(request.session.get)(SUBJECT, ""),
-    )
+    return user.is_authenticated and await is_administrator(user.get_username(), request.session)
+
+
+async def is_administrator(user_name: str, session: SessionBase) -> bool:
+    """Whether the user of this name, who has this session, administers the dashboard."""
+    subject = await in_database(session.get)(SUBJECT, "")
+    return administers(user_name, await groups_of(session), subject)
 
 
 async def groups_of(session: Any) -> list[str]:

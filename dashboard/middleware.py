@@ -18,13 +18,14 @@ from django.utils.decorators import async_only_middleware
 from .audit.origin import SIGN_IN, Origin, coming_from, session_name
 from .database import AWAY, in_database, release_connection
 from .edge import REFUSED
-from .errors import SignedOut
+from .errors import ClusterError, Forbidden, NotFound, NotSignedIn, SignedOut
 from .live.acting import vouched_lately
 from .metrics import REQUEST_SECONDS
 from .sessions import is_renewal_due, session_renewed, session_seen
 from .views.errors import bare_error, wants_json
 from .views.metrics import has_token
 from .views.refusals import body_refused
+from .views.sending import Allowance, SentFile
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -104,29 +105,37 @@ def session_required(get_response: Handler) -> Handler:
                 response.headers.setdefault("Cache-Control", "no-store, private")
                 if isinstance(response, StreamingHttpResponse):
                     key, pieces = request.session.session_key, response.streaming_content
+                    may = response.may if isinstance(response, SentFile) else None
                     if isinstance(pieces, AsyncIterator):
-                        response.streaming_content = while_standing(pieces, key)
+                        response.streaming_content = while_standing(pieces, key, may)
             return response
         return sign_in_first(request)
 
     return middleware
 
 
-async def while_standing(pieces: AsyncIterable[bytes], key: str | None) -> AsyncIterator[bytes]:
-    """A file that is being sent, as long as the session stands that asked for it: whoever reads slowly would read on for
-    hours. What has come by then ends without its end, so nobody takes it for the whole.
+async def while_standing(
+    pieces: AsyncIterable[bytes], key: str | None, may: Allowance | None = None
+) -> AsyncIterator[bytes]:
+    """A file that is being sent, as long as the session stands that asked for it, and the rights that it was asked for
+    with: whoever reads slowly would read on for hours. What has come by then ends without its end, so nobody takes it for
+    the whole.
     """
     confirmed = time.monotonic()
     async for piece in pieces:
         if (since := time.monotonic() - confirmed) >= STANDS_SECONDS:
             try:
                 found = await vouched_lately(key, STANDS_SECONDS / 2)
-            except AWAY as error:
-                if since > UNCONFIRMED_SECONDS:
-                    raise RequestAborted("Whether the session stands can't be asked.") from error
-            else:
                 if found is None:
                     raise RequestAborted("The session has ended.")
+                if may is not None and not await may(*found):
+                    raise RequestAborted("The right to it was revoked.")
+            except (Forbidden, NotFound, NotSignedIn) as error:
+                raise RequestAborted(error.message) from error
+            except (*AWAY, ClusterError) as error:
+                if since > UNCONFIRMED_SECONDS:
+                    raise RequestAborted("Whether it may be sent on can't be asked.") from error
+            else:
                 confirmed = time.monotonic()
         yield piece
 

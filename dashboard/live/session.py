@@ -121,6 +121,23 @@ class Sight:
         await self.reader.judge()
         return self.reader.visible
 
+    async def still_lists(self, seen: Mapping[str, Visible]) -> bool:
+        """Whether all that was visible at a ``review`` may be listed still, whatever is cached by now. Raises a
+        ClusterError when the API server cannot be asked.
+        """
+        kinds = self.cluster.kinds
+        questions = [
+            Question("list", kinds[plural].gvr, namespace)
+            for plural, each in seen.items()
+            if plural in kinds
+            for namespace in ([None] if each.namespaces is None else sorted(each.namespaces))
+        ]
+        reviews = self._account.reviews
+        asked = (
+            reviews.decide(each) if each.namespace is None else reviews.decide_in(each) for each in questions
+        )
+        return all(each.allowed for each in await asyncio.gather(*asked))
+
     def must_see(self, plural: str, namespace: str) -> None:
         """Raises Forbidden when a kind may not be listed in a namespace ("": one without), and what else it was when that
         could not be found out, or was not yet.

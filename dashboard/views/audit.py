@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.cache import caches
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,7 +23,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.actions.registry import change_title, name_words
-from dashboard.admins import is_admin
+from dashboard.admins import is_admin, is_administrator
 from dashboard.audit.exporting import entry_slices
 from dashboard.audit.selecting import EXACT, KEPT, entries_matching, in_group, read_moment
 from dashboard.audit.verifying import Chain, verify_steps
@@ -36,6 +38,7 @@ from .administrators import administrator_required
 from .chrome import page_chrome
 from .errors import clear_errors
 from .exports import TYPES, table_lines
+from .sending import Allowance, SentFile
 from .viewer import known_somewhere
 
 PAGE = 50
@@ -79,7 +82,7 @@ async def audit(request: HttpRequest) -> HttpResponseBase:
     admin = await is_admin(request)
     own = "" if admin else (await request.auser()).get_username()
     if (form := request.GET.get("format", "html")) != "html":
-        return await audit_export(request, form, asked_for(request.GET, own))
+        return await audit_export(request, form, asked_for(request.GET, own), _still(admin=admin))
     shown = {key: request.GET.get(key, "").strip() for key in KEPT}
     problem: BadInput | None = None
     try:
@@ -105,6 +108,15 @@ async def audit(request: HttpRequest) -> HttpResponseBase:
     }
     status = problem.status if problem else 200
     return render(request, "pages/audit.html", {"s": context, **chrome}, status=status)
+
+
+def _still(*, admin: bool) -> Allowance:
+    """Everybody may have their own entries, only an administrator those of others."""
+
+    async def may(user: User, session: SessionBase) -> bool:
+        return not admin or await is_administrator(user.get_username(), session)
+
+    return may
 
 
 def asked_for(asked: QueryDict, own: str) -> QuerySet[AuditEntry]:
@@ -219,10 +231,14 @@ def _url(asked: QueryDict, **more: str) -> str:
 
 
 async def audit_export(
-    request: HttpRequest, form: str, entries: QuerySet[AuditEntry], facts: Sequence[str] = FACTS
-) -> StreamingHttpResponse:
-    """All entries that match, newest first, in pieces; that somebody took them away is one of them, from
-    the next time on. Raises BadInput for another format.
+    request: HttpRequest,
+    form: str,
+    entries: QuerySet[AuditEntry],
+    may: Allowance,
+    facts: Sequence[str] = FACTS,
+) -> SentFile:
+    """All entries that match, newest first, in pieces, as long as they ``may`` be sent; that somebody took them away is
+    one of them, from the next time on. Raises BadInput for another format.
     """
     if form not in ("csv", "json"):
         raise BadInput(f"format is {form!r}: use csv or json.", field="format")
@@ -243,7 +259,7 @@ async def audit_export(
                 yield piece
 
     types = {"csv": TYPES["csv"], "json": "application/json"}
-    response = StreamingHttpResponse(sent(), content_type=types[form])
+    response = SentFile(sent(), may=may, content_type=types[form])
     response["Content-Disposition"] = f'attachment; filename="audit.{form}"'
     return response
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
@@ -19,7 +21,7 @@ from django.views.decorators.http import require_safe
 from dashboard.actions.bulk import BULK
 from dashboard.actions.records import entry_words
 from dashboard.actions.registry import change_title, name_words
-from dashboard.admins import is_admin
+from dashboard.admins import is_admin, is_administrator
 from dashboard.audit.selecting import of_changes
 from dashboard.clusters.rules import past_of_contexts
 from dashboard.database import in_database
@@ -37,6 +39,7 @@ from dashboard.queries.timeline import of_kinds
 from .audit import CHANGE_FACTS, STATES, audit_export, with_words
 from .chrome import page_chrome
 from .errors import clear_errors
+from .sending import Allowance, still_listed
 from .viewer import known_somewhere, session_in
 
 PAGE = 50
@@ -59,10 +62,11 @@ async def changes(request: HttpRequest) -> HttpResponseBase:
     """
     await known_somewhere(request)
     sessions = await _sessions(request)
-    mine = await told_to((await request.auser()).get_username(), sessions, await is_admin(request))
+    admin = await is_admin(request)
+    mine = await told_to((await request.auser()).get_username(), sessions, admin)
     if (form := request.GET.get("format", "html")) != "html":
         entries = _matching(request.GET, mine)
-        return await audit_export(request, form, entries, CHANGE_FACTS)
+        return await audit_export(request, form, entries, _still(sessions, admin=admin), CHANGE_FACTS)
     page, choices = await in_database(_page)(request.GET, mine)
     chrome = await page_chrome(request, request.GET.get("from", ""), title="Changes made here")
     shown = {key: request.GET.get(key, "").strip() for key in KEPT}
@@ -84,6 +88,22 @@ async def changes(request: HttpRequest) -> HttpResponseBase:
         "path": request.path,
     }
     return render(request, "pages/changes.html", {"s": context, **chrome})
+
+
+def _still(sessions: Mapping[str, Session], *, admin: bool) -> Allowance:
+    """That everything may be listed still by which entries of others were chosen (``told_to``)."""
+    asked = [
+        still_listed(each.cluster.cluster.slug, each.visible)
+        for each in sessions.values()
+        if each.identity.acting is not None and each.visible  # what is the installation's is told to all
+    ]
+
+    async def may(user: User, session: SessionBase) -> bool:
+        if admin and not await is_administrator(user.get_username(), session):
+            return False
+        return all([await each(user, session) for each in asked])
+
+    return may
 
 
 async def _sessions(request: HttpRequest) -> dict[str, Session]:

@@ -10,7 +10,6 @@ from itertools import chain, islice
 from typing import Any
 
 import msgspec
-from django.http import StreamingHttpResponse
 
 from dashboard import showing
 from dashboard.kinds.base import Column, Kind, Row, cell_text, cell_value
@@ -18,6 +17,8 @@ from dashboard.kinds.legible import legible
 from dashboard.live.screens.common import iso
 from dashboard.loop import off_loop
 from dashboard.queries.lists import MEASURED, Listing, Measure, cell, label_of
+
+from .sending import Allowance, SentFile
 
 # With the wide forms that some spreadsheets take for the same.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -39,10 +40,12 @@ def export(
     *,
     known: bool = True,
     measure: Measure = lambda _: None,
-) -> StreamingHttpResponse:
+    may: Allowance,
+) -> SentFile:
     """``form`` json has every column of the kind, whatever is shown, and the shown labels; csv and tsv what is shown,
     with times as time stamps (UTC), durations in seconds, CPU in cores and memory in bytes. Of what is not known to its
     end there is no total. It is made while it is read: whatever the number of rows, some hundred are held as text.
+    ``may``: whether it may be sent on.
     """
     now = showing.now()
     if form == "json":
@@ -52,10 +55,10 @@ def export(
         head["total"] = found.total if known else None
         labels = [column for column in shown if label_of(column.key) is not None]
         pieces = _json(head, _rows(found, columns, labels, now))
-        return StreamingHttpResponse(_in_a_thread(pieces), content_type="application/json")
+        return SentFile(_in_a_thread(pieces), may=may, content_type="application/json")
     keys = [column.key for column in shown]
     lines = table_lines(chain([keys], _values(kind, found.rows, shown, measure, now)), form)
-    response = StreamingHttpResponse(_in_a_thread(lines), content_type=TYPES[form])
+    response = SentFile(_in_a_thread(lines), may=may, content_type=TYPES[form])
     response["Content-Disposition"] = f'attachment; filename="{kind.plural}.{form}"'
     return response
 

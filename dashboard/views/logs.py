@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from dashboard.errors import BadInput, NotFound
+from dashboard.kinds import KINDS
 from dashboard.live.screens.detail import DetailScreen, LogsTab
+from dashboard.live.session import Session
 from dashboard.queries.logs import Target, log_text, logs_zip, whole_line
 
 from .errors import clear_errors
+from .sending import SentFile, in_cluster
 from .viewer import session_of
 
 
@@ -59,11 +63,22 @@ async def download(
     else:
         pieces = logs_zip(transport, where, found, tab.options, stamps=stamps, now=datetime.now(UTC))
         file, kind = f"{name}-logs.zip", "application/zip"
-    response = StreamingHttpResponse(pieces, content_type=kind)
+    names = sorted({each.pod for each in found})
+    may = in_cluster(context, lambda session: _reads_logs(session, where, names))
+    response = SentFile(pieces, may=may, content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{file}"'
     # GZipMiddleware compresses each piece by itself, and a browser reads the first of several such and no more.
     response["Content-Encoding"] = "identity"
     return response
+
+
+async def _reads_logs(session: Session, namespace: str, pods: Sequence[str]) -> bool:
+    """Whether the logs of all these pods may be read; Kubernetes asks for the right once, when each is opened."""
+    pod = KINDS["pods"].gvr
+    if await session.decide("get", pod, namespace=namespace, subresource="log"):
+        return True
+    asked = (session.decide("get", pod, namespace=namespace, name=each, subresource="log") for each in pods)
+    return all(await asyncio.gather(*asked))
 
 
 async def _after(first: bytes, text: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

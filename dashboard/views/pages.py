@@ -41,8 +41,9 @@ from dashboard.live.screens.timeline import TimelineScreen
 from dashboard.live.session import Session
 from dashboard.loop import off_loop
 from dashboard.preferences import columns_of
+from dashboard.queries.access import Visible
 from dashboard.queries.frozen import Frozen
-from dashboard.queries.lists import PAGE_SIZE
+from dashboard.queries.lists import PAGE_SIZE, Listing
 from dashboard.queries.objects import object_read
 from dashboard.queries.postmortem import as_markdown
 from dashboard.queries.relations import Related, made_besides, mentioned, related
@@ -52,6 +53,7 @@ from .errors import clear_errors
 from .exports import export
 from .moment import of_the_past
 from .offers import list_offers, page_actions
+from .sending import still_listed
 from .viewer import first_cluster, present_session, session_of
 
 DISCOVERY_SECONDS = 10.0  # until the API server has said what it offers
@@ -272,7 +274,17 @@ async def list_(request: HttpRequest, context: str, plural: str) -> HttpResponse
         lease.release()
     if found.label_error:
         raise BadInput(found.label_error, field="labels")
-    return export(screen.kind, found, all_columns, shown, form, fresh, known=known, measure=measure)
+    may = still_listed(context, _seen_of(found, screen.session.visible))
+    return export(screen.kind, found, all_columns, shown, form, fresh, known=known, measure=measure, may=may)
+
+
+def _seen_of(found: Listing, visible: Mapping[str, Visible]) -> dict[str, Visible]:
+    """What the rows of a list rest on: kinds that may be listed, and of namespaces those that have any row."""
+    spaces = frozenset(row.namespace for row in found.rows)
+    return {
+        plural: each if each.namespaces is None else Visible(each.namespaces & spaces)
+        for plural, each in visible.items()
+    }
 
 
 @require_safe

@@ -464,11 +464,14 @@ async def test_json_of_a_list_that_was_never_read_has_no_total() -> None:
         pieces = cast(AsyncIterator[bytes], answer.streaming_content)
         return json.loads(b"".join([piece async for piece in pieces]))
 
+    async def always(*_: object) -> bool:
+        return True
+
     empty = Listing((), 0, 1, 1, 0)
     columns = KINDS["pods"].columns
-    unknown = export(KINDS["pods"], empty, columns, columns, "json", "reconnecting", known=False)
+    unknown = export(KINDS["pods"], empty, columns, columns, "json", "reconnecting", known=False, may=always)
     assert await told(unknown) == {"freshness": "reconnecting", "total": None, "rows": []}
-    known = export(KINDS["pods"], empty, columns, columns, "json", "live")
+    known = export(KINDS["pods"], empty, columns, columns, "json", "live", may=always)
     assert (await told(known))["total"] == 0
 
 
