@@ -107,7 +107,7 @@ def open_creation(
             await carried_on(operation, transport, objects)
         return change
 
-    session.cluster.discovery = SimpleNamespace(known=known, anew=anew)
+    session.cluster.discovery = SimpleNamespace(known=known, anew=anew, told=True)
     monkeypatch.setattr(create, "CreateScreen", lambda *_: SimpleNamespace(session=session, namespaces=[]))
     monkeypatch.setattr(create, "begun", begun)
     monkeypatch.setattr(changes, "begun", begun)

@@ -9,17 +9,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from dashboard.actions.action import Actor
 from dashboard.actions.confirmation import why_in
 from dashboard.actions.newobjects.reading import label_name, subdomain
 from dashboard.actions.velero_restore import Asked, VeleroOrder, VeleroPreview, velero_begin, velero_preview
-from dashboard.errors import BadInput
+from dashboard.errors import BadInput, NotFound
 from dashboard.kinds.rows import listed
 from dashboard.kube.shell import shell_line
 from dashboard.live.operations import operations
 from dashboard.live.screens.recovery import VeleroFormScreen
 from dashboard.live.session import Session
+from dashboard.live.veleros import RESTORES_KEY
 from dashboard.loop import off_loop
 from dashboard.models import Change
 from dashboard.recovery.choice import named
@@ -27,7 +29,10 @@ from dashboard.recovery.mapping import read_maps
 
 from .attempts import consent_parts, reason_of
 from .backup import BackupForm, Said, read_typed
+from .pages import DISCOVERY_SECONDS
 from .steps import Parts, Shown, StepResult, asked_step, step_json
+
+NOT_INSTALLED = "Velero is not installed in this cluster"
 
 
 class VeleroRestoreForm(BackupForm):
@@ -72,7 +77,17 @@ class VeleroRestoreForm(BackupForm):
 
     # ---- Steps
 
+    @property
+    def _installed(self) -> bool:
+        """Whether the cluster has Velero, as far as it says."""
+        return RESTORES_KEY in self.cluster.kinds or not self.cluster.discovery.told
+
     async def _velero_order(self) -> VeleroOrder:
+        """Raises NotFound where the cluster has no Velero."""
+        if not self._installed:
+            await self.cluster.discovery.anew(timeout=DISCOVERY_SECONDS)
+        if not self._installed:
+            raise NotFound(f"{NOT_INSTALLED}.", next_step="Restore from an archive, or install Velero first.")
         return VeleroOrder(
             transport=self.session.transport,
             actor=self.actor,
@@ -107,6 +122,8 @@ class VeleroRestoreForm(BackupForm):
         return {
             "breadcrumbs": [("Recovery", self._back)],
             "recovery_url": self._back,
+            "restore_url": reverse("restore", args=[self.cluster.cluster.slug]),
+            "missing": "" if self._installed else NOT_INSTALLED,
             "backups": [
                 {"name": each.name, "words": each.holds, "chosen": each.name == backup}
                 for each in self.screen.backups
