@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from dashboard.kinds import KINDS
+from dashboard.kinds.base import GVR
+from dashboard.recovery.velero import BACKUPS, RESTORES
 
 from .world import FOLLOWED, RENEWED, Tried
 
@@ -21,7 +23,7 @@ Where = Literal["here", "there", "everywhere", "somewhere"]
 @dataclass(frozen=True, slots=True)
 class Right:
     """What the API server is asked: ``where`` is a namespace of the world, and of no importance for a kind without any.
-    ``name`` may be a name of the world. ``plural`` may be ``*``, for objects of every kind.
+    ``name`` may be a name of the world. ``plural`` may be ``*``, for objects of every kind, and one of Velero's.
     """
 
     verb: str
@@ -29,6 +31,13 @@ class Right:
     where: Where = "here"
     name: str = ""
     subresource: str = ""
+
+    @property
+    def gvr(self) -> GVR:
+        return OTHERS[self.plural] if self.plural in OTHERS else KINDS[self.plural].gvr
+
+
+OTHERS = {"*": GVR("*", "*", "*"), "backups": BACKUPS, "restores": RESTORES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,20 @@ def _of_backups(what: str) -> Iterator[Case]:
         yield post(f"{CLUSTER}/recovery/{what}/?format=json", need, ok=(ok,), data=data)
 
 
+def _by_velero() -> Iterator[Case]:
+    """The form of a restore by Velero, and its preview, which tries the Restore in Velero's namespace."""
+    form = f"{CLUSTER}/recovery/restore/?by=velero"
+    needs = Right("get", "backups", name="velero_backup"), Right("create", "restores")
+    yield get(form)
+    yield get(f"{form}&backup={{velero_backup}}&home={{here}}")
+    for namespace in ("", "{here}"):
+        typed = {"backup": "{velero_backup}", "home": "{here}", "name": "back", "namespace": namespace}
+        yield post(f"{form}&format=json", *needs, data={"step": "preview", **typed})
+    yield post(  # one that is not there is no more told of to who may not get it
+        f"{form}&format=json", needs[0], ok=(400, 422), data={"step": "preview", **typed, "backup": "none"}
+    )
+
+
 ROUTES: Mapping[str, Sequence[Case]] = {
     # Whoever asks is answered, and told of no cluster.
     "healthz": [public("/healthz")],
@@ -190,6 +213,7 @@ ROUTES: Mapping[str, Sequence[Case]] = {
         get(f"{CLUSTER}/recovery/restore/"),
         get(f"{CLUSTER}/recovery/restore/?archive={{archive}}"),
         *_of_backups("restore"),
+        *_by_velero(),
         post(
             f"{CLUSTER}/recovery/restore/?format=json", ok=(404,), data={"step": "preview", "archive": "none"}
         ),

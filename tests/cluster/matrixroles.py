@@ -14,8 +14,11 @@ ROLES: Mapping[str, list[dict[str, Any]]] = {
     for each in yaml.safe_load_all(_FILE.read_text())
     if each["kind"] == "ClusterRole"
 } | {
-    # Somebody who may read all of it, and so backups too; nothing is written as them.
-    "reader": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}],
+    # Somebody who may read all of it, and so backups too, and let Velero restore; nothing is written as them.
+    "reader": [
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["velero.io"], "resources": ["restores"], "verbs": ["create"]},
+    ],
     # Somebody who may read one kind alone: whatever else is told to them is too much.
     "narrow": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}],
 }

@@ -19,7 +19,6 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
 from dashboard.kinds import KINDS
-from dashboard.kinds.base import GVR
 from sandbox import Sandbox
 from tools.server import Server
 
@@ -73,10 +72,7 @@ class Oracle:
     async def _may_in(self, who: Someone, right: Right, where: str) -> bool:
         key = (who.name, right, where)
         if key not in self._told:
-            gvr, names = (
-                GVR("*", "*", "*") if right.plural == "*" else KINDS[right.plural].gvr,
-                self.world.names,
-            )
+            gvr, names = right.gvr, self.world.names
             attributes = {
                 "verb": right.verb, "group": gvr.group, "resource": gvr.plural, "subresource": right.subresource,
                 "namespace": names[where] if gvr.namespaced and where in names else "",
@@ -220,6 +216,8 @@ class Stage:
                 hidden.add(word)
         if not await self.oracle.may(who, Right("list", "secrets", "here")):
             hidden |= {self.names["secret"], self.names[RENEWED]}
+        if not await self.oracle.may(who, Right("list", "backups", "everywhere")):
+            hidden.add(self.names["velero_backup"])
         if who.name == "narrow":
             hidden |= {tried.target.name for tried in world.tried if tried.target.plural != "configmaps"}
             hidden |= {self.names["followed"], self.names["pod"], *world.nodes}

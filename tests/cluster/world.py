@@ -13,6 +13,7 @@ from dashboard.actions.action import Action, Target
 from dashboard.actions.registry import action_named
 from dashboard.actions.revisions import REVISION
 from dashboard.kinds import KINDS
+from dashboard.recovery.velero import BACKUPS
 from sandbox import Sandbox
 from sandbox.api import ApiError
 from tests.nodes import make_node, spec_for
@@ -21,6 +22,7 @@ from .matrixroles import ROLES
 from .people import GROUP
 from .place import RBAC, SETTLE_SECONDS
 from .test_every_action import AT, CHANGED, POD, TRIED
+from .velerokinds import define, undefine
 
 # What is changed before anything is asked: a Deployment is scaled, a Secret rotated.
 FOLLOWED, RENEWED = "followed", "renewed"
@@ -69,6 +71,12 @@ class World:
         self._make("secrets", "canary", {"stringData": {"password": "old"}})
         self._make("configmaps", "plain", {"data": {"LOG": "info"}})
         self._make("pods", "bare", {"spec": POD})
+        undefine(self.api)
+        define(self.api)
+        self.api.post(BACKUPS.path(self.here), {
+            "apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": self.name("nightly")},
+            "spec": {"includedNamespaces": [self.here]}, "status": {"phase": "Completed"},
+        })  # fmt: skip
         for plural, manifest in (
             ("deployments", {"spec": _running("web")}),
             ("configmaps", {"data": {"k": self.there}}),
@@ -165,7 +173,7 @@ class World:
         return {
             "slug": "tests", "mark": self.mark, "here": self.here, "there": self.there,
             "deployment": self.name("scale"), FOLLOWED: self.name(FOLLOWED), "secret": self.name("canary"),
-            RENEWED: self.name(RENEWED),
+            RENEWED: self.name(RENEWED), "velero_backup": self.name("nightly"),
             "configmap": self.name("versions"), "pod": self.name("bare"), "node": self.name("drain"),
         }  # fmt: skip
 
@@ -205,6 +213,7 @@ class World:
             *(f"/api/v1/persistentvolumes/{name}" for name in self.volumes),
             *(f"/api/v1/namespaces/{name}" for name in (self.here, self.there, self.home)),
         ]
+        undefine(self.api)
         for path in gone:
             with suppress(OSError, ApiError):  # what is left goes with the sandbox
                 self.api.delete(path)
