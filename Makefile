@@ -19,9 +19,11 @@ run: $(RUNTIME) ## everything: environment, database, a cluster if there is none
 stop: ## stop the sandbox cluster; its objects are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python manage.py sandbox down; else echo "Nothing has been started here."; fi
 
-clean: ## stop and delete the sandbox with its objects, the environment, the database and collected files
+clean: ## stop and delete the sandbox with its objects, the environment, the database and collected files; backups stay
 	@if [ -f var/sandbox ]; then $(BIN)/python -c "from sandbox import Sandbox; Sandbox(open('var/sandbox').read()).destroy()"; fi
-	rm -rf .venv .venv-s3 var staticfiles test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@if [ -d var ]; then find var -mindepth 1 -maxdepth 1 ! -name backups -exec rm -rf {} +; fi
+	@if [ -n "$$(ls var/backups 2>/dev/null)" ]; then echo "Backups stay in var/backups: delete it if you want."; else rm -rf var; fi
+	rm -rf .venv .venv-s3 staticfiles test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@echo "The sandbox's programs stay in ~/.cache/cluster-ui (6 minutes to build again): delete it if you want."
 
 test: $(DEV) $(S3) ## install what the tests need and run all of them

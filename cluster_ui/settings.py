@@ -192,6 +192,15 @@ def _secret_key(home: Path) -> str:
     return kept.read_text()
 
 
+def _backup_to(folder: Path) -> str:
+    """Where backups are; where nothing says so, the folder that ``manage.py run`` made. Inside a cluster it would be
+    lost with what it is a backup of.
+    """
+    set_ = os.environ.get("CLUSTER_UI_BACKUP_TO", "").strip()
+    made = folder.is_dir() and "KUBERNETES_SERVICE_HOST" not in os.environ
+    return set_ or (str(folder) if made else "")
+
+
 # Where the installation keeps its database, its key and its sandbox's pointer.
 HOME = Path(os.environ.get("CLUSTER_UI_HOME") or BASE_DIR / "var")
 HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -464,7 +473,8 @@ CLUSTER_UI_USAGE_SECONDS = _seconds(
 )  # how long sampling outlives its last viewer
 CLUSTER_UI_PLUGINS = _plugins("CLUSTER_UI_PLUGINS")
 CLUSTER_UI_PROMETHEUS_URL = _urls_by_context("CLUSTER_UI_PROMETHEUS_URL")
-CLUSTER_UI_BACKUP_TO = os.environ.get("CLUSTER_UI_BACKUP_TO", "").strip()
+CLUSTER_UI_BACKUPS = HOME / "backups"
+CLUSTER_UI_BACKUP_TO = _backup_to(CLUSTER_UI_BACKUPS)
 # Public keys of age or SSH, to which backups are encrypted that the command is given no --recipient for, or a page makes.
 CLUSTER_UI_BACKUP_RECIPIENTS = _words("CLUSTER_UI_BACKUP_RECIPIENTS")
 CLUSTER_UI_BACKUP_IDENTITY_FILE = os.environ.get("CLUSTER_UI_BACKUP_IDENTITY_FILE", "").strip()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from asgiref.sync import SyncToAsync
+from django.conf import settings
 from django.db import connections
 from django.db.backends.base.operations import BaseDatabaseOperations
 
@@ -151,6 +152,12 @@ BaseDatabaseOperations.execute_sql_flush = _flush  # type: ignore[method-assign]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runs", type=int, default=1, help="how often each test runs (what goes wrong seldom)")
     parser.addoption("--tour", action="store_true", help="write the pictures of docs/tour.md")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_backups(django_test_environment: None) -> None:
+    """Those of whoever runs the dashboard from this folder are none of the tests'."""
+    settings.CLUSTER_UI_BACKUP_TO = ""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

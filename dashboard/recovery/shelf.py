@@ -149,4 +149,9 @@ def _header(storage: Storage, stored: Stored) -> Header | None:
         return None
 
 
+def by_default(url: str) -> bool:
+    """Whether backups lie where nobody has said that they should: beside the dashboard's own data (``manage.py run``)."""
+    return url == str(settings.CLUSTER_UI_BACKUPS)
+
+
 shelves = _Shelves()

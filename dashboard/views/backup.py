@@ -33,6 +33,7 @@ from dashboard.loop import off_loop
 from dashboard.models import Change
 from dashboard.queries.yamltext import as_yaml
 from dashboard.recovery.claims import SNAPSHOTS_KEY
+from dashboard.recovery.shelf import by_default
 from dashboard.recovery.typedkeys import installed_recipients
 from dashboard.recovery.velero import HOURS_KEPT, new_backup, new_schedule
 
@@ -277,6 +278,9 @@ def backup_context(found: BackupPreview, order: BackupOrder) -> dict[str, Any]:
         said.append(Said("server", "VolumeSnapshots", note))
     else:
         said.append(Said("warn", "No volume data", "the cluster has no VolumeSnapshots"))
+    if by_default(settings.CLUSTER_UI_BACKUP_TO):
+        note = "lost with it: CLUSTER_UI_BACKUP_TO names a better place"
+        said.append(Said("warn", "Stored on the dashboard's own machine", note))
     notices = []
     if found.missing:
         text = f"Your account may not list {listed(found.missing, 'more kinds')}. They will be missing."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from io import StringIO
+from pathlib import Path
+
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -11,11 +14,14 @@ from django.utils.module_loading import import_string
 from cluster_ui.settings import (
     _act_as,
     _admins,
+    _backup_to,
     _by_context,
     _networks,
     _trusting_issuer,
     _urls_by_context,
 )
+from dashboard.management.commands import run
+from dashboard.recovery.shelf import by_default
 
 NAME = "CLUSTER_UI_PROMETHEUS_URL"
 
@@ -102,3 +108,36 @@ def test_forms_are_protected_where_the_check_for_it_is_silent() -> None:
         isinstance(found := import_string(each), type) and issubclass(found, CsrfViewMiddleware)
         for each in settings.MIDDLEWARE
     )
+
+
+def test_backups_go_where_it_is_said_or_where_make_run_made_a_folder_but_not_inside_a_cluster(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backups"
+    monkeypatch.delenv("CLUSTER_UI_BACKUP_TO", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr(settings, "CLUSTER_UI_BACKUPS", folder)
+    monkeypatch.setattr(settings, "CLUSTER_UI_BACKUP_TO", "")
+    assert _backup_to(folder) == "" and not by_default("")
+    said = StringIO()
+    run.Command(stdout=said)._backups()
+    assert _backup_to(folder) == str(folder) == settings.CLUSTER_UI_BACKUP_TO and by_default(str(folder))
+    assert f"Backups go to {folder}, on this machine alone" in said.getvalue()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert _backup_to(folder) == ""
+    monkeypatch.setenv("CLUSTER_UI_BACKUP_TO", "s3://backups/prod")
+    assert _backup_to(folder) == "s3://backups/prod" and not by_default("s3://backups/prod")
+
+
+def test_run_makes_no_folder_where_another_place_is_set_or_inside_a_cluster(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settings, "CLUSTER_UI_BACKUPS", tmp_path / "backups")
+    for place, inside in (("s3://backups/prod", ""), ("", "10.0.0.1")):
+        monkeypatch.setattr(settings, "CLUSTER_UI_BACKUP_TO", place)
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", inside) if inside else None
+        said = StringIO()
+        run.Command(stdout=said)._backups()
+        assert place == settings.CLUSTER_UI_BACKUP_TO and not said.getvalue()
+    assert not (tmp_path / "backups").exists()

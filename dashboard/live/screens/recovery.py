@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.http import QueryDict
 from django.urls import reverse
@@ -44,7 +45,7 @@ from dashboard.recovery import records
 from dashboard.recovery.archive import Header
 from dashboard.recovery.choice import named
 from dashboard.recovery.readiness import GOAL, NEVER, Readiness, ago, newest_whole, of_cluster, readiness
-from dashboard.recovery.shelf import Shelf, shelves
+from dashboard.recovery.shelf import Shelf, by_default, shelves
 from dashboard.recovery.storage import WHOLE, Stored
 from dashboard.recovery.velero import RESTORES, VeleroRow
 
@@ -266,6 +267,7 @@ class RecoveryScreen(ViewerScreen):
         total = len(self.own) + len(self.velero.rows)
         return {
             "configured": self.shelf.configured,
+            "folder": settings.CLUSTER_UI_BACKUP_TO if by_default(settings.CLUSTER_UI_BACKUP_TO) else "",
             "read": self.shelf.failure is None,
             "total": total,
             "more": total - len(rows),

@@ -32,6 +32,7 @@ class Command(BaseCommand):
         settings.HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
         call_command("migrate", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
+        self._backups()
         sandboxed = self._cluster()
         port = _free_port(options["port"])
         if port != options["port"]:
@@ -44,6 +45,17 @@ class Command(BaseCommand):
             pass
         finally:
             self._farewell(sandboxed=sandboxed)
+
+    def _backups(self) -> None:
+        """A folder for them, where nothing else is set: from then on the settings find it (``_backup_to``)."""
+        folder = settings.CLUSTER_UI_BACKUPS
+        if not settings.CLUSTER_UI_BACKUP_TO and "KUBERNETES_SERVICE_HOST" not in os.environ:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            settings.CLUSTER_UI_BACKUP_TO = str(folder)
+        if str(folder) == settings.CLUSTER_UI_BACKUP_TO:
+            self._say(
+                f"Backups go to {folder}, on this machine alone; CLUSTER_UI_BACKUP_TO names another place."
+            )
 
     def _cluster(self) -> bool:
         """Say which cluster it is; start the sandbox when nothing else is configured. True for the sandbox."""

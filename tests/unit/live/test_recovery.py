@@ -282,8 +282,28 @@ async def test_a_cluster_that_velero_alone_backs_up_was_not_never_backed_up(
         assert ("backup, of shop, began" in head["text"]) is (headline != "Never backed up")
 
 
+async def test_where_backups_go_without_a_setting_is_said_plainly(tmp_path: Path, settings: Any) -> None:
+    settings.CLUSTER_UI_BACKUP_TO = settings.CLUSTER_UI_BACKUPS = str(tmp_path)
+    screen = opened()
+    await rows(screen)
+    assert str(tmp_path) in html_of(screen) and "lost with it" in html_of(screen)
+    settings.CLUSTER_UI_BACKUPS = "/elsewhere"
+    assert str(tmp_path) not in html_of(screen)
+
+
+async def test_that_there_is_no_storage_is_said_once(settings: Any) -> None:
+    settings.CLUSTER_UI_BACKUP_TO = ""
+    screen = opened()
+    await rows(screen)
+    assert screen._head()["headline"] == "No storage for backups is configured"
+    assert "onfigured" not in html_of(screen) and "hidden>" in html_of(screen)
+    refused = with_velero(Answers(error=Unavailable("Away.")))
+    await rows(refused)
+    assert "hidden>" not in html_of(refused) and "Away." in html_of(refused)
+
+
 def html_of(screen: RecoveryScreen) -> str:
-    return unescape(render.region("recovery_backups", screen._backups()).html)
+    return unescape(render.region("recovery_backups", screen._backups()).html).replace("<wbr>", "")
 
 
 @pytest.mark.parametrize(("item", "again"), [({"metadata": {"name": "new"}}, 2), (VELERO, 1)])
