@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
@@ -69,11 +71,13 @@ async def sign_in(request: HttpRequest) -> HttpResponse:
     shown = await _shown(request)
     if request.method != "POST":
         return remembering(request, _page(request, shown))
-    cluster = _cluster(request.POST.get("context", "").strip())
+    asked = request.POST.get("context", "").strip()
+    cluster = _cluster(asked)
     try:
-        return await _signed_in(request, cluster, request.POST.get("token", "").strip())
+        return await _signed_in(request, cluster, asked, request.POST.get("token", "").strip())
     except ClusterError as raised:
-        error = raised if shown else _for_strangers(raised)
+        told = cluster is not None and cluster.slug in {each.slug for each in shown}
+        error = raised if told else _for_strangers(raised)
         if isinstance(error, Unauthenticated | Forbidden | TooManyRequests):
             await _refused(request, error, cluster)
         return bare_error(request, error) if wants_json(request) else _page(request, shown, error)
@@ -96,6 +100,20 @@ def _cluster(asked: str) -> Cluster | None:
     return next((each for each in clusters if asked in (each.slug, each.name)), None)
 
 
+def _in_its_place(asked: str) -> Cluster | None:
+    """The cluster that is asked about a name that none has, always the same for a name: the answer takes as long as one
+    about a cluster that there is, and is refused, held up or away as that is.
+    """
+    clusters = token_clusters()
+    mark = salted_hmac("signin_token.in_its_place", asked, algorithm="sha256").digest()
+    return clusters[int.from_bytes(mark) % len(clusters)] if clusters else None
+
+
+def _made_up(token: str) -> str:
+    """Nobody's token, of the same shape: theirs is for no cluster that they have not named."""
+    return ".".join(secrets.token_urlsafe(len(part))[: len(part)] for part in token.split("."))
+
+
 def _for_strangers(error: ClusterError) -> ClusterError:
     """What went wrong between here and a cluster may name it, and where it is."""
     if isinstance(error, BadInput | Unauthenticated | Forbidden | TooManyRequests):
@@ -103,23 +121,26 @@ def _for_strangers(error: ClusterError) -> ClusterError:
     return Unavailable("The token can't be checked at the moment.", next_step="Try again in a moment.")
 
 
-async def _signed_in(request: HttpRequest, cluster: Cluster | None, token: str) -> HttpResponse:
+async def _signed_in(request: HttpRequest, cluster: Cluster | None, asked: str, token: str) -> HttpResponse:
     token_required(token)
     # Each is a question to the API server, so it is counted before it is asked: many at once are many.
     if await times(f"signin-tokens:{address_of(request)}", ADDRESS_SECONDS) > OF_ADDRESS:
         raise TooManyRequests(
             "Too many tokens came from your address.", next_step="Wait a minute, then try again."
         )
-    if (
-        cluster is None
-    ):  # in the words of a token that is refused: nobody can try out which clusters there are
-        raise _not_accepted()
-    context = cluster.slug
+    asks = cluster or _in_its_place(asked)
     try:
-        async with _turn(context):
-            account = await runtime.open(context).whose(Bearer(token))
+        if asks is None:
+            raise _not_accepted()
+        async with _turn(asks.slug):
+            account = await runtime.open(asks.slug).whose(
+                Bearer(token if cluster is not None else _made_up(token))
+            )
     except NotSignedIn as error:
         raise _not_accepted() from error
+    if cluster is None:
+        raise _not_accepted()
+    context = cluster.slug
     user = await request.auser()
     if isinstance(user, User):
         response = led_on(request)

@@ -239,6 +239,43 @@ async def test_a_stranger_is_told_of_no_cluster(cluster: Cluster, settings: Any)
     assert response.status_code == 503 and "API server is away" not in response.content.decode()
 
 
+async def test_a_name_that_no_cluster_has_takes_as_long_and_fails_in_the_same_ways(cluster: Cluster) -> None:
+    """Also a cluster that nobody acts in as themselves: a made up token is asked about where another one would be."""
+    for name in ("dev", "nowhere", "prod"):
+        cluster.asked.clear()
+        answer = await send(AsyncClient(), token="a.bcd.ef", context=name)
+        (sent,) = cluster.asked
+        assert answer.status_code == 401
+        assert (sent == "a.bcd.ef") is (name == "dev")
+        assert [len(part) for part in sent.split(".")] == [1, 3, 2]
+    assert (await send(AsyncClient(), context="nowhere")).status_code == 401, "nor with a good token"
+    cluster.away = True
+    away = [await send(AsyncClient(), context=name) for name in ("dev", "nowhere")]
+    assert [each.status_code for each in away] == [503, 503]
+
+
+async def test_who_is_told_of_one_cluster_is_a_stranger_to_the_others(
+    cluster: Cluster, settings: Any
+) -> None:
+    settings.CLUSTER_UI_ACT_AS = {"": "impersonate", "dev": "user"}
+    client = AsyncClient()
+    await client.aforce_login(await User.objects.acreate(username="jon"))
+    cluster.away = True
+    told = {name: (await send(client, context=name)).content.decode() for name in ("dev", "prod", "nowhere")}
+    assert "API server is away" in told["dev"]
+    for name in ("prod", "nowhere"):
+        assert "API server is away" not in told[name] and "be checked at the moment" in told[name]
+
+
+def test_the_cluster_that_is_asked_about_a_name_is_always_the_same_one(
+    cluster: Cluster, settings: Any
+) -> None:
+    settings.CLUSTER_UI_ACT_AS = {"": "user"}
+    found = [[signin_token._in_its_place(str(name)) for name in range(30)] for _ in range(2)]
+    assert found[0] == found[1]
+    assert {each.slug for each in found[0] if each} == {"dev", "prod"}
+
+
 async def test_one_cluster_need_not_be_named(cluster: Cluster) -> None:
     page = (await AsyncClient().get("/login/token/")).content.decode()
     assert 'name="context"' not in page and not re.search(r"\bdev\b", page)
