@@ -238,7 +238,7 @@ class Authority:
         """By what else somebody gets to do it: what they may, in words, and who may that. What is about some names only
         is told too: it depends on what has these.
         """
-        ways = [*_EVERYWHERE, *(_here(ask.namespace) if ask.namespace else ())]
+        ways = [*_EVERYWHERE, _constrained(ask), *(_here(ask.namespace) if ask.namespace else ())]
         told = ((words, self._any_of([one for one in asks if one != ask])) for words, asks in ways)
         return [(words, found) for words, found in told if found.whole or found.part]
 
@@ -262,6 +262,15 @@ _EVERYWHERE = (
     ("bind roles that they don’t have themselves", (Ask("bind", "clusterroles", _RBAC),)),
     ("write roles with rights that they don’t have themselves", (Ask("escalate", "clusterroles", _RBAC),)),
 )
+
+
+# The modes of constrained impersonation (KEP-5284, on by default since Kubernetes 1.36): besides whom, it says for what.
+_MODES = ("user-info", "serviceaccount", "arbitrary-node", "associated-node")
+
+
+def _constrained(ask: Ask) -> tuple[str, tuple[Ask, ...]]:
+    asks = (replace(ask, verb=f"impersonate-on:{mode}:{ask.verb}") for mode in _MODES)
+    return "do just this as somebody who may, by constrained impersonation", tuple(asks)
 
 
 def _here(namespace: str) -> Iterator[tuple[str, tuple[Ask, ...]]]:

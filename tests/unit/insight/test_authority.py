@@ -221,7 +221,8 @@ SECRET = Ask("get", "secrets", namespace="shop")
         ("", "replicationcontrollers", "create"), ("apps", "statefulsets", "patch"), ("apps", "daemonsets", "update"),
         ("batch", "cronjobs", "update"), ("", "pods", "patch"), ("", "pods/exec", "create"), ("", "pods/exec", "get"),
         ("", "pods/attach", "create"), ("", "pods/ephemeralcontainers", "patch"), ("", "serviceaccounts/token", "create"),
-        ("", "serviceaccounts", "impersonate"),
+        ("", "serviceaccounts", "impersonate"), ("", "secrets", "impersonate-on:user-info:get"),
+        ("", "secrets", "impersonate-on:serviceaccount:get"),
     ],
 )  # fmt: skip
 def test_each_way_to_a_secret_of_a_namespace_is_told(group: str, resource: str, verb: str) -> None:
@@ -232,6 +233,15 @@ def test_each_way_to_a_secret_of_a_namespace_is_told(group: str, resource: str, 
         binding("there", "ClusterRole/r", "User far", namespace="other"),
     ).ways_round(SECRET)
     assert who(found) == ["User eve"]
+
+
+def test_constrained_impersonation_for_something_else_is_no_way() -> None:
+    for resource, verb in (
+        ("secrets", "impersonate-on:user-info:list"),
+        ("pods", "impersonate-on:user-info:get"),
+    ):
+        rule = {"apiGroups": [""], "resources": [resource], "verbs": [verb]}
+        assert authority(role("r", rule), binding("b", "ClusterRole/r", "User eve")).ways_round(SECRET) == []
 
 
 @pytest.mark.parametrize(

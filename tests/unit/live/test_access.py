@@ -370,6 +370,12 @@ async def test_what_is_neither_verb_nor_resource_is_told(query: str, field: str)
     assert told.value.field == field
 
 
+@pytest.mark.parametrize("verb", ["impersonate:user-info", "impersonate-on:user-info:list", "approve", "*"])
+async def test_a_verb_may_be_one_that_few_know(verb: str) -> None:
+    question = (await shown(f"verb={verb}&resource=uids.authentication.k8s.io")).question
+    assert question is not None and question.ask.verb == verb and question.known
+
+
 @pytest.mark.parametrize(
     ("resource", "asked"),
     [

@@ -26,7 +26,7 @@ VERBS = (
     ("patch", "change (patch)"), ("delete", "delete"), ("deletecollection", "delete many (deletecollection)"),
     ("impersonate", "impersonate"), ("bind", "bind"), ("escalate", "escalate"), ("*", "do everything with (*)"),
 )  # fmt: skip
-_VERB = re.compile(r"[a-z]+|\*")
+_VERB = re.compile(r"[a-z][a-z:-]*|\*")  # as impersonate-on:user-info:list
 _RESOURCE = re.compile(r"(?:/[^\s]*|\*|[a-z0-9*][a-z0-9.*-]*(?:/[a-z0-9*][a-z0-9/-]*)?)")
 
 
@@ -81,7 +81,9 @@ def question_of(runtime: ClusterRuntime, params: Mapping[str, str]) -> WhoQuesti
 
 
 # What rights are about and nothing can be listed of.
-_WITHOUT_OBJECTS = frozenset({"users", "groups", "userextras", "*", "subjectaccessreviews", "tokenreviews"})
+_WITHOUT_OBJECTS = frozenset(
+    {"users", "groups", "uids", "userextras", "signers", "*", "subjectaccessreviews", "tokenreviews"}
+)
 
 
 def _kind(runtime: ClusterRuntime, word: str) -> Kind[Any] | None:
