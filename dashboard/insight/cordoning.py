@@ -23,8 +23,8 @@ from dashboard.kinds.rows import listed, plural
 from .capacity import amounts, in_words
 from .impact import Effect, Notice
 from .protocols import Objects
-from .scheduling.nodes import CORDONED, matches_terms, takes
-from .scheduling.room import asked_on_nodes, left_over
+from .scheduling.nodes import CORDONED, takes
+from .scheduling.room import asked_on_nodes, left_over, reaches
 from .survey import Survey
 from .words import bold, parts
 
@@ -93,14 +93,7 @@ class _Node:
 
     def allows(self, node: Node, pod: Pod) -> bool:
         """Whether labels, taints and volumes let the pod run on a node; not whether there is room."""
-        if not takes(node, pod.spec):
-            return False
-        for _, claim in self.survey.claims_of(pod):
-            volume = self.objects.get("persistentvolumes", "", claim.spec.volume_name) if claim else None
-            affinity = volume.spec.node_affinity if volume is not None else None
-            if affinity and affinity.required and not matches_terms(node, affinity.required):
-                return False
-        return True
+        return takes(node, pod.spec) and reaches(self.survey, node, pod)
 
     def only_here(self, pod: Pod) -> bool:
         return self.allows(self.node, pod) and not any(self.allows(other, pod) for other in self.others)

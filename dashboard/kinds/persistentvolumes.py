@@ -67,6 +67,15 @@ class VolumeSpec(Struct, frozen=True, gc=False):
     node_affinity: VolumeNodeAffinity | None = None
 
 
+# Labels of zones and regions, each with the one that took its place.
+ZONE_LABELS = {
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "topology.kubernetes.io/region": "topology.kubernetes.io/region",
+}
+
+
 class VolumeStatus(Struct, frozen=True, gc=False):
     """status of a PersistentVolume."""
 
@@ -104,7 +113,20 @@ class PersistentVolume(Object, frozen=True, gc=False):
     @property
     def zones(self) -> tuple[str, ...]:
         """The zones from which it can be reached, sorted; () when that does not go by zone."""
-        return self._topology(lambda key: key.endswith("/zone"))
+        labelled = (values for key, values in self.zone_labels.items() if key.endswith("zone"))
+        return self._topology(lambda key: key.endswith("/zone")) or tuple(sorted(next(labelled, ())))
+
+    @property
+    def zone_labels(self) -> dict[str, frozenset[str]]:
+        """The zones and regions that it is labelled with, by label: as volumes were before they had a node affinity. The
+        scheduler still goes by them (volumezone; LabelZonesToSet splits them).
+        """
+        found = {}
+        for key in ZONE_LABELS:
+            values = frozenset(each.strip() for each in self.metadata.labels.get(key, "").split("__"))
+            if "" not in values:
+                found[key] = values
+        return found
 
     def _topology(self, wanted: Callable[[str], bool]) -> tuple[str, ...]:
         affinity = self.spec.node_affinity

@@ -103,14 +103,18 @@ class Case:
                 "case": self.label,
                 "zone": f"{self.label}-{dice.choice('ab')}",
                 "disk": dice.choice(["ssd", "hdd"]),
+                "size": str(dice.randrange(1, 12)),
+                ZONE: f"{self.label}-{dice.choice('ab')}",
             }
             taints = [{"key": LABEL, "value": self.label, "effect": "NoSchedule"}]
             if dice.random() < 0.2:
                 taints.append({"key": "special", "effect": dice.choice(["NoSchedule", "PreferNoSchedule"])})
             spec = {"taints": taints, "unschedulable": dice.random() < 0.1}
             api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": labels}, "spec": spec})
+        self.volumes = self._claim() if dice.random() < 0.3 else {}
         for at in range(dice.randrange(2, 7)):
-            self._pod(f"{self.label}-{at}", self._placed(), node=dice.choice(self.names))
+            mounts = self.volumes if dice.random() < 0.2 else {}
+            self._pod(f"{self.label}-{at}", self._placed() | mounts, node=dice.choice(self.names))
         self.wanted = f"{self.label}-wanted"
 
     def ask(self) -> None:
@@ -134,8 +138,36 @@ class Case:
             }
         }
         if self.dice.random() < 0.25:
-            made["ports"] = [{"containerPort": 80, "hostPort": self.dice.choice([8080, 8081])}]
+            ip = self.dice.choice(["", "0.0.0.0", "127.0.0.1", "127.0.0.2"])  # noqa: S104 # a word of the API
+            made["ports"] = [{"containerPort": 80, "hostPort": self.dice.choice([8080, 8081]), "hostIP": ip}]
         return made
+
+    def _before_it(self, most: int) -> dict[str, Any]:
+        """What starts before the container: init containers, and sidecars, which go on."""
+        made = []
+        for at in range(self.dice.randrange(3)):
+            more = {"restartPolicy": "Always"} if self.dice.random() < 0.5 else {}
+            made.append(self._container(most) | {"name": f"init-{at}"} | more)
+        return {"initContainers": made} if made and self.dice.random() < 0.4 else {}
+
+    def _claim(self) -> dict[str, Any]:
+        """A claim with a volume that is labelled with a zone; now and then one that a single pod may use."""
+        mode = self.dice.choice(["ReadWriteMany", "ReadWriteOncePod"])
+        name, spec = f"{self.label}-data", {"accessModes": [mode], "storageClassName": ""}
+        ref = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": self.namespace, "name": name}
+        labels = {ZONE: "__".join(f"{self.label}-{each}" for each in self.dice.choice(["a", "b", "ab"]))}
+        csi = {"driver": "disks.example", "volumeHandle": name}
+        volume = {"capacity": {"storage": "1Gi"}, "claimRef": ref, "csi": csi, **spec}
+        self.api.post(
+            "/api/v1/persistentvolumes",
+            {"metadata": {"name": f"{self.namespace}-{name}", "labels": labels}, "spec": volume},
+        )
+        self.api.post(
+            f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims",
+            {"metadata": {"name": name},
+             "spec": spec | {"volumeName": f"{self.namespace}-{name}", "resources": {"requests": {"storage": "1Gi"}}}},
+        )  # fmt: skip
+        return {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": name}}]}
 
     def _placed(self) -> dict[str, Any]:
         spec: dict[str, Any] = {
@@ -144,7 +176,7 @@ class Case:
         }
         if self.dice.random() < 0.2:
             spec["affinity"] = {"podAntiAffinity": self._term()}
-        return spec
+        return spec | self._before_it(4)
 
     def _looked_at(self) -> dict[str, Any]:
         dice = self.dice
@@ -163,21 +195,52 @@ class Case:
         if dice.random() < 0.2:
             affinity["podAffinity"] = self._term()
         if dice.random() < 0.3:
-            spec["topologySpreadConstraints"] = [
-                {"topologyKey": dice.choice(["zone", "kubernetes.io/hostname"]), "maxSkew": dice.choice([1, 2]),
-                 "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"case": self.label}}}
-            ]  # fmt: skip
-        return spec | {"affinity": affinity}
+            spread: dict[str, Any] = {
+                "topologyKey": dice.choice(["zone", "kubernetes.io/hostname"]), "maxSkew": dice.choice([1, 2]),
+                "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"case": self.label}},
+                "nodeTaintsPolicy": dice.choice(["Honor", "Ignore"]),
+                "nodeAffinityPolicy": dice.choice(["Honor", "Ignore"]),
+            }  # fmt: skip
+            if dice.random() < 0.3:
+                spread["minDomains"] = dice.choice([1, 2, 4])
+            spec["topologySpreadConstraints"] = [spread]
+        if dice.random() < 0.3:
+            affinity["nodeAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                self._node_term() for _ in range(dice.randrange(1, 3))
+            ]}}  # fmt: skip
+        return spec | {"affinity": affinity} | self._before_it(8) | self.volumes
+
+    def _node_term(self) -> dict[str, Any]:
+        dice, term = self.dice, dict[str, Any]()
+        if dice.random() < 0.7:
+            size = {"key": "size", "operator": dice.choice(["Gt", "Lt"]), "values": [str(dice.randrange(12))]}
+            term["matchExpressions"] = [size]
+        if not term or dice.random() < 0.4:
+            of = {
+                "key": "metadata.name",
+                "operator": dice.choice(["In", "NotIn"]),
+                "values": [dice.choice(self.names)],
+            }
+            term["matchFields"] = [of]
+        return term
 
     def _term(self) -> dict[str, Any]:
         labels = {"app": f"{self.label}-{self.dice.choice('xy')}"}
         key = self.dice.choice(["zone", "kubernetes.io/hostname"])
-        term = {"topologyKey": key, "labelSelector": {"matchLabels": labels}}
+        term: dict[str, Any] = {"topologyKey": key, "labelSelector": {"matchLabels": labels}}
+        name = "kubernetes.io/metadata.name"
+        looks = self.dice.choice(
+            [None, None, {}, {"matchLabels": {name: self.namespace}}, {"matchLabels": {name: "x"}}]
+        )
+        if looks is not None:
+            term["namespaceSelector"] = looks
         return {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
 
 
 def as_told(found: Frozen, case: Case) -> str:
-    """Whether the pod fits, on which node pods make way for it and which, or that it waits."""
+    """Whether the pod fits, on which node pods make way for it and which, or that it waits. Of pods that started in the
+    same second and have the same priority the scheduler takes either.
+    """
     survey = Survey(found, datetime.now(UTC))
     pod: Any = found.get("pods", case.namespace, case.wanted)
     nodes = survey.all("nodes")
@@ -189,14 +252,19 @@ def as_told(found: Frozen, case: Case) -> str:
     assert more.preempting is None or bool(more.preempting) == (way is not None), case.label
     if way is None:
         return "waits"
-    return " ".join(["preempts", *sorted(each.metadata.name for each in way.victims)])
+    return " ".join(["preempts", *sorted(map(rank, way.victims))])
+
+
+def rank(pod: Any) -> str:
+    """What the scheduler goes by of a pod that may make way."""
+    return f"{pod.spec.node_name}/{pod.spec.priority}/{pod.status.start_time}"
 
 
 def as_happened(before: Frozen, after: Frozen, case: Case) -> str:
     """The same as the scheduler did it; "" while it has not decided."""
     pod: Any = after.get("pods", case.namespace, case.wanted)
     victims = sorted(
-        each.metadata.name
+        rank(each)
         for each in before.all("pods", case.namespace)
         if each.metadata.labels["case"] == case.label
         and (

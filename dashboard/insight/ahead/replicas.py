@@ -95,7 +95,7 @@ def more_replicas(objects: Objects, plural: str, namespace: str, name: str, now:
     labels = template.metadata.labels or {}
     spec = with_defaults(_with_priority(template.spec, objects), objects.all("limitranges", namespace))
     copy = Pod(metadata=ObjectMeta(name=f"{name}-next", namespace=namespace, labels=labels), spec=spec)
-    more = more_on_nodes(survey, copy, MOST)
+    more = more_on_nodes(survey, copy, MOST, only=spec.node_name)
     return Fitting(
         reference(FITTED[plural], namespace, name),
         in_words(pod_amounts(spec)),
@@ -115,6 +115,8 @@ def _missing(survey: Survey, pod: Pod) -> Iterator[str]:
         return objects.reads(plural, space) and objects.get(plural, space, name) is None
 
     spec = pod.spec
+    if gates := [each.name for each in spec.scheduling_gates or ()]:
+        yield f"its template has scheduling gates ({listed(gates)}): its pods wait until these are removed"
     # The account "default" is created with each namespace.
     if spec.service_account_name and absent("serviceaccounts", spec.service_account_name):
         yield f"ServiceAccount {spec.service_account_name} does not exist: the API server refuses its pods"
@@ -171,6 +173,10 @@ def _unsure(workload: Any, copy: Pod, objects: Objects, more: More) -> str:
         return (
             "You may not list PriorityClasses: whether it preempts pods of lower priority is not evaluated."
         )
+    if spec.node_name:
+        return f"Its template sets nodeName: all of them go to node {spec.node_name}, without the scheduler."
+    if spec.resource_claims:
+        return "Whether the devices are free that its ResourceClaims ask for is not evaluated."
     if spec.scheduler_name not in ("", "default-scheduler"):
         return f"Its pods are placed by the scheduler {spec.scheduler_name}, which may go by other rules."
     hidden = [

@@ -19,12 +19,13 @@ from dashboard.insight.protocols import Objects
 from dashboard.insight.restart import pods_wanted, restart_outlook, rollout_limits
 from dashboard.insight.rollout import Workload
 from dashboard.insight.scheduling.elsewhere import Elsewhere, Filled, Without
-from dashboard.insight.scheduling.nodes import matches_terms, tolerates
+from dashboard.insight.scheduling.nodes import reaches_volume, tolerates
 from dashboard.insight.survey import Survey
 from dashboard.kinds.meta import condition_true
 from dashboard.kinds.nodes import Node, Taint
 from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.pods import Pod
+from dashboard.kinds.podspec import PodTemplate
 from dashboard.kinds.references import meant, title
 from dashboard.kinds.rows import listed, plural
 from dashboard.kinds.statefulsets import StatefulSet
@@ -155,7 +156,25 @@ class Fates:
             if cause != "node":
                 return PodFate(pod, "moves", "Recreated on the same node.", cause, pod.spec.node_name)
             return PodFate(pod, "lost", "A DaemonSet's pod is lost with its node.", cause, own=True)
-        return self._on_node(pod, kind) if cause == "node" else None
+        return (self._on_node(pod, kind) if cause == "node" else None) or self._unscheduled(pod, cause)
+
+    def _unscheduled(self, pod: Pod, cause: Cause) -> PodFate | None:
+        """Of a pod whose template leaves the scheduler out, or makes it wait; None for all others."""
+        _, above = controller(self.survey.objects, pod)
+        template: PodTemplate | None = getattr(getattr(above, "spec", None), "template", None)
+        if template is None:
+            return None
+        if gates := [each.name for each in template.spec.scheduling_gates or ()]:
+            text = (
+                f"It is recreated with scheduling gates ({listed(gates)}), and waits until these are removed."
+            )
+            return PodFate(pod, "pending", text, cause)
+        if not (node := template.spec.node_name):
+            return None
+        if node in self.lost_nodes:
+            text = f"Its template sets nodeName: it is recreated for node {node} alone, and waits until that is back."
+            return PodFate(pod, "pending", text, cause)
+        return PodFate(pod, "moves", f"Recreated on node {node}, which its template names.", cause, node)
 
     def _without_claim(self, pod: Pod, kind: str) -> PodFate:
         claims = sorted(
@@ -253,8 +272,8 @@ class Fates:
 
     def reaches_none(self, volume: PersistentVolume) -> bool:
         """Whether none of the nodes that are left can access a volume."""
-        required = volume.spec.node_affinity.required if volume.spec.node_affinity else None
-        return required is not None and not any(matches_terms(node, required) for node in self.left)
+        limited = volume.spec.node_affinity is not None or volume.zone_labels
+        return bool(limited) and not any(reaches_volume(node, volume) for node in self.left)
 
     def _recreated(self, pod: Pod, cause: Cause) -> PodFate:
         node = self._places.get(pod.metadata.uid, "")

@@ -44,10 +44,13 @@ class More:
     why: tuple[tuple[str, int], ...]
 
 
-def more_on_nodes(survey: Observed, pod: Pod, most: int) -> More:
-    """How many more pods like this one, at most ``most``; what it is called and where it runs does not matter."""
-    nodes: Sequence[Node] = survey.all("nodes")
-    others = OtherPods(survey, pod, nodes)
+def more_on_nodes(survey: Observed, pod: Pod, most: int, *, only: str = "") -> More:
+    """How many more pods like this one, at most ``most``; what it is called and where it runs does not matter. ``only``:
+    the one node that they can run on.
+    """
+    every: Sequence[Node] = survey.all("nodes")
+    others = OtherPods(survey, pod, every)
+    nodes = [node for node in every if node.metadata.name == only] if only else every
     given = {node.metadata.name: amounts(node.status.allocatable) for node in nodes}
     free = free_on(nodes, survey.objects.all("pods"))
     size = {**pod_amounts(pod.spec), "pods": Decimal(1)}
@@ -86,7 +89,7 @@ def more_on_nodes(survey: Observed, pod: Pod, most: int) -> More:
     preempting: int | None = 0
     limited = bool(emptiest)
     if (
-        not limited
+        not (limited or only)
         and may_preempt(pod)
         and any(priority(each) < priority(pod) for each in survey.all("pods"))
     ):

@@ -1,6 +1,6 @@
-"""Which nodes a pod's node selector, node affinity and tolerations allow.
+"""Which nodes a pod's node selector, node affinity and tolerations allow, and which can access a volume.
 
-The rules are those of pkg/scheduler/framework/plugins/{nodeaffinity,tainttoleration,nodeunschedulable}.
+The rules are those of pkg/scheduler/framework/plugins/{nodeaffinity,tainttoleration,nodeunschedulable,volumezone}.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dashboard.kinds.nodes import Node, Taint
+from dashboard.kinds.persistentvolumes import ZONE_LABELS, PersistentVolume
 from dashboard.kinds.podspec import NodeRequirement, NodeSelector, PodSpec, Toleration
 from dashboard.kinds.selectors import Requirement
 
@@ -50,6 +51,19 @@ def matches_terms(node: Node, required: NodeSelector) -> bool:
         and bool(term.match_expressions or term.match_fields)
         for term in required.node_selector_terms or ()
     )
+
+
+def reaches_volume(node: Node, volume: PersistentVolume) -> bool:
+    """Whether a node can access a volume: by its node affinity, and by the zones that it is labelled with (volumebinding,
+    volumezone). A node without any such label is in a cluster of one zone.
+    """
+    affinity, labels = volume.spec.node_affinity, node.metadata.labels
+    if affinity and affinity.required and not matches_terms(node, affinity.required):
+        return False
+    zones = volume.zone_labels
+    if not zones or ZONE_LABELS.keys().isdisjoint(labels):
+        return True
+    return all(labels.get(key, labels.get(ZONE_LABELS[key])) in values for key, values in zones.items())
 
 
 def _holds(requirement: NodeRequirement, labels: Mapping[str, str]) -> bool:

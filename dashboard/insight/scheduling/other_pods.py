@@ -1,7 +1,8 @@
-"""Which nodes other pods keep a pod away from: by host ports, pod (anti-)affinity and topology spread.
+"""Which nodes other pods keep a pod away from: by host ports, claims of single pods, pod (anti-)affinity and spread.
 
-The rules and the words are the scheduler's (pkg/scheduler/framework/plugins/{nodeports,interpodaffinity,
-podtopologyspread} of Kubernetes 1.36). What rests on pods that are not there is said only where all pods are known.
+The rules and the words are the scheduler's (pkg/scheduler/framework/plugins/{nodeports,volumerestrictions,
+interpodaffinity,podtopologyspread} of Kubernetes 1.36). What rests on pods that are not there is said only where all
+pods are known.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ NO_PORT = "didn't have free ports for the requested pod ports"
 NOT_WITH = "didn't match pod affinity rules"
 NOT_APART = "didn't match pod anti-affinity rules"
 KEPT_AWAY = "didn't satisfy existing pods anti-affinity rules"
+ONE_POD = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
 NOT_SPREAD = "didn't match pod topology spread constraints"
 
 Place = tuple[str, str]  # a topology key and its value
@@ -73,8 +75,8 @@ class OtherPods:
 
     @cached_property
     def unwelcome(self) -> bool:
-        """Whether any pod keeps it away by its own anti-affinity, which the pod itself says nothing of."""
-        return bool(self._unwilling)
+        """Whether pods may keep it away by what its spec does not tell: their anti-affinity, or a claim of one pod."""
+        return bool(self._unwilling or self._alone_with)
 
     def add(self, name: str) -> bool:
         """As if a copy of the pod were placed on a node; whether nodes may let in a copy by then that did not before."""
@@ -106,6 +108,7 @@ class OtherPods:
         """Why they keep the pod away from a node; ``rough``: without what differs from node to node."""
         found = (
             (NO_PORT, self._port(node)),
+            (ONE_POD, self._claimed),
             next((one for one in self._affinity(node) if one[1]), (NOT_WITH, "")),
             (NOT_SPREAD, self._crowded(node)),
         )
@@ -120,6 +123,38 @@ class OtherPods:
             for other in self._placed.on.get(node.metadata.name, ()):
                 if any(_same_port(wanted, held) for held in _host_ports(other.spec)):
                     return f"{wanted.host_port}/{wanted.protocol} is taken by {self._named(other)}"
+        return ""
+
+    # ---- Claims of which one pod has the volume
+
+    @cached_property
+    def _alone_with(self) -> tuple[str, ...]:
+        """The claims that it names whose volumes a single pod may use."""
+        named = {
+            one.persistent_volume_claim.claim_name
+            for one in self._pod.spec.volumes or ()
+            if one.persistent_volume_claim is not None
+        }
+        return tuple(
+            name
+            for name, claim in self._survey.claims_of(self._pod)
+            if name in named and claim is not None and "ReadWriteOncePod" in (claim.spec.access_modes or ())
+        )
+
+    @property
+    def _claimed(self) -> str:
+        """By which pod one of these is used, on whichever node; "" for none."""
+        if self._alone_with and self._copies:
+            return f"claim {self._alone_with[0]} is used by {self._named(self._pod)}"
+        return self._used
+
+    @cached_property
+    def _used(self) -> str:
+        for name in self._alone_with:
+            for user in self._survey.users.get((self._pod.metadata.namespace, name), ()):
+                here = self._placed.on.get(user.spec.node_name, ())
+                if any(each.metadata.uid == user.metadata.uid for each in here):
+                    return f"claim {name} is used by {self._named(user)}"
         return ""
 
     # ---- Affinity
@@ -177,9 +212,11 @@ class OtherPods:
         groups = [
             each for each in self._placed.groups if all(term.matches(each.first) for term in self._together)
         ]
-        if not groups and all(term.matches(self._pod) for term in self._together):
+        found = self._places((term.key, each) for term in self._together for each in groups)
+        # Those on nodes that lack the labels count for nothing, as if they were not there (satisfyPodAffinity).
+        if not found and all(term.matches(self._pod) for term in self._together):
             return None
-        return self._places((term.key, each) for term in self._together for each in groups)
+        return found
 
     def _alone(self, node: Node) -> str:
         for term in self._together:

@@ -17,13 +17,14 @@ from dashboard.insight.observed import Observed
 from dashboard.kinds.base import Ref
 from dashboard.kinds.meta import find_condition
 from dashboard.kinds.nodes import Node
+from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.pods import Pod
-from dashboard.kinds.podspec import NodeSelector, PodSpec
+from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.podwords import causes
 from dashboard.kinds.rows import listed
 
-from .nodes import matches_terms, standing_taints
-from .other_pods import KEPT_AWAY, NO_PORT, NOT_APART, NOT_SPREAD, NOT_WITH, OtherPods
+from .nodes import matches_terms, reaches_volume, standing_taints
+from .other_pods import KEPT_AWAY, NO_PORT, NOT_APART, NOT_SPREAD, NOT_WITH, ONE_POD, OtherPods
 from .room import asked_on_nodes
 
 LINES = 12  # nodes told one by one; more are told together where their reasons are alike
@@ -47,6 +48,7 @@ _TAINTS = {
 _RECKONED = (
     "node(s) had untolerated taint", "node(s) were unschedulable", "node(s) didn't match Pod's node affinity/selector",
     "node(s) had volume node affinity conflict", "node(s) didn't match PersistentVolume's node affinity",
+    "node(s) had no available volume zone", ONE_POD,
     "Insufficient ", "Too many pods",
     *(f"node(s) {words}" for words in (NO_PORT, NOT_WITH, NOT_APART, KEPT_AWAY, NOT_SPREAD)),
 )  # fmt: skip
@@ -57,7 +59,7 @@ def node_by_node(survey: Observed, pod: Pod) -> tuple[Evidence, ...]:
     nodes: Sequence[Node] = survey.all("nodes")
     # Of every namespace: they all share the nodes.
     asked = asked_on_nodes(survey.objects.all("pods"))
-    reach, others = list(_reach(survey, pod)), OtherPods(survey, pod, nodes)
+    reach, others = list(survey.volumes_of(pod)), OtherPods(survey, pod, nodes)
     all_known, many = survey.reads("pods"), len(nodes) > LINES
     why: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name, node in sorted({node.metadata.name: node for node in nodes}.items()):
@@ -81,7 +83,7 @@ def refusals(
     """Why a node takes no pod like this one beside what it runs, with ``free`` left on it; of pods that keep it away only
     where they are given as ``others``.
     """
-    yield from _kept_away(node, pod.spec, list(_reach(survey, pod)))
+    yield from _kept_away(node, pod.spec, list(survey.volumes_of(pod)))
     for name, amount in {**pod_amounts(pod.spec), "pods": Decimal(1)}.items():
         if amount > 0 and free.get(name, Decimal(0)) < amount:
             yield "is full: no more pods" if name == "pods" else f"insufficient {_called(name)}"
@@ -106,15 +108,15 @@ def _unknown(pod: Pod) -> str:
     return f"no reason visible here; the scheduler says: {'; '.join(said)}"
 
 
-def _kept_away(node: Node, spec: PodSpec, reach: list[tuple[str, NodeSelector]]) -> Iterator[str]:
+def _kept_away(node: Node, spec: PodSpec, reach: list[tuple[str, PersistentVolume]]) -> Iterator[str]:
     for taint in standing_taints(node, spec):
         value = f"={taint.value}" if taint.value else ""
         own = _TAINTS.get(taint.key)
         yield own or f"has taint {taint.key}{value}:{taint.effect}, which it does not tolerate"
     yield from _labels(node, spec)
-    for volume, terms in reach:
-        if not matches_terms(node, terms):
-            yield f"can't access volume {volume}"
+    for _, volume in reach:
+        if not reaches_volume(node, volume):
+            yield f"can't access volume {volume.metadata.name}"
 
 
 def _labels(node: Node, spec: PodSpec) -> Iterator[str]:
@@ -126,13 +128,6 @@ def _labels(node: Node, spec: PodSpec) -> Iterator[str]:
     affinity = spec.affinity.node_affinity if spec.affinity else None
     if affinity is not None and affinity.required is not None and not matches_terms(node, affinity.required):
         yield "does not match its node affinity"
-
-
-def _reach(survey: Observed, pod: Pod) -> Iterator[tuple[str, NodeSelector]]:
-    """The volumes that the pod uses and that only some nodes reach."""
-    for _, volume in survey.volumes_of(pod):
-        if volume.spec.node_affinity and volume.spec.node_affinity.required:
-            yield volume.metadata.name, volume.spec.node_affinity.required
 
 
 def _room(node: Node, spec: PodSpec, taken: Amounts | None, *, rough: bool) -> Iterator[str]:

@@ -13,7 +13,7 @@ from dashboard.kinds.nodes import Node
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import PodSpec
 
-from .nodes import matches_terms, takes
+from .nodes import reaches_volume, takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,7 @@ def free_on(nodes: Sequence[Node], pods: Sequence[Pod]) -> dict[str, Amounts]:
 
 def reaches(survey: Observed, node: Node, pod: Pod) -> bool:
     """Whether the node can access the volumes behind the pod's claims."""
-    for _, volume in survey.volumes_of(pod):
-        affinity = volume.spec.node_affinity
-        if affinity and affinity.required and not matches_terms(node, affinity.required):
-            return False
-    return True
+    return all(reaches_volume(node, volume) for _, volume in survey.volumes_of(pod))
 
 
 def depends_on_others(spec: PodSpec) -> bool:

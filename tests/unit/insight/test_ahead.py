@@ -96,6 +96,27 @@ def test_host_ports_fit_once_a_node() -> None:
     assert found is not None and found.pods == 2
 
 
+def test_a_claim_of_one_pod_is_for_one_replica() -> None:
+    claim = {"metadata": meta("data"), "spec": {"accessModes": ["ReadWriteOncePod"], "volumeName": "pv"}}
+    objects = (placed("n1"), placed("n2"), ("persistentvolumeclaims", claim))
+    found = fitting(*objects, **mounting("data"))
+    assert (found.pods, found.limited) == (1, False) and "ReadWriteOncePod" in found.why[0][0]
+    made = pod("web-1", node="n1")
+    made["spec"] |= mounting("data")
+    assert fitting(*objects, ("pods", made), **mounting("data")).pods == 0
+
+
+def test_a_template_that_names_a_node_fits_there_alone() -> None:
+    found = fitting(placed("n1"), placed("n2", cpu="2"), running("low", "n2", "1"), nodeName="n2")
+    assert dict(found.more.nodes) == {"n2": 1} and found.why == (("insufficient CPU", 1),)
+    assert "sets nodeName" in found.unsure and fitting(placed("n1"), nodeName="gone").pods == 0
+
+
+def test_scheduling_gates_of_a_template_stop_its_pods() -> None:
+    found = fitting(placed("n1"), schedulingGates=[{"name": "example.com/quota"}])
+    assert found.pods == 0 and "scheduling gates (example.com/quota)" in found.stopped
+
+
 def test_the_quota_says_how_many_of_those_that_fit_may_be_created() -> None:
     quota = {
         "metadata": meta("quota"), "spec": {"hard": {"requests.cpu": "3"}},

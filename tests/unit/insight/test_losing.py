@@ -188,6 +188,43 @@ def test_what_nothing_recreates_is_lost_and_what_belongs_to_a_node_ends_with_it(
     assert "1 is lost for good" in told.headline.text
 
 
+def templated(**spec: Any) -> World:
+    """A Deployment of which one pod runs, on node-1, with more in its pod template."""
+    made = replicaset()
+    made["spec"]["template"] = {"spec": {"containers": [{"name": "app"}], **spec}}
+    rest = [each for each in web("node-1") if each[0] != "replicasets"]
+    return cluster(*rest, ("replicasets", made))
+
+
+@pytest.mark.parametrize(
+    ("spec", "loss", "fate", "on", "why"),
+    [
+        ({"nodeName": "node-1"}, "node/node-1", "pending", "", "for node node-1 alone"),
+        ({"nodeName": "node-1"}, "pod/shop/web-0", "moves", "node-1", "which its template names"),
+        ({"nodeName": "node-2"}, "node/node-1", "moves", "node-2", "which its template names"),
+        ({"schedulingGates": [{"name": "hold"}]}, "node/node-1", "pending", "", "scheduling gates (hold)"),
+        ({"schedulingGates": [{"name": "hold"}]}, "pod/shop/web-0", "pending", "", "scheduling gates (hold)"),
+        ({}, "node/node-1", "moves", "node-2", "Most likely"),
+    ],
+)
+def test_a_template_may_leave_the_scheduler_out_or_make_it_wait(
+    spec: dict[str, Any], loss: str, fate: str, on: str, why: str
+) -> None:
+    (told,) = lost(templated(**spec), loss).pods
+    assert (told.fate, told.node) == (fate, on) and why in told.why
+
+
+def test_a_volume_that_is_labelled_with_a_zone_is_out_of_reach_without_it() -> None:
+    claim, _ = claimed(0, "")
+    made = {
+        "metadata": {"name": "pv-0", "labels": {"topology.kubernetes.io/zone": "a"}},
+        "spec": {"csi": {"driver": "d"}},
+    }
+    told = lost(cluster(*database("node-1"), claim, ("persistentvolumes", made)), "zone/a")
+    assert "No node that is left can access the volume of claim data-db-0." in told.pods[0].why
+    assert [each.state for each in told.data] == ["unreachable"]
+
+
 def test_what_has_ended_is_not_lost_again() -> None:
     assert lost(cluster(("pods", pod("done", phase="Succeeded"))), "node/node-1").pods == ()
 

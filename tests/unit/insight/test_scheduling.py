@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dashboard.insight import findings_for
 
 from .world import NOW, World, condition, node, pod
 
+GA, BETA = "topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"
 REFUSED = [condition("PodScheduled", "False", "Unschedulable", "0/5 nodes are available: 5 whatever.")]
 
 
@@ -175,6 +178,64 @@ def test_the_first_of_pods_that_want_each_other_may_go_anywhere() -> None:
         ("pods", small(affinity={"podAffinity": required(selects(app="web"))})), *in_zones("a", "b")
     )
     assert set(reasons(world).values()) == {FREE}
+
+
+def test_pods_on_nodes_without_the_label_are_none_that_others_are_to_be_with() -> None:
+    """So the first of its own kind may go anywhere beside them, as where there are none at all."""
+    together = {"podAffinity": required(selects(app="web"))}
+    bare = ("nodes", labelled("bare", {}))
+    world = World(
+        ("pods", small(affinity=together)), *in_zones("a", "b"), bare,
+        ("pods", pod("old", node="bare", labels={"app": "web"})),
+    )  # fmt: skip
+    found = reasons(world)
+    assert (found["Node n0"], found["Node n1"]) == (FREE, FREE) and "it lacks label zone" in found[
+        "Node bare"
+    ]
+    world.add("pods", pod("other", node="n0", labels={"app": "web"}))
+    assert "no pod with app=web" in reasons(world)["Node n1"]
+
+
+def test_a_claim_of_one_pod_lets_no_other_one_in_wherever_it_runs() -> None:
+    mounts = {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]}
+    user = pod("first", node="n0")
+    user["spec"] |= mounts
+    for mode, phase, taken in (
+        ("ReadWriteOncePod", "Running", True), ("ReadWriteOnce", "Running", False),
+        ("ReadWriteOncePod", "Succeeded", False),
+    ):  # fmt: skip
+        claim = {"metadata": {"name": "data", "namespace": "shop"}, "spec": {"accessModes": [mode]}}
+        user["status"]["phase"] = phase
+        world = World(
+            ("pods", small(**mounts)), *in_zones("a", "b"), ("pods", user), ("persistentvolumeclaims", claim)
+        )
+        said = "ReadWriteOncePod access mode: claim data is used by pod first"
+        assert {said in one for one in reasons(world).values()} == {taken}
+
+
+@pytest.mark.parametrize(
+    ("labels", "volume", "reached"),
+    [
+        ({GA: "a"}, {GA: "a"}, True),
+        ({GA: "b"}, {GA: "a"}, False),
+        ({GA: "b"}, {GA: "a__b"}, True),
+        ({GA: "a"}, {BETA: "a"}, True),
+        ({GA: "b"}, {BETA: "a"}, False),
+        ({GA: "b"}, {GA: "a__"}, True),  # what can't be read counts for nothing
+        ({}, {GA: "a"}, True),  # a cluster of one zone
+        ({"topology.kubernetes.io/region": "eu"}, {GA: "a"}, False),
+    ],
+)
+def test_a_volume_that_is_labelled_with_a_zone_is_reached_from_there(
+    labels: dict[str, str], volume: dict[str, str], reached: bool
+) -> None:
+    world = World(
+        ("pods", small(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}])),
+        ("persistentvolumeclaims", {"metadata": {"name": "data", "namespace": "shop"}, "spec": {"volumeName": "pv-1"}}),
+        ("persistentvolumes", {"metadata": {"name": "pv-1", "labels": volume}, "spec": {}}),
+        ("nodes", labelled("n0", labels)),
+    )  # fmt: skip
+    assert reasons(world)["Node n0"] == (FREE if reached else "can't access volume pv-1")
 
 
 def test_spread_counts_what_may_run_there_and_names_the_emptiest() -> None:
