@@ -158,11 +158,13 @@ class ActionForm:
         }
 
     def suggested(self, fields: Sequence[Field]) -> dict[str, str]:
-        """What the address fills in: requests that the page of capacity suggests. Nothing is done before it is sent."""
+        """What the address fills in: numbers that a page suggests. Nothing is done before it is sent."""
         return {
             each.name: self.request.GET[each.name][:SUGGESTED]
             for each in fields
-            if each.based and each.name in self.request.GET
+            if each.name in self.request.GET
+            and each.input in ("number", "amount")
+            and not (each.choices or each.rows)
         }
 
     def command(self, form: Form) -> str:

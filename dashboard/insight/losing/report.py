@@ -25,6 +25,7 @@ from dashboard.kinds.horizontalpodautoscalers import HorizontalPodAutoscaler
 from dashboard.kinds.images import ImageError, parse_image
 from dashboard.kinds.meta import find_condition
 from dashboard.kinds.nodes import Node
+from dashboard.kinds.persistentvolumes import PersistentVolume
 from dashboard.kinds.poddisruptionbudgets import PodDisruptionBudget
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import Container, PodSpec
@@ -42,12 +43,15 @@ BAD, WARN = 50, 80  # below which a score is critical, and a warning
 
 
 class Remedy(NamedTuple):
-    """What would mend it: an action on ``ref``, or with ``form`` a new object of that kind, filled in from it."""
+    """What would mend it: an action on ``ref``, its form filled with what is ``typed``, or with ``form`` a new object of
+    that kind, filled in from it.
+    """
 
     words: str
     ref: Ref
     action: str = ""
     form: str = ""
+    typed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,20 +186,26 @@ class _One:
         yield from self._autoscaler()
         yield from self._data()
 
-    def _remedy(self, words: str, action: str = "", form: str = "") -> Remedy:
-        return Remedy(words, self.ref, action, form)
+    def _remedy(self, words: str, action: str = "", form: str = "", **typed: int) -> Remedy:
+        return Remedy(words, self.ref, action, form, tuple((key, str(value)) for key, value in typed.items()))
+
+    def _more(self, replicas: int) -> Remedy:
+        """More replicas, which an autoscaler takes back where its minimum is lower."""
+        if self.report.autoscalers.get(self.ref) is not None:
+            return self._remedy(f"Autoscale from {replicas} up…", "autoscale", min=replicas)
+        return self._remedy(f"Scale to {replicas}…", "scale", replicas=replicas)
 
     def _replicas(self) -> Iterator[Weakness]:
         keeps = isinstance(self.workload, StatefulSet) and bool(self.workload.spec.volume_claim_templates)
         if self.replicas == 1:
             text = "Single replica: it is down for minutes when its node fails."
-            remedy = self._remedy("Scale to 3…" if keeps else "Scale to 2…", "scale")
+            remedy = self._more(3 if keeps else 2)
             if keeps:
                 text = "Single member: it is down until its node is back, or known to be gone."
             yield Weakness("single-replica", 40, text, remedy)
         elif keeps and self.replicas == 2:
             text = "2 members: if they need a quorum, it is lost with either one."
-            yield Weakness("no-quorum", 30, text, self._remedy("Scale to 3…", "scale"))
+            yield Weakness("no-quorum", 30, text, self._more(3))
 
     def _placement(self) -> Iterator[Weakness]:
         if self.replicas < 2:
@@ -205,7 +215,9 @@ class _One:
             yield Weakness("one-node", 30, text, self._remedy("Spread over nodes…", "edit"))
         elif len(self.pods) > 1 and len(self.report.zones) > 1 and len(self.in_zones) == 1:
             text = f"All {len(self.pods)} ready pods are in zone {next(iter(self.in_zones))}."
-            yield Weakness("one-zone", 20, text, self._remedy("Spread over zones…", "edit"))
+            # Volumes of one zone tie them to it: spread, they could not be scheduled.
+            remedy = None if self._volume_zones else self._remedy("Spread over zones…", "edit")
+            yield Weakness("one-zone", 20, text, remedy)
         elif not self._is_spread():
             text = "Replicas may share a node: no topology spread, no anti-affinity."
             yield Weakness("no-spread", 10, text, self._remedy("Spread over nodes…", "edit"))
@@ -215,20 +227,27 @@ class _One:
         return bool(self.spec.topology_spread_constraints) or apart is not None
 
     def _budget(self) -> Iterator[Weakness]:
-        if self.replicas < 2 or not self.report.survey.reads("poddisruptionbudgets", self.ref.namespace):
+        if not self.report.survey.reads("poddisruptionbudgets", self.ref.namespace):
             return
         over = [
             each
             for each in self.report.budgets.get(self.ref.namespace, ())
             if selector_of(each.spec.selector).matches(self.labels)
         ]
-        if not over:
+        if not over and self.replicas > 1:
             text = "No PodDisruptionBudget: a drain may evict all replicas at once."
             yield Weakness("no-budget", 10, text, self._remedy("Add a budget…", form="poddisruptionbudgets"))
+        if len(over) > 1:
+            names = listed([each.metadata.name for each in over])
+            text = (
+                f"Budgets {names} cover the same pods, so every eviction is refused: node drains will block."
+            )
+            yield Weakness("budget-blocks", 15, text, Remedy("Delete a budget…", _own(over[0]), "delete"))
+            return
         for budget in over:
             status = budget.status
             if status.expected_pods and status.desired_healthy >= status.expected_pods:
-                own = reference("PodDisruptionBudget", budget.metadata.namespace, budget.metadata.name)
+                own = _own(budget)
                 text = f"Budget {own.name} never allows a disruption: node drains will block."
                 yield Weakness("budget-blocks", 15, text, Remedy("Edit the budget…", own, "edit"))
 
@@ -252,7 +271,7 @@ class _One:
     def _template(self) -> Iterator[Weakness]:
         lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for each in self._containers:
-            if missing := _not_requested(each):
+            if missing := self._not_requested(each):
                 lacking[missing].append(each.name)
         if lacking:
             said = "; ".join(
@@ -273,7 +292,7 @@ class _One:
             yield Weakness("latest-tag", 5, text, self._remedy("Set the image…", "image"))
         if not self.spec.priority_class_name:
             text = "No PriorityClass: it waits with all others when nodes are full."
-            yield Weakness("no-priority", 2, text)
+            yield Weakness("no-priority", 2, text, self._remedy("Set a PriorityClass…", "edit"))
 
     def _autoscaler(self) -> Iterator[Weakness]:
         found = self.report.autoscalers.get(self.ref)
@@ -290,10 +309,12 @@ class _One:
 
     def _data(self) -> Iterator[Weakness]:
         tied: dict[str, str] = {}
-        for pod in self.pods:
-            for name, volume in self.report.survey.volumes_of(pod):
-                if volume.local:
-                    tied[name] = listed(volume.only_on) or "one node"
+        for name, volume in self._volumes:
+            if volume.local:
+                tied[name] = listed(volume.only_on) or "one node"
+        if len(self._volume_zones) == 1 and not tied and len(self.report.zones) > 1:
+            text = f"All its volumes are in zone {next(iter(self._volume_zones))}: without it, it can't start anywhere."
+            yield Weakness("one-zone-volume", 10, text)
         if tied:
             name, where = min(tied.items())
             one = f"Claim {name} is on the disk of {where}"
@@ -302,16 +323,35 @@ class _One:
                 "local-data", 15, f"{which}: the data is lost with it, unless the members copy it."
             )
 
+    @cached_property
+    def _volumes(self) -> list[tuple[str, PersistentVolume]]:
+        """Of its ready pods, by their claims."""
+        return [each for pod in self.pods for each in self.report.survey.volumes_of(pod)]
+
+    @cached_property
+    def _volume_zones(self) -> frozenset[str]:
+        return frozenset(zone for _, volume in self._volumes for zone in volume.zones)
+
+    def _not_requested(self, container: Container) -> tuple[str, ...]:
+        """Of CPU and memory, in words, neither by itself, nor by the pod as a whole, nor by what the API server sets in
+        pods (LimitRanges, autoscalers); a limit is a request.
+        """
+        running = next((pod.spec for pod in self.pods), None)
+        in_pods = [
+            each for each in (running.containers or () if running else ()) if each.name == container.name
+        ]
+        asked: set[str] = set()
+        for one in (container.resources, self.spec.resources, *(each.resources for each in in_pods)):
+            asked |= {*(one.limits or ()), *(one.requests or ())} if one else set()
+        return tuple(word for name, word in (("cpu", "CPU"), ("memory", "memory")) if name not in asked)
+
     @property
     def _containers(self) -> Sequence[Container]:
         return self.spec.containers or ()
 
 
-def _not_requested(container: Container) -> tuple[str, ...]:
-    """Of CPU and memory, in words; a limit is a request."""
-    resources = container.resources
-    asked = {**(resources.limits or {}), **(resources.requests or {})} if resources else {}
-    return tuple(word for name, word in (("cpu", "CPU"), ("memory", "memory")) if name not in asked)
+def _own(budget: PodDisruptionBudget) -> Ref:
+    return reference("PodDisruptionBudget", budget.metadata.namespace, budget.metadata.name)
 
 
 def _is_latest(image: str) -> bool:

@@ -408,7 +408,8 @@ class ResilienceScreen(Screen):
         if remedy.form:
             source = urlencode({"from": f"{ref.plural}/{ref.namespace}/{ref.name}"}, safe="/")
             return f"{reverse('create_form', args=[slug, remedy.form])}?{source}"
-        return reverse("action", args=[slug, ref.plural, ref.namespace, ref.name, remedy.action])
+        url = reverse("action", args=[slug, ref.plural, ref.namespace, ref.name, remedy.action])
+        return f"{url}?{urlencode(remedy.typed)}" if remedy.typed else url
 
     # ---- For scripts
 

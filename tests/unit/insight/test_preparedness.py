@@ -104,7 +104,7 @@ def test_each_weakness_is_told_alone_and_takes_its_weight(rule: str) -> None:
     assert [each.rule for each in found.weaknesses] == [rule]
     assert found.score == 100 - found.weaknesses[0].weight < 100
     remedy = found.weaknesses[0].remedy
-    assert rule == "no-priority" or (remedy is not None and bool(remedy.action) != bool(remedy.form))
+    assert remedy is not None and bool(remedy.action) != bool(remedy.form)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,60 @@ def test_each_weakness_is_told_alone_and_takes_its_weight(rule: str) -> None:
 )  # fmt: skip
 def test_what_only_looks_weak_is_none(found: Callable[[], Preparedness]) -> None:
     assert found().weaknesses == ()
+
+
+def test_a_budget_blocks_a_single_replica_too() -> None:
+    """The commonest one that does: at least one of one."""
+    rules = [
+        each.rule for each in of(deployment(1), budget(desired=1, expected=1), *pods("node-1")).weaknesses
+    ]
+    assert rules == ["single-replica", "budget-blocks"]
+    assert "no-budget" not in rules
+
+
+def test_several_budgets_over_the_same_pods_block_whatever_each_allows() -> None:
+    second = budget()
+    second[1]["metadata"] = meta("second")
+    (found,) = of(deployment(), budget(), second, *TWO).weaknesses
+    assert (
+        found.rule == "budget-blocks" and "second" in found.text and "every eviction is refused" in found.text
+    )
+
+
+def test_what_the_pods_have_as_a_whole_or_by_the_api_server_is_a_request() -> None:
+    bare = [GOOD | {"resources": {}}]
+    assert of(deployment(containers=bare, resources=ASKS), budget(), *TWO).weaknesses == ()
+    filled = [("pods", pod("web-0", node="node-1", labels=LABELS, container={"resources": ASKS}))]
+    filled += [("pods", pod("web-1", node="node-2", labels=LABELS, container={"resources": ASKS}))]
+    assert of(deployment(containers=bare), budget(), *filled).weaknesses == ()
+
+
+def in_zone(zone: str, *nodes: str) -> Preparedness:
+    claims = [each for at in range(len(nodes)) for each in claimed(at, zone, "topology.kubernetes.io/zone")]
+    (found,) = preparedness(world(*database(*nodes), *claims), NOW)
+    return found
+
+
+def test_volumes_of_one_zone_tie_a_workload_to_it() -> None:
+    found = {each.rule: each for each in in_zone("a", "node-1", "node-3").weaknesses}
+    assert "All its volumes are in zone a" in found["one-zone-volume"].text
+    assert found["one-zone"].remedy is None, "its members can't go elsewhere"
+    alone = {each.rule for each in in_zone("a", "node-1").weaknesses}
+    assert {"single-replica", "one-zone-volume"} <= alone
+    one = World(
+        ("nodes", zoned("node-1", "a")), *database("node-1"), *claimed(0, "a", "topology.kubernetes.io/zone")
+    )
+    (single,) = preparedness(one.reading(*READ, "horizontalpodautoscalers"), NOW)
+    assert "one-zone-volume" not in {each.rule for each in single.weaknesses}, "there is no other zone"
+
+
+def test_more_replicas_are_the_autoscalers_to_keep_where_there_is_one() -> None:
+    remedy = of(deployment(1), *pods("node-1")).weaknesses[0].remedy
+    assert remedy is not None and (remedy.words, remedy.action, remedy.typed) == (
+        "Scale to 2…", "scale", (("replicas", "2"),),
+    )  # fmt: skip
+    scaled = of(deployment(1), autoscaler("True", "ValidMetricFound"), *pods("node-1")).weaknesses[0].remedy
+    assert scaled is not None and (scaled.action, scaled.typed) == ("autoscale", (("min", "2"),))
 
 
 def test_whoever_has_requests_from_users_needs_the_probe_more() -> None:

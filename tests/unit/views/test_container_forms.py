@@ -8,12 +8,12 @@ import pytest
 import pytest_asyncio
 from django.contrib.auth.models import User
 from django.template.loader import render_to_string
-from django.test import AsyncClient
+from django.test import AsyncClient, RequestFactory
 
 from dashboard.actions.action import Target, typed_object
 from dashboard.actions.registry import action_named
 from dashboard.kinds import KINDS
-from dashboard.views.form import field_context
+from dashboard.views.form import ActionForm, field_context
 from tests.formed import Script, open_forms
 
 from ..actions.server import Server
@@ -147,3 +147,19 @@ async def test_the_form_sends_along_what_each_input_was_filled_with(
     for container in ("app", "beside"):
         text = was.format(container)
         assert f'<input type="hidden" name="was.{field}.{container}" value="{text}">' in html
+
+
+@pytest.mark.parametrize(
+    ("action", "plural", "asked", "filled"),
+    [
+        ("scale", "deployments", "replicas=3&other=1", {"replicas": "3"}),
+        ("autoscale", "deployments", "min=2", {"min": "2"}),
+        ("delete", "deployments", "propagation=Orphan&confirm=web", {}),
+    ],
+)
+def test_an_address_fills_in_numbers_and_no_choices(
+    action: str, plural: str, asked: str, filled: dict[str, str]
+) -> None:
+    form = ActionForm.__new__(ActionForm)
+    form.request = RequestFactory().get(f"/?{asked}")
+    assert form.suggested(action_named(action, plural).fields) == filled
