@@ -25,6 +25,7 @@ from dashboard.kinds.poddisruptionbudgets import PodDisruptionBudget
 from dashboard.kinds.pods import Pod
 from dashboard.kinds.podspec import PodSpec
 from dashboard.kinds.references import meant
+from dashboard.kinds.rows import listed
 from dashboard.kinds.selectors import Selector
 
 CANDIDATES = 12  # nodes, the emptiest, of which it is tried whether they could go; docs/limits.md
@@ -168,12 +169,13 @@ class Pieces:
             if verdict.fate == "refuse":
                 yield f"pod {pod.metadata.name}: {verdict.why}"
             elif verdict.fate == "evict" and asks_budgets(pod):
-                for selector, budget in self._budgets[pod.metadata.namespace]:
-                    if (
-                        selector.matches(pod.metadata.labels)
-                        and not budget.status.disruptions_allowed
-                        and not budget_lets_go(budget, pod)
-                    ):
+                budgets = self._budgets[pod.metadata.namespace]
+                over = [budget for selector, budget in budgets if selector.matches(pod.metadata.labels)]
+                if len(over) > 1:  # the Eviction API refuses to choose
+                    names = listed([each.metadata.name for each in over])
+                    yield f"budgets {names} cover pod {pod.metadata.name}: its eviction is refused."
+                for budget in over:
+                    if not budget.status.disruptions_allowed and not budget_lets_go(budget, pod):
                         yield f"budget {budget.metadata.name} allows 0 disruptions now."
 
     @cached_property

@@ -17,6 +17,7 @@ LEAST_SECONDS, LEAST_POINTS = 900.0, 20  # of history, before anything is sugges
 # What is suggested at least, in whole steps: less is not worth a request of its own.
 STEP = {"cpu": 0.005, "memory": 2**20 * 8}
 LEAST = {"cpu": 0.01, "memory": 2**20 * 16}
+UNIT = {"cpu": 0.001, "memory": 2.0**20}  # of the quantity that is written
 WORTH = 0.2  # a suggestion that is closer to the request than this share of it is not told
 
 Point = tuple[float, tuple[float | None, ...]]
@@ -46,7 +47,7 @@ class Suggestion:
     @property
     def quantity(self) -> str:
         """As a manifest has it."""
-        return f"{round(self.then * 1000)}m" if self.resource == "cpu" else f"{round(self.then / 2**20)}Mi"
+        return f"{round(self.then / UNIT[self.resource])}{'m' if self.resource == 'cpu' else 'Mi'}"
 
 
 def percentiles(points: Sequence[Point], column: int) -> Percentiles | None:
@@ -59,11 +60,17 @@ def percentiles(points: Sequence[Point], column: int) -> Percentiles | None:
     return Percentiles(_at(values, 0.5), _at(values, SHARE), values[-1], span)
 
 
-def suggestion(resource: str, used: Percentiles, now: float) -> Suggestion | None:
-    """None where what is requested suits what is used."""
+def suggestion(resource: str, used: Percentiles, now: float, limit: float | None = None) -> Suggestion | None:
+    """None where what is requested suits what is used. No more than the container's ``limit``, over which the API server
+    takes no request.
+    """
     base = used.most if resource == "cpu" else used.peak
     step = STEP[resource]
     then = max(LEAST[resource], math.ceil(round(base * MARGIN / step, 6)) * step)
+    if limit is not None and then > limit:
+        then = math.floor(round(limit / UNIT[resource], 6)) * UNIT[resource]
+    if not then:
+        return None
     if now and abs(then - now) < WORTH * max(now, then):
         return None
     return Suggestion(resource, used, now, then)

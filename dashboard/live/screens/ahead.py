@@ -418,11 +418,16 @@ class Ahead(Watched):
         if container is None:
             return {}
         asked, points = container_requests(container), self.runtime.usage.of_containers.points(key)
+        limits = amounts(container.resources.limits if container.resources else None)
+
+        def most(resource: str) -> float | None:
+            return float(limits[resource]) if resource in limits else None
+
         return {
             resource: one
             for column, resource in enumerate(RESOURCES)
             if (used := percentiles(points, column)) is not None
-            and (one := suggestion(resource, used, float(asked.get(resource, 0)))) is not None
+            and (one := suggestion(resource, used, float(asked.get(resource, 0)), most(resource))) is not None
         }
 
     def _sized_row(self, each: Sized) -> dict[str, Any]:

@@ -341,6 +341,18 @@ def test_a_node_stays_whose_pods_must_not_move(more: tuple[str, dict[str, Any]],
     assert dict(spare.kept)["n1"].startswith(why)
 
 
+def test_a_node_stays_whose_pods_two_budgets_cover() -> None:
+    def budget(name: str) -> tuple[str, dict[str, Any]]:
+        return "poddisruptionbudgets", {
+            "metadata": meta(name), "spec": {"selector": {"matchLabels": {"app": "other"}}},
+            "status": {"disruptionsAllowed": 1},
+        }  # fmt: skip
+
+    world = World(placed("n1"), placed("n2"), running("p1", "n1"), budget("a"), budget("b"))
+    kept = dict(Pieces(world.reading(*READ), NOW).spare().kept)
+    assert kept["n1"] == "budgets a and b cover pod p1: its eviction is refused."
+
+
 def test_the_control_plane_and_nodes_that_take_no_pods_are_left_alone() -> None:
     plane = placed("plane")
     plane[1]["metadata"]["labels"]["node-role.kubernetes.io/control-plane"] = ""
@@ -363,6 +375,11 @@ def test_requests_follow_the_percentiles_with_a_margin() -> None:
     peak = suggestion("memory", memory, 0)
     assert peak is not None and peak.quantity == "120Mi", "the peak of 100 MiB, 15 % more, in whole steps"
     assert suggestion("cpu", cpu, 0.25) is None, "close enough"
+    # No request is over its limit: the API server refuses that.
+    capped = suggestion("memory", memory, 0, limit=107_374_182.4)
+    assert capped is not None and capped.quantity == "102Mi"
+    assert suggestion("memory", memory, 102 * 2**20, limit=102 * 2**20) is None
+    assert suggestion("cpu", cpu, 0, limit=0.0001) is None
 
 
 def test_a_short_history_suggests_nothing() -> None:
