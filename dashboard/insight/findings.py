@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dashboard.kinds import CUSTOM, KINDS
 from dashboard.kinds.base import Ref
-from dashboard.kinds.catalogue import APISERVICES
+from dashboard.kinds.catalogue import APISERVICES, RESOURCE_CLAIMS
 from dashboard.kinds.references import reference
 
 from .declared import DECLARED, Rule, declared_reads
@@ -91,7 +91,7 @@ def read_for(plural: str) -> frozenset[str]:
     """The kinds that the rules read to tell what is wrong with an object of this kind, whether or not a cluster offers
     them.
     """
-    read = READ | declared_reads()
+    read = READ | declared_reads() | {RESOURCE_CLAIMS}
     if plural == "namespaces":
         return read | {APISERVICES.key}
     return read | ACCESS if plural in ACCESS else read

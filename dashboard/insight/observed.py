@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dashboard.kinds import declared
 from dashboard.kinds.base import Ref
-from dashboard.kinds.catalogue import APISERVICES
+from dashboard.kinds.catalogue import APISERVICES, RESOURCE_CLAIMS
 from dashboard.kinds.endpointslices import EndpointSlice
 from dashboard.kinds.events import Event
 from dashboard.kinds.meta import ObjectCondition, OwnerReference, condition_true, find_condition
@@ -77,7 +77,8 @@ class Observed(ABC):
 
     def reads(self, plural: str, namespace: str = "") -> bool:
         """Whether what is not here does not exist: a kind that may not be listed must not look empty."""
-        return declared(plural) is not None and self.objects.reads(plural, namespace)
+        known = declared(plural) is not None or plural == RESOURCE_CLAIMS
+        return known and self.objects.reads(plural, namespace)
 
     def lacks(self, plural: str, namespace: str, name: str) -> bool:
         """Whether an object certainly does not exist."""

@@ -22,6 +22,8 @@ DEFINITIONS = Resource(
 APISERVICES = Resource(
     GVR("apiregistration.k8s.io", "v1", "apiservices", namespaced=False), "APIService", "apiservice"
 )
+# What pods ask for devices with, where the API server offers it: the rules read which of them there are.
+RESOURCE_CLAIMS = "resourceclaims.resource.k8s.io"
 # The API server has these twice; the second is the first under another name.
 _TWICE = frozenset({("events.k8s.io", "events")})
 # The API groups of Kubernetes itself: whatever else there is came with something that was installed.

@@ -13,7 +13,8 @@ from dashboard.insight import Finding, findings
 from dashboard.insight.findings import READ
 from dashboard.insight.words import text_of
 from dashboard.kinds import KINDS
-from dashboard.kinds.catalogue import APISERVICES, TableKind
+from dashboard.kinds.base import GVR
+from dashboard.kinds.catalogue import APISERVICES, RESOURCE_CLAIMS, Resource, TableKind
 from dashboard.kube.transport import Transport
 from sandbox import Sandbox
 from sandbox.api import ApiError
@@ -148,6 +149,32 @@ async def test_pods_of_a_statefulset_wait_for_the_first(place: Causes) -> None:
     })  # fmt: skip
     found = await place.told("pod-unschedulable")
     assert "2 pods wait for db-0 and are not created before" in text_of(found.text)
+
+
+async def test_of_the_resource_claims_that_a_pod_names_the_missing_one_is_told(place: Causes) -> None:
+    claims = Resource(
+        GVR("resource.k8s.io", "v1", "resourceclaims", namespaced=True), "ResourceClaim", "resourceclaim"
+    )
+    assert claims.key == RESOURCE_CLAIMS
+    devices = {"requests": [{"name": "any", "exactly": {"deviceClassName": "any"}}]}
+    place.make(
+        "/apis/resource.k8s.io/v1/namespaces/{ns}/resourceclaims",
+        {"metadata": {"name": "there"}, "spec": {"devices": devices}},
+    )
+    named = [{"name": each, "resourceClaimName": each} for each in ("there", "gone")]
+    place.make(
+        "/api/v1/namespaces/{ns}/pods",
+        {"metadata": {"name": "waits"}, "spec": template("waits", resourceClaims=named)["spec"]},
+    )
+    kinds = KINDS | {claims.key: TableKind.of(claims)}
+
+    async def found() -> Finding | None:
+        objects = await Listed.now(place.transport, place.namespace, {"pods", "events", claims.key}, kinds)
+        told = (one for one in findings(objects, datetime.now(UTC) + LATER) if one.name == "waits")
+        return next((one for one in told if one.rule == "pod-resource-claim-missing"), None)
+
+    told = await until(found)
+    assert "it uses ResourceClaim gone, which does not exist." in text_of(told.text)
 
 
 async def test_no_namespace_ends_while_an_aggregated_api_is_down(place: Causes) -> None:

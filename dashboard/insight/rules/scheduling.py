@@ -12,6 +12,7 @@ from dashboard.insight.observed import DEFAULT_SCHEDULER, UNSEEN
 from dashboard.insight.ownership import controller
 from dashboard.insight.words import code, parts
 from dashboard.kinds.base import Ref
+from dashboard.kinds.catalogue import RESOURCE_CLAIMS
 from dashboard.kinds.events import Event
 from dashboard.kinds.nodes import Node
 from dashboard.kinds.persistentvolumeclaims import PersistentVolumeClaim
@@ -56,9 +57,9 @@ def _unseen(case: Case) -> Trouble | None:
     if pod.status.phase != "Pending" or pod.spec.node_name or not case.older(created, UNSEEN):
         return None
     name = pod.spec.scheduler_name or DEFAULT_SCHEDULER
-    claims = _not_created(case)
-    # Which of the others exist is not read: only a scheduler that does its work can be waiting for them.
-    if not claims and case.survey.schedules(name):
+    claims = _not_created(case) or _missing(case)
+    # Where it is not known which of the others exist: only a scheduler that does its work can be waiting for them.
+    if not claims and not _knows_claims(case) and case.survey.schedules(name):
         claims = _named(case)
     if claims:
         return _no_resource_claim(case, claims)
@@ -85,10 +86,22 @@ def _named(case: Case) -> list[PodResourceClaim]:
     return [one for one in case.pod.spec.resource_claims or () if one.resource_claim_name]
 
 
+def _missing(case: Case) -> list[PodResourceClaim]:
+    """Those it names that certainly do not exist."""
+    lacks = case.survey.lacks
+    return [one for one in _named(case) if lacks(RESOURCE_CLAIMS, case.namespace, one.resource_claim_name)]
+
+
+def _knows_claims(case: Case) -> bool:
+    return case.survey.reads(RESOURCE_CLAIMS, case.namespace)
+
+
 def _claims_told_missing(case: Case) -> list[PodResourceClaim]:
-    """The ResourceClaims without which the scheduler does not look at nodes, whatever it said of them before: those it
-    says are missing, and those that should have been created long ago.
+    """The ResourceClaims without which the scheduler does not look at nodes, whatever it said of them before: those that
+    are missing, or that it says are, and those that should have been created long ago.
     """
+    if _knows_claims(case):
+        return _missing(case) or _not_created(case)
     scheduled = case.condition("PodScheduled")
     said = scheduled.message if scheduled else ""
     missing = [
@@ -113,7 +126,7 @@ def _no_resource_claim(case: Case, claims: Sequence[PodResourceClaim]) -> Troubl
     if template and "not found" not in said:
         rest = parts(": its ResourceClaim has not been created from ResourceClaimTemplate ", code(name))
         step = case.look("Look at its events: the controller says why it can't create the claim.", "events")
-    elif others and not template and case.condition("PodScheduled") is None:
+    elif others and not template and case.condition("PodScheduled") is None and not _knows_claims(case):
         names = listed([each.resource_claim_name for each in claims])
         rest = parts(": at least one of its ResourceClaims does not exist: ", code(names))
         where = f"in {case.namespace}, or correct resourceClaims in its pod template."

@@ -19,7 +19,7 @@ from dashboard.insight.declared import declared_reads
 from dashboard.insight.finding import LogWish
 from dashboard.insight.usage import Sizes
 from dashboard.kinds import KINDS
-from dashboard.kinds.catalogue import APISERVICES
+from dashboard.kinds.catalogue import APISERVICES, RESOURCE_CLAIMS
 from dashboard.kinds.pods import PODS
 from dashboard.kinds.rows import listed as enumerated
 from dashboard.kinds.rows import plural
@@ -98,7 +98,8 @@ class OverviewScreen(Screen):
 
     @property
     def plurals(self) -> frozenset[str]:
-        return frozenset({*KINDS, APISERVICES.key}) | (declared_reads() & self.runtime.kinds.keys())
+        offered = (declared_reads() | {RESOURCE_CLAIMS}) & self.runtime.kinds.keys()
+        return frozenset({*KINDS, APISERVICES.key}) | offered
 
     @property
     def waits_for(self) -> frozenset[str]:

@@ -106,7 +106,7 @@ def test_a_pod_waits_for_the_resource_claim_that_is_missing() -> None:
 
 @pytest.mark.parametrize("other", ["", "placed", "passed over"])
 def test_a_claim_that_may_exist_is_not_blamed_where_no_scheduler_is_at_work(other: str) -> None:
-    """Whether a ResourceClaim that a pod names exists is not read."""
+    """Where ResourceClaims may not be read."""
     world = waiting_for({"name": "b", "resourceClaimName": "there"}, scheduler="mine")
     if other:
         spec = {"schedulerName": "mine", "containers": [], "nodeName": "n"}
@@ -117,6 +117,24 @@ def test_a_claim_that_may_exist_is_not_blamed_where_no_scheduler_is_at_work(othe
                            "status": {"phase": "Pending"}})  # fmt: skip
     rules = [rule for _, rule, text in told(world) if "Pod web-1" in text or "2 pods" in text]
     assert rules == ["pod-resource-claim-missing" if other == "placed" else "pod-no-scheduler"]
+
+
+def test_where_resource_claims_are_read_the_missing_one_is_named() -> None:
+    first, second = ({"name": each, "resourceClaimName": each} for each in ("there", "gone"))
+    for scheduler in ("default-scheduler", "mine"):
+        world = waiting_for(first, second, scheduler=scheduler).with_resource_claims("there")
+        ((_, rule, text),) = told(world)
+        assert rule == "pod-resource-claim-missing"
+        assert text.endswith("it uses ResourceClaim gone, which does not exist.")
+        ((_, rule, _),) = told(world.with_resource_claims("there", "gone"))
+        assert rule == "pod-no-scheduler"
+    # What the scheduler said of it is of the past once it is there.
+    refused = condition(
+        "PodScheduled", "False", "Unschedulable", 'resourceclaim.resource.k8s.io "gone" not found'
+    )
+    world = waiting_for(second, conditions=[refused])
+    assert told(world)[0][1] == "pod-resource-claim-missing"
+    assert told(world.with_resource_claims("gone"))[0][1] == "pod-unschedulable"
 
 
 NO_TEMPLATE = 'PodResourceClaim a: resource claim template "there": resourceclaimtemplate "there" not found'

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboard.kinds import KINDS
+from dashboard.kinds.catalogue import RESOURCE_CLAIMS
 from dashboard.kinds.meta import ObjectMeta
 from dashboard.kinds.secrets import Secret
 from dashboard.kinds.tablekinds import Resource, TableKind
@@ -55,6 +56,11 @@ class World:
         self._kept.setdefault("secrets", {})["shop", name] = Secret(
             metadata=meta, secret_type=type_, key_count=2
         )
+        return self
+
+    def with_resource_claims(self, *names: str) -> World:
+        """All that there are, of which only the names are read."""
+        self._kept[RESOURCE_CLAIMS] = {("shop", name): name for name in names}
         return self
 
     def with_table(self, resource: Resource, *rows: tuple[str, ...]) -> World:
