@@ -19,7 +19,7 @@ from .configmap_reading import Writer, configmap_target, writer_of
 from .configmap_restarts import configmap_restart, restarts_needed, restarts_offered
 from .configmap_values import Value, content_of, values
 from .edit import EDIT
-from .engine import change_apply, change_form, change_preview, change_read, to_its_end
+from .engine import Form, change_apply, change_preview, change_read, to_its_end
 from .formats import Flaw, flaw
 
 MAX_FLAW_NOTICES = 10
@@ -58,6 +58,11 @@ class EditForm:
     version: str
     refusal: ClusterError | None
 
+    @classmethod
+    def of(cls, form: Form) -> EditForm:
+        version = form.manifest["metadata"]["resourceVersion"]
+        return cls(values=values(form.manifest), version=version, refusal=form.refusal)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
@@ -68,16 +73,6 @@ class Edited:
     preview: Preview | None
     merged: tuple[Merged, ...]
     restarts: Mapping[Ref, str] = field(default_factory=dict)
-
-
-async def configmap_edit_form(
-    *, transport: Transport, namespace: str, name: str, objects: Objects
-) -> EditForm:
-    """The form to edit a ConfigMap. Raises NotFound, Forbidden (to read it) and what else the API server says."""
-    target = configmap_target(transport.cluster.name, namespace, name)
-    form = await change_form(transport=transport, target=target, action=EDIT, objects=objects)
-    version = form.manifest["metadata"]["resourceVersion"]
-    return EditForm(values=values(form.manifest), version=version, refusal=form.refusal)
 
 
 async def configmap_edit_preview(

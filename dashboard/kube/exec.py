@@ -20,7 +20,8 @@ from dashboard.kube.transport import Transport
 
 __all__ = ["Exec", "Exit", "execute", "read_exit"]
 
-# The API server speaks version 5 since Kubernetes 1.30; an older one passes on 4, which only cannot close a channel.
+# The API server speaks version 5 since Kubernetes 1.30; an older one passes on 4, which only cannot close a channel: a
+# terminal ends its input with Ctrl-D.
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 FRAME_BYTES = 2**20  # the API server sends 32 KiB at most
 PODS = KINDS["pods"].gvr
@@ -32,7 +33,6 @@ class Channel(IntEnum):
     STDERR = 2
     ERROR = 3
     RESIZE = 4
-    CLOSE = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,6 @@ class Exec:
     async def resize(self, columns: int, rows: int) -> None:
         """Tells it how large its terminal is, in characters."""
         await self._send(Channel.RESIZE, msgspec.json.encode({"Width": columns, "Height": rows}))
-
-    async def close_input(self) -> None:
-        """Tells it that nothing more will come: what reads on, ends."""
-        if self._socket.protocol == PROTOCOLS[0]:
-            await self._send(Channel.CLOSE, bytes([Channel.STDIN]))
 
     async def ping(self) -> None:
         """Something on the wire, for what stands between and ends quiet connections."""

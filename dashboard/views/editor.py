@@ -20,7 +20,7 @@ from dashboard.actions.configmap_editing import (
     flaw_words,
 )
 from dashboard.actions.configmap_plan import Clash, Draft, Merged
-from dashboard.actions.configmap_values import digest, size_words, values
+from dashboard.actions.configmap_values import digest, size_words
 from dashboard.actions.diff import MAX_LINES
 from dashboard.actions.edit import Immutable
 from dashboard.actions.engine import Form
@@ -109,7 +109,7 @@ class ConfigMapForm(ActionForm):
         found = await self.read(None)
         if found.refusal is not None:
             return None
-        form, opened = _edit_form(found), self.request.GET.get("open", "")
+        form, opened = EditForm.of(found), self.request.GET.get("open", "")
         more = {
             "keys": await asyncio.to_thread(one_editor, form, opened) if part == "editors" else [],
             "choice": key_list(form, None, self.request.GET),
@@ -136,7 +136,7 @@ class ConfigMapForm(ActionForm):
             return Form(manifest=gone, confirm="", refusal=None)
 
     async def fields(self, form: Form, said: StepResult) -> dict[str, Any]:
-        found, draft = _edit_form(form), self.draft if self.sent else None
+        found, draft = EditForm.of(form), self.draft if self.sent else None
         asked = self.request.POST if self.sent else self.request.GET
         return {
             "files": True,
@@ -153,11 +153,6 @@ class ConfigMapForm(ActionForm):
     def elsewhere(self, form: Form) -> str:
         """What can't be changed is replaced, by the same editor."""
         return f"{self.url}{REPLACE.name}/" if isinstance(form.refusal, Immutable) else ""
-
-
-def _edit_form(form: Form) -> EditForm:
-    version = form.manifest["metadata"]["resourceVersion"]
-    return EditForm(values=values(form.manifest), version=version, refusal=form.refusal)
 
 
 def merged_words(merged: Collection[Merged]) -> list[str]:

@@ -23,16 +23,17 @@ from dashboard.actions.configmap_editing import (
     Broken,
     Clashes,
     Edited,
+    EditForm,
     configmap_edit_apply,
-    configmap_edit_form,
     configmap_edit_preview,
 )
 from dashboard.actions.configmap_history import edit_history
 from dashboard.actions.configmap_plan import Choice, Draft, Row, plan
-from dashboard.actions.configmap_reading import configmap_value
+from dashboard.actions.configmap_reading import configmap_target, configmap_value
 from dashboard.actions.configmap_restarts import configmap_restart
 from dashboard.actions.configmap_values import MAX_BYTES, Value, digest, values
-from dashboard.actions.edit import Immutable
+from dashboard.actions.edit import EDIT, Immutable
+from dashboard.actions.engine import change_form
 from dashboard.actions.problems import BeingDeleted, StaleView
 from dashboard.actions.undo import change_follow, change_undo_apply, change_undo_preview
 from dashboard.cache.cluster import ClusterCache
@@ -75,6 +76,13 @@ class Settings(Place):
         """Somebody else writes keys with kubectl; an underscore stands for a dot."""
         keys = {key.replace("_", "."): text for key, text in data.items()}
         self.api.patch(f"{self.path}/{name}?fieldManager=kubectl-edit", {"data": keys})
+
+    async def edit_form(self, name: str = "settings", transport: Transport | None = None) -> EditForm:
+        transport = transport or self.transport
+        target = configmap_target(transport.cluster.name, self.namespace, name)
+        return EditForm.of(
+            await change_form(transport=transport, target=target, action=EDIT, objects=Listed({}))
+        )
 
     def form(self, name: str = "settings", **changes: dict[str, Any]) -> Draft:
         """The form as it is filled now, with some rows changed, by key."""
@@ -168,9 +176,7 @@ async def test_a_round_trip_keeps_every_byte_and_a_save_without_an_edit_writes_n
         assert place.contents(name) == contents
         before = place.get(name)
         objects = Listed({})
-        form = await configmap_edit_form(
-            transport=place.transport, namespace=place.namespace, name=name, objects=objects
-        )
+        form = await place.edit_form(name)
         fields = editors(form, None)
         edited = await place.preview(mara, read_draft(posted(fields)), name)
         assert edited.preview is None
@@ -384,9 +390,7 @@ async def test_one_that_is_being_deleted_is_not_edited_and_its_finalizer_is_name
     place.api.patch(f"{place.path}/settings", {"metadata": {"finalizers": ["example.com/hold"]}})
     place.api.delete(f"{place.path}/settings")
     try:
-        form = await configmap_edit_form(
-            transport=place.transport, namespace=place.namespace, name="settings", objects=Listed({})
-        )
+        form = await place.edit_form()
         assert form.refusal is not None and "example.com/hold" in form.refusal.message
         for attempt in (place.preview(mara, draft), place.apply(mara, draft, edited.preview.token)):
             with pytest.raises(BeingDeleted, match="ConfigMap settings is being deleted"):
@@ -457,9 +461,7 @@ async def test_an_immutable_one_is_refused_with_the_way_out(place: Settings, mar
     with pytest.raises(Immutable) as error:
         await place.preview(mara, draft)
     assert error.value.next_step.startswith("Replace it: another one is created")
-    form = await configmap_edit_form(
-        transport=place.transport, namespace=place.namespace, name="settings", objects=Listed({})
-    )
+    form = await place.edit_form()
     assert isinstance(form.refusal, Immutable)
 
 
@@ -483,9 +485,7 @@ async def test_without_the_right_the_form_says_which_and_nothing_is_sent(
     place.fill(data=SETTINGS)
     before = place.get()
     async with place.restricted(rule("", "configmaps", "get")) as transport:
-        form = await configmap_edit_form(
-            transport=transport, namespace=place.namespace, name="settings", objects=Listed({})
-        )
+        form = await place.edit_form(transport=transport)
         assert isinstance(form.refusal, Forbidden)
         assert f"patch configmaps in namespace {place.namespace}" in form.refusal.message
         with pytest.raises(Forbidden):

@@ -52,7 +52,9 @@ async def test_what_is_typed_is_run_in_the_container(here: Here) -> None:
         await shell.type(b"stty size\n")
         await shell.until(lambda printed: b"11 77" in printed)
         await shell.type(b"echo be''gun; sleep 600\n")
-        await shell.until(lambda printed: b"begun\r\n" in printed)  # the shell no longer reads a line by itself
+        await shell.until(
+            lambda printed: b"begun\r\n" in printed
+        )  # the shell no longer reads a line by itself
         await shell.type(b"\x03")  # Ctrl-C
         await shell.until(lambda printed: b"^C" in printed)
         await shell.type(b"echo stopped $?\n")

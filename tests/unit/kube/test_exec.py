@@ -10,14 +10,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dashboard.kube.exec import PROTOCOLS, Exec, Exit, read_exit
+from dashboard.kube.exec import Exec, Exit, read_exit
 
 
 class Socket:
     """A websocket that brings what it was given, and keeps what is sent."""
 
-    def __init__(self, *frames: bytes, protocol: str = PROTOCOLS[0]) -> None:
-        self.protocol = protocol
+    def __init__(self, *frames: bytes) -> None:
         self.frames = frames
         self.sent: list[bytes] = []
 
@@ -69,14 +68,7 @@ async def test_each_channel_has_its_number() -> None:
     running = program(socket)
     await running.write(b"ls\n")
     await running.resize(120, 34)
-    await running.close_input()
-    assert socket.sent == [b"\0ls\n", b'\4{"Width":120,"Height":34}', b"\xff\0"]
-
-
-async def test_version_4_closes_no_channel() -> None:
-    socket = Socket(protocol=PROTOCOLS[1])
-    await program(socket).close_input()
-    assert socket.sent == []
+    assert socket.sent == [b"\0ls\n", b'\4{"Width":120,"Height":34}']
 
 
 @pytest.mark.parametrize(
